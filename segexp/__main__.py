@@ -1,0 +1,6 @@
+"""``python -m segexp``."""
+
+from segexp.cli import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,41 @@
+"""The two ways in which a command can fail, and how a wrong word is answered."""
+
+import difflib
+from collections.abc import Iterable, Sequence
+
+
+class InputError(Exception):
+    """The input is wrong: command line, YAML, data, mapping or study (exit code 2).
+
+    Carries every fault that was found, not only the first: a person mends them in one go.
+
+    Args:
+        faults: One line each, saying where, what (with the value) and what would be right.
+    """
+
+    def __init__(self, faults: Sequence[str] | str) -> None:
+        self.faults: tuple[str, ...] = (faults,) if isinstance(faults, str) else tuple(faults)
+        super().__init__("\n".join(self.faults))
+
+
+class WorkError(Exception):
+    """The input is right, but the work itself failed (exit code 1): one line that says why."""
+
+
+class Interrupted(BaseException):
+    """A signal asked the process to stop. Derives from BaseException as KeyboardInterrupt does.
+
+    Args:
+        signal_number: The signal, 15 for SIGTERM; the exit code is 128 plus it.
+    """
+
+    def __init__(self, signal_number: int) -> None:
+        self.signal_number = signal_number
+        super().__init__(f"interrupted by signal {signal_number}")
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return ``" (did you mean 'x'?)"`` for the known word nearest to ``word``, else ``""``."""
+    by_lower_case = {name.lower(): name for name in known}
+    matches = difflib.get_close_matches(str(word).lower(), by_lower_case, n=1, cutoff=0.6)
+    return f" (did you mean {by_lower_case[matches[0]]!r}?)" if matches else ""

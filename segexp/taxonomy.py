@@ -1,0 +1,202 @@
+"""Taxonomies: the raw label set of a data set, and the one way from raw ids to label indices."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segexp.errors import InputError, did_you_mean
+from segexp.yaml_file import read_yaml_mapping
+
+VOID = 255
+"""The index of pixels that loss and metrics leave out (``ignore_index``), in every uint8 array."""
+
+VOID_NAME = "void"
+"""How a mapping file names the pixels that the taxonomy leaves unlabelled."""
+
+Color = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class Label:
+    """One entry of a taxonomy: its name and its colour (R, G, B in 0..255)."""
+
+    name: str
+    color: Color
+
+
+@dataclass(frozen=True)
+class Taxonomy:
+    """The raw label set of a data set.
+
+    Label indices 0..L-1 are the places of ``labels``; they are what the data cache stores.
+
+    Attributes:
+        name: The taxonomy's name, also of its file in ``mappings/taxonomies/``.
+        labels: The labels, in the order of the file.
+        encodings: For each way in which masks write the labels as numbers (``default`` and
+            others, such as Cityscapes' ``labelIds``): raw id -> label index or VOID.
+        void_color: The colour of void in RGB masks and in pictures.
+    """
+
+    name: str
+    labels: tuple[Label, ...]
+    encodings: Mapping[str, Mapping[int, int]]
+    void_color: Color = (0, 0, 0)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The labels' names, in order."""
+        return tuple(label.name for label in self.labels)
+
+    @property
+    def colors(self) -> tuple[Color, ...]:
+        """The labels' colours, in order."""
+        return tuple(label.color for label in self.labels)
+
+    @property
+    def hash(self) -> str:
+        """A digest of everything that decides what a mask means."""
+        content = repr(
+            (self.labels, {k: sorted(v.items()) for k, v in sorted(self.encodings.items())})
+        )
+        return hashlib.sha256(content.encode()).hexdigest()[:16]
+
+
+def to_label_indices(
+    raw: NDArray[Any], encoding: Mapping[int, int]
+) -> tuple[NDArray[np.uint8], dict[int, int]]:
+    """Turn a mask of raw ids into label indices by a lookup table whose default is an error.
+
+    Args:
+        raw: Integers of any type and shape; negative ids and 255 work.
+        encoding: Raw id -> label index or VOID, from ``Taxonomy.encodings``.
+
+    Returns:
+        The label indices (uint8, same shape; VOID where the id is unknown) and the unknown
+        raw ids with their pixel counts. The caller refuses the mask if there are any.
+    """
+    if raw.size == 0:
+        return np.full(raw.shape, VOID, np.uint8), {}
+    lowest, highest = int(raw.min()), int(raw.max())
+    if highest - lowest > 1 << 17:  # 32-bit nonsense: a table over the range would not fit
+        ids, inverse, counts = np.unique(raw, return_inverse=True, return_counts=True)
+        table = np.array([encoding.get(int(i), VOID) for i in ids], np.uint8)
+        unknown = {int(i): int(n) for i, n in zip(ids, counts, strict=True) if i not in encoding}
+        return table[inverse].reshape(raw.shape), unknown
+    table = np.full(highest - lowest + 1, VOID, np.uint8)
+    known = np.zeros(highest - lowest + 1, bool)
+    for raw_id, index in encoding.items():
+        if lowest <= raw_id <= highest:
+            table[raw_id - lowest] = index
+            known[raw_id - lowest] = True
+    places = raw.astype(np.int64) - lowest
+    unknown = {}
+    if not known.all():
+        counts = np.bincount(places.ravel(), minlength=known.size)
+        unknown = {int(i) + lowest: int(counts[i]) for i in np.flatnonzero(~known & (counts > 0))}
+    return table[places], unknown
+
+
+def load_taxonomy(path: Path) -> Taxonomy:
+    """Read a taxonomy from its YAML file.
+
+    Raises:
+        InputError: With every fault in the file.
+    """
+    content = read_yaml_mapping(path)
+    faults = unknown_keys(
+        path, content, ("name", "description", "labels", "void", "void_color", "encodings")
+    )
+    name = content.get("name")
+    if name != path.stem:
+        faults.append(f"{path}: name: {name!r}; must be the file's own name, {path.stem!r}")
+    labels: list[Label] = []
+    ids: dict[int, int] = {}
+    rows = content.get("labels")
+    if not isinstance(rows, list) or not rows:
+        faults.append(f"{path}: labels: expected a list of {{name, id, color}}")
+        rows = []
+    for place, row in enumerate(rows):
+        where = f"{path}: labels[{place}]"
+        if not isinstance(row, dict) or set(row) != {"name", "id", "color"}:
+            faults.append(f"{where}: {row!r}; expected {{name: ..., id: ..., color: [r, g, b]}}")
+            continue
+        label = row["name"]
+        if not isinstance(label, str) or not label or label == VOID_NAME:
+            faults.append(f"{where}: name: {label!r}; must be a word other than {VOID_NAME!r}")
+        elif label in [known.name for known in labels]:
+            faults.append(f"{where}: name: {label!r} appears twice")
+        color = parse_color(f"{where}: color", row["color"], faults)
+        _add_id(f"{where}: id", row["id"], place, ids, faults)
+        labels.append(Label(str(label), color))
+    if len(labels) > VOID:
+        faults.append(f"{path}: labels: {len(labels)}; at most {VOID} fit into 8 bits beside void")
+    for place, raw_id in enumerate(_list_of(f"{path}: void", content.get("void", []), faults)):
+        _add_id(f"{path}: void[{place}]", raw_id, VOID, ids, faults)
+    encodings = {"default": ids}
+    for encoding, rows in (content.get("encodings") or {}).items():
+        where = f"{path}: encodings.{encoding}"
+        encodings[encoding] = _parse_encoding(where, rows, [label.name for label in labels], faults)
+    void_color = parse_color(f"{path}: void_color", content.get("void_color", [0, 0, 0]), faults)
+    if faults:
+        raise InputError(faults)
+    return Taxonomy(str(name), tuple(labels), encodings, void_color)
+
+
+def unknown_keys(path: Path, content: Mapping[str, Any], known: tuple[str, ...]) -> list[str]:
+    """Return a fault for every key of a YAML file that is not one of the known ones."""
+    return [
+        f"{path}: {key}: unknown key{did_you_mean(key, known)}; known are {', '.join(known)}"
+        for key in content
+        if key not in known
+    ]
+
+
+def parse_color(where: str, value: Any, faults: list[str]) -> Color:
+    """Read ``[r, g, b]``; a fault is appended to ``faults`` and black returned."""
+    if (
+        isinstance(value, list)
+        and len(value) == 3
+        and all(type(v) is int and 0 <= v <= 255 for v in value)
+    ):
+        return (value[0], value[1], value[2])
+    faults.append(f"{where}: {value!r}; expected [r, g, b] with whole numbers from 0 to 255")
+    return (0, 0, 0)
+
+
+def _parse_encoding(where: str, rows: Any, names: list[str], faults: list[str]) -> dict[int, int]:
+    ids: dict[int, int] = {}
+    if not isinstance(rows, dict) or set(rows) != {"labels", "void"}:
+        faults.append(f"{where}: expected the keys `labels` (name: id) and `void` (a list of ids)")
+        return ids
+    by_name = rows["labels"] if isinstance(rows["labels"], dict) else {}
+    for name, raw_id in by_name.items():
+        if name in names:
+            _add_id(f"{where}.labels.{name}", raw_id, names.index(name), ids, faults)
+        else:
+            faults.append(f"{where}.labels.{name}: no such label{did_you_mean(str(name), names)}")
+    faults.extend(f"{where}.labels: {name!r} is missing" for name in names if name not in by_name)
+    for place, raw_id in enumerate(_list_of(f"{where}.void", rows["void"], faults)):
+        _add_id(f"{where}.void[{place}]", raw_id, VOID, ids, faults)
+    return ids
+
+
+def _add_id(where: str, raw_id: Any, index: int, ids: dict[int, int], faults: list[str]) -> None:
+    if type(raw_id) is not int:
+        faults.append(f"{where}: {raw_id!r}; expected a whole number")
+    elif raw_id in ids:
+        faults.append(f"{where}: the raw id {raw_id} is already taken")
+    else:
+        ids[raw_id] = index
+
+
+def _list_of(where: str, value: Any, faults: list[str]) -> list[Any]:
+    if isinstance(value, list):
+        return value
+    faults.append(f"{where}: {value!r}; expected a list of raw ids")
+    return []
