@@ -66,6 +66,33 @@ class Taxonomy:
         )
         return hashlib.sha256(content.encode()).hexdigest()[:16]
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return the content of the taxonomy's YAML file."""
+        ids = {name: _raw_ids(encoding) for name, encoding in self.encodings.items()}
+        default, default_void = ids.pop("default")
+        return {
+            "name": self.name,
+            "labels": [
+                {"name": label.name, "id": default[index], "color": list(label.color)}
+                for index, label in enumerate(self.labels)
+            ],
+            "void": default_void,
+            "void_color": list(self.void_color),
+            "encodings": {
+                name: {
+                    "labels": {self.names[index]: raw_id for index, raw_id in by_label.items()},
+                    "void": void,
+                }
+                for name, (by_label, void) in ids.items()
+            },
+        }
+
+
+def _raw_ids(encoding: Mapping[int, int]) -> tuple[dict[int, int], list[int]]:
+    """Return the raw id of each label index, in order, and the raw ids of void."""
+    by_label = sorted((index, raw_id) for raw_id, index in encoding.items() if index != VOID)
+    return dict(by_label), [raw_id for raw_id, index in encoding.items() if index == VOID]
+
 
 def to_label_indices(
     raw: NDArray[Any], encoding: Mapping[int, int]
@@ -109,43 +136,62 @@ def load_taxonomy(path: Path) -> Taxonomy:
         InputError: With every fault in the file.
     """
     content = read_yaml_mapping(path)
-    faults = unknown_keys(
-        path, content, ("name", "description", "labels", "void", "void_color", "encodings")
-    )
-    name = content.get("name")
-    if name != path.stem:
-        faults.append(f"{path}: name: {name!r}; must be the file's own name, {path.stem!r}")
+    taxonomy, faults = parse_taxonomy(str(path), content)
+    keys = ("name", "description", "labels", "void", "void_color", "encodings")
+    faults = unknown_keys(path, content, keys) + faults
+    if content.get("name") != path.stem:
+        name_now = content.get("name")
+        faults.append(f"{path}: name: {name_now!r}; must be the file's own name, {path.stem!r}")
+    if faults:
+        raise InputError(faults)
+    return taxonomy
+
+
+def parse_taxonomy(where: str, content: Mapping[str, Any]) -> tuple[Taxonomy, list[str]]:
+    """Build a taxonomy from the content of its file, and list every fault in it.
+
+    Args:
+        where: What to call the file in a fault.
+        content: As ``Taxonomy.to_dict`` writes it.
+
+    Returns:
+        The taxonomy (of use only without faults) and the faults.
+    """
+    faults: list[str] = []
     labels: list[Label] = []
     ids: dict[int, int] = {}
     rows = content.get("labels")
     if not isinstance(rows, list) or not rows:
-        faults.append(f"{path}: labels: expected a list of {{name, id, color}}")
+        faults.append(f"{where}: labels: expected a list of {{name, id, color}}")
         rows = []
     for place, row in enumerate(rows):
-        where = f"{path}: labels[{place}]"
+        at = f"{where}: labels[{place}]"
         if not isinstance(row, dict) or set(row) != {"name", "id", "color"}:
-            faults.append(f"{where}: {row!r}; expected {{name: ..., id: ..., color: [r, g, b]}}")
+            faults.append(f"{at}: {row!r}; expected {{name: ..., id: ..., color: [r, g, b]}}")
             continue
         label = row["name"]
         if not isinstance(label, str) or not label or label == VOID_NAME:
-            faults.append(f"{where}: name: {label!r}; must be a word other than {VOID_NAME!r}")
+            faults.append(f"{at}: name: {label!r}; must be a word other than {VOID_NAME!r}")
         elif label in [known.name for known in labels]:
-            faults.append(f"{where}: name: {label!r} appears twice")
-        color = parse_color(f"{where}: color", row["color"], faults)
-        _add_id(f"{where}: id", row["id"], place, ids, faults)
+            faults.append(f"{at}: name: {label!r} appears twice")
+        color = parse_color(f"{at}: color", row["color"], faults)
+        _add_id(f"{at}: id", row["id"], place, ids, faults)
         labels.append(Label(str(label), color))
     if len(labels) > VOID:
-        faults.append(f"{path}: labels: {len(labels)}; at most {VOID} fit into 8 bits beside void")
-    for place, raw_id in enumerate(_list_of(f"{path}: void", content.get("void", []), faults)):
-        _add_id(f"{path}: void[{place}]", raw_id, VOID, ids, faults)
+        faults.append(f"{where}: labels: {len(labels)}; at most {VOID} fit into 8 bits beside void")
+    for place, raw_id in enumerate(_list_of(f"{where}: void", content.get("void", []), faults)):
+        _add_id(f"{where}: void[{place}]", raw_id, VOID, ids, faults)
     encodings = {"default": ids}
-    for encoding, rows in (content.get("encodings") or {}).items():
-        where = f"{path}: encodings.{encoding}"
-        encodings[encoding] = _parse_encoding(where, rows, [label.name for label in labels], faults)
-    void_color = parse_color(f"{path}: void_color", content.get("void_color", [0, 0, 0]), faults)
-    if faults:
-        raise InputError(faults)
-    return Taxonomy(str(name), tuple(labels), encodings, void_color)
+    others = content.get("encodings") or {}
+    if not isinstance(others, dict) or "default" in others:
+        faults.append(f"{where}: encodings: expected names other than `default` with their ids")
+        others = {}
+    for encoding, ids_of in others.items():
+        at = f"{where}: encodings.{encoding}"
+        encodings[encoding] = _parse_encoding(at, ids_of, [label.name for label in labels], faults)
+    void_color = parse_color(f"{where}: void_color", content.get("void_color", [0, 0, 0]), faults)
+    name = str(content.get("name"))
+    return Taxonomy(name, tuple(labels), encodings, void_color), faults
 
 
 def unknown_keys(path: Path, content: Mapping[str, Any], known: tuple[str, ...]) -> list[str]:

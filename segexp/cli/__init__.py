@@ -1,0 +1,76 @@
+"""The command line: parse, call, print. Heavy imports stand inside the commands."""
+
+import signal
+import sys
+import traceback
+from types import FrameType
+from typing import NoReturn
+
+import typer
+
+from segexp.cli.best import best
+from segexp.cli.console import print_error
+from segexp.cli.data import data_app
+from segexp.cli.evaluate import evaluate
+from segexp.cli.init import init
+from segexp.cli.predict import predict
+from segexp.cli.train import train
+from segexp.cli.tune import tune
+from segexp.errors import InputError, Interrupted, WorkError
+
+app = typer.Typer(
+    name="segexp",
+    help="Which label mapping, encoder, schedule and loss weighting should we train, "
+    "and how sure are we?",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(init)
+app.command()(tune)
+app.command()(best)
+app.command()(train)
+app.command()(evaluate)
+app.command()(predict)
+app.add_typer(data_app, name="data")
+
+
+def main() -> NoReturn:
+    """Run the command line and exit with one of the documented codes.
+
+    0 done; 1 the work itself failed; 2 the input is wrong; 130 and 143 interrupted.
+    """
+    signal.signal(signal.SIGTERM, _interrupt)
+    debug = "--debug" in sys.argv
+    try:
+        app(standalone_mode=True)
+    except InputError as error:
+        for fault in error.faults:
+            print_error(fault)
+        code = 2
+    except KeyboardInterrupt:
+        print_error("interrupted; everything finished so far is kept")
+        code = 130
+    except Interrupted as error:
+        print_error("interrupted; everything finished so far is kept")
+        code = 128 + error.signal_number
+    except WorkError as error:
+        print_error(str(error))
+        code = 1
+    except BrokenPipeError:
+        code = 1
+    except Exception as error:
+        print_error(f"{type(error).__name__}: {error}".partition("\n")[0])
+        code = 1
+        if not debug:
+            print_error("this is a fault of segexp; run again with --debug for the traceback")
+    else:
+        code = 0
+    if debug and code == 1:
+        traceback.print_exc()
+    sys.exit(code)
+
+
+def _interrupt(signal_number: int, frame: FrameType | None) -> None:
+    raise Interrupted(signal_number)

@@ -1,0 +1,107 @@
+"""``segexp best``."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+
+from segexp.cli.console import class_table, console, print_json, say
+from segexp.cli.options import Debug, Json, Project, Set, open_project, read_config
+
+if TYPE_CHECKING:
+    from segexp.best import BestTrial
+
+
+def best(
+    study: Annotated[
+        str | None,
+        typer.Argument(help="A study's name; by default the one that ran last."),
+    ] = None,
+    predict: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="IMAGE", help="Predict an image or a folder; may be repeated."),
+    ] = None,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where predictions are written.")] = Path(
+        "predictions"
+    ),
+    json_: Json = False,
+    storage: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Optuna storage; by default studies/optuna.db."),
+    ] = None,
+    set_: Set = None,
+    project: Project = None,
+    debug: Debug = False,
+) -> None:
+    """Show the best trial of a study: params, scores, per-class IoU; predict images with it."""
+    root = open_project(project)
+    config = read_config(root, {"storage": storage} if storage else {}, set_)
+
+    from segexp.best import find_best
+    from segexp.storage import load_study, open_storage
+
+    found = find_best(load_study(open_storage(config.storage, root), study))
+    if json_:
+        print_json(found.to_dict(root))
+    else:
+        _show(found, root)
+    if predict:
+        from segexp.cli.predict import predict_into
+
+        predict_into(found.bundle(root), predict, out, config.training.precision)
+
+
+def _show(found: "BestTrial", root: Path) -> None:
+    result = found.result
+    states = ", ".join(f"{n} {name.lower()}" for name, n in found.states.items())
+    say(f"study {found.study}: {states}")
+    say(f"best: trial {found.number}, epoch {result.best_epoch}, {result.seconds:.0f} s")
+    for name, value in found.params.items():
+        say(f"  {name}: {value:.4g}" if isinstance(value, float) else f"  {name}: {value}")
+    console.print(_scores_table(found))
+    say(
+        "tuning: the images that the search saw; the best of many trials is flattered there. "
+        "held-out: images that it never saw."
+    )
+    split, scores = ("held-out", result.heldout) if result.heldout else ("tuning", result.val)
+    console.print(class_table(f"per class, {split} images", dict(scores.table)))
+    if result.bundle:
+        say(f"bundle: {root / result.bundle}")
+    say(f"MLflow run: {found.run_id}")
+
+
+def _scores_table(found: "BestTrial") -> Table:
+    table = Table(header_style="bold")
+    for name in ("", "tuning", "held-out"):
+        table.add_column(name, justify="left" if not name else "right")
+    val, heldout = found.result.val, found.result.heldout
+    rows = [
+        ("mIoU, own space", "miou", "classes_in_mean"),
+        ("mIoU, common space", "miou_common", "classes_in_mean_common"),
+        ("pixel accuracy", "pixel_accuracy", None),
+    ]
+    for title, key, count in rows:
+        cells = []
+        for scores in (val, heldout):
+            if scores is None:
+                cells.append("-")
+                continue
+            numbers = scores.numbers()
+            suffix = f" ({numbers[count]} classes)" if count else ""
+            cells.append(f"{numbers[key]:.4f}{suffix}")
+        table.add_row(title, *cells)
+    if found.baseline:
+        base = found.baseline
+        table.add_row(
+            "baseline trial 0, common space",
+            f"{base.val.miou_common:.4f}",
+            f"{base.heldout.miou_common:.4f}" if base.heldout else "-",
+        )
+    if found.constant:
+        table.add_row(
+            f"always {found.constant['class']!r}, common space",
+            f"{found.constant['val']:.4f}",
+            f"{found.constant['heldout']:.4f}",
+        )
+    return table

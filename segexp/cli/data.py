@@ -1,0 +1,149 @@
+"""``segexp data``: look at the data before training on it."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from segexp.cli.console import LiveDisplay, console, print_json, say
+from segexp.cli.options import (
+    Data,
+    Debug,
+    Format,
+    Json,
+    MappingName,
+    Project,
+    Set,
+    data_overrides,
+    open_project,
+    read_config,
+)
+from segexp.errors import InputError
+
+data_app = typer.Typer(
+    help="Check, count and generate data.",
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@data_app.command()
+def check(
+    data: Data = None,
+    format_name: Format = None,
+    mapping: MappingName = None,
+    set_: Set = None,
+    project: Project = None,
+    debug: Debug = False,
+) -> None:
+    """Decode every file and list all faults: pairing, sizes, types, raw ids, duplicates."""
+    root = open_project(project)
+    config = read_config(root, data_overrides(data, format_name, mapping), set_)
+
+    from segexp.dataset.check import check_source
+    from segexp.project import find_mappings, find_source
+
+    source = find_source(root, config, find_mappings(root, [config.mapping] if mapping else []))
+    with LiveDisplay() as display:
+        report = check_source(source, display.caching)
+    say(f"data: {source.format}, {source.name}, taxonomy {source.taxonomy.name}")
+    for note in report.notes:
+        say(f"note: {note}")
+    if report.faults:
+        raise InputError(report.faults)
+    say("no faults")
+
+
+@data_app.command()
+def stats(
+    out: Annotated[
+        Path, typer.Option(metavar="DIR", help="Where data-stats.html and .json are written.")
+    ] = Path(),
+    data: Data = None,
+    format_name: Format = None,
+    mapping: MappingName = None,
+    json_: Json = False,
+    set_: Set = None,
+    project: Project = None,
+    debug: Debug = False,
+) -> None:
+    """Count pixels and images per label, and per class of every mapping that fits the data."""
+    root = open_project(project)
+    config = read_config(root, data_overrides(data, format_name, mapping), set_)
+
+    from segexp.dataset.stats import dataset_stats
+    from segexp.files import write_atomic
+    from segexp.project import (
+        describe_data,
+        find_mappings,
+        find_source,
+        mappings_over,
+        open_data,
+    )
+    from segexp.report.data_page import data_page
+
+    asked = find_mappings(root, [config.mapping] if mapping else [])
+    source = find_source(root, config, asked)
+    with LiveDisplay(quiet=json_) as display:
+        dataset = open_data(root, config, source, display.caching)
+    counted = dataset_stats(dataset, asked or mappings_over(root, dataset.taxonomy))
+    write_atomic(out / "data-stats.json", json.dumps(counted, indent=2) + "\n")
+    write_atomic(out / "data-stats.html", data_page(counted))
+    if json_:
+        print_json(counted)
+        return
+    say(describe_data(dataset))
+    rounded = [[f"{v:.4f}" for v in counted[key]] for key in ("mean", "std")]
+    say(f"train mean (R, G, B in 0..1): {', '.join(rounded[0])}  std: {', '.join(rounded[1])}")
+    for split, found in counted["splits"].items():
+        void = found["void_pixels"] / found["pixels"]
+        title = f"{split}: {found['images']} images, {void:.1%} of the pixels void"
+        console.print(_counts_table(title, "label", found["labels"], found["images"]))
+    for name, by_split in counted["mappings"].items():
+        train = by_split["train"]
+        void = train["void_pixels"] / counted["splits"]["train"]["pixels"]
+        title = f"mapping {name}, train: {void:.1%} of the pixels void"
+        images = counted["splits"]["train"]["images"]
+        console.print(_counts_table(title, "class", train["classes"], images))
+    say(f"wrote {out / 'data-stats.html'} and {out / 'data-stats.json'}")
+
+
+@data_app.command()
+def synth(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="A new or empty directory.")],
+    set_: Set = None,
+    project: Project = None,
+    debug: Debug = False,
+) -> None:
+    """Write the synthetic street scenes in the npy layout of Cityscapes on Kaggle.
+
+    How many, from which seed and how large: data.synthetic and data.image_size.
+    """
+    root = open_project(project)
+    config = read_config(root, {}, set_)
+
+    from segexp.dataset.synth_export import write_npy_layout
+    from segexp.project import find_taxonomy, synthetic_counts
+
+    with LiveDisplay() as display:
+        taxonomy = find_taxonomy(root, "cityscapes19")
+        write_npy_layout(directory, synthetic_counts(config), taxonomy, display.caching)
+    say(f"wrote synthetic scenes to {directory}; use them with --data {directory}")
+
+
+def _counts_table(title: str, what: str, rows: list[dict[str, Any]], images: int) -> Table:
+    table = Table(title=title, title_justify="left", header_style="bold")
+    for name in (what, "pixels", "share", "images", "of images"):
+        table.add_column(name, justify="left" if name == what else "right")
+    for row in rows:
+        of_images = row["images"] / images if images else 0.0
+        table.add_row(
+            row["name"],
+            f"{row['pixels']:,}",
+            f"{row['share']:.2%}",
+            f"{row['images']:,}",
+            f"{of_images:.0%}",
+        )
+    return table

@@ -1,0 +1,74 @@
+"""``segexp evaluate``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from segexp.cli.console import LiveDisplay, class_table, console, print_json, say
+from segexp.cli.options import (
+    Data,
+    Debug,
+    Format,
+    Json,
+    Project,
+    Set,
+    check_choice,
+    data_overrides,
+    open_project,
+    read_config,
+)
+
+
+def evaluate(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A bundle's directory.")],
+    split: Annotated[
+        str, typer.Option(help="train, val (what tuning saw) or heldout.")
+    ] = "heldout",
+    space: Annotated[
+        str | None,
+        typer.Option(metavar="MAPPING", help="Score in this coarser space; by default its own."),
+    ] = None,
+    rule: Annotated[
+        str,
+        typer.Option(help="How predictions collapse: sum of probabilities, or argmax."),
+    ] = "sum",
+    full_size: Annotated[
+        bool, typer.Option("--full-size", help="Score at the masks' own size.")
+    ] = False,
+    json_: Json = False,
+    data: Data = None,
+    format_name: Format = None,
+    set_: Set = None,
+    project: Project = None,
+    debug: Debug = False,
+) -> None:
+    """Score a saved model on a split of the data, in its own label space or a coarser one."""
+    check_choice("--split", split, ("train", "val", "heldout"))
+    check_choice("--rule", rule, ("sum", "argmax"))
+    root = open_project(project)
+    config = read_config(root, data_overrides(data, format_name, None), set_)
+
+    from segexp.evaluate_bundle import evaluate_bundle
+
+    with LiveDisplay(quiet=json_) as display:
+        scored = evaluate_bundle(
+            root,
+            config,
+            model,
+            split=split,
+            space=space,
+            rule="sum" if rule == "sum" else "argmax",
+            full_size=full_size,
+            caching=display.caching,
+        )
+    if json_:
+        print_json(scored.to_dict())
+        return
+    say(scored.data)
+    say(f"{model}: {split} ({scored.images} images), {scored.size}, space {scored.space}")
+    console.print(class_table("per class", scored.table))
+    say(
+        f"mIoU {scored.miou:.4f} over {scored.classes_in_mean} classes, "
+        f"pixel accuracy {scored.pixel_accuracy:.4f}"
+    )

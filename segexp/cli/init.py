@@ -1,0 +1,40 @@
+"""``segexp init``."""
+
+import shutil
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import segexp
+from segexp.cli.console import say
+from segexp.cli.options import Debug
+from segexp.config import CONFIG_FILE
+from segexp.errors import InputError
+
+_PARTS = (CONFIG_FILE, "mappings", "studies/default.yaml", "studies/camvid.yaml")
+
+
+def init(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="A new or empty directory.")],
+    debug: Debug = False,
+) -> None:
+    """Lay out a new project: config.yaml, mappings/ and studies/."""
+    if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
+        raise InputError(f"{directory}: is not an empty directory")
+    template = _template()
+    for part in _PARTS:
+        target = directory / part
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if (template / part).is_dir():
+            shutil.copytree(template / part, target)
+        else:
+            shutil.copy(template / part, target)
+    say(f"made a project in {directory}")
+    say(f"look next:  cd {directory} && segexp tune --trials 50")
+
+
+def _template() -> Path:
+    """Return where the shipped YAML is: in the wheel, or beside the package in a checkout."""
+    package = Path(segexp.__file__).parent
+    return package / "template" if (package / "template").is_dir() else package.parent

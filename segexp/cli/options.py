@@ -1,0 +1,93 @@
+"""Options that several commands share, and what they make of `config.yaml`."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from segexp.config import CONFIG_FILE, Config, find_project, load_config, parse_overrides
+from segexp.errors import InputError, did_you_mean
+
+Project = Annotated[
+    Path | None,
+    typer.Option(
+        "--project",
+        metavar="DIR",
+        help="The project directory; by default the nearest one at or above the current "
+        "directory that holds a config.yaml.",
+    ),
+]
+Set = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Override a key, such as training.epochs=2; may be given several times.",
+    ),
+]
+Data = Annotated[
+    Path | None,
+    typer.Option("--data", metavar="DIR", help="The data set's folder (data.root)."),
+]
+Format = Annotated[
+    str | None,
+    typer.Option(
+        "--format",
+        help="cityscapes-npy, cityscapes, folder or synthetic; by default recognised from DIR.",
+    ),
+]
+MappingName = Annotated[
+    str | None,
+    typer.Option("--mapping", metavar="NAME", help="A mapping in mappings/."),
+]
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object to standard output.")]
+
+
+def open_project(project: Path | None) -> Path:
+    """Return the project directory.
+
+    Raises:
+        InputError: When ``--project`` names no directory with a config.yaml, or none is above.
+    """
+    if project is None:
+        return find_project(Path.cwd())
+    if not (project / CONFIG_FILE).is_file():
+        raise InputError(
+            f"--project {project}: no {CONFIG_FILE} in it; make one with `segexp init`"
+        )
+    return project.resolve()
+
+
+def data_overrides(
+    data: Path | None, format_name: str | None, mapping: str | None
+) -> dict[str, Any]:
+    """Return the config keys that ``--data``, ``--format`` and ``--mapping`` stand for."""
+    overrides: dict[str, Any] = {}
+    if data is not None:
+        # The user's path starts at the current directory, one in config.yaml at the project.
+        overrides["data.root"] = str(data.expanduser().resolve())
+        overrides["data.format"] = format_name or "auto"
+    elif format_name is not None:
+        overrides["data.format"] = format_name
+    if mapping is not None:
+        overrides["mapping"] = mapping
+    return overrides
+
+
+def read_config(project: Path, overrides: Mapping[str, Any], items: list[str] | None) -> Config:
+    """Read `config.yaml` with options and ``--set`` items over it."""
+    return load_config(project / CONFIG_FILE, {**overrides, **parse_overrides(items or [])})
+
+
+def check_choice(option: str, value: str, known: tuple[str, ...]) -> None:
+    """Refuse a value that an option does not know.
+
+    Raises:
+        InputError: With a did-you-mean.
+    """
+    if value not in known:
+        raise InputError(
+            f"{option} {value!r}: expected {', '.join(known)}{did_you_mean(value, known)}"
+        )

@@ -1,0 +1,51 @@
+"""``segexp predict``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from segexp.cli.console import LiveDisplay, say
+from segexp.cli.options import Debug, check_choice
+
+MAX_LISTED = 10
+
+
+def predict(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A bundle's directory.")],
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="PATHS...", help="Images and folders of images.")
+    ],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where predictions are written.")] = Path(
+        "predictions"
+    ),
+    precision: Annotated[str, typer.Option(help="auto, bf16 or fp32.")] = "auto",
+    debug: Debug = False,
+) -> None:
+    """Predict images: index mask, colour mask and overlay of each, at the image's own size."""
+    check_choice("--precision", precision, ("auto", "bf16", "fp32"))
+    predict_into(model, paths, out, precision)
+
+
+def predict_into(bundle_directory: Path, paths: list[Path], out: Path, precision: str) -> None:
+    """Predict images with a saved model and say where the pictures are."""
+    from segexp.bundle import load_bundle
+    from segexp.device import choose_compute
+    from segexp.predict import find_images, predict_masks, write_prediction
+
+    files = find_images(paths, out)
+    bundle = load_bundle(bundle_directory)
+    compute = choose_compute(precision)
+    model = compute.place(bundle.model)
+    written = 0
+    with LiveDisplay() as display:
+        for found in predict_masks(model, bundle.preprocessing, compute, files):
+            mask, _, _ = write_prediction(
+                out, found.file.stem, found.image, found.mask, bundle.mapping
+            )
+            written += 1
+            if written <= MAX_LISTED:
+                display.say(f"{mask}  (and _color, _overlay)")
+    if written > MAX_LISTED:
+        say(f"... and {written - MAX_LISTED} more")
+    say(f"predicted {written} image(s) into {out} ({bundle.mapping.name}, {compute.description})")

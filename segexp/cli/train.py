@@ -1,0 +1,46 @@
+"""``segexp train``."""
+
+from segexp.cli.console import LiveDisplay, class_table, console, say
+from segexp.cli.options import (
+    Data,
+    Debug,
+    Format,
+    MappingName,
+    Project,
+    Set,
+    data_overrides,
+    open_project,
+    read_config,
+)
+
+
+def train(
+    data: Data = None,
+    format_name: Format = None,
+    mapping: MappingName = None,
+    set_: Set = None,
+    project: Project = None,
+    debug: Debug = False,
+) -> None:
+    """Train the one configuration of config.yaml, recorded in MLflow like a trial."""
+    root = open_project(project)
+    config = read_config(root, data_overrides(data, format_name, mapping), set_)
+    with LiveDisplay() as display:
+        display.say("loading torch and mlflow ...")
+        from segexp.device import choose_compute
+        from segexp.train import run_training
+
+        display.say(
+            f"{config.model.arch} {config.model.encoder}, mapping {config.mapping}, "
+            f"{choose_compute(config.training.precision).description}"
+        )
+        run_id, result = run_training(root, config, display)
+    scores = result.heldout or result.val
+    console.print(class_table("per class, held-out images", dict(scores.table)))
+    say(
+        f"mIoU {result.val.miou:.4f} on val in epoch {result.best_epoch}, {scores.miou:.4f} on "
+        f"held-out images; {result.seconds:.0f} s"
+    )
+    say(f"bundle: {result.bundle}")
+    say(f"MLflow run: {run_id}")
+    say(f"look next:  segexp predict {result.bundle} IMAGE.png")

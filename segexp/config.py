@@ -1,0 +1,294 @@
+"""The project's configuration: `config.yaml`, overrides, and what a study puts over them."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from segexp.errors import InputError, did_you_mean
+from segexp.yaml_file import parse_yaml, read_yaml_mapping
+
+CONFIG_FILE = "config.yaml"
+
+Format = Literal["auto", "synthetic", "cityscapes-npy", "cityscapes", "folder"]
+Normalization = Literal["dataset", "imagenet"]
+Optimizer = Literal["adamw", "sgd"]
+Schedule = Literal["constant", "cosine", "poly", "onecycle", "step"]
+Loss = Literal["cross_entropy", "ce_dice", "focal", "lovasz"]
+LossWeighting = Literal[
+    "none", "inverse_frequency", "median_frequency", "effective_number", "enet_log"
+]
+Precision = Literal["auto", "fp32", "bf16"]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
+
+
+class SyntheticConfig(_Section):
+    """How many scenes the generator draws for each split, and from which seed."""
+
+    train: int = Field(96, ge=2, le=100_000)
+    val: int = Field(32, ge=1, le=100_000)
+    test: int = Field(64, ge=0, le=100_000)
+    seed: int = Field(0, ge=0)
+
+
+class DataConfig(_Section):
+    """Where the images are and how they reach the model.
+
+    Attributes:
+        format: The folder layout; ``auto`` recognises it from what is in ``root``.
+        root: The data set's folder; a relative path starts at the project directory.
+        image_size: Height and width in pixels at which images are trained and scored.
+        normalization: Channel statistics of the train split, or ImageNet's.
+        taxonomy: The taxonomy of the masks, for a layout that does not tell it; else null.
+        synthetic: For the format ``synthetic`` only.
+    """
+
+    format: Format = "synthetic"
+    root: str | None = None
+    image_size: tuple[int, int] = (64, 128)
+    normalization: Normalization = "dataset"
+    taxonomy: str | None = None
+    synthetic: SyntheticConfig = SyntheticConfig()
+
+    @field_validator("image_size")
+    @classmethod
+    def _multiple_of_32(cls, value: tuple[int, int]) -> tuple[int, int]:
+        if any(side < 32 or side % 32 for side in value):
+            nearest = [max(32, round(side / 32) * 32) for side in value]
+            raise ValueError(f"both sides must be multiples of 32, such as {nearest}")
+        return value
+
+
+class ModelConfig(_Section):
+    """The network, in the words of segmentation-models-pytorch.
+
+    Attributes:
+        arch: An architecture of smp, such as ``Unet`` or ``Segformer``.
+        encoder: An encoder of smp, or ``tu-`` and a timm name.
+        encoder_weights: ``imagenet``, a directory with ``<encoder>.safetensors``, or null.
+        decoder_width: Multiplies smp's default decoder channels; under 1 is slimmer and faster.
+    """
+
+    arch: str = "Unet"
+    encoder: str = "mobilenet_v2"
+    encoder_weights: str | None = None
+    decoder_width: float = Field(1.0, gt=0, le=1)
+
+
+class TrainingConfig(_Section):
+    """How one trial trains.
+
+    Attributes:
+        epochs: Passes over the train split.
+        batch_size: Images per step.
+        optimizer: AdamW, or SGD with Nesterov momentum 0.9.
+        learning_rate: The peak of the schedule.
+        weight_decay: Decoupled (AdamW) or L2 (SGD).
+        schedule: How the learning rate falls.
+        warmup_epochs: Linear warm-up before it; may be a fraction.
+        loss: The loss function.
+        loss_weighting: How class weights are counted from the train split.
+        augmentation: Strength of flip, scale/crop and colour, from 0 (none) to 1.
+        precision: ``auto`` takes bf16 where the device has units for it.
+        gradient_clip: The largest gradient norm; 0 does not clip.
+        seed: Of weights, image order and augmentation.
+    """
+
+    epochs: int = Field(9, ge=1, le=100_000)
+    batch_size: int = Field(8, ge=1, le=65_536)
+    optimizer: Optimizer = "adamw"
+    learning_rate: float = Field(1e-3, gt=0, le=100, allow_inf_nan=False)
+    weight_decay: float = Field(1e-4, ge=0, le=10, allow_inf_nan=False)
+    schedule: Schedule = "cosine"
+    warmup_epochs: float = Field(0.0, ge=0, allow_inf_nan=False)
+    loss: Loss = "cross_entropy"
+    loss_weighting: LossWeighting = "none"
+    augmentation: float = Field(0.5, ge=0, le=1)
+    precision: Precision = "auto"
+    gradient_clip: float = Field(1.0, ge=0, allow_inf_nan=False)
+    seed: int = Field(0, ge=0, lt=2**31)
+
+
+class TrackingConfig(_Section):
+    """Where MLflow records.
+
+    Attributes:
+        uri: An MLflow tracking URI; null is `mlflow.db` and `mlruns/` in the project.
+        experiment: The MLflow experiment; null is the study's name.
+    """
+
+    uri: str | None = None
+    experiment: str | None = None
+
+
+class Config(_Section):
+    """Everything in `config.yaml`. `storage` is an Optuna URL; null is `studies/optuna.db`."""
+
+    data: DataConfig = DataConfig()
+    mapping: str = "cityscapes19"
+    model: ModelConfig = ModelConfig()
+    training: TrainingConfig = TrainingConfig()
+    tracking: TrackingConfig = TrackingConfig()
+    storage: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, as YAML and JSON write them."""
+        return self.model_dump(mode="json")
+
+
+def config_keys(model: type[BaseModel] = Config, prefix: str = "") -> list[str]:
+    """Return every key of `config.yaml` with dots, such as ``training.learning_rate``."""
+    keys: list[str] = []
+    for name, field in model.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            keys += config_keys(field.annotation, f"{prefix}{name}.")
+        else:
+            keys.append(prefix + name)
+    return keys
+
+
+def resolve_key(key: str) -> str | None:
+    """Return the whole key for a key or for its last part; None when there is no such key.
+
+    ``lr`` is nothing, ``learning_rate`` is ``training.learning_rate``. A last part that several
+    keys share belongs to the shortest one (``seed`` is ``training.seed``).
+    """
+    keys = config_keys()
+    if key in keys:
+        return key
+    matches = sorted(
+        (k for k in keys if k.rpartition(".")[2] == key and not k.startswith("data.synthetic.")),
+        key=len,
+    )
+    return matches[0] if matches else None
+
+
+def find_project(start: Path) -> Path:
+    """Walk up from ``start`` to the nearest directory that holds a `config.yaml`.
+
+    Raises:
+        InputError: When there is none.
+    """
+    start = start.resolve()
+    for directory in (start, *start.parents):
+        if (directory / CONFIG_FILE).is_file():
+            return directory
+    raise InputError(
+        f"no {CONFIG_FILE} in {start} or above it; make a project with `segexp init DIR`, "
+        "or name one with --project DIR"
+    )
+
+
+def parse_overrides(items: Sequence[str]) -> dict[str, Any]:
+    """Parse ``--set key=value`` items; the value is YAML.
+
+    Raises:
+        InputError: For items without ``=`` and values that are not YAML, all at once.
+    """
+    overrides: dict[str, Any] = {}
+    faults: list[str] = []
+    for item in items:
+        key, equals, text = item.partition("=")
+        if not equals or not key.strip():
+            faults.append(f"--set {item}: expected key=value, such as training.epochs=2")
+            continue
+        try:
+            overrides[key.strip()] = parse_yaml(text, f"--set {key.strip()}")
+        except InputError as error:
+            faults += error.faults
+    if faults:
+        raise InputError(faults)
+    return overrides
+
+
+def load_config(path: Path, overrides: Mapping[str, Any]) -> Config:
+    """Read `config.yaml` and put overrides (key or last part of it -> value) over it.
+
+    Raises:
+        InputError: With every fault: its file, key path, value and what would be right.
+    """
+    return build_config(str(path), read_yaml_mapping(path), overrides)
+
+
+def build_config(where: str, content: Mapping[str, Any], overrides: Mapping[str, Any]) -> Config:
+    """Validate the content of a `config.yaml` with overrides over it; see `load_config`."""
+    nested = _deep_copy(content)
+    faults: list[str] = []
+    sources: dict[str, str] = {}
+    for key, value in overrides.items():
+        full = resolve_key(key)
+        if full is None:
+            faults.append(f"{key}: no such key{did_you_mean(key, _known_words())}")
+            continue
+        _put(nested, full, value)
+        sources[full] = "override"
+    try:
+        config = Config.model_validate(nested)
+    except ValidationError as error:
+        faults += describe_validation(where, error, sources)
+    if faults:
+        raise InputError(faults)
+    return config
+
+
+def with_values(config: Config, values: Mapping[str, Any]) -> Config:
+    """Return the configuration with some keys (or their last parts) set to other values.
+
+    Raises:
+        InputError: When a value does not fit its key.
+    """
+    return build_config("config", config.to_dict(), values)
+
+
+def flatten(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return nested keys with dots: ``{"a": {"b": 1}}`` -> ``{"a.b": 1}``."""
+    flat: dict[str, Any] = {}
+    for key, value in nested.items():
+        if isinstance(value, Mapping):
+            flat |= flatten(value, f"{prefix}{key}.")
+        else:
+            flat[prefix + key] = value
+    return flat
+
+
+def describe_validation(
+    where: str, error: ValidationError, sources: Mapping[str, str] | None = None
+) -> list[str]:
+    """Turn pydantic's errors into one line each: file, key path, value, what would be right."""
+    lines = []
+    for fault in error.errors():
+        key = ".".join(str(part) for part in fault["loc"])
+        place = key if sources and key in sources else f"{where}: {key}"
+        if fault["type"] == "extra_forbidden":
+            known = [*_known_words(), *config_keys()]
+            lines.append(f"{place}: unknown key{did_you_mean(str(fault['loc'][-1]), known)}")
+            continue
+        message = fault["msg"].removeprefix("Value error, ")
+        hint = ""
+        if fault["type"] == "literal_error":
+            expected = str(fault.get("ctx", {}).get("expected", "")).replace("'", "")
+            hint = did_you_mean(str(fault["input"]), expected.replace(" or ", ", ").split(", "))
+        shown = repr(fault["input"])
+        lines.append(f"{place}: {shown[:80]}: {message[:1].lower()}{message[1:]}{hint}")
+    return lines
+
+
+def _known_words() -> list[str]:
+    return [*{part for key in config_keys() for part in key.split(".")}]
+
+
+def _put(nested: dict[str, Any], key: str, value: Any) -> None:
+    *sections, last = key.split(".")
+    for section in sections:
+        inner = nested.get(section)
+        nested[section] = inner = dict(inner) if isinstance(inner, Mapping) else {}
+        nested = inner
+    nested[last] = value
+
+
+def _deep_copy(value: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: _deep_copy(v) if isinstance(v, Mapping) else v for k, v in value.items()}

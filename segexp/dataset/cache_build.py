@@ -1,0 +1,88 @@
+"""Filling the arrays of a cache: one pass that decodes, checks and resizes every file."""
+
+import hashlib
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segexp.dataset.array_file import ArrayFile
+from segexp.dataset.channels import channel_mean_std
+from segexp.dataset.check import CheckReport, Inspection, inspect_sample, summarise
+from segexp.dataset.resize import resize_image, resize_labels
+from segexp.dataset.source import Sample, Source
+from segexp.dataset.threads import Progress, map_in_threads
+from segexp.errors import InputError
+
+
+@dataclass(frozen=True)
+class Built:
+    """What the arrays hold.
+
+    Attributes:
+        ids: By split, the samples' ids in the order of the arrays.
+        mean: Of each channel of train, in 0..1, shape (3,).
+        std: Of each channel of train, in 0..1, shape (3,).
+        report: What the scan found; without faults.
+    """
+
+    ids: dict[str, list[str]]
+    mean: NDArray[np.float64]
+    std: NDArray[np.float64]
+    report: CheckReport
+
+
+def tuning_half(ids: Sequence[str]) -> tuple[frozenset[str], frozenset[str]]:
+    """Divide the ids of val into what tuning sees and what only final scores see.
+
+    Ranked by the SHA-256 of the id: the first half, with the odd one, is for tuning. An id
+    keeps its rank whatever the order of the files; nothing is random.
+    """
+    ranked = sorted(ids, key=lambda id_: hashlib.sha256(id_.encode()).hexdigest())
+    middle = (len(ranked) + 1) // 2
+    return frozenset(ranked[:middle]), frozenset(ranked[middle:])
+
+
+def build_arrays(
+    source: Source, image_size: tuple[int, int], directory: Path, progress: Progress | None
+) -> Built:
+    """Write ``<split>_images.npy`` and ``<split>_labels.npy`` of every split into a folder.
+
+    Val is stored with its tuning half first, so that each half is a slice of the arrays.
+
+    Raises:
+        InputError: With every fault that `check.check_source` finds.
+        OSError: When the folder cannot be written.
+    """
+    ids = {split: [s.id for s in samples] for split, samples in source.splits.items()}
+    tuning, _ = tuning_half(ids["val"])
+    ids["val"].sort(key=lambda id_: id_ not in tuning)
+    rows = {split: {id_: row for row, id_ in enumerate(order)} for split, order in ids.items()}
+    with ExitStack() as stack:
+        images: dict[str, ArrayFile] = {}
+        labels: dict[str, ArrayFile] = {}
+        for split, order in ids.items():
+            shape = (len(order), *image_size)
+            image_file = ArrayFile(directory / f"{split}_images.npy", (*shape, 3))
+            images[split] = stack.enter_context(image_file)
+            label_file = ArrayFile(directory / f"{split}_labels.npy", shape)
+            labels[split] = stack.enter_context(label_file)
+
+        def store(entry: tuple[str, Sample]) -> Inspection:
+            split, sample = entry
+            inspection, image, label = inspect_sample(source, split, sample)
+            if image is not None and label is not None and not inspection.faults:
+                row = rows[split][sample.id]
+                images[split].write_row(row, resize_image(image, image_size))
+                labels[split].write_row(row, resize_labels(label, image_size))
+            return inspection
+
+        entries = [(split, sample) for split, s in source.splits.items() for sample in s]
+        report = summarise(source, map_in_threads(store, entries, progress))
+    if report.faults:
+        raise InputError(report.faults)
+    mean, std = channel_mean_std(np.load(directory / "train_images.npy", mmap_mode="r"))
+    return Built(ids, mean, std, report)

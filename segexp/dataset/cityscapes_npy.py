@@ -1,0 +1,53 @@
+"""The layout of Kaggle's "cityscapes-depth-and-segmentation": ``<split>/{image,label}/<n>.npy``."""
+
+from pathlib import Path
+
+from segexp.dataset.masks import read_npy_labels
+from segexp.dataset.npy_file import read_npy_image
+from segexp.dataset.pairing import pair_folders, split_faults
+from segexp.dataset.source import SPLITS, Sample, Source, file_of
+from segexp.taxonomy import Taxonomy
+
+
+def recognised(root: Path) -> str | None:
+    """Say what of this layout is in ``root``, or None."""
+    seen = [
+        f"{split}/{part}/"
+        for split in SPLITS
+        for part in ("image", "label")
+        if (root / split / part).is_dir()
+    ]
+    return ", ".join(seen) or None
+
+
+def open_cityscapes_npy(root: Path, taxonomy: Taxonomy) -> Source:
+    """List the npy files of ``root``; ``depth/`` is left alone.
+
+    A test split without labels is left out with a note.
+    """
+    splits: dict[str, tuple[Sample, ...]] = {}
+    faults: list[str] = []
+    notes: list[str] = []
+    for split in SPLITS:
+        images, labels = root / split / "image", root / split / "label"
+        if not images.is_dir() and not labels.is_dir():
+            continue
+        if split == "test" and not labels.is_dir():
+            notes.append(f"{root / split}: no label/ folder; the test split is left out")
+            continue
+        listing = pair_folders(images, labels, (".npy",), (".npy",))
+        splits[split] = listing.samples
+        faults += listing.faults
+        notes += listing.notes
+    return Source(
+        "cityscapes-npy",
+        root.resolve().name,
+        root,
+        taxonomy,
+        splits,
+        (*split_faults(root, splits), *faults),
+        read_image=lambda sample: read_npy_image(file_of(sample, "image")),
+        read_labels=lambda sample: read_npy_labels(file_of(sample, "mask"), taxonomy, "default"),
+        notes=tuple(notes),
+        reading="default",
+    )

@@ -1,0 +1,87 @@
+"""The synthetic source: street scenes rendered from seeds, the data of a fresh machine."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from segexp.dataset.source import SPLITS, Sample, Source
+from segexp.errors import InputError
+from segexp.scenes import GENERATOR_VERSION, LABELS, Scene, render_scene
+from segexp.taxonomy import Taxonomy
+
+SMALLEST_SIDE = 32
+
+
+@dataclass(frozen=True)
+class SyntheticCounts:
+    """How many scenes to render, and how.
+
+    Attributes:
+        train: Scenes of the train split.
+        val: Scenes of the val split.
+        test: Scenes of the test split; 0 for none.
+        seed: Another seed gives other scenes.
+        size: Height and width that the scenes are rendered at.
+    """
+
+    train: int = 96
+    val: int = 32
+    test: int = 64
+    seed: int = 0
+    size: tuple[int, int] = (64, 128)
+
+
+def scene_seed(seed: int, split: str, number: int) -> int:
+    """Derive the seed of one scene; more scenes in a split leave the earlier ones as they are."""
+    sequence = np.random.SeedSequence([seed, SPLITS.index(split), number])
+    return int(sequence.generate_state(1, np.uint64)[0] >> np.uint64(1))
+
+
+def open_synthetic(counts: SyntheticCounts, taxonomy: Taxonomy) -> Source:
+    """List the scenes of a seed.
+
+    Raises:
+        InputError: When the taxonomy is not that of the scenes, or the counts make no data set.
+    """
+    faults = []
+    if taxonomy.names != LABELS:
+        faults.append(
+            f"synthetic scenes are labelled with cityscapes19, not {taxonomy.name}: choose a "
+            "mapping over cityscapes19"
+        )
+    if min(counts.train, counts.val) < 1 or counts.test < 0 or counts.seed < 0:
+        faults.append(f"{counts}: train and val need a scene, and nothing may be negative")
+    if min(counts.size) < SMALLEST_SIDE:
+        faults.append(
+            f"synthetic scenes of {counts.size[0]}x{counts.size[1]} pixels: at least "
+            f"{SMALLEST_SIDE} a side"
+        )
+    if faults:
+        raise InputError(faults)
+    numbers = {"train": counts.train, "val": counts.val, "test": counts.test}
+    splits = {
+        split: tuple(
+            Sample(f"{split}_{n:04d}", None, None, scene_seed(counts.seed, split, n))
+            for n in range(count)
+        )
+        for split, count in numbers.items()
+        if count
+    }
+    height, width = counts.size
+
+    @lru_cache(maxsize=16)  # image and labels of a scene are asked for one after the other
+    def render(seed: int) -> Scene:
+        return render_scene(seed, height, width)
+
+    return Source(
+        "synthetic",
+        "synthetic",
+        None,
+        taxonomy,
+        splits,
+        (),
+        read_image=lambda sample: render(sample.seed or 0).image,
+        read_labels=lambda sample: render(sample.seed or 0).labels,
+        reading=f"generator {GENERATOR_VERSION}, {height}x{width}",
+    )

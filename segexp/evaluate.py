@@ -1,0 +1,231 @@
+"""Scores of a model over a split, in its own label space and in coarser ones."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from segexp.dataset.cache import Dataset, Split
+from segexp.dataset.stats import count_labels
+from segexp.dataset.torch_dataset import make_loader
+from segexp.device import Compute
+from segexp.losses import Loss
+from segexp.mapping import Mapping, collapse_lookup
+from segexp.metrics import Scores, confusion_matrices, score
+from segexp.preprocess import Preprocessing
+
+CollapseRule = Literal["argmax", "sum"]
+
+# Label indices as they are: rulers map them.
+IDENTITY = np.arange(256, dtype=np.uint8)
+
+
+@dataclass(frozen=True)
+class Ruler:
+    """A label space in which a model is scored, and how its predictions get there.
+
+    Attributes:
+        space: The label space, with K classes.
+        truth: Label index -> class of the space or VOID, shape (256,).
+        columns: Class of the model -> class of the space, or K for *none*; shape (C,).
+        rule: ``argmax`` decides and then maps; ``sum`` adds the probabilities of the classes
+            that fall together and then decides. They are the same where nothing is merged.
+    """
+
+    space: Mapping
+    truth: Tensor
+    columns: Tensor
+    rule: CollapseRule
+
+    @property
+    def merges(self) -> bool:
+        """Whether any two classes of the model fall together here."""
+        return len(torch.unique(self.columns)) < len(self.columns)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What a model did on the images of a split.
+
+    Attributes:
+        image_ids: The images, in the order of ``confusions``.
+        loss: Mean loss per batch, weighted by its images; NaN when none was computed.
+        confusions: For each ruler, one matrix per image, rows ground truth: (N, K, K + 1), whose
+            last column is *none*.
+    """
+
+    image_ids: tuple[str, ...]
+    loss: float
+    confusions: tuple[NDArray[np.int64], ...]
+
+    def scores(self, ruler: int) -> Scores:
+        """Return the scores of the whole split by one of the rulers."""
+        return score(self.confusions[ruler].sum(axis=0))
+
+
+def make_ruler(mapping: Mapping, space: Mapping, rule: CollapseRule = "sum") -> Ruler:
+    """Make the ruler that scores a model of ``mapping`` in ``space``.
+
+    Raises:
+        InputError: When ``space`` does not coarsen ``mapping``.
+    """
+    return Ruler(
+        space,
+        torch.from_numpy(space.lookup()),
+        torch.from_numpy(collapse_lookup(mapping, space)),
+        rule,
+    )
+
+
+@torch.inference_mode()
+def evaluate(
+    model: nn.Module,
+    batches: Iterable[tuple[Tensor, Tensor]],
+    image_ids: Sequence[str],
+    rulers: Sequence[Ruler],
+    *,
+    preprocessing: Preprocessing,
+    compute: Compute,
+    loss: tuple[Loss, Tensor] | None = None,
+) -> Evaluation:
+    """Score a model on every image of a split.
+
+    Args:
+        model: Gives logits (N, C, H, W); is put into evaluation mode.
+        batches: uint8 images (N, 3, H, W) and *label* indices (N, H, W), not classes: each ruler
+            maps them itself, since a class may mix labels that a space scores with some that it
+            does not.
+        image_ids: The names of the images, in the order of the batches.
+        rulers: The spaces to score in.
+        preprocessing: What training did to an image.
+        compute: The device.
+        loss: A loss and the table from label to class index that it was trained with.
+    """
+    model.eval()
+    confusions: list[list[NDArray[np.int64]]] = [[] for _ in rulers]
+    loss_sum, seen = 0.0, 0
+    for images, host_labels in batches:
+        with compute.autocast():
+            logits = model(preprocessing.normalize(compute.send(images)))
+        labels = host_labels.to(compute.device)
+        if loss is not None:
+            loss_of, table = loss
+            target = table.to(compute.device)[labels.long()]
+            loss_sum += float(loss_of(logits, target)) * len(images)
+        for counted, matrices in zip(confusions, _count(logits, labels, rulers), strict=True):
+            counted.append(matrices)
+        seen += len(images)
+    return Evaluation(
+        image_ids=tuple(image_ids),
+        loss=loss_sum / seen if loss is not None and seen else float("nan"),
+        confusions=tuple(np.concatenate(counted) for counted in confusions),
+    )
+
+
+def evaluate_split(
+    model: nn.Module,
+    split: Split,
+    rulers: Sequence[Ruler],
+    *,
+    preprocessing: Preprocessing,
+    compute: Compute,
+    loss: tuple[Loss, Tensor] | None = None,
+) -> Evaluation:
+    """Score a model on a split of a data set at the data's size; see `evaluate`."""
+    batches = make_loader(split, IDENTITY, batch_size=16, shuffle=False, seed=0)
+    return evaluate(
+        model,
+        batches,
+        split.ids,
+        rulers,
+        preprocessing=preprocessing,
+        compute=compute,
+        loss=loss,
+    )
+
+
+@torch.inference_mode()
+def evaluate_full_size(
+    model: nn.Module,
+    samples: Iterable[tuple[Tensor, Tensor]],
+    image_ids: Sequence[str],
+    rulers: Sequence[Ruler],
+    *,
+    preprocessing: Preprocessing,
+    compute: Compute,
+) -> Evaluation:
+    """Score a model at the masks' own size, as Cityscapes scores are given.
+
+    Args:
+        model: As for `evaluate`.
+        samples: One image at a time: uint8 (3, H, W) at the model's size, and its label indices
+            (H', W') at the mask's own size. The logits are resized bilinearly to that.
+        image_ids: The names of the images, in the order of the samples.
+        rulers: The spaces to score in.
+        preprocessing: What training did to an image.
+        compute: The device.
+    """
+    model.eval()
+    confusions: list[list[NDArray[np.int64]]] = [[] for _ in rulers]
+    for image, labels in samples:
+        with compute.autocast():
+            logits = model(preprocessing.normalize(compute.send(image[None])))
+        size = (labels.shape[0], labels.shape[1])
+        logits = F.interpolate(logits.float(), size, mode="bilinear", align_corners=False)
+        own = labels[None].to(compute.device)
+        for counted, matrices in zip(confusions, _count(logits, own, rulers), strict=True):
+            counted.append(matrices)
+    return Evaluation(
+        tuple(image_ids), float("nan"), tuple(np.concatenate(counted) for counted in confusions)
+    )
+
+
+def decide(logits: Tensor, ruler: Ruler) -> Tensor:
+    """Decide the class of each pixel in a ruler's space, from logits (N, C, H, W).
+
+    Returns:
+        int64 (N, H, W), 0..K, where K is *none*.
+    """
+    columns = ruler.columns.to(logits.device)
+    if ruler.rule == "argmax" or not ruler.merges:
+        return columns[logits.argmax(dim=1)]
+    probabilities = logits.float().softmax(dim=1)
+    n, _, h, w = logits.shape
+    summed = probabilities.new_zeros(n, len(ruler.space.classes) + 1, h, w)
+    return summed.index_add_(1, columns, probabilities).argmax(dim=1)
+
+
+def _count(logits: Tensor, labels: Tensor, rulers: Sequence[Ruler]) -> Iterator[NDArray[np.int64]]:
+    for ruler in rulers:
+        num_classes = len(ruler.space.classes)
+        truth = ruler.truth.to(labels.device)[labels.long()]
+        yield confusion_matrices(truth, decide(logits, ruler), num_classes, num_classes + 1)
+
+
+def constant_miou(dataset: Dataset, space: Mapping) -> dict[str, Any]:
+    """Score the predictor that says the most frequent class of the train split everywhere.
+
+    Returns:
+        ``class``, and its mIoU in ``space`` on ``val`` and on ``heldout``: the floor that any
+        model must beat.
+    """
+    num_classes = len(space.classes)
+    table = space.lookup()
+    constant = int(count_labels(dataset.train, num_classes, table).pixels.argmax())
+
+    def miou(split: Split) -> float:
+        pixels = count_labels(split, num_classes, table).pixels
+        confusion = np.zeros((num_classes, num_classes), np.int64)
+        confusion[:, constant] = pixels
+        return score(confusion).miou
+
+    return {
+        "class": space.names[constant],
+        "val": miou(dataset.val),
+        "heldout": miou(dataset.heldout),
+    }

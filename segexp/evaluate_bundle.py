@@ -1,0 +1,139 @@
+"""A saved model scored on a split of the project's data."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from segexp.bundle import load_bundle
+from segexp.config import Config
+from segexp.dataset.cache import Dataset, Split
+from segexp.device import choose_compute
+from segexp.errors import InputError
+from segexp.evaluate import (
+    CollapseRule,
+    evaluate_full_size,
+    evaluate_split,
+    make_ruler,
+)
+from segexp.project import describe_data, find_mapping, find_source, open_data
+from segexp.tables import class_table
+
+
+@dataclass(frozen=True)
+class ScoredBundle:
+    """Scores of a saved model.
+
+    Attributes:
+        data: What the data is, in one line.
+        split: The split.
+        images: How many images were scored.
+        size: The size at which they were scored, for people.
+        mapping: The model's own mapping.
+        space: The label space of the scores.
+        rule: How predictions collapsed into it.
+        miou: Mean IoU.
+        classes_in_mean: How many classes entered it.
+        pixel_accuracy: Share of the pixels that are right.
+        table: Per class: iou, precision, recall, f1, pixels, images.
+    """
+
+    data: str
+    split: str
+    images: int
+    size: str
+    mapping: str
+    space: str
+    rule: str
+    miou: float
+    classes_in_mean: int
+    pixel_accuracy: float
+    table: dict[str, list[Any]]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return asdict(self)
+
+
+def evaluate_bundle(
+    project: Path,
+    config: Config,
+    bundle_directory: Path,
+    *,
+    split: str,
+    space: str | None,
+    rule: CollapseRule,
+    full_size: bool,
+    caching: Callable[[int, int], None],
+) -> ScoredBundle:
+    """Score a saved model on a split of the configured data.
+
+    Images are resized as the bundle says, whatever ``data.image_size`` is.
+
+    Args:
+        project: The project directory.
+        config: Its ``data`` section says which data.
+        bundle_directory: The saved model.
+        split: ``train``, ``val`` or ``heldout``.
+        space: A mapping that coarsens the model's own, or None for its own.
+        rule: How predictions collapse into it.
+        full_size: Whether to score at the masks' own size.
+        caching: Shows how many images are decoded.
+
+    Raises:
+        InputError: When bundle, data and space do not fit together.
+    """
+    bundle = load_bundle(bundle_directory)
+    target = bundle.mapping if space is None else find_mapping(project, space)
+    if target.taxonomy.hash != bundle.mapping.taxonomy.hash:
+        raise InputError(
+            f"--space {target.name}: is over the taxonomy {target.taxonomy.name}, the model over "
+            f"{bundle.mapping.taxonomy.name}"
+        )
+    ruler = make_ruler(bundle.mapping, target, rule)
+    size = bundle.preprocessing.image_size
+    config = config.model_copy(update={"data": config.data.model_copy(update={"image_size": size})})
+    dataset = open_data(project, config, find_source(project, config, [bundle.mapping]), caching)
+    chosen = {"train": dataset.train, "val": dataset.val, "heldout": dataset.heldout}[split]
+    compute = choose_compute(config.training.precision)
+    model = compute.place(bundle.model)
+    if full_size:
+        evaluation = evaluate_full_size(
+            model,
+            _at_own_size(dataset, chosen),
+            chosen.ids,
+            [ruler],
+            preprocessing=bundle.preprocessing,
+            compute=compute,
+        )
+    else:
+        evaluation = evaluate_split(
+            model, chosen, [ruler], preprocessing=bundle.preprocessing, compute=compute
+        )
+    scores = evaluation.scores(0)
+    return ScoredBundle(
+        data=describe_data(dataset),
+        split=split,
+        images=len(chosen),
+        size="the masks' own size" if full_size else f"{size[0]}x{size[1]}",
+        mapping=bundle.mapping.name,
+        space=target.name,
+        rule=rule,
+        miou=scores.miou,
+        classes_in_mean=scores.classes_in_mean,
+        pixel_accuracy=scores.pixel_accuracy,
+        table=class_table(evaluation.confusions[0], target.names),
+    )
+
+
+def _at_own_size(dataset: Dataset, split: Split) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield each image as the cache has it, with its label indices read from the file again."""
+    name = dataset.heldout_from if split.name == "heldout" else split.name
+    samples = {sample.id: sample for sample in dataset.source.splits[name]}
+    for index, image_id in enumerate(split.ids):
+        labels = dataset.source.read_labels(samples[image_id])
+        image = torch.from_numpy(split.image(index).copy()).permute(2, 0, 1)
+        yield image, torch.from_numpy(labels)

@@ -1,0 +1,169 @@
+"""Training: `fit` trains a model and yields one result per epoch. It knows no Optuna, no MLflow."""
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from segexp.dataset.torch_dataset import set_epoch
+from segexp.device import Compute
+from segexp.errors import InputError, WorkError, did_you_mean
+from segexp.evaluate import Evaluation
+from segexp.losses import Loss
+from segexp.preprocess import Preprocessing
+from segexp.schedule import learning_rate_factor
+
+
+@dataclass(frozen=True)
+class Optimization:
+    """How the weights are changed.
+
+    Attributes:
+        optimizer: ``adamw`` or ``sgd``.
+        learning_rate: The peak of the schedule.
+        weight_decay: Decoupled (AdamW) or L2 (SGD).
+        schedule: A name in `segexp.schedule.SCHEDULES`.
+        warmup_epochs: Linear warm-up before the schedule; may be a fraction.
+        gradient_clip: The largest gradient norm; 0 does not clip.
+    """
+
+    optimizer: str
+    learning_rate: float
+    weight_decay: float
+    schedule: str
+    warmup_epochs: float
+    gradient_clip: float
+
+
+@dataclass(frozen=True)
+class Step:
+    """Where training is, for a progress display. ``loss`` stays on its device until it is read."""
+
+    epoch: int
+    step: int
+    steps: int
+    images: int
+    loss: Tensor
+
+
+@dataclass(frozen=True)
+class EpochResult:
+    """What one epoch gave.
+
+    Attributes:
+        epoch: From 1.
+        train_loss: Mean over the epoch's steps.
+        learning_rate: Of the epoch's last step.
+        validation: The evaluation of the val split after the epoch.
+        seconds: Training and validation together.
+        images_per_s: Training images per second of training.
+    """
+
+    epoch: int
+    train_loss: float
+    learning_rate: float
+    validation: Evaluation
+    seconds: float
+    images_per_s: float
+
+
+class DivergedError(WorkError):
+    """The loss became NaN or infinite."""
+
+
+def fit(
+    model: nn.Module,
+    loader: DataLoader[tuple[Tensor, Tensor]],
+    validate: Callable[[], Evaluation],
+    loss_of: Loss,
+    optimization: Optimization,
+    *,
+    epochs: int,
+    preprocessing: Preprocessing,
+    compute: Compute,
+    on_step: Callable[[Step], None] = lambda step: None,
+) -> Iterator[EpochResult]:
+    """Train a model, and validate it after every epoch.
+
+    The caller may stop between epochs by not asking for the next result.
+
+    Args:
+        model: On its device already; gives logits.
+        loader: uint8 images (N, 3, H, W) and class indices (N, H, W) from a `MappedImages`.
+        validate: Evaluates the model as it is.
+        loss_of: Logits and class indices to a scalar.
+        optimization: Optimizer and schedule.
+        epochs: How many.
+        preprocessing: Normalises each batch on the device.
+        compute: The device and precision.
+        on_step: Called after every step.
+
+    Raises:
+        DivergedError: When an epoch's loss is not finite, with the epoch and learning rate.
+    """
+    steps = len(loader)
+    optimizer = make_optimizer(model, optimization)
+    warmup_steps = round(optimization.warmup_epochs * steps)
+    for epoch in range(1, epochs + 1):
+        started = time.perf_counter()
+        set_epoch(loader, epoch)
+        model.train()
+        loss_sum = torch.zeros((), device=compute.device)
+        seen = 0
+        learning_rate = optimization.learning_rate
+        for number, (images, target) in enumerate(loader):
+            learning_rate = optimization.learning_rate * learning_rate_factor(
+                optimization.schedule, (epoch - 1) * steps + number, epochs * steps, warmup_steps
+            )
+            for group in optimizer.param_groups:
+                group["lr"] = learning_rate
+            with compute.autocast():
+                logits = model(preprocessing.normalize(compute.send(images)))
+            loss = loss_of(logits, target.to(compute.device, non_blocking=True))
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]
+            if optimization.gradient_clip:
+                nn.utils.clip_grad_norm_(model.parameters(), optimization.gradient_clip)
+            optimizer.step()
+            loss_sum += loss.detach()
+            seen += len(images)
+            on_step(Step(epoch, number + 1, steps, seen, loss.detach()))
+        train_loss = float(loss_sum) / steps
+        trained = time.perf_counter()
+        if not math.isfinite(train_loss):
+            raise DivergedError(
+                f"the training loss is {train_loss} in epoch {epoch} "
+                f"at a learning rate of {learning_rate:.3g}"
+            )
+        validation = validate()
+        yield EpochResult(
+            epoch=epoch,
+            train_loss=train_loss,
+            learning_rate=learning_rate,
+            validation=validation,
+            seconds=time.perf_counter() - started,
+            images_per_s=seen / (trained - started),
+        )
+
+
+def make_optimizer(model: nn.Module, optimization: Optimization) -> torch.optim.Optimizer:
+    """Make the optimizer of a model's parameters.
+
+    Raises:
+        InputError: For a name that is neither ``adamw`` nor ``sgd``.
+    """
+    settings = {
+        "lr": optimization.learning_rate,
+        "weight_decay": optimization.weight_decay,
+        "fused": True,
+    }
+    if optimization.optimizer == "adamw":
+        return torch.optim.AdamW(model.parameters(), **settings)
+    if optimization.optimizer == "sgd":
+        return torch.optim.SGD(model.parameters(), momentum=0.9, nesterov=True, **settings)
+    name = optimization.optimizer
+    raise InputError(f"optimizer {name!r}: adamw or sgd{did_you_mean(name, ('adamw', 'sgd'))}")

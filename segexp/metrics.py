@@ -1,0 +1,152 @@
+"""Confusion matrices and the scores that come from them.
+
+Orientation, everywhere: rows are ground truth, columns are the prediction. Scores come from one
+matrix over a whole split, the sum of its images' matrices, never from an average of scores.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from segexp.taxonomy import VOID
+
+Labels = Tensor | NDArray[np.integer]
+
+
+def confusion_matrices(
+    target: Labels, prediction: Labels, num_classes: int, num_predicted: int | None = None
+) -> NDArray[np.int64]:
+    """Count one confusion matrix for each image of a batch.
+
+    Pixels whose target is ``VOID`` = 255 are left out, whatever is predicted there. Tensors are
+    counted where they are; only the counts leave the device.
+
+    Args:
+        target: Ground truth, shape (N, H, W), class indices 0..num_classes-1 or ``VOID``.
+        prediction: Predicted class indices, shape (N, H, W), 0..num_predicted-1.
+        num_classes: C, the rows of a matrix.
+        num_predicted: Columns of a matrix; None for C. C + 1 where the last column stands for
+            "none": a prediction that falls into no class of a coarser space, and is always wrong.
+
+    Returns:
+        Counts, shape (N, num_classes, num_predicted).
+
+    Raises:
+        ValueError: The shapes differ, or an index is out of range at a pixel that is not void.
+
+    Example:
+        >>> target = np.array([[[0, 0, 1, 255]]])
+        >>> prediction = np.array([[[0, 1, 1, 1]]])
+        >>> confusion_matrices(target, prediction, num_classes=2)
+        array([[[1, 1],
+                [0, 1]]])
+    """
+    columns = num_classes if num_predicted is None else num_predicted
+    truth, guess = _as_int64(target), _as_int64(prediction)
+    if truth.shape != guess.shape or truth.ndim != 3:
+        shapes = f"{tuple(truth.shape)} and {tuple(guess.shape)}"
+        raise ValueError(f"target and prediction must share one shape (N, H, W), got {shapes}")
+
+    void = truth == VOID
+    known = (truth >= 0) & (truth < num_classes) & (guess >= 0) & (guess < columns)
+    image = torch.arange(len(truth), device=truth.device).view(-1, 1, 1)
+    cell = (image * num_classes + truth) * columns + guess
+    # Two cells behind the matrices take what is in none, so that nothing has to be filtered first.
+    cells = len(truth) * num_classes * columns
+    cell = torch.where(void, cells, torch.where(known, cell, cells + 1))
+    counts = torch.bincount(cell.flatten(), minlength=cells + 2).cpu().numpy()
+    if counts[-1] > 0:
+        wrong = ~void & ~known
+        raise ValueError(
+            f"{counts[-1]} pixels hold indices out of range: "
+            f"target {sorted(set(truth[wrong].tolist()))}, "
+            f"right are 0..{num_classes - 1} and {VOID}; "
+            f"prediction {sorted(set(guess[wrong].tolist()))}, right are 0..{columns - 1}"
+        )
+    matrices: NDArray[np.int64] = counts[:cells].reshape(-1, num_classes, columns)
+    return matrices
+
+
+def _as_int64(labels: Labels) -> Tensor:
+    if isinstance(labels, Tensor):
+        return labels.long()
+    return torch.from_numpy(np.array(labels, dtype=np.int64))  # a copy: a memory map is read-only
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """Scores of one confusion matrix over C classes.
+
+    A score without a denominator is NaN, never 0 or 1: IoU and F1 where the class is in neither
+    truth nor prediction, recall where it is not in the truth, precision where it was never
+    predicted.
+
+    Attributes:
+        iou: TP / (TP + FP + FN) of each class, shape (C,).
+        precision: TP / (TP + FP), shape (C,).
+        recall: TP / (TP + FN), shape (C,).
+        f1: 2 TP / (2 TP + FP + FN), shape (C,).
+        pixels: Ground truth pixels of each class, shape (C,).
+        miou: Mean of the IoUs that are not NaN; NaN if none is.
+        classes_in_mean: The number of IoUs in that mean.
+        pixel_accuracy: Share of the pixels that are right; NaN without a pixel.
+    """
+
+    iou: NDArray[np.float64]
+    precision: NDArray[np.float64]
+    recall: NDArray[np.float64]
+    f1: NDArray[np.float64]
+    pixels: NDArray[np.int64]
+    miou: float
+    classes_in_mean: int
+    pixel_accuracy: float
+
+
+def score(confusion: NDArray[np.int64]) -> Scores:
+    """Compute the scores of a confusion matrix.
+
+    Args:
+        confusion: Counts, shape (C, C) or (C, C + 1), rows ground truth, columns prediction. A last
+            column without a row is "none": its pixels are missed, and no class predicted them.
+
+    Raises:
+        ValueError: Another shape.
+
+    Example:
+        Class 0 has 3 pixels, of which 2 were found and 1 was called class 1. Class 2 is
+        in neither, so it has no IoU and is not in the mean.
+
+        >>> scores = score(np.array([[2, 1, 0], [0, 1, 0], [0, 0, 0]]))
+        >>> scores.iou.round(3)
+        array([0.667, 0.5  ,   nan])
+        >>> round(scores.miou, 3), scores.classes_in_mean, scores.pixel_accuracy
+        (0.583, 2, 0.75)
+    """
+    if confusion.ndim != 2 or confusion.shape[1] - confusion.shape[0] not in (0, 1):
+        raise ValueError(f"a confusion matrix is (C, C) or (C, C + 1), got {confusion.shape}")
+    num_classes = len(confusion)
+    right = np.diagonal(confusion).astype(np.int64)
+    pixels = confusion.sum(axis=1)
+    predicted = confusion[:, :num_classes].sum(axis=0)
+    iou = _ratio(right, pixels + predicted - right)
+    scored = iou[~np.isnan(iou)]
+    total = int(confusion.sum())
+    return Scores(
+        iou=iou,
+        precision=_ratio(right, predicted),
+        recall=_ratio(right, pixels),
+        f1=_ratio(2 * right, pixels + predicted),
+        pixels=pixels,
+        miou=float(scored.mean()) if len(scored) else float("nan"),
+        classes_in_mean=len(scored),
+        pixel_accuracy=int(right.sum()) / total if total else float("nan"),
+    )
+
+
+def _ratio(part: NDArray[np.int64], whole: NDArray[np.int64]) -> NDArray[np.float64]:
+    ratio = np.full(len(part), np.nan)
+    np.divide(part, whole, out=ratio, where=whole > 0)
+    return ratio

@@ -1,0 +1,192 @@
+"""Segmentation models from segmentation-models-pytorch (smp), and what can be asked for."""
+
+import inspect
+import re
+from pathlib import Path
+from typing import Any
+
+import segmentation_models_pytorch as smp
+import timm
+from torch import nn
+
+from segexp.encoder_weights import fetch_imagenet, load_directory
+from segexp.errors import InputError, did_you_mean
+
+ARCHS: dict[str, str] = {
+    lower: arch.__name__ for lower, arch in smp.MODEL_ARCHITECTURES_MAPPING.items()
+}
+
+# Lower-case names. They average a whole image to one pixel and normalise it over the batch, which
+# torch refuses for a training batch of one image (at 32x32 it refuses for every arch but PSPNet).
+FAILS_AT_BATCH_OF_ONE = frozenset({"deeplabv3", "deeplabv3plus", "pan", "upernet"})
+
+_SIZE_MULTIPLE = 32  # the stride of an encoder's last stage
+_PAN_MIN_SIZE = 128  # PAN halves features of stride 16 three times
+_DILATING_ARCHS = frozenset({"deeplabv3", "deeplabv3plus", "pan"})
+_NOT_DILATABLE = ("densenet", "inceptionresnetv2", "inceptionv4", "vgg", "xception")  # they pool
+_NO_MIT_ARCHS = frozenset({"linknet", "unetplusplus"})
+_CHANNEL_MULTIPLE = {"fpn": 32}  # GroupNorm with 32 groups
+
+
+def check_model(arch: str, encoder: str) -> list[str]:
+    """Find what is wrong with a pair of names, without building or fetching anything.
+
+    Args:
+        arch: An smp architecture in any case, such as ``Unet`` or ``unet``.
+        encoder: An encoder of smp, such as ``resnet18``, or ``tu-`` and a timm name. Exact case.
+
+    Returns:
+        One line for each fault; empty when the pair is known to fit. Some timm encoders still
+        turn out not to, when ``make_model`` builds them.
+    """
+    faults = []
+    if arch.lower() not in ARCHS:
+        faults.append(
+            f"model.arch {arch!r} is not one of {', '.join(ARCHS.values())}"
+            f"{did_you_mean(arch, ARCHS.values())}"
+        )
+    if not _is_encoder(encoder):
+        timm_names = [f"tu-{name}" for name in timm.list_models()]
+        hint = did_you_mean(encoder, [*smp.encoders.get_encoder_names(), *timm_names])
+        faults.append(
+            f"model.encoder {encoder!r} is neither an encoder of segmentation-models-pytorch "
+            f"nor 'tu-' and a model of timm{hint}"
+        )
+    return faults or _pair_faults(ARCHS[arch.lower()], encoder)
+
+
+def check_image_size(arch: str, encoder: str, image_size: tuple[int, int]) -> list[str]:
+    """Find what is wrong with an image size for a model that ``check_model`` accepts.
+
+    Args:
+        arch: An smp architecture in any case.
+        encoder: An encoder's name.
+        image_size: Height and width in pixels.
+
+    Returns:
+        One line for each fault; empty when the size fits.
+    """
+    height, width = image_size
+    faults = []
+    if any(side < 1 or side % _SIZE_MULTIPLE for side in image_size):
+        up = [max(1, -(-side // _SIZE_MULTIPLE)) * _SIZE_MULTIPLE for side in image_size]
+        faults.append(
+            f"data.image_size {[height, width]} must be multiples of {_SIZE_MULTIPLE}, such as {up}"
+        )
+    if arch.lower() == "pan" and min(image_size) < _PAN_MIN_SIZE:
+        faults.append(
+            f"data.image_size {[height, width]}: PAN needs at least {_PAN_MIN_SIZE} each way"
+        )
+    if encoder.startswith("tu-") and arch.lower() != "dpt":
+        known = timm.models.get_pretrained_cfg(encoder.removeprefix("tu-"))
+        if known is not None and known.fixed_input_size:
+            needed = list(known.input_size[1:])
+            if [height, width] != needed:
+                faults.append(
+                    f"data.image_size {[height, width]}: encoder {encoder!r} takes {needed} only"
+                )
+    return faults
+
+
+def make_model(
+    arch: str,
+    encoder: str,
+    encoder_weights: str | None,
+    num_classes: int,
+    decoder_width: float = 1.0,
+) -> nn.Module:
+    """Build a model that turns images (N, 3, H, W) into logits (N, num_classes, H, W).
+
+    Args:
+        arch: An smp architecture in any case.
+        encoder: An encoder of smp, or ``tu-`` and a timm name.
+        encoder_weights: ``imagenet`` (smp's or timm's, from the hub or its cache), a directory
+            that holds ``<encoder>.safetensors`` (the encoder's own state dict), or None for none.
+        num_classes: Channels of the logits.
+        decoder_width: Multiplies smp's default number of channels of the decoder, in (0, 1].
+            Results are rounded to multiples of 8 (32 in FPN, for its group norm), at least one of
+            them. Linknet has no such number and ignores it.
+
+    Raises:
+        InputError: Unknown names (every fault), a pair that does not fit, ``decoder_width`` out of
+            range, or weights that do not exist or do not fit.
+        WorkError: The ImageNet weights cannot be fetched.
+    """
+    faults = check_model(arch, encoder)
+    if not 0 < decoder_width <= 1:
+        faults.append(f"model.decoder_width {decoder_width} is not in (0, 1]")
+    if faults:
+        raise InputError(faults)
+
+    options: dict[str, Any] = dict(decoder_channels(arch, decoder_width))
+    if arch.lower() == "dpt":
+        options["dynamic_img_size"] = True  # or timm's transformers take their training size only
+    from_hub: str | bool | None = None
+    if encoder_weights == "imagenet":
+        from_hub = "imagenet"
+        path = fetch_imagenet(encoder)
+        if encoder.startswith("tu-"):
+            # Left alone, timm asks the hub each time, and takes a pickle if there is nothing else.
+            from_hub = True
+            options["pretrained_cfg_overlay"] = {"file": str(path)}
+    try:
+        model: nn.Module = smp.create_model(
+            arch, encoder, encoder_weights=from_hub, classes=num_classes, **options
+        )
+    # smp and timm refuse a pair with whatever the constructor happened to run into.
+    except (ValueError, TypeError, AssertionError, LookupError, RuntimeError) as error:
+        reason = str(error).split("\n")[0] or type(error).__name__
+        raise InputError(
+            f"model.arch {arch!r} cannot be built on encoder {encoder!r}: {reason}"
+        ) from error
+    if encoder_weights is not None and encoder_weights != "imagenet":
+        load_directory(model.get_submodule("encoder"), encoder, Path(encoder_weights))
+    return model
+
+
+def decoder_channels(arch: str, decoder_width: float) -> dict[str, int | tuple[int, ...]]:
+    """Keyword arguments of an smp architecture for a narrower decoder.
+
+    Args:
+        arch: An smp architecture in any case.
+        decoder_width: Multiplies the default of each argument of its ``__init__`` that ends in
+            ``_channels``.
+    """
+    multiple = _CHANNEL_MULTIPLE.get(arch.lower(), 8)
+
+    def narrow(channels: int) -> int:
+        return max(multiple, round(channels * decoder_width / multiple) * multiple)
+
+    parameters = inspect.signature(smp.MODEL_ARCHITECTURES_MAPPING[arch.lower()].__init__)
+    return {
+        name: narrow(p.default) if isinstance(p.default, int) else tuple(map(narrow, p.default))
+        for name, p in parameters.parameters.items()
+        if name.endswith("_channels") and name != "in_channels"
+    }
+
+
+def _is_encoder(name: str) -> bool:
+    if not name.startswith("tu-"):
+        return name in smp.encoders.get_encoder_names()
+    if not timm.is_model(name.removeprefix("tu-")):
+        return False
+    try:
+        timm.models.get_pretrained_cfg(name.removeprefix("tu-"))
+    except RuntimeError:  # a known model with an unknown tag, as in resnet18.nonsense
+        return False
+    return True
+
+
+def _pair_faults(arch: str, encoder: str) -> list[str]:
+    refused = f"model.arch {arch!r} does not take encoder {encoder!r}"
+    if arch == "DPT":
+        if not encoder.startswith("tu-"):
+            return [f"{refused}: it needs a transformer of timm, such as 'tu-vit_tiny_patch16_224'"]
+        patch = re.search(r"patch(\d+)", encoder)
+        if patch and int(patch[1]) not in (8, 16, 32):
+            return [f"{refused}: it needs patches of 8, 16 or 32 pixels"]
+    if arch.lower() in _NO_MIT_ARCHS and encoder.startswith("mit_b"):
+        return [f"{refused}: its decoder needs features at half the image size"]
+    if arch.lower() in _DILATING_ARCHS and encoder.startswith(_NOT_DILATABLE):
+        return [f"{refused}: it dilates the encoder, which this one's pooling does not allow"]
+    return []

@@ -1,0 +1,210 @@
+"""Pictures of masks: colours, an overlay with a legend, and the comparison that MLflow keeps.
+
+Plain arrays, colours and names in; nothing here knows a mapping or a model.
+"""
+
+import io
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from segexp.legend import (
+    Entry,
+    break_rows,
+    draw_entry,
+    entry_width,
+    hatching,
+    legend_box,
+    line_height,
+    load_font,
+    shorten,
+)
+from segexp.taxonomy import VOID, VOID_NAME, Color
+
+Pixels = NDArray[np.uint8]
+
+MIN_PANE_WIDTH = 240
+RED = (226, 26, 28)
+INK = (32, 32, 32)
+
+
+def encode_png(pixels: Pixels) -> bytes:
+    """Encode an 8-bit picture, (H, W, 3) RGB or (H, W) grey or class indices, as PNG."""
+    file = io.BytesIO()
+    # Level 3 takes under half of the default's time for 3 to 17 per cent more bytes (measured).
+    Image.fromarray(pixels).save(file, "PNG", compress_level=3)
+    return file.getvalue()
+
+
+def colorize(mask: Pixels, colors: Pixels, void_color: Color) -> Pixels:
+    """Paint a mask in the colours of its classes.
+
+    Args:
+        mask: Class indices or VOID, shape (H, W).
+        colors: Shape (C, 3).
+        void_color: The colour of VOID.
+
+    Returns:
+        RGB, shape (H, W, 3).
+
+    Raises:
+        ValueError: When the mask holds an index that is neither a class nor VOID.
+    """
+    _areas(mask, len(colors))
+    table = np.empty((256, 3), np.uint8)
+    table[:] = void_color
+    table[: len(colors)] = colors
+    return table[mask]
+
+
+def overlay(image: Pixels, mask: Pixels, colors: Pixels, names: Sequence[str]) -> Pixels:
+    """Blend a mask half and half over its image, with class borders and a legend in the corner.
+
+    The legend names the classes that occur, largest area first, as many as fit within a third
+    of the picture; a picture too small for one entry gets none.
+
+    Args:
+        image: RGB, shape (H, W, 3).
+        mask: Class indices or VOID, shape (H, W); void pixels show the bare image.
+        colors: Shape (C, 3).
+        names: The C class names.
+
+    Returns:
+        RGB of the image's own size.
+
+    Raises:
+        ValueError: When the mask holds an index that is neither a class nor VOID.
+    """
+    areas = _areas(mask, len(colors))
+    painted = colorize(mask, colors, (0, 0, 0))
+    blended = ((image.astype(np.uint16) + painted) >> 1).astype(np.uint8)
+    np.copyto(blended, image, where=(mask == VOID)[..., None])
+    border = _borders(mask)
+    blended[border] = blended[border] // 4 + 191  # three parts of white: seen on light and dark
+    picture = Image.fromarray(blended)
+    present = [int(i) for i in np.argsort(-areas, kind="stable") if areas[i]]
+    box = legend_box([(names[i], _color(colors[i])) for i in present], *picture.size)
+    if box:
+        margin = max(2, min(picture.size) // 60)
+        picture.paste(box, (margin, margin), box)
+    return np.array(picture)
+
+
+def comparison(
+    image: Pixels,
+    truth: Pixels,
+    prediction: Pixels,
+    colors: Pixels,
+    names: Sequence[str],
+    title: str,
+) -> Pixels:
+    """Lay out image | ground truth | prediction | where wrong, with a legend strip below.
+
+    Small pictures are enlarged by a whole factor. Void is hatched; wrong pixels are red on the
+    grey image.
+
+    Args:
+        image: RGB, shape (H, W, 3).
+        truth: Class indices or VOID, shape (H, W).
+        prediction: Class indices, shape (H, W).
+        colors: Shape (C, 3).
+        names: The C class names.
+        title: One line above the panes, such as the image id and its mIoU.
+
+    Returns:
+        RGB, larger than the panes by the captions, the title and the legend.
+
+    Raises:
+        ValueError: When a mask holds an index that is neither a class nor VOID.
+    """
+    areas = _areas(truth, len(colors)) + _areas(prediction, len(colors))
+    factor = max(1, -(-MIN_PANE_WIDTH // truth.shape[1]))
+    truth_large = _enlarge(truth, factor)
+    prediction_large = _enlarge(prediction, factor)
+    image_large = _enlarge(image, factor)
+    scored = int((truth != VOID).sum())
+    wrong = int(((truth != prediction) & (truth != VOID)).sum())
+    share = f"{100 * wrong / scored:.1f}% of pixels" if scored else "all void"
+    panes = [
+        ("image", image_large),
+        ("ground truth", _painted(truth_large, colors)),
+        ("prediction", _painted(prediction_large, colors)),
+        (f"where wrong: {share}", _mistakes(image_large, truth_large, prediction_large)),
+    ]
+    entries: list[Entry] = [
+        (names[i], _color(colors[i])) for i in np.argsort(-areas, kind="stable") if areas[i]
+    ]
+    if scored < truth.size:
+        entries.append((VOID_NAME, "hatched"))
+    return _compose(panes, entries, title)
+
+
+def _compose(panes: Sequence[tuple[str, Pixels]], entries: Sequence[Entry], title: str) -> Pixels:
+    pane_height, pane_width = panes[0][1].shape[:2]
+    size = max(12, min(28, pane_width // 22))
+    font, title_font = load_font(size), load_font(size + 3)
+    gap = size * 2 // 3
+    line = line_height(font) + gap // 2
+    width = gap + len(panes) * (pane_width + gap)
+    rows = break_rows(entries, font, width - 2 * gap, gap * 2)
+    top = gap + line_height(title_font) + gap
+    legend_top = top + line + pane_height + gap
+    height = legend_top + len(rows) * line + gap // 2
+    picture = Image.new("RGB", (width, height), "white")
+    draw = ImageDraw.Draw(picture)
+    draw.text((gap, gap), shorten(title, title_font, width - 2 * gap), INK, title_font)
+    for place, (caption, pixels) in enumerate(panes):
+        left = gap + place * (pane_width + gap)
+        draw.text((left, top), shorten(caption, font, pane_width), INK, font)
+        picture.paste(Image.fromarray(pixels), (left, top + line))
+    for number, row in enumerate(rows):
+        left = gap
+        for entry in row:
+            draw_entry(picture, entry, (left, legend_top + number * line), font, INK)
+            left += entry_width(entry, font) + gap * 2
+    return np.array(picture)
+
+
+def _painted(mask: Pixels, colors: Pixels) -> Pixels:
+    painted = colorize(mask, colors, (0, 0, 0))
+    void = mask == VOID
+    painted[void] = hatching(*mask.shape)[void]
+    return painted
+
+
+def _mistakes(image: Pixels, truth: Pixels, prediction: Pixels) -> Pixels:
+    # Half the contrast, lifted: red stands out and the scene is still recognised.
+    grey = np.array(Image.fromarray(image).convert("L")) // 2 + 96
+    pixels = np.repeat(grey[..., None], 3, axis=2)
+    wrong = (truth != prediction) & (truth != VOID)
+    pixels[wrong] = pixels[wrong] // 4 + np.array(RED, np.uint8) // 4 * 3
+    void = truth == VOID
+    pixels[void] = hatching(*truth.shape)[void]
+    return pixels
+
+
+def _borders(mask: Pixels) -> NDArray[np.bool_]:
+    """Mark the pixels whose right or lower neighbour is of another class."""
+    border = np.zeros(mask.shape, bool)
+    border[:, :-1] = mask[:, :-1] != mask[:, 1:]
+    border[:-1] |= mask[:-1] != mask[1:]
+    return border
+
+
+def _areas(mask: Pixels, num_classes: int) -> NDArray[np.int64]:
+    """Count the pixels of each class, refusing an index that is neither a class nor VOID."""
+    counts = np.bincount(mask.ravel(), minlength=256)
+    strange = [int(i) for i in np.flatnonzero(counts[num_classes:VOID]) + num_classes]
+    if strange:
+        raise ValueError(f"mask holds {strange}; classes are 0..{num_classes - 1}, void is {VOID}")
+    return counts[:num_classes]
+
+
+def _enlarge(pixels: Pixels, factor: int) -> Pixels:
+    return pixels.repeat(factor, axis=0).repeat(factor, axis=1)
+
+
+def _color(row: Pixels) -> Color:
+    return (int(row[0]), int(row[1]), int(row[2]))

@@ -1,0 +1,136 @@
+"""A study before it runs: everything that can be checked is checked here, and all at once."""
+
+from collections.abc import Mapping as Dict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from segexp.config import Config, flatten, resolve_key
+from segexp.dataset.cache import Dataset
+from segexp.dataset.source import Source
+from segexp.errors import InputError
+from segexp.mapping import Mapping, common_space
+from segexp.model import check_image_size, check_model, check_weights
+from segexp.project import find_mappings, find_source
+from segexp.study_config import (
+    Choices,
+    Parameter,
+    StudyConfig,
+    describe_parameter,
+    parse_space,
+)
+
+# Parts of the configuration that no score depends on.
+_NOT_IN_DEFINITION = ("tracking.", "storage", "data.root", "data.format", "data.synthetic.")
+
+
+@dataclass(frozen=True)
+class StudyPlan:
+    """A study with everything checked that can be checked before data is read.
+
+    Attributes:
+        project: The project directory.
+        study: The study file, with overrides in it.
+        config: The configuration that all trials share.
+        space: The parameters by name.
+        baseline: The params of the first trial.
+        mappings: Every mapping that a trial can have, by name.
+        common: Their common space.
+        source: The data set's files.
+    """
+
+    project: Path
+    study: StudyConfig
+    config: Config
+    space: Dict[str, Parameter]
+    baseline: Dict[str, Any]
+    mappings: Dict[str, Mapping]
+    common: Mapping
+    source: Source
+
+
+def plan_study(project: Path, where: str, study: StudyConfig, config: Config) -> StudyPlan:
+    """Check a study against its configuration, the mappings, the models and the data's taxonomy.
+
+    Args:
+        project: The project directory.
+        where: What to call the study file in a fault.
+        study: The study file, with overrides in it.
+        config: The configuration, with the study's own values and overrides in it.
+
+    Raises:
+        InputError: With every fault that was found.
+    """
+    if not study.space:
+        raise InputError(f"{where}: space: nothing is left to search; `segexp train` trains once")
+    space, baseline = parse_space(where, study, config)
+    names = [str(name) for name in values_of(space, config, "mapping")]
+    archs = [str(arch) for arch in values_of(space, config, "model.arch")]
+    encoders = [str(encoder) for encoder in values_of(space, config, "model.encoder")]
+    faults: list[str] = []
+    mappings: list[Mapping] = []
+    try:
+        mappings = find_mappings(project, names)
+    except InputError as error:
+        faults += error.faults
+    faults += model_faults(config, archs, encoders)
+    if faults:
+        raise InputError(faults)
+    for encoder in encoders:
+        for weights in values_of(space, config, "model.encoder_weights"):
+            check_weights(encoder, weights)
+    return StudyPlan(
+        project=project,
+        study=study,
+        config=config,
+        space=space,
+        baseline=baseline,
+        mappings=dict(zip(names, mappings, strict=True)),
+        common=common_space(mappings),
+        source=find_source(project, config, mappings),
+    )
+
+
+def model_faults(config: Config, archs: list[str], encoders: list[str]) -> list[str]:
+    """List what is wrong with architectures and encoders, each fault once."""
+    faults = [fault for a in archs for fault in check_image_size(a, config.data.image_size)]
+    faults += [fault for e in encoders for a in archs for fault in check_model(a, e)]
+    return list(dict.fromkeys(faults))
+
+
+def values_of(space: Dict[str, Parameter], config: Config, key: str) -> list[Any]:
+    """Return every value that a categorical key can have: its choices, or its one value."""
+    parameter = space.get(key.rpartition(".")[2])
+    if isinstance(parameter, Choices):
+        return list(parameter.choices)
+    return [flatten(config.to_dict())[key]]
+
+
+def definition(plan: StudyPlan, dataset: Dataset) -> dict[str, Any]:
+    """Return everything that the scores of a study's trials depend on, as plain text.
+
+    A study that is resumed must mean the same: otherwise its trials cannot be compared.
+    """
+    searched = {resolve_key(name) for name in plan.space}
+    settings = {
+        key: str(value)
+        for key, value in flatten(plan.config.to_dict()).items()
+        if key not in searched and key != "mapping" and not key.startswith(_NOT_IN_DEFINITION)
+    }
+    return {
+        "data": f"{dataset.name} {dataset.hash}",
+        "objective": plan.study.objective,
+        **{f"space.{name}": describe_parameter(p) for name, p in sorted(plan.space.items())},
+        **{f"mappings.{name}": m.hash for name, m in sorted(plan.mappings.items())},
+        **settings,
+    }
+
+
+def definition_faults(name: str, stored: Dict[str, Any], now: Dict[str, Any]) -> list[str]:
+    """List how a study's stored definition differs from the one it would have now."""
+    return [
+        f"study {name!r} was begun with {key} = {stored.get(key, 'nothing')}, "
+        f"now it is {now.get(key, 'nothing')}; set it back, or take another --study-name"
+        for key in sorted({*stored, *now})
+        if stored.get(key) != now.get(key)
+    ]

@@ -1,0 +1,33 @@
+"""What happens to an image between its file and the model: part of every bundle."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """The size at which a model sees images, and the channel statistics it was trained with.
+
+    Attributes:
+        image_size: Height and width in pixels.
+        mean: Channel means R, G, B of images scaled to 0..1.
+        std: Channel standard deviations of the same.
+    """
+
+    image_size: tuple[int, int]
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+    def normalize(self, images: Tensor) -> Tensor:
+        """Turn uint8 images (N, 3, H, W) into float32 of mean 0 and deviation 1, on their device.
+
+        The memory format is kept: channels_last in, channels_last out.
+        """
+        mean = torch.tensor(self.mean, device=images.device).mul_(255).view(1, 3, 1, 1)
+        scale = torch.tensor(self.std, device=images.device).mul_(255).reciprocal_()
+        return images.float().sub_(mean).mul_(scale.view(1, 3, 1, 1))

@@ -1,0 +1,159 @@
+"""What a configuration names, found in the project: mappings, taxonomies and the data set."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from segexp.config import Config
+from segexp.dataset.cache import Dataset, open_dataset
+from segexp.dataset.recognise import default_taxonomy_name, open_source, recognise_format
+from segexp.dataset.source import Source, SyntheticCounts
+from segexp.errors import InputError, did_you_mean
+from segexp.mapping import Mapping, load_mapping
+from segexp.preprocess import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
+from segexp.taxonomy import Taxonomy, load_taxonomy
+
+WORK_DIRECTORY = ".segexp"
+
+
+def find_mapping(project: Path, name: str) -> Mapping:
+    """Load a mapping of the project by its name.
+
+    Raises:
+        InputError: When there is none of that name (with a did-you-mean), or it has faults.
+    """
+    directory = project / "mappings"
+    known = sorted(path.stem for path in directory.glob("*.yaml"))
+    if name not in known:
+        raise InputError(
+            f"no mapping {name!r} in {directory}{did_you_mean(name, known)}; "
+            f"there are {', '.join(known) or 'none'}"
+        )
+    return load_mapping(directory / f"{name}.yaml")
+
+
+def find_mappings(project: Path, names: Sequence[str]) -> list[Mapping]:
+    """Load several mappings; the faults of all of them are raised at once."""
+    mappings, faults = [], []
+    for name in names:
+        try:
+            mappings.append(find_mapping(project, name))
+        except InputError as error:
+            faults += error.faults
+    if faults:
+        raise InputError(faults)
+    return mappings
+
+
+def find_source(project: Path, config: Config, mappings: Sequence[Mapping]) -> Source:
+    """Find the configured data set, and refuse mappings that do not fit its taxonomy.
+
+    Args:
+        project: The project directory.
+        config: Its ``data`` section says where and in which format.
+        mappings: The mappings that the data is to be used with.
+
+    Raises:
+        InputError: When the data is not there, its format is ambiguous, or a mapping is over
+            another taxonomy.
+    """
+    data = config.data
+    root = project / Path(data.root).expanduser() if data.root is not None else None
+    if data.format == "synthetic":
+        layout = "synthetic"
+    elif root is None:
+        raise InputError(f"data.root: null; format {data.format!r} needs a folder: --data DIR")
+    elif not root.is_dir():
+        raise InputError(f"data.root: {root}: no such folder")
+    else:
+        layout = recognise_format(root) if data.format == "auto" else data.format
+    named = data.taxonomy or default_taxonomy_name(layout, root)
+    if named is not None:
+        taxonomy = find_taxonomy(project, named)
+    else:  # a layout that does not tell: the masks mean what the mapping says
+        taxonomy = (mappings or [find_mapping(project, config.mapping)])[0].taxonomy
+    strangers = [m for m in mappings if m.taxonomy.hash != taxonomy.hash]
+    if strangers:
+        fitting = [m.name for m in mappings_over(project, taxonomy)]
+        raise InputError(
+            [
+                f"mapping {m.name!r} is over the taxonomy {m.taxonomy.name}, but the data "
+                f"({layout}{f', {root}' if root else ''}) is labelled in {taxonomy.name}; mappings "
+                f"that fit it: {', '.join(fitting) or 'none'} (or set data.taxonomy)"
+                for m in strangers
+            ]
+        )
+    return open_source(layout, root, taxonomy, synthetic_counts(config))
+
+
+def synthetic_counts(config: Config) -> SyntheticCounts:
+    """Return how many scenes are drawn, from which seed and at which size."""
+    drawn = config.data.synthetic
+    return SyntheticCounts(drawn.train, drawn.val, drawn.test, drawn.seed, config.data.image_size)
+
+
+def open_data(
+    project: Path, config: Config, source: Source, progress: Callable[[int, int], None]
+) -> Dataset:
+    """Open a data set at the configured size through the project's cache.
+
+    Raises:
+        InputError: With every fault of the data; see `segexp data check`.
+    """
+    cache = project / WORK_DIRECTORY / "cache"
+    return open_dataset(source, config.data.image_size, cache, progress)
+
+
+def describe_data(dataset: Dataset) -> str:
+    """Say what the data is, in one line; drawn data always says ``synthetic``."""
+    height, width = dataset.image_size
+    own_height, own_width = dataset.own_size
+    size = f"{own_height}x{own_width}"
+    if dataset.own_size != dataset.image_size:
+        size += f" resized to {height}x{width}"
+        stretch = (width / height) / (own_width / own_height)
+        if not 0.9 < stretch < 1.1:
+            size += f" (stretched by {max(stretch, 1 / stretch):.2f}; see data.image_size)"
+    where = "" if dataset.root is None else f" in {dataset.root}"
+    part = "test split" if dataset.heldout_from == "test" else "a half of val"
+    return (
+        f"data: {dataset.format}{where}: {len(dataset.train)} train, {len(dataset.val)} val, "
+        f"{len(dataset.heldout)} held-out ({part}) images, {size}"
+    )
+
+
+def make_preprocessing(config: Config, dataset: Dataset) -> Preprocessing:
+    """Return the configured statistics: the train split's own, or ImageNet's."""
+    if config.data.normalization == "imagenet":
+        return Preprocessing(dataset.image_size, IMAGENET_MEAN, IMAGENET_STD)
+    red, green, blue = dataset.mean.tolist()
+    std_red, std_green, std_blue = dataset.std.tolist()
+    return Preprocessing(dataset.image_size, (red, green, blue), (std_red, std_green, std_blue))
+
+
+def find_taxonomy(project: Path, name: str) -> Taxonomy:
+    """Load a taxonomy of the project by its name.
+
+    Raises:
+        InputError: When there is none of that name, or it has faults.
+    """
+    path = project / "mappings" / "taxonomies" / f"{name}.yaml"
+    if not path.is_file():
+        known = sorted(p.stem for p in path.parent.glob("*.yaml"))
+        raise InputError(
+            f"taxonomy {name!r} is not in {path.parent}{did_you_mean(name, known)}; "
+            f"there are {', '.join(known) or 'none'}"
+        )
+    return load_taxonomy(path)
+
+
+def mappings_over(project: Path, taxonomy: Taxonomy) -> list[Mapping]:
+    """Return the project's mappings over a taxonomy, sorted by name."""
+    found = []
+    for path in sorted((project / "mappings").glob("*.yaml")):
+        try:
+            mapping = load_mapping(path)
+        except InputError:
+            continue  # a broken file fits nothing; loading it by its name says what is wrong
+        if mapping.taxonomy.hash == taxonomy.hash:
+            found.append(mapping)
+    return found

@@ -1,0 +1,121 @@
+"""What a trial leaves in MLflow: metrics, tables, the confusion matrix, overlays."""
+
+
+import numpy as np
+import torch
+from torch import nn
+
+from segexp import tracking
+from segexp.dataset.cache import Split
+from segexp.device import Compute
+from segexp.evaluate import Evaluation, Ruler, decide
+from segexp.loop import EpochResult
+from segexp.mapping import Mapping
+from segexp.metrics import confusion_matrices, score
+from segexp.pictures import comparison, encode_png
+from segexp.preprocess import Preprocessing
+from segexp.result import SplitScores, TrialResult
+from segexp.tables import class_table, confusion_page
+from segexp.tracking import Run
+
+# The rulers of a trial's evaluations, in this order: the mapping's own space, the common space
+# by `sum`, the common space by `argmax`.
+OWN, COMMON, COMMON_ARGMAX = 0, 1, 2
+
+OVERLAYS = 4
+
+
+def epoch_metrics(result: EpochResult, is_best: bool) -> dict[str, float]:
+    """Return the metrics that MLflow records after an epoch."""
+    own = result.validation.scores(OWN)
+    common = result.validation.scores(COMMON)
+    metrics = {
+        "train/loss": result.train_loss,
+        "train/lr": result.learning_rate,
+        "val/loss": result.validation.loss,
+        "val/miou": own.miou,
+        "val/miou_common": common.miou,
+        "val/pixel_accuracy": own.pixel_accuracy,
+        "time/epoch_s": result.seconds,
+        "time/images_per_s": result.images_per_s,
+    }
+    if is_best:
+        metrics |= {
+            "best/miou": own.miou,
+            "best/miou_common": common.miou,
+            "best/epoch": float(result.epoch),
+        }
+    return metrics
+
+
+def split_scores(evaluation: Evaluation, mapping: Mapping, common: Mapping) -> SplitScores:
+    """Turn an evaluation into the numbers that are stored."""
+    own, summed = evaluation.scores(OWN), evaluation.scores(COMMON)
+    return SplitScores(
+        miou=own.miou,
+        classes_in_mean=own.classes_in_mean,
+        pixel_accuracy=own.pixel_accuracy,
+        miou_common=summed.miou,
+        miou_common_argmax=evaluation.scores(COMMON_ARGMAX).miou,
+        classes_in_mean_common=summed.classes_in_mean,
+        table=class_table(evaluation.confusions[OWN], mapping.names),
+        table_common=class_table(evaluation.confusions[COMMON], common.names),
+    )
+
+
+def bundle_scores(result: TrialResult) -> dict[str, float]:
+    """Return the scores that a bundle carries, such as ``val/miou`` and ``heldout/miou_common``."""
+    scores = {f"val/{name}": value for name, value in result.val.numbers().items()}
+    if result.heldout:
+        scores |= {f"heldout/{name}": value for name, value in result.heldout.numbers().items()}
+    return scores
+
+
+def log_result(run: Run, result: TrialResult) -> None:
+    """Record the final scores as metrics and MLflow tables."""
+    table = result.val.table
+    metrics = {
+        f"iou/{name}": iou
+        for name, iou in zip(table["class"], table["iou"], strict=True)
+        if iou is not None
+    }
+    tracking.log_table(run, table, "iou_table.json")
+    tracking.log_table(run, result.val.table_common, "iou_table_common.json")
+    if result.heldout:
+        metrics["heldout/miou"] = result.heldout.miou
+        metrics["heldout/miou_common"] = result.heldout.miou_common
+        tracking.log_table(run, result.heldout.table, "iou_table_heldout.json")
+    tracking.log_metrics(run, metrics, step=result.best_epoch)
+
+
+def log_confusion(run: Run, evaluation: Evaluation, mapping: Mapping, split: str) -> None:
+    """Record the confusion matrix of a split in the mapping's own space as a page."""
+    confusion = evaluation.confusions[OWN].sum(axis=0)
+    page = confusion_page(confusion, mapping.names, f"Confusion matrix: {mapping.name}, {split}")
+    tracking.log_text(run, page, "confusion_matrix.html")
+
+
+@torch.inference_mode()
+def log_overlays(
+    run: Run,
+    model: nn.Module,
+    split: Split,
+    ruler: Ruler,
+    preprocessing: Preprocessing,
+    compute: Compute,
+) -> None:
+    """Record pictures of some images of a split: image, truth, prediction and mistakes."""
+    model.eval()
+    mapping = ruler.space
+    for index in np.linspace(0, len(split) - 1, min(OVERLAYS, len(split))).astype(int):
+        image, labels = split.image(index), split.label(index)
+        batch = torch.from_numpy(image.copy()).permute(2, 0, 1)[None]
+        with compute.autocast():
+            logits = model(preprocessing.normalize(compute.send(batch)))
+        prediction = decide(logits, ruler).cpu().numpy().astype(np.uint8)
+        truth = mapping.lookup()[labels]
+        scores = score(confusion_matrices(truth[None], prediction, len(mapping.classes))[0])
+        image_id = split.ids[index]
+        title = f"{split.name} {image_id}   mIoU {scores.miou:.3f}   {mapping.name}"
+        picture = comparison(image, truth, prediction[0], mapping.colors, mapping.names, title)
+        tracking.log_bytes(run, encode_png(picture), f"overlays/{image_id}.png")

@@ -1,0 +1,104 @@
+"""The search space, samplers and pruners of a study, in Optuna's terms."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import optuna
+from optuna.pruners import BasePruner
+from optuna.samplers import BaseSampler
+
+from segexp.errors import InputError
+from segexp.study_config import Choices, Parameter, Pruner, Sampler
+
+
+def suggest(trial: optuna.Trial, space: Mapping[str, Parameter]) -> dict[str, Any]:
+    """Sample a value for every parameter of the space."""
+    params: dict[str, Any] = {}
+    for name, parameter in space.items():
+        if isinstance(parameter, Choices):
+            params[name] = trial.suggest_categorical(name, parameter.choices)
+        elif parameter.integer:
+            params[name] = trial.suggest_int(
+                name,
+                int(parameter.low),
+                int(parameter.high),
+                log=parameter.log,
+                step=int(parameter.step or 1),
+            )
+        else:
+            params[name] = trial.suggest_float(
+                name, parameter.low, parameter.high, log=parameter.log, step=parameter.step
+            )
+    return params
+
+
+def make_sampler(
+    sampler: Sampler, space: Mapping[str, Parameter], trials_before: int
+) -> BaseSampler:
+    """Make an Optuna sampler.
+
+    Args:
+        sampler: Its name, seed and options.
+        space: The search space; the grid sampler walks all of it.
+        trials_before: The trials that the study has already. A sampler that starts again with
+            the same seed would suggest its first random trials a second time.
+
+    Raises:
+        InputError: For an option that Optuna's class does not take, or a grid over a range
+            without steps.
+    """
+    seed = sampler.seed + trials_before
+    try:
+        if sampler.name == "tpe":
+            return optuna.samplers.TPESampler(seed=seed, **sampler.options)
+        if sampler.name == "random":
+            return optuna.samplers.RandomSampler(seed=seed, **sampler.options)
+        if sampler.name == "gp":
+            return optuna.samplers.GPSampler(seed=seed, **sampler.options)
+        if sampler.name == "cmaes":
+            return optuna.samplers.CmaEsSampler(seed=seed, **sampler.options)
+        grid = {name: _grid_values(name, parameter) for name, parameter in space.items()}
+        # The grid remembers what it has visited in the storage, so its seed must stay.
+        return optuna.samplers.GridSampler(grid, seed=sampler.seed, **sampler.options)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"sampler: {sampler.name}: options: {error}") from None
+
+
+def make_pruner(pruner: Pruner, epochs: int) -> BasePruner:
+    """Make an Optuna pruner; its resource is epochs.
+
+    Raises:
+        InputError: For an option that Optuna's class does not take.
+    """
+    options = dict(pruner.options)
+    try:
+        if pruner.name == "hyperband":
+            return optuna.pruners.HyperbandPruner(**{"max_resource": epochs, **options})
+        if pruner.name == "median":
+            return optuna.pruners.MedianPruner(**options)
+        if pruner.name == "percentile":
+            return optuna.pruners.PercentilePruner(**{"percentile": 25.0, **options})
+        if pruner.name == "patient":
+            patience = options.pop("patience", 2)
+            return optuna.pruners.PatientPruner(
+                optuna.pruners.MedianPruner(), patience=patience, **options
+            )
+        if options:
+            raise InputError(f"pruner: none: takes no options, got {', '.join(options)}")
+        return optuna.pruners.NopPruner()
+    except (TypeError, ValueError) as error:
+        raise InputError(f"pruner: {pruner.name}: options: {error}") from None
+
+
+def _grid_values(name: str, parameter: Parameter) -> list[Any]:
+    if isinstance(parameter, Choices):
+        return list(parameter.choices)
+    step = parameter.step or (1 if parameter.integer else None)
+    if step is None:
+        raise InputError(
+            f"space.{name}: the grid sampler needs choices or a step, "
+            f"got {parameter.low:g} to {parameter.high:g}"
+        )
+    count = int((parameter.high - parameter.low) / step + 1e-9) + 1
+    values = [parameter.low + i * step for i in range(count)]
+    return [int(v) for v in values] if parameter.integer else values

@@ -1,0 +1,103 @@
+"""Optuna's storage: where studies and trials live, and what a trial carries besides its params."""
+
+import sqlite3
+import warnings
+from datetime import datetime
+from pathlib import Path
+
+import optuna
+from optuna.storages import BaseStorage, JournalStorage, RDBStorage
+from optuna.storages.journal import JournalFileBackend
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+
+from segexp.errors import InputError, did_you_mean
+from segexp.files import locked
+
+# What segexp keeps in user attributes of studies and trials.
+DEFINITION = "segexp.definition"  # study: what its scores depend on
+RUN_ID = "segexp.run_id"  # study: the MLflow parent run; trial: its own run
+CONSTANT = "segexp.constant"  # study: the scores of always predicting the most frequent class
+OWNER = "segexp.owner"  # trial: the process that runs it
+FAILURE = "segexp.failure"  # trial: why it failed
+INTERRUPTED = "segexp.interrupted"  # trial: ended by a signal or a crash; does not count
+RESULT = "segexp.result"  # trial: its scores, see segexp.best
+
+
+def open_storage(url: str | None, project: Path) -> BaseStorage:
+    """Open Optuna's storage, and create it where it is not there yet.
+
+    Args:
+        url: Any URL that Optuna takes, ``journal:PATH`` for a journal file, or None for
+            ``studies/optuna.db`` in the project.
+        project: The project directory; a relative SQLite or journal path starts there.
+
+    Raises:
+        InputError: When the URL names no database that can be opened.
+    """
+    # Optuna marks parts that we rely on as experimental; a user can do nothing about it.
+    warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    if url is None:
+        url = f"sqlite:///{project / 'studies' / 'optuna.db'}"
+    if url.startswith("journal:"):
+        path = project / url.removeprefix("journal:").removeprefix("//")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return JournalStorage(JournalFileBackend(str(path)))
+    if url.startswith("sqlite:///"):
+        return _open_sqlite(project / url.removeprefix("sqlite:///"))
+    try:
+        return optuna.storages.get_storage(url)
+    except (ArgumentError, NoSuchModuleError, ImportError) as error:
+        raise InputError(
+            f"storage: {url!r} cannot be opened ({_first_line(error)}); expected an Optuna URL "
+            "such as sqlite:///studies/optuna.db, postgresql://... or journal:studies/optuna.log"
+        ) from None
+    except (SQLAlchemyError, RuntimeError) as error:
+        raise InputError(f"storage: {url!r} cannot be opened: {_first_line(error)}") from None
+
+
+def load_study(storage: BaseStorage, name: str | None) -> optuna.Study:
+    """Load a study by its name, or the one whose trials are the most recent.
+
+    Raises:
+        InputError: When there is no such study, with a did-you-mean.
+    """
+    summaries = optuna.get_all_study_summaries(storage)
+    known = [summary.study_name for summary in summaries]
+    if not known:
+        raise InputError("no study has been run in this project yet; start one with `segexp tune`")
+    if name is None:
+        name = max(summaries, key=lambda s: s.datetime_start or datetime.min).study_name
+    if name not in known:
+        raise InputError(
+            f"no study {name!r}{did_you_mean(name, known)}; there are {', '.join(sorted(known))}"
+        )
+    return optuna.load_study(study_name=name, storage=storage)
+
+
+def _open_sqlite(path: Path) -> RDBStorage:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Optuna creates its tables without a lock: of several processes that start at once, all but
+    # one would die.
+    with locked(path.with_name(f".{path.name}.lock")):
+        try:
+            use_write_ahead_log(path)
+            return RDBStorage(f"sqlite:///{path}", engine_kwargs={"connect_args": {"timeout": 60}})
+        except (SQLAlchemyError, sqlite3.Error, RuntimeError) as error:
+            raise InputError(f"storage: {path}: cannot be opened: {_first_line(error)}") from None
+
+
+def use_write_ahead_log(path: Path) -> None:
+    """Switch a SQLite file to WAL for good: readers and one writer no longer wait for each other.
+
+    https://www.sqlite.org/wal.html
+    """
+    connection = sqlite3.connect(path, timeout=60)
+    try:
+        connection.execute("PRAGMA journal_mode=WAL")
+    finally:
+        connection.close()
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().partition("\n")[0] or type(error).__name__

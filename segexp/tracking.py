@@ -1,0 +1,210 @@
+"""What MLflow records. The only module that imports MLflow.
+
+Optuna's storage decides and MLflow records: nothing that segexp computes is read back from here.
+Runs are made and ended through `MlflowClient`, never through the fluent API, whose active run
+would become FINISHED when a process is interrupted.
+"""
+
+import math
+import os
+import re
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+from segexp.config import Config, flatten, resolve_key
+from segexp.errors import InputError, WorkError
+from segexp.files import locked
+from segexp.storage import use_write_ahead_log
+
+# Before MLflow is imported: it reads these once. An unreachable server would otherwise block a
+# call for minutes.
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
+
+from mlflow import MlflowClient
+from mlflow.entities import Metric, Param, RunTag
+from mlflow.exceptions import MlflowException
+
+Status = Literal["FINISHED", "FAILED", "KILLED"]
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """An MLflow experiment: one study."""
+
+    client: MlflowClient
+    id: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Run:
+    """An MLflow run: a study, one of its trials, or a single training."""
+
+    client: MlflowClient
+    id: str
+
+
+def open_experiment(project: Path, uri: str | None, name: str) -> Experiment:
+    """Open an experiment of a tracking store, and create both where they are missing.
+
+    Args:
+        project: The project directory.
+        uri: An MLflow tracking URI; None is ``mlflow.db`` and ``mlruns/`` in the project, where a
+            bare ``mlflow ui`` looks.
+        name: The experiment's name.
+
+    Raises:
+        InputError: When the URI is none that MLflow takes, or the experiment was deleted.
+        WorkError: When a tracking server does not answer.
+    """
+    try:
+        if uri is None:
+            return _open_local(project, name)
+        return _get_or_create(MlflowClient(tracking_uri=uri), name, None)
+    except MlflowException as error:
+        message = str(error).partition("\n")[0]
+        if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+            raise InputError(f"tracking: {uri or 'mlflow.db'}: {message}") from None
+        raise WorkError(f"tracking: {uri or 'mlflow.db'}: {message}") from None
+
+
+def _open_local(project: Path, name: str) -> Experiment:
+    database = project / "mlflow.db"
+    artifacts = project / "mlruns" / name
+    # A new database is migrated for seconds; several processes that do it at once break it.
+    with locked(project / ".segexp" / "mlflow.lock"):
+        is_new = not database.is_file()
+        client = MlflowClient(tracking_uri=f"sqlite:///{database}")
+        experiment = _get_or_create(client, name, artifacts.as_uri())
+        if is_new:
+            use_write_ahead_log(database)
+    return experiment
+
+
+def _get_or_create(client: MlflowClient, name: str, artifacts: str | None) -> Experiment:
+    found = client.get_experiment_by_name(name)
+    if found is None:
+        return Experiment(client, client.create_experiment(name, artifacts), name)
+    if found.lifecycle_stage == "deleted":
+        raise InputError(
+            f"the MLflow experiment {name!r} was deleted; restore it with "
+            f"`mlflow experiments restore -x {found.experiment_id}` or use --study-name"
+        )
+    return Experiment(client, found.experiment_id, name)
+
+
+def start_run(
+    experiment: Experiment,
+    name: str,
+    tags: Mapping[str, str],
+    params: Mapping[str, Any],
+    parent: Run | None = None,
+) -> Run:
+    """Start a run with its tags and params, below its parent."""
+    all_tags = {**tags, "mlflow.source.name": "segexp", "mlflow.source.type": "LOCAL"}
+    if parent:
+        all_tags["mlflow.parentRunId"] = parent.id
+    client = experiment.client
+    created = client.create_run(experiment.id, tags=all_tags, run_name=name)
+    run = Run(client, created.info.run_id)
+    client.log_batch(run.id, params=[Param(k, str(v)) for k, v in params.items()])
+    return run
+
+
+def attach_run(experiment: Experiment, run_id: str | None) -> Run | None:
+    """Return an existing run, set to RUNNING again; None when it is gone."""
+    if run_id is None:
+        return None
+    try:
+        experiment.client.get_run(run_id)
+    except MlflowException:
+        return None
+    experiment.client.update_run(run_id, status="RUNNING")
+    return Run(experiment.client, run_id)
+
+
+def log_metrics(run: Run, metrics: Mapping[str, float], step: int = 0) -> None:
+    """Record finite metrics in one call; NaN (an absent class) is not a number to plot."""
+    now = int(time.time() * 1000)
+    run.client.log_batch(
+        run.id,
+        metrics=[
+            Metric(metric_name(key), float(value), now, step)
+            for key, value in metrics.items()
+            if math.isfinite(value)
+        ],
+    )
+
+
+def set_tags(run: Run, tags: Mapping[str, str]) -> None:
+    """Set tags in one call."""
+    run.client.log_batch(run.id, tags=[RunTag(k, str(v)[:5000]) for k, v in tags.items()])
+
+
+def log_table(run: Run, columns: Mapping[str, Sequence[Any]], name: str) -> None:
+    """Record an MLflow table, which its UI shows and compares between runs."""
+    run.client.log_table(run.id, {k: list(v) for k, v in columns.items()}, name)
+
+
+def log_directory(run: Run, directory: Path, artifact_path: str | None = None) -> None:
+    """Record every file of a directory as artifacts."""
+    run.client.log_artifacts(run.id, str(directory), artifact_path)
+
+
+def log_text(run: Run, text: str, name: str) -> None:
+    """Record a text file as an artifact."""
+    run.client.log_text(run.id, text, name)
+
+
+def log_yaml(run: Run, content: Mapping[str, Any], name: str) -> None:
+    """Record plain values as a YAML artifact."""
+    run.client.log_text(run.id, yaml.safe_dump(dict(content), sort_keys=False), name)
+
+
+def log_bytes(run: Run, content: bytes, name: str) -> None:
+    """Record a binary file as an artifact; ``name`` may have folders."""
+    folder, _, file_name = name.rpartition("/")
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory) / file_name
+        path.write_bytes(content)
+        run.client.log_artifact(run.id, str(path), folder or None)
+
+
+def end_run(run: Run, status: Status) -> None:
+    """End a run."""
+    run.client.set_terminated(run.id, status)
+
+
+def close_run(run: Run, status: Status, state: str, failure: str | None = None) -> None:
+    """End a trial's run with the state that the trial has in Optuna, and why it failed."""
+    tags = {"segexp.state": state}
+    if failure is not None:
+        tags["segexp.failure"] = failure
+    set_tags(run, tags)
+    end_run(run, status)
+
+
+def config_params(config: Config) -> dict[str, Any]:
+    """Name a configuration's values for MLflow as Optuna names them: by the last part of the key.
+
+    Where two keys share a last part, the longer key keeps all of its parts.
+    """
+    values = flatten(config.to_dict())
+    short = {key: key.rpartition(".")[2] for key in values}
+    return {
+        short[key] if resolve_key(short[key]) == key else key: value
+        for key, value in values.items()
+    }
+
+
+def metric_name(name: str) -> str:
+    """Replace the characters that MLflow refuses in a metric's name by ``_``."""
+    return re.sub(r"[^\w\-. :/]", "_", name, flags=re.ASCII)

@@ -1,0 +1,78 @@
+"""One training outside of a study: a trial whose params are the configuration's own."""
+
+import secrets
+from collections.abc import Mapping as Dict
+from dataclasses import replace
+from pathlib import Path
+
+from segexp import tracking
+from segexp.config import Config
+from segexp.errors import InputError, Interrupted
+from segexp.model import check_weights
+from segexp.plan import model_faults
+from segexp.project import WORK_DIRECTORY, describe_data, find_mapping, find_source, open_data
+from segexp.result import TrialResult
+from segexp.study import StudyDisplay
+from segexp.trial import TrialSetup, run_trial
+
+EXPERIMENT = "train"
+
+
+def run_training(project: Path, config: Config, display: StudyDisplay) -> tuple[str, TrialResult]:
+    """Train one configuration and record it as a trial is recorded.
+
+    Args:
+        project: The project directory.
+        config: What to train.
+        display: Shows progress.
+
+    Returns:
+        The id of the MLflow run, and the result; its bundle and the checkpoints of the best and
+        the last epoch are kept.
+
+    Raises:
+        InputError: With every fault of configuration and data.
+        WorkError: When the training itself fails.
+    """
+    mapping = find_mapping(project, config.mapping)
+    if faults := model_faults(config, [config.model.arch], [config.model.encoder]):
+        raise InputError(faults)
+    check_weights(config.model.encoder, config.model.encoder_weights)
+    source = find_source(project, config, [mapping])
+    dataset = open_data(project, config, source, display.caching)
+    display.say(describe_data(dataset))
+    experiment = tracking.open_experiment(
+        project, config.tracking.uri, config.tracking.experiment or EXPERIMENT
+    )
+    name = f"{EXPERIMENT}-{secrets.token_hex(3)}"
+    tags: Dict[str, str] = {
+        "segexp.kind": "trial",
+        "segexp.mapping": mapping.name,
+        "segexp.mapping_hash": mapping.hash,
+        "segexp.dataset": dataset.name,
+        "segexp.dataset_hash": dataset.hash,
+        "segexp.common_space": mapping.name,
+        "segexp.seed": str(config.training.seed),
+    }
+    run = tracking.start_run(experiment, name, tags, tracking.config_params(config))
+    directory = project / WORK_DIRECTORY / "train" / name
+    setup = TrialSetup(
+        config, dataset, mapping, mapping, "val/miou", {"study": None, "trial": None}
+    )
+    try:
+        result = run_trial(
+            setup,
+            run,
+            directory,
+            report=lambda epoch, value: None,
+            is_worth_keeping=lambda value: True,
+            display=display,
+        )
+    except (KeyboardInterrupt, Interrupted):
+        tracking.close_run(run, "KILLED", "FAIL", "interrupted")
+        raise
+    except Exception as error:
+        tracking.close_run(run, "FAILED", "FAIL", f"{type(error).__name__}: {error}")
+        raise
+    tracking.close_run(run, "FINISHED", "COMPLETE")
+    return run.id, replace(result, bundle=str(directory / "bundle"))

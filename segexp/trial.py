@@ -1,0 +1,214 @@
+"""One trial, from its configuration to its scores. Read this first.
+
+data, model, loss, schedule
+-> for each epoch: train, validate, record, report (which may prune)
+-> scores of the best epoch, in the mapping's own space and in the common space
+-> tables, overlays, and the bundle if the trial is worth keeping
+"""
+
+import math
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+
+from segexp import record, tracking
+from segexp.augment import make_augmentation
+from segexp.bundle import Bundle, save_bundle
+from segexp.checkpoint import Checkpoints, load_weights
+from segexp.config import Config
+from segexp.dataset.cache import Dataset
+from segexp.dataset.stats import count_labels
+from segexp.dataset.torch_dataset import make_loader
+from segexp.device import choose_compute
+from segexp.evaluate import Evaluation, evaluate_split, make_ruler
+from segexp.loop import EpochResult, Optimization, Step, fit
+from segexp.losses import class_weights, make_loss
+from segexp.mapping import Mapping
+from segexp.model import FAILS_AT_BATCH_OF_ONE, make_model
+from segexp.project import make_preprocessing
+from segexp.record import COMMON, OWN
+from segexp.result import TrialResult
+
+
+@dataclass(frozen=True)
+class TrialSetup:
+    """What a trial trains on and how it is judged.
+
+    Attributes:
+        config: The configuration with the trial's params in it.
+        dataset: The data, at the configured size.
+        mapping: What the labels become.
+        common: The common space of all mappings that the trial is compared with.
+        objective: ``val/miou_common`` or ``val/miou``.
+        origin: Where the trial comes from (study, number): written into its bundle.
+    """
+
+    config: Config
+    dataset: Dataset
+    mapping: Mapping
+    common: Mapping
+    objective: str
+    origin: dict[str, str | int | None]
+
+
+class Display(Protocol):
+    """Shows a person how a trial goes on."""
+
+    def step(self, step: Step, total_epochs: int) -> None:
+        """A batch was trained on."""
+
+    def epoch(self, result: EpochResult, value: float, total_epochs: int) -> None:
+        """An epoch was trained and validated; ``value`` is the objective."""
+
+
+def run_trial(
+    setup: TrialSetup,
+    run: tracking.Run,
+    directory: Path,
+    *,
+    report: Callable[[int, float], None],
+    is_worth_keeping: Callable[[float], bool],
+    display: Display,
+) -> TrialResult:
+    """Train and score one configuration.
+
+    Args:
+        setup: What to train and how to judge it.
+        run: The MLflow run that records it; the caller ends it.
+        directory: The trial's own directory for checkpoints and the bundle.
+        report: Takes each epoch (from 1) and its objective; may raise `optuna.TrialPruned`.
+        is_worth_keeping: Whether a trial that ends with this objective keeps its bundle and is
+            scored on the held-out images.
+        display: Shows progress.
+
+    Raises:
+        DivergedError: When the loss is no longer finite.
+    """
+    started = time.perf_counter()
+    config, dataset, mapping = setup.config, setup.dataset, setup.mapping
+    training = config.training
+    seed_everything(training.seed)
+    compute = choose_compute(training.precision)
+    preprocessing = make_preprocessing(config, dataset)
+    batches_of_one_fail = config.model.arch.lower() in FAILS_AT_BATCH_OF_ONE
+    loader = make_loader(
+        dataset.train,
+        mapping.lookup(),
+        batch_size=training.batch_size,
+        shuffle=True,
+        seed=training.seed,
+        augment=make_augmentation(training.augmentation, dataset.image_size),
+        drop_last=batches_of_one_fail and len(dataset.train) % training.batch_size == 1,
+    )
+    model = compute.place(
+        make_model(
+            config.model.arch,
+            config.model.encoder,
+            config.model.encoder_weights,
+            len(mapping.classes),
+            config.model.decoder_width,
+        )
+    )
+    counts = count_labels(dataset.train, len(mapping.classes), mapping.lookup())
+    weights = class_weights(training.loss_weighting, counts.pixels, counts.pixels_where_present)
+    loss_of = make_loss(
+        training.loss,
+        None if training.loss_weighting == "none" else torch.from_numpy(weights).float(),
+    )
+    rulers = (
+        make_ruler(mapping, mapping),
+        make_ruler(mapping, setup.common, "sum"),
+        make_ruler(mapping, setup.common, "argmax"),
+    )
+    score_split = partial(
+        evaluate_split, model, rulers=rulers, preprocessing=preprocessing, compute=compute
+    )
+    validate = partial(score_split, dataset.val, loss=(loss_of, torch.from_numpy(mapping.lookup())))
+    optimization = Optimization(
+        optimizer=training.optimizer,
+        learning_rate=training.learning_rate,
+        weight_decay=training.weight_decay,
+        schedule=training.schedule,
+        warmup_epochs=training.warmup_epochs,
+        gradient_clip=training.gradient_clip,
+    )
+    checkpoints = Checkpoints(directory / "checkpoints")
+    best: EpochResult | None = None
+    best_value = -math.inf
+    for result in fit(
+        model,
+        loader,
+        validate,
+        loss_of,
+        optimization,
+        epochs=training.epochs,
+        preprocessing=preprocessing,
+        compute=compute,
+        on_step=partial(display.step, total_epochs=training.epochs),
+    ):
+        value = objective_value(result.validation, setup.objective)
+        is_best = best is None or value > best_value
+        if is_best:
+            best, best_value = result, value
+        checkpoints.save(model, is_best)
+        tracking.log_metrics(run, record.epoch_metrics(result, is_best), step=result.epoch)
+        display.epoch(result, value, training.epochs)
+        report(result.epoch, value)
+    assert best is not None  # at least one epoch
+
+    load_weights(model, checkpoints.best)
+    is_kept = is_worth_keeping(best_value)
+    heldout = score_split(dataset.heldout) if is_kept else None
+    trial_result = TrialResult(
+        value=best_value,
+        best_epoch=best.epoch,
+        seconds=time.perf_counter() - started,
+        val=record.split_scores(best.validation, mapping, setup.common),
+        heldout=record.split_scores(heldout, mapping, setup.common) if heldout else None,
+        bundle=str(directory / "bundle") if is_kept else None,
+    )
+    record.log_result(run, trial_result)
+    record.log_confusion(run, best.validation, mapping, "val")
+    record.log_overlays(run, model, dataset.val, rulers[OWN], preprocessing, compute)
+    tracking.log_yaml(run, mapping.to_dict(), "mapping.yaml")
+    tracking.log_yaml(run, config.to_dict(), "config.yaml")
+    if is_kept:
+        bundle = Bundle(
+            arch=config.model.arch,
+            encoder=config.model.encoder,
+            decoder_width=config.model.decoder_width,
+            mapping=mapping,
+            preprocessing=preprocessing,
+            scores=record.bundle_scores(trial_result),
+            origin={
+                **setup.origin,
+                "run_id": run.id,
+                "dataset": dataset.name,
+                "dataset_hash": dataset.hash,
+                "common_space": setup.common.name,
+            },
+            model=model,
+        )
+        save_bundle(directory / "bundle", bundle)
+        tracking.log_directory(run, directory / "bundle", "bundle")
+    return trial_result
+
+
+def seed_everything(seed: int) -> None:
+    """Seed Python, NumPy and torch on all devices."""
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
+
+
+def objective_value(evaluation: Evaluation, objective: str) -> float:
+    """Return the objective of an evaluation; -inf when no class entered the mean."""
+    miou = evaluation.scores(OWN if objective == "val/miou" else COMMON).miou
+    return -math.inf if math.isnan(miou) else miou
