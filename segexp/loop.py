@@ -156,14 +156,13 @@ def make_optimizer(model: nn.Module, optimization: Optimization) -> torch.optim.
     Raises:
         InputError: For a name that is neither ``adamw`` nor ``sgd``.
     """
-    settings = {
-        "lr": optimization.learning_rate,
-        "weight_decay": optimization.weight_decay,
-        "fused": True,
-    }
+    parameters, rate = model.parameters(), optimization.learning_rate
+    decay = optimization.weight_decay
     if optimization.optimizer == "adamw":
-        return torch.optim.AdamW(model.parameters(), **settings)
+        return torch.optim.AdamW(parameters, lr=rate, weight_decay=decay, fused=True)
     if optimization.optimizer == "sgd":
-        return torch.optim.SGD(model.parameters(), momentum=0.9, nesterov=True, **settings)
+        return torch.optim.SGD(
+            parameters, lr=rate, weight_decay=decay, momentum=0.9, nesterov=True, fused=True
+        )
     name = optimization.optimizer
     raise InputError(f"optimizer {name!r}: adamw or sgd{did_you_mean(name, ('adamw', 'sgd'))}")

@@ -178,9 +178,9 @@ def _mistakes(image: Pixels, truth: Pixels, prediction: Pixels) -> Pixels:
     # Half the contrast, lifted: red stands out and the scene is still recognised.
     grey = np.array(Image.fromarray(image).convert("L")) // 2 + 96
     pixels = np.repeat(grey[..., None], 3, axis=2)
-    wrong = (truth != prediction) & (truth != VOID)
+    wrong = truth != prediction
     pixels[wrong] = pixels[wrong] // 4 + np.array(RED, np.uint8) // 4 * 3
-    void = truth == VOID
+    void = truth == VOID  # painted over: it is never wrong
     pixels[void] = hatching(*truth.shape)[void]
     return pixels
 

@@ -8,9 +8,10 @@ from typing import Any
 from segexp.config import Config, flatten, resolve_key
 from segexp.dataset.cache import Dataset
 from segexp.dataset.source import Source
+from segexp.encoder_weights import check_weights
 from segexp.errors import InputError
 from segexp.mapping import Mapping, common_space
-from segexp.model import check_image_size, check_model, check_weights
+from segexp.model import check_image_size, check_model
 from segexp.project import find_mappings, find_source
 from segexp.study_config import (
     Choices,
@@ -93,8 +94,12 @@ def plan_study(project: Path, where: str, study: StudyConfig, config: Config) ->
 
 def model_faults(config: Config, archs: list[str], encoders: list[str]) -> list[str]:
     """List what is wrong with architectures and encoders, each fault once."""
-    faults = [fault for a in archs for fault in check_image_size(a, config.data.image_size)]
-    faults += [fault for e in encoders for a in archs for fault in check_model(a, e)]
+    faults: list[str] = []
+    for arch in archs:
+        for encoder in encoders:
+            faults += check_model(arch, encoder) or check_image_size(
+                arch, encoder, config.data.image_size
+            )
     return list(dict.fromkeys(faults))
 
 

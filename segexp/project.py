@@ -6,7 +6,8 @@ from pathlib import Path
 from segexp.config import Config
 from segexp.dataset.cache import Dataset, open_dataset
 from segexp.dataset.recognise import default_taxonomy_name, open_source, recognise_format
-from segexp.dataset.source import Source, SyntheticCounts
+from segexp.dataset.source import Source
+from segexp.dataset.synthetic import SyntheticCounts
 from segexp.errors import InputError, did_you_mean
 from segexp.mapping import Mapping, load_mapping
 from segexp.preprocess import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
@@ -33,7 +34,8 @@ def find_mapping(project: Path, name: str) -> Mapping:
 
 def find_mappings(project: Path, names: Sequence[str]) -> list[Mapping]:
     """Load several mappings; the faults of all of them are raised at once."""
-    mappings, faults = [], []
+    mappings: list[Mapping] = []
+    faults: list[str] = []
     for name in names:
         try:
             mappings.append(find_mapping(project, name))

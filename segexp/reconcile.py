@@ -71,4 +71,4 @@ def _is_abandoned(trial: FrozenTrial) -> bool:
         alive_since = psutil.Process(owner["pid"]).create_time()
     except psutil.NoSuchProcess:
         return True
-    return abs(alive_since - owner["started"]) > 1
+    return bool(abs(alive_since - owner["started"]) > 1)

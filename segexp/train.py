@@ -7,8 +7,8 @@ from pathlib import Path
 
 from segexp import tracking
 from segexp.config import Config
+from segexp.encoder_weights import check_weights
 from segexp.errors import InputError, Interrupted
-from segexp.model import check_weights
 from segexp.plan import model_faults
 from segexp.project import WORK_DIRECTORY, describe_data, find_mapping, find_source, open_data
 from segexp.result import TrialResult

@@ -13,7 +13,7 @@ from segexp.errors import InputError
 from segexp.mapping import load_mapping
 from segexp.model import make_model
 from segexp.preprocess import Preprocessing
-from segexp.taxonomy import load_taxonomy, parse_taxonomy
+from segexp.taxonomy import VOID, Label, Taxonomy, load_taxonomy, parse_taxonomy
 
 MAPPINGS = Path(__file__).parents[1] / "mappings"
 
@@ -290,3 +290,15 @@ def test_a_shipped_taxonomy_survives_the_round_trip(path: Path):
     assert faults == []
     assert again == taxonomy
     assert again.hash == taxonomy.hash
+
+
+def test_a_taxonomy_with_odd_ids_survives_the_round_trip():
+    taxonomy = Taxonomy(
+        name="odd",
+        labels=(Label("a", (1, 2, 3)), Label("b", (4, 5, 6))),
+        encodings={"default": {-7: 0, 70_000: 1, -1: VOID, 255: VOID}, "other": {0: 1, 1: 0}},
+        void_color=(9, 8, 7),
+    )
+    again, faults = parse_taxonomy("bundle.json", json.loads(json.dumps(taxonomy.to_dict())))
+    assert faults == []
+    assert again == taxonomy

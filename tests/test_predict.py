@@ -172,7 +172,8 @@ def test_the_output_directory_is_not_searched(tmp_path: Path):
 def test_an_image_that_is_named_twice_is_taken_once(tmp_path: Path):
     write_image(tmp_path / "a.png", 4, 4)
     write_image(tmp_path / "b.png", 4, 4)
-    found = find_images([tmp_path / "a.png", tmp_path])
+    (tmp_path / "c").mkdir()
+    found = find_images([tmp_path / "a.png", tmp_path, tmp_path / "c" / ".." / "b.png"])
     assert [str(stem) for _, stem in found] == ["a", "b"]
 
 

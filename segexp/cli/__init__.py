@@ -57,18 +57,19 @@ def main() -> NoReturn:
         code = 128 + error.signal_number
     except WorkError as error:
         print_error(str(error))
+        if debug:
+            traceback.print_exc()
         code = 1
     except BrokenPipeError:
         code = 1
     except Exception as error:
         print_error(f"{type(error).__name__}: {error}".partition("\n")[0])
+        print_error("this is unexpected; --debug shows where it came from")
+        if debug:
+            traceback.print_exc()
         code = 1
-        if not debug:
-            print_error("this is a fault of segexp; run again with --debug for the traceback")
     else:
         code = 0
-    if debug and code == 1:
-        traceback.print_exc()
     sys.exit(code)
 
 

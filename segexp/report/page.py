@@ -10,6 +10,7 @@ import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from html import escape
+from typing import TypeAlias
 
 import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
@@ -39,10 +40,11 @@ nav a:hover {{ text-decoration: underline }}
 .grid {{ display: grid; grid-template-columns: repeat(auto-fill, minmax(420px, 1fr)); gap: 0 24px }}
 .wide {{ overflow-x: auto; margin: 10px 0 }}
 table {{ border-collapse: collapse; font-size: 13px; font-variant-numeric: tabular-nums }}
-th, td {{ padding: 4px 10px; border-bottom: 1px solid {GRID}; text-align: left;
-  vertical-align: top }}
+th, td {{ padding: 4px 9px; border-bottom: 1px solid {GRID}; text-align: left;
+  vertical-align: top; white-space: nowrap }}
+td.prose {{ white-space: normal; max-width: 90ch }}
 th {{ font-weight: 600; border-bottom: 1px solid #b9c0c7; vertical-align: bottom }}
-th.n, td.n {{ text-align: right; white-space: nowrap }}
+th.n, td.n {{ text-align: right }}
 tr.strong td {{ background: #eaf5ec; font-weight: 600 }}
 tr.faint td {{ color: #7a838c }}
 .swatch {{ display: inline-block; width: 12px; height: 12px; border: 1px solid #8889;
@@ -60,13 +62,13 @@ class Markup:
 
 @dataclass(frozen=True)
 class Grid:
-    """Small figures beside each other."""
+    """Small figures beside each other, each under its name."""
 
-    figures: Sequence[go.Figure]
+    figures: Sequence[tuple[str, go.Figure]]
 
 
-Part = Markup | Grid | go.Figure
-Cell = str | Markup
+Part: TypeAlias = Markup | Grid | go.Figure
+Cell: TypeAlias = str | Markup
 
 
 @dataclass(frozen=True)
@@ -102,9 +104,10 @@ def render_page(title: str, opening: Sequence[Markup], sections: Sequence[Sectio
                 bodies.append(part.html)
                 continue
             drawn = []
-            for figure in part.figures if isinstance(part, Grid) else [part]:
+            for name, figure in part.figures if isinstance(part, Grid) else [("", part)]:
                 figures += 1
-                drawn.append(_figure_html(figure, f"figure-{figures}"))
+                heading = f"<h3>{escape(name)}</h3>" if name else ""
+                drawn.append(f"<div>{heading}{_figure_html(figure, f'figure-{figures}')}</div>")
             kind = "grid" if isinstance(part, Grid) else "figure"
             bodies.append(f'<div class="{kind}">{"".join(drawn)}</div>')
     plotly = f"<script>{get_plotlyjs()}</script>" if figures else ""
@@ -152,6 +155,7 @@ def table(
     rows: Sequence[Sequence[Cell]],
     *,
     numeric: Collection[int] = (),
+    prose: Collection[int] = (),
     strong: Collection[int] = (),
     faint: Collection[int] = (),
 ) -> Markup:
@@ -161,10 +165,14 @@ def table(
         header: The columns' names.
         rows: Their cells; a string is escaped.
         numeric: Columns that are aligned right.
+        prose: Columns whose text may be broken into lines.
         strong: Rows that are highlighted.
         faint: Rows that are grey.
     """
-    kinds = [' class="n"' if i in numeric else "" for i in range(len(header))]
+    kinds = [
+        ' class="n"' if i in numeric else ' class="prose"' if i in prose else ""
+        for i in range(len(header))
+    ]
     head = "".join(f"<th{k}>{escape(name)}</th>" for k, name in zip(kinds, header, strict=True))
     lines = []
     for i, row in enumerate(rows):
@@ -217,7 +225,12 @@ def _figure_html(figure: go.Figure, name: str) -> str:
         include_plotlyjs=False,
         div_id=name,
         default_height=f"{styled.layout.height}px",
-        config={"displaylogo": False, "responsive": True},
+        config={
+            "displaylogo": False,
+            "responsive": True,
+            # Only these: among plotly's own is one that uploads the chart.
+            "modeBarButtons": [["toImage", "resetScale2d"]],
+        },
     )
     return html
 

@@ -1,43 +1,40 @@
 """The charts of a study's page."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import optuna
 import plotly.graph_objects as go
-from optuna.distributions import CategoricalDistribution
-from optuna.trial import TrialState
 
 from segexp.report.importances import Importances
 from segexp.report.page import figure_text
 from segexp.report.trials import TrialRow, value_text
 
 GREY = "#b4bac1"
-RED = "#c0392b"
+PALE_RED = "#e3a59d"
+BROWN = "#8a5a00"
 BEST = "#111111"
+CLEAR = "rgba(0,0,0,0)"
 BLUE = "#2f6fb3"
+ORANGE = "#e69f00"
 # Okabe and Ito's colours, told apart by colour-blind readers too.
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 
 
-def history_figure(study: optuna.Study, objective: str, levels: Mapping[str, float]) -> go.Figure:
-    """Draw each complete trial's objective, the best so far, and levels to compare with.
-
-    Args:
-        study: With at least one complete trial.
-        objective: The name of the objective.
-        levels: Named values that are drawn as dashed lines.
-    """
+def history_figure(study: optuna.Study, objective: str, baseline: float | None) -> go.Figure:
+    """Draw each complete trial's objective and the best so far, with a line at the baseline's."""
     figure = optuna.visualization.plot_optimization_history(study, target_name=objective)
     figure.update_traces(
         marker={"color": BLUE, "size": 8}, hovertemplate="trial %{x}: %{y:.4f}<extra></extra>"
     )
-    figure.update_traces(selector={"mode": "lines"}, line={"color": BEST, "width": 1.5})
-    for name, value in levels.items():
+    figure.update_traces(
+        selector={"mode": "lines"}, line={"color": BEST, "width": 1.5, "shape": "hv"}
+    )
+    if baseline is not None:
         figure.add_hline(
-            y=value,
-            line={"color": "#8a5a00", "width": 1, "dash": "dash"},
-            annotation={"text": f"{name} {value:.3f}", "font": {"color": "#8a5a00", "size": 12}},
+            y=baseline,
+            line={"color": BROWN, "width": 1, "dash": "dash"},
+            annotation={"text": f"baseline {baseline:.4f}", "font": {"color": BROWN, "size": 12}},
             annotation_position="bottom right",
         )
     figure.update_layout(legend={"orientation": "h", "y": 1.12}, hovermode="closest")
@@ -59,7 +56,7 @@ def curves_figure(
     pruned = [r for r in rows if r.state == "pruned"]
     other = [r for r in rows if r.state not in ("pruned", "complete")]
     complete = [r for r in rows if r.state == "complete"]
-    groups = [("pruned", GREY, pruned), ("failed, interrupted or running", "#e3a59d", other)]
+    groups = [("pruned", GREY, pruned), ("failed, interrupted or running", PALE_RED, other)]
     if color_by is None:
         groups.append(("complete", BLUE, complete))
     else:
@@ -70,10 +67,11 @@ def curves_figure(
     for name, color, members in groups:
         figure.add_trace(_curve_trace(name, color, members))
     figure.data = [trace for trace in figure.data if len(trace.x)]
+    epochs = max((epoch for row in rows for epoch, _ in row.curve), default=1)
     if best and figure.data:
         figure.data[-1].line.width = 3
     figure.update_layout(
-        xaxis={"title": "epoch", "tickformat": "d"},
+        xaxis={"title": "epoch", "dtick": max(1, epochs // 12), "range": [0.5, epochs + 0.5]},
         yaxis={"title": objective},
         legend={"orientation": "h", "y": 1.12},
         hovermode="closest",
@@ -89,23 +87,27 @@ def category_figure(rows: Sequence[TrialRow], name: str, objective: str) -> go.F
     were nearly all pruned must not look good by the few that came through.
     """
     figure = go.Figure()
-    for value, color in _colors(rows, name).items():
-        members = [r for r in rows if value_text(r.params.get(name)) == value and name in r.params]
+    colors = _colors(rows, name)
+    for value in reversed(colors):  # the first on top
+        members = [r for r in rows if name in r.params and value_text(r.params[name]) == value]
         complete = [r for r in members if r.value is not None]
         pruned = [r for r in members if r.state == "pruned" and r.last is not None]
-        label = f"{figure_text(value)}<br>{len(complete)} complete, {len(pruned)} pruned"
-        figure.add_trace(
-            _points(label, [r.last for r in pruned], pruned, GREY, "x-thin-open").update(
-                line={"color": "rgba(0,0,0,0)"}, fillcolor="rgba(0,0,0,0)", hoveron="points"
-            )
+        label = figure_text(value)
+        crosses = _points(label, [r.last for r in pruned], pruned, GREY, "x-thin-open")
+        crosses.update(line={"color": CLEAR}, fillcolor=CLEAR, hoveron="points")
+        circles = _points(
+            label,
+            [r.value for r in complete],
+            complete,
+            colors[value] if name == "mapping" else BLUE,
+            "circle",
         )
-        tint = color if name == "mapping" else BLUE
-        figure.add_trace(_points(label, [r.value for r in complete], complete, tint, "circle"))
+        figure.add_traces([crosses, circles])
     figure.update_layout(
         showlegend=False,
-        height=330,
-        yaxis={"title": objective},
-        xaxis={"tickfont": {"size": 11}, "tickangle": 0, "type": "category"},
+        height=90 + 44 * len(colors),
+        xaxis={"title": objective},
+        yaxis={"type": "category", "categoryarray": [figure_text(v) for v in reversed(colors)]},
         margin={"l": 60, "r": 10, "t": 10, "b": 50},
     )
     return figure
@@ -115,14 +117,22 @@ def slices_figure(study: optuna.Study, names: Sequence[str], objective: str) -> 
     """Draw the objective against each numeric param."""
     figure = optuna.visualization.plot_slice(study, params=list(names), target_name=objective)
     figure.update_traces(marker={"line": {"width": 0.5, "color": "#555"}, "size": 8})
-    figure.update_layout(height=330, width=None, margin={"l": 60, "r": 20, "t": 10, "b": 48})
+    # Plotly writes 2 and 5 between the decades of a log axis, without their zeros.
+    ticks = [digit * 10.0**power for power in range(-9, 4) for digit in (1, 2, 5)]
+    figure.update_xaxes(
+        selector={"type": "log"}, tickvals=ticks, ticktext=[f"{t:g}" for t in ticks], tickangle=0
+    )
+    figure.update_layout(height=340, width=None, margin={"l": 60, "r": 20, "t": 30, "b": 48})
     return figure
 
 
 def parallel_figure(study: optuna.Study, objective: str) -> go.Figure:
     """Draw each complete trial as a line through its objective and params."""
     figure = optuna.visualization.plot_parallel_coordinate(study, target_name=objective)
-    figure.update_layout(height=460, margin={"l": 40, "r": 20, "t": 40, "b": 60})
+    figure.update_annotations(bgcolor="rgba(255,255,255,0.8)")
+    # The first axis is the objective: a scale of the colours would say the same again.
+    figure.update_traces(selector={"mode": "markers"}, marker={"showscale": False})
+    figure.update_layout(height=460, margin={"l": 40, "r": 40, "t": 20, "b": 60})
     return figure
 
 
@@ -134,7 +144,7 @@ def importances_figure(verdicts: Sequence[Importances]) -> go.Figure:
             means[name] = means.get(name, 0.0) + share
     names = sorted(means, key=lambda name: means[name])
     figure = go.Figure()
-    for verdict, color in reversed(list(zip(verdicts, (BLUE, "#e69f00"), strict=True))):
+    for verdict, color in reversed(list(zip(verdicts, (BLUE, ORANGE), strict=True))):
         if not verdict.shares:
             continue
         shares = [verdict.shares.get(name, 0.0) for name in names]
@@ -160,21 +170,6 @@ def importances_figure(verdicts: Sequence[Importances]) -> go.Figure:
         margin={"l": 60, "r": 40, "t": 30, "b": 48},
     )
     return figure
-
-
-def split_params(study: optuna.Study) -> tuple[list[str], list[str]]:
-    """Return the names of the categorical and of the numeric params of all trials."""
-    kinds: dict[str, bool] = {}
-    for trial in study.get_trials(deepcopy=False):
-        for name, distribution in trial.distributions.items():
-            kinds[name] = isinstance(distribution, CategoricalDistribution)
-    return [n for n, c in kinds.items() if c], [n for n, c in kinds.items() if not c]
-
-
-def numeric_params_with_scores(study: optuna.Study, names: Sequence[str]) -> list[str]:
-    """Return those of the params that a complete trial has."""
-    complete = study.get_trials(deepcopy=False, states=[TrialState.COMPLETE])
-    return [name for name in names if any(name in trial.params for trial in complete)]
 
 
 def _colors(rows: Sequence[TrialRow], name: str) -> dict[str, str]:
@@ -208,8 +203,9 @@ def _points(
     label: str, values: Sequence[Any], members: Sequence[TrialRow], color: str, symbol: str
 ) -> go.Box:
     return go.Box(
-        x=[label] * len(values),
-        y=list(values),
+        x=list(values),
+        y=[label] * len(values),
+        orientation="h",
         boxpoints="all",
         jitter=0.5,
         pointpos=0,
@@ -217,6 +213,6 @@ def _points(
         line={"width": 1},
         fillcolor="rgba(120,140,160,0.12)",
         text=[f"trial {r.number}" for r in members],
-        hovertemplate="%{text}: %{y:.4f}<extra></extra>",
+        hovertemplate="%{text}: %{x:.4f}<extra></extra>",
         name=label,
     )

@@ -1,4 +1,4 @@
-"""The trials of a study as its page shows them, read from Optuna once."""
+"""A study and its trials as the page shows them, read from Optuna once."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import optuna
+from optuna.distributions import CategoricalDistribution
 from optuna.trial import FrozenTrial, TrialState
 
 from segexp.result import TrialResult, result_from_dict
-from segexp.storage import FAILURE, INTERRUPTED, RESULT, RUN_ID
+from segexp.storage import CONSTANT, DEFINITION, FAILURE, INTERRUPTED, RESULT, RUN_ID
 
 STATES = ("complete", "pruned", "failed", "interrupted", "running", "waiting")
 
@@ -53,30 +54,48 @@ class TrialRow:
         return max(self.curve, key=lambda point: point[1])[0] if self.curve else None
 
 
-def read_trials(study: optuna.Study) -> list[TrialRow]:
-    """Read all trials of a study, by number."""
-    return [_row(trial) for trial in study.get_trials(deepcopy=False)]
+@dataclass(frozen=True)
+class StudyView:
+    """What the page says of a study.
+
+    Attributes:
+        study: The study itself, for Optuna's own charts and importances.
+        objective: The name of what is maximised.
+        definition: What its scores depend on; may be empty.
+        constant: ``class``, ``val`` and ``heldout`` of the constant predictor; may be empty.
+        rows: Its trials, by number.
+        best: The complete trial with the highest objective.
+        baseline: The trial whose params were enqueued before all others.
+    """
+
+    study: optuna.Study
+    objective: str
+    definition: Mapping[str, Any]
+    constant: Mapping[str, Any]
+    rows: Sequence[TrialRow]
+    best: TrialRow | None
+    baseline: TrialRow | None
+
+
+def view_study(study: optuna.Study) -> StudyView:
+    """Read a study; attributes that are missing are left empty."""
+    definition = study.user_attrs.get(DEFINITION, {})
+    rows = [_row(trial) for trial in study.get_trials(deepcopy=False)]
+    return StudyView(
+        study=study,
+        objective=str(definition.get("objective", "val/miou_common")),
+        definition=definition,
+        constant=study.user_attrs.get(CONSTANT, {}),
+        rows=rows,
+        best=best_trial(rows),
+        baseline=_baseline_trial(study, rows),
+    )
 
 
 def best_trial(rows: Sequence[TrialRow]) -> TrialRow | None:
     """Return the complete trial with the highest objective (the first of equals), if any."""
     scored = [row for row in rows if row.value is not None]
     return max(scored, key=lambda row: row.value or 0.0) if scored else None
-
-
-def baseline_trial(study: optuna.Study, rows: Sequence[TrialRow]) -> TrialRow | None:
-    """Return the trial of the baseline: the params that were enqueued before all others.
-
-    When it was interrupted and tried again, the trial that came through counts.
-    """
-    if not rows:
-        return None
-    enqueued = study.get_trials(deepcopy=False)[0].system_attrs.get("fixed_params")
-    if not enqueued:
-        return None
-    tries = [row for row in rows if row.params == enqueued]
-    complete = [row for row in tries if row.state == "complete"]
-    return next(iter(complete or tries), None)
 
 
 def param_names(rows: Sequence[TrialRow]) -> list[str]:
@@ -89,6 +108,21 @@ def value_text(value: Any) -> str:
     if value is None:
         return "null"
     return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def score_text(score: float | None) -> str:
+    """Write a score with four digits, and a dash where there is none."""
+    return "-" if score is None or math.isnan(score) else f"{score:.4f}"
+
+
+def categorical_params(study: optuna.Study) -> set[str]:
+    """Return the names of the params that were chosen from a list."""
+    return {
+        name
+        for trial in study.get_trials(deepcopy=False)
+        for name, distribution in trial.distributions.items()
+        if isinstance(distribution, CategoricalDistribution)
+    }
 
 
 def _row(trial: FrozenTrial) -> TrialRow:
@@ -114,3 +148,15 @@ def _row(trial: FrozenTrial) -> TrialRow:
         failure=str(trial.user_attrs.get(FAILURE, "")),
         run_id=str(trial.user_attrs.get(RUN_ID, "")),
     )
+
+
+def _baseline_trial(study: optuna.Study, rows: Sequence[TrialRow]) -> TrialRow | None:
+    """Find the trial of the baseline; where it was interrupted, the one that came through."""
+    if not rows:
+        return None
+    enqueued = study.get_trials(deepcopy=False)[0].system_attrs.get("fixed_params")
+    if not enqueued:
+        return None
+    tries = [row for row in rows if row.params == enqueued]
+    complete = [row for row in tries if row.state == "complete"]
+    return next(iter(complete or tries), None)

@@ -4,7 +4,7 @@ import numpy as np
 
 from segexp.scenes.canvas import Colour
 
-USUAL = 0.7
+USUAL = 0.8
 """How often a thing wears a colour usual for its kind; else it is any colour of its material."""
 
 # What is usual for a kind. Each has rivals that wear nearly the same.

@@ -109,5 +109,5 @@ def test_a_fault_of_a_file_names_the_file(tmp_path):
     source = opened(camvid_like(tmp_path, train=1, val=1))
     sample = source.splits["train"][0]
     sample.mask.write_bytes(b"")
-    with pytest.raises(SampleFault, match="trainannot/train_0.png: neither PNG nor JPEG"):
+    with pytest.raises(SampleFault, match=r"trainannot/train_0\.png: neither PNG nor JPEG"):
         source.read_labels(sample)

@@ -9,8 +9,8 @@ from segexp.scenes import GENERATOR_VERSION, LABELS, VOID, Scene, render_scene
 
 SEEDS = 240
 CITYSCAPES_TRAIN_IDS = (
-    "road sidewalk building wall fence pole traffic_light traffic_sign vegetation terrain sky person "
-    "rider car truck bus train motorcycle bicycle"
+    "road sidewalk building wall fence pole traffic_light traffic_sign vegetation terrain sky "
+    "person rider car truck bus train motorcycle bicycle"
 )
 
 
@@ -128,7 +128,7 @@ def test_label_frequencies_are_as_long_tailed_as_those_of_cityscapes():
 
 
 def test_no_label_is_given_away_by_its_mean_colour():
-    # The nearest mean colour of the labels, learned on the same pixels, must do badly at telling them.
+    # Even learned on the very same pixels, the nearest mean colour must be a bad guess.
     images = np.concatenate([scene(seed).image.reshape(-1, 3) for seed in range(40)]).astype(float)
     labels = np.concatenate([scene(seed).labels.ravel() for seed in range(40)])
     present = [label for label in range(19) if (labels == label).any()]

@@ -1,0 +1,248 @@
+"""The page of a data set: what is in it, and what a mapping makes of it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from segexp.report.page import (
+    Cell,
+    Markup,
+    Part,
+    Section,
+    cards,
+    css_color,
+    figure_text,
+    note,
+    paragraph,
+    render_page,
+    subheading,
+    swatch,
+    table,
+)
+
+Rows = Sequence[Mapping[str, Any]]
+SPLITS = ("train", "val", "heldout")
+_SPLIT_NAMES = {"train": "train", "val": "val", "heldout": "held-out"}
+_MARKERS = {"val": "circle-open", "heldout": "x-thin-open"}
+
+
+def data_page(stats: Mapping[str, Any]) -> str:
+    """Draw a data set as a self-contained HTML page.
+
+    Args:
+        stats: What `segexp.dataset.stats.dataset_stats` returns.
+
+    Returns:
+        The HTML document.
+    """
+    splits = stats["splits"]
+    images = {name: splits[name]["images"] for name in SPLITS}
+    pixels = {name: splits[name]["pixels"] for name in SPLITS}
+    labels = {name: splits[name]["labels"] for name in SPLITS}
+    void = {name: splits[name]["void_pixels"] for name in SPLITS}
+    sections = [
+        Section("Splits", _split_parts(stats)),
+        Section(
+            f"Labels of {stats['taxonomy']}", _class_parts("label", labels, void, images, pixels)
+        ),
+    ]
+    for name, by_split in stats["mappings"].items():
+        classes = {split: by_split[split]["classes"] for split in SPLITS}
+        void = {split: by_split[split]["void_pixels"] for split in SPLITS}
+        parts = _class_parts("class", classes, void, images, pixels)
+        sections.append(Section(f"Mapping {name}", parts))
+    return render_page(f"Data set {stats['dataset']}", _opening(stats), sections)
+
+
+def _opening(stats: Mapping[str, Any]) -> list[Markup]:
+    height, width = stats["image_size"]
+    # Of a data set with images of every size, the common ones say enough.
+    own = [f"{h} x {w} ({n:,})" for h, w, n in stats["own_sizes"][:4]]
+    if len(stats["own_sizes"]) > len(own):
+        own.append(f"{len(stats['own_sizes']) - len(own)} more")
+    facts: list[list[Cell]] = [
+        ["format", stats["format"]],
+        ["taxonomy", stats["taxonomy"]],
+        ["images' own size, height x width", ", ".join(own)],
+        ["size that is trained on and counted here", f"{height} x {width}"],
+        ["mean of R, G, B over train, 0 to 1", _numbers(stats["mean"])],
+        ["standard deviation", _numbers(stats["std"])],
+        ["hash of the content", stats["hash"]],
+    ]
+    total = sum(stats["splits"][name]["images"] for name in SPLITS)
+    entries = [(f"{total:,}", "images")]
+    entries += [(f"{stats['splits'][n]['images']:,}", _SPLIT_NAMES[n]) for n in SPLITS]
+    entries.append((str(len(stats["splits"]["train"]["labels"])), "labels"))
+    return [cards(entries), table(["", ""], facts, prose=(1,))]
+
+
+def _split_parts(stats: Mapping[str, Any]) -> list[Part]:
+    heldout = (
+        "only final scores see it: the test split"
+        if stats["heldout_from"] == "test"
+        else "only final scores see it: the half of the val split that tuning does not see"
+    )
+    uses = {"train": "trained on", "val": "tuning sees it", "heldout": heldout}
+    lines: list[list[Cell]] = []
+    for name in SPLITS:
+        split = stats["splits"][name]
+        lines.append(
+            [
+                _SPLIT_NAMES[name],
+                uses[name],
+                f"{split['images']:,}",
+                f"{split['pixels']:,}",
+                f"{split['void_pixels']:,}",
+                _percent(split["void_pixels"], split["pixels"]),
+            ]
+        )
+    header = ["split", "use", "images", "pixels", "void pixels", "void"]
+    return [table(header, lines, numeric=range(2, 6), prose=(1,))]
+
+
+def _class_parts(
+    kind: str,
+    rows: Mapping[str, Rows],
+    void: Mapping[str, int],
+    images: Mapping[str, int],
+    pixels: Mapping[str, int],
+) -> list[Part]:
+    """Chart and table of the labels, or of a mapping's classes.
+
+    Args:
+        kind: ``label`` or ``class``.
+        rows: Name, color, pixels, share and images of each, by split.
+        void: Void pixels by split.
+        images: Images by split.
+        pixels: All pixels by split.
+    """
+    parts: list[Part] = [note(text) for text in _absences(kind, rows)]
+    parts.append(subheading("Share of the pixels, and of the images that contain it"))
+    parts.append(_frequency_figure(rows, images))
+    lines: list[list[Cell]] = []
+    for i, row in enumerate(rows["train"]):
+        line: list[Cell] = [swatch(row["color"], row["name"])]
+        for split in SPLITS:
+            counts = rows[split][i]
+            line += [
+                f"{counts['pixels']:,}",
+                f"{100 * counts['share']:.3f}%",
+                f"{counts['images']:,}",
+                _percent(counts["images"], images[split]),
+            ]
+        lines.append(line)
+    last: list[Cell] = ["void, of all pixels"]
+    for split in SPLITS:
+        last += [f"{void[split]:,}", _percent(void[split], pixels[split], digits=3), "", ""]
+    columns = [
+        f"{_SPLIT_NAMES[split]} {what}"
+        for split in SPLITS
+        for what in ("pixels", "share", "images", "of images")
+    ]
+    parts.append(table([kind, *columns], [*lines, last], numeric=range(1, 13), faint=(len(lines),)))
+    parts.append(paragraph("Shares are of the pixels that are not void."))
+    return parts
+
+
+def _absences(kind: str, rows: Mapping[str, Rows]) -> list[str]:
+    """Say which labels or classes are missing from where, and what follows from it."""
+    found = {split: {row["name"] for row in rows[split] if row["pixels"] > 0} for split in SPLITS}
+    names = [row["name"] for row in rows["train"]]
+    anywhere = found["train"] | found["val"] | found["heldout"]
+    cases = [
+        ("in no split", lambda n: n not in anywhere, "it cannot be learned or scored"),
+        (
+            "in val or held-out but never in train",
+            lambda n: n in anywhere and n not in found["train"],
+            "it cannot be learned and is scored 0",
+        ),
+        (
+            "in train but never in val",
+            lambda n: n in found["train"] and n not in found["val"],
+            "tuning does not see how well it is learned",
+        ),
+        (
+            "in train but never in held-out",
+            lambda n: n in found["train"] and n not in found["heldout"],
+            "the final scores do not contain it",
+        ),
+    ]
+    texts = []
+    for where, is_case, consequence in cases:
+        missing = [name for name in names if is_case(name)]
+        if missing:
+            texts.append(f"A {kind} that occurs {where}: {', '.join(missing)}: {consequence}.")
+    return texts
+
+
+def _frequency_figure(rows: Mapping[str, Rows], images: Mapping[str, int]) -> go.Figure:
+    """Bars for train in the labels' own colours, marks for val and held-out."""
+    order = sorted(range(len(rows["train"])), key=lambda i: rows["train"][i]["pixels"])
+    names = [figure_text(rows["train"][i]["name"]) for i in order]
+    colors = [css_color(rows["train"][i]["color"]) for i in order]
+    figure = make_subplots(
+        rows=1,
+        cols=2,
+        shared_yaxes=True,
+        horizontal_spacing=0.04,
+        column_widths=[0.6, 0.4],
+    )
+    for split in SPLITS:
+        shares = [rows[split][i]["share"] for i in order]
+        contained = [rows[split][i]["images"] / max(1, images[split]) for i in order]
+        for column, values, counts, unit in (
+            (1, shares, [rows[split][i]["pixels"] for i in order], "pixels"),
+            (2, contained, [rows[split][i]["images"] for i in order], "images"),
+        ):
+            # A log axis has no zero: what never occurs has no bar and no mark.
+            percent = [100 * v if v > 0 else None for v in values]
+            name = _SPLIT_NAMES[split]
+            common = {
+                "x": percent,
+                "y": names,
+                "name": name,
+                "legendgroup": name,
+                "showlegend": column == 1,
+                "customdata": counts,
+                "hovertemplate": f"%{{y}}, {name}: %{{x:.3g}}%, %{{customdata:,}} {unit}"
+                "<extra></extra>",
+            }
+            if split == "train":
+                line = {"color": "#555", "width": 0.7}
+                bar = go.Bar(orientation="h", marker={"color": colors, "line": line}, **common)
+                figure.add_trace(bar, row=1, col=column)
+            else:
+                mark = {"symbol": _MARKERS[split], "size": 9, "color": "#111"}
+                mark["line"] = {"width": 1.6, "color": "#111"}
+                points = go.Scatter(mode="markers", marker=mark, **common)
+                figure.add_trace(points, row=1, col=column)
+    ticks = [10.0**power for power in range(-6, 3)]
+    figure.update_xaxes(
+        type="log",
+        tickvals=ticks,
+        ticktext=[f"{tick:g}%" for tick in ticks],
+        title="share of the pixels (log scale)",
+        row=1,
+        col=1,
+    )
+    figure.update_xaxes(
+        title="images that contain it", range=[0, 104], ticksuffix="%", row=1, col=2
+    )
+    figure.update_yaxes(type="category", categoryarray=names)
+    figure.update_layout(
+        height=110 + 25 * len(names),
+        bargap=0.25,
+        legend={"orientation": "h", "y": 1.0, "yanchor": "bottom"},
+        margin={"l": 60, "r": 20, "t": 36, "b": 48},
+    )
+    return figure
+
+
+def _numbers(values: Sequence[float]) -> str:
+    return ", ".join(f"{value:.4f}" for value in values)
+
+
+def _percent(part: int, whole: int, digits: int = 1) -> str:
+    return f"{100 * part / whole:.{digits}f}%" if whole else "-"
