@@ -27,7 +27,8 @@ from segexp.bundle_json import (
 )
 from segexp.errors import InputError
 from segexp.files import write_atomic
-from segexp.mapping import Mapping, parse_mapping
+from segexp.mapping import Mapping
+from segexp.mapping_file import parse_mapping
 from segexp.model import check_image_size, make_model
 from segexp.preprocess import Preprocessing
 from segexp.taxonomy import VOID, parse_taxonomy

@@ -19,7 +19,8 @@ from segexp.evaluate import (
     evaluate_split,
     make_ruler,
 )
-from segexp.project import describe_data, find_mapping, find_source, open_data
+from segexp.mapping_file import find_mapping
+from segexp.project import describe_data, find_source, open_data
 from segexp.tables import class_table
 
 

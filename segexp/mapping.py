@@ -6,23 +6,13 @@ Numpy only: a mapping is looked at, compared and drawn without loading torch.
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from segexp.errors import InputError, did_you_mean
-from segexp.taxonomy import (
-    VOID,
-    VOID_NAME,
-    Color,
-    Taxonomy,
-    load_taxonomy,
-    parse_color,
-    unknown_keys,
-)
-from segexp.yaml_file import read_yaml_mapping
+from segexp.errors import InputError
+from segexp.taxonomy import VOID, VOID_NAME, Color, Taxonomy
 
 
 @dataclass(frozen=True)
@@ -99,103 +89,6 @@ class Mapping:
             ],
             "void": list(self.void_labels),
         }
-
-
-def load_mapping(path: Path) -> Mapping:
-    """Read a mapping from its YAML file; its taxonomy is looked up in ``taxonomies/`` beside it.
-
-    Raises:
-        InputError: With every fault: unknown labels (with a did-you-mean), labels that are
-            missing or listed twice, classes without labels, unknown keys.
-    """
-    content = read_yaml_mapping(path)
-    taxonomy_path = path.parent / "taxonomies" / f"{content.get('taxonomy')}.yaml"
-    if not taxonomy_path.is_file():
-        known = sorted(p.stem for p in taxonomy_path.parent.glob("*.yaml"))
-        name = str(content.get("taxonomy"))
-        raise InputError(
-            f"{path}: taxonomy: {name!r} is not in {taxonomy_path.parent}"
-            f"{did_you_mean(name, known)}; there are {', '.join(known) or 'none'}"
-        )
-    mapping, faults = parse_mapping(str(path), content, load_taxonomy(taxonomy_path))
-    faults = unknown_keys(path, content, ("name", "taxonomy", "classes", "void")) + faults
-    if content.get("name") != path.stem:
-        name_now = content.get("name")
-        faults.append(f"{path}: name: {name_now!r}; must be the file's own name, {path.stem!r}")
-    if faults:
-        raise InputError(faults)
-    return mapping
-
-
-def parse_mapping(
-    where: str, content: dict[str, Any], taxonomy: Taxonomy
-) -> tuple[Mapping, list[str]]:
-    """Build a mapping from the content of its file, and list every fault in it.
-
-    Args:
-        where: What to call the file in a fault.
-        content: As ``Mapping.to_dict`` writes it.
-        taxonomy: The taxonomy that it names.
-
-    Returns:
-        The mapping (of use only without faults) and the faults.
-    """
-    faults: list[str] = []
-    rows = content.get("classes")
-    if not isinstance(rows, list) or len(rows) < 2:
-        faults.append(f"{where}: classes: expected a list of two or more classes")
-        rows = []
-    classes: list[MappedClass] = []
-    for place, row in enumerate(rows):
-        at = f"{where}: classes[{place}]"
-        if not isinstance(row, dict) or set(row) != {"name", "color", "labels"}:
-            faults.append(f"{at}: {row!r}; expected {{name: ..., color: [r, g, b], labels: [...]}}")
-            continue
-        name = row["name"]
-        if not isinstance(name, str) or not name.strip() or name == VOID_NAME:
-            faults.append(f"{at}: name: {name!r}; must be a word other than {VOID_NAME!r}")
-        elif name in [known.name for known in classes]:
-            faults.append(f"{at}: name: {name!r} appears twice")
-        labels = _label_names(f"{at} ({name}): labels", row["labels"], faults)
-        if not labels:
-            faults.append(f"{at} ({name}): labels: a class needs at least one label")
-        classes.append(
-            MappedClass(str(name), parse_color(f"{at}: color", row["color"], faults), labels)
-        )
-    if len(classes) > VOID:
-        faults.append(f"{where}: classes: {len(classes)}; at most {VOID} fit into 8 bits")
-    void = _label_names(f"{where}: void", content.get("void", []), faults)
-    faults += _coverage_faults(where, [*(c.labels for c in classes), void], taxonomy)
-    return Mapping(str(content.get("name")), taxonomy, tuple(classes)), faults
-
-
-def _label_names(where: str, value: Any, faults: list[str]) -> tuple[str, ...]:
-    if isinstance(value, list) and all(isinstance(v, str) for v in value):
-        return tuple(value)
-    hint = "names, not numbers" if isinstance(value, list) else "a list of label names"
-    faults.append(f"{where}: {value!r}; expected {hint}")
-    return ()
-
-
-def _coverage_faults(
-    where: str, groups: Sequence[tuple[str, ...]], taxonomy: Taxonomy
-) -> list[str]:
-    listed = [label for group in groups for label in group]
-    known = (*taxonomy.names, VOID_NAME)
-    faults = []
-    for label in dict.fromkeys(listed):
-        if label not in known:
-            faults.append(
-                f"{where}: {label!r} is no label of {taxonomy.name}{did_you_mean(label, known)}"
-            )
-        elif listed.count(label) > 1:
-            faults.append(f"{where}: {label!r} is listed {listed.count(label)} times; once only")
-    faults.extend(
-        f"{where}: {label!r} of {taxonomy.name} is in no class; put it in one or under `void`"
-        for label in taxonomy.names
-        if label not in listed
-    )
-    return faults
 
 
 def coarsens(coarse: Mapping, fine: Mapping) -> bool:

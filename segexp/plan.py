@@ -11,15 +11,11 @@ from segexp.dataset.source import Source
 from segexp.encoder_weights import check_weights
 from segexp.errors import InputError
 from segexp.mapping import Mapping, common_space
+from segexp.mapping_file import find_mappings
 from segexp.model import check_image_size, check_model
-from segexp.project import find_mappings, find_source
-from segexp.study_config import (
-    Choices,
-    Parameter,
-    StudyConfig,
-    describe_parameter,
-    parse_space,
-)
+from segexp.project import find_source
+from segexp.search_space import Choices, Parameter, describe_parameter, parse_space
+from segexp.study_config import StudyConfig
 
 # Parts of the configuration that no score depends on.
 _NOT_IN_DEFINITION = ("tracking.", "storage", "data.root", "data.format", "data.synthetic.")

@@ -9,41 +9,12 @@ from segexp.dataset.recognise import default_taxonomy_name, open_source, recogni
 from segexp.dataset.source import Source
 from segexp.dataset.synthetic import SyntheticCounts
 from segexp.errors import InputError, did_you_mean
-from segexp.mapping import Mapping, load_mapping
+from segexp.mapping import Mapping
+from segexp.mapping_file import find_mapping, load_mapping
 from segexp.preprocess import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
 from segexp.taxonomy import Taxonomy, load_taxonomy
 
 WORK_DIRECTORY = ".segexp"
-
-
-def find_mapping(project: Path, name: str) -> Mapping:
-    """Load a mapping of the project by its name.
-
-    Raises:
-        InputError: When there is none of that name (with a did-you-mean), or it has faults.
-    """
-    directory = project / "mappings"
-    known = sorted(path.stem for path in directory.glob("*.yaml"))
-    if name not in known:
-        raise InputError(
-            f"no mapping {name!r} in {directory}{did_you_mean(name, known)}; "
-            f"there are {', '.join(known) or 'none'}"
-        )
-    return load_mapping(directory / f"{name}.yaml")
-
-
-def find_mappings(project: Path, names: Sequence[str]) -> list[Mapping]:
-    """Load several mappings; the faults of all of them are raised at once."""
-    mappings: list[Mapping] = []
-    faults: list[str] = []
-    for name in names:
-        try:
-            mappings.append(find_mapping(project, name))
-        except InputError as error:
-            faults += error.faults
-    if faults:
-        raise InputError(faults)
-    return mappings
 
 
 def find_source(project: Path, config: Config, mappings: Sequence[Mapping]) -> Source:

@@ -1,6 +1,5 @@
 """What a trial leaves in MLflow: metrics, tables, the confusion matrix, overlays."""
 
-
 import numpy as np
 import torch
 from torch import nn

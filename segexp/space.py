@@ -8,7 +8,8 @@ from optuna.pruners import BasePruner
 from optuna.samplers import BaseSampler
 
 from segexp.errors import InputError
-from segexp.study_config import Choices, Parameter, Pruner, Sampler
+from segexp.search_space import Choices, Parameter
+from segexp.study_config import Pruner, Sampler
 
 
 def suggest(trial: optuna.Trial, space: Mapping[str, Parameter]) -> dict[str, Any]:

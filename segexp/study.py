@@ -65,7 +65,7 @@ class OpenStudy:
 
 def run_study(
     plan: StudyPlan, storage: BaseStorage, display: StudyDisplay, *, debug: bool = False
-) -> optuna.Study:
+) -> tuple[optuna.Study, int]:
     """Run trials until the study has as many finished ones as it is to reach.
 
     Several processes of one machine may run the same study. A trial that a signal or a crash
@@ -76,6 +76,9 @@ def run_study(
         storage: Optuna's storage.
         display: Shows progress.
         debug: Show the traceback of a trial that failed.
+
+    Returns:
+        The study, and how many trials were run by this call.
 
     Raises:
         InputError: When the data has faults, or a study of this name means something else.
@@ -92,9 +95,11 @@ def run_study(
     parent = _open_parent_run(plan, dataset, study, experiment)
     opened = OpenStudy(plan, dataset, study, experiment, parent)
     status: tracking.Status = "KILLED"
+    ran = 0
     try:
         while (trial := _ask(opened, display)) is not None:
             _run_one(opened, trial, display, debug)
+            ran += 1
             _give_up_if_hopeless(study)
         status = "FINISHED"
     except Exception:
@@ -103,7 +108,7 @@ def run_study(
     finally:
         _record_study(opened)
         tracking.end_run(parent, status)
-    return study
+    return study, ran
 
 
 def _open_study(plan: StudyPlan, dataset: Dataset, storage: BaseStorage) -> optuna.Study:

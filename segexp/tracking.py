@@ -5,6 +5,7 @@ Runs are made and ended through `MlflowClient`, never through the fluent API, wh
 would become FINISHED when a process is interrupted.
 """
 
+import logging
 import math
 import os
 import re
@@ -31,6 +32,9 @@ os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
+
+# MLflow tells of every table it creates.
+logging.getLogger("mlflow").setLevel(logging.WARNING)
 
 Status = Literal["FINISHED", "FAILED", "KILLED"]
 

@@ -9,8 +9,9 @@ from segexp import tracking
 from segexp.config import Config
 from segexp.encoder_weights import check_weights
 from segexp.errors import InputError, Interrupted
+from segexp.mapping_file import find_mapping
 from segexp.plan import model_faults
-from segexp.project import WORK_DIRECTORY, describe_data, find_mapping, find_source, open_data
+from segexp.project import WORK_DIRECTORY, describe_data, find_source, open_data
 from segexp.result import TrialResult
 from segexp.study import StudyDisplay
 from segexp.trial import TrialSetup, run_trial

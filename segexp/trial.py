@@ -94,6 +94,8 @@ def run_trial(
     started = time.perf_counter()
     config, dataset, mapping = setup.config, setup.dataset, setup.mapping
     training = config.training
+    tracking.log_yaml(run, mapping.to_dict(), "mapping.yaml")
+    tracking.log_yaml(run, config.to_dict(), "config.yaml")
     seed_everything(training.seed)
     compute = choose_compute(training.precision)
     preprocessing = make_preprocessing(config, dataset)
@@ -177,8 +179,6 @@ def run_trial(
     record.log_result(run, trial_result)
     record.log_confusion(run, best.validation, mapping, "val")
     record.log_overlays(run, model, dataset.val, rulers[OWN], preprocessing, compute)
-    tracking.log_yaml(run, mapping.to_dict(), "mapping.yaml")
-    tracking.log_yaml(run, config.to_dict(), "config.yaml")
     if is_kept:
         bundle = Bundle(
             arch=config.model.arch,

@@ -10,7 +10,7 @@ import torch
 
 from segexp.bundle import Bundle, load_bundle, save_bundle
 from segexp.errors import InputError
-from segexp.mapping import load_mapping
+from segexp.mapping_file import load_mapping
 from segexp.model import make_model
 from segexp.preprocess import Preprocessing
 from segexp.taxonomy import VOID, Label, Taxonomy, load_taxonomy, parse_taxonomy

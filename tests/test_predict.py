@@ -12,7 +12,7 @@ from segexp.dataset.images import read_rgb
 from segexp.dataset.resize import resize_image
 from segexp.device import Compute
 from segexp.errors import InputError
-from segexp.mapping import load_mapping
+from segexp.mapping_file import load_mapping
 from segexp.model import make_model
 from segexp.predict import (
     DECODERS,

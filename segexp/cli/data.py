@@ -43,7 +43,8 @@ def check(
     config = read_config(root, data_overrides(data, format_name, mapping), set_)
 
     from segexp.dataset.check import check_source
-    from segexp.project import find_mappings, find_source
+    from segexp.mapping_file import find_mappings
+    from segexp.project import find_source
 
     source = find_source(root, config, find_mappings(root, [config.mapping] if mapping else []))
     with LiveDisplay() as display:
@@ -75,9 +76,9 @@ def stats(
 
     from segexp.dataset.stats import dataset_stats
     from segexp.files import write_atomic
+    from segexp.mapping_file import find_mappings
     from segexp.project import (
         describe_data,
-        find_mappings,
         find_source,
         mappings_over,
         open_data,

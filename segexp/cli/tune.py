@@ -17,15 +17,10 @@ from segexp.cli.options import (
     data_overrides,
     open_project,
 )
-from segexp.config import CONFIG_FILE, load_config, parse_overrides, resolve_key
+from segexp.config import parse_overrides
 from segexp.errors import InputError
-from segexp.study_config import (
-    StudyConfig,
-    find_study_file,
-    is_study_key,
-    load_study_config,
-    without_keys,
-)
+from segexp.files import name_fault
+from segexp.study_config import StudyConfig, read_study
 
 
 def tune(
@@ -59,17 +54,12 @@ def tune(
     """
     started = time.perf_counter()
     root = open_project(project)
-    path = find_study_file(root, study)
     overrides = {**data_overrides(data, format_name, mapping), **parse_overrides(set_ or [])}
     if storage is not None:
         overrides["storage"] = storage
     if trials is not None:
         overrides["trials"] = trials
-    of_study = {key: value for key, value in overrides.items() if is_study_key(key)}
-    of_config = {key: value for key, value in overrides.items() if not is_study_key(key)}
-    definition = load_study_config(path, of_study)
-    config = load_config(root / CONFIG_FILE, {**definition.config, **of_config})
-    definition = without_keys(definition, {resolve_key(key) or key for key in of_config})
+    path, definition, config = read_study(root, study, overrides)
     definition = _named(definition, study_name, data, mapping)
 
     with LiveDisplay() as display:
@@ -88,14 +78,12 @@ def tune(
             f"epochs on {choose_compute(config.training.precision).description}; mappings "
             f"{mappings}; scores in the common space ({len(plan.common.classes)} classes)"
         )
-        finished = run_study(plan, storage_now, display, debug=debug)
+        finished, ran = run_study(plan, storage_now, display, debug=debug)
 
     best = find_best(finished)
     states = ", ".join(f"{n} {name.lower()}" for name, n in best.states.items())
-    say(
-        f"study {best.study}: all {definition.trials} trials are done ({states}), "
-        f"{time.perf_counter() - started:.0f} s in this run"
-    )
+    done = f"{ran} trials in {time.perf_counter() - started:.0f} s" if ran else "nothing to do"
+    say(f"{done}: study {best.study} has its {definition.trials} trials ({states})")
     say(
         f"best: trial {best.number}, {definition.objective} {best.result.value:.4f} in epoch "
         f"{best.result.best_epoch}"
@@ -115,8 +103,6 @@ def _named(
     definition: StudyConfig, name: str | None, data: Path | None, mapping: str | None
 ) -> StudyConfig:
     """Name a study so that other data or another mapping is another study."""
-    from segexp.files import name_fault
-
     if name is None:
         parts: list[Any] = [definition.name]
         if data is not None:

@@ -1,10 +1,10 @@
 """The page of a data set: what is in it, and what a mapping makes of it."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import plotly.graph_objects as go
-from plotly.subplots import make_subplots
 
 from segexp.report.page import (
     Cell,
@@ -25,7 +25,8 @@ from segexp.report.page import (
 Rows = Sequence[Mapping[str, Any]]
 SPLITS = ("train", "val", "heldout")
 _SPLIT_NAMES = {"train": "train", "val": "val", "heldout": "held-out"}
-_MARKERS = {"val": "circle-open", "heldout": "x-thin-open"}
+_PLURALS = {"label": "Labels", "class": "Classes"}
+_MARKS = {"val": ("circle", "#fff", "#111"), "heldout": ("diamond", "#111", "#fff")}
 
 
 def data_page(stats: Mapping[str, Any]) -> str:
@@ -136,45 +137,37 @@ def _class_parts(
     last: list[Cell] = ["void, of all pixels"]
     for split in SPLITS:
         last += [f"{void[split]:,}", _percent(void[split], pixels[split], digits=3), "", ""]
-    columns = [
-        f"{_SPLIT_NAMES[split]} {what}"
-        for split in SPLITS
-        for what in ("pixels", "share", "images", "of images")
-    ]
-    parts.append(table([kind, *columns], [*lines, last], numeric=range(1, 13), faint=(len(lines),)))
+    parts.append(
+        table(
+            [kind, *(["pixels", "share", "images", "of images"] * len(SPLITS))],
+            [*lines, last],
+            groups=[("", 1), *((_SPLIT_NAMES[split], 4) for split in SPLITS)],
+            numeric=range(1, 13),
+            faint=(len(lines),),
+        )
+    )
     parts.append(paragraph("Shares are of the pixels that are not void."))
     return parts
 
 
 def _absences(kind: str, rows: Mapping[str, Rows]) -> list[str]:
     """Say which labels or classes are missing from where, and what follows from it."""
-    found = {split: {row["name"] for row in rows[split] if row["pixels"] > 0} for split in SPLITS}
+    train, val, heldout = (
+        {row["name"] for row in rows[split] if row["pixels"] > 0} for split in SPLITS
+    )
     names = [row["name"] for row in rows["train"]]
-    anywhere = found["train"] | found["val"] | found["heldout"]
     cases = [
-        ("in no split", lambda n: n not in anywhere, "it cannot be learned or scored"),
-        (
-            "in val or held-out but never in train",
-            lambda n: n in anywhere and n not in found["train"],
-            "it cannot be learned and is scored 0",
-        ),
-        (
-            "in train but never in val",
-            lambda n: n in found["train"] and n not in found["val"],
-            "tuning does not see how well it is learned",
-        ),
-        (
-            "in train but never in held-out",
-            lambda n: n in found["train"] and n not in found["heldout"],
-            "the final scores do not contain it",
-        ),
+        ("no split", set(names) - train - val - heldout, "neither learned nor scored"),
+        ("val or held-out but not in train", (val | heldout) - train, "scored, but never learned"),
+        ("train but not in val", train - val, "tuning does not see how well they are learned"),
+        ("train but not in held-out", train - heldout, "the final scores say nothing of them"),
     ]
-    texts = []
-    for where, is_case, consequence in cases:
-        missing = [name for name in names if is_case(name)]
-        if missing:
-            texts.append(f"A {kind} that occurs {where}: {', '.join(missing)}: {consequence}.")
-    return texts
+    return [
+        f"{_PLURALS[kind]} in {where}: {', '.join(n for n in names if n in missing)} "
+        f"({consequence})."
+        for where, missing, consequence in cases
+        if missing
+    ]
 
 
 def _frequency_figure(rows: Mapping[str, Rows], images: Mapping[str, int]) -> go.Figure:
@@ -182,13 +175,11 @@ def _frequency_figure(rows: Mapping[str, Rows], images: Mapping[str, int]) -> go
     order = sorted(range(len(rows["train"])), key=lambda i: rows["train"][i]["pixels"])
     names = [figure_text(rows["train"][i]["name"]) for i in order]
     colors = [css_color(rows["train"][i]["color"]) for i in order]
-    figure = make_subplots(
-        rows=1,
-        cols=2,
-        shared_yaxes=True,
-        horizontal_spacing=0.04,
-        column_widths=[0.6, 0.4],
+    figure = go.Figure().set_subplots(
+        1, 2, shared_yaxes=True, horizontal_spacing=0.04, column_widths=[0.6, 0.4]
     )
+    # The legend would show one label's colour for all of train.
+    figure.add_trace(go.Bar(x=[None], y=names[:1], name="train", marker={"color": "#999"}))
     for split in SPLITS:
         shares = [rows[split][i]["share"] for i in order]
         contained = [rows[split][i]["images"] / max(1, images[split]) for i in order]
@@ -204,23 +195,26 @@ def _frequency_figure(rows: Mapping[str, Rows], images: Mapping[str, int]) -> go
                 "y": names,
                 "name": name,
                 "legendgroup": name,
-                "showlegend": column == 1,
+                "showlegend": column == 1 and split != "train",
                 "customdata": counts,
                 "hovertemplate": f"%{{y}}, {name}: %{{x:.3g}}%, %{{customdata:,}} {unit}"
                 "<extra></extra>",
             }
             if split == "train":
                 line = {"color": "#555", "width": 0.7}
-                bar = go.Bar(orientation="h", marker={"color": colors, "line": line}, **common)
-                figure.add_trace(bar, row=1, col=column)
+                trace = go.Bar(orientation="h", marker={"color": colors, "line": line}, **common)
             else:
-                mark = {"symbol": _MARKERS[split], "size": 9, "color": "#111"}
-                mark["line"] = {"width": 1.6, "color": "#111"}
-                points = go.Scatter(mode="markers", marker=mark, **common)
-                figure.add_trace(points, row=1, col=column)
-    ticks = [10.0**power for power in range(-6, 3)]
+                symbol, fill, edge = _MARKS[split]
+                line = {"color": edge, "width": 1.3}
+                mark = {"symbol": symbol, "size": 9, "color": fill, "line": line}
+                trace = go.Scatter(mode="markers", marker=mark, **common)
+            figure.add_trace(trace, row=1, col=column)
+    smallest = min((r["share"] for s in SPLITS for r in rows[s] if r["share"] > 0), default=1.0)
+    lowest = math.floor(math.log10(100 * smallest)) - 0.1  # so that the smallest has a bar too
+    ticks = [10.0**power for power in range(-9, 3)]
     figure.update_xaxes(
         type="log",
+        range=[lowest, 2.05],
         tickvals=ticks,
         ticktext=[f"{tick:g}%" for tick in ticks],
         title="share of the pixels (log scale)",
@@ -234,6 +228,7 @@ def _frequency_figure(rows: Mapping[str, Rows], images: Mapping[str, int]) -> go
     figure.update_layout(
         height=110 + 25 * len(names),
         bargap=0.25,
+        barmode="overlay",
         legend={"orientation": "h", "y": 1.0, "yanchor": "bottom"},
         margin={"l": 60, "r": 20, "t": 36, "b": 48},
     )

@@ -29,8 +29,8 @@ h1 {{ font-size: 25px; line-height: 1.25; margin: 0 0 6px }}
 h2 {{ font-size: 19px; margin: 44px 0 8px; padding-top: 14px; border-top: 1px solid #d8dce0 }}
 h3 {{ font-size: 15px; margin: 22px 0 4px }}
 p {{ margin: 6px 0 10px; max-width: 78ch }}
-nav {{ margin: 10px 0 20px; font-size: 14px }}
-nav a {{ color: #0b57a4; text-decoration: none; margin-right: 16px; white-space: nowrap }}
+nav {{ margin: 12px 0 20px; font-size: 14px; display: flex; flex-wrap: wrap; gap: 2px 18px }}
+nav a {{ color: #0b57a4; text-decoration: none }}
 nav a:hover {{ text-decoration: underline }}
 .note {{ border-left: 3px solid #c98a00; background: #fff8e6; padding: 8px 14px }}
 .cards {{ display: flex; flex-wrap: wrap; gap: 12px; margin: 16px 0 }}
@@ -44,6 +44,7 @@ th, td {{ padding: 4px 9px; border-bottom: 1px solid {GRID}; text-align: left;
   vertical-align: top; white-space: nowrap }}
 td.prose {{ white-space: normal; max-width: 90ch }}
 th {{ font-weight: 600; border-bottom: 1px solid #b9c0c7; vertical-align: bottom }}
+th.group {{ text-align: center; border-left: 8px solid #fff; border-bottom-color: {GRID} }}
 th.n, td.n {{ text-align: right }}
 tr.strong td {{ background: #eaf5ec; font-weight: 600 }}
 tr.faint td {{ color: #7a838c }}
@@ -154,6 +155,7 @@ def table(
     header: Sequence[str],
     rows: Sequence[Sequence[Cell]],
     *,
+    groups: Sequence[tuple[str, int]] = (),
     numeric: Collection[int] = (),
     prose: Collection[int] = (),
     strong: Collection[int] = (),
@@ -164,6 +166,7 @@ def table(
     Args:
         header: The columns' names.
         rows: Their cells; a string is escaped.
+        groups: Names above the columns', each with how many columns it spans.
         numeric: Columns that are aligned right.
         prose: Columns whose text may be broken into lines.
         strong: Rows that are highlighted.
@@ -174,15 +177,17 @@ def table(
         for i in range(len(header))
     ]
     head = "".join(f"<th{k}>{escape(name)}</th>" for k, name in zip(kinds, header, strict=True))
-    lines = []
+    above = "".join(
+        f'<th class="group" colspan="{span}">{escape(name)}</th>' for name, span in groups
+    )
+    lines = [f"<tr>{above}</tr>"] if above else []
+    lines.append(f"<tr>{head}</tr></thead><tbody>")
     for i, row in enumerate(rows):
         weight = ' class="strong"' if i in strong else ' class="faint"' if i in faint else ""
         cells = "".join(f"<td{k}>{_cell(c)}</td>" for k, c in zip(kinds, row, strict=True))
         lines.append(f"<tr{weight}>{cells}</tr>")
-    return Markup(
-        f'<div class="wide"><table><thead><tr>{head}</tr></thead>\n'
-        f"<tbody>{chr(10).join(lines)}</tbody></table></div>"
-    )
+    body = "\n".join(lines)
+    return Markup(f'<div class="wide"><table><thead>{body}</tbody></table></div>')
 
 
 def swatch(color: Sequence[int], name: str) -> Markup:

@@ -74,7 +74,7 @@ def _opening(view: StudyView) -> list[Markup]:
 def _scores_section(view: StudyView) -> Section:
     best, baseline = view.best, view.baseline
     if best is None:
-        return Section("Best trial", [note("No trial was completed, so there is nothing to rank.")])
+        return Section("Best trial", [note("No trial was completed with a score.")])
     complete = sum(row.state == "complete" for row in view.rows)
     lines: list[list[Cell]] = [
         [f"best: trial {best.number}", *_val_and_heldout(best, view.objective)]

@@ -8,7 +8,8 @@ from PIL import Image
 
 from segexp.dataset.recognise import SyntheticCounts, open_source, recognise_format
 from segexp.dataset.source import Source
-from segexp.mapping import Mapping, load_mapping
+from segexp.mapping import Mapping
+from segexp.mapping_file import load_mapping
 from segexp.taxonomy import Taxonomy, load_taxonomy
 
 MAPPINGS = Path(__file__).parents[2] / "mappings"

@@ -1,0 +1,66 @@
+"""What several test modules share: a tiny project, and the environment that tests run in."""
+
+import os
+import shutil
+import sqlite3
+from pathlib import Path
+
+import pytest
+import yaml
+
+# Read once, when the libraries are imported.
+os.environ.setdefault("OMP_NUM_THREADS", "2")
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"
+os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+os.environ.pop("MLFLOW_TRACKING_URI", None)
+
+ROOT = Path(__file__).parents[1]
+
+TINY = {
+    "data": {
+        "image_size": [32, 64],
+        "synthetic": {"train": 6, "val": 3, "test": 3, "seed": 0},
+    },
+    "model": {"arch": "Unet", "encoder": "mobilenet_v2", "decoder_width": 0.25},
+    "training": {"epochs": 2, "batch_size": 3, "precision": "fp32"},
+}
+
+
+@pytest.fixture(scope="session")
+def mlflow_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A new `mlflow.db`, made as a project makes its own; to migrate one takes seconds.
+
+    It holds one experiment, `template`.
+    """
+    from segexp.tracking import open_experiment
+
+    project = tmp_path_factory.mktemp("mlflow")
+    open_experiment(project, None, "template")
+    copy_database(project / "mlflow.db", project / "template.db")
+    return project / "template.db"
+
+
+@pytest.fixture
+def project(tmp_path: Path, mlflow_template: Path) -> Path:
+    """A project directory as it is shipped, with tiny synthetic data and two epochs."""
+    directory = tmp_path / "project"
+    directory.mkdir()
+    shutil.copytree(ROOT / "mappings", directory / "mappings")
+    (directory / "studies").mkdir()
+    for study in (ROOT / "studies").glob("*.yaml"):
+        shutil.copy(study, directory / "studies")
+    config = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
+    for section, values in TINY.items():
+        config[section] |= values
+    (directory / "config.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
+    copy_database(mlflow_template, directory / "mlflow.db")
+    return directory
+
+
+def copy_database(source: Path, target: Path) -> None:
+    """Copy a SQLite file with what is still in its write-ahead log."""
+    with sqlite3.connect(source) as reader, sqlite3.connect(target) as writer:
+        reader.backup(writer)
+    reader.close()
+    writer.close()
