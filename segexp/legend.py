@@ -54,19 +54,20 @@ def legend_box(entries: Sequence[Entry], width: int, height: int) -> Image.Image
 def _columns(
     entries: Sequence[Entry], font: Font, line: int, gap: int, within: tuple[int, int]
 ) -> list[Sequence[Entry]]:
-    """Break entries into the columns of the smallest box that is allowed; none where none is."""
+    """Break entries into the columns of the flattest box that is allowed; none where none is.
+
+    Flat, since the top of a street scene is sky and roofs: a tall box hides people and cars.
+    """
     width, height = within
     widths = [entry_width(entry, font) for entry in entries]
-    best: tuple[int, int] | None = None
     for length in range(1, len(entries) + 1):
         starts = range(0, len(entries), length)
         box_width = sum(max(widths[s : s + length]) + 2 * gap for s in starts)
         box_height = length * line + gap
-        area = box_width * box_height
         fits = box_width + 2 * gap <= width and box_height + 2 * gap <= height
-        if fits and area <= MAX_SHARE * width * height and (best is None or area < best[0]):
-            best = (area, length)
-    return [entries[s : s + best[1]] for s in range(0, len(entries), best[1])] if best else []
+        if fits and box_width * box_height <= MAX_SHARE * width * height:
+            return [entries[s : s + length] for s in starts]
+    return []
 
 
 def break_rows(entries: Sequence[Entry], font: Font, width: int, gap: int) -> list[list[Entry]]:

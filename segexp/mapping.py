@@ -56,7 +56,10 @@ class Mapping:
 
     @property
     def void_labels(self) -> tuple[str, ...]:
-        """The labels that no class holds, in the taxonomy's order: out of loss and scores."""
+        """The labels that no class holds, in the taxonomy's order: out of loss and scores.
+
+        The unlabelled pixels, ``void``, are not among them, whether a class holds them or not.
+        """
         held = {label for c in self.classes for label in c.labels}
         return tuple(name for name in self.taxonomy.names if name not in held)
 
@@ -94,104 +97,118 @@ class Mapping:
 def coarsens(coarse: Mapping, fine: Mapping) -> bool:
     """Whether every class of ``fine`` falls whole into one class of ``coarse``.
 
-    A class of ``fine`` may also fall whole into void; no void pixel of ``fine`` may be scored
-    in ``coarse``, since ``fine`` was never trained on it.
+    Labels that ``coarse`` leaves out do not count: a class of ``fine`` may fall into void in part
+    or as a whole. But no void pixel of ``fine`` may be scored in ``coarse``, since ``fine`` was
+    never trained on it. Mappings over different taxonomies do not coarsen each other.
     """
     if coarse.taxonomy.hash != fine.taxonomy.hash:
         return False
     targets = coarse.lookup()
     source = fine.lookup()
-    places = [*range(len(fine.taxonomy.labels)), VOID]
     reached: dict[int, set[int]] = {}
-    for place in places:
+    for place in _places(fine.taxonomy):
         reached.setdefault(int(source[place]), set()).add(int(targets[place]))
     if reached.pop(VOID, {VOID}) != {VOID}:
         return False
-    # A class may mix labels that the coarse space scores with labels that it leaves out.
     return all(len(found - {VOID}) <= 1 for found in reached.values())
 
 
 def common_space(mappings: Sequence[Mapping]) -> Mapping:
-    """Return the finest label space that coarsens all of the mappings.
+    """Return the finest label space that coarsens all of the mappings and drops no more than they.
 
     Labels that are void in any mapping are void in it; labels that share a class in any mapping
     share one in it (connected components over the labels that are void in none). A component
-    that is a class of one of the mappings keeps that class's name and colour (of the first
-    mapping that has it); another is named by its labels, joined with ``+``.
+    that is a class of one of the mappings keeps that class's name and colour (where several have
+    it: of the mapping whose name sorts first); another is named by its labels, joined with ``+``.
 
     Args:
         mappings: One or more mappings over one taxonomy. Their order changes the order of the
-            classes only.
+            classes only, which follows the first mapping.
 
     Raises:
         InputError: When the taxonomies differ, or fewer than two classes are left; then with
             the chain of merges that caused it.
     """
-    first = mappings[0]
-    taxonomy = first.taxonomy
-    if any(m.taxonomy.hash != taxonomy.hash for m in mappings):
-        listing = ", ".join(f"{m.name} ({m.taxonomy.name})" for m in mappings)
+    _refuse_different_taxonomies(mappings)
+    if len({m.hash for m in mappings}) == 1:
+        return min(mappings, key=lambda m: m.name)
+    groups, chain = _components(mappings)
+    if len(groups) < 2:
+        raise InputError(
+            f"the common space of {', '.join(m.name for m in mappings)} has {len(groups)} "
+            f"class(es); two are needed to compare anything. Why: {'; '.join(chain)}"
+        )
+    first = mappings[0].lookup()
+    groups.sort(key=lambda group: int(first[group].min()))
+    classes = _with_distinct_names([_component_class(group, mappings) for group in groups])
+    name = "common-" + "-".join(sorted({m.name for m in mappings}))
+    return Mapping(name, mappings[0].taxonomy, tuple(classes))
+
+
+def _places(taxonomy: Taxonomy) -> list[int]:
+    """Return the places of the labels and of void in a lookup table."""
+    return [*range(len(taxonomy.labels)), VOID]
+
+
+def _label_names(taxonomy: Taxonomy, places: Sequence[int]) -> tuple[str, ...]:
+    return tuple(VOID_NAME if p == VOID else taxonomy.names[p] for p in places)
+
+
+def _refuse_different_taxonomies(mappings: Sequence[Mapping]) -> None:
+    if len({m.taxonomy.hash for m in mappings}) > 1:
+        listing = ", ".join(f"{m.name} ({m.taxonomy.name}, {m.taxonomy.hash})" for m in mappings)
         raise InputError(f"mappings over different taxonomies cannot be compared: {listing}")
-    distinct = {m.hash: m for m in mappings}
-    if len(distinct) == 1:
-        return first
+
+
+def _components(mappings: Sequence[Mapping]) -> tuple[list[list[int]], list[str]]:
+    """Return the components as places, and in words how they came to be so few."""
+    taxonomy = mappings[0].taxonomy
     tables = [m.lookup() for m in mappings]
-    places = [*range(len(taxonomy.labels)), VOID]
-    scored = [p for p in places if all(table[p] != VOID for table in tables)]
+    scored = [p for p in _places(taxonomy) if all(table[p] != VOID for table in tables)]
+    chain = [f"{m.name} leaves out {', '.join(m.void_labels)}" for m in mappings if m.void_labels]
     component = {p: p for p in scored}
-    merges: list[str] = []
-    label_names = dict(zip(places, (*taxonomy.names, VOID_NAME), strict=True))
     for mapping, table in zip(mappings, tables, strict=True):
         for index, mapped_class in enumerate(mapping.classes):
             members = [p for p in scored if table[p] == index]
             roots = {component[p] for p in members}
             if len(roots) > 1:
-                names = ", ".join(label_names[p] for p in members)
-                merges.append(f"{mapping.name}.{mapped_class.name} joins {names}")
+                names = ", ".join(_label_names(taxonomy, members))
+                chain.append(f"{mapping.name}.{mapped_class.name} joins {names}")
                 component = {p: min(roots) if r in roots else r for p, r in component.items()}
     groups: dict[int, list[int]] = {}
     for place in scored:
         groups.setdefault(component[place], []).append(place)
-    if len(groups) < 2:
-        raise InputError(
-            f"the common space of {', '.join(m.name for m in mappings)} has {len(groups)} "
-            "class(es); two are needed to compare anything. "
-            f"The merges: {'; '.join(merges) or 'all is void'}"
-        )
-    classes = _with_distinct_names(
-        [_component_class(group, label_names, mappings) for group in groups.values()]
-    )
-    order = _class_order(mappings, tables, list(groups.values()))
-    name = "common-" + "-".join(sorted({m.name for m in mappings}))
-    return Mapping(name, taxonomy, tuple(classes[i] for i in order))
+    return list(groups.values()), chain
 
 
-def _component_class(
-    group: list[int], label_names: dict[int, str], mappings: Sequence[Mapping]
-) -> MappedClass:
-    labels = tuple(label_names[p] for p in group)
-    for mapping in mappings:
-        for mapped_class in mapping.classes:
-            if set(mapped_class.labels) == set(labels):
-                return MappedClass(mapped_class.name, mapped_class.color, labels)
-    colors = dict(zip(mappings[0].taxonomy.names, mappings[0].taxonomy.colors, strict=True))
-    first = next((label for label in labels if label in colors), None)
-    color = colors[first] if first else mappings[0].taxonomy.void_color
-    return MappedClass("+".join(labels), color, labels)
+def _component_class(group: list[int], mappings: Sequence[Mapping]) -> MappedClass:
+    taxonomy = mappings[0].taxonomy
+    labels = _label_names(taxonomy, group)
+    same = [
+        (m.name, c.name, c.color) for m in mappings for c in m.classes if {*c.labels} == {*labels}
+    ]
+    if same:
+        _, name, color = min(same)
+        return MappedClass(name, color, labels)
+    color = taxonomy.void_color if group[0] == VOID else taxonomy.colors[group[0]]
+    return MappedClass(_joined(labels), color, labels)
+
+
+def _joined(labels: Sequence[str]) -> str:
+    """Name a class by its labels; no class is called ``void``."""
+    return "unlabelled" if labels == (VOID_NAME,) else "+".join(labels)
 
 
 def _with_distinct_names(classes: list[MappedClass]) -> list[MappedClass]:
     """Name classes by their labels where two mappings use one name for different classes."""
     names = [c.name for c in classes]
-    return [replace(c, name="+".join(c.labels)) if names.count(c.name) > 1 else c for c in classes]
-
-
-def _class_order(
-    mappings: Sequence[Mapping], tables: Sequence[NDArray[np.uint8]], groups: list[list[int]]
-) -> list[int]:
-    """Order components as the first mapping orders its classes."""
-    first = tables[0]
-    return sorted(range(len(groups)), key=lambda i: min(int(first[p]) for p in groups[i]))
+    if len(set(names)) == len(names):
+        return classes
+    renamed = [
+        replace(c, name=_joined(c.labels)) if names.count(c.name) > 1 else c for c in classes
+    ]
+    # A new name may be another class's own name.
+    return renamed if renamed == classes else _with_distinct_names(renamed)
 
 
 def collapse_lookup(fine: Mapping, coarse: Mapping) -> NDArray[np.int64]:
@@ -202,8 +219,9 @@ def collapse_lookup(fine: Mapping, coarse: Mapping) -> NDArray[np.int64]:
     void: the extra column K of a confusion matrix.
 
     Raises:
-        InputError: When ``coarse`` does not coarsen ``fine``.
+        InputError: When ``coarse`` does not coarsen ``fine``, or the taxonomies differ.
     """
+    _refuse_different_taxonomies([fine, coarse])
     if not coarsens(coarse, fine):
         raise InputError(
             f"scores of {fine.name} cannot be given in {coarse.name}: a class of {fine.name} falls "
@@ -213,7 +231,7 @@ def collapse_lookup(fine: Mapping, coarse: Mapping) -> NDArray[np.int64]:
     none = len(coarse.classes)
     source, target = fine.lookup(), coarse.lookup()
     table = np.full(len(fine.classes), none, np.int64)
-    for place in [*range(len(fine.taxonomy.labels)), VOID]:
+    for place in _places(fine.taxonomy):
         if source[place] != VOID and target[place] != VOID:
             table[source[place]] = target[place]
     return table

@@ -25,19 +25,19 @@ def load_mapping(path: Path) -> Mapping:
             missing or listed twice, classes without labels, unknown keys.
     """
     content = read_yaml_mapping(path)
-    taxonomy_path = path.parent / "taxonomies" / f"{content.get('taxonomy')}.yaml"
-    if not taxonomy_path.is_file():
-        known = sorted(p.stem for p in taxonomy_path.parent.glob("*.yaml"))
-        name = str(content.get("taxonomy"))
+    directory = path.parent / "taxonomies"
+    known = sorted(file.stem for file in directory.glob("*.yaml"))
+    name = content.get("taxonomy")
+    if name not in known:
         raise InputError(
-            f"{path}: taxonomy: {name!r} is not in {taxonomy_path.parent}"
-            f"{did_you_mean(name, known)}; there are {', '.join(known) or 'none'}"
+            f"{path}: taxonomy: {name!r} is not in {directory}"
+            f"{did_you_mean(str(name), known)}; there are {', '.join(known) or 'none'}"
         )
-    mapping, faults = parse_mapping(str(path), content, load_taxonomy(taxonomy_path))
+    mapping, faults = parse_mapping(str(path), content, load_taxonomy(directory / f"{name}.yaml"))
     faults = unknown_keys(path, content, ("name", "taxonomy", "classes", "void")) + faults
     if content.get("name") != path.stem:
-        name_now = content.get("name")
-        faults.append(f"{path}: name: {name_now!r}; must be the file's own name, {path.stem!r}")
+        name = content.get("name")
+        faults.append(f"{path}: name: {name!r}; must be the file's own name, {path.stem!r}")
     if faults:
         raise InputError(faults)
     return mapping
@@ -103,7 +103,7 @@ def parse_mapping(
         elif name in [known.name for known in classes]:
             faults.append(f"{at}: name: {name!r} appears twice")
         labels = _label_names(f"{at} ({name}): labels", row["labels"], faults)
-        if not labels:
+        if row["labels"] == []:
             faults.append(f"{at} ({name}): labels: a class needs at least one label")
         classes.append(
             MappedClass(str(name), parse_color(f"{at}: color", row["color"], faults), labels)

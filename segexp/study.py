@@ -106,7 +106,7 @@ def run_study(
         status = "FAILED"
         raise
     finally:
-        _record_study(opened)
+        _record_study(opened, display)
         tracking.end_run(parent, status)
     return study, ran
 
@@ -267,7 +267,7 @@ def _shared_tags(plan: StudyPlan, dataset: Dataset, study: optuna.Study) -> dict
     }
 
 
-def _record_study(opened: OpenStudy) -> None:
+def _record_study(opened: OpenStudy, display: StudyDisplay) -> None:
     study, parent = opened.study, opened.parent
     complete = study.get_trials(deepcopy=False, states=[TrialState.COMPLETE])
     if complete:
@@ -282,7 +282,12 @@ def _record_study(opened: OpenStudy) -> None:
             },
         )
         tracking.set_tags(parent, {"segexp.best_trial": str(best.number)})
-    tracking.log_text(parent, study_page(study), "study.html")
+    try:
+        page = study_page(study)
+    except Exception as error:  # a picture must not hide why a study ended
+        display.say(f"the study's page could not be drawn: {type(error).__name__}: {error}")
+    else:
+        tracking.log_text(parent, page, "study.html")
 
 
 def _best_value(study: optuna.Study) -> float:

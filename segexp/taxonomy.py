@@ -60,10 +60,9 @@ class Taxonomy:
 
     @property
     def hash(self) -> str:
-        """A digest of everything that decides what a mask means."""
-        content = repr(
-            (self.labels, {k: sorted(v.items()) for k, v in sorted(self.encodings.items())})
-        )
+        """A digest of everything that decides what a mask means; not of the taxonomy's name."""
+        encodings = {name: sorted(ids.items()) for name, ids in sorted(self.encodings.items())}
+        content = repr((self.labels, self.void_color, encodings))
         return hashlib.sha256(content.encode()).hexdigest()[:16]
 
     def to_dict(self) -> dict[str, Any]:
@@ -89,7 +88,7 @@ class Taxonomy:
 
 
 def _raw_ids(encoding: Mapping[int, int]) -> tuple[dict[int, int], list[int]]:
-    """Return the raw id of each label index, in order, and the raw ids of void."""
+    """Return the raw id by label index, in order, and the raw ids of void."""
     by_label = sorted((index, raw_id) for raw_id, index in encoding.items() if index != VOID)
     return dict(by_label), [raw_id for raw_id, index in encoding.items() if index == VOID]
 
@@ -100,7 +99,7 @@ def to_label_indices(
     """Turn a mask of raw ids into label indices by a lookup table whose default is an error.
 
     Args:
-        raw: Integers of any type and shape; negative ids and 255 work.
+        raw: Integers of any width and shape; negative ids and 255 work.
         encoding: Raw id -> label index or VOID, from ``Taxonomy.encodings``.
 
     Returns:
@@ -110,7 +109,8 @@ def to_label_indices(
     if raw.size == 0:
         return np.full(raw.shape, VOID, np.uint8), {}
     lowest, highest = int(raw.min()), int(raw.max())
-    if highest - lowest > 1 << 17:  # 32-bit nonsense: a table over the range would not fit
+    # 32-bit nonsense: a table over the range would not fit, or its ends not in int64.
+    if highest - lowest > 1 << 17 or highest > np.iinfo(np.int64).max:
         ids, inverse, counts = np.unique(raw, return_inverse=True, return_counts=True)
         table = np.array([encoding.get(int(i), VOID) for i in ids], np.uint8)
         unknown = {int(i): int(n) for i, n in zip(ids, counts, strict=True) if i not in encoding}
@@ -170,7 +170,7 @@ def parse_taxonomy(where: str, content: Mapping[str, Any]) -> tuple[Taxonomy, li
             faults.append(f"{at}: {row!r}; expected {{name: ..., id: ..., color: [r, g, b]}}")
             continue
         label = row["name"]
-        if not isinstance(label, str) or not label or label == VOID_NAME:
+        if not isinstance(label, str) or not label.strip() or label == VOID_NAME:
             faults.append(f"{at}: name: {label!r}; must be a word other than {VOID_NAME!r}")
         elif label in [known.name for known in labels]:
             faults.append(f"{at}: name: {label!r} appears twice")

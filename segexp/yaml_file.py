@@ -1,4 +1,4 @@
-"""YAML as a careful reader takes it: no duplicate keys, no aliases, no surprises."""
+"""YAML as a careful reader takes it: no duplicate keys, aliases or tags, and no surprises."""
 
 import re
 from pathlib import Path
@@ -13,9 +13,10 @@ MAX_DEPTH = 20
 
 
 class _StrictLoader(yaml.SafeLoader):
-    """SafeLoader without aliases, duplicate keys, deep nesting, and with YAML 1.2 scalars.
+    """SafeLoader without aliases, tags, duplicate keys and deep nesting, and with YAML 1.2 scalars.
 
-    PyYAML follows YAML 1.1, in which a class called ``no`` is False and ``1e-3`` is text.
+    PyYAML follows YAML 1.1, in which a class called ``no`` is False, ``1e-3`` is text, ``010`` is
+    8, ``1:30`` is 90, and a key ``<<`` merges.
     """
 
     def __init__(self, stream: str) -> None:
@@ -24,16 +25,20 @@ class _StrictLoader(yaml.SafeLoader):
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         if self.check_event(yaml.events.AliasEvent):
-            raise yaml.MarkedYAMLError(
-                problem="aliases are not allowed", problem_mark=self.get_mark()
-            )
+            raise self._fault("aliases are not allowed")
+        tag = getattr(self.peek_event(), "tag", None)
+        if tag is not None:
+            raise self._fault(f"tags such as {tag!r} are not allowed")
         self.depth += 1
         if self.depth > MAX_DEPTH:
-            raise yaml.MarkedYAMLError(problem=f"nested deeper than {MAX_DEPTH} levels")
+            raise self._fault(f"nested deeper than {MAX_DEPTH} levels")
         try:
             return super().compose_node(parent, index)
         finally:
             self.depth -= 1
+
+    def _fault(self, problem: str) -> yaml.MarkedYAMLError:
+        return yaml.MarkedYAMLError(problem=problem, problem_mark=self.peek_event().start_mark)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[object] = set()
@@ -42,7 +47,7 @@ class _StrictLoader(yaml.SafeLoader):
                 raise yaml.MarkedYAMLError(
                     problem="a key must be a plain word", problem_mark=key_node.start_mark
                 )
-            key = key_node.value
+            key = self.construct_object(key_node)
             if key in seen:
                 raise yaml.MarkedYAMLError(
                     problem=f"the key {key!r} appears twice", problem_mark=key_node.start_mark
@@ -51,18 +56,25 @@ class _StrictLoader(yaml.SafeLoader):
         return super().construct_mapping(node, deep=deep)
 
 
+def _construct_int(loader: _StrictLoader, node: yaml.ScalarNode) -> int:
+    return int(node.value, 0 if node.value[:2] in ("0o", "0x") else 10)
+
+
+# What plain words mean (YAML 1.2.2, chapter 10.3); PyYAML's rule for null is the same.
 _StrictLoader.yaml_implicit_resolvers = {
-    first: [
-        (tag, pattern)
-        for tag, pattern in resolvers
-        if tag.rpartition(":")[2] not in ("bool", "float", "timestamp")
-    ]
+    first: [(tag, pattern) for tag, pattern in resolvers if tag == "tag:yaml.org,2002:null"]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
 _StrictLoader.add_implicit_resolver(
     "tag:yaml.org,2002:bool",
     re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"),
     list("tTfF"),
+)
+_StrictLoader.add_constructor("tag:yaml.org,2002:int", _construct_int)
+_StrictLoader.add_implicit_resolver(
+    "tag:yaml.org,2002:int",
+    re.compile(r"^(?:[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+)$"),
+    list("-+0123456789"),
 )
 _StrictLoader.add_implicit_resolver(
     "tag:yaml.org,2002:float",
@@ -91,8 +103,9 @@ def parse_yaml(text: str, where: str) -> Any:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = f"{where}:{mark.line + 1}:{mark.column + 1}" if mark else where
-        raise InputError(f"{place}: {error.problem or error.context}") from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        problem = ", ".join(part for part in (error.context, error.problem) if part)
+        raise InputError(f"{place}: {problem}") from None
+    except (yaml.YAMLError, ValueError) as error:
         raise InputError(f"{where}: not YAML: {' '.join(str(error).split())}") from None
 
 

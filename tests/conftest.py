@@ -3,6 +3,7 @@
 import os
 import shutil
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -41,21 +42,30 @@ def mlflow_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return project / "template.db"
 
 
+@pytest.fixture(scope="session")
+def lay_out_project(mlflow_template: Path) -> Callable[[Path], Path]:
+    """Lays out a project as it is shipped, with tiny synthetic data and two epochs."""
+
+    def lay_out(directory: Path) -> Path:
+        directory.mkdir()
+        shutil.copytree(ROOT / "mappings", directory / "mappings")
+        (directory / "studies").mkdir()
+        for study in (ROOT / "studies").glob("*.yaml"):
+            shutil.copy(study, directory / "studies")
+        config = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
+        for section, values in TINY.items():
+            config[section] |= values
+        (directory / "config.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
+        copy_database(mlflow_template, directory / "mlflow.db")
+        return directory
+
+    return lay_out
+
+
 @pytest.fixture
-def project(tmp_path: Path, mlflow_template: Path) -> Path:
-    """A project directory as it is shipped, with tiny synthetic data and two epochs."""
-    directory = tmp_path / "project"
-    directory.mkdir()
-    shutil.copytree(ROOT / "mappings", directory / "mappings")
-    (directory / "studies").mkdir()
-    for study in (ROOT / "studies").glob("*.yaml"):
-        shutil.copy(study, directory / "studies")
-    config = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
-    for section, values in TINY.items():
-        config[section] |= values
-    (directory / "config.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
-    copy_database(mlflow_template, directory / "mlflow.db")
-    return directory
+def project(tmp_path: Path, lay_out_project: Callable[[Path], Path]) -> Path:
+    """A tiny project directory of the test's own."""
+    return lay_out_project(tmp_path / "project")
 
 
 def copy_database(source: Path, target: Path) -> None:

@@ -56,7 +56,7 @@ def _importances(study: optuna.Study, name: str, evaluator: BaseImportanceEvalua
         return Importances(name, {}, f"needs at least 2 complete trials, there are {len(values)}")
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)
+            warnings.simplefilter("ignore")
             # Optuna divides by the sum; where that is 0 it makes all shares equal, as if it knew.
             raw = get_param_importances(study, evaluator=evaluator, normalize=False)
     except (RuntimeError, ValueError) as error:  # all scores, or all params, are the same

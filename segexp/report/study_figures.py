@@ -44,7 +44,7 @@ def history_figure(study: optuna.Study, objective: str, baseline: float | None) 
 def curves_figure(
     rows: Sequence[TrialRow], best: TrialRow | None, objective: str, color_by: str | None
 ) -> go.Figure:
-    """Draw the objective of every trial over its epochs; what did not complete is grey.
+    """Draw the objective of every trial over its epochs: pruned ones grey, failed ones pale.
 
     Args:
         rows: The trials.
@@ -63,13 +63,13 @@ def curves_figure(
         for value, color in _colors(rows, color_by).items():
             members = [r for r in complete if value_text(r.params.get(color_by)) == value]
             groups.append((f"{color_by} {value}", color, members))
-    groups.append((f"best: trial {best.number}" if best else "", BEST, [best] if best else []))
+    if best is not None:
+        groups.append((f"best: trial {best.number}", BEST, [best]))
     for name, color, members in groups:
         figure.add_trace(_curve_trace(name, color, members))
     figure.data = [trace for trace in figure.data if len(trace.x)]
     epochs = max((epoch for row in rows for epoch, _ in row.curve), default=1)
-    if best and figure.data:
-        figure.data[-1].line.width = 3
+    figure.update_traces(selector={"line.color": BEST}, line={"width": 3})
     figure.update_layout(
         xaxis={"title": "epoch", "dtick": max(1, epochs // 12), "range": [0.5, epochs + 0.5]},
         yaxis={"title": objective},

@@ -1,0 +1,109 @@
+"""An HTML page as a browser reads it: its tags, texts, tables, scripts and figures."""
+
+import base64
+import hashlib
+import json
+from html.parser import HTMLParser
+
+
+class Page(HTMLParser):
+    def __init__(self, html):
+        super().__init__()
+        self.links = []  # (attribute, address)
+        self.tags = []
+        self.events = []  # attributes that would run a script
+        self.policy = ""
+        self.scripts = []
+        self.styles = ""
+        self.texts = []
+        self.headings = []
+        self.notes = []
+        self.rows = []  # of all tables, lists of cells
+        self._open = []
+        self.feed(html)
+        self.text = " ".join(self.texts)
+
+    def handle_starttag(self, tag, attrs):
+        attrs = dict(attrs)
+        self.tags.append(tag)
+        self.links += [(name, attrs[name]) for name in ("src", "href", "action") if name in attrs]
+        self.events += [name for name in attrs if name.startswith("on")]
+        if attrs.get("http-equiv") == "Content-Security-Policy":
+            self.policy = attrs["content"]
+        if tag not in ("meta", "br", "link"):
+            self._open.append((tag, attrs.get("class")))
+        if tag == "tr":
+            self.rows.append([])
+        if tag in ("td", "th"):
+            self.rows[-1].append("")
+        if tag == "script":
+            self.scripts.append("")
+        if tag in ("h2", "h3"):
+            self.headings.append("")
+        if attrs.get("class") == "note":
+            self.notes.append("")
+
+    def handle_endtag(self, tag):
+        assert self._open.pop()[0] == tag, f"</{tag}> closes another tag"
+
+    def handle_data(self, data):
+        tags = [tag for tag, _ in self._open]
+        if "script" in tags:
+            self.scripts[-1] += data
+        elif "style" in tags:
+            self.styles += data
+        else:
+            self.texts.append(data)
+            if "td" in tags or "th" in tags:
+                self.rows[-1][-1] += data
+            if tags[-1:] in (["h2"], ["h3"]):
+                self.headings[-1] += data
+            if self._open and self._open[-1][1] == "note":
+                self.notes[-1] += data
+
+    def row(self, first):
+        """The one table row that begins with this cell."""
+        (found,) = (row for row in self.rows if row and row[0] == first)
+        return found
+
+    def column(self, header, name):
+        """A column of the table whose header is this row."""
+        begin = self.rows.index(header) + 1
+        cells = []
+        for row in self.rows[begin:]:
+            if len(row) != len(header):
+                break
+            cells.append(row[header.index(name)])
+        return cells
+
+    def traces(self):
+        """The traces of each figure, as plotly will draw them."""
+        decoder = json.JSONDecoder()
+        figures = []
+        for script in self.scripts:
+            if "Plotly.newPlot(" in script and '"figure-' in script and len(script) < 1_000_000:
+                figures.append(decoder.raw_decode(script, script.index("[{"))[0])
+        return figures
+
+
+def read_page(html):
+    """Parse a page and assert what holds for all: it fetches nothing, and runs only its own."""
+    page = Page(html)
+    assert not page._open
+    assert all(address.startswith("#") for _, address in page.links), page.links
+    assert not page.events
+    assert not {"link", "iframe", "img", "object", "embed", "base", "form"} & set(page.tags)
+    assert "url(" not in page.styles
+    assert "@import" not in page.styles
+    rules = dict(rule.strip().split(" ", 1) for rule in page.policy.split(";"))
+    assert rules["default-src"] == "'none'"
+    assert rules["img-src"] == "data: blob:"
+    digests = [hashlib.sha256(script.encode()).digest() for script in page.scripts]
+    allowed = [f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests]
+    assert rules["script-src"].split() == (allowed or ["'none'"])
+    return page
+
+
+def plotly_count(page):
+    """How often plotly.js stands in the page."""
+    return sum("plotly.js v" in script[:200] for script in page.scripts)

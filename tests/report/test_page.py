@@ -1,0 +1,80 @@
+import plotly.graph_objects as go
+
+from segexp.report.page import (
+    Grid,
+    Section,
+    cards,
+    note,
+    paragraph,
+    render_page,
+    subheading,
+    swatch,
+    table,
+)
+
+from .parsed import plotly_count, read_page
+
+EVIL = "<script>alert('x')</script>"
+
+
+def figure():
+    return go.Figure(go.Scatter(x=[1, 2], y=[3, 4], name=EVIL))
+
+
+def test_a_page_without_figures_has_no_script_and_allows_none():
+    page = read_page(render_page("T", [paragraph("words")], [Section("S", [note("n")])]))
+    assert page.scripts == []
+    assert "script-src 'none'" in page.policy
+
+
+def test_plotly_stands_in_a_page_once_however_many_figures_it_has():
+    parts = [figure(), Grid([("a", figure()), ("b", figure())])]
+    html = render_page("T", [], [Section("S", parts), Section("U", [figure()])])
+    page = read_page(html)
+    assert plotly_count(page) == 1
+    assert len(page.traces()) == 4
+    assert len(page.scripts) == 5
+    assert [html.count(f'id="figure-{i}"') for i in (1, 2, 3, 4, 5)] == [1, 1, 1, 1, 0]
+
+
+def test_all_text_is_escaped():
+    sections = [
+        Section(
+            EVIL,
+            [
+                paragraph(EVIL),
+                note(EVIL),
+                subheading(EVIL),
+                cards([(EVIL, EVIL)]),
+                table([EVIL], [[EVIL], [swatch((1, 2, 3), EVIL)]], groups=[(EVIL, 1)]),
+                Grid([(EVIL, figure())]),
+            ],
+        )
+    ]
+    page = read_page(render_page(EVIL, [paragraph(EVIL)], sections))
+    assert page.tags.count("script") == 2  # plotly.js and the figure
+    assert page.text.count(EVIL) == 15
+
+
+def test_the_page_links_to_its_sections():
+    html = render_page("T", [], [Section("One", []), Section("Two", [])])
+    page = read_page(html)
+    assert page.links == [("href", "#section-1"), ("href", "#section-2")]
+    assert html.count('id="section-2"') == 1
+
+
+def test_the_same_content_gives_the_same_page():
+    pages = {render_page("T", [], [Section("S", [figure()])]) for _ in range(2)}
+    assert len(pages) == 1
+
+
+def test_a_figure_offers_no_button_that_sends_it_elsewhere():
+    page = read_page(render_page("T", [], [Section("S", [figure()])]))
+    assert '"modeBarButtons": [["toImage", "resetScale2d"]]' in page.scripts[-1]
+    assert '"displaylogo": false' in page.scripts[-1]
+
+
+def test_rows_and_columns_are_marked_as_asked():
+    html = table(["a", "b"], [["1", "2"], ["3", "4"]], numeric=[1], strong=[0], faint=[1]).html
+    assert '<tr class="strong"><td>1</td><td class="n">2</td></tr>' in html
+    assert '<tr class="faint"><td>3</td><td class="n">4</td></tr>' in html

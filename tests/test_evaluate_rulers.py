@@ -1,0 +1,146 @@
+"""Label spaces and logits made by hand, small enough to score on paper."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from segexp.device import Compute
+from segexp.errors import InputError
+from segexp.evaluate import Ruler, decide, evaluate, make_ruler
+from segexp.mapping import MappedClass, Mapping
+from segexp.preprocess import Preprocessing
+from segexp.taxonomy import VOID, Label, Taxonomy
+
+CPU = Compute(torch.device("cpu"), bf16=False, channels_last=False)
+PREPROCESSING = Preprocessing((1, 4), (0.5, 0.5, 0.5), (0.2, 0.2, 0.2))
+
+
+def space(name: str, taxonomy: Taxonomy, *classes: str) -> Mapping:
+    """A mapping whose classes are given as their labels, joined with ``+``."""
+    return Mapping(
+        name, taxonomy, tuple(MappedClass(c, (0, 0, 0), tuple(c.split("+"))) for c in classes)
+    )
+
+
+ABC = Taxonomy(
+    "abc",
+    tuple(Label(name, (i, i, i)) for i, name in enumerate("abc")),
+    {"default": {0: 0, 1: 1, 2: 2, 255: VOID}},
+)
+A_B_C = space("fine", ABC, "a", "b", "c")
+AB_C = space("coarse", ABC, "a+b", "c")
+A_B = space("without_c", ABC, "a", "b")
+
+
+class Fixed(nn.Module):
+    """Gives the same logits for every image."""
+
+    def __init__(self, logits: Tensor) -> None:
+        super().__init__()
+        self.logits = logits
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.logits.expand(len(images), -1, -1, -1)
+
+
+def fixed(*probabilities: Sequence[float]) -> Fixed:
+    """A model of one row of pixels, each with its class probabilities."""
+    return Fixed(torch.tensor(probabilities).T[None, :, None].log())
+
+
+def one_row(*labels: int) -> tuple[Tensor, Tensor]:
+    return torch.zeros(1, 3, 1, len(labels), dtype=torch.uint8), torch.tensor([[labels]]).byte()
+
+
+def confusion(model: nn.Module, batch: tuple[Tensor, Tensor], ruler: Ruler) -> list[list[int]]:
+    evaluation = evaluate(model, [batch], ["x"], [ruler], preprocessing=PREPROCESSING, compute=CPU)
+    return evaluation.confusions[0][0].tolist()
+
+
+def test_argmax_and_sum_decide_differently_where_merged_classes_share_the_probability():
+    # a 0.3, b 0.3, c 0.4: c alone is the largest, a and b together are larger.
+    model = fixed([0.3, 0.3, 0.4], [0.2, 0.1, 0.7])
+    batch = one_row(0, 2)
+    assert confusion(model, batch, make_ruler(A_B_C, AB_C, "argmax")) == [[0, 1, 0], [0, 1, 0]]
+    assert confusion(model, batch, make_ruler(A_B_C, AB_C, "sum")) == [[1, 0, 0], [0, 1, 0]]
+
+
+@pytest.mark.parametrize("rule", ["argmax", "sum"])
+def test_a_class_that_falls_into_none_can_be_predicted_and_is_wrong(rule):
+    model = fixed([0.1, 0.2, 0.7], [0.8, 0.1, 0.1], [0.1, 0.7, 0.2], [0.1, 0.7, 0.2])
+    ruler = make_ruler(A_B_C, A_B, rule)
+    # The third pixel is c: void here, whatever is predicted.
+    batch = one_row(0, 0, 2, 1)
+    assert confusion(model, batch, ruler) == [[1, 0, 1], [0, 1, 0]]
+    evaluation = evaluate(model, [batch], ["x"], [ruler], preprocessing=PREPROCESSING, compute=CPU)
+    assert evaluation.scores(0).iou.tolist() == [0.5, 1.0]
+    assert evaluation.scores(0).pixel_accuracy == 2 / 3
+
+
+def test_classes_that_fall_into_none_are_added_by_sum():
+    taxonomy = Taxonomy("abcd", tuple(Label(n, (0, 0, 0)) for n in "abcd"), ABC.encodings)
+    fine = space("fine", taxonomy, "a", "b", "c", "d")
+    coarse = space("coarse", taxonomy, "a", "b")
+    model = fixed([0.4, 0.0, 0.3, 0.3])
+    assert confusion(model, one_row(0), make_ruler(fine, coarse, "argmax")) == [[1, 0, 0], [0] * 3]
+    assert confusion(model, one_row(0), make_ruler(fine, coarse, "sum")) == [[0, 0, 1], [0] * 3]
+
+
+@pytest.mark.parametrize("rule", ["argmax", "sum"])
+def test_of_a_class_that_mixes_scored_and_void_labels_only_the_scored_pixels_count(rule):
+    # The model was trained with a and c as one class; the space scores a and leaves c out.
+    fine = space("mixed", ABC, "a+c", "b")
+    model = fixed([0.9, 0.1], [0.9, 0.1], [0.2, 0.8], [0.9, 0.1])
+    batch = one_row(0, 2, 2, 1)
+    assert confusion(model, batch, make_ruler(fine, A_B, rule)) == [[1, 0, 0], [1, 0, 0]]
+    assert confusion(model, batch, make_ruler(fine, fine, rule)) == [[2, 1, 0], [1, 0, 0]]
+
+
+@pytest.mark.parametrize("rule", ["argmax", "sum"])
+def test_unlabelled_pixels_that_a_class_lists_count_in_its_own_space_only(rule):
+    fine = space("background", ABC, "a", "b", "c+void")
+    model = fixed([0.1, 0.1, 0.8], [0.8, 0.1, 0.1])
+    batch = one_row(VOID, 0)
+    own = confusion(model, batch, make_ruler(fine, fine, rule))
+    assert own == [[1, 0, 0, 0], [0, 0, 0, 0], [0, 0, 1, 0]]
+    assert confusion(model, batch, make_ruler(fine, A_B, rule)) == [[1, 0, 0], [0, 0, 0]]
+
+
+def test_a_space_that_does_not_coarsen_the_mapping_is_refused():
+    with pytest.raises(InputError, match="scores of coarse cannot be given in fine"):
+        make_ruler(AB_C, A_B_C)
+
+
+def test_a_ruler_knows_whether_it_merges():
+    assert not make_ruler(A_B_C, A_B_C).merges
+    assert not make_ruler(A_B_C, A_B).merges
+    assert make_ruler(A_B_C, AB_C).merges
+
+
+@st.composite
+def rulers_and_decisions(draw: st.DrawFn) -> tuple[Ruler, NDArray[np.int64]]:
+    num_fine = draw(st.integers(2, 6))
+    num_coarse = draw(st.integers(1, num_fine))
+    columns = draw(st.lists(st.integers(0, num_coarse), min_size=num_fine, max_size=num_fine))
+    coarse = space("coarse", ABC, *"abcdef"[:num_coarse])
+    truth = torch.zeros(256, dtype=torch.uint8)
+    decisions = draw(st.lists(st.integers(0, num_fine - 1), min_size=1, max_size=12))
+    return Ruler(coarse, truth, torch.tensor(columns), "sum"), np.array(decisions)
+
+
+@settings(deadline=None, max_examples=60)
+@given(rulers_and_decisions())
+def test_sum_equals_argmax_where_one_class_has_all_the_probability(case):
+    ruler, decisions = case
+    probabilities = np.eye(len(ruler.columns), dtype=np.float32)[decisions]
+    logits = torch.from_numpy(probabilities.T[None, :, None].copy()).log()
+    by_argmax = Ruler(ruler.space, ruler.truth, ruler.columns, "argmax")
+    expected = ruler.columns.numpy()[decisions]
+    assert decide(logits, ruler).flatten().tolist() == expected.tolist()
+    assert decide(logits, by_argmax).flatten().tolist() == expected.tolist()

@@ -1,0 +1,39 @@
+import torch
+from torchvision.transforms.v2 import functional as reference
+
+from segexp.preprocess import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
+
+
+def images(n: int = 2) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(0)
+    return torch.randint(0, 256, (n, 3, 5, 7), dtype=torch.uint8, generator=generator)
+
+
+def test_normalized_images_equal_torchvisions():
+    batch = images()
+    expected = reference.normalize(
+        reference.to_dtype(batch, torch.float32, scale=True), IMAGENET_MEAN, IMAGENET_STD
+    )
+    normalized = Preprocessing((5, 7), IMAGENET_MEAN, IMAGENET_STD).normalize(batch)
+    assert normalized.dtype == torch.float32
+    torch.testing.assert_close(normalized, expected, rtol=0, atol=2e-6)
+
+
+def test_an_images_own_statistics_give_mean_0_and_deviation_1():
+    batch = images()
+    pixels = batch.double().div(255).transpose(0, 1).flatten(1)
+    red, green, blue = pixels.mean(dim=1).tolist()
+    stds = pixels.std(dim=1, correction=0).tolist()
+    preprocessing = Preprocessing((5, 7), (red, green, blue), (stds[0], stds[1], stds[2]))
+    normalized = preprocessing.normalize(batch).double().transpose(0, 1).flatten(1)
+    torch.testing.assert_close(normalized.mean(dim=1), torch.zeros(3).double(), rtol=0, atol=1e-5)
+    deviation = normalized.std(dim=1, correction=0)
+    torch.testing.assert_close(deviation, torch.ones(3).double(), rtol=0, atol=1e-5)
+
+
+def test_the_memory_format_and_the_images_themselves_are_kept():
+    batch = images().contiguous(memory_format=torch.channels_last)
+    before = batch.clone()
+    normalized = Preprocessing((5, 7), IMAGENET_MEAN, IMAGENET_STD).normalize(batch)
+    assert normalized.is_contiguous(memory_format=torch.channels_last)
+    assert torch.equal(batch, before)
