@@ -1,5 +1,6 @@
 """The best trial of a study, read from Optuna's storage alone: no torch, no MLflow."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from segexp.errors import WorkError
 from segexp.result import SplitScores, TrialResult, result_from_dict
-from segexp.storage import CONSTANT, RESULT, RUN_ID
+from segexp.storage import CONSTANT, INTERRUPTED, RESULT, RUN_ID
 
 
 @dataclass(frozen=True)
@@ -23,9 +24,8 @@ class BestTrial:
         params: Its params.
         result: Its scores.
         run_id: Its MLflow run.
-        states: How many trials ended in which state.
-        baseline: The scores of the study's first trial, the enqueued baseline; None when that
-            did not end, or kept no held-out scores.
+        states: How many trials are in which state of Optuna's, or INTERRUPTED.
+        baseline: The scores of the enqueued baseline; None when it is not complete.
         constant: The class, and the mIoU on ``val`` and ``heldout``, of the predictor that says
             the most frequent class everywhere.
     """
@@ -89,30 +89,46 @@ def find_best(study: optuna.Study) -> BestTrial:
         WorkError: When no trial of the study is complete.
     """
     trials = study.get_trials(deepcopy=False)
-    states = {state.name: sum(t.state == state for t in trials) for state in TrialState}
-    complete = [t for t in trials if t.state == TrialState.COMPLETE and RESULT in t.user_attrs]
-    if not complete:
-        counted = ", ".join(f"{n} {name.lower()}" for name, n in states.items() if n)
+    states = Counter("INTERRUPTED" if INTERRUPTED in t.user_attrs else t.state.name for t in trials)
+    best = best_trial(study)
+    if best is None:
+        counted = ", ".join(f"{n} {name.lower()}" for name, n in states.items())
         raise WorkError(
             f"study {study.study_name!r} has no complete trial yet ({counted or 'no trials'}); "
             "go on with `segexp tune`"
         )
-    best = max(complete, key=_value)
-    first = next((t for t in complete if t.number == 0), None)
+    # The baseline was the first in line; when it was interrupted, a later trial took its params.
+    wanted = trials[0].system_attrs.get("fixed_params", trials[0].params)
+    first = next((t for t in complete_trials(study) if t.params == wanted), None)
     return BestTrial(
         study=study.study_name,
         number=best.number,
         params=best.params,
         result=result_from_dict(best.user_attrs[RESULT]),
         run_id=best.user_attrs.get(RUN_ID),
-        states={name: n for name, n in states.items() if n},
+        states=states,
         baseline=result_from_dict(first.user_attrs[RESULT]) if first else None,
         constant=study.user_attrs.get(CONSTANT, {}),
     )
 
 
-def _value(trial: FrozenTrial) -> float:
-    return trial.value if trial.value is not None else float("-inf")
+def best_trial(study: optuna.Study) -> FrozenTrial | None:
+    """Return the complete trial with the highest objective; of equals, one that kept its bundle.
+
+    Of two workers' equal trials, only the one that ended first keeps a bundle.
+    """
+
+    def rank(trial: FrozenTrial) -> tuple[float, bool]:
+        value = trial.value if trial.value is not None else float("-inf")
+        return value, trial.user_attrs[RESULT]["bundle"] is not None
+
+    return max(complete_trials(study), key=rank, default=None)
+
+
+def complete_trials(study: optuna.Study) -> list[FrozenTrial]:
+    """Return the trials that ended with a result, by number."""
+    complete = study.get_trials(deepcopy=False, states=[TrialState.COMPLETE])
+    return [trial for trial in complete if RESULT in trial.user_attrs]
 
 
 def _iou(scores: SplitScores) -> dict[str, float | None]:

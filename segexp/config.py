@@ -1,6 +1,6 @@
 """The project's configuration: `config.yaml`, overrides, and what a study puts over them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,7 +23,8 @@ Precision = Literal["auto", "fp32", "bf16"]
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
+    # Strict: `true` is no number, and no quoted word is one.
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class SyntheticConfig(_Section):
@@ -49,7 +50,7 @@ class DataConfig(_Section):
 
     format: Format = "synthetic"
     root: str | None = None
-    image_size: tuple[int, int] = (64, 128)
+    image_size: tuple[int, int] = Field((64, 128), strict=False)  # YAML has lists, no tuples
     normalization: Normalization = "dataset"
     taxonomy: str | None = None
     synthetic: SyntheticConfig = SyntheticConfig()
@@ -154,17 +155,14 @@ def config_keys(model: type[BaseModel] = Config, prefix: str = "") -> list[str]:
 def resolve_key(key: str) -> str | None:
     """Return the whole key for a key or for its last part; None when there is no such key.
 
-    ``lr`` is nothing, ``learning_rate`` is ``training.learning_rate``. A last part that several
-    keys share belongs to the shortest one (``seed`` is ``training.seed``).
+    ``lr`` is nothing, ``learning_rate`` is ``training.learning_rate``, and ``seed`` is
+    ``training.seed``: the keys under ``data.synthetic`` have no short form.
     """
     keys = config_keys()
     if key in keys:
         return key
-    matches = sorted(
-        (k for k in keys if k.rpartition(".")[2] == key and not k.startswith("data.synthetic.")),
-        key=len,
-    )
-    return matches[0] if matches else None
+    short = (k for k in keys if not k.startswith("data.synthetic."))
+    return next((k for k in short if k.rpartition(".")[2] == key), None)
 
 
 def find_project(start: Path) -> Path:
@@ -218,18 +216,19 @@ def build_config(where: str, content: Mapping[str, Any], overrides: Mapping[str,
     """Validate the content of a `config.yaml` with overrides over it; see `load_config`."""
     nested = _deep_copy(content)
     faults: list[str] = []
-    sources: dict[str, str] = {}
+    overridden: set[str] = set()
     for key, value in overrides.items():
         full = resolve_key(key)
         if full is None:
-            faults.append(f"{key}: no such key{did_you_mean(key, _known_words())}")
+            known = [word for word in _known_words() if resolve_key(word)]
+            faults.append(f"{key}: no such key{did_you_mean(key, known)}")
             continue
-        _put(nested, full, value)
-        sources[full] = "override"
+        put_key(nested, full, value)
+        overridden.add(full)
     try:
         config = Config.model_validate(nested)
     except ValidationError as error:
-        faults += describe_validation(where, error, sources)
+        faults += describe_validation(where, error, overridden)
     if faults:
         raise InputError(faults)
     return config
@@ -256,16 +255,33 @@ def flatten(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def describe_validation(
-    where: str, error: ValidationError, sources: Mapping[str, str] | None = None
+    where: str,
+    error: ValidationError,
+    overridden: Collection[str] = (),
+    known: Collection[str] | None = None,
 ) -> list[str]:
-    """Turn pydantic's errors into one line each: file, key path, value, what would be right."""
+    """Turn pydantic's errors into one line each: file, key path, value, what would be right.
+
+    Args:
+        where: What to call the file.
+        error: What pydantic raised.
+        overridden: Keys whose values do not come from the file; it is not named for them.
+        known: The words that a wrong key may have meant; by default those of `config.yaml`.
+    """
     lines = []
     for fault in error.errors():
         key = ".".join(str(part) for part in fault["loc"])
-        place = key if sources and key in sources else f"{where}: {key}"
+        from_file = not any(key == k or key.startswith(f"{k}.") for k in overridden)
+        place = f"{where}: {key}" if from_file else key
         if fault["type"] == "extra_forbidden":
-            known = [*_known_words(), *config_keys()]
-            lines.append(f"{place}: unknown key{did_you_mean(str(fault['loc'][-1]), known)}")
+            words = _known_words() if known is None else known
+            lines.append(f"{place}: unknown key{did_you_mean(str(fault['loc'][-1]), words)}")
+            continue
+        if fault["type"] == "missing":
+            lines.append(f"{place}: is missing")
+            continue
+        if fault["type"] == "model_type":
+            lines.append(f"{place}: {fault['input']!r}: expected `key: value` lines")
             continue
         message = fault["msg"].removeprefix("Value error, ")
         hint = ""
@@ -278,16 +294,21 @@ def describe_validation(
 
 
 def _known_words() -> list[str]:
-    return [*{part for key in config_keys() for part in key.split(".")}]
+    """Return the whole keys of `config.yaml`, their sections and their last parts."""
+    keys = config_keys()
+    return [*dict.fromkeys([part for key in keys for part in key.split(".")] + keys)]
 
 
-def _put(nested: dict[str, Any], key: str, value: Any) -> None:
-    *sections, last = key.split(".")
-    for section in sections:
-        inner = nested.get(section)
-        nested[section] = inner = dict(inner) if isinstance(inner, Mapping) else {}
-        nested = inner
-    nested[last] = value
+def put_key(nested: dict[str, Any], key: str, value: Any) -> None:
+    """Set a key with dots in nested dictionaries, and make the sections that are not there.
+
+    Where a section is no dictionary nothing is set: validation will say so.
+    """
+    section, _, rest = key.partition(".")
+    if not rest:
+        nested[key] = value
+    elif isinstance(inner := nested.setdefault(section, {}), dict):
+        put_key(inner, rest, value)
 
 
 def _deep_copy(value: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """The two ways in which a command can fail, and how a wrong word is answered."""
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 
 class InputError(Exception):
@@ -32,6 +33,15 @@ class Interrupted(BaseException):
     def __init__(self, signal_number: int) -> None:
         self.signal_number = signal_number
         super().__init__(f"interrupted by signal {signal_number}")
+
+
+@contextmanager
+def collected(faults: list[str]) -> Iterator[None]:
+    """Add the faults of an `InputError` that the block raises to a list: there may be more."""
+    try:
+        yield
+    except InputError as error:
+        faults += error.faults
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

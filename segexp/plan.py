@@ -9,12 +9,13 @@ from segexp.config import Config, flatten, resolve_key
 from segexp.dataset.cache import Dataset
 from segexp.dataset.source import Source
 from segexp.encoder_weights import check_weights
-from segexp.errors import InputError
+from segexp.errors import InputError, collected
 from segexp.mapping import Mapping, common_space
 from segexp.mapping_file import find_mappings
 from segexp.model import check_image_size, check_model
 from segexp.project import find_source
 from segexp.search_space import Choices, Parameter, describe_parameter, parse_space
+from segexp.space import make_pruner, make_sampler
 from segexp.study_config import StudyConfig
 
 # Parts of the configuration that no score depends on.
@@ -64,16 +65,20 @@ def plan_study(project: Path, where: str, study: StudyConfig, config: Config) ->
     names = [str(name) for name in values_of(space, config, "mapping")]
     archs = [str(arch) for arch in values_of(space, config, "model.arch")]
     encoders = [str(encoder) for encoder in values_of(space, config, "model.encoder")]
-    faults: list[str] = []
+    faults = model_faults(config, archs, encoders)
     mappings: list[Mapping] = []
-    try:
+    with collected(faults):
         mappings = find_mappings(project, names)
-    except InputError as error:
-        faults += error.faults
-    faults += model_faults(config, archs, encoders)
-    if faults:
-        raise InputError(faults)
-    for encoder in encoders:
+    with collected(faults):
+        make_sampler(study.sampler, space, 0)
+    with collected(faults):
+        make_pruner(study.pruner, config.training.epochs)
+    source: Source | None = None
+    with collected(faults):
+        source = find_source(project, config, mappings)
+    if source is None or faults:
+        raise InputError(list(dict.fromkeys(faults)))
+    for encoder in encoders:  # after all that is certain: this may ask the network
         for weights in values_of(space, config, "model.encoder_weights"):
             check_weights(encoder, weights)
     return StudyPlan(
@@ -84,7 +89,7 @@ def plan_study(project: Path, where: str, study: StudyConfig, config: Config) ->
         baseline=baseline,
         mappings=dict(zip(names, mappings, strict=True)),
         common=common_space(mappings),
-        source=find_source(project, config, mappings),
+        source=source,
     )
 
 

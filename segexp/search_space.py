@@ -1,5 +1,6 @@
 """The search space of a study file: its parameters, checked against the configuration."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,41 +72,36 @@ def parse_space(
     """
     faults: list[str] = []
     space: dict[str, Parameter] = {}
+    searched: dict[str, str] = {}
     for key, entry in study.space.items():
+        at = f"{where}: space.{key}"
         full = resolve_key(key)
-        if full is None or full not in SEARCHABLE:
+        if full is None:
             known = [k.rpartition(".")[2] for k in SEARCHABLE]
-            why = "no such key" if full is None else "cannot differ between trials of one study"
-            faults.append(f"{where}: space.{key}: {why}{did_you_mean(key, known)}")
+            faults.append(f"{at}: no such key{did_you_mean(key, known)}")
             continue
-        parameter = _parse_parameter(f"{where}: space.{key}", entry, faults)
-        if parameter is None:
+        if full not in SEARCHABLE:
+            faults.append(f"{at}: cannot differ between trials of one study; set it under `config`")
             continue
-        space[full.rpartition(".")[2]] = parameter
-        values = (
-            parameter.choices
-            if isinstance(parameter, Choices)
-            else (_number(parameter, parameter.low), _number(parameter, parameter.high))
-        )
-        for value in values:
-            faults += _value_faults(f"{where}: space.{key}", config, full, value)
-    named = {(resolve_key(k) or k).rpartition(".")[2]: v for k, v in study.baseline.items()}
-    if not faults:
-        faults += [
-            f"{where}: baseline.{name}: not in the space{did_you_mean(name, space)}; "
-            "set it in config.yaml or under `config`"
-            for name in named
-            if name not in space
-        ]
-    defaults = flatten(config.to_dict())
-    baseline = {name: named.get(name, defaults[resolve_key(name) or name]) for name in space}
-    faults += [
-        f"{where}: baseline.{name}: {baseline[name]!r} is not in the space; name a value of "
-        f"{describe_parameter(parameter)}"
-        for name, parameter in space.items()
-        if not contains(parameter, baseline[name])
+        name = full.rpartition(".")[2]
+        if name in searched:
+            faults.append(f"{at}: the same key as space.{searched[name]}")
+            continue
+        searched[name] = key
+        parsed = _parse_parameter(entry, config, full)
+        if isinstance(parsed, list):
+            faults += [f"{at}: {fault}" for fault in parsed]
+        else:
+            space[name] = parsed
+    unknown = [
+        f"{where}: baseline.{key}: not in the space{did_you_mean(key, searched)}; "
+        "set it in config.yaml or under `config`"
+        for key in study.baseline
+        if _name_of(key) not in searched
     ]
-    if study.objective == "val/miou" and "mapping" in space:
+    baseline, wrong = _baseline(where, study, config, space)
+    faults += unknown + wrong
+    if study.objective == "val/miou" and "mapping" in searched:
         faults.append(
             f"{where}: objective: 'val/miou' cannot rank different mappings; use 'val/miou_common'"
         )
@@ -114,15 +110,41 @@ def parse_space(
     return space, baseline
 
 
+def _name_of(key: str) -> str:
+    return (resolve_key(key) or key).rpartition(".")[2]
+
+
+def _baseline(
+    where: str, study: StudyConfig, config: Config, space: Mapping[str, Parameter]
+) -> tuple[dict[str, Any], list[str]]:
+    """Return a value for every parameter, and those of the faults that concern one."""
+    faults: list[str] = []
+    defaults = flatten(config.to_dict())
+    baseline = {name: defaults[resolve_key(name) or name] for name in space}
+    named = {_name_of(key): value for key, value in study.baseline.items()}
+    for name, parameter in space.items():
+        wrong: list[str] = []
+        if name in named:
+            baseline[name], wrong = _as_held(config, resolve_key(name) or name, named[name])
+        if not wrong and not contains(parameter, baseline[name]):
+            origin = "" if name in named else " (from the configuration)"
+            wrong = [
+                f"{baseline[name]!r}{origin} is not in the space; name a value of "
+                f"{describe_parameter(parameter)}"
+            ]
+        faults += [f"{where}: baseline.{name}: {fault}" for fault in wrong]
+    return baseline, faults
+
+
 def contains(parameter: Parameter, value: Any) -> bool:
     """Whether a value is one that the parameter can take."""
     if isinstance(parameter, Choices):
         return any(value == c and type(value) is type(c) for c in parameter.choices)
-    return (
-        isinstance(value, int | float)
-        and not isinstance(value, bool)
-        and parameter.low <= value <= parameter.high
-    )
+    if isinstance(value, bool) or not isinstance(value, int if parameter.integer else int | float):
+        return False
+    steps = (value - parameter.low) / (parameter.step or 1)
+    on_grid = parameter.step is None or abs(steps - round(steps)) < 1e-8  # Optuna's tolerance
+    return parameter.low <= value <= parameter.high and on_grid
 
 
 def describe_parameter(parameter: Parameter) -> str:
@@ -130,49 +152,59 @@ def describe_parameter(parameter: Parameter) -> str:
     if isinstance(parameter, Choices):
         return ", ".join("null" if c is None else str(c) for c in parameter.choices)
     scale = " (log)" if parameter.log else ""
-    return f"{parameter.low:g} to {parameter.high:g}{scale}"
+    steps = f" in steps of {parameter.step:g}" if parameter.step else ""
+    return f"{parameter.low:g} to {parameter.high:g}{scale}{steps}"
 
 
-def _parse_parameter(where: str, entry: Any, faults: list[str]) -> Parameter | None:
+def _parse_parameter(entry: Any, config: Config, key: str) -> Parameter | list[str]:
+    """Return the parameter that a study file's entry for a key of the configuration describes.
+
+    Returns:
+        The parameter, with choices as the key holds them; or everything that is wrong with it.
+    """
     if isinstance(entry, list):
-        bad = [v for v in entry if v is not None and not isinstance(v, str | int | float | bool)]
-        if not entry or bad:
-            faults.append(f"{where}: {entry!r}; expected a list of words or numbers")
-            return None
-        if len({(type(v), v) for v in entry}) < len(entry):
-            faults.append(f"{where}: {entry!r}; a choice is listed twice")
-            return None
-        return Choices(tuple(entry))
-    if not isinstance(entry, dict) or not {"low", "high"} <= set(entry):
-        faults.append(
-            f"{where}: {entry!r}; expected [choices] or {{low: ..., high: ..., log: true}}"
-        )
-        return None
-    unknown = [str(key) for key in entry if key not in ("low", "high", "log", "step")]
-    low, high, step = entry["low"], entry["high"], entry.get("step")
-    log = entry.get("log", False)
-    numbers = [v for v in (low, high, step) if v is not None]
+        return _parse_choices(entry, config, key)
+    if isinstance(entry, dict) and {"low", "high"} <= set(entry):
+        return _parse_range(entry, config, key)
+    return [f"{entry!r}; expected [choices] or {{low: ..., high: ..., log: true}}"]
+
+
+def _parse_choices(entry: list[Any], config: Config, key: str) -> Choices | list[str]:
+    if not entry:
+        return [f"{entry!r}; expected one or more choices"]
+    held = [_as_held(config, key, choice) for choice in entry]
+    faults = [fault for _, wrong in held for fault in wrong]
+    if faults:
+        return faults
+    choices = tuple(choice for choice, _ in held)
+    if len(set(choices)) < len(choices):
+        return [f"{entry!r}; a choice is listed twice"]
+    return Choices(choices)
+
+
+def _parse_range(entry: dict[str, Any], config: Config, key: str) -> Range | list[str]:
+    known = ("low", "high", "log", "step")
+    unknown = [str(k) for k in entry if k not in known]
     if unknown:
-        faults.append(
-            f"{where}: unknown key {sorted(unknown)[0]!r}; known are low, high, log, step"
-        )
-    elif any(isinstance(v, bool) or not isinstance(v, int | float) for v in numbers):
-        faults.append(f"{where}: {entry!r}; low, high and step must be numbers")
-    elif not isinstance(log, bool) or not low < high or (log and low <= 0) or (log and step):
-        faults.append(f"{where}: {entry!r}; need low < high, and with `log: true` 0 < low, no step")
-    else:
-        integer = all(isinstance(v, int) for v in numbers)
-        return Range(float(low), float(high), log, step, integer)
-    return None
+        return [f"unknown key {k!r}{did_you_mean(k, known)}" for k in unknown]
+    low, high, step, log = entry["low"], entry["high"], entry.get("step"), entry.get("log", False)
+    numbers = [low, high] if step is None else [low, high, step]
+    # The key decides, not the bounds: {low: 0, high: 1} are all the floats between.
+    integer = type(flatten(config.to_dict())[key]) is int
+    if any(type(v) is not int and (integer or type(v) is not float) for v in numbers):
+        kind = "whole numbers" if integer else "numbers"
+        return [f"{entry!r}; low, high and step must be {kind}"]
+    if not isinstance(log, bool) or not low < high or (log and low <= 0):
+        return [f"{entry!r}; need low < high, and 0 < low with `log: true`"]
+    if step is not None and (log or not 0 < step <= high - low):
+        return [f"{entry!r}; a step must be above 0, at most high - low, and without `log`"]
+    faults = [fault for end in (low, high) for fault in _as_held(config, key, end)[1]]
+    return faults or Range(float(low), float(high), log, step, integer)
 
 
-def _number(parameter: Range, value: float) -> float:
-    return int(value) if parameter.integer else value
-
-
-def _value_faults(where: str, config: Config, key: str, value: Any) -> list[str]:
+def _as_held(config: Config, key: str, value: Any) -> tuple[Any, list[str]]:
+    """Return a value as its key holds it (1 is 1.0 for a float), and what is wrong with it."""
     try:
-        with_values(config, {key: value})
+        return flatten(with_values(config, {key: value}).to_dict())[key], []
     except InputError as error:
-        return [f"{where}: {fault.partition(': ')[2]}" for fault in error.faults]
-    return []
+        return value, [fault.removeprefix(f"{key}: ") for fault in error.faults]

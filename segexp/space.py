@@ -1,11 +1,12 @@
 """The search space, samplers and pruners of a study, in Optuna's terms."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import optuna
 from optuna.pruners import BasePruner
 from optuna.samplers import BaseSampler
+from optuna.trial import FrozenTrial, TrialState
 
 from segexp.errors import InputError
 from segexp.search_space import Choices, Parameter
@@ -33,6 +34,23 @@ def suggest(trial: optuna.Trial, space: Mapping[str, Parameter]) -> dict[str, An
     return params
 
 
+class AskedGridSampler(optuna.samplers.GridSampler):
+    """Optuna's grid sampler for a study that asks and tells.
+
+    Optuna's own stops `Study.optimize` when the grid is walked, and raises where there is none;
+    here `is_exhausted` says it.
+    """
+
+    def after_trial(
+        self,
+        study: optuna.Study,
+        trial: FrozenTrial,
+        state: TrialState,
+        values: Sequence[float] | None,
+    ) -> None:
+        """Do nothing."""
+
+
 def make_sampler(
     sampler: Sampler, space: Mapping[str, Parameter], trials_before: int
 ) -> BaseSampler:
@@ -41,8 +59,8 @@ def make_sampler(
     Args:
         sampler: Its name, seed and options.
         space: The search space; the grid sampler walks all of it.
-        trials_before: The trials that the study has already. A sampler that starts again with
-            the same seed would suggest its first random trials a second time.
+        trials_before: How many trials the study has, which is added to the seed: a sampler that
+            starts again with the same seed would suggest its first random trials a second time.
 
     Raises:
         InputError: For an option that Optuna's class does not take, or a grid over a range
@@ -60,9 +78,16 @@ def make_sampler(
             return optuna.samplers.CmaEsSampler(seed=seed, **sampler.options)
         grid = {name: _grid_values(name, parameter) for name, parameter in space.items()}
         # The grid remembers what it has visited in the storage, so its seed must stay.
-        return optuna.samplers.GridSampler(grid, seed=sampler.seed, **sampler.options)
+        return AskedGridSampler(grid, seed=sampler.seed, **sampler.options)
     except (TypeError, ValueError) as error:
         raise InputError(f"sampler: {sampler.name}: options: {error}") from None
+
+
+def is_exhausted(study: optuna.Study) -> bool:
+    """Whether the study's sampler is a grid that is walked, and no params wait in line."""
+    sampler = study.sampler
+    waiting = study.get_trials(deepcopy=False, states=[TrialState.WAITING])
+    return isinstance(sampler, AskedGridSampler) and not waiting and sampler.is_exhausted(study)
 
 
 def make_pruner(pruner: Pruner, epochs: int) -> BasePruner:

@@ -40,9 +40,7 @@ def open_storage(url: str | None, project: Path) -> BaseStorage:
     if url is None:
         url = f"sqlite:///{project / 'studies' / 'optuna.db'}"
     if url.startswith("journal:"):
-        path = project / url.removeprefix("journal:").removeprefix("//")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return JournalStorage(JournalFileBackend(str(path)))
+        return _open_journal(project / url.removeprefix("journal:").removeprefix("//"))
     if url.startswith("sqlite:///"):
         return _open_sqlite(project / url.removeprefix("sqlite:///"))
     try:
@@ -57,34 +55,48 @@ def open_storage(url: str | None, project: Path) -> BaseStorage:
 
 
 def load_study(storage: BaseStorage, name: str | None) -> optuna.Study:
-    """Load a study by its name, or the one whose trials are the most recent.
+    """Load a study by its name, or the one that began a trial last.
 
     Raises:
         InputError: When there is no such study, with a did-you-mean.
     """
-    summaries = optuna.get_all_study_summaries(storage)
-    known = [summary.study_name for summary in summaries]
+    known = optuna.get_all_study_names(storage)
     if not known:
         raise InputError("no study has been run in this project yet; start one with `segexp tune`")
-    if name is None:
-        name = max(summaries, key=lambda s: s.datetime_start or datetime.min).study_name
-    if name not in known:
+    if name is not None and name not in known:
         raise InputError(
             f"no study {name!r}{did_you_mean(name, known)}; there are {', '.join(sorted(known))}"
         )
-    return optuna.load_study(study_name=name, storage=storage)
+    if name is not None:
+        return optuna.load_study(study_name=name, storage=storage)
+    studies = [optuna.load_study(study_name=other, storage=storage) for other in known]
+    return max(studies, key=_last_begin)
+
+
+def _last_begin(study: optuna.Study) -> datetime:
+    trials = study.get_trials(deepcopy=False)
+    return max((t.datetime_start for t in trials if t.datetime_start), default=datetime.min)
+
+
+def _open_journal(path: Path) -> JournalStorage:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return JournalStorage(JournalFileBackend(str(path)))
+    except OSError as error:
+        raise InputError(f"storage: {path}: cannot be opened: {error.strerror}") from None
+    except (ValueError, KeyError, TypeError):
+        raise InputError(f"storage: {path}: is not a journal of Optuna") from None
 
 
 def _open_sqlite(path: Path) -> RDBStorage:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # Optuna creates its tables without a lock: of several processes that start at once, all but
-    # one would die.
-    with locked(path.with_name(f".{path.name}.lock")):
-        try:
+    try:
+        # Optuna creates its tables without a lock: of several processes that start at once, all
+        # but one would die.
+        with locked(path.with_name(f".{path.name}.lock")):
             use_write_ahead_log(path)
             return RDBStorage(f"sqlite:///{path}", engine_kwargs={"connect_args": {"timeout": 60}})
-        except (SQLAlchemyError, sqlite3.Error, RuntimeError) as error:
-            raise InputError(f"storage: {path}: cannot be opened: {_first_line(error)}") from None
+    except (OSError, SQLAlchemyError, sqlite3.Error, RuntimeError) as error:
+        raise InputError(f"storage: {path}: cannot be opened: {_first_line(error)}") from None
 
 
 def use_write_ahead_log(path: Path) -> None:

@@ -3,7 +3,7 @@
 import shutil
 import traceback
 from collections.abc import Mapping as Dict
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -13,18 +13,26 @@ from optuna.storages import BaseStorage
 from optuna.trial import TrialState
 
 from segexp import tracking
-from segexp.config import flatten, with_values
-from segexp.dataset.cache import Dataset
-from segexp.errors import InputError, Interrupted, WorkError
-from segexp.evaluate import constant_miou
+from segexp.best import best_trial, complete_trials
+from segexp.config import with_values
+from segexp.errors import WorkError
 from segexp.files import locked
-from segexp.plan import StudyPlan, definition, definition_faults
-from segexp.project import WORK_DIRECTORY, describe_data, open_data
-from segexp.reconcile import close_interrupted, counts_towards_budget, reconcile, this_process
+from segexp.interrupt import signals_held_back
+from segexp.open_study import OpenStudy, open_study
+from segexp.plan import StudyPlan
+from segexp.project import describe_data, open_data
+from segexp.reconcile import (
+    close_abandoned,
+    close_own,
+    close_record,
+    close_records,
+    counts_towards_budget,
+    this_process,
+)
 from segexp.report.study_page import study_page
 from segexp.result import TrialResult
-from segexp.space import make_pruner, make_sampler, suggest
-from segexp.storage import CONSTANT, DEFINITION, FAILURE, OWNER, RESULT, RUN_ID
+from segexp.space import is_exhausted, make_sampler, suggest
+from segexp.storage import FAILURE, OWNER, RESULT, RUN_ID
 from segexp.trial import Display, TrialSetup, run_trial
 
 # A study whose first trials all fail is ended: the rest would fail as well.
@@ -45,22 +53,6 @@ class StudyDisplay(Display, Protocol):
 
     def trial_ended(self, number: int, state: str, text: str) -> None:
         """Show that a trial ended as COMPLETE, PRUNED or FAIL."""
-
-
-@dataclass(frozen=True)
-class OpenStudy:
-    """A study under way: its plan, data and records."""
-
-    plan: StudyPlan
-    dataset: Dataset
-    study: optuna.Study
-    experiment: tracking.Experiment
-    parent: tracking.Run
-
-    @property
-    def directory(self) -> Path:
-        """Where the study's checkpoints and bundles are."""
-        return self.plan.project / WORK_DIRECTORY / "studies" / self.study.study_name
 
 
 def run_study(
@@ -86,83 +78,47 @@ def run_study(
     """
     dataset = open_data(plan.project, plan.config, plan.source, display.caching)
     display.say(describe_data(dataset))
-    study = _open_study(plan, dataset, storage)
-    experiment = tracking.open_experiment(
-        plan.project,
-        plan.config.tracking.uri,
-        plan.config.tracking.experiment or study.study_name,
-    )
-    parent = _open_parent_run(plan, dataset, study, experiment)
-    opened = OpenStudy(plan, dataset, study, experiment, parent)
+    opened = open_study(plan, dataset, storage)
     status: tracking.Status = "KILLED"
     ran = 0
     try:
         while (trial := _ask(opened, display)) is not None:
             _run_one(opened, trial, display, debug)
             ran += 1
-            _give_up_if_hopeless(study)
+            _give_up_if_hopeless(opened.study)
         status = "FINISHED"
     except Exception:
         status = "FAILED"
         raise
     finally:
-        _record_study(opened, display)
-        tracking.end_run(parent, status)
-    return study, ran
-
-
-def _open_study(plan: StudyPlan, dataset: Dataset, storage: BaseStorage) -> optuna.Study:
-    now = definition(plan, dataset)
-    with locked(_lock_of(plan)):
-        try:
-            study = optuna.create_study(
-                storage=storage,
-                study_name=plan.study.name,
-                direction="maximize",
-                load_if_exists=True,
-                pruner=make_pruner(plan.study.pruner, plan.config.training.epochs),
-            )
-        except optuna.exceptions.StorageInternalError as error:
-            raise WorkError(f"storage: {error}") from error
-        stored = study.user_attrs.get(DEFINITION)
-        if stored is None:
-            study.set_user_attr(DEFINITION, now)
-            study.set_user_attr(CONSTANT, constant_miou(dataset, plan.common))
-            study.enqueue_trial(dict(plan.baseline), skip_if_exists=True)
-        elif faults := definition_faults(plan.study.name, stored, now):
-            raise InputError(faults)
-        before = len(study.get_trials(deepcopy=False))
-        study.sampler = make_sampler(plan.study.sampler, plan.space, before)
-    return study
-
-
-def _open_parent_run(
-    plan: StudyPlan, dataset: Dataset, study: optuna.Study, experiment: tracking.Experiment
-) -> tracking.Run:
-    with locked(_lock_of(plan)):
-        parent = tracking.attach_run(experiment, study.user_attrs.get(RUN_ID))
-        if parent is None:
-            tags = {**_shared_tags(plan, dataset, study), "segexp.kind": "study"}
-            params = flatten(plan.study.model_dump(mode="json", exclude={"space", "baseline"}))
-            parent = tracking.start_run(experiment, study.study_name, tags, params)
-            study.set_user_attr(RUN_ID, parent.id)
-            tracking.log_yaml(parent, plan.study.model_dump(mode="json"), "study.yaml")
-            tracking.log_yaml(parent, plan.config.to_dict(), "config.yaml")
-            for mapping in plan.mappings.values():
-                tracking.log_yaml(parent, mapping.to_dict(), f"mappings/{mapping.name}.yaml")
-            tracking.log_yaml(parent, plan.common.to_dict(), "common_space.yaml")
-    return parent
+        with signals_held_back():
+            reason = "interrupted by a signal" if status == "KILLED" else "its process failed"
+            for number in close_own(opened.study, reason):
+                shutil.rmtree(opened.directory(number), ignore_errors=True)
+            close_records(opened.study, opened.parent)
+            _record_best(opened)
+            tracking.end_run(opened.parent, status)
+        _record_page(opened, display)
+    return opened.study, ran
 
 
 def _ask(opened: OpenStudy, display: StudyDisplay) -> optuna.Trial | None:
     """Take the next trial, or None when enough are finished or under way."""
-    study, target = opened.study, opened.plan.study.trials
-    with locked(_lock_of(opened.plan)):
-        for number in reconcile(study, opened.experiment):
+    study, plan = opened.study, opened.plan
+    with locked(opened.lock), signals_held_back():
+        if abandoned := close_abandoned(study):
+            close_records(study, opened.parent)
+        for number in abandoned:
+            shutil.rmtree(opened.directory(number), ignore_errors=True)
             display.say(f"trial {number} was left by a process that ended; it is tried again")
         trials = study.get_trials(deepcopy=False)
         running = sum(t.state == TrialState.RUNNING for t in trials)
-        if sum(map(counts_towards_budget, trials)) + running >= target:
+        if sum(map(counts_towards_budget, trials)) + running >= plan.study.trials:
+            return None
+        # A new one for each trial, seeded by its number: workers that start together, and runs
+        # that go on after an interruption, would otherwise all begin with the same suggestions.
+        study.sampler = make_sampler(plan.study.sampler, plan.space, len(trials))
+        if is_exhausted(study):
             return None
         trial = study.ask()
         trial.set_user_attr(OWNER, this_process())
@@ -170,46 +126,46 @@ def _ask(opened: OpenStudy, display: StudyDisplay) -> optuna.Trial | None:
 
 
 def _run_one(opened: OpenStudy, trial: optuna.Trial, display: StudyDisplay, debug: bool) -> None:
-    """Run a trial to its end, and end it in Optuna first and in MLflow then."""
-    study = opened.study
-    directory = opened.directory / f"trial-{trial.number:04d}"
+    """Run a trial to its end, and end it in Optuna first and in MLflow then.
+
+    An interruption passes through; `run_study` closes the trial then.
+    """
+    directory = opened.directory(trial.number)
     run: tracking.Run | None = None
-    status: tracking.Status = "FINISHED"
-    failure = None
+    result: TrialResult | None = None
+    failure: str | None = None
     try:
         setup = _set_up_trial(opened, trial, display)
-        run = _start_trial_run(opened, trial, setup)
+        with signals_held_back():
+            run = _start_trial_run(opened, trial, setup)
         result = run_trial(
             setup,
             run,
             directory,
             report=partial(_report, trial, setup.objective),
-            is_worth_keeping=lambda value: value > _best_value(study),
+            is_worth_keeping=lambda value: value > _best_value(opened.study),
             display=display,
         )
-        state, text = "COMPLETE", f"{setup.objective} {result.value:.4f}"
-        _tell_complete(opened, trial, result)
+        state, text = TrialState.COMPLETE, f"{setup.objective} {result.value:.4f}"
     except optuna.TrialPruned as pruned:
-        state, text = "PRUNED", str(pruned)
-        study.tell(trial, state=TrialState.PRUNED)
-    except (KeyboardInterrupt, Interrupted):
-        close_interrupted(study, trial.number, "interrupted by a signal")
-        if run is not None:
-            tracking.close_run(run, "KILLED", "FAIL", "interrupted by a signal")
-        shutil.rmtree(directory, ignore_errors=True)
-        raise
+        state, text = TrialState.PRUNED, str(pruned)
     except Exception as error:
         # Whatever a model, a loss or the device throws is this trial's failure, not the study's.
-        state, status = "FAIL", "FAILED"
+        state = TrialState.FAIL
         text = failure = f"{type(error).__name__}: {error}".partition("\n")[0]
         if debug:
             display.say(traceback.format_exc())
-        trial.set_user_attr(FAILURE, failure)
-        study.tell(trial, state=TrialState.FAIL)
-    if run is not None:
-        tracking.close_run(run, status, state, failure)
-    shutil.rmtree(directory / "checkpoints", ignore_errors=True)
-    display.trial_ended(trial.number, state, text)
+    with signals_held_back():
+        if result is not None:
+            trial.set_user_attr(RESULT, _movable(result, opened.plan.project).to_dict())
+        if failure is not None:
+            trial.set_user_attr(FAILURE, failure)
+        told = opened.study.tell(trial, result.value if result else None, state=state)
+        if run is not None:
+            close_record(told, run)
+    is_kept = result is not None and result.bundle is not None
+    shutil.rmtree(directory / "checkpoints" if is_kept else directory, ignore_errors=True)
+    display.trial_ended(trial.number, state.name, text)
 
 
 def _set_up_trial(opened: OpenStudy, trial: optuna.Trial, display: StudyDisplay) -> TrialSetup:
@@ -234,17 +190,16 @@ def _report(trial: optuna.Trial, objective: str, epoch: int, value: float) -> No
         raise optuna.TrialPruned(f"epoch {epoch}, {objective} {value:.4f}")
 
 
-def _tell_complete(opened: OpenStudy, trial: optuna.Trial, result: TrialResult) -> None:
-    if result.bundle is not None:
-        relative = Path(result.bundle).relative_to(opened.plan.project)
-        result = replace(result, bundle=relative.as_posix())
-    trial.set_user_attr(RESULT, result.to_dict())
-    opened.study.tell(trial, result.value)
+def _movable(result: TrialResult, project: Path) -> TrialResult:
+    """Return the result with its bundle's path relative to the project, which may be moved."""
+    if result.bundle is None:
+        return result
+    return replace(result, bundle=Path(result.bundle).relative_to(project).as_posix())
 
 
 def _start_trial_run(opened: OpenStudy, trial: optuna.Trial, setup: TrialSetup) -> tracking.Run:
     tags = {
-        **_shared_tags(opened.plan, opened.dataset, opened.study),
+        **opened.tags,
         "segexp.kind": "trial",
         "segexp.trial": str(trial.number),
         "segexp.mapping": setup.mapping.name,
@@ -258,41 +213,34 @@ def _start_trial_run(opened: OpenStudy, trial: optuna.Trial, setup: TrialSetup) 
     return run
 
 
-def _shared_tags(plan: StudyPlan, dataset: Dataset, study: optuna.Study) -> dict[str, str]:
-    return {
-        "segexp.study": study.study_name,
-        "segexp.dataset": dataset.name,
-        "segexp.dataset_hash": dataset.hash,
-        "segexp.common_space": plan.common.name,
-    }
+def _record_best(opened: OpenStudy) -> None:
+    best = best_trial(opened.study)
+    if best is None:
+        return
+    scores = best.user_attrs[RESULT]["val"]
+    tracking.log_metrics(
+        opened.parent,
+        {
+            "best/miou": scores["miou"],
+            "best/miou_common": scores["miou_common"],
+            "best/epoch": best.user_attrs[RESULT]["best_epoch"],
+        },
+    )
+    tracking.set_tags(opened.parent, {"segexp.best_trial": str(best.number)})
 
 
-def _record_study(opened: OpenStudy, display: StudyDisplay) -> None:
-    study, parent = opened.study, opened.parent
-    complete = study.get_trials(deepcopy=False, states=[TrialState.COMPLETE])
-    if complete:
-        best = max(complete, key=lambda t: t.value if t.value is not None else float("-inf"))
-        scores = best.user_attrs[RESULT]["val"]
-        tracking.log_metrics(
-            parent,
-            {
-                "best/miou": scores["miou"],
-                "best/miou_common": scores["miou_common"],
-                "best/epoch": best.user_attrs[RESULT]["best_epoch"],
-            },
-        )
-        tracking.set_tags(parent, {"segexp.best_trial": str(best.number)})
+def _record_page(opened: OpenStudy, display: StudyDisplay) -> None:
     try:
-        page = study_page(study)
+        page = study_page(opened.study)
     except Exception as error:  # a picture must not hide why a study ended
         display.say(f"the study's page could not be drawn: {type(error).__name__}: {error}")
     else:
-        tracking.log_text(parent, page, "study.html")
+        tracking.log_text(opened.parent, page, "study.html")
 
 
 def _best_value(study: optuna.Study) -> float:
-    complete = study.get_trials(deepcopy=False, states=[TrialState.COMPLETE])
-    return max((t.value for t in complete if t.value is not None), default=float("-inf"))
+    values = (t.value for t in complete_trials(study) if t.value is not None)
+    return max(values, default=float("-inf"))
 
 
 def _give_up_if_hopeless(study: optuna.Study) -> None:
@@ -300,7 +248,3 @@ def _give_up_if_hopeless(study: optuna.Study) -> None:
     if len(finished) >= GIVE_UP_AFTER and all(t.state == TrialState.FAIL for t in finished):
         reasons = dict.fromkeys(str(t.user_attrs.get(FAILURE)) for t in finished)
         raise WorkError(f"the first {len(finished)} trials all failed: {'; '.join(reasons)}")
-
-
-def _lock_of(plan: StudyPlan) -> Path:
-    return plan.project / WORK_DIRECTORY / "locks" / f"{plan.study.name}.lock"

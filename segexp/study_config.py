@@ -4,9 +4,16 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from segexp.config import CONFIG_FILE, Config, describe_validation, load_config, resolve_key
+from segexp.config import (
+    CONFIG_FILE,
+    Config,
+    describe_validation,
+    load_config,
+    put_key,
+    resolve_key,
+)
 from segexp.errors import InputError, did_you_mean
 from segexp.files import name_fault
 from segexp.mapping_file import find_mapping
@@ -18,7 +25,7 @@ Objective = Literal["val/miou_common", "val/miou"]
 class Sampler(BaseModel):
     """An Optuna sampler: its name, a seed, and further keyword arguments of Optuna's class."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
     name: Literal["tpe", "random", "gp", "cmaes", "grid"] = "tpe"
     seed: int = Field(0, ge=0, lt=2**31)
     options: dict[str, Any] = {}
@@ -27,7 +34,7 @@ class Sampler(BaseModel):
 class Pruner(BaseModel):
     """An Optuna pruner: its name and further keyword arguments of Optuna's class."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
     name: Literal["hyperband", "median", "percentile", "patient", "none"] = "hyperband"
     options: dict[str, Any] = {}
 
@@ -46,7 +53,7 @@ class StudyConfig(BaseModel):
         config: Config keys that this study sets for all its trials.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
     name: str
     objective: Objective = "val/miou_common"
     trials: int = Field(50, ge=1, le=1_000_000)
@@ -61,12 +68,13 @@ class StudyConfig(BaseModel):
     def _bare_name(cls, value: Any) -> Any:
         return {"name": value} if isinstance(value, str) else value
 
-    @model_validator(mode="after")
-    def _good_name(self) -> "StudyConfig":
-        fault = name_fault("study name", self.name)
+    @field_validator("name")
+    @classmethod
+    def _good_name(cls, value: str) -> str:
+        fault = name_fault("name", value)
         if fault:
-            raise ValueError(fault)
-        return self
+            raise ValueError(fault.removeprefix(f"name {value!r}: "))
+        return value
 
 
 def find_study_file(project: Path, study: str | None) -> Path:
@@ -80,18 +88,23 @@ def find_study_file(project: Path, study: str | None) -> Path:
         if Path(name).is_file():
             return Path(name)
         raise InputError(f"{name}: no such study file")
-    path = project / "studies" / f"{name}.yaml"
-    if path.is_file():
-        return path
-    known = sorted(p.stem for p in (project / "studies").glob("*.yaml"))
-    raise InputError(
-        f"no study {name!r} in {project / 'studies'}{did_you_mean(name, known)}; "
-        f"there are {', '.join(known) or 'none'}"
-    )
+    directory = project / "studies"
+    known = sorted(path.stem for path in directory.glob("*.yaml"))
+    if name not in known:
+        raise InputError(
+            f"no study {name!r} in {directory}{did_you_mean(name, known)}; "
+            f"there are {', '.join(known) or 'none'}"
+        )
+    return directory / f"{name}.yaml"
 
 
 def load_study_config(path: Path, overrides: Mapping[str, Any]) -> StudyConfig:
-    """Read a study file and put overrides (study key, or ``space.<key>``) over it.
+    """Read a study file and put overrides over it.
+
+    Args:
+        path: The study file.
+        overrides: Study key to value: ``trials``, ``sampler.options.n_startup_trials``,
+            ``space.learning_rate`` and the like.
 
     Raises:
         InputError: With every fault.
@@ -99,15 +112,29 @@ def load_study_config(path: Path, overrides: Mapping[str, Any]) -> StudyConfig:
     content = read_yaml_mapping(path)
     for key, value in overrides.items():
         head, _, rest = key.partition(".")
-        if rest:
-            inner = content.get(head)
-            content[head] = {**(inner if isinstance(inner, dict) else {}), rest: value}
-        else:
-            content[head] = value
+        if rest and head in ("space", "baseline", "config"):
+            _put_config_key(content, head, rest, value)
+            continue
+        if rest and isinstance(content.get(head), str):
+            content[head] = {"name": content[head]}  # `sampler: tpe`
+        put_key(content, key, value)
     try:
         return StudyConfig.model_validate(content)
     except ValidationError as error:
-        raise InputError(describe_validation(str(path), error)) from None
+        known = [*StudyConfig.model_fields, *Sampler.model_fields]
+        raise InputError(describe_validation(str(path), error, overrides, known)) from None
+
+
+def _put_config_key(content: dict[str, Any], section: str, key: str, value: Any) -> None:
+    """Set a key of `config.yaml` in a section of a study, whichever way the section spells it."""
+    values = content.setdefault(section, {})
+    if not isinstance(values, dict):
+        return  # a section that is none; validation says so
+    whole = resolve_key(key) or key
+    same = [k for k in values if (resolve_key(str(k)) or k) == whole]
+    for spelling in same:
+        del values[spelling]
+    values[key] = value
 
 
 def without_keys(study: StudyConfig, keys: Collection[str]) -> StudyConfig:

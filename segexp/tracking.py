@@ -32,11 +32,14 @@ os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
+from sqlalchemy.exc import SQLAlchemyError
 
 # MLflow tells of every table it creates.
 logging.getLogger("mlflow").setLevel(logging.WARNING)
 
 Status = Literal["FINISHED", "FAILED", "KILLED"]
+
+LOCAL_URI = "sqlite:///mlflow.db"
 
 
 @dataclass(frozen=True)
@@ -60,33 +63,38 @@ def open_experiment(project: Path, uri: str | None, name: str) -> Experiment:
     """Open an experiment of a tracking store, and create both where they are missing.
 
     Args:
-        project: The project directory.
+        project: The project directory; a relative SQLite path starts there.
         uri: An MLflow tracking URI; None is ``mlflow.db`` and ``mlruns/`` in the project, where a
             bare ``mlflow ui`` looks.
         name: The experiment's name.
 
     Raises:
-        InputError: When the URI is none that MLflow takes, or the experiment was deleted.
+        InputError: When the URI is none that MLflow takes or its database cannot be opened, or
+            the experiment was deleted.
         WorkError: When a tracking server does not answer.
     """
+    uri = uri or LOCAL_URI
     try:
-        if uri is None:
-            return _open_local(project, name)
+        if uri.startswith("sqlite:///"):
+            return _open_sqlite(project, uri.removeprefix("sqlite:///"), name)
         return _get_or_create(MlflowClient(tracking_uri=uri), name, None)
     except MlflowException as error:
-        message = str(error).partition("\n")[0]
+        message = f"tracking.uri: {uri}: {_first_line(error)}"
         if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
-            raise InputError(f"tracking: {uri or 'mlflow.db'}: {message}") from None
-        raise WorkError(f"tracking: {uri or 'mlflow.db'}: {message}") from None
+            raise InputError(message) from None
+        raise WorkError(message) from None
+    except (SQLAlchemyError, ImportError) as error:
+        raise InputError(f"tracking.uri: {uri}: cannot be opened: {_first_line(error)}") from None
 
 
-def _open_local(project: Path, name: str) -> Experiment:
-    database = project / "mlflow.db"
+def _open_sqlite(project: Path, path: str, name: str) -> Experiment:
+    path, question_mark, options = path.partition("?")
+    database = project / path
     artifacts = project / "mlruns" / name
     # A new database is migrated for seconds; several processes that do it at once break it.
     with locked(project / ".segexp" / "mlflow.lock"):
         is_new = not database.is_file()
-        client = MlflowClient(tracking_uri=f"sqlite:///{database}")
+        client = MlflowClient(tracking_uri=f"sqlite:///{database}{question_mark}{options}")
         experiment = _get_or_create(client, name, artifacts.as_uri())
         if is_new:
             use_write_ahead_log(database)
@@ -124,15 +132,29 @@ def start_run(
 
 
 def attach_run(experiment: Experiment, run_id: str | None) -> Run | None:
-    """Return an existing run, set to RUNNING again; None when it is gone."""
+    """Return an existing run, set to RUNNING again; None when it is gone or was deleted."""
     if run_id is None:
         return None
     try:
-        experiment.client.get_run(run_id)
-    except MlflowException:
+        found = experiment.client.get_run(run_id)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+        return None
+    if found.info.lifecycle_stage == "deleted":
         return None
     experiment.client.update_run(run_id, status="RUNNING")
     return Run(experiment.client, run_id)
+
+
+def running_trials(parent: Run) -> list[tuple[int, Run]]:
+    """Return the trials' runs below a study's run that have not ended, with their numbers."""
+    client = parent.client
+    found = client.search_runs(
+        [client.get_run(parent.id).info.experiment_id],
+        f"attributes.status = 'RUNNING' and tags.mlflow.parentRunId = '{parent.id}'",
+    )
+    return [(int(run.data.tags["segexp.trial"]), Run(client, run.info.run_id)) for run in found]
 
 
 def log_metrics(run: Run, metrics: Mapping[str, float], step: int = 0) -> None:
@@ -210,5 +232,15 @@ def config_params(config: Config) -> dict[str, Any]:
 
 
 def metric_name(name: str) -> str:
-    """Replace the characters that MLflow refuses in a metric's name by ``_``."""
-    return re.sub(r"[^\w\-. :/]", "_", name, flags=re.ASCII)
+    """Make a name one that MLflow takes for a metric.
+
+    Characters that it refuses become ``_``. A name is a path to it: parts that are empty, ``.`` or
+    ``..`` become ``_``, too. At most 250 characters are kept.
+    """
+    safe = re.sub(r"[^\w\-. :/]", "_", name, flags=re.ASCII)
+    parts = ["_" if part in ("", ".", "..") else part for part in safe.split("/")]
+    return "/".join(parts)[:250]
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]

@@ -26,8 +26,7 @@ class _StrictLoader(yaml.SafeLoader):
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         if self.check_event(yaml.events.AliasEvent):
             raise self._fault("aliases are not allowed")
-        tag = getattr(self.peek_event(), "tag", None)
-        if tag is not None:
+        if tag := getattr(self.peek_event(), "tag", None):  # type: ignore[no-untyped-call]
             raise self._fault(f"tags such as {tag!r} are not allowed")
         self.depth += 1
         if self.depth > MAX_DEPTH:
@@ -38,7 +37,8 @@ class _StrictLoader(yaml.SafeLoader):
             self.depth -= 1
 
     def _fault(self, problem: str) -> yaml.MarkedYAMLError:
-        return yaml.MarkedYAMLError(problem=problem, problem_mark=self.peek_event().start_mark)
+        event: Any = self.peek_event()  # type: ignore[no-untyped-call]
+        return yaml.MarkedYAMLError(problem=problem, problem_mark=event.start_mark)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[object] = set()

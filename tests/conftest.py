@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-# Read once, when the libraries are imported.
-os.environ.setdefault("OMP_NUM_THREADS", "2")
+# Read once, when the libraries are imported. Two threads on two cores are 50 times slower than
+# one as soon as another process is busy too: they wait for each other by spinning.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"

@@ -1,9 +1,7 @@
 """The command line: parse, call, print. Heavy imports stand inside the commands."""
 
-import signal
 import sys
 import traceback
-from types import FrameType
 from typing import NoReturn
 
 import typer
@@ -17,6 +15,7 @@ from segexp.cli.predict import predict
 from segexp.cli.train import train
 from segexp.cli.tune import tune
 from segexp.errors import InputError, Interrupted, WorkError
+from segexp.interrupt import raise_on_signals
 
 app = typer.Typer(
     name="segexp",
@@ -41,7 +40,7 @@ def main() -> NoReturn:
 
     0 done; 1 the work itself failed; 2 the input is wrong; 130 and 143 interrupted.
     """
-    signal.signal(signal.SIGTERM, _interrupt)
+    raise_on_signals()
     debug = "--debug" in sys.argv
     try:
         app(standalone_mode=True)
@@ -49,9 +48,6 @@ def main() -> NoReturn:
         for fault in error.faults:
             print_error(fault)
         code = 2
-    except KeyboardInterrupt:
-        print_error("interrupted; everything finished so far is kept")
-        code = 130
     except Interrupted as error:
         print_error("interrupted; everything finished so far is kept")
         code = 128 + error.signal_number
@@ -71,7 +67,3 @@ def main() -> NoReturn:
     else:
         code = 0
     sys.exit(code)
-
-
-def _interrupt(signal_number: int, frame: FrameType | None) -> None:
-    raise Interrupted(signal_number)

@@ -83,7 +83,13 @@ def tune(
     best = find_best(finished)
     states = ", ".join(f"{n} {name.lower()}" for name, n in best.states.items())
     done = f"{ran} trials in {time.perf_counter() - started:.0f} s" if ran else "nothing to do"
-    say(f"{done}: study {best.study} has its {definition.trials} trials ({states})")
+    reached = sum(best.states.get(state, 0) for state in ("COMPLETE", "PRUNED", "FAIL"))
+    if reached >= definition.trials:
+        say(f"{done}: study {best.study} has its {definition.trials} trials ({states})")
+    elif best.states.get("RUNNING"):
+        say(f"{done}: other processes run the rest of study {best.study} ({states})")
+    else:
+        say(f"{done}: the grid of study {best.study} has {reached} trials ({states})")
     say(
         f"best: trial {best.number}, {definition.objective} {best.result.value:.4f} in epoch "
         f"{best.result.best_epoch}"

@@ -1,0 +1,130 @@
+"""A study opened in Optuna and in MLflow: made where it is not there, checked where it is."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.storages import BaseStorage
+from optuna.study import StudyDirection
+from optuna.trial import TrialState
+
+from segexp import tracking
+from segexp.config import flatten
+from segexp.dataset.cache import Dataset
+from segexp.errors import InputError, WorkError
+from segexp.evaluate import constant_miou
+from segexp.files import locked
+from segexp.plan import StudyPlan, definition, definition_faults
+from segexp.project import WORK_DIRECTORY
+from segexp.reconcile import close_records
+from segexp.space import make_pruner
+from segexp.storage import CONSTANT, DEFINITION, RUN_ID
+
+
+@dataclass(frozen=True)
+class OpenStudy:
+    """A study under way: its plan, data and records."""
+
+    plan: StudyPlan
+    dataset: Dataset
+    study: optuna.Study
+    experiment: tracking.Experiment
+    parent: tracking.Run
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """The tags that the study's run and its trials' runs share."""
+        return _shared_tags(self.plan, self.dataset)
+
+    @property
+    def lock(self) -> Path:
+        """The lock under which trials are handed out."""
+        return _lock_of(self.plan)
+
+    def directory(self, trial: int) -> Path:
+        """Return where the checkpoints and the bundle of a trial are."""
+        studies = self.plan.project / WORK_DIRECTORY / "studies"
+        return studies / self.study.study_name / f"trial-{trial:04d}"
+
+
+def open_study(plan: StudyPlan, dataset: Dataset, storage: BaseStorage) -> OpenStudy:
+    """Open a study, and make it with its baseline in line where it is not there yet.
+
+    Raises:
+        InputError: When a study of this name means something else, or the tracking URI is none.
+        WorkError: When the storage or the tracking server does not answer.
+    """
+    now = definition(plan, dataset)
+    with locked(_lock_of(plan)):
+        stored = _stored_definition(storage, plan.study.name)
+        if stored is not None and (faults := definition_faults(plan.study.name, stored, now)):
+            raise InputError(faults)
+        # Before the study: a tracking URI that is wrong must not leave half a study behind.
+        experiment = tracking.open_experiment(
+            plan.project,
+            plan.config.tracking.uri,
+            plan.config.tracking.experiment or plan.study.name,
+        )
+        study = optuna.create_study(
+            storage=storage,
+            study_name=plan.study.name,
+            direction="maximize",
+            load_if_exists=True,
+            pruner=make_pruner(plan.study.pruner, plan.config.training.epochs),
+        )
+        if stored is None:
+            study.enqueue_trial(dict(plan.baseline), skip_if_exists=True)
+            study.set_user_attr(CONSTANT, constant_miou(dataset, plan.common))
+            study.set_user_attr(DEFINITION, now)  # the last: a study that has it is whole
+        parent = _open_parent_run(plan, dataset, study, experiment)
+        close_records(study, parent)
+    return OpenStudy(plan, dataset, study, experiment, parent)
+
+
+def _stored_definition(storage: BaseStorage, name: str) -> dict[str, Any] | None:
+    """Return the definition that a study was begun with; None when there is no such study."""
+    try:
+        study = optuna.load_study(study_name=name, storage=storage)
+    except KeyError:
+        return None
+    except optuna.exceptions.StorageInternalError as error:
+        raise WorkError(f"storage: {error}") from error
+    stored: dict[str, Any] | None = study.user_attrs.get(DEFINITION)
+    begun = any(t.state != TrialState.WAITING for t in study.get_trials(deepcopy=False))
+    if stored is None and (begun or study.directions != [StudyDirection.MAXIMIZE]):
+        raise InputError(
+            f"study {name!r} is in the storage, but segexp did not make it; "
+            "take another --study-name"
+        )
+    return stored
+
+
+def _open_parent_run(
+    plan: StudyPlan, dataset: Dataset, study: optuna.Study, experiment: tracking.Experiment
+) -> tracking.Run:
+    parent = tracking.attach_run(experiment, study.user_attrs.get(RUN_ID))
+    if parent is None:
+        tags = {**_shared_tags(plan, dataset), "segexp.kind": "study"}
+        params = flatten(plan.study.model_dump(mode="json", exclude={"space", "baseline"}))
+        parent = tracking.start_run(experiment, study.study_name, tags, params)
+        study.set_user_attr(RUN_ID, parent.id)
+        tracking.log_yaml(parent, plan.study.model_dump(mode="json"), "study.yaml")
+        tracking.log_yaml(parent, plan.config.to_dict(), "config.yaml")
+        for mapping in plan.mappings.values():
+            tracking.log_yaml(parent, mapping.to_dict(), f"mappings/{mapping.name}.yaml")
+        tracking.log_yaml(parent, plan.common.to_dict(), "common_space.yaml")
+    return parent
+
+
+def _shared_tags(plan: StudyPlan, dataset: Dataset) -> dict[str, str]:
+    return {
+        "segexp.study": plan.study.name,
+        "segexp.dataset": dataset.name,
+        "segexp.dataset_hash": dataset.hash,
+        "segexp.common_space": plan.common.name,
+    }
+
+
+def _lock_of(plan: StudyPlan) -> Path:
+    return plan.project / WORK_DIRECTORY / "locks" / f"{plan.study.name}.lock"

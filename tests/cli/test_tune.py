@@ -1,0 +1,328 @@
+"""`segexp tune`: what it runs, records and refuses."""
+
+from pathlib import Path
+
+import optuna
+import pytest
+from optuna.trial import TrialState
+
+from cli.running import (
+    Outcome,
+    client_of,
+    runs_of,
+    segexp,
+    study_names,
+    study_of,
+    write_study,
+)
+
+
+# At a learning rate of 100 the weights grow a thousandfold with every step.
+DIVERGING = """\
+config: {optimizer: sgd, weight_decay: 10, gradient_clip: 0, schedule: constant, warmup_epochs: 0,
+  batch_size: 1, epochs: 3}
+"""
+
+
+def assert_nothing_was_begun(project: Path) -> None:
+    assert study_names(project) == []
+    names = [e.name for e in client_of(project).search_experiments()]
+    assert sorted(names) == ["Default", "template"]
+
+
+def test_the_first_trial_is_the_baseline(tuned: tuple[Path, Outcome]) -> None:
+    project, outcome = tuned
+    assert outcome.code == 0, outcome.err
+    trials = study_of(project, "tiny").trials
+    assert [t.state for t in trials] == [TrialState.COMPLETE] * 2
+    assert trials[0].params == {"mapping": "cityscapes19", "learning_rate": 1e-3}
+    assert trials[1].params["learning_rate"] != 1e-3
+
+
+def test_the_end_says_where_to_look_next_and_that_the_data_is_synthetic(
+    tuned: tuple[Path, Outcome],
+) -> None:
+    _, outcome = tuned
+    assert outcome.out == ""
+    for words in (
+        "data: synthetic: 6 train, 3 val, 3 held-out",
+        "study tiny has its 2 trials (2 complete)",
+        "segexp best tiny --predict IMAGE.png",
+        "mlflow ui",
+    ):
+        assert words in outcome.err
+
+
+def test_every_trial_is_a_child_run_with_the_tags_of_the_contract(
+    tuned: tuple[Path, Outcome],
+) -> None:
+    project, _ = tuned
+    (parent,), children = runs_of(project, "tiny")
+    study = study_of(project, "tiny")
+    assert parent.info.run_id == study.user_attrs["segexp.run_id"]
+    assert parent.info.status == "FINISHED"
+    assert len(children) == 2
+    for trial, run in zip(study.trials, children, strict=True):
+        tags = run.data.tags
+        assert run.info.run_id == trial.user_attrs["segexp.run_id"]
+        assert run.info.status == "FINISHED"
+        assert tags["mlflow.parentRunId"] == parent.info.run_id
+        assert tags["segexp.trial"] == str(trial.number)
+        assert tags["segexp.study"] == "tiny"
+        assert tags["segexp.state"] == trial.state.name
+        assert tags["segexp.mapping"] == trial.params["mapping"]
+        assert tags["segexp.seed"] == "0"
+        assert tags["segexp.common_space"]
+        assert {"segexp.mapping_hash", "segexp.dataset", "segexp.dataset_hash"} <= set(tags)
+        assert run.data.params["mapping"] == trial.params["mapping"]
+        assert float(run.data.params["learning_rate"]) == trial.params["learning_rate"]
+        assert run.data.metrics["best/miou_common"] == pytest.approx(trial.value)
+
+
+def test_metrics_of_an_epoch_have_the_epoch_as_their_step(tuned: tuple[Path, Outcome]) -> None:
+    project, _ = tuned
+    _, (first, _) = runs_of(project, "tiny")
+    history = client_of(project).get_metric_history(first.info.run_id, "val/miou_common")
+    reported = study_of(project, "tiny").trials[0].intermediate_values
+    assert {m.step: m.value for m in history} == pytest.approx(reported)
+    assert sorted(reported) == [1, 2]
+
+
+def test_a_finished_study_has_nothing_to_do_and_more_trials_go_on(project: Path) -> None:
+    write_study(project)
+    assert segexp(project, "tune", "tiny", "--trials", "1").code == 0
+    again = segexp(project, "tune", "tiny", "--trials", "1")
+    assert again.code == 0
+    assert "nothing to do: study tiny has its 1 trials" in again.err
+    assert len(study_of(project, "tiny").trials) == 1
+
+    more = segexp(project, "tune", "tiny", "--trials", "2")
+    assert more.code == 0
+    assert "1 trials in" in more.err
+    states = [t.state for t in study_of(project, "tiny").trials]
+    assert states == [TrialState.COMPLETE] * 2
+    parents, children = runs_of(project, "tiny")
+    assert (len(parents), len(children)) == (1, 2)
+
+
+def test_mapping_and_set_fix_a_key_and_take_it_out_of_the_space(project: Path) -> None:
+    write_study(project)
+    words = ["--mapping", "merged10", "--set", "epochs=1"]
+    assert segexp(project, "tune", "tiny", *words, "--trials", "1").code == 0
+    (trial,) = study_of(project, "tiny-merged10").trials
+    assert trial.params == {"learning_rate": 1e-3}
+    _, (run,) = runs_of(project, "tiny-merged10")
+    assert run.data.tags["segexp.mapping"] == run.data.params["mapping"] == "merged10"
+    assert run.data.tags["segexp.common_space"] == "merged10"
+
+    words = ["--set", "training.learning_rate=3e-3", "--study-name", "fixed-rate"]
+    assert segexp(project, "tune", "tiny", *words, "--trials", "1").code == 0
+    (trial,) = study_of(project, "fixed-rate").trials
+    assert trial.params == {"mapping": "cityscapes19"}
+    _, (run,) = runs_of(project, "fixed-rate")
+    assert float(run.data.params["learning_rate"]) == 3e-3
+
+
+def test_the_name_of_a_study_says_its_data_and_mapping(project: Path) -> None:
+    write_study(project)
+    segexp(project, "data", "synth", "my_scenes")
+    words = ["--data", "my_scenes", "--mapping", "merged10", "--set", "epochs=1"]
+    outcome = segexp(project, "tune", "tiny", *words, "--trials", "1")
+    assert outcome.code == 0, outcome.err
+    assert study_names(project) == ["tiny-my_scenes-merged10"]
+    assert "data: cityscapes-npy in" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["tinny"], ["no study 'tinny'", "did you mean 'tiny'?"]),
+        (["tiny", "--mapping", "merged1"], ["no mapping 'merged1'", "did you mean 'merged10'?"]),
+        (["tiny", "--mapping", "camvid11"], ["camvid11", "labelled in cityscapes19", "merged10"]),
+        (["tiny", "--set", "model.encoder=resnet81"], ["'resnet81'", "resnet18"]),
+        (["tiny", "--set", "training.epoch=2"], ["training.epoch", "did you mean"]),
+        (["tiny", "--set", "sampler=tpee"], ["tpee", "did you mean 'tpe'?"]),
+        (["tiny", "--set", "sampler.options={n_startup: 3}"], ["sampler: ", "n_startup"]),
+        (["tiny", "--set", "pruner={name: median, options: {warm: 3}}"], ["pruner: ", "warm"]),
+        (["tiny", "--set", "sampler=grid"], ["space.learning_rate", "choices or a step"]),
+        (["tiny", "--set", "training.epochs"], ["--set training.epochs", "key=value"]),
+        (["tiny", "--set", "training.epochs=[1"], ["--set training.epochs"]),
+        (["tiny", "--study-name", "a/b"], ["study name 'a/b'", "--study-name"]),
+        (["tiny", "--data", "nowhere"], ["nowhere", "no such folder"]),
+        (["tiny", "--storage", "postgre://x"], ["storage: 'postgre://x'", "expected an Optuna URL"]),
+        (["tiny", "--storage", "sqlite:///studies/tiny.yaml"], ["storage: ", "tiny.yaml"]),
+        (["tiny", "--set", "tracking.uri=nonsense://x"], ["tracking.uri: nonsense://x"]),
+        (["tiny", "--trials", "0"], ["--trials"]),
+        (["tiny", "--project", "studies"], ["--project studies", "no config.yaml"]),
+    ],
+)
+def test_bad_input_is_refused_before_anything_is_begun(
+    project: Path, words: list[str], expected: list[str]
+) -> None:
+    write_study(project)
+    outcome = segexp(project, "tune", *words)
+    assert outcome.code == 2, outcome.err
+    for word in expected:
+        assert word in outcome.err
+    assert "Traceback" not in outcome.err
+    assert outcome.out == ""
+    assert_nothing_was_begun(project)
+
+
+def test_every_fault_is_listed_at_once(project: Path) -> None:
+    write_study(project)
+    words = ["--set", "encoder=resnet81", "--set", "sampler.options={a: 1}"]
+    outcome = segexp(project, "tune", "tiny", *words, "--set", "pruner.options={b: 2}")
+    assert outcome.code == 2
+    assert outcome.err.count("error:") == 3
+    assert_nothing_was_begun(project)
+
+    outcome = segexp(project, "tune", "tiny", "--set", "epochs=0", "--set", "trials=no")
+    assert outcome.code == 2
+    assert "trials" in outcome.err
+    assert "training.epochs" in outcome.err
+
+
+def test_bad_yaml_is_named_with_its_place(project: Path) -> None:
+    write_study(project, "name: tiny\nspace:\n  mapping: [a\n")
+    outcome = segexp(project, "tune", "tiny")
+    assert outcome.code == 2
+    assert "tiny.yaml:4:" in outcome.err or "tiny.yaml:3:" in outcome.err
+    (project / "config.yaml").write_text("data: {root: 1, root: 2}\n")
+    outcome = segexp(project, "tune", "camvid")
+    assert outcome.code == 2
+    assert "config.yaml:1:" in outcome.err
+    assert "'root' appears twice" in outcome.err
+
+
+def test_without_a_project_the_way_to_one_is_named(tmp_path: Path) -> None:
+    outcome = segexp(tmp_path, "tune")
+    assert outcome.code == 2
+    assert "segexp init" in outcome.err
+
+
+def test_a_changed_definition_is_refused_with_the_difference(project: Path) -> None:
+    write_study(project)
+    assert segexp(project, "tune", "tiny", "--trials", "1").code == 0
+    before = study_of(project, "tiny")
+
+    def refused(*words: str) -> str:
+        outcome = segexp(project, "tune", "tiny", *words)
+        assert outcome.code == 2, outcome.err
+        return outcome.err
+
+    assert "training.epochs = 2, now it is 1" in refused("--set", "epochs=1")
+    err = refused("--set", "data.image_size=[32,32]")
+    assert "data.image_size = [32, 64], now it is [32, 32]" in err
+    err = refused("--set", "space.learning_rate={low: 1e-4, high: 1e-1, log: true}")
+    assert "space.learning_rate = 0.0001 to 0.01 (log), now it is 0.0001 to 0.1 (log)" in err
+    assert err.count("error:") == 1
+    mapping = project / "mappings" / "merged10.yaml"
+    text = mapping.read_text(encoding="utf-8")
+    mapping.write_text(text.replace("large_vehicle", "big_vehicle"), encoding="utf-8")
+    assert "mappings.merged10 = " in refused()
+    mapping.write_text(text, encoding="utf-8")
+
+    after = study_of(project, "tiny")
+    assert after.user_attrs == before.user_attrs
+    assert len(after.trials) == 1
+    assert segexp(project, "tune", "tiny", "--trials", "1").code == 0
+
+
+def test_a_study_that_segexp_did_not_make_is_left_alone(project: Path) -> None:
+    write_study(project)
+    foreign = optuna.create_study(
+        study_name="tiny", storage=f"sqlite:///{project}/studies/optuna.db", direction="minimize"
+    )
+    outcome = segexp(project, "tune", "tiny")
+    assert outcome.code == 2
+    assert "segexp did not make it" in outcome.err
+    assert foreign.trials == []
+
+
+def test_a_trial_that_diverges_is_a_fail_with_its_reason_and_the_study_goes_on(
+    project: Path,
+) -> None:
+    write_study(
+        project,
+        "name: tiny\ntrials: 3\nsampler: {name: grid}\npruner: none\n"
+        "space: {learning_rate: [100.0, 1e-3]}\nbaseline: {learning_rate: 100.0}\n" + DIVERGING,
+    )
+    outcome = segexp(project, "tune", "tiny")
+    assert outcome.code == 0, outcome.err
+    failed, *rest = study_of(project, "tiny").trials
+    assert failed.state == TrialState.FAIL
+    reason = failed.user_attrs["segexp.failure"]
+    assert reason.startswith("DivergedError: the training loss is ")
+    assert TrialState.COMPLETE in [t.state for t in rest]
+    _, (run, *_) = runs_of(project, "tiny")
+    assert run.info.status == "FAILED"
+    assert run.data.tags["segexp.state"] == "FAIL"
+    assert run.data.tags["segexp.failure"] == reason
+    assert "Traceback" not in outcome.err
+
+
+def test_three_failures_at_the_start_end_a_study_with_their_reasons(project: Path) -> None:
+    write_study(
+        project,
+        "name: tiny\ntrials: 9\nsampler: random\npruner: none\n"
+        "space: {learning_rate: {low: 90.0, high: 100.0}}\nbaseline: {learning_rate: 95.0}\n" + DIVERGING,
+    )
+    outcome = segexp(project, "tune", "tiny")
+    assert outcome.code == 1
+    assert "the first 3 trials all failed: DivergedError" in outcome.err
+    assert "Traceback" not in outcome.err
+    assert [t.state for t in study_of(project, "tiny").trials] == [TrialState.FAIL] * 3
+    (parent,), children = runs_of(project, "tiny")
+    assert parent.info.status == "FAILED"
+    assert len(children) == 3
+
+    outcome = segexp(project, "tune", "tiny", "--debug")
+    assert outcome.code == 1
+    assert "Traceback" in outcome.err
+
+
+def test_a_grid_ends_when_it_is_walked(project: Path) -> None:
+    write_study(
+        project,
+        "name: tiny\ntrials: 9\nsampler: grid\npruner: none\n"
+        "space: {loss: [cross_entropy, focal]}\nconfig: {epochs: 1}\n",
+    )
+    outcome = segexp(project, "tune", "tiny")
+    assert outcome.code == 0, outcome.err
+    assert "the grid of study tiny has 3 trials (3 complete)" in outcome.err
+    losses = [t.params["loss"] for t in study_of(project, "tiny").trials]
+    assert sorted(losses) == ["cross_entropy", "cross_entropy", "focal"]  # the first: the baseline
+
+
+def test_a_pruned_trial_is_a_finished_run_with_the_state_pruned(project: Path) -> None:
+    write_study(
+        project,
+        "name: tiny\ntrials: 3\nsampler: random\n"
+        "pruner: {name: percentile, options: {percentile: 0.0, n_startup_trials: 1,"
+        " n_warmup_steps: 0}}\n"
+        "space: {learning_rate: [1e-3, 1e-9]}\nbaseline: {learning_rate: 1e-3}\n",
+    )
+    outcome = segexp(project, "tune", "tiny")
+    assert outcome.code == 0, outcome.err
+    pruned = [t for t in study_of(project, "tiny").trials if t.state == TrialState.PRUNED]
+    _, runs = runs_of(project, "tiny")
+    assert pruned
+    for trial in pruned:
+        assert runs[trial.number].info.status == "FINISHED"
+        assert runs[trial.number].data.tags["segexp.state"] == "PRUNED"
+        directory = project / ".segexp" / "studies" / "tiny" / f"trial-{trial.number:04d}"
+        assert not directory.exists()
+
+
+def test_a_journal_file_stores_a_study_as_sqlite_does(project: Path) -> None:
+    write_study(project)
+    words = ["tune", "tiny", "--storage", "journal:studies/log", "--trials", "1"]
+    assert segexp(project, *words).code == 0
+    assert (project / "studies" / "log").stat().st_size > 0
+    assert not (project / "studies" / "optuna.db").exists()
+    again = segexp(project, *words)
+    assert "nothing to do" in again.err
+    best = segexp(project, "best", "--storage", "journal:studies/log", "--json")
+    assert best.code == 0
+    assert '"study": "tiny"' in best.out

@@ -1,0 +1,204 @@
+import math
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from segexp.errors import InputError
+from segexp.yaml_file import MAX_BYTES, MAX_DEPTH, parse_yaml, read_yaml_mapping
+
+
+def faults_of(text: str) -> tuple[str, ...]:
+    with pytest.raises(InputError) as caught:
+        parse_yaml(text, "x.yaml")
+    return caught.value.faults
+
+
+@pytest.mark.parametrize("word", ["no", "No", "NO", "yes", "on", "off", "y", "n", "Off"])
+def test_words_that_yaml_1_1_takes_for_booleans_stay_words(word):
+    assert parse_yaml(f"name: {word}", "x") == {"name": word}
+    assert parse_yaml(f"{word}: name", "x") == {word: "name"}
+
+
+# The examples of YAML 1.2.2, chapter 10.3, and what PyYAML reads otherwise.
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("true", True),
+        ("False", False),
+        ("TRUE", True),
+        ("null", None),
+        ("~", None),
+        ("", None),
+        ("0", 0),
+        ("-19", -19),
+        ("+3", 3),
+        ("010", 10),
+        ("08", 8),
+        ("0o7", 7),
+        ("0x3A", 58),
+        ("0.", 0.0),
+        ("-0.0", 0.0),
+        (".5", 0.5),
+        ("+12e03", 12000.0),
+        ("-2E+05", -200000.0),
+        ("1e-3", 0.001),
+        ("3e-4", 0.0003),
+        (".inf", math.inf),
+        ("-.Inf", -math.inf),
+        ("12:30", "12:30"),
+        ("1_000", "1_000"),
+        ("0b11", "0b11"),
+        ("2001-12-14", "2001-12-14"),
+        ("1e", "1e"),
+        ("=", "="),
+        ("inf", "inf"),
+        ("'1'", "1"),
+    ],
+)
+def test_plain_words_mean_what_yaml_1_2_says(text, value):
+    parsed = parse_yaml(text, "x")
+    assert parsed == value
+    assert type(parsed) is type(value)
+
+
+def test_nan_is_a_number():
+    assert math.isnan(parse_yaml(".nan", "x"))
+
+
+@settings(deadline=None)
+@given(st.floats(allow_nan=False))
+def test_every_float_that_python_writes_is_read_back(value):
+    assert parse_yaml(repr(value).replace("inf", ".inf"), "x") == value
+
+
+@settings(deadline=None)
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.just("no"),
+        lambda inner: (
+            st.lists(inner, max_size=3) | st.dictionaries(st.text("ab", max_size=4), inner)
+        ),
+        max_leaves=8,
+    )
+)
+def test_what_pyyaml_writes_is_read_back(value):
+    assert parse_yaml(yaml.safe_dump(value), "x") == value
+
+
+def test_a_key_twice_is_refused_with_its_line_and_column():
+    assert faults_of("a: 1\nb: 2\na: 3") == ("x.yaml:3:1: the key 'a' appears twice",)
+
+
+@pytest.mark.parametrize("text", ["{a: 1, 'a': 2}", "{1: a, 0x1: b}", "s:\n  k: 1\n  k: 1"])
+def test_a_key_twice_is_seen_in_other_spellings_and_inside(text):
+    assert "appears twice" in faults_of(text)[0]
+
+
+def test_a_merge_key_merges_nothing():
+    assert parse_yaml("<<: {a: 1}", "x") == {"<<": {"a": 1}}
+
+
+def test_an_alias_is_refused_where_it_stands():
+    assert faults_of("a: &x [1]\nb: *x") == ("x.yaml:2:4: aliases are not allowed",)
+
+
+def test_an_alias_bomb_is_refused_at_its_first_alias():
+    bomb = "a: &a [x, x]\nb: &b [*a, *a]\nc: &c [*b, *b]\n"
+    assert faults_of(bomb) == ("x.yaml:2:8: aliases are not allowed",)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "!!python/object/apply:os.system ['true']",
+        "a: !!python/name:os.system",
+        "a: !!bool maybe",
+        "a: !!timestamp never",
+        "a: !!binary aGk=",
+        "a: !own 1",
+        "!!set {a}",
+    ],
+)
+def test_tags_are_refused(text):
+    (fault,) = faults_of(text)
+    assert fault.startswith("x.yaml:1:")
+    assert fault.endswith("are not allowed")
+
+
+def test_depth_has_a_limit():
+    deepest = "[" * MAX_DEPTH + "]" * MAX_DEPTH
+    assert parse_yaml(deepest, "x")
+    assert faults_of(f"[{deepest}]") == (f"x.yaml:1:21: nested deeper than {MAX_DEPTH} levels",)
+
+
+@pytest.mark.parametrize("opening", ["[", "{", "- ", "? ", "{a: "])
+def test_thousands_of_levels_are_a_fault_and_no_recursion_error(opening):
+    text = opening * (MAX_BYTES // len(opening))
+    assert "nested deeper" in faults_of(text)[0]
+
+
+def test_text_over_the_size_limit_is_refused():
+    assert parse_yaml("#" * MAX_BYTES, "x") is None
+    assert "65537 characters; at most 65536" in faults_of("#" * (MAX_BYTES + 1))[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("a: [1", "x.yaml:1:6: "),
+        ("a: 'x\n", "x.yaml:2:1: "),
+        ("a: b: c", "x.yaml:1:5: "),
+        ("a:\n\t- b", "x.yaml:2:1: "),
+        ("a: 1\n---\nb: 2", "x.yaml:2:1: expected a single document"),
+        ("[1]: 2", "x.yaml:1:1: a key must be a plain word"),
+        ("a: \0", "x.yaml: not YAML: "),
+        ("a: " + "9" * 5000, "x.yaml: not YAML: "),
+    ],
+)
+def test_a_syntax_error_is_one_line_with_its_place(text, place):
+    (fault,) = faults_of(text)
+    assert fault.startswith(place)
+    assert "\n" not in fault
+
+
+@settings(deadline=None)
+@given(st.text(alphabet="ab:-[]{}&*!|>'\"%@`#,? \n\t01.e~\\", max_size=40))
+def test_any_text_is_a_value_or_an_input_error(text):
+    try:
+        parse_yaml(text, "x.yaml")
+    except InputError as error:
+        assert len(error.faults) == 1
+
+
+def test_a_file_is_read(tmp_path):
+    path = tmp_path / "x.yaml"
+    path.write_bytes("\ufeffname: Straße # with a byte order mark\r\n".encode())
+    assert read_yaml_mapping(path) == {"name": "Straße"}
+
+
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [
+        (b"", "is empty; expected `key: value` lines"),
+        (b"# nothing\n", "is empty; expected `key: value` lines"),
+        (b"- a\n- b\n", "holds a list; expected `key: value` lines"),
+        (b"hello", "holds a str; expected `key: value` lines"),
+        (b"a: \xff\xfe", "not UTF-8 text (byte 3)"),
+        (b"#" * (MAX_BYTES + 1), "65537 bytes; at most 65536 are read"),
+    ],
+)
+def test_a_file_of_another_kind_is_refused_with_its_path(tmp_path, content, fault):
+    path = tmp_path / "x.yaml"
+    path.write_bytes(content)
+    with pytest.raises(InputError) as caught:
+        read_yaml_mapping(path)
+    assert caught.value.faults == (f"{path}: {fault}",)
+
+
+def test_a_file_that_is_not_there_or_a_folder_is_an_input_error(tmp_path):
+    with pytest.raises(InputError, match="cannot be read: No such file"):
+        read_yaml_mapping(tmp_path / "absent.yaml")
+    with pytest.raises(InputError, match="cannot be read: Is a directory"):
+        read_yaml_mapping(tmp_path)
