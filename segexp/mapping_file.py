@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from segexp.errors import InputError, did_you_mean
+from segexp.errors import InputError, collected, did_you_mean
 from segexp.mapping import MappedClass, Mapping
 from segexp.taxonomy import (
     VOID,
@@ -64,10 +64,8 @@ def find_mappings(project: Path, names: Sequence[str]) -> list[Mapping]:
     mappings: list[Mapping] = []
     faults: list[str] = []
     for name in names:
-        try:
+        with collected(faults):
             mappings.append(find_mapping(project, name))
-        except InputError as error:
-            faults += error.faults
     if faults:
         raise InputError(faults)
     return mappings

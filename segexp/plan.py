@@ -15,7 +15,7 @@ from segexp.mapping_file import find_mappings
 from segexp.model import check_image_size, check_model
 from segexp.project import find_source
 from segexp.search_space import Choices, Parameter, describe_parameter, parse_space
-from segexp.space import make_pruner, make_sampler
+from segexp.space import option_faults
 from segexp.study_config import StudyConfig
 
 # Parts of the configuration that no score depends on.
@@ -69,10 +69,7 @@ def plan_study(project: Path, where: str, study: StudyConfig, config: Config) ->
     mappings: list[Mapping] = []
     with collected(faults):
         mappings = find_mappings(project, names)
-    with collected(faults):
-        make_sampler(study.sampler, space, 0)
-    with collected(faults):
-        make_pruner(study.pruner, config.training.epochs)
+    faults += option_faults(study.sampler, study.pruner, space, config.training.epochs)
     source: Source | None = None
     with collected(faults):
         source = find_source(project, config, mappings)

@@ -49,7 +49,8 @@ class TrialResult:
         val: Scores of the best epoch on the images that tuning sees.
         heldout: Scores on the images that tuning never sees; None when the trial was not the
             study's best when it ended.
-        bundle: The directory of its saved model, relative to the project; None likewise.
+        bundle: The directory of its saved model; in a study's storage it is relative to the
+            project, which may be moved. None likewise.
     """
 
     value: float

@@ -142,9 +142,13 @@ def contains(parameter: Parameter, value: Any) -> bool:
         return any(value == c and type(value) is type(c) for c in parameter.choices)
     if isinstance(value, bool) or not isinstance(value, int if parameter.integer else int | float):
         return False
-    steps = (value - parameter.low) / (parameter.step or 1)
-    on_grid = parameter.step is None or abs(steps - round(steps)) < 1e-8  # Optuna's tolerance
-    return parameter.low <= value <= parameter.high and on_grid
+    if not parameter.low <= value <= parameter.high:
+        return False
+    return parameter.step is None or _divides(parameter.step, value - parameter.low)
+
+
+def _divides(step: float, length: float) -> bool:
+    return abs(length / step - round(length / step)) < 1e-8  # Optuna's tolerance
 
 
 def describe_parameter(parameter: Parameter) -> str:
@@ -196,10 +200,12 @@ def _parse_range(entry: dict[str, Any], config: Config, key: str) -> Range | lis
         return [f"{entry!r}; low, high and step must be {kind}"]
     if not isinstance(log, bool) or not low < high or (log and low <= 0):
         return [f"{entry!r}; need low < high, and 0 < low with `log: true`"]
-    if step is not None and (log or not 0 < step <= high - low):
-        return [f"{entry!r}; a step must be above 0, at most high - low, and without `log`"]
     faults = [fault for end in (low, high) for fault in _as_held(config, key, end)[1]]
-    return faults or Range(float(low), float(high), log, step, integer)
+    if faults:
+        return faults
+    if step is not None and (log or not 0 < step <= high - low or not _divides(step, high - low)):
+        return [f"{entry!r}; a step must be above 0 and divide high - low, and stands without log"]
+    return Range(float(low), float(high), log, step, integer)
 
 
 def _as_held(config: Config, key: str, value: Any) -> tuple[Any, list[str]]:

@@ -1,6 +1,7 @@
 """The search space, samplers and pruners of a study, in Optuna's terms."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import optuna
@@ -8,8 +9,9 @@ from optuna.pruners import BasePruner
 from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, TrialState
 
-from segexp.errors import InputError
+from segexp.errors import InputError, collected
 from segexp.search_space import Choices, Parameter
+from segexp.storage import hush_optuna
 from segexp.study_config import Pruner, Sampler
 
 
@@ -67,7 +69,7 @@ def make_sampler(
             without steps.
     """
     seed = sampler.seed + trials_before
-    try:
+    with _named_in_faults("sampler", sampler.name):
         if sampler.name == "tpe":
             return optuna.samplers.TPESampler(seed=seed, **sampler.options)
         if sampler.name == "random":
@@ -79,8 +81,28 @@ def make_sampler(
         grid = {name: _grid_values(name, parameter) for name, parameter in space.items()}
         # The grid remembers what it has visited in the storage, so its seed must stay.
         return AskedGridSampler(grid, seed=sampler.seed, **sampler.options)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"sampler: {sampler.name}: options: {error}") from None
+
+
+def option_faults(
+    sampler: Sampler, pruner: Pruner, space: Mapping[str, Parameter], epochs: int
+) -> list[str]:
+    """List what is wrong with the options of a sampler and a pruner.
+
+    A trial is taken through both of them in memory: some options Optuna looks at only then.
+    """
+    hush_optuna()
+    study = optuna.create_study(direction="maximize")
+    faults: list[str] = []
+    with collected(faults), _named_in_faults("sampler", sampler.name):
+        study.sampler = make_sampler(sampler, space, 0)
+        suggest(study.ask(), space)
+    study.sampler = optuna.samplers.RandomSampler()
+    with collected(faults), _named_in_faults("pruner", pruner.name):
+        study.pruner = make_pruner(pruner, epochs)
+        trial = study.ask()
+        trial.report(0.0, 1)
+        trial.should_prune()
+    return faults
 
 
 def is_exhausted(study: optuna.Study) -> bool:
@@ -97,7 +119,7 @@ def make_pruner(pruner: Pruner, epochs: int) -> BasePruner:
         InputError: For an option that Optuna's class does not take.
     """
     options = dict(pruner.options)
-    try:
+    with _named_in_faults("pruner", pruner.name):
         if pruner.name == "hyperband":
             return optuna.pruners.HyperbandPruner(**{"max_resource": epochs, **options})
         if pruner.name == "median":
@@ -109,11 +131,18 @@ def make_pruner(pruner: Pruner, epochs: int) -> BasePruner:
             return optuna.pruners.PatientPruner(
                 optuna.pruners.MedianPruner(), patience=patience, **options
             )
-        if options:
-            raise InputError(f"pruner: none: takes no options, got {', '.join(options)}")
-        return optuna.pruners.NopPruner()
-    except (TypeError, ValueError) as error:
-        raise InputError(f"pruner: {pruner.name}: options: {error}") from None
+        return optuna.pruners.NopPruner(**options)
+
+
+@contextmanager
+def _named_in_faults(what: str, name: str) -> Iterator[None]:
+    """Turn whatever Optuna's class raises for its options into an `InputError`."""
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:  # a TypeError for a name; for a value nearly anything
+        raise InputError(f"{what}: {name}: options: {error}") from None
 
 
 def _grid_values(name: str, parameter: Parameter) -> list[Any]:

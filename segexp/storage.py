@@ -34,9 +34,7 @@ def open_storage(url: str | None, project: Path) -> BaseStorage:
     Raises:
         InputError: When the URL names no database that can be opened.
     """
-    # Optuna marks parts that we rely on as experimental; a user can do nothing about it.
-    warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    hush_optuna()
     if url is None:
         url = f"sqlite:///{project / 'studies' / 'optuna.db'}"
     if url.startswith("journal:"):
@@ -52,6 +50,15 @@ def open_storage(url: str | None, project: Path) -> BaseStorage:
         ) from None
     except (SQLAlchemyError, RuntimeError) as error:
         raise InputError(f"storage: {url!r} cannot be opened: {_first_line(error)}") from None
+
+
+def hush_optuna() -> None:
+    """Leave out Optuna's own account of each trial, and its warnings of what is experimental.
+
+    A user can do nothing about either.
+    """
+    warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 
 def load_study(storage: BaseStorage, name: str | None) -> optuna.Study:

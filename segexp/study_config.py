@@ -14,7 +14,7 @@ from segexp.config import (
     put_key,
     resolve_key,
 )
-from segexp.errors import InputError, did_you_mean
+from segexp.errors import InputError, collected, did_you_mean
 from segexp.files import name_fault
 from segexp.mapping_file import find_mapping
 from segexp.yaml_file import read_yaml_mapping
@@ -175,22 +175,16 @@ def read_study(
     path = find_study_file(project, study)
     faults: list[str] = []
     definition: StudyConfig | None = None
-    try:
+    with collected(faults):
         definition = load_study_config(path, of_study)
-    except InputError as error:
-        faults += error.faults
     under = definition.config if definition else {}
     config: Config | None = None
-    try:
+    with collected(faults):
         config = load_config(project / CONFIG_FILE, {**under, **of_config})
-    except InputError as error:
-        faults += error.faults
     mapping = of_config.get("mapping")
     if isinstance(mapping, str):
-        try:
+        with collected(faults):
             find_mapping(project, mapping)
-        except InputError as error:
-            faults += error.faults
     if definition is None or config is None or faults:
         raise InputError(faults)
     fixed = {resolve_key(key) or key for key in of_config}

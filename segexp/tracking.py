@@ -108,7 +108,8 @@ def _get_or_create(client: MlflowClient, name: str, artifacts: str | None) -> Ex
     if found.lifecycle_stage == "deleted":
         raise InputError(
             f"the MLflow experiment {name!r} was deleted; restore it with "
-            f"`mlflow experiments restore -x {found.experiment_id}` or use --study-name"
+            f"`mlflow experiments restore -x {found.experiment_id}` or name another "
+            "with --set tracking.experiment=NAME"
         )
     return Experiment(client, found.experiment_id, name)
 
@@ -234,10 +235,10 @@ def config_params(config: Config) -> dict[str, Any]:
 def metric_name(name: str) -> str:
     """Make a name one that MLflow takes for a metric.
 
-    Characters that it refuses become ``_``. A name is a path to it: parts that are empty, ``.`` or
-    ``..`` become ``_``, too. At most 250 characters are kept.
+    Characters that it refuses become ``_``; letters of any script are kept. To MLflow a name is a
+    path: parts that are empty, ``.`` or ``..`` become ``_``, too. At most 250 characters are kept.
     """
-    safe = re.sub(r"[^\w\-. :/]", "_", name, flags=re.ASCII)
+    safe = re.sub(r"[^\w\-. :/]", "_", name)
     parts = ["_" if part in ("", ".", "..") else part for part in safe.split("/")]
     return "/".join(parts)[:250]
 

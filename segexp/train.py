@@ -2,7 +2,6 @@
 
 import secrets
 from collections.abc import Mapping as Dict
-from dataclasses import replace
 from pathlib import Path
 
 from segexp import tracking
@@ -76,4 +75,4 @@ def run_training(project: Path, config: Config, display: StudyDisplay) -> tuple[
         tracking.close_run(run, "FAILED", "FAIL", f"{type(error).__name__}: {error}")
         raise
     tracking.close_run(run, "FINISHED", "COMPLETE")
-    return run.id, replace(result, bundle=str(directory / "bundle"))
+    return run.id, result

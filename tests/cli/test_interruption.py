@@ -12,7 +12,7 @@ from optuna.trial import TrialState
 from cli.running import runs_of, segexp, study_of, write_study
 from segexp.reconcile import close_abandoned
 
-TUNE = ["tune", "tiny", "--set", "epochs=12"]
+TUNE = ["tune", "tiny", "--set", "epochs=8"]
 
 
 def interrupt_in_the_second_trial(project: Path, number: int) -> tuple[int, str]:

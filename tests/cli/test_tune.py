@@ -16,7 +16,6 @@ from cli.running import (
     write_study,
 )
 
-
 # At a learning rate of 100 the weights grow a thousandfold with every step.
 DIVERGING = """\
 config: {optimizer: sgd, weight_decay: 10, gradient_clip: 0, schedule: constant, warmup_epochs: 0,
@@ -149,7 +148,10 @@ def test_the_name_of_a_study_says_its_data_and_mapping(project: Path) -> None:
         (["tiny", "--set", "training.epochs=[1"], ["--set training.epochs"]),
         (["tiny", "--study-name", "a/b"], ["study name 'a/b'", "--study-name"]),
         (["tiny", "--data", "nowhere"], ["nowhere", "no such folder"]),
-        (["tiny", "--storage", "postgre://x"], ["storage: 'postgre://x'", "expected an Optuna URL"]),
+        (
+            ["tiny", "--storage", "postgre://x"],
+            ["storage: 'postgre://x'", "expected an Optuna URL"],
+        ),
         (["tiny", "--storage", "sqlite:///studies/tiny.yaml"], ["storage: ", "tiny.yaml"]),
         (["tiny", "--set", "tracking.uri=nonsense://x"], ["tracking.uri: nonsense://x"]),
         (["tiny", "--trials", "0"], ["--trials"]),
@@ -266,7 +268,8 @@ def test_three_failures_at_the_start_end_a_study_with_their_reasons(project: Pat
     write_study(
         project,
         "name: tiny\ntrials: 9\nsampler: random\npruner: none\n"
-        "space: {learning_rate: {low: 90.0, high: 100.0}}\nbaseline: {learning_rate: 95.0}\n" + DIVERGING,
+        "space: {learning_rate: {low: 90.0, high: 100.0}}\nbaseline: {learning_rate: 95.0}\n"
+        + DIVERGING,
     )
     outcome = segexp(project, "tune", "tiny")
     assert outcome.code == 1

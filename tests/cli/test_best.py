@@ -1,0 +1,91 @@
+"""`segexp best`."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from cli.running import Outcome, runs_of, segexp, study_of
+
+
+def test_json_is_one_object_alone_on_standard_output(tuned: tuple[Path, Outcome]) -> None:
+    project, _ = tuned
+    outcome = segexp(project, "best", "--json")
+    assert outcome.code == 0, outcome.err
+    assert outcome.err == ""
+    best = json.loads(outcome.out)
+    study = study_of(project, "tiny")
+    assert best["study"] == "tiny"
+    assert best["trial"] == study.best_trial.number
+    assert best["params"] == study.best_trial.params
+    assert best["run_id"] == study.best_trial.user_attrs["segexp.run_id"]
+    assert best["trials"] == {"COMPLETE": 2}
+    assert best["scores"]["tuning"]["miou_common"] == pytest.approx(study.best_value)
+    for split in ("tuning", "heldout"):
+        scores = best["scores"][split]
+        assert {"miou", "miou_common", "pixel_accuracy", "classes_in_mean"} <= set(scores)
+        ious = [iou for iou in best["iou"][split].values() if iou is not None]
+        assert scores["classes_in_mean"] == len(ious)
+        assert scores["miou"] == pytest.approx(np.mean(ious))
+    assert Path(best["bundle"]).is_dir()
+    assert Path(best["bundle"]).is_absolute()
+    _, runs = runs_of(project, "tiny")
+    assert best["run_id"] == runs[best["trial"]].info.run_id
+
+
+def test_a_person_reads_it_on_standard_error(tuned: tuple[Path, Outcome]) -> None:
+    project, _ = tuned
+    outcome = segexp(project, "best", "tiny")
+    assert outcome.code == 0
+    assert outcome.out == ""
+    number = study_of(project, "tiny").best_trial.number
+    assert f"best: trial {number}" in outcome.err
+    for words in ("2 complete", "held-out", "mIoU, common space", "baseline", "always '", "road"):
+        assert words in outcome.err
+
+
+def test_predict_writes_three_pictures_at_the_images_own_size(
+    tuned: tuple[Path, Outcome], tmp_path: Path
+) -> None:
+    project, _ = tuned
+    pixels = np.random.default_rng(0).integers(0, 256, (37, 53, 3), np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "street.png")
+    outcome = segexp(
+        tmp_path, "best", "tiny", "--project", str(project), "--predict", "street.png", "--json"
+    )
+    assert outcome.code == 0, outcome.err
+    best = json.loads(outcome.out)
+    mask = Image.open(tmp_path / "predictions" / "street_mask.png")
+    assert (mask.size, mask.mode) == ((53, 37), "L")
+    assert np.asarray(mask).max() < len(best["iou"]["tuning"])
+    color = Image.open(tmp_path / "predictions" / "street_color.png")
+    assert (color.size, color.mode) == ((53, 37), "RGB")
+    overlay = Image.open(tmp_path / "predictions" / "street_overlay.png")
+    assert overlay.size[0] >= 53
+    assert overlay.size[1] >= 37
+
+
+def test_an_unknown_study_is_refused_with_those_there_are(tuned: tuple[Path, Outcome]) -> None:
+    project, _ = tuned
+    outcome = segexp(project, "best", "tinny")
+    assert outcome.code == 2
+    assert "no study 'tinny' (did you mean 'tiny'?); there are tiny" in outcome.err
+
+
+def test_before_any_study_it_says_how_to_start_one(project: Path) -> None:
+    outcome = segexp(project, "best")
+    assert outcome.code == 2
+    assert "segexp tune" in outcome.err
+
+
+def test_an_image_that_is_not_there_is_wrong_input(
+    tuned: tuple[Path, Outcome], tmp_path: Path
+) -> None:
+    project, _ = tuned
+    out = str(tmp_path / "out")
+    outcome = segexp(project, "best", "--predict", "nowhere.png", "--out", out)
+    assert outcome.code == 2
+    assert "nowhere.png" in outcome.err
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,80 @@
+"""`segexp data`: check, stats and synth."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cli.running import segexp
+
+
+@pytest.fixture
+def scenes(project: Path) -> Path:
+    outcome = segexp(project, "data", "synth", "scenes")
+    assert outcome.code == 0, outcome.err
+    assert "use them with --data scenes" in outcome.err
+    return project / "scenes"
+
+
+def test_synth_writes_what_check_finds_good(project: Path, scenes: Path) -> None:
+    counts = {s: len(list((scenes / s / "image").iterdir())) for s in ("train", "val", "test")}
+    assert counts == {"train": 6, "val": 3, "test": 3}
+    outcome = segexp(project, "data", "check", "--data", "scenes")
+    assert outcome.code == 0, outcome.err
+    assert "no faults" in outcome.err
+    assert "cityscapes-npy" in outcome.err
+    assert outcome.out == ""
+
+
+def test_check_lists_all_faults_and_tune_refuses_the_same_data(project: Path, scenes: Path) -> None:
+    label = next(iter(sorted((scenes / "train" / "label").iterdir())))
+    labels = np.load(label)
+    labels[0, :5] = 77
+    np.save(label, labels)
+    (scenes / "val" / "image" / "orphan.npy").write_bytes(b"")
+    for words in (["data", "check", "--data", "scenes"], ["tune", "--data", "scenes"]):
+        outcome = segexp(project, *words)
+        assert outcome.code == 2, outcome.err
+        assert "77" in outcome.err
+        assert "orphan" in outcome.err
+        assert "Traceback" not in outcome.err
+    assert segexp(project, "best").code == 2  # no study was begun
+
+
+def test_synth_refuses_a_folder_with_something_in_it(project: Path, scenes: Path) -> None:
+    before = sorted(scenes.rglob("*"))
+    outcome = segexp(project, "data", "synth", "scenes")
+    assert outcome.code == 2
+    assert "scenes" in outcome.err
+    assert sorted(scenes.rglob("*")) == before
+
+
+def test_stats_counts_pixels_and_writes_both_files(project: Path) -> None:
+    outcome = segexp(project, "data", "stats", "--json", "--out", "stats")
+    assert outcome.code == 0, outcome.err
+    counted = json.loads(outcome.out)
+    assert json.loads((project / "stats" / "data-stats.json").read_text()) == counted
+    assert "<html" in (project / "stats" / "data-stats.html").read_text()[:2000].lower()
+    train = counted["splits"]["train"]
+    assert train["images"] == 6
+    assert train["pixels"] == 6 * 32 * 64
+    assert train["void_pixels"] + sum(row["pixels"] for row in train["labels"]) == train["pixels"]
+    assert "merged10" in counted["mappings"]
+    assert "camvid11" not in counted["mappings"]
+
+
+def test_stats_of_one_mapping_are_tables_for_a_person(project: Path) -> None:
+    outcome = segexp(project, "data", "stats", "--mapping", "merged10")
+    assert outcome.code == 0, outcome.err
+    assert outcome.out == ""
+    assert "mapping merged10, train" in outcome.err
+    assert "mapping cityscapes19" not in outcome.err
+    assert (project / "data-stats.html").is_file()
+
+
+def test_a_mapping_of_another_taxonomy_is_refused(project: Path) -> None:
+    outcome = segexp(project, "data", "check", "--mapping", "camvid11")
+    assert outcome.code == 2
+    assert "camvid11" in outcome.err
+    assert "cityscapes19" in outcome.err

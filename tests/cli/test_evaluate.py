@@ -1,0 +1,98 @@
+"""`segexp evaluate`: a saved model on a split, in its own space and coarser ones."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cli.running import Outcome, segexp
+
+
+def bundle_of(project: Path, trial: int = 0) -> str:
+    """Trial 0 is the baseline, over cityscapes19; the first trial always keeps its bundle."""
+    return str(project / ".segexp" / "studies" / "tiny" / f"trial-{trial:04d}" / "bundle")
+
+
+def evaluated(project: Path, *words: str) -> dict[str, Any]:
+    outcome = segexp(project, "evaluate", bundle_of(project), "--json", *words)
+    assert outcome.code == 0, outcome.err
+    content: dict[str, Any] = json.loads(outcome.out)
+    return content
+
+
+def test_its_own_space_repeats_the_scores_of_the_trial(tuned: tuple[Path, Outcome]) -> None:
+    project, _ = tuned
+    scores = json.loads((Path(bundle_of(project)) / "bundle.json").read_text())["scores"]
+    for split, name in (("val", "val"), ("heldout", "heldout")):
+        found = evaluated(project, "--split", split)
+        assert found["space"] == found["mapping"] == "cityscapes19"
+        assert found["miou"] == pytest.approx(scores[f"{name}/miou"], abs=1e-12)
+        assert found["images"] == 3
+
+
+def test_a_coarser_space_has_its_classes_by_both_rules(tuned: tuple[Path, Outcome]) -> None:
+    project, _ = tuned
+    for rule in ("sum", "argmax"):
+        found = evaluated(project, "--space", "categories7", "--rule", rule)
+        assert (found["space"], found["rule"]) == ("categories7", rule)
+        assert len(found["table"]["class"]) == 7
+
+
+def test_full_size_scores_at_the_masks_own_size(
+    tuned: tuple[Path, Outcome], tmp_path: Path
+) -> None:
+    project, _ = tuned
+    drawn = ["--set", "data.image_size=[64,128]", "--set", "data.synthetic.train=2"]
+    written = segexp(project, "data", "synth", str(tmp_path / "large"), *drawn)
+    assert written.code == 0, written.err
+    small = evaluated(project, "--data", str(tmp_path / "large"))
+    large = evaluated(project, "--data", str(tmp_path / "large"), "--full-size")
+    assert small["size"] == "32x64"
+    pixels = [sum(found["table"]["pixels"]) for found in (small, large)]
+    assert pixels[1] == pytest.approx(4 * pixels[0], rel=0.05)
+
+
+def test_a_person_reads_a_table_on_standard_error(tuned: tuple[Path, Outcome]) -> None:
+    project, _ = tuned
+    outcome = segexp(project, "evaluate", bundle_of(project), "--split", "train")
+    assert outcome.code == 0
+    assert outcome.out == ""
+    for words in ("train (6 images)", "precision", "sidewalk", "mIoU", "pixel accuracy"):
+        assert words in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["--split", "test"], ["--split 'test'", "heldout"]),
+        (["--rule", "som"], ["--rule 'som'", "did you mean 'sum'?"]),
+        (["--space", "merged11"], ["no mapping 'merged11'", "did you mean 'merged10'?"]),
+        (["--space", "camvid11"], ["camvid11", "cityscapes19"]),
+        (["--data", "nowhere"], ["nowhere"]),
+    ],
+)
+def test_wrong_words_are_refused(
+    tuned: tuple[Path, Outcome], words: list[str], expected: list[str]
+) -> None:
+    project, _ = tuned
+    outcome = segexp(project, "evaluate", bundle_of(project), *words)
+    assert outcome.code == 2, outcome.err
+    for word in expected:
+        assert word in outcome.err
+    assert "Traceback" not in outcome.err
+
+
+def test_a_finer_space_than_the_models_own_is_refused(project: Path) -> None:
+    trained = segexp(project, "train", "--mapping", "categories7", "--set", "epochs=1")
+    assert trained.code == 0, trained.err
+    (bundle,) = (project / ".segexp" / "train").glob("*/bundle")
+    outcome = segexp(project, "evaluate", str(bundle), "--space", "cityscapes19")
+    assert outcome.code == 2
+    assert "cityscapes19" in outcome.err
+
+
+def test_a_folder_that_is_no_bundle_is_wrong_input(project: Path) -> None:
+    outcome = segexp(project, "evaluate", "studies")
+    assert outcome.code == 2
+    assert "studies" in outcome.err

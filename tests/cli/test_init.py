@@ -1,0 +1,37 @@
+"""`segexp init`."""
+
+from pathlib import Path
+
+from cli.running import segexp
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_a_new_project_is_what_is_shipped(tmp_path: Path) -> None:
+    outcome = segexp(tmp_path, "init", "streets")
+    assert outcome.code == 0, outcome.err
+    assert "cd streets && segexp tune" in outcome.err
+    made = sorted(
+        path.relative_to(tmp_path / "streets")
+        for path in (tmp_path / "streets").rglob("*")
+        if path.is_file()
+    )
+    assert Path("config.yaml") in made
+    assert Path("studies/default.yaml") in made
+    assert Path("mappings/taxonomies/cityscapes19.yaml") in made
+    for path in made:
+        assert (tmp_path / "streets" / path).read_bytes() == (ROOT / path).read_bytes()
+
+
+def test_a_directory_with_something_in_it_is_left_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "streets").mkdir()
+    (tmp_path / "streets" / "notes").write_text("mine")
+    outcome = segexp(tmp_path, "init", "streets")
+    assert outcome.code == 2
+    assert "is not an empty directory" in outcome.err
+    assert [path.name for path in (tmp_path / "streets").iterdir()] == ["notes"]
+
+
+def test_a_file_is_no_directory(tmp_path: Path) -> None:
+    (tmp_path / "streets").write_text("mine")
+    assert segexp(tmp_path, "init", "streets").code == 2

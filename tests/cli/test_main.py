@@ -1,0 +1,87 @@
+"""The command line as a whole: what help loads, and what the exit codes are."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from cli.running import Outcome, segexp
+from segexp.cli import app
+
+COMMANDS = [
+    [],
+    ["init"],
+    ["tune"],
+    ["best"],
+    ["train"],
+    ["evaluate"],
+    ["predict"],
+    ["data"],
+    ["data", "check"],
+    ["data", "stats"],
+    ["data", "synth"],
+]
+
+
+def test_help_loads_no_heavy_library() -> None:
+    script = f"""
+import sys
+from segexp.cli import app
+for command in {COMMANDS}:
+    try:
+        app([*command, "--help"])
+    except SystemExit as end:
+        assert not end.code, command
+heavy = {{"torch", "mlflow", "optuna", "albumentations", "plotly", "timm", "pandas", "sqlalchemy"}}
+found = sorted(heavy & set(sys.modules))
+assert not found, found
+"""
+    subprocess.run(
+        [sys.executable, "-c", script],
+        check=True,
+        cwd=Path(__file__).parents[2],
+        stdout=subprocess.DEVNULL,
+    )
+
+
+def test_every_command_is_among_those_whose_help_is_checked() -> None:
+    groups = {group.name: group.typer_instance for group in app.registered_groups}
+    named = [[c.callback.__name__] for c in app.registered_commands if c.callback]
+    for name, group in groups.items():
+        named += [[str(name)]]
+        named += [[str(name), c.callback.__name__] for c in group.registered_commands if c.callback]
+    assert sorted(named) == sorted(COMMANDS[1:])
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_every_command_has_help_with_both_flags(tmp_path: Path, command: list[str]) -> None:
+    for flag in ("-h", "--help"):
+        outcome = segexp(tmp_path, *command, flag)
+        assert outcome.code == 0
+        assert "Usage:" in outcome.out
+
+
+def test_an_unknown_option_is_wrong_input(tmp_path: Path) -> None:
+    outcome = segexp(tmp_path, "tune", "--trails", "3")
+    assert outcome.code == 2
+    assert "--trials" in outcome.err
+    assert outcome.out == ""
+
+
+def test_work_that_fails_is_one_line_and_debug_shows_where(
+    tuned: tuple[Path, Outcome], tmp_path: Path
+) -> None:
+    bundle = tuned[0] / ".segexp" / "studies" / "tiny" / "trial-0000" / "bundle"
+    Image.new("RGB", (40, 30)).save(tmp_path / "a.png")
+    (tmp_path / "taken").write_text("a file where a folder is to be")
+    words = ["predict", str(bundle), "a.png", "--out", "taken/out"]
+    plain = segexp(tmp_path, *words)
+    assert plain.code == 1
+    assert plain.err.count("error: ") == 1 + plain.err.count("--debug shows")
+    assert "taken" in plain.err
+    assert "Traceback" not in plain.err
+    debug = segexp(tmp_path, *words, "--debug")
+    assert debug.code == 1
+    assert "Traceback" in debug.err

@@ -1,0 +1,45 @@
+"""`segexp predict`."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from cli.running import Outcome, segexp
+
+
+@pytest.fixture
+def bundle(tuned: tuple[Path, Outcome]) -> str:
+    return str(tuned[0] / ".segexp" / "studies" / "tiny" / "trial-0000" / "bundle")
+
+
+def test_a_folder_of_images_needs_no_project(bundle: str, tmp_path: Path) -> None:
+    images = tmp_path / "images"
+    images.mkdir()
+    rng = np.random.default_rng(0)
+    for name, size in {"a.png": (33, 65, 3), "b.jpg": (64, 31, 3), "c.png": (20, 21, 3)}.items():
+        Image.fromarray(rng.integers(0, 256, size, np.uint8)).save(images / name)
+    outcome = segexp(tmp_path, "predict", bundle, "images", "--out", "out")
+    assert outcome.code == 0, outcome.err
+    assert outcome.out == ""
+    assert "predicted 3 image(s) into out (cityscapes19" in outcome.err
+    assert len(list((tmp_path / "out").iterdir())) == 9
+    for stem, size in {"a": (65, 33), "b": (31, 64), "c": (21, 20)}.items():
+        assert Image.open(tmp_path / "out" / f"{stem}_mask.png").size == size
+
+
+def test_wrong_words_are_refused_before_anything_is_written(bundle: str, tmp_path: Path) -> None:
+    Image.new("RGB", (40, 30)).save(tmp_path / "a.png")
+    (tmp_path / "empty").mkdir()
+    for words, expected in [
+        ([bundle, "a.png", "--precision", "fp31"], "--precision 'fp31'"),
+        ([bundle, "b.png"], "b.png"),
+        ([bundle, "empty"], "empty"),
+        (["empty", "a.png"], "empty"),
+    ]:
+        outcome = segexp(tmp_path, "predict", *words, "--out", "out")
+        assert outcome.code == 2, outcome.err
+        assert expected in outcome.err
+        assert "Traceback" not in outcome.err
+        assert not (tmp_path / "out").exists()

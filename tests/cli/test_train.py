@@ -1,0 +1,48 @@
+"""`segexp train`."""
+
+from pathlib import Path
+
+from cli.running import client_of, segexp
+
+
+def test_one_configuration_is_recorded_as_a_trial_is(project: Path) -> None:
+    outcome = segexp(project, "train", "--mapping", "merged10", "--set", "epochs=1")
+    assert outcome.code == 0, outcome.err
+    assert outcome.out == ""
+    client = client_of(project)
+    experiment = client.get_experiment_by_name("train")
+    assert experiment is not None
+    (run,) = client.search_runs([experiment.experiment_id])
+    assert run.info.status == "FINISHED"
+    tags = run.data.tags
+    assert (tags["segexp.kind"], tags["segexp.state"]) == ("trial", "COMPLETE")
+    assert tags["segexp.mapping"] == tags["segexp.common_space"] == "merged10"
+    assert run.info.run_id in outcome.err
+    assert "best/miou" in run.data.metrics
+    artifacts = {a.path for a in client.list_artifacts(run.info.run_id)}
+    assert {"bundle", "config.yaml", "mapping.yaml", "iou_table.json", "overlays"} <= artifacts
+    (directory,) = (project / ".segexp" / "train").iterdir()
+    assert (directory / "bundle").is_dir()
+    assert len(list((directory / "checkpoints").iterdir())) == 2  # the best epoch and the last
+
+
+def test_wrong_configuration_is_refused_before_a_run_is_begun(project: Path) -> None:
+    outcome = segexp(project, "train", "--set", "arch=Unnet", "--set", "encoder=resnet81")
+    assert outcome.code == 2
+    assert "did you mean 'Unet'?" in outcome.err
+    assert client_of(project).get_experiment_by_name("train") is None
+
+
+def test_a_training_that_diverges_fails_with_its_reason(project: Path) -> None:
+    words = ["optimizer=sgd", "weight_decay=10", "gradient_clip=0", "schedule=constant"]
+    words += ["warmup_epochs=0", "batch_size=1", "epochs=3", "learning_rate=100"]
+    outcome = segexp(project, "train", *[w for word in words for w in ("--set", word)])
+    assert outcome.code == 1
+    assert "the training loss is " in outcome.err
+    assert "Traceback" not in outcome.err
+    client = client_of(project)
+    experiment = client.get_experiment_by_name("train")
+    assert experiment is not None
+    (run,) = client.search_runs([experiment.experiment_id])
+    assert (run.info.status, run.data.tags["segexp.state"]) == ("FAILED", "FAIL")
+    assert run.data.tags["segexp.failure"].startswith("DivergedError")

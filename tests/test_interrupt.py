@@ -1,0 +1,67 @@
+"""Signals that wait until two records are written as one."""
+
+import signal
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from segexp.errors import Interrupted
+from segexp.interrupt import raise_on_signals, signals_held_back
+
+
+@pytest.fixture(autouse=True)
+def _raising() -> Iterator[None]:
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.getsignal(number) for number in numbers}
+    raise_on_signals()
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_raises_with_its_number(number: signal.Signals) -> None:
+    with pytest.raises(Interrupted) as caught:
+        signal.raise_signal(number)
+    assert caught.value.signal_number == number
+
+
+def test_a_held_back_signal_arrives_after_the_block() -> None:
+    done = []
+    with pytest.raises(Interrupted) as caught, signals_held_back():
+        signal.raise_signal(signal.SIGTERM)
+        signal.raise_signal(signal.SIGINT)
+        done.append("to the end")
+    assert done == ["to the end"]
+    assert caught.value.signal_number == signal.SIGTERM
+    with pytest.raises(Interrupted):  # and the next one is not held back
+        signal.raise_signal(signal.SIGINT)
+
+
+def test_a_block_in_a_block_holds_back_until_the_outer_one_ends() -> None:
+    done = []
+    with pytest.raises(Interrupted), signals_held_back():
+        with signals_held_back():
+            signal.raise_signal(signal.SIGINT)
+            done.append("inner")
+        done.append("outer")
+    assert done == ["inner", "outer"]
+
+
+def test_an_error_in_the_block_passes_when_no_signal_came() -> None:
+    with pytest.raises(ZeroDivisionError), signals_held_back():
+        raise ZeroDivisionError
+
+
+def test_in_another_thread_the_block_just_runs() -> None:
+    done = []
+
+    def work() -> None:
+        with signals_held_back():
+            done.append("done")
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert done == ["done"]

@@ -1,0 +1,119 @@
+"""A study before it runs: what is checked, and what its scores are said to depend on."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from segexp.config import load_config
+from segexp.errors import InputError
+from segexp.plan import StudyPlan, definition, definition_faults, model_faults, plan_study
+from segexp.project import open_data
+from segexp.study_config import read_study
+
+
+def planned(project: Path, study: str = "default", **overrides: Any) -> StudyPlan:
+    path, found, config = read_study(project, study, overrides)
+    return plan_study(project, str(path), found, config)
+
+
+def definition_of(plan: StudyPlan) -> dict[str, Any]:
+    data = open_data(plan.project, plan.config, plan.source, lambda done, total: None)
+    return definition(plan, data)
+
+
+def test_the_shipped_default_study_is_planned_with_its_baseline_and_common_space(
+    project: Path,
+) -> None:
+    plan = planned(project)
+    assert list(plan.mappings) == ["cityscapes19", "merged10"]
+    # merged10 coarsens cityscapes19, so it is the finest space that coarsens both.
+    assert plan.common.names == plan.mappings["merged10"].names
+    assert set(plan.baseline) == set(plan.space)
+    assert plan.baseline["mapping"] == "cityscapes19"
+    assert plan.baseline["encoder"] == "resnet18"
+    assert plan.baseline["arch"] == "Unet"  # not named in the study: config.yaml's own
+    assert plan.source.format == "synthetic"
+
+
+def test_one_mapping_is_its_own_common_space(project: Path) -> None:
+    plan = planned(project, mapping="merged10")
+    assert list(plan.mappings) == ["merged10"]
+    assert plan.common.names == plan.mappings["merged10"].names
+    assert "mapping" not in plan.space
+
+
+def test_faults_of_model_mapping_sampler_and_pruner_come_at_once(project: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        planned(
+            project,
+            **{
+                "space.mapping": ["cityscapes19", "merged11"],
+                "space.arch": ["Unet", "Unnet"],
+                "sampler.options": {"a": 1},
+                "pruner.options": {"b": 1},
+            },
+        )
+    text = str(caught.value)
+    for words in ("'merged10'", "'Unet'", "sampler: tpe: ", "pruner: hyperband: "):
+        assert words in text
+    assert len(caught.value.faults) == len(set(caught.value.faults)) == 4
+
+
+def test_a_mapping_of_another_taxonomy_than_the_datas_is_refused(project: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        planned(project, **{"space.mapping": ["cityscapes19", "camvid11"]})
+    assert "'camvid11' is over the taxonomy camvid11" in str(caught.value)
+
+
+def test_a_study_with_nothing_to_search_is_sent_to_train(project: Path) -> None:
+    (project / "studies" / "one.yaml").write_text("name: one\nspace: {mapping: [merged10]}\n")
+    with pytest.raises(InputError, match="`segexp train` trains once"):
+        planned(project, "one", mapping="merged10")
+
+
+def test_a_fault_of_an_architecture_is_listed_once_for_all_encoders(project: Path) -> None:
+    config = load_config(project / "config.yaml", {})
+    (fault,) = model_faults(config, ["Unnet"], ["resnet18", "mobilenet_v2"])
+    assert "'Unet'" in fault
+    assert model_faults(config, ["Unet", "FPN"], ["resnet18", "mobilenet_v2"]) == []
+
+
+def test_what_is_searched_and_where_things_are_is_not_in_the_definition(project: Path) -> None:
+    found = definition_of(planned(project))
+    assert found["objective"] == "val/miou_common"
+    assert found["space.mapping"] == "cityscapes19, merged10"
+    assert found["training.epochs"] == "2"
+    assert {"mappings.cityscapes19", "mappings.merged10"} <= set(found)
+    for key in ("training.learning_rate", "model.arch", "storage", "data.root", "mapping"):
+        assert key not in found
+    moved = planned(project, storage="journal:a", **{"tracking.experiment": "b", "trials": 3})
+    assert definition_of(moved) == found
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("training.epochs", 3),
+        ("data.image_size", [64, 64]),
+        ("data.synthetic.seed", 1),
+        ("data.normalization", "imagenet"),
+        ("training.seed", 7),
+        ("objective", "val/miou"),
+        ("space.augmentation", {"low": 0.0, "high": 0.5}),
+    ],
+)
+def test_what_scores_depend_on_is_in_the_definition(project: Path, key: str, value: Any) -> None:
+    base = {"mapping": "merged10", "learning_rate": 1e-3}
+    before = definition_of(planned(project, **base))
+    after = definition_of(planned(project, **base, **{key: value}))
+    faults = definition_faults("default", before, after)
+    assert len(faults) >= 1
+    assert all("study 'default' was begun with " in fault for fault in faults)
+
+
+def test_the_same_definition_has_no_faults_and_a_lost_key_is_one() -> None:
+    stored = {"training.epochs": "2", "objective": "val/miou"}
+    assert definition_faults("a", stored, dict(stored)) == []
+    (fault,) = definition_faults("a", stored, {"objective": "val/miou"})
+    assert "training.epochs = 2, now it is nothing" in fault

@@ -1,0 +1,409 @@
+import json
+import math
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import optuna
+import pytest
+import torch
+import yaml
+from mlflow import MlflowClient
+from mlflow.entities import Run as MlflowRun
+from PIL import Image
+
+from segexp import tracking
+from segexp.bundle import load_bundle
+from segexp.config import load_config, with_values
+from segexp.device import Compute
+from segexp.errors import WorkError
+from segexp.evaluate import Evaluation, evaluate_split, make_ruler
+from segexp.evaluate_bundle import evaluate_bundle
+from segexp.loop import DivergedError, EpochResult, Step
+from segexp.mapping import common_space
+from segexp.mapping_file import find_mappings
+from segexp.project import find_source, open_data
+from segexp.result import TrialResult
+from segexp.tracking import Run
+from segexp.trial import TrialSetup, objective_value, run_trial, seed_everything
+
+CPU = Compute(torch.device("cpu"), bf16=False, channels_last=False)
+
+
+@dataclass
+class Watcher:
+    """A display that remembers what it was shown."""
+
+    steps: list[tuple[int, int]] = field(default_factory=list)
+    values: list[float] = field(default_factory=list)
+
+    def step(self, step: Step, total_epochs: int) -> None:
+        self.steps.append((step.epoch, step.step))
+
+    def epoch(self, result: EpochResult, value: float, total_epochs: int) -> None:
+        self.values.append(value)
+
+
+def set_up(project: Path, **values: object) -> TrialSetup:
+    """A trial of cityscapes19 that is compared with merged10."""
+    config = with_values(load_config(project / "config.yaml", {}), values)
+    fine, merged = find_mappings(project, ["cityscapes19", "merged10"])
+    source = find_source(project, config, [fine, merged])
+    dataset = open_data(project, config, source, lambda done, total: None)
+    origin: dict[str, str | int | None] = {"study": "street", "trial": 3}
+    return TrialSetup(
+        config, dataset, fine, common_space([fine, merged]), "val/miou_common", origin
+    )
+
+
+def start(project: Path, setup: TrialSetup) -> Run:
+    experiment = tracking.open_experiment(project, None, "street")
+    return tracking.start_run(
+        experiment, "street-0003", {"segexp.kind": "trial"}, tracking.config_params(setup.config)
+    )
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A trial that ran to its end, and what it left."""
+
+    project: Path
+    setup: TrialSetup
+    run: Run
+    display: Watcher
+    reports: list[tuple[int, float]]
+    result: TrialResult
+
+    @property
+    def record(self) -> MlflowRun:
+        return self.run.client.get_run(self.run.id)
+
+    def artifact(self, name: str) -> Path:
+        return Path(self.run.client.download_artifacts(self.run.id, name))
+
+    def artifacts(self, folder: str | None = None) -> set[str]:
+        return {file.path for file in self.run.client.list_artifacts(self.run.id, folder)}
+
+
+@pytest.fixture(scope="module")
+def finished(
+    tmp_path_factory: pytest.TempPathFactory, lay_out_project: Callable[[Path], Path]
+) -> Finished:
+    project = lay_out_project(tmp_path_factory.mktemp("trial") / "project")
+    setup = set_up(project, epochs=3, learning_rate=0.01)
+    run, display = start(project, setup), Watcher()
+    reports: list[tuple[int, float]] = []
+    result = run_trial(
+        setup,
+        run,
+        project / ".segexp" / "trial-0003",
+        report=lambda epoch, value: reports.append((epoch, value)),
+        is_worth_keeping=lambda value: True,
+        display=display,
+    )
+    tracking.close_run(run, "FINISHED", "COMPLETE")
+    return Finished(project, setup, run, display, reports, result)
+
+
+def test_the_value_is_the_best_reported_objective(finished: Finished):
+    assert [epoch for epoch, _ in finished.reports] == [1, 2, 3]
+    values = [value for _, value in finished.reports]
+    assert len(set(values)) == 3
+    assert finished.result.value == max(values)
+    assert finished.result.best_epoch == 1 + values.index(max(values))
+    assert finished.result.value == finished.result.val.miou_common
+    assert finished.result.seconds > 0
+
+
+def test_the_display_sees_every_step_and_epoch(finished: Finished):
+    assert finished.display.steps == [(1, 1), (1, 2), (2, 1), (2, 2), (3, 1), (3, 2)]
+    assert finished.display.values == [value for _, value in finished.reports]
+
+
+def test_each_epochs_metrics_are_in_mlflow_with_the_epoch_as_step(finished: Finished):
+    client = finished.run.client
+    for name in (
+        "train/loss",
+        "train/lr",
+        "val/loss",
+        "val/miou",
+        "val/miou_common",
+        "val/pixel_accuracy",
+        "time/epoch_s",
+        "time/images_per_s",
+    ):
+        history = client.get_metric_history(finished.run.id, name)
+        assert [metric.step for metric in history] == [1, 2, 3], name
+        assert all(math.isfinite(metric.value) for metric in history), name
+    history = client.get_metric_history(finished.run.id, "val/miou_common")
+    assert [metric.value for metric in history] == [value for _, value in finished.reports]
+
+
+def test_the_best_epochs_scores_are_in_mlflow(finished: Finished):
+    metrics, val = finished.record.data.metrics, finished.result.val
+    assert metrics["best/miou"] == val.miou
+    assert metrics["best/miou_common"] == val.miou_common
+    assert metrics["best/epoch"] == finished.result.best_epoch
+    for name, iou in zip(val.table["class"], val.table["iou"], strict=True):
+        assert metrics.get(f"iou/{name}") == iou, name
+    assert sum(name.startswith("iou/") for name in metrics) == val.classes_in_mean
+    assert metrics["heldout/miou"] == finished.result.heldout.miou
+
+
+def test_the_tables_in_mlflow_are_the_results(finished: Finished, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(finished.project)
+    client = MlflowClient()  # as a person has it who knows nothing but MLflow
+    experiment = client.get_experiment_by_name("street")
+    for name, table, classes in (
+        ("iou_table.json", finished.result.val.table, finished.setup.mapping.names),
+        ("iou_table_common.json", finished.result.val.table_common, finished.setup.common.names),
+    ):
+        frame = client.load_table(experiment.experiment_id, name, [finished.run.id])
+        assert list(frame) == ["class", "iou", "precision", "recall", "f1", "pixels", "images"]
+        assert frame["class"].tolist() == table["class"] == list(classes)
+        assert frame["pixels"].tolist() == table["pixels"]
+        for column in ("iou", "precision", "recall", "f1"):
+            expected = np.array(table[column], float)  # None becomes NaN
+            np.testing.assert_allclose(frame[column].to_numpy(float), expected, atol=1e-9)
+
+
+def test_the_artifacts_are_those_of_the_contract(finished: Finished):
+    assert finished.artifacts() == {
+        "iou_table.json",
+        "iou_table_common.json",
+        "iou_table_heldout.json",
+        "confusion_matrix.html",
+        "overlays",
+        "mapping.yaml",
+        "config.yaml",
+        "bundle",
+    }
+    assert finished.artifacts("bundle") == {"bundle/bundle.json", "bundle/model.safetensors"}
+    val = finished.setup.dataset.val
+    assert finished.artifacts("overlays") == {f"overlays/{name}.png" for name in val.ids}
+    height, width = finished.setup.config.data.image_size
+    for name in finished.artifacts("overlays"):
+        picture = Image.open(finished.artifact(name))
+        picture.load()
+        assert picture.width > 4 * width
+        assert picture.height > height
+
+
+def test_config_and_mapping_in_mlflow_are_what_the_trial_ran_with(finished: Finished):
+    config = yaml.safe_load(finished.artifact("config.yaml").read_text("utf-8"))
+    assert config == finished.setup.config.to_dict()
+    mapping = yaml.safe_load(finished.artifact("mapping.yaml").read_text("utf-8"))
+    shipped = (finished.project / "mappings" / "cityscapes19.yaml").read_text("utf-8")
+    assert mapping["classes"] == yaml.safe_load(shipped)["classes"]
+
+
+def test_the_confusion_page_is_of_the_val_split(finished: Finished):
+    page = finished.artifact("confusion_matrix.html").read_text("utf-8")
+    assert "cityscapes19, val" in page
+    assert "traffic light" in page
+
+
+@pytest.mark.parametrize("split", ["val", "heldout"])
+@pytest.mark.parametrize("place", ["directory", "MLflow"])
+def test_the_reloaded_bundle_reproduces_the_recorded_scores(
+    finished: Finished, split: str, place: str
+):
+    bundle = Path(finished.result.bundle) if place == "directory" else finished.artifact("bundle")
+    recorded = getattr(finished.result, split)
+    config = finished.setup.config
+    own = evaluate_bundle(
+        finished.project,
+        config,
+        bundle,
+        split=split,
+        space=None,
+        rule="sum",
+        full_size=False,
+        caching=lambda done, total: None,
+    )
+    assert own.miou == pytest.approx(recorded.miou, abs=1e-9)
+    assert own.pixel_accuracy == pytest.approx(recorded.pixel_accuracy, abs=1e-9)
+    assert own.table == recorded.table
+
+
+def test_the_common_scores_are_those_of_the_reloaded_model_in_the_common_space(finished: Finished):
+    bundle = load_bundle(Path(finished.result.bundle))
+    setup = finished.setup
+    rulers = [make_ruler(bundle.mapping, setup.common, rule) for rule in ("sum", "argmax")]
+    evaluation = evaluate_split(
+        bundle.model,
+        setup.dataset.heldout,
+        rulers,
+        preprocessing=bundle.preprocessing,
+        compute=CPU,
+    )
+    heldout = finished.result.heldout
+    assert heldout.miou_common == pytest.approx(evaluation.scores(0).miou, abs=1e-9)
+    assert heldout.miou_common_argmax == pytest.approx(evaluation.scores(1).miou, abs=1e-9)
+    assert heldout.classes_in_mean_common == evaluation.scores(0).classes_in_mean
+
+
+def test_the_bundle_says_where_it_comes_from(finished: Finished):
+    bundle = load_bundle(Path(finished.result.bundle))
+    dataset = finished.setup.dataset
+    assert bundle.mapping == finished.setup.mapping
+    assert bundle.preprocessing.image_size == (32, 64)
+    assert bundle.preprocessing.mean == pytest.approx(dataset.mean)
+    assert bundle.origin == {
+        "study": "street",
+        "trial": 3,
+        "run_id": finished.run.id,
+        "dataset": "synthetic",
+        "dataset_hash": dataset.hash,
+        "common_space": finished.setup.common.name,
+    }
+    assert bundle.scores["val/miou"] == finished.result.val.miou
+    assert bundle.scores["heldout/miou_common"] == finished.result.heldout.miou_common
+
+
+def test_the_result_is_plain_json(finished: Finished):
+    json.dumps(finished.result.to_dict(), allow_nan=False)
+
+
+def test_the_same_configuration_gives_the_same_trial(finished: Finished, tmp_path: Path):
+    result = run_trial(
+        finished.setup,
+        start(finished.project, finished.setup),
+        tmp_path,
+        report=lambda epoch, value: None,
+        is_worth_keeping=lambda value: True,
+        display=Watcher(),
+    )
+    assert replace(result, seconds=0, bundle=None) == replace(
+        finished.result, seconds=0, bundle=None
+    )
+
+
+def test_a_trial_that_is_pruned_stops_after_that_epoch(project: Path, tmp_path: Path):
+    setup = set_up(project, epochs=4)
+    run, display = start(project, setup), Watcher()
+
+    def prune_at_2(epoch: int, value: float) -> None:
+        if epoch == 2:
+            raise optuna.TrialPruned
+
+    with pytest.raises(optuna.TrialPruned):
+        run_trial(
+            setup,
+            run,
+            tmp_path / "trial",
+            report=prune_at_2,
+            is_worth_keeping=lambda value: True,
+            display=display,
+        )
+    assert len(display.values) == 2
+    history = run.client.get_metric_history(run.id, "val/miou_common")
+    assert [metric.step for metric in history] == [1, 2]
+    # What it was can be read, and that it was never scored in full, too.
+    names = {file.path for file in run.client.list_artifacts(run.id)}
+    assert names == {"config.yaml", "mapping.yaml"}
+    assert not (tmp_path / "trial" / "bundle").exists()
+
+
+def test_a_trial_not_worth_keeping_leaves_no_bundle_and_never_sees_the_heldout_images(
+    project: Path, tmp_path: Path
+):
+    setup = set_up(project, epochs=1)
+    run = start(project, setup)
+    asked: list[float] = []
+
+    def refuse(value: float) -> bool:
+        asked.append(value)
+        return False
+
+    result = run_trial(
+        setup,
+        run,
+        tmp_path / "trial",
+        report=lambda epoch, value: None,
+        is_worth_keeping=refuse,
+        display=Watcher(),
+    )
+    assert asked == [result.value]
+    assert result.heldout is None
+    assert result.bundle is None
+    assert not (tmp_path / "trial" / "bundle").exists()
+    names = {file.path for file in run.client.list_artifacts(run.id)}
+    assert {"iou_table.json", "confusion_matrix.html", "overlays"} <= names
+    assert not names & {"bundle", "iou_table_heldout.json"}
+
+
+def test_a_trial_that_diverges_says_so(project: Path, tmp_path: Path):
+    # L2 decay of 10 at a rate of 100: each step multiplies the weights by about -1,000.
+    setup = set_up(
+        project,
+        optimizer="sgd",
+        learning_rate=100,
+        weight_decay=10,
+        gradient_clip=0,
+        schedule="constant",
+        epochs=30,
+    )
+    with pytest.raises(WorkError, match=r"in epoch \d at a learning rate of") as caught:
+        run_trial(
+            setup,
+            start(project, setup),
+            tmp_path,
+            report=lambda epoch, value: None,
+            is_worth_keeping=lambda value: True,
+            display=Watcher(),
+        )
+    assert isinstance(caught.value, DivergedError)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"arch": "DeepLabV3Plus", "batch_size": 5},  # a last batch of one image, which it refuses
+        {"loss": "focal", "loss_weighting": "enet_log", "augmentation": 1.0},
+        {"loss": "ce_dice", "loss_weighting": "median_frequency", "normalization": "imagenet"},
+        {"loss": "lovasz", "optimizer": "sgd", "schedule": "onecycle", "precision": "bf16"},
+    ],
+    ids=lambda values: values.get("arch") or values["loss"],
+)
+def test_other_configurations_run_to_their_end(project: Path, tmp_path: Path, values: dict):
+    setup = set_up(project, epochs=1, **values)
+    result = run_trial(
+        setup,
+        start(project, setup),
+        tmp_path,
+        report=lambda epoch, value: None,
+        is_worth_keeping=lambda value: False,
+        display=Watcher(),
+    )
+    assert 0 < result.val.pixel_accuracy < 1
+
+
+def test_a_seed_decides_all_generators():
+    def draws() -> tuple[float, float, float]:
+        seed_everything(7)
+        return random.random(), np.random.rand(), float(torch.rand(()))
+
+    first = draws()
+    assert draws() == first
+    seed_everything(8)
+    assert random.random() != first[0]
+
+
+def confusion(right: int, wrong: int) -> np.ndarray:
+    return np.array([[[right, wrong, 0], [0, 0, 0]]])
+
+
+def test_the_objective_is_the_miou_of_the_space_that_it_names():
+    # Own space: one class found in 1 of 4 pixels; common space: in 3 of 4. The other is absent in
+    # the truth and predicted, so its IoU is 0 and it is in the mean.
+    evaluation = Evaluation(("x",), 0.0, (confusion(1, 3), confusion(3, 1), confusion(2, 2)))
+    assert objective_value(evaluation, "val/miou") == 0.25 / 2
+    assert objective_value(evaluation, "val/miou_common") == 0.75 / 2
+
+
+def test_an_objective_without_a_class_is_the_worst_there_is():
+    evaluation = Evaluation(("x",), 0.0, (confusion(1, 0), confusion(0, 0), confusion(0, 0)))
+    assert objective_value(evaluation, "val/miou_common") == -math.inf
