@@ -109,7 +109,7 @@ def test_the_experiment_can_be_named(project: Path):
     assert runs_of(project, "train") == []
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt(), Interrupted(15)], ids=lambda e: repr(e))
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), Interrupted(15)], ids=repr)
 def test_an_interrupted_training_is_killed_in_mlflow(project: Path, error: BaseException):
     with pytest.raises(type(error)):
         run_training(project, configured(project), Stopping(error))

@@ -17,7 +17,7 @@ from PIL import Image
 from segexp import tracking
 from segexp.bundle import load_bundle
 from segexp.config import load_config, with_values
-from segexp.device import Compute
+from segexp.device import choose_compute
 from segexp.errors import WorkError
 from segexp.evaluate import Evaluation, evaluate_split, make_ruler
 from segexp.evaluate_bundle import evaluate_bundle
@@ -28,8 +28,6 @@ from segexp.project import find_source, open_data
 from segexp.result import TrialResult
 from segexp.tracking import Run
 from segexp.trial import TrialSetup, objective_value, run_trial, seed_everything
-
-CPU = Compute(torch.device("cpu"), bf16=False, channels_last=False)
 
 
 @dataclass
@@ -232,12 +230,13 @@ def test_the_common_scores_are_those_of_the_reloaded_model_in_the_common_space(f
     bundle = load_bundle(Path(finished.result.bundle))
     setup = finished.setup
     rulers = [make_ruler(bundle.mapping, setup.common, rule) for rule in ("sum", "argmax")]
+    compute = choose_compute(setup.config.training.precision)
     evaluation = evaluate_split(
-        bundle.model,
+        compute.place(bundle.model),
         setup.dataset.heldout,
         rulers,
         preprocessing=bundle.preprocessing,
-        compute=CPU,
+        compute=compute,
     )
     heldout = finished.result.heldout
     assert heldout.miou_common == pytest.approx(evaluation.scores(0).miou, abs=1e-9)
