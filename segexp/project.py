@@ -109,14 +109,14 @@ def find_taxonomy(project: Path, name: str) -> Taxonomy:
     Raises:
         InputError: When there is none of that name, or it has faults.
     """
-    path = project / "mappings" / "taxonomies" / f"{name}.yaml"
-    if not path.is_file():
-        known = sorted(p.stem for p in path.parent.glob("*.yaml"))
+    directory = project / "mappings" / "taxonomies"
+    known = sorted(path.stem for path in directory.glob("*.yaml"))
+    if name not in known:
         raise InputError(
-            f"taxonomy {name!r} is not in {path.parent}{did_you_mean(name, known)}; "
+            f"taxonomy {name!r} is not in {directory}{did_you_mean(name, known)}; "
             f"there are {', '.join(known) or 'none'}"
         )
-    return load_taxonomy(path)
+    return load_taxonomy(directory / f"{name}.yaml")
 
 
 def mappings_over(project: Path, taxonomy: Taxonomy) -> list[Mapping]:
