@@ -72,6 +72,7 @@ class Finished:
     run: Run
     display: Watcher
     reports: list[tuple[int, float]]
+    asked: list[float]
     result: TrialResult
 
     @property
@@ -90,33 +91,41 @@ def finished(
     tmp_path_factory: pytest.TempPathFactory, lay_out_project: Callable[[Path], Path]
 ) -> Finished:
     project = lay_out_project(tmp_path_factory.mktemp("trial") / "project")
-    setup = set_up(project, epochs=3, learning_rate=0.01)
+    # Without a decay the last of four epochs is a worse one (the third is the best here).
+    setup = set_up(project, epochs=4, learning_rate=0.01, schedule="constant")
     run, display = start(project, setup), Watcher()
     reports: list[tuple[int, float]] = []
+    asked: list[float] = []
+
+    def keep(value: float) -> bool:
+        asked.append(value)
+        return True
+
     result = run_trial(
         setup,
         run,
         project / ".segexp" / "trial-0003",
         report=lambda epoch, value: reports.append((epoch, value)),
-        is_worth_keeping=lambda value: True,
+        is_worth_keeping=keep,
         display=display,
     )
     tracking.close_run(run, "FINISHED", "COMPLETE")
-    return Finished(project, setup, run, display, reports, result)
+    return Finished(project, setup, run, display, reports, asked, result)
 
 
 def test_the_value_is_the_best_reported_objective(finished: Finished):
-    assert [epoch for epoch, _ in finished.reports] == [1, 2, 3]
+    assert [epoch for epoch, _ in finished.reports] == [1, 2, 3, 4]
     values = [value for _, value in finished.reports]
-    assert len(set(values)) == 3
+    assert len(set(values)) == 4
     assert finished.result.value == max(values)
+    assert finished.asked == [max(values)]
     assert finished.result.best_epoch == 1 + values.index(max(values))
     assert finished.result.value == finished.result.val.miou_common
     assert finished.result.seconds > 0
 
 
 def test_the_display_sees_every_step_and_epoch(finished: Finished):
-    assert finished.display.steps == [(1, 1), (1, 2), (2, 1), (2, 2), (3, 1), (3, 2)]
+    assert finished.display.steps == [(epoch, step) for epoch in (1, 2, 3, 4) for step in (1, 2)]
     assert finished.display.values == [value for _, value in finished.reports]
 
 
@@ -133,7 +142,7 @@ def test_each_epochs_metrics_are_in_mlflow_with_the_epoch_as_step(finished: Fini
         "time/images_per_s",
     ):
         history = client.get_metric_history(finished.run.id, name)
-        assert [metric.step for metric in history] == [1, 2, 3], name
+        assert [metric.step for metric in history] == [1, 2, 3, 4], name
         assert all(math.isfinite(metric.value) for metric in history), name
     history = client.get_metric_history(finished.run.id, "val/miou_common")
     assert [metric.value for metric in history] == [value for _, value in finished.reports]
@@ -311,21 +320,14 @@ def test_a_trial_not_worth_keeping_leaves_no_bundle_and_never_sees_the_heldout_i
 ):
     setup = set_up(project, epochs=1)
     run = start(project, setup)
-    asked: list[float] = []
-
-    def refuse(value: float) -> bool:
-        asked.append(value)
-        return False
-
     result = run_trial(
         setup,
         run,
         tmp_path / "trial",
         report=lambda epoch, value: None,
-        is_worth_keeping=refuse,
+        is_worth_keeping=lambda value: False,
         display=Watcher(),
     )
-    assert asked == [result.value]
     assert result.heldout is None
     assert result.bundle is None
     assert not (tmp_path / "trial" / "bundle").exists()
