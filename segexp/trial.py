@@ -17,6 +17,7 @@ from typing import Protocol
 
 import numpy as np
 import torch
+from torch import nn
 
 from segexp import record, tracking
 from segexp.augment import make_augmentation
@@ -32,6 +33,7 @@ from segexp.loop import EpochResult, Optimization, Step, fit
 from segexp.losses import class_weights, make_loss
 from segexp.mapping import Mapping
 from segexp.model import FAILS_AT_BATCH_OF_ONE, make_model
+from segexp.preprocess import Preprocessing
 from segexp.project import make_preprocessing
 from segexp.record import COMMON, OWN
 from segexp.result import TrialResult
@@ -180,25 +182,38 @@ def run_trial(
     record.log_confusion(run, best.validation, mapping, "val")
     record.log_overlays(run, model, dataset.val, rulers[OWN], preprocessing, compute)
     if is_kept:
-        bundle = Bundle(
-            arch=config.model.arch,
-            encoder=config.model.encoder,
-            decoder_width=config.model.decoder_width,
-            mapping=mapping,
-            preprocessing=preprocessing,
-            scores=record.bundle_scores(trial_result),
-            origin={
-                **setup.origin,
-                "run_id": run.id,
-                "dataset": dataset.name,
-                "dataset_hash": dataset.hash,
-                "common_space": setup.common.name,
-            },
-            model=model,
-        )
-        save_bundle(directory / "bundle", bundle)
-        tracking.log_directory(run, directory / "bundle", "bundle")
+        _save_bundle(directory / "bundle", model, setup, preprocessing, trial_result, run)
     return trial_result
+
+
+def _save_bundle(
+    directory: Path,
+    model: nn.Module,
+    setup: TrialSetup,
+    preprocessing: Preprocessing,
+    result: TrialResult,
+    run: tracking.Run,
+) -> None:
+    """Save the model with all that it takes to use it, here and among the run's artifacts."""
+    origin = {
+        **setup.origin,
+        "run_id": run.id,
+        "dataset": setup.dataset.name,
+        "dataset_hash": setup.dataset.hash,
+        "common_space": setup.common.name,
+    }
+    bundle = Bundle(
+        arch=setup.config.model.arch,
+        encoder=setup.config.model.encoder,
+        decoder_width=setup.config.model.decoder_width,
+        mapping=setup.mapping,
+        preprocessing=preprocessing,
+        scores=record.bundle_scores(result),
+        origin=origin,
+        model=model,
+    )
+    save_bundle(directory, bundle)
+    tracking.log_directory(run, directory, "bundle")
 
 
 def seed_everything(seed: int) -> None:

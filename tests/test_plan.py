@@ -79,6 +79,12 @@ def test_a_fault_of_an_architecture_is_listed_once_for_all_encoders(project: Pat
     assert model_faults(config, ["Unet", "FPN"], ["resnet18", "mobilenet_v2"]) == []
 
 
+def test_a_batch_of_one_is_refused_where_the_model_normalises_over_the_batch(project: Path) -> None:
+    config = load_config(project / "config.yaml", {"batch_size": 1})
+    (fault,) = model_faults(config, ["DeepLabV3Plus", "Unet"], ["mobilenet_v2"])
+    assert fault.startswith("training.batch_size: 1; DeepLabV3Plus")
+
+
 def test_what_is_searched_and_where_things_are_is_not_in_the_definition(project: Path) -> None:
     found = definition_of(planned(project))
     assert found["objective"] == "val/miou_common"
