@@ -2,7 +2,7 @@
 
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -110,12 +110,12 @@ def _named(
 ) -> StudyConfig:
     """Name a study so that other data or another mapping is another study."""
     if name is None:
-        parts: list[Any] = [definition.name]
+        parts = [definition.name]
         if data is not None:
             parts.append(data.expanduser().resolve().name)
         if mapping is not None:
             parts.append(mapping)
-        name = "-".join(parts)
+        name = "-".join(dict.fromkeys(parts))  # `tune camvid --data .../camvid` is `camvid`
     fault = name_fault("study name", name)
     if fault:
         raise InputError(f"{fault}; name it with --study-name")
