@@ -78,7 +78,8 @@ def evaluate_bundle(
         project: The project directory.
         config: Its ``data`` section says which data.
         bundle_directory: The saved model.
-        split: ``train``, ``val`` or ``heldout``.
+        split: ``train``, ``val`` (what tuning sees), ``heldout`` (what it does not see), or
+            ``test``, which is the held-out split where there is a test split.
         space: A mapping that coarsens the model's own, or None for its own.
         rule: How predictions collapse into it.
         full_size: Whether to score at the masks' own size.
@@ -98,7 +99,9 @@ def evaluate_bundle(
     size = bundle.preprocessing.image_size
     config = config.model_copy(update={"data": config.data.model_copy(update={"image_size": size})})
     dataset = open_data(project, config, find_source(project, config, [bundle.mapping]), caching)
-    chosen = {"train": dataset.train, "val": dataset.val, "heldout": dataset.heldout}[split]
+    if split == "test" and dataset.heldout_from != "test":
+        raise InputError("--split test: the data has none; heldout is the half of val kept for it")
+    chosen = {"train": dataset.train, "val": dataset.val}.get(split, dataset.heldout)
     compute = choose_compute(config.training.precision)
     model = compute.place(bundle.model)
     if full_size:

@@ -23,7 +23,7 @@ from segexp.cli.options import (
 def evaluate(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="A bundle's directory.")],
     split: Annotated[
-        str, typer.Option(help="train, val (what tuning saw) or heldout.")
+        str, typer.Option(help="train, val (what tuning saw), heldout or test.")
     ] = "heldout",
     space: Annotated[
         str | None,
@@ -44,7 +44,7 @@ def evaluate(
     debug: Debug = False,
 ) -> None:
     """Score a saved model on a split of the data, in its own label space or a coarser one."""
-    check_choice("--split", split, ("train", "val", "heldout"))
+    check_choice("--split", split, ("train", "val", "heldout", "test"))
     check_choice("--rule", rule, ("sum", "argmax"))
     root = open_project(project)
     config = read_config(root, data_overrides(data, format_name, None), set_)

@@ -5,12 +5,9 @@ Under the cache folder each data set at each size has a folder named by its cont
 needs no other cache) and ``meta.json``. It is built beside its place under a lock and renamed in.
 """
 
-import fcntl
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +21,7 @@ from segexp.dataset.content_hash import source_hash, stamp_of
 from segexp.dataset.source import SampleFault, Source
 from segexp.dataset.threads import Progress
 from segexp.errors import InputError, WorkError
-from segexp.files import write_atomic
+from segexp.files import locked, write_atomic
 from segexp.taxonomy import Taxonomy
 
 CACHE_VERSION = 1
@@ -134,7 +131,7 @@ def open_dataset(
         place = cache_dir / _key(digest, image_size)
         meta = _read_meta(place)
         if meta is None:
-            with _locked(place.with_suffix(".lock")):
+            with locked(place.with_suffix(".lock")):
                 meta = _read_meta(place)  # another process may have built it meanwhile
                 if meta is None:
                     _build(source, image_size, place, stamps, progress)
@@ -151,13 +148,6 @@ def open_dataset(
 def _key(digest: str, image_size: Size) -> str:
     content = f"{CACHE_VERSION} {digest} {image_size[0]}x{image_size[1]}"
     return hashlib.sha256(content.encode()).hexdigest()[:24]
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    with path.open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)  # released when the file is closed, also by a crash
-        yield
 
 
 def _build(

@@ -31,6 +31,13 @@ def test_its_own_space_repeats_the_scores_of_the_trial(tuned: tuple[Path, Outcom
         assert found["images"] == 3
 
 
+def test_the_test_split_is_the_held_out_one(tuned: tuple[Path, Outcome]) -> None:
+    project, _ = tuned
+    test, heldout = (evaluated(project, "--split", split) for split in ("test", "heldout"))
+    assert test["table"] == heldout["table"]
+    assert test["split"] == "test"
+
+
 def test_a_coarser_space_has_its_classes_by_both_rules(tuned: tuple[Path, Outcome]) -> None:
     project, _ = tuned
     for rule in ("sum", "argmax"):
@@ -65,7 +72,11 @@ def test_a_person_reads_a_table_on_standard_error(tuned: tuple[Path, Outcome]) -
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (["--split", "test"], ["--split 'test'", "heldout"]),
+        (["--split", "tset"], ["--split 'tset'", "did you mean 'test'?"]),
+        (
+            ["--split", "test", "--set", "data.synthetic.test=0"],
+            ["--split test: the data has none"],
+        ),
         (["--rule", "som"], ["--rule 'som'", "did you mean 'sum'?"]),
         (["--space", "merged11"], ["no mapping 'merged11'", "did you mean 'merged10'?"]),
         (["--space", "camvid11"], ["camvid11", "cityscapes19"]),
