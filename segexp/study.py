@@ -142,7 +142,7 @@ def _run_one(opened: OpenStudy, trial: optuna.Trial, display: StudyDisplay, debu
             setup,
             run,
             directory,
-            report=partial(_report, trial, setup.objective),
+            report=partial(_report, trial, setup),
             is_worth_keeping=lambda value: value > _best_value(opened.study),
             display=display,
         )
@@ -184,10 +184,11 @@ def _set_up_trial(opened: OpenStudy, trial: optuna.Trial, display: StudyDisplay)
     )
 
 
-def _report(trial: optuna.Trial, objective: str, epoch: int, value: float) -> None:
+def _report(trial: optuna.Trial, setup: TrialSetup, epoch: int, value: float) -> None:
     trial.report(value, epoch)
-    if trial.should_prune():
-        raise optuna.TrialPruned(f"epoch {epoch}, {objective} {value:.4f}")
+    # After the last epoch there is nothing left to save: the trial is complete, good or bad.
+    if epoch < setup.config.training.epochs and trial.should_prune():
+        raise optuna.TrialPruned(f"epoch {epoch}, {setup.objective} {value:.4f}")
 
 
 def _movable(result: TrialResult, project: Path) -> TrialResult:

@@ -95,6 +95,16 @@ def test_only_a_trial_that_is_the_best_so_far_keeps_a_bundle(project: Path) -> N
     assert {"study.html", "study.yaml", "config.yaml", "mappings", "common_space.yaml"} <= names
 
 
+def test_a_trial_that_trained_to_its_end_is_complete_though_the_pruner_would_stop_it(
+    project: Path,
+) -> None:
+    # From the second trial on this pruner stops whatever is not the best so far.
+    pruner = {"name": "percentile", "options": {"percentile": 0.0, "n_startup_trials": 1}}
+    display = Said()
+    run(project, display, trials=3, pruner=pruner)
+    assert display.ended == [(number, "COMPLETE") for number in range(3)]
+
+
 def test_an_interruption_keeps_what_is_finished_and_the_rest_is_done_by_the_next_run(
     project: Path,
 ) -> None:
