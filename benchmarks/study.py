@@ -54,11 +54,14 @@ def print_scores(best: dict) -> None:
             f"| {baseline['heldout']['miou_common']:.3f} |"
         )
     print(f"| always {constant['class']} | {constant['val']:.3f} | {constant['heldout']:.3f} |\n")
-    print(
-        f"Best trial in its own space: mIoU {tuning['miou']:.3f} on tuning and "
-        f"{heldout['miou']:.3f} on held-out images ({heldout['classes_in_mean']} classes), pixel "
-        f"accuracy {heldout['pixel_accuracy']:.3f} held-out.\n"
-    )
+    for name, scores in (("Best trial", best["scores"]), ("Baseline", baseline or {})):
+        own = scores.get("heldout")
+        if own:
+            print(
+                f"{name} in its own space, held-out: mIoU {own['miou']:.3f} over "
+                f"{own['classes_in_mean']} classes, pixel accuracy {own['pixel_accuracy']:.3f}."
+            )
+    print()
 
 
 def print_classes(best: dict) -> None:

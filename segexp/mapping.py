@@ -223,11 +223,8 @@ def collapse_lookup(fine: Mapping, coarse: Mapping) -> NDArray[np.int64]:
     """
     _refuse_different_taxonomies([fine, coarse])
     if not coarsens(coarse, fine):
-        raise InputError(
-            f"scores of {fine.name} cannot be given in {coarse.name}: a class of {fine.name} falls "
-            f"into several classes of {coarse.name}, or {coarse.name} scores pixels that "
-            f"{fine.name} leaves void"
-        )
+        why = "; ".join(_obstacles(coarse, fine))
+        raise InputError(f"scores of {fine.name} cannot be given in {coarse.name}: {why}")
     none = len(coarse.classes)
     source, target = fine.lookup(), coarse.lookup()
     table = np.full(len(fine.classes), none, np.int64)
@@ -235,6 +232,20 @@ def collapse_lookup(fine: Mapping, coarse: Mapping) -> NDArray[np.int64]:
         if source[place] != VOID and target[place] != VOID:
             table[source[place]] = target[place]
     return table
+
+
+def _obstacles(coarse: Mapping, fine: Mapping) -> list[str]:
+    """Say why ``coarse`` does not coarsen ``fine``, class by class."""
+    names = dict(zip(_places(fine.taxonomy), (*fine.taxonomy.names, VOID_NAME), strict=True))
+    source, target = fine.lookup(), coarse.lookup()
+    unseen = [n for p, n in names.items() if source[p] == VOID and target[p] != VOID]
+    why = [f"it scores {', '.join(unseen)}, which {fine.name} leaves void"] if unseen else []
+    for index, mapped_class in enumerate(fine.classes):
+        places = [p for p in names if source[p] == index and target[p] != VOID]
+        reached = {coarse.names[target[p]]: None for p in places}
+        if len(reached) > 1:
+            why.append(f"{mapped_class.name} falls into {' and '.join(reached)}")
+    return why
 
 
 def collapse_confusion(

@@ -45,7 +45,9 @@ class OpenStudy:
     def directory(self, trial: int) -> Path:
         """Return where the checkpoints and the bundle of a trial are."""
         studies = self.plan.project / WORK_DIRECTORY / "studies"
-        return studies / self.study.study_name / f"trial-{trial:04d}"
+        # A study of the same name may live in another storage; its run tells the two apart.
+        name = f"{self.study.study_name}-{self.parent.id[:8]}"
+        return studies / name / f"trial-{trial:04d}"
 
 
 def open_study(plan: StudyPlan, dataset: Dataset, storage: BaseStorage) -> OpenStudy:

@@ -133,9 +133,15 @@ def definition(plan: StudyPlan, dataset: Dataset) -> dict[str, Any]:
 
 def definition_faults(name: str, stored: Dict[str, Any], now: Dict[str, Any]) -> list[str]:
     """List how a study's stored definition differs from the one it would have now."""
-    return [
+    faults = [
         f"study {name!r} was begun with {key} = {stored.get(key, 'nothing')}, "
-        f"now it is {now.get(key, 'nothing')}; set it back, or take another --study-name"
+        f"now it is {now.get(key, 'nothing')}"
         for key in sorted({*stored, *now})
         if stored.get(key) != now.get(key)
     ]
+    if faults:
+        faults.append(
+            f"study {name!r} cannot go on as something else: run it with what it was begun with, "
+            "or begin another one with --study-name"
+        )
+    return faults

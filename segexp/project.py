@@ -47,11 +47,12 @@ def find_source(project: Path, config: Config, mappings: Sequence[Mapping]) -> S
     strangers = [m for m in mappings if m.taxonomy.hash != taxonomy.hash]
     if strangers:
         fitting = [m.name for m in mappings_over(project, taxonomy)]
+        way_out = "name other data with --data DIR" if root is None else "set data.taxonomy"
         raise InputError(
             [
                 f"mapping {m.name!r} is over the taxonomy {m.taxonomy.name}, but the data "
                 f"({layout}{f', {root}' if root else ''}) is labelled in {taxonomy.name}; mappings "
-                f"that fit it: {', '.join(fitting) or 'none'} (or set data.taxonomy)"
+                f"that fit it: {', '.join(fitting) or 'none'}; or {way_out}"
                 for m in strangers
             ]
         )

@@ -1,5 +1,6 @@
 """Optuna's storage: where studies and trials live, and what a trial carries besides its params."""
 
+import re
 import sqlite3
 import warnings
 from datetime import datetime
@@ -45,11 +46,18 @@ def open_storage(url: str | None, project: Path) -> BaseStorage:
         return optuna.storages.get_storage(url)
     except (ArgumentError, NoSuchModuleError, ImportError) as error:
         raise InputError(
-            f"storage: {url!r} cannot be opened ({_first_line(error)}); expected an Optuna URL "
-            "such as sqlite:///studies/optuna.db, postgresql://... or journal:studies/optuna.log"
+            f"storage: {_without_password(url)!r} cannot be opened ({_first_line(error)}); "
+            "expected an Optuna URL such as sqlite:///studies/optuna.db, postgresql://... (with "
+            "its driver, such as `pip install psycopg2-binary`) or journal:studies/optuna.log"
         ) from None
     except (SQLAlchemyError, RuntimeError) as error:
-        raise InputError(f"storage: {url!r} cannot be opened: {_first_line(error)}") from None
+        raise InputError(
+            f"storage: {_without_password(url)!r} cannot be opened: {_first_line(error)}"
+        ) from None
+
+
+def _without_password(url: str) -> str:
+    return re.sub(r"(//[^:/@]*):[^@]*@", r"\1:***@", url)
 
 
 def hush_optuna() -> None:

@@ -73,7 +73,7 @@ body {{ font: 14px system-ui, sans-serif; margin: 24px; color: #222; background:
 table {{ border-collapse: collapse }}
 td {{ border: 1px solid #e4e4e4; width: 34px; height: 28px; text-align: center; font-size: 12px }}
 th {{ text-align: right; padding: 0 8px; font-weight: 500; white-space: nowrap }}
-th.c {{ height: 120px; vertical-align: bottom; padding: 4px 0 }}
+th.c {{ height: 120px; vertical-align: bottom; text-align: center; padding: 4px 0 }}
 th.c span {{ writing-mode: vertical-rl; transform: rotate(180deg) }}
 td.n {{ border: 0; width: auto; padding-left: 10px; text-align: right; color: #777 }}
 </style></head><body>

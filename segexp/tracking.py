@@ -9,9 +9,11 @@ import logging
 import math
 import os
 import re
+import sqlite3
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -94,11 +96,37 @@ def _open_sqlite(project: Path, path: str, name: str) -> Experiment:
     # A new database is migrated for seconds; several processes that do it at once break it.
     with locked(project / ".segexp" / "mlflow.lock"):
         is_new = not database.is_file()
+        if not is_new and path == LOCAL_URI.removeprefix("sqlite:///"):
+            _follow_move(database, name, artifacts)
         client = MlflowClient(tracking_uri=f"sqlite:///{database}{question_mark}{options}")
         experiment = _get_or_create(client, name, artifacts.as_uri())
         if is_new:
             use_write_ahead_log(database)
     return experiment
+
+
+def _follow_move(database: Path, name: str, artifacts: Path) -> None:
+    """Point a project's runs at its own ``mlruns/`` after the project was moved or copied.
+
+    MLflow stores absolute paths and has no call to change them; without this, artifacts of a
+    moved project would be looked for, and new ones written, where it was before.
+    """
+    here = artifacts.parent.as_uri()
+    with closing(sqlite3.connect(database, timeout=60)) as connection, connection:
+        tables = connection.execute("SELECT name FROM sqlite_master").fetchall()
+        if not {("experiments",), ("runs",)} <= set(tables):
+            return
+        query = "SELECT artifact_location FROM experiments WHERE name = ?"
+        (location,) = connection.execute(query, (name,)).fetchone() or ("",)
+        there = location.rpartition("/")[0]
+        if not there.endswith("/mlruns") or there == here:
+            return
+        for table, column in (("experiments", "artifact_location"), ("runs", "artifact_uri")):
+            connection.execute(
+                f"UPDATE {table} SET {column} = ? || substr({column}, ?) "
+                f"WHERE substr({column}, 1, ?) = ?",
+                (here, len(there) + 1, len(there) + 1, f"{there}/"),
+            )
 
 
 def _get_or_create(client: MlflowClient, name: str, artifacts: str | None) -> Experiment:

@@ -294,8 +294,12 @@ def test_mappings_over_different_taxonomies_are_never_compared():
 def test_collapsing_into_a_space_that_is_no_coarser_is_refused():
     fine = make_mapping("fine", {"a": "a", "b": "b", "c": "cd"})
     merged = make_mapping("merged", {"x": "ab", "y": "cd"})
-    with pytest.raises(InputError, match="scores of merged cannot be given in fine"):
+    with pytest.raises(InputError, match="scores of merged cannot be given in fine") as caught:
         collapse_lookup(merged, fine)
+    assert str(caught.value).endswith(": x falls into a and b")
+    partial = make_mapping("partial", {"x": "ab", "y": "c"})
+    with pytest.raises(InputError, match=r": it scores d, which partial leaves void$"):
+        collapse_lookup(partial, merged)
 
 
 @quick

@@ -76,11 +76,12 @@ def test_mappings_over_another_taxonomy_are_each_refused_with_the_fitting_ones_n
     for fault, name in zip(faults, ("cityscapes19", "merged10"), strict=True):
         assert f"mapping '{name}' is over the taxonomy cityscapes19" in fault
         assert f"(folder, {root}) is labelled in camvid11" in fault
-        assert "mappings that fit it: camvid11, camvid_merged6 " in fault
+        assert "mappings that fit it: camvid11, camvid_merged6; or set data.taxonomy" in fault
 
 
 def test_synthetic_data_refuses_a_mapping_over_another_taxonomy(project: Path):
     (fault,) = faults_of(project, configured(project), "camvid11")
+    assert fault.endswith("; or name other data with --data DIR")
     assert "(synthetic) is labelled in cityscapes19" in fault
     assert "categories7, cityscapes19, merged10" in fault
 

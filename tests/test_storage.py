@@ -105,6 +105,13 @@ study.enqueue_trial({{"x": float(sys.argv[1])}})
     assert sorted(t.system_attrs["fixed_params"]["x"] for t in trials) == [0, 1, 2, 3]
 
 
+def test_a_password_is_not_shown(tmp_path: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        open_storage("nosuchdatabase://ann:secret@localhost/x", tmp_path)
+    assert "nosuchdatabase://ann:***@localhost/x" in str(caught.value)
+    assert "secret" not in str(caught.value)
+
+
 def test_without_a_name_the_study_that_began_a_trial_last_is_loaded(tmp_path: Path) -> None:
     storage = open_storage(None, tmp_path)
     optuna.create_study(storage=storage, study_name="empty")

@@ -75,7 +75,8 @@ def test_only_a_trial_that_is_the_best_so_far_keeps_a_bundle(project: Path) -> N
     assert display.ended == [(number, "COMPLETE") for number in range(4)]
     best = float("-inf")
     for trial in study.trials:
-        directory = project / ".segexp" / "studies" / "tiny" / f"trial-{trial.number:04d}"
+        name = f"tiny-{study.user_attrs[RUN_ID][:8]}"
+        directory = project / ".segexp" / "studies" / name / f"trial-{trial.number:04d}"
         result = trial.user_attrs[RESULT]
         if trial.value > best:
             best = trial.value

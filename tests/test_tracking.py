@@ -54,6 +54,20 @@ def test_an_experiment_is_made_once_and_its_artifacts_lie_in_the_project(
     assert found.artifact_location == (project / "mlruns" / "street").as_uri()
 
 
+def test_a_project_that_was_moved_keeps_its_artifacts_and_writes_new_ones_beside_them(
+    project: Path, run: Run, tmp_path: Path
+):
+    tracking.log_text(run, "old", "old.txt")
+    moved = project.rename(tmp_path / "moved")
+    experiment = tracking.open_experiment(moved, None, "street")
+    new = tracking.start_run(experiment, "street-0001", {}, {})
+    tracking.log_text(new, "new", "new.txt")
+    old = Run(experiment.client, run.id)
+    assert (artifacts(old), artifacts(new)) == ({"old.txt"}, {"new.txt"})
+    assert len(list((moved / "mlruns" / "street").glob("*/artifacts/*.txt"))) == 2
+    assert not project.exists()
+
+
 def test_a_bare_client_in_the_project_sees_the_runs(project: Path, run: Run):
     tracking.log_metrics(run, {"val/miou": 0.25}, step=1)
     tracking.end_run(run, "FINISHED")

@@ -55,13 +55,15 @@ def class_table(title: str, columns: Mapping[str, list[Any]]) -> Table:
 class LiveDisplay(AbstractContextManager["LiveDisplay"]):
     """Progress of trainings: a bar in a terminal, plain lines elsewhere."""
 
-    def __init__(self, quiet: bool = False) -> None:
+    def __init__(self, quiet: bool = False, epoch_lines: bool = False) -> None:
         self._quiet = quiet
+        self._epoch_lines = epoch_lines or not console.is_terminal
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),
             TextColumn("{task.fields[detail]}"),
             TimeElapsedColumn(),
+            TextColumn("ETA"),
             TimeRemainingColumn(),
             console=console,
             transient=True,
@@ -119,15 +121,16 @@ class LiveDisplay(AbstractContextManager["LiveDisplay"]):
             return
         self._shown = now
         speed = step.images / max(now - self._epoch_started, 1e-6)
-        detail = f"loss {float(step.loss):.3f}  mIoU {self._miou:.3f}  {speed:.0f} images/s"
+        miou = "-" if math.isnan(self._miou) else f"{self._miou:.3f}"
+        detail = f"loss {float(step.loss):.3f}  mIoU {miou}  {speed:.0f} images/s"
         done = (step.epoch - 1) * step.steps + step.step
         title = f"{self._title} epoch {step.epoch}/{total_epochs}".strip()
         self._bar(title, done, total_epochs * step.steps, detail)
 
     def epoch(self, result: "EpochResult", value: float, total_epochs: int) -> None:
-        """Remember the epoch's score; without a terminal, print a line."""
+        """Remember the epoch's score; print a line where a bar alone would leave nothing behind."""
         self._miou = value
-        if not console.is_terminal:
+        if self._epoch_lines:
             self.say(
                 f"  epoch {result.epoch}/{total_epochs}  loss {result.train_loss:.3f}  "
                 f"val loss {result.validation.loss:.3f}  mIoU {value:.4f}  "

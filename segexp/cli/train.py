@@ -25,7 +25,7 @@ def train(
     """Train the one configuration of config.yaml, recorded in MLflow like a trial."""
     root = open_project(project)
     config = read_config(root, data_overrides(data, format_name, mapping), set_)
-    with LiveDisplay() as display:
+    with LiveDisplay(epoch_lines=True) as display:
         display.say("loading torch and mlflow ...")
         from segexp.device import choose_compute
         from segexp.train import run_training

@@ -60,7 +60,7 @@ def tune(
     if trials is not None:
         overrides["trials"] = trials
     path, definition, config = read_study(root, study, overrides)
-    definition = _named(definition, study_name, data, mapping)
+    definition = _named(definition, study_name, data, overrides.get("mapping"))
 
     with LiveDisplay() as display:
         display.say("loading torch, optuna and mlflow ...")
@@ -95,13 +95,14 @@ def tune(
         f"{best.result.best_epoch}"
     )
     for name, value in best.params.items():
-        say(f"  {name}: {value}")
+        say(f"  {name}: {value:.4g}" if isinstance(value, float) else f"  {name}: {value}")
     if best.result.heldout:
         say(f"held-out mIoU in the common space: {best.result.heldout.miou_common:.4f}")
     console.print()
     where = "" if root == Path.cwd() else f" (in {root})"
-    say(f"look next:  segexp best {best.study}")
-    say(f"            segexp best {best.study} --predict IMAGE.png")
+    there = f" --storage {storage}" if storage is not None else ""
+    say(f"look next:  segexp best {best.study}{there}")
+    say(f"            segexp best {best.study}{there} --predict IMAGE.png")
     say(f"            mlflow ui{where}")
 
 

@@ -11,7 +11,8 @@ from cli.running import Outcome, segexp
 
 def bundle_of(project: Path, trial: int = 0) -> str:
     """Trial 0 is the baseline, over cityscapes19; the first trial always keeps its bundle."""
-    return str(project / ".segexp" / "studies" / "tiny" / f"trial-{trial:04d}" / "bundle")
+    (bundle,) = (project / ".segexp" / "studies").glob(f"tiny-*/trial-{trial:04d}/bundle")
+    return str(bundle)
 
 
 def evaluated(project: Path, *words: str) -> dict[str, Any]:

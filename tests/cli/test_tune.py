@@ -1,5 +1,6 @@
 """`segexp tune`: what it runs, records and refuses."""
 
+import json
 from pathlib import Path
 
 import optuna
@@ -218,7 +219,8 @@ def test_a_changed_definition_is_refused_with_the_difference(project: Path) -> N
     assert "data.image_size = [32, 64], now it is [32, 32]" in err
     err = refused("--set", "space.learning_rate={low: 1e-4, high: 1e-1, log: true}")
     assert "space.learning_rate = 0.0001 to 0.01 (log), now it is 0.0001 to 0.1 (log)" in err
-    assert err.count("error:") == 1
+    assert err.count("error:") == 2  # the difference, and the ways on
+    assert "--study-name" in err
     mapping = project / "mappings" / "merged10.yaml"
     text = mapping.read_text(encoding="utf-8")
     mapping.write_text(text.replace("large_vehicle", "big_vehicle"), encoding="utf-8")
@@ -314,8 +316,21 @@ def test_a_pruned_trial_is_a_finished_run_with_the_state_pruned(project: Path) -
     for trial in pruned:
         assert runs[trial.number].info.status == "FINISHED"
         assert runs[trial.number].data.tags["segexp.state"] == "PRUNED"
-        directory = project / ".segexp" / "studies" / "tiny" / f"trial-{trial.number:04d}"
-        assert not directory.exists()
+        assert not list((project / ".segexp" / "studies").glob(f"tiny-*/trial-{trial.number:04d}"))
+
+
+def test_a_study_of_the_same_name_in_another_storage_keeps_its_hands_off_the_bundle(
+    project: Path,
+) -> None:
+    write_study(project)
+    assert segexp(project, "tune", "tiny", "--trials", "1").code == 0
+    bundle = Path(json.loads(segexp(project, "best", "tiny", "--json").out)["bundle"])
+    before = (bundle / "bundle.json").read_bytes()
+    words = ["--storage", "sqlite:///studies/other.db", "--set", "arch=FPN"]
+    outcome = segexp(project, "tune", "tiny", "--trials", "1", *words)
+    assert outcome.code == 0, outcome.err
+    assert "segexp best tiny --storage sqlite:///studies/other.db" in outcome.err
+    assert (bundle / "bundle.json").read_bytes() == before
 
 
 def test_a_journal_file_stores_a_study_as_sqlite_does(project: Path) -> None:
