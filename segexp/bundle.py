@@ -12,7 +12,7 @@ from pathlib import Path
 import safetensors.torch
 import torch
 from safetensors import SafetensorError, safe_open
-from torch import Tensor, nn
+from torch import nn
 
 from segexp.bundle_json import (
     FORMAT_VERSION,
@@ -25,6 +25,7 @@ from segexp.bundle_json import (
     read_content,
     to_text,
 )
+from segexp.checkpoint import plain_state
 from segexp.errors import InputError
 from segexp.files import write_atomic
 from segexp.mapping import Mapping
@@ -80,7 +81,7 @@ def save_bundle(directory: Path, bundle: Bundle) -> None:
             f"{directory}: holds {', '.join(strangers[:MAX_LISTED])}, so it is no bundle "
             "to be replaced; name another directory"
         )
-    weights = safetensors.torch.save(_plain_tensors(bundle.model), {"format": "pt"})
+    weights = safetensors.torch.save(plain_state(bundle.model), {"format": "pt"})
     content = Content(
         format_version=FORMAT_VERSION,
         architecture=Architecture(
@@ -232,16 +233,6 @@ def _listed(path: Path, what: str, tensors: Iterable[str]) -> list[str]:
     more = f" and {len(names) - MAX_LISTED} more" if len(names) > MAX_LISTED else ""
     shown = ", ".join(names[:MAX_LISTED])
     return [f"{path}: {len(names)} tensors {what}: {shown}{more}"] if names else []
-
-
-def _plain_tensors(model: nn.Module) -> dict[str, Tensor]:
-    """Return the state on the CPU, contiguous, unshared (as safetensors asks) and in float32."""
-    return {
-        name: value.detach()
-        .to("cpu", torch.float32 if value.is_floating_point() else value.dtype, copy=True)
-        .contiguous()
-        for name, value in model.state_dict().items()
-    }
 
 
 def _names_in(directory: Path) -> set[str]:

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import safetensors.torch
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from segexp.files import write_atomic
 
@@ -27,8 +28,7 @@ class Checkpoints:
 
     def save(self, model: nn.Module, is_best: bool) -> None:
         """Save the model as the last epoch's, and as the best one's if it is."""
-        state = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
-        weights = safetensors.torch.save(state)
+        weights = safetensors.torch.save(plain_state(model))
         write_atomic(self.last, weights)
         if is_best:
             write_atomic(self.best, weights)
@@ -37,3 +37,13 @@ class Checkpoints:
 def load_weights(model: nn.Module, path: Path) -> None:
     """Load the weights of a checkpoint into a model of the same shape, on its own device."""
     model.load_state_dict(safetensors.torch.load_file(path))
+
+
+def plain_state(model: nn.Module) -> dict[str, Tensor]:
+    """Return the state on the CPU, contiguous, unshared (as safetensors asks) and in float32."""
+    return {
+        name: value.detach()
+        .to("cpu", torch.float32 if value.is_floating_point() else value.dtype, copy=True)
+        .contiguous()
+        for name, value in model.state_dict().items()
+    }

@@ -10,6 +10,7 @@ from segexp.errors import InputError, did_you_mean
 from segexp.yaml_file import parse_yaml, read_yaml_mapping
 
 CONFIG_FILE = "config.yaml"
+WORK_DIRECTORY = ".segexp"  # caches, locks, checkpoints, bundles
 
 Format = Literal["auto", "synthetic", "cityscapes-npy", "cityscapes", "folder"]
 Normalization = Literal["dataset", "imagenet"]

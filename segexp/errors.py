@@ -44,6 +44,11 @@ def collected(faults: list[str]) -> Iterator[None]:
         faults += error.faults
 
 
+def first_line(error: BaseException) -> str:
+    """Return the first line of what a library raised, or its type where it says nothing."""
+    return str(error).strip().partition("\n")[0] or type(error).__name__
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return ``" (did you mean 'x'?)"`` for the known word nearest to ``word``, else ``""``."""
     by_lower_case = {name.lower(): name for name in known}

@@ -17,7 +17,7 @@ from segexp.device import Compute
 from segexp.losses import Loss
 from segexp.mapping import Mapping, collapse_lookup
 from segexp.metrics import Scores, confusion_matrices, score
-from segexp.preprocess import Preprocessing
+from segexp.preprocess import Preprocessing, forward
 
 CollapseRule = Literal["argmax", "sum"]
 
@@ -110,8 +110,7 @@ def evaluate(
     confusions: list[list[NDArray[np.int64]]] = [[] for _ in rulers]
     loss_sum, seen = 0.0, 0
     for images, host_labels in batches:
-        with compute.autocast():
-            logits = model(preprocessing.normalize(compute.send(images)))
+        logits = forward(model, images, preprocessing, compute)
         labels = host_labels.to(compute.device)
         if loss is not None:
             loss_of, table = loss
@@ -173,8 +172,7 @@ def evaluate_full_size(
     model.eval()
     confusions: list[list[NDArray[np.int64]]] = [[] for _ in rulers]
     for image, labels in samples:
-        with compute.autocast():
-            logits = model(preprocessing.normalize(compute.send(image[None])))
+        logits = forward(model, image[None], preprocessing, compute)
         size = (labels.shape[0], labels.shape[1])
         logits = F.interpolate(logits.float(), size, mode="bilinear", align_corners=False)
         own = labels[None].to(compute.device)

@@ -14,7 +14,7 @@ from segexp.device import Compute
 from segexp.errors import InputError, WorkError, did_you_mean
 from segexp.evaluate import Evaluation
 from segexp.losses import Loss
-from segexp.preprocess import Preprocessing
+from segexp.preprocess import Preprocessing, forward
 from segexp.schedule import learning_rate_factor
 
 
@@ -121,8 +121,7 @@ def fit(
             )
             for group in optimizer.param_groups:
                 group["lr"] = learning_rate
-            with compute.autocast():
-                logits = model(preprocessing.normalize(compute.send(images)))
+            logits = forward(model, images, preprocessing, compute)
             loss = loss_of(logits, target.to(compute.device, non_blocking=True))
             optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]

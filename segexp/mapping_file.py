@@ -14,7 +14,7 @@ from segexp.taxonomy import (
     parse_color,
     unknown_keys,
 )
-from segexp.yaml_file import read_yaml_mapping
+from segexp.yaml_file import find_yaml, read_yaml_mapping
 
 
 def load_mapping(path: Path) -> Mapping:
@@ -26,14 +26,9 @@ def load_mapping(path: Path) -> Mapping:
     """
     content = read_yaml_mapping(path)
     directory = path.parent / "taxonomies"
-    known = sorted(file.stem for file in directory.glob("*.yaml"))
     name = content.get("taxonomy")
-    if name not in known:
-        raise InputError(
-            f"{path}: taxonomy: {name!r} is not in {directory}"
-            f"{did_you_mean(str(name), known)}; there are {', '.join(known) or 'none'}"
-        )
-    mapping, faults = parse_mapping(str(path), content, load_taxonomy(directory / f"{name}.yaml"))
+    taxonomy = find_yaml(directory, name, f"{path}: taxonomy: {name!r} is not in {directory}")
+    mapping, faults = parse_mapping(str(path), content, load_taxonomy(taxonomy))
     faults = unknown_keys(path, content, ("name", "taxonomy", "classes", "void")) + faults
     if content.get("name") != path.stem:
         name = content.get("name")
@@ -50,13 +45,7 @@ def find_mapping(project: Path, name: str) -> Mapping:
         InputError: When there is none of that name (with a did-you-mean), or it has faults.
     """
     directory = project / "mappings"
-    known = sorted(path.stem for path in directory.glob("*.yaml"))
-    if name not in known:
-        raise InputError(
-            f"no mapping {name!r} in {directory}{did_you_mean(name, known)}; "
-            f"there are {', '.join(known) or 'none'}"
-        )
-    return load_mapping(directory / f"{name}.yaml")
+    return load_mapping(find_yaml(directory, name, f"no mapping {name!r} in {directory}"))
 
 
 def find_mappings(project: Path, names: Sequence[str]) -> list[Mapping]:

@@ -10,13 +10,12 @@ from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
 from segexp import tracking
-from segexp.config import flatten
+from segexp.config import WORK_DIRECTORY, flatten
 from segexp.dataset.cache import Dataset
 from segexp.errors import InputError, WorkError
 from segexp.evaluate import constant_miou
 from segexp.files import locked
 from segexp.plan import StudyPlan, definition, definition_faults
-from segexp.project import WORK_DIRECTORY
 from segexp.reconcile import close_records
 from segexp.space import make_pruner
 from segexp.storage import CONSTANT, DEFINITION, RUN_ID
@@ -31,11 +30,6 @@ class OpenStudy:
     study: optuna.Study
     experiment: tracking.Experiment
     parent: tracking.Run
-
-    @property
-    def tags(self) -> dict[str, str]:
-        """The tags that the study's run and its trials' runs share."""
-        return _shared_tags(self.plan, self.dataset)
 
     @property
     def lock(self) -> Path:
@@ -107,7 +101,13 @@ def _open_parent_run(
 ) -> tracking.Run:
     parent = tracking.attach_run(experiment, study.user_attrs.get(RUN_ID))
     if parent is None:
-        tags = {**_shared_tags(plan, dataset), "segexp.kind": "study"}
+        tags = {
+            "segexp.kind": "study",
+            "segexp.study": plan.study.name,
+            "segexp.dataset": dataset.name,
+            "segexp.dataset_hash": dataset.hash,
+            "segexp.common_space": plan.common.name,
+        }
         params = flatten(plan.study.model_dump(mode="json", exclude={"space", "baseline"}))
         parent = tracking.start_run(experiment, study.study_name, tags, params)
         study.set_user_attr(RUN_ID, parent.id)
@@ -117,15 +117,6 @@ def _open_parent_run(
             tracking.log_yaml(parent, mapping.to_dict(), f"mappings/{mapping.name}.yaml")
         tracking.log_yaml(parent, plan.common.to_dict(), "common_space.yaml")
     return parent
-
-
-def _shared_tags(plan: StudyPlan, dataset: Dataset) -> dict[str, str]:
-    return {
-        "segexp.study": plan.study.name,
-        "segexp.dataset": dataset.name,
-        "segexp.dataset_hash": dataset.hash,
-        "segexp.common_space": plan.common.name,
-    }
 
 
 def _lock_of(plan: StudyPlan) -> Path:

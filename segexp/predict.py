@@ -23,7 +23,7 @@ from segexp.errors import InputError
 from segexp.files import write_atomic
 from segexp.mapping import Mapping
 from segexp.pictures import colorize, encode_png, overlay
-from segexp.preprocess import Preprocessing
+from segexp.preprocess import Preprocessing, forward
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
 
@@ -296,6 +296,4 @@ def _forward(
     model: nn.Module, preprocessing: Preprocessing, compute: Compute, batch: Sequence[_Decoded]
 ) -> Tensor:
     images = torch.from_numpy(np.stack([decoded.resized for decoded in batch]))
-    with compute.autocast():
-        logits: Tensor = model(preprocessing.normalize(compute.send(images.permute(0, 3, 1, 2))))
-    return logits
+    return forward(model, images.permute(0, 3, 1, 2), preprocessing, compute)

@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+
+from segexp.device import Compute
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -31,3 +33,22 @@ class Preprocessing:
         mean = torch.tensor(self.mean, device=images.device).mul_(255).view(1, 3, 1, 1)
         scale = torch.tensor(self.std, device=images.device).mul_(255).reciprocal_()
         return images.float().sub_(mean).mul_(scale.view(1, 3, 1, 1))
+
+
+def forward(
+    model: nn.Module, images: Tensor, preprocessing: Preprocessing, compute: Compute
+) -> Tensor:
+    """Run a model on a batch: the one way that training, scoring and prediction share.
+
+    Args:
+        model: On the device already.
+        images: uint8 (N, 3, H, W), anywhere.
+        preprocessing: Normalises the batch on the device.
+        compute: The device, memory format and precision.
+
+    Returns:
+        Logits (N, C, H, W).
+    """
+    with compute.autocast():
+        logits: Tensor = model(preprocessing.normalize(compute.send(images)))
+    return logits

@@ -3,18 +3,17 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from segexp.config import Config
+from segexp.config import WORK_DIRECTORY, Config
 from segexp.dataset.cache import Dataset, open_dataset
 from segexp.dataset.recognise import default_taxonomy_name, open_source, recognise_format
 from segexp.dataset.source import Source
 from segexp.dataset.synthetic import SyntheticCounts
-from segexp.errors import InputError, did_you_mean
+from segexp.errors import InputError
 from segexp.mapping import Mapping
 from segexp.mapping_file import find_mapping, load_mapping
 from segexp.preprocess import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
 from segexp.taxonomy import Taxonomy, load_taxonomy
-
-WORK_DIRECTORY = ".segexp"
+from segexp.yaml_file import find_yaml
 
 
 def find_source(project: Path, config: Config, mappings: Sequence[Mapping]) -> Source:
@@ -111,13 +110,7 @@ def find_taxonomy(project: Path, name: str) -> Taxonomy:
         InputError: When there is none of that name, or it has faults.
     """
     directory = project / "mappings" / "taxonomies"
-    known = sorted(path.stem for path in directory.glob("*.yaml"))
-    if name not in known:
-        raise InputError(
-            f"taxonomy {name!r} is not in {directory}{did_you_mean(name, known)}; "
-            f"there are {', '.join(known) or 'none'}"
-        )
-    return load_taxonomy(directory / f"{name}.yaml")
+    return load_taxonomy(find_yaml(directory, name, f"taxonomy {name!r} is not in {directory}"))
 
 
 def mappings_over(project: Path, taxonomy: Taxonomy) -> list[Mapping]:

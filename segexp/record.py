@@ -12,7 +12,7 @@ from segexp.loop import EpochResult
 from segexp.mapping import Mapping
 from segexp.metrics import confusion_matrices, score
 from segexp.pictures import comparison, encode_png
-from segexp.preprocess import Preprocessing
+from segexp.preprocess import Preprocessing, forward
 from segexp.result import SplitScores, TrialResult
 from segexp.tables import class_table, confusion_page
 from segexp.tracking import Run
@@ -105,14 +105,13 @@ def log_overlays(
 ) -> None:
     """Record pictures of some images of a split: image, truth, prediction and mistakes."""
     model.eval()
-    mapping = ruler.space
+    mapping, lookup = ruler.space, ruler.space.lookup()
     for index in np.linspace(0, len(split) - 1, min(OVERLAYS, len(split))).astype(int):
         image, labels = split.image(index), split.label(index)
         batch = torch.from_numpy(image.copy()).permute(2, 0, 1)[None]
-        with compute.autocast():
-            logits = model(preprocessing.normalize(compute.send(batch)))
+        logits = forward(model, batch, preprocessing, compute)
         prediction = decide(logits, ruler).cpu().numpy().astype(np.uint8)
-        truth = mapping.lookup()[labels]
+        truth = lookup[labels]
         scores = score(confusion_matrices(truth[None], prediction, len(mapping.classes))[0])
         image_id = split.ids[index]
         title = f"{split.name} {image_id}   mIoU {scores.miou:.3f}   {mapping.name}"

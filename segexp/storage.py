@@ -11,7 +11,7 @@ from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
-from segexp.errors import InputError, did_you_mean
+from segexp.errors import InputError, did_you_mean, first_line
 from segexp.files import locked
 
 # What segexp keeps in user attributes of studies and trials.
@@ -46,13 +46,13 @@ def open_storage(url: str | None, project: Path) -> BaseStorage:
         return optuna.storages.get_storage(url)
     except (ArgumentError, NoSuchModuleError, ImportError) as error:
         raise InputError(
-            f"storage: {_without_password(url)!r} cannot be opened ({_first_line(error)}); "
+            f"storage: {_without_password(url)!r} cannot be opened ({first_line(error)}); "
             "expected an Optuna URL such as sqlite:///studies/optuna.db, postgresql://... (with "
             "its driver, such as `pip install psycopg2-binary`) or journal:studies/optuna.log"
         ) from None
     except (SQLAlchemyError, RuntimeError) as error:
         raise InputError(
-            f"storage: {_without_password(url)!r} cannot be opened: {_first_line(error)}"
+            f"storage: {_without_password(url)!r} cannot be opened: {first_line(error)}"
         ) from None
 
 
@@ -111,7 +111,7 @@ def _open_sqlite(path: Path) -> RDBStorage:
             use_write_ahead_log(path)
             return RDBStorage(f"sqlite:///{path}", engine_kwargs={"connect_args": {"timeout": 60}})
     except (OSError, SQLAlchemyError, sqlite3.Error, RuntimeError) as error:
-        raise InputError(f"storage: {path}: cannot be opened: {_first_line(error)}") from None
+        raise InputError(f"storage: {path}: cannot be opened: {first_line(error)}") from None
 
 
 def use_write_ahead_log(path: Path) -> None:
@@ -124,7 +124,3 @@ def use_write_ahead_log(path: Path) -> None:
         connection.execute("PRAGMA journal_mode=WAL")
     finally:
         connection.close()
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).strip().partition("\n")[0] or type(error).__name__

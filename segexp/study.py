@@ -13,7 +13,7 @@ from optuna.storages import BaseStorage
 from optuna.trial import TrialState
 
 from segexp import tracking
-from segexp.best import best_trial, complete_trials
+from segexp.best import best_trial
 from segexp.config import with_values
 from segexp.errors import WorkError
 from segexp.files import locked
@@ -33,7 +33,7 @@ from segexp.report.study_page import study_page
 from segexp.result import TrialResult
 from segexp.space import is_exhausted, make_sampler, suggest
 from segexp.storage import FAILURE, OWNER, RESULT, RUN_ID
-from segexp.trial import Display, TrialSetup, run_trial
+from segexp.trial import Display, TrialSetup, run_tags, run_trial
 
 # A study whose first trials all fail is ended: the rest would fail as well.
 GIVE_UP_AFTER = 3
@@ -199,15 +199,9 @@ def _movable(result: TrialResult, project: Path) -> TrialResult:
 
 
 def _start_trial_run(opened: OpenStudy, trial: optuna.Trial, setup: TrialSetup) -> tracking.Run:
-    tags = {
-        **opened.tags,
-        "segexp.kind": "trial",
-        "segexp.trial": str(trial.number),
-        "segexp.mapping": setup.mapping.name,
-        "segexp.mapping_hash": setup.mapping.hash,
-        "segexp.seed": str(setup.config.training.seed),
-    }
-    name = f"{opened.study.study_name}-{trial.number:04d}"
+    study = opened.study.study_name
+    tags = {**run_tags(setup), "segexp.study": study, "segexp.trial": str(trial.number)}
+    name = f"{study}-{trial.number:04d}"
     params = tracking.config_params(setup.config)
     run = tracking.start_run(opened.experiment, name, tags, params, opened.parent)
     trial.set_user_attr(RUN_ID, run.id)
@@ -240,8 +234,8 @@ def _record_page(opened: OpenStudy, display: StudyDisplay) -> None:
 
 
 def _best_value(study: optuna.Study) -> float:
-    values = (t.value for t in complete_trials(study) if t.value is not None)
-    return max(values, default=float("-inf"))
+    best = best_trial(study)
+    return float("-inf") if best is None or best.value is None else best.value
 
 
 def _give_up_if_hopeless(study: optuna.Study) -> None:

@@ -14,10 +14,10 @@ from segexp.config import (
     put_key,
     resolve_key,
 )
-from segexp.errors import InputError, collected, did_you_mean
+from segexp.errors import InputError, collected
 from segexp.files import name_fault
 from segexp.mapping_file import find_mapping
-from segexp.yaml_file import read_yaml_mapping
+from segexp.yaml_file import find_yaml, read_yaml_mapping
 
 Objective = Literal["val/miou_common", "val/miou"]
 
@@ -89,13 +89,7 @@ def find_study_file(project: Path, study: str | None) -> Path:
             return Path(name)
         raise InputError(f"{name}: no such study file")
     directory = project / "studies"
-    known = sorted(path.stem for path in directory.glob("*.yaml"))
-    if name not in known:
-        raise InputError(
-            f"no study {name!r} in {directory}{did_you_mean(name, known)}; "
-            f"there are {', '.join(known) or 'none'}"
-        )
-    return directory / f"{name}.yaml"
+    return find_yaml(directory, name, f"no study {name!r} in {directory}")
 
 
 def load_study_config(path: Path, overrides: Mapping[str, Any]) -> StudyConfig:

@@ -20,8 +20,8 @@ from typing import Any, Literal
 
 import yaml
 
-from segexp.config import Config, flatten, resolve_key
-from segexp.errors import InputError, WorkError
+from segexp.config import WORK_DIRECTORY, Config, flatten, resolve_key
+from segexp.errors import InputError, WorkError, first_line
 from segexp.files import locked
 from segexp.storage import use_write_ahead_log
 
@@ -81,12 +81,12 @@ def open_experiment(project: Path, uri: str | None, name: str) -> Experiment:
             return _open_sqlite(project, uri.removeprefix("sqlite:///"), name)
         return _get_or_create(MlflowClient(tracking_uri=uri), name, None)
     except MlflowException as error:
-        message = f"tracking.uri: {uri}: {_first_line(error)}"
+        message = f"tracking.uri: {uri}: {first_line(error)}"
         if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
             raise InputError(message) from None
         raise WorkError(message) from None
     except (SQLAlchemyError, ImportError) as error:
-        raise InputError(f"tracking.uri: {uri}: cannot be opened: {_first_line(error)}") from None
+        raise InputError(f"tracking.uri: {uri}: cannot be opened: {first_line(error)}") from None
 
 
 def _open_sqlite(project: Path, path: str, name: str) -> Experiment:
@@ -94,7 +94,7 @@ def _open_sqlite(project: Path, path: str, name: str) -> Experiment:
     database = project / path
     artifacts = project / "mlruns" / name
     # A new database is migrated for seconds; several processes that do it at once break it.
-    with locked(project / ".segexp" / "mlflow.lock"):
+    with locked(project / WORK_DIRECTORY / "mlflow.lock"):
         is_new = not database.is_file()
         if not is_new and path == LOCAL_URI.removeprefix("sqlite:///"):
             _follow_move(database, name, artifacts)
@@ -269,7 +269,3 @@ def metric_name(name: str) -> str:
     safe = re.sub(r"[^\w\-. :/]", "_", name)
     parts = ["_" if part in ("", ".", "..") else part for part in safe.split("/")]
     return "/".join(parts)[:250]
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0]

@@ -1,19 +1,18 @@
 """One training outside of a study: a trial whose params are the configuration's own."""
 
 import secrets
-from collections.abc import Mapping as Dict
 from pathlib import Path
 
 from segexp import tracking
-from segexp.config import Config
+from segexp.config import WORK_DIRECTORY, Config
 from segexp.encoder_weights import check_weights
 from segexp.errors import InputError, Interrupted
 from segexp.mapping_file import find_mapping
 from segexp.plan import model_faults
-from segexp.project import WORK_DIRECTORY, describe_data, find_source, open_data
+from segexp.project import describe_data, find_source, open_data
 from segexp.result import TrialResult
 from segexp.study import StudyDisplay
-from segexp.trial import TrialSetup, run_trial
+from segexp.trial import TrialSetup, run_tags, run_trial
 
 EXPERIMENT = "train"
 
@@ -45,20 +44,11 @@ def run_training(project: Path, config: Config, display: StudyDisplay) -> tuple[
         project, config.tracking.uri, config.tracking.experiment or EXPERIMENT
     )
     name = f"{EXPERIMENT}-{secrets.token_hex(3)}"
-    tags: Dict[str, str] = {
-        "segexp.kind": "trial",
-        "segexp.mapping": mapping.name,
-        "segexp.mapping_hash": mapping.hash,
-        "segexp.dataset": dataset.name,
-        "segexp.dataset_hash": dataset.hash,
-        "segexp.common_space": mapping.name,
-        "segexp.seed": str(config.training.seed),
-    }
-    run = tracking.start_run(experiment, name, tags, tracking.config_params(config))
     directory = project / WORK_DIRECTORY / "train" / name
     setup = TrialSetup(
         config, dataset, mapping, mapping, "val/miou", {"study": None, "trial": None}
     )
+    run = tracking.start_run(experiment, name, run_tags(setup), tracking.config_params(config))
     try:
         result = run_trial(
             setup,

@@ -17,7 +17,7 @@ from typing import Protocol
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from segexp import record, tracking
 from segexp.augment import make_augmentation
@@ -120,12 +120,7 @@ def run_trial(
             config.model.decoder_width,
         )
     )
-    counts = count_labels(dataset.train, len(mapping.classes), mapping.lookup())
-    weights = class_weights(training.loss_weighting, counts.pixels, counts.pixels_where_present)
-    loss_of = make_loss(
-        training.loss,
-        None if training.loss_weighting == "none" else torch.from_numpy(weights).float(),
-    )
+    loss_of = make_loss(training.loss, _loss_weights(training.loss_weighting, dataset, mapping))
     rulers = (
         make_ruler(mapping, mapping),
         make_ruler(mapping, setup.common, "sum"),
@@ -186,6 +181,14 @@ def run_trial(
     return trial_result
 
 
+def _loss_weights(weighting: str, dataset: Dataset, mapping: Mapping) -> Tensor | None:
+    if weighting == "none":
+        return None  # the train split need not be counted
+    counts = count_labels(dataset.train, len(mapping.classes), mapping.lookup())
+    weights = class_weights(weighting, counts.pixels, counts.pixels_where_present)
+    return torch.from_numpy(weights).float()
+
+
 def _save_bundle(
     directory: Path,
     model: nn.Module,
@@ -214,6 +217,19 @@ def _save_bundle(
     )
     save_bundle(directory, bundle)
     tracking.log_directory(run, directory, "bundle")
+
+
+def run_tags(setup: TrialSetup) -> dict[str, str]:
+    """Return the tags that the MLflow run of any trial has, in a study or outside of one."""
+    return {
+        "segexp.kind": "trial",
+        "segexp.mapping": setup.mapping.name,
+        "segexp.mapping_hash": setup.mapping.hash,
+        "segexp.dataset": setup.dataset.name,
+        "segexp.dataset_hash": setup.dataset.hash,
+        "segexp.common_space": setup.common.name,
+        "segexp.seed": str(setup.config.training.seed),
+    }
 
 
 def seed_everything(seed: int) -> None:

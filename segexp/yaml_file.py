@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from segexp.errors import InputError
+from segexp.errors import InputError, did_you_mean
 
 MAX_BYTES = 64 * 1024
 MAX_DEPTH = 20
@@ -129,3 +129,22 @@ def read_yaml_mapping(path: Path) -> dict[str, Any]:
         kind = "is empty" if content is None else f"holds a {type(content).__name__}"
         raise InputError(f"{path}: {kind}; expected `key: value` lines")
     return content
+
+
+def find_yaml(directory: Path, name: object, complaint: str) -> Path:
+    """Return ``<name>.yaml`` in a directory, by the directory's listing.
+
+    Args:
+        directory: Where to look; a name can lead nowhere else.
+        name: The name, as a person or a file gave it.
+        complaint: How the error begins when there is no such file.
+
+    Raises:
+        InputError: With the complaint, a did-you-mean, and the names that there are.
+    """
+    known = sorted(path.stem for path in directory.glob("*.yaml"))
+    if name in known:
+        return directory / f"{name}.yaml"
+    raise InputError(
+        f"{complaint}{did_you_mean(str(name), known)}; there are {', '.join(known) or 'none'}"
+    )
