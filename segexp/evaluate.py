@@ -1,6 +1,6 @@
 """Scores of a model over a split, in its own label space and in coarser ones."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -57,11 +57,14 @@ class Evaluation:
         loss: Mean loss per batch, weighted by its images; NaN when none was computed.
         confusions: For each ruler, one matrix per image, rows ground truth: (N, K, K + 1), whose
             last column is *none*.
+        predictions: For each ruler the decided classes, uint8 (N, H, W), where K is *none*; empty
+            unless they were asked for.
     """
 
     image_ids: tuple[str, ...]
     loss: float
     confusions: tuple[NDArray[np.int64], ...]
+    predictions: tuple[NDArray[np.uint8], ...] = ()
 
     def scores(self, ruler: int) -> Scores:
         """Return the scores of the whole split by one of the rulers."""
@@ -92,6 +95,7 @@ def evaluate(
     preprocessing: Preprocessing,
     compute: Compute,
     loss: tuple[Loss, Tensor] | None = None,
+    keep_predictions: bool = False,
 ) -> Evaluation:
     """Score a model on every image of a split.
 
@@ -105,9 +109,12 @@ def evaluate(
         preprocessing: What training did to an image.
         compute: The device.
         loss: A loss and the table from label to class index that it was trained with.
+        keep_predictions: Whether the decided classes are returned, too: H * W bytes an image and
+            ruler.
     """
     model.eval()
     confusions: list[list[NDArray[np.int64]]] = [[] for _ in rulers]
+    predictions: list[list[NDArray[np.uint8]]] = [[] for _ in rulers]
     loss_sum, seen = 0.0, 0
     for images, host_labels in batches:
         logits = forward(model, images, preprocessing, compute)
@@ -116,13 +123,17 @@ def evaluate(
             loss_of, table = loss
             target = table.to(compute.device)[labels.long()]
             loss_sum += float(loss_of(logits, target)) * len(images)
-        for counted, matrices in zip(confusions, _count(logits, labels, rulers), strict=True):
-            counted.append(matrices)
+        for ruler, counted, kept in zip(rulers, confusions, predictions, strict=True):
+            decided = decide(logits, ruler)
+            counted.append(_count(decided, labels, ruler))
+            if keep_predictions:
+                kept.append(decided.to(torch.uint8).cpu().numpy())
         seen += len(images)
     return Evaluation(
         image_ids=tuple(image_ids),
         loss=loss_sum / seen if loss is not None and seen else float("nan"),
         confusions=tuple(np.concatenate(counted) for counted in confusions),
+        predictions=tuple(np.concatenate(kept) for kept in predictions if kept),
     )
 
 
@@ -134,6 +145,7 @@ def evaluate_split(
     preprocessing: Preprocessing,
     compute: Compute,
     loss: tuple[Loss, Tensor] | None = None,
+    keep_predictions: bool = False,
 ) -> Evaluation:
     """Score a model on a split of a data set at the data's size; see `evaluate`."""
     batches = make_loader(split, IDENTITY, batch_size=16, shuffle=False, seed=0)
@@ -145,6 +157,7 @@ def evaluate_split(
         preprocessing=preprocessing,
         compute=compute,
         loss=loss,
+        keep_predictions=keep_predictions,
     )
 
 
@@ -176,8 +189,8 @@ def evaluate_full_size(
         size = (labels.shape[0], labels.shape[1])
         logits = F.interpolate(logits.float(), size, mode="bilinear", align_corners=False)
         own = labels[None].to(compute.device)
-        for counted, matrices in zip(confusions, _count(logits, own, rulers), strict=True):
-            counted.append(matrices)
+        for ruler, counted in zip(rulers, confusions, strict=True):
+            counted.append(_count(decide(logits, ruler), own, ruler))
     return Evaluation(
         tuple(image_ids), float("nan"), tuple(np.concatenate(counted) for counted in confusions)
     )
@@ -198,11 +211,10 @@ def decide(logits: Tensor, ruler: Ruler) -> Tensor:
     return summed.index_add_(1, columns, probabilities).argmax(dim=1)
 
 
-def _count(logits: Tensor, labels: Tensor, rulers: Sequence[Ruler]) -> Iterator[NDArray[np.int64]]:
-    for ruler in rulers:
-        num_classes = len(ruler.space.classes)
-        truth = ruler.truth.to(labels.device)[labels.long()]
-        yield confusion_matrices(truth, decide(logits, ruler), num_classes, num_classes + 1)
+def _count(decided: Tensor, labels: Tensor, ruler: Ruler) -> NDArray[np.int64]:
+    num_classes = len(ruler.space.classes)
+    truth = ruler.truth.to(labels.device)[labels.long()]
+    return confusion_matrices(truth, decided, num_classes, num_classes + 1)
 
 
 def constant_miou(dataset: Dataset, space: Mapping) -> dict[str, Any]:

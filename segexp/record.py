@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from segexp import tracking
+from segexp.confusions import Confusions, Predictions
 from segexp.dataset.cache import Split
 from segexp.device import Compute
 from segexp.evaluate import Evaluation, Ruler, decide
@@ -60,6 +61,20 @@ def split_scores(evaluation: Evaluation, mapping: Mapping, common: Mapping) -> S
         table=class_table(evaluation.confusions[OWN], mapping.names),
         table_common=class_table(evaluation.confusions[COMMON], common.names),
     )
+
+
+def confusions_of(evaluation: Evaluation) -> Confusions:
+    """Name the matrices of an evaluation by the rulers of a trial."""
+    matrices = evaluation.confusions
+    return Confusions(
+        evaluation.image_ids, matrices[OWN], matrices[COMMON], matrices[COMMON_ARGMAX]
+    )
+
+
+def predictions_of(evaluation: Evaluation) -> Predictions:
+    """Name the predictions of an evaluation by the rulers of a trial."""
+    kept = evaluation.predictions
+    return Predictions(evaluation.image_ids, kept[OWN], kept[COMMON], kept[COMMON_ARGMAX])
 
 
 def bundle_scores(result: TrialResult) -> dict[str, float]:

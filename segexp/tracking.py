@@ -209,6 +209,11 @@ def log_table(run: Run, columns: Mapping[str, Sequence[Any]], name: str) -> None
     run.client.log_table(run.id, {k: list(v) for k, v in columns.items()}, name)
 
 
+def log_file(run: Run, path: Path) -> None:
+    """Record a file as an artifact of the same name."""
+    run.client.log_artifact(run.id, str(path))
+
+
 def log_directory(run: Run, directory: Path, artifact_path: str | None = None) -> None:
     """Record every file of a directory as artifacts."""
     run.client.log_artifacts(run.id, str(directory), artifact_path)

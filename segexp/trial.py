@@ -3,7 +3,7 @@
 data, model, loss, schedule
 -> for each epoch: train, validate, record, report (which may prune)
 -> scores of the best epoch, in the mapping's own space and in the common space
--> tables, overlays, and the bundle if the trial is worth keeping
+-> tables, per-image confusion matrices, overlays, and the bundle if the trial is worth keeping
 """
 
 import math
@@ -24,6 +24,12 @@ from segexp.augment import make_augmentation
 from segexp.bundle import Bundle, save_bundle
 from segexp.checkpoint import Checkpoints, load_weights
 from segexp.config import Config
+from segexp.confusions import (
+    CONFUSIONS_FILE,
+    PREDICTIONS_FILE,
+    save_confusions,
+    save_predictions,
+)
 from segexp.dataset.cache import Dataset
 from segexp.dataset.stats import count_labels
 from segexp.dataset.torch_dataset import make_loader
@@ -50,6 +56,7 @@ class TrialSetup:
         common: The common space of all mappings that the trial is compared with.
         objective: ``val/miou_common`` or ``val/miou``.
         origin: Where the trial comes from (study, number): written into its bundle.
+        keeps_predictions: Whether the predictions of the held-out images are kept, too.
     """
 
     config: Config
@@ -58,6 +65,7 @@ class TrialSetup:
     common: Mapping
     objective: str
     origin: dict[str, str | int | None]
+    keeps_predictions: bool = False
 
 
 class Display(Protocol):
@@ -84,7 +92,7 @@ def run_trial(
     Args:
         setup: What to train and how to judge it.
         run: The MLflow run that records it; the caller ends it.
-        directory: The trial's own directory for checkpoints and the bundle.
+        directory: The trial's own directory for checkpoints, confusion matrices and the bundle.
         report: Takes each epoch (from 1) and its objective; may raise `optuna.TrialPruned`.
         is_worth_keeping: Whether a trial that ends with this objective keeps its bundle and is
             scored on the held-out images.
@@ -164,7 +172,9 @@ def run_trial(
 
     load_weights(model, checkpoints.best)
     is_kept = is_worth_keeping(best_value)
-    heldout = score_split(dataset.heldout) if is_kept else None
+    heldout = (
+        score_split(dataset.heldout, keep_predictions=setup.keeps_predictions) if is_kept else None
+    )
     trial_result = TrialResult(
         value=best_value,
         best_epoch=best.epoch,
@@ -175,6 +185,7 @@ def run_trial(
     )
     record.log_result(run, trial_result)
     record.log_confusion(run, best.validation, mapping, "val")
+    _save_evaluations(directory, best.validation, heldout, run)
     record.log_overlays(run, model, dataset.val, rulers[OWN], preprocessing, compute)
     if is_kept:
         _save_bundle(directory / "bundle", model, setup, preprocessing, trial_result, run)
@@ -187,6 +198,19 @@ def _loss_weights(weighting: str, dataset: Dataset, mapping: Mapping) -> Tensor 
     counts = count_labels(dataset.train, len(mapping.classes), mapping.lookup())
     weights = class_weights(weighting, counts.pixels, counts.pixels_where_present)
     return torch.from_numpy(weights).float()
+
+
+def _save_evaluations(
+    directory: Path, val: Evaluation, heldout: Evaluation | None, run: tracking.Run
+) -> None:
+    """Save the confusion matrix of every image, here and among the run's artifacts."""
+    splits = {"val": val} | ({"heldout": heldout} if heldout else {})
+    confusions = {name: record.confusions_of(split) for name, split in splits.items()}
+    save_confusions(directory / CONFUSIONS_FILE, confusions)
+    tracking.log_file(run, directory / CONFUSIONS_FILE)
+    if heldout and heldout.predictions:
+        save_predictions(directory / PREDICTIONS_FILE, record.predictions_of(heldout))
+        tracking.log_file(run, directory / PREDICTIONS_FILE)
 
 
 def _save_bundle(
