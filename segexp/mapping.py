@@ -129,7 +129,7 @@ def common_space(mappings: Sequence[Mapping]) -> Mapping:
         InputError: When the taxonomies differ, or fewer than two classes are left; then with
             the chain of merges that caused it.
     """
-    _refuse_different_taxonomies(mappings)
+    refuse_different_taxonomies(mappings)
     if len({m.hash for m in mappings}) == 1:
         return min(mappings, key=lambda m: m.name)
     groups, chain = _components(mappings)
@@ -154,7 +154,8 @@ def _label_names(taxonomy: Taxonomy, places: Sequence[int]) -> tuple[str, ...]:
     return tuple(VOID_NAME if p == VOID else taxonomy.names[p] for p in places)
 
 
-def _refuse_different_taxonomies(mappings: Sequence[Mapping]) -> None:
+def refuse_different_taxonomies(mappings: Sequence[Mapping]) -> None:
+    """Raise an InputError, with each mapping's taxonomy, unless all are over one taxonomy."""
     if len({m.taxonomy.hash for m in mappings}) > 1:
         listing = ", ".join(f"{m.name} ({m.taxonomy.name}, {m.taxonomy.hash})" for m in mappings)
         raise InputError(f"mappings over different taxonomies cannot be compared: {listing}")
@@ -221,7 +222,7 @@ def collapse_lookup(fine: Mapping, coarse: Mapping) -> NDArray[np.int64]:
     Raises:
         InputError: When ``coarse`` does not coarsen ``fine``, or the taxonomies differ.
     """
-    _refuse_different_taxonomies([fine, coarse])
+    refuse_different_taxonomies([fine, coarse])
     if not coarsens(coarse, fine):
         why = "; ".join(_obstacles(coarse, fine))
         raise InputError(f"scores of {fine.name} cannot be given in {coarse.name}: {why}")

@@ -1,6 +1,7 @@
 """Mapping files: read by name or by path, with every fault listed at once."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,31 @@ def load_mapping(path: Path) -> Mapping:
     if faults:
         raise InputError(faults)
     return mapping
+
+
+@dataclass(frozen=True)
+class MappingFiles:
+    """The mapping files of a project.
+
+    Attributes:
+        mappings: What could be read, sorted by name.
+        broken: The faults of each file that could not, by its path.
+    """
+
+    mappings: tuple[Mapping, ...]
+    broken: dict[Path, tuple[str, ...]]
+
+
+def read_mappings(project: Path) -> MappingFiles:
+    """Read every mapping file of a project; a broken one is reported and stops nothing."""
+    mappings: list[Mapping] = []
+    broken: dict[Path, tuple[str, ...]] = {}
+    for path in sorted((project / "mappings").glob("*.yaml")):
+        try:
+            mappings.append(load_mapping(path))
+        except InputError as error:
+            broken[path] = error.faults
+    return MappingFiles(tuple(mappings), broken)
 
 
 def find_mapping(project: Path, name: str) -> Mapping:

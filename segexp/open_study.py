@@ -23,13 +23,23 @@ from segexp.storage import CONSTANT, DEFINITION, RUN_ID
 
 @dataclass(frozen=True)
 class OpenStudy:
-    """A study under way: its plan, data and records."""
+    """A study under way: its plan, data and records.
+
+    Attributes:
+        plan: What is to be run.
+        dataset: The data.
+        study: Optuna's record.
+        experiment: The MLflow experiment.
+        parent: The run below which the trials' runs are: the study's own, or an arm's.
+        is_arm: Whether it belongs to an arm, whose run others end.
+    """
 
     plan: StudyPlan
     dataset: Dataset
     study: optuna.Study
     experiment: tracking.Experiment
     parent: tracking.Run
+    is_arm: bool = False
 
     @property
     def lock(self) -> Path:
@@ -44,8 +54,24 @@ class OpenStudy:
         return studies / name / f"trial-{trial:04d}"
 
 
-def open_study(plan: StudyPlan, dataset: Dataset, storage: BaseStorage) -> OpenStudy:
-    """Open a study, and make it with its baseline in line where it is not there yet.
+@dataclass(frozen=True)
+class Arm:
+    """Where the records of an arm's studies go: its run, and the experiment that this is in."""
+
+    experiment: tracking.Experiment
+    run: tracking.Run
+
+
+def open_study(
+    plan: StudyPlan, dataset: Dataset, storage: BaseStorage, arm: Arm | None = None
+) -> OpenStudy:
+    """Open a study, and make it with its first trials in line where it is not there yet.
+
+    Args:
+        plan: From `segexp.plan.plan_study`.
+        dataset: The data, opened.
+        storage: Optuna's storage.
+        arm: The arm that the study belongs to; None for a study of its own.
 
     Raises:
         InputError: When a study of this name means something else, or the tracking URI is none.
@@ -53,15 +79,11 @@ def open_study(plan: StudyPlan, dataset: Dataset, storage: BaseStorage) -> OpenS
     """
     now = definition(plan, dataset)
     with locked(_lock_of(plan)):
-        stored = _stored_definition(storage, plan.study.name)
+        stored = stored_definition(storage, plan.study.name)
         if stored is not None and (faults := definition_faults(plan.study.name, stored, now)):
             raise InputError(faults)
         # Before the study: a tracking URI that is wrong must not leave half a study behind.
-        experiment = tracking.open_experiment(
-            plan.project,
-            plan.config.tracking.uri,
-            plan.config.tracking.experiment or plan.study.name,
-        )
+        experiment = arm.experiment if arm else _open_experiment(plan)
         study = optuna.create_study(
             storage=storage,
             study_name=plan.study.name,
@@ -69,16 +91,30 @@ def open_study(plan: StudyPlan, dataset: Dataset, storage: BaseStorage) -> OpenS
             load_if_exists=True,
             pruner=make_pruner(plan.study.pruner, plan.config.training.epochs),
         )
+        if stored is None or plan.keeps_all:  # a list of trainings may have grown
+            for params in plan.first:
+                study.enqueue_trial(dict(params), skip_if_exists=True)
         if stored is None:
-            study.enqueue_trial(dict(plan.baseline), skip_if_exists=True)
             study.set_user_attr(CONSTANT, constant_miou(dataset, plan.common))
             study.set_user_attr(DEFINITION, now)  # the last: a study that has it is whole
-        parent = _open_parent_run(plan, dataset, study, experiment)
+        if arm is None:
+            parent = _open_parent_run(plan, dataset, study, experiment)
+        else:
+            parent = arm.run
+            study.set_user_attr(RUN_ID, parent.id)
         close_records(study, parent)
-    return OpenStudy(plan, dataset, study, experiment, parent)
+    return OpenStudy(plan, dataset, study, experiment, parent, is_arm=arm is not None)
 
 
-def _stored_definition(storage: BaseStorage, name: str) -> dict[str, Any] | None:
+def _open_experiment(plan: StudyPlan) -> tracking.Experiment:
+    return tracking.open_experiment(
+        plan.project,
+        plan.config.tracking.uri,
+        plan.config.tracking.experiment or plan.study.name,
+    )
+
+
+def stored_definition(storage: BaseStorage, name: str) -> dict[str, Any] | None:
     """Return the definition that a study was begun with; None when there is no such study."""
     try:
         study = optuna.load_study(study_name=name, storage=storage)

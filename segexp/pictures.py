@@ -52,7 +52,7 @@ def colorize(mask: Pixels, colors: Pixels, void_color: Color) -> Pixels:
     Raises:
         ValueError: When the mask holds an index that is neither a class nor VOID.
     """
-    _areas(mask, len(colors))
+    class_areas(mask, len(colors))
     table = np.empty((256, 3), np.uint8)
     table[:] = void_color
     table[: len(colors)] = colors
@@ -77,7 +77,7 @@ def overlay(image: Pixels, mask: Pixels, colors: Pixels, names: Sequence[str]) -
     Raises:
         ValueError: When the mask holds an index that is neither a class nor VOID.
     """
-    areas = _areas(mask, len(colors))
+    areas = class_areas(mask, len(colors))
     painted = colorize(mask, colors, (0, 0, 0))
     blended = ((image.astype(np.uint16) + painted) >> 1).astype(np.uint8)
     np.copyto(blended, image, where=(mask == VOID)[..., None])
@@ -119,46 +119,65 @@ def comparison(
     Raises:
         ValueError: When a mask holds an index that is neither a class nor VOID.
     """
-    areas = _areas(truth, len(colors)) + _areas(prediction, len(colors))
+    areas = class_areas(truth, len(colors)) + class_areas(prediction, len(colors))
     factor = max(1, -(-MIN_PANE_WIDTH // truth.shape[1]))
-    truth_large = _enlarge(truth, factor)
-    prediction_large = _enlarge(prediction, factor)
-    image_large = _enlarge(image, factor)
+    truth_large = enlarge(truth, factor)
+    prediction_large = enlarge(prediction, factor)
+    image_large = enlarge(image, factor)
     scored = int((truth != VOID).sum())
     wrong = int(((truth != prediction) & (truth != VOID)).sum())
     share = f"{100 * wrong / scored:.1f}% of pixels" if scored else "all void"
     panes = [
         ("image", image_large),
-        ("ground truth", _painted(truth_large, colors)),
-        ("prediction", _painted(prediction_large, colors)),
-        (f"where wrong: {share}", _mistakes(image_large, truth_large, prediction_large)),
+        ("ground truth", paint_hatched(truth_large, colors)),
+        ("prediction", paint_hatched(prediction_large, colors)),
+        (
+            f"where wrong: {share}",
+            mark_pixels(image_large, truth_large, [(truth_large != prediction_large, RED)]),
+        ),
     ]
-    entries: list[Entry] = [
-        (names[i], _color(colors[i])) for i in np.argsort(-areas, kind="stable") if areas[i]
-    ]
-    if scored < truth.size:
-        entries.append((VOID_NAME, "hatched"))
-    return _compose(panes, entries, title)
+    return compose(panes, [class_entries(areas, colors, names, scored < truth.size)], title)
 
 
-def _compose(panes: Sequence[tuple[str, Pixels]], entries: Sequence[Entry], title: str) -> Pixels:
+def compose(
+    panes: Sequence[tuple[str, Pixels]],
+    legends: Sequence[Sequence[Entry]],
+    title: str,
+    columns: int | None = None,
+) -> Pixels:
+    """Lay out panes below a title and above a strip of legends.
+
+    Args:
+        panes: Caption and RGB of each, all of one size.
+        legends: Groups of entries; each begins a row of its own.
+        title: One line above the panes; none where it is empty.
+        columns: How many panes stand beside each other; all where None.
+
+    Returns:
+        RGB, shape (H, W, 3).
+    """
+    columns = columns or len(panes)
     pane_height, pane_width = panes[0][1].shape[:2]
     size = max(12, min(28, pane_width // 22))
     font, title_font = load_font(size), load_font(size + 3)
     gap = size * 2 // 3
     line = line_height(font) + gap // 2
-    width = gap + len(panes) * (pane_width + gap)
-    rows = break_rows(entries, font, width - 2 * gap, gap * 2)
-    top = gap + line_height(title_font) + gap
-    legend_top = top + line + pane_height + gap
+    width = gap + columns * (pane_width + gap)
+    rows = [
+        row for entries in legends for row in break_rows(entries, font, width - 2 * gap, gap * 2)
+    ]
+    top = gap + (line_height(title_font) + gap if title else 0)
+    step = line + pane_height + gap
+    legend_top = top + -(-len(panes) // columns) * step
     height = legend_top + len(rows) * line + gap // 2
     picture = Image.new("RGB", (width, height), "white")
     draw = ImageDraw.Draw(picture)
     draw.text((gap, gap), shorten(title, title_font, width - 2 * gap), INK, title_font)
     for place, (caption, pixels) in enumerate(panes):
-        left = gap + place * (pane_width + gap)
-        draw.text((left, top), shorten(caption, font, pane_width), INK, font)
-        picture.paste(Image.fromarray(pixels), (left, top + line))
+        left = gap + place % columns * (pane_width + gap)
+        above = top + place // columns * step
+        draw.text((left, above), shorten(caption, font, pane_width), INK, font)
+        picture.paste(Image.fromarray(pixels), (left, above + line))
     for number, row in enumerate(rows):
         left = gap
         for entry in row:
@@ -167,20 +186,42 @@ def _compose(panes: Sequence[tuple[str, Pixels]], entries: Sequence[Entry], titl
     return np.array(picture)
 
 
-def _painted(mask: Pixels, colors: Pixels) -> Pixels:
+def class_entries(
+    areas: NDArray[np.int64], colors: Pixels, names: Sequence[str], has_void: bool
+) -> list[Entry]:
+    """Return the legend of the classes that occur, largest area first, and of void."""
+    order = [int(i) for i in np.argsort(-areas, kind="stable") if areas[i]]
+    entries: list[Entry] = [(names[i], _color(colors[i])) for i in order]
+    return [*entries, (VOID_NAME, "hatched")] if has_void else entries
+
+
+def paint_hatched(mask: Pixels, colors: Pixels) -> Pixels:
+    """Paint a mask in the colours of its classes with void hatched; RGB, shape (H, W, 3)."""
     painted = colorize(mask, colors, (0, 0, 0))
     void = mask == VOID
     painted[void] = hatching(*mask.shape)[void]
     return painted
 
 
-def _mistakes(image: Pixels, truth: Pixels, prediction: Pixels) -> Pixels:
-    # Half the contrast, lifted: red stands out and the scene is still recognised.
+def mark_pixels(
+    image: Pixels, truth: Pixels, marks: Sequence[tuple[NDArray[np.bool_], Color]]
+) -> Pixels:
+    """Colour pixels of the grey image; where the truth is void it is hatched, marked or not.
+
+    Args:
+        image: RGB, shape (H, W, 3).
+        truth: Class indices or VOID, shape (H, W).
+        marks: Which pixels, shape (H, W), and their colour.
+
+    Returns:
+        RGB, shape (H, W, 3).
+    """
+    # Half the contrast, lifted: colours stand out and the scene is still recognised.
     grey = np.array(Image.fromarray(image).convert("L")) // 2 + 96
     pixels = np.repeat(grey[..., None], 3, axis=2)
-    wrong = truth != prediction
-    pixels[wrong] = pixels[wrong] // 4 + np.array(RED, np.uint8) // 4 * 3
-    void = truth == VOID  # painted over: it is never wrong
+    for where, color in marks:
+        pixels[where] = pixels[where] // 4 + np.array(color, np.uint8) // 4 * 3
+    void = truth == VOID
     pixels[void] = hatching(*truth.shape)[void]
     return pixels
 
@@ -193,7 +234,7 @@ def _borders(mask: Pixels) -> NDArray[np.bool_]:
     return border
 
 
-def _areas(mask: Pixels, num_classes: int) -> NDArray[np.int64]:
+def class_areas(mask: Pixels, num_classes: int) -> NDArray[np.int64]:
     """Count the pixels of each class, refusing an index that is neither a class nor VOID."""
     counts = np.bincount(mask.ravel(), minlength=256)
     strange = [int(i) for i in np.flatnonzero(counts[num_classes:VOID]) + num_classes]
@@ -202,7 +243,8 @@ def _areas(mask: Pixels, num_classes: int) -> NDArray[np.int64]:
     return counts[:num_classes]
 
 
-def _enlarge(pixels: Pixels, factor: int) -> Pixels:
+def enlarge(pixels: Pixels, factor: int) -> Pixels:
+    """Repeat every pixel, factor x factor."""
     return pixels.repeat(factor, axis=0).repeat(factor, axis=1)
 
 

@@ -1,5 +1,6 @@
 """A study before it runs: everything that can be checked is checked here, and all at once."""
 
+from collections.abc import Iterable
 from collections.abc import Mapping as Dict
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from segexp.project import find_source
 from segexp.search_space import Choices, Parameter, describe_parameter, parse_space
 from segexp.space import option_faults
 from segexp.study_config import StudyConfig
+from segexp.taxonomy import VOID_NAME
 
 # Parts of the configuration that no score depends on.
 _NOT_IN_DEFINITION = ("tracking.", "storage", "data.root", "data.format", "data.synthetic.")
@@ -31,20 +33,24 @@ class StudyPlan:
         study: The study file, with overrides in it.
         config: The configuration that all trials share.
         space: The parameters by name.
-        baseline: The params of the first trial.
+        first: The params of the first trials, in order: a study's baseline; all of the trials
+            of one that only trains what is listed.
         mappings: Every mapping that a trial can have, by name.
-        common: Their common space.
+        common: The common space of these and of all that the trials are compared with.
         source: The data set's files.
+        keeps_all: Whether every trial keeps its bundle, its held-out scores and its predictions,
+            and not only one that is the best when it ends.
     """
 
     project: Path
     study: StudyConfig
     config: Config
     space: Dict[str, Parameter]
-    baseline: Dict[str, Any]
+    first: tuple[Dict[str, Any], ...]
     mappings: Dict[str, Mapping]
     common: Mapping
     source: Source
+    keeps_all: bool = False
 
 
 def plan_study(project: Path, where: str, study: StudyConfig, config: Config) -> StudyPlan:
@@ -83,7 +89,7 @@ def plan_study(project: Path, where: str, study: StudyConfig, config: Config) ->
         study=study,
         config=config,
         space=space,
-        baseline=baseline,
+        first=(baseline,),
         mappings=dict(zip(names, mappings, strict=True)),
         common=common_space(mappings),
         source=source,
@@ -125,23 +131,60 @@ def definition(plan: StudyPlan, dataset: Dataset) -> dict[str, Any]:
     return {
         "data": f"{dataset.name} {dataset.hash}",
         "objective": plan.study.objective,
+        "common_space": f"{plan.common.name} {plan.common.hash}",
         **{f"space.{name}": describe_parameter(p) for name, p in sorted(plan.space.items())},
-        **{f"mappings.{name}": m.hash for name, m in sorted(plan.mappings.items())},
+        **mapping_definitions(plan.mappings.values()),
         **settings,
+    }
+
+
+def mapping_definitions(mappings: Iterable[Mapping]) -> dict[str, Any]:
+    """Return the part of a definition that says what the mappings are, label by label."""
+    return {
+        f"mappings.{m.name}": {
+            "hash": m.hash,
+            "classes": [[c.name, *c.labels] for c in m.classes],
+        }
+        for m in sorted(mappings, key=lambda m: m.name)
     }
 
 
 def definition_faults(name: str, stored: Dict[str, Any], now: Dict[str, Any]) -> list[str]:
     """List how a study's stored definition differs from the one it would have now."""
-    faults = [
-        f"study {name!r} was begun with {key} = {stored.get(key, 'nothing')}, "
-        f"now it is {now.get(key, 'nothing')}"
-        for key in sorted({*stored, *now})
-        if stored.get(key) != now.get(key)
-    ]
+    faults: list[str] = []
+    for key in sorted({*stored, *now}):
+        before, after = stored.get(key), now.get(key)
+        if before == after:
+            continue
+        if isinstance(before, dict) and isinstance(after, dict):
+            changes = _changed_labels(before["classes"], after["classes"])
+            faults.append(f"study {name!r} was begun with another {key}: {changes}")
+            continue
+        was, is_ = (_shown(value) for value in (before, after))
+        faults.append(f"study {name!r} was begun with {key} = {was}, now it is {is_}")
     if faults:
         faults.append(
             f"study {name!r} cannot go on as something else: run it with what it was begun with, "
             "or begin another one with --study-name"
         )
     return faults
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, dict):
+        return f"{len(value['classes'])} classes"
+    return "nothing" if value is None else str(value)
+
+
+def _changed_labels(before: list[list[str]], after: list[list[str]]) -> str:
+    """Say which labels became another class; ``[name, label, ...]`` of each class."""
+    was, is_ = (
+        {label: name for name, *labels in classes for label in labels}
+        for classes in (before, after)
+    )
+    changes = [
+        f"{label} was {was.get(label, VOID_NAME)}, now it is {is_.get(label, VOID_NAME)}"
+        for label in dict.fromkeys([*was, *is_])
+        if was.get(label) != is_.get(label)
+    ]
+    return "; ".join(changes) or "its classes are in another order, or over another taxonomy"

@@ -10,7 +10,7 @@ from segexp.dataset.source import Source
 from segexp.dataset.synthetic import SyntheticCounts
 from segexp.errors import InputError
 from segexp.mapping import Mapping
-from segexp.mapping_file import find_mapping, load_mapping
+from segexp.mapping_file import find_mapping, read_mappings
 from segexp.preprocess import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
 from segexp.taxonomy import Taxonomy, load_taxonomy
 from segexp.yaml_file import find_yaml
@@ -114,13 +114,6 @@ def find_taxonomy(project: Path, name: str) -> Taxonomy:
 
 
 def mappings_over(project: Path, taxonomy: Taxonomy) -> list[Mapping]:
-    """Return the project's mappings over a taxonomy, sorted by name."""
-    found = []
-    for path in sorted((project / "mappings").glob("*.yaml")):
-        try:
-            mapping = load_mapping(path)
-        except InputError:
-            continue  # a broken file fits nothing; loading it by its name says what is wrong
-        if mapping.taxonomy.hash == taxonomy.hash:
-            found.append(mapping)
-    return found
+    """Return the project's mappings over a taxonomy, sorted by name, without broken files."""
+    mappings = read_mappings(project).mappings
+    return [m for m in mappings if m.taxonomy.hash == taxonomy.hash]

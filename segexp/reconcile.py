@@ -55,7 +55,7 @@ def close_own(study: optuna.Study, reason: str) -> list[int]:
 
 def close_records(study: optuna.Study, parent: tracking.Run) -> None:
     """End the MLflow runs of trials that are finished in Optuna, as these are."""
-    open_runs = tracking.running_trials(parent)
+    open_runs = tracking.running_trials(parent, study.study_name)
     trials = study.get_trials(deepcopy=False) if open_runs else []
     for number, run in open_runs:
         if trials[number].state.is_finished():

@@ -36,6 +36,34 @@ def suggest(trial: optuna.Trial, space: Mapping[str, Parameter]) -> dict[str, An
     return params
 
 
+def sample_params(
+    space: Mapping[str, Parameter], first: Mapping[str, Any], count: int, seed: int
+) -> list[dict[str, Any]]:
+    """Sample different params at random; asked for more of them, the first ones stay the same.
+
+    Args:
+        space: The search space.
+        first: The first of the list, a point of the space.
+        count: How many.
+        seed: Of the random sampler.
+
+    Raises:
+        InputError: When the space does not have as many points.
+    """
+    hush_optuna()
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=seed))
+    params = [dict(first)]
+    for _ in range(100 * count):
+        if len(params) >= count:
+            return params[:count]
+        sampled = suggest(study.ask(), space)
+        if sampled not in params:
+            params.append(sampled)
+    raise InputError(
+        f"the search space has no {count} different configurations; {len(params)} were found"
+    )
+
+
 class AskedGridSampler(optuna.samplers.GridSampler):
     """Optuna's grid sampler for a study that asks and tells.
 

@@ -17,6 +17,7 @@ from segexp.files import locked
 # What segexp keeps in user attributes of studies and trials.
 DEFINITION = "segexp.definition"  # study: what its scores depend on
 RUN_ID = "segexp.run_id"  # study: the MLflow parent run; trial: its own run
+ARM_RUNS = "segexp.arm_runs"  # A/B study: the MLflow run of each arm
 CONSTANT = "segexp.constant"  # study: the scores of always predicting the most frequent class
 OWNER = "segexp.owner"  # trial: the process that runs it
 FAILURE = "segexp.failure"  # trial: why it failed

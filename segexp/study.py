@@ -2,7 +2,9 @@
 
 import shutil
 import traceback
+from collections.abc import Iterator
 from collections.abc import Mapping as Dict
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -79,13 +81,19 @@ def run_study(
     dataset = open_data(plan.project, plan.config, plan.source, display.caching)
     display.say(describe_data(dataset))
     opened = open_study(plan, dataset, storage)
-    status: tracking.Status = "KILLED"
     ran = 0
-    try:
-        while (trial := _ask(opened, display)) is not None:
-            _run_one(opened, trial, display, debug)
+    with under_way(opened, display):
+        while run_next_trial(opened, display, debug=debug):
             ran += 1
-            _give_up_if_hopeless(opened.study)
+    return opened.study, ran
+
+
+@contextmanager
+def under_way(opened: OpenStudy, display: StudyDisplay) -> Iterator[None]:
+    """Close what a study has open in this process, however the block ends."""
+    status: tracking.Status = "KILLED"
+    try:
+        yield
         status = "FINISHED"
     except Exception:
         status = "FAILED"
@@ -96,10 +104,29 @@ def run_study(
             for number in close_own(opened.study, reason):
                 shutil.rmtree(opened.directory(number), ignore_errors=True)
             close_records(opened.study, opened.parent)
-            _record_best(opened)
-            tracking.end_run(opened.parent, status)
-        _record_page(opened, display)
-    return opened.study, ran
+            if not opened.plan.keeps_all:
+                _record_best(opened)
+            if not opened.is_arm:
+                tracking.end_run(opened.parent, status)
+        if not opened.plan.keeps_all:
+            _record_page(opened, display)
+
+
+def run_next_trial(opened: OpenStudy, display: StudyDisplay, *, debug: bool = False) -> bool:
+    """Run one trial of a study, within `under_way`.
+
+    Returns:
+        False, and nothing was run, when enough trials are finished or under way.
+
+    Raises:
+        WorkError: When the study's first trials all failed.
+    """
+    trial = _ask(opened, display)
+    if trial is None:
+        return False
+    _run_one(opened, trial, display, debug)
+    _give_up_if_hopeless(opened.study)
+    return True
 
 
 def _ask(opened: OpenStudy, display: StudyDisplay) -> optuna.Trial | None:
@@ -143,7 +170,9 @@ def _run_one(opened: OpenStudy, trial: optuna.Trial, display: StudyDisplay, debu
             run,
             directory,
             report=partial(_report, trial, setup),
-            is_worth_keeping=lambda value: value > _best_value(opened.study),
+            is_worth_keeping=lambda value: (
+                opened.plan.keeps_all or value > _best_value(opened.study)
+            ),
             display=display,
         )
         state, text = TrialState.COMPLETE, f"{setup.objective} {result.value:.4f}"
@@ -173,7 +202,8 @@ def _set_up_trial(opened: OpenStudy, trial: optuna.Trial, display: StudyDisplay)
     params = suggest(trial, plan.space)
     config = with_values(plan.config, params)
     before = sum(map(counts_towards_budget, opened.study.get_trials(deepcopy=False)))
-    display.trial_started(trial.number, before + 1, plan.study.trials, params)
+    shown = {"mapping": config.mapping, **params}
+    display.trial_started(trial.number, before + 1, plan.study.trials, shown)
     return TrialSetup(
         config=config,
         dataset=opened.dataset,
@@ -181,6 +211,7 @@ def _set_up_trial(opened: OpenStudy, trial: optuna.Trial, display: StudyDisplay)
         common=plan.common,
         objective=plan.study.objective,
         origin={"study": opened.study.study_name, "trial": trial.number},
+        keeps_predictions=plan.keeps_all,
     )
 
 

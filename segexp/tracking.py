@@ -30,6 +30,7 @@ from segexp.storage import use_write_ahead_log
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
@@ -176,12 +177,16 @@ def attach_run(experiment: Experiment, run_id: str | None) -> Run | None:
     return Run(experiment.client, run_id)
 
 
-def running_trials(parent: Run) -> list[tuple[int, Run]]:
-    """Return the trials' runs below a study's run that have not ended, with their numbers."""
+def running_trials(parent: Run, study: str) -> list[tuple[int, Run]]:
+    """Return the runs of a study's trials that have not ended, with the trials' numbers.
+
+    They are below ``parent``, where an arm has those of several studies.
+    """
     client = parent.client
     found = client.search_runs(
         [client.get_run(parent.id).info.experiment_id],
-        f"attributes.status = 'RUNNING' and tags.mlflow.parentRunId = '{parent.id}'",
+        f"attributes.status = 'RUNNING' and tags.mlflow.parentRunId = '{parent.id}' "
+        f"and tags.segexp.study = '{study}'",
     )
     return [(int(run.data.tags["segexp.trial"]), Run(client, run.info.run_id)) for run in found]
 
@@ -207,6 +212,15 @@ def set_tags(run: Run, tags: Mapping[str, str]) -> None:
 def log_table(run: Run, columns: Mapping[str, Sequence[Any]], name: str) -> None:
     """Record an MLflow table, which its UI shows and compares between runs."""
     run.client.log_table(run.id, {k: list(v) for k, v in columns.items()}, name)
+
+
+def replace_table(run: Run, columns: Mapping[str, Sequence[Any]], name: str) -> None:
+    """Record an MLflow table in place of one of the same name: MLflow's own call appends to it."""
+    if name not in [artifact.path for artifact in run.client.list_artifacts(run.id)]:
+        log_table(run, columns, name)
+        return
+    rows = [list(row) for row in zip(*columns.values(), strict=True)]
+    run.client.log_dict(run.id, {"columns": list(columns), "data": rows}, name)
 
 
 def log_file(run: Run, path: Path) -> None:
@@ -236,6 +250,56 @@ def log_bytes(run: Run, content: bytes, name: str) -> None:
         path = Path(directory) / file_name
         path.write_bytes(content)
         run.client.log_artifact(run.id, str(path), folder or None)
+
+
+def read_artifact(project: Path, uri: str | None, run_id: str, name: str) -> bytes:
+    """Read a file among a run's artifacts.
+
+    Args:
+        project: The project directory; a relative SQLite path starts there.
+        uri: As for `open_experiment`.
+        run_id: The run.
+        name: The artifact; may have folders.
+
+    Raises:
+        InputError: When the tracking store has no such run, or the run no such artifact.
+        WorkError: When the store does not answer, or what it names is gone from the disk.
+    """
+    uri = uri or LOCAL_URI
+    try:
+        client, experiment = _find_run(project, uri, run_id)
+        if uri.startswith("sqlite:///"):  # the project may have moved
+            client = open_experiment(project, uri, experiment).client
+        if name not in [file.path for file in client.list_artifacts(run_id, _folder(name))]:
+            tags = client.get_run(run_id).data.tags
+            kind, state = tags.get("segexp.kind", "run"), tags.get("segexp.state", "open")
+            raise InputError(f"run {run_id} (a {kind}, {state}) has no artifact {name!r}")
+        with tempfile.TemporaryDirectory() as directory:
+            return Path(client.download_artifacts(run_id, name, directory)).read_bytes()
+    except (MlflowException, SQLAlchemyError, OSError) as error:
+        raise WorkError(f"{name} of run {run_id}: cannot be read: {first_line(error)}") from None
+
+
+def _find_run(project: Path, uri: str, run_id: str) -> tuple[MlflowClient, str]:
+    """Return a client and the name of the run's experiment; nothing is created."""
+    if uri.startswith("sqlite:///"):
+        path, question_mark, options = uri.removeprefix("sqlite:///").partition("?")
+        database = project / path
+        if not database.is_file():
+            raise InputError(f"no run {run_id!r}: there is no MLflow database {database} yet")
+        uri = f"sqlite:///{database}{question_mark}{options}"
+    client = MlflowClient(tracking_uri=uri)
+    try:
+        found = client.get_run(run_id)
+    except MlflowException as error:
+        if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+            raise
+        raise InputError(f"no run {run_id!r} in {uri}; `mlflow ui` lists the runs") from None
+    return client, client.get_experiment(found.info.experiment_id).name
+
+
+def _folder(name: str) -> str | None:
+    return name.rpartition("/")[0] or None
 
 
 def end_run(run: Run, status: Status) -> None:

@@ -354,3 +354,23 @@ def test_the_constant_predictors_miou_is_that_of_a_hand_count(tmp_path):
         "val": pytest.approx(0.75 / 2),
         "heldout": 0.0,
     }
+
+
+def test_the_decisions_that_were_counted_are_returned_where_they_are_asked_for() -> None:
+    split = make_split()
+    model = ByPixel(256)
+    table = torch.zeros(256, dtype=torch.long)
+    table[:] = 10  # none
+    table[:4] = torch.arange(4)
+    ruler = Ruler(COMMON, torch.from_numpy(COMMON.lookup()), table, "argmax")
+    score = lambda **options: evaluate_split(  # noqa: E731
+        model, split, [ruler], preprocessing=PREPROCESSING, compute=CPU, **options
+    )
+    assert score().predictions == ()
+    kept = score(keep_predictions=True)
+    (decided,) = kept.predictions
+    assert decided.shape == (5, 32, 64)
+    assert decided.dtype == np.uint8
+    red = split.images[..., 0]
+    np.testing.assert_array_equal(decided, np.where(red < 4, red, 10))
+    np.testing.assert_array_equal(kept.confusions[0], score().confusions[0])

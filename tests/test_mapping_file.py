@@ -4,7 +4,13 @@ import pytest
 import yaml
 
 from segexp.errors import InputError
-from segexp.mapping_file import find_mapping, find_mappings, load_mapping, parse_mapping
+from segexp.mapping_file import (
+    find_mapping,
+    find_mappings,
+    load_mapping,
+    parse_mapping,
+    read_mappings,
+)
 from segexp.taxonomy import Taxonomy, parse_taxonomy
 
 ROOT = Path(__file__).parents[1]
@@ -221,3 +227,14 @@ def test_faults_of_several_mappings_come_at_once(home):
     assert first.startswith("no mapping 'absent'")
     assert second.endswith("put it in one or under `void`")
     assert [m.name for m in find_mappings(home, ["two", "two"])] == ["two", "two"]
+
+
+def test_reading_all_mappings_keeps_the_broken_ones_apart_with_their_faults(home: Path):
+    (home / "mappings" / "broken.yaml").write_text("name: other\nclasses: [\n")
+    write(home / "mappings" / "another.yaml", good() | {"name": "another"})
+    files = read_mappings(home)
+    assert [m.name for m in files.mappings] == ["another", "two"]
+    ((path, faults),) = files.broken.items()
+    assert path == home / "mappings" / "broken.yaml"
+    assert faults[0].startswith(str(path))
+    assert read_mappings(home / "mappings").mappings == ()

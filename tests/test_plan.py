@@ -29,10 +29,10 @@ def test_the_shipped_default_study_is_planned_with_its_baseline_and_common_space
     assert list(plan.mappings) == ["cityscapes19", "merged10"]
     # merged10 coarsens cityscapes19, so it is the finest space that coarsens both.
     assert plan.common.names == plan.mappings["merged10"].names
-    assert set(plan.baseline) == set(plan.space)
-    assert plan.baseline["mapping"] == "cityscapes19"
-    assert plan.baseline["encoder"] == "resnet18"
-    assert plan.baseline["arch"] == "Unet"  # not named in the study: config.yaml's own
+    assert set(plan.first[0]) == set(plan.space)
+    assert plan.first[0]["mapping"] == "cityscapes19"
+    assert plan.first[0]["encoder"] == "resnet18"
+    assert plan.first[0]["arch"] == "Unet"  # not named in the study: config.yaml's own
     assert plan.source.format == "synthetic"
 
 

@@ -151,9 +151,10 @@ def test_mlflows_runs_end_as_optunas_trials_did_and_twice_changes_nothing(
     runs = []
     for number in range(5):
         begin(study, this_process())
-        tags = {"segexp.kind": "trial", "segexp.trial": str(number)}
+        tags = {"segexp.study": study.study_name, "segexp.trial": str(number)}
         runs.append(tracking.start_run(experiment, f"tiny-{number}", tags, {}, parent))
-    stranger = tracking.start_run(experiment, "x", {"segexp.trial": "0"}, {}, other)
+    tags = {"segexp.study": study.study_name, "segexp.trial": "0"}
+    stranger = tracking.start_run(experiment, "x", tags, {}, other)
     study.tell(0, 0.5)
     study.tell(1, state=TrialState.PRUNED)
     study._storage.set_trial_user_attr(study.trials[2]._trial_id, FAILURE, "DivergedError: nan")

@@ -126,15 +126,18 @@ def test_a_server_that_does_not_answer_is_a_work_error(project: Path):
 
 def test_a_trials_run_is_a_child_of_its_studys_run(experiment: Experiment):
     parent = tracking.start_run(experiment, "street", {"segexp.kind": "study"}, {})
-    child = tracking.start_run(experiment, "street-0003", {"segexp.trial": "3"}, {}, parent)
+    tags = {"segexp.trial": "3", "segexp.study": "street"}
+    child = tracking.start_run(experiment, "street-0003", tags, {}, parent)
     found = experiment.client.get_run(child.id)
     assert found.info.run_name == "street-0003"
     assert found.info.status == "RUNNING"
     assert found.data.tags["mlflow.parentRunId"] == parent.id
     assert found.data.tags["segexp.trial"] == "3"
-    assert [(number, run.id) for number, run in tracking.running_trials(parent)] == [(3, child.id)]
+    running = tracking.running_trials(parent, "street")
+    assert [(number, run.id) for number, run in running] == [(3, child.id)]
+    assert tracking.running_trials(parent, "another") == []
     tracking.end_run(child, "KILLED")
-    assert tracking.running_trials(parent) == []
+    assert tracking.running_trials(parent, "street") == []
 
 
 def test_params_are_recorded_as_text(experiment: Experiment):

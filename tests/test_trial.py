@@ -182,6 +182,7 @@ def test_the_artifacts_are_those_of_the_contract(finished: Finished):
         "iou_table_common.json",
         "iou_table_heldout.json",
         "confusion_matrix.html",
+        "confusions.npz",
         "overlays",
         "mapping.yaml",
         "config.yaml",

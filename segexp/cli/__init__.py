@@ -6,11 +6,13 @@ from typing import NoReturn
 
 import typer
 
+from segexp.cli.ab import ab
 from segexp.cli.best import best
 from segexp.cli.console import print_error
 from segexp.cli.data import data_app
 from segexp.cli.evaluate import evaluate
 from segexp.cli.init import init
+from segexp.cli.mapping import mapping_app
 from segexp.cli.predict import predict
 from segexp.cli.train import train
 from segexp.cli.tune import tune
@@ -28,11 +30,13 @@ app = typer.Typer(
 )
 app.command()(init)
 app.command()(tune)
+app.command()(ab)
 app.command()(best)
 app.command()(train)
 app.command()(evaluate)
 app.command()(predict)
 app.add_typer(data_app, name="data")
+app.add_typer(mapping_app, name="mapping")
 
 
 def main() -> NoReturn:

@@ -76,19 +76,18 @@ def stats(
 
     from segexp.dataset.stats import dataset_stats
     from segexp.files import write_atomic
-    from segexp.mapping_file import find_mappings
-    from segexp.project import (
-        describe_data,
-        find_source,
-        mappings_over,
-        open_data,
-    )
+    from segexp.mapping_file import find_mappings, read_mappings
+    from segexp.project import describe_data, find_source, mappings_over, open_data
     from segexp.report.data_page import data_page
 
     asked = find_mappings(root, [config.mapping] if mapping else [])
     source = find_source(root, config, asked)
     with LiveDisplay(quiet=json_) as display:
         dataset = open_data(root, config, source, display.caching)
+    if not asked:
+        for fault, *others in read_mappings(root).broken.values():
+            more = f" (and {len(others)} more; see `segexp mapping list`)" if others else ""
+            say(f"warning: left out, a broken mapping: {fault}{more}")
     counted = dataset_stats(dataset, asked or mappings_over(root, dataset.taxonomy))
     write_atomic(out / "data-stats.json", json.dumps(counted, indent=2) + "\n")
     write_atomic(out / "data-stats.html", data_page(counted))

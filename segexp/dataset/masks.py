@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from segexp.dataset.image_file import Picture, read_picture
 from segexp.dataset.npy_file import read_npy_ids
 from segexp.dataset.source import SampleFault
+from segexp.raw_id_check import id_ranges
 from segexp.taxonomy import VOID, Taxonomy, to_label_indices
 
 LISTED = 12
@@ -48,6 +49,21 @@ def read_npy_labels(path: Path, taxonomy: Taxonomy, encoding: str) -> NDArray[np
     return labels_from_ids(path, read_npy_ids(path), taxonomy, encoding)
 
 
+def read_raw_ids(path: Path) -> NDArray[Any] | None:
+    """Read the raw ids of a mask, integers (H, W), whether a taxonomy knows them or not.
+
+    Returns:
+        None for an RGB mask: it holds colours.
+
+    Raises:
+        SampleFault: When it is damaged, or of a kind that holds no ids.
+    """
+    if path.suffix == ".npy":
+        return read_npy_ids(path)
+    picture = read_picture(path)
+    return None if picture.pixels.mode in ("RGB", "RGBA") else _raw_ids(path, picture)
+
+
 def labels_from_ids(
     path: Path, raw: NDArray[Any], taxonomy: Taxonomy, encoding: str
 ) -> NDArray[np.uint8]:
@@ -63,7 +79,7 @@ def labels_from_ids(
         numbering = "" if encoding == "default" else f" ({encoding})"
         raise SampleFault(
             f"{path}: raw id {listing} not in the taxonomy {taxonomy.name}{numbering}, "
-            f"which knows {_ranges(ids)}"
+            f"which knows {id_ranges(ids)}"
         )
     return labels
 
@@ -123,14 +139,3 @@ def _counted(found: Mapping[str, int]) -> str:
     shown = [f"{name} ({count} px)" for name, count in list(found.items())[:LISTED]]
     rest = len(found) - len(shown)
     return ", ".join(shown) + (f" and {rest} more, all" if rest else "")
-
-
-def _ranges(ids: Mapping[int, int]) -> str:
-    """Write -1, 0, 1, 2, 255 as ``-1..2, 255``."""
-    runs: list[list[int]] = []
-    for raw_id in sorted(ids):
-        if runs and raw_id == runs[-1][1] + 1:
-            runs[-1][1] = raw_id
-        else:
-            runs.append([raw_id, raw_id])
-    return ", ".join(str(a) if a == b else f"{a}..{b}" for a, b in runs)

@@ -39,7 +39,13 @@ def count_labels(split: Split, num: int, lookup: NDArray[np.uint8] | None = None
         num: How many labels, or classes, there are.
         lookup: ``Mapping.lookup()`` to count classes; None to count labels.
     """
-    return _fold(_histograms(split), num, lookup)
+    return _fold(label_histograms(split), num, lookup)
+
+
+def label_pixels(split: Split) -> NDArray[np.int64]:
+    """Count the pixels of each label index of a split, VOID = 255 included; int64 (256,)."""
+    counts: NDArray[np.int64] = label_histograms(split).sum(axis=0)
+    return counts
 
 
 def dataset_stats(dataset: Dataset, mappings: Sequence[Mapping]) -> dict[str, Any]:
@@ -57,7 +63,7 @@ def dataset_stats(dataset: Dataset, mappings: Sequence[Mapping]) -> dict[str, An
         ``share`` (of the pixels that are not void) and ``images``.
     """
     splits = {"train": dataset.train, "val": dataset.val, "heldout": dataset.heldout}
-    histograms = {name: _histograms(split) for name, split in splits.items()}
+    histograms = {name: label_histograms(split) for name, split in splits.items()}
     labels, colors = dataset.taxonomy.names, dataset.taxonomy.colors
     counts = {name: _fold(h, len(labels), None) for name, h in histograms.items()}
     return {
@@ -112,8 +118,8 @@ def _rows(
     ]
 
 
-def _histograms(split: Split) -> NDArray[np.int64]:
-    """Count each label index, VOID included, in each image: int64 (N, 256)."""
+def label_histograms(split: Split) -> NDArray[np.int64]:
+    """Count each label index, VOID included, in each image of a split: int64 (N, 256)."""
     counts = np.zeros((len(split), VOID + 1), np.int64)
     for i in range(len(split)):
         counts[i] = np.bincount(split.label(i).ravel(), minlength=VOID + 1)

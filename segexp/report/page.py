@@ -1,4 +1,4 @@
-"""The shell of a self-contained HTML page: sections of text, tables and plotly figures.
+"""The shell of a self-contained HTML page: text, tables, pictures and plotly figures.
 
 A page fetches nothing. Its Content-Security-Policy forbids it to, and lets run only the scripts
 that it was written with, by their hashes: text that slipped through unescaped could not act.
@@ -33,6 +33,9 @@ nav {{ margin: 12px 0 20px; font-size: 14px; display: flex; flex-wrap: wrap; gap
 nav a {{ color: #0b57a4; text-decoration: none }}
 nav a:hover {{ text-decoration: underline }}
 .note {{ border-left: 3px solid #c98a00; background: #fff8e6; padding: 8px 14px }}
+.statement {{ margin: 18px 0 }}
+.statement span {{ display: block; color: #59636e; font-size: 13px }}
+.statement p {{ font-size: 21px; line-height: 1.4; margin: 0; max-width: 58ch }}
 .cards {{ display: flex; flex-wrap: wrap; gap: 12px; margin: 16px 0 }}
 .card {{ border: 1px solid #d8dce0; border-radius: 8px; padding: 10px 16px; min-width: 150px }}
 .card b {{ display: block; font-size: 25px; font-weight: 600; line-height: 1.25 }}
@@ -48,6 +51,11 @@ th.group {{ text-align: center; border-left: 8px solid #fff; border-bottom-color
 th.n, td.n {{ text-align: right }}
 tr.strong td {{ background: #eaf5ec; font-weight: 600 }}
 tr.faint td {{ color: #7a838c }}
+/* A wide picture may leave the column of the text: shrunk, its words could not be read. */
+figure {{ margin: 18px 0; position: relative; left: 50%; transform: translateX(-50%);
+  width: max-content; min-width: 100%; max-width: 97vw }}
+figcaption {{ font-size: 13px }}
+.picture {{ display: block; max-width: 100%; height: auto }}
 .swatch {{ display: inline-block; width: 12px; height: 12px; border: 1px solid #8889;
   margin-right: 7px; vertical-align: -1px }}
 @media print {{ main {{ max-width: none }} }}
@@ -135,6 +143,26 @@ def paragraph(text: str) -> Markup:
 def note(text: str) -> Markup:
     """Return a paragraph that must not be overlooked."""
     return Markup(f'<p class="note">{escape(text)}</p>')
+
+
+def statement(label: str, text: str) -> Markup:
+    """Return the sentence that a page is there to say, large, under a small label."""
+    words = f"<span>{escape(label)}</span><p>{escape(text)}</p>"
+    return Markup(f'<div class="statement">{words}</div>')
+
+
+def image(png: bytes, alt: str, caption: str = "") -> Markup:
+    """Return a picture that is embedded in the page.
+
+    Args:
+        png: An encoded PNG.
+        alt: What it shows, for those who do not see it.
+        caption: One line above it; none where it is empty.
+    """
+    data = base64.b64encode(png).decode()
+    above = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
+    picture = f'<img class="picture" src="data:image/png;base64,{data}" alt="{escape(alt)}">'
+    return Markup(f"<figure>{above}{picture}</figure>")
 
 
 def subheading(text: str) -> Markup:
@@ -250,7 +278,7 @@ def _policy(content: str) -> str:
             "default-src 'none'",
             f"script-src {' '.join(hashes) or chr(39) + 'none' + chr(39)}",
             "style-src 'unsafe-inline'",  # plotly writes styles into its drawings
-            "img-src data: blob:",  # its button that saves a chart as a picture
+            "img-src data: blob:",  # `image`, and the button that saves a chart as a picture
             "base-uri 'none'",
             "form-action 'none'",
         ]

@@ -11,6 +11,7 @@ class Page(HTMLParser):
         super().__init__()
         self.links = []  # (attribute, address)
         self.tags = []
+        self.pictures = []  # (address, alternative text)
         self.events = []  # attributes that would run a script
         self.policy = ""
         self.scripts = []
@@ -26,11 +27,14 @@ class Page(HTMLParser):
     def handle_starttag(self, tag, attrs):
         attrs = dict(attrs)
         self.tags.append(tag)
+        if tag == "img":
+            self.pictures.append((attrs["src"], attrs["alt"]))
+            attrs.pop("src")
         self.links += [(name, attrs[name]) for name in ("src", "href", "action") if name in attrs]
         self.events += [name for name in attrs if name.startswith("on")]
         if attrs.get("http-equiv") == "Content-Security-Policy":
             self.policy = attrs["content"]
-        if tag not in ("meta", "br", "link"):
+        if tag not in ("meta", "br", "link", "img"):
             self._open.append((tag, attrs.get("class")))
         if tag == "tr":
             self.rows.append([])
@@ -92,7 +96,8 @@ def read_page(html):
     assert not page._open
     assert all(address.startswith("#") for _, address in page.links), page.links
     assert not page.events
-    assert not {"link", "iframe", "img", "object", "embed", "base", "form"} & set(page.tags)
+    assert not {"link", "iframe", "object", "embed", "base", "form"} & set(page.tags)
+    assert all(address.startswith("data:image/png;base64,") for address, _ in page.pictures)
     assert "url(" not in page.styles
     assert "@import" not in page.styles
     rules = dict(rule.strip().split(" ", 1) for rule in page.policy.split(";"))

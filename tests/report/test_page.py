@@ -1,12 +1,16 @@
+import base64
+
 import plotly.graph_objects as go
 
 from segexp.report.page import (
     Grid,
     Section,
     cards,
+    image,
     note,
     paragraph,
     render_page,
+    statement,
     subheading,
     swatch,
     table,
@@ -46,6 +50,8 @@ def test_all_text_is_escaped():
                 note(EVIL),
                 subheading(EVIL),
                 cards([(EVIL, EVIL)]),
+                statement(EVIL, EVIL),
+                image(b"", EVIL, EVIL),
                 table([EVIL], [[EVIL], [swatch((1, 2, 3), EVIL)]], groups=[(EVIL, 1)]),
                 Grid([(EVIL, figure())]),
             ],
@@ -53,7 +59,8 @@ def test_all_text_is_escaped():
     ]
     page = read_page(render_page(EVIL, [paragraph(EVIL)], sections))
     assert page.tags.count("script") == 2  # plotly.js and the figure
-    assert page.text.count(EVIL) == 15
+    assert page.text.count(EVIL) == 18
+    assert page.pictures[0][1] == EVIL
 
 
 def test_the_page_links_to_its_sections():
@@ -78,3 +85,17 @@ def test_rows_and_columns_are_marked_as_asked():
     html = table(["a", "b"], [["1", "2"], ["3", "4"]], numeric=[1], strong=[0], faint=[1]).html
     assert '<tr class="strong"><td>1</td><td class="n">2</td></tr>' in html
     assert '<tr class="faint"><td>3</td><td class="n">4</td></tr>' in html
+
+
+def test_a_picture_is_embedded_with_what_it_shows():
+    png = bytes(range(256))
+    page = read_page(render_page("T", [], [Section("S", [image(png, 'a "b"', "above")])]))
+    ((address, alt),) = page.pictures
+    assert base64.b64decode(address.removeprefix("data:image/png;base64,")) == png
+    assert alt == 'a "b"'
+    assert "above" in page.texts
+
+
+def test_a_picture_without_a_caption_has_none():
+    page = read_page(render_page("T", [], [Section("S", [image(b"", "alt")])]))
+    assert "figcaption" not in page.tags

@@ -1,0 +1,256 @@
+"""An A/B study of mappings: did the model get better, or only the ruler?
+
+a study for each arm, the arms taking turns -> the best configuration of each, once with every seed
+-> per-image confusion matrices on images that no tuning saw -> the answer (`segexp.ab_result`)
+"""
+
+import json
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.storages import BaseStorage
+from optuna.trial import TrialState
+
+from segexp import tracking
+from segexp.ab_plan import AbPlan, ab_definition, retraining
+from segexp.ab_result import ab_result, arm_scenes, tables
+from segexp.ab_runs import FinalRuns, collect_runs
+from segexp.best import best_trial
+from segexp.clusters import make_clusters
+from segexp.config import WORK_DIRECTORY
+from segexp.dataset.cache import Dataset
+from segexp.errors import InputError, WorkError
+from segexp.files import locked, write_atomic
+from segexp.interrupt import signals_held_back
+from segexp.open_study import Arm, OpenStudy, open_study, stored_definition
+from segexp.plan import StudyPlan, definition_faults
+from segexp.project import describe_data, open_data
+from segexp.reconcile import counts_towards_budget
+from segexp.report.ab_page import ab_page
+from segexp.storage import ARM_RUNS, DEFINITION, RUN_ID
+from segexp.study import StudyDisplay, run_next_trial, under_way
+
+RESULT_FILE = "ab_result.json"
+PAGE_FILE = "ab.html"
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked of the trained runs; nothing has to be trained again to ask otherwise.
+
+    Attributes:
+        margin: A difference of mIoU that would not matter, over 0.
+        cluster: How the images are grouped for resampling: see `segexp.clusters`.
+    """
+
+    margin: float
+    cluster: str
+
+
+def run_ab(
+    plan: AbPlan,
+    question: Question,
+    storage: BaseStorage,
+    display: StudyDisplay,
+    *,
+    debug: bool = False,
+) -> tuple[dict[str, Any], Path]:
+    """Train what is missing of an A/B study, and compare its arms.
+
+    Args:
+        plan: From `segexp.ab_plan.plan_ab`.
+        question: The margin and the clusters.
+        storage: Optuna's storage.
+        display: Shows progress.
+        debug: Show the traceback of a trial that failed.
+
+    Returns:
+        The content of ``ab_result.json``, and the directory that it was written to with
+        ``ab.html``.
+
+    Raises:
+        InputError: When the data has faults, the images cannot be clustered as asked, or an A/B
+            study of this name means something else.
+        WorkError: When an arm has no run that can be compared.
+    """
+    dataset = open_data(plan.project, plan.config, plan.arms[0].source, display.caching)
+    display.say(describe_data(dataset))
+    clusters = make_clusters(question.cluster, dataset.heldout.ids, dataset.format)
+    with _records(plan, dataset, storage) as (record, arms):
+        finals = _train(plan, dataset, storage, arms, display, debug)
+        display.say("comparing the arms ...")
+        runs = collect_runs(finals)
+        result = ab_result(plan, dataset, runs, clusters, question.margin)
+        directory = _write(plan, dataset, result, runs, record)
+    return result, directory
+
+
+def _train(
+    plan: AbPlan,
+    dataset: Dataset,
+    storage: BaseStorage,
+    arms: Sequence[Arm],
+    display: StudyDisplay,
+    debug: bool,
+) -> list[OpenStudy]:
+    """Run all trials of all arms; return the studies of the final trainings."""
+    if plan.mode == "matched":
+        return _run_in_turn(plan.arms, dataset, storage, arms, display, debug)
+    searches = _run_in_turn(plan.arms, dataset, storage, arms, display, debug)
+    finals: list[StudyPlan] = []
+    for search in searches:
+        best = best_trial(search.study)
+        if best is None:
+            raise WorkError(f"study {search.study.study_name!r} has no complete trial to retrain")
+        display.say(
+            f"{search.plan.config.mapping}: trial {best.number} is the best, "
+            f"{search.plan.study.objective} {best.value:.4f}; it is trained again with the seeds "
+            f"{', '.join(map(str, plan.seeds))}"
+        )
+        finals.append(retraining(search.plan, best.number, best.params, plan.seeds))
+    return _run_in_turn(finals, dataset, storage, arms, display, debug)
+
+
+def _run_in_turn(
+    plans: Sequence[StudyPlan],
+    dataset: Dataset,
+    storage: BaseStorage,
+    arms: Sequence[Arm],
+    display: StudyDisplay,
+    debug: bool,
+) -> list[OpenStudy]:
+    """Run the studies of the arms, always the next trial of the one that is least advanced.
+
+    However it is interrupted, no arm is more than a trial ahead.
+    """
+    opened = [
+        open_study(plan, dataset, storage, arm) for plan, arm in zip(plans, arms, strict=True)
+    ]
+    with ExitStack() as stack:
+        for study in opened:
+            stack.enter_context(under_way(study, display))
+        said = False
+        while True:
+            if any(run_next_trial(s, display, debug=debug) for s in sorted(opened, key=_advance)):
+                continue
+            running = sum(_running(study) for study in opened)
+            if not running:
+                return opened
+            if not said:
+                display.say(f"waiting for {running} trials that other processes run")
+            said = True
+            time.sleep(1)
+
+
+def _advance(opened: OpenStudy) -> int:
+    trials = opened.study.get_trials(deepcopy=False)
+    return sum(map(counts_towards_budget, trials)) + _running(opened)
+
+
+def _running(opened: OpenStudy) -> int:
+    return len(opened.study.get_trials(deepcopy=False, states=[TrialState.RUNNING]))
+
+
+@contextmanager
+def _records(
+    plan: AbPlan, dataset: Dataset, storage: BaseStorage
+) -> Iterator[tuple[tracking.Run, list[Arm]]]:
+    """Open the runs of the A/B study and of its arms, and end them as the block ends."""
+    record, arms = _open_records(plan, dataset, storage)
+    status: tracking.Status = "KILLED"
+    try:
+        yield record, arms
+        status = "FINISHED"
+    except Exception:
+        status = "FAILED"
+        raise
+    finally:
+        with signals_held_back():
+            for run in (*(arm.run for arm in arms), record):
+                tracking.end_run(run, status)
+
+
+def _open_records(
+    plan: AbPlan, dataset: Dataset, storage: BaseStorage
+) -> tuple[tracking.Run, list[Arm]]:
+    """Open an A/B study, or make it: a study without trials of its own that knows its runs."""
+    now = ab_definition(plan, dataset)
+    with locked(plan.project / WORK_DIRECTORY / "locks" / f"{plan.name}.lock"):
+        stored = stored_definition(storage, plan.name)
+        if stored is not None and (faults := definition_faults(plan.name, stored, now)):
+            raise InputError(faults)
+        uri, named = plan.config.tracking.uri, plan.config.tracking.experiment
+        experiment = tracking.open_experiment(plan.project, uri, named or plan.name)
+        study = optuna.create_study(
+            storage=storage, study_name=plan.name, direction="maximize", load_if_exists=True
+        )
+        record = tracking.attach_run(experiment, study.user_attrs.get(RUN_ID))
+        tags = {
+            "segexp.study": plan.name,
+            "segexp.dataset": dataset.name,
+            "segexp.dataset_hash": dataset.hash,
+            "segexp.common_space": plan.common.name,
+        }
+        if record is None:
+            params = {"mode": plan.mode, "arms": ", ".join(m.name for m in plan.mappings)}
+            record = tracking.start_run(
+                experiment, plan.name, {**tags, "segexp.kind": "ab"}, params
+            )
+            study.set_user_attr(RUN_ID, record.id)
+            for space in (*plan.mappings, plan.common):
+                tracking.log_yaml(record, space.to_dict(), f"mappings/{space.name}.yaml")
+        known: dict[str, str] = study.user_attrs.get(ARM_RUNS, {})
+        arms: list[Arm] = []
+        for mapping in plan.mappings:
+            run = tracking.attach_run(experiment, known.get(mapping.name))
+            if run is None:
+                of_arm = {
+                    "segexp.kind": "arm",
+                    "segexp.mapping": mapping.name,
+                    "segexp.mapping_hash": mapping.hash,
+                }
+                run = tracking.start_run(experiment, mapping.name, tags | of_arm, {}, record)
+            arms.append(Arm(experiment, run))
+        names = [mapping.name for mapping in plan.mappings]
+        study.set_user_attr(
+            ARM_RUNS, {name: arm.run.id for name, arm in zip(names, arms, strict=True)}
+        )
+        study.set_user_attr(DEFINITION, now)  # the last: an A/B study that has it is whole
+    return record, arms
+
+
+def _write(
+    plan: AbPlan,
+    dataset: Dataset,
+    result: dict[str, Any],
+    runs: FinalRuns,
+    record: tracking.Run,
+) -> Path:
+    """Write the result and its page, and record them with the tables in the A/B study's run."""
+    directory = plan.project / WORK_DIRECTORY / "ab" / f"{plan.name}-{record.id[:8]}"
+    directory.mkdir(parents=True, exist_ok=True)
+    page = ab_page(result, arm_scenes(runs, dataset.heldout, plan.common))
+    write_atomic(directory / RESULT_FILE, json.dumps(result, indent=2, allow_nan=False) + "\n")
+    write_atomic(directory / PAGE_FILE, page)
+    for name in (RESULT_FILE, PAGE_FILE):
+        tracking.log_file(record, directory / name)
+    for name, columns in tables(result).items():
+        tracking.replace_table(record, columns, name)
+    metrics: dict[str, float] = {}
+    tags: dict[str, str] = {}
+    for pair in result["pairs"]:
+        name = f"{pair['b']}-{pair['a']}"
+        low, high = pair["interval"]
+        metrics |= {f"delta/{name}": pair["delta"], f"low/{name}": low, f"high/{name}": high}
+        tags |= {
+            f"segexp.verdict.{name}": pair["verdict"],
+            f"segexp.answer.{name}": pair["sentence"],
+        }
+    tracking.log_metrics(record, metrics)
+    tracking.set_tags(record, tags)
+    return directory

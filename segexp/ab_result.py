@@ -1,0 +1,214 @@
+"""The answer of an A/B study: the content of ``ab_result.json``, its tables and its pictures."""
+
+from collections.abc import Mapping as Dict
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segexp.ab_plan import AbPlan
+from segexp.ab_runs import FinalRuns
+from segexp.arm_pictures import ArmScene, arm_comparison, choose_scenes
+from segexp.bootstrap import Estimate
+from segexp.clusters import Clusters
+from segexp.comparison import ArmRuns, common_scores, compare_arms
+from segexp.confusions import load_predictions
+from segexp.dataset.cache import Dataset, Split
+from segexp.dataset.stats import label_pixels
+from segexp.information import bits_kept, bits_lost
+from segexp.mapping import Mapping
+from segexp.metrics import score
+from segexp.pictures import encode_png
+from segexp.result import none_if_nan
+from segexp.tracking import config_params
+
+RESAMPLES = 10_000
+
+
+def ab_result(
+    plan: AbPlan, dataset: Dataset, runs: FinalRuns, clusters: Clusters, margin: float
+) -> dict[str, Any]:
+    """Compare the arms, and return everything that there is to say, as JSON holds it.
+
+    Args:
+        plan: The A/B study.
+        dataset: Its data.
+        runs: Its final trainings.
+        clusters: How the held-out images are grouped for resampling.
+        margin: A difference of mIoU that would not matter.
+    """
+    names = plan.common.names
+    unit = "configurations" if len(plan.configs) > 1 else "seeds"
+    pairs = compare_arms(
+        runs.arms, names, runs.groups, clusters, margin, unit=unit, resamples=RESAMPLES
+    )
+    scores = common_scores(runs.arms, runs.groups, clusters, resamples=RESAMPLES)
+    caveats = list(runs.lost)
+    if dataset.heldout_from == "val":
+        caveats.append(
+            "The data has no test split: the held-out images are a half of val, and tuning saw "
+            "the other half."
+        )
+    pixels = label_pixels(dataset.train)
+    return {
+        "name": plan.name,
+        "mode": plan.mode,
+        "data": dataset.name,
+        "dataset_hash": dataset.hash,
+        "image_size": list(dataset.image_size),
+        "heldout_from": dataset.heldout_from,
+        "images": len(dataset.heldout),
+        "clusters": {"kind": clusters.kind, "count": len(clusters.names)},
+        "seeds": list(plan.seeds),
+        "runs": [dict(params) for params in runs.listed],
+        "margin": margin,
+        "resamples": RESAMPLES,
+        "caveats": caveats,
+        "common_space": {
+            "name": plan.common.name,
+            "classes": [
+                {"name": c.name, "color": list(c.color), "labels": list(c.labels)}
+                for c in plan.common.classes
+            ],
+            "void": list(plan.common.void_labels),
+        },
+        "arms": [_arm(plan, place, runs, found, pixels) for place, found in enumerate(scores)],
+        "pairs": [pair.to_dict() for pair in pairs],
+    }
+
+
+def _arm(
+    plan: AbPlan, place: int, runs: FinalRuns, found: Estimate, pixels: NDArray[np.int64]
+) -> dict[str, Any]:
+    mapping, arm = plan.mappings[place], runs.arms[place]
+    return {
+        "mapping": mapping.name,
+        "classes": len(mapping.classes),
+        "params": _found_params(plan, place, runs),
+        "configs": max(1, len(plan.configs)),
+        "bits_kept": none_if_nan(bits_kept(mapping, pixels)),
+        "bits_lost": none_if_nan(bits_lost(mapping, pixels)),
+        "run_ids": list(runs.run_ids[place]),
+        "native": _over_runs(arm.own),
+        "common": _over_runs(arm.common),
+        "common_argmax": _over_runs(arm.common_argmax),
+        "interval_common": [none_if_nan(found.low), none_if_nan(found.high)],
+        "iou_native": _ious(arm.own, mapping),
+        "iou_common": _ious(arm.common, plan.common),
+    }
+
+
+def tables(result: Dict[str, Any]) -> dict[str, dict[str, list[Any]]]:
+    """Return the result as MLflow tables: by file name, columns of equal length."""
+    arms, pairs = result["arms"], result["pairs"]
+    per_class = [(pair, row) for pair in pairs for row in pair["per_class"]]
+    return {
+        "ab_arms.json": {
+            "mapping": [arm["mapping"] for arm in arms],
+            "classes": [arm["classes"] for arm in arms],
+            "miou_native": [arm["native"]["mean"] for arm in arms],
+            "miou_common": [arm["common"]["mean"] for arm in arms],
+            "miou_common_argmax": [arm["common_argmax"]["mean"] for arm in arms],
+            "bits_kept": [arm["bits_kept"] for arm in arms],
+            "bits_lost": [arm["bits_lost"] for arm in arms],
+        },
+        "ab_pairs.json": {
+            "a": [pair["a"] for pair in pairs],
+            "b": [pair["b"] for pair in pairs],
+            "delta": [pair["delta"] for pair in pairs],
+            "low": [pair["interval"][0] for pair in pairs],
+            "high": [pair["interval"][1] for pair in pairs],
+            "verdict": [pair["verdict"] for pair in pairs],
+            **{
+                term: [pair["decomposition"][term] for pair in pairs]
+                for term in ("native_gap", "ruler_a", "training", "ruler_b")
+            },
+        },
+        "ab_classes.json": {
+            "pair": [f"{pair['b']} - {pair['a']}" for pair, _ in per_class],
+            **{
+                key: [row[key] for _, row in per_class]
+                for key in ("class", "a", "b", "delta", "p_holm")
+            },
+            "low": [row["interval"] and row["interval"][0] for _, row in per_class],
+            "high": [row["interval"] and row["interval"][1] for _, row in per_class],
+        },
+    }
+
+
+def arm_scenes(runs: FinalRuns, split: Split, common: Mapping) -> list[ArmScene]:
+    """Draw the images on which the last arm gains or loses most against the first.
+
+    The differences are means over the runs; the predictions drawn are those of the first run.
+
+    Args:
+        runs: The final trainings.
+        split: The held-out images.
+        common: The common space.
+    """
+    by_arm = np.stack([_image_mious(arm) for arm in runs.arms])
+    differences = by_arm[-1] - by_arm[0]
+    chosen = choose_scenes(differences)
+    predictions = [
+        load_predictions(runs.predictions(place, 0)).common for place in range(len(runs.arms))
+    ]
+    names = [arm.name for arm in runs.arms]
+    lookup = common.lookup()
+    return [
+        ArmScene(
+            image_id=split.ids[i],
+            difference=float(differences[i]),
+            scores=tuple(float(v) for v in by_arm[:, i]),
+            picture=encode_png(
+                arm_comparison(
+                    split.image(i),
+                    lookup[split.label(i)],
+                    [p[i] for p in predictions],
+                    names,
+                    common.colors,
+                    common.names,
+                    title="",
+                )
+            ),
+        )
+        for i in chosen
+    ]
+
+
+def _image_mious(arm: ArmRuns) -> NDArray[np.float64]:
+    """Return the mIoU of each image in the common space, mean over the runs; shape (N,)."""
+    each = np.array([[score(image).miou for image in run] for run in arm.common])
+    return _mean_of_known(each.T)
+
+
+def _mious(confusions: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the mIoU of each run over all images, shape (R,)."""
+    return np.array([score(run.sum(axis=0)).miou for run in confusions])
+
+
+def _over_runs(confusions: NDArray[np.int64]) -> dict[str, Any]:
+    mious = _mious(confusions)
+    return {"mean": none_if_nan(float(mious.mean())), "runs": [none_if_nan(m) for m in mious]}
+
+
+def _ious(confusions: NDArray[np.int64], space: Mapping) -> dict[str, float | None]:
+    """Return the IoU of each class, mean over the runs that have one."""
+    ious = _mean_of_known(np.stack([score(run.sum(axis=0)).iou for run in confusions]).T)
+    return {name: none_if_nan(iou) for name, iou in zip(space.names, ious, strict=True)}
+
+
+def _found_params(plan: AbPlan, place: int, runs: FinalRuns) -> dict[str, Any] | None:
+    """Return the params that tuning found for an arm; None for matched arms, which share them."""
+    if plan.mode == "matched":
+        return None
+    config = config_params(runs.configs[place])
+    return {name: config[name] for name in plan.arms[place].space}
+
+
+def _mean_of_known(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the mean over the last axis of what is not NaN; NaN where nothing is known."""
+    known = ~np.isnan(values)
+    count = known.sum(axis=-1)
+    mean = np.full(count.shape, np.nan)
+    np.divide(np.where(known, values, 0.0).sum(axis=-1), count, out=mean, where=count > 0)
+    return mean

@@ -1,0 +1,137 @@
+"""The final trainings of an A/B study, read back from what they left: pairs of runs across arms."""
+
+from collections.abc import Mapping as Dict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from optuna.trial import FrozenTrial
+
+from segexp.best import complete_trials
+from segexp.comparison import ArmRuns
+from segexp.config import Config
+from segexp.confusions import CONFUSIONS_FILE, PREDICTIONS_FILE, Confusions, load_confusions
+from segexp.errors import WorkError
+from segexp.open_study import OpenStudy
+from segexp.storage import RUN_ID
+
+
+@dataclass(frozen=True, eq=False)
+class FinalRuns:
+    """The final trainings that every arm has completed; run r has one seed and place in all arms.
+
+    Attributes:
+        listed: The params of each of the R runs, among them ``seed``.
+        configs: What the trainings of an arm share: its configuration, by arm.
+        groups: Which configuration each run trains, shape (R,); where there is one
+            configuration, every run is a group of its own.
+        arms: Their confusion matrices on the held-out images, by arm.
+        run_ids: Their MLflow runs, by arm.
+        directories: Where they lie, by arm.
+        lost: What was left out, in sentences.
+    """
+
+    listed: tuple[Dict[str, Any], ...]
+    configs: tuple[Config, ...]
+    groups: NDArray[np.int64]
+    arms: tuple[ArmRuns, ...]
+    run_ids: tuple[tuple[str, ...], ...]
+    directories: tuple[tuple[Path, ...], ...]
+    lost: tuple[str, ...]
+
+    def predictions(self, arm: int, run: int) -> Path:
+        """Return the file with the predictions of one run on the held-out images."""
+        return self.directories[arm][run] / PREDICTIONS_FILE
+
+
+def collect_runs(finals: Sequence[OpenStudy]) -> FinalRuns:
+    """Read the final trainings of all arms.
+
+    A training that failed in one arm is left out of all arms: runs are compared in pairs.
+
+    Args:
+        finals: The study of each arm's final trainings, with the same list of trainings but for
+            what tuning found.
+
+    Raises:
+        WorkError: When fewer than two independent runs are complete in every arm, or a file of
+            them is gone.
+    """
+    listed = finals[0].plan.first
+    done = [[_trial_of(opened, params) for params in opened.plan.first] for opened in finals]
+    whole = [r for r in range(len(listed)) if all(trials[r] is not None for trials in done)]
+    lost = tuple(_lost(opened, trials) for opened, trials in zip(finals, done, strict=True))
+    groups = _groups([listed[r] for r in whole])
+    if len(np.unique(groups)) < 2:
+        raise WorkError(
+            "two independent runs that are complete in every arm are needed to compare them, "
+            f"there are {len(np.unique(groups))}; {' '.join(filter(None, lost))}".rstrip("; ")
+        )
+    arms: list[ArmRuns] = []
+    run_ids: list[tuple[str, ...]] = []
+    directories: list[tuple[Path, ...]] = []
+    for opened, trials in zip(finals, done, strict=True):
+        chosen = [trial for r in whole if (trial := trials[r]) is not None]
+        places = tuple(opened.directory(trial.number) for trial in chosen)
+        kept = [_heldout(place, trial) for place, trial in zip(places, chosen, strict=True)]
+        arms.append(
+            ArmRuns(
+                name=opened.plan.config.mapping,
+                own=np.stack([k.own for k in kept]),
+                common=np.stack([k.common for k in kept]),
+                common_argmax=np.stack([k.common_argmax for k in kept]),
+            )
+        )
+        run_ids.append(tuple(str(trial.user_attrs.get(RUN_ID)) for trial in chosen))
+        directories.append(places)
+    return FinalRuns(
+        listed=tuple(listed[r] for r in whole),
+        configs=tuple(opened.plan.config for opened in finals),
+        groups=groups,
+        arms=tuple(arms),
+        run_ids=tuple(run_ids),
+        directories=tuple(directories),
+        lost=tuple(filter(None, lost)),
+    )
+
+
+def _trial_of(opened: OpenStudy, params: Dict[str, Any]) -> FrozenTrial | None:
+    """Return the complete trial with these params; None when it failed."""
+    return next((t for t in complete_trials(opened.study) if t.params == dict(params)), None)
+
+
+def _lost(opened: OpenStudy, trials: Sequence[FrozenTrial | None]) -> str | None:
+    missing = [
+        params for params, trial in zip(opened.plan.first, trials, strict=True) if trial is None
+    ]
+    if not missing:
+        return None
+    shown = "; ".join(", ".join(f"{k}={v}" for k, v in params.items()) for params in missing)
+    return (
+        f"{len(missing)} of {len(trials)} final trainings of {opened.plan.config.mapping} are not "
+        f"complete and left out of every arm ({shown})."
+    )
+
+
+def _groups(listed: Sequence[Dict[str, Any]]) -> NDArray[np.int64]:
+    """Number the configurations of the runs; one configuration makes each run its own group."""
+    configs = [{k: v for k, v in params.items() if k != "seed"} for params in listed]
+    different: list[Dict[str, Any]] = []
+    for config in configs:
+        if config not in different:
+            different.append(config)
+    if len(different) < 2:
+        return np.arange(len(listed), dtype=np.int64)
+    return np.array([different.index(config) for config in configs], np.int64)
+
+
+def _heldout(directory: Path, trial: FrozenTrial) -> Confusions:
+    try:
+        return load_confusions(directory / CONFUSIONS_FILE)["heldout"]
+    except WorkError as error:
+        raise WorkError(
+            f"{error}; MLflow has a copy among the artifacts of run {trial.user_attrs.get(RUN_ID)}"
+        ) from None

@@ -1,0 +1,194 @@
+"""How sure a difference of scores is: resampled images and runs, an interval and a p value.
+
+The data are crossed: every run (a trained network) is scored on every image. So a difference varies
+for three reasons: which images were drawn, which runs were drawn, and how each run happens to fare
+on each image. docs/method.md says how the three are told apart, and how often the interval misses.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Floats = NDArray[np.float64]
+
+LEVEL = 0.95
+CHUNK_BYTES = 128_000_000
+
+
+def resample_weights(clusters: NDArray[np.int64], resamples: int, seed: int) -> Floats:
+    """Draw how often each image is in each resample, whole clusters with replacement.
+
+    Args:
+        clusters: The cluster of each image, shape (N,).
+        resamples: B.
+        seed: Of the draws; the same seed gives the same weights.
+
+    Returns:
+        Counts, shape (B, N). Images of one cluster have one count; a row sums to N where the
+        clusters are of one size.
+
+    Raises:
+        ValueError: Fewer than two clusters.
+    """
+    names, index = np.unique(clusters, return_inverse=True)
+    count = len(names)
+    if count < 2:
+        raise ValueError(f"resampling needs two clusters of images at least, got {count}")
+    drawn = np.random.default_rng(seed).integers(0, count, (resamples, count))
+    drawn += count * np.arange(resamples)[:, None]
+    counts = np.bincount(drawn.ravel(), minlength=resamples * count).reshape(resamples, count)
+    return counts[:, index].astype(np.float64)
+
+
+def resampled_ious(confusions: NDArray[np.int64], weights: Floats) -> Floats:
+    """Compute the IoU of each class from the weighted sum of the images' confusion matrices.
+
+    Weights of one give the IoUs of `segexp.metrics.score` to the last bit.
+
+    Args:
+        confusions: Counts per run and image, shape (R, N, K, K) or (R, N, K, K + 1), rows ground
+            truth, columns prediction, a last column without a row for "none".
+        weights: How often each image counts, shape (B, N).
+
+    Returns:
+        IoUs, shape (B, R, K); NaN where a resample has a class in neither truth nor prediction.
+
+    Raises:
+        ValueError: Another shape of confusion matrix, or weights of another number of images.
+    """
+    runs, images, num_classes, columns = confusions.shape
+    if columns - num_classes not in {0, 1} or weights.shape[1] != images:
+        shapes = f"{confusions.shape} and weights {weights.shape}"
+        raise ValueError(f"confusions are (R, N, K, K) or (R, N, K, K + 1), got {shapes}")
+    right = np.diagonal(confusions, axis1=2, axis2=3)
+    either = confusions.sum(axis=3) + confusions[..., :num_classes].sum(axis=2) - right
+    # Sums of counts in float64 are exact up to 2**53 pixels, in whatever order they are added.
+    tallies = np.stack([right, either]).astype(np.float64)
+    by_image = tallies.transpose(2, 0, 1, 3).reshape(images, -1)
+    ious = np.empty((len(weights), runs, num_classes))
+    chunk = max(1, CHUNK_BYTES // (8 * by_image.shape[1]))
+    for first in range(0, len(weights), chunk):
+        rows = slice(first, first + chunk)
+        sums = (weights[rows] @ by_image).reshape(-1, 2, runs, num_classes)
+        ious[rows] = np.nan
+        np.divide(sums[:, 0], sums[:, 1], out=ious[rows], where=sums[:, 1] > 0)
+    return ious
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean over runs and images, and how sure it is.
+
+    Every figure is NaN where the observed value is: nothing can be said.
+
+    Attributes:
+        value: The mean over runs.
+        low: Lower end of the 95% interval.
+        high: Upper end of the 95% interval.
+        p: Two-sided p value against 0 from the same draws, at least 2 / (B + 1).
+        variance_images: Variance of ``value`` by the drawn images, the cells' noise included.
+        variance_runs: Variance of ``value`` by the drawn runs, without the cells' noise.
+        df: Degrees of freedom of the two variances' sum (Welch-Satterthwaite).
+    """
+
+    value: float
+    low: float
+    high: float
+    p: float
+    variance_images: float
+    variance_runs: float
+    df: float
+
+
+def estimate(
+    observed: ArrayLike, resampled: Floats, run_groups: ArrayLike, num_clusters: float, seed: int
+) -> Estimate:
+    """Estimate the mean over runs of a paired difference, for new images and new runs.
+
+    The interval is made of two bootstraps, of images and of groups of runs, each brought to an
+    unbiased variance and to the tails of Student's t, and added draw by draw. Resampling both at
+    once would count the interaction up to three times (Owen 2007, Annals of Applied Statistics),
+    and plain percentiles of three to five runs are far too narrow (Hesterberg 2015, The American
+    Statistician). The variances add up as in Cameron, Gelbach & Miller 2011 (Journal of Business &
+    Economic Statistics): images plus runs minus the interaction that is in both.
+
+    Args:
+        observed: The difference of each run on all images, shape (R,).
+        resampled: The same on each resample of the images, shape (B, R). Resamples with a NaN are
+            left out.
+        run_groups: The group of each run, shape (R,). Groups are independent, runs within a group
+            need not be: the seeds of one configuration.
+        num_clusters: Of the images; the effective number (`Clusters.effective`) where clusters
+            differ in size.
+        seed: Of the draws for the runs.
+
+    Raises:
+        ValueError: Fewer than two groups of runs or two clusters of images: one has no variance.
+    """
+    values = np.asarray(observed, dtype=np.float64)
+    _, index, sizes = np.unique(np.asarray(run_groups), return_inverse=True, return_counts=True)
+    groups = len(sizes)
+    if groups < 2 or num_clusters < 2:
+        raise ValueError(
+            "an interval needs two groups of runs and two clusters of images at least, "
+            f"got {groups=}, {num_clusters=}"
+        )
+    value = float(values.mean())
+    rows = resampled[~np.isnan(resampled).any(axis=1)]
+    if np.isnan(value) or len(rows) < 2:
+        return Estimate(*[float("nan")] * 7)
+
+    share = sizes / len(values)
+    membership = (index[:, None] == np.arange(groups)) / sizes
+    by_group = rows @ membership
+    deviations = by_group - by_group.mean(axis=0)
+    pulls = share * (values @ membership - value)
+    df_images, df_runs = num_clusters - 1, groups - 1
+    few_images, few_runs = num_clusters / df_images, groups / df_runs  # n / (n - 1)
+
+    # What the groups share on a resample is the images' doing; what each has for itself is
+    # interaction. The spread of the observed groups holds the interaction a second time.
+    covariance = few_images * (deviations.T @ deviations) / (len(rows) - 1)
+    own = np.diagonal(covariance)
+    shared = (covariance.sum() - own.sum()) / (groups * df_runs)
+    interaction = max(0.0, float(share**2 @ (own - shared)))
+    variance_images = float(share @ covariance @ share)
+    variance_runs = max(0.0, few_runs * float(pulls @ pulls) - interaction)
+
+    rng = np.random.default_rng(seed)
+    drawn = rng.integers(0, groups, (len(rows), groups))
+    images_part = np.sqrt(few_images) * (deviations @ share)
+    runs_part = pulls[drawn].sum(axis=1)  # its variance is pulls @ pulls: make it variance_runs
+    runs_part *= np.sqrt(variance_runs / float(pulls @ pulls)) if variance_runs > 0 else 0.0
+    draws = (
+        value
+        + images_part * _unknown_scale(rng, df_images, len(rows))
+        + runs_part * _unknown_scale(rng, df_runs, len(rows))
+    )
+    low, high = np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    tail = min(np.count_nonzero(draws <= 0), np.count_nonzero(draws >= 0))
+    return Estimate(
+        value=value,
+        low=float(low),
+        high=float(high),
+        p=min(1.0, 2 * (int(tail) + 1) / (len(rows) + 1)),
+        variance_images=variance_images,
+        variance_runs=variance_runs,
+        df=_satterthwaite(variance_images, variance_runs, df_images, df_runs),
+    )
+
+
+def _unknown_scale(rng: np.random.Generator, df: float, count: int) -> Floats:
+    """Draw how far a true standard deviation may be from one estimated with ``df``.
+
+    A normal draw times it is a draw of Student's t; a skewed one keeps its skew.
+    """
+    return np.sqrt(df / rng.chisquare(df, count))
+
+
+def _satterthwaite(first: float, second: float, df_first: float, df_second: float) -> float:
+    if first + second == 0:
+        return float(df_first)
+    part = first / (first + second)
+    return 1 / (part**2 / df_first + (1 - part) ** 2 / df_second)

@@ -1,0 +1,248 @@
+"""``segexp ab``."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich import box
+from rich.markup import escape
+from rich.table import Table
+
+from segexp.cli.console import LiveDisplay, console, print_json, say
+from segexp.cli.options import (
+    Data,
+    Debug,
+    Format,
+    Json,
+    Project,
+    Set,
+    data_overrides,
+    open_project,
+)
+from segexp.config import parse_overrides
+from segexp.errors import InputError
+
+
+def ab(
+    mappings: Annotated[
+        list[str], typer.Argument(help="The arms: two or more mappings in mappings/.")
+    ],
+    trials: Annotated[
+        int | None,
+        typer.Option(min=1, help="Tuned arms: finished trials of each arm's search; 20."),
+    ] = None,
+    seeds: Annotated[
+        int | None,
+        typer.Option(help="Final trainings of each configuration; 5, matched 3."),
+    ] = None,
+    matched: Annotated[
+        bool,
+        typer.Option(
+            "--matched", help="Train the same configurations in every arm instead of tuning each."
+        ),
+    ] = False,
+    configs: Annotated[
+        int | None,
+        typer.Option(help="Matched arms: how many configurations of the search space; 8."),
+    ] = None,
+    margin: Annotated[
+        float, typer.Option(help="A difference of mIoU that would not matter to you.")
+    ] = 0.01,
+    cluster: Annotated[
+        str,
+        typer.Option(
+            help="How held-out images are resampled: auto, none (one by one), sequence (of a "
+            "video) or city, as their names say."
+        ),
+    ] = "auto",
+    study: Annotated[
+        str | None,
+        typer.Option(help="The study in studies/ whose search space is used; `default`."),
+    ] = None,
+    data: Data = None,
+    format_name: Format = None,
+    study_name: Annotated[
+        str | None,
+        typer.Option(help="The A/B study's name; by default `ab-` and the arms."),
+    ] = None,
+    json_: Json = False,
+    storage: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Optuna storage; by default studies/optuna.db."),
+    ] = None,
+    set_: Set = None,
+    project: Project = None,
+    debug: Debug = False,
+) -> None:
+    """Compare mappings: did the model get better, or only the ruler?
+
+    Each arm is tuned in a study of its own, then its best configuration is trained with several
+    seeds and scored on images that tuning never saw, in the label space that all arms share.
+    Run again after an interruption, it does what is left; --margin and --cluster may change.
+    """
+    root = open_project(project)
+    overrides = {**data_overrides(data, format_name, None), **parse_overrides(set_ or [])}
+    if storage is not None:
+        overrides["storage"] = storage
+    _check_options(matched, trials, configs, margin)
+    if not matched:
+        overrides.setdefault("trials", 20 if trials is None else trials)
+    seeds = seeds if seeds is not None else 3 if matched else 5
+    configs = (8 if configs is None else configs) if matched else None
+    name = study_name or _name(study, mappings, data, matched)
+
+    with LiveDisplay() as display:
+        display.say("loading torch, optuna and mlflow ...")
+        from segexp.ab import PAGE_FILE, Question, run_ab
+        from segexp.ab_plan import plan_ab
+        from segexp.device import choose_compute
+        from segexp.storage import open_storage
+
+        plan = plan_ab(root, study, mappings, overrides, name=name, seeds=seeds, configs=configs)
+        config = plan.config
+        storage_now = open_storage(config.storage, root)
+        work = (
+            f"{len(plan.configs)} configurations with {seeds} seeds in each"
+            if matched
+            else f"{plan.arms[0].study.trials} trials and {seeds} final trainings of each"
+        )
+        display.say(
+            f"A/B study {name}: {len(plan.arms)} arms, {work}; {config.training.epochs} epochs on "
+            f"{choose_compute(config.training.precision).description}; compared in "
+            f"{len(plan.common.classes)} common classes"
+        )
+        result, directory = run_ab(
+            plan, Question(margin, cluster), storage_now, display, debug=debug
+        )
+
+    if json_:
+        print_json(result)
+    _show(result)
+    say(f"page: {directory / PAGE_FILE}")
+    say(f"look next:  mlflow ui{'' if root == Path.cwd() else f' (in {root})'}")
+
+
+def _check_options(matched: bool, trials: int | None, configs: int | None, margin: float) -> None:
+    faults = []
+    if not margin > 0:
+        faults.append(f"--margin {margin:g}: must be over 0, such as 0.01")
+    elif margin >= 1:
+        faults.append(f"--margin {margin:g}: mIoU goes from 0 to 1; take less, such as 0.01")
+    if matched and trials is not None:
+        faults.append("--trials: matched arms do not search; say how many --configs")
+    if not matched and configs is not None:
+        faults.append("--configs: is for --matched arms; tuned arms take --trials")
+    if faults:
+        raise InputError(faults)
+
+
+def _name(study: str | None, mappings: list[str], data: Path | None, matched: bool) -> str:
+    """Name an A/B study so that other arms, data or another search space are another study."""
+    parts = ["ab"]
+    if study is not None and study != "default":
+        parts.append(Path(study).stem)
+    parts += mappings
+    if data is not None:
+        parts.append(data.expanduser().resolve().name)
+    if matched:
+        parts.append("matched")
+    return "-".join(dict.fromkeys(parts))
+
+
+def _show(result: dict[str, Any]) -> None:
+    for pair in result["pairs"]:
+        say("")
+        console.print(pair["sentence"], style="bold", highlight=False, soft_wrap=True, markup=False)
+        if pair["needed"]:
+            say(pair["needed"]["text"])
+    for caveat in dict.fromkeys([c for p in result["pairs"] for c in p["caveats"]]):
+        say(f"note: {caveat}")
+    for caveat in result["caveats"]:
+        say(f"note: {caveat}")
+    console.print(_arms_table(result))
+    for pair in result["pairs"]:
+        console.print(_terms_table(pair))
+        console.print(_class_table(pair))
+
+
+def _arms_table(result: dict[str, Any]) -> Table:
+    clusters = result["clusters"]
+    units = "" if clusters["kind"] == "none" else f" in {clusters['count']} {clusters['kind']}s"
+    runs = len(result["arms"][0]["run_ids"])
+    table = _table(
+        f"mIoU of {runs} runs on {result['images']} held-out images{units}; bits per pixel",
+        ("mapping", "own", "common", "95% interval", "kept", "lost"),
+    )
+    for arm in result["arms"]:
+        table.add_row(
+            escape(f"{arm['mapping']} ({arm['classes']})"),
+            _number(arm["native"]["mean"], ".3f"),
+            _number(arm["common"]["mean"], ".3f"),
+            _range(arm["interval_common"], ".3f"),
+            _number(arm["bits_kept"], ".2f"),
+            _number(arm["bits_lost"], ".2f"),
+        )
+    return table
+
+
+def _terms_table(pair: dict[str, Any]) -> Table:
+    """Return the raw gap taken apart, by both rules of collapse."""
+    table = _table(
+        f"{pair['b']} minus {pair['a']}: the raw gap and its parts",
+        ("", "sum", "95% interval", "argmax", "95% interval"),
+    )
+    titles = {
+        "native_gap": "raw gap",
+        "ruler_a": f"ruler of {pair['a']}",
+        "training": "training: the model",
+        "ruler_b": f"ruler of {pair['b']}",
+    }
+    for term, title in titles.items():
+        cells = [escape(title)]
+        for rule in ("sum", "argmax"):
+            found = pair["rules"][rule]
+            cells.append(_number(found["decomposition"][term], "+.3f"))
+            cells.append(_range(found["decomposition_intervals"][term], "+.3f"))
+        table.add_row(*cells)
+    verdicts = [pair["rules"][rule]["verdict"] for rule in ("sum", "argmax")]
+    table.add_row("verdict", "", verdicts[0], "", verdicts[1])
+    return table
+
+
+def _class_table(pair: dict[str, Any]) -> Table:
+    table = _table(
+        "IoU per common class; p corrected by Holm",
+        ("class", pair["a"], pair["b"], "difference", "95% interval", "p"),
+    )
+    for row in pair["per_class"]:
+        table.add_row(
+            escape(row["class"]),
+            _number(row["a"], ".3f"),
+            _number(row["b"], ".3f"),
+            _number(row["delta"], "+.3f"),
+            _range(row["interval"], "+.3f"),
+            _number(row["p_holm"], ".3f"),
+        )
+    return table
+
+
+def _table(title: str, columns: tuple[str, ...]) -> Table:
+    """Return a table whose first column is text and whose others are numbers."""
+    table = Table(
+        title=escape(title),
+        title_justify="left",
+        header_style="bold",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 0, 0, 1),
+    )
+    for place, column in enumerate(columns):
+        table.add_column(escape(column), justify="right" if place else "left", overflow="fold")
+    return table
+
+
+def _number(value: float | None, style: str) -> str:
+    return "-" if value is None else format(value, style)
+
+
+def _range(interval: list[float] | None, style: str) -> str:
+    return "-" if interval is None else " to ".join(format(v, style) for v in interval)

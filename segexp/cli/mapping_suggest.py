@@ -1,0 +1,131 @@
+"""``segexp mapping suggest``."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from segexp.cli.console import console, print_json, say
+from segexp.cli.options import Debug, Json, Project, Set, open_project, read_config
+from segexp.errors import InputError
+
+if TYPE_CHECKING:
+    from segexp.suggest import Suggestion
+
+PAGE = "mapping-ladder.html"
+
+
+def suggest(
+    run: Annotated[
+        str | None,
+        typer.Option("--run", metavar="RUN", help="The MLflow run of a trained model."),
+    ] = None,
+    study: Annotated[
+        str | None,
+        typer.Option("--study", metavar="NAME", help="A study: its best trial's run."),
+    ] = None,
+    classes: Annotated[
+        int | None,
+        typer.Option(
+            "--classes",
+            metavar="N",
+            help="How many classes to suggest; by default 10, or one fewer than the model has.",
+        ),
+    ] = None,
+    keep: Annotated[
+        str | None,
+        typer.Option(metavar="A,B", help="Classes that are never merged, such as person,rider."),
+    ] = None,
+    within: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MAPPING", help="Merge only what falls into the same class of this mapping."
+        ),
+    ] = None,
+    name: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="The new mapping; by default MAPPING_suggestedN."),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace the mapping's file.")] = False,
+    out: Annotated[Path, typer.Option(metavar="DIR", help=f"Where {PAGE} is written.")] = Path(),
+    json_: Json = False,
+    storage: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Optuna storage; by default studies/optuna.db."),
+    ] = None,
+    set_: Set = None,
+    project: Project = None,
+    debug: Debug = False,
+) -> None:
+    """Suggest which classes to merge, from what a trained model confuses.
+
+    Merges its classes one pair at a time, down to two, and writes the rung with N classes as a
+    mapping for `segexp ab`. Its predicted gain is the ruler effect: only an A/B study shows more.
+    """
+    if (run is None) == (study is None):
+        raise InputError("name a trained model: --run RUN or --study NAME, one of them")
+    root = open_project(project)
+    config = read_config(root, {"storage": storage} if storage else {}, set_)
+
+    from segexp.files import write_atomic
+    from segexp.mapping_file import find_mapping
+    from segexp.report.ladder_page import ladder_page
+    from segexp.suggest import best_run, suggest_mapping, write_suggestion
+
+    found = suggest_mapping(
+        root,
+        config.tracking.uri,
+        run if run is not None else best_run(root, config.storage, study or ""),
+        classes=classes,
+        name=name,
+        keep=[word.strip() for word in keep.split(",")] if keep else [],
+        within=find_mapping(root, within) if within else None,
+    )
+    path = write_suggestion(root, found, force)
+    page = ladder_page(found.ladder, found.rung, found.notes, found.next_command)
+    write_atomic(out / PAGE, page)
+    if json_:
+        print_json({**found.to_dict(), "path": str(path), "page": str(out / PAGE)})
+        return
+    _show(found)
+    say(f"wrote {path} and {out / PAGE}")
+    say(f"look next:  {found.next_command}")
+
+
+def _show(found: "Suggestion") -> None:
+    from segexp.cli.mapping_table import mapping_table
+    from segexp.ladder import RULER_EFFECT
+
+    ladder, chosen = found.ladder, found.rung
+    table = Table(
+        title=f"{ladder.base.name}, run {found.run_id}, {found.images} images of val",
+        title_justify="left",
+        caption=RULER_EFFECT,
+        caption_justify="left",
+        header_style="bold",
+    )
+    table.add_column("classes", justify="right")
+    table.add_column("merged")
+    for column in ("mIoU", "gain", "resolved", "bits lost", "bits kept"):
+        table.add_column(column, justify="right")
+    count = str(len(ladder.base.classes))
+    table.add_row(count, "", f"{ladder.miou:.4f}", "", "", "", f"{ladder.bits_kept:.4f}")
+    for rung in ladder.rungs:
+        is_chosen = len(rung.space.classes) == len(chosen.space.classes)
+        table.add_row(
+            str(len(rung.space.classes)),
+            Text(" + ".join(rung.merged)),
+            f"{rung.miou:.4f}",
+            f"{rung.gain:+.4f}",
+            f"{rung.resolved:.4f}",
+            f"{rung.bits_lost:.4f}",
+            f"{rung.bits_kept:.4f}",
+            style="bold" if is_chosen else "",
+        )
+    console.print(table)
+    say("gain: of predicted mIoU; resolved: its part that is confusion between the two merged.")
+    for text in found.notes:
+        say(f"note: {text}")
+    console.print(mapping_table(chosen.space))

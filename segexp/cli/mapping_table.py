@@ -1,0 +1,87 @@
+"""Mappings as tables for a person, with the colours of their classes where a terminal has any."""
+
+from collections.abc import Mapping as Dictionary
+from collections.abc import Sequence
+
+from rich.color import Color as RichColor
+from rich.style import Style
+from rich.table import Table
+from rich.text import Text
+
+from segexp.mapping import Mapping
+from segexp.mapping_diff import CommonSpace, MappingDiff
+from segexp.taxonomy import Color
+
+NOTHING = "-"
+
+
+def swatch(color: Color) -> Text:
+    """Return a block in a colour and its hexadecimal; without colours only that is seen."""
+    block = Text("  ", Style(bgcolor=RichColor.from_rgb(*color)))
+    return Text.assemble(block, f" #{color[0]:02x}{color[1]:02x}{color[2]:02x}")
+
+
+def mapping_table(mapping: Mapping) -> Table:
+    """Draw the classes of a mapping with their labels, then void."""
+    labels = f"{len(mapping.taxonomy.labels)} labels of {mapping.taxonomy.name}"
+    title = f"{mapping.name}: {len(mapping.classes)} classes from {labels}"
+    table = _empty_table(title, ("", "colour", "class", "labels"))
+    for index, c in enumerate(mapping.classes):
+        table.add_row(str(index), swatch(c.color), Text(c.name), _joined(c.labels))
+    table.add_section()
+    void = swatch(mapping.taxonomy.void_color)
+    table.add_row(NOTHING, void, "void", _joined(mapping.void_labels))
+    return table
+
+
+def list_table(mappings: Sequence[Mapping], coarsened: Dictionary[str, Sequence[str]]) -> Table:
+    """Draw one row a mapping; ``coarsened`` has by name the mappings that each coarsens."""
+    table = _empty_table("", ("mapping", "taxonomy", "classes", "void", "coarsens"))
+    for m in mappings:
+        words = (Text(m.name), Text(m.taxonomy.name), str(len(m.classes)))
+        table.add_row(*words, _joined(m.void_labels), _joined(coarsened[m.name]))
+    return table
+
+
+def diff_table(first: Mapping, second: Mapping, diff: MappingDiff) -> Table:
+    """Draw the labels that two mappings treat differently."""
+    columns = ("label", "", first.name, "", second.name, "change")
+    table = _empty_table(f"{first.name} -> {second.name}", columns)
+    for row in diff.labels:
+        before, after = _class_cells(first, row.first), _class_cells(second, row.second)
+        table.add_row(Text(row.label), *before, *after, row.change)
+    return table
+
+
+def common_table(names: Sequence[str], common: CommonSpace) -> Table:
+    """Draw the classes of a common space with those of each mapping that fall into them."""
+    space = common.space
+    title = f"common space of {', '.join(names)}: {len(space.classes)} classes"
+    columns = ("", "colour", "class", "labels", *(f"in {name}" for name in names))
+    table = _empty_table(title, columns)
+    for index, c in enumerate(space.classes):
+        falling = [_joined(common.classes[name][c.name]) for name in names]
+        table.add_row(str(index), swatch(c.color), Text(c.name), _joined(c.labels), *falling)
+    table.add_section()
+    falling = [_joined(common.none[name]) for name in names]
+    void = swatch(space.taxonomy.void_color)
+    table.add_row(NOTHING, void, "none", _joined(space.void_labels), *falling)
+    return table
+
+
+def _empty_table(title: str, columns: Sequence[str]) -> Table:
+    table = Table(title=Text(title), title_justify="left", header_style="bold")
+    for name in columns:
+        table.add_column(Text(name), overflow="fold")
+    return table
+
+
+def _joined(names: Sequence[str]) -> Text:
+    # Text, since square brackets in a name would be taken for markup.
+    return Text(", ".join(names) or NOTHING)
+
+
+def _class_cells(mapping: Mapping, name: str | None) -> tuple[Text, Text]:
+    if name is None:
+        return Text(NOTHING), Text("void")
+    return swatch(mapping.classes[mapping.names.index(name)].color), Text(name)

@@ -1,0 +1,273 @@
+"""Compare the arms of a mapping A/B study, pair by pair, from their per-image confusion matrices.
+
+Read `compare_arms` first. Arrays of scores have shape (1 + B, R): row 0 is the score of each of R
+runs on all images, the other rows are the same on B resamples of the images. The resamples are
+shared by all arms, so that a difference of two such arrays is the paired one.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segexp.bootstrap import Estimate, estimate, resample_weights, resampled_ious
+from segexp.clusters import Clusters
+from segexp.errors import InputError
+from segexp.pair_comparison import RULES, ClassComparison, PairComparison, RuleComparison
+from segexp.sample_size import Sample, needed_to_settle
+from segexp.verdict import (
+    holm,
+    other_rule_caveat,
+    rare_class_caveat,
+    runs_caveat,
+    verdict,
+    verdict_sentence,
+)
+
+__all__ = ["ArmRuns", "PairComparison", "compare_arms"]
+
+Floats = NDArray[np.float64]
+
+FEWEST_RESAMPLES = 100
+
+
+@dataclass(frozen=True, eq=False)
+class ArmRuns:
+    """The held-out confusion matrices of one arm; rows ground truth, columns prediction.
+
+    R runs, N images, C classes of the arm's mapping, K of the common space; the last column is
+    *none*. Run r of one arm is paired with run r of every other.
+
+    Attributes:
+        name: The mapping's name.
+        own: In the mapping's own space, int64 (R, N, C, C + 1).
+        common: In the common space by the rule ``sum``, int64 (R, N, K, K + 1).
+        common_argmax: In the common space by the rule ``argmax``, int64 (R, N, K, K + 1).
+    """
+
+    name: str
+    own: NDArray[np.int64]
+    common: NDArray[np.int64]
+    common_argmax: NDArray[np.int64]
+
+
+def compare_arms(
+    arms: Sequence[ArmRuns],
+    class_names: Sequence[str],
+    run_groups: NDArray[np.int64],
+    clusters: Clusters,
+    margin: float,
+    *,
+    unit: str = "seeds",
+    resamples: int = 10_000,
+    seed: int = 0,
+) -> list[PairComparison]:
+    """Compare every arm with every one after it.
+
+    Args:
+        arms: Two or more arms, with the same runs on the same images.
+        class_names: The K classes of the common space.
+        run_groups: The group of each run, shape (R,): its configuration in matched arms, itself
+            in tuned ones.
+        clusters: Of the N images.
+        margin: Differences below it do not matter, in mIoU.
+        unit: What a group of runs is to a person: ``seeds`` or ``configurations``.
+        resamples: B.
+        seed: Of all draws: the same seed gives the same answer.
+
+    Raises:
+        InputError: Fewer than two arms, groups of runs or clusters, a margin that is not positive,
+            fewer than 100 resamples, or no held-out pixel that the common space scores.
+        ValueError: Arms of different shapes, or with different ground truth.
+    """
+    _refuse_mismatched(arms, class_names, run_groups, clusters)
+    _refuse_unanswerable(arms, run_groups, clusters, margin, resamples)
+    sample = Sample(
+        images=len(clusters.index),
+        clusters=_count(clusters),
+        cluster_kind=clusters.kind,
+        runs=len(np.unique(run_groups)),
+        unit=unit,
+    )
+
+    def estimated(scores: Floats) -> Estimate:
+        found = estimate(scores[0], scores[1:], run_groups, sample.clusters, seed)
+        return _within(found, -1.0, 1.0)
+
+    all_images = np.ones((1, sample.images))
+    weights = np.vstack([all_images, resample_weights(clusters.index, resamples, seed)])
+    scored = [_score(arm, weights) for arm in arms]
+    occurrences = (arms[0].common[0].sum(axis=2) > 0).sum(axis=0)
+    known_limits = [clusters.caveat, rare_class_caveat(class_names, occurrences)]
+
+    pairs = []
+    for a, b in combinations(scored, 2):
+        rules = {rule: _decompose(a, b, rule, margin, estimated) for rule in RULES}
+        headline = rules["sum"]
+        unsettled = headline.verdict == "not enough evidence"
+        delta = headline.training
+        caveats = [*known_limits, runs_caveat(delta, sample.unit)]
+        if rules["argmax"].verdict != headline.verdict:
+            caveats.insert(0, other_rule_caveat(rules["argmax"].training, margin))
+        pair = PairComparison(
+            a=a.name,
+            b=b.name,
+            margin=margin,
+            images=sample.images,
+            clusters=len(clusters.names),
+            cluster_kind=clusters.kind,
+            runs=len(run_groups),
+            native=(float(a.own[0].mean()), float(b.own[0].mean())),
+            common=(float(a.common["sum"][0].mean()), float(b.common["sum"][0].mean())),
+            rules=rules,
+            per_class=_compare_classes(a, b, class_names, estimated),
+            needed=needed_to_settle(delta, margin, sample) if unsettled else None,
+            sentence=verdict_sentence(a.name, b.name, headline.native_gap.value, delta, margin),
+            caveats=tuple(c for c in caveats if c),
+        )
+        pairs.append(pair)
+    return pairs
+
+
+def common_scores(
+    arms: Sequence[ArmRuns],
+    run_groups: NDArray[np.int64],
+    clusters: Clusters,
+    *,
+    resamples: int = 10_000,
+    seed: int = 0,
+) -> list[Estimate]:
+    """Estimate the mIoU of each arm in the common space, by the rule ``sum``.
+
+    Two of these intervals may overlap where the interval of the difference leaves 0 out: what the
+    images do to both arms is in each of them, and not in the difference.
+
+    Args:
+        arms: As for `compare_arms`, and so are the others.
+        run_groups: Likewise.
+        clusters: Likewise.
+        resamples: Likewise.
+        seed: Likewise.
+    """
+    weights = resample_weights(clusters.index, resamples, seed)
+    weights = np.vstack([np.ones((1, weights.shape[1])), weights])
+    found = []
+    for arm in arms:
+        scores = _mean_iou(resampled_ious(arm.common, weights))
+        interval = estimate(scores[0], scores[1:], run_groups, _count(clusters), seed)
+        found.append(_within(interval, 0.0, 1.0))
+    return found
+
+
+def _count(clusters: Clusters) -> float:
+    # Two clusters of very different sizes count as hardly more than one, and one has no spread.
+    return max(2.0, clusters.effective)
+
+
+def _within(found: Estimate, lowest: float, highest: float) -> Estimate:
+    """Cut an interval to the values that its quantity can have."""
+    return replace(found, low=max(found.low, lowest), high=min(found.high, highest))
+
+
+@dataclass(frozen=True, eq=False)
+class _Scores:
+    """Scores of one arm: mIoU, (1 + B, R), own and by rule of collapse; IoUs, (1 + B, R, K)."""
+
+    name: str
+    own: Floats
+    common: dict[str, Floats]
+    ious: Floats
+
+
+def _score(arm: ArmRuns, weights: Floats) -> _Scores:
+    ious = resampled_ious(arm.common, weights)
+    return _Scores(
+        name=arm.name,
+        own=_mean_iou(resampled_ious(arm.own, weights)),
+        common={
+            "sum": _mean_iou(ious),
+            "argmax": _mean_iou(resampled_ious(arm.common_argmax, weights)),
+        },
+        ious=ious,
+    )
+
+
+def _mean_iou(ious: Floats) -> Floats:
+    """Return the mean over the last axis of the IoUs that are not NaN; NaN if none is."""
+    defined = ~np.isnan(ious)
+    count = defined.sum(axis=-1)
+    mean = np.full(count.shape, np.nan)
+    np.divide(np.where(defined, ious, 0.0).sum(axis=-1), count, out=mean, where=count > 0)
+    return mean
+
+
+def _decompose(
+    a: _Scores, b: _Scores, rule: str, margin: float, estimated: Callable[[Floats], Estimate]
+) -> RuleComparison:
+    training = estimated(b.common[rule] - a.common[rule])
+    return RuleComparison(
+        native_gap=estimated(b.own - a.own),
+        ruler_a=estimated(a.common[rule] - a.own),
+        training=training,
+        ruler_b=estimated(b.own - b.common[rule]),
+        verdict=verdict(training.low, training.high, margin),
+    )
+
+
+def _compare_classes(
+    a: _Scores, b: _Scores, names: Sequence[str], estimated: Callable[[Floats], Estimate]
+) -> tuple[ClassComparison, ...]:
+    deltas = [estimated(b.ious[..., k] - a.ious[..., k]) for k in range(len(names))]
+    corrected = holm(np.array([delta.p for delta in deltas]))
+    # Over the runs that have an IoU of the class, as mIoU is over the classes that have one.
+    means_a, means_b = _mean_iou(a.ious[0].T), _mean_iou(b.ious[0].T)
+    return tuple(
+        ClassComparison(name, float(means_a[k]), float(means_b[k]), deltas[k], float(corrected[k]))
+        for k, name in enumerate(names)
+    )
+
+
+def _refuse_unanswerable(
+    arms: Sequence[ArmRuns],
+    run_groups: NDArray[np.int64],
+    clusters: Clusters,
+    margin: float,
+    resamples: int,
+) -> None:
+    faults = []
+    if len(arms) < 2:
+        names = ", ".join(arm.name for arm in arms)
+        faults.append(f"a comparison needs two arms at least, got {len(arms)}: {names}")
+    if not margin > 0:
+        faults.append(f"margin: {margin!r} is not positive; 0.01 is a hundredth of mIoU")
+    if resamples < FEWEST_RESAMPLES:
+        faults.append(f"resamples: {resamples} give no 95% interval; 10,000 are usual")
+    if len(np.unique(run_groups)) < 2:
+        faults.append("runs: one seed or configuration has no spread; two at least are needed")
+    if len(clusters.names) < 2:
+        faults.append(f"clusters: one {clusters.kind} has no spread; two at least are needed")
+    if arms and not arms[0].common.any():
+        faults.append("no held-out pixel has a class of the common space: nothing can be compared")
+    if faults:
+        raise InputError(faults)
+
+
+def _refuse_mismatched(
+    arms: Sequence[ArmRuns],
+    class_names: Sequence[str],
+    run_groups: NDArray[np.int64],
+    clusters: Clusters,
+) -> None:
+    num_classes = len(class_names)
+    runs_and_images = (len(run_groups), len(clusters.index))
+    expected = (*runs_and_images, num_classes, num_classes + 1)
+    for arm in arms:
+        shapes = (arm.own.shape[:2], arm.common.shape, arm.common_argmax.shape)
+        if shapes != (runs_and_images, expected, expected):
+            raise ValueError(f"{arm.name}: {shapes=}, right are {runs_and_images} and {expected}")
+        truth = arms[0].common[:1].sum(axis=3)
+        for confusions in (arm.common, arm.common_argmax):
+            if (confusions.sum(axis=3) != truth).any():
+                raise ValueError(f"{arm.name}: scored against other ground truth")

@@ -1,0 +1,172 @@
+"""From a foreign file to a mapping: the format's reader, then `rows.mapping_from_rows`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from segexp.errors import InputError
+from segexp.mapping import Mapping
+from segexp.mapping_import.label_csv import label_csv_rows
+from segexp.mapping_import.label_table import (
+    label_table_rows,
+    label_table_taxonomy,
+    read_label_table,
+)
+from segexp.mapping_import.mapping_dict import (
+    MappingDict,
+    label_names,
+    mapping_dict_rows,
+    read_mapping_dict,
+    shifted,
+)
+from segexp.mapping_import.metainfo import metainfo_rows, metainfo_taxonomy, read_metainfo
+from segexp.mapping_import.mseg import mseg_rows
+from segexp.mapping_import.recognise import parse_content, recognise_format
+from segexp.mapping_import.rows import BACKGROUND, NOT_TRAINED, Row, mapping_from_rows
+from segexp.mapping_import.text_file import read_text_file
+from segexp.taxonomy import Taxonomy
+
+APPLIES_TO = {
+    "by": ("cityscapes-labels",),
+    "column": ("mseg",),
+    "encoding": ("mapping-dict",),
+    "shift": ("mapping-dict",),
+    "new_taxonomy": ("cityscapes-labels", "mmseg"),
+}
+"""Which formats a choice means something for."""
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What a person may say about a file beside its format; None or 0 is unsaid.
+
+    Attributes:
+        by: What makes the classes of a label table: ``trainId`` (the default) or ``category``.
+        column: The data set in an MSeg table.
+        encoding: Which numbering of the taxonomy a numeric mapping's raw ids follow.
+        shift: What to add to a numeric mapping's raw ids.
+        background_as_void: Whether a class called *background* is no class but void.
+        new_taxonomy: The name of a taxonomy to make of the file's own labels.
+    """
+
+    by: str | None = None
+    column: str | None = None
+    encoding: str | None = None
+    shift: int = 0
+    background_as_void: bool = False
+    new_taxonomy: str | None = None
+
+
+@dataclass(frozen=True)
+class Imported:
+    """A foreign file as a mapping.
+
+    Attributes:
+        mapping: The mapping.
+        format: The format that the file was read in.
+        notes: What a person should know of the reading, a line each.
+        new_taxonomy: Whether the taxonomy was made of the file's own labels.
+        numeric: The numeric mapping after the shift, for `numeric_check`; None for others.
+        encoding: The numbering that its raw ids follow.
+    """
+
+    mapping: Mapping
+    format: str
+    notes: tuple[str, ...]
+    new_taxonomy: bool = False
+    numeric: MappingDict | None = None
+    encoding: str = "default"
+
+
+def import_mapping(
+    path: Path, name: str, format_name: str, taxonomy: Taxonomy | None, choices: Choices
+) -> Imported:
+    """Read a foreign file as a mapping.
+
+    Args:
+        path: The file; at most a megabyte, a YAML at most 64 KiB.
+        name: The mapping's name.
+        format_name: One of `recognise.FORMATS`, or ``auto``.
+        taxonomy: Whose labels it maps; None with ``choices.new_taxonomy``.
+        choices: What else a person said.
+
+    Raises:
+        InputError: With every fault that was found in the file, or choices that the format has
+            no use for.
+    """
+    text = read_text_file(path)
+    if format_name == "auto":
+        format_name = recognise_format(path, text)
+    _refuse_idle_choices(format_name, choices)
+    read = _read(path, text, format_name, taxonomy, choices)
+    try:
+        found = mapping_from_rows(
+            str(path),
+            name,
+            read.taxonomy or _needed(taxonomy),
+            read.rows,
+            NOT_TRAINED | BACKGROUND if choices.background_as_void else NOT_TRAINED,
+            unlisted_are_void=format_name == "mmseg",
+        )
+    except InputError as error:
+        if read.taxonomy is not None or format_name not in APPLIES_TO["new_taxonomy"]:
+            raise
+        hint = "if the labels are of another taxonomy: --taxonomy NAME, or --new-taxonomy NAME"
+        raise InputError([*error.faults, f"{path}: {hint} makes one of them"]) from None
+    return Imported(
+        found.mapping,
+        format_name,
+        (*read.notes, *found.notes),
+        read.taxonomy is not None,
+        read.numeric,
+        choices.encoding or "default",
+    )
+
+
+@dataclass(frozen=True)
+class _Read:
+    """What a format's reader found: rows, and for some formats more."""
+
+    rows: list[Row]
+    notes: Sequence[str] = ()
+    taxonomy: Taxonomy | None = None
+    numeric: MappingDict | None = None
+
+
+def _read(
+    path: Path, text: str, format_name: str, taxonomy: Taxonomy | None, choices: Choices
+) -> _Read:
+    where, suffix, own_name = str(path), path.suffix.lower(), choices.new_taxonomy
+    if format_name == "mapping-dict":
+        known = label_names(_needed(taxonomy), choices.encoding or "default")
+        numeric = read_mapping_dict(parse_content(text, where, suffix), where)
+        numeric = shifted(numeric, choices.shift)
+        rows, notes = mapping_dict_rows(numeric, known)
+        return _Read(rows, notes, numeric=numeric)
+    if format_name == "cityscapes-labels":
+        records = read_label_table(text, where, is_python=suffix == ".py")
+        own = label_table_taxonomy(where, own_name, records) if own_name else None
+        return _Read(label_table_rows(records, choices.by or "trainId"), taxonomy=own)
+    if format_name == "mmseg":
+        metainfo = read_metainfo(text, where, suffix)
+        own = metainfo_taxonomy(own_name, metainfo) if own_name else None
+        return _Read(metainfo_rows(metainfo), taxonomy=own)
+    if format_name == "mseg":
+        return _Read(mseg_rows(text, where, choices.column))
+    return _Read(label_csv_rows(text, where, _needed(taxonomy)))
+
+
+def _needed(taxonomy: Taxonomy | None) -> Taxonomy:
+    if taxonomy is None:
+        raise InputError("--taxonomy: missing; the file does not say what its labels are")
+    return taxonomy
+
+
+def _refuse_idle_choices(format_name: str, choices: Choices) -> None:
+    faults = [
+        f"--{choice.replace('_', '-')}: is for {' and '.join(formats)}; this file is {format_name}"
+        for choice, formats in APPLIES_TO.items()
+        if getattr(choices, choice) and format_name not in formats
+    ]
+    if faults:
+        raise InputError(faults)

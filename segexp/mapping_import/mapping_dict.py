@@ -1,0 +1,235 @@
+"""Numeric mappings: ``mapping_dict`` (raw id: class id) with ``classes`` and ``color_map``."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from segexp.errors import InputError, did_you_mean
+from segexp.mapping_import.rows import BACKGROUND, NOT_TRAINED, Row
+from segexp.mapping_import.text_file import shown
+from segexp.raw_id_check import id_ranges
+from segexp.taxonomy import VOID, VOID_NAME, Color, Taxonomy, parse_color
+
+IGNORED_CLASS_IDS = (255, -1)
+"""Class ids that mean "not trained" where ``classes`` does not name them."""
+
+MAX_CLASSES = 256
+
+
+@dataclass(frozen=True)
+class MappingDict:
+    """A numeric mapping, its classes numbered 0, 1, ... in the order of their ids in the file.
+
+    Attributes:
+        where: The file.
+        class_of: Raw id -> place in ``class_names``.
+        class_names: The names; those of ignored class ids that the file does not name are ``void``.
+        colors: Place -> colour, where the file gives one.
+    """
+
+    where: str
+    class_of: Mapping[int, int]
+    class_names: tuple[str, ...]
+    colors: Mapping[int, Color]
+
+    @property
+    def background(self) -> tuple[int, ...]:
+        """The places of the classes that stand for void, background, unlabelled or ignored."""
+        meant = NOT_TRAINED | BACKGROUND
+        return tuple(i for i, name in enumerate(self.class_names) if name.lower() in meant)
+
+
+def read_mapping_dict(content: Any, where: str) -> MappingDict:
+    """Check the content of a numeric mapping's file.
+
+    ``classes`` is a list (the place is the class id) or ``id: name``; ``color_map`` a list, or
+    colours by class id or name, or missing. Other keys are left alone.
+
+    Raises:
+        InputError: With every fault: ids that are no whole numbers, class ids without a name,
+            colours that are none.
+    """
+    if not isinstance(content, dict) or "mapping_dict" not in content:
+        raise InputError(f"{where}: mapping_dict: missing; expected `raw id: class id` below it")
+    faults: list[str] = []
+    names = _class_names(f"{where}: classes", content.get("classes"), faults)
+    class_of = _ids(f"{where}: mapping_dict", content["mapping_dict"], faults)
+    for raw_id, class_id in class_of.items():
+        if class_id not in names and class_id in IGNORED_CLASS_IDS:
+            names[class_id] = VOID_NAME
+        elif class_id not in names:
+            faults.append(
+                f"{where}: mapping_dict[{raw_id}]: class id {class_id} has no name in classes, "
+                f"which has {id_ranges(names) or 'none'}"
+            )
+    colors = _colors(f"{where}: color_map", content.get("color_map"), names, faults)
+    if faults:
+        raise InputError(faults)
+    place = {class_id: i for i, class_id in enumerate(sorted(names))}
+    return MappingDict(
+        where,
+        {raw_id: place[class_id] for raw_id, class_id in class_of.items()},
+        tuple(names[class_id] for class_id in sorted(names)),
+        {place[class_id]: color for class_id, color in colors.items()},
+    )
+
+
+def shifted(numeric: MappingDict, shift: int) -> MappingDict:
+    """Add a number to every raw id that a numeric mapping lists, but for negative ids and 255.
+
+    Those mean void in any numbering; one that a shifted entry reaches gives way to it.
+    """
+    stays = {i: place for i, place in numeric.class_of.items() if i < 0 or i == VOID}
+    moves = {i + shift: place for i, place in numeric.class_of.items() if i not in stays}
+    return replace(numeric, class_of=stays | moves)
+
+
+def label_names(taxonomy: Taxonomy, encoding: str) -> dict[int, str]:
+    """Return what each raw id of an encoding is called, ``void`` for its void ids.
+
+    Raises:
+        InputError: When the taxonomy has no such encoding.
+    """
+    if encoding not in taxonomy.encodings:
+        known = tuple(taxonomy.encodings)
+        raise InputError(
+            f"--encoding {shown(encoding)}: {taxonomy.name} has {', '.join(known)}"
+            f"{did_you_mean(encoding, known)}"
+        )
+    return {
+        raw_id: VOID_NAME if index == VOID else taxonomy.names[index]
+        for raw_id, index in taxonomy.encodings[encoding].items()
+    }
+
+
+def mapping_dict_rows(
+    numeric: MappingDict, names: Mapping[int, str]
+) -> tuple[list[Row], list[str]]:
+    """Return the label of each raw id with its class, in the order of the class ids; and notes.
+
+    Args:
+        numeric: The numeric mapping.
+        names: What the raw ids are called: `label_names`.
+
+    Raises:
+        InputError: When it lacks raw ids of labels: all of them in one line.
+    """
+    at = f"{numeric.where}: mapping_dict"
+    missing = _unlisted(numeric, names)
+    if missing:
+        covering = [by for by in (-1, 1) if not _unlisted(shifted(numeric, by), names)]
+        hint = f" (--shift {covering[0]} would list them all)" if covering else ""
+        listing = ", ".join(f"{raw_id} ({names[raw_id]})" for raw_id in missing)
+        raise InputError(
+            f"{at}: no entry for the raw ids {listing}; the taxonomy knows {id_ranges(names)}, "
+            f"the file lists {id_ranges(numeric.class_of)}{hint}"
+        )
+    rows = [
+        Row(
+            f"{at}[{raw_id}]",
+            names[raw_id],
+            numeric.class_names[place],
+            numeric.colors.get(place),
+        )
+        for raw_id, place in sorted(numeric.class_of.items(), key=lambda item: (item[1], item[0]))
+        if raw_id in names
+    ]
+    strangers: dict[str, list[int]] = {}
+    for raw_id, place in numeric.class_of.items():
+        if raw_id not in names:
+            strangers.setdefault(numeric.class_names[place], []).append(raw_id)
+    notes = []
+    if strangers:
+        entries = "; ".join(f"{id_ranges(ids)} -> {name}" for name, ids in strangers.items())
+        notes.append(
+            f"no raw id of the taxonomy, which knows {id_ranges(names)}, so ignored: {entries}"
+        )
+    reached = {row.class_name for row in rows}
+    empty = [name for name in dict.fromkeys(numeric.class_names) if name not in reached]
+    if empty:
+        notes.append(
+            f"no label falls into {', '.join(empty)}: left out, the classes after it move up"
+        )
+    return rows, notes
+
+
+def _unlisted(numeric: MappingDict, names: Mapping[int, str]) -> list[int]:
+    """Return the raw ids of labels that a numeric mapping does not list."""
+    return [i for i, name in names.items() if name != VOID_NAME and i not in numeric.class_of]
+
+
+def _class_names(where: str, value: Any, faults: list[str]) -> dict[int, str]:
+    pairs: list[tuple[Any, Any]] = []
+    if isinstance(value, list):
+        pairs = list(enumerate(value))
+    elif isinstance(value, dict):
+        pairs = list(value.items())
+    if not pairs or len(pairs) > MAX_CLASSES:
+        faults.append(
+            f"{where}: {shown(value)}; expected 1 to {MAX_CLASSES} names, as a list or `id: name`"
+        )
+        return {}
+    names: dict[int, str] = {}
+    for key, name in pairs:
+        class_id = _whole_number(key)
+        if class_id is None or class_id in names:
+            faults.append(f"{where}[{shown(key)}]: expected a whole number, once")
+        elif not isinstance(name, str) or not name.strip() or not name.isprintable():
+            faults.append(f"{where}[{class_id}]: {shown(name)}; expected a word")
+            names[class_id] = ""
+        else:
+            names[class_id] = name.strip()
+    words = [name.lower() for name in names.values() if name.lower() not in NOT_TRAINED]
+    faults.extend(
+        f"{where}[{class_id}]: {shown(name)} appears twice"
+        for class_id, name in names.items()
+        if name and words.count(name.lower()) > 1
+    )
+    return names
+
+
+def _ids(where: str, value: Any, faults: list[str]) -> dict[int, int]:
+    if not isinstance(value, dict) or not value:
+        faults.append(f"{where}: {shown(value)}; expected `raw id: class id` lines")
+        return {}
+    ids: dict[int, int] = {}
+    for key, target in value.items():
+        raw_id, class_id = _whole_number(key), _whole_number(target)
+        if raw_id is None or raw_id in ids:
+            faults.append(f"{where}[{shown(key)}]: expected a whole number for a raw id, once")
+        elif class_id is None:
+            faults.append(f"{where}[{raw_id}]: {shown(target)}; expected a class id")
+        else:
+            ids[raw_id] = class_id
+    return ids
+
+
+def _colors(
+    where: str, value: Any, names: Mapping[int, str], faults: list[str]
+) -> dict[int, Color]:
+    if value is None:
+        return {}
+    if not isinstance(value, list | dict):
+        faults.append(f"{where}: {shown(value)}; expected colours as a list, or by id or name")
+        return {}
+    by_name = {name: class_id for class_id, name in names.items()}
+    colors: dict[int, Color] = {}
+    for key, color in enumerate(value) if isinstance(value, list) else value.items():
+        class_id = by_name.get(key) if isinstance(key, str) else None
+        class_id = _whole_number(key) if class_id is None else class_id
+        parsed = parse_color(f"{where}[{shown(key)}]", color, faults)
+        if class_id is not None and class_id in names:
+            colors[class_id] = parsed
+        elif class_id not in IGNORED_CLASS_IDS:
+            faults.append(f"{where}[{shown(key)}]: no class of that id or name in classes")
+    return colors
+
+
+def _whole_number(value: Any) -> int | None:
+    """Return a whole number, also one that is written as a word: JSON has no other keys."""
+    if type(value) is int:
+        return value
+    if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,9}", value.strip()):
+        return int(value)
+    return None

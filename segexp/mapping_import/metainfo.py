@@ -1,0 +1,182 @@
+"""The ``METAINFO`` of mmsegmentation's data sets: ``classes`` and ``palette``.
+
+As Python source (``METAINFO = dict(...)`` of release 1, ``CLASSES`` and ``PALETTE`` before it),
+JSON or YAML. It says which labels there are and how they are drawn; every label is a class.
+"""
+
+import ast
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from segexp.errors import InputError
+from segexp.mapping_import.python_source import assigned, literal, parse_source
+from segexp.mapping_import.rows import Row
+from segexp.mapping_import.text_file import shown
+from segexp.taxonomy import Color, Taxonomy, parse_color, parse_taxonomy
+from segexp.yaml_file import parse_yaml
+
+
+@dataclass(frozen=True)
+class Metainfo:
+    """What a METAINFO says.
+
+    Attributes:
+        where: The file.
+        names: The classes, in order; their raw ids are 0, 1, ...
+        colors: Their colours; empty where it has no palette.
+        reduce_zero_label: The masks' 0 is unlabelled and every other raw id one more.
+    """
+
+    where: str
+    names: tuple[str, ...]
+    colors: tuple[Color, ...]
+    reduce_zero_label: bool
+
+
+def read_metainfo(text: str, where: str, suffix: str) -> Metainfo:
+    """Read a METAINFO from the text of a ``.py``, ``.json`` or YAML file.
+
+    Raises:
+        InputError: With every fault: no METAINFO or several, names that are no words, a palette
+            of another length, colours that are none.
+    """
+    if suffix == ".py":
+        content = _from_python(text, where)
+    else:
+        content = parse_json(text, where) if suffix == ".json" else parse_yaml(text, where)
+        for key in ("METAINFO", "metainfo"):
+            if isinstance(content, dict) and isinstance(content.get(key), dict):
+                content = content[key]
+        if not isinstance(content, dict):
+            raise InputError(f"{where}: expected the keys `classes` and `palette`")
+    return _checked(content, where)
+
+
+def metainfo_rows(metainfo: Metainfo) -> list[Row]:
+    """Return every class as the class of the label of its name."""
+    colors: tuple[Color | None, ...] = metainfo.colors or (None,) * len(metainfo.names)
+    return [
+        Row(f"{metainfo.where}: classes[{i}]", name, name, color)
+        for i, (name, color) in enumerate(zip(metainfo.names, colors, strict=True))
+    ]
+
+
+def metainfo_taxonomy(name: str, metainfo: Metainfo) -> Taxonomy:
+    """Return the classes as a taxonomy; 255 is void, and 0 too with ``reduce_zero_label``.
+
+    Raises:
+        InputError: When there is no palette, or a name appears twice.
+    """
+    if not metainfo.colors:
+        raise InputError(f"{metainfo.where}: palette: missing; a taxonomy needs colours")
+    first = 1 if metainfo.reduce_zero_label else 0
+    rows = zip(metainfo.names, metainfo.colors, strict=True)
+    content = {
+        "name": name,
+        "labels": [{"name": n, "id": first + i, "color": list(c)} for i, (n, c) in enumerate(rows)],
+        "void": [0, 255] if metainfo.reduce_zero_label else [255],
+    }
+    taxonomy, faults = parse_taxonomy(metainfo.where, content)
+    if faults:
+        raise InputError(faults)
+    return taxonomy
+
+
+def parse_json(text: str, where: str) -> Any:
+    """Parse JSON; a key that appears twice is refused.
+
+    Raises:
+        InputError: With the line of the fault.
+    """
+
+    def without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        seen: dict[str, Any] = {}
+        for key, value in pairs:
+            if key in seen:
+                raise InputError(f"{where}: the key {shown(key)} appears twice")
+            seen[key] = value
+        return seen
+
+    try:
+        return json.loads(text, object_pairs_hook=without_duplicates)
+    except json.JSONDecodeError as error:
+        raise InputError(f"{where}:{error.lineno}:{error.colno}: {error.msg}") from None
+    except RecursionError:
+        raise InputError(f"{where}: cannot be parsed: nested too deeply") from None
+    except ValueError as error:
+        raise InputError(f"{where}: cannot be parsed: {shown(str(error))}") from None
+
+
+def _from_python(text: str, where: str) -> dict[str, Any]:
+    tree = parse_source(text, where)
+    found = assigned(tree, "METAINFO")
+    if len(found) > 1:
+        lines = ", ".join(str(node.lineno) for node in found)
+        raise InputError(f"{where}: {len(found)} METAINFO, in the lines {lines}; one is expected")
+    if found:
+        parts = _items(found[0], where)
+    else:
+        old = {"classes": assigned(tree, "CLASSES"), "palette": assigned(tree, "PALETTE")}
+        parts = {key: nodes[0] for key, nodes in old.items() if nodes}
+    if not parts:
+        raise InputError(f"{where}: no METAINFO with `classes` and `palette` in it")
+    content = {
+        key: literal(parts[key], where, key) for key in ("classes", "palette") if key in parts
+    }
+    return content | {"reduce_zero_label": _reduces_zero_label(tree)}
+
+
+def _items(node: ast.expr, where: str) -> dict[str, ast.expr]:
+    """Return the values of ``dict(a=..., b=...)`` or ``{'a': ..., 'b': ...}``, not yet read."""
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "dict":
+        return {keyword.arg: keyword.value for keyword in node.keywords if keyword.arg}
+    if isinstance(node, ast.Dict):
+        pairs = zip(node.keys, node.values, strict=True)
+        return {str(k.value): value for k, value in pairs if isinstance(k, ast.Constant)}
+    raise InputError(f"{where}:{node.lineno}: METAINFO: expected dict(classes=..., palette=...)")
+
+
+def _reduces_zero_label(tree: ast.Module) -> bool:
+    """Whether ``reduce_zero_label=True`` is passed on, or is the default of a constructor."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.keyword) and node.arg == "reduce_zero_label":
+            return _is_true(node.value)
+        if isinstance(node, ast.arguments):
+            plain = [*node.posonlyargs, *node.args]
+            defaults = zip(reversed(plain), reversed(node.defaults), strict=False)
+            by_word = zip(node.kwonlyargs, node.kw_defaults, strict=True)
+            for argument, default in (*defaults, *by_word):
+                if argument.arg == "reduce_zero_label" and _is_true(default):
+                    return True
+    return False
+
+
+def _is_true(node: ast.expr | None) -> bool:
+    return isinstance(node, ast.Constant) and node.value is True
+
+
+def _checked(content: dict[str, Any], where: str) -> Metainfo:
+    faults: list[str] = []
+    names = content.get("classes")
+    if not isinstance(names, list | tuple) or not names:
+        raise InputError(f"{where}: classes: {shown(names)}; expected a list of names")
+    faults += [
+        f"{where}: classes[{i}]: {shown(name)}; expected a word"
+        for i, name in enumerate(names)
+        if not isinstance(name, str) or not name.strip()
+    ]
+    palette = content.get("palette") or []
+    if not isinstance(palette, list | tuple):
+        faults.append(f"{where}: palette: {shown(palette)}; expected a list of [r, g, b]")
+        palette = []
+    if palette and len(palette) != len(names):
+        faults.append(f"{where}: palette: {len(palette)} colours for {len(names)} classes")
+    colors = tuple(
+        parse_color(f"{where}: palette[{i}]", list(c) if isinstance(c, tuple) else c, faults)
+        for i, c in enumerate(palette)
+    )
+    if faults:
+        raise InputError(faults)
+    reduces = content.get("reduce_zero_label") is True
+    return Metainfo(where, tuple(name.strip() for name in names), colors, reduces)

@@ -1,0 +1,73 @@
+"""Which format a file has: by its name's ending, then by what is in it."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+from segexp.errors import InputError
+from segexp.mapping_import.metainfo import parse_json
+from segexp.mapping_import.mseg import UNIVERSAL
+from segexp.mapping_import.tables import read_table
+from segexp.yaml_file import parse_yaml
+
+FORMATS = ("mapping-dict", "cityscapes-labels", "mmseg", "mseg", "csv")
+
+
+def recognise_format(path: Path, text: str) -> str:
+    """Tell which of FORMATS a file has.
+
+    Raises:
+        InputError: When it is none of them, saying what was looked for.
+    """
+    suffix = path.suffix.lower()
+    if suffix in (".yaml", ".yml", ".json"):
+        found = _of_content(parse_content(text, str(path), suffix), path)
+    elif suffix == ".py":
+        found = _of_source(text)
+    elif suffix in (".csv", ".tsv", ".txt"):
+        header = read_table(text, str(path))[0].cells
+        found = _of_header(header)
+    else:
+        found = None
+    if found is None:
+        raise InputError(
+            f"{path}: no format that is known; looked for `mapping_dict` or `classes` with "
+            "`palette` in .yaml and .json, Label(...) or METAINFO in .py, and tables in .csv, "
+            f".tsv and .txt; name it with --format {'|'.join(FORMATS)}"
+        )
+    return found
+
+
+def parse_content(text: str, where: str, suffix: str) -> Any:
+    """Parse JSON where the ending says so, else YAML.
+
+    Raises:
+        InputError: With the line of the fault.
+    """
+    return parse_json(text, where) if suffix == ".json" else parse_yaml(text, where)
+
+
+def _of_content(content: Any, path: Path) -> str | None:
+    if not isinstance(content, dict):
+        return None
+    if "mapping_dict" in content:
+        return "mapping-dict"
+    if "taxonomy" in content and "classes" in content:
+        raise InputError(f"{path}: is a mapping of segexp already; copy it into mappings/")
+    if "classes" in content or "METAINFO" in content or "metainfo" in content:
+        return "mmseg"
+    return None
+
+
+def _of_source(text: str) -> str | None:
+    if re.search(r"\bLabel\s*\(", text):
+        return "cityscapes-labels"
+    return "mmseg" if re.search(r"\b(METAINFO|CLASSES)\b", text) else None
+
+
+def _of_header(header: tuple[str, ...]) -> str | None:
+    if UNIVERSAL in header and len(header) > 2:
+        return "mseg"
+    if "trainId" in header:
+        return "cityscapes-labels"
+    return "csv" if len(header) == 2 else None

@@ -1,0 +1,87 @@
+"""Where an imported mapping is written, and that nothing is overwritten by accident."""
+
+import re
+from pathlib import Path
+
+from segexp.errors import InputError
+from segexp.files import name_fault, write_atomic
+from segexp.mapping_import.importing import Imported
+from segexp.mapping_yaml import mapping_yaml, taxonomy_yaml
+from segexp.taxonomy import Taxonomy, load_taxonomy
+
+
+def target_of(
+    project: Path, file: Path, name: str | None, out: Path | None, force: bool
+) -> tuple[str, Path]:
+    """Decide the mapping's name and its file.
+
+    Args:
+        project: The project directory; the file is ``mappings/<name>.yaml`` in it.
+        file: The foreign file; its stem is the name where none is given.
+        name: The name that was asked for.
+        out: The file that was asked for instead; its stem is the name.
+        force: Whether the file may exist.
+
+    Raises:
+        InputError: When the name cannot be a file's, differs from that of ``out``, or the file
+            exists.
+    """
+    faults: list[str] = []
+    if out is not None and out.suffix != ".yaml":
+        faults.append(f"--out {out}: expected a file that ends in .yaml")
+    if out is not None and name is not None and out.stem != name:
+        faults.append(f"--name {name!r}: a mapping is called as its file, {out.stem!r}")
+    chosen = out.stem if out is not None else name or _as_name(file.stem)
+    if fault := name_fault("--name", chosen):
+        faults.append(fault)
+    path = out if out is not None else project / "mappings" / f"{chosen}.yaml"
+    if not faults and path.exists() and not force:
+        faults.append(f"{path}: exists; choose another --name, or replace it with --force")
+    if faults:
+        raise InputError(faults)
+    return chosen, path
+
+
+def write_imported(imported: Imported, path: Path, comment: str) -> list[Path]:
+    """Write the mapping's file, and its taxonomy's below it where there is none of its name.
+
+    Args:
+        imported: What was imported.
+        path: The mapping's file.
+        comment: What the file opens with.
+
+    Returns:
+        The files that were written, the mapping's last.
+
+    Raises:
+        InputError: When a new taxonomy has the name of another, or a file cannot be written.
+    """
+    mapping = imported.mapping
+    written = []
+    try:
+        if imported.new_taxonomy:
+            home = path.parent / "taxonomies" / f"{mapping.taxonomy.name}.yaml"
+            if _must_be_written(home, mapping.taxonomy):
+                write_atomic(home, taxonomy_yaml(mapping.taxonomy, comment))
+                written.append(home)
+        write_atomic(path, mapping_yaml(mapping, comment))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written: {error.strerror}") from None
+    return [*written, path]
+
+
+def _as_name(stem: str) -> str:
+    """Return a file's stem with what a name cannot have replaced by ``_``."""
+    return re.sub(r"[^A-Za-z0-9_.+-]+", "_", stem).lstrip("_.+-")[:100] or "imported"
+
+
+def _must_be_written(path: Path, taxonomy: Taxonomy) -> bool:
+    if fault := name_fault("--new-taxonomy", taxonomy.name):
+        raise InputError(fault)
+    if not path.exists():
+        return True
+    if load_taxonomy(path).hash != taxonomy.hash:
+        raise InputError(
+            f"--new-taxonomy {taxonomy.name!r}: {path} is another taxonomy; choose another name"
+        )
+    return False

@@ -1,0 +1,149 @@
+"""The answer of a mapping A/B study for one pair of arms, and its form in JSON."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from math import isnan
+from typing import Any
+
+from segexp.bootstrap import Estimate
+from segexp.result import none_if_nan
+from segexp.sample_size import Needed
+from segexp.verdict import Verdict
+
+RULES = ("sum", "argmax")
+"""The rules of collapse; the first is the headline."""
+
+_TERMS = ("native_gap", "ruler_a", "training", "ruler_b")
+
+
+@dataclass(frozen=True)
+class RuleComparison:
+    """Two arms by one rule of collapse: the raw gap taken apart.
+
+    ``native_gap`` = ``ruler_a`` + ``training`` + ``ruler_b``. For an arm x, native(x) is its mean
+    mIoU in its own space and common(x) in the common one.
+
+    Attributes:
+        native_gap: native(b) - native(a): what a naive comparison reports.
+        ruler_a: common(a) - native(a): the same predictions of a, by another ruler.
+        training: common(b) - common(a): the model, by one ruler. This is *the* difference, delta.
+        ruler_b: native(b) - common(b): back to b's own ruler; 0 where it is the common space.
+        verdict: On ``training``: of b against a.
+    """
+
+    native_gap: Estimate
+    ruler_a: Estimate
+    training: Estimate
+    ruler_b: Estimate
+    verdict: Verdict
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values: delta, interval, verdict, decomposition and its intervals."""
+        terms = {name: getattr(self, name) for name in _TERMS}
+        return {
+            "delta": none_if_nan(self.training.value),
+            "interval": _interval(self.training),
+            "verdict": self.verdict,
+            "decomposition": {name: none_if_nan(t.value) for name, t in terms.items()},
+            "decomposition_intervals": {name: _interval(t) for name, t in terms.items()},
+        }
+
+
+@dataclass(frozen=True)
+class ClassComparison:
+    """One class of the common space in two arms, by the rule ``sum``.
+
+    Attributes:
+        name: The class.
+        a: IoU in arm a, mean over the runs that have one; NaN if none has.
+        b: The same in arm b.
+        delta: b minus a; NaN where a run of either arm has no IoU.
+        p_holm: p of ``delta``, corrected over the classes that have a delta.
+    """
+
+    name: str
+    a: float
+    b: float
+    delta: Estimate
+    p_holm: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values; null where there is nothing to say."""
+        return {
+            "class": self.name,
+            "a": none_if_nan(self.a),
+            "b": none_if_nan(self.b),
+            "delta": none_if_nan(self.delta.value),
+            "interval": _interval(self.delta),
+            "p": none_if_nan(self.delta.p),
+            "p_holm": none_if_nan(self.p_holm),
+        }
+
+
+@dataclass(frozen=True)
+class PairComparison:
+    """The answer for one pair of arms; every difference is b minus a.
+
+    Attributes:
+        a: The name of the arm that was given first.
+        b: The name of the other.
+        margin: Differences below it do not matter, in mIoU.
+        images: Held-out images.
+        clusters: The clusters that they fall into.
+        cluster_kind: ``none``, ``sequence``, ``city`` or ``block``.
+        runs: Runs of each arm.
+        native: Mean mIoU of a and b, each in its own space.
+        common: Mean mIoU of a and b in the common space, by the rule ``sum``.
+        rules: By rule of collapse; ``sum`` is the headline.
+        per_class: The classes of the common space, by the rule ``sum``.
+        needed: What would settle it, where there is not enough evidence.
+        sentence: What a person reads first.
+        caveats: What limits it, a sentence each.
+    """
+
+    a: str
+    b: str
+    margin: float
+    images: int
+    clusters: int
+    cluster_kind: str
+    runs: int
+    native: tuple[float, float]
+    common: tuple[float, float]
+    rules: Mapping[str, RuleComparison]
+    per_class: tuple[ClassComparison, ...]
+    needed: Needed | None
+    sentence: str
+    caveats: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the pair's object in ``ab_result.json``: plain values, null instead of NaN."""
+        rules = {rule: self.rules[rule].to_dict() for rule in RULES}
+        headline = rules["sum"]
+        return {
+            "a": self.a,
+            "b": self.b,
+            "margin": self.margin,
+            "images": self.images,
+            "clusters": self.clusters,
+            "cluster_kind": self.cluster_kind,
+            "runs": self.runs,
+            "delta": headline["delta"],
+            "interval": headline["interval"],
+            "p": none_if_nan(self.rules["sum"].training.p),
+            "verdict": headline["verdict"],
+            "decomposition": headline["decomposition"],
+            "decomposition_intervals": headline["decomposition_intervals"],
+            "native": dict(zip("ab", self.native, strict=True)),
+            "common": dict(zip("ab", self.common, strict=True)),
+            "per_class": [c.to_dict() for c in self.per_class],
+            "rules": rules,
+            "rules_agree": len({rule["verdict"] for rule in rules.values()}) == 1,
+            "needed": None if self.needed is None else asdict(self.needed),
+            "sentence": self.sentence,
+            "caveats": list(self.caveats),
+        }
+
+
+def _interval(difference: Estimate) -> list[float] | None:
+    return None if isnan(difference.value) else [difference.low, difference.high]

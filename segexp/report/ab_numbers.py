@@ -1,0 +1,39 @@
+"""How an A/B study's page writes numbers: three decimals, a sign on every difference.
+
+A number that is null or NaN in ``ab_result.json`` (the IoU of a class without a pixel) is a dash.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+
+
+def known(values: Iterable[float | None]) -> bool:
+    """Whether all of them are numbers."""
+    return all(value is not None and math.isfinite(value) for value in values)
+
+
+def plain(value: float | None) -> str:
+    """Write a score, or a number of bits."""
+    return f"{value:.3f}" if known([value]) else "-"
+
+
+def signed(value: float | None) -> str:
+    """Write a difference with its sign; exactly zero has none."""
+    if not known([value]):
+        return "-"
+    return f"{value:+.3f}" if value else "0.000"
+
+
+def p_text(p: float | None) -> str:
+    """Write a p value."""
+    if p is None or math.isnan(p):
+        return "-"
+    return "<0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def interval_text(interval: Sequence[float | None] | None, *, signs: bool = True) -> str:
+    """Write an interval, of a difference or without signs of a score."""
+    if interval is None or not known(interval):
+        return "-"
+    low, high = (signed(bound) if signs else plain(bound) for bound in interval)
+    return f"[{low}, {high}]"

@@ -1,0 +1,216 @@
+"""The page of an A/B study: which mapping trains the better model, and how sure one can be.
+
+The answer is here; what is compared, and how, is in `segexp.report.arm_sections`.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from segexp.arm_pictures import ArmScene
+from segexp.report.ab_figures import JsonObject, decomposition_figure
+from segexp.report.ab_numbers import interval_text, p_text, plain, signed
+from segexp.report.arm_sections import (
+    CLUSTERS,
+    arms_section,
+    common_space_section,
+    images_section,
+    information_section,
+    method_section,
+)
+from segexp.report.forest_figures import classes_figure, headline_figure, told_apart
+from segexp.report.page import (
+    Cell,
+    Markup,
+    Part,
+    Section,
+    cards,
+    note,
+    paragraph,
+    render_page,
+    statement,
+    subheading,
+    swatch,
+    table,
+)
+
+
+def ab_page(result: Mapping[str, Any], scenes: Sequence[ArmScene]) -> str:
+    """Draw an A/B study as a self-contained HTML page.
+
+    Args:
+        result: The content of ``ab_result.json``, or what a JSON reader makes of it. With ``runs``,
+            the params of each run (``seed`` among them), the page names the runs by them.
+        scenes: The images to show; the page sorts them by their difference.
+
+    Returns:
+        The HTML document: 4.8 MB of plotly.js, and the pictures with a third on top.
+    """
+    pairs = result["pairs"]
+    sections = [
+        _difference_section(pairs),
+        _decomposition_section(pairs),
+        _rules_section(pairs),
+        _classes_section(pairs, result["common_space"]),
+        information_section(result["arms"]),
+        arms_section(result),
+        common_space_section(result),
+        images_section(result, scenes),
+        method_section(result),
+    ]
+    return render_page(f"A/B study {result['name']}", _opening(result), sections)
+
+
+def _opening(result: JsonObject) -> list[Markup]:
+    pairs = result["pairs"]
+    opening = [statement(f"{_title(p)}: {p['verdict']}", p["sentence"]) for p in pairs]
+    for pair in pairs:
+        if pair["needed"]:
+            about = f"{_title(pair)}: " if len(pairs) > 1 else ""
+            opening.append(note(about + pair["needed"]["text"]))
+    caveats = [c for pair in pairs for c in pair["caveats"]] + list(result["caveats"])
+    opening += [note(caveat) for caveat in dict.fromkeys(caveats)]
+    entries = [
+        (
+            signed(pair["delta"]),
+            f"mIoU, {pair['b']} minus {pair['a']}, 95% interval {interval_text(pair['interval'])}",
+        )
+        for pair in pairs
+    ]
+    entries.append((plain(pairs[0]["margin"]), "margin: less would not matter"))
+    entries.append((f"{result['images']:,}", "held-out images"))
+    clusters = result["clusters"]
+    if clusters["kind"] != "none":
+        entries.append((f"{clusters['count']:,}", CLUSTERS[clusters["kind"]]))
+    seeds = len(result["seeds"])
+    entries.append((str(pairs[0]["runs"]), f"runs of each arm, with {seeds} seeds"))
+    opening.append(cards(entries))
+    opening.append(
+        paragraph(
+            "Each arm is one mapping: a way to sort the labels of the data into the classes that a "
+            "model learns. mIoU, the mean intersection over union of the classes, is 1 for a "
+            f"perfect model. Data: {result['data']}."
+        )
+    )
+    return opening
+
+
+def _title(pair: JsonObject) -> str:
+    return f"{pair['b']} against {pair['a']}"
+
+
+def _difference_section(pairs: Sequence[JsonObject]) -> Section:
+    parts: list[Part] = [
+        paragraph(
+            "A square is how much higher the second arm scores than the first when both are "
+            "counted over the same classes, the common space; the line through it is the 95% "
+            "interval. Right of zero the second arm is ahead. Inside the shaded band, the margin, "
+            "a difference would not matter. sum and argmax are two rules by which a prediction is "
+            "turned into common classes; sum is the headline."
+        ),
+        headline_figure(pairs),
+    ]
+    for pair in pairs:
+        parts.append(subheading(f"Class by class: {pair['b']} minus {pair['a']}"))
+        parts.append(classes_figure(pair))
+    return Section("The difference", parts)
+
+
+def _decomposition_section(pairs: Sequence[JsonObject]) -> Section:
+    parts: list[Part] = [
+        paragraph(
+            "A score is a model measured with a ruler, and the ruler is the set of classes that it "
+            "is counted over. Fewer, easier classes give a higher score even to a model that sees "
+            "nothing more. So the gap between the two native scores, each over its own classes, is "
+            "taken apart. A ruler effect is what the score of one and the same model changes when "
+            "its predictions are counted over other classes: nothing was learned for it. The "
+            "training effect is the difference between two models under one ruler: it alone says "
+            "which labels to train with. The three add up to the gap."
+        )
+    ]
+    for pair in pairs:
+        if len(pairs) > 1:
+            parts.append(subheading(_title(pair)))
+        parts += [decomposition_figure(pair), _decomposition_table(pair)]
+    return Section("Ruler effect or training effect", parts)
+
+
+def _decomposition_table(pair: JsonObject) -> Markup:
+    a, b = pair["a"], pair["b"]
+    terms = [
+        ("ruler_a", f"ruler effect of {a}", f"{a}: common classes instead of its own"),
+        ("training", "training effect", f"{b} instead of {a}, both over the common classes"),
+        ("ruler_b", f"ruler effect of {b}", f"{b}: its own classes instead of the common ones"),
+        ("native_gap", "gap of the native scores", "the sum of the three"),
+    ]
+    lines: list[list[Cell]] = [
+        [
+            name,
+            meaning,
+            signed(pair["decomposition"][key]),
+            interval_text(pair["decomposition_intervals"][key]),
+        ]
+        for key, name, meaning in terms
+    ]
+    return table(["term", "what changes", "mIoU", "95% interval"], lines, numeric=(2, 3))
+
+
+def _rules_section(pairs: Sequence[JsonObject]) -> Section:
+    parts: list[Part] = [
+        paragraph(
+            "A model of fine classes can answer in common classes in two ways. sum adds up the "
+            "probabilities of the classes that become one, then decides; argmax decides first and "
+            "then looks up the common class. sum uses all that the model says: it is the headline."
+        )
+    ]
+    parts += [
+        note(f"{_title(pair)}: the verdict depends on the rule. Be careful with it.")
+        for pair in pairs
+        if not pair["rules_agree"]
+    ]
+    lines: list[list[Cell]] = [
+        [
+            _title(pair),
+            rule,
+            signed(of_rule["delta"]),
+            interval_text(of_rule["interval"]),
+            of_rule["verdict"],
+            signed(of_rule["decomposition"]["ruler_a"]),
+            signed(of_rule["decomposition"]["ruler_b"]),
+        ]
+        for pair in pairs
+        for rule, of_rule in pair["rules"].items()
+    ]
+    header = ["arms", "rule", "training effect", "95% interval", "verdict"]
+    header += ["ruler effect of the first", "of the second"]
+    parts.append(table(header, lines, numeric=(2, 3, 5, 6)))
+    return Section("Both collapse rules", parts)
+
+
+def _classes_section(pairs: Sequence[JsonObject], space: JsonObject) -> Section:
+    colors = {c["name"]: c["color"] for c in space["classes"]}
+    parts: list[Part] = [
+        paragraph(
+            "The IoU of each common class, by the rule sum, mean over the runs. Among many classes "
+            "one differs by chance alone now and then; Holm's p allows for that. Grey rows: not "
+            "told apart at 0.05."
+        )
+    ]
+    for pair in pairs:
+        if len(pairs) > 1:
+            parts.append(subheading(_title(pair)))
+        lines: list[list[Cell]] = [
+            [
+                swatch(colors[entry["class"]], entry["class"]),
+                plain(entry["a"]),
+                plain(entry["b"]),
+                signed(entry["delta"]),
+                interval_text(entry["interval"]),
+                p_text(entry["p"]),
+                p_text(entry["p_holm"]),
+            ]
+            for entry in pair["per_class"]
+        ]
+        header = ["class", pair["a"], pair["b"], "difference", "95% interval", "p", "p after Holm"]
+        faint = [i for i, entry in enumerate(pair["per_class"]) if not told_apart(entry)]
+        parts.append(table(header, lines, numeric=range(1, 7), faint=faint))
+    return Section("Class by class", parts)

@@ -1,0 +1,146 @@
+"""How many more images or runs would settle a comparison that has not been settled."""
+
+from dataclasses import dataclass
+from math import ceil, inf, log
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from segexp.bootstrap import Estimate
+
+Floats = NDArray[np.float64]
+
+_FARTHEST = 100
+"""More than this many times as much is out of reach: it is said that it cannot be done."""
+
+_CLUSTERS = {"sequence": "sequences", "city": "cities", "block": "blocks"}
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What a difference was estimated from.
+
+    Attributes:
+        images: Held-out images.
+        clusters: The clusters they fall into, or the effective number where their sizes differ; as
+            many as images where every image is its own.
+        cluster_kind: ``none``, ``sequence``, ``city`` or ``block``.
+        runs: Independent runs of each arm: seeds, or configurations where each has several seeds.
+        unit: ``seeds`` or ``configurations``.
+    """
+
+    images: int
+    clusters: float
+    cluster_kind: str
+    runs: int
+    unit: str
+
+
+@dataclass(frozen=True)
+class Needed:
+    """What would settle a comparison, if the difference stays as it was estimated.
+
+    Attributes:
+        images_factor: So many times as many images, with as many runs; None where images alone
+            cannot settle it, or only more than 100 times as many.
+        runs_factor: So many times as many runs, on as many images; None likewise.
+        text: The same for a person.
+    """
+
+    images_factor: float | None
+    runs_factor: float | None
+    text: str
+
+
+def needed_to_settle(difference: Estimate, margin: float, sample: Sample) -> Needed:
+    """Return how many more images, or runs, would settle a difference against a margin.
+
+    An interval around d excludes 0 when it is narrower than |d| to either side, and lies inside
+    (-m, m) when it is narrower than m - |d|; the easier of the two is asked for. Its half-width is
+    t sqrt(V_images N/N' + V_runs R/R'), with the 97.5% quantile of Student's t at the degrees of
+    freedom that the new sample would have (Welch-Satterthwaite). Rough, as every sample size is:
+    the difference will not stay as it is.
+
+    Args:
+        difference: The unsettled difference.
+        margin: Differences below it do not matter.
+        sample: What it was estimated from.
+    """
+    target = max(abs(difference.value), margin - abs(difference.value))
+
+    def first(images: Floats, runs: Floats) -> float | None:
+        enough = _half_widths(difference, sample, images, runs) < target
+        return float(np.maximum(images, runs)[enough][0]) if enough.any() else None
+
+    by_image, by_run = _factors(sample.images), _factors(sample.runs)
+    images_factor = first(images=by_image, runs=np.ones_like(by_image))
+    runs_factor = first(images=np.ones_like(by_run), runs=by_run)
+    both = first(images=by_run, runs=by_run)
+    text = _text(images_factor, runs_factor, both, sample)
+    return Needed(images_factor, runs_factor, text)
+
+
+def _factors(count: int) -> Floats:
+    """Return what a count can grow by, in whole pieces and steps of 5%, ascending."""
+    steps = ceil(log(_FARTHEST) / log(1.05))
+    counts = np.unique(np.ceil(count * np.geomspace(1, _FARTHEST, steps + 1)))
+    return counts[counts > count] / count
+
+
+def _half_widths(difference: Estimate, sample: Sample, images: Floats, runs: Floats) -> Floats:
+    by_images, by_runs = difference.variance_images / images, difference.variance_runs / runs
+    variance = by_images + by_runs
+    if not variance.any():
+        return variance
+    df_images, df_runs = sample.clusters * images - 1, sample.runs * runs - 1
+    df = variance**2 / (by_images**2 / df_images + by_runs**2 / df_runs)
+    widths: Floats = stats.t.ppf(0.975, df) * np.sqrt(variance)
+    return widths
+
+
+def _text(images: float | None, runs: float | None, both: float | None, sample: Sample) -> str:
+    options = []
+    if images:
+        count = _images_count(images, sample)
+        options.append(f"{_times(images)} times as many held-out images ({count})")
+    if runs:
+        count = _count(runs * sample.runs)
+        options.append(f"{_times(runs)} times as many {sample.unit} ({count})")
+    if both and 2 * both < min(images or inf, runs or inf):
+        more_images = f"held-out images ({_images_count(both, sample)})"
+        more_runs = f"{sample.unit} ({_count(both * sample.runs)})"
+        options.append(f"{_times(both)} times as many {more_images} and {more_runs} together")
+    if not options:
+        return f"Not even {_FARTHEST} times as many images and {sample.unit} would settle it."
+
+    text = f"About {', or '.join(options)} would settle it"
+    if images and runs:
+        return f"{text}."
+    lacking = f"more {sample.unit if images else 'images'} alone would not"
+    if not images and not runs:
+        lacking = "neither alone would"
+    return f"{text}; {lacking}, not even {_FARTHEST} times as many."
+
+
+def _images_count(factor: float, sample: Sample) -> str:
+    """Return the count of images, and that new ones must be of new clusters, too."""
+    count = _count(_rounded_up(factor) * sample.images)  # of the factor that is shown
+    clusters = _CLUSTERS.get(sample.cluster_kind)
+    return f"{count} in {_times(factor)} times as many {clusters}" if clusters else count
+
+
+def _times(factor: float) -> str:
+    return f"{_rounded_up(factor):g}"
+
+
+def _rounded_up(factor: float) -> float:
+    """Round a factor up to one decimal, from 10 on to none."""
+    scale = 10 if factor < 10 else 1
+    return ceil(round(factor * scale, 6)) / scale
+
+
+def _count(number: float) -> str:
+    """Return a count rounded up to two digits: more would pretend to know."""
+    step = 10 ** max(0, len(str(ceil(number))) - 2)
+    return f"{ceil(round(number / step, 6)) * step:,}"

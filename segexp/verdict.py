@@ -1,0 +1,177 @@
+"""What may be said of a difference between two arms, and the sentence that says it."""
+
+from collections.abc import Sequence
+from math import floor, log10
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segexp.bootstrap import Estimate
+
+Verdict = Literal["better", "worse", "equivalent", "not enough evidence"]
+
+FEW_IMAGES = 5
+"""A class in fewer images than this is pointed out: its IoU hangs on single images."""
+
+MOSTLY = 0.8
+"""A share of the variance from which on its source is pointed out."""
+
+
+def verdict(low: float, high: float, margin: float) -> Verdict:
+    """Judge a 95% interval of a difference in mIoU, b minus a, against a margin.
+
+    ``equivalent`` where it lies inside (-margin, margin): tested first, so that a difference too
+    small to matter is not called better (two one-sided tests, Schuirmann 1987). ``better`` where it
+    lies above 0, ``worse`` below 0. All else, an interval that touches a limit included, is ``not
+    enough evidence``.
+    """
+    if -margin < low and high < margin:
+        return "equivalent"
+    if low > 0:
+        return "better"
+    if high < 0:
+        return "worse"
+    return "not enough evidence"
+
+
+def holm(p: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Adjust p-values so that one false alarm among all of them stays as rare as for one.
+
+    Holm's step-down procedure (Holm 1979): the i-th smallest of m is multiplied by m - i + 1, and
+    is never smaller than the one before it or larger than 1.
+
+    Args:
+        p: p-values, shape (m,). NaN is no test: it stays NaN and does not count in m.
+
+    Example:
+        >>> holm(np.array([0.04, 0.01, np.nan, 0.03])).round(3).tolist()
+        [0.06, 0.03, nan, 0.06]
+    """
+    adjusted = np.full(len(p), np.nan)
+    tests = np.flatnonzero(~np.isnan(p))
+    ascending = tests[np.argsort(p[tests], kind="stable")]
+    scaled = p[ascending] * np.arange(len(ascending), 0, -1)
+    adjusted[ascending] = np.minimum(np.maximum.accumulate(scaled), 1.0)
+    return adjusted
+
+
+def verdict_sentence(a: str, b: str, native_gap: float, training: Estimate, margin: float) -> str:
+    """Say in one sentence how much of a raw gap is the ruler, and how much the model.
+
+    The ruler is both rulers' effects together, shown as the shown gap minus the shown difference,
+    so that the numbers that a person reads add up. There are as many decimals, three at least, as
+    it takes for the shown interval to earn the verdict.
+
+    Args:
+        a: The name of the first arm.
+        b: The name of the second.
+        native_gap: mIoU of b minus mIoU of a, each in its own label space.
+        training: Their difference in the common space, b minus a.
+        margin: Differences below it do not matter, in mIoU.
+
+    Example:
+        >>> training = Estimate(0.004, -0.006, 0.009, 0.3, 1e-5, 1e-6, 30.0)
+        >>> verdict_sentence("cityscapes19", "merged10", 0.121, training, margin=0.01)
+        'Of the 0.121 that merged10 gains over cityscapes19 in mIoU, 0.117 is the ruler and \
+0.004 [-0.006, 0.009] is the model: equivalent within a margin of 0.01.'
+    """
+    digits = _digits(training, margin)
+    gap, model = _rounded(native_gap, digits), _rounded(training.value, digits)
+    ruler = _rounded(gap - model, digits)
+    interval = interval_text(training, digits)
+
+    def size(value: float) -> str:
+        return f"{abs(value):.{digits}f}"
+
+    if gap > 0 and ruler >= 0 and model >= 0:
+        said = (
+            f"Of the {size(gap)} that {b} gains over {a} in mIoU, {size(ruler)} is the ruler and "
+            f"{size(model)} {interval} is the model"
+        )
+    elif gap < 0 and ruler <= 0 and model <= 0:
+        said = (
+            f"Of the {size(gap)} that {b} loses to {a} in mIoU, {size(ruler)} is the ruler and "
+            f"{size(model)} is the model (delta {_signed(model, digits)} {interval})"
+        )
+    else:
+        # Ruler and model pull apart: "of the gap" would hide that one is larger than the gap.
+        more = "higher" if gap > 0 else "lower"
+        scores = f"{b} scores {size(gap)} {more} than {a} in mIoU"
+        start = scores if gap else f"{b} and {a} have the same mIoU"
+        parts = f"but the ruler gives {_signed(ruler, digits)} and the model"
+        said = (
+            f"{start}, each by its own ruler, {parts if ruler else 'and the model gives'} "
+            f"{_signed(model, digits)} {interval}"
+        )
+    return f"{said}: {_end(training, margin)}."
+
+
+def interval_text(estimate: Estimate, digits: int = 3) -> str:
+    """Return the 95% interval as ``[low, high]``."""
+    low, high = _rounded(estimate.low, digits), _rounded(estimate.high, digits)
+    return f"[{low:.{digits}f}, {high:.{digits}f}]"
+
+
+def other_rule_caveat(training: Estimate, margin: float) -> str:
+    """Say what the ``argmax`` rule finds, where its verdict is not that of ``sum``."""
+    digits = _digits(training, margin)
+    delta = _signed(_rounded(training.value, digits), digits)
+    return (
+        f"By the argmax rule the verdict is {_end(training, margin)} "
+        f"(delta {delta} {interval_text(training, digits)})."
+    )
+
+
+def rare_class_caveat(class_names: Sequence[str], images: NDArray[np.int64]) -> str | None:
+    """Name the classes of the common space that too few held-out images show, if there are any.
+
+    Args:
+        class_names: The K classes.
+        images: Images whose ground truth has each class, shape (K,).
+    """
+    few = [(name, int(n)) for name, n in zip(class_names, images, strict=True) if n < FEW_IMAGES]
+    if not few:
+        return None
+    name, n = few[0]
+    count = f"only {n} held-out image{'s' if n > 1 else ''}" if n else "no held-out image"
+    first = f"{name} occurs in {count}"
+    rest = [f"{name} in {n or 'none'}" for name, n in few[1:]]
+    return " and ".join([", ".join([first, *rest[:-1]]), *rest[-1:]]) + "."
+
+
+def runs_caveat(training: Estimate, unit: str) -> str | None:
+    """Say so where the runs, and not the images, make most of the uncertainty."""
+    variance = training.variance_images + training.variance_runs
+    share = training.variance_runs / variance if variance else 0.0
+    if share < MOSTLY:
+        return None
+    return f"{share:.0%} of the variance of the difference comes from the {unit}, not the images."
+
+
+def _end(training: Estimate, margin: float) -> str:
+    judged = verdict(training.low, training.high, margin)
+    if judged == "equivalent":
+        return f"equivalent within a margin of {margin:g}"
+    return "not enough evidence to tell" if judged == "not enough evidence" else judged
+
+
+def _digits(training: Estimate, margin: float) -> int:
+    """Return the decimals that show the margin, and with which the interval earns its verdict."""
+    low, high = training.low, training.high
+    judged = verdict(low, high, margin)
+    fewest = max(3, 1 - floor(log10(margin)))
+    enough = (
+        digits
+        for digits in range(fewest, fewest + 6)
+        if verdict(round(low, digits), round(high, digits), margin) == judged
+    )
+    return next(enough, fewest + 6)
+
+
+def _rounded(value: float, digits: int) -> float:
+    return round(value, digits) + 0.0  # -0.0 + 0.0 is 0.0: no "-0.000"
+
+
+def _signed(value: float, digits: int) -> str:
+    return f"{value:+.{digits}f}" if value else f"{value:.{digits}f}"

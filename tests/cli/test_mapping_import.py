@@ -1,0 +1,162 @@
+"""`segexp mapping import`."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from dataset.layouts import cityscapes_like, picture, save
+from mapping_import.files import CITYSCAPES, FOUNDING, STREET, shipped, write
+
+from cli.running import segexp
+from segexp.cli.mapping import mapping_app
+from segexp.cli.mapping_import import import_
+from segexp.mapping_file import load_mapping
+from segexp.taxonomy import load_taxonomy
+
+if "import" not in [command.name for command in mapping_app.registered_commands]:
+    mapping_app.command("import")(import_)
+
+SIZE = (32, 64)
+
+
+@pytest.fixture
+def npy_data(project: Path) -> Path:
+    """Npy masks with void (-1) and every label 0..18, road the most frequent."""
+    ids = np.repeat(np.arange(-1, 19), 60)
+    mask = np.zeros(SIZE, np.int64)
+    mask.ravel()[: len(ids)] = ids
+    for number, split in enumerate(("train", "val", "test")):
+        for n in range(2):
+            save(
+                project / "npy" / split / "image" / f"{n}.npy", picture(2 * number + n, SIZE) / 255
+            )
+            save(project / "npy" / split / "label" / f"{n}.npy", np.roll(mask, n, axis=0))
+    return project / "npy"
+
+
+@pytest.fixture
+def founding(project: Path) -> Path:
+    return write(project / "founding.yaml", FOUNDING)
+
+
+def test_the_founding_dictionary_is_warned_of_as_off_by_one(project, npy_data, founding):
+    outcome = segexp(project, "mapping", "import", "founding.yaml", "--data", "npy")
+    assert outcome.code == 0, outcome.err
+    assert outcome.out == ""
+    warned = [line for line in outcome.err.splitlines() if line.startswith("warning: ")]
+    assert any("19 -> 'background'" in line and "never occurs" in line for line in warned)
+    assert any(
+        "0 (road) is the most frequent label" in line and "'background'" in line for line in warned
+    )
+    assert any("off by one" in line and "every listed id occurs" in line for line in warned)
+    assert any(line.startswith("warning: --shift -1 applies that") for line in warned)
+    mapping = load_mapping(project / "mappings" / "founding.yaml")
+    assert mapping.classes[0].labels == ("void", "road", "traffic light")
+
+
+def test_the_shift_makes_it_merged10_background(project, npy_data, founding):
+    words = ["mapping", "import", "founding.yaml", "--data", "npy", "--shift", "-1"]
+    outcome = segexp(project, *words)
+    assert outcome.code == 0, outcome.err
+    assert "off by one" not in outcome.err
+    assert "--shift" not in outcome.err
+    path = project / "mappings" / "founding.yaml"
+    assert path.read_text().startswith(
+        "# Imported from founding.yaml (mapping-dict, raw ids shifted by -1).\nname: founding\n"
+    )
+    ours = {frozenset(c.labels) for c in shipped("merged10_background").classes}
+    assert {frozenset(c.labels) for c in load_mapping(path).classes} == ours
+
+
+def test_json_goes_to_standard_output_alone(project, npy_data, founding):
+    outcome = segexp(project, "mapping", "import", "founding.yaml", "--data", "npy", "--json")
+    assert outcome.code == 0, outcome.err
+    said = json.loads(outcome.out)
+    assert said["name"] == "founding"
+    assert said["path"] == str(project / "mappings" / "founding.yaml")
+    assert said["format"] == "mapping-dict"
+    assert said["data"] == {"dataset": "npy", "format": "cityscapes-npy"}
+    assert said["mapping"] == load_mapping(project / "mappings" / "founding.yaml").to_dict()
+    kinds = [warning["kind"] for warning in said["warnings"]]
+    assert kinds[:4] == ["absent-id", "background-label", "shifted-ids", "shift-offered"]
+    assert "19 -> background" in said["notes"][0]
+
+
+def test_a_mapping_is_not_overwritten_by_accident(project, founding):
+    words = ("mapping", "import", "founding.yaml", "--name", "merged10")
+    before = (project / "mappings" / "merged10.yaml").read_bytes()
+    outcome = segexp(project, *words)
+    assert outcome.code == 2
+    assert "merged10.yaml: exists" in outcome.err
+    assert (project / "mappings" / "merged10.yaml").read_bytes() == before
+    assert segexp(project, *words, "--force").code == 0
+    assert load_mapping(project / "mappings" / "merged10.yaml").names[0] == "background"
+
+
+def test_raw_ids_follow_the_numbering_of_the_masks(project):
+    """The official Cityscapes tree holds labelIds: there 7 is road, not traffic sign."""
+    cityscapes_like(project / "tree", train=1, val=2)
+    ids = {index: i for i, index in CITYSCAPES.encodings["labelIds"].items() if index != 255}
+    listed = ", ".join(f"{ids[i]}: {i}" for i in range(19))
+    text = f"mapping_dict: {{0: 255, {listed}}}\nclasses: [{', '.join(CITYSCAPES.names)}]\n"
+    write(project / "by_label_id.yaml", text)
+    outcome = segexp(project, "mapping", "import", "by_label_id.yaml", "--data", "tree", "--json")
+    assert outcome.code == 0, outcome.err
+    found = load_mapping(project / "mappings" / "by_label_id.yaml")
+    assert found.hash == shipped("cityscapes19").hash
+
+
+def test_a_taxonomy_other_than_the_datas_is_not_checked_against_it(project):
+    rows = [f"{name},{name if name in ('sky', 'tree') else 'rest'}\n" for name in camvid_names()]
+    write(project / "three.csv", "".join(rows))
+    words = ("mapping", "import", "three.csv")
+    outcome = segexp(project, *words, "--taxonomy", "camvid11")
+    assert outcome.code == 0, outcome.err
+    assert (
+        "not checked against data: the data (synthetic) is labelled in cityscapes19" in outcome.err
+    )
+    assert load_mapping(project / "mappings" / "three.yaml").taxonomy.name == "camvid11"
+    refused = segexp(project, *words, "--name", "again")
+    assert refused.code == 2
+    assert "three.csv:3: 'pole'" not in refused.err  # both have a pole
+    assert "three.csv:5: 'pavement' is no label of cityscapes19" in refused.err
+    assert not (project / "mappings" / "again.yaml").exists()
+
+
+def test_the_labels_of_a_file_become_a_taxonomy_of_the_project(project):
+    content = {"classes": list(STREET.names), "palette": [list(c) for c in STREET.colors]}
+    write(project / "street.py", f"METAINFO = {content}\n")
+    outcome = segexp(project, "mapping", "import", "street.py", "--new-taxonomy", "street3")
+    assert outcome.code == 0, outcome.err
+    assert "taxonomies/street3.yaml and " in outcome.err
+    assert load_mapping(project / "mappings" / "street.yaml").names == STREET.names
+    path = project / "mappings" / "taxonomies" / "street3.yaml"
+    assert load_taxonomy(path).names == STREET.names
+
+
+@pytest.mark.parametrize(
+    ("words", "fault"),
+    [
+        (["absent.csv"], "absent.csv: cannot be read"),
+        (["founding.yaml", "--format", "mapping_dict"], "did you mean 'mapping-dict'?"),
+        (["founding.yaml", "--by", "trainID"], "--by 'trainID': expected trainId, category"),
+        (["founding.yaml", "--by", "trainId"], "--by: is for cityscapes-labels"),
+        (["founding.yaml", "--taxonomy", "cityscapes"], "did you mean 'cityscapes19'?"),
+        (["founding.yaml", "--encoding", "trainIds"], "cityscapes19 has default, labelIds"),
+        (["founding.yaml", "--data", "nowhere"], "nowhere"),
+        (["founding.yaml", "--taxonomy", "a", "--new-taxonomy", "b"], "one or the other"),
+        (["founding.yaml", "--out", "a.txt"], "--out a.txt: expected a file that ends in .yaml"),
+    ],
+)
+def test_wrong_input_is_exit_2_and_one_clear_line(project, founding, words, fault):
+    before = sorted((project / "mappings").rglob("*"))
+    outcome = segexp(project, "mapping", "import", *words)
+    assert outcome.code == 2, outcome.err
+    assert fault in outcome.err
+    assert "Traceback" not in outcome.err
+    assert sorted((project / "mappings").rglob("*")) == before
+
+
+def camvid_names() -> tuple[str, ...]:
+    return shipped("camvid11").taxonomy.names

@@ -1,0 +1,84 @@
+"""`segexp mapping suggest`."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import copy_database
+
+from cli.running import Outcome, client_of, runs_of, segexp
+from segexp.confusions import load_confusions
+from segexp.mapping import collapse_confusion, collapse_lookup
+from segexp.mapping_file import find_mapping
+from segexp.metrics import score
+
+
+@pytest.fixture(scope="module")
+def project(tuned: tuple[Path, Outcome], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of a project with a tuned study: this command writes into it."""
+    copy = tmp_path_factory.mktemp("suggest") / "project"
+    shutil.copytree(tuned[0], copy, ignore=shutil.ignore_patterns("*.db*"))
+    for name in ("mlflow.db", "studies/optuna.db"):
+        copy_database(tuned[0] / name, copy / name)
+    return copy
+
+
+def test_a_run_becomes_a_mapping_that_can_be_scored_and_a_page(project: Path, tmp_path: Path):
+    _, runs = runs_of(project, "tiny")
+    run = runs[0]
+    mapping = run.data.tags["segexp.mapping"]
+    done = segexp(
+        project, "mapping", "suggest", "--run", run.info.run_id, "--classes", "4",
+        "--name", "four", "--out", str(tmp_path), "--json",
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    content = json.loads(done.out)
+    path = client_of(project).download_artifacts(run.info.run_id, "confusions.npz", str(tmp_path))
+    own = load_confusions(Path(path))["val"].own.sum(axis=0)
+    fine, four = find_mapping(project, mapping), find_mapping(project, "four")
+    collapsed = collapse_confusion(own, collapse_lookup(fine, four), 4)
+    assert content["suggested"]["miou"] == pytest.approx(score(collapsed).miou, abs=1e-12)
+    assert content["base"]["miou"] == pytest.approx(run.data.metrics["best/miou"], abs=1e-9)
+    assert content["path"] == str(project / "mappings" / "four.yaml")
+    assert (tmp_path / "mapping-ladder.html").stat().st_size > 100_000
+    assert len(np.unique(four.lookup())) == 5  # four classes and void
+
+
+def test_a_study_is_its_best_trial_and_what_is_shown_ends_with_the_study_to_run(
+    project: Path, tmp_path: Path
+):
+    best = json.loads(segexp(project, "best", "tiny", "--json").out)
+    done = segexp(project, "mapping", "suggest", "--study", "tiny", "--out", str(tmp_path))
+    assert done.code == 0, done.err
+    assert done.out == ""
+    assert best["run_id"] in done.err
+    assert "ruler effect" in done.err
+    base = best["params"]["mapping"]
+    count = 10 if base == "cityscapes19" else 9
+    last = done.err.strip().splitlines()[-1]
+    assert last == f"look next:  segexp ab {base} {base}_suggested{count}"
+    assert (project / "mappings" / f"{base}_suggested{count}.yaml").is_file()
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ([], "--run RUN or --study NAME"),
+        (["--run", "a", "--study", "b"], "--run RUN or --study NAME"),
+        (["--run", "feed"], "no run 'feed'"),
+        (["--study", "tini"], "tini"),
+        (["--study", "tiny", "--keep", "persom"], "did you mean 'person'?"),
+        (["--study", "tiny", "--within", "camvid11"], "--within camvid11: must be coarser"),
+        (["--study", "tiny", "--within", "categories"], "did you mean 'categories7'?"),
+        (["--study", "tiny", "--classes", "1"], "--classes 1: expected 2 to"),
+    ],
+)
+def test_wrong_input_is_refused_in_one_line(
+    project: Path, tmp_path: Path, words: list[str], expected: str
+):
+    done = segexp(project, "mapping", "suggest", *words, "--out", str(tmp_path))
+    assert done.code == 2
+    assert expected in done.err
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,88 @@
+import copy
+import math
+
+import pytest
+
+from segexp.report.forest_figures import classes_figure, headline_figure
+
+from .ab_example import ab_example
+
+TWO = ab_example()
+THREE = ab_example(("cityscapes19", "merged10", "categories7"))
+
+
+def rows(figure):
+    """Label, value and interval of each row from the top, and its group in the legend."""
+    labels = dict(zip(figure.layout.yaxis.tickvals, figure.layout.yaxis.ticktext, strict=True))
+    found = {}
+    for trace in figure.data[1:]:
+        for i, place in enumerate(trace.y):
+            low = trace.x[i] - trace.error_x.arrayminus[i]
+            high = trace.x[i] + trace.error_x.array[i]
+            found[place] = (labels[place], trace.x[i], [low, high], trace.name)
+    assert figure.layout.yaxis.range[0] > figure.layout.yaxis.range[1]  # the first on top
+    return [found[place] for place in sorted(found)]
+
+
+def shapes(figure):
+    return [(s.type, s.x0, s.x1) for s in figure.layout.shapes]
+
+
+def pair_with(**classes):
+    """A pair whose classes have these delta, half width and p after Holm."""
+    pair = copy.deepcopy(TWO["pairs"][0])
+    pair["per_class"] = [
+        {"class": name, "delta": d, "interval": [d - h, d + h], "p_holm": p}
+        for name, (d, h, p) in classes.items()
+    ]
+    return pair
+
+
+def test_the_headline_has_both_rules_of_every_pair_with_their_intervals():
+    found = rows(headline_figure(THREE["pairs"]))
+    expected = [
+        (f"{p['b']} minus {p['a']}, {rule}", r["delta"], r["interval"], r["verdict"])
+        for p in THREE["pairs"]
+        for rule, r in p["rules"].items()
+    ]
+    assert len(found) == 6
+    for (label, value, interval, group), truth in zip(found, expected, strict=True):
+        assert (label, value, group) == (truth[0], truth[1], truth[3])
+        assert interval == pytest.approx(truth[2])
+
+
+def test_the_margin_is_a_band_around_the_line_at_zero():
+    figure = headline_figure(TWO["pairs"])
+    assert shapes(figure) == [("rect", -0.01, 0.01), ("line", 0, 0)]
+    assert figure.data[0].name == "margin, 0.01 either way"
+
+
+def test_classes_are_sorted_and_grouped_by_who_is_ahead_after_holm():
+    pair = pair_with(
+        road=(0.02, 0.01, 0.049), sky=(-0.30, 0.1, 0.001), car=(0.5, 0.9, 0.05), bus=(-0.1, 0.2, 1)
+    )
+    found = [(label, group) for label, _, _, group in rows(classes_figure(pair))]
+    assert found == [
+        ("car", "not told apart"),
+        ("road", "merged10 higher"),
+        ("bus", "not told apart"),
+        ("sky", "cityscapes19 higher"),
+    ]
+
+
+def test_the_numbers_stand_beside_the_rows():
+    figure = classes_figure(pair_with(road=(0.02, 0.01, 0.5), sky=(-0.3, 0.1, 0.001)))
+    texts = [(a.y, a.text) for a in figure.layout.annotations]
+    assert texts == [(0, "+0.020 [+0.010, +0.030]"), (1, "-0.300 [-0.400, -0.200]")]
+
+
+@pytest.mark.parametrize("nothing", [None, math.nan])
+def test_a_class_without_a_difference_has_no_row(nothing):
+    pair = pair_with(road=(0.02, 0.01, 0.5), sky=(0.1, 0.1, 0.5))
+    pair["per_class"][0] |= {"delta": nothing, "interval": None, "p_holm": nothing}
+    assert [label for label, *_ in rows(classes_figure(pair))] == ["sky"]
+
+
+def test_names_are_escaped_for_plotly():
+    pair = pair_with(**{"<b>x": (0.1, 0.01, 0.5)})
+    assert rows(classes_figure(pair))[0][0] == "&lt;b&gt;x"

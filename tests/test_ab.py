@@ -1,0 +1,374 @@
+"""An A/B study that really runs: tiny trainings, real Optuna, real MLflow."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+import pytest
+import yaml
+from mlflow import MlflowClient
+from optuna.trial import TrialState
+from sklearn.metrics import jaccard_score
+
+from segexp.ab import Question, run_ab
+from segexp.ab_plan import AbPlan, plan_ab
+from segexp.confusions import load_confusions, load_predictions
+from segexp.errors import InputError, Interrupted, WorkError
+from segexp.loop import EpochResult, Step
+from segexp.mapping import common_space
+from segexp.mapping_file import find_mappings
+from segexp.project import find_source, open_data
+from segexp.storage import ARM_RUNS, RUN_ID, open_storage
+
+STUDY = {
+    "name": "small",
+    "trials": 2,
+    "sampler": {"name": "random", "seed": 0},
+    "pruner": "none",
+    "space": {
+        "mapping": ["cityscapes19"],
+        "learning_rate": {"low": 1e-3, "high": 1e-2, "log": True},
+    },
+    "config": {"training.epochs": 1},
+}
+QUESTION = Question(margin=0.01, cluster="auto")
+
+
+class Said:
+    """A display that remembers, and interrupts where it is told to."""
+
+    def __init__(self, interrupt_at: int | None = None, fail_in: int | None = None) -> None:
+        self.lines: list[str] = []
+        self.started: list[tuple[str, int]] = []
+        self._interrupt_at = interrupt_at
+        self._fail_in = fail_in
+
+    def say(self, text: str) -> None:
+        self.lines.append(text)
+
+    def caching(self, done: int, total: int) -> None:
+        pass
+
+    def trial_started(self, number: int, place: int, total: int, params: Mapping[str, Any]) -> None:
+        self.started.append((params["mapping"], number))
+
+    def trial_ended(self, number: int, state: str, text: str) -> None:
+        pass
+
+    def step(self, step: Step, total_epochs: int) -> None:
+        if self._interrupt_at is not None and len(self.started) > self._interrupt_at:
+            raise Interrupted(2)
+        if self._fail_in is not None and len(self.started) - 1 == self._fail_in:
+            raise RuntimeError("out of memory")
+
+    def epoch(self, result: EpochResult, value: float, total_epochs: int) -> None:
+        pass
+
+
+def plan_of(project: Path, *mappings: str, **changes: Any) -> AbPlan:
+    (project / "studies" / "small.yaml").write_text(yaml.safe_dump(STUDY), encoding="utf-8")
+    arguments: dict[str, Any] = {"name": "ab", "seeds": 2, "configs": None, **changes}
+    overrides = arguments.pop("overrides", {})
+    mappings = mappings or ("cityscapes19", "merged10")
+    return plan_ab(project, "small", mappings, overrides, **arguments)
+
+
+def run(
+    project: Path, display: Said | None = None, question: Question = QUESTION, **changes: Any
+) -> tuple[dict[str, Any], Path]:
+    plan = plan_of(project, *changes.pop("mappings", ()), **changes)
+    return run_ab(plan, question, open_storage(None, project), display or Said())
+
+
+def study_of(project: Path, name: str) -> optuna.Study:
+    return optuna.load_study(study_name=name, storage=f"sqlite:///{project}/studies/optuna.db")
+
+
+@dataclass(frozen=True)
+class Compared:
+    """An A/B study that ran to its end, and what it left."""
+
+    project: Path
+    display: Said
+    result: dict[str, Any]
+    directory: Path
+
+    @property
+    def client(self) -> MlflowClient:
+        return MlflowClient(tracking_uri=f"sqlite:///{self.project}/mlflow.db")
+
+    def children(self, run_id: str) -> list[Any]:
+        experiment = self.client.get_experiment_by_name("ab")
+        assert experiment is not None
+        found = self.client.search_runs(
+            [experiment.experiment_id], f"tags.mlflow.parentRunId = '{run_id}'"
+        )
+        return sorted(found, key=lambda r: r.info.start_time)
+
+    @property
+    def record(self) -> Any:
+        return self.client.get_run(study_of(self.project, "ab").user_attrs[RUN_ID])
+
+
+@pytest.fixture(scope="module")
+def tuned(
+    tmp_path_factory: pytest.TempPathFactory, lay_out_project: Callable[[Path], Path]
+) -> Compared:
+    project, display = lay_out_project(tmp_path_factory.mktemp("ab") / "project"), Said()
+    result, directory = run(project, display)
+    return Compared(project, display, result, directory)
+
+
+def test_the_arms_take_turns(tuned: Compared) -> None:
+    fine, merged = "cityscapes19", "merged10"
+    assert tuned.display.started == [
+        (fine, 0), (merged, 0), (fine, 1), (merged, 1),  # the searches
+        (fine, 0), (merged, 0), (fine, 1), (merged, 1),  # the final trainings
+    ]  # fmt: skip
+
+
+def test_each_arm_has_its_own_study_with_the_same_sampler_and_baseline(tuned: Compared) -> None:
+    first, second = (study_of(tuned.project, f"ab-{m}") for m in ("cityscapes19", "merged10"))
+    assert [t.params for t in first.trials] == [t.params for t in second.trials]
+    assert first.trials[0].params == {"learning_rate": 1e-3}
+    assert [t.state for t in (*first.trials, *second.trials)] == [TrialState.COMPLETE] * 4
+
+
+def test_the_best_trial_of_each_arm_is_trained_again_with_the_seeds(tuned: Compared) -> None:
+    for arm in tuned.result["arms"]:
+        search = study_of(tuned.project, f"ab-{arm['mapping']}")
+        best = max(search.trials, key=lambda t: t.value or 0)
+        assert arm["params"] == pytest.approx(best.params)
+        final = study_of(tuned.project, f"ab-{arm['mapping']}-trial-{best.number:04d}")
+        assert [t.params for t in final.trials] == [{"seed": 1}, {"seed": 2}]
+        assert arm["run_ids"] == [t.user_attrs[RUN_ID] for t in final.trials]
+    assert tuned.result["seeds"] == [1, 2]
+
+
+def test_mlflow_has_the_arms_below_the_ab_run_and_the_trials_below_the_arms(
+    tuned: Compared,
+) -> None:
+    record = tuned.record
+    assert record.data.tags["segexp.kind"] == "ab"
+    assert record.info.status == "FINISHED"
+    arms = tuned.children(record.info.run_id)
+    assert [a.data.tags["segexp.kind"] for a in arms] == ["arm", "arm"]
+    assert [a.data.tags["segexp.mapping"] for a in arms] == ["cityscapes19", "merged10"]
+    assert [a.info.status for a in arms] == ["FINISHED", "FINISHED"]
+    for arm in arms:
+        trials = tuned.children(arm.info.run_id)
+        mapping = arm.data.tags["segexp.mapping"]
+        assert [t.data.tags["segexp.kind"] for t in trials] == ["trial"] * 4
+        assert {t.data.tags["segexp.mapping"] for t in trials} == {mapping}
+        assert {t.info.status for t in trials} == {"FINISHED"}
+        assert [t.data.tags["segexp.seed"] for t in trials] == ["0", "0", "1", "2"]
+        assert arm.data.metrics["best/miou_common"] == pytest.approx(
+            study_of(tuned.project, f"ab-{mapping}").best_value
+        )
+
+
+def test_result_page_and_tables_are_artifacts_of_the_ab_run(tuned: Compared) -> None:
+    run_id = tuned.record.info.run_id
+    names = {file.path for file in tuned.client.list_artifacts(run_id)}
+    assert {"ab_result.json", "ab.html", "ab_arms.json", "ab_pairs.json", "ab_classes.json"} < names
+    for name in ("ab_result.json", "ab.html"):
+        recorded = Path(tuned.client.download_artifacts(run_id, name)).read_bytes()
+        assert recorded == (tuned.directory / name).read_bytes()
+    assert json.loads((tuned.directory / "ab_result.json").read_text()) == tuned.result
+    arms = json.loads(Path(tuned.client.download_artifacts(run_id, "ab_arms.json")).read_text())
+    assert [row[0] for row in arms["data"]] == ["cityscapes19", "merged10"]
+    (pair,) = tuned.result["pairs"]
+    assert tuned.record.data.metrics["delta/merged10-cityscapes19"] == pytest.approx(pair["delta"])
+    assert tuned.record.data.tags["segexp.verdict.merged10-cityscapes19"] == pair["verdict"]
+    assert pair["sentence"] in (tuned.directory / "ab.html").read_text(encoding="utf-8")
+
+
+def test_the_scores_are_those_of_the_saved_predictions_by_scikit_learn(tuned: Compared) -> None:
+    fine, merged = find_mappings(tuned.project, ["cityscapes19", "merged10"])
+    common = common_space([fine, merged])
+    plan = plan_of(tuned.project)
+    source = find_source(tuned.project, plan.config, [fine, merged])
+    heldout = open_data(tuned.project, plan.config, source, lambda done, total: None).heldout
+    for arm, mapping in zip(tuned.result["arms"], (fine, merged), strict=True):
+        ious = []
+        for run_id, stored in zip(arm["run_ids"], arm["common"]["runs"], strict=True):
+            path = Path(tuned.client.download_artifacts(run_id, "predictions.npz"))
+            predictions = load_predictions(path)
+            assert predictions.image_ids == heldout.ids
+            truth = common.lookup()[heldout.labels]
+            known = truth != 255
+            classes = np.arange(len(common.classes))
+            in_either = [
+                c for c in classes if ((truth[known] == c) | (predictions.common[known] == c)).any()
+            ]
+            of_class = jaccard_score(
+                truth[known], predictions.common[known], labels=in_either, average=None
+            )
+            assert stored == pytest.approx(of_class.mean(), abs=1e-9)
+            ious.append(dict(zip((common.names[c] for c in in_either), of_class, strict=True)))
+            own_truth = mapping.lookup()[heldout.labels]
+            own_known = own_truth != 255
+            either = np.union1d(own_truth[own_known], predictions.own[own_known])
+            own = jaccard_score(
+                own_truth[own_known], predictions.own[own_known], labels=either, average=None
+            )
+            place = arm["run_ids"].index(run_id)
+            assert arm["native"]["runs"][place] == pytest.approx(own.mean(), abs=1e-9)
+        for name, iou in arm["iou_common"].items():
+            of_runs = [found[name] for found in ious if name in found]
+            assert iou == (pytest.approx(np.mean(of_runs), abs=1e-9) if of_runs else None)
+    a, b = (arm["common"]["mean"] for arm in tuned.result["arms"])
+    (pair,) = tuned.result["pairs"]
+    assert pair["delta"] == pytest.approx(b - a, abs=1e-12)
+    terms = pair["decomposition"]
+    assert terms["ruler_a"] + terms["training"] + terms["ruler_b"] == pytest.approx(
+        terms["native_gap"], abs=1e-12
+    )
+
+
+def test_the_final_scores_come_from_images_that_tuning_did_not_see(tuned: Compared) -> None:
+    run_id = tuned.result["arms"][1]["run_ids"][0]
+    splits = load_confusions(Path(tuned.client.download_artifacts(run_id, "confusions.npz")))
+    assert not set(splits["heldout"].image_ids) & set(splits["val"].image_ids)
+    assert tuned.result["images"] == len(splits["heldout"].image_ids) == 3
+
+
+def test_run_again_it_trains_nothing_and_answers_another_margin(tuned: Compared) -> None:
+    display = Said()
+    again, directory = run(tuned.project, display)
+    assert display.started == []
+    assert directory == tuned.directory
+    assert again == tuned.result
+    other, _ = run(tuned.project, Said(), Question(margin=0.9, cluster="none"))
+    (pair,), (before,) = other["pairs"], tuned.result["pairs"]
+    assert pair["delta"] == before["delta"]
+    assert pair["verdict"] == "equivalent"
+    run_id = tuned.record.info.run_id
+    table = json.loads(Path(tuned.client.download_artifacts(run_id, "ab_pairs.json")).read_text())
+    assert len(table["data"]) == 1  # in place of the first answer's, not below it
+    run(tuned.project)
+
+
+def test_more_seeds_train_only_what_is_missing(
+    tmp_path: Path, lay_out_project: Callable[[Path], Path]
+) -> None:
+    project = lay_out_project(tmp_path / "project")
+    run(project, configs=1)
+    display = Said()
+    result, _ = run(project, display, configs=1, seeds=3)
+    assert display.started == [("cityscapes19", 2), ("merged10", 2)]
+    assert result["seeds"] == [1, 2, 3]
+    assert [len(arm["run_ids"]) for arm in result["arms"]] == [3, 3]
+
+
+def test_matched_arms_train_what_is_listed_and_nothing_else(project: Path) -> None:
+    display = Said()
+    result, _ = run(project, display, configs=2, seeds=2)
+    assert [mapping for mapping, _ in display.started] == ["cityscapes19", "merged10"] * 4
+    first, second = (study_of(project, f"ab-{m}") for m in ("cityscapes19", "merged10"))
+    assert [t.params for t in first.trials] == [t.params for t in second.trials]
+    assert [t.params["seed"] for t in first.trials] == [1, 2, 1, 2]
+    assert len({t.params["learning_rate"] for t in first.trials}) == 2
+    assert result["mode"] == "matched"
+    assert [arm["params"] for arm in result["arms"]] == [None, None]
+    assert [arm["configs"] for arm in result["arms"]] == [2, 2]
+    assert result["pairs"][0]["runs"] == 4
+
+
+def test_an_interrupted_study_is_balanced_and_goes_on(project: Path) -> None:
+    with pytest.raises(Interrupted):
+        run(project, Said(interrupt_at=2))
+    done = [study_of(project, f"ab-{m}") for m in ("cityscapes19", "merged10")]
+    complete = [sum(t.state == TrialState.COMPLETE for t in study.trials) for study in done]
+    assert complete == [1, 1]
+    assert done[0].trials[1].state == TrialState.FAIL
+    client = MlflowClient(tracking_uri=f"sqlite:///{project}/mlflow.db")
+    record = client.get_run(study_of(project, "ab").user_attrs[RUN_ID])
+    assert record.info.status == "KILLED"
+    display = Said()
+    result, _ = run(project, display)
+    assert [mapping for mapping, _ in display.started][:2] == ["cityscapes19", "merged10"]
+    assert len(display.started) == 6
+    assert result["pairs"][0]["runs"] == 2
+    experiment = client.get_experiment_by_name("ab")
+    assert experiment is not None
+    runs = client.search_runs([experiment.experiment_id])
+    assert sum(r.info.status == "RUNNING" for r in runs) == 0
+    assert sum(r.data.tags["segexp.kind"] == "ab" for r in runs) == 1
+    assert sum(r.data.tags["segexp.kind"] == "arm" for r in runs) == 2
+
+
+def test_a_changed_mapping_is_refused_with_the_labels_that_changed(project: Path) -> None:
+    run(project, configs=1)
+    path = project / "mappings" / "merged10.yaml"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(
+        text.replace("labels: [motorcycle]", "labels: [motorcycle, bicycle]").replace(
+            "void: [pole, bicycle]", "void: [pole]"
+        ),
+        encoding="utf-8",
+    )
+    with pytest.raises(InputError) as caught:
+        run(project, configs=1)
+    changed, way_out = caught.value.faults
+    assert changed == (
+        "study 'ab' was begun with another mappings.merged10: "
+        "bicycle was void, now it is motorcycle"
+    )
+    assert "--study-name" in way_out
+
+
+def test_other_arms_or_another_mode_under_the_same_name_are_refused(project: Path) -> None:
+    run(project, configs=1)
+    with pytest.raises(InputError) as caught:
+        run(project, mappings=("cityscapes19", "categories7"), configs=1)
+    assert any(
+        "arms = cityscapes19, merged10, now it is cityscapes19, categories7" in fault
+        for fault in caught.value.faults
+    )
+    with pytest.raises(InputError, match="mode = matched, now it is tuned"):
+        run(project)
+
+
+def test_a_failed_training_is_left_out_of_every_arm_and_said(project: Path) -> None:
+    display = Said(fail_in=3)  # the second configuration of the second arm
+    result, _ = run(project, display, configs=3, seeds=1)
+    second = study_of(project, "ab-merged10")
+    assert [t.state.name for t in second.trials] == ["COMPLETE", "FAIL", "COMPLETE"]
+    assert result["pairs"][0]["runs"] == 2
+    first = study_of(project, "ab-cityscapes19")
+    kept = [first.trials[0].user_attrs[RUN_ID], first.trials[2].user_attrs[RUN_ID]]
+    assert result["arms"][0]["run_ids"] == kept
+    (lost,) = [c for c in result["caveats"] if "merged10" in c]
+    assert lost.startswith("1 of 3 final trainings of merged10 are not complete and left out")
+
+
+def test_with_one_run_left_there_is_no_comparison(project: Path) -> None:
+    with pytest.raises(WorkError, match=r"there are 1; 1 of 2 final trainings of merged10"):
+        run(project, Said(fail_in=3), configs=1)
+
+
+def test_matrices_that_are_gone_are_named_with_the_copy_in_mlflow(project: Path) -> None:
+    run(project, configs=1)
+    (path,) = (project / ".segexp" / "studies").glob("ab-merged10-*/trial-0000/confusions.npz")
+    path.unlink()
+    with pytest.raises(WorkError, match=r"confusions\.npz: .*MLflow has a copy .* of run"):
+        run(project, configs=1)
+
+
+def test_three_arms_are_compared_pair_by_pair(project: Path) -> None:
+    mappings = ("cityscapes19", "merged10", "categories7")
+    result, _ = run(project, mappings=mappings, configs=1)
+    assert [(p["a"], p["b"]) for p in result["pairs"]] == [
+        ("cityscapes19", "merged10"),
+        ("cityscapes19", "categories7"),
+        ("merged10", "categories7"),
+    ]
+    arms = study_of(project, "ab").user_attrs[ARM_RUNS]
+    assert list(arms) == list(mappings)
+    kept = {arm["mapping"]: arm["bits_kept"] for arm in result["arms"]}
+    assert kept["cityscapes19"] > kept["merged10"]

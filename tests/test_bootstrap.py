@@ -1,0 +1,244 @@
+import warnings
+from dataclasses import astuple
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+from sklearn.metrics import jaccard_score
+
+from segexp.bootstrap import estimate, resample_weights, resampled_ious
+from segexp.metrics import confusion_matrices, score
+
+
+def random_confusions(runs: int = 3, images: int = 7, classes: int = 4) -> np.ndarray:
+    counts = np.random.default_rng(0).integers(0, 500, (runs, images, classes, classes + 1))
+    counts[:, :, 2] = 0  # class 2 is never in the truth, and predicted in image 0 only
+    counts[:, 1:, :, 2] = 0
+    return counts
+
+
+def crossed(rng, images: float, runs: float, cells: float, shape: tuple[int, int]) -> np.ndarray:
+    """A table (N, R) of image effect + run effect + noise, with the given standard deviations."""
+    count, num_runs = shape
+    table = images * rng.normal(size=(count, 1)) + runs * rng.normal(size=(1, num_runs))
+    return table + cells * rng.normal(size=shape)
+
+
+def of_means(table: np.ndarray, run_groups=None, resamples: int = 4_000, seed: int = 0):
+    """Estimate the mean of a table (N, R): a linear statistic, whose variances have formulas."""
+    count, runs = table.shape
+    weights = resample_weights(np.arange(count), resamples, seed)
+    groups = np.arange(runs) if run_groups is None else run_groups
+    return estimate(table.mean(axis=0), weights @ table / count, groups, count, seed)
+
+
+# resample_weights
+
+
+def test_weights_are_how_often_a_whole_cluster_was_drawn():
+    clusters = np.array([0, 0, 0, 1, 2, 2, 3])
+    weights = resample_weights(clusters, 500, seed=1)
+    assert weights.shape == (500, 7)
+    assert weights.dtype == np.float64
+    for cluster in range(4):
+        members = weights[:, clusters == cluster]
+        np.testing.assert_array_equal(members, np.repeat(members[:, :1], members.shape[1], axis=1))
+    np.testing.assert_array_equal(weights[:, [0, 3, 4, 6]].sum(axis=1), 4)
+
+
+def test_weights_have_the_moments_of_a_multinomial_draw():
+    weights = resample_weights(np.arange(10), 40_000, seed=2)
+    multinomial = stats.multinomial(10, np.full(10, 0.1))
+    np.testing.assert_allclose(weights.mean(axis=0), 1, atol=0.02)
+    np.testing.assert_allclose(np.cov(weights.T), multinomial.cov(), atol=0.03)
+
+
+def test_the_seed_decides_the_weights():
+    clusters = np.arange(6)
+    first, again, other = (resample_weights(clusters, 20, seed) for seed in (3, 3, 4))
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).any()
+
+
+def test_one_cluster_cannot_be_resampled():
+    with pytest.raises(ValueError, match="two clusters of images at least, got 1"):
+        resample_weights(np.zeros(5, dtype=np.int64), 10, seed=0)
+
+
+# resampled_ious
+
+
+def test_weights_of_one_give_the_score_to_the_last_bit():
+    confusions = random_confusions()
+    ious = resampled_ious(confusions, np.ones((1, 7)))[0]
+    expected = [score(run.sum(axis=0)).iou for run in confusions]
+    np.testing.assert_array_equal(ious, expected)
+
+
+def test_a_resample_scores_like_scikit_learn_on_the_images_that_it_holds():
+    rng = np.random.default_rng(5)
+    target = rng.integers(0, 3, (4, 8, 8))
+    prediction = np.where(rng.random(target.shape) < 0.6, target, rng.integers(0, 3, target.shape))
+    confusions = confusion_matrices(target, prediction, 3)[None]
+    held = [0, 2, 2, 3]
+    expected = jaccard_score(target[held].ravel(), prediction[held].ravel(), average=None)
+    ious = resampled_ious(confusions, np.array([[1.0, 0.0, 2.0, 1.0]]))
+    np.testing.assert_allclose(ious[0, 0], expected, rtol=1e-14)
+
+
+def test_a_worked_case_with_pixels_predicted_as_none():
+    # Image 0: 2 pixels of class 0 found, 1 called class 1, 1 called none. Image 1: class 1, found.
+    confusions = np.array([[[[2, 1, 1], [0, 0, 0]], [[0, 0, 0], [0, 3, 0]]]])
+    ious = resampled_ious(confusions, np.array([[1.0, 1.0], [0.0, 2.0], [2.0, 0.0]]))
+    np.testing.assert_array_equal(ious[:, 0], [[2 / 4, 3 / 4], [np.nan, 1.0], [2 / 4, 0.0]])
+
+
+def test_a_class_that_a_resample_lost_is_nan_there_and_only_there():
+    weights = np.ones((2, 7))
+    weights[1, 0] = 0
+    ious = resampled_ious(random_confusions(), weights)
+    np.testing.assert_array_equal(np.isnan(ious).any(axis=1), [[False] * 4, [0, 0, 1, 0]])
+
+
+def test_chunks_of_resamples_change_nothing(monkeypatch):
+    confusions, weights = random_confusions(), resample_weights(np.arange(7), 50, seed=0)
+    whole = resampled_ious(confusions, weights)
+    monkeypatch.setattr("segexp.bootstrap.CHUNK_BYTES", 8 * 24 * 7)
+    np.testing.assert_array_equal(resampled_ious(confusions, weights), whole)
+
+
+@pytest.mark.parametrize(("shape", "images"), [((2, 3, 4, 6), 3), ((2, 3, 4, 5), 4)])
+def test_matrices_and_weights_that_do_not_fit_are_refused(shape, images):
+    with pytest.raises(ValueError, match="confusions are"):
+        resampled_ious(np.zeros(shape, dtype=np.int64), np.ones((1, images)))
+
+
+# estimate
+
+
+def test_no_difference_anywhere_is_exactly_zero_and_warns_of_nothing():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = estimate(np.zeros(3), np.zeros((100, 3)), np.arange(3), 20, seed=0)
+    assert (found.value, found.low, found.high, found.p) == (0, 0, 0, 1)
+    assert (found.variance_images, found.variance_runs) == (0, 0)
+
+
+def test_one_constant_difference_everywhere_has_no_width():
+    found = estimate(np.full(3, 0.25), np.full((99, 3), 0.25), np.arange(3), 20, seed=0)
+    assert (found.value, found.low, found.high) == (0.25, 0.25, 0.25)
+    assert found.p == 2 / 100
+
+
+def test_the_variance_of_images_is_that_of_the_mean_over_images():
+    table = crossed(np.random.default_rng(1), 1.0, 0.5, 0.7, (40, 5))
+    found = of_means(table, resamples=20_000)
+    expected = table.mean(axis=1).var(ddof=1) / 40  # the squared standard error of a mean
+    assert found.variance_images == pytest.approx(expected, rel=0.03)
+
+
+def test_the_variance_of_runs_is_the_anova_estimate():
+    # Two-way random effects without replication: (mean square of runs - residual) / (N R).
+    table = crossed(np.random.default_rng(2), 1.0, 0.8, 0.7, (40, 6))
+    found = of_means(table, resamples=20_000)
+    by_run, by_image = table.mean(axis=0), table.mean(axis=1, keepdims=True)
+    residual = ((table - by_run - by_image + table.mean()) ** 2).sum() / (39 * 5)
+    runs = by_run.var(ddof=1) * 40
+    assert found.variance_runs == pytest.approx((runs - residual) / 240, rel=0.02)
+
+
+def test_one_image_effect_and_no_runs_is_a_t_interval_over_images():
+    table = np.repeat(np.random.default_rng(3).normal(size=(12, 1)), 4, axis=1)
+    found = of_means(table, resamples=40_000)
+    low, high = stats.ttest_1samp(table[:, 0], 0).confidence_interval(0.95)
+    assert found.variance_runs == 0
+    assert found.low == pytest.approx(low, abs=0.05 * (high - low))
+    assert found.high == pytest.approx(high, abs=0.05 * (high - low))
+
+
+def test_a_run_effect_alone_is_as_wide_as_a_t_interval_over_runs():
+    # 10 runs: enough for resampled means to be nearly normal, few enough for t to matter.
+    table = np.repeat(np.random.default_rng(4).normal(size=(1, 10)), 5, axis=0)
+    found = of_means(table, resamples=40_000)
+    test = stats.ttest_1samp(table[0], 0)
+    low, high = test.confidence_interval(0.95)
+    assert found.variance_images == pytest.approx(0, abs=1e-20)
+    assert found.high - found.low == pytest.approx(high - low, rel=0.05)
+    assert found.p == pytest.approx(test.pvalue, abs=0.03)
+
+
+def test_with_many_images_and_no_runs_it_agrees_with_scipys_bootstrap():
+    skewed = np.random.default_rng(5).lognormal(sigma=1.0, size=300)
+    found = of_means(np.repeat(skewed[:, None], 2, axis=1), resamples=20_000)
+    scipys = stats.bootstrap((skewed,), np.mean, method="percentile", rng=0).confidence_interval
+    width = scipys.high - scipys.low
+    assert found.low == pytest.approx(scipys.low, abs=0.03 * width)
+    assert found.high == pytest.approx(scipys.high, abs=0.03 * width)
+    assert found.high - found.value > found.value - found.low  # the skew is kept
+
+
+def test_seeds_of_one_configuration_count_as_one_run():
+    table = crossed(np.random.default_rng(6), 0.3, 1.0, 0.5, (30, 4))
+    found = of_means(np.repeat(table, 3, axis=1), run_groups=np.repeat(np.arange(4), 3))
+    assert astuple(found) == pytest.approx(astuple(of_means(table)), rel=1e-9)
+
+
+def test_the_value_is_the_mean_over_runs_where_groups_differ_in_size():
+    observed = np.array([1.0, 2.0, 6.0])
+    resampled = observed + np.random.default_rng(7).normal(size=(500, 3))
+    found = estimate(observed, resampled, np.array([0, 0, 1]), 30, seed=0)
+    assert found.value == 3.0
+
+
+def test_degrees_of_freedom_go_from_the_runs_to_the_images():
+    rng = np.random.default_rng(8)
+    runs_only = of_means(crossed(rng, 0.0, 1.0, 0.001, (50, 4)))
+    images_only = of_means(np.repeat(crossed(rng, 1.0, 0.0, 0.0, (50, 1)), 4, axis=1))
+    assert runs_only.df == pytest.approx(3, rel=0.01)
+    assert images_only.df == pytest.approx(49)
+
+
+def test_resamples_with_a_nan_are_left_out():
+    table = crossed(np.random.default_rng(9), 1.0, 1.0, 1.0, (20, 3))
+    resampled = resample_weights(np.arange(20), 1_000, 0) @ table / 20
+    holed = np.insert(resampled, [0, 5, 500], np.array([np.nan, 0.0, 0.0]), axis=0)
+    expected, found = (
+        estimate(table.mean(axis=0), rows, np.arange(3), 20, seed=0) for rows in (resampled, holed)
+    )
+    assert found == expected
+
+
+@pytest.mark.parametrize("lost", ["observed", "resampled"])
+def test_where_nothing_was_seen_nothing_is_said(lost):
+    observed, resampled = np.zeros(3), np.zeros((50, 3))
+    if lost == "observed":
+        observed[1] = np.nan
+    else:
+        resampled[:, 1] = np.nan
+    found = estimate(observed, resampled, np.arange(3), 20, seed=0)
+    assert np.isnan(astuple(found)).all()
+
+
+@pytest.mark.parametrize(("groups", "clusters"), [([0, 0], 20), ([0, 1], 1)])
+def test_one_group_of_runs_or_one_cluster_has_no_variance(groups, clusters):
+    with pytest.raises(ValueError, match="two groups of runs and two clusters"):
+        estimate(np.zeros(2), np.zeros((9, 2)), groups, clusters, seed=0)
+
+
+@given(
+    shift=st.floats(-2, 2),
+    scale=st.floats(0.1, 10),
+    runs=st.integers(2, 6),
+    seed=st.integers(0, 2**32 - 1),
+)
+@settings(max_examples=40, deadline=None)
+def test_an_interval_moves_and_stretches_with_the_data(shift, scale, runs, seed):
+    table = crossed(np.random.default_rng(seed), 1.0, 0.5, 0.5, (15, runs))
+    before, after = (of_means(t, resamples=200) for t in (table, scale * table + shift))
+    assert after.value == pytest.approx(scale * before.value + shift, abs=1e-9)
+    assert after.low == pytest.approx(scale * before.low + shift, abs=1e-7)
+    assert after.high == pytest.approx(scale * before.high + shift, abs=1e-7)
+    assert 0 < after.p <= 1
+    assert after.low <= after.high

@@ -1,0 +1,369 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import jaccard_score
+
+from segexp.bootstrap import estimate, resample_weights, resampled_ious
+from segexp.clusters import Clusters
+from segexp.comparison import ArmRuns, PairComparison, common_scores, compare_arms
+from segexp.errors import InputError
+from segexp.metrics import confusion_matrices, score
+
+NAMES = ("road", "building", "sky")
+SEEDS = np.arange(3)
+
+quick = settings(max_examples=15, deadline=None)
+
+
+def make_clusters(images: int, kind: str = "none", count: int | None = None) -> Clusters:
+    index = np.arange(images) if count is None else np.arange(images) * count // images
+    return Clusters(kind, tuple(f"c{i}" for i in range(index.max() + 1)), index, None)
+
+
+def make_pixels(runs=3, images=12, seed=0, shown=(0, 1, 2), right=0.7):
+    """Ground truth (N, 4, 8) of a few classes, and predictions (R, N, 4, 8) of these and none."""
+    rng = np.random.default_rng(seed)
+    truth = np.random.default_rng(99).choice(shown, (images, 4, 8))
+    guess = rng.integers(0, 4, (runs, *truth.shape))
+    return truth, np.where(rng.random(guess.shape) < right, truth, guess)
+
+
+def count(truth: np.ndarray, predictions: np.ndarray, classes: int = 3) -> np.ndarray:
+    return np.stack([confusion_matrices(truth, p, classes, classes + 1) for p in predictions])
+
+
+def make_arm(name: str, seed: int, right: float = 0.7, argmax: float | None = None, **kwargs):
+    """An arm whose own space has five classes, of which the common one merges two pairs."""
+    truth, sums = make_pixels(seed=seed, right=right, **kwargs)
+    _, argmaxes = make_pixels(seed=seed + 1, right=argmax or right, **kwargs)
+    halves = np.random.default_rng(98).integers(0, 2, truth.shape)
+    finer = np.where(truth < 2, 2 * truth + halves, 4)
+    noise = np.random.default_rng(seed + 2).integers(0, 2, sums.shape)
+    finest = np.where(sums < 2, 2 * sums + noise, sums + 2)
+    return ArmRuns(name, count(finer, finest, 5), count(truth, sums), count(truth, argmaxes))
+
+
+def compare(*arms: ArmRuns, groups=SEEDS, margin=0.01, resamples=500, **kwargs) -> PairComparison:
+    clusters = kwargs.pop("clusters", None) or make_clusters(arms[0].common.shape[1])
+    return compare_arms(arms, NAMES, groups, clusters, margin, resamples=resamples, **kwargs)[0]
+
+
+def test_a_case_worked_by_hand():
+    # Two runs, two images of 4 pixels. Truth: image 0 is 2 road 2 sky, image 1 is 4 road. Arm a is
+    # right but for one sky pixel that both runs call road: IoU road 6/7, sky 1/2. Arm b is right.
+    right = np.array([[[2, 0, 0], [0, 2, 0]], [[4, 0, 0], [0, 0, 0]]])
+    wrong = np.array([[[2, 0, 0], [1, 1, 0]], [[4, 0, 0], [0, 0, 0]]])
+    a = ArmRuns("a", np.stack([wrong] * 2), np.stack([wrong] * 2), np.stack([wrong] * 2))
+    b = ArmRuns("b", np.stack([right] * 2), np.stack([right] * 2), np.stack([right] * 2))
+    (pair,) = compare_arms([a, b], ["road", "sky"], np.arange(2), make_clusters(2), 0.01)
+    content = pair.to_dict()
+    assert content["common"] == {"a": pytest.approx((6 / 7 + 1 / 2) / 2), "b": 1.0}
+    assert content["delta"] == pytest.approx((1 / 7 + 1 / 2) / 2)
+    road, sky = content["per_class"]
+    assert (road["class"], road["a"], road["b"]) == ("road", pytest.approx(6 / 7), 1.0)
+    assert (sky["class"], sky["a"], sky["delta"]) == ("sky", 0.5, 0.5)
+    assert content["decomposition"]["ruler_a"] == content["decomposition"]["ruler_b"] == 0.0
+
+
+def test_the_scores_equal_those_of_scikit_learn_on_the_pixels():
+    truth, sums = make_pixels(seed=3)
+    _, argmaxes = make_pixels(seed=4)
+    labels = list(range(3))
+
+    def ious(predictions):
+        return np.array(
+            [
+                jaccard_score(truth.ravel(), p.ravel(), labels=labels, average=None)
+                for p in predictions
+            ]
+        )
+
+    a = ArmRuns("a", count(truth, argmaxes), count(truth, sums), count(truth, argmaxes))
+    b = make_arm("b", seed=5)
+    pair = compare(a, b).to_dict()
+    assert pair["common"]["a"] == pytest.approx(ious(sums).mean(), abs=1e-12)
+    assert pair["native"]["a"] == pytest.approx(ious(argmaxes).mean(), abs=1e-12)
+    by_class = [row["a"] for row in pair["per_class"]]
+    np.testing.assert_allclose(by_class, ious(sums).mean(axis=0), atol=1e-12)
+    argmax = compare(a, b).rules["argmax"]
+    assert argmax.ruler_a.value == pytest.approx(0.0, abs=1e-12)  # own is the argmax rule here
+    assert argmax.training.value == pytest.approx(argmax.native_gap.value - argmax.ruler_b.value)
+
+
+def test_intervals_are_those_of_the_paired_differences_on_shared_resamples():
+    a, b = make_arm("a", seed=0), make_arm("b", seed=10, right=0.8)
+    clusters = make_clusters(12, "city", 4)
+    pair = compare(a, b, clusters=clusters, seed=7)
+    weights = resample_weights(clusters.index, 500, seed=7)
+
+    def mious(confusions, weights):
+        return np.nanmean(resampled_ious(confusions, weights), axis=2)
+
+    def difference(of_b, of_a):
+        once = np.ones((1, 12))
+        observed = mious(of_b, once)[0] - mious(of_a, once)[0]
+        return estimate(observed, mious(of_b, weights) - mious(of_a, weights), SEEDS, 4, seed=7)
+
+    expected = {
+        "training": difference(b.common, a.common),
+        "native_gap": difference(b.own, a.own),
+        "ruler_a": difference(a.common, a.own),
+        "ruler_b": difference(b.own, b.common),
+    }
+    for name, term in expected.items():
+        found = getattr(pair.rules["sum"], name)
+        assert found.value == pytest.approx(term.value, abs=1e-12)
+        assert (found.low, found.high) == pytest.approx((term.low, term.high), abs=1e-12)
+    argmax = difference(b.common_argmax, a.common_argmax)
+    assert pair.rules["argmax"].training.low == pytest.approx(argmax.low, abs=1e-12)
+
+
+def test_an_arm_against_its_own_predictions_differs_by_exactly_nothing():
+    a = make_arm("a", seed=0)
+    pair = compare(a, replace(a, name="b")).to_dict()
+    assert (pair["delta"], pair["interval"], pair["p"]) == (0.0, [0.0, 0.0], 1.0)
+    assert pair["verdict"] == "equivalent"
+    assert pair["decomposition"]["native_gap"] == 0.0
+    assert pair["rules"]["argmax"]["interval"] == [0.0, 0.0]
+    assert all(row["delta"] == 0.0 and row["p_holm"] == 1.0 for row in pair["per_class"])
+    assert pair["needed"] is None
+    assert pair["sentence"] == (
+        "b and a have the same mIoU, each by its own ruler, and the model gives "
+        "0.000 [0.000, 0.000]: equivalent within a margin of 0.01."
+    )
+
+
+def test_the_same_predictions_by_a_coarser_ruler_are_all_ruler():
+    fine = make_arm("fine", seed=0)
+    pair = compare(fine, replace(fine, name="coarse", own=fine.common)).to_dict()
+    terms = pair["decomposition"]
+    assert terms["native_gap"] > 0.1
+    assert terms["ruler_a"] == pytest.approx(terms["native_gap"], abs=1e-12)
+    assert terms["training"] == terms["ruler_b"] == 0.0
+    gap = f"{terms['native_gap']:.3f}"
+    assert pair["sentence"] == (
+        f"Of the {gap} that coarse gains over fine in mIoU, {gap} is the ruler and "
+        "0.000 [0.000, 0.000] is the model: equivalent within a margin of 0.01."
+    )
+
+
+@given(st.integers(0, 10**6), st.floats(0.1, 0.95), st.floats(0.1, 0.95))
+@quick
+def test_the_terms_add_up_to_the_raw_gap_by_both_rules(seed, right_a, right_b):
+    a, b = make_arm("a", seed, right_a), make_arm("b", seed + 5, right_b)
+    pair = compare(a, b, resamples=100).to_dict()
+    assert pair["decomposition"] == pair["rules"]["sum"]["decomposition"]
+    for rule in pair["rules"].values():
+        terms = rule["decomposition"]
+        parts = terms["ruler_a"] + terms["training"] + terms["ruler_b"]
+        assert abs(parts - terms["native_gap"]) < 1e-12
+        assert rule["delta"] == terms["training"]
+    gap = pair["native"]["b"] - pair["native"]["a"]
+    assert abs(gap - pair["decomposition"]["native_gap"]) < 1e-12
+    assert abs(pair["common"]["b"] - pair["common"]["a"] - pair["delta"]) < 1e-12
+
+
+@given(st.permutations(range(3)), st.integers(0, 10**6))
+@quick
+def test_permuting_the_classes_permutes_their_rows_and_leaves_the_rest(order, seed):
+    a, b = make_arm("a", seed), make_arm("b", seed + 5, right=0.8)
+
+    def permuted(arm):
+        columns = [*order, 3]
+        return replace(
+            arm,
+            common=arm.common[:, :, order][..., columns],
+            common_argmax=arm.common_argmax[:, :, order][..., columns],
+        )
+
+    names = [NAMES[k] for k in order]
+    clusters = make_clusters(12)
+    (plain,) = compare_arms([a, b], NAMES, SEEDS, clusters, 0.01, resamples=100)
+    (other,) = compare_arms([permuted(a), permuted(b)], names, SEEDS, clusters, 0.01, resamples=100)
+    rows = [plain.to_dict()["per_class"][k] for k in order]
+    assert other.to_dict()["per_class"] == rows
+    for rule in ("sum", "argmax"):
+        found, expected = other.rules[rule].training, plain.rules[rule].training
+        assert found.value == pytest.approx(expected.value, abs=1e-12)
+        assert (found.low, found.high) == pytest.approx((expected.low, expected.high), abs=1e-12)
+        assert other.rules[rule].verdict == plain.rules[rule].verdict
+
+
+def test_a_planted_difference_is_found_in_either_direction():
+    worse, better = make_arm("weak", 0, right=0.6), make_arm("strong", 5, right=0.9)
+    there, back = compare(worse, better).to_dict(), compare(better, worse).to_dict()
+    assert (there["a"], there["b"], there["verdict"]) == ("weak", "strong", "better")
+    assert (back["a"], back["b"], back["verdict"]) == ("strong", "weak", "worse")
+    assert there["delta"] == pytest.approx(-back["delta"], abs=1e-12)
+    assert there["interval"][0] > 0.1 > there["p"]
+
+
+def test_holm_corrects_over_the_classes():
+    pair = compare(make_arm("a", 0), make_arm("b", 5, right=0.74)).to_dict()
+    p = sorted(row["p"] for row in pair["per_class"])
+    corrected = sorted(row["p_holm"] for row in pair["per_class"])
+    assert corrected[0] == pytest.approx(min(1.0, 3 * p[0]))
+    assert corrected[1] == pytest.approx(min(1.0, max(3 * p[0], 2 * p[1])))
+
+
+def test_a_class_that_one_run_neither_has_nor_predicts_has_no_delta():
+    a, b = (make_arm(n, s, shown=(0, 1), right=0.8) for n, s in (("a", 0), ("b", 5)))
+    silent = a.common.copy()
+    silent[0, :, :, 3] += silent[0, :, :, 2]  # run 0 of a never says sky
+    silent[0, :, :, 2] = 0
+    pair = compare(replace(a, common=silent), b).to_dict()
+    road, _, sky = pair["per_class"]
+    assert sky == {
+        "class": "sky", "a": 0.0, "b": 0.0, "delta": None, "interval": None, "p": None,
+        "p_holm": None,
+    }  # fmt: skip
+    two = [row["p"] for row in pair["per_class"][:2]]
+    assert min(row["p_holm"] for row in pair["per_class"][:2]) == min(1.0, 2 * min(two))
+    assert road["interval"][0] <= road["delta"] <= road["interval"][1]
+    assert "sky occurs in no held-out image." in pair["caveats"]
+    assert json.loads(json.dumps(pair, allow_nan=False)) == pair
+
+
+def test_a_class_that_nobody_has_or_predicts_is_null_and_not_in_the_mean():
+    truth, guess = make_pixels(shown=(0, 1))
+    guess[guess == 2] = 0
+    arm = ArmRuns("a", count(truth, guess), count(truth, guess), count(truth, guess))
+    pair = compare(arm, replace(arm, name="b")).to_dict()
+    assert [row["a"] is None for row in pair["per_class"]] == [False, False, True]
+    two = [row["a"] for row in pair["per_class"][:2]]
+    assert pair["common"]["a"] == pytest.approx(np.mean(two), abs=1e-12)
+
+
+def test_rules_that_disagree_are_pointed_out_with_what_argmax_says():
+    a = make_arm("a", 0, right=0.6, argmax=0.7)
+    same = replace(a, name="b")
+    b = replace(same, common_argmax=make_arm("b", 5, argmax=0.95).common_argmax)
+    pair = compare(a, b).to_dict()
+    assert not pair["rules_agree"]
+    assert (pair["rules"]["sum"]["verdict"], pair["verdict"]) == ("equivalent",) * 2
+    argmax = pair["rules"]["argmax"]
+    assert argmax["verdict"] == "better"
+    low, high = argmax["interval"]
+    assert pair["caveats"][0] == (
+        f"By the argmax rule the verdict is better "
+        f"(delta {argmax['delta']:+.3f} [{low:.3f}, {high:.3f}])."
+    )
+    agreeing = compare(a, same).to_dict()
+    assert agreeing["rules_agree"]
+    assert not any("argmax" in caveat for caveat in agreeing["caveats"])
+
+
+def test_what_limits_the_answer_is_said():
+    clusters = replace(make_clusters(12, "block", 3), caveat="All 12 images are of one video.")
+    a, b = (make_arm(n, s, shown=(0, 1), right=0.7) for n, s in (("a", 0), ("b", 5)))
+    caveats = compare(a, b, clusters=clusters).caveats
+    assert caveats[:2] == ("All 12 images are of one video.", "sky occurs in no held-out image.")
+
+
+def test_an_unsettled_pair_says_what_would_settle_it():
+    a, b = make_arm("a", 0), make_arm("b", 5, right=0.7)
+    tuned = compare(a, b, margin=0.01).to_dict()
+    assert tuned["verdict"] == "not enough evidence"
+    assert tuned["sentence"].endswith(": not enough evidence to tell.")
+    assert "held-out images (" in tuned["needed"]["text"]
+    assert "seeds" in tuned["needed"]["text"]
+
+
+def test_what_a_group_of_runs_is_called_is_said_so():
+    groups = np.array([0, 0, 1, 1, 2, 2])
+    a, b = make_arm("a", 0, runs=6), make_arm("b", 5, runs=6)
+    matched = compare(a, b, groups=groups, unit="configurations").to_dict()
+    assert matched["verdict"] == "not enough evidence"
+    assert "configurations" in matched["needed"]["text"]
+    assert "seeds" not in matched["needed"]["text"]
+    assert matched["runs"] == 6
+
+
+def test_clusters_of_unequal_size_are_resampled_whole_and_counted():
+    clusters = Clusters("city", ("ulm", "bonn"), np.array([0] + [1] * 11), None)
+    pair = compare(make_arm("a", 0), make_arm("b", 5), clusters=clusters).to_dict()
+    assert (pair["cluster_kind"], pair["clusters"], pair["images"]) == ("city", 2, 12)
+    low, high = pair["interval"]
+    assert low < pair["delta"] < high
+
+
+def test_every_pair_is_compared_in_the_order_of_the_arms():
+    arms = [make_arm(name, seed) for seed, name in enumerate("abc")]
+    pairs = compare_arms(arms, NAMES, SEEDS, make_clusters(12), 0.01, resamples=100)
+    assert [(pair.a, pair.b) for pair in pairs] == [("a", "b"), ("a", "c"), ("b", "c")]
+    alone = compare(arms[0], arms[2], resamples=100)
+    assert pairs[1].to_dict() == alone.to_dict()
+    total = pairs[0].to_dict()["delta"] + pairs[2].to_dict()["delta"]
+    assert total == pytest.approx(pairs[1].to_dict()["delta"], abs=1e-12)
+
+
+def test_the_same_seed_gives_the_same_answer_and_another_one_other_resamples():
+    arms = make_arm("a", 0), make_arm("b", 5)
+    assert compare(*arms, seed=1).to_dict() == compare(*arms, seed=1).to_dict()
+    assert compare(*arms, seed=1).to_dict() != compare(*arms, seed=2).to_dict()
+
+
+def test_the_object_of_a_pair_has_the_agreed_keys_and_plain_values():
+    pair = compare(make_arm("a", 0), make_arm("b", 5)).to_dict()
+    assert list(pair) == [
+        "a", "b", "margin", "images", "clusters", "cluster_kind", "runs", "delta", "interval",
+        "p", "verdict", "decomposition", "decomposition_intervals", "native", "common",
+        "per_class", "rules", "rules_agree", "needed", "sentence", "caveats",
+    ]  # fmt: skip
+    terms = ["native_gap", "ruler_a", "training", "ruler_b"]
+    assert list(pair["decomposition"]) == list(pair["decomposition_intervals"]) == terms
+    assert pair["decomposition_intervals"]["training"] == pair["interval"]
+    assert list(pair["needed"]) == ["images_factor", "runs_factor", "text"]
+    assert list(pair["per_class"][0]) == [
+        "class", "a", "b", "delta", "interval", "p", "p_holm"
+    ]  # fmt: skip
+    assert json.loads(json.dumps(pair, allow_nan=False)) == pair
+
+
+def test_every_reason_why_nothing_can_be_compared_is_named():
+    empty = np.zeros((1, 4, 3, 4), np.int64)
+    arm = ArmRuns("alone", empty, empty, empty)
+    clusters = Clusters("city", ("ulm",), np.zeros(4, np.int64), None)
+    with pytest.raises(InputError) as caught:
+        compare_arms([arm], NAMES, np.arange(1), clusters, margin=-0.5, resamples=10)
+    assert caught.value.faults == (
+        "a comparison needs two arms at least, got 1: alone",
+        "margin: -0.5 is not positive; 0.01 is a hundredth of mIoU",
+        "resamples: 10 give no 95% interval; 10,000 are usual",
+        "runs: one seed or configuration has no spread; two at least are needed",
+        "clusters: one city has no spread; two at least are needed",
+        "no held-out pixel has a class of the common space: nothing can be compared",
+    )
+
+
+@pytest.mark.parametrize("margin", [0.0, float("nan")])
+def test_a_margin_of_nothing_is_refused(margin):
+    with pytest.raises(InputError, match=r"margin: .* is not positive"):
+        compare(make_arm("a", 0), make_arm("b", 5), margin=margin)
+
+
+def test_arms_that_were_not_scored_on_the_same_images_are_refused():
+    a, b = make_arm("a", 0), make_arm("b", 5)
+    shifted = replace(b, common=np.roll(b.common, 1, axis=1))
+    with pytest.raises(ValueError, match="b: scored against other ground truth"):
+        compare(a, shifted)
+    with pytest.raises(ValueError, match=r"b: shapes=.*\(2, 12\).* right are \(3, 12\)"):
+        compare(a, ArmRuns("b", b.own[:2], b.common[:2], b.common_argmax[:2]))
+
+
+def test_an_arms_own_interval_holds_its_score_and_stays_a_score():
+    arms = [make_arm("a", 0), make_arm("b", 5, right=0.7)]
+    found = common_scores(arms, SEEDS, make_clusters(12), resamples=500)
+    for arm, own in zip(arms, found, strict=True):
+        mious = [score(run.sum(axis=0)).miou for run in arm.common]
+        assert own.value == pytest.approx(np.mean(mious), abs=1e-12)
+        assert 0 <= own.low < own.value < own.high <= 1
+    # Two runs far apart, by a t quantile of 12.7: without the cut it would leave 0..1.
+    far = [make_arm("a", 0, runs=2)]
+    far[0].common[0] = far[0].common[0][:, ::-1]
+    (wide,) = common_scores(far, np.arange(2), make_clusters(12), resamples=500)
+    assert (wide.low, wide.high) == (0.0, 1.0)
