@@ -109,7 +109,7 @@ def _train(
             raise WorkError(f"study {search.study.study_name!r} has no complete trial to retrain")
         display.say(
             f"{search.plan.config.mapping}: trial {best.number} is the best, "
-            f"{search.plan.study.objective} {best.value:.4f}; it is trained again with the seeds "
+            f"{search.plan.study.objective} {best.value:.4f}; its final trainings have the seeds "
             f"{', '.join(map(str, plan.seeds))}"
         )
         finals.append(retraining(search.plan, best.number, best.params, plan.seeds))

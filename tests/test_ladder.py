@@ -22,9 +22,10 @@ CATEGORIES = load_mapping(MAPPINGS / "categories7.yaml")
 MERGED = load_mapping(MAPPINGS / "merged10.yaml")
 
 # About what Cityscapes has, in percent of the scored pixels, in the order of cityscapes19.
-FREQUENCIES = np.array(
-    ["36.9", "6.1", "22.8", ".66", ".88", "1.23", ".21", ".55", "15.9", "1.16", "4", "1.22", ".14", "7", ".27", ".24", ".23", ".1", ".41"], float
-)
+FREQUENCIES = np.array([
+    36.9, 6.1, 22.8, 0.66, 0.88, 1.23, 0.21, 0.55, 15.9, 1.16,
+    4.0, 1.22, 0.14, 7.0, 0.27, 0.24, 0.23, 0.1, 0.41,
+])  # fmt: skip
 
 
 def toy(names):

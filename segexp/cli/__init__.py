@@ -13,6 +13,8 @@ from segexp.cli.data import data_app
 from segexp.cli.evaluate import evaluate
 from segexp.cli.init import init
 from segexp.cli.mapping import mapping_app
+from segexp.cli.mapping_import import import_
+from segexp.cli.mapping_suggest import suggest
 from segexp.cli.predict import predict
 from segexp.cli.train import train
 from segexp.cli.tune import tune
@@ -36,6 +38,8 @@ app.command()(train)
 app.command()(evaluate)
 app.command()(predict)
 app.add_typer(data_app, name="data")
+mapping_app.command("import")(import_)
+mapping_app.command()(suggest)
 app.add_typer(mapping_app, name="mapping")
 
 

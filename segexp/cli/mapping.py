@@ -132,8 +132,8 @@ def check(
 ) -> None:
     """Check a mapping against the train split: labels, shares, void, raw ids; and its colours.
 
-    Labels are counted at data.image_size. By default in the data of config.yaml; if that cannot be
-    used with the mapping, only the colours are checked. Warnings exit with 0, with 1 under --strict.
+    Labels are counted at data.image_size, by default in the data of config.yaml; if that cannot
+    be used with the mapping, only the colours are checked. Warnings exit with 0; --strict: 1.
     """
     root = open_project(project)
     config = read_config(root, data_overrides(data, format_name, mapping), set_)

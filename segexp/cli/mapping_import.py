@@ -117,10 +117,11 @@ def import_(
         source, unchecked = _find_data(root, config, taxonomy, needed=data is not None)
         if source is not None:
             taxonomy = source.taxonomy
-    if encoding is None and source is not None and source.reading in source.taxonomy.encodings:
-        encoding = source.reading
+    of_masks = "default"
+    if source is not None and source.reading in source.taxonomy.encodings:
+        of_masks = source.reading
     choices = Choices(by, column, encoding, shift, background_as_void, new_taxonomy)
-    imported = import_mapping(file, name, format_name, taxonomy, choices)
+    imported = import_mapping(file, name, format_name, taxonomy, choices, of_masks)
     warnings = _warnings(imported, root, config, source is not None, json_)
     written = write_imported(imported, path, _comment(file, imported, choices))
     if json_:

@@ -80,7 +80,7 @@ def suggest(
         run if run is not None else best_run(root, config.storage, study or ""),
         classes=classes,
         name=name,
-        keep=[word.strip() for word in keep.split(",")] if keep else [],
+        keep=[word.strip() for word in (keep or "").split(",") if word.strip()],
         within=find_mapping(root, within) if within else None,
     )
     path = write_suggestion(root, found, force)

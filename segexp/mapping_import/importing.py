@@ -79,7 +79,12 @@ class Imported:
 
 
 def import_mapping(
-    path: Path, name: str, format_name: str, taxonomy: Taxonomy | None, choices: Choices
+    path: Path,
+    name: str,
+    format_name: str,
+    taxonomy: Taxonomy | None,
+    choices: Choices,
+    encoding_of_masks: str = "default",
 ) -> Imported:
     """Read a foreign file as a mapping.
 
@@ -89,6 +94,8 @@ def import_mapping(
         format_name: One of `recognise.FORMATS`, or ``auto``.
         taxonomy: Whose labels it maps; None with ``choices.new_taxonomy``.
         choices: What else a person said.
+        encoding_of_masks: The numbering of a numeric mapping's raw ids where a person did not
+            say it.
 
     Raises:
         InputError: With every fault that was found in the file, or choices that the format has
@@ -98,7 +105,8 @@ def import_mapping(
     if format_name == "auto":
         format_name = recognise_format(path, text)
     _refuse_idle_choices(format_name, choices)
-    read = _read(path, text, format_name, taxonomy, choices)
+    encoding = choices.encoding or encoding_of_masks
+    read = _read(path, text, format_name, taxonomy, choices, encoding)
     try:
         found = mapping_from_rows(
             str(path),
@@ -119,7 +127,7 @@ def import_mapping(
         (*read.notes, *found.notes),
         read.taxonomy is not None,
         read.numeric,
-        choices.encoding or "default",
+        encoding,
     )
 
 
@@ -134,11 +142,16 @@ class _Read:
 
 
 def _read(
-    path: Path, text: str, format_name: str, taxonomy: Taxonomy | None, choices: Choices
+    path: Path,
+    text: str,
+    format_name: str,
+    taxonomy: Taxonomy | None,
+    choices: Choices,
+    encoding: str,
 ) -> _Read:
     where, suffix, own_name = str(path), path.suffix.lower(), choices.new_taxonomy
     if format_name == "mapping-dict":
-        known = label_names(_needed(taxonomy), choices.encoding or "default")
+        known = label_names(_needed(taxonomy), encoding)
         numeric = read_mapping_dict(parse_content(text, where, suffix), where)
         numeric = shifted(numeric, choices.shift)
         rows, notes = mapping_dict_rows(numeric, known)

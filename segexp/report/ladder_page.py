@@ -40,7 +40,7 @@ def ladder_page(ladder: Ladder, chosen: Rung, notes: Sequence[str], next_command
     base, num = ladder.base, len(chosen.space.classes)
     kept = chosen.bits_kept / ladder.bits_kept if ladder.bits_kept else 1.0
     opening = [
-        note(f"{RULER_EFFECT} Ask it: {next_command}"),
+        note(f"{RULER_EFFECT} Run one: {next_command}"),
         cards(
             [
                 (f"{len(base.classes)} → {num}", f"classes, {base.name} → {chosen.space.name}"),
@@ -56,9 +56,9 @@ def ladder_page(ladder: Ladder, chosen: Rung, notes: Sequence[str], next_command
             [
                 _curves(ladder, chosen),
                 paragraph(
-                    "Predicted mIoU rises with every class that goes, also when nothing is "
-                    "learned; the bits per pixel that the classes tell fall. The dashed line is "
-                    "the suggestion."
+                    "Predicted mIoU mostly rises as classes go, although nothing is learned; the "
+                    "bits per pixel that the classes tell can only fall. The dashed line is the "
+                    "suggestion."
                 ),
             ],
         ),

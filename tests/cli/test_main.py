@@ -15,6 +15,7 @@ COMMANDS = [
     [],
     ["init"],
     ["tune"],
+    ["ab"],
     ["best"],
     ["train"],
     ["evaluate"],
@@ -29,6 +30,8 @@ COMMANDS = [
     ["mapping", "diff"],
     ["mapping", "common"],
     ["mapping", "check"],
+    ["mapping", "import"],
+    ["mapping", "suggest"],
 ]
 
 

@@ -9,13 +9,8 @@ from dataset.layouts import cityscapes_like, picture, save
 from mapping_import.files import CITYSCAPES, FOUNDING, STREET, shipped, write
 
 from cli.running import segexp
-from segexp.cli.mapping import mapping_app
-from segexp.cli.mapping_import import import_
 from segexp.mapping_file import load_mapping
 from segexp.taxonomy import load_taxonomy
-
-if "import" not in [command.name for command in mapping_app.registered_commands]:
-    mapping_app.command("import")(import_)
 
 SIZE = (32, 64)
 
@@ -105,6 +100,16 @@ def test_raw_ids_follow_the_numbering_of_the_masks(project):
     assert outcome.code == 0, outcome.err
     found = load_mapping(project / "mappings" / "by_label_id.yaml")
     assert found.hash == shipped("cityscapes19").hash
+
+
+def test_names_are_checked_against_the_data_too(project, npy_data):
+    rows = [f"{name},{'road' if name == 'road' else 'rest'}\n" for name in CITYSCAPES.names]
+    write(project / "two.csv", "label,class\n" + "".join(rows))
+    outcome = segexp(project, "mapping", "import", "two.csv", "--data", "npy", "--name", "halves")
+    assert outcome.code == 0, outcome.err
+    assert "two.csv: csv, 2 classes over cityscapes19: road, rest; void: none" in outcome.err
+    assert "warning" not in outcome.err
+    assert load_mapping(project / "mappings" / "halves.yaml").names == ("road", "rest")
 
 
 def test_a_taxonomy_other_than_the_datas_is_not_checked_against_it(project):

@@ -1,0 +1,124 @@
+"""`segexp ab`: what it runs, prints and refuses."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from cli.running import Outcome, client_of, segexp, study_names, write_study
+
+SMALL = """\
+name: small
+sampler: {name: random, seed: 0}
+pruner: none
+space: {learning_rate: {low: 1e-3, high: 1e-2, log: true}}
+config: {epochs: 1}
+"""
+ARMS = ("ab", "cityscapes19", "merged10", "--study", "small")
+
+
+@pytest.fixture(scope="module")
+def compared(
+    tmp_path_factory: pytest.TempPathFactory, lay_out_project: Callable[[Path], Path]
+) -> tuple[Path, Outcome]:
+    project = lay_out_project(tmp_path_factory.mktemp("ab") / "project")
+    write_study(project, SMALL, "small")
+    return project, segexp(project, *ARMS, "--trials", "1", "--seeds", "2", "--json")
+
+
+def test_the_result_alone_goes_to_standard_output(compared: tuple[Path, Outcome]) -> None:
+    project, outcome = compared
+    assert outcome.code == 0, outcome.err
+    result = json.loads(outcome.out)
+    (stored,) = (project / ".segexp" / "ab").glob("*/ab_result.json")
+    assert result == json.loads(stored.read_text(encoding="utf-8"))
+    assert result["name"] == "ab-small-cityscapes19-merged10"
+    (pair,) = result["pairs"]
+    assert (pair["a"], pair["b"], pair["margin"]) == ("cityscapes19", "merged10", 0.01)
+
+
+def test_people_read_the_sentence_the_tables_and_where_the_page_is(
+    compared: tuple[Path, Outcome],
+) -> None:
+    _, outcome = compared
+    (pair,) = json.loads(outcome.out)["pairs"]
+    assert pair["sentence"] in outcome.err
+    for words in (
+        "2 arms, 1 trials and 2 final trainings of each",
+        "compared in 10 common classes",
+        "training: the model",
+        "traffic_object",
+        "ab.html",
+    ):
+        assert words in outcome.err, words
+
+
+def test_asked_again_with_another_margin_nothing_is_trained(compared: tuple[Path, Outcome]) -> None:
+    project, before = compared
+    words = (*ARMS, "--trials", "1", "--seeds", "2", "--margin", "0.99", "--json")
+    outcome = segexp(project, *words)
+    assert outcome.code == 0, outcome.err
+    assert "COMPLETE" not in outcome.err
+    pair, first = (json.loads(o.out)["pairs"][0] for o in (outcome, before))
+    assert pair["verdict"] == "equivalent"
+    assert pair["delta"] == first["delta"]
+    assert "equivalent within a margin of 0.99" in outcome.err
+
+
+def test_a_changed_mapping_is_refused_with_the_difference(
+    tmp_path: Path, lay_out_project: Callable[[Path], Path]
+) -> None:
+    project = lay_out_project(tmp_path / "project")
+    write_study(project, SMALL, "small")
+    words = (*ARMS, "--matched", "--configs", "1", "--seeds", "2")
+    assert segexp(project, *words).code == 0
+    path = project / "mappings" / "merged10.yaml"
+    text = path.read_text(encoding="utf-8").replace("[person, rider]", "[person]")
+    path.write_text(text.replace("void: [pole", "void: [rider, pole"), encoding="utf-8")
+    outcome = segexp(project, *words)
+    assert outcome.code == 2
+    assert "mappings.merged10: rider was person, now it is void" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("merged10",), "merged10: one arm only"),
+        (("cityscapes19", "merged11"), "did you mean 'merged10'?"),
+        (("cityscapes19", "camvid11"), "different taxonomies cannot be compared"),
+        (("cityscapes19", "merged10", "--margin", "0"), "--margin 0: must be over 0"),
+        (("cityscapes19", "merged10", "--margin", "-0.01"), "--margin -0.01: must be over 0"),
+        (("cityscapes19", "merged10", "--margin", "nan"), "--margin nan: must be over 0"),
+        (("cityscapes19", "merged10", "--margin", "1"), "take less, such as 0.01"),
+        (("cityscapes19", "merged10", "--seeds", "1"), "--seeds 1: the noise of training"),
+        (("cityscapes19", "merged10", "--configs", "3"), "--configs: is for --matched arms"),
+        (("cityscapes19", "merged10", "--matched", "--trials", "3"), "--trials: matched arms"),
+        (("cityscapes19", "merged10", "--set", "mapping=merged10"), "each arm has its own mapping"),
+        (("cityscapes19", "merged10", "--cluster", "squence"), "did you mean 'sequence'?"),
+        (("cityscapes19", "merged10", "--cluster", "city"), "name no city"),
+    ],
+)
+def test_bad_input_is_refused_in_one_line_and_nothing_is_begun(
+    project: Path, words: tuple[str, ...], expected: str
+) -> None:
+    outcome = segexp(project, "ab", *words)
+    assert outcome.code == 2, outcome.err
+    faults = [line for line in outcome.err.splitlines() if line.startswith("error: ")]
+    assert len(faults) == 1, outcome.err
+    assert expected in faults[0]
+    assert study_names(project) == []
+    names = [e.name for e in client_of(project).search_experiments()]
+    assert sorted(names) == ["Default", "template"]
+
+
+def test_an_ab_study_is_named_by_study_arms_data_and_mode(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from segexp.cli.ab import _name
+
+    arms = ["cityscapes19", "merged10"]
+    assert _name(None, arms, None, False) == "ab-cityscapes19-merged10"
+    assert _name("studies/long.yaml", arms, None, True) == "ab-long-cityscapes19-merged10-matched"
+    data = project / "street"
+    assert _name("default", arms, data, False) == "ab-cityscapes19-merged10-street"
