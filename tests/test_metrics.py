@@ -5,6 +5,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 from sklearn import metrics as sk
 
 import segexp.metrics
@@ -215,3 +216,17 @@ def test_neither_order_nor_batching_of_images_changes_the_sum(seed, order, cut):
     ]
     np.testing.assert_array_equal(np.concatenate(parts), whole[list(order)])
     np.testing.assert_array_equal(sum(p.sum(axis=0) for p in parts), whole.sum(axis=0))
+
+
+@given(
+    hnp.arrays(np.int64, (5, 6), elements=st.integers(0, 50)),
+    st.permutations(range(5)),
+)
+def test_permuting_the_classes_permutes_the_scores_and_leaves_the_means(confusion, order):
+    scores = score(confusion)
+    permuted = score(confusion[np.ix_(order, [*order, 5])])
+    for name in ("iou", "precision", "recall", "f1", "pixels"):
+        np.testing.assert_array_equal(getattr(permuted, name), getattr(scores, name)[order])
+    np.testing.assert_allclose(permuted.miou, scores.miou, rtol=1e-12, equal_nan=True)
+    assert permuted.classes_in_mean == scores.classes_in_mean
+    np.testing.assert_equal(permuted.pixel_accuracy, scores.pixel_accuracy)

@@ -93,8 +93,8 @@ def ab(
 
     with LiveDisplay() as display:
         display.say("loading torch, optuna and mlflow ...")
-        from segexp.ab import PAGE_FILE, Question, run_ab
-        from segexp.ab_plan import plan_ab
+        from segexp.ab.plan import plan_ab
+        from segexp.ab.study import PAGE_FILE, Question, run_ab
         from segexp.device import choose_compute
         from segexp.storage import open_storage
 

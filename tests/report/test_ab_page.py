@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from segexp.arm_pictures import ArmScene, arm_comparison
-from segexp.clusters import Clusters
-from segexp.comparison import ArmRuns, compare_arms
+from segexp.comparison.arms import ArmRuns, compare_arms
+from segexp.comparison.clusters import Clusters
 from segexp.pictures import encode_png
 from segexp.report.ab_page import ab_page
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from conftest import ROOT
 
-from segexp.bootstrap import estimate, resample_weights
+from segexp.comparison.bootstrap import estimate, resample_weights
 
 simulation = runpy.run_path(str(ROOT / "benchmarks" / "calibration.py"))
 deltas, intervals, misses = (simulation[name] for name in ("deltas", "intervals", "misses"))

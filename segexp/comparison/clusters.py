@@ -105,9 +105,13 @@ def _automatic(image_ids: Sequence[str], data_format: str) -> Clusters:
         else f"The {count} images come from {len(sequences)} video sequences "
         f"({', '.join(sequences)})"
     )
-    caveat = f"{where}: blocks of consecutive frames are resampled, "
-    blocks = _blocks(labels, image_ids)
-    return _grouped("block", blocks, caveat + "and nothing can be said about other videos.")
+    # Simulated in docs/method.md: ten blocks do not make up for frames that are nearly alike.
+    caveat = (
+        f"{where}: blocks of consecutive frames are resampled. Where neighbouring frames are "
+        "nearly alike, the interval is still too narrow; and nothing can be said about other "
+        "videos."
+    )
+    return _grouped("block", _blocks(labels, image_ids), caveat)
 
 
 def _labels(kind: str, image_ids: Sequence[str], data_format: str) -> list[str] | None:

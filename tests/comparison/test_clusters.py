@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from segexp.clusters import Clusters, make_clusters
+from segexp.comparison.clusters import Clusters, make_clusters
 from segexp.errors import InputError
 
 CITYSCAPES = [
@@ -82,7 +82,8 @@ def test_one_video_is_cut_into_ten_blocks_of_consecutive_frames():
     assert [block[image_id] for image_id in ONE_VIDEO] == np.repeat(range(10), 5).tolist()
     assert clusters.caveat == (
         "All 50 images come from one video sequence (0016E5): blocks of consecutive frames are "
-        "resampled, and nothing can be said about other videos."
+        "resampled. Where neighbouring frames are nearly alike, the interval is still too narrow; "
+        "and nothing can be said about other videos."
     )
 
 

@@ -3,8 +3,8 @@ from math import sqrt
 import pytest
 from scipy import stats
 
-from segexp.bootstrap import Estimate
-from segexp.sample_size import Needed, Sample, needed_to_settle
+from segexp.comparison.bootstrap import Estimate
+from segexp.comparison.sample_size import Needed, Sample, needed_to_settle
 
 MARGIN = 0.01
 

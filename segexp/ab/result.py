@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segexp.ab_plan import AbPlan
-from segexp.ab_runs import FinalRuns
+from segexp.ab.plan import AbPlan
+from segexp.ab.runs import FinalRuns
 from segexp.arm_pictures import ArmScene, arm_comparison, choose_scenes
-from segexp.bootstrap import Estimate
-from segexp.clusters import Clusters
-from segexp.comparison import ArmRuns, common_scores, compare_arms
+from segexp.comparison.arms import ArmRuns, common_scores, compare_arms
+from segexp.comparison.bootstrap import Estimate
+from segexp.comparison.clusters import Clusters
 from segexp.confusions import load_predictions
 from segexp.dataset.cache import Dataset, Split
 from segexp.dataset.stats import label_pixels

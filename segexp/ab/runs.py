@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from optuna.trial import FrozenTrial
 
 from segexp.best import complete_trials
-from segexp.comparison import ArmRuns
+from segexp.comparison.arms import ArmRuns
 from segexp.config import Config
 from segexp.confusions import CONFUSIONS_FILE, PREDICTIONS_FILE, Confusions, load_confusions
 from segexp.errors import WorkError

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from segexp.ab_plan import AbPlan, plan_ab, retraining
+from segexp.ab.plan import AbPlan, plan_ab, retraining
 from segexp.errors import InputError
 from segexp.mapping import common_space
 

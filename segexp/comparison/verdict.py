@@ -7,9 +7,12 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from segexp.bootstrap import Estimate
+from segexp.comparison.bootstrap import Estimate
 
 Verdict = Literal["better", "worse", "equivalent", "not enough evidence"]
+
+FEW_RUNS = 5
+"""The interval of fewer groups of runs than this misses more often than it says."""
 
 FEW_IMAGES = 5
 """A class in fewer images than this is pointed out: its IoU hangs on single images."""
@@ -138,6 +141,17 @@ def rare_class_caveat(class_names: Sequence[str], images: NDArray[np.int64]) -> 
     first = f"{name} occurs in {count}"
     rest = [f"{name} in {n or 'none'}" for name, n in few[1:]]
     return " and ".join([", ".join([first, *rest[:-1]]), *rest[-1:]]) + "."
+
+
+def few_runs_caveat(groups: int, unit: str) -> str | None:
+    """Say so where there are too few runs for the interval to be what it says."""
+    if groups >= FEW_RUNS:
+        return None
+    return (
+        f"{groups} {unit} are few to tell their spread by: where it is large, an interval from "
+        f"three of them missed the truth in up to 10% of simulated studies instead of 5% "
+        f"(docs/method.md); {FEW_RUNS} or more are better."
+    )
 
 
 def runs_caveat(training: Estimate, unit: str) -> str | None:

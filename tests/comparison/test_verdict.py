@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import segexp.verdict
-from segexp.bootstrap import Estimate
-from segexp.verdict import (
+import segexp.comparison.verdict
+from segexp.comparison.bootstrap import Estimate
+from segexp.comparison.verdict import (
     holm,
     other_rule_caveat,
     rare_class_caveat,
@@ -26,8 +26,8 @@ def say(gap: float, value: float, low: float, high: float, margin: float = 0.01)
 
 
 def test_the_examples_in_the_docstrings_are_true():
-    assert doctest.testmod(segexp.verdict).attempted > 0
-    assert doctest.testmod(segexp.verdict).failed == 0
+    assert doctest.testmod(segexp.comparison.verdict).attempted > 0
+    assert doctest.testmod(segexp.comparison.verdict).failed == 0
 
 
 @pytest.mark.parametrize(

@@ -7,14 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from segexp.bootstrap import Estimate
+from segexp.comparison.bootstrap import Estimate
 
 Floats = NDArray[np.float64]
 
 _FARTHEST = 100
 """More than this many times as much is out of reach: it is said that it cannot be done."""
 
-_CLUSTERS = {"sequence": "sequences", "city": "cities", "block": "blocks"}
+_CLUSTERS = {"sequence": "sequences", "city": "cities"}
 
 
 @dataclass(frozen=True)
@@ -126,6 +126,8 @@ def _text(images: float | None, runs: float | None, both: float | None, sample: 
 def _images_count(factor: float, sample: Sample) -> str:
     """Return the count of images, and that new ones must be of new clusters, too."""
     count = _count(_rounded_up(factor) * sample.images)  # of the factor that is shown
+    if sample.cluster_kind == "block":
+        return f"{count}, of more videos"
     clusters = _CLUSTERS.get(sample.cluster_kind)
     return f"{count} in {_times(factor)} times as many {clusters}" if clusters else count
 

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import jaccard_score
 
-from segexp.bootstrap import estimate, resample_weights, resampled_ious
-from segexp.clusters import Clusters
-from segexp.comparison import ArmRuns, PairComparison, common_scores, compare_arms
+from segexp.comparison.arms import ArmRuns, PairComparison, common_scores, compare_arms
+from segexp.comparison.bootstrap import estimate, resample_weights, resampled_ious
+from segexp.comparison.clusters import Clusters
 from segexp.errors import InputError
 from segexp.metrics import confusion_matrices, score
 
@@ -260,8 +260,17 @@ def test_rules_that_disagree_are_pointed_out_with_what_argmax_says():
 def test_what_limits_the_answer_is_said():
     clusters = replace(make_clusters(12, "block", 3), caveat="All 12 images are of one video.")
     a, b = (make_arm(n, s, shown=(0, 1), right=0.7) for n, s in (("a", 0), ("b", 5)))
-    caveats = compare(a, b, clusters=clusters).caveats
-    assert caveats[:2] == ("All 12 images are of one video.", "sky occurs in no held-out image.")
+    first, few, rare = compare(a, b, clusters=clusters).caveats[:3]
+    assert first == "All 12 images are of one video."
+    assert few.startswith("3 seeds are few to tell their spread by")
+    assert rare == "sky occurs in no held-out image."
+
+
+def test_five_seeds_are_enough_to_say_nothing_of_them():
+    five = [make_arm(n, s, runs=5) for n, s in (("a", 0), ("b", 5))]
+    assert not any("few" in c for c in compare(*five, groups=np.arange(5)).caveats)
+    said = compare(*five, groups=np.array([0, 0, 1, 1, 2]), unit="configurations").caveats
+    assert any(c.startswith("3 configurations are few") for c in said)
 
 
 def test_an_unsettled_pair_says_what_would_settle_it():

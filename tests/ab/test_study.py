@@ -14,8 +14,8 @@ from mlflow import MlflowClient
 from optuna.trial import TrialState
 from sklearn.metrics import jaccard_score
 
-from segexp.ab import Question, run_ab
-from segexp.ab_plan import AbPlan, plan_ab
+from segexp.ab.plan import AbPlan, plan_ab
+from segexp.ab.study import Question, run_ab
 from segexp.confusions import load_confusions, load_predictions
 from segexp.errors import InputError, Interrupted, WorkError
 from segexp.loop import EpochResult, Step

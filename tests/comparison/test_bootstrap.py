@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from sklearn.metrics import jaccard_score
 
-from segexp.bootstrap import estimate, resample_weights, resampled_ious
+from segexp.comparison.bootstrap import estimate, resample_weights, resampled_ious
 from segexp.metrics import confusion_matrices, score
 
 
@@ -105,7 +105,7 @@ def test_a_class_that_a_resample_lost_is_nan_there_and_only_there():
 def test_chunks_of_resamples_change_nothing(monkeypatch):
     confusions, weights = random_confusions(), resample_weights(np.arange(7), 50, seed=0)
     whole = resampled_ious(confusions, weights)
-    monkeypatch.setattr("segexp.bootstrap.CHUNK_BYTES", 8 * 24 * 7)
+    monkeypatch.setattr("segexp.comparison.bootstrap.CHUNK_BYTES", 8 * 24 * 7)
     np.testing.assert_array_equal(resampled_ious(confusions, weights), whole)
 
 

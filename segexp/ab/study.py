@@ -1,7 +1,7 @@
 """An A/B study of mappings: did the model get better, or only the ruler?
 
 a study for each arm, the arms taking turns -> the best configuration of each, once with every seed
--> per-image confusion matrices on images that no tuning saw -> the answer (`segexp.ab_result`)
+-> per-image confusion matrices on images that no tuning saw -> the answer (`segexp.ab.result`)
 """
 
 import json
@@ -17,11 +17,11 @@ from optuna.storages import BaseStorage
 from optuna.trial import TrialState
 
 from segexp import tracking
-from segexp.ab_plan import AbPlan, ab_definition, retraining
-from segexp.ab_result import ab_result, arm_scenes, tables
-from segexp.ab_runs import FinalRuns, collect_runs
+from segexp.ab.plan import AbPlan, ab_definition, retraining
+from segexp.ab.result import ab_result, arm_scenes, tables
+from segexp.ab.runs import FinalRuns, collect_runs
 from segexp.best import best_trial
-from segexp.clusters import make_clusters
+from segexp.comparison.clusters import make_clusters
 from segexp.config import WORK_DIRECTORY
 from segexp.dataset.cache import Dataset
 from segexp.errors import InputError, WorkError
@@ -45,7 +45,7 @@ class Question:
 
     Attributes:
         margin: A difference of mIoU that would not matter, over 0.
-        cluster: How the images are grouped for resampling: see `segexp.clusters`.
+        cluster: How the images are grouped for resampling: see `segexp.comparison.clusters`.
     """
 
     margin: float
@@ -63,7 +63,7 @@ def run_ab(
     """Train what is missing of an A/B study, and compare its arms.
 
     Args:
-        plan: From `segexp.ab_plan.plan_ab`.
+        plan: From `segexp.ab.plan.plan_ab`.
         question: The margin and the clusters.
         storage: Optuna's storage.
         display: Shows progress.

@@ -5,10 +5,10 @@ from dataclasses import asdict, dataclass
 from math import isnan
 from typing import Any
 
-from segexp.bootstrap import Estimate
+from segexp.comparison.bootstrap import Estimate
+from segexp.comparison.sample_size import Needed
+from segexp.comparison.verdict import Verdict
 from segexp.result import none_if_nan
-from segexp.sample_size import Needed
-from segexp.verdict import Verdict
 
 RULES = ("sum", "argmax")
 """The rules of collapse; the first is the headline."""

@@ -12,12 +12,12 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from segexp.bootstrap import Estimate, estimate, resample_weights, resampled_ious
-from segexp.clusters import Clusters
-from segexp.errors import InputError
-from segexp.pair_comparison import RULES, ClassComparison, PairComparison, RuleComparison
-from segexp.sample_size import Sample, needed_to_settle
-from segexp.verdict import (
+from segexp.comparison.bootstrap import Estimate, estimate, resample_weights, resampled_ious
+from segexp.comparison.clusters import Clusters
+from segexp.comparison.pair import RULES, ClassComparison, PairComparison, RuleComparison
+from segexp.comparison.sample_size import Sample, needed_to_settle
+from segexp.comparison.verdict import (
+    few_runs_caveat,
     holm,
     other_rule_caveat,
     rare_class_caveat,
@@ -25,6 +25,7 @@ from segexp.verdict import (
     verdict,
     verdict_sentence,
 )
+from segexp.errors import InputError
 
 __all__ = ["ArmRuns", "PairComparison", "compare_arms"]
 
@@ -100,7 +101,11 @@ def compare_arms(
     weights = np.vstack([all_images, resample_weights(clusters.index, resamples, seed)])
     scored = [_score(arm, weights) for arm in arms]
     occurrences = (arms[0].common[0].sum(axis=2) > 0).sum(axis=0)
-    known_limits = [clusters.caveat, rare_class_caveat(class_names, occurrences)]
+    known_limits = [
+        clusters.caveat,
+        few_runs_caveat(sample.runs, unit),
+        rare_class_caveat(class_names, occurrences),
+    ]
 
     pairs = []
     for a, b in combinations(scored, 2):
