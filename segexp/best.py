@@ -11,7 +11,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from segexp.errors import WorkError
 from segexp.result import SplitScores, TrialResult, result_from_dict
-from segexp.storage import CONSTANT, INTERRUPTED, RESULT, RUN_ID
+from segexp.storage import ARM_RUNS, CONSTANT, INTERRUPTED, RESULT, RUN_ID
 
 
 @dataclass(frozen=True)
@@ -91,6 +91,9 @@ def find_best(study: optuna.Study) -> BestTrial:
     trials = study.get_trials(deepcopy=False)
     states = Counter("INTERRUPTED" if INTERRUPTED in t.user_attrs else t.state.name for t in trials)
     best = best_trial(study)
+    if ARM_RUNS in study.user_attrs:
+        arms = ", ".join(f"{study.study_name}-{arm}" for arm in study.user_attrs[ARM_RUNS])
+        raise WorkError(f"{study.study_name!r} is an A/B study; its arms are the studies {arms}")
     if best is None:
         counted = ", ".join(f"{n} {name.lower()}" for name, n in states.items())
         raise WorkError(

@@ -10,7 +10,7 @@ from optuna.trial import TrialState
 from segexp.best import best_trial, find_best
 from segexp.errors import WorkError
 from segexp.result import SplitScores, TrialResult
-from segexp.storage import CONSTANT, INTERRUPTED, RESULT, RUN_ID
+from segexp.storage import ARM_RUNS, CONSTANT, INTERRUPTED, RESULT, RUN_ID
 
 
 def scores(miou: float) -> SplitScores:
@@ -91,6 +91,12 @@ def test_without_a_complete_trial_the_states_are_said(study: optuna.Study) -> No
     empty = optuna.create_study(direction="maximize")
     with pytest.raises(WorkError, match=r"\(no trials\); go on with `segexp tune`"):
         find_best(empty)
+
+
+def test_an_ab_study_names_the_studies_of_its_arms(study: optuna.Study) -> None:
+    study.set_user_attr(ARM_RUNS, {"fine": "run-1", "coarse": "run-2"})
+    with pytest.raises(WorkError, match=r"an A/B study; its arms are .* tiny-fine, tiny-coarse"):
+        find_best(study)
 
 
 def test_the_object_for_scripts_is_plain_json(study: optuna.Study, tmp_path: Path) -> None:
