@@ -152,10 +152,11 @@ def mapping_definitions(mappings: Iterable[Mapping]) -> dict[str, Any]:
 def definition_faults(name: str, stored: Dict[str, Any], now: Dict[str, Any]) -> list[str]:
     """List how a study's stored definition differs from the one it would have now."""
     faults: list[str] = []
-    for key in sorted({*stored, *now}):
+    changed = [key for key in sorted({*stored, *now}) if stored.get(key) != now.get(key)]
+    if any(key.startswith("mappings.") for key in changed):
+        changed = [key for key in changed if key != "common_space"]  # it follows from them
+    for key in changed:
         before, after = stored.get(key), now.get(key)
-        if before == after:
-            continue
         if isinstance(before, dict) and isinstance(after, dict):
             changes = _changed_labels(before["classes"], after["classes"])
             faults.append(f"study {name!r} was begun with another {key}: {changes}")

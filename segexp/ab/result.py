@@ -73,7 +73,7 @@ def ab_result(
             "void": list(plan.common.void_labels),
         },
         "arms": [_arm(plan, place, runs, found, pixels) for place, found in enumerate(scores)],
-        "pairs": [pair.to_dict() for pair in pairs],
+        "pairs": [{**pair.to_dict(), "seeds": list(plan.seeds)} for pair in pairs],
     }
 
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +83,17 @@ def run_ab(
     display.say(describe_data(dataset))
     clusters = make_clusters(question.cluster, dataset.heldout.ids, dataset.format)
     with _records(plan, dataset, storage) as (record, arms):
-        finals = _train(plan, dataset, storage, arms, display, debug)
+        run_arms = partial(
+            _run_in_turn,
+            dataset=dataset,
+            storage=storage,
+            arms=arms,
+            display=display,
+            debug=debug,
+        )
+        finals = run_arms(plan.arms)
+        if plan.mode == "tuned":
+            finals = run_arms([_plan_retraining(search, plan, display) for search in finals])
         display.say("comparing the arms ...")
         runs = collect_runs(finals)
         result = ab_result(plan, dataset, runs, clusters, question.margin)
@@ -90,30 +101,17 @@ def run_ab(
     return result, directory
 
 
-def _train(
-    plan: AbPlan,
-    dataset: Dataset,
-    storage: BaseStorage,
-    arms: Sequence[Arm],
-    display: StudyDisplay,
-    debug: bool,
-) -> list[OpenStudy]:
-    """Run all trials of all arms; return the studies of the final trainings."""
-    if plan.mode == "matched":
-        return _run_in_turn(plan.arms, dataset, storage, arms, display, debug)
-    searches = _run_in_turn(plan.arms, dataset, storage, arms, display, debug)
-    finals: list[StudyPlan] = []
-    for search in searches:
-        best = best_trial(search.study)
-        if best is None:
-            raise WorkError(f"study {search.study.study_name!r} has no complete trial to retrain")
-        display.say(
-            f"{search.plan.config.mapping}: trial {best.number} is the best, "
-            f"{search.plan.study.objective} {best.value:.4f}; its final trainings have the seeds "
-            f"{', '.join(map(str, plan.seeds))}"
-        )
-        finals.append(retraining(search.plan, best.number, best.params, plan.seeds))
-    return _run_in_turn(finals, dataset, storage, arms, display, debug)
+def _plan_retraining(search: OpenStudy, plan: AbPlan, display: StudyDisplay) -> StudyPlan:
+    """Plan the final trainings of the best trial that an arm's search found."""
+    best = best_trial(search.study)
+    if best is None:
+        raise WorkError(f"study {search.study.study_name!r} has no complete trial to train again")
+    display.say(
+        f"{search.plan.config.mapping}: trial {best.number} is the best, "
+        f"{search.plan.study.objective} {best.value:.4f}; its final trainings have the seeds "
+        f"{', '.join(map(str, plan.seeds))}"
+    )
+    return retraining(search.plan, best.number, best.params, plan.seeds)
 
 
 def _run_in_turn(

@@ -16,6 +16,7 @@ from segexp.cli.options import (
     Json,
     Project,
     Set,
+    Storage,
     data_overrides,
     open_project,
 )
@@ -66,10 +67,7 @@ def ab(
         typer.Option(help="The A/B study's name; by default `ab-` and the arms."),
     ] = None,
     json_: Json = False,
-    storage: Annotated[
-        str | None,
-        typer.Option(metavar="URL", help="Optuna storage; by default studies/optuna.db."),
-    ] = None,
+    storage: Storage = None,
     set_: Set = None,
     project: Project = None,
     debug: Debug = False,

@@ -7,7 +7,7 @@ import typer
 from rich.table import Table
 
 from segexp.cli.console import class_table, console, print_json, say
-from segexp.cli.options import Debug, Json, Project, Set, open_project, read_config
+from segexp.cli.options import Debug, Json, Project, Set, Storage, open_project, read_config
 
 if TYPE_CHECKING:
     from segexp.best import BestTrial
@@ -26,10 +26,7 @@ def best(
         "predictions"
     ),
     json_: Json = False,
-    storage: Annotated[
-        str | None,
-        typer.Option(metavar="URL", help="Optuna storage; by default studies/optuna.db."),
-    ] = None,
+    storage: Storage = None,
     set_: Set = None,
     project: Project = None,
     debug: Debug = False,

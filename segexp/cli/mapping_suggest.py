@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from segexp.cli.console import console, print_json, say
-from segexp.cli.options import Debug, Json, Project, Set, open_project, read_config
+from segexp.cli.options import Debug, Json, Project, Set, Storage, open_project, read_config
 from segexp.errors import InputError
 
 if TYPE_CHECKING:
@@ -51,10 +51,7 @@ def suggest(
     force: Annotated[bool, typer.Option("--force", help="Replace the mapping's file.")] = False,
     out: Annotated[Path, typer.Option(metavar="DIR", help=f"Where {PAGE} is written.")] = Path(),
     json_: Json = False,
-    storage: Annotated[
-        str | None,
-        typer.Option(metavar="URL", help="Optuna storage; by default studies/optuna.db."),
-    ] = None,
+    storage: Storage = None,
     set_: Set = None,
     project: Project = None,
     debug: Debug = False,

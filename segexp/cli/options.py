@@ -41,6 +41,10 @@ MappingName = Annotated[
     str | None,
     typer.Option("--mapping", metavar="NAME", help="A mapping in mappings/."),
 ]
+Storage = Annotated[
+    str | None,
+    typer.Option("--storage", metavar="URL", help="Optuna storage; by default studies/optuna.db."),
+]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object to standard output.")]
 

@@ -14,6 +14,7 @@ from segexp.cli.options import (
     MappingName,
     Project,
     Set,
+    Storage,
     data_overrides,
     open_project,
 )
@@ -39,10 +40,7 @@ def tune(
         str | None,
         typer.Option(help="The study's name; by default the file's, with --data and --mapping."),
     ] = None,
-    storage: Annotated[
-        str | None,
-        typer.Option(metavar="URL", help="Optuna storage; by default studies/optuna.db."),
-    ] = None,
+    storage: Storage = None,
     set_: Set = None,
     project: Project = None,
     debug: Debug = False,

@@ -223,6 +223,7 @@ def test_the_scores_are_those_of_the_saved_predictions_by_scikit_learn(tuned: Co
             assert iou == (pytest.approx(np.mean(of_runs), abs=1e-9) if of_runs else None)
     a, b = (arm["common"]["mean"] for arm in tuned.result["arms"])
     (pair,) = tuned.result["pairs"]
+    assert (pair["images"], pair["clusters"], pair["seeds"], pair["margin"]) == (3, 3, [1, 2], 0.01)
     assert pair["delta"] == pytest.approx(b - a, abs=1e-12)
     terms = pair["decomposition"]
     assert terms["ruler_a"] + terms["training"] + terms["ruler_b"] == pytest.approx(
