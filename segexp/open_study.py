@@ -89,9 +89,14 @@ def open_study(
             study_name=plan.study.name,
             direction="maximize",
             load_if_exists=True,
-            pruner=make_pruner(plan.study.pruner, plan.config.training.epochs),
+            pruner=make_pruner(
+                plan.study.pruner,
+                plan.config.training.epochs,
+                # The arms of an A/B study are pruned by the same rules, whatever they are called.
+                "arm" if plan.arm_of else plan.study.name,
+            ),
         )
-        if stored is None or plan.keeps_all:  # a list of trainings may have grown
+        if stored is None and not plan.keeps_all:
             for params in plan.first:
                 study.enqueue_trial(dict(params), skip_if_exists=True)
         if stored is None:

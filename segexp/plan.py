@@ -38,8 +38,9 @@ class StudyPlan:
         mappings: Every mapping that a trial can have, by name.
         common: The common space of these and of all that the trials are compared with.
         source: The data set's files.
-        keeps_all: Whether every trial keeps its bundle, its held-out scores and its predictions,
-            and not only one that is the best when it ends.
+        arm_of: The A/B study whose arm it is, if it is one.
+        keeps_all: Whether only the listed trials are run, and every one of them keeps its bundle,
+            its held-out scores and its predictions; otherwise one that is the best when it ends.
     """
 
     project: Path
@@ -50,6 +51,7 @@ class StudyPlan:
     mappings: Dict[str, Mapping]
     common: Mapping
     source: Source
+    arm_of: str | None = None
     keeps_all: bool = False
 
 

@@ -2,6 +2,7 @@
 
 import os
 import socket
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -22,6 +23,33 @@ def this_process() -> dict[str, Any]:
 def counts_towards_budget(trial: FrozenTrial) -> bool:
     """Whether a trial is finished by itself: not waiting, running, or ended by an interruption."""
     return trial.state.is_finished() and not trial.user_attrs.get(INTERRUPTED)
+
+
+def taken(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
+    """Return the trials that are finished by themselves or under way."""
+    return [t for t in trials if t.state == TrialState.RUNNING or counts_towards_budget(t)]
+
+
+def put_next_in_line(study: optuna.Study, listed: Sequence[Mapping[str, Any]]) -> bool:
+    """Put the first of a list of params in line that no trial has taken, and nothing else.
+
+    The list may have changed since the study was begun: what waits and is not wanted now is
+    closed as interrupted, so that it is neither run nor counted.
+
+    Returns:
+        Whether there is one.
+    """
+    trials = study.get_trials(deepcopy=False)
+    known = [params_of(trial) for trial in taken(trials)]
+    wanted = next((dict(params) for params in listed if dict(params) not in known), None)
+    waiting = [t for t in trials if t.state == TrialState.WAITING]
+    for trial in waiting:
+        if params_of(trial) != wanted:
+            _mark_interrupted(study, trial, "no longer in line")
+            study._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
+    if wanted is not None and all(params_of(t) != wanted for t in waiting):
+        study.enqueue_trial(wanted)
+    return wanted is not None
 
 
 def close_abandoned(study: optuna.Study) -> list[int]:
@@ -71,16 +99,24 @@ def close_record(trial: FrozenTrial, run: tracking.Run) -> None:
 
 
 def _close_interrupted(study: optuna.Study, trial: FrozenTrial, reason: str) -> None:
-    # The params that were enqueued for it, should it not have got as far as taking them.
-    params = {**trial.system_attrs.get("fixed_params", {}), **trial.params}
+    params = params_of(trial)
     waiting = study.get_trials(deepcopy=False, states=[TrialState.WAITING])
     # In line before the trial ends: dying in between must neither lose the params nor double them.
     if params and all(w.system_attrs.get("fixed_params") != params for w in waiting):
         study.enqueue_trial(params)
+    _mark_interrupted(study, trial, reason)
+    study.tell(trial.number, state=TrialState.FAIL)
+
+
+def params_of(trial: FrozenTrial) -> dict[str, Any]:
+    """Return a trial's params, or those that were put in line for it and that it is yet to take."""
+    return {**trial.system_attrs.get("fixed_params", {}), **trial.params}
+
+
+def _mark_interrupted(study: optuna.Study, trial: FrozenTrial, reason: str) -> None:
     storage = study._storage  # Optuna has no public way to an attribute of a running trial
     storage.set_trial_user_attr(trial._trial_id, INTERRUPTED, True)
     storage.set_trial_user_attr(trial._trial_id, FAILURE, reason)
-    study.tell(trial.number, state=TrialState.FAIL)
 
 
 def _is_of_this_process(trial: FrozenTrial) -> bool:

@@ -29,12 +29,14 @@ from segexp.reconcile import (
     close_record,
     close_records,
     counts_towards_budget,
+    put_next_in_line,
+    taken,
     this_process,
 )
 from segexp.report.study_page import study_page
 from segexp.result import TrialResult
-from segexp.space import is_exhausted, make_sampler, suggest
-from segexp.storage import FAILURE, OWNER, RESULT, RUN_ID
+from segexp.space import PlacedHyperbandPruner, is_exhausted, make_sampler, suggest
+from segexp.storage import FAILURE, INTERRUPTED, OWNER, RESULT, RUN_ID
 from segexp.trial import Display, TrialSetup, run_tags, run_trial
 
 # A study whose first trials all fail is ended: the rest would fail as well.
@@ -139,12 +141,18 @@ def _ask(opened: OpenStudy, display: StudyDisplay) -> optuna.Trial | None:
             shutil.rmtree(opened.directory(number), ignore_errors=True)
             display.say(f"trial {number} was left by a process that ended; it is tried again")
         trials = study.get_trials(deepcopy=False)
-        running = sum(t.state == TrialState.RUNNING for t in trials)
-        if sum(map(counts_towards_budget, trials)) + running >= plan.study.trials:
+        interrupted = [t.number for t in trials if t.user_attrs.get(INTERRUPTED)]
+        if isinstance(study.pruner, PlacedHyperbandPruner):
+            study.pruner.interrupted = interrupted
+        if plan.keeps_all:
+            if not put_next_in_line(study, plan.first):
+                return None
+        elif len(taken(trials)) >= plan.study.trials:
             return None
-        # A new one for each trial, seeded by its number: workers that start together, and runs
+        # A new one for each trial, seeded by its place: workers that start together, and runs
         # that go on after an interruption, would otherwise all begin with the same suggestions.
-        study.sampler = make_sampler(plan.study.sampler, plan.space, len(trials))
+        before = len(trials) - len(interrupted)
+        study.sampler = make_sampler(plan.study.sampler, plan.space, before)
         if is_exhausted(study):
             return None
         trial = study.ask()

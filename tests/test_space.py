@@ -6,7 +6,14 @@ from optuna.trial import TrialState
 
 from segexp.errors import InputError
 from segexp.search_space import Choices, Parameter, Range
-from segexp.space import is_exhausted, make_pruner, make_sampler, option_faults, suggest
+from segexp.space import (
+    PlacedHyperbandPruner,
+    is_exhausted,
+    make_pruner,
+    make_sampler,
+    option_faults,
+    suggest,
+)
 from segexp.storage import hush_optuna
 from segexp.study_config import Pruner, Sampler
 
@@ -160,12 +167,39 @@ def test_every_pruner_ends_bad_trials_early_and_keeps_good_ones(name: str) -> No
 def test_a_pruner_is_what_optuna_calls_it() -> None:
     made = {name: type(make_pruner(Pruner(name=name), 9)).__name__ for name in PRUNERS}
     assert made == {
-        "hyperband": "HyperbandPruner",
+        "hyperband": "PlacedHyperbandPruner",
         "median": "MedianPruner",
         "percentile": "PercentilePruner",
         "patient": "PatientPruner",
         "none": "NopPruner",
     }
+
+
+def brackets_of(label: str, name: str, interrupted: list[int], count: int) -> list[int]:
+    pruner = make_pruner(Pruner(name="hyperband"), 27, label)
+    assert isinstance(pruner, PlacedHyperbandPruner)
+    study = optuna.create_study(direction="maximize", study_name=name, pruner=pruner)
+    for _ in range(count):
+        study.tell(study.ask(), 0.0)
+    trials = study.trials
+    pruner.prune(study, trials[0])  # Optuna lays out the brackets then
+    pruner.interrupted = interrupted
+    return [pruner._get_bracket_id(study, trial) for trial in trials]
+
+
+def test_hyperbands_brackets_follow_label_and_place_and_not_the_studys_name() -> None:
+    as_optuna = optuna.pruners.HyperbandPruner(max_resource=27)
+    study = optuna.create_study(direction="maximize", study_name="street", pruner=as_optuna)
+    for _ in range(30):
+        study.tell(study.ask(), 0.0)
+    as_optuna.prune(study, study.trials[0])
+    expected = [as_optuna._get_bracket_id(study, trial) for trial in study.trials]
+    assert len(set(expected)) > 2
+    assert brackets_of("street", "street", [], 30) == expected
+    assert brackets_of("street", "another", [], 30) == expected
+    # The trial after an interrupted one stands in its place.
+    moved = brackets_of("street", "street", [4, 9], 32)
+    assert [b for n, b in enumerate(moved) if n not in (4, 9)] == expected
 
 
 @pytest.mark.parametrize("name", PRUNERS)

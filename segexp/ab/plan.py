@@ -101,8 +101,14 @@ def plan_ab(
             arm_name = f"{name}-{mapping.name}"
             if fault := name_fault("study name", arm_name):
                 raise InputError(f"{fault}; name it with --study-name")
+            if definition.objective != "val/miou_common":
+                raise InputError(
+                    f"{path}: objective: {definition.objective!r} tunes each arm by its own ruler; "
+                    "an A/B study needs 'val/miou_common'"
+                )
             definition = definition.model_copy(update={"name": arm_name})
-            arms.append(replace(plan_study(project, str(path), definition, config), common=common))
+            planned = plan_study(project, str(path), definition, config)
+            arms.append(replace(planned, common=common, arm_of=name))
     if faults:
         raise InputError(list(dict.fromkeys(faults)))
     first_seed = arms[0].config.training.seed + 1

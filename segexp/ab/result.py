@@ -1,6 +1,8 @@
 """The answer of an A/B study: the content of ``ab_result.json``, its tables and its pictures."""
 
 from collections.abc import Mapping as Dict
+from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -8,16 +10,16 @@ from numpy.typing import NDArray
 
 from segexp.ab.plan import AbPlan
 from segexp.ab.runs import FinalRuns
+from segexp.ab.search import Search, unequal_searches
 from segexp.arm_pictures import ArmScene, arm_comparison, choose_scenes
-from segexp.comparison.arms import ArmRuns, common_scores, compare_arms
-from segexp.comparison.bootstrap import Estimate
+from segexp.comparison.arms import ArmRuns, common_scores, compare_arms, mean_iou, scores_of
+from segexp.comparison.bootstrap import Estimate, resampled_ious
 from segexp.comparison.clusters import Clusters
 from segexp.confusions import load_predictions
 from segexp.dataset.cache import Dataset, Split
 from segexp.dataset.stats import label_pixels
 from segexp.information import bits_kept, bits_lost
 from segexp.mapping import Mapping
-from segexp.metrics import score
 from segexp.pictures import encode_png
 from segexp.result import none_if_nan
 from segexp.tracking import config_params
@@ -26,24 +28,29 @@ RESAMPLES = 10_000
 
 
 def ab_result(
-    plan: AbPlan, dataset: Dataset, runs: FinalRuns, clusters: Clusters, margin: float
+    plan: AbPlan,
+    dataset: Dataset,
+    searches: Sequence[Search],
+    runs: FinalRuns,
+    clusters: Clusters,
+    margin: float,
 ) -> dict[str, Any]:
     """Compare the arms, and return everything that there is to say, as JSON holds it.
 
     Args:
         plan: The A/B study.
         dataset: Its data.
+        searches: What the searches of tuned arms did, by arm; none for matched arms.
         runs: Its final trainings.
         clusters: How the held-out images are grouped for resampling.
         margin: A difference of mIoU that would not matter.
     """
     names = plan.common.names
-    unit = "configurations" if len(plan.configs) > 1 else "seeds"
     pairs = compare_arms(
-        runs.arms, names, runs.groups, clusters, margin, unit=unit, resamples=RESAMPLES
+        runs.arms, names, runs.groups, clusters, margin, unit=runs.unit, resamples=RESAMPLES
     )
     scores = common_scores(runs.arms, runs.groups, clusters, resamples=RESAMPLES)
-    caveats = list(runs.lost)
+    caveats = [*unequal_searches(searches), *runs.lost]
     if dataset.heldout_from == "val":
         caveats.append(
             "The data has no test split: the held-out images are a half of val, and tuning saw "
@@ -72,7 +79,13 @@ def ab_result(
             ],
             "void": list(plan.common.void_labels),
         },
-        "arms": [_arm(plan, place, runs, found, pixels) for place, found in enumerate(scores)],
+        "arms": [
+            {
+                **_arm(plan, place, runs, found, pixels),
+                "search": asdict(searches[place]) if searches else None,
+            }
+            for place, found in enumerate(scores)
+        ],
         "pairs": [{**pair.to_dict(), "seeds": list(plan.seeds)} for pair in pairs],
     }
 
@@ -177,23 +190,22 @@ def arm_scenes(runs: FinalRuns, split: Split, common: Mapping) -> list[ArmScene]
 
 def _image_mious(arm: ArmRuns) -> NDArray[np.float64]:
     """Return the mIoU of each image in the common space, mean over the runs; shape (N,)."""
-    each = np.array([[score(image).miou for image in run] for run in arm.common])
-    return _mean_of_known(each.T)
-
-
-def _mious(confusions: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return the mIoU of each run over all images, shape (R,)."""
-    return np.array([score(run.sum(axis=0)).miou for run in confusions])
+    each = resampled_ious(arm.common, np.eye(arm.common.shape[1]))
+    return mean_iou(mean_iou(each))
 
 
 def _over_runs(confusions: NDArray[np.int64]) -> dict[str, Any]:
-    mious = _mious(confusions)
-    return {"mean": none_if_nan(float(mious.mean())), "runs": [none_if_nan(m) for m in mious]}
+    mious, ious = scores_of(confusions)
+    return {
+        "mean": none_if_nan(float(mious.mean())),
+        "runs": [none_if_nan(m) for m in mious],
+        "classes_in_mean": int((~np.isnan(ious[0])).sum()),
+    }
 
 
 def _ious(confusions: NDArray[np.int64], space: Mapping) -> dict[str, float | None]:
-    """Return the IoU of each class, mean over the runs that have one."""
-    ious = _mean_of_known(np.stack([score(run.sum(axis=0)).iou for run in confusions]).T)
+    """Return the IoU of each class, mean over the runs."""
+    ious = mean_iou(scores_of(confusions)[1].T)
     return {name: none_if_nan(iou) for name, iou in zip(space.names, ious, strict=True)}
 
 
@@ -203,12 +215,3 @@ def _found_params(plan: AbPlan, place: int, runs: FinalRuns) -> dict[str, Any] |
         return None
     config = config_params(runs.configs[place])
     return {name: config[name] for name in plan.arms[place].space}
-
-
-def _mean_of_known(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the mean over the last axis of what is not NaN; NaN where nothing is known."""
-    known = ~np.isnan(values)
-    count = known.sum(axis=-1)
-    mean = np.full(count.shape, np.nan)
-    np.divide(np.where(known, values, 0.0).sum(axis=-1), count, out=mean, where=count > 0)
-    return mean

@@ -16,7 +16,7 @@ from segexp.config import Config
 from segexp.confusions import CONFUSIONS_FILE, PREDICTIONS_FILE, Confusions, load_confusions
 from segexp.errors import WorkError
 from segexp.open_study import OpenStudy
-from segexp.storage import RUN_ID
+from segexp.storage import RESULT, RUN_ID
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +28,7 @@ class FinalRuns:
         configs: What the trainings of an arm share: its configuration, by arm.
         groups: Which configuration each run trains, shape (R,); where there is one
             configuration, every run is a group of its own.
+        unit: What a group is to a person: ``seeds`` or ``configurations``.
         arms: Their confusion matrices on the held-out images, by arm.
         run_ids: Their MLflow runs, by arm.
         directories: Where they lie, by arm.
@@ -37,6 +38,7 @@ class FinalRuns:
     listed: tuple[Dict[str, Any], ...]
     configs: tuple[Config, ...]
     groups: NDArray[np.int64]
+    unit: str
     arms: tuple[ArmRuns, ...]
     run_ids: tuple[tuple[str, ...], ...]
     directories: tuple[tuple[Path, ...], ...]
@@ -64,7 +66,7 @@ def collect_runs(finals: Sequence[OpenStudy]) -> FinalRuns:
     done = [[_trial_of(opened, params) for params in opened.plan.first] for opened in finals]
     whole = [r for r in range(len(listed)) if all(trials[r] is not None for trials in done)]
     lost = tuple(_lost(opened, trials) for opened, trials in zip(finals, done, strict=True))
-    groups = _groups([listed[r] for r in whole])
+    groups, unit = _groups([listed[r] for r in whole])
     if len(np.unique(groups)) < 2:
         raise WorkError(
             "two independent runs that are complete in every arm are needed to compare them, "
@@ -75,7 +77,7 @@ def collect_runs(finals: Sequence[OpenStudy]) -> FinalRuns:
     directories: list[tuple[Path, ...]] = []
     for opened, trials in zip(finals, done, strict=True):
         chosen = [trial for r in whole if (trial := trials[r]) is not None]
-        places = tuple(opened.directory(trial.number) for trial in chosen)
+        places = tuple(_place(opened, trial) for trial in chosen)
         kept = [_heldout(place, trial) for place, trial in zip(places, chosen, strict=True)]
         arms.append(
             ArmRuns(
@@ -91,11 +93,18 @@ def collect_runs(finals: Sequence[OpenStudy]) -> FinalRuns:
         listed=tuple(listed[r] for r in whole),
         configs=tuple(opened.plan.config for opened in finals),
         groups=groups,
+        unit=unit,
         arms=tuple(arms),
         run_ids=tuple(run_ids),
         directories=tuple(directories),
         lost=tuple(filter(None, lost)),
     )
+
+
+def _place(opened: OpenStudy, trial: FrozenTrial) -> Path:
+    # As Optuna's storage has it; the directory's name would follow a new run in MLflow.
+    bundle = opened.plan.project / str(trial.user_attrs[RESULT]["bundle"])
+    return bundle.parent
 
 
 def _trial_of(opened: OpenStudy, params: Dict[str, Any]) -> FrozenTrial | None:
@@ -112,11 +121,11 @@ def _lost(opened: OpenStudy, trials: Sequence[FrozenTrial | None]) -> str | None
     shown = "; ".join(", ".join(f"{k}={v}" for k, v in params.items()) for params in missing)
     return (
         f"{len(missing)} of {len(trials)} final trainings of {opened.plan.config.mapping} are not "
-        f"complete and left out of every arm ({shown})."
+        f"complete and left out of every arm ({shown}), which favours the arm that failed."
     )
 
 
-def _groups(listed: Sequence[Dict[str, Any]]) -> NDArray[np.int64]:
+def _groups(listed: Sequence[Dict[str, Any]]) -> tuple[NDArray[np.int64], str]:
     """Number the configurations of the runs; one configuration makes each run its own group."""
     configs = [{k: v for k, v in params.items() if k != "seed"} for params in listed]
     different: list[Dict[str, Any]] = []
@@ -124,8 +133,8 @@ def _groups(listed: Sequence[Dict[str, Any]]) -> NDArray[np.int64]:
         if config not in different:
             different.append(config)
     if len(different) < 2:
-        return np.arange(len(listed), dtype=np.int64)
-    return np.array([different.index(config) for config in configs], np.int64)
+        return np.arange(len(listed), dtype=np.int64), "seeds"
+    return np.array([different.index(config) for config in configs], np.int64), "configurations"
 
 
 def _heldout(directory: Path, trial: FrozenTrial) -> Confusions:

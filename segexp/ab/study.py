@@ -15,13 +15,13 @@ from typing import Any
 
 import optuna
 from optuna.storages import BaseStorage
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
 from segexp import tracking
 from segexp.ab.plan import AbPlan, ab_definition, retraining
 from segexp.ab.result import ab_result, arm_scenes, tables
 from segexp.ab.runs import FinalRuns, collect_runs
-from segexp.best import best_trial
+from segexp.ab.search import Search, describe_search
 from segexp.comparison.clusters import make_clusters
 from segexp.config import WORK_DIRECTORY
 from segexp.dataset.cache import Dataset
@@ -31,10 +31,11 @@ from segexp.interrupt import signals_held_back
 from segexp.open_study import Arm, OpenStudy, open_study, stored_definition
 from segexp.plan import StudyPlan, definition_faults
 from segexp.project import describe_data, open_data
-from segexp.reconcile import counts_towards_budget
+from segexp.reconcile import params_of, taken, this_process
 from segexp.report.ab_page import ab_page
-from segexp.storage import ARM_RUNS, DEFINITION, RUN_ID
+from segexp.storage import ARM_RUNS, DEFINITION, OWNER, RUN_ID
 from segexp.study import StudyDisplay, run_next_trial, under_way
+from segexp.tracking import metric_name
 
 RESULT_FILE = "ab_result.json"
 PAGE_FILE = "ab.html"
@@ -91,27 +92,33 @@ def run_ab(
             display=display,
             debug=debug,
         )
-        finals = run_arms(plan.arms)
+        finals, searches = run_arms(plan.arms), []
         if plan.mode == "tuned":
-            finals = run_arms([_plan_retraining(search, plan, display) for search in finals])
+            searches = [describe_search(opened) for opened in finals]
+            finals = run_arms(
+                [
+                    _plan_retraining(opened, search, plan, display)
+                    for opened, search in zip(finals, searches, strict=True)
+                ]
+            )
         display.say("comparing the arms ...")
         runs = collect_runs(finals)
-        result = ab_result(plan, dataset, runs, clusters, question.margin)
-        directory = _write(plan, dataset, result, runs, record)
+        result = ab_result(plan, dataset, searches, runs, clusters, question.margin)
+        directory = _write(plan, dataset, result, runs, record, display)
     return result, directory
 
 
-def _plan_retraining(search: OpenStudy, plan: AbPlan, display: StudyDisplay) -> StudyPlan:
+def _plan_retraining(
+    opened: OpenStudy, search: Search, plan: AbPlan, display: StudyDisplay
+) -> StudyPlan:
     """Plan the final trainings of the best trial that an arm's search found."""
-    best = best_trial(search.study)
-    if best is None:
-        raise WorkError(f"study {search.study.study_name!r} has no complete trial to train again")
     display.say(
-        f"{search.plan.config.mapping}: trial {best.number} is the best, "
-        f"{search.plan.study.objective} {best.value:.4f}; its final trainings have the seeds "
-        f"{', '.join(map(str, plan.seeds))}"
+        f"{opened.plan.config.mapping}: trial {search.best_trial} is the best, "
+        f"{opened.plan.study.objective} {search.best_value:.4f}; its final trainings have the "
+        f"seeds {', '.join(map(str, plan.seeds))}"
     )
-    return retraining(search.plan, best.number, best.params, plan.seeds)
+    params = opened.study.get_trials(deepcopy=False)[search.best_trial].params
+    return retraining(opened.plan, search.best_trial, params, plan.seeds)
 
 
 def _run_in_turn(
@@ -136,22 +143,42 @@ def _run_in_turn(
         while True:
             if any(run_next_trial(s, display, debug=debug) for s in sorted(opened, key=_advance)):
                 continue
-            running = sum(_running(study) for study in opened)
+            running = [f"trial {t.number} of {s.study.study_name}" for s, t in _running(opened)]
             if not running:
                 return opened
+            _refuse_to_wait_for_others(opened)
             if not said:
-                display.say(f"waiting for {running} trials that other processes run")
+                display.say(f"waiting for what other processes run: {', '.join(running)}")
             said = True
             time.sleep(1)
 
 
 def _advance(opened: OpenStudy) -> int:
-    trials = opened.study.get_trials(deepcopy=False)
-    return sum(map(counts_towards_budget, trials)) + _running(opened)
+    trials = taken(opened.study.get_trials(deepcopy=False))
+    listed = [dict(params) for params in opened.plan.first]
+    if not opened.plan.keeps_all:
+        return len(trials)
+    return sum(params_of(t) in listed for t in trials)
 
 
-def _running(opened: OpenStudy) -> int:
-    return len(opened.study.get_trials(deepcopy=False, states=[TrialState.RUNNING]))
+def _running(opened: Sequence[OpenStudy]) -> list[tuple[OpenStudy, FrozenTrial]]:
+    states = [TrialState.RUNNING]
+    return [(s, t) for s in opened for t in s.study.get_trials(deepcopy=False, states=states)]
+
+
+def _refuse_to_wait_for_others(opened: Sequence[OpenStudy]) -> None:
+    """Refuse to wait for trials of other hosts: whether these still live cannot be seen here."""
+    here = this_process()["host"]
+    others = [
+        f"trial {trial.number} of {study.study.study_name} on {host}"
+        for study, trial in _running(opened)
+        if (host := trial.user_attrs.get(OWNER, {}).get("host", here)) != here
+    ]
+    if others:
+        raise WorkError(
+            f"nothing is left to do here, but other hosts still run {', '.join(others)}, or died "
+            "in it; run this again when they have ended"
+        )
 
 
 @contextmanager
@@ -178,8 +205,11 @@ def _open_records(
 ) -> tuple[tracking.Run, list[Arm]]:
     """Open an A/B study, or make it: a study without trials of its own that knows its runs."""
     now = ab_definition(plan, dataset)
-    with locked(plan.project / WORK_DIRECTORY / "locks" / f"{plan.name}.lock"):
+    # An interruption between a run and the note of it would leave the run open for ever.
+    with signals_held_back(), locked(plan.project / WORK_DIRECTORY / "locks" / f"{plan.name}.lock"):
         stored = stored_definition(storage, plan.name)
+        if stored is not None and "arms" not in stored:
+            raise InputError(f"{plan.name!r} is no A/B study; take another --study-name")
         if stored is not None and (faults := definition_faults(plan.name, stored, now)):
             raise InputError(faults)
         uri, named = plan.config.tracking.uri, plan.config.tracking.experiment
@@ -214,10 +244,8 @@ def _open_records(
                 }
                 run = tracking.start_run(experiment, mapping.name, tags | of_arm, {}, record)
             arms.append(Arm(experiment, run))
-        names = [mapping.name for mapping in plan.mappings]
-        study.set_user_attr(
-            ARM_RUNS, {name: arm.run.id for name, arm in zip(names, arms, strict=True)}
-        )
+            known = {**known, mapping.name: run.id}
+            study.set_user_attr(ARM_RUNS, known)
         study.set_user_attr(DEFINITION, now)  # the last: an A/B study that has it is whole
     return record, arms
 
@@ -228,11 +256,17 @@ def _write(
     result: dict[str, Any],
     runs: FinalRuns,
     record: tracking.Run,
+    display: StudyDisplay,
 ) -> Path:
     """Write the result and its page, and record them with the tables in the A/B study's run."""
     directory = plan.project / WORK_DIRECTORY / "ab" / f"{plan.name}-{record.id[:8]}"
     directory.mkdir(parents=True, exist_ok=True)
-    page = ab_page(result, arm_scenes(runs, dataset.heldout, plan.common))
+    try:
+        scenes = arm_scenes(runs, dataset.heldout, plan.common)
+    except WorkError as error:  # the answer does not need them
+        display.say(f"no images in the page: {error}")
+        scenes = []
+    page = ab_page(result, scenes)
     write_atomic(directory / RESULT_FILE, json.dumps(result, indent=2, allow_nan=False) + "\n")
     write_atomic(directory / PAGE_FILE, page)
     for name in (RESULT_FILE, PAGE_FILE):
@@ -242,7 +276,7 @@ def _write(
     metrics: dict[str, float] = {}
     tags: dict[str, str] = {}
     for pair in result["pairs"]:
-        name = f"{pair['b']}-{pair['a']}"
+        name = metric_name(f"{pair['b']}-{pair['a']}")
         low, high = pair["interval"]
         metrics |= {f"delta/{name}": pair["delta"], f"low/{name}": low, f"high/{name}": high}
         tags |= {

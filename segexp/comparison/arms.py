@@ -160,7 +160,7 @@ def common_scores(
     weights = np.vstack([np.ones((1, weights.shape[1])), weights])
     found = []
     for arm in arms:
-        scores = _mean_iou(resampled_ious(arm.common, weights))
+        scores = mean_iou(resampled_ious(arm.common, weights))
         interval = estimate(scores[0], scores[1:], run_groups, _count(clusters), seed)
         found.append(_within(interval, 0.0, 1.0))
     return found
@@ -190,16 +190,28 @@ def _score(arm: ArmRuns, weights: Floats) -> _Scores:
     ious = resampled_ious(arm.common, weights)
     return _Scores(
         name=arm.name,
-        own=_mean_iou(resampled_ious(arm.own, weights)),
+        own=mean_iou(resampled_ious(arm.own, weights)),
         common={
-            "sum": _mean_iou(ious),
-            "argmax": _mean_iou(resampled_ious(arm.common_argmax, weights)),
+            "sum": mean_iou(ious),
+            "argmax": mean_iou(resampled_ious(arm.common_argmax, weights)),
         },
         ious=ious,
     )
 
 
-def _mean_iou(ious: Floats) -> Floats:
+def scores_of(confusions: NDArray[np.int64]) -> tuple[Floats, Floats]:
+    """Score the runs of an arm on all images: mIoU, shape (R,), and IoUs, shape (R, K).
+
+    Over the classes that the truth has, which are the same in all runs: see `resampled_ious`.
+
+    Args:
+        confusions: Shape (R, N, K, K + 1).
+    """
+    ious = resampled_ious(confusions, np.ones((1, confusions.shape[1])))[0]
+    return mean_iou(ious), ious
+
+
+def mean_iou(ious: Floats) -> Floats:
     """Return the mean over the last axis of the IoUs that are not NaN; NaN if none is."""
     defined = ~np.isnan(ious)
     count = defined.sum(axis=-1)
@@ -227,7 +239,7 @@ def _compare_classes(
     deltas = [estimated(b.ious[..., k] - a.ious[..., k]) for k in range(len(names))]
     corrected = holm(np.array([delta.p for delta in deltas]))
     # Over the runs that have an IoU of the class, as mIoU is over the classes that have one.
-    means_a, means_b = _mean_iou(a.ious[0].T), _mean_iou(b.ious[0].T)
+    means_a, means_b = mean_iou(a.ious[0].T), mean_iou(b.ious[0].T)
     return tuple(
         ClassComparison(name, float(means_a[k]), float(means_b[k]), deltas[k], float(corrected[k]))
         for k, name in enumerate(names)

@@ -44,7 +44,10 @@ def resample_weights(clusters: NDArray[np.int64], resamples: int, seed: int) -> 
 def resampled_ious(confusions: NDArray[np.int64], weights: Floats) -> Floats:
     """Compute the IoU of each class from the weighted sum of the images' confusion matrices.
 
-    Weights of one give the IoUs of `segexp.metrics.score` to the last bit.
+    Weights of one give the IoUs of `segexp.metrics.score` to the last bit, but for a class that
+    the truth does not have: it is NaN here, also where some run predicted it. A run that does, and
+    one that does not, would otherwise be scored over different classes, by two rulers; and what
+    is predicted there is missed in the class that it really is.
 
     Args:
         confusions: Counts per run and image, shape (R, N, K, K) or (R, N, K, K + 1), rows ground
@@ -52,7 +55,7 @@ def resampled_ious(confusions: NDArray[np.int64], weights: Floats) -> Floats:
         weights: How often each image counts, shape (B, N).
 
     Returns:
-        IoUs, shape (B, R, K); NaN where a resample has a class in neither truth nor prediction.
+        IoUs, shape (B, R, K); NaN where the truth of a resample does not have a class.
 
     Raises:
         ValueError: Another shape of confusion matrix, or weights of another number of images.
@@ -62,17 +65,18 @@ def resampled_ious(confusions: NDArray[np.int64], weights: Floats) -> Floats:
         shapes = f"{confusions.shape} and weights {weights.shape}"
         raise ValueError(f"confusions are (R, N, K, K) or (R, N, K, K + 1), got {shapes}")
     right = np.diagonal(confusions, axis1=2, axis2=3)
-    either = confusions.sum(axis=3) + confusions[..., :num_classes].sum(axis=2) - right
+    truth = confusions.sum(axis=3)
+    either = truth + confusions[..., :num_classes].sum(axis=2) - right
     # Sums of counts in float64 are exact up to 2**53 pixels, in whatever order they are added.
-    tallies = np.stack([right, either]).astype(np.float64)
+    tallies = np.stack([right, either, truth]).astype(np.float64)
     by_image = tallies.transpose(2, 0, 1, 3).reshape(images, -1)
     ious = np.empty((len(weights), runs, num_classes))
     chunk = max(1, CHUNK_BYTES // (8 * by_image.shape[1]))
     for first in range(0, len(weights), chunk):
         rows = slice(first, first + chunk)
-        sums = (weights[rows] @ by_image).reshape(-1, 2, runs, num_classes)
+        sums = (weights[rows] @ by_image).reshape(-1, 3, runs, num_classes)
         ious[rows] = np.nan
-        np.divide(sums[:, 0], sums[:, 1], out=ious[rows], where=sums[:, 1] > 0)
+        np.divide(sums[:, 0], sums[:, 1], out=ious[rows], where=sums[:, 2] > 0)
     return ious
 
 

@@ -107,6 +107,7 @@ def test_three_arms_share_one_common_space(project: Path) -> None:
         ((), {"configs": 1, "seeds": 1}, "--seeds 1: the noise of training"),
         ((), {"configs": 0}, "--configs 0: take 1 or more"),
         ((), {"overrides": {"mapping": "merged10"}}, "each arm has its own mapping"),
+        ((), {"overrides": {"objective": "val/miou"}}, "tunes each arm by its own ruler"),
         ((), {"name": "x" * 99}, "name it with --study-name"),
         ((), {"study": "defualt"}, "did you mean 'default'?"),
     ],

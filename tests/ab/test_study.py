@@ -22,7 +22,7 @@ from segexp.loop import EpochResult, Step
 from segexp.mapping import common_space
 from segexp.mapping_file import find_mappings
 from segexp.project import find_source, open_data
-from segexp.storage import ARM_RUNS, RUN_ID, open_storage
+from segexp.storage import ARM_RUNS, OWNER, RUN_ID, open_storage
 
 STUDY = {
     "name": "small",
@@ -202,19 +202,20 @@ def test_the_scores_are_those_of_the_saved_predictions_by_scikit_learn(tuned: Co
             truth = common.lookup()[heldout.labels]
             known = truth != 255
             classes = np.arange(len(common.classes))
-            in_either = [
-                c for c in classes if ((truth[known] == c) | (predictions.common[known] == c)).any()
-            ]
+            true = [c for c in classes if (truth[known] == c).any()]
             of_class = jaccard_score(
-                truth[known], predictions.common[known], labels=in_either, average=None
+                truth[known], predictions.common[known], labels=true, average=None
             )
             assert stored == pytest.approx(of_class.mean(), abs=1e-9)
-            ious.append(dict(zip((common.names[c] for c in in_either), of_class, strict=True)))
+            assert arm["common"]["classes_in_mean"] == len(true)
+            ious.append(dict(zip((common.names[c] for c in true), of_class, strict=True)))
             own_truth = mapping.lookup()[heldout.labels]
             own_known = own_truth != 255
-            either = np.union1d(own_truth[own_known], predictions.own[own_known])
             own = jaccard_score(
-                own_truth[own_known], predictions.own[own_known], labels=either, average=None
+                own_truth[own_known],
+                predictions.own[own_known],
+                labels=np.unique(own_truth[own_known]),
+                average=None,
             )
             place = arm["run_ids"].index(run_id)
             assert arm["native"]["runs"][place] == pytest.approx(own.mean(), abs=1e-9)
@@ -264,6 +265,78 @@ def test_more_seeds_train_only_what_is_missing(
     assert display.started == [("cityscapes19", 2), ("merged10", 2)]
     assert result["seeds"] == [1, 2, 3]
     assert [len(arm["run_ids"]) for arm in result["arms"]] == [3, 3]
+
+
+def test_a_changed_list_of_trainings_is_checked_off_and_not_counted(project: Path) -> None:
+    run(project, configs=2, seeds=3)
+    display = Said()
+    result, _ = run(project, display, configs=3, seeds=2)
+    assert display.started == [
+        ("cityscapes19", 6), ("merged10", 6), ("cityscapes19", 7), ("merged10", 7)
+    ]  # fmt: skip
+    assert result["pairs"][0]["runs"] == 6
+    assert run(project, display, configs=3, seeds=2)[0] == result
+
+
+def test_after_an_interruption_fewer_seeds_train_no_others(project: Path) -> None:
+    with pytest.raises(Interrupted):
+        run(project, Said(interrupt_at=4), configs=1, seeds=5)
+    result, _ = run(project, configs=1, seeds=3)
+    assert [len(arm["run_ids"]) for arm in result["arms"]] == [3, 3]
+    for mapping in ("cityscapes19", "merged10"):
+        complete = [
+            t.params["seed"]
+            for t in study_of(project, f"ab-{mapping}").trials
+            if t.state == TrialState.COMPLETE
+        ]
+        assert complete == [1, 2, 3]
+
+
+def test_a_study_whose_runs_mlflow_lost_answers_all_the_same(project: Path) -> None:
+    before, _ = run(project, configs=1)
+    client = MlflowClient(tracking_uri=f"sqlite:///{project}/mlflow.db")
+    for arm_run in study_of(project, "ab").user_attrs[ARM_RUNS].values():
+        client.delete_run(arm_run)
+    after, _ = run(project, configs=1)
+    assert after == before
+    elsewhere, _ = run(project, configs=1, overrides={"tracking.uri": "sqlite:///other.db"})
+    assert elsewhere == before
+
+
+def test_an_arm_whose_search_had_fewer_chances_is_named(project: Path) -> None:
+    result, _ = run(project, Said(fail_in=3))  # merged10's second trial
+    assert [arm["search"]["states"] for arm in result["arms"]] == [
+        {"COMPLETE": 2},
+        {"COMPLETE": 1, "FAIL": 1},
+    ]
+    assert [arm["search"]["best_trial"] for arm in result["arms"]][1] == 0
+    assert any("2 in ab-cityscapes19, 1 in ab-merged10" in c for c in result["caveats"])
+
+
+def test_pages_without_their_predictions_have_no_images_and_the_same_answer(project: Path) -> None:
+    before, _ = run(project, configs=1)
+    for path in (project / ".segexp" / "studies").glob("*/*/predictions.npz"):
+        path.unlink()
+    display = Said()
+    after, directory = run(project, display, configs=1)
+    assert after == before
+    assert any("no images in the page: " in line for line in display.lines)
+    assert '<img src="data:' not in (directory / "ab.html").read_text(encoding="utf-8")
+
+
+def test_trials_of_another_host_are_named_and_not_waited_for(project: Path) -> None:
+    run(project, configs=1)
+    study = study_of(project, "ab-merged10")
+    study.enqueue_trial({"learning_rate": 0.5, "seed": 1})
+    study.ask().set_user_attr(OWNER, {"host": "elsewhere", "pid": 1, "started": 0.0})
+    with pytest.raises(WorkError, match=r"trial 2 of ab-merged10 on elsewhere, or died"):
+        run(project, configs=1)
+
+
+def test_a_name_that_another_study_has_is_refused(project: Path) -> None:
+    run(project, configs=1)
+    with pytest.raises(InputError, match="'ab-merged10' is no A/B study"):
+        run(project, configs=1, name="ab-merged10")
 
 
 def test_matched_arms_train_what_is_listed_and_nothing_else(project: Path) -> None:

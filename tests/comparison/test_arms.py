@@ -210,15 +210,16 @@ def test_holm_corrects_over_the_classes():
     assert corrected[1] == pytest.approx(min(1.0, max(3 * p[0], 2 * p[1])))
 
 
-def test_a_class_that_one_run_neither_has_nor_predicts_has_no_delta():
+def test_a_class_that_the_truth_does_not_have_counts_for_no_run():
     a, b = (make_arm(n, s, shown=(0, 1), right=0.8) for n, s in (("a", 0), ("b", 5)))
     silent = a.common.copy()
-    silent[0, :, :, 3] += silent[0, :, :, 2]  # run 0 of a never says sky
+    silent[0, :, :, 3] += silent[0, :, :, 2]  # run 0 of a never says sky, the others do
     silent[0, :, :, 2] = 0
     pair = compare(replace(a, common=silent), b).to_dict()
+    assert pair["delta"] == compare(a, b).to_dict()["delta"]  # wrong either way
     road, _, sky = pair["per_class"]
     assert sky == {
-        "class": "sky", "a": 0.0, "b": 0.0, "delta": None, "interval": None, "p": None,
+        "class": "sky", "a": None, "b": None, "delta": None, "interval": None, "p": None,
         "p_holm": None,
     }  # fmt: skip
     two = [row["p"] for row in pair["per_class"][:2]]
@@ -226,6 +227,18 @@ def test_a_class_that_one_run_neither_has_nor_predicts_has_no_delta():
     assert road["interval"][0] <= road["delta"] <= road["interval"][1]
     assert "sky occurs in no held-out image." in pair["caveats"]
     assert json.loads(json.dumps(pair, allow_nan=False)) == pair
+
+
+def test_one_stray_pixel_of_an_absent_class_does_not_decide_the_verdict():
+    a = make_arm("a", 0, shown=(0, 1), right=0.8)
+    never = a.common.copy()
+    never[..., 3] += never[..., 2]
+    never[..., 2] = 0
+    once = never.copy()
+    once[:, 0, 0, 2], once[:, 0, 0, 0] = 1, once[:, 0, 0, 0] - 1  # a road pixel called sky
+    pair = compare(replace(a, common=never), replace(a, name="b", common=once)).to_dict()
+    assert -0.005 < pair["delta"] < 0
+    assert pair["verdict"] == "equivalent"
 
 
 def test_a_class_that_nobody_has_or_predicts_is_null_and_not_in_the_mean():
