@@ -11,7 +11,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from segexp.errors import WorkError
 from segexp.result import SplitScores, TrialResult, result_from_dict
-from segexp.storage import ARM_RUNS, CONSTANT, INTERRUPTED, RESULT, RUN_ID
+from segexp.storage import ARM_RUNS, CONSTANT, INTERRUPTED, LISTED, RESULT, RUN_ID
 
 
 @dataclass(frozen=True)
@@ -103,6 +103,8 @@ def find_best(study: optuna.Study) -> BestTrial:
     # The baseline was the first in line; when it was interrupted, a later trial took its params.
     wanted = trials[0].system_attrs.get("fixed_params", trials[0].params)
     first = next((t for t in complete_trials(study) if t.params == wanted), None)
+    if study.user_attrs.get(LISTED):
+        first = None  # what is listed has no baseline
     return BestTrial(
         study=study.study_name,
         number=best.number,

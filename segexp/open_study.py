@@ -1,5 +1,6 @@
 """A study opened in Optuna and in MLflow: made where it is not there, checked where it is."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,13 @@ from optuna.trial import TrialState
 from segexp import tracking
 from segexp.config import WORK_DIRECTORY, flatten
 from segexp.dataset.cache import Dataset
-from segexp.errors import InputError, WorkError
+from segexp.errors import InputError, WorkError, collected
 from segexp.evaluate import constant_miou
 from segexp.files import locked
 from segexp.plan import StudyPlan, definition, definition_faults
 from segexp.reconcile import close_records
 from segexp.space import make_pruner
-from segexp.storage import CONSTANT, DEFINITION, RUN_ID
+from segexp.storage import CONSTANT, DEFINITION, LISTED, RUN_ID
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,8 @@ def open_study(
     now = definition(plan, dataset)
     with locked(_lock_of(plan)):
         stored = stored_definition(storage, plan.study.name)
+        if stored is not None and "arms" in stored:
+            raise InputError(f"{plan.study.name!r} is an A/B study; take another --study-name")
         if stored is not None and (faults := definition_faults(plan.study.name, stored, now)):
             raise InputError(faults)
         # Before the study: a tracking URI that is wrong must not leave half a study behind.
@@ -101,6 +104,7 @@ def open_study(
                 study.enqueue_trial(dict(params), skip_if_exists=True)
         if stored is None:
             study.set_user_attr(CONSTANT, constant_miou(dataset, plan.common))
+            study.set_user_attr(LISTED, plan.keeps_all)
             study.set_user_attr(DEFINITION, now)  # the last: a study that has it is whole
         if arm is None:
             parent = _open_parent_run(plan, dataset, study, experiment)
@@ -109,6 +113,22 @@ def open_study(
             study.set_user_attr(RUN_ID, parent.id)
         close_records(study, parent)
     return OpenStudy(plan, dataset, study, experiment, parent, is_arm=arm is not None)
+
+
+def refuse_changed(plans: Sequence[StudyPlan], dataset: Dataset, storage: BaseStorage) -> None:
+    """Refuse studies that were begun as something else, before anything is opened.
+
+    Raises:
+        InputError: With the differences of all of them.
+    """
+    faults: list[str] = []
+    for plan in plans:
+        with collected(faults):
+            stored = stored_definition(storage, plan.study.name)
+            if stored is not None:
+                faults += definition_faults(plan.study.name, stored, definition(plan, dataset))
+    if faults:
+        raise InputError(list(dict.fromkeys(faults)))
 
 
 def _open_experiment(plan: StudyPlan) -> tracking.Experiment:

@@ -161,7 +161,10 @@ def definition_faults(name: str, stored: Dict[str, Any], now: Dict[str, Any]) ->
         before, after = stored.get(key), now.get(key)
         if isinstance(before, dict) and isinstance(after, dict):
             changes = _changed_labels(before["classes"], after["classes"])
-            faults.append(f"study {name!r} was begun with another {key}: {changes}")
+            mapping = key.removeprefix("mappings.")
+            faults.append(
+                f"mapping {mapping!r} has changed since study {name!r} was begun: {changes}"
+            )
             continue
         was, is_ = (_shown(value) for value in (before, after))
         faults.append(f"study {name!r} was begun with {key} = {was}, now it is {is_}")
@@ -186,7 +189,7 @@ def _changed_labels(before: list[list[str]], after: list[list[str]]) -> str:
         for classes in (before, after)
     )
     changes = [
-        f"{label} was {was.get(label, VOID_NAME)}, now it is {is_.get(label, VOID_NAME)}"
+        f"label {label} was in {was.get(label, VOID_NAME)}, now in {is_.get(label, VOID_NAME)}"
         for label in dict.fromkeys([*was, *is_])
         if was.get(label) != is_.get(label)
     ]

@@ -18,6 +18,7 @@ from segexp.files import locked
 DEFINITION = "segexp.definition"  # study: what its scores depend on
 RUN_ID = "segexp.run_id"  # study: the MLflow parent run; trial: its own run
 ARM_RUNS = "segexp.arm_runs"  # A/B study: the MLflow run of each arm
+LISTED = "segexp.listed"  # study: whether it trains a list, and searches nothing
 CONSTANT = "segexp.constant"  # study: the scores of always predicting the most frequent class
 OWNER = "segexp.owner"  # trial: the process that runs it
 FAILURE = "segexp.failure"  # trial: why it failed
@@ -71,7 +72,7 @@ def hush_optuna() -> None:
 
 
 def load_study(storage: BaseStorage, name: str | None) -> optuna.Study:
-    """Load a study by its name, or the one that began a trial last.
+    """Load a study by its name, or of those that search the one that began a trial last.
 
     Raises:
         InputError: When there is no such study, with a did-you-mean.
@@ -86,7 +87,8 @@ def load_study(storage: BaseStorage, name: str | None) -> optuna.Study:
     if name is not None:
         return optuna.load_study(study_name=name, storage=storage)
     studies = [optuna.load_study(study_name=other, storage=storage) for other in known]
-    return max(studies, key=_last_begin)
+    searching = [study for study in studies if not study.user_attrs.get(LISTED)]
+    return max(searching or studies, key=_last_begin)
 
 
 def _last_begin(study: optuna.Study) -> datetime:

@@ -84,7 +84,7 @@ def plan_ab(
     Raises:
         InputError: With every fault that was found.
     """
-    faults = _argument_faults(mappings, overrides, seeds, configs)
+    faults = _argument_faults(name, mappings, overrides, seeds, configs)
     found: list[Mapping] = []
     with collected(faults):
         found = find_mappings(project, list(dict.fromkeys(mappings)))
@@ -99,8 +99,6 @@ def plan_ab(
                 project, study, {**overrides, "mapping": mapping.name}
             )
             arm_name = f"{name}-{mapping.name}"
-            if fault := name_fault("study name", arm_name):
-                raise InputError(f"{fault}; name it with --study-name")
             if definition.objective != "val/miou_common":
                 raise InputError(
                     f"{path}: objective: {definition.objective!r} tunes each arm by its own ruler; "
@@ -178,9 +176,11 @@ def _listed(
 
 
 def _argument_faults(
-    mappings: Sequence[str], overrides: Dict[str, Any], seeds: int, configs: int | None
+    name: str, mappings: Sequence[str], overrides: Dict[str, Any], seeds: int, configs: int | None
 ) -> list[str]:
-    faults = []
+    longest = max((f"{name}-{mapping}" for mapping in mappings), key=len)
+    fault = name_fault("study name", name) or name_fault("study name", f"{longest}-trial-0000")
+    faults = [f"{fault}; name it with --study-name"] if fault else []
     if len(mappings) < 2:
         faults.append(f"{' '.join(mappings)}: one arm only; name two or more mappings to compare")
     twice = [name for name in dict.fromkeys(mappings) if list(mappings).count(name) > 1]

@@ -28,7 +28,7 @@ from segexp.dataset.cache import Dataset
 from segexp.errors import InputError, WorkError
 from segexp.files import locked, write_atomic
 from segexp.interrupt import signals_held_back
-from segexp.open_study import Arm, OpenStudy, open_study, stored_definition
+from segexp.open_study import Arm, OpenStudy, open_study, refuse_changed, stored_definition
 from segexp.plan import StudyPlan, definition_faults
 from segexp.project import describe_data, open_data
 from segexp.reconcile import params_of, taken, this_process
@@ -83,6 +83,7 @@ def run_ab(
     dataset = open_data(plan.project, plan.config, plan.arms[0].source, display.caching)
     display.say(describe_data(dataset))
     clusters = make_clusters(question.cluster, dataset.heldout.ids, dataset.format)
+    _refuse_another(plan, dataset, storage)
     with _records(plan, dataset, storage) as (record, arms):
         run_arms = partial(
             _run_in_turn,
@@ -181,6 +182,18 @@ def _refuse_to_wait_for_others(opened: Sequence[OpenStudy]) -> None:
         )
 
 
+def _refuse_another(plan: AbPlan, dataset: Dataset, storage: BaseStorage) -> None:
+    """Refuse what an A/B study of this name was not begun as, before any run is opened."""
+    stored = stored_definition(storage, plan.name)
+    if stored is not None and "arms" not in stored:
+        raise InputError(f"{plan.name!r} is no A/B study; take another --study-name")
+    if stored is not None:
+        faults = definition_faults(plan.name, stored, ab_definition(plan, dataset))
+        if faults:
+            raise InputError(faults)
+    refuse_changed(plan.arms, dataset, storage)
+
+
 @contextmanager
 def _records(
     plan: AbPlan, dataset: Dataset, storage: BaseStorage
@@ -207,11 +220,6 @@ def _open_records(
     now = ab_definition(plan, dataset)
     # An interruption between a run and the note of it would leave the run open for ever.
     with signals_held_back(), locked(plan.project / WORK_DIRECTORY / "locks" / f"{plan.name}.lock"):
-        stored = stored_definition(storage, plan.name)
-        if stored is not None and "arms" not in stored:
-            raise InputError(f"{plan.name!r} is no A/B study; take another --study-name")
-        if stored is not None and (faults := definition_faults(plan.name, stored, now)):
-            raise InputError(faults)
         uri, named = plan.config.tracking.uri, plan.config.tracking.experiment
         experiment = tracking.open_experiment(plan.project, uri, named or plan.name)
         study = optuna.create_study(
@@ -283,6 +291,7 @@ def _write(
             f"segexp.verdict.{name}": pair["verdict"],
             f"segexp.answer.{name}": pair["sentence"],
         }
+    tags |= {"segexp.margin": f"{result['margin']:g}", "segexp.seeds": str(len(plan.seeds))}
     tracking.log_metrics(record, metrics)
     tracking.set_tags(record, tags)
     return directory

@@ -87,12 +87,12 @@ def ab(
         overrides.setdefault("trials", 20 if trials is None else trials)
     seeds = seeds if seeds is not None else 3 if matched else 5
     configs = (8 if configs is None else configs) if matched else None
-    name = study_name or _name(study, mappings, data, matched)
+    name = _name(study, mappings, data, matched) if study_name is None else study_name
 
     with LiveDisplay() as display:
         display.say("loading torch, optuna and mlflow ...")
         from segexp.ab.plan import plan_ab
-        from segexp.ab.study import PAGE_FILE, Question, run_ab
+        from segexp.ab.study import PAGE_FILE, RESULT_FILE, Question, run_ab
         from segexp.device import choose_compute
         from segexp.storage import open_storage
 
@@ -107,7 +107,7 @@ def ab(
         display.say(
             f"A/B study {name}: {len(plan.arms)} arms, {work}; {config.training.epochs} epochs on "
             f"{choose_compute(config.training.precision).description}; compared in "
-            f"{len(plan.common.classes)} common classes"
+            f"{len(plan.common.classes)} common classes, margin {margin:g}"
         )
         result, directory = run_ab(
             plan, Question(margin, cluster), storage_now, display, debug=debug
@@ -116,7 +116,7 @@ def ab(
     if json_:
         print_json(result)
     _show(result)
-    say(f"page: {directory / PAGE_FILE}")
+    say(f"page: {directory / PAGE_FILE} ({RESULT_FILE} beside it)")
     say(f"look next:  mlflow ui{'' if root == Path.cwd() else f' (in {root})'}")
 
 
@@ -148,14 +148,22 @@ def _name(study: str | None, mappings: list[str], data: Path | None, matched: bo
 
 
 def _show(result: dict[str, Any]) -> None:
-    for pair in result["pairs"]:
+    pairs = result["pairs"]
+    common = [c for c in pairs[0]["caveats"] if all(c in pair["caveats"] for pair in pairs)]
+    for pair in pairs:
         say("")
         console.print(pair["sentence"], style="bold", highlight=False, soft_wrap=True, markup=False)
         if pair["needed"]:
             say(pair["needed"]["text"])
-    for caveat in dict.fromkeys([c for p in result["pairs"] for c in p["caveats"]]):
-        say(f"note: {caveat}")
-    for caveat in result["caveats"]:
+        for caveat in pair["caveats"]:
+            if caveat not in common or len(pairs) == 1:
+                say(f"note: {caveat}")
+    if len(pairs) > 1:
+        say("")
+        common = [f"of every pair: {caveat}" for caveat in common]
+    else:
+        common = []
+    for caveat in [*common, *result["caveats"]]:
         say(f"note: {caveat}")
     console.print(_arms_table(result))
     for pair in result["pairs"]:

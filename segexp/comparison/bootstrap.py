@@ -93,7 +93,6 @@ class Estimate:
         p: Two-sided p value against 0 from the same draws, at least 2 / (B + 1).
         variance_images: Variance of ``value`` by the drawn images, the cells' noise included.
         variance_runs: Variance of ``value`` by the drawn runs, without the cells' noise.
-        df: Degrees of freedom of the two variances' sum (Welch-Satterthwaite).
     """
 
     value: float
@@ -102,7 +101,6 @@ class Estimate:
     p: float
     variance_images: float
     variance_runs: float
-    df: float
 
 
 def estimate(
@@ -141,7 +139,7 @@ def estimate(
     value = float(values.mean())
     rows = resampled[~np.isnan(resampled).any(axis=1)]
     if np.isnan(value) or len(rows) < 2:
-        return Estimate(*[float("nan")] * 7)
+        return Estimate(*[float("nan")] * 6)
 
     share = sizes / len(values)
     membership = (index[:, None] == np.arange(groups)) / sizes
@@ -179,7 +177,6 @@ def estimate(
         p=min(1.0, 2 * (int(tail) + 1) / (len(rows) + 1)),
         variance_images=variance_images,
         variance_runs=variance_runs,
-        df=_satterthwaite(variance_images, variance_runs, df_images, df_runs),
     )
 
 
@@ -189,10 +186,3 @@ def _unknown_scale(rng: np.random.Generator, df: float, count: int) -> Floats:
     A normal draw times it is a draw of Student's t; a skewed one keeps its skew.
     """
     return np.sqrt(df / rng.chisquare(df, count))
-
-
-def _satterthwaite(first: float, second: float, df_first: float, df_second: float) -> float:
-    if first + second == 0:
-        return float(df_first)
-    part = first / (first + second)
-    return 1 / (part**2 / df_first + (1 - part) ** 2 / df_second)

@@ -25,7 +25,7 @@ class RuleComparison:
 
     Attributes:
         native_gap: native(b) - native(a): what a naive comparison reports.
-        ruler_a: common(a) - native(a): the same predictions of a, by another ruler.
+        ruler_a: common(a) - native(a): the same networks of a, by another ruler.
         training: common(b) - common(a): the model, by one ruler. This is *the* difference, delta.
         ruler_b: native(b) - common(b): back to b's own ruler; 0 where it is the common space.
         verdict: On ``training``: of b against a.

@@ -74,7 +74,7 @@ def verdict_sentence(a: str, b: str, native_gap: float, training: Estimate, marg
         margin: Differences below it do not matter, in mIoU.
 
     Example:
-        >>> training = Estimate(0.004, -0.006, 0.009, 0.3, 1e-5, 1e-6, 30.0)
+        >>> training = Estimate(0.004, -0.006, 0.009, 0.3, 1e-5, 1e-6)
         >>> verdict_sentence("cityscapes19", "merged10", 0.121, training, margin=0.01)
         'Of the 0.121 that merged10 gains over cityscapes19 in mIoU, 0.117 is the ruler and \
 0.004 [-0.006, 0.009] is the model: equivalent within a margin of 0.01.'

@@ -68,7 +68,7 @@ def decomposition_figure(pair: JsonObject) -> go.Figure:
             "showgrid": False,
         },
         yaxis={
-            "title": "mIoU (not from 0)",
+            "title": "mIoU",
             "range": [min(seen) - 0.1 * space, max(seen) + 0.15 * space],
         },
         margin={"l": 60, "r": 20, "t": 10, "b": 60},

@@ -67,8 +67,14 @@ def _opening(result: JsonObject) -> list[Markup]:
         if pair["needed"]:
             about = f"{_title(pair)}: " if len(pairs) > 1 else ""
             opening.append(note(about + pair["needed"]["text"]))
-    caveats = [c for pair in pairs for c in pair["caveats"]] + list(result["caveats"])
-    opening += [note(caveat) for caveat in dict.fromkeys(caveats)]
+    for pair in pairs:
+        for caveat in pair["caveats"]:
+            of_all = all(caveat in other["caveats"] for other in pairs)
+            if not of_all:
+                opening.append(note(f"{_title(pair)}: {caveat}"))
+            elif pair is pairs[0]:
+                opening.append(note(caveat))
+    opening += [note(caveat) for caveat in result["caveats"]]
     entries = [
         (
             signed(pair["delta"]),
@@ -122,7 +128,7 @@ def _decomposition_section(pairs: Sequence[JsonObject]) -> Section:
             "is counted over. Fewer, easier classes give a higher score even to a model that sees "
             "nothing more. So the gap between the two native scores, each over its own classes, is "
             "taken apart. A ruler effect is what the score of one and the same model changes when "
-            "its predictions are counted over other classes: nothing was learned for it. The "
+            "it is counted over other classes: nothing was learned for it. The "
             "training effect is the difference between two models under one ruler: it alone says "
             "which labels to train with. The three add up to the gap."
         )

@@ -191,7 +191,8 @@ def method_section(result: JsonObject) -> Section:
                 f"The intervals are from {result['resamples']:,} resamples, a paired bootstrap: "
                 f"{CLUSTERS[result['clusters']['kind']]} are drawn with replacement, the same for "
                 "both arms, and so are the runs, because another seed would have given another "
-                "model."
+                "model. The two are kept apart, and each is given the wide tails of Student's t "
+                "for its number: a few runs tell little of how much runs differ."
             ),
             table(["verdict", "when"], lines),
             paragraph(

@@ -16,13 +16,14 @@ from sklearn.metrics import jaccard_score
 
 from segexp.ab.plan import AbPlan, plan_ab
 from segexp.ab.study import Question, run_ab
+from segexp.best import find_best
 from segexp.confusions import load_confusions, load_predictions
 from segexp.errors import InputError, Interrupted, WorkError
 from segexp.loop import EpochResult, Step
 from segexp.mapping import common_space
 from segexp.mapping_file import find_mappings
 from segexp.project import find_source, open_data
-from segexp.storage import ARM_RUNS, OWNER, RUN_ID, open_storage
+from segexp.storage import ARM_RUNS, OWNER, RUN_ID, load_study, open_storage
 
 STUDY = {
     "name": "small",
@@ -182,6 +183,7 @@ def test_result_page_and_tables_are_artifacts_of_the_ab_run(tuned: Compared) -> 
     arms = json.loads(Path(tuned.client.download_artifacts(run_id, "ab_arms.json")).read_text())
     assert [row[0] for row in arms["data"]] == ["cityscapes19", "merged10"]
     (pair,) = tuned.result["pairs"]
+    assert '<img class="picture"' in (tuned.directory / "ab.html").read_text(encoding="utf-8")
     assert tuned.record.data.metrics["delta/merged10-cityscapes19"] == pytest.approx(pair["delta"])
     assert tuned.record.data.tags["segexp.verdict.merged10-cityscapes19"] == pair["verdict"]
     assert pair["sentence"] in (tuned.directory / "ab.html").read_text(encoding="utf-8")
@@ -321,7 +323,7 @@ def test_pages_without_their_predictions_have_no_images_and_the_same_answer(proj
     after, directory = run(project, display, configs=1)
     assert after == before
     assert any("no images in the page: " in line for line in display.lines)
-    assert '<img src="data:' not in (directory / "ab.html").read_text(encoding="utf-8")
+    assert '<img class="picture"' not in (directory / "ab.html").read_text(encoding="utf-8")
 
 
 def test_trials_of_another_host_are_named_and_not_waited_for(project: Path) -> None:
@@ -390,8 +392,8 @@ def test_a_changed_mapping_is_refused_with_the_labels_that_changed(project: Path
         run(project, configs=1)
     changed, way_out = caught.value.faults
     assert changed == (
-        "study 'ab' was begun with another mappings.merged10: "
-        "bicycle was void, now it is motorcycle"
+        "mapping 'merged10' has changed since study 'ab' was begun: "
+        "label bicycle was in void, now in motorcycle"
     )
     assert "--study-name" in way_out
 
@@ -446,3 +448,22 @@ def test_three_arms_are_compared_pair_by_pair(project: Path) -> None:
     assert list(arms) == list(mappings)
     kept = {arm["mapping"]: arm["bits_kept"] for arm in result["arms"]}
     assert kept["cityscapes19"] > kept["merged10"]
+
+
+def test_a_refusal_leaves_the_records_of_what_was_finished_alone(project: Path) -> None:
+    run(project, configs=1)
+    client = MlflowClient(tracking_uri=f"sqlite:///{project}/mlflow.db")
+    ab = study_of(project, "ab")
+    runs = [ab.user_attrs[RUN_ID], *ab.user_attrs[ARM_RUNS].values()]
+    with pytest.raises(InputError, match=r"training\.batch_size = 3, now it is 2"):
+        run(project, configs=1, overrides={"batch_size": 2})
+    assert [client.get_run(run_id).info.status for run_id in runs] == ["FINISHED"] * 3
+
+
+def test_best_without_a_name_is_of_a_search_and_not_of_final_trainings(tuned: Compared) -> None:
+    storage = open_storage(None, tuned.project)
+    assert load_study(storage, None).study_name in ("ab-cityscapes19", "ab-merged10")
+    (final,) = [n for n in optuna.get_all_study_names(storage) if "merged10-trial" in n]
+    assert find_best(load_study(storage, final)).baseline is None
+    with pytest.raises(WorkError, match="is an A/B study; its arms are"):
+        find_best(load_study(storage, "ab"))

@@ -78,7 +78,7 @@ def test_a_changed_mapping_is_refused_with_the_difference(
     path.write_text(text.replace("void: [pole", "void: [rider, pole"), encoding="utf-8")
     outcome = segexp(project, *words)
     assert outcome.code == 2
-    assert "mappings.merged10: rider was person, now it is void" in outcome.err
+    assert "label rider was in person, now in void" in outcome.err
 
 
 @pytest.mark.parametrize(

@@ -225,7 +225,7 @@ def test_a_changed_definition_is_refused_with_the_difference(project: Path) -> N
     text = mapping.read_text(encoding="utf-8")
     mapping.write_text(text.replace("large_vehicle", "big_vehicle"), encoding="utf-8")
     err = refused()
-    assert "another mappings.merged10: truck was large_vehicle, now it is big_vehicle; bus" in err
+    assert "begun: label truck was in large_vehicle, now in big_vehicle; label bus" in err
     assert err.count("error:") == 2
     mapping.write_text(text, encoding="utf-8")
 

@@ -193,14 +193,6 @@ def test_the_value_is_the_mean_over_runs_where_groups_differ_in_size():
     assert found.value == 3.0
 
 
-def test_degrees_of_freedom_go_from_the_runs_to_the_images():
-    rng = np.random.default_rng(8)
-    runs_only = of_means(crossed(rng, 0.0, 1.0, 0.001, (50, 4)))
-    images_only = of_means(np.repeat(crossed(rng, 1.0, 0.0, 0.0, (50, 1)), 4, axis=1))
-    assert runs_only.df == pytest.approx(3, rel=0.01)
-    assert images_only.df == pytest.approx(49)
-
-
 def test_resamples_with_a_nan_are_left_out():
     table = crossed(np.random.default_rng(9), 1.0, 1.0, 1.0, (20, 3))
     resampled = resample_weights(np.arange(20), 1_000, 0) @ table / 20

@@ -15,7 +15,7 @@ def make_sample(images=50, clusters=50.0, kind="none", runs=3, unit="seeds") -> 
 
 def ask(delta: float, images: float, runs: float, sample: Sample | None = None) -> Needed:
     """Ask for a difference with these standard errors by images and by runs."""
-    difference = Estimate(delta, -1.0, 1.0, 0.5, images**2, runs**2, df=3.0)
+    difference = Estimate(delta, -1.0, 1.0, 0.5, images**2, runs**2)
     return needed_to_settle(difference, MARGIN, sample or make_sample())
 
 

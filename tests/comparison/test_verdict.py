@@ -18,7 +18,7 @@ from segexp.comparison.verdict import (
 
 
 def make_estimate(value: float, low: float, high: float, images=1e-5, runs=1e-6) -> Estimate:
-    return Estimate(value, low, high, 0.5, images, runs, df=20.0)
+    return Estimate(value, low, high, 0.5, images, runs)
 
 
 def say(gap: float, value: float, low: float, high: float, margin: float = 0.01) -> str:
