@@ -1,6 +1,6 @@
 """Simulate A/B studies whose truth is known, and print how often the interval misses it.
 
-python benchmarks/calibration.py                    # the Markdown of docs/method.md, 15 min
+python benchmarks/calibration.py                    # the Markdown of docs/method.md, an hour
 python benchmarks/calibration.py --studies 100      # a look
 
 Both arms' networks are drawn from one distribution, so the true difference is exactly 0, but for a
@@ -67,7 +67,7 @@ SCENARIOS = {
 }
 CLUSTERED = Scenario(sequences=0.4, runs=0.05, cells=0.5, sequence_length=5)
 MODEST = Scenario(images=0.2, runs=0.03, cells=0.2, num_images=100)
-DESIGNS = {"3 seeds": (3, 1), "5 seeds": (5, 1), "8 configs x 3 seeds": (8, 3)}
+DESIGNS = {"2 seeds": (2, 1), "3 seeds": (3, 1), "5 seeds": (5, 1), "8 configs x 3 seeds": (8, 3)}
 
 Counts = NDArray[np.int64]
 
