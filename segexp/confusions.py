@@ -4,6 +4,7 @@ Written with `numpy.savez_compressed` and read without pickle: loading runs no c
 """
 
 import io
+import struct
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -56,12 +57,19 @@ class Predictions:
     common_argmax: NDArray[np.uint8]
 
 
+Arrays = dict[str, NDArray[np.generic]]
+
 _ARRAYS = ("own", "common", "common_argmax")
+
+_DAMAGE = (
+    *(OSError, ValueError, EOFError, RuntimeError, MemoryError),  # RuntimeError: encrypted
+    *(zipfile.BadZipFile, zlib.error, struct.error),
+)
 
 
 def save_confusions(path: Path, splits: Mapping[str, Confusions]) -> None:
     """Write the matrices of one or more splits, by split name."""
-    arrays: dict[str, NDArray[np.generic]] = {}
+    arrays: Arrays = {}
     for split, confusions in splits.items():
         arrays[f"{split}/image_ids"] = np.array(confusions.image_ids)
         arrays |= {f"{split}/{name}": getattr(confusions, name) for name in _ARRAYS}
@@ -74,17 +82,38 @@ def load_confusions(path: Path) -> dict[str, Confusions]:
     Raises:
         WorkError: When the file is gone or damaged.
     """
-    arrays = _load(path)
+    return read_confusions(_read(path), str(path))
+
+
+def read_confusions(content: bytes, where: str) -> dict[str, Confusions]:
+    """Read the content of a file that `save_confusions` wrote, by split name.
+
+    Args:
+        content: The file's content.
+        where: What to call it in an error.
+
+    Raises:
+        WorkError: When it is damaged.
+    """
+    arrays = _arrays(content, where)
+    splits = dict.fromkeys(name.partition("/")[0] for name in arrays)
+    return {split: _split(arrays, split, where) for split in splits}
+
+
+def _split(arrays: Arrays, split: str, where: str) -> Confusions:
     try:
-        return {
-            split: Confusions(
-                tuple(str(i) for i in arrays[f"{split}/image_ids"]),
-                *(arrays[f"{split}/{name}"].astype(np.int64) for name in _ARRAYS),
-            )
-            for split in dict.fromkeys(name.partition("/")[0] for name in arrays)
-        }
+        ids = tuple(str(i) for i in np.atleast_1d(arrays[f"{split}/image_ids"]))
+        matrices = [arrays[f"{split}/{name}"] for name in _ARRAYS]
     except KeyError as error:
-        raise WorkError(f"{path}: {error} is missing in it") from None
+        raise WorkError(f"{where}: {error} is missing in it") from None
+    for name, found in zip(_ARRAYS, matrices, strict=True):
+        rows = found.shape[1] if found.ndim == 3 else 0
+        if found.shape != (len(ids), rows, rows + 1) or found.dtype.kind not in "iu":
+            raise WorkError(
+                f"{where}: {split}/{name}: {found.dtype} of shape {found.shape}; expected whole "
+                f"numbers of shape ({len(ids)}, C, C + 1), a matrix for each image"
+            )
+    return Confusions(ids, *(found.astype(np.int64) for found in matrices))
 
 
 def save_predictions(path: Path, predictions: Predictions) -> None:
@@ -99,7 +128,7 @@ def load_predictions(path: Path) -> Predictions:
     Raises:
         WorkError: When the file is gone or damaged.
     """
-    arrays = _load(path)
+    arrays = _arrays(_read(path), str(path))
     try:
         ids = tuple(str(i) for i in arrays["image_ids"])
         return Predictions(ids, *(arrays[name].astype(np.uint8) for name in _ARRAYS))
@@ -114,9 +143,19 @@ def _save(path: Path, arrays: Mapping[str, NDArray[np.generic]]) -> None:
     write_atomic(path, file.getvalue())
 
 
-def _load(path: Path) -> dict[str, NDArray[np.generic]]:
+def _read(path: Path) -> bytes:
     try:
-        with np.load(path, allow_pickle=False) as file:
+        return path.read_bytes()
+    except OSError as error:
+        raise WorkError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def _arrays(content: bytes, where: str) -> Arrays:
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)):
+            pass  # np.load would take what is no archive for a pickle or a single array
+        with np.load(io.BytesIO(content), allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise WorkError(f"{path}: cannot be read: {error}") from None
+    except _DAMAGE:
+        # What NumPy says of a damaged file is advice to load it with pickle, which runs its code.
+        raise WorkError(f"{where}: is damaged, or no file that segexp wrote") from None

@@ -78,6 +78,14 @@ class Ladder:
         """The number of classes where the ladder ends."""
         return len(self.base.classes) - len(self.rungs)
 
+    def rung(self, classes: int) -> Rung:
+        """Return the rung of this many classes; the last one where the ladder ends above it.
+
+        Args:
+            classes: Fewer than the model's own classes have; the ladder has a rung or more.
+        """
+        return self.rungs[len(self.base.classes) - 1 - max(classes, self.fewest)]
+
 
 def make_ladder(
     mapping: Mapping,
@@ -235,7 +243,10 @@ def _merge(
 
 def _joined(names: Sequence[str], largest: str) -> str:
     name = "+".join(names)
-    return name if len(name) <= LONGEST_NAME else f"{largest}+{len(names) - 1}"
+    if len(name) <= LONGEST_NAME:
+        return name
+    others = f"+{len(names) - 1}"
+    return f"{largest[: LONGEST_NAME - len(others)]}{others}"
 
 
 def _names(mapping: Mapping, chosen: NDArray[np.bool_]) -> tuple[str, ...]:

@@ -64,6 +64,11 @@ class Mapping:
         return tuple(name for name in self.taxonomy.names if name not in held)
 
     @property
+    def scores_void(self) -> bool:
+        """Whether a class holds the unlabelled pixels, ``void``."""
+        return any(VOID_NAME in c.labels for c in self.classes)
+
+    @property
     def hash(self) -> str:
         """A digest of the classes, their labels and the taxonomy; names of files do not enter."""
         content = (self.taxonomy.hash, [(c.name, sorted(c.labels)) for c in self.classes])
@@ -120,6 +125,8 @@ def common_space(mappings: Sequence[Mapping]) -> Mapping:
     share one in it (connected components over the labels that are void in none). A component
     that is a class of one of the mappings keeps that class's name and colour (where several have
     it: of the mapping whose name sorts first); another is named by its labels, joined with ``+``.
+    Where two mappings use one name for different sets of labels, both components lose it and are
+    named by their labels, too; names that are still equal get a ``+`` at their end.
 
     Args:
         mappings: One or more mappings over one taxonomy. Their order changes the order of the
@@ -209,7 +216,20 @@ def _with_distinct_names(classes: list[MappedClass]) -> list[MappedClass]:
         replace(c, name=_joined(c.labels)) if names.count(c.name) > 1 else c for c in classes
     ]
     # A new name may be another class's own name.
-    return renamed if renamed == classes else _with_distinct_names(renamed)
+    return _with_suffixes(renamed) if renamed == classes else _with_distinct_names(renamed)
+
+
+def _with_suffixes(classes: list[MappedClass]) -> list[MappedClass]:
+    """Tell apart what labels cannot: a label called ``a+b`` beside labels ``a`` and ``b``."""
+    names = [c.name for c in classes]
+    name_of: dict[tuple[str, ...], str] = {}
+    # By labels, so that the names do not depend on the order of the mappings; unique ones first.
+    for c in sorted(classes, key=lambda c: (names.count(c.name) > 1, c.labels)):
+        name = c.name
+        while name in name_of.values():
+            name += "+"
+        name_of[c.labels] = name
+    return [replace(c, name=name_of[c.labels]) for c in classes]
 
 
 def collapse_lookup(fine: Mapping, coarse: Mapping) -> NDArray[np.int64]:

@@ -14,6 +14,7 @@ from segexp.taxonomy import (
     load_taxonomy,
     parse_color,
     unknown_keys,
+    word_fault,
 )
 from segexp.yaml_file import find_yaml, read_yaml_mapping
 
@@ -27,16 +28,22 @@ def load_mapping(path: Path) -> Mapping:
     """
     content = read_yaml_mapping(path)
     directory = path.parent / "taxonomies"
-    name = content.get("taxonomy")
-    taxonomy = find_yaml(directory, name, f"{path}: taxonomy: {name!r} is not in {directory}")
-    mapping, faults = parse_mapping(str(path), content, load_taxonomy(taxonomy))
-    faults = unknown_keys(path, content, ("name", "taxonomy", "classes", "void")) + faults
+    named = content.get("taxonomy")
+    faults = unknown_keys(path, content, ("name", "taxonomy", "classes", "void"))
+    taxonomy = None
+    with collected(faults):
+        complaint = f"{path}: taxonomy: {named!r} is not in {directory}"
+        taxonomy = load_taxonomy(find_yaml(directory, named, complaint))
+    # Without its taxonomy no label is known or missing; everything else can be checked.
+    groups = _parse_groups(str(path), content, faults)
+    if taxonomy is not None:
+        faults += _coverage_faults(str(path), groups, taxonomy)
     if content.get("name") != path.stem:
         name = content.get("name")
         faults.append(f"{path}: name: {name!r}; must be the file's own name, {path.stem!r}")
-    if faults:
+    if faults or taxonomy is None:
         raise InputError(faults)
-    return mapping
+    return Mapping(path.stem, taxonomy, groups.classes)
 
 
 @dataclass(frozen=True)
@@ -100,46 +107,67 @@ def parse_mapping(
         The mapping (of use only without faults) and the faults.
     """
     faults: list[str] = []
+    groups = _parse_groups(where, content, faults)
+    faults += _coverage_faults(where, groups, taxonomy)
+    return Mapping(str(content.get("name")), taxonomy, groups.classes), faults
+
+
+@dataclass(frozen=True)
+class _Groups:
+    """What a mapping file says of labels, before its taxonomy is looked at.
+
+    Attributes:
+        classes: The classes that could be read.
+        void: The labels under ``void``.
+        are_whole: Whether no label can be missing because something could not be read.
+    """
+
+    classes: tuple[MappedClass, ...]
+    void: tuple[str, ...]
+    are_whole: bool
+
+
+def _parse_groups(where: str, content: dict[str, Any], faults: list[str]) -> _Groups:
     rows = content.get("classes")
     if not isinstance(rows, list) or len(rows) < 2:
         faults.append(f"{where}: classes: expected a list of two or more classes")
+    if not isinstance(rows, list):
         rows = []
+    are_whole = bool(rows)
     classes: list[MappedClass] = []
     for place, row in enumerate(rows):
         at = f"{where}: classes[{place}]"
         if not isinstance(row, dict) or set(row) != {"name", "color", "labels"}:
             faults.append(f"{at}: {row!r}; expected {{name: ..., color: [r, g, b], labels: [...]}}")
+            are_whole = False
             continue
         name = row["name"]
-        if not isinstance(name, str) or not name.strip() or name == VOID_NAME:
-            faults.append(f"{at}: name: {name!r}; must be a word other than {VOID_NAME!r}")
-        elif name in [known.name for known in classes]:
-            faults.append(f"{at}: name: {name!r} appears twice")
-        labels = _label_names(f"{at} ({name}): labels", row["labels"], faults)
+        called = f"{at} ({name})"
+        if fault := word_fault(name, [known.name for known in classes]):
+            faults.append(f"{at}: name: {fault}")
+            called = at
+        labels = _label_names(f"{called}: labels", row["labels"], faults)
+        are_whole = are_whole and labels is not None
         if row["labels"] == []:
-            faults.append(f"{at} ({name}): labels: a class needs at least one label")
-        classes.append(
-            MappedClass(str(name), parse_color(f"{at}: color", row["color"], faults), labels)
-        )
+            faults.append(f"{called}: labels: a class needs at least one label")
+        color = parse_color(f"{at}: color", row["color"], faults)
+        classes.append(MappedClass(str(name), color, labels or ()))
     if len(classes) > VOID:
         faults.append(f"{where}: classes: {len(classes)}; at most {VOID} fit into 8 bits")
     void = _label_names(f"{where}: void", content.get("void", []), faults)
-    faults += _coverage_faults(where, [*(c.labels for c in classes), void], taxonomy)
-    return Mapping(str(content.get("name")), taxonomy, tuple(classes)), faults
+    return _Groups(tuple(classes), void or (), are_whole and void is not None)
 
 
-def _label_names(where: str, value: Any, faults: list[str]) -> tuple[str, ...]:
+def _label_names(where: str, value: Any, faults: list[str]) -> tuple[str, ...] | None:
     if isinstance(value, list) and all(isinstance(v, str) for v in value):
         return tuple(value)
     hint = "names, not numbers" if isinstance(value, list) else "a list of label names"
     faults.append(f"{where}: {value!r}; expected {hint}")
-    return ()
+    return None
 
 
-def _coverage_faults(
-    where: str, groups: Sequence[tuple[str, ...]], taxonomy: Taxonomy
-) -> list[str]:
-    listed = [label for group in groups for label in group]
+def _coverage_faults(where: str, groups: _Groups, taxonomy: Taxonomy) -> list[str]:
+    listed = [label for c in groups.classes for label in c.labels] + list(groups.void)
     known = (*taxonomy.names, VOID_NAME)
     faults = []
     for label in dict.fromkeys(listed):
@@ -149,9 +177,10 @@ def _coverage_faults(
             )
         elif listed.count(label) > 1:
             faults.append(f"{where}: {label!r} is listed {listed.count(label)} times; once only")
-    faults.extend(
-        f"{where}: {label!r} of {taxonomy.name} is in no class; put it in one or under `void`"
-        for label in taxonomy.names
-        if label not in listed
-    )
+    missing = [repr(label) for label in taxonomy.names if label not in listed]
+    if missing and groups.are_whole:
+        what = "is in no class; put it" if len(missing) == 1 else "are in no class; put each"
+        faults.append(
+            f"{where}: {', '.join(missing)} of {taxonomy.name} {what} in one or under `void`"
+        )
     return faults

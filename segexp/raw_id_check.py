@@ -7,6 +7,7 @@ an id 19 that no mask holds. Nothing but a count of the data shows it.
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from segexp.mapping_warning import MappingWarning
 from segexp.taxonomy import VOID, VOID_NAME
@@ -18,6 +19,7 @@ def raw_id_warnings(
     counts: Mapping[int, int],
     label_names: Mapping[int, str],
     background: Collection[int],
+    shift: int = 0,
 ) -> list[MappingWarning]:
     """Compare the raw ids that a mapping lists with those in the data.
 
@@ -29,22 +31,20 @@ def raw_id_warnings(
             nothing but the mapping itself says what an id means: then negative ids and 255 are
             taken for void.
         background: The class ids that stand for void, background, unlabelled or ignored.
+        shift: What is added to the listed ids, by `shifted_ids`, before they are compared.
 
     Returns:
         Where there is cause, in this order: ``absent-id``, a listed id that never occurs;
         ``unlisted-id``, a label in the data that is not listed; ``void-in-class``, a void id
         that goes to a class; ``background-label``, the most frequent label in a background class;
-        and ``shifted-ids``, when the ids lowered or raised by one leave fewer of these. Listed
-        void ids that do not occur are no cause: a mapping may list both -1 and 255. Without
-        counts there is nothing to say.
+        and ``shifted-ids``, where there is an `explaining_shift`. Listed void ids that do not
+        occur are no cause: a mapping may list both -1 and 255. Without counts there is nothing
+        to say.
     """
-    present = {raw_id: pixels for raw_id, pixels in counts.items() if pixels > 0}
-    if not present:
+    listed = _listing(class_of, names_of_classes, counts, label_names, background, shift)
+    if not listed.counts:
         return []
-    listed = _Listing(
-        dict(class_of), tuple(names_of_classes), present, label_names, frozenset(background)
-    )
-    held = f"the data holds {id_ranges(present)}"
+    held = f"the data holds {id_ranges(listed.counts)}"
     messages = {}
     if listed.absent:
         ids = ", ".join(f"{listed.called(i)} -> {listed.goes_to(i)}" for i in listed.absent)
@@ -53,7 +53,7 @@ def raw_id_warnings(
         ids = ", ".join(f"{listed.called(i)}, {listed.share(i)}" for i in listed.unlisted)
         messages["unlisted-id"] = (
             f"raw id {ids} of the pixels, occurs but is not listed; listed are "
-            f"{id_ranges(class_of)}: give it a class or make it void"
+            f"{id_ranges(listed.class_of)}: give it a class or make it void"
         )
     if listed.void_in_class:
         ids = ", ".join(f"{listed.called(i)} -> {listed.goes_to(i)}" for i in listed.void_in_class)
@@ -64,9 +64,57 @@ def raw_id_warnings(
             f"raw id {listed.called(top)} is the most frequent label, {listed.share(top)} of the "
             f"pixels, and goes to {listed.goes_to(top)}: give it a class, unless that is meant"
         )
-    if by := _explaining_shift(listed):
+    by = _explaining(listed)
+    if by is not None:
         messages["shifted-ids"] = _shift_message(listed, by)
     return [MappingWarning(kind, message) for kind, message in messages.items()]
+
+
+def explaining_shift(
+    class_of: Mapping[int, int],
+    names_of_classes: Sequence[str],
+    counts: Mapping[int, int],
+    label_names: Mapping[int, str],
+    background: Collection[int],
+    shift: int = 0,
+) -> int | None:
+    """Return the shift, one less or one more than ``shift``, that makes the ids fit the data.
+
+    So shifted, they must leave fewer findings, none but absent ids (a rare label may be missing
+    besides), and part no label from a class of its own name. Without label names the ids must be
+    in doubt for a cause: the most frequent id in the data, or any other, is unlisted, or the most
+    frequent is in a background class. Else data that merely lacks the last label, in a numbering
+    with void at 0, would look shifted.
+
+    Args:
+        class_of: As in `raw_id_warnings`, like the others.
+        names_of_classes: The class names, by class id.
+        counts: Raw id -> its pixels in the data.
+        label_names: Raw id -> what the taxonomy calls it; may be empty.
+        background: The class ids that stand for void or background.
+        shift: What is added to the listed ids as it is.
+
+    Returns:
+        What to add instead, or None when the ids fit as they are or no such shift helps.
+    """
+    listed = _listing(class_of, names_of_classes, counts, label_names, background, shift)
+    by = _explaining(listed)
+    return None if by is None else shift + by
+
+
+def shifted_ids(class_of: Mapping[int, int], shift: int) -> dict[int, int]:
+    """Add a number to every listed raw id but negative ones and 255.
+
+    Those mean void in any numbering; one that a shifted id reaches gives way to it.
+    """
+    stays = {i: class_id for i, class_id in class_of.items() if not moves_with_shift(i)}
+    moves = {i + shift: class_id for i, class_id in class_of.items() if moves_with_shift(i)}
+    return stays | moves
+
+
+def moves_with_shift(raw_id: int) -> bool:
+    """Whether `shifted_ids` moves a raw id."""
+    return raw_id >= 0 and raw_id != VOID
 
 
 def id_ranges(ids: Iterable[int]) -> str:
@@ -82,13 +130,21 @@ def id_ranges(ids: Iterable[int]) -> str:
 
 @dataclass(frozen=True)
 class _Listing:
-    """The ids that a mapping lists beside those in the data; fields as in `raw_id_warnings`."""
+    """The ids that a mapping lists beside those in the data; fields as in `raw_id_warnings`.
 
-    class_of: dict[int, int]
+    ``own`` is the mapping's own listing, ``class_of`` that after the shift.
+    """
+
+    own: dict[int, int]
+    shift: int
     names_of_classes: tuple[str, ...]
     counts: dict[int, int]
     label_names: Mapping[int, str]
     background: frozenset[int]
+
+    @cached_property
+    def class_of(self) -> dict[int, int]:
+        return shifted_ids(self.own, self.shift)
 
     @property
     def absent(self) -> list[int]:
@@ -130,9 +186,7 @@ class _Listing:
         )
 
     def shifted(self, by: int) -> "_Listing":
-        # 255 means void in any numbering; -1 becomes -2, as free a number.
-        moved = {(i if i == VOID else i + by): class_id for i, class_id in self.class_of.items()}
-        return replace(self, class_of=moved)
+        return replace(self, shift=self.shift + by)
 
     def hides(self, raw_id: int) -> bool:
         return self.class_of.get(raw_id) in self.background
@@ -159,16 +213,24 @@ class _Listing:
         return f"{self.counts[raw_id] / sum(self.counts.values()):.2%}"
 
 
-def _explaining_shift(listed: _Listing) -> int | None:
-    """Return -1 or +1 when the listed ids, so shifted, fit the data where they do not now.
+def _listing(
+    class_of: Mapping[int, int],
+    names_of_classes: Sequence[str],
+    counts: Mapping[int, int],
+    label_names: Mapping[int, str],
+    background: Collection[int],
+    shift: int,
+) -> _Listing:
+    present = {raw_id: pixels for raw_id, pixels in counts.items() if pixels > 0}
+    names = tuple(names_of_classes)
+    return _Listing(dict(class_of), shift, names, present, label_names, frozenset(background))
 
-    They must leave fewer findings, none but absent ids (a rare label may be missing besides), and
-    part no label from a class of its own name. Without label names the most frequent id must be
-    unlisted or in a background class now: else data that merely lacks the last label, in a
-    numbering with void at 0, would look shifted.
-    """
+
+def _explaining(listed: _Listing) -> int | None:
+    """Return the step, -1 or +1, to the `explaining_shift`."""
     top = listed.most_frequent
-    if not listed.label_names and top in listed.class_of and not listed.hides(top):
+    in_doubt = bool(listed.unlisted) or (top is not None and listed.hides(top))
+    if not listed.counts or not (listed.label_names or in_doubt):
         return None
     fitting = []
     for by in (-1, 1):
@@ -183,13 +245,17 @@ def _shift_message(listed: _Listing, by: int) -> str:
     other = listed.shifted(by)
     gains = ["every listed id occurs"]
     if other.absent:
-        gains = [f"only {', '.join(other.called(i) for i in other.absent)} does not occur"]
+        do = "does" if len(other.absent) == 1 else "do"
+        gains = [f"only {', '.join(other.called(i) for i in other.absent)} {do} not occur"]
     top = other.most_frequent
     if top in other.class_of and other.class_of[top] != listed.class_of.get(top):
         gains.append(f"{other.called(top)} goes to {other.goes_to(top)}")
     if other.namesakes > listed.namesakes:
-        gains.append(f"{other.namesakes} labels ({listed.namesakes} now) go to their namesakes")
-    moved = [i for i in listed.class_of if not _usual_void(i)] or list(listed.class_of)
+        go = "label (0 now) goes to its namesake"
+        if other.namesakes > 1:
+            go = f"labels ({listed.namesakes} now) go to their namesakes"
+        gains.append(f"{other.namesakes} {go}")
+    moved = [i + listed.shift for i in listed.own if moves_with_shift(i)]
     example = f"{min(moved)} -> {min(moved) + by}, ..., {max(moved)} -> {max(moved) + by}"
     return (
         f"the listed ids look off by one: {'lowered' if by < 0 else 'raised'} by 1 ({example}), "

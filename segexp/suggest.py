@@ -1,6 +1,6 @@
 """Mappings that a trained model suggests: from its recorded confusions to a mapping file."""
 
-import tempfile
+import shlex
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,21 +11,22 @@ from numpy.typing import NDArray
 
 from segexp import tracking
 from segexp.best import find_best
-from segexp.confusions import CONFUSIONS_FILE, load_confusions
+from segexp.config import CONFIG_FILE, Config, build_config, load_config
+from segexp.confusions import CONFUSIONS_FILE, read_confusions
 from segexp.errors import InputError, WorkError
-from segexp.files import name_fault, write_atomic
+from segexp.files import name_fault
 from segexp.ladder import RULER_EFFECT, Ladder, Rung, make_ladder
 from segexp.mapping import Mapping
-from segexp.mapping_file import load_mapping, parse_mapping
+from segexp.mapping_file import find_mapping, load_mapping, parse_mapping
 from segexp.mapping_yaml import mapping_yaml
 from segexp.project import find_taxonomy
 from segexp.storage import load_study, open_storage
-from segexp.yaml_file import parse_yaml
+from segexp.yaml_file import MAX_BYTES, parse_yaml_mapping
 
 SPLIT = "val"
 """What tuning saw. A mapping chosen on the held-out images could not be judged on them."""
 
-MOST_CLASSES = 10
+DEFAULT_CLASSES = 10
 """How many classes are suggested when the caller does not say."""
 
 
@@ -39,6 +40,8 @@ class Suggestion:
         ladder: All rungs.
         rung: The suggested one; its space has the name under which it is written.
         notes: What a person must know before taking it, one line each.
+        study_command: The command that judges it; None when the project no longer has the
+            model's own mapping.
     """
 
     run_id: str
@@ -46,11 +49,7 @@ class Suggestion:
     ladder: Ladder
     rung: Rung
     notes: tuple[str, ...]
-
-    @property
-    def next_command(self) -> str:
-        """The command that judges the suggestion."""
-        return f"segexp ab {self.ladder.base.name} {self.rung.space.name}"
+    study_command: str | None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the object that ``segexp mapping suggest --json`` prints."""
@@ -82,7 +81,22 @@ class Suggestion:
             ],
             "suggested": {**chosen.space.to_dict(), "miou": chosen.miou, "hash": chosen.space.hash},
             "notes": list(self.notes),
+            "study_command": self.study_command,
         }
+
+
+@dataclass(frozen=True)
+class SuggestedFile:
+    """The file of a suggested mapping, before it is written.
+
+    Attributes:
+        path: The file.
+        text: What to write; None when the file holds the same label space already and is kept,
+            with the colours and comments that a person may have put there.
+    """
+
+    path: Path
+    text: str | None
 
 
 def best_run(project: Path, storage: str | None, study: str) -> str:
@@ -121,52 +135,75 @@ def suggest_mapping(
         within: Only classes that fall into the same class of this mapping are merged.
 
     Raises:
-        InputError: When the run has no confusions, or an option does not fit its mapping.
+        InputError: When the run has no confusions, an option does not fit its mapping, or the
+            project's mapping of that name is over another taxonomy.
+        WorkError: When a file that the run left is damaged.
     """
     mapping, confusion, images = _read_run(project, tracking_uri, run_id)
+    missing = _missing_arm(project, mapping)
     ladder = make_ladder(mapping, confusion, keep, within)
     most = len(mapping.classes) - 1
     if most < 2:
         raise InputError(f"{mapping.name} has {most + 1} classes: there is nothing to merge")
-    wanted = min(MOST_CLASSES, most) if classes is None else classes
+    wanted = min(DEFAULT_CLASSES, most) if classes is None else classes
     if not 2 <= wanted <= most:
         raise InputError(f"--classes {wanted}: expected 2 to {most}, {mapping.name} has {most + 1}")
     if not ladder.rungs:
         raise InputError(f"--keep and --within leave no two classes of {mapping.name} to merge")
-    rung = ladder.rungs[most - max(wanted, ladder.fewest)]
+    rung = ladder.rung(wanted)
     chosen = name or rung.space.name
     if fault := name_fault("--name", chosen):
         raise InputError(fault)
+    if chosen == mapping.name:
+        raise InputError(f"--name {chosen}: is the model's own mapping; choose another")
     rung = replace(rung, space=replace(rung.space, name=chosen))
-    return Suggestion(run_id, images, ladder, rung, tuple(_notes(ladder, wanted)))
+    notes = _notes(ladder, wanted)
+    if missing:
+        return Suggestion(run_id, images, ladder, rung, (*notes, missing), None)
+    words = ["segexp", "ab", mapping.name, chosen]
+    try:
+        words += _data_options(project, _read_config(project, tracking_uri, run_id))
+    except InputError as error:
+        notes.append(f"name the model's data to `segexp ab`: {error.faults[0]}")
+    return Suggestion(run_id, images, ladder, rung, tuple(notes), shlex.join(words))
 
 
-def write_suggestion(project: Path, suggestion: Suggestion, force: bool) -> Path:
-    """Write the suggested mapping into the project's ``mappings/``.
+def suggested_file(project: Path, suggestion: Suggestion, force: bool) -> SuggestedFile:
+    """Return what is to be written into the project's ``mappings/``; nothing is written yet.
 
     Args:
         project: The project directory.
-        suggestion: What to write.
-        force: Whether another mapping of that name may be replaced.
-
-    Returns:
-        The file.
+        suggestion: The suggestion.
+        force: Whether what is in the file may be replaced.
 
     Raises:
-        InputError: When it holds another mapping, or cannot be written.
+        InputError: When the file holds another mapping or a broken one, or when its text would be
+            too long to be read again.
     """
     space = suggestion.rung.space
     path = project / "mappings" / f"{space.name}.yaml"
-    if path.exists() and not force and not _is_same(path, space):
+    if path.exists() and not force:
+        try:
+            is_same = load_mapping(path).hash == space.hash
+        except InputError as error:
+            raise InputError(
+                f"{path}: exists and is broken ({error.faults[0]}); choose another --name, or "
+                "replace it with --force"
+            ) from None
+        if is_same:
+            return SuggestedFile(path, None)
         raise InputError(
             f"{path}: exists and is another mapping; choose another --name, or replace it "
             "with --force"
         )
-    try:
-        write_atomic(path, mapping_yaml(space, _comment(suggestion)))
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written: {error.strerror}") from None
-    return path
+    text = mapping_yaml(space, _comment(suggestion))
+    size = len(text.encode())
+    if size > MAX_BYTES:
+        raise InputError(
+            f"{path}: would have {size} bytes, but at most {MAX_BYTES} of a mapping file are read; "
+            f"shorter names of the labels of {space.taxonomy.name} would fit"
+        )
+    return SuggestedFile(path, text)
 
 
 def _read_run(
@@ -182,21 +219,70 @@ def _read_run(
             f"{error}; a trial or training leaves it when it was trained to its end (not pruned) "
             "by this version of segexp or a later one; --study NAME finds a study's best trial"
         ) from None
-    with tempfile.TemporaryDirectory() as directory:
-        path = Path(directory) / CONFUSIONS_FILE
-        path.write_bytes(matrices)
-        confusions = load_confusions(path)[SPLIT]
-    where = f"mapping.yaml of run {run_id}"
-    text = tracking.read_artifact(project, uri, run_id, "mapping.yaml").decode()
-    content = parse_yaml(text, where)
-    taxonomy = find_taxonomy(project, content["taxonomy"])
-    mapping, faults = parse_mapping(where, content, taxonomy)
-    own: NDArray[np.int64] = confusions.own.sum(axis=0)
+    where = f"{CONFUSIONS_FILE} of run {run_id}"
+    splits = read_confusions(matrices, where)
+    if SPLIT not in splits:
+        raise WorkError(f"{where}: has no part {SPLIT!r}, only {', '.join(splits) or 'nothing'}")
+    own: NDArray[np.int64] = splits[SPLIT].own.sum(axis=0)
+    where, content = _read_yaml(project, uri, run_id, "mapping.yaml")
+    for key in ("name", "taxonomy"):
+        if not isinstance(content.get(key), str):
+            raise WorkError(f"{where}: {key}: {content.get(key)!r}; expected a name")
+    mapping, faults = parse_mapping(where, content, find_taxonomy(project, content["taxonomy"]))
     if faults:
         raise InputError(faults)
     if len(own) != len(mapping.classes):
         raise WorkError(f"{where}: {len(mapping.classes)} classes, its confusions {len(own)}")
-    return mapping, own, len(confusions.image_ids)
+    return mapping, own, len(splits[SPLIT].image_ids)
+
+
+def _read_yaml(
+    project: Path, uri: str | None, run_id: str, name: str
+) -> tuple[str, dict[str, Any]]:
+    """Return what to call a YAML file of a run, and its content."""
+    where = f"{name} of run {run_id}"
+    return where, parse_yaml_mapping(tracking.read_artifact(project, uri, run_id, name), where)
+
+
+def _read_config(project: Path, uri: str | None, run_id: str) -> Config:
+    where, content = _read_yaml(project, uri, run_id, CONFIG_FILE)
+    return build_config(where, content, {})
+
+
+def _missing_arm(project: Path, mapping: Mapping) -> str | None:
+    """Say why the model's own mapping can be no arm of a study in the project, if it cannot.
+
+    Raises:
+        InputError: When the project's mapping of that name is over another taxonomy.
+    """
+    way_out = f"put the model's own back into mappings/{mapping.name}.yaml before an A/B study"
+    try:
+        found = find_mapping(project, mapping.name)
+    except InputError as error:
+        return f"{error.faults[0]}; {way_out}"
+    if found.taxonomy.hash != mapping.taxonomy.hash:
+        raise InputError(
+            f"mapping {mapping.name} is over the taxonomy {found.taxonomy.name} in this project, "
+            f"but the model's own of that name is over {mapping.taxonomy.name}"
+        )
+    if found.hash != mapping.hash:
+        return f"mappings/{mapping.name}.yaml is no longer what the model was trained on; {way_out}"
+    return None
+
+
+def _data_options(project: Path, of_run: Config) -> list[str]:
+    """Return the options by which `segexp ab` reads the run's data, where config.yaml has other."""
+    own, other = load_config(project / CONFIG_FILE, {}).data, of_run.data
+    if other.format == "synthetic":
+        return [] if own.format == "synthetic" else ["--format", "synthetic"]
+    if other.root is None:
+        return []
+    root = (project / Path(other.root).expanduser()).resolve()
+    is_read = own.format != "synthetic" and own.root is not None
+    if is_read and (project / Path(own.root or "").expanduser()).resolve() == root:
+        return []
+    named = [] if other.format == "auto" else ["--format", other.format]
+    return ["--data", str(root), *named]
 
 
 def _notes(ladder: Ladder, wanted: int) -> list[str]:
@@ -219,20 +305,13 @@ def _notes(ladder: Ladder, wanted: int) -> list[str]:
     return notes
 
 
-def _is_same(path: Path, space: Mapping) -> bool:
-    try:
-        return load_mapping(path).hash == space.hash
-    except InputError:
-        return False
-
-
 def _comment(suggestion: Suggestion) -> str:
     ladder, rung = suggestion.ladder, suggestion.rung
+    command = f": {suggestion.study_command}" if suggestion.study_command else "."
     return (
         f"Suggested by `segexp mapping suggest` for {ladder.base.name}, from the confusions of "
         f"MLflow run\n{suggestion.run_id} on {suggestion.images} images of {SPLIT}.\n"
         f"Predicted mIoU {rung.miou:.4f}, after {ladder.miou:.4f} in the {len(ladder.base.classes)}"
         f" classes of {ladder.base.name}: the ruler effect,\nwhat the same predictions score in "
-        f"fewer classes. Whether training on them is better, only an A/B\nstudy can show: "
-        f"{suggestion.next_command}"
+        f"fewer classes. Whether training on them is better, only an A/B\nstudy can show{command}"
     )

@@ -1,7 +1,7 @@
 """Taxonomies: the raw label set of a data set, and the one way from raw ids to label indices."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,9 @@ VOID = 255
 
 VOID_NAME = "void"
 """How a mapping file names the pixels that the taxonomy leaves unlabelled."""
+
+LONGEST_NAME = 100
+"""How many characters the name of a label or a class may have."""
 
 Color = tuple[int, int, int]
 
@@ -170,10 +173,8 @@ def parse_taxonomy(where: str, content: Mapping[str, Any]) -> tuple[Taxonomy, li
             faults.append(f"{at}: {row!r}; expected {{name: ..., id: ..., color: [r, g, b]}}")
             continue
         label = row["name"]
-        if not isinstance(label, str) or not label.strip() or label == VOID_NAME:
-            faults.append(f"{at}: name: {label!r}; must be a word other than {VOID_NAME!r}")
-        elif label in [known.name for known in labels]:
-            faults.append(f"{at}: name: {label!r} appears twice")
+        if fault := word_fault(label, [known.name for known in labels]):
+            faults.append(f"{at}: name: {fault}")
         color = parse_color(f"{at}: color", row["color"], faults)
         _add_id(f"{at}: id", row["id"], place, ids, faults)
         labels.append(Label(str(label), color))
@@ -201,6 +202,22 @@ def unknown_keys(path: Path, content: Mapping[str, Any], known: tuple[str, ...])
         for key in content
         if key not in known
     ]
+
+
+def word_fault(name: Any, taken: Collection[str]) -> str | None:
+    """Say what is wrong with the name of a label or a class; None when it is good.
+
+    Args:
+        name: What its file has.
+        taken: The names before it.
+    """
+    if not isinstance(name, str) or not name.strip() or name == VOID_NAME:
+        return f"{name!r}; must be a word other than {VOID_NAME!r}"
+    if len(name) > LONGEST_NAME:
+        return f"{name[:40] + '...'!r}: longer than {LONGEST_NAME} characters"
+    if not name.isprintable():
+        return f"{name!r}: has characters that cannot be printed"
+    return f"{name!r} appears twice" if name in taken else None
 
 
 def parse_color(where: str, value: Any, faults: list[str]) -> Color:

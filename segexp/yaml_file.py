@@ -96,8 +96,9 @@ def parse_yaml(text: str, where: str) -> Any:
     Raises:
         InputError: With the line and column of the fault.
     """
-    if len(text) > MAX_BYTES:
-        raise InputError(f"{where}: {len(text)} characters; at most {MAX_BYTES} are read")
+    size = len(text.encode(errors="surrogatepass"))
+    if size > MAX_BYTES:
+        raise InputError(f"{where}: {size} bytes; at most {MAX_BYTES} are read")
     try:
         return yaml.load(text, Loader=_StrictLoader)
     except yaml.MarkedYAMLError as error:
@@ -119,16 +120,31 @@ def read_yaml_mapping(path: Path) -> dict[str, Any]:
         size = path.stat().st_size
         if size > MAX_BYTES:
             raise InputError(f"{path}: {size} bytes; at most {MAX_BYTES} are read")
-        text = path.read_text(encoding="utf-8")
+        content = path.read_bytes()
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+    return parse_yaml_mapping(content, str(path))
+
+
+def parse_yaml_mapping(content: bytes, where: str) -> dict[str, Any]:
+    """Parse the content of a YAML file whose top level is ``key: value`` lines.
+
+    Args:
+        content: The file's content.
+        where: What to call it in an error.
+
+    Raises:
+        InputError: When it is not UTF-8, is too large or is not such a file.
+    """
+    try:
+        text = content.decode()
     except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not UTF-8 text (byte {error.start})") from None
-    content = parse_yaml(text, str(path))
-    if not isinstance(content, dict):
-        kind = "is empty" if content is None else f"holds a {type(content).__name__}"
-        raise InputError(f"{path}: {kind}; expected `key: value` lines")
-    return content
+        raise InputError(f"{where}: not UTF-8 text (byte {error.start})") from None
+    parsed = parse_yaml(text, where)
+    if not isinstance(parsed, dict):
+        kind = "is empty" if parsed is None else f"holds a {type(parsed).__name__}"
+        raise InputError(f"{where}: {kind}; expected `key: value` lines")
+    return parsed
 
 
 def find_yaml(directory: Path, name: object, complaint: str) -> Path:

@@ -1,5 +1,7 @@
 """Per-image confusion matrices and predictions, written and read."""
 
+import io
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,7 @@ from segexp.confusions import (
     Predictions,
     load_confusions,
     load_predictions,
+    read_confusions,
     save_confusions,
     save_predictions,
 )
@@ -72,5 +75,26 @@ def test_a_file_that_is_gone_damaged_or_another_is_named(tmp_path: Path) -> None
 def test_nothing_that_needs_pickle_is_read(tmp_path: Path) -> None:
     path = tmp_path / "confusions.npz"
     np.savez(path, **{"val/image_ids": np.array([{"a": 1}], dtype=object)})
-    with pytest.raises(WorkError, match=r"cannot be read: .*allow_pickle"):
+    with pytest.raises(WorkError) as caught:
         load_confusions(path)
+    assert str(caught.value) == f"{path}: is damaged, or no file that segexp wrote"
+
+
+@pytest.mark.parametrize(
+    "own",
+    [np.zeros((2, 3, 3), int), np.zeros((1, 3, 4), int), np.zeros((2, 3, 4)), np.zeros(3, int)],
+)
+def test_what_is_no_confusion_matrix_for_each_image_is_refused(tmp_path: Path, own) -> None:
+    path = tmp_path / "confusions.npz"
+    save_confusions(path, {"val": Confusions(("a", "b"), own, own, own)})
+    expected = r"c: val/own: .* of shape .*; expected whole numbers of shape \(2, C, C \+ 1\)"
+    with pytest.raises(WorkError, match=expected):
+        read_confusions(path.read_bytes(), "c")
+
+
+def test_a_single_array_or_a_pickle_is_no_file_of_matrices() -> None:
+    file = io.BytesIO()
+    np.save(file, np.zeros(3))
+    for content in (file.getvalue(), pickle.dumps({"val": 1}), b""):
+        with pytest.raises(WorkError, match="c: is damaged, or no file that segexp wrote"):
+            read_confusions(content, "c")

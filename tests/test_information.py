@@ -68,6 +68,13 @@ def test_keeping_every_label_apart_loses_nothing():
     assert bits_lost(mapping, pixels) == 0.0
 
 
+def test_rounding_never_makes_a_loss_negative():
+    mapping = make_mapping({"d": "d", "b": "b", "c": "c", "a": "a"})  # another order of sums
+    every = [make_pixels(*counts) for counts in np.random.default_rng(0).integers(1, 99, (300, 4))]
+    assert any(entropy_bits(pixels[:4]) < bits_kept(mapping, pixels) for pixels in every)
+    assert all(0 <= bits_lost(mapping, pixels) < 1e-12 for pixels in every)
+
+
 def test_a_merge_loses_the_entropy_inside_the_merged_class():
     # Half of the pixels are c or d, which are equally frequent: half a pixel times one bit.
     mapping = make_mapping({"a": "a", "b": "b", "cd": "cd"})

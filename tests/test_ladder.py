@@ -214,6 +214,42 @@ def test_of_equal_pairs_the_first_two_are_merged():
     assert ladder.rungs[0].merged == ("a", "b")
 
 
+def test_a_merge_that_lowers_miou_comes_after_one_that_does_not():
+    # a and b are all that is confused, but 0.9 and 0.9 become 1 while c has 0.2: the mean falls.
+    confusion = np.array([[90, 5, 0, 0], [5, 90, 0, 0], [0, 0, 2, 8]])
+    ladder = make_ladder(toy("abc"), confusion)
+    assert ladder.miou == pytest.approx((0.9 + 0.9 + 0.2) / 3)
+    assert ladder.rungs[0].merged == ("a", "c")
+    assert ladder.rungs[0].gain == pytest.approx((92 / 110 + 0.9) / 2 - ladder.miou)
+
+
+def test_of_merges_worth_the_same_the_one_that_costs_fewer_bits_comes_first():
+    # 21 H(1/21) = 5.8 is less than 8 H(1/2) = 8, although 21 pixels are more than 8.
+    mapping = toy("abcd")
+    pairs = (MappedClass("p", (0, 0, 0), ("a", "b")), MappedClass("q", (1, 0, 0), ("c", "d")))
+    within = Mapping("pairs", mapping.taxonomy, pairs)
+    ladder = make_ladder(mapping, with_none(np.diag([4, 4, 20, 1])), within=within)
+    assert ladder.rungs[0].merged == ("c", "d")
+
+
+def test_of_merges_that_cost_the_same_bits_the_one_of_fewer_pixels_comes_first():
+    ladder = make_ladder(toy("abcd"), with_none(np.diag([9, 5, 7, 0])))
+    assert ladder.rungs[0].merged == ("b", "d")
+
+
+def test_what_is_resolved_is_shared_among_the_classes_in_the_mean_alone():
+    rows = [[4, 4, 0, 0], [4, 4, 0, 0], [0, 0, 9, 0], [0, 0, 0, 0]]  # d is in no mean
+    first = make_ladder(toy("abcd"), with_none(rows)).rungs[0]
+    assert first.merged == ("a", "b")
+    assert first.resolved == pytest.approx((8 / 16) / 2)
+    assert first.gain == pytest.approx(1 - (1 / 3 + 1 / 3 + 1) / 3)
+
+
+def test_a_rung_is_found_by_its_number_of_classes_down_to_where_the_ladder_ends():
+    ladder = make_ladder(toy("abcde"), with_none(np.diag([5, 4, 3, 2, 1])), keep=("a", "b"))
+    assert [len(ladder.rung(n).space.classes) for n in (4, 3, 2)] == [4, 3, 3]
+
+
 def test_a_merged_class_keeps_order_labels_void_and_the_colour_of_the_largest():
     confusion = planted(FREQUENCIES[:10], (2, 6), 0.5, 0)
     rung = make_ladder(MERGED, confusion).rungs[0]
@@ -231,6 +267,13 @@ def test_long_names_are_shortened_to_the_largest_and_stay_distinct():
     spaces = [rung.space for rung in make_ladder(toy(names), confusion).rungs]
     assert {*spaces[-1].names} == {f"{names[2]}+2", f"{names[5]}+2"}
     assert all(len(name) <= LONGEST_NAME for space in spaces for name in space.names)
+
+
+def test_a_long_name_that_is_merged_is_cut():
+    names = ["x" * 100, "y" * 99, "z"]
+    confusion = with_none([[5, 5, 0], [5, 4, 0], [0, 0, 9]])
+    space = make_ladder(toy(names), confusion).rungs[0].space
+    assert space.names == ("x" * (LONGEST_NAME - 2) + "+1", "z")
 
 
 def test_a_merged_class_never_takes_the_name_of_another():

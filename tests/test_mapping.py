@@ -251,6 +251,23 @@ def test_a_name_by_labels_that_another_class_has_already_gives_way_too():
     assert common_space([one, two]).names == ("a", "b", "c")
 
 
+def test_names_that_labels_cannot_tell_apart_get_a_suffix_in_whatever_order():
+    # a and b are joined by a class that also holds d, which two drops: no class is just they.
+    names = ("a", "b", "a+b", "c", "d")
+    labels = tuple(Label(name, (place, 0, 0)) for place, name in enumerate(names))
+    taxonomy = Taxonomy("tiny", labels, {"default": {place: place for place in range(5)}})
+
+    def over(name: str, groups: dict[str, tuple[str, ...]]) -> Mapping:
+        classes = (MappedClass(word, (0, 0, 0), held) for word, held in groups.items())
+        return Mapping(name, taxonomy, tuple(classes))
+
+    one = over("one", {"p": ("a", "b", "d"), "a+b": ("a+b",), "c": ("c",)})
+    two = over("two", {"c": ("c",), "a+b": ("a+b",), "a": ("a",), "b": ("b",)})
+    for order in ([one, two], [two, one]):
+        named = {c.labels: c.name for c in common_space(order).classes}
+        assert named == {("a", "b"): "a+b", ("a+b",): "a+b+", ("c",): "c"}
+
+
 def test_void_alone_is_a_class_called_unlabelled():
     one = make_mapping("one", {"x": "*a", "y": "c"})
     two = make_mapping("two", {"p": "*b", "q": "c"})

@@ -137,11 +137,10 @@ def test_every_fault_of_a_file_is_listed_at_once(home):
         "classes[1]: name: 'flat' appears twice",
         "classes[2] (none): labels: a class needs at least one label",
         "classes[3]: name: False; must be a word other than 'void'",
-        "classes[3] (False): labels: [1, 2]; expected names, not numbers",
+        "classes[3]: labels: [1, 2]; expected names, not numbers",
         "classes[4]: {'name': 'short'}; expected {name: ..., color: [r, g, b], labels: [...]}",
         "'road' is listed 2 times; once only",
         "'bycicle' is no label of street (did you mean 'bicycle'?)",
-        "'bicycle' of street is in no class; put it in one or under `void`",
         "name: 'three'; must be the file's own name, 'two'",
     )
 
@@ -185,12 +184,62 @@ def test_a_class_must_be_named_by_a_word_other_than_void(home, name):
     )
 
 
-def test_labels_that_are_no_list_are_one_fault_beside_what_they_leave_out(home):
+@pytest.mark.parametrize(
+    ("name", "fault"),
+    [
+        ("a\x1b[31mX\nY", r"'a\x1b[31mX\nY': has characters that cannot be printed"),
+        ("a\u202eb", r"'a\u202eb': has characters that cannot be printed"),
+        ("\x1b" * 101, rf"'{chr(92)}x1b"),
+        ("a" * 101, f"'{'a' * 40}...': longer than 100 characters"),
+    ],
+)
+def test_a_name_that_no_terminal_should_show_is_refused(home, name, fault):
+    content = good()
+    content["classes"][0] |= {"name": name, "labels": [3]}
+    first, second = faults_of_file(home, content)
+    assert first.startswith(f"classes[0]: name: {fault}")
+    assert second == "classes[0]: labels: [3]; expected names, not numbers"
+    assert first.isprintable()
+
+
+def test_all_that_can_be_known_without_the_taxonomy_is_listed(home):
+    content = {"name": "two", "taxonomy": "nosuch", "classes": [], "void": 3}
+    taxonomy, *others = faults_of_file(home, content)
+    assert taxonomy.startswith("taxonomy: 'nosuch' is not in ")
+    assert others == [
+        "classes: expected a list of two or more classes",
+        "void: 3; expected a list of label names",
+    ]
+
+
+def test_the_faults_of_a_single_class_are_listed_beside_that_it_is_one(home):
+    rows = [{"name": "all", "color": [0, 0, -1], "labels": ["road", "sky"]}]
+    assert faults_of_file(home, good() | {"classes": rows}) == (
+        "classes: expected a list of two or more classes",
+        "classes[0]: color: [0, 0, -1]; expected [r, g, b] with whole numbers from 0 to 255",
+    )
+
+
+def test_a_malformed_class_has_no_follow_on_faults(home):
+    content = good()
+    content["classes"][0] = {"name": "flat"}
+    (fault,) = faults_of_file(home, content)
+    assert fault.startswith("classes[0]: {'name': 'flat'}; expected {name: ...")
+
+
+def test_labels_that_are_in_no_class_are_one_fault(home):
+    content = good() | {"void": []}
+    content["classes"][0]["labels"] = ["void"]
+    assert faults_of_file(home, content) == (
+        "'road', 'bicycle' of street are in no class; put each in one or under `void`",
+    )
+
+
+def test_labels_that_are_no_list_are_one_fault(home):
     content = good()
     content["classes"][0]["labels"] = "road"
     assert faults_of_file(home, content) == (
         "classes[0] (flat): labels: 'road'; expected a list of label names",
-        "'road' of street is in no class; put it in one or under `void`",
     )
 
 

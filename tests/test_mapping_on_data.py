@@ -10,7 +10,7 @@ from dataset.layouts import MAPPINGS, camvid_like, picture, save
 from segexp.config import load_config
 from segexp.errors import InputError
 from segexp.mapping_file import find_mapping
-from segexp.mapping_on_data import check_on_data
+from segexp.mapping_on_data import check_on_data, find_data, names_data
 
 ROAD_HEAVY = [0] * 30 + [*range(18)]
 """48 pixels of train ids 0 road to 17 motorcycle; 18 bicycle does not occur."""
@@ -43,8 +43,15 @@ def check(project: Path, root: Path | None, name: str, **data: str) -> list[tupl
     overrides = {f"data.{key}": value for key, value in (values | data).items()}
     # At their own size, that no label is lost.
     config = load_config(project / "config.yaml", overrides | {"data.image_size": [32, 64]})
+    mapping = find_mapping(project, name)
+    source, unchecked = find_data(project, config, [mapping], mapping.taxonomy, named=True)
+    assert source is not None
+    assert unchecked is None
     _, warnings = check_on_data(
-        project, config, find_mapping(project, name), 0.001, 0.05, lambda done, total: None
+        *(project, config, source, mapping),
+        min_share=0.001,
+        max_void=0.05,
+        progress=lambda done, total: None,
     )
     return [(warning.kind, warning.message) for warning in warnings]
 
@@ -81,6 +88,49 @@ def test_where_the_data_is_refused_for_its_ids_the_shift_is_the_last_fault(
     assert refused
     assert all("raw id 0" in fault for fault in refused)
     assert "the listed ids look off by one: lowered by 1" in shift
+
+
+def test_masks_that_count_from_one_are_refused_with_the_shift(project: Path, tmp_path: Path):
+    ids = [label + 1 for label in [*ROAD_HEAVY[:-1], 18]]
+    root = street_npy(tmp_path / "data", [-1, *ids[1:]])
+    with pytest.raises(InputError) as caught:
+        check(project, root, "cityscapes19")
+    assert "raw id 19" in caught.value.faults[0]
+    assert caught.value.faults[-1].startswith(
+        "taxonomy cityscapes19 (default): the listed ids look off by one: raised by 1 "
+        "(0 -> 1, ..., 18 -> 19)"
+    )
+
+
+def found(project: Path, name: str | None, taxonomy: str, named: bool, **data: str):
+    overrides = {f"data.{key}": value for key, value in data.items()}
+    config = load_config(project / "config.yaml", overrides)
+    mappings = [find_mapping(project, name)] if name else []
+    return find_data(project, config, mappings, find_mapping(project, taxonomy).taxonomy, named)
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_only_missing_data_and_another_taxonomy_are_cause_to_check_less(
+    project: Path, tmp_path: Path, known: bool
+):
+    root = camvid_like(tmp_path / "data", train=2, val=2, test=1)
+    (tmp_path / "empty").mkdir()
+    name = "merged10" if known else None
+    causes = {"no such folder": "nowhere", "is labelled in camvid11": str(root)}
+    for cause, folder in causes.items():
+        source, reason = found(project, name, "merged10", False, root=folder, format="auto")
+        assert source is None
+        assert cause in reason
+        with pytest.raises(InputError, match=cause):
+            found(project, name, "merged10", True, root=folder, format="auto")
+    with pytest.raises(InputError):
+        found(project, name, "merged10", False, root=str(tmp_path / "empty"), format="auto")
+
+
+def test_any_key_of_the_data_names_it():
+    assert names_data(["mapping", "data.root"])
+    assert names_data(["data"])
+    assert not names_data(["mapping", "training.data", "database"])
 
 
 def test_the_drawn_scenes_have_every_label_of_the_baseline(project: Path):

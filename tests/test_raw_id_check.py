@@ -5,7 +5,7 @@ from dataset.layouts import CAMVID, CITYSCAPES
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segexp.raw_id_check import id_ranges, raw_id_warnings
+from segexp.raw_id_check import explaining_shift, id_ranges, raw_id_warnings, shifted_ids
 
 LABELS = list(CITYSCAPES.names)
 LABEL_NAMES = {-1: "void", 255: "void"} | dict(enumerate(LABELS))
@@ -70,6 +70,8 @@ def test_a_rare_label_that_is_missing_besides_does_not_hide_the_shift():
     messages = warn(FOUNDING, counts)
     assert "16 (train) -> 'large_vehicle', 19 -> 'background'" in messages["absent-id"]
     assert "only 16 (train) does not occur" in messages["shifted-ids"]
+    del counts[15]
+    assert "only 15 (bus), 16 (train) do not occur" in warn(FOUNDING, counts)["shifted-ids"]
 
 
 def test_a_missing_rare_label_alone_is_no_shift():
@@ -124,9 +126,74 @@ def test_without_label_names_a_shift_needs_the_most_frequent_id_outside_the_clas
     assert set(warn(listing, from_one, {}, ["void", *LABELS])) == {"absent-id"}
 
 
+def test_data_that_is_numbered_from_one_shows_a_taxonomy_that_begins_at_zero():
+    # All but 0 are listed, road's 1 too: only 19, which is not, shows it.
+    listing = {-1: 19, 255: 19} | {raw_id: raw_id for raw_id in range(19)}
+    counts = {-1: 110} | {raw_id: 400 // raw_id for raw_id in range(1, 20)}
+    found = raw_id_warnings(listing, LABELS, counts, {}, {19})
+    messages = {warning.kind: warning.message for warning in found}
+    assert list(messages) == ["absent-id", "unlisted-id", "shifted-ids"]
+    assert "raised by 1 (0 -> 1, ..., 18 -> 19)" in messages["shifted-ids"]
+    assert explaining_shift(listing, LABELS, counts, {}, {19}) == 1
+    # A stray id beside all that are listed is no shift.
+    assert explaining_shift(listing, LABELS, counts | {0: 9}, {}, {19}) is None
+
+
+def test_a_shift_that_leaves_more_than_absent_ids_explains_nothing():
+    # Lowered by one, all the void ids leave the class; but sky's 2 would be listed no more.
+    label_names = {0: "road", 1: "car", 2: "sky", 3: "void", 4: "void", 5: "void"}
+    listing = {0: 0, 1: 1, 2: 1, 3: 2, 4: 2, 5: 2, 6: 0}
+    counts = dict.fromkeys(range(6), 10)
+    assert explaining_shift(listing, ["background", "x", "y"], counts, label_names, {0}) is None
+
+
+def test_a_shift_that_parts_a_label_from_its_namesake_explains_nothing():
+    label_names = {0: "road", 1: "car", 2: "sky"}
+    listing = {0: 0, 1: 1, 2: 2, 3: 2}
+    counts = {0: 50, 1: 10, 2: 10}
+    named = ["background", "car", "sky"]  # both labels in their own class, road left out
+    assert explaining_shift(listing, named, counts, label_names, {0}) is None
+    # With other names the same ids look shifted.
+    others = ["background", "a", "b"]
+    assert explaining_shift(listing, others, counts, label_names, {0}) == -1
+
+
+def test_one_namesake_is_written_as_one():
+    label_names = {0: "road", 1: "car", 2: "sky"}
+    listing = {0: 0, 1: 1, 2: 2, 3: 2}
+    messages = warn(listing, {0: 50, 1: 10, 2: 10}, label_names, ["background", "road", "x"])
+    assert "1 label (0 now) goes to its namesake;" in messages["shifted-ids"]
+
+
+def test_negative_ids_and_255_stay_and_give_way():
+    assert shifted_ids({-1: 0, 255: 1, 0: 2, 4: 3}, -1) == {-1: 2, 255: 1, 3: 3}
+    assert shifted_ids({-1: 0, 255: 1, 254: 2}, 1) == {-1: 0, 255: 2}
+
+
+def test_void_at_255_does_not_move_with_the_ids():
+    listing = {255: 0} | {raw_id + 1: raw_id + 1 for raw_id in range(19)} | {0: 0}
+    counts = {raw_id: n for raw_id, n in COUNTS.items() if raw_id >= 0} | {255: 110}
+    messages = warn(listing, counts, None, ["background", *LABELS])
+    assert "shifted-ids" in messages
+    # The mended listing has 255 for void still; else the data's 255 would go to no class.
+    assert explaining_shift(listing, ["background", *LABELS], counts, {}, {0}) == -1
+    # Void at 255 alone, in a class: a shift would not take it out.
+    listed = {raw_id: raw_id for raw_id in range(19)} | {255: 1}
+    assert explaining_shift(listed, LABELS, counts, LABEL_NAMES, set()) is None
+
+
+def test_the_step_is_added_to_the_shift_that_is_used():
+    twice = {raw_id + 1: class_id for raw_id, class_id in FOUNDING.items() if raw_id >= 0}
+    arguments = (FOUNDING_CLASSES, COUNTS, LABEL_NAMES, {0})
+    assert explaining_shift(twice, *arguments, shift=-1) == -2
+    assert explaining_shift(twice, *arguments, shift=-2) is None
+    assert explaining_shift(twice, *arguments, shift=-3) == -2
+
+
 def test_without_counts_there_is_nothing_to_say():
     assert warn(FOUNDING, {}) == {}
     assert warn(FOUNDING, {0: 0, 1: 0}) == {}
+    assert explaining_shift(FOUNDING, FOUNDING_CLASSES, {0: 0}, LABEL_NAMES, {0}) is None
 
 
 def test_classes_without_a_name_are_numbers_and_background_is_void():

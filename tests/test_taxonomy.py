@@ -190,6 +190,14 @@ def test_a_fault_says_where_what_and_what_would_be_right(changes, fault):
         ({"name": "void", "id": 2, "color": [0, 0, 0]}, "name: 'void'; must be a word other"),
         ({"name": " ", "id": 2, "color": [0, 0, 0]}, "name: ' '; must be a word"),
         ({"name": "road", "id": 2, "color": [0, 0, 0]}, "name: 'road' appears twice"),
+        (
+            {"name": "a\x1b[31m", "id": 2, "color": [0, 0, 0]},
+            r"name: 'a\x1b[31m': has characters that cannot be printed",
+        ),
+        (
+            {"name": "a" * 101, "id": 2, "color": [0, 0, 0]},
+            f"name: '{'a' * 40}...': longer than 100 characters",
+        ),
         ({"name": "a", "id": 1.0, "color": [0, 0, 0]}, "id: 1.0; expected a whole number"),
         ({"name": "a", "id": 2, "color": [0, 0, 256]}, "color: [0, 0, 256]; expected [r, g, b]"),
         ({"name": "a", "id": 2, "color": "red"}, "color: 'red'; expected [r, g, b]"),

@@ -141,7 +141,8 @@ def test_thousands_of_levels_are_a_fault_and_no_recursion_error(opening):
 
 def test_text_over_the_size_limit_is_refused():
     assert parse_yaml("#" * MAX_BYTES, "x") is None
-    assert "65537 characters; at most 65536" in faults_of("#" * (MAX_BYTES + 1))[0]
+    assert "65537 bytes; at most 65536" in faults_of("#" * (MAX_BYTES + 1))[0]
+    assert "65538 bytes; at most 65536" in faults_of("#" + "€" * 21845 + "##")[0]
 
 
 @pytest.mark.parametrize(

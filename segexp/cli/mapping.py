@@ -19,6 +19,7 @@ from segexp.cli.options import (
     open_project,
     read_config,
 )
+from segexp.config import parse_overrides
 from segexp.errors import InputError, WorkError
 from segexp.mapping_check import MAX_VOID, MIN_SHARE, color_warnings
 from segexp.mapping_diff import (
@@ -47,6 +48,8 @@ def list_(json_: Json = False, project: Project = None, debug: Debug = False) ->
     coarsened = {m.name: coarsened_by(m, files.mappings) for m in files.mappings}
     if json_:
         print_json(_list_json(files, coarsened))
+    elif not files.mappings and not files.broken:
+        say(f"no mappings in {root / 'mappings'}")
     else:
         console.print(list_table(files.mappings, coarsened))
         say("A mapping coarsens another when the other's scores can be given in its classes.")
@@ -136,37 +139,47 @@ def check(
     be used with the mapping, only the colours are checked. Warnings exit with 0; --strict: 1.
     """
     root = open_project(project)
-    config = read_config(root, data_overrides(data, format_name, mapping), set_)
+    overrides = data_overrides(data, format_name, mapping)
+    config = read_config(root, overrides, set_)
 
-    from segexp.mapping_on_data import check_on_data
+    from segexp.mapping_on_data import check_on_data, find_data, names_data
     from segexp.project import describe_data
 
     found = find_mapping(root, mapping)
     warnings = color_warnings(found)
+    named = names_data([*overrides, *parse_overrides(set_ or [])])
+    source, unchecked = find_data(root, config, [found], found.taxonomy, named)
     dataset = None
-    try:
+    if source is not None:
         with LiveDisplay(quiet=json_) as display:
             dataset, of_data = check_on_data(
-                root, config, found, min_share, max_void, display.caching
+                *(root, config, source, found),
+                min_share=min_share,
+                max_void=max_void,
+                progress=display.caching,
             )
         warnings = of_data + warnings
-    except InputError as error:
-        if data is not None or format_name is not None:
-            raise
-        first, *others = error.faults
-        more = f" (and {len(others)} more, the last: {others[-1]})" if others else ""
-        say(f"note: only the colours are checked, without data: {first}{more}")
     if json_:
         about = {"dataset": dataset.name, "format": dataset.format} if dataset else None
-        listing = [asdict(warning) for warning in warnings]
-        print_json({"mapping": found.name, "data": about, "warnings": listing})
+        print_json(
+            {
+                "mapping": found.name,
+                "data": about,
+                "unchecked": unchecked,
+                "warnings": [asdict(warning) for warning in warnings],
+            }
+        )
     else:
+        if unchecked is not None:
+            say(f"note: only the colours are checked, without data: {unchecked}")
         if dataset:
             say(describe_data(dataset))
         for warning in warnings:
             line = Text.assemble(("warning: ", "bold yellow"), warning.message)
             console.print(line, soft_wrap=True)
         say(f"{len(warnings)} warning(s)" if warnings else "no warnings")
+    if strict and unchecked is not None:
+        raise WorkError(f"--strict: nothing was counted in data: {unchecked}")
     if strict and warnings:
         raise WorkError(f"--strict: {len(warnings)} warning(s) about mapping {found.name!r}")
 

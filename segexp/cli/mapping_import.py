@@ -1,5 +1,6 @@
 """``segexp mapping import``."""
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,6 +18,7 @@ from segexp.cli.options import (
     open_project,
     read_config,
 )
+from segexp.config import parse_overrides
 from segexp.errors import InputError
 
 if TYPE_CHECKING:
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
     from segexp.dataset.source import Source
     from segexp.mapping_import.importing import Choices, Imported
     from segexp.mapping_warning import MappingWarning
-    from segexp.taxonomy import Taxonomy
 
 
 def import_(
@@ -97,6 +98,7 @@ def import_(
     from segexp.mapping_import.label_table import BY
     from segexp.mapping_import.recognise import FORMATS
     from segexp.mapping_import.writing import target_of, write_imported
+    from segexp.mapping_on_data import find_data, names_data
     from segexp.project import find_taxonomy
 
     check_choice("--format", format_name, ("auto", *FORMATS))
@@ -112,9 +114,11 @@ def import_(
     name, path = target_of(root, file, name, out, force)
 
     taxonomy = None if taxonomy_name is None else find_taxonomy(root, taxonomy_name)
-    source, unchecked = None, "its taxonomy is new"
+    source: Source | None = None
+    unchecked: str | None = "its taxonomy is new"
     if new_taxonomy is None:
-        source, unchecked = _find_data(root, config, taxonomy, needed=data is not None)
+        named = names_data([*overrides, *parse_overrides(set_ or [])])
+        source, unchecked = find_data(root, config, [], taxonomy, named)
         if source is not None:
             taxonomy = source.taxonomy
     of_masks = "default"
@@ -122,7 +126,7 @@ def import_(
         of_masks = source.reading
     choices = Choices(by, column, encoding, shift, background_as_void, new_taxonomy)
     imported = import_mapping(file, name, format_name, taxonomy, choices, of_masks)
-    warnings = _warnings(imported, root, config, source is not None, json_)
+    warnings = _warnings(imported, root, config, source, json_)
     written = write_imported(imported, path, _comment(file, imported, choices))
     if json_:
         print_json(
@@ -133,6 +137,7 @@ def import_(
                 "mapping": imported.mapping.to_dict(),
                 "notes": list(imported.notes),
                 "data": source and {"dataset": source.name, "format": source.format},
+                "unchecked": unchecked,
                 "warnings": [{"kind": w.kind, "message": w.message} for w in warnings],
             }
         )
@@ -144,47 +149,38 @@ def import_(
     )
     for note in imported.notes:
         say(f"note: {note}")
-    if source is None:
+    if unchecked is not None:
         say(f"note: not checked against data: {unchecked}")
     for warning in warnings:
         say(f"warning: {warning.message}")
     say(f"wrote {' and '.join(map(str, written))}")
 
 
-def _find_data(
-    root: Path, config: "Config", taxonomy: "Taxonomy | None", needed: bool
-) -> "tuple[Source | None, str]":
-    """Return the configured data, or why it does not serve to check a mapping over a taxonomy."""
-    from segexp.project import find_source
-
-    try:
-        source = find_source(root, config, [])
-    except InputError as error:
-        if needed or taxonomy is None:
-            raise
-        return None, error.faults[0]
-    if taxonomy is not None and source.taxonomy.hash != taxonomy.hash:
-        return None, f"the data ({source.name}) is labelled in {source.taxonomy.name}"
-    return source, ""
-
-
 def _warnings(
-    imported: "Imported", root: Path, config: "Config", on_data: bool, quiet: bool
+    imported: "Imported", root: Path, config: "Config", source: "Source | None", quiet: bool
 ) -> "list[MappingWarning]":
+    from segexp.dataset.raw_ids import count_raw_ids
     from segexp.dataset.stats import label_pixels
     from segexp.mapping_check import MAX_VOID, MIN_SHARE, color_warnings
     from segexp.mapping_import.numeric_check import numeric_warnings
     from segexp.mapping_on_data import check_on_data
 
     warnings = color_warnings(imported.mapping)
-    if not on_data:
+    if source is None:
         return warnings
+    raw_counts: Counter[int] = Counter()
     with LiveDisplay(quiet=quiet) as display:
         dataset, found = check_on_data(
-            root, config, imported.mapping, MIN_SHARE, MAX_VOID, display.caching
+            *(root, config, source, imported.mapping),
+            min_share=MIN_SHARE,
+            max_void=MAX_VOID,
+            progress=display.caching,
         )
+        if imported.numeric is not None and source.reading == imported.encoding:
+            for split in source.splits:
+                raw_counts.update(count_raw_ids(source, split, display.caching))
     pixels = label_pixels(dataset.train) + label_pixels(dataset.val) + label_pixels(dataset.heldout)
-    return [*numeric_warnings(imported, pixels), *found, *warnings]
+    return [*numeric_warnings(imported, raw_counts, pixels), *found, *warnings]
 
 
 def _comment(file: Path, imported: "Imported", choices: "Choices") -> str:

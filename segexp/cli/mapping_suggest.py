@@ -10,6 +10,7 @@ from rich.text import Text
 from segexp.cli.console import console, print_json, say
 from segexp.cli.options import Debug, Json, Project, Set, Storage, open_project, read_config
 from segexp.errors import InputError
+from segexp.files import write_atomic
 
 if TYPE_CHECKING:
     from segexp.suggest import Suggestion
@@ -66,10 +67,9 @@ def suggest(
     root = open_project(project)
     config = read_config(root, {"storage": storage} if storage else {}, set_)
 
-    from segexp.files import write_atomic
     from segexp.mapping_file import find_mapping
     from segexp.report.ladder_page import ladder_page
-    from segexp.suggest import best_run, suggest_mapping, write_suggestion
+    from segexp.suggest import best_run, suggest_mapping, suggested_file
 
     found = suggest_mapping(
         root,
@@ -80,15 +80,31 @@ def suggest(
         keep=[word.strip() for word in (keep or "").split(",") if word.strip()],
         within=find_mapping(root, within) if within else None,
     )
-    path = write_suggestion(root, found, force)
-    page = ladder_page(found.ladder, found.rung, found.notes, found.next_command)
-    write_atomic(out / PAGE, page)
+    file = suggested_file(root, found, force)
+    is_kept = file.text is None
+    # The page first: when it cannot be written, no mapping is left that nothing tells of.
+    page = ladder_page(found.ladder, found.rung, found.notes, found.study_command)
+    _write(out / PAGE, page, f"--out {out}")
+    if file.text is not None:
+        _write(file.path, file.text, str(file.path))
     if json_:
-        print_json({**found.to_dict(), "path": str(path), "page": str(out / PAGE)})
+        paths = {"path": str(file.path), "kept": is_kept, "page": str(out / PAGE)}
+        print_json({**found.to_dict(), **paths})
         return
     _show(found)
-    say(f"wrote {path} and {out / PAGE}")
-    say(f"look next:  {found.next_command}")
+    if is_kept:
+        say(f"kept {file.path}, which holds this label space already; --force writes it anew")
+        say(f"wrote {out / PAGE}")
+    else:
+        say(f"wrote {file.path} and {out / PAGE}")
+    say(f"look next:  {found.study_command or f'segexp mapping show {found.rung.space.name}'}")
+
+
+def _write(path: Path, text: str, where: str) -> None:
+    try:
+        write_atomic(path, text)
+    except OSError as error:
+        raise InputError(f"{where}: cannot be written: {error.strerror}") from None
 
 
 def _show(found: "Suggestion") -> None:
@@ -103,10 +119,10 @@ def _show(found: "Suggestion") -> None:
         caption_justify="left",
         header_style="bold",
     )
-    table.add_column("classes", justify="right")
-    table.add_column("merged")
-    for column in ("mIoU", "gain", "resolved", "bits lost", "bits kept"):
-        table.add_column(column, justify="right")
+    table.add_column("classes", justify="right", no_wrap=True)
+    table.add_column("merged", overflow="fold")
+    for column in ("mIoU", "gain", "resolved", "bits\nlost", "bits\nkept"):
+        table.add_column(column, justify="right", no_wrap=True)
     count = str(len(ladder.base.classes))
     table.add_row(count, "", f"{ladder.miou:.4f}", "", "", "", f"{ladder.bits_kept:.4f}")
     for rung in ladder.rungs:

@@ -8,11 +8,14 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
-from segexp.mapping import Mapping
+from segexp.mapping import MappedClass, Mapping
 from segexp.mapping_diff import CommonSpace, MappingDiff
-from segexp.taxonomy import Color
+from segexp.taxonomy import VOID_NAME, Color
 
 NOTHING = "-"
+
+UNLABELLED = "unlabelled pixels"
+"""What a mapping file calls ``void``, which in a table would be taken for what is left out."""
 
 
 def swatch(color: Color) -> Text:
@@ -25,18 +28,18 @@ def mapping_table(mapping: Mapping) -> Table:
     """Draw the classes of a mapping with their labels, then void."""
     labels = f"{len(mapping.taxonomy.labels)} labels of {mapping.taxonomy.name}"
     title = f"{mapping.name}: {len(mapping.classes)} classes from {labels}"
-    table = _empty_table(title, ("", "colour", "class", "labels"))
+    table = _empty_table(title, ("", "colour", "class", "labels"), whole=3)
     for index, c in enumerate(mapping.classes):
-        table.add_row(str(index), swatch(c.color), Text(c.name), _joined(c.labels))
+        table.add_row(str(index), swatch(c.color), Text(c.name), _labels(c))
     table.add_section()
     void = swatch(mapping.taxonomy.void_color)
-    table.add_row(NOTHING, void, "void", _joined(mapping.void_labels))
+    table.add_row(NOTHING, void, "void", _void(mapping))
     return table
 
 
 def list_table(mappings: Sequence[Mapping], coarsened: Dictionary[str, Sequence[str]]) -> Table:
     """Draw one row a mapping; ``coarsened`` has by name the mappings that each coarsens."""
-    table = _empty_table("", ("mapping", "taxonomy", "classes", "void", "coarsens"))
+    table = _empty_table("", ("mapping", "taxonomy", "classes", "void", "coarsens"), whole=1)
     for m in mappings:
         words = (Text(m.name), Text(m.taxonomy.name), str(len(m.classes)))
         table.add_row(*words, _joined(m.void_labels), _joined(coarsened[m.name]))
@@ -46,7 +49,8 @@ def list_table(mappings: Sequence[Mapping], coarsened: Dictionary[str, Sequence[
 def diff_table(first: Mapping, second: Mapping, diff: MappingDiff) -> Table:
     """Draw the labels that two mappings treat differently."""
     columns = ("label", "", first.name, "", second.name, "change")
-    table = _empty_table(f"{first.name} -> {second.name}", columns)
+    table = _empty_table(f"{first.name} -> {second.name}", columns, whole=2)
+    table.columns[3].no_wrap = True  # the second swatch
     for row in diff.labels:
         before, after = _class_cells(first, row.first), _class_cells(second, row.second)
         table.add_row(Text(row.label), *before, *after, row.change)
@@ -58,22 +62,31 @@ def common_table(names: Sequence[str], common: CommonSpace) -> Table:
     space = common.space
     title = f"common space of {', '.join(names)}: {len(space.classes)} classes"
     columns = ("", "colour", "class", "labels", *(f"in {name}" for name in names))
-    table = _empty_table(title, columns)
+    table = _empty_table(title, columns, whole=3)
     for index, c in enumerate(space.classes):
         falling = [_joined(common.classes[name][c.name]) for name in names]
-        table.add_row(str(index), swatch(c.color), Text(c.name), _joined(c.labels), *falling)
+        table.add_row(str(index), swatch(c.color), Text(c.name), _labels(c), *falling)
     table.add_section()
     falling = [_joined(common.none[name]) for name in names]
     void = swatch(space.taxonomy.void_color)
-    table.add_row(NOTHING, void, "none", _joined(space.void_labels), *falling)
+    table.add_row(NOTHING, void, "none", _void(space), *falling)
     return table
 
 
-def _empty_table(title: str, columns: Sequence[str]) -> Table:
+def _empty_table(title: str, columns: Sequence[str], whole: int) -> Table:
+    """Return a table without rows; its first ``whole`` columns are not broken into lines."""
     table = Table(title=Text(title), title_justify="left", header_style="bold")
-    for name in columns:
-        table.add_column(Text(name), overflow="fold")
+    for place, name in enumerate(columns):
+        table.add_column(Text(name), overflow="fold", no_wrap=place < whole)
     return table
+
+
+def _labels(mapped_class: MappedClass) -> Text:
+    return _joined([UNLABELLED if name == VOID_NAME else name for name in mapped_class.labels])
+
+
+def _void(mapping: Mapping) -> Text:
+    return _joined([*mapping.void_labels, *([] if mapping.scores_void else [UNLABELLED])])
 
 
 def _joined(names: Sequence[str]) -> Text:

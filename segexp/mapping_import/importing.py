@@ -17,14 +17,13 @@ from segexp.mapping_import.mapping_dict import (
     label_names,
     mapping_dict_rows,
     read_mapping_dict,
-    shifted,
 )
 from segexp.mapping_import.metainfo import metainfo_rows, metainfo_taxonomy, read_metainfo
 from segexp.mapping_import.mseg import mseg_rows
 from segexp.mapping_import.recognise import parse_content, recognise_format
 from segexp.mapping_import.rows import BACKGROUND, NOT_TRAINED, Row, mapping_from_rows
 from segexp.mapping_import.text_file import read_text_file
-from segexp.taxonomy import Taxonomy
+from segexp.taxonomy import VOID, Taxonomy
 
 APPLIES_TO = {
     "by": ("cityscapes-labels",),
@@ -56,6 +55,11 @@ class Choices:
     background_as_void: bool = False
     new_taxonomy: str | None = None
 
+    @property
+    def void_classes(self) -> frozenset[str]:
+        """The class names, in lower case, that mean "in no class"."""
+        return NOT_TRAINED | BACKGROUND if self.background_as_void else NOT_TRAINED
+
 
 @dataclass(frozen=True)
 class Imported:
@@ -65,14 +69,16 @@ class Imported:
         mapping: The mapping.
         format: The format that the file was read in.
         notes: What a person should know of the reading, a line each.
+        choices: What was said of the file.
         new_taxonomy: Whether the taxonomy was made of the file's own labels.
-        numeric: The numeric mapping after the shift, for `numeric_check`; None for others.
-        encoding: The numbering that its raw ids follow.
+        numeric: The numeric mapping as the file has it, for `numeric_check`; None for others.
+        encoding: The numbering that its raw ids follow once they are shifted.
     """
 
     mapping: Mapping
     format: str
     notes: tuple[str, ...]
+    choices: Choices
     new_taxonomy: bool = False
     numeric: MappingDict | None = None
     encoding: str = "default"
@@ -105,7 +111,7 @@ def import_mapping(
     if format_name == "auto":
         format_name = recognise_format(path, text)
     _refuse_idle_choices(format_name, choices)
-    encoding = choices.encoding or encoding_of_masks
+    encoding = encoding_of_masks if choices.encoding is None else choices.encoding
     read = _read(path, text, format_name, taxonomy, choices, encoding)
     try:
         found = mapping_from_rows(
@@ -113,7 +119,7 @@ def import_mapping(
             name,
             read.taxonomy or _needed(taxonomy),
             read.rows,
-            NOT_TRAINED | BACKGROUND if choices.background_as_void else NOT_TRAINED,
+            choices.void_classes,
             unlisted_are_void=format_name == "mmseg",
         )
     except InputError as error:
@@ -124,7 +130,8 @@ def import_mapping(
     return Imported(
         found.mapping,
         format_name,
-        (*read.notes, *found.notes),
+        (*read.notes, *found.notes, *_unlabelled_note(found.mapping)),
+        choices,
         read.taxonomy is not None,
         read.numeric,
         encoding,
@@ -153,20 +160,30 @@ def _read(
     if format_name == "mapping-dict":
         known = label_names(_needed(taxonomy), encoding)
         numeric = read_mapping_dict(parse_content(text, where, suffix), where)
-        numeric = shifted(numeric, choices.shift)
-        rows, notes = mapping_dict_rows(numeric, known)
+        rows, notes = mapping_dict_rows(numeric, known, choices.shift)
         return _Read(rows, notes, numeric=numeric)
     if format_name == "cityscapes-labels":
         records = read_label_table(text, where, is_python=suffix == ".py")
-        own = label_table_taxonomy(where, own_name, records) if own_name else None
+        own = label_table_taxonomy(where, own_name, records) if own_name is not None else None
         return _Read(label_table_rows(records, choices.by or "trainId"), taxonomy=own)
     if format_name == "mmseg":
         metainfo = read_metainfo(text, where, suffix)
-        own = metainfo_taxonomy(own_name, metainfo) if own_name else None
+        own = metainfo_taxonomy(own_name, metainfo) if own_name is not None else None
         return _Read(metainfo_rows(metainfo), taxonomy=own)
     if format_name == "mseg":
         return _Read(mseg_rows(text, where, choices.column))
     return _Read(label_csv_rows(text, where, _needed(taxonomy)))
+
+
+def _unlabelled_note(mapping: Mapping) -> list[str]:
+    index = mapping.lookup()[VOID]
+    if index == VOID:
+        return []
+    name = mapping.names[index]
+    way_out = "a class called void would leave them out"
+    if name.lower() in BACKGROUND:
+        way_out = "--background-as-void leaves them out"
+    return [f"unlabelled pixels are trained as {name!r}; {way_out}"]
 
 
 def _needed(taxonomy: Taxonomy | None) -> Taxonomy:
@@ -179,7 +196,7 @@ def _refuse_idle_choices(format_name: str, choices: Choices) -> None:
     faults = [
         f"--{choice.replace('_', '-')}: is for {' and '.join(formats)}; this file is {format_name}"
         for choice, formats in APPLIES_TO.items()
-        if getattr(choices, choice) and format_name not in formats
+        if getattr(choices, choice) not in (None, 0) and format_name not in formats
     ]
     if faults:
         raise InputError(faults)

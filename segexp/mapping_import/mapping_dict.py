@@ -8,7 +8,7 @@ from typing import Any
 from segexp.errors import InputError, did_you_mean
 from segexp.mapping_import.rows import BACKGROUND, NOT_TRAINED, Row
 from segexp.mapping_import.text_file import shown
-from segexp.raw_id_check import id_ranges
+from segexp.raw_id_check import id_ranges, shifted_ids
 from segexp.taxonomy import VOID, VOID_NAME, Color, Taxonomy, parse_color
 
 IGNORED_CLASS_IDS = (255, -1)
@@ -76,13 +76,8 @@ def read_mapping_dict(content: Any, where: str) -> MappingDict:
 
 
 def shifted(numeric: MappingDict, shift: int) -> MappingDict:
-    """Add a number to every raw id that a numeric mapping lists, but for negative ids and 255.
-
-    Those mean void in any numbering; one that a shifted entry reaches gives way to it.
-    """
-    stays = {i: place for i, place in numeric.class_of.items() if i < 0 or i == VOID}
-    moves = {i + shift: place for i, place in numeric.class_of.items() if i not in stays}
-    return replace(numeric, class_of=stays | moves)
+    """Add a number to the raw ids that a numeric mapping lists, as `shifted_ids` does."""
+    return replace(numeric, class_of=shifted_ids(numeric.class_of, shift))
 
 
 def label_names(taxonomy: Taxonomy, encoding: str) -> dict[int, str]:
@@ -104,21 +99,24 @@ def label_names(taxonomy: Taxonomy, encoding: str) -> dict[int, str]:
 
 
 def mapping_dict_rows(
-    numeric: MappingDict, names: Mapping[int, str]
+    numeric: MappingDict, names: Mapping[int, str], shift: int = 0
 ) -> tuple[list[Row], list[str]]:
     """Return the label of each raw id with its class, in the order of the class ids; and notes.
 
     Args:
         numeric: The numeric mapping.
         names: What the raw ids are called: `label_names`.
+        shift: What is added to its raw ids first, by `shifted`.
 
     Raises:
         InputError: When it lacks raw ids of labels: all of them in one line.
     """
     at = f"{numeric.where}: mapping_dict"
-    missing = _unlisted(numeric, names)
+    as_in_file, numeric = numeric, shifted(numeric, shift)
+    missing = unlisted_ids(numeric, names)
     if missing:
-        covering = [by for by in (-1, 1) if not _unlisted(shifted(numeric, by), names)]
+        nearby = (shift - 1, shift + 1)
+        covering = [by for by in nearby if not unlisted_ids(shifted(as_in_file, by), names)]
         hint = f" (--shift {covering[0]} would list them all)" if covering else ""
         listing = ", ".join(f"{raw_id} ({names[raw_id]})" for raw_id in missing)
         raise InputError(
@@ -154,7 +152,7 @@ def mapping_dict_rows(
     return rows, notes
 
 
-def _unlisted(numeric: MappingDict, names: Mapping[int, str]) -> list[int]:
+def unlisted_ids(numeric: MappingDict, names: Mapping[int, str]) -> list[int]:
     """Return the raw ids of labels that a numeric mapping does not list."""
     return [i for i, name in names.items() if name != VOID_NAME and i not in numeric.class_of]
 
@@ -227,9 +225,9 @@ def _colors(
 
 
 def _whole_number(value: Any) -> int | None:
-    """Return a whole number, also one that is written as a word: JSON has no other keys."""
+    """Return a whole number of at most 9 digits, also one written as a word, as JSON's keys are."""
     if type(value) is int:
-        return value
+        return value if abs(value) < 10**9 else None
     if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,9}", value.strip()):
         return int(value)
     return None

@@ -8,6 +8,7 @@ from segexp.files import name_fault, write_atomic
 from segexp.mapping_import.importing import Imported
 from segexp.mapping_yaml import mapping_yaml, taxonomy_yaml
 from segexp.taxonomy import Taxonomy, load_taxonomy
+from segexp.yaml_file import MAX_BYTES
 
 
 def target_of(
@@ -31,12 +32,13 @@ def target_of(
         faults.append(f"--out {out}: expected a file that ends in .yaml")
     if out is not None and name is not None and out.stem != name:
         faults.append(f"--name {name!r}: a mapping is called as its file, {out.stem!r}")
-    chosen = out.stem if out is not None else name or _as_name(file.stem)
-    if fault := name_fault("--name", chosen):
+    chosen = out.stem if out is not None else _as_name(file.stem) if name is None else name
+    if fault := name_fault("--name" if out is None else "--out", chosen):
         faults.append(fault)
     path = out if out is not None else project / "mappings" / f"{chosen}.yaml"
     if not faults and path.exists() and not force:
-        faults.append(f"{path}: exists; choose another --name, or replace it with --force")
+        option = "--name" if out is None else "--out"
+        faults.append(f"{path}: exists; choose another {option}, or replace it with --force")
     if faults:
         raise InputError(faults)
     return chosen, path
@@ -54,20 +56,32 @@ def write_imported(imported: Imported, path: Path, comment: str) -> list[Path]:
         The files that were written, the mapping's last.
 
     Raises:
-        InputError: When a new taxonomy has the name of another, or a file cannot be written.
+        InputError: When a new taxonomy has the name of another, a file would be larger than one
+            that is read, or it cannot be written.
     """
     mapping = imported.mapping
+    text = _readable(path, mapping_yaml(mapping, comment))
     written = []
     try:
         if imported.new_taxonomy:
             home = path.parent / "taxonomies" / f"{mapping.taxonomy.name}.yaml"
             if _must_be_written(home, mapping.taxonomy):
-                write_atomic(home, taxonomy_yaml(mapping.taxonomy, comment))
+                write_atomic(home, _readable(home, taxonomy_yaml(mapping.taxonomy, comment)))
                 written.append(home)
-        write_atomic(path, mapping_yaml(mapping, comment))
+        write_atomic(path, text)
     except OSError as error:
         raise InputError(f"{path}: cannot be written: {error.strerror}") from None
     return [*written, path]
+
+
+def _readable(path: Path, text: str) -> str:
+    """Return the text of a YAML file, unless it is larger than what is read back."""
+    size = len(text.encode())
+    if size > MAX_BYTES:
+        raise InputError(
+            f"{path}: would have {size} bytes; at most {MAX_BYTES} are read: use shorter names"
+        )
+    return text
 
 
 def _as_name(stem: str) -> str:

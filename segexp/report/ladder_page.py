@@ -18,6 +18,7 @@ from segexp.report.page import (
     swatch,
     table,
 )
+from segexp.taxonomy import VOID_NAME
 
 BLUE = "#0072b2"
 ORANGE = "#d55e00"
@@ -25,14 +26,16 @@ LINE = "#59636e"
 CHOSEN = "#8a5a00"
 
 
-def ladder_page(ladder: Ladder, chosen: Rung, notes: Sequence[str], next_command: str) -> str:
+def ladder_page(
+    ladder: Ladder, chosen: Rung, notes: Sequence[str], study_command: str | None
+) -> str:
     """Draw a ladder as a self-contained HTML page.
 
     Args:
         ladder: The ladder.
         chosen: The rung that is suggested, named as it was written.
         notes: What a person must know before taking it.
-        next_command: The command that judges it.
+        study_command: The command that judges it; None where there is none.
 
     Returns:
         The HTML document.
@@ -40,7 +43,7 @@ def ladder_page(ladder: Ladder, chosen: Rung, notes: Sequence[str], next_command
     base, num = ladder.base, len(chosen.space.classes)
     kept = chosen.bits_kept / ladder.bits_kept if ladder.bits_kept else 1.0
     opening = [
-        note(f"{RULER_EFFECT} Run one: {next_command}"),
+        note(f"{RULER_EFFECT} Run one: {study_command}" if study_command else RULER_EFFECT),
         cards(
             [
                 (f"{len(base.classes)} → {num}", f"classes, {base.name} → {chosen.space.name}"),
@@ -256,8 +259,14 @@ def _steps(ladder: Ladder, chosen: int) -> Markup:
 
 
 def _classes(chosen: Rung) -> Markup:
+    space, unlabelled = chosen.space, "unlabelled pixels"
     rows: list[list[Cell]] = [
-        [swatch(c.color, c.name), ", ".join(c.labels)] for c in chosen.space.classes
+        [
+            swatch(c.color, c.name),
+            ", ".join(unlabelled if label == VOID_NAME else label for label in c.labels),
+        ]
+        for c in space.classes
     ]
-    rows.append(["void", ", ".join(chosen.space.void_labels) or "-"])
+    void = [*space.void_labels, *([] if space.scores_void else [unlabelled])]
+    rows.append(["void", ", ".join(void) or "-"])
     return table(["class", "labels"], rows, prose=(1,), faint=(len(rows) - 1,))

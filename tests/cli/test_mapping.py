@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from dataset.layouts import camvid_like, mapping, save
 from rich.console import Console
 
@@ -18,6 +19,14 @@ def read(outcome: Outcome) -> dict:
     found = json.loads(outcome.out)
     assert isinstance(found, dict)
     return found
+
+
+def configure(project: Path, **data: str) -> None:
+    """Set keys of the section `data` in the project's config.yaml."""
+    path = project / "config.yaml"
+    content = yaml.safe_load(path.read_text())
+    content["data"] |= data
+    path.write_text(yaml.safe_dump(content))
 
 
 def for_people(outcome: Outcome) -> str:
@@ -80,6 +89,33 @@ def test_a_swatch_is_drawn_in_the_class_colour_where_there_are_colours() -> None
     plain = Console(file=io.StringIO(), width=120)
     plain.print(mapping_table(mapping("camvid_merged6")))
     assert "\x1b" not in plain.file.getvalue()
+
+
+@pytest.mark.parametrize("width", [60, 80])
+def test_names_and_swatches_stay_in_one_piece_in_narrow_terminals(
+    project: Path, monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    assert "│ merged10_background " in for_people(segexp(project, "mapping", "list"))
+    shown = for_people(segexp(project, "mapping", "show", "merged10_two_wheeler"))
+    for c in read(segexp(project, "mapping", "show", "merged10_two_wheeler", "--json"))["classes"]:
+        red, green, blue = c["color"]
+        assert f"#{red:02x}{green:02x}{blue:02x} │ {c['name']} " in shown
+    assert max(map(len, shown.splitlines())) <= width
+    two = ("cityscapes19", "merged10_background")
+    for words in (["diff", *two], ["common", *two]):
+        assert "#804080" in for_people(segexp(project, "mapping", *words))
+
+
+def test_where_unlabelled_pixels_go_is_shown() -> None:
+    console = Console(file=io.StringIO(), width=120)
+    for name in ("merged10", "merged10_background", "camvid11"):
+        console.print(mapping_table(mapping(name)))
+    rows = [line for line in console.file.getvalue().splitlines() if "unlabelled pixels" in line]
+    excluded, background, all_scored = rows
+    assert "void " in excluded and "pole, bicycle, unlabelled pixels" in excluded
+    assert "background" in background
+    assert "│ void " in all_scored and "│ unlabelled pixels" in all_scored
 
 
 def test_names_with_square_brackets_are_shown_as_they_are(project: Path) -> None:
@@ -221,6 +257,32 @@ def test_check_without_fitting_data_looks_at_the_colours_alone(project: Path) ->
     assert "'building' [128, 0, 0] and 'pedestrian'" in said
     found = read(segexp(project, "mapping", "check", "camvid11", "--json"))
     assert found["data"] is None
+    assert found["unchecked"].startswith("mapping 'camvid11' is over the taxonomy camvid11")
+    assert read(segexp(project, "mapping", "check", "merged10", "--json"))["unchecked"] is None
+    strict = segexp(project, "mapping", "check", "camvid11", "--strict")
+    assert strict.code == 1
+    assert "error: --strict: nothing was counted in data: mapping 'camvid11'" in strict.err
+
+
+def test_check_refuses_data_of_the_configuration_that_it_cannot_read(
+    project: Path, tmp_path: Path
+) -> None:
+    root = camvid_like(tmp_path / "data", train=2, val=2, test=1)
+    save(root / "trainannot" / "train_0.png", np.full((6, 8), 77, np.uint8))
+    configure(project, root=str(root), format="folder")
+    for words in ([], ["--json"], ["--strict"]):
+        outcome = segexp(project, "mapping", "check", "camvid11", *words)
+        assert "raw id 77 (48 px)" in the_fault(outcome)
+
+
+def test_check_goes_on_without_a_folder_that_nobody_named_on_the_command_line(
+    project: Path,
+) -> None:
+    configure(project, root="nowhere", format="auto")
+    said = for_people(segexp(project, "mapping", "check", "merged10"))
+    assert "only the colours are checked, without data: data.root:" in said
+    outcome = segexp(project, "mapping", "check", "merged10", "--set", "data.root=elsewhere")
+    assert "elsewhere: no such folder" in the_fault(outcome)
 
 
 def test_check_refuses_data_that_is_named_but_does_not_fit(project: Path, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from dataset.layouts import cityscapes_like, picture, save
 from mapping_import.files import CITYSCAPES, FOUNDING, STREET, shipped, write
 
@@ -45,7 +46,7 @@ def test_the_founding_dictionary_is_warned_of_as_off_by_one(project, npy_data, f
         "0 (road) is the most frequent label" in line and "'background'" in line for line in warned
     )
     assert any("off by one" in line and "every listed id occurs" in line for line in warned)
-    assert any(line.startswith("warning: --shift -1 applies that") for line in warned)
+    assert warned[0].startswith("warning: --shift -1 mends the mapping: the raw ids look one too")
     mapping = load_mapping(project / "mappings" / "founding.yaml")
     assert mapping.classes[0].labels == ("void", "road", "traffic light")
 
@@ -56,6 +57,7 @@ def test_the_shift_makes_it_merged10_background(project, npy_data, founding):
     assert outcome.code == 0, outcome.err
     assert "off by one" not in outcome.err
     assert "--shift" not in outcome.err
+    assert "note: unlabelled pixels are trained as 'background'" in outcome.err
     path = project / "mappings" / "founding.yaml"
     assert path.read_text().startswith(
         "# Imported from founding.yaml (mapping-dict, raw ids shifted by -1).\nname: founding\n"
@@ -74,7 +76,8 @@ def test_json_goes_to_standard_output_alone(project, npy_data, founding):
     assert said["data"] == {"dataset": "npy", "format": "cityscapes-npy"}
     assert said["mapping"] == load_mapping(project / "mappings" / "founding.yaml").to_dict()
     kinds = [warning["kind"] for warning in said["warnings"]]
-    assert kinds[:4] == ["absent-id", "background-label", "shifted-ids", "shift-offered"]
+    assert kinds[:4] == ["shift-offered", "absent-id", "background-label", "shifted-ids"]
+    assert said["unchecked"] is None
     assert "19 -> background" in said["notes"][0]
 
 
@@ -100,6 +103,60 @@ def test_raw_ids_follow_the_numbering_of_the_masks(project):
     assert outcome.code == 0, outcome.err
     found = load_mapping(project / "mappings" / "by_label_id.yaml")
     assert found.hash == shipped("cityscapes19").hash
+
+
+def test_void_ids_are_those_of_the_masks(project, npy_data):
+    for path in npy_data.rglob("label/*.npy"):
+        mask = np.load(path)
+        save(path, np.where(mask == -1, 255, mask))
+    listed = ", ".join(f"{i}: {i}" for i in range(19))
+    names = ", ".join((*CITYSCAPES.names, "rest"))
+    write(project / "a.yaml", f"mapping_dict: {{{listed}, 255: 19}}\nclasses: [{names}]\n")
+    outcome = segexp(project, "mapping", "import", "a.yaml", "--data", "npy")
+    assert outcome.code == 0, outcome.err
+    assert "raw id 255 (void) -> 'rest' is void, but would be learned" in outcome.err
+    assert "never occurs" not in outcome.err
+    assert "the data holds" not in outcome.err
+
+
+def test_drawn_scenes_show_the_shift_too(project, founding):
+    outcome = segexp(project, "mapping", "import", "founding.yaml")
+    assert outcome.code == 0, outcome.err
+    assert "warning: --shift -1 mends the mapping" in outcome.err
+    assert "the data holds" not in outcome.err
+
+
+def test_data_that_cannot_be_read_is_refused_and_nothing_written(project, npy_data, founding):
+    save(npy_data / "train" / "label" / "0.npy", np.full(SIZE, 77, np.int64))
+    refused = segexp(
+        project,
+        "mapping",
+        "import",
+        "founding.yaml",
+        "--set",
+        "data.root=npy",
+        "--set",
+        "data.format=cityscapes-npy",
+        "--taxonomy",
+        "cityscapes19",
+    )
+    assert refused.code == 2
+    assert "raw id 77" in refused.err
+    assert not (project / "mappings" / "founding.yaml").exists()
+
+
+def test_without_a_folder_the_reason_is_in_the_json(project, founding):
+    path = project / "config.yaml"
+    content = yaml.safe_load(path.read_text())
+    content["data"] |= {"format": "auto", "root": "nowhere"}
+    path.write_text(yaml.safe_dump(content))
+    words = ("mapping", "import", "founding.yaml", "--taxonomy", "cityscapes19")
+    outcome = segexp(project, *words, "--json")
+    assert outcome.code == 0, outcome.err
+    said = json.loads(outcome.out)
+    assert said["data"] is None
+    assert "nowhere: no such folder" in said["unchecked"]
+    assert segexp(project, *words, "--force", "--set", "data.root=elsewhere").code == 2
 
 
 def test_names_are_checked_against_the_data_too(project, npy_data):
@@ -150,11 +207,16 @@ def test_the_labels_of_a_file_become_a_taxonomy_of_the_project(project):
         (["founding.yaml", "--taxonomy", "cityscapes"], "did you mean 'cityscapes19'?"),
         (["founding.yaml", "--encoding", "trainIds"], "cityscapes19 has default, labelIds"),
         (["founding.yaml", "--data", "nowhere"], "nowhere"),
+        (["founding.yaml", "--name", ""], "--name '': use 1 to 100 letters"),
+        (["founding.yaml", "--new-taxonomy", ""], "--new-taxonomy: is for cityscapes-labels"),
+        (["street.json", "--new-taxonomy", ""], "--new-taxonomy '': use 1 to 100 letters"),
         (["founding.yaml", "--taxonomy", "a", "--new-taxonomy", "b"], "one or the other"),
         (["founding.yaml", "--out", "a.txt"], "--out a.txt: expected a file that ends in .yaml"),
     ],
 )
 def test_wrong_input_is_exit_2_and_one_clear_line(project, founding, words, fault):
+    content = {"classes": ["a", "b"], "palette": [[1, 2, 3], [4, 5, 6]]}
+    write(project / "street.json", json.dumps(content))
     before = sorted((project / "mappings").rglob("*"))
     outcome = segexp(project, "mapping", "import", *words)
     assert outcome.code == 2, outcome.err

@@ -82,3 +82,58 @@ def test_wrong_input_is_refused_in_one_line(
     assert done.code == 2
     assert expected in done.err
     assert not list(tmp_path.iterdir())
+
+
+def test_a_file_of_the_same_classes_is_kept_and_that_is_said(project: Path, tmp_path: Path):
+    words = ("mapping", "suggest", "--study", "tiny", "--name", "kept", "--out", str(tmp_path))
+    assert json.loads(segexp(project, *words, "--json").out)["kept"] is False
+    path = project / "mappings" / "kept.yaml"
+    path.write_text(path.read_text() + "# a line of mine\n")
+    mine = path.read_bytes()
+    again = segexp(project, *words)
+    assert again.code == 0
+    assert f"kept {path}, which holds this label space already" in again.err
+    assert path.read_bytes() == mine
+    assert segexp(project, *words, "--force").code == 0
+    assert path.read_bytes() != mine
+
+
+def test_without_a_place_for_the_page_no_mapping_is_written(project: Path, tmp_path: Path):
+    (tmp_path / "file").write_text("")
+    for out in (tmp_path / "file", Path("/proc/x")):
+        done = segexp(
+            project, "mapping", "suggest", "--study", "tiny", "--name", "lost", "--out", str(out)
+        )
+        assert done.code == 2
+        (line,) = done.err.strip().splitlines()
+        assert line.startswith(f"error: --out {out}: cannot be written: ")
+        assert not (project / "mappings" / "lost.yaml").exists()
+
+
+def test_without_the_models_own_mapping_no_study_is_named(project: Path, tmp_path: Path):
+    base = json.loads(segexp(project, "best", "tiny", "--json").out)["params"]["mapping"]
+    path = project / "mappings" / f"{base}.yaml"
+    path.rename(tmp_path / path.name)
+    words = ("mapping", "suggest", "--study", "tiny", "--name", "alone", "--out", str(tmp_path))
+    done = segexp(project, *words)
+    (tmp_path / path.name).rename(path)
+    assert done.code == 0, done.err
+    assert f"note: no mapping '{base}' in " in done.err
+    assert done.err.strip().splitlines()[-1] == "look next:  segexp mapping show alone"
+    assert "segexp ab" not in (tmp_path / "mapping-ladder.html").read_text().replace("\n", " ")
+
+
+def test_merged_names_are_shown_whole_in_narrow_terminals(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("COLUMNS", "80")
+    words = ("mapping", "suggest", "--study", "tiny", "--name", "narrow", "--out", str(tmp_path))
+    content = json.loads(segexp(project, *words, "--json").out)
+    said = segexp(project, *words).err
+    table = said.partition("└")[0]
+    assert "…" not in said
+    cells = [line.split("│")[2].strip() for line in table.splitlines() if line.startswith("│")]
+    shown = "".join(cells).replace(" ", "")
+    assert shown == "".join(
+        a + "+" + b for a, b in (r["merged"] for r in content["rungs"])
+    ).replace(" ", "")

@@ -98,6 +98,11 @@ def test_unknown_names_are_all_listed(tmp_path):
             SOURCE.replace("suffix='.png',", "suffix='.png', reduce_zero_label=True,"),
             {1: 0, 2: 1, 3: 2, 0: VOID, 255: VOID},
         ),
+        (
+            SOURCE.replace("suffix='.png',", "suffix='.png', reduce_zero_label=False,"),
+            {0: 0, 1: 1, 2: 2, 255: VOID},
+        ),
+        (REDUCING.replace("label=True", "label=False"), {0: 0, 1: 1, 2: 2, 255: VOID}),
     ],
 )
 def test_a_new_taxonomy_numbers_the_classes_as_mmsegmentation_does(tmp_path, text, ids):

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,18 @@ def test_a_mapping_is_named_after_its_file(tmp_path, stem, name):
 def test_a_name_that_is_no_file_name_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"--name '\.\./x': use 1 to 100 letters"):
         target_of(tmp_path, Path("a.csv"), "../x", None, force=False)
+
+
+def test_an_empty_name_is_a_name_and_refused(tmp_path):
+    with pytest.raises(InputError, match="--name '': use 1 to 100 letters"):
+        target_of(tmp_path, Path("a.csv"), "", None, force=False)
+
+
+def test_a_file_elsewhere_that_exists_is_replaced_only_by_force(tmp_path):
+    out = write(tmp_path / "mine.yaml", "")
+    with pytest.raises(InputError, match=r"mine\.yaml: exists; choose another --out, or .*--force"):
+        target_of(tmp_path, Path("a.csv"), None, out, force=False)
+    assert target_of(tmp_path, Path("a.csv"), None, out, force=True) == ("mine", out)
 
 
 def test_a_file_elsewhere_gives_the_name(tmp_path):
@@ -87,5 +100,15 @@ def test_a_new_taxonomy_never_replaces_another(tmp_path):
 def test_a_new_taxonomy_must_have_the_name_of_a_file(tmp_path):
     found = imported(write(tmp_path / "a.json", METAINFO), None, new_taxonomy="../mine")
     with pytest.raises(InputError, match=r"--new-taxonomy '\.\./mine': use 1 to 100 letters"):
+        write_imported(found, tmp_path / "imported.yaml", "")
+    assert list(tmp_path.iterdir()) == [tmp_path / "a.json"]
+
+
+def test_a_file_that_could_not_be_read_back_is_not_written(tmp_path):
+    """250 names of 99 characters are fewer than 65536 characters in all, but more bytes."""
+    names = [f"{number:03d}{'é' * 96}" for number in range(250)]
+    content = {"classes": names, "palette": [[n, n, n] for n in range(250)]}
+    found = imported(write(tmp_path / "a.json", json.dumps(content)), None, new_taxonomy="mine")
+    with pytest.raises(InputError, match=r"imported\.yaml: would have \d+ bytes; at most 65536"):
         write_imported(found, tmp_path / "imported.yaml", "")
     assert list(tmp_path.iterdir()) == [tmp_path / "a.json"]

@@ -65,4 +65,4 @@ def test_the_tree_has_a_bracket_for_each_merge_at_the_classes_that_it_leaves(pag
 
 def test_the_suggested_classes_are_listed_with_their_labels(page):
     assert page.row("a+<b>b") == ["a+<b>b", "a, <b>b"]
-    assert page.row("void") == ["void", "-"]
+    assert page.row("void") == ["void", "unlabelled pixels"]
