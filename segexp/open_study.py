@@ -32,7 +32,6 @@ class OpenStudy:
         study: Optuna's record.
         experiment: The MLflow experiment.
         parent: The run below which the trials' runs are: the study's own, or an arm's.
-        is_arm: Whether it belongs to an arm, whose run others end.
     """
 
     plan: StudyPlan
@@ -40,7 +39,6 @@ class OpenStudy:
     study: optuna.Study
     experiment: tracking.Experiment
     parent: tracking.Run
-    is_arm: bool = False
 
     @property
     def lock(self) -> Path:
@@ -80,11 +78,7 @@ def open_study(
     """
     now = definition(plan, dataset)
     with locked(_lock_of(plan)):
-        stored = stored_definition(storage, plan.study.name)
-        if stored is not None and "arms" in stored:
-            raise InputError(f"{plan.study.name!r} is an A/B study; take another --study-name")
-        if stored is not None and (faults := definition_faults(plan.study.name, stored, now)):
-            raise InputError(faults)
+        is_new = not is_known(storage, plan.study.name, now)
         # Before the study: a tracking URI that is wrong must not leave half a study behind.
         experiment = arm.experiment if arm else _open_experiment(plan)
         study = optuna.create_study(
@@ -96,13 +90,13 @@ def open_study(
                 plan.study.pruner,
                 plan.config.training.epochs,
                 # The arms of an A/B study are pruned by the same rules, whatever they are called.
-                "arm" if plan.arm_of else plan.study.name,
+                "arm" if plan.is_arm else plan.study.name,
             ),
         )
-        if stored is None and not plan.keeps_all:
-            for params in plan.first:
-                study.enqueue_trial(dict(params), skip_if_exists=True)
-        if stored is None:
+        if is_new:
+            if not plan.keeps_all:
+                for params in plan.first:
+                    study.enqueue_trial(dict(params), skip_if_exists=True)
             study.set_user_attr(CONSTANT, constant_miou(dataset, plan.common))
             study.set_user_attr(LISTED, plan.keeps_all)
             study.set_user_attr(DEFINITION, now)  # the last: a study that has it is whole
@@ -112,7 +106,7 @@ def open_study(
             parent = arm.run
             study.set_user_attr(RUN_ID, parent.id)
         close_records(study, parent)
-    return OpenStudy(plan, dataset, study, experiment, parent, is_arm=arm is not None)
+    return OpenStudy(plan, dataset, study, experiment, parent)
 
 
 def refuse_changed(plans: Sequence[StudyPlan], dataset: Dataset, storage: BaseStorage) -> None:
@@ -124,11 +118,31 @@ def refuse_changed(plans: Sequence[StudyPlan], dataset: Dataset, storage: BaseSt
     faults: list[str] = []
     for plan in plans:
         with collected(faults):
-            stored = stored_definition(storage, plan.study.name)
-            if stored is not None:
-                faults += definition_faults(plan.study.name, stored, definition(plan, dataset))
+            is_known(storage, plan.study.name, definition(plan, dataset))
     if faults:
         raise InputError(list(dict.fromkeys(faults)))
+
+
+def is_known(storage: BaseStorage, name: str, now: dict[str, Any]) -> bool:
+    """Whether there is a study of this name, which then means the same.
+
+    Args:
+        storage: Optuna's storage.
+        name: Of a study, or of an A/B study, whose definition has ``arms``.
+        now: The definition that it would have now.
+
+    Raises:
+        InputError: When it is of the other kind, or was begun as something else.
+    """
+    stored = _stored_definition(storage, name)
+    if stored is None:
+        return False
+    if ("arms" in stored) != ("arms" in now):
+        kind = "an A/B study" if "arms" in stored else "no A/B study"
+        raise InputError(f"{name!r} is {kind}; take another --study-name")
+    if faults := definition_faults(name, stored, now):
+        raise InputError(faults)
+    return True
 
 
 def _open_experiment(plan: StudyPlan) -> tracking.Experiment:
@@ -139,7 +153,7 @@ def _open_experiment(plan: StudyPlan) -> tracking.Experiment:
     )
 
 
-def stored_definition(storage: BaseStorage, name: str) -> dict[str, Any] | None:
+def _stored_definition(storage: BaseStorage, name: str) -> dict[str, Any] | None:
     """Return the definition that a study was begun with; None when there is no such study."""
     try:
         study = optuna.load_study(study_name=name, storage=storage)

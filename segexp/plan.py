@@ -38,7 +38,7 @@ class StudyPlan:
         mappings: Every mapping that a trial can have, by name.
         common: The common space of these and of all that the trials are compared with.
         source: The data set's files.
-        arm_of: The A/B study whose arm it is, if it is one.
+        is_arm: Whether it belongs to an arm of an A/B study, whose run in MLflow others end.
         keeps_all: Whether only the listed trials are run, and every one of them keeps its bundle,
             its held-out scores and its predictions; otherwise one that is the best when it ends.
     """
@@ -51,7 +51,7 @@ class StudyPlan:
     mappings: Dict[str, Mapping]
     common: Mapping
     source: Source
-    arm_of: str | None = None
+    is_arm: bool = False
     keeps_all: bool = False
 
 

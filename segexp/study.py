@@ -2,7 +2,7 @@
 
 import shutil
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from collections.abc import Mapping as Dict
 from contextlib import contextmanager
 from dataclasses import replace
@@ -93,6 +93,20 @@ def run_study(
 @contextmanager
 def under_way(opened: OpenStudy, display: StudyDisplay) -> Iterator[None]:
     """Close what a study has open in this process, however the block ends."""
+    try:
+        with ended_by(partial(_close, opened)):
+            yield
+    finally:
+        if not opened.plan.keeps_all:
+            _record_page(opened, display)
+
+
+@contextmanager
+def ended_by(end: Callable[[tracking.Status], None]) -> Iterator[None]:
+    """Call ``end`` with how the block ended, and let signals wait meanwhile.
+
+    FINISHED; FAILED by an exception; KILLED by whatever else ends a block, a signal above all.
+    """
     status: tracking.Status = "KILLED"
     try:
         yield
@@ -102,16 +116,18 @@ def under_way(opened: OpenStudy, display: StudyDisplay) -> Iterator[None]:
         raise
     finally:
         with signals_held_back():
-            reason = "interrupted by a signal" if status == "KILLED" else "its process failed"
-            for number in close_own(opened.study, reason):
-                shutil.rmtree(opened.directory(number), ignore_errors=True)
-            close_records(opened.study, opened.parent)
-            if not opened.plan.keeps_all:
-                _record_best(opened)
-            if not opened.is_arm:
-                tracking.end_run(opened.parent, status)
-        if not opened.plan.keeps_all:
-            _record_page(opened, display)
+            end(status)
+
+
+def _close(opened: OpenStudy, status: tracking.Status) -> None:
+    reason = "interrupted by a signal" if status == "KILLED" else "its process failed"
+    for number in close_own(opened.study, reason):
+        shutil.rmtree(opened.directory(number), ignore_errors=True)
+    close_records(opened.study, opened.parent)
+    if not opened.plan.keeps_all:
+        _record_best(opened)
+    if not opened.plan.is_arm:
+        tracking.end_run(opened.parent, status)
 
 
 def run_next_trial(opened: OpenStudy, display: StudyDisplay, *, debug: bool = False) -> bool:

@@ -106,7 +106,7 @@ def plan_ab(
                 )
             definition = definition.model_copy(update={"name": arm_name})
             planned = plan_study(project, str(path), definition, config)
-            arms.append(replace(planned, common=common, arm_of=name))
+            arms.append(replace(planned, common=common, is_arm=True))
     if faults:
         raise InputError(list(dict.fromkeys(faults)))
     first_seed = arms[0].config.training.seed + 1

@@ -94,6 +94,7 @@ def _arm(
     plan: AbPlan, place: int, runs: FinalRuns, found: Estimate, pixels: NDArray[np.int64]
 ) -> dict[str, Any]:
     mapping, arm = plan.mappings[place], runs.arms[place]
+    own, common = scores_of(arm.own), scores_of(arm.common)
     return {
         "mapping": mapping.name,
         "classes": len(mapping.classes),
@@ -102,12 +103,12 @@ def _arm(
         "bits_kept": none_if_nan(bits_kept(mapping, pixels)),
         "bits_lost": none_if_nan(bits_lost(mapping, pixels)),
         "run_ids": list(runs.run_ids[place]),
-        "native": _over_runs(arm.own),
-        "common": _over_runs(arm.common),
-        "common_argmax": _over_runs(arm.common_argmax),
+        "native": _over_runs(*own),
+        "common": _over_runs(*common),
+        "common_argmax": _over_runs(*scores_of(arm.common_argmax)),
         "interval_common": [none_if_nan(found.low), none_if_nan(found.high)],
-        "iou_native": _ious(arm.own, mapping),
-        "iou_common": _ious(arm.common, plan.common),
+        "iou_native": _ious(own[1], mapping),
+        "iou_common": _ious(common[1], plan.common),
     }
 
 
@@ -194,8 +195,7 @@ def _image_mious(arm: ArmRuns) -> NDArray[np.float64]:
     return mean_iou(mean_iou(each))
 
 
-def _over_runs(confusions: NDArray[np.int64]) -> dict[str, Any]:
-    mious, ious = scores_of(confusions)
+def _over_runs(mious: NDArray[np.float64], ious: NDArray[np.float64]) -> dict[str, Any]:
     return {
         "mean": none_if_nan(float(mious.mean())),
         "runs": [none_if_nan(m) for m in mious],
@@ -203,10 +203,10 @@ def _over_runs(confusions: NDArray[np.int64]) -> dict[str, Any]:
     }
 
 
-def _ious(confusions: NDArray[np.int64], space: Mapping) -> dict[str, float | None]:
-    """Return the IoU of each class, mean over the runs."""
-    ious = mean_iou(scores_of(confusions)[1].T)
-    return {name: none_if_nan(iou) for name, iou in zip(space.names, ious, strict=True)}
+def _ious(ious: NDArray[np.float64], space: Mapping) -> dict[str, float | None]:
+    """Return the IoU of each class, mean over the runs; ``ious`` has shape (R, K)."""
+    means = mean_iou(ious.T)
+    return {name: none_if_nan(iou) for name, iou in zip(space.names, means, strict=True)}
 
 
 def _found_params(plan: AbPlan, place: int, runs: FinalRuns) -> dict[str, Any] | None:

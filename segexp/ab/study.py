@@ -25,16 +25,16 @@ from segexp.ab.search import Search, describe_search
 from segexp.comparison.clusters import make_clusters
 from segexp.config import WORK_DIRECTORY
 from segexp.dataset.cache import Dataset
-from segexp.errors import InputError, WorkError
+from segexp.errors import WorkError
 from segexp.files import locked, write_atomic
 from segexp.interrupt import signals_held_back
-from segexp.open_study import Arm, OpenStudy, open_study, refuse_changed, stored_definition
-from segexp.plan import StudyPlan, definition_faults
+from segexp.open_study import Arm, OpenStudy, is_known, open_study, refuse_changed
+from segexp.plan import StudyPlan
 from segexp.project import describe_data, open_data
 from segexp.reconcile import params_of, taken, this_process
 from segexp.report.ab_page import ab_page
 from segexp.storage import ARM_RUNS, DEFINITION, OWNER, RUN_ID
-from segexp.study import StudyDisplay, run_next_trial, under_way
+from segexp.study import StudyDisplay, ended_by, run_next_trial, under_way
 from segexp.tracking import metric_name
 
 RESULT_FILE = "ab_result.json"
@@ -184,13 +184,7 @@ def _refuse_to_wait_for_others(opened: Sequence[OpenStudy]) -> None:
 
 def _refuse_another(plan: AbPlan, dataset: Dataset, storage: BaseStorage) -> None:
     """Refuse what an A/B study of this name was not begun as, before any run is opened."""
-    stored = stored_definition(storage, plan.name)
-    if stored is not None and "arms" not in stored:
-        raise InputError(f"{plan.name!r} is no A/B study; take another --study-name")
-    if stored is not None:
-        faults = definition_faults(plan.name, stored, ab_definition(plan, dataset))
-        if faults:
-            raise InputError(faults)
+    is_known(storage, plan.name, ab_definition(plan, dataset))
     refuse_changed(plan.arms, dataset, storage)
 
 
@@ -200,17 +194,13 @@ def _records(
 ) -> Iterator[tuple[tracking.Run, list[Arm]]]:
     """Open the runs of the A/B study and of its arms, and end them as the block ends."""
     record, arms = _open_records(plan, dataset, storage)
-    status: tracking.Status = "KILLED"
-    try:
+
+    def end(status: tracking.Status) -> None:
+        for run in (*(arm.run for arm in arms), record):
+            tracking.end_run(run, status)
+
+    with ended_by(end):
         yield record, arms
-        status = "FINISHED"
-    except Exception:
-        status = "FAILED"
-        raise
-    finally:
-        with signals_held_back():
-            for run in (*(arm.run for arm in arms), record):
-                tracking.end_run(run, status)
 
 
 def _open_records(

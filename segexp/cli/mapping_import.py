@@ -176,7 +176,9 @@ def _warnings(
             max_void=MAX_VOID,
             progress=display.caching,
         )
-        if imported.numeric is not None and source.reading == imported.encoding:
+        if imported.numeric is None:  # names were matched: there are no ids to compare
+            return [*found, *warnings]
+        if source.reading == imported.encoding:
             for split in source.splits:
                 raw_counts.update(count_raw_ids(source, split, display.caching))
     pixels = label_pixels(dataset.train) + label_pixels(dataset.val) + label_pixels(dataset.heldout)

@@ -9,7 +9,7 @@ from segexp.errors import InputError, did_you_mean
 from segexp.mapping import MappedClass, Mapping
 from segexp.mapping_file import parse_mapping
 from segexp.mapping_import.text_file import MAX_ROWS, shown
-from segexp.taxonomy import VOID_NAME, Color, Taxonomy
+from segexp.taxonomy import LONGEST_NAME, VOID_NAME, Color, Taxonomy
 
 NOT_TRAINED = frozenset({"void", "ignore", "ignored", "unlabeled", "unlabelled"})
 """Class names that mean "in no class" in other projects. A *background* is a trained class."""
@@ -202,8 +202,8 @@ def _name_faults(row: Row) -> list[str]:
     for what, text in (("label", row.label), ("class", row.class_name or "")):
         if not text.isprintable():
             faults.append(f"{row.at}: {what} {shown(text)}: has characters that cannot be printed")
-        if len(text) > 100:
-            faults.append(f"{row.at}: {what} {shown(text)}: longer than 100 characters")
+        if len(text) > LONGEST_NAME:
+            faults.append(f"{row.at}: {what} {shown(text)}: longer than {LONGEST_NAME} characters")
     return faults
 
 
