@@ -1,41 +1,163 @@
-"""The weights of a training under way: those of the best epoch, and those of the last."""
+"""What survives of a training that is killed: the best epoch's weights, and a state to go on from.
 
-from dataclasses import dataclass
+Safetensors with JSON in its header: nothing that is read back can run code.
+"""
+
+import json
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import safetensors.torch
 import torch
+from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
+from segexp.evaluate import Evaluation
 from segexp.files import write_atomic
+
+CHECKPOINT_SECONDS = 10.0
+"""A state is written after an epoch when this much time has passed since the last one.
+
+SEGEXP_CHECKPOINT_SECONDS changes it; 0 writes one after every epoch.
+"""
+
+STATE_FILE = "state.safetensors"
+FORMAT = "1"
 
 
 @dataclass(frozen=True)
+class EpochRecord:
+    """What was reported and recorded of an epoch: its objective, and its metrics by name."""
+
+    value: float
+    metrics: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a training has come.
+
+    Attributes:
+        history: Its epochs, the first one first.
+        best_epoch: The epoch with the best objective, from 1; 0 before the first.
+        best: The evaluation of that epoch.
+        seconds: How long it has trained.
+    """
+
+    history: tuple[EpochRecord, ...] = ()
+    best_epoch: int = 0
+    best: Evaluation | None = None
+    seconds: float = 0.0
+
+    @property
+    def epochs(self) -> int:
+        """How many epochs are done."""
+        return len(self.history)
+
+
+@dataclass
 class Checkpoints:
-    """Two files in a directory: ``best.safetensors`` and ``last.safetensors``."""
+    """The files of one training in a directory of its own.
+
+    ``best-EEEE.safetensors`` holds the weights of epoch EEEE, ``state.safetensors`` all that it
+    takes to go on. The state names its best epoch, whose weights stay until a newer state is
+    written: a crash between the two finds a pair that belongs together.
+
+    Attributes:
+        directory: Made when the first file is written.
+        meaning: What is trained, on what: a state with another meaning is not gone on from.
+    """
 
     directory: Path
+    meaning: str
+    _written: float = field(default_factory=time.monotonic)
 
-    @property
-    def best(self) -> Path:
-        """Weights of the epoch with the best objective so far."""
-        return self.directory / "best.safetensors"
+    def best(self, epoch: int) -> Path:
+        """Return the file with the weights of an epoch that was the best."""
+        return self.directory / f"best-{epoch:04d}.safetensors"
 
-    @property
-    def last(self) -> Path:
-        """Weights of the last finished epoch."""
-        return self.directory / "last.safetensors"
+    def save(
+        self, model: nn.Module, optimizer: torch.optim.Optimizer, progress: Progress, is_last: bool
+    ) -> None:
+        """Save what an epoch has changed.
 
-    def save(self, model: nn.Module, is_best: bool) -> None:
-        """Save the model as the last epoch's, and as the best one's if it is."""
-        weights = safetensors.torch.save(plain_state(model))
-        write_atomic(self.last, weights)
-        if is_best:
-            write_atomic(self.best, weights)
+        Args:
+            model: After the epoch.
+            optimizer: Of the model.
+            progress: With this epoch as its last one.
+            is_last: Whether no epoch follows, so that no state is needed.
+
+        Raises:
+            OSError: When the disk is full; the older files are whole then.
+        """
+        if progress.best_epoch == progress.epochs:
+            write_atomic(self.best(progress.epochs), safetensors.torch.save(plain_state(model)))
+        elapsed = time.monotonic() - self._written
+        if is_last or elapsed < _checkpoint_seconds():
+            return
+        header = {
+            "format": FORMAT,
+            "meaning": self.meaning,
+            "history": [[epoch.value, dict(epoch.metrics)] for epoch in progress.history],
+            "best_epoch": progress.best_epoch,
+            "seconds": progress.seconds,
+        }
+        tensors = {
+            **{f"model.{name}": value for name, value in model.state_dict().items()},
+            **_optimizer_tensors(optimizer),
+            **_random_tensors(),
+        }
+        if progress.best is not None:
+            header |= {"best_ids": progress.best.image_ids, "best_loss": progress.best.loss}
+            for number, confusions in enumerate(progress.best.confusions):
+                tensors[f"best.{number}"] = torch.from_numpy(confusions)
+        plain = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+        content = safetensors.torch.save(plain, {"segexp": json.dumps(header)})
+        write_atomic(self.directory / STATE_FILE, content)
+        for path in self.directory.glob("best-*.safetensors"):
+            if path != self.best(progress.best_epoch):
+                path.unlink(missing_ok=True)
+        self._written = time.monotonic()
+
+    def restore(self, model: nn.Module, optimizer: torch.optim.Optimizer) -> Progress:
+        """Bring a training back to its last state, or leave it as it begins where there is none.
+
+        On a CPU what follows equals a training that was not interrupted bit for bit. On CUDA it
+        differs as two runs of one seed do there, whose sums are taken in no fixed order.
+
+        Returns:
+            How far it had come.
+        """
+        path = self.directory / STATE_FILE
+        try:
+            with safe_open(path, framework="pt", device="cpu") as file:
+                header = json.loads((file.metadata() or {})["segexp"])
+                is_same = (header["format"], header["meaning"]) == (FORMAT, self.meaning)
+                if not is_same or not self.best(header["best_epoch"]).is_file():
+                    return Progress()
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            progress = _progress(header, tensors)
+            weights = _below("model.", tensors)
+            if _shapes(weights) != _shapes(model.state_dict()):
+                return Progress()
+            _set_optimizer(optimizer, tensors)
+            model.load_state_dict(weights)
+            _set_random(tensors)
+        except (FileNotFoundError, NotADirectoryError):
+            return Progress()
+        except (SafetensorError, OSError, KeyError, ValueError, TypeError):
+            # Of another version, or damaged: the training is done again from its beginning.
+            return Progress()
+        return progress
 
 
 def load_weights(model: nn.Module, path: Path) -> None:
-    """Load the weights of a checkpoint into a model of the same shape, on its own device."""
+    """Load the weights of a best epoch into a model of the same shape, on its own device."""
     model.load_state_dict(safetensors.torch.load_file(path))
 
 
@@ -47,3 +169,62 @@ def plain_state(model: nn.Module) -> dict[str, Tensor]:
         .contiguous()
         for name, value in model.state_dict().items()
     }
+
+
+def _progress(header: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Progress:
+    confusions = [value.numpy().astype(np.int64) for value in _below("best.", tensors).values()]
+    best = Evaluation(tuple(header["best_ids"]), float(header["best_loss"]), tuple(confusions))
+    history = tuple(EpochRecord(value, metrics) for value, metrics in header["history"])
+    return Progress(history, header["best_epoch"], best, header["seconds"])
+
+
+def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, torch.Size]:
+    return {name: value.shape for name, value in tensors.items()}
+
+
+def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    found = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+    return dict(sorted(found.items()))
+
+
+def _optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    return {
+        f"optimizer.{number}.{key}": value
+        for number, values in optimizer.state_dict()["state"].items()
+        for key, value in values.items()
+        if isinstance(value, Tensor)
+    }
+
+
+def _set_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    for name, value in _below("optimizer.", tensors).items():
+        number, _, key = name.partition(".")
+        parameter = parameters[int(number)]
+        if value.shape == parameter.shape:
+            # In the parameter's own memory format: fused optimizers walk both side by side.
+            value = torch.zeros_like(parameter, dtype=value.dtype).copy_(value)  # noqa: PLW2901
+        elif parameter.is_cuda:
+            value = value.to(parameter.device)  # noqa: PLW2901
+        optimizer.state[parameter][key] = value
+
+
+def _random_tensors() -> dict[str, Tensor]:
+    """Return torch's random states: dropout draws from them. Data is drawn from seeds alone."""
+    states = {"random.cpu": torch.get_rng_state()}
+    if torch.cuda.is_available() and torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+        states["random.cuda"] = torch.cuda.get_rng_state()
+    return states
+
+
+def _set_random(tensors: Mapping[str, Tensor]) -> None:
+    torch.set_rng_state(tensors["random.cpu"])
+    if "random.cuda" in tensors and torch.cuda.is_available():
+        torch.cuda.set_rng_state(tensors["random.cuda"])
+
+
+def _checkpoint_seconds() -> float:
+    try:
+        return float(os.environ.get("SEGEXP_CHECKPOINT_SECONDS", CHECKPOINT_SECONDS))
+    except ValueError:
+        return CHECKPOINT_SECONDS

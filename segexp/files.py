@@ -9,7 +9,16 @@ from pathlib import Path
 
 from filelock import FileLock
 
-NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,99}")
+from segexp import failpoint
+from segexp.errors import InputError, shown
+
+NAME_PATTERN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.+-]{0,98}[A-Za-z0-9_+-])?")
+
+_DEVICE = re.compile(r"(?:CON|PRN|AUX|NUL|COM[0-9]|LPT[0-9])(?:\..*)?", re.IGNORECASE)
+"""What Windows takes for a device whatever folder it is in, also with an ending.
+
+https://learn.microsoft.com/windows/win32/fileio/naming-a-file
+"""
 
 
 def name_fault(what: str, name: str) -> str | None:
@@ -22,12 +31,52 @@ def name_fault(what: str, name: str) -> str | None:
     Returns:
         One line, or None when the name is good.
     """
-    if NAME_PATTERN.fullmatch(name):
-        return None
-    return (
-        f"{what} {name!r}: use 1 to 100 letters, digits, '_', '.', '+' and '-', "
-        "beginning with a letter or a digit"
-    )
+    if not NAME_PATTERN.fullmatch(name):
+        return (
+            f"{what} {shown(name)}: use 1 to 100 letters (a-z, A-Z), digits, '_', '.', '+' and "
+            "'-', beginning with a letter or a digit and not ending in '.'"
+        )
+    if _DEVICE.fullmatch(name):
+        return f"{what} {name!r}: is a device on Windows, no file; choose another one"
+    return None
+
+
+def inside(directory: Path, name: str | Path) -> Path:
+    """Return the path of something in a directory that a name from outside may not lead out of.
+
+    The directory itself may be a link: whoever made it chose that. Links below it are followed
+    to where they lead, since that is where a file would be written.
+
+    Raises:
+        InputError: When it leads out, as ``../x`` does, an absolute path, or a link.
+    """
+    path = directory / name
+    try:
+        leads_out = not path.resolve().is_relative_to(directory.resolve())
+    except (OSError, RuntimeError, ValueError):  # a ring of links; a NUL
+        leads_out = True
+    if leads_out:
+        raise InputError(f"{directory}: {shown(str(name))} leads out of it; nothing is written")
+    return path
+
+
+def read_bounded(path: Path, max_bytes: int) -> bytes:
+    """Read a file of at most so many bytes; nothing that is no file, such as a device.
+
+    Raises:
+        InputError: When it is larger, is no file or cannot be read.
+    """
+    try:
+        if path.exists() and not path.is_file():
+            raise InputError(f"{path}: is no file")
+        with path.open("rb") as file:
+            content = file.read(max_bytes + 1)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+    if len(content) > max_bytes:
+        size = max(path.stat().st_size, len(content))
+        raise InputError(f"{path}: {size} bytes; at most {max_bytes} are read")
+    return content
 
 
 def write_atomic(path: Path, content: bytes | str) -> None:
@@ -43,7 +92,10 @@ def write_atomic(path: Path, content: bytes | str) -> None:
     beside = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
     try:
         with beside.open("xb") as file:
-            file.write(data)
+            middle = len(data) // 2
+            file.write(data[:middle])
+            failpoint.passed("mid_checkpoint")
+            file.write(data[middle:])
             file.flush()
             os.fsync(file.fileno())
         beside.replace(path)

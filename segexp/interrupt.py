@@ -21,22 +21,26 @@ def raise_on_signals() -> None:
 def signals_held_back() -> Iterator[None]:
     """Let SIGINT and SIGTERM wait until the block has run: two records are written as one.
 
-    Does nothing outside of the main thread, where Python lets no signal arrive.
+    A second one does not wait: what it cuts short is closed by the next start. Does nothing
+    outside of the main thread, where Python lets no signal arrive.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     arrived: list[int] = []
-    handlers = {
-        number: signal.signal(number, lambda number, frame: arrived.append(number))
-        for number in _SIGNALS
-    }
+
+    def note(number: int, frame: FrameType | None) -> None:
+        arrived.append(number)
+        if len(arrived) > 1:
+            raise Interrupted(number)
+
+    handlers = {number: signal.signal(number, note) for number in _SIGNALS}
     try:
         yield
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)
-        if arrived:
+        if len(arrived) == 1:
             signal.raise_signal(arrived[0])
 
 

@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import SupportsFloat
 
 import torch
 from torch import Tensor, nn
@@ -41,13 +42,16 @@ class Optimization:
 
 @dataclass(frozen=True)
 class Step:
-    """Where training is, for a progress display. ``loss`` stays on its device until it is read."""
+    """Where training is, for a progress display.
+
+    ``loss`` is a scalar that stays on its device until it is read.
+    """
 
     epoch: int
     step: int
     steps: int
     images: int
-    loss: Tensor
+    loss: SupportsFloat
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,7 @@ class DivergedError(WorkError):
 
 def fit(
     model: nn.Module,
+    optimizer: torch.optim.Optimizer,
     loader: DataLoader[tuple[Tensor, Tensor]],
     validate: Callable[[], Evaluation],
     loss_of: Loss,
@@ -85,6 +90,7 @@ def fit(
     epochs: int,
     preprocessing: Preprocessing,
     compute: Compute,
+    epochs_done: int = 0,
     on_step: Callable[[Step], None] = lambda step: None,
 ) -> Iterator[EpochResult]:
     """Train a model, and validate it after every epoch.
@@ -93,22 +99,25 @@ def fit(
 
     Args:
         model: On its device already; gives logits.
+        optimizer: From `make_optimizer`.
         loader: uint8 images (N, 3, H, W) and class indices (N, H, W) from a `MappedImages`.
         validate: Evaluates the model as it is.
         loss_of: Logits and class indices to a scalar.
-        optimization: Optimizer and schedule.
-        epochs: How many.
+        optimization: What the optimizer was made from, with the schedule.
+        epochs: How many there are in all.
         preprocessing: Normalises each batch on the device.
         compute: The device and precision.
-        on_step: Called after every step.
+        epochs_done: How many of them an interrupted training had done; model and optimizer are
+            as they were after the last of those.
+        on_step: Called after every step; what it raises ends the training there.
 
     Raises:
-        DivergedError: When an epoch's loss is not finite, with the epoch and learning rate.
+        DivergedError: When an epoch's training or validation loss is not finite, with the epoch
+            and the learning rate.
     """
     steps = len(loader)
-    optimizer = make_optimizer(model, optimization)
     warmup_steps = round(optimization.warmup_epochs * steps)
-    for epoch in range(1, epochs + 1):
+    for epoch in range(epochs_done + 1, epochs + 1):
         started = time.perf_counter()
         set_epoch(loader, epoch)
         model.train()
@@ -133,12 +142,9 @@ def fit(
             on_step(Step(epoch, number + 1, steps, seen, loss.detach()))
         train_loss = float(loss_sum) / steps
         trained = time.perf_counter()
-        if not math.isfinite(train_loss):
-            raise DivergedError(
-                f"the training loss is {train_loss} in epoch {epoch} "
-                f"at a learning rate of {learning_rate:.3g}"
-            )
+        _refuse_diverged("training", train_loss, epoch, learning_rate)
         validation = validate()
+        _refuse_diverged("validation", validation.loss, epoch, learning_rate)
         yield EpochResult(
             epoch=epoch,
             train_loss=train_loss,
@@ -146,6 +152,13 @@ def fit(
             validation=validation,
             seconds=time.perf_counter() - started,
             images_per_s=seen / (trained - started),
+        )
+
+
+def _refuse_diverged(what: str, loss: float, epoch: int, learning_rate: float) -> None:
+    if not math.isfinite(loss):
+        raise DivergedError(
+            f"the {what} loss is {loss} in epoch {epoch} at a learning rate of {learning_rate:.3g}"
         )
 
 

@@ -6,20 +6,21 @@ from pathlib import Path
 from typing import Any
 
 import optuna
+from optuna.pruners import BasePruner
 from optuna.storages import BaseStorage
 from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
-from segexp import tracking
+from segexp import failpoint, tracking
 from segexp.config import WORK_DIRECTORY, flatten
 from segexp.dataset.cache import Dataset
 from segexp.errors import InputError, WorkError, collected
 from segexp.evaluate import constant_miou
 from segexp.files import locked
 from segexp.plan import StudyPlan, definition, definition_faults
-from segexp.reconcile import close_records
+from segexp.reconcile import close_abandoned, close_records
 from segexp.space import make_pruner
-from segexp.storage import CONSTANT, DEFINITION, LISTED, RUN_ID
+from segexp.storage import CONSTANT, DEFINITION, LISTED, RUN_ID, TRACKING_URI
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,20 @@ class Arm:
     run: tracking.Run
 
 
+def join_study(
+    plan: StudyPlan,
+    dataset: Dataset,
+    storage: BaseStorage,
+    experiment: tracking.Experiment,
+    parent: tracking.Run,
+) -> OpenStudy:
+    """Open a study that another process has opened: nothing is made, checked or recorded."""
+    study = optuna.load_study(
+        study_name=plan.study.name, storage=storage, pruner=_make_pruner(plan)
+    )
+    return OpenStudy(plan, dataset, study, experiment, parent)
+
+
 def open_study(
     plan: StudyPlan, dataset: Dataset, storage: BaseStorage, arm: Arm | None = None
 ) -> OpenStudy:
@@ -86,13 +101,9 @@ def open_study(
             study_name=plan.study.name,
             direction="maximize",
             load_if_exists=True,
-            pruner=make_pruner(
-                plan.study.pruner,
-                plan.config.training.epochs,
-                # The arms of an A/B study are pruned by the same rules, whatever they are called.
-                "arm" if plan.is_arm else plan.study.name,
-            ),
+            pruner=_make_pruner(plan),
         )
+        failpoint.passed("study_create")
         if is_new:
             if not plan.keeps_all:
                 for params in plan.first:
@@ -105,8 +116,16 @@ def open_study(
         else:
             parent = arm.run
             study.set_user_attr(RUN_ID, parent.id)
+        study.set_user_attr(TRACKING_URI, plan.config.tracking.uri)
+        close_abandoned(study)
         close_records(study, parent)
     return OpenStudy(plan, dataset, study, experiment, parent)
+
+
+def _make_pruner(plan: StudyPlan) -> BasePruner:
+    # The arms of an A/B study are pruned by the same rules, whatever they are called.
+    label = "arm" if plan.is_arm else plan.study.name
+    return make_pruner(plan.study.pruner, plan.config.training.epochs, label)
 
 
 def refuse_changed(plans: Sequence[StudyPlan], dataset: Dataset, storage: BaseStorage) -> None:

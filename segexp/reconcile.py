@@ -1,33 +1,70 @@
-"""Trials that nobody runs any more: closed in Optuna, then in MLflow, and tried again."""
+"""What a crash left behind: closed in Optuna, then in MLflow, and tried again exactly once.
 
-import os
-import socket
-from collections.abc import Mapping, Sequence
+Every step can be cut short by a kill, and taken again by another process, also at the same time:
+
+1. a trial whose process is gone is marked as interrupted;
+2. it fails in Optuna, whose storage lets a running trial end once only;
+3. a trial that tries it again is put in line, unless there is one already (`put_retries`);
+4. its MLflow run ends as the trial did.
+
+Optuna's own heartbeats and retries do not cover a kill between asking for a trial and its first
+heartbeat, nor one between a trial's failure and its retry.
+"""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
 import optuna
-import psutil
+from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
-from segexp import tracking
-from segexp.storage import FAILURE, INTERRUPTED, OWNER
+from segexp import failpoint, tracking
+from segexp.lease import Owner, beating, is_gone, owner_from_dict, this_process
+from segexp.storage import BEAT, CRASHED, CRASHES, FAILURE, INTERRUPTED, OWNER, RETRY, RETRY_OF
+
+MAX_CRASHES = 3
+"""A trial that this many processes have died in fails for good."""
+
+UNSIGNED_SECONDS = 10
+"""How long a trial may run without an owner: its process may just have asked for it."""
 
 
-def this_process() -> dict[str, Any]:
-    """Describe this process so that another one can tell whether it still lives."""
-    process = psutil.Process()
-    return {"host": socket.gethostname(), "pid": os.getpid(), "started": process.create_time()}
+def is_interrupted(trial: FrozenTrial) -> bool:
+    """Whether a trial was ended by a signal or a crash, or was not wanted any more."""
+    return trial.state == TrialState.FAIL and bool(trial.user_attrs.get(INTERRUPTED))
 
 
 def counts_towards_budget(trial: FrozenTrial) -> bool:
-    """Whether a trial is finished by itself: not waiting, running, or ended by an interruption."""
-    return trial.state.is_finished() and not trial.user_attrs.get(INTERRUPTED)
+    """Whether a trial is finished by itself: not waiting, running, or interrupted."""
+    return trial.state.is_finished() and not is_interrupted(trial)
 
 
 def taken(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
     """Return the trials that are finished by themselves or under way."""
     return [t for t in trials if t.state == TrialState.RUNNING or counts_towards_budget(t)]
+
+
+def is_unsigned(trial: FrozenTrial) -> bool:
+    """Whether a trial runs and nobody has said yet whose it is."""
+    return trial.state == TrialState.RUNNING and OWNER not in trial.user_attrs
+
+
+def params_of(trial: FrozenTrial) -> dict[str, Any]:
+    """Return a trial's params, or those that were put in line for it and that it is yet to take."""
+    return {**trial.system_attrs.get("fixed_params", {}), **trial.params}
+
+
+def forerunners(trial: FrozenTrial, trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
+    """Return the interrupted trials that a trial tries again, the last one first."""
+    found: list[FrozenTrial] = []
+    number = trial.user_attrs.get(RETRY_OF)
+    while number is not None and len(found) < len(trials):
+        found.append(trials[number])
+        number = trials[number].user_attrs.get(RETRY_OF)
+    return found
 
 
 def put_next_in_line(study: optuna.Study, listed: Sequence[Mapping[str, Any]]) -> bool:
@@ -41,44 +78,123 @@ def put_next_in_line(study: optuna.Study, listed: Sequence[Mapping[str, Any]]) -
     """
     trials = study.get_trials(deepcopy=False)
     known = [params_of(trial) for trial in taken(trials)]
-    wanted = next((dict(params) for params in listed if dict(params) not in known), None)
-    waiting = [t for t in trials if t.state == TrialState.WAITING]
-    for trial in waiting:
-        if params_of(trial) != wanted:
-            _mark_interrupted(study, trial, "no longer in line")
-            study._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
-    if wanted is not None and all(params_of(t) != wanted for t in waiting):
-        study.enqueue_trial(wanted)
-    return wanted is not None
+    wanted = [dict(params) for params in listed if dict(params) not in known]
+    waiting = False
+    for trial in trials:
+        if trial.state != TrialState.WAITING:
+            continue
+        if params_of(trial) in wanted:
+            waiting = True
+        else:
+            drop(study, trial, "no longer in line")
+    if wanted and not waiting:
+        study.enqueue_trial(wanted[0])
+    return bool(wanted)
+
+
+def drop(study: optuna.Study, trial: FrozenTrial, reason: str) -> None:
+    """Close a trial that is not wanted; it is neither counted nor tried again."""
+    with _unless_finished():
+        _set(study, trial, INTERRUPTED, True)
+        _set(study, trial, FAILURE, reason)
+        study._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
 
 
 def close_abandoned(study: optuna.Study) -> list[int]:
     """Close the running trials whose process is gone, and put their params in line again.
 
-    Trials of other hosts are left alone. So is a trial without an owner for its first seconds:
-    its process may just have asked for it, and not have signed it yet.
+    So is a trial without an owner, except for its first seconds.
 
     Returns:
         The numbers of the trials that were closed.
     """
     running = study.get_trials(deepcopy=False, states=[TrialState.RUNNING])
     abandoned = [trial for trial in running if _is_abandoned(trial)]
+    if abandoned:
+        failpoint.passed("reconcile")
     for trial in abandoned:
-        _close_interrupted(study, trial, "interrupted: its process ended")
+        close_interrupted(study, trial, "interrupted: its process ended", crashed=True)
+    put_retries(study)
     return [trial.number for trial in abandoned]
 
 
-def close_own(study: optuna.Study, reason: str) -> list[int]:
-    """Close the running trials of this process, and put their params in line again.
+def close_of(study: optuna.Study, owner: Owner, reason: str, *, crashed: bool) -> list[int]:
+    """Close the running trials of one process, and put their params in line again.
+
+    Args:
+        study: The study.
+        owner: The process; its heartbeat does not matter.
+        reason: Why they ended.
+        crashed: Whether the process died in them.
 
     Returns:
         The numbers of the trials that were closed.
     """
     running = study.get_trials(deepcopy=False, states=[TrialState.RUNNING])
-    own = [trial for trial in running if _is_of_this_process(trial)]
+    own = [t for t in running if owner_from_dict(t.user_attrs.get(OWNER)) == owner]
     for trial in own:
-        _close_interrupted(study, trial, reason)
+        close_interrupted(study, trial, reason, crashed=crashed)
+    put_retries(study)
     return [trial.number for trial in own]
+
+
+def close_interrupted(
+    study: optuna.Study, trial: FrozenTrial, reason: str, *, crashed: bool
+) -> None:
+    """Let a trial fail that is to be tried again; `put_retries` puts its params in line.
+
+    A trial that one process after the other died in fails for good, and counts.
+    """
+    crashes = trial.user_attrs.get(CRASHES, 0) + crashed
+    is_hopeless = crashed and crashes >= MAX_CRASHES
+    if is_hopeless:
+        reason = f"{reason}; given up after {crashes} attempts"
+    with _unless_finished():
+        _set(study, trial, CRASHED, crashed)
+        _set(study, trial, FAILURE, reason)
+        if not is_hopeless:
+            # Without params it had nothing yet that could be lost.
+            _set(study, trial, INTERRUPTED, RETRY if params_of(trial) else True)
+        study._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
+    failpoint.passed("after_fail_before_retry")
+
+
+def put_retries(study: optuna.Study) -> None:
+    """Put every interrupted trial in line again that is not yet, under the number that it had.
+
+    Two hosts that do it at once may both put it in line; `is_second_retry` tells the later one.
+    """
+    trials = study.get_trials(deepcopy=False)
+    retried = {trial.user_attrs.get(RETRY_OF) for trial in trials}
+    for trial in trials:
+        if not is_interrupted(trial) or trial.user_attrs[INTERRUPTED] != RETRY:
+            continue
+        if trial.number not in retried:
+            crashes = trial.user_attrs.get(CRASHES, 0) + trial.user_attrs.get(CRASHED, False)
+            carried = {RETRY_OF: trial.number, CRASHES: crashes}
+            study.enqueue_trial(params_of(trial), user_attrs=carried)
+
+
+def is_second_retry(trial: FrozenTrial, trials: Sequence[FrozenTrial]) -> bool:
+    """Whether another trial tries the same one again, and came first."""
+    number = trial.user_attrs.get(RETRY_OF)
+    return number is not None and any(
+        t.user_attrs.get(RETRY_OF) == number for t in trials[: trial.number]
+    )
+
+
+def sign(trial: optuna.Trial) -> None:
+    """Sign a trial that was just taken as this process's own."""
+    trial.set_user_attr(BEAT, time.time())
+    trial.set_user_attr(OWNER, this_process().to_dict())
+
+
+@contextmanager
+def heard_of(trial: optuna.Trial) -> Iterator[None]:
+    """Let others know while the block runs that the process of a trial lives."""
+    storage, trial_id = trial.study._storage, trial._trial_id
+    with beating(lambda: storage.set_trial_user_attr(trial_id, BEAT, time.time())):
+        yield
 
 
 def close_records(study: optuna.Study, parent: tracking.Run) -> None:
@@ -94,47 +210,29 @@ def close_record(trial: FrozenTrial, run: tracking.Run) -> None:
     """End the MLflow run of a trial with the state that the trial has in Optuna."""
     status: tracking.Status = "FINISHED"
     if trial.state == TrialState.FAIL:
-        status = "KILLED" if trial.user_attrs.get(INTERRUPTED) else "FAILED"
-    tracking.close_run(run, status, trial.state.name, trial.user_attrs.get(FAILURE))
-
-
-def _close_interrupted(study: optuna.Study, trial: FrozenTrial, reason: str) -> None:
-    params = params_of(trial)
-    waiting = study.get_trials(deepcopy=False, states=[TrialState.WAITING])
-    # In line before the trial ends: dying in between must neither lose the params nor double them.
-    if params and all(w.system_attrs.get("fixed_params") != params for w in waiting):
-        study.enqueue_trial(params)
-    _mark_interrupted(study, trial, reason)
-    study.tell(trial.number, state=TrialState.FAIL)
-
-
-def params_of(trial: FrozenTrial) -> dict[str, Any]:
-    """Return a trial's params, or those that were put in line for it and that it is yet to take."""
-    return {**trial.system_attrs.get("fixed_params", {}), **trial.params}
-
-
-def _mark_interrupted(study: optuna.Study, trial: FrozenTrial, reason: str) -> None:
-    storage = study._storage  # Optuna has no public way to an attribute of a running trial
-    storage.set_trial_user_attr(trial._trial_id, INTERRUPTED, True)
-    storage.set_trial_user_attr(trial._trial_id, FAILURE, reason)
-
-
-def _is_of_this_process(trial: FrozenTrial) -> bool:
-    owner = trial.user_attrs.get(OWNER, {})
-    return (owner.get("host"), owner.get("pid")) == (socket.gethostname(), os.getpid())
+        status = "KILLED" if is_interrupted(trial) else "FAILED"
+    failure = trial.user_attrs.get(FAILURE) if trial.state == TrialState.FAIL else None
+    tracking.close_run(run, status, trial.state.name, failure)
 
 
 def _is_abandoned(trial: FrozenTrial) -> bool:
-    owner = trial.user_attrs.get(OWNER)
+    owner = owner_from_dict(trial.user_attrs.get(OWNER))
+    begun = trial.datetime_start
     if owner is None:
-        begun = trial.datetime_start
-        return begun is None or datetime.now() - begun > timedelta(seconds=10)
-    if owner["host"] != socket.gethostname():
-        return False
+        return begun is None or datetime.now() - begun > timedelta(seconds=UNSIGNED_SECONDS)
+    beat = trial.user_attrs.get(BEAT)
+    return is_gone(owner, beat if beat is not None or begun is None else begun.timestamp())
+
+
+@contextmanager
+def _unless_finished() -> Iterator[None]:
+    """Leave a trial as it is that ended meanwhile, by itself or closed by another process."""
     try:
-        process = psutil.Process(owner["pid"])
-        # A pid is given again; its start time is not.
-        is_another = abs(process.create_time() - owner["started"]) > 1
-        return is_another or process.status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
+        yield
+    except UpdateFinishedTrialError:
+        return
+
+
+def _set(study: optuna.Study, trial: FrozenTrial, key: str, value: Any) -> None:
+    # Optuna has no public way to an attribute of a running trial.
+    study._storage.set_trial_user_attr(trial._trial_id, key, value)

@@ -1,18 +1,25 @@
 """Optuna's storage: where studies and trials live, and what a trial carries besides its params."""
 
-import re
+import random
 import sqlite3
+import time
 import warnings
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import optuna
-from optuna.storages import BaseStorage, JournalStorage, RDBStorage
-from optuna.storages.journal import JournalFileBackend
+from optuna.exceptions import StorageInternalError
+from optuna.storages import BaseStorage
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
+from segexp.database_url import DEFAULT_STORAGE, sqlite_file, without_password
 from segexp.errors import InputError, did_you_mean, first_line
+from segexp.file_system import refuse_network_file_system
 from segexp.files import locked
+from segexp.journal_file import open_journal
+from segexp.retrying_storage import RetryingStorage, database_error, reason_of
 
 # What segexp keeps in user attributes of studies and trials.
 DEFINITION = "segexp.definition"  # study: what its scores depend on
@@ -20,9 +27,17 @@ RUN_ID = "segexp.run_id"  # study: the MLflow parent run; trial: its own run
 ARM_RUNS = "segexp.arm_runs"  # A/B study: the MLflow run of each arm
 LISTED = "segexp.listed"  # study: whether it trains a list, and searches nothing
 CONSTANT = "segexp.constant"  # study: the scores of always predicting the most frequent class
+SUPERVISORS = "segexp.supervisor."  # study, with a token: a run of it; None once it has ended
+TRACKING_URI = "segexp.tracking_uri"  # study: where its MLflow runs are
 OWNER = "segexp.owner"  # trial: the process that runs it
+BEAT = "segexp.beat"  # trial: when that process was last heard of
+CRASHES = "segexp.crashes"  # trial: how many processes died in the trials that it tries again
+CRASHED = "segexp.crashed"  # trial: whether its own process died
+RETRY_OF = "segexp.retry_of"  # trial: the number of the trial that it tries again
 FAILURE = "segexp.failure"  # trial: why it failed
-INTERRUPTED = "segexp.interrupted"  # trial: ended by a signal or a crash; does not count
+INTERRUPTED = "segexp.interrupted"  # trial: failed by a signal or a crash, or is not wanted any
+# more; does not count. RETRY when it is to be tried again.
+RETRY = "retry"
 RESULT = "segexp.result"  # trial: its scores, see segexp.best
 
 
@@ -35,31 +50,20 @@ def open_storage(url: str | None, project: Path) -> BaseStorage:
         project: The project directory; a relative SQLite or journal path starts there.
 
     Raises:
-        InputError: When the URL names no database that can be opened.
+        InputError: When the URL names no database that can be opened, or a SQLite file on a
+            network file system. Passwords are not shown.
     """
     hush_optuna()
-    if url is None:
-        url = f"sqlite:///{project / 'studies' / 'optuna.db'}"
+    url = url or DEFAULT_STORAGE
     if url.startswith("journal:"):
-        return _open_journal(project / url.removeprefix("journal:").removeprefix("//"))
-    if url.startswith("sqlite:///"):
-        return _open_sqlite(project / url.removeprefix("sqlite:///"))
+        return open_journal(project / url.removeprefix("journal:").removeprefix("//"))
     try:
-        return optuna.storages.get_storage(url)
-    except (ArgumentError, NoSuchModuleError, ImportError) as error:
-        raise InputError(
-            f"storage: {_without_password(url)!r} cannot be opened ({first_line(error)}); "
-            "expected an Optuna URL such as sqlite:///studies/optuna.db, postgresql://... (with "
-            "its driver, such as `pip install psycopg2-binary`) or journal:studies/optuna.log"
-        ) from None
-    except (SQLAlchemyError, RuntimeError) as error:
-        raise InputError(
-            f"storage: {_without_password(url)!r} cannot be opened: {first_line(error)}"
-        ) from None
-
-
-def _without_password(url: str) -> str:
-    return re.sub(r"(//[^:/@]*):[^@]*@", r"\1:***@", url)
+        file = sqlite_file(url, project)
+    except InputError as error:
+        raise InputError(f"storage: {error}") from None
+    storage = _open_server(url) if file is None else _open_sqlite(url, file)
+    # With Optuna's cache in front, as where Optuna opens a URL itself.
+    return optuna.storages.get_storage(storage)
 
 
 def hush_optuna() -> None:
@@ -96,25 +100,99 @@ def _last_begin(study: optuna.Study) -> datetime:
     return max((t.datetime_start for t in trials if t.datetime_start), default=datetime.min)
 
 
-def _open_journal(path: Path) -> JournalStorage:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return JournalStorage(JournalFileBackend(str(path)))
-    except OSError as error:
-        raise InputError(f"storage: {path}: cannot be opened: {error.strerror}") from None
-    except (ValueError, KeyError, TypeError):
-        raise InputError(f"storage: {path}: is not a journal of Optuna") from None
-
-
-def _open_sqlite(path: Path) -> RDBStorage:
+def _open_sqlite(url: str, path: Path) -> RetryingStorage:
+    refuse_network_file_system(path, "storage")
+    parsed = make_url(url).set(database=str(path))
+    timeout = {} if "timeout" in parsed.query else {"timeout": 60}
     try:
         # Optuna creates its tables without a lock: of several processes that start at once, all
         # but one would die.
         with locked(path.with_name(f".{path.name}.lock")):
             use_write_ahead_log(path)
-            return RDBStorage(f"sqlite:///{path}", engine_kwargs={"connect_args": {"timeout": 60}})
-    except (OSError, SQLAlchemyError, sqlite3.Error, RuntimeError) as error:
-        raise InputError(f"storage: {path}: cannot be opened: {first_line(error)}") from None
+            return RetryingStorage(_as_text(parsed), str(path), {"connect_args": timeout})
+    except (OSError, sqlite3.Error, *_UNOPENED) as error:
+        raise InputError(f"storage: {path}: cannot be opened: {_why(error)}") from None
+
+
+def _open_server(url: str) -> RetryingStorage:
+    name = without_password(url)
+    try:
+        parsed = _with_installed_driver(make_url(url))
+        return _make_tables(_as_text(parsed), name, _engine_options(parsed))
+    except (ArgumentError, NoSuchModuleError, ImportError, ValueError) as error:
+        raise InputError(
+            f"storage: {name!r} cannot be opened ({_why(error)}); "
+            "expected an Optuna URL such as sqlite:///studies/optuna.db, postgresql://... (with "
+            "its driver, such as `pip install psycopg2-binary`) or journal:studies/optuna.log"
+        ) from None
+    except _UNOPENED as error:
+        raise InputError(f"storage: {name!r} cannot be opened: {_why(error)}") from None
+
+
+# RuntimeError: the tables are of another version of Optuna, and Optuna says what to do.
+_UNOPENED = (SQLAlchemyError, StorageInternalError, RuntimeError)
+
+
+def _why(error: BaseException) -> str:
+    cause = database_error(error)
+    return without_password(reason_of(cause) if cause else first_line(error))
+
+
+def _make_tables(url: str, name: str, options: dict[str, Any]) -> RetryingStorage:
+    """Open a server's database, also while other processes make its tables as well.
+
+    Optuna creates its tables without a lock, and the processes may be on several machines. Those
+    that come second fail because a table is there, and find all of them when they try again.
+    """
+    for _ in range(9):
+        try:
+            return RetryingStorage(url, name, options)
+        except (SQLAlchemyError, StorageInternalError) as error:
+            cause = database_error(error)
+            said = str(cause.orig) if cause else ""
+            is_made_by_another = "exists" in said or "duplicate" in said
+            if not (is_made_by_another or (cause and cause.connection_invalidated)):
+                raise
+        time.sleep(random.uniform(0.1, 0.5))
+    return RetryingStorage(url, name, options)
+
+
+def _with_installed_driver(url: URL) -> URL:
+    """Name the driver of a ``postgresql://`` URL; SQLAlchemy 2.0 and 2.1 differ in the default."""
+    if url.drivername != "postgresql":
+        return url
+    for driver in ("psycopg2", "psycopg"):
+        named = url.set(drivername=f"postgresql+{driver}")
+        try:
+            named.get_dialect().import_dbapi()
+        except ImportError:
+            continue
+        return named
+    return url
+
+
+def _engine_options(url: URL) -> dict[str, Any]:
+    # A connection that broke while a trial was training is noticed before it is used.
+    options: dict[str, Any] = {"pool_pre_ping": True}
+    if url.get_backend_name() == "postgresql":
+        # A trial's number is counted under a lock; a snapshot from before the lock miscounts.
+        options["isolation_level"] = "READ COMMITTED"
+    if url.drivername in ("postgresql+psycopg2", "postgresql+psycopg"):
+        # Seconds; a server that is cut off rather than down would else hold a call for hours.
+        # https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS
+        wanted = {
+            "connect_timeout": 10,
+            "keepalives_idle": 30,
+            "keepalives_interval": 10,
+            "keepalives_count": 3,
+        }
+        options["connect_args"] = {k: v for k, v in wanted.items() if k not in url.query}
+    return options
+
+
+def _as_text(url: URL) -> str:
+    # Optuna fills in `{SCHEMA_VERSION}` by str.format; other braces are part of a name.
+    return url.render_as_string(hide_password=False).replace("{", "{{").replace("}", "}}")
 
 
 def use_write_ahead_log(path: Path) -> None:

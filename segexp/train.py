@@ -5,13 +5,13 @@ from pathlib import Path
 
 from segexp import tracking
 from segexp.config import WORK_DIRECTORY, Config
+from segexp.display import StudyDisplay
 from segexp.encoder_weights import check_weights
 from segexp.errors import InputError, Interrupted
 from segexp.mapping_file import find_mapping
 from segexp.plan import model_faults
 from segexp.project import describe_data, find_source, open_data
 from segexp.result import TrialResult
-from segexp.study import StudyDisplay
 from segexp.trial import TrialSetup, run_tags, run_trial
 
 EXPERIMENT = "train"
@@ -55,6 +55,7 @@ def run_training(project: Path, config: Config, display: StudyDisplay) -> tuple[
             run,
             directory,
             report=lambda epoch, value: None,
+            prune=lambda epoch, value: None,
             is_worth_keeping=lambda value: True,
             display=display,
         )

@@ -1,11 +1,13 @@
 """One trial, from its configuration to its scores. Read this first.
 
-data, model, loss, schedule
--> for each epoch: train, validate, record, report (which may prune)
+data, model, loss, schedule; the state of an interrupted trial, where there is one
+-> for each epoch: train, validate, save, report, record, and prune where it does not pay
 -> scores of the best epoch, in the mapping's own space and in the common space
 -> tables, per-image confusion matrices, overlays, and the bundle if the trial is worth keeping
 """
 
+import hashlib
+import json
 import math
 import random
 import time
@@ -13,16 +15,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from segexp import record, tracking
+from segexp import failpoint, record, tracking
 from segexp.augment import make_augmentation
 from segexp.bundle import Bundle, save_bundle
-from segexp.checkpoint import Checkpoints, load_weights
+from segexp.checkpoint import Checkpoints, EpochRecord, Progress, load_weights
 from segexp.config import Config
 from segexp.confusions import (
     CONFUSIONS_FILE,
@@ -34,8 +35,10 @@ from segexp.dataset.cache import Dataset
 from segexp.dataset.stats import count_labels
 from segexp.dataset.torch_dataset import make_loader
 from segexp.device import choose_compute
+from segexp.display import Display
+from segexp.errors import WorkError
 from segexp.evaluate import Evaluation, evaluate_split, make_ruler
-from segexp.loop import EpochResult, Optimization, Step, fit
+from segexp.loop import Optimization, fit, make_optimizer
 from segexp.losses import class_weights, make_loss
 from segexp.mapping import Mapping
 from segexp.model import FAILS_AT_BATCH_OF_ONE, make_model
@@ -68,22 +71,13 @@ class TrialSetup:
     keeps_predictions: bool = False
 
 
-class Display(Protocol):
-    """Shows a person how a trial goes on."""
-
-    def step(self, step: Step, total_epochs: int) -> None:
-        """A batch was trained on."""
-
-    def epoch(self, result: EpochResult, value: float, total_epochs: int) -> None:
-        """An epoch was trained and validated; ``value`` is the objective."""
-
-
 def run_trial(
     setup: TrialSetup,
     run: tracking.Run,
     directory: Path,
     *,
     report: Callable[[int, float], None],
+    prune: Callable[[int, float], None],
     is_worth_keeping: Callable[[float], bool],
     display: Display,
 ) -> TrialResult:
@@ -93,13 +87,16 @@ def run_trial(
         setup: What to train and how to judge it.
         run: The MLflow run that records it; the caller ends it.
         directory: The trial's own directory for checkpoints, confusion matrices and the bundle.
-        report: Takes each epoch (from 1) and its objective; may raise `optuna.TrialPruned`.
+            A trial that finds a checkpoint of its own configuration there goes on from it.
+        report: Takes each epoch (from 1) and its objective, those of before an interruption, too.
+        prune: Takes the same; raises `optuna.TrialPruned` where it does not pay to go on.
         is_worth_keeping: Whether a trial that ends with this objective keeps its bundle and is
             scored on the held-out images.
         display: Shows progress.
 
     Raises:
-        DivergedError: When the loss is no longer finite.
+        DivergedError: When a loss is no longer finite.
+        WorkError: When the val split has no pixel to score.
     """
     started = time.perf_counter()
     config, dataset, mapping = setup.config, setup.dataset, setup.mapping
@@ -146,11 +143,16 @@ def run_trial(
         warmup_epochs=training.warmup_epochs,
         gradient_clip=training.gradient_clip,
     )
-    checkpoints = Checkpoints(directory / "checkpoints")
-    best: EpochResult | None = None
-    best_value = -math.inf
+    optimizer = make_optimizer(model, optimization)
+    checkpoints = Checkpoints(directory / "checkpoints", _meaning(setup))
+    progress = checkpoints.restore(model, optimizer)
+    for epoch, past in enumerate(progress.history, start=1):
+        report(epoch, past.value)
+        tracking.log_metrics(run, past.metrics, step=epoch)
+    started -= progress.seconds
     for result in fit(
         model,
+        optimizer,
         loader,
         validate,
         loss_of,
@@ -158,38 +160,65 @@ def run_trial(
         epochs=training.epochs,
         preprocessing=preprocessing,
         compute=compute,
+        epochs_done=progress.epochs,
         on_step=partial(display.step, total_epochs=training.epochs),
     ):
+        failpoint.passed("epoch")
         value = objective_value(result.validation, setup.objective)
-        is_best = best is None or value > best_value
-        if is_best:
-            best, best_value = result, value
-        checkpoints.save(model, is_best)
-        tracking.log_metrics(run, record.epoch_metrics(result, is_best), step=result.epoch)
-        display.epoch(result, value, training.epochs)
+        best_value = max((past.value for past in progress.history), default=-math.inf)
+        is_best = value > best_value
+        metrics = record.epoch_metrics(result, is_best)
+        progress = Progress(
+            history=(*progress.history, EpochRecord(value, metrics)),
+            best_epoch=result.epoch if is_best else progress.best_epoch,
+            best=result.validation if is_best else progress.best,
+            seconds=time.perf_counter() - started,
+        )
+        checkpoints.save(model, optimizer, progress, is_last=result.epoch == training.epochs)
+        failpoint.passed("before_report")
         report(result.epoch, value)
+        tracking.log_metrics(run, metrics, step=result.epoch)
+        display.epoch(result, value, training.epochs)
+        prune(result.epoch, value)
+    best, best_epoch = progress.best, progress.best_epoch
     assert best is not None  # at least one epoch
 
-    load_weights(model, checkpoints.best)
+    best_value = progress.history[best_epoch - 1].value
+    load_weights(model, checkpoints.best(best_epoch))
     is_kept = is_worth_keeping(best_value)
     heldout = (
         score_split(dataset.heldout, keep_predictions=setup.keeps_predictions) if is_kept else None
     )
     trial_result = TrialResult(
         value=best_value,
-        best_epoch=best.epoch,
+        best_epoch=best_epoch,
         seconds=time.perf_counter() - started,
-        val=record.split_scores(best.validation, mapping, setup.common),
+        val=record.split_scores(best, mapping, setup.common),
         heldout=record.split_scores(heldout, mapping, setup.common) if heldout else None,
         bundle=str(directory / "bundle") if is_kept else None,
     )
     record.log_result(run, trial_result)
-    record.log_confusion(run, best.validation, mapping, "val")
-    _save_evaluations(directory, best.validation, heldout, run)
+    record.log_confusion(run, best, mapping, "val")
+    _save_evaluations(directory, best, heldout, run)
     record.log_overlays(run, model, dataset.val, rulers[OWN], preprocessing, compute)
     if is_kept:
         _save_bundle(directory / "bundle", model, setup, preprocessing, trial_result, run)
     return trial_result
+
+
+def _meaning(setup: TrialSetup) -> str:
+    """Digest what a training is: a checkpoint of another one is not gone on from."""
+    config = setup.config.to_dict()
+    config["data"].pop("root")  # it may have been moved
+    content = {
+        "config": [config["data"], config["model"], config["training"]],
+        "dataset": setup.dataset.hash,
+        "mapping": setup.mapping.hash,
+        "common": setup.common.hash,
+        "objective": setup.objective,
+        "torch": torch.__version__,
+    }
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def _loss_weights(weighting: str, dataset: Dataset, mapping: Mapping) -> Tensor | None:
@@ -264,6 +293,12 @@ def seed_everything(seed: int) -> None:
 
 
 def objective_value(evaluation: Evaluation, objective: str) -> float:
-    """Return the objective of an evaluation; -inf when no class entered the mean."""
+    """Return the objective of an evaluation, in 0..1.
+
+    Raises:
+        WorkError: When no class entered the mean.
+    """
     miou = evaluation.scores(OWN if objective == "val/miou" else COMMON).miou
-    return -math.inf if math.isnan(miou) else miou
+    if not math.isfinite(miou):
+        raise WorkError(f"{objective} is {miou}: no pixel of the val images has a class")
+    return miou

@@ -15,7 +15,7 @@ from typing import Any
 
 import optuna
 from optuna.storages import BaseStorage
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import TrialState
 
 from segexp import tracking
 from segexp.ab.plan import AbPlan, ab_definition, retraining
@@ -25,16 +25,18 @@ from segexp.ab.search import Search, describe_search
 from segexp.comparison.clusters import make_clusters
 from segexp.config import WORK_DIRECTORY
 from segexp.dataset.cache import Dataset
+from segexp.display import StudyDisplay
 from segexp.errors import WorkError
 from segexp.files import locked, write_atomic
 from segexp.interrupt import signals_held_back
+from segexp.next_trial import reconcile
 from segexp.open_study import Arm, OpenStudy, is_known, open_study, refuse_changed
 from segexp.plan import StudyPlan
 from segexp.project import describe_data, open_data
-from segexp.reconcile import params_of, taken, this_process
 from segexp.report.ab_page import ab_page
-from segexp.storage import ARM_RUNS, DEFINITION, OWNER, RUN_ID
-from segexp.study import StudyDisplay, ended_by, run_next_trial, under_way
+from segexp.storage import ARM_RUNS, DEFINITION, RUN_ID
+from segexp.study import ended_by, under_way
+from segexp.supervisor import run_trials
 from segexp.tracking import metric_name
 
 RESULT_FILE = "ab_result.json"
@@ -60,6 +62,7 @@ def run_ab(
     storage: BaseStorage,
     display: StudyDisplay,
     *,
+    workers: int = 0,
     debug: bool = False,
 ) -> tuple[dict[str, Any], Path]:
     """Train what is missing of an A/B study, and compare its arms.
@@ -69,6 +72,7 @@ def run_ab(
         question: The margin and the clusters.
         storage: Optuna's storage.
         display: Shows progress.
+        workers: How many processes run trials at a time; 0 runs them in this one.
         debug: Show the traceback of a trial that failed.
 
     Returns:
@@ -91,6 +95,7 @@ def run_ab(
             storage=storage,
             arms=arms,
             display=display,
+            workers=workers,
             debug=debug,
         )
         finals, searches = run_arms(plan.arms), []
@@ -128,58 +133,37 @@ def _run_in_turn(
     storage: BaseStorage,
     arms: Sequence[Arm],
     display: StudyDisplay,
+    *,
+    workers: int,
     debug: bool,
 ) -> list[OpenStudy]:
-    """Run the studies of the arms, always the next trial of the one that is least advanced.
-
-    However it is interrupted, no arm is more than a trial ahead.
-    """
+    """Run the studies of the arms, always the next trial of the one that is least advanced."""
     opened = [
         open_study(plan, dataset, storage, arm) for plan, arm in zip(plans, arms, strict=True)
     ]
     with ExitStack() as stack:
         for study in opened:
             stack.enter_context(under_way(study, display))
-        said = False
         while True:
-            if any(run_next_trial(s, display, debug=debug) for s in sorted(opened, key=_advance)):
-                continue
-            running = [f"trial {t.number} of {s.study.study_name}" for s, t in _running(opened)]
+            run_trials(opened, display, workers=workers, debug=debug)
+            running = _running(opened)
             if not running:
                 return opened
-            _refuse_to_wait_for_others(opened)
-            if not said:
-                display.say(f"waiting for what other processes run: {', '.join(running)}")
-            said = True
-            time.sleep(1)
+            display.say(f"waiting for what other processes run: {', '.join(sorted(running))}")
+            while _running(opened) == running:
+                time.sleep(1)
+                for study in opened:
+                    with locked(study.lock):
+                        reconcile(study, display)
 
 
-def _advance(opened: OpenStudy) -> int:
-    trials = taken(opened.study.get_trials(deepcopy=False))
-    listed = [dict(params) for params in opened.plan.first]
-    if not opened.plan.keeps_all:
-        return len(trials)
-    return sum(params_of(t) in listed for t in trials)
-
-
-def _running(opened: Sequence[OpenStudy]) -> list[tuple[OpenStudy, FrozenTrial]]:
+def _running(opened: Sequence[OpenStudy]) -> set[str]:
     states = [TrialState.RUNNING]
-    return [(s, t) for s in opened for t in s.study.get_trials(deepcopy=False, states=states)]
-
-
-def _refuse_to_wait_for_others(opened: Sequence[OpenStudy]) -> None:
-    """Refuse to wait for trials of other hosts: whether these still live cannot be seen here."""
-    here = this_process()["host"]
-    others = [
-        f"trial {trial.number} of {study.study.study_name} on {host}"
-        for study, trial in _running(opened)
-        if (host := trial.user_attrs.get(OWNER, {}).get("host", here)) != here
-    ]
-    if others:
-        raise WorkError(
-            f"nothing is left to do here, but other hosts still run {', '.join(others)}, or died "
-            "in it; run this again when they have ended"
-        )
+    return {
+        f"trial {trial.number} of {study.study.study_name}"
+        for study in opened
+        for trial in study.study.get_trials(deepcopy=False, states=states)
+    }
 
 
 def _refuse_another(plan: AbPlan, dataset: Dataset, storage: BaseStorage) -> None:

@@ -1,14 +1,16 @@
 """The command line: parse, call, print. Heavy imports stand inside the commands."""
 
+import os
 import sys
 import traceback
 from typing import NoReturn
 
 import typer
 
+from segexp import failpoint
 from segexp.cli.ab import ab
 from segexp.cli.best import best
-from segexp.cli.console import print_error
+from segexp.cli.console import print_error, say
 from segexp.cli.data import data_app
 from segexp.cli.evaluate import evaluate
 from segexp.cli.init import init
@@ -20,6 +22,9 @@ from segexp.cli.train import train
 from segexp.cli.tune import tune
 from segexp.errors import InputError, Interrupted, WorkError
 from segexp.interrupt import raise_on_signals
+
+MAX_PRINTED = 500
+"""Faults that are printed; a file of a stranger may have hundreds of thousands."""
 
 app = typer.Typer(
     name="segexp",
@@ -51,10 +56,13 @@ def main() -> NoReturn:
     raise_on_signals()
     debug = "--debug" in sys.argv
     try:
+        failpoint.arm(os.environ.get(failpoint.VARIABLE))
         app(standalone_mode=True)
     except InputError as error:
-        for fault in error.faults:
+        for fault in error.faults[:MAX_PRINTED]:
             print_error(fault)
+        if len(error.faults) > MAX_PRINTED:
+            print_error(f"and {len(error.faults) - MAX_PRINTED} more faults")
         code = 2
     except Interrupted as error:
         print_error("interrupted; everything finished so far is kept")
@@ -62,7 +70,7 @@ def main() -> NoReturn:
     except WorkError as error:
         print_error(str(error))
         if debug:
-            traceback.print_exc()
+            say(traceback.format_exc())
         code = 1
     except BrokenPipeError:
         code = 1
@@ -70,7 +78,7 @@ def main() -> NoReturn:
         print_error(f"{type(error).__name__}: {error}".partition("\n")[0])
         print_error("this is unexpected; --debug shows where it came from")
         if debug:
-            traceback.print_exc()
+            say(traceback.format_exc())
         code = 1
     else:
         code = 0

@@ -17,11 +17,13 @@ from segexp.cli.options import (
     Project,
     Set,
     Storage,
+    Workers,
     data_overrides,
     open_project,
 )
 from segexp.config import parse_overrides
 from segexp.errors import InputError
+from segexp.processes import prepare_workers
 
 
 def ab(
@@ -67,6 +69,7 @@ def ab(
         typer.Option(help="The A/B study's name; by default `ab-` and the arms."),
     ] = None,
     json_: Json = False,
+    workers: Workers = 1,
     storage: Storage = None,
     set_: Set = None,
     project: Project = None,
@@ -91,6 +94,8 @@ def ab(
 
     with LiveDisplay() as display:
         display.say("loading torch, optuna and mlflow ...")
+        if workers:
+            prepare_workers()
         from segexp.ab.plan import plan_ab
         from segexp.ab.study import PAGE_FILE, RESULT_FILE, Question, run_ab
         from segexp.device import choose_compute
@@ -110,7 +115,7 @@ def ab(
             f"{len(plan.common.classes)} common classes, margin {margin:g}"
         )
         result, directory = run_ab(
-            plan, Question(margin, cluster), storage_now, display, debug=debug
+            plan, Question(margin, cluster), storage_now, display, workers=workers, debug=debug
         )
 
     if json_:

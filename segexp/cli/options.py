@@ -45,6 +45,14 @@ Storage = Annotated[
     str | None,
     typer.Option("--storage", metavar="URL", help="Optuna storage; by default studies/optuna.db."),
 ]
+Workers = Annotated[
+    int,
+    typer.Option(
+        min=0,
+        metavar="N",
+        help="How many processes run trials at a time; 0 runs them in this one.",
+    ),
+]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object to standard output.")]
 

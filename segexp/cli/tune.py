@@ -15,12 +15,14 @@ from segexp.cli.options import (
     Project,
     Set,
     Storage,
+    Workers,
     data_overrides,
     open_project,
 )
 from segexp.config import parse_overrides
 from segexp.errors import InputError
 from segexp.files import name_fault
+from segexp.processes import prepare_workers
 from segexp.study_config import StudyConfig, read_study
 
 
@@ -40,6 +42,7 @@ def tune(
         str | None,
         typer.Option(help="The study's name; by default the file's, with --data and --mapping."),
     ] = None,
+    workers: Workers = 1,
     storage: Storage = None,
     set_: Set = None,
     project: Project = None,
@@ -62,6 +65,8 @@ def tune(
 
     with LiveDisplay() as display:
         display.say("loading torch, optuna and mlflow ...")
+        if workers:
+            prepare_workers()
         from segexp.best import find_best
         from segexp.device import choose_compute
         from segexp.plan import plan_study
@@ -76,7 +81,7 @@ def tune(
             f"epochs on {choose_compute(config.training.precision).description}; mappings "
             f"{mappings}; scores in the common space ({len(plan.common.classes)} classes)"
         )
-        finished, ran = run_study(plan, storage_now, display, debug=debug)
+        finished, ran = run_study(plan, storage_now, display, workers=workers, debug=debug)
 
     best = find_best(finished)
     states = ", ".join(f"{n} {name.lower()}" for name, n in best.states.items())

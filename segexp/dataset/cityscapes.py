@@ -1,11 +1,12 @@
 """The official Cityscapes tree: ``{leftImg8bit,gtFine}/<split>/<city>/``."""
 
+from functools import partial
 from pathlib import Path
 
 from segexp.dataset.images import read_rgb
 from segexp.dataset.masks import read_png_labels
 from segexp.dataset.pairing import directory_entries, join, split_faults
-from segexp.dataset.source import SPLITS, Sample, Source, file_of
+from segexp.dataset.source import SPLITS, Sample, Source, read_file
 from segexp.errors import InputError
 from segexp.taxonomy import Taxonomy
 
@@ -59,8 +60,12 @@ def open_cityscapes(root: Path, taxonomy: Taxonomy) -> Source:
         taxonomy,
         splits,
         (*split_faults(root, splits), *faults),
-        read_image=lambda sample: read_rgb(file_of(sample, "image")),
-        read_labels=lambda sample: read_png_labels(file_of(sample, "mask"), taxonomy, encoding),
+        read_image=partial(read_file, read_rgb, "image"),
+        read_labels=partial(
+            read_file,
+            partial(read_png_labels, taxonomy=taxonomy, encoding=encoding),
+            "mask",
+        ),
         notes=tuple(notes),
         reading=encoding,
     )

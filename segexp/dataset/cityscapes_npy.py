@@ -1,11 +1,12 @@
 """The layout of Kaggle's "cityscapes-depth-and-segmentation": ``<split>/{image,label}/<n>.npy``."""
 
+from functools import partial
 from pathlib import Path
 
 from segexp.dataset.masks import read_npy_labels
 from segexp.dataset.npy_file import read_npy_image
 from segexp.dataset.pairing import pair_folders, split_faults
-from segexp.dataset.source import SPLITS, Sample, Source, file_of
+from segexp.dataset.source import SPLITS, Sample, Source, read_file
 from segexp.taxonomy import Taxonomy
 
 
@@ -46,8 +47,12 @@ def open_cityscapes_npy(root: Path, taxonomy: Taxonomy) -> Source:
         taxonomy,
         splits,
         (*split_faults(root, splits), *faults),
-        read_image=lambda sample: read_npy_image(file_of(sample, "image")),
-        read_labels=lambda sample: read_npy_labels(file_of(sample, "mask"), taxonomy, "default"),
+        read_image=partial(read_file, read_npy_image, "image"),
+        read_labels=partial(
+            read_file,
+            partial(read_npy_labels, taxonomy=taxonomy, encoding="default"),
+            "mask",
+        ),
         notes=tuple(notes),
         reading="default",
     )

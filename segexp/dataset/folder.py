@@ -1,11 +1,12 @@
 """Plain folders: ``<split>/`` and ``<split>annot/``, or ``{images,masks}/<split>/``."""
 
+from functools import partial
 from pathlib import Path
 
 from segexp.dataset.images import read_rgb
 from segexp.dataset.masks import read_png_labels
 from segexp.dataset.pairing import IMAGE_SUFFIXES, MASK_SUFFIXES, pair_folders, split_faults
-from segexp.dataset.source import Sample, Source, file_of
+from segexp.dataset.source import Sample, Source, read_file
 from segexp.taxonomy import Taxonomy
 
 SPLIT_FOLDERS = {"train": ("train",), "val": ("val", "valid", "validation"), "test": ("test",)}
@@ -76,8 +77,12 @@ def open_folder(root: Path, taxonomy: Taxonomy) -> Source:
         taxonomy,
         splits,
         (*split_faults(root, splits), *faults),
-        read_image=lambda sample: read_rgb(file_of(sample, "image")),
-        read_labels=lambda sample: read_png_labels(file_of(sample, "mask"), taxonomy, "default"),
+        read_image=partial(read_file, read_rgb, "image"),
+        read_labels=partial(
+            read_file,
+            partial(read_png_labels, taxonomy=taxonomy, encoding="default"),
+            "mask",
+        ),
         notes=tuple(notes),
         reading="default",
     )

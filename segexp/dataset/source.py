@@ -80,3 +80,17 @@ def file_of(sample: Sample, part: Literal["image", "mask"]) -> Path:
     if path is None:
         raise SampleFault(f"{sample.id}: has no {part} file")
     return path
+
+
+def read_file(
+    read: Callable[[Path], NDArray[np.uint8]], part: Literal["image", "mask"], sample: Sample
+) -> NDArray[np.uint8]:
+    """Read the image file or the mask file of a sample.
+
+    With `functools.partial` it makes the readers of a `Source`, which can be sent to another
+    process then.
+
+    Raises:
+        SampleFault: For a synthetic sample, and when the file cannot be read.
+    """
+    return read(file_of(sample, part))

@@ -1,9 +1,10 @@
 """The synthetic source: street scenes rendered from seeds, the data of a fresh machine."""
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
+from numpy.typing import NDArray
 
 from segexp.dataset.source import SPLITS, Sample, Source
 from segexp.errors import InputError
@@ -70,10 +71,6 @@ def open_synthetic(counts: SyntheticCounts, taxonomy: Taxonomy) -> Source:
     }
     height, width = counts.size
 
-    @lru_cache(maxsize=16)  # image and labels of a scene are asked for one after the other
-    def render(seed: int) -> Scene:
-        return render_scene(seed, height, width)
-
     return Source(
         "synthetic",
         "synthetic",
@@ -81,7 +78,20 @@ def open_synthetic(counts: SyntheticCounts, taxonomy: Taxonomy) -> Source:
         taxonomy,
         splits,
         (),
-        read_image=lambda sample: render(sample.seed or 0).image,
-        read_labels=lambda sample: render(sample.seed or 0).labels,
+        read_image=partial(_read_image, height, width),
+        read_labels=partial(_read_labels, height, width),
         reading=f"generator {GENERATOR_VERSION}, {height}x{width}",
     )
+
+
+def _read_image(height: int, width: int, sample: Sample) -> NDArray[np.uint8]:
+    return _render(sample.seed or 0, height, width).image
+
+
+def _read_labels(height: int, width: int, sample: Sample) -> NDArray[np.uint8]:
+    return _render(sample.seed or 0, height, width).labels
+
+
+@lru_cache(maxsize=16)  # image and labels of a scene are asked for one after the other
+def _render(seed: int, height: int, width: int) -> Scene:
+    return render_scene(seed, height, width)

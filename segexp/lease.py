@@ -1,0 +1,141 @@
+"""Who works on a trial or a study, and whether they still live.
+
+A process that is killed says nothing any more. Whether one is gone is seen in two ways: on its own
+machine by its pid and its start, everywhere by the age of its last heartbeat.
+"""
+
+import math
+import os
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+LEASE_SECONDS = 150.0
+"""Who has been silent for longer than this is gone; SEGEXP_LEASE_SECONDS changes it.
+
+The clocks of hosts that share a study must agree within a part of it.
+"""
+
+BEATS_IN_A_LEASE = 5
+
+
+@dataclass(frozen=True)
+class Owner:
+    """A process, told apart from all others.
+
+    Attributes:
+        host: The host's name.
+        boot: Which start of which machine, and which pid namespace: only where these are the same
+            does a pid mean the same. Containers often share a host name, and all have a pid 1.
+        pid: The process.
+        started: When it began, in seconds since 1970: a pid is given again.
+    """
+
+    host: str
+    boot: str
+    pid: int
+    started: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return asdict(self)
+
+
+def owner_from_dict(content: Any) -> Owner | None:
+    """Read what `Owner.to_dict` wrote; None for anything else."""
+    names = {field.name for field in fields(Owner)}
+    if not isinstance(content, dict) or not names - {"boot"} <= content.keys():
+        return None
+    return Owner(
+        str(content["host"]),
+        str(content.get("boot", "")),
+        int(content["pid"]),
+        float(content["started"]),
+    )
+
+
+def this_process() -> Owner:
+    """Describe this process."""
+    pid = os.getpid()
+    return Owner(socket.gethostname(), _this_boot(), pid, psutil.Process(pid).create_time())
+
+
+def is_gone(owner: Owner, last_beat: float | None) -> bool:
+    """Whether a process has ended, or has been silent for longer than a lease.
+
+    Args:
+        owner: The process.
+        last_beat: When it was last heard of, in seconds since 1970; None when never.
+    """
+    if is_here(owner) and _has_ended(owner):
+        return True
+    return last_beat is not None and time.time() - last_beat > lease_seconds()
+
+
+def is_here(owner: Owner) -> bool:
+    """Whether the process runs, or ran, where its pid can be looked up."""
+    return (owner.host, owner.boot) == (socket.gethostname(), _this_boot())
+
+
+def lease_seconds() -> float:
+    """Return how long a process may be silent."""
+    return _seconds("SEGEXP_LEASE_SECONDS", LEASE_SECONDS)
+
+
+@contextmanager
+def beating(beat: Callable[[], None]) -> Iterator[None]:
+    """Call ``beat`` several times in a lease, from another thread, while the block runs.
+
+    What it raises is not passed on: a storage that is away for a moment must not end the work.
+    """
+    ended = threading.Event()
+
+    def run() -> None:
+        while not ended.wait(lease_seconds() / BEATS_IN_A_LEASE):
+            try:
+                beat()
+            except Exception:  # the next beat may come through; else the lease runs out
+                continue
+
+    thread = threading.Thread(target=run, name=f"heartbeat-{secrets.token_hex(2)}", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join(timeout=5)
+
+
+def _has_ended(owner: Owner) -> bool:
+    try:
+        process = psutil.Process(owner.pid)
+        is_another = abs(process.create_time() - owner.started) > 1
+        return is_another or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+@cache
+def _this_boot() -> str:
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
+    except OSError:  # not Linux
+        return f"{psutil.boot_time():.0f}"
+
+
+def _seconds(variable: str, default: float) -> float:
+    try:
+        value = float(os.environ.get(variable, default))
+    except ValueError:
+        return default
+    return value if math.isfinite(value) and value >= 0 else default

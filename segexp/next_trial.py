@@ -1,0 +1,307 @@
+"""The next trial of a study: taken, run to its end, and ended in Optuna and in MLflow."""
+
+import math
+import shutil
+import time
+import traceback
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import optuna
+from optuna.exceptions import UpdateFinishedTrialError
+from optuna.trial import FrozenTrial, TrialState
+
+from segexp import failpoint, tracking
+from segexp.best import best_trial
+from segexp.config import with_values
+from segexp.disk import is_full, what_to_free
+from segexp.display import StudyDisplay
+from segexp.errors import WorkError, first_line
+from segexp.files import locked
+from segexp.interrupt import signals_held_back
+from segexp.loop import DivergedError
+from segexp.open_study import OpenStudy
+from segexp.reconcile import (
+    close_abandoned,
+    close_interrupted,
+    close_record,
+    close_records,
+    counts_towards_budget,
+    drop,
+    forerunners,
+    heard_of,
+    is_interrupted,
+    is_second_retry,
+    is_unsigned,
+    put_next_in_line,
+    put_retries,
+    sign,
+    taken,
+)
+from segexp.result import TrialResult
+from segexp.space import PlacedHyperbandPruner, is_exhausted, make_sampler, suggest
+from segexp.storage import FAILURE, RESULT, RETRY_OF, RUN_ID
+from segexp.trial import TrialSetup, run_tags, run_trial
+
+# A study whose first trials all fail is ended: the rest would fail as well.
+GIVE_UP_AFTER = 3
+
+
+def run_next_trial(opened: OpenStudy, display: StudyDisplay, *, debug: bool = False) -> bool:
+    """Run one trial of a study.
+
+    An interruption passes through; the trial is closed by whoever ends the process' work.
+
+    Returns:
+        False, and nothing was run, when enough trials are finished or under way.
+
+    Raises:
+        WorkError: When the study's first trials all failed, or the disk is full.
+    """
+    try:
+        trial = _ask(opened, display)
+        if trial is None:
+            return False
+        with heard_of(trial):
+            _run_one(opened, trial, display, debug)
+    except Exception as error:
+        if isinstance(error, WorkError) or not is_full(error):
+            raise
+        # A database could not be written to. What is still open is closed by the next start.
+        reason = f"{type(error).__name__}: {first_line(error)}"
+        raise WorkError(f"{reason}; {what_to_free(opened.plan.project)}") from error
+    give_up_if_hopeless(opened.study)
+    return True
+
+
+def _ask(opened: OpenStudy, display: StudyDisplay) -> optuna.Trial | None:
+    """Take the next trial, or None when enough are finished or under way."""
+    while True:
+        with locked(opened.lock), signals_held_back():
+            reconcile(opened, display)
+            trial = _ask_once(opened)
+            trials = opened.study.get_trials(deepcopy=False)
+        if trial is not None or not any(map(is_unsigned, trials)):
+            return trial
+        # Its process has died, or is about to sign it: which of the two decides whether
+        # the trial is still to be run.
+        time.sleep(0.5)
+
+
+def reconcile(opened: OpenStudy, display: StudyDisplay) -> None:
+    """Close what processes left behind that are gone; the caller holds the study's lock."""
+    abandoned = close_abandoned(opened.study)
+    if abandoned:
+        close_records(opened.study, opened.parent)
+    for number in abandoned:
+        display.say(f"trial {number} was left by a process that ended; it is tried again")
+
+
+def _ask_once(opened: OpenStudy) -> optuna.Trial | None:
+    study, plan = opened.study, opened.plan
+    trials = study.get_trials(deepcopy=False)
+    interrupted = [t.number for t in trials if is_interrupted(t)]
+    if isinstance(study.pruner, PlacedHyperbandPruner):
+        study.pruner.interrupted = interrupted
+    if plan.keeps_all:
+        if not put_next_in_line(study, plan.first):
+            return None
+    elif len(taken(trials)) >= plan.study.trials:
+        return None
+    # A new one for each trial, seeded by its place: workers that start together, and runs
+    # that go on after an interruption, would otherwise all begin with the same suggestions.
+    before = len(trials) - len(interrupted)
+    study.sampler = make_sampler(plan.study.sampler, plan.space, before)
+    if is_exhausted(study):
+        return None
+    trial = study.ask()
+    failpoint.passed("after_ask")
+    sign(trial)
+    return trial
+
+
+def _is_too_much(opened: OpenStudy, trial: optuna.Trial) -> str | None:
+    """Say why a trial that was just taken is not to be run.
+
+    A lock hands out the trials of a project. Hosts that share a storage have no lock in common:
+    the trials' numbers decide between them.
+    """
+    trials = opened.study.get_trials(deepcopy=False)
+    if is_second_retry(trials[trial.number], trials):
+        return f"another trial tries trial {trials[trial.number].user_attrs[RETRY_OF]} again"
+    earlier = len(taken(trials[: trial.number]))
+    if not opened.plan.keeps_all and earlier >= opened.plan.study.trials:
+        return f"the study has its {opened.plan.study.trials} trials"
+    return None
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """How a trial went: what Optuna is to be told, and the MLflow run to be closed."""
+
+    state: TrialState
+    text: str
+    run: tracking.Run | None
+    result: TrialResult | None = None
+    disk_is_full: bool = False
+
+
+def _run_one(opened: OpenStudy, trial: optuna.Trial, display: StudyDisplay, debug: bool) -> None:
+    """Run a trial to its end, and end it in Optuna first and in MLflow then."""
+    if reason := _is_too_much(opened, trial):
+        drop(opened.study, _frozen(opened, trial), reason)
+        return
+    _take_over(opened, trial)
+    try:
+        outcome = _train(opened, trial, display, debug)
+        failpoint.passed("before_tell")
+        with locked(opened.lock), signals_held_back():
+            told = _tell(opened, trial, outcome)
+            failpoint.passed("after_tell_before_run_close")
+            if outcome.run is not None:
+                close_record(told, outcome.run)
+    except UpdateFinishedTrialError:
+        text = "this process was silent for so long that it was taken for dead; it is tried again"
+        display.trial_ended(trial.number, "DISCARDED", text)
+        return
+    display.trial_ended(trial.number, outcome.state.name, outcome.text)
+    if outcome.disk_is_full:
+        raise WorkError(f"{outcome.text}; {what_to_free(opened.plan.project)}")
+    directory = opened.directory(trial.number)
+    is_kept = outcome.result is not None and outcome.result.bundle is not None
+    shutil.rmtree(directory / "checkpoints" if is_kept else directory, ignore_errors=True)
+
+
+def _train(opened: OpenStudy, trial: optuna.Trial, display: StudyDisplay, debug: bool) -> _Outcome:
+    """Train and score a trial, whatever happens.
+
+    Raises:
+        UpdateFinishedTrialError: When another process has closed the trial meanwhile.
+    """
+    run: tracking.Run | None = None
+    try:
+        setup = _set_up_trial(opened, trial, display)
+        with signals_held_back():
+            run = _start_trial_run(opened, trial, setup)
+        result = run_trial(
+            setup,
+            run,
+            opened.directory(trial.number),
+            report=partial(_report, trial),
+            prune=partial(_prune, trial, setup),
+            is_worth_keeping=lambda value: (
+                opened.plan.keeps_all or value > _best_value(opened.study)
+            ),
+            display=display,
+        )
+        text = f"{setup.objective} {result.value:.4f}"
+        return _Outcome(TrialState.COMPLETE, text, run, result)
+    except optuna.TrialPruned as pruned:
+        return _Outcome(TrialState.PRUNED, str(pruned), run)
+    except UpdateFinishedTrialError:
+        raise
+    except Exception as error:
+        # Whatever a model, a loss or the device throws is this trial's failure, not the study's.
+        if debug:
+            display.say(traceback.format_exc())
+        text = f"{type(error).__name__}: {error}".partition("\n")[0]
+        return _Outcome(TrialState.FAIL, text, run, disk_is_full=is_full(error))
+
+
+def _tell(opened: OpenStudy, trial: optuna.Trial, outcome: _Outcome) -> FrozenTrial:
+    """End a trial in Optuna; one that a full disk has ended is put in line again."""
+    if outcome.disk_is_full:
+        # With the next trial the same would happen.
+        close_interrupted(opened.study, _frozen(opened, trial), outcome.text, crashed=False)
+        put_retries(opened.study)
+        return _frozen(opened, trial)
+    if outcome.result is not None:
+        movable = _movable(outcome.result, opened.plan.project)
+        trial.set_user_attr(RESULT, movable.to_dict())
+        return opened.study.tell(trial, outcome.result.value)
+    if outcome.state == TrialState.FAIL:
+        trial.set_user_attr(FAILURE, outcome.text)
+    return opened.study.tell(trial, state=outcome.state)
+
+
+def _take_over(opened: OpenStudy, trial: optuna.Trial) -> None:
+    """Move the checkpoints of the trial that this one tries again to its own directory."""
+    trials = opened.study.get_trials(deepcopy=False)
+    own = opened.directory(trial.number) / "checkpoints"
+    for forerunner in forerunners(trials[trial.number], trials):
+        directory = opened.directory(forerunner.number)
+        if not own.exists() and (directory / "checkpoints").is_dir():
+            own.parent.mkdir(parents=True, exist_ok=True)
+            (directory / "checkpoints").rename(own)
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def _frozen(opened: OpenStudy, trial: optuna.Trial) -> FrozenTrial:
+    return opened.study.get_trials(deepcopy=False)[trial.number]
+
+
+def _set_up_trial(opened: OpenStudy, trial: optuna.Trial, display: StudyDisplay) -> TrialSetup:
+    plan = opened.plan
+    params = suggest(trial, plan.space)
+    config = with_values(plan.config, params)
+    before = sum(map(counts_towards_budget, opened.study.get_trials(deepcopy=False)))
+    shown = {"mapping": config.mapping, **params}
+    display.trial_started(trial.number, before + 1, plan.study.trials, shown)
+    return TrialSetup(
+        config=config,
+        dataset=opened.dataset,
+        mapping=plan.mappings[config.mapping],
+        common=plan.common,
+        objective=plan.study.objective,
+        origin={"study": opened.study.study_name, "trial": trial.number},
+        keeps_predictions=plan.keeps_all,
+    )
+
+
+def _report(trial: optuna.Trial, epoch: int, value: float) -> None:
+    if not math.isfinite(value):
+        # Optuna takes infinity for the best value there is.
+        raise DivergedError(f"the objective is {value} in epoch {epoch}")
+    trial.report(value, epoch)
+
+
+def _prune(trial: optuna.Trial, setup: TrialSetup, epoch: int, value: float) -> None:
+    # After the last epoch there is nothing left to save: the trial is complete, good or bad.
+    if epoch < setup.config.training.epochs and trial.should_prune():
+        raise optuna.TrialPruned(f"epoch {epoch}, {setup.objective} {value:.4f}")
+
+
+def _movable(result: TrialResult, project: Path) -> TrialResult:
+    """Return the result with its bundle's path relative to the project, which may be moved."""
+    if result.bundle is None:
+        return result
+    return replace(result, bundle=Path(result.bundle).relative_to(project).as_posix())
+
+
+def _start_trial_run(opened: OpenStudy, trial: optuna.Trial, setup: TrialSetup) -> tracking.Run:
+    study = opened.study.study_name
+    tags = {**run_tags(setup), "segexp.study": study, "segexp.trial": str(trial.number)}
+    name = f"{study}-{trial.number:04d}"
+    params = tracking.config_params(setup.config)
+    run = tracking.start_run(opened.experiment, name, tags, params, opened.parent)
+    failpoint.passed("run_opened")
+    trial.set_user_attr(RUN_ID, run.id)
+    return run
+
+
+def _best_value(study: optuna.Study) -> float:
+    best = best_trial(study)
+    return float("-inf") if best is None or best.value is None else best.value
+
+
+def give_up_if_hopeless(study: optuna.Study) -> None:
+    """Refuse to go on with a study whose first trials all failed.
+
+    Raises:
+        WorkError: With their reasons.
+    """
+    finished = [t for t in study.get_trials(deepcopy=False) if counts_towards_budget(t)]
+    if len(finished) >= GIVE_UP_AFTER and all(t.state == TrialState.FAIL for t in finished):
+        reasons = dict.fromkeys(str(t.user_attrs.get(FAILURE)) for t in finished)
+        raise WorkError(f"the first {len(finished)} trials all failed: {'; '.join(reasons)}")

@@ -1,0 +1,29 @@
+"""How worker processes are started: forked from a process that has loaded what they need.
+
+A worker that is replaced, and any after the first, begins at once: torch, optuna and mlflow are
+imported once. Nothing heavy is imported here.
+"""
+
+import multiprocessing
+import sys
+from multiprocessing.context import ForkServerContext, SpawnContext
+
+
+def process_context() -> SpawnContext | ForkServerContext:
+    """Return what starts worker processes.
+
+    A plain fork is out of the question: the threads of torch and of MLflow do not survive it.
+    """
+    if not sys.platform.startswith("linux"):
+        return multiprocessing.get_context("spawn")  # forking is not safe on macOS
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["segexp.worker"])
+    return context
+
+
+def prepare_workers() -> None:
+    """Begin to load what workers need, beside what this process does meanwhile."""
+    if isinstance(process_context(), ForkServerContext):
+        from multiprocessing import forkserver  # noqa: PLC0415 - there is none on Windows
+
+        forkserver.ensure_running()

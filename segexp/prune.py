@@ -1,0 +1,57 @@
+"""Which files of a study's trials are kept, and which are deleted.
+
+- Checkpoints are kept while their trial runs, and while it waits to be tried again.
+- A saved model is kept of the trial that is the study's best; of earlier bests MLflow has a copy.
+  Final trainings of an A/B study are all kept.
+- All else that a trial leaves in its directory is kept with its saved model.
+"""
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from optuna.trial import FrozenTrial
+
+from segexp.best import best_trial
+from segexp.open_study import OpenStudy
+from segexp.reconcile import forerunners, is_interrupted
+from segexp.storage import INTERRUPTED, RESULT, RETRY
+
+
+def prune_directories(opened: OpenStudy) -> list[Path]:
+    """Delete what is not kept of a study's trials; the caller holds the study's lock.
+
+    Returns:
+        The directories that were deleted.
+    """
+    trials = opened.study.get_trials(deepcopy=False)
+    best = best_trial(opened.study)
+    awaited = _awaited(trials)
+    deleted = []
+    for trial in trials:
+        directory = opened.directory(trial.number)
+        if not trial.state.is_finished() or trial.number in awaited or not directory.is_dir():
+            continue
+        result = trial.user_attrs.get(RESULT)
+        has_model = result is not None and result["bundle"] is not None
+        is_best = best is not None and trial.number == best.number
+        if has_model and (is_best or opened.plan.keeps_all):
+            directory = directory / "checkpoints"
+            if not directory.is_dir():
+                continue
+        shutil.rmtree(directory, ignore_errors=True)
+        deleted.append(directory)
+    return deleted
+
+
+def _awaited(trials: Sequence[FrozenTrial]) -> set[int]:
+    """Return the interrupted trials whose checkpoints another one is yet to take over."""
+    open_trials = [t for t in trials if not t.state.is_finished()]
+    retried = {f.number for t in open_trials for f in forerunners(t, trials)}
+    known = {f.number for t in trials for f in forerunners(t, trials)}
+    waiting = {
+        t.number
+        for t in trials
+        if is_interrupted(t) and t.user_attrs[INTERRUPTED] == RETRY and t.number not in known
+    }
+    return retried | waiting

@@ -1,0 +1,229 @@
+"""The supervisor starts a study's workers, shows what they do, and replaces those that die."""
+
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from typing import Any, NoReturn
+
+from segexp import failpoint
+from segexp.display import StudyDisplay
+from segexp.errors import InputError, Interrupted, WorkError
+from segexp.files import locked
+from segexp.interrupt import signals_held_back
+from segexp.lease import Owner
+from segexp.next_trial import give_up_if_hopeless
+from segexp.open_study import OpenStudy
+from segexp.processes import process_context
+from segexp.reconcile import close_of, close_records
+from segexp.worker import Task, close_trials, run_trials_here, work
+
+STOP_SECONDS = 6
+"""How long a worker may take to its next step when it is told to stop; then it is killed."""
+
+MAX_EARLY_DEATHS = 3
+"""So many workers may die before they have taken a trial."""
+
+_SHOWN = ("say", "caching", "trial_started", "trial_ended", "step", "epoch")
+
+
+@dataclass
+class _Worker:
+    """A worker process.
+
+    Attributes:
+        process: The process.
+        connection: Brings what happens there; takes the number of the signal to stop for.
+        display: Shows it.
+        owner: How it signs its trials; None until it has said so.
+        trials: How many trials it has ended.
+        is_done: Whether it has ended as it should.
+    """
+
+    process: BaseProcess
+    connection: Connection
+    display: StudyDisplay
+    owner: Owner | None = None
+    trials: int = 0
+    is_done: bool = False
+
+
+def run_trials(
+    studies: Sequence[OpenStudy], display: StudyDisplay, *, workers: int, debug: bool = False
+) -> int:
+    """Run trials of studies that take turns, until none is left to take.
+
+    A worker that dies fails its trial, which is tried again a few times, and is replaced.
+
+    Args:
+        studies: Of one project, on the same data.
+        display: Shows progress.
+        workers: How many processes; 0 runs the trials in this one.
+        debug: Show the traceback of a trial that failed.
+
+    Returns:
+        How many trials were ended.
+
+    Raises:
+        Interrupted: When a signal arrived; the trials under way are in line again.
+        WorkError: When the first trials all fail, workers die before they begin, or the disk is
+            full.
+    """
+    if workers == 0:
+        try:
+            return run_trials_here(studies, display, debug=debug)
+        except BaseException as error:
+            with signals_held_back():
+                is_signal = not isinstance(error, Exception)
+                reason = "interrupted by a signal" if is_signal else "its process failed"
+                close_trials(studies, reason)
+            raise
+    displays = [display, *(display.beside() for _ in range(workers - 1))]
+    start = partial(_start, studies, debug, workers)
+    armed = os.environ.get(failpoint.VARIABLE)
+    team = [start(shown, armed) for shown in displays]
+    try:
+        return _watch(team, studies, lambda shown: start(shown, None))
+    except Interrupted as interruption:
+        display.say("stopping after the current batch; another Ctrl-C stops at once")
+        _stop(team, interruption.signal_number)
+        raise
+    except BaseException:
+        _stop(team, signal.SIGTERM)
+        raise
+    finally:
+        _kill(team, studies)
+
+
+def _watch(
+    team: list[_Worker], studies: Sequence[OpenStudy], start: Callable[[StudyDisplay], _Worker]
+) -> int:
+    """Show what the workers do until all have ended; replace those that die."""
+    ran = early_deaths = 0
+    while team:
+        wait([w.process.sentinel for w in team] + [w.connection for w in team])
+        for worker in list(team):
+            has_ended = not worker.process.is_alive()  # before the messages: none comes after
+            _listen(worker)
+            if not has_ended:
+                continue
+            team.remove(worker)
+            ran += worker.trials
+            if worker.is_done:
+                continue
+            reason = _how_it_died(worker.process.exitcode)
+            closed = _close(worker, studies, reason, crashed=True)
+            for name, number in closed:
+                worker.display.trial_ended(number, "FAIL", f"{name}: {reason}")
+            early_deaths = 0 if closed or worker.trials else early_deaths + 1
+            if early_deaths == MAX_EARLY_DEATHS:
+                raise WorkError(f"{early_deaths} workers ended before they took a trial: {reason}")
+            for opened in studies:
+                give_up_if_hopeless(opened.study)
+            team.append(start(worker.display))
+    return ran
+
+
+def _listen(worker: _Worker) -> None:
+    """Show, and act on, what a worker has sent."""
+    try:
+        while worker.connection.poll():
+            name, values = worker.connection.recv()
+            if name in _SHOWN:
+                worker.trials += name == "trial_ended"
+                getattr(worker.display, name)(*values)
+            elif name == "owner":
+                (worker.owner,) = values
+            elif name == "done":
+                worker.is_done = True
+            elif name != "spent":
+                _raise_as_sent(name, values)
+    except (EOFError, OSError):
+        return  # it has ended
+
+
+def _raise_as_sent(name: str, values: Sequence[Any]) -> NoReturn:
+    raise InputError(*values) if name == "input_error" else WorkError(*values)
+
+
+def _start(
+    studies: Sequence[OpenStudy],
+    debug: bool,
+    workers: int,
+    display: StudyDisplay,
+    armed: str | None,
+) -> _Worker:
+    here, there = multiprocessing.Pipe()
+    task = Task(
+        studies=tuple((s.plan, s.experiment, s.parent) for s in studies),
+        threads=max(1, (os.cpu_count() or 1) // workers) if workers > 1 else 0,
+        debug=debug,
+        environment={k: v for k, v in os.environ.items() if k.startswith("SEGEXP_")},
+        failpoint=armed,
+    )
+    process = process_context().Process(target=work, args=(there, task), name="segexp-worker")
+    process.start()
+    there.close()  # so that its end is seen here
+    return _Worker(process, here, display)
+
+
+def _stop(team: Iterable[_Worker], number: int) -> None:
+    """Tell workers to stop, and wait for a while until they have."""
+    deadline = time.monotonic() + STOP_SECONDS
+    waiting = list(team)
+    for worker in waiting:
+        try:
+            worker.connection.send(number)
+        except OSError:
+            continue
+    while waiting and time.monotonic() < deadline:
+        wait([w.process.sentinel for w in waiting], timeout=0.2)
+        for worker in waiting:
+            _forget(worker)
+        waiting = [w for w in waiting if w.process.is_alive()]
+
+
+def _forget(worker: _Worker) -> None:
+    """Read what a worker sends and leave it: one whose pipe is full would wait for ever."""
+    try:
+        while worker.connection.poll():
+            worker.connection.recv()
+    except (EOFError, OSError):
+        return
+
+
+def _kill(team: Iterable[_Worker], studies: Sequence[OpenStudy]) -> None:
+    for worker in team:
+        if worker.process.is_alive():
+            worker.process.kill()
+        worker.process.join()
+        _close(worker, studies, "interrupted by a signal", crashed=False)
+
+
+def _close(
+    worker: _Worker, studies: Sequence[OpenStudy], reason: str, *, crashed: bool
+) -> list[tuple[str, int]]:
+    """Close the trials of a worker that has ended; return their studies and numbers."""
+    closed: list[tuple[str, int]] = []
+    if worker.owner is None:
+        return closed
+    for opened in studies:
+        with locked(opened.lock), signals_held_back():
+            numbers = close_of(opened.study, worker.owner, reason, crashed=crashed)
+            if numbers:
+                close_records(opened.study, opened.parent)
+        closed += [(opened.study.study_name, number) for number in numbers]
+    return closed
+
+
+def _how_it_died(code: int | None) -> str:
+    if code is not None and code < 0:
+        name = signal.Signals(-code).name
+        why = " (the system does that when memory runs out)" if -code == signal.SIGKILL else ""
+        return f"its worker was ended by {name}{why}"
+    return f"its worker ended with exit code {code}"

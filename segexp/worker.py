@@ -1,0 +1,181 @@
+"""A worker: a process that runs trials, so that none of them can take the study down with it."""
+
+import os
+import signal
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection
+from types import FrameType
+from typing import Any
+
+import torch
+
+from segexp import failpoint, tracking
+from segexp.display import StudyDisplay
+from segexp.errors import InputError, Interrupted, WorkError
+from segexp.files import locked
+from segexp.lease import this_process
+from segexp.loop import EpochResult, Step
+from segexp.next_trial import run_next_trial
+from segexp.open_study import OpenStudy, join_study
+from segexp.plan import StudyPlan
+from segexp.project import open_data
+from segexp.reconcile import close_of, close_records, params_of, taken
+from segexp.storage import open_storage
+
+STEPS_SHOWN_PER_S = 2
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a worker is to do, in values that can be sent to another process.
+
+    Attributes:
+        studies: Plans of the studies that take turns, each with its experiment and the run that
+            its trials are below.
+        threads: Of torch; 0 for its own choice.
+        debug: Show the traceback of a trial that failed.
+        environment: Variables that differ from what the process was started with.
+        failpoint: Where the process is to die; see `segexp.failpoint`.
+    """
+
+    studies: tuple[tuple[StudyPlan, tracking.Experiment, tracking.Run], ...]
+    threads: int
+    debug: bool
+    environment: Mapping[str, str]
+    failpoint: str | None
+
+
+def run_trials_here(
+    studies: Sequence[OpenStudy], display: StudyDisplay, *, debug: bool = False
+) -> int:
+    """Run trials in this process until none is left to take.
+
+    Returns:
+        How many were run.
+    """
+    ran = 0
+    while _run_next(studies, display, debug):
+        ran += 1
+    return ran
+
+
+def close_trials(studies: Sequence[OpenStudy], reason: str) -> None:
+    """Close what this process has open; all of it is tried again."""
+    for opened in studies:
+        with locked(opened.lock):
+            close_of(opened.study, this_process(), reason, crashed=False)
+            close_records(opened.study, opened.parent)
+
+
+def work(connection: Connection, task: Task) -> None:
+    """Run trials until none is left, and send what happens; the body of a worker process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the supervisor says when to stop
+    os.environ.update(task.environment)
+    display = _SentDisplay(connection)
+    signal.signal(signal.SIGTERM, display.note_signal)
+    failpoint.arm(task.failpoint)
+    if task.threads:
+        torch.set_num_threads(task.threads)
+    connection.send(("owner", (this_process(),)))
+    opened: list[OpenStudy] = []
+    try:
+        opened += _open(task)
+        while _run_next(opened, display, task.debug):
+            if display.failed and torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+                # After an error on the device every later call in this process may fail.
+                connection.send(("spent", ()))
+                return
+        connection.send(("done", ()))
+    except Interrupted:
+        close_trials(opened, "interrupted by a signal")
+    except InputError as error:
+        connection.send(("input_error", (error.faults,)))
+    except Exception as error:
+        close_trials(opened, "its process failed")
+        text = str(error) if isinstance(error, WorkError) else f"{type(error).__name__}: {error}"
+        connection.send(("work_error", (text,)))
+
+
+class _SentDisplay:
+    """Shows a study in the supervisor's process, and asks it whether to go on.
+
+    Attributes:
+        failed: Whether the last trial failed.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._signal = 0
+        self._shown = 0.0
+        self.failed = False
+
+    def note_signal(self, number: int, frame: FrameType | None) -> None:
+        """Stop at the next step."""
+        self._signal = number
+
+    def say(self, text: str) -> None:
+        self._send("say", text)
+
+    def caching(self, done: int, total: int) -> None:
+        self._send("caching", done, total)
+
+    def trial_started(self, number: int, place: int, total: int, params: Mapping[str, Any]) -> None:
+        self._send("trial_started", number, place, total, dict(params))
+
+    def trial_ended(self, number: int, state: str, text: str) -> None:
+        self.failed = state == "FAIL"
+        self._send("trial_ended", number, state, text)
+
+    def step(self, step: Step, total_epochs: int) -> None:
+        self._stop_if_told()
+        now = time.monotonic()
+        if step.step == 1 or now - self._shown > 1 / STEPS_SHOWN_PER_S:
+            self._shown = now
+            self._send("step", replace(step, loss=float(step.loss)), total_epochs)
+
+    def epoch(self, result: EpochResult, value: float, total_epochs: int) -> None:
+        validation = replace(result.validation, image_ids=(), confusions=(), predictions=())
+        self._send("epoch", replace(result, validation=validation), value, total_epochs)
+
+    def beside(self) -> StudyDisplay:
+        return self
+
+    def _stop_if_told(self) -> None:
+        try:
+            if self._connection.poll():
+                self._signal = self._connection.recv()
+        except (EOFError, OSError):
+            self._signal = signal.SIGTERM  # the supervisor is gone
+        if self._signal:
+            raise Interrupted(self._signal)
+
+    def _send(self, name: str, *values: Any) -> None:
+        try:
+            self._connection.send((name, values))
+        except OSError:
+            raise Interrupted(signal.SIGTERM) from None
+
+
+def _run_next(studies: Sequence[OpenStudy], display: StudyDisplay, debug: bool) -> bool:
+    """Run the next trial of the study that is least advanced.
+
+    However it is interrupted, no study is more than a trial ahead.
+    """
+    return any(run_next_trial(s, display, debug=debug) for s in sorted(studies, key=_advance))
+
+
+def _open(task: Task) -> list[OpenStudy]:
+    plan = task.studies[0][0]  # they share project, data and storage
+    dataset = open_data(plan.project, plan.config, plan.source, lambda done, total: None)
+    storage = open_storage(plan.config.storage, plan.project)
+    return [join_study(p, dataset, storage, experiment, run) for p, experiment, run in task.studies]
+
+
+def _advance(opened: OpenStudy) -> int:
+    trials = taken(opened.study.get_trials(deepcopy=False))
+    listed = [dict(params) for params in opened.plan.first]
+    if not opened.plan.keeps_all:
+        return len(trials)
+    return sum(params_of(t) in listed for t in trials)
