@@ -9,7 +9,7 @@ import optuna
 from optuna.pruners import BasePruner
 from optuna.storages import BaseStorage
 from optuna.study import StudyDirection
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
 from segexp import failpoint, tracking
 from segexp.config import WORK_DIRECTORY, flatten
@@ -20,7 +20,7 @@ from segexp.files import locked
 from segexp.plan import StudyPlan, definition, definition_faults
 from segexp.reconcile import close_abandoned, close_records
 from segexp.space import make_pruner
-from segexp.storage import CONSTANT, DEFINITION, LISTED, RUN_ID, TRACKING_URI
+from segexp.storage import CARRIED_FROM, CONSTANT, DEFINITION, LISTED, RUN_ID, TRACKING_URI
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,11 @@ def join_study(
 
 
 def open_study(
-    plan: StudyPlan, dataset: Dataset, storage: BaseStorage, arm: Arm | None = None
+    plan: StudyPlan,
+    dataset: Dataset,
+    storage: BaseStorage,
+    arm: Arm | None = None,
+    carried: Sequence[FrozenTrial] = (),
 ) -> OpenStudy:
     """Open a study, and make it with its first trials in line where it is not there yet.
 
@@ -86,6 +90,7 @@ def open_study(
         dataset: The data, opened.
         storage: Optuna's storage.
         arm: The arm that the study belongs to; None for a study of its own.
+        carried: Finished trials that a new study begins with; see `segexp.revision`.
 
     Raises:
         InputError: When a study of this name means something else, or the tracking URI is none.
@@ -105,9 +110,7 @@ def open_study(
         )
         failpoint.passed("study_create")
         if is_new:
-            if not plan.keeps_all:
-                for params in plan.first:
-                    study.enqueue_trial(dict(params), skip_if_exists=True)
+            _put_first(study, plan, carried)
             study.set_user_attr(CONSTANT, constant_miou(dataset, plan.common))
             study.set_user_attr(LISTED, plan.keeps_all)
             study.set_user_attr(DEFINITION, now)  # the last: a study that has it is whole
@@ -120,6 +123,18 @@ def open_study(
         close_abandoned(study)
         close_records(study, parent)
     return OpenStudy(plan, dataset, study, experiment, parent)
+
+
+def _put_first(study: optuna.Study, plan: StudyPlan, carried: Sequence[FrozenTrial]) -> None:
+    """Give a new study the trials that it begins with, the baseline as its number 0."""
+    known = {trial.user_attrs.get(CARRIED_FROM) for trial in study.get_trials(deepcopy=False)}
+    if not plan.keeps_all:
+        for params in plan.first:
+            if dict(params) not in [trial.params for trial in carried]:
+                study.enqueue_trial(dict(params), skip_if_exists=True)
+    for trial in carried:
+        if trial.user_attrs[CARRIED_FROM] not in known:  # one that died while it was made
+            study.add_trial(trial)
 
 
 def _make_pruner(plan: StudyPlan) -> BasePruner:
@@ -153,7 +168,7 @@ def is_known(storage: BaseStorage, name: str, now: dict[str, Any]) -> bool:
     Raises:
         InputError: When it is of the other kind, or was begun as something else.
     """
-    stored = _stored_definition(storage, name)
+    stored = stored_definition(storage, name)
     if stored is None:
         return False
     if ("arms" in stored) != ("arms" in now):
@@ -172,7 +187,7 @@ def _open_experiment(plan: StudyPlan) -> tracking.Experiment:
     )
 
 
-def _stored_definition(storage: BaseStorage, name: str) -> dict[str, Any] | None:
+def stored_definition(storage: BaseStorage, name: str) -> dict[str, Any] | None:
     """Return the definition that a study was begun with; None when there is no such study."""
     try:
         study = optuna.load_study(study_name=name, storage=storage)

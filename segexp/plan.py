@@ -157,6 +157,9 @@ def definition_faults(name: str, stored: Dict[str, Any], now: Dict[str, Any]) ->
     changed = [key for key in sorted({*stored, *now}) if stored.get(key) != now.get(key)]
     if any(key.startswith("mappings.") for key in changed):
         changed = [key for key in changed if key != "common_space"]  # it follows from them
+    # A setting that is searched now, or was: one line about the space says it.
+    spaces = {key for key in changed if key.startswith("space.")}
+    changed = [k for k in changed if k in spaces or f"space.{k.rpartition('.')[2]}" not in spaces]
     for key in changed:
         before, after = stored.get(key), now.get(key)
         if isinstance(before, dict) and isinstance(after, dict):
@@ -171,7 +174,8 @@ def definition_faults(name: str, stored: Dict[str, Any], now: Dict[str, Any]) ->
     if faults:
         faults.append(
             f"study {name!r} cannot go on as something else: run it with what it was begun with, "
-            "or begin another one with --study-name"
+            "go on under a new revision with --new-revision, which keeps the trials that are still "
+            "valid, or begin another one with --study-name"
         )
     return faults
 

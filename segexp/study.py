@@ -18,6 +18,7 @@ from segexp.project import describe_data, open_data
 from segexp.prune import prune_directories
 from segexp.reconcile import close_records
 from segexp.report.study_page import study_page
+from segexp.revision import choose_revision, describe_revision
 from segexp.storage import RESULT
 from segexp.supervision import forget_supervisors, supervised
 from segexp.supervisor import run_trials
@@ -29,6 +30,7 @@ def run_study(
     display: StudyDisplay,
     *,
     workers: int = 0,
+    new_revision: bool = False,
     debug: bool = False,
 ) -> tuple[optuna.Study, int]:
     """Run trials until the study has as many finished ones as it is to reach.
@@ -41,6 +43,7 @@ def run_study(
         storage: Optuna's storage.
         display: Shows progress.
         workers: How many processes run trials at a time; 0 runs them in this one.
+        new_revision: Whether a study that means something else now goes on as a new one.
         debug: Show the traceback of a trial that failed.
 
     Returns:
@@ -52,7 +55,10 @@ def run_study(
     """
     dataset = open_data(plan.project, plan.config, plan.source, display.caching)
     display.say(describe_data(dataset))
-    opened = open_study(plan, dataset, storage)
+    revision = choose_revision(plan, dataset, storage, new=new_revision)
+    for line in describe_revision(revision):
+        display.say(line)
+    opened = open_study(revision.plan, dataset, storage, carried=revision.carried)
     with under_way(opened, display):
         ran = run_trials([opened], display, workers=workers, debug=debug)
     return opened.study, ran

@@ -42,6 +42,14 @@ def tune(
         str | None,
         typer.Option(help="The study's name; by default the file's, with --data and --mapping."),
     ] = None,
+    new_revision: Annotated[
+        bool,
+        typer.Option(
+            "--new-revision",
+            help="Go on with a study whose definition has changed as NAME-rev2, with the trials "
+            "that are still valid.",
+        ),
+    ] = False,
     workers: Workers = 1,
     storage: Storage = None,
     set_: Set = None,
@@ -81,7 +89,14 @@ def tune(
             f"epochs on {choose_compute(config.training.precision).description}; mappings "
             f"{mappings}; scores in the common space ({len(plan.common.classes)} classes)"
         )
-        finished, ran = run_study(plan, storage_now, display, workers=workers, debug=debug)
+        finished, ran = run_study(
+            plan,
+            storage_now,
+            display,
+            workers=workers,
+            new_revision=new_revision,
+            debug=debug,
+        )
 
     best = find_best(finished)
     states = ", ".join(f"{n} {name.lower()}" for name, n in best.states.items())

@@ -1,0 +1,183 @@
+"""Revisions of a study: it goes on as something else, with the trials that are valid there, too.
+
+A study's trials are compared with each other, so what they mean must stay. Whoever adds an encoder
+or a mapping to a study begins a new revision, a study of its own named ``<name>-rev2``; a trial of
+the revision before is carried over when it would come out the same in the new one.
+"""
+
+from collections.abc import Mapping as Dict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import optuna
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+from optuna.storages import BaseStorage
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from segexp.config import flatten, resolve_key
+from segexp.dataset.cache import Dataset
+from segexp.errors import InputError
+from segexp.open_study import is_known, stored_definition
+from segexp.plan import StudyPlan, definition
+from segexp.search_space import Choices, Parameter, contains
+from segexp.storage import CARRIED_FROM, RESULT
+
+
+@dataclass(frozen=True)
+class Revision:
+    """The study that a plan goes on as.
+
+    Attributes:
+        plan: The plan under the revision's name.
+        carried: The trials that it begins with.
+        left: How many finished trials of the revision before are not valid in it.
+        before: That revision's name; None when this is not a new one.
+    """
+
+    plan: StudyPlan
+    carried: tuple[FrozenTrial, ...] = ()
+    left: int = 0
+    before: str | None = None
+
+
+def choose_revision(
+    plan: StudyPlan, dataset: Dataset, storage: BaseStorage, *, new: bool
+) -> Revision:
+    """Find the newest revision of a study that means what the plan means, or begin one.
+
+    Args:
+        plan: The plan, under the study's own name.
+        dataset: The data.
+        storage: Optuna's storage.
+        new: Whether to begin a revision when none means the same.
+
+    Raises:
+        InputError: When there are revisions, none means the same, and no new one is wanted.
+    """
+    name, now = plan.study.name, definition(plan, dataset)
+    names = _revisions(name, storage)
+    for known in reversed(names):
+        stored = stored_definition(storage, known)
+        if stored is None or stored == now:
+            return Revision(_named(plan, known))
+    if not names:
+        return Revision(plan)
+    if not new:
+        is_known(storage, names[-1], now)  # raises with the differences
+    stored = stored_definition(storage, names[-1])
+    if stored is None or "arms" in stored:
+        raise InputError(f"{names[-1]!r} is an A/B study, which has no revisions")
+    study = optuna.load_study(study_name=names[-1], storage=storage)
+    finished = [
+        t
+        for t in study.get_trials(deepcopy=False)
+        if t.state == TrialState.PRUNED
+        or (t.state == TrialState.COMPLETE and RESULT in t.user_attrs)
+    ]
+    carried = [
+        _carry(trial, params, plan.space, names[-1])
+        for trial in finished
+        if (params := _params_now(trial, stored, now, plan)) is not None
+    ]
+    carried.sort(key=lambda trial: trial.params != dict(plan.first[0]))  # the baseline comes first
+    return Revision(
+        _named(plan, f"{name}-rev{len(names) + 1}"),
+        tuple(carried),
+        len(finished) - len(carried),
+        names[-1],
+    )
+
+
+def _revisions(name: str, storage: BaseStorage) -> list[str]:
+    known = set(optuna.get_all_study_names(storage))
+    names = [name] if name in known else []
+    while names and (following := f"{name}-rev{len(names) + 1}") in known:
+        names.append(following)
+    return names
+
+
+def _named(plan: StudyPlan, name: str) -> StudyPlan:
+    return replace(plan, study=plan.study.model_copy(update={"name": name}))
+
+
+def _params_now(
+    trial: FrozenTrial, stored: Dict[str, Any], now: Dict[str, Any], plan: StudyPlan
+) -> dict[str, Any] | None:
+    """Return the params that give the same trial in the plan; None when none do."""
+    if any(stored.get(key) != now[key] for key in ("data", "objective", "common_space")):
+        return None
+    settings = flatten(plan.config.to_dict()).keys()
+    searched = {n: value for n, value in trial.params.items() if f"space.{n}" in stored}
+    mappings = [key.removeprefix("mappings.") for key in stored if key.startswith("mappings.")]
+    mapping = str(searched.get("mapping", mappings[0]))  # that of all trials, or the trial's own
+    was = {key: stored[key] for key in settings if key in stored}
+    was |= {resolve_key(name) or name: str(value) for name, value in searched.items()}
+    was["mapping"] = mapping
+    if stored[f"mappings.{mapping}"] != now.get(f"mappings.{mapping}"):
+        return None
+    if any(was.get(key) != now[key] for key in settings if key in now):
+        return None
+    params: dict[str, Any] = {}
+    for name, parameter in plan.space.items():
+        value = _value_in(parameter, was.get(resolve_key(name) or name))
+        if value is None:
+            return None
+        (params[name],) = value
+    return params if params.get("mapping", plan.config.mapping) == mapping else None
+
+
+def _value_in(parameter: Parameter, text: str | None) -> tuple[Any] | None:
+    """Read a value that a parameter can take from its text; in a tuple, since None is a value."""
+    if text is None:
+        return None
+    if isinstance(parameter, Choices):
+        return next(((c,) for c in parameter.choices if str(c) == text), None)
+    try:
+        value = int(text) if parameter.integer else float(text)
+    except ValueError:
+        return None
+    return (value,) if contains(parameter, value) else None
+
+
+def _carry(
+    trial: FrozenTrial, params: Dict[str, Any], space: Dict[str, Parameter], study: str
+) -> FrozenTrial:
+    """Copy a finished trial for another study, over the space that it has there."""
+    carried = create_trial(
+        state=trial.state,
+        value=trial.value if trial.state == TrialState.COMPLETE else None,
+        params=dict(params),
+        distributions={name: _distribution(space[name]) for name in params},
+        user_attrs={**trial.user_attrs, CARRIED_FROM: f"{study}/{trial.number}"},
+        system_attrs={k: v for k, v in trial.system_attrs.items() if k == "fixed_params"},
+        intermediate_values=dict(trial.intermediate_values),
+    )
+    carried.datetime_start = trial.datetime_start
+    carried.datetime_complete = trial.datetime_complete
+    return carried
+
+
+def _distribution(parameter: Parameter) -> BaseDistribution:
+    """Return what `segexp.space.suggest` samples a parameter from, in Optuna's terms."""
+    if isinstance(parameter, Choices):
+        return CategoricalDistribution(parameter.choices)
+    if parameter.integer:
+        low, high, step = int(parameter.low), int(parameter.high), int(parameter.step or 1)
+        return IntDistribution(low, high, log=parameter.log, step=step)
+    return FloatDistribution(parameter.low, parameter.high, log=parameter.log, step=parameter.step)
+
+
+def describe_revision(revision: Revision) -> Sequence[str]:
+    """Say what a new revision carries over, in lines for a person."""
+    if revision.before is None:
+        return []
+    return [
+        f"new revision {revision.plan.study.name}: {len(revision.carried)} trials of "
+        f"{revision.before} are carried over, {revision.left} are not valid in it"
+    ]
