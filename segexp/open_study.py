@@ -20,7 +20,7 @@ from segexp.files import locked
 from segexp.plan import StudyPlan, definition, definition_faults
 from segexp.reconcile import close_abandoned, close_records
 from segexp.space import make_pruner
-from segexp.storage import CARRIED_FROM, CONSTANT, DEFINITION, LISTED, RUN_ID, TRACKING_URI
+from segexp.storage import CARRIED_FROM, CONSTANT, DEFINITION, LISTED, RUN_ID, TRACKING
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class OpenStudy:
     @property
     def lock(self) -> Path:
         """The lock under which trials are handed out."""
-        return _lock_of(self.plan)
+        return lock_of(self.plan.project, self.plan.study.name)
 
     def directory(self, trial: int) -> Path:
         """Return where the checkpoints and the bundle of a trial are."""
@@ -97,7 +97,7 @@ def open_study(
         WorkError: When the storage or the tracking server does not answer.
     """
     now = definition(plan, dataset)
-    with locked(_lock_of(plan)):
+    with locked(lock_of(plan.project, plan.study.name)):
         is_new = not is_known(storage, plan.study.name, now)
         # Before the study: a tracking URI that is wrong must not leave half a study behind.
         experiment = arm.experiment if arm else _open_experiment(plan)
@@ -119,7 +119,7 @@ def open_study(
         else:
             parent = arm.run
             study.set_user_attr(RUN_ID, parent.id)
-        study.set_user_attr(TRACKING_URI, plan.config.tracking.uri)
+        study.set_user_attr(TRACKING, [plan.config.tracking.uri, experiment.name])
         close_abandoned(study)
         close_records(study, parent)
     return OpenStudy(plan, dataset, study, experiment, parent)
@@ -228,5 +228,6 @@ def _open_parent_run(
     return parent
 
 
-def _lock_of(plan: StudyPlan) -> Path:
-    return plan.project / WORK_DIRECTORY / "locks" / f"{plan.study.name}.lock"
+def lock_of(project: Path, study: str) -> Path:
+    """Return the lock under which the trials of a study are handed out and closed."""
+    return project / WORK_DIRECTORY / "locks" / f"{study}.lock"

@@ -68,12 +68,13 @@ def run_study(
 def under_way(opened: OpenStudy, display: StudyDisplay) -> Iterator[None]:
     """Close what a study has open, however the block ends."""
     forget_supervisors(opened.study)
-    try:
-        with ended_by(partial(_close, opened)), supervised(opened.study):
-            yield
-    finally:
-        if not opened.plan.keeps_all:
-            _record_page(opened, display)
+    with supervised(opened.study):
+        try:
+            with ended_by(partial(_close, opened)):
+                yield
+        finally:
+            if not opened.plan.keeps_all:
+                _record_page(opened, display)
 
 
 @contextmanager

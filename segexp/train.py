@@ -1,13 +1,17 @@
 """One training outside of a study: a trial whose params are the configuration's own."""
 
+import json
 import secrets
+import shutil
 from pathlib import Path
 
 from segexp import tracking
 from segexp.config import WORK_DIRECTORY, Config
 from segexp.display import StudyDisplay
 from segexp.encoder_weights import check_weights
-from segexp.errors import InputError, Interrupted
+from segexp.errors import InputError, Interrupted, WorkError
+from segexp.files import write_atomic
+from segexp.lease import is_gone, is_here, owner_from_dict, this_process
 from segexp.mapping_file import find_mapping
 from segexp.plan import model_faults
 from segexp.project import describe_data, find_source, open_data
@@ -15,6 +19,7 @@ from segexp.result import TrialResult
 from segexp.trial import TrialSetup, run_tags, run_trial
 
 EXPERIMENT = "train"
+OWNER_FILE = "owner.json"
 
 
 def run_training(project: Path, config: Config, display: StudyDisplay) -> tuple[str, TrialResult]:
@@ -26,8 +31,7 @@ def run_training(project: Path, config: Config, display: StudyDisplay) -> tuple[
         display: Shows progress.
 
     Returns:
-        The id of the MLflow run, and the result; its bundle and the checkpoints of the best and
-        the last epoch are kept.
+        The id of the MLflow run, and the result, whose bundle is kept.
 
     Raises:
         InputError: With every fault of configuration and data.
@@ -48,7 +52,9 @@ def run_training(project: Path, config: Config, display: StudyDisplay) -> tuple[
     setup = TrialSetup(
         config, dataset, mapping, mapping, "val/miou", {"study": None, "trial": None}
     )
+    _close_abandoned(project)
     run = tracking.start_run(experiment, name, run_tags(setup), tracking.config_params(config))
+    _sign(directory, config, experiment, run)
     try:
         result = run_trial(
             setup,
@@ -65,5 +71,39 @@ def run_training(project: Path, config: Config, display: StudyDisplay) -> tuple[
     except Exception as error:
         tracking.close_run(run, "FAILED", "FAIL", f"{type(error).__name__}: {error}")
         raise
-    tracking.close_run(run, "FINISHED", "COMPLETE")
+    else:
+        tracking.close_run(run, "FINISHED", "COMPLETE")
+    finally:
+        (directory / OWNER_FILE).unlink(missing_ok=True)
+    shutil.rmtree(directory / "checkpoints", ignore_errors=True)
     return run.id, result
+
+
+def _sign(
+    directory: Path, config: Config, experiment: tracking.Experiment, run: tracking.Run
+) -> None:
+    """Note who trains, and where its MLflow run is: Optuna knows nothing of it."""
+    content = {
+        "owner": this_process().to_dict(),
+        "uri": config.tracking.uri,
+        "experiment": experiment.name,
+        "run": run.id,
+    }
+    write_atomic(directory / OWNER_FILE, json.dumps(content))
+
+
+def _close_abandoned(project: Path) -> None:
+    """End the MLflow runs of trainings whose process is gone, and delete their checkpoints."""
+    for path in (project / WORK_DIRECTORY / "train").glob(f"*/{OWNER_FILE}"):
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+            owner = owner_from_dict(content["owner"])
+            if owner is None or not (is_here(owner) and is_gone(owner, None)):
+                continue
+            experiment = tracking.open_experiment(project, content["uri"], content["experiment"])
+            run = tracking.run_of(experiment, content["run"])
+            if tracking.is_running(run):
+                tracking.close_run(run, "KILLED", "FAIL", "interrupted: its process ended")
+        except (OSError, ValueError, KeyError, TypeError, InputError, WorkError):
+            continue  # gone meanwhile, or the tracking server is away: looked for again next time
+        shutil.rmtree(path.parent, ignore_errors=True)

@@ -30,12 +30,13 @@ from segexp.errors import WorkError
 from segexp.files import locked, write_atomic
 from segexp.interrupt import signals_held_back
 from segexp.next_trial import reconcile
-from segexp.open_study import Arm, OpenStudy, is_known, open_study, refuse_changed
+from segexp.open_study import Arm, OpenStudy, is_known, lock_of, open_study, refuse_changed
 from segexp.plan import StudyPlan
 from segexp.project import describe_data, open_data
 from segexp.report.ab_page import ab_page
-from segexp.storage import ARM_RUNS, DEFINITION, RUN_ID
+from segexp.storage import ARM_RUNS, DEFINITION, RUN_ID, TRACKING
 from segexp.study import ended_by, under_way
+from segexp.supervision import forget_supervisors, supervised
 from segexp.supervisor import run_trials
 from segexp.tracking import metric_name
 
@@ -177,23 +178,24 @@ def _records(
     plan: AbPlan, dataset: Dataset, storage: BaseStorage
 ) -> Iterator[tuple[tracking.Run, list[Arm]]]:
     """Open the runs of the A/B study and of its arms, and end them as the block ends."""
-    record, arms = _open_records(plan, dataset, storage)
+    study, record, arms = _open_records(plan, dataset, storage)
 
     def end(status: tracking.Status) -> None:
         for run in (*(arm.run for arm in arms), record):
             tracking.end_run(run, status)
 
-    with ended_by(end):
+    forget_supervisors(study)
+    with supervised(study), ended_by(end):
         yield record, arms
 
 
 def _open_records(
     plan: AbPlan, dataset: Dataset, storage: BaseStorage
-) -> tuple[tracking.Run, list[Arm]]:
+) -> tuple[optuna.Study, tracking.Run, list[Arm]]:
     """Open an A/B study, or make it: a study without trials of its own that knows its runs."""
     now = ab_definition(plan, dataset)
     # An interruption between a run and the note of it would leave the run open for ever.
-    with signals_held_back(), locked(plan.project / WORK_DIRECTORY / "locks" / f"{plan.name}.lock"):
+    with signals_held_back(), locked(lock_of(plan.project, plan.name)):
         uri, named = plan.config.tracking.uri, plan.config.tracking.experiment
         experiment = tracking.open_experiment(plan.project, uri, named or plan.name)
         study = optuna.create_study(
@@ -229,7 +231,8 @@ def _open_records(
             known = {**known, mapping.name: run.id}
             study.set_user_attr(ARM_RUNS, known)
         study.set_user_attr(DEFINITION, now)  # the last: an A/B study that has it is whole
-    return record, arms
+        study.set_user_attr(TRACKING, [uri, experiment.name])
+    return study, record, arms
 
 
 def _write(

@@ -37,8 +37,14 @@ def best(
 
     from segexp.best import find_best
     from segexp.storage import load_study, open_storage
+    from segexp.supervision import left_behind
 
-    found = find_best(load_study(open_storage(config.storage, root), study))
+    opened = open_storage(config.storage, root)
+    if names := left_behind(opened):
+        from segexp.recovery import recover
+
+        recover(root, opened, names, say)
+    found = find_best(load_study(opened, study))
     if json_:
         print_json(found.to_dict(root))
     else:

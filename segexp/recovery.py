@@ -1,0 +1,55 @@
+"""Studies that were left behind by whoever ran them: closed in Optuna and in MLflow."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import optuna
+from optuna.storages import BaseStorage
+from optuna.trial import TrialState
+
+from segexp import tracking
+from segexp.errors import WorkError
+from segexp.files import locked
+from segexp.open_study import lock_of
+from segexp.reconcile import close_abandoned, close_records
+from segexp.storage import ARM_RUNS, RUN_ID, TRACKING
+from segexp.supervision import forget_supervisors
+
+
+def recover(
+    project: Path, storage: BaseStorage, names: Sequence[str], say: Callable[[str], None]
+) -> None:
+    """Close what is still open in studies that nobody runs any more; their next run goes on.
+
+    Args:
+        project: The project directory.
+        storage: Optuna's storage.
+        names: From `segexp.supervision.left_behind`.
+        say: Shows one line.
+    """
+    for name in names:
+        study = optuna.load_study(study_name=name, storage=storage)
+        with locked(lock_of(project, name)):
+            for number in close_abandoned(study):
+                say(f"trial {number} of {name} was left by a process that ended; it waits again")
+            if study.get_trials(deepcopy=False, states=[TrialState.RUNNING]):
+                continue  # of another host that may still live
+            try:
+                _end_runs(project, study)
+            except WorkError as error:  # the next start looks again
+                say(f"the MLflow runs of {name} stay open: {error}")
+            else:
+                forget_supervisors(study)
+
+
+def _end_runs(project: Path, study: optuna.Study) -> None:
+    if TRACKING not in study.user_attrs or RUN_ID not in study.user_attrs:
+        return
+    uri, experiment_name = study.user_attrs[TRACKING]
+    experiment = tracking.open_experiment(project, uri, experiment_name)
+    ids = [*study.user_attrs.get(ARM_RUNS, {}).values(), study.user_attrs[RUN_ID]]
+    runs = [tracking.run_of(experiment, run_id) for run_id in ids]
+    close_records(study, runs[-1])
+    for run in runs:
+        if tracking.is_running(run):
+            tracking.end_run(run, "KILLED")
