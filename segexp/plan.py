@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from segexp.config import Config, flatten, resolve_key
+from segexp.database_url import refuse_shared_database
 from segexp.dataset.cache import Dataset
 from segexp.dataset.source import Source
 from segexp.encoder_weights import check_weights
@@ -77,6 +78,8 @@ def plan_study(project: Path, where: str, study: StudyConfig, config: Config) ->
     mappings: list[Mapping] = []
     with collected(faults):
         mappings = find_mappings(project, names)
+    with collected(faults):
+        refuse_shared_database(config.storage, config.tracking.uri, project)
     faults += option_faults(study.sampler, study.pruner, space, config.training.epochs)
     source: Source | None = None
     with collected(faults):

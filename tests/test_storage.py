@@ -1,16 +1,18 @@
 """Where studies live: SQLite in WAL, journal files, and what cannot be opened."""
 
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import optuna
 import pytest
-from optuna.storages import JournalStorage, RDBStorage
+from load import run_together
+from optuna.storages import JournalStorage
+from optuna.trial import FrozenTrial
+from postgres import postgres_server, postgres_url  # noqa: F401
 
 from segexp.errors import InputError
+from segexp.file_system import read_mountinfo
 from segexp.storage import load_study, open_storage
 
 
@@ -22,7 +24,6 @@ def toy_study(storage: optuna.storages.BaseStorage, name: str, trials: int = 1) 
 
 def test_the_default_is_sqlite_in_the_project_with_a_write_ahead_log(tmp_path: Path) -> None:
     storage = open_storage(None, tmp_path)
-    assert isinstance(storage, RDBStorage)
     toy_study(storage, "a")
     connection = sqlite3.connect(tmp_path / "studies" / "optuna.db")
     assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
@@ -79,37 +80,74 @@ def test_what_cannot_be_opened_is_refused_with_its_place(
     assert len(caught.value.faults) == 1
 
 
-def test_four_processes_that_open_a_new_database_at_once_all_succeed(tmp_path: Path) -> None:
-    # All wait for a file, so that they open the database together and not one import apart.
-    script = f"""
-import time, pathlib, sys, optuna
-from segexp.storage import open_storage
-directory = pathlib.Path({str(tmp_path)!r})
-(directory / f"ready-{{sys.argv[1]}}").touch()
-while not (directory / "go").exists():
-    time.sleep(0.001)
-study = optuna.create_study(
-    storage=open_storage(None, directory), study_name="a", load_if_exists=True
-)
-study.enqueue_trial({{"x": float(sys.argv[1])}})
-"""
-    workers = [
-        subprocess.Popen([sys.executable, "-c", script, str(number)], cwd=Path(__file__).parents[1])
-        for number in range(4)
-    ]
-    while len(list(tmp_path.glob("ready-*"))) < 4:
-        assert all(worker.poll() is None for worker in workers)
-    (tmp_path / "go").touch()
-    assert [worker.wait() for worker in workers] == [0, 0, 0, 0]
-    trials = load_study(open_storage(None, tmp_path), "a").trials
-    assert sorted(t.system_attrs["fixed_params"]["x"] for t in trials) == [0, 1, 2, 3]
+@pytest.fixture(params=["sqlite", "journal", "postgresql"])
+def empty_storage(request: pytest.FixtureRequest) -> str:
+    """The URL of a storage of each kind where there is nothing yet."""
+    if request.param == "postgresql":
+        return str(request.getfixturevalue("postgres_url"))
+    return {"sqlite": "sqlite:///studies/a.db", "journal": "journal:studies/a.log"}[request.param]
 
 
-def test_a_password_is_not_shown(tmp_path: Path) -> None:
-    with pytest.raises(InputError) as caught:
-        open_storage("nosuchdatabase://ann:secret@localhost/x", tmp_path)
-    assert "nosuchdatabase://ann:***@localhost/x" in str(caught.value)
-    assert "secret" not in str(caught.value)
+def test_eight_processes_that_open_an_empty_storage_at_once_all_succeed(
+    tmp_path: Path, empty_storage: str
+) -> None:
+    codes, trials = run_together(empty_storage, tmp_path, processes=8, trials=1)
+    assert codes == [0] * 8
+    check_whole(trials, 8)
+    assert len({trial.user_attrs["owner"] for trial in trials}) == 8
+
+
+def test_eight_processes_leave_no_trial_open_and_no_number_twice(
+    tmp_path: Path, empty_storage: str
+) -> None:
+    codes, trials = run_together(empty_storage, tmp_path, processes=8, trials=10)
+    assert codes == [0] * 8
+    check_whole(trials, 80)
+
+
+def test_trials_are_numbered_without_gaps_also_without_our_lock(
+    tmp_path: Path, empty_storage: str
+) -> None:
+    codes, trials = run_together(empty_storage, tmp_path, 8, 5, ask_locked=False)
+    assert codes == [0] * 8
+    check_whole(trials, 40)
+
+
+def check_whole(trials: list[FrozenTrial], count: int) -> None:
+    assert [trial.number for trial in trials] == list(range(count))
+    for trial in trials:
+        x = trial.params["x"]
+        assert (trial.state.name, trial.value) == ("COMPLETE", 2 * x)
+        assert trial.intermediate_values == {1: x, 2: 2 * x}
+
+
+@pytest.mark.parametrize("name", ["a{b}.db", "a%20b.db", "a b.db", "a#b.db", "{SCHEMA_VERSION}"])
+def test_a_project_may_have_any_name(tmp_path: Path, name: str) -> None:
+    toy_study(open_storage(None, tmp_path / name), "a")
+    assert (tmp_path / name / "studies" / "optuna.db").is_file()
+    assert load_study(open_storage(None, tmp_path / name), "a").trials[0].number == 0
+
+
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///", "sqlite:///:memory:"])
+def test_a_database_in_memory_is_refused(tmp_path: Path, url: str) -> None:
+    with pytest.raises(InputError, match="in memory, which is lost when the process ends"):
+        open_storage(url, tmp_path)
+
+
+def test_options_of_a_sqlite_url_are_not_part_of_its_name(tmp_path: Path) -> None:
+    open_storage("sqlite:///a.db?timeout=5", tmp_path)
+    assert (tmp_path / "a.db").is_file()
+
+
+def test_a_sqlite_file_on_a_network_file_system_is_refused_before_it_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = f"61 27 0:47 / {tmp_path.resolve()} rw - nfs4 nas:/a rw"
+    monkeypatch.setattr("segexp.file_system._mounts", lambda: read_mountinfo(table))
+    with pytest.raises(InputError, match=r"^storage: .*network file system.*postgresql://"):
+        open_storage(None, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    toy_study(open_storage("journal:a.log", tmp_path), "a")
 
 
 def test_without_a_name_the_study_that_began_a_trial_last_is_loaded(tmp_path: Path) -> None:

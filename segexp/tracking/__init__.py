@@ -2,18 +2,27 @@
 
 Optuna's storage decides and MLflow records: nothing that a study computes with is read back from
 here. `store` opens experiments, `runs` starts and ends runs, `records` fills them.
+
+What is recorded is an operation (`operations`). A database has it applied at once. For a server,
+which may be away, it is written to disk (`spool`) and sent from there (`sender`): a study neither
+waits for a server nor loses what one did not take.
 """
 
 import logging
 import os
 
-# Before MLflow is imported: it reads these once. An unreachable server would otherwise block a
-# call for minutes.
+# Before MLflow is imported: it reads some of these once. An unreachable server would otherwise
+# block a call for minutes.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+# Whatever a user set: a request to create a run that is repeated below us makes two.
+os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "0"
+# MLflow prints the address of each run that ends; standard output is for --json alone.
+os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"
 
+from segexp.tracking.artifacts import read_artifact
+from segexp.tracking.client import is_server, without_password
 from segexp.tracking.records import (
     config_params,
     log_bytes,
@@ -36,12 +45,15 @@ from segexp.tracking.runs import (
     set_tags,
     start_run,
 )
-from segexp.tracking.store import (
-    LOCAL_URI,
-    Experiment,
-    open_experiment,
-    read_artifact,
+from segexp.tracking.sender import (
+    SyncResult,
+    drain,
+    pending_records,
+    start_sending,
+    sync,
 )
+from segexp.tracking.spool import servers_with_records
+from segexp.tracking.store import LOCAL_URI, Experiment, open_experiment
 
 # MLflow tells of every table it creates.
 logging.getLogger("mlflow").setLevel(logging.WARNING)
@@ -51,10 +63,13 @@ __all__ = [
     "Experiment",
     "Run",
     "Status",
+    "SyncResult",
     "attach_run",
     "close_run",
     "config_params",
+    "drain",
     "end_run",
+    "is_server",
     "log_bytes",
     "log_directory",
     "log_file",
@@ -64,9 +79,14 @@ __all__ = [
     "log_yaml",
     "metric_name",
     "open_experiment",
+    "pending_records",
     "read_artifact",
     "replace_table",
     "running_trials",
+    "servers_with_records",
     "set_tags",
     "start_run",
+    "start_sending",
+    "sync",
+    "without_password",
 ]

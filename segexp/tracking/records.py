@@ -1,74 +1,77 @@
 """What a run holds: metrics, tables and other artifacts, under names that MLflow takes."""
 
+import json
 import math
 import re
-import tempfile
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import yaml
-from mlflow.entities import Metric
 
+from segexp import failpoint
 from segexp.config import Config, flatten, resolve_key
-from segexp.tracking.runs import Run
+from segexp.tracking.operations import Operation, now_ms
+from segexp.tracking.runs import Run, record
 
 
 def log_metrics(run: Run, metrics: Mapping[str, float], step: int = 0) -> None:
     """Record finite metrics in one call; NaN (an absent class) is not a number to plot."""
-    now = int(time.time() * 1000)
-    run.client.log_batch(
-        run.id,
-        metrics=[
-            Metric(metric_name(key), float(value), now, step)
-            for key, value in metrics.items()
-            if math.isfinite(value)
-        ],
-    )
+    now = now_ms()
+    finite = [
+        [metric_name(key), float(value), now, step]
+        for key, value in metrics.items()
+        if math.isfinite(value)
+    ]
+    if finite:
+        record(run, Operation("metrics", run.id, {"metrics": finite}))
 
 
 def log_table(run: Run, columns: Mapping[str, Sequence[Any]], name: str) -> None:
-    """Record an MLflow table, which its UI shows and compares between runs."""
-    run.client.log_table(run.id, {k: list(v) for k, v in columns.items()}, name)
+    """Record an MLflow table, which its UI shows and compares between runs.
+
+    It replaces one of the same name, where MLflow's own call appends to it. Missing values are
+    None or NaN.
+    """
+    rows = [[_plain(value) for value in row] for row in zip(*columns.values(), strict=True)]
+    content = json.dumps({"columns": list(columns), "data": rows}, allow_nan=False)
+    _log_artifact(run, content.encode(), name, is_table=True)
 
 
 def replace_table(run: Run, columns: Mapping[str, Sequence[Any]], name: str) -> None:
-    """Record an MLflow table in place of one of the same name: MLflow's own call appends to it."""
-    if name not in [artifact.path for artifact in run.client.list_artifacts(run.id)]:
-        log_table(run, columns, name)
-        return
-    rows = [list(row) for row in zip(*columns.values(), strict=True)]
-    run.client.log_dict(run.id, {"columns": list(columns), "data": rows}, name)
+    """Record an MLflow table in place of one of the same name, as `log_table` does."""
+    log_table(run, columns, name)
 
 
 def log_file(run: Run, path: Path) -> None:
-    """Record a file as an artifact of the same name."""
-    run.client.log_artifact(run.id, str(path))
+    """Record a file as an artifact of the same name; it may be deleted after that."""
+    _log_artifact(run, path, path.name)
 
 
 def log_directory(run: Run, directory: Path, artifact_path: str | None = None) -> None:
-    """Record every file of a directory as artifacts."""
-    run.client.log_artifacts(run.id, str(directory), artifact_path)
+    """Record every file of a directory as artifacts; it may be deleted after that."""
+    files = sorted(path for path in directory.rglob("*") if path.is_file())
+    for index, path in enumerate(files):
+        if index:
+            failpoint.passed("mid_artifact")
+        name = path.relative_to(directory).as_posix()
+        _log_artifact(run, path, f"{artifact_path}/{name}" if artifact_path else name)
 
 
 def log_text(run: Run, text: str, name: str) -> None:
     """Record a text file as an artifact."""
-    run.client.log_text(run.id, text, name)
+    _log_artifact(run, text.encode(), name)
 
 
 def log_yaml(run: Run, content: Mapping[str, Any], name: str) -> None:
     """Record plain values as a YAML artifact."""
-    run.client.log_text(run.id, yaml.safe_dump(dict(content), sort_keys=False), name)
+    log_text(run, yaml.safe_dump(dict(content), sort_keys=False), name)
 
 
 def log_bytes(run: Run, content: bytes, name: str) -> None:
     """Record a binary file as an artifact; ``name`` may have folders."""
-    folder, _, file_name = name.rpartition("/")
-    with tempfile.TemporaryDirectory() as directory:
-        path = Path(directory) / file_name
-        path.write_bytes(content)
-        run.client.log_artifact(run.id, str(path), folder or None)
+    _log_artifact(run, content, name)
 
 
 def config_params(config: Config) -> dict[str, Any]:
@@ -93,3 +96,15 @@ def metric_name(name: str) -> str:
     safe = re.sub(r"[^\w\-. :/]", "_", name)
     parts = ["_" if part in ("", ".", "..") else part for part in safe.split("/")]
     return "/".join(parts)[:250]
+
+
+def _log_artifact(run: Run, source: Path | bytes, name: str, *, is_table: bool = False) -> None:
+    folder, _, file = name.rpartition("/")
+    content = {"folder": folder or None, "is_table": is_table}
+    record(run, Operation("artifact", run.id, content, file), source)
+
+
+def _plain(value: Any) -> Any:
+    """Return a table's cell as JSON has it."""
+    value = value.item() if isinstance(value, np.generic) else value
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -4,25 +4,50 @@ Through `MlflowClient`, never through the fluent API, whose active run would bec
 process is interrupted.
 """
 
+import tempfile
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any, Literal
 
 from mlflow import MlflowClient
-from mlflow.entities import Param, RunTag
 from mlflow.exceptions import MlflowException
 
+from segexp.tracking.client import answer_within, client_of, is_server
+from segexp.tracking.operations import RECORD, Operation, RefusedError, apply, now_ms
+from segexp.tracking.sender import drain, id_of, submit
+from segexp.tracking.spool import is_token, new_token, spool_of
 from segexp.tracking.store import Experiment
 
 Status = Literal["FINISHED", "FAILED", "KILLED"]
 
+# How long a call waits for a server, in seconds; no call waits for both of them and a second.
+_FOR_CREATION = 0.5
+_FOR_SPOOL, _FOR_ANSWER = 0.3, 0.6
+
 
 @dataclass(frozen=True)
 class Run:
-    """An MLflow run: a study, one of its trials, or a single training."""
+    """An MLflow run: a study, one of its trials, or a single training.
 
-    client: MlflowClient
+    Attributes:
+        project: The project directory.
+        uri: The tracking URI; the path of a SQLite file is absolute.
+        experiment: The id of its experiment.
+        id: Its id, or a token when a server did not create it in time; see `start_run`.
+    """
+
+    project: Path
+    uri: str
+    experiment: str
     id: str
+
+    @property
+    def client(self) -> MlflowClient:
+        """This process's client of the tracking store."""
+        return client_of(self.uri)
 
 
 def start_run(
@@ -32,55 +57,98 @@ def start_run(
     params: Mapping[str, Any],
     parent: Run | None = None,
 ) -> Run:
-    """Start a run with its tags and params, below its parent."""
+    """Start a run with its tags and params, below its parent.
+
+    Where a server does not create it within half a second, the run's id is a token: all of this
+    package takes it in place of the id, in any process and after the run was created, and the
+    run has it as its tag ``segexp.record``.
+
+    Raises:
+        OSError: When the disk is full.
+    """
     all_tags = {**tags, "mlflow.source.name": "segexp", "mlflow.source.type": "LOCAL"}
-    if parent:
-        all_tags["mlflow.parentRunId"] = parent.id
-    client = experiment.client
-    created = client.create_run(experiment.id, tags=all_tags, run_name=name)
-    run = Run(client, created.info.run_id)
-    client.log_batch(run.id, params=[Param(k, str(v)) for k, v in params.items()])
+    content = {
+        "experiment": experiment.id,
+        "name": name,
+        "tags": all_tags,
+        "parent": parent.id if parent else None,
+        "start_time": now_ms(),
+    }
+    if is_server(experiment.uri):
+        run_id = _spool_creation(experiment, content)
+    else:
+        run_id = apply(experiment.client, Operation("create", "", content), str)
+    run = Run(experiment.project, experiment.uri, experiment.id, run_id)
+    as_text = {key: str(value) for key, value in params.items()}
+    record(run, Operation("params", run.id, {"params": as_text}))
     return run
 
 
+def record(run: Run, operation: Operation, source: Path | bytes | None = None) -> None:
+    """Record something: at once in a database, by way of the spool on a server.
+
+    Args:
+        run: The run.
+        operation: What to record.
+        source: Its file, or what is in it.
+
+    Raises:
+        OSError: When the disk is full.
+        mlflow.exceptions.MlflowException: When a database does not take it.
+    """
+    if is_server(run.uri):
+        submit(run.project, run.uri, operation, source)
+    elif source is None or operation.file is None:
+        apply(run.client, operation, str)
+    elif isinstance(source, Path) and source.name == operation.file:
+        apply(run.client, operation, str, source)
+    else:
+        with tempfile.TemporaryDirectory() as directory:
+            file = Path(directory) / operation.file
+            file.write_bytes(source if isinstance(source, bytes) else source.read_bytes())
+            apply(run.client, operation, str, file)
+
+
 def attach_run(experiment: Experiment, run_id: str | None) -> Run | None:
-    """Return an existing run, set to RUNNING again; None when it is gone or was deleted."""
+    """Return an existing run, set to RUNNING again; None when it is gone or was deleted.
+
+    A server that does not answer in time is trusted to have it still.
+    """
     if run_id is None:
         return None
-    try:
-        found = experiment.client.get_run(run_id)
-    except MlflowException as error:
-        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
-            raise
+    run = Run(experiment.project, experiment.uri, experiment.id, run_id)
+    if not _is_there(run):
         return None
-    if found.info.lifecycle_stage == "deleted":
-        return None
-    experiment.client.update_run(run_id, status="RUNNING")
-    return Run(experiment.client, run_id)
+    record(run, Operation("status", run.id, {"status": "RUNNING", "end_time": None}))
+    return run
 
 
 def running_trials(parent: Run, study: str) -> list[tuple[int, Run]]:
     """Return the runs of a study's trials that have not ended, with the trials' numbers.
 
-    They are below ``parent``, where an arm has those of several studies.
+    They are below ``parent``, where an arm has those of several studies. A server is asked only
+    when it has all records: it may not know yet that a run has ended. None are returned when it
+    has not, or does not answer.
     """
-    client = parent.client
-    found = client.search_runs(
-        [client.get_run(parent.id).info.experiment_id],
-        f"attributes.status = 'RUNNING' and tags.mlflow.parentRunId = '{parent.id}' "
-        f"and tags.segexp.study = '{study}'",
-    )
-    return [(int(run.data.tags["segexp.trial"]), Run(client, run.info.run_id)) for run in found]
+    if not is_server(parent.uri):
+        return _search_running(parent, parent.id, study)
+    if drain(parent.project, parent.uri, _FOR_SPOOL):
+        return []
+    try:
+        return answer_within(_FOR_ANSWER, partial(_ask_running, parent, study)) or []
+    except (MlflowException, RefusedError):
+        return []
 
 
 def set_tags(run: Run, tags: Mapping[str, str]) -> None:
     """Set tags in one call."""
-    run.client.log_batch(run.id, tags=[RunTag(k, str(v)[:5000]) for k, v in tags.items()])
+    cut = {key: str(value)[:5000] for key, value in tags.items()}
+    record(run, Operation("tags", run.id, {"tags": cut}))
 
 
 def end_run(run: Run, status: Status) -> None:
     """End a run."""
-    run.client.set_terminated(run.id, status)
+    record(run, Operation("status", run.id, {"status": status, "end_time": now_ms()}))
 
 
 def close_run(run: Run, status: Status, state: str, failure: str | None = None) -> None:
@@ -90,3 +158,68 @@ def close_run(run: Run, status: Status, state: str, failure: str | None = None) 
         tags["segexp.failure"] = failure
     set_tags(run, tags)
     end_run(run, status)
+
+
+def _spool_creation(experiment: Experiment, content: dict[str, Any]) -> str:
+    token = new_token()
+    tags = content["tags"] | {RECORD: token}
+    operation = Operation("create", token, content | {"tags": tags})
+    submit(experiment.project, experiment.uri, operation)
+    spool = spool_of(experiment.project, experiment.uri)
+    deadline = time.monotonic() + _FOR_CREATION
+    while time.monotonic() < deadline:
+        time.sleep(0.01)
+        try:
+            run_id = spool.run_id(token)
+        except RefusedError:  # it was said, and the study can do without
+            return token
+        if run_id is not None:
+            return run_id
+    return token
+
+
+def _is_there(run: Run) -> bool:
+    if not is_server(run.uri):
+        return _is_active(run.client, run.id)
+    try:
+        return answer_within(_FOR_ANSWER, partial(_ask_is_there, run)) is not False
+    except RefusedError:
+        return False
+    except MlflowException:
+        return True
+
+
+def _ask_is_there(run: Run) -> bool:
+    spool = spool_of(run.project, run.uri)
+    if is_token(run.id) and spool.is_to_be_created(run.id):
+        return True
+    return _is_active(run.client, id_of(spool, run.client, run.id))
+
+
+def _is_active(client: MlflowClient, run_id: str) -> bool:
+    try:
+        return bool(client.get_run(run_id).info.lifecycle_stage != "deleted")
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+        return False
+
+
+def _ask_running(parent: Run, study: str) -> list[tuple[int, Run]]:
+    parent_id = id_of(spool_of(parent.project, parent.uri), parent.client, parent.id)
+    return _search_running(parent, parent_id, study)
+
+
+def _search_running(parent: Run, parent_id: str, study: str) -> list[tuple[int, Run]]:
+    found = parent.client.search_runs(
+        [parent.experiment],
+        f"attributes.status = 'RUNNING' and tags.mlflow.parentRunId = '{parent_id}' "
+        f"and tags.segexp.study = '{study}'",
+    )
+    return [
+        (
+            int(run.data.tags["segexp.trial"]),
+            Run(parent.project, parent.uri, parent.experiment, run.info.run_id),
+        )
+        for run in found
+    ]

@@ -1,0 +1,81 @@
+"""Ways to MLflow: one client for each store and process, and calls that do not wait for ever."""
+
+import hashlib
+import queue
+import re
+import threading
+from collections.abc import Callable
+from functools import cache
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+from mlflow import MlflowClient
+
+from segexp.errors import first_line
+
+T = TypeVar("T")
+
+
+@cache
+def client_of(uri: str) -> MlflowClient:
+    """Return this process's client of a tracking store; that of a server asks it nothing yet.
+
+    Args:
+        uri: An MLflow tracking URI; the path of a SQLite file is absolute.
+    """
+    return MlflowClient(tracking_uri=uri)
+
+
+def is_server(uri: str | None) -> bool:
+    """Whether a tracking URI names a server, which may be away, and not a database."""
+    return uri is not None and uri.startswith(("http://", "https://"))
+
+
+def address_of(uri: str) -> str:
+    """Return a server's URI without user name, password and what is said twice."""
+    parts = urlsplit(uri)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2].lower()}{parts.path.rstrip('/')}"
+
+
+def key_of(uri: str) -> str:
+    """Return a file name for a server, the same whoever signs in to it."""
+    address = address_of(uri)
+    readable = re.sub(r"[^a-z0-9.]+", "-", urlsplit(address).netloc)
+    return f"{readable}-{hashlib.sha256(address.encode()).hexdigest()[:8]}"
+
+
+def without_password(text: str) -> str:
+    """Return a URI, or a message that has some, with the passwords left out."""
+    return re.sub(r"(//[^:/@\s]*):[^@/\s]*@", r"\1:***@", text)
+
+
+def what_is_wrong(error: Exception) -> str:
+    """Return the first line of what a call to a server raised: its cause where it names one."""
+    line = without_password(first_line(error))
+    return line.rpartition("(Caused by ")[2].rstrip(")")[:200] if "(Caused by " in line else line
+
+
+def answer_within(seconds: float, ask: Callable[[], T]) -> T | None:
+    """Return what a call returns, or None when that takes longer.
+
+    The call itself goes on in a thread until it ends by its own time-out.
+
+    Raises:
+        Exception: What the call raises in time.
+    """
+    answers: queue.SimpleQueue[tuple[T | None, Exception | None]] = queue.SimpleQueue()
+
+    def work() -> None:
+        try:
+            answers.put((ask(), None))
+        except Exception as error:
+            answers.put((None, error))
+
+    threading.Thread(target=work, name="segexp-ask", daemon=True).start()
+    try:
+        answer, error = answers.get(timeout=seconds)
+    except queue.Empty:
+        return None
+    if error is not None:
+        raise error
+    return answer

@@ -1,0 +1,171 @@
+"""What can be recorded, and how each is applied to a store: twice changes nothing.
+
+An operation is plain JSON with all of its times in it, and at most one file. It may be applied
+again after its answer was lost: a metric of the same time, step and value is one point to MLflow
+(the primary key of its table), params and tags that are the same are the same, artifacts replace
+those of their name, and a run is found again by the tag that names the operation that made it.
+"""
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import requests
+from mlflow import MlflowClient
+from mlflow.entities import Metric, Param, RunTag, ViewType
+from mlflow.exceptions import MlflowException
+
+from segexp.errors import first_line
+from segexp.tracking.client import without_password
+
+Kind = Literal["create", "params", "metrics", "tags", "artifact", "status"]
+
+# What the content of an operation holds, by kind.
+CONTENT: dict[Kind, set[str]] = {
+    "create": {"experiment", "name", "tags", "parent", "start_time"},
+    "params": {"params"},
+    "metrics": {"metrics"},  # [key, value, timestamp in ms, step] of each
+    "tags": {"tags"},
+    "artifact": {"folder", "is_table"},
+    "status": {"status", "end_time"},  # in ms; None for a run that goes on
+}
+
+RECORD = "segexp.record"  # the tag of a run that was created through a spool
+
+# MLflow's names of what this operation alone is to blame for. Not BAD_REQUEST: that is how it
+# names trouble with its own database, such as a pool that is used up (mlflow/store/db/utils.py).
+_REFUSALS = ("INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST", "RESOURCE_ALREADY_EXISTS")
+# The same for artifacts, which are plain HTTP. Not 401, 403, 407, 408, 409, 425 and 429: these
+# are about who asks, or when.
+_REFUSED_FILES = (400, 404, 405, 410, 411, 413, 414, 415, 422)
+
+
+class RefusedError(Exception):
+    """An operation that cannot be applied, now or later: it is damaged, or its run is none."""
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One thing to record.
+
+    Attributes:
+        kind: What it does.
+        run: The run's id, or the token of one that waits to be created.
+        content: Plain values, of the keys that `CONTENT` names.
+        file: The name of the file that belongs to it, None where there is none.
+    """
+
+    kind: Kind
+    run: str
+    content: dict[str, Any]
+    file: str | None = None
+
+
+def now_ms() -> int:
+    """Return the time as MLflow counts it, in milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
+def apply(
+    client: MlflowClient,
+    operation: Operation,
+    id_of: Callable[[str], str],
+    file: Path | None = None,
+    *,
+    is_repeated: bool = False,
+) -> str:
+    """Apply an operation to a store.
+
+    Args:
+        client: The store's client.
+        operation: What to do.
+        id_of: Turns a run's id or token into its id.
+        file: Where the operation's file is.
+        is_repeated: Whether it may have been applied before. Only a creation needs to know.
+
+    Returns:
+        The id of the run.
+
+    Raises:
+        Exception: What MLflow raises; see `refusal`.
+    """
+    content = operation.content
+    if operation.kind == "create":
+        return _create(client, content, id_of, is_repeated)
+    run_id = id_of(operation.run)
+    if operation.kind == "params":
+        client.log_batch(run_id, params=[Param(k, v) for k, v in content["params"].items()])
+    elif operation.kind == "metrics":
+        metrics = [Metric(*values) for values in content["metrics"]]
+        client.log_batch(run_id, metrics=metrics)
+    elif operation.kind == "tags":
+        client.log_batch(run_id, tags=[RunTag(k, v) for k, v in content["tags"].items()])
+    elif operation.kind == "status":
+        _set_status(client, run_id, content["status"], content["end_time"])
+    else:
+        if file is None or not file.is_file():
+            raise RefusedError(f"the file {operation.file} is gone")
+        client.log_artifact(run_id, str(file), content["folder"])
+        if content["is_table"]:
+            _list_table(client, run_id, "/".join(filter(None, (content["folder"], file.name))))
+    return run_id
+
+
+def find_run(client: MlflowClient, token: str, experiments: Sequence[str]) -> str | None:
+    """Return the id of the run that was created for a token; None when there is none.
+
+    Of two, which a server makes that answers neither of two requests, the other is deleted.
+    """
+    found = client.search_runs(
+        list(experiments), f"tags.`{RECORD}` = '{token}'", run_view_type=ViewType.ALL
+    )
+    runs = sorted(found, key=lambda run: (run.info.lifecycle_stage != "active", run.info.run_id))
+    for other in runs[1:]:
+        if other.info.lifecycle_stage == "active":
+            client.delete_run(other.info.run_id)
+    return runs[0].info.run_id if runs else None
+
+
+def refusal(error: Exception) -> str | None:
+    """Say why an operation will never be taken; None when it may well be, later."""
+    if isinstance(error, requests.HTTPError) and error.response is not None:
+        refused = error.response.status_code in _REFUSED_FILES
+    elif isinstance(error, MlflowException):
+        refused = error.error_code in _REFUSALS
+    else:
+        refused = isinstance(error, RefusedError)
+    return without_password(first_line(error)) if refused else None
+
+
+def _create(
+    client: MlflowClient, content: dict[str, Any], id_of: Callable[[str], str], is_repeated: bool
+) -> str:
+    tags = dict(content["tags"])
+    if content["parent"]:
+        tags["mlflow.parentRunId"] = id_of(content["parent"])
+    experiment = content["experiment"]
+    if is_repeated and (known := find_run(client, tags[RECORD], [experiment])):
+        return known
+    created = client.create_run(
+        experiment, start_time=content["start_time"], tags=tags, run_name=content["name"]
+    )
+    return str(created.info.run_id)
+
+
+def _set_status(client: MlflowClient, run_id: str, status: str, end_time: int | None) -> None:
+    if end_time is None:
+        client.update_run(run_id, status=status)
+    else:
+        client.set_terminated(run_id, status, end_time)
+
+
+def _list_table(client: MlflowClient, run_id: str, name: str) -> None:
+    """Add a file to the tables that MLflow's UI offers, where `MlflowClient.log_table` does."""
+    tag = client.get_run(run_id).data.tags.get("mlflow.loggedArtifacts", "[]")
+    tables = json.loads(tag)
+    entry = {"path": name, "type": "table"}
+    if entry not in tables:
+        client.set_tag(run_id, "mlflow.loggedArtifacts", json.dumps([*tables, entry]))

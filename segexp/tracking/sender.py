@@ -1,0 +1,283 @@
+"""What is spooled for a tracking server is sent: in order, exactly once, by one process at a time.
+
+A daemon thread in every process that records tries to become the one that sends. It never gives
+up and never skips; what the server refuses for good is put aside, with the reason.
+"""
+
+import logging
+import threading
+import time
+from dataclasses import dataclass
+from functools import cache, partial
+from pathlib import Path
+
+from mlflow import MlflowClient
+from mlflow.entities import ViewType
+
+from segexp.errors import first_line
+from segexp.tracking.client import address_of, client_of, is_server, what_is_wrong
+from segexp.tracking.operations import Operation, RefusedError, apply, find_run, refusal
+from segexp.tracking.spool import Spool, is_token, name_server, spool_of
+
+# All in seconds.
+_LOOK_EVERY = 0.5  # for what other processes have recorded
+_ANOTHER_SENDS = 0.1
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 5.0
+# A server that hung still works off requests that nobody waits for any more. What it is asked
+# before it has done so may be answered by what was.
+_SETTLE = 1.0
+_PATIENCE = 20.0  # for another process, as long as it sends nothing
+
+_logger = logging.getLogger("segexp.tracking")
+
+
+@dataclass(frozen=True)
+class Sent:
+    """What a replay did: how many were sent and refused, and what stopped it."""
+
+    sent: int
+    refused: int
+    trouble: str | None
+
+
+@dataclass(frozen=True)
+class SyncResult:
+    """What `sync` did.
+
+    Attributes:
+        sent: How many records it sent.
+        left: How many still wait.
+        refused: How many the server will never take; they are in ``refused/`` of the spool.
+        trouble: Why some are left; None when none are.
+    """
+
+    sent: int
+    left: int
+    refused: int
+    trouble: str | None = None
+
+
+@dataclass(frozen=True)
+class _Sender:
+    thread: threading.Thread
+    work: threading.Event
+
+
+_senders: dict[tuple[Path, str], _Sender] = {}
+_starting = threading.Lock()
+
+
+def submit(
+    project: Path, uri: str, operation: Operation, source: Path | bytes | None = None
+) -> None:
+    """Spool an operation for a server and wake the thread that sends it.
+
+    Raises:
+        OSError: When the disk is full.
+    """
+    spool = spool_of(project, uri)
+    name_server(spool, uri)
+    spool.append(operation, source)
+    start_sending(project, uri)
+
+
+def start_sending(project: Path, uri: str) -> None:
+    """Have what waits for a server sent, also by processes that ended; nothing for a database."""
+    if not is_server(uri):
+        return
+    with _starting:
+        sender = _senders.get((project, uri))
+        if sender is None or not sender.thread.is_alive():  # not alive: this process was forked
+            work = threading.Event()
+            thread = threading.Thread(
+                target=_send_for_ever,
+                args=(spool_of(project, uri), uri, work),
+                name="segexp-sender",
+                daemon=True,
+            )
+            sender = _senders[project, uri] = _Sender(thread, work)
+            thread.start()
+    sender.work.set()
+
+
+def pending_records(project: Path, uri: str | None) -> int:
+    """Return how many records wait for a tracking server; 0 for a database.
+
+    Args:
+        project: The project directory.
+        uri: As for `segexp.tracking.open_experiment`.
+    """
+    return len(spool_of(project, uri).waiting()) if uri and is_server(uri) else 0
+
+
+def drain(project: Path, uri: str | None, seconds: float) -> int:
+    """Wait until a tracking server has all records, but not longer than some seconds.
+
+    Returns:
+        How many records still wait; 0 at once for a database.
+    """
+    left = pending_records(project, uri)
+    if uri is None or left == 0:
+        return left
+    start_sending(project, uri)
+    deadline = time.monotonic() + seconds
+    while left and time.monotonic() < deadline:
+        time.sleep(0.02)
+        left = pending_records(project, uri)
+    return left
+
+
+def sync(project: Path, uri: str | None) -> SyncResult:
+    """Send all records that wait for a tracking server; give up when it does not answer.
+
+    Args:
+        project: The project directory.
+        uri: As for `segexp.tracking.open_experiment`.
+    """
+    if uri is None or not is_server(uri):
+        return SyncResult(0, 0, 0)
+    spool, client = spool_of(project, uri), client_of(uri)
+    sent = refused = failures = 0
+    trouble: str | None = None
+    fewest, since = len(spool.waiting()), time.monotonic()
+    while left := len(spool.waiting()):
+        with spool.sole_sender() as is_sole:
+            done = replay(spool, client) if is_sole else Sent(0, 0, _trouble(client))
+        sent, refused, trouble = sent + done.sent, refused + done.refused, done.trouble
+        if left < fewest:
+            fewest, since = left, time.monotonic()
+        if not is_sole and time.monotonic() - since > _PATIENCE:
+            trouble = "another process is to send them, and does not"
+            break
+        if trouble:
+            failures = 1 if done.sent else failures + 1
+            if failures > 1:  # once is a hiccup
+                break
+            time.sleep(_SETTLE)
+        elif not is_sole:
+            time.sleep(_ANOTHER_SENDS)
+    left = len(spool.waiting())
+    return SyncResult(sent, left, refused, trouble if left else None)
+
+
+def replay(spool: Spool, client: MlflowClient) -> Sent:
+    """Send what waits, in order, until nothing does or the server is in trouble.
+
+    Only `Spool.sole_sender` may do it.
+    """
+    sent = refused = 0
+    while waiting := spool.waiting():
+        for path in waiting:
+            try:
+                if reason := _send(spool, client, path):
+                    _put_aside(spool, path, reason)
+            except Exception as error:
+                return Sent(sent, refused, what_is_wrong(error))
+            sent, refused = sent + (not reason), refused + bool(reason)
+    return Sent(sent, refused, None)
+
+
+def id_of(spool: Spool, client: MlflowClient, run_id: str) -> str:
+    """Return MLflow's id of a run, of which there may be no more than a token.
+
+    Raises:
+        RefusedError: When there is no run for the token, and will be none.
+    """
+    if not is_token(run_id):
+        return run_id
+    known = spool.run_id(run_id)
+    if known is None:  # another host created it, or the spool was deleted since
+        experiments = client.search_experiments(view_type=ViewType.ALL)
+        known = find_run(client, run_id, [found.experiment_id for found in experiments])
+        if known is None:
+            raise RefusedError(f"there is no run {run_id}")
+        spool.resolve(run_id, known)
+    return known
+
+
+def _send(spool: Spool, client: MlflowClient, path: Path) -> str | None:
+    """Send an operation, and say why when the server will never take it."""
+    try:
+        operation, file = spool.read(path)
+        is_repeated = operation.kind == "create" and spool.note_attempt(operation.run)
+        resolve = partial(id_of, spool, client)
+        made = apply(client, operation, resolve, file, is_repeated=is_repeated)
+    except Exception as error:
+        if not path.exists():
+            return None  # whoever appended it was interrupted, and took it back
+        reason = refusal(error)
+        if reason is None:
+            raise
+        return reason
+    if operation.kind == "create":
+        spool.resolve(operation.run, made)
+    spool.remove(path)
+    return None
+
+
+def _put_aside(spool: Spool, path: Path, reason: str) -> None:
+    run = path.name
+    try:
+        operation, _ = spool.read(path)
+    except RefusedError:
+        pass
+    else:
+        run = f"run {operation.run}"
+        if operation.kind == "create":
+            spool.resolve_refused(operation.run, reason)
+    spool.refuse(path, reason)
+    _say_refused(run, reason, spool.directory / "refused")
+
+
+@cache
+def _say_refused(run: str, reason: str, where: Path) -> None:
+    """Say it once: what follows of a run is refused for the same reason."""
+    _logger.warning("the tracking server refused a record of %s: %s; see %s", run, reason, where)
+
+
+def _send_for_ever(spool: Spool, uri: str, work: threading.Event) -> None:
+    client = client_of(uri)
+    spool.sweep()
+    while True:
+        work.wait(_LOOK_EVERY)
+        work.clear()
+        try:
+            while spool.waiting():
+                with spool.sole_sender() as is_sole:
+                    if is_sole:
+                        _send_all(spool, client, uri)
+                if not is_sole:
+                    time.sleep(_ANOTHER_SENDS)
+        except Exception as error:  # a full disk, above all: the next round may find room
+            _logger.warning("records wait in %s: %s", spool.directory, first_line(error))
+            time.sleep(_LONGEST_PAUSE)
+
+
+def _send_all(spool: Spool, client: MlflowClient, uri: str) -> None:
+    """Send until nothing waits, however long the server is away."""
+    failures, pause = 0, _FIRST_PAUSE
+    while trouble := (done := replay(spool, client)).trouble:
+        if done.sent:
+            failures, pause = 0, _FIRST_PAUSE
+        while trouble:
+            failures += 1
+            if failures == 2:  # once is a hiccup
+                _logger.warning(
+                    "%s does not take records (%s); they wait in %s and are sent when it does",
+                    address_of(uri),
+                    trouble,
+                    spool.directory,
+                )
+            time.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
+            trouble = _trouble(client)
+        time.sleep(_SETTLE)
+
+
+def _trouble(client: MlflowClient) -> str | None:
+    """Ask the server for next to nothing; say what is wrong with it."""
+    try:
+        client.search_experiments(max_results=1)
+    except Exception as error:
+        return what_is_wrong(error)
+    return None

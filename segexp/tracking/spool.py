@@ -1,0 +1,237 @@
+"""Records on their way to a tracking server, kept on disk until it has them.
+
+``.segexp/spool/<server>/`` of a project holds::
+
+    server.json                  the server's address
+    operations/<number>-<id>.json  what waits, in the order in which it was recorded
+    payloads/<id>/<file>         the file of an operation
+    runs/<token>.json            the id of a run that was handed out before it was created
+    refused/                     what the server will not take, each with the reason
+    sender.lock                  held by the process that sends
+"""
+
+import json
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from segexp.config import WORK_DIRECTORY
+from segexp.errors import InputError
+from segexp.files import write_atomic
+from segexp.tracking.client import address_of, is_server, key_of
+from segexp.tracking.operations import CONTENT, Operation, RefusedError
+
+_TOKEN = "-pending"  # the end of what stands for a run that is yet to be created
+_FORGOTTEN_AFTER = 3600.0  # seconds after which what a dead process left half-written is removed
+
+
+@dataclass(frozen=True)
+class Spool:
+    """The records of one project for one server."""
+
+    directory: Path
+
+    def append(self, operation: Operation, source: Path | bytes | None = None) -> None:
+        """Add an operation behind all that this process knows of; `source` becomes its file.
+
+        No lock: two processes that take the same number know nothing of each other's operation,
+        so that either order is right, and a stopped process holds up nobody.
+
+        Raises:
+            OSError: When the disk is full or not writable; nothing is left behind then.
+        """
+        identity = operation.run if operation.kind == "create" else secrets.token_hex(8)
+        payload = self.directory / "payloads" / identity
+        last = self.waiting()[-1:]
+        number = 1 + (_number(last[0]) if last else 0)
+        path = self.directory / "operations" / f"{number:012d}-{identity}.json"
+        try:
+            if source is not None and operation.file is not None:
+                payload.mkdir(parents=True)
+                _place(source, payload / operation.file)
+            write_atomic(path, json.dumps(asdict(operation), allow_nan=False))
+        except BaseException:
+            path.unlink(missing_ok=True)
+            shutil.rmtree(payload, ignore_errors=True)
+            raise
+
+    def waiting(self) -> list[Path]:
+        """Return the operations that wait, the first to be sent first."""
+        try:
+            names = os.listdir(self.directory / "operations")  # noqa: PTH208 - often, and of many
+        except FileNotFoundError:
+            return []
+        folder = self.directory / "operations"
+        return [folder / name for name in sorted(names) if name.endswith(".json")]
+
+    def is_to_be_created(self, token: str) -> bool:
+        """Whether the run that a token stands for waits to be created."""
+        return any(path.stem.endswith(f"-{token}") for path in self.waiting())
+
+    def read(self, path: Path) -> tuple[Operation, Path | None]:
+        """Read an operation and where its file is.
+
+        Raises:
+            RefusedError: When it cannot be read: nothing behind it is to wait for it.
+        """
+        try:
+            operation = Operation(**json.loads(path.read_bytes()))
+            known = CONTENT[operation.kind] == set(operation.content)
+        except (ValueError, TypeError, KeyError):
+            known = False
+        if not known:
+            raise RefusedError(f"{path.name} is damaged, or of another version of segexp")
+        file = None if operation.file is None else self._payload(path) / Path(operation.file).name
+        return operation, file
+
+    def remove(self, path: Path) -> None:
+        """Forget an operation that the server has."""
+        path.unlink(missing_ok=True)
+        shutil.rmtree(self._payload(path), ignore_errors=True)
+
+    def refuse(self, path: Path, reason: str) -> None:
+        """Put an operation aside with the reason, and its file with it."""
+        aside = self.directory / "refused" / path.stem
+        aside.mkdir(parents=True, exist_ok=True)
+        write_atomic(aside / "reason.txt", reason + "\n")
+        for file in self._payload(path).glob("*"):
+            file.replace(aside / file.name)
+        path.replace(aside / "operation.json")
+        shutil.rmtree(self._payload(path), ignore_errors=True)
+
+    def refused(self) -> int:
+        """Return how many operations were ever put aside."""
+        return len(list((self.directory / "refused").glob("*/operation.json")))
+
+    def note_attempt(self, token: str) -> bool:
+        """Remember that a run is about to be created; return whether it was so before."""
+        is_repeated = self._run(token).exists()
+        if not is_repeated:
+            write_atomic(self._run(token), json.dumps({}))
+        return is_repeated
+
+    def resolve(self, token: str, run_id: str) -> None:
+        """Remember the id of the run that a token stands for."""
+        write_atomic(self._run(token), json.dumps({"id": run_id}))
+
+    def resolve_refused(self, token: str, reason: str) -> None:
+        """Remember that there will never be a run for a token."""
+        write_atomic(self._run(token), json.dumps({"refused": reason}))
+
+    def run_id(self, token: str) -> str | None:
+        """Return the id of the run that a token stands for; None while that is not known here.
+
+        Raises:
+            RefusedError: When there will never be one.
+        """
+        try:
+            known: dict[str, str] = json.loads(self._run(token).read_bytes())
+        except (FileNotFoundError, ValueError):
+            return None  # where it is damaged, the server still knows
+        if "refused" in known:
+            raise RefusedError(f"its run could not be created: {known['refused']}")
+        return known.get("id")
+
+    @contextmanager
+    def sole_sender(self) -> Iterator[bool]:
+        """Try to become the one process that sends; the system frees its lock when it dies."""
+        lock = FileLock(self.directory / "sender.lock", timeout=0, thread_local=False)
+        try:
+            self.directory.mkdir(parents=True, exist_ok=True)
+            lock.acquire()
+        except Timeout:
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            lock.release()
+
+    def sweep(self) -> None:
+        """Remove what processes left half-written when they were killed."""
+        known = {path.stem.partition("-")[2] for path in self.waiting()}
+        left = [p for p in (self.directory / "payloads").glob("*") if p.name not in known]
+        left += (self.directory / "operations").glob(".*")
+        for path in left:
+            with suppress(FileNotFoundError):
+                if time.time() - path.stat().st_mtime > _FORGOTTEN_AFTER:
+                    shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+    def _payload(self, path: Path) -> Path:
+        return self.directory / "payloads" / path.stem.partition("-")[2]
+
+    def _run(self, token: str) -> Path:
+        return self.directory / "runs" / f"{token}.json"
+
+
+def spool_of(project: Path, uri: str) -> Spool:
+    """Return the spool of a project for a server, which there may be nothing of yet."""
+    return Spool(project / WORK_DIRECTORY / "spool" / key_of(uri))
+
+
+def name_server(spool: Spool, uri: str) -> None:
+    """Write down which server a spool is for, where that is not known yet."""
+    path = spool.directory / "server.json"
+    if not path.is_file():
+        write_atomic(path, json.dumps({"uri": address_of(uri)}))
+
+
+def servers_with_records(project: Path, uri: str | None) -> list[str]:
+    """Return the tracking URIs of all servers that records of a project wait for.
+
+    Args:
+        project: The project directory.
+        uri: The configured one. It stands for the server that it names, since passwords are not
+            written down.
+
+    Raises:
+        InputError: When it cannot be told which server some wait for.
+    """
+    servers = []
+    for path in sorted((project / WORK_DIRECTORY / "spool").glob("*/server.json")):
+        if not Spool(path.parent).waiting():
+            continue
+        if uri is not None and is_server(uri) and key_of(uri) == path.parent.name:
+            servers.append(uri)
+            continue
+        try:
+            servers.append(str(json.loads(path.read_bytes())["uri"]))
+        except (OSError, ValueError, KeyError, TypeError):
+            raise InputError(
+                f"{path}: names no server; name it with --set tracking.uri=http://..."
+            ) from None
+    return servers
+
+
+def new_token() -> str:
+    """Return what stands for a run until it is created; its first characters are its own."""
+    return secrets.token_hex(12) + _TOKEN
+
+
+def is_token(run_id: str) -> bool:
+    """Whether a run's id is a token."""
+    return run_id.endswith(_TOKEN)
+
+
+def _number(path: Path) -> int:
+    return int(path.name.partition("-")[0])
+
+
+def _place(source: Path | bytes, target: Path) -> None:
+    """Put a file into the spool: the caller may delete its own at once."""
+    if isinstance(source, bytes):
+        write_atomic(target, source)
+        return
+    source = source.resolve()
+    try:
+        # Our files are replaced and never changed in place, so a second name for one is a copy.
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)

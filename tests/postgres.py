@@ -1,0 +1,152 @@
+"""A PostgreSQL server of the tests' own, and a fresh database for each test.
+
+A test module takes both with `from postgres import postgres_server, postgres_url  # noqa: F401`.
+Tests that use them are skipped where PostgreSQL or a driver is not installed.
+"""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+INITDB_OPTIONS = ("--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C")
+
+
+class NotInstalledError(Exception):
+    """PostgreSQL, its driver, or a user that it agrees to run as is missing."""
+
+
+@dataclass(frozen=True)
+class PostgresServer:
+    """A server that listens on 127.0.0.1 alone."""
+
+    port: int
+
+    def url(self, database: str) -> str:
+        return f"postgresql+psycopg2://postgres@127.0.0.1:{self.port}/{database}"
+
+    def execute(self, statement: str, database: str = "postgres") -> list[tuple[Any, ...]]:
+        import psycopg2
+
+        connection = psycopg2.connect(
+            host="127.0.0.1", port=self.port, user="postgres", dbname=database
+        )
+        try:
+            connection.autocommit = True
+            with connection.cursor() as cursor:
+                cursor.execute(statement)
+                return cursor.fetchall() if cursor.description else []
+        finally:
+            connection.close()
+
+    def make_database(self) -> str:
+        """Make a database, and return its URL."""
+        name = f"test_{uuid.uuid4().hex[:12]}"
+        self.execute(f"CREATE DATABASE {name}")
+        return self.url(name)
+
+
+@contextmanager
+def running_server() -> Iterator[PostgresServer]:
+    """Run a server with its data in a temporary directory while the block runs."""
+    try:
+        import psycopg2  # noqa: F401
+    except ImportError:
+        raise NotInstalledError("psycopg2 is not installed") from None
+    initdb, postgres = _program("initdb"), _program("postgres")
+    # PostgreSQL refuses to run as root, so its directory must not be inside one of root's own.
+    directory = Path(tempfile.mkdtemp(prefix="segexp-postgres-"))
+    as_user: dict[str, Any] = {}
+    if os.getuid() == 0:
+        as_user = {"user": "nobody", "group": "nogroup", "extra_groups": []}
+        try:
+            shutil.chown(directory, "nobody", "nogroup")
+        except LookupError:
+            raise NotInstalledError("there is no user nobody to run PostgreSQL as") from None
+    options = {"cwd": directory, "stdin": subprocess.DEVNULL, **as_user}
+    try:
+        subprocess.run(
+            [initdb, "--pgdata", directory / "data", "--username=postgres", *INITDB_OPTIONS],
+            check=True,
+            capture_output=True,
+            **options,
+        )
+        server = PostgresServer(_free_port())
+        settings = {
+            "port": server.port,
+            "listen_addresses": "127.0.0.1",
+            "unix_socket_directories": "",
+            "max_connections": 200,
+            "fsync": "off",  # the tests end connections, not the machine
+        }
+        arguments = [part for key, value in settings.items() for part in ("-c", f"{key}={value}")]
+        with (directory / "log").open("wb") as log:
+            process = subprocess.Popen(
+                [postgres, "-D", directory / "data", *arguments], stdout=log, stderr=log, **options
+            )
+        try:
+            _wait_until_it_answers(server, process, directory / "log")
+            yield server
+        finally:
+            process.send_signal(signal.SIGINT)  # as `pg_ctl stop -m fast`: ends connections
+            process.wait(timeout=30)
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """The server, shared by all tests."""
+    try:
+        with running_server() as server:
+            yield server
+    except NotInstalledError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture
+def postgres_url(postgres_server: PostgresServer) -> str:
+    """The URL of a fresh, empty database."""
+    return postgres_server.make_database()
+
+
+def _program(name: str) -> str:
+    found = shutil.which(name)
+    # Debian installs the server's programs where only it looks for them.
+    places = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))
+    if found is None and not places:
+        raise NotInstalledError(f"PostgreSQL's {name} is not installed")
+    return found or str(places[-1])
+
+
+def _free_port() -> int:
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        return int(listening.getsockname()[1])
+
+
+def _wait_until_it_answers(
+    server: PostgresServer, process: "subprocess.Popen[bytes]", log: Path
+) -> None:
+    import psycopg2
+
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            server.execute("SELECT 1")
+            return
+        except psycopg2.OperationalError:
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(log.read_text()) from None
+        time.sleep(0.05)
