@@ -47,9 +47,9 @@ def _end_runs(project: Path, study: optuna.Study) -> None:
         return
     uri, experiment_name = study.user_attrs[TRACKING]
     experiment = tracking.open_experiment(project, uri, experiment_name)
-    ids = [*study.user_attrs.get(ARM_RUNS, {}).values(), study.user_attrs[RUN_ID]]
-    runs = [tracking.run_of(experiment, run_id) for run_id in ids]
-    close_records(study, runs[-1])
-    for run in runs:
-        if tracking.is_running(run):
+    own = study.user_attrs[RUN_ID]
+    close_records(study, tracking.Run(project, experiment.uri, experiment.id, own))
+    for run_id in (*study.user_attrs.get(ARM_RUNS, {}).values(), own):
+        run = tracking.find_running(experiment, run_id)
+        if run is not None:
             tracking.end_run(run, "KILLED")

@@ -12,6 +12,7 @@ from segexp.best import best_trial
 from segexp.display import StudyDisplay
 from segexp.files import locked
 from segexp.interrupt import signals_held_back
+from segexp.next_trial import reconcile
 from segexp.open_study import OpenStudy, open_study
 from segexp.plan import StudyPlan
 from segexp.project import describe_data, open_data
@@ -22,6 +23,9 @@ from segexp.revision import choose_revision, describe_revision
 from segexp.storage import RESULT
 from segexp.supervision import forget_supervisors, supervised
 from segexp.supervisor import run_trials
+
+SYNC_SECONDS = 5
+"""How long a study that has ended waits for its tracking server."""
 
 
 def run_study(
@@ -61,16 +65,19 @@ def run_study(
     opened = open_study(revision.plan, dataset, storage, carried=revision.carried)
     with under_way(opened, display):
         ran = run_trials([opened], display, workers=workers, debug=debug)
+    say_what_waits(opened, display)
     return opened.study, ran
 
 
 @contextmanager
 def under_way(opened: OpenStudy, display: StudyDisplay) -> Iterator[None]:
     """Close what a study has open, however the block ends."""
-    forget_supervisors(opened.study)
     with supervised(opened.study):
         try:
             with ended_by(partial(_close, opened)):
+                with locked(opened.lock), signals_held_back():
+                    reconcile(opened, display)
+                forget_supervisors(opened.study)
                 yield
         finally:
             if not opened.plan.keeps_all:
@@ -93,6 +100,17 @@ def ended_by(end: Callable[[tracking.Status], None]) -> Iterator[None]:
         raise
     with signals_held_back():
         end("FINISHED")
+
+
+def say_what_waits(opened: OpenStudy, display: StudyDisplay) -> None:
+    """Wait a little until a tracking server has all records, and say so when it has not."""
+    project, uri = opened.plan.project, opened.experiment.uri
+    left = tracking.drain(project, uri, SYNC_SECONDS)
+    if left:
+        display.say(
+            f"{tracking.without_password(uri)} does not answer: {left} records wait in "
+            ".segexp/spool; `segexp sync` sends them"
+        )
 
 
 def _close(opened: OpenStudy, status: tracking.Status) -> None:

@@ -74,8 +74,8 @@ def run_training(project: Path, config: Config, display: StudyDisplay) -> tuple[
     else:
         tracking.close_run(run, "FINISHED", "COMPLETE")
     finally:
+        shutil.rmtree(directory / "checkpoints", ignore_errors=True)
         (directory / OWNER_FILE).unlink(missing_ok=True)
-    shutil.rmtree(directory / "checkpoints", ignore_errors=True)
     return run.id, result
 
 
@@ -101,8 +101,8 @@ def _close_abandoned(project: Path) -> None:
             if owner is None or not (is_here(owner) and is_gone(owner, None)):
                 continue
             experiment = tracking.open_experiment(project, content["uri"], content["experiment"])
-            run = tracking.run_of(experiment, content["run"])
-            if tracking.is_running(run):
+            run = tracking.find_running(experiment, content["run"])
+            if run is not None:
                 tracking.close_run(run, "KILLED", "FAIL", "interrupted: its process ended")
         except (OSError, ValueError, KeyError, TypeError, InputError, WorkError):
             continue  # gone meanwhile, or the tracking server is away: looked for again next time

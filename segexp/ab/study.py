@@ -35,7 +35,7 @@ from segexp.plan import StudyPlan
 from segexp.project import describe_data, open_data
 from segexp.report.ab_page import ab_page
 from segexp.storage import ARM_RUNS, DEFINITION, RUN_ID, TRACKING
-from segexp.study import ended_by, under_way
+from segexp.study import ended_by, say_what_waits, under_way
 from segexp.supervision import forget_supervisors, supervised
 from segexp.supervisor import run_trials
 from segexp.tracking import metric_name
@@ -112,6 +112,7 @@ def run_ab(
         runs = collect_runs(finals)
         result = ab_result(plan, dataset, searches, runs, clusters, question.margin)
         directory = _write(plan, dataset, result, runs, record, display)
+    say_what_waits(finals[0], display)
     return result, directory
 
 

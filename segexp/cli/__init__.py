@@ -18,6 +18,7 @@ from segexp.cli.mapping import mapping_app
 from segexp.cli.mapping_import import import_
 from segexp.cli.mapping_suggest import suggest
 from segexp.cli.predict import predict
+from segexp.cli.sync import sync
 from segexp.cli.train import train
 from segexp.cli.tune import tune
 from segexp.errors import InputError, Interrupted, WorkError
@@ -42,6 +43,7 @@ app.command()(best)
 app.command()(train)
 app.command()(evaluate)
 app.command()(predict)
+app.command()(sync)
 app.add_typer(data_app, name="data")
 mapping_app.command("import")(import_)
 mapping_app.command()(suggest)

@@ -4,8 +4,8 @@ Optuna's storage decides and MLflow records: nothing that a study computes with 
 here. `store` opens experiments, `runs` starts and ends runs, `records` fills them.
 
 What is recorded is an operation (`operations`). A database has it applied at once. For a server,
-which may be away, it is written to disk (`spool`) and sent from there (`sender`): a study neither
-waits for a server nor loses what one did not take.
+which may be away, it is written to disk (`spool`) and sent from there (`sender`, `replay`): a study
+neither waits for a server nor loses what one did not take.
 """
 
 import logging
@@ -41,6 +41,7 @@ from segexp.tracking.runs import (
     attach_run,
     close_run,
     end_run,
+    find_running,
     running_trials,
     set_tags,
     start_run,
@@ -69,6 +70,7 @@ __all__ = [
     "config_params",
     "drain",
     "end_run",
+    "find_running",
     "is_server",
     "log_bytes",
     "log_directory",

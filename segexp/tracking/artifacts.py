@@ -10,7 +10,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from segexp.errors import InputError, WorkError, first_line
 from segexp.tracking.client import client_of, is_server, without_password
 from segexp.tracking.operations import RefusedError
-from segexp.tracking.sender import id_of, pending_records
+from segexp.tracking.replay import id_of
+from segexp.tracking.sender import pending_records
 from segexp.tracking.spool import spool_of
 from segexp.tracking.store import LOCAL_URI, open_experiment
 

@@ -15,9 +15,11 @@ from typing import Any, Literal
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
+from segexp.errors import WorkError, first_line
 from segexp.tracking.client import answer_within, client_of, is_server
 from segexp.tracking.operations import RECORD, Operation, RefusedError, apply, now_ms
-from segexp.tracking.sender import drain, id_of, submit
+from segexp.tracking.replay import id_of
+from segexp.tracking.sender import drain, submit
 from segexp.tracking.spool import is_token, new_token, spool_of
 from segexp.tracking.store import Experiment
 
@@ -140,6 +142,28 @@ def running_trials(parent: Run, study: str) -> list[tuple[int, Run]]:
         return []
 
 
+def find_running(experiment: Experiment, run_id: str) -> Run | None:
+    """Return a run that has not ended; None when it has, or is gone.
+
+    Raises:
+        WorkError: When a server does not answer, or has not all records yet.
+    """
+    run = Run(experiment.project, experiment.uri, experiment.id, run_id)
+    try:
+        if not is_server(run.uri):
+            return run if _is_running(run) else None
+        if drain(run.project, run.uri, _FOR_SPOOL):
+            raise WorkError(f"{run.uri} has not all records yet")
+        answer = answer_within(_FOR_ANSWER, partial(_is_running, run))
+    except (MlflowException, RefusedError) as error:
+        if getattr(error, "error_code", None) == "RESOURCE_DOES_NOT_EXIST":
+            return None
+        raise WorkError(f"{run.uri}: {first_line(error)}") from None
+    if answer is None:
+        raise WorkError(f"{run.uri} does not answer")
+    return run if answer else None
+
+
 def set_tags(run: Run, tags: Mapping[str, str]) -> None:
     """Set tags in one call."""
     cut = {key: str(value)[:5000] for key, value in tags.items()}
@@ -161,13 +185,13 @@ def close_run(run: Run, status: Status, state: str, failure: str | None = None) 
 
 
 def _spool_creation(experiment: Experiment, content: dict[str, Any]) -> str:
-    token = new_token()
+    deadline = time.monotonic() + _FOR_CREATION
+    spool, token = spool_of(experiment.project, experiment.uri), new_token()
+    is_behind = spool.is_behind()
     tags = content["tags"] | {RECORD: token}
     operation = Operation("create", token, content | {"tags": tags})
     submit(experiment.project, experiment.uri, operation)
-    spool = spool_of(experiment.project, experiment.uri)
-    deadline = time.monotonic() + _FOR_CREATION
-    while time.monotonic() < deadline:
+    while not is_behind and time.monotonic() < deadline:
         time.sleep(0.01)
         try:
             run_id = spool.run_id(token)
@@ -194,6 +218,13 @@ def _ask_is_there(run: Run) -> bool:
     if is_token(run.id) and spool.is_to_be_created(run.id):
         return True
     return _is_active(run.client, id_of(spool, run.client, run.id))
+
+
+def _is_running(run: Run) -> bool:
+    run_id = run.id
+    if is_server(run.uri):
+        run_id = id_of(spool_of(run.project, run.uri), run.client, run.id)
+    return bool(run.client.get_run(run_id).info.status == "RUNNING")
 
 
 def _is_active(client: MlflowClient, run_id: str) -> bool:

@@ -1,23 +1,22 @@
-"""What is spooled for a tracking server is sent: in order, exactly once, by one process at a time.
+"""Who sends what is spooled for a tracking server, and when: one process at a time, until it is.
 
 A daemon thread in every process that records tries to become the one that sends. It never gives
-up and never skips; what the server refuses for good is put aside, with the reason.
+up. `drain` waits for it; `sync` sends without it.
 """
 
 import logging
 import threading
 import time
 from dataclasses import dataclass
-from functools import cache, partial
 from pathlib import Path
 
 from mlflow import MlflowClient
-from mlflow.entities import ViewType
 
 from segexp.errors import first_line
 from segexp.tracking.client import address_of, client_of, is_server, what_is_wrong
-from segexp.tracking.operations import Operation, RefusedError, apply, find_run, refusal
-from segexp.tracking.spool import Spool, is_token, name_server, spool_of
+from segexp.tracking.operations import Operation
+from segexp.tracking.replay import Sent, replay
+from segexp.tracking.spool import Spool, name_server, spool_of
 
 # All in seconds.
 _LOOK_EVERY = 0.5  # for what other processes have recorded
@@ -29,15 +28,6 @@ _SETTLE = 1.0
 _PATIENCE = 20.0  # for another process, as long as it sends nothing
 
 _logger = logging.getLogger("segexp.tracking")
-
-
-@dataclass(frozen=True)
-class Sent:
-    """What a replay did: how many were sent and refused, and what stopped it."""
-
-    sent: int
-    refused: int
-    trouble: str | None
 
 
 @dataclass(frozen=True)
@@ -158,81 +148,6 @@ def sync(project: Path, uri: str | None) -> SyncResult:
             time.sleep(_ANOTHER_SENDS)
     left = len(spool.waiting())
     return SyncResult(sent, left, refused, trouble if left else None)
-
-
-def replay(spool: Spool, client: MlflowClient) -> Sent:
-    """Send what waits, in order, until nothing does or the server is in trouble.
-
-    Only `Spool.sole_sender` may do it.
-    """
-    sent = refused = 0
-    while waiting := spool.waiting():
-        for path in waiting:
-            try:
-                if reason := _send(spool, client, path):
-                    _put_aside(spool, path, reason)
-            except Exception as error:
-                return Sent(sent, refused, what_is_wrong(error))
-            sent, refused = sent + (not reason), refused + bool(reason)
-    return Sent(sent, refused, None)
-
-
-def id_of(spool: Spool, client: MlflowClient, run_id: str) -> str:
-    """Return MLflow's id of a run, of which there may be no more than a token.
-
-    Raises:
-        RefusedError: When there is no run for the token, and will be none.
-    """
-    if not is_token(run_id):
-        return run_id
-    known = spool.run_id(run_id)
-    if known is None:  # another host created it, or the spool was deleted since
-        experiments = client.search_experiments(view_type=ViewType.ALL)
-        known = find_run(client, run_id, [found.experiment_id for found in experiments])
-        if known is None:
-            raise RefusedError(f"there is no run {run_id}")
-        spool.resolve(run_id, known)
-    return known
-
-
-def _send(spool: Spool, client: MlflowClient, path: Path) -> str | None:
-    """Send an operation, and say why when the server will never take it."""
-    try:
-        operation, file = spool.read(path)
-        is_repeated = operation.kind == "create" and spool.note_attempt(operation.run)
-        resolve = partial(id_of, spool, client)
-        made = apply(client, operation, resolve, file, is_repeated=is_repeated)
-    except Exception as error:
-        if not path.exists():
-            return None  # whoever appended it was interrupted, and took it back
-        reason = refusal(error)
-        if reason is None:
-            raise
-        return reason
-    if operation.kind == "create":
-        spool.resolve(operation.run, made)
-    spool.remove(path)
-    return None
-
-
-def _put_aside(spool: Spool, path: Path, reason: str) -> None:
-    run = path.name
-    try:
-        operation, _ = spool.read(path)
-    except RefusedError:
-        pass
-    else:
-        run = f"run {operation.run}"
-        if operation.kind == "create":
-            spool.resolve_refused(operation.run, reason)
-    spool.refuse(path, reason)
-    _say_refused(run, reason, spool.directory / "refused")
-
-
-@cache
-def _say_refused(run: str, reason: str, where: Path) -> None:
-    """Say it once: what follows of a run is refused for the same reason."""
-    _logger.warning("the tracking server refused a record of %s: %s; see %s", run, reason, where)
 
 
 def _send_for_ever(spool: Spool, uri: str, work: threading.Event) -> None:

@@ -12,6 +12,7 @@
 
 import json
 import os
+import re
 import secrets
 import shutil
 import time
@@ -28,7 +29,9 @@ from segexp.files import write_atomic
 from segexp.tracking.client import address_of, is_server, key_of
 from segexp.tracking.operations import CONTENT, Operation, RefusedError
 
+_NAME = re.compile(r"[0-9]{12}-.+\.json")
 _TOKEN = "-pending"  # the end of what stands for a run that is yet to be created
+_AWAY_AFTER = 2.0  # seconds
 _FORGOTTEN_AFTER = 3600.0  # seconds after which what a dead process left half-written is removed
 
 
@@ -69,7 +72,15 @@ class Spool:
         except FileNotFoundError:
             return []
         folder = self.directory / "operations"
-        return [folder / name for name in sorted(names) if name.endswith(".json")]
+        return [folder / name for name in sorted(names) if _NAME.fullmatch(name)]
+
+    def is_behind(self) -> bool:
+        """Whether something has waited so long that the server seems to be away."""
+        first = self.waiting()[:1]
+        try:
+            return bool(first) and time.time() - first[0].stat().st_mtime > _AWAY_AFTER
+        except FileNotFoundError:
+            return False
 
     def is_to_be_created(self, token: str) -> bool:
         """Whether the run that a token stands for waits to be created."""
@@ -83,13 +94,13 @@ class Spool:
         """
         try:
             operation = Operation(**json.loads(path.read_bytes()))
+            name = Path(operation.file).name if operation.file is not None else None
             known = CONTENT[operation.kind] == set(operation.content)
         except (ValueError, TypeError, KeyError):
             known = False
         if not known:
             raise RefusedError(f"{path.name} is damaged, or of another version of segexp")
-        file = None if operation.file is None else self._payload(path) / Path(operation.file).name
-        return operation, file
+        return operation, self._payload(path) / name if name else None
 
     def remove(self, path: Path) -> None:
         """Forget an operation that the server has."""

@@ -1,5 +1,6 @@
 """Where MLflow keeps what it records: stores and experiments, opened or made."""
 
+import secrets
 import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
@@ -84,14 +85,28 @@ def _open_sqlite(project: Path, path: str, name: str) -> Experiment:
     artifacts = project / "mlruns" / name
     # A new database is migrated for seconds; several processes that do it at once break it.
     with locked(project / WORK_DIRECTORY / "mlflow.lock"):
-        is_new = not database.is_file()
-        if not is_new and path == LOCAL_URI.removeprefix("sqlite:///"):
+        if not database.is_file():
+            _make_database(database)
+        elif path == LOCAL_URI.removeprefix("sqlite:///"):
             _follow_move(database, name, artifacts)
         uri = f"sqlite:///{database}{question_mark}{options}"
         experiment = _get_or_create(client_of(uri), name, artifacts.as_uri())
-        if is_new:
-            use_write_ahead_log(database)
     return Experiment(project, uri, experiment, name)
+
+
+def _make_database(database: Path) -> None:
+    """Make a database beside its place and rename it in; the caller holds the lock.
+
+    MLflow cannot open one again whose migration was cut short by a kill.
+    """
+    for leftover in database.parent.glob(f".{database.name}.*.building*"):
+        leftover.unlink(missing_ok=True)
+    building = database.with_name(f".{database.name}.{secrets.token_hex(6)}.building")
+    client = MlflowClient(tracking_uri=f"sqlite:///{building}")
+    client.search_experiments(max_results=1)  # the first call makes the tables
+    client._tracking_client.store.engine.dispose()
+    use_write_ahead_log(building)
+    building.replace(database)
 
 
 def _follow_move(database: Path, name: str, artifacts: Path) -> None:
