@@ -89,7 +89,7 @@ def find_best(study: optuna.Study) -> BestTrial:
         WorkError: When no trial of the study is complete.
     """
     trials = study.get_trials(deepcopy=False)
-    states = Counter("INTERRUPTED" if INTERRUPTED in t.user_attrs else t.state.name for t in trials)
+    states = Counter("INTERRUPTED" if _is_interrupted(t) else t.state.name for t in trials)
     best = best_trial(study)
     if ARM_RUNS in study.user_attrs:
         arms = ", ".join(f"{study.study_name}-{arm}" for arm in study.user_attrs[ARM_RUNS])
@@ -134,6 +134,11 @@ def complete_trials(study: optuna.Study) -> list[FrozenTrial]:
     """Return the trials that ended with a result, by number."""
     complete = study.get_trials(deepcopy=False, states=[TrialState.COMPLETE])
     return [trial for trial in complete if RESULT in trial.user_attrs]
+
+
+def _is_interrupted(trial: FrozenTrial) -> bool:
+    # One that ended by itself while another process took it for dead bears the mark as well.
+    return trial.state == TrialState.FAIL and bool(trial.user_attrs.get(INTERRUPTED))
 
 
 def _iou(scores: SplitScores) -> dict[str, float | None]:

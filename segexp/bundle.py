@@ -5,13 +5,11 @@ import math
 import os
 import secrets
 import shutil
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import safetensors.torch
 import torch
-from safetensors import SafetensorError, safe_open
 from torch import nn
 
 from segexp.bundle_json import (
@@ -22,20 +20,25 @@ from segexp.bundle_json import (
     Content,
     PreprocessingContent,
     Weights,
+    is_directory,
     read_content,
-    to_text,
+    to_json,
+)
+from segexp.bundle_weights import (
+    MAX_LISTED,
+    build_model,
+    load_tensors,
+    read_header,
+    weights_faults,
 )
 from segexp.checkpoint import plain_state
-from segexp.errors import InputError
+from segexp.errors import InputError, collected
 from segexp.files import write_atomic
 from segexp.mapping import Mapping
 from segexp.mapping_file import parse_mapping
-from segexp.model import check_image_size, make_model
+from segexp.model import check_image_size, check_model
 from segexp.preprocess import Preprocessing
-from segexp.taxonomy import VOID, parse_taxonomy
-
-MAX_LISTED = 5
-"""How many tensors of one kind of fault are named; the rest is counted."""
+from segexp.taxonomy import parse_taxonomy
 
 
 @dataclass(frozen=True)
@@ -106,7 +109,7 @@ def save_bundle(directory: Path, bundle: Bundle) -> None:
     beside.mkdir()
     try:
         write_atomic(beside / WEIGHTS_FILE, weights)
-        write_atomic(beside / JSON_FILE, to_text(content))
+        write_atomic(beside / JSON_FILE, to_json(content))
         _sync_directory(beside)
         _move_into_place(beside, directory)
     except BaseException:
@@ -117,6 +120,10 @@ def save_bundle(directory: Path, bundle: Bundle) -> None:
 def load_bundle(directory: Path, device: str | torch.device = "cpu") -> Bundle:
     """Read a bundle. Nothing is fetched, no code in it runs, and the random state is kept.
 
+    A changed byte in either file is refused. That is no proof of who wrote them, so what they say
+    is checked before anything is built from it, and no more memory is taken than their size
+    justifies.
+
     Args:
         directory: The bundle, or either file in it.
         device: Where the model goes.
@@ -125,10 +132,10 @@ def load_bundle(directory: Path, device: str | torch.device = "cpu") -> Bundle:
         InputError: With every fault: missing files, unknown format, damaged or exchanged
             weights, a mapping that is none, tensors that do not fit the architecture.
     """
-    if directory.name in (JSON_FILE, WEIGHTS_FILE) and not directory.is_dir():
+    if directory.name in (JSON_FILE, WEIGHTS_FILE) and not is_directory(directory):
         directory = directory.parent
     content = read_content(directory)
-    where = directory / JSON_FILE
+    where, weights = directory / JSON_FILE, directory / WEIGHTS_FILE
     taxonomy, faults = parse_taxonomy(f"{where}: taxonomy", content.taxonomy)
     mapping, mapping_faults = parse_mapping(f"{where}: mapping", content.mapping, taxonomy)
     if not faults:  # of a broken taxonomy every label would be unknown
@@ -139,19 +146,18 @@ def load_bundle(directory: Path, device: str | torch.device = "cpu") -> Bundle:
             f"{where}: architecture.num_classes: {architecture.num_classes}, but the mapping "
             f"{mapping.name} has {len(mapping.classes)} classes"
         )
-    weights_faults = _file_faults(directory / WEIGHTS_FILE, content.weights)
-    faults += weights_faults
+    damage = weights_faults(weights, content.weights)
+    faults += damage
+    unbuildable = check_model(architecture.arch, architecture.encoder) or check_image_size(
+        architecture.arch, architecture.encoder, content.preprocessing.image_size
+    )
+    faults += [f"{where}: {fault}" for fault in unbuildable]
     model: nn.Module | None = None
-    if 2 <= architecture.num_classes <= VOID:
-        try:
-            model = _build(architecture)
-            size = content.preprocessing.image_size
-            size_faults = check_image_size(architecture.arch, architecture.encoder, size)
-            faults += [f"{where}: {fault}" for fault in size_faults]
-        except InputError as error:
-            faults += [f"{where}: {fault}" for fault in error.faults]
-    if model is not None and not weights_faults:
-        faults += _load_tensors(model, directory / WEIGHTS_FILE)
+    if not damage and not unbuildable:
+        with collected(faults):
+            header = read_header(weights)
+            model = build_model(architecture, header)
+            faults += load_tensors(model, weights, header)
     if faults or model is None:
         raise InputError(faults)
     return Bundle(
@@ -168,71 +174,6 @@ def load_bundle(directory: Path, device: str | torch.device = "cpu") -> Bundle:
         origin=content.origin,
         model=model.to(device).eval(),
     )
-
-
-def _file_faults(path: Path, expected: Weights) -> list[str]:
-    try:
-        size = path.stat().st_size
-        if size != expected.size:
-            return [f"{path}: {size} bytes; {JSON_FILE} says {expected.size}: cut or exchanged"]
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        return [f"{path}: cannot be read: {error.strerror}"]
-    if digest != expected.sha256:
-        return [
-            f"{path}: its sha256 is {digest[:16]}..., {JSON_FILE} says "
-            f"{expected.sha256[:16]}...: damaged or exchanged"
-        ]
-    return []
-
-
-def _build(architecture: Architecture) -> nn.Module:
-    with torch.random.fork_rng(devices=[]):
-        return make_model(
-            architecture.arch,
-            architecture.encoder,
-            None,
-            architecture.num_classes,
-            architecture.decoder_width,
-        )
-
-
-def _load_tensors(model: nn.Module, path: Path) -> list[str]:
-    """Fill the model, unless the file's header does not fit it; return the faults."""
-    expected = model.state_dict()
-    try:
-        with safe_open(path, framework="pt", device="cpu") as file:
-            names = set(file.keys())
-            faults = _listed(path, "missing in the file", expected.keys() - names)
-            faults += _listed(path, "unknown to the architecture", names - expected.keys())
-            unfit: list[str] = []
-            for name in sorted(names & expected.keys()):
-                header = file.get_slice(name)
-                found = (header.get_dtype(), tuple(header.get_shape()))
-                right = (_DTYPES.get(expected[name].dtype), tuple(expected[name].shape))
-                if found != right:
-                    unfit.append(f"{name} is {_describe(*found)}, not {_describe(*right)}")
-            faults += _listed(path, "not of the architecture's shape", unfit)
-            if not faults:
-                model.load_state_dict({name: file.get_tensor(name) for name in names})
-    except (SafetensorError, OSError) as error:
-        return [f"{path}: not safetensors: {' '.join(str(error).split())}"]
-    return faults
-
-
-_DTYPES = {torch.float32: "F32", torch.int64: "I64", torch.int32: "I32", torch.bool: "BOOL"}
-
-
-def _describe(dtype: str | None, shape: tuple[int, ...]) -> str:
-    return f"{dtype} {'x'.join(map(str, shape)) or 'scalar'}"
-
-
-def _listed(path: Path, what: str, tensors: Iterable[str]) -> list[str]:
-    names = sorted(tensors)
-    more = f" and {len(names) - MAX_LISTED} more" if len(names) > MAX_LISTED else ""
-    shown = ", ".join(names[:MAX_LISTED])
-    return [f"{path}: {len(names)} tensors {what}: {shown}{more}"] if names else []
 
 
 def _names_in(directory: Path) -> set[str]:

@@ -1,56 +1,77 @@
 """What `bundle.json` holds, and how it is read and written."""
 
+import hashlib
 import json
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic_core import from_json
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from segexp.errors import InputError
+from segexp.errors import InputError, at_most, named, shown
+from segexp.files import read_bounded
+from segexp.preprocess import SMALLEST_DEVIATION
+from segexp.taxonomy import VOID
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""1 had no digest of the JSON itself, so that a changed byte in it went unnoticed."""
+
 JSON_FILE = "bundle.json"
 WEIGHTS_FILE = "model.safetensors"
-MAX_JSON_BYTES = 4 << 20
+MAX_JSON_BYTES = 1 << 20
+MAX_IMAGE_PIXELS = 1 << 24
+
+# The first two lines of the file; the digest is that of all lines below them.
+_HEAD = b'{\n  "sha256": "%s",\n'
+_HEAD_PATTERN = re.compile(rb'\{\n  "sha256": "([0-9a-f]{64})",\n')
 
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
 
+_Name = Annotated[str, Field(max_length=100)]
+
+
 class Architecture(_Section):
     """What `make_model` takes."""
 
-    arch: str
-    encoder: str
+    arch: _Name
+    encoder: _Name
     decoder_width: Annotated[float, Field(gt=0, le=1)]
-    num_classes: int
+    num_classes: Annotated[int, Field(ge=2, le=VOID)]
 
 
 _Side = Annotated[int, Field(ge=32, le=16_384, multiple_of=32)]
-_Deviation = Annotated[float, Field(gt=0)]
+_Mean = Annotated[float, Field(ge=0, le=1)]
+_Deviation = Annotated[float, Field(ge=SMALLEST_DEVIATION, le=1)]
 
 
 class PreprocessingContent(_Section):
     """See `segexp.preprocess.Preprocessing`."""
 
     image_size: tuple[_Side, _Side]
-    mean: tuple[float, float, float]
+    mean: tuple[_Mean, _Mean, _Mean]
     std: tuple[_Deviation, _Deviation, _Deviation]
+
+    @model_validator(mode="after")
+    def _check_pixels(self) -> "PreprocessingContent":
+        height, width = self.image_size
+        if height * width > MAX_IMAGE_PIXELS:
+            raise ValueError(f"image_size: {height}x{width} is over {MAX_IMAGE_PIXELS} pixels")
+        return self
 
 
 class Weights(_Section):
     """The file that belongs to this one: its size in bytes and its digest in hexadecimal."""
 
     file: Literal["model.safetensors"] = "model.safetensors"
-    size: int
-    sha256: str
+    size: Annotated[int, Field(ge=0)]
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class Content(_Section):
-    """The whole file. A score is null where it is undefined."""
+    """The file without its first entry, the digest. A score is null where it is undefined."""
 
     format_version: int
     architecture: Architecture
@@ -63,48 +84,101 @@ class Content(_Section):
 
 
 def read_content(directory: Path) -> Content:
-    """Read the `bundle.json` of a bundle.
+    """Read the `bundle.json` of a bundle. What else lies in the directory is not looked at.
 
     Raises:
-        InputError: When a file of the bundle is missing, or with every fault of this one.
+        InputError: When a file of the bundle is missing or a link, or with every fault of this one.
     """
     path = directory / JSON_FILE
-    if not directory.is_dir():
+    if not is_directory(directory):
         raise InputError(f"{directory}: no such directory; expected a bundle")
-    missing = [name for name in (JSON_FILE, WEIGHTS_FILE) if not (directory / name).is_file()]
-    if missing:
-        raise InputError([f"{directory / name}: missing; no bundle without it" for name in missing])
-    try:
-        if path.stat().st_size > MAX_JSON_BYTES:
-            raise InputError(f"{path}: over {MAX_JSON_BYTES} bytes; not a bundle's")
-        data = path.read_bytes()
-        plain = from_json(data, allow_inf_nan=False)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
-    except ValueError as error:
-        raise InputError(f"{path}: not JSON: {error}") from None
+    _check_files(directory)
+    data = read_bounded(path, MAX_JSON_BYTES)
+    plain = _parse(path, data)
     version = plain.get("format_version") if isinstance(plain, dict) else None
     if version != FORMAT_VERSION:
         raise InputError(
-            f"{path}: format_version: {version!r}; this segexp reads {FORMAT_VERSION}, "
-            "a newer one may read others"
+            f"{path}: format_version: {shown(version)}; this segexp reads {FORMAT_VERSION}, "
+            "another one may read others"
+        )
+    head = _HEAD_PATTERN.match(data)
+    if head is None:
+        raise InputError(f'{path}: its first lines are not {{ and "sha256": "<64 digits>",')
+    digest = hashlib.sha256(data[head.end() :]).hexdigest()
+    if digest.encode() != head[1]:
+        raise InputError(
+            f"{path}: its lines below the second have the sha256 {digest[:16]}..., the second says "
+            f"{head[1][:16].decode()}...: damaged, or edited"
         )
     try:
-        return Content.model_validate_json(data)
+        return Content.model_validate_json(b"{" + data[head.end() :])
     except ValidationError as error:
         faults = [
-            f"{path}: {'.'.join(map(str, fault['loc']))}: {repr(fault['input'])[:80]}: "
+            f"{path}: {'.'.join(map(named, fault['loc']))}: {shown(fault['input'])}: "
             f"{fault['msg'][:1].lower()}{fault['msg'][1:]}"
             for fault in error.errors()
         ]
-        raise InputError(faults) from None
+        told, more = at_most(faults, str(path))
+        raise InputError([*told, *more]) from None
 
 
-def to_text(content: Content) -> str:
-    """Write it as JSON for people: indented, with lists of numbers, such as colours, in a line."""
+def is_directory(path: Path) -> bool:
+    """Whether a path is a directory; a name that no file system takes is none."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
+
+
+def to_json(content: Content) -> bytes:
+    """Write it as JSON for people: indented, with lists of numbers, such as colours, in a line.
+
+    Its first entry is the SHA-256 of all that follows, from the third line on.
+    """
     text = json.dumps(content.model_dump(), indent=2, ensure_ascii=False, allow_nan=False)
     # No string is touched: JSON writes the newline in a string as backslash and n.
     on_one_line = re.sub(
         r"\[\n([^\[\]{}\"]*?)\n\s*\]", lambda m: f"[{' '.join(m[1].split())}]", text
     )
-    return on_one_line + "\n"
+    return signed((on_one_line.removeprefix("{\n") + "\n").encode())
+
+
+def signed(lines: bytes) -> bytes:
+    """Put the opening brace and the digest before the other lines of a `bundle.json`."""
+    return _HEAD % hashlib.sha256(lines).hexdigest().encode() + lines
+
+
+def _check_files(directory: Path) -> None:
+    faults = []
+    for name in (JSON_FILE, WEIGHTS_FILE):
+        path = directory / name
+        if path.is_symlink():
+            faults.append(f"{path}: a link; a bundle's files lie in its own directory")
+        elif not path.is_file():
+            faults.append(f"{path}: missing; no bundle without it")
+    if faults:
+        raise InputError(faults)
+
+
+def _parse(path: Path, data: bytes) -> Any:
+    def refuse_constant(name: str) -> None:
+        raise ValueError(f"{name} is no JSON")
+
+    def without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            keys = [key for key, _ in pairs]
+            twice = next(key for key in keys if keys.count(key) > 1)
+            raise ValueError(f"the key {shown(twice)} appears twice")
+        return found
+
+    try:
+        return json.loads(
+            data.decode(),
+            parse_constant=refuse_constant,
+            object_pairs_hook=without_duplicates,
+        )
+    except RecursionError:
+        raise InputError(f"{path}: not JSON: nested too deeply") from None
+    except ValueError as error:
+        raise InputError(f"{path}: not JSON: {error}") from None

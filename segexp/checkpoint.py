@@ -6,6 +6,7 @@ Safetensors with JSON in its header: nothing that is read back can run code.
 import json
 import os
 import time
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,7 +28,7 @@ SEGEXP_CHECKPOINT_SECONDS changes it; 0 writes one after every epoch.
 """
 
 STATE_FILE = "state.safetensors"
-FORMAT = "1"
+FORMAT = "2"
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,8 @@ class Checkpoints:
 
     ``best-EEEE.safetensors`` holds the weights of epoch EEEE, ``state.safetensors`` all that it
     takes to go on. The state names its best epoch, whose weights stay until a newer state is
-    written: a crash between the two finds a pair that belongs together.
+    written: a crash between the two finds a pair that belongs together. Checksums tell files
+    that were damaged.
 
     Attributes:
         directory: Made when the first file is written.
@@ -76,6 +78,8 @@ class Checkpoints:
     directory: Path
     meaning: str
     _written: float = field(default_factory=time.monotonic)
+    _best_checksum: int = 0
+    _best_of_state: int = 0
 
     def best(self, epoch: int) -> Path:
         """Return the file with the weights of an epoch that was the best."""
@@ -96,7 +100,10 @@ class Checkpoints:
             OSError: When the disk is full; the older files are whole then.
         """
         if progress.best_epoch == progress.epochs:
-            write_atomic(self.best(progress.epochs), safetensors.torch.save(plain_state(model)))
+            weights = safetensors.torch.save(plain_state(model))
+            write_atomic(self.best(progress.epochs), weights)
+            self._best_checksum = zlib.crc32(weights)
+            self._delete_all_but(progress.best_epoch, self._best_of_state)
         elapsed = time.monotonic() - self._written
         if is_last or elapsed < _checkpoint_seconds():
             return
@@ -105,6 +112,7 @@ class Checkpoints:
             "meaning": self.meaning,
             "history": [[epoch.value, dict(epoch.metrics)] for epoch in progress.history],
             "best_epoch": progress.best_epoch,
+            "best_checksum": self._best_checksum,
             "seconds": progress.seconds,
         }
         tensors = {
@@ -117,11 +125,11 @@ class Checkpoints:
             for number, confusions in enumerate(progress.best.confusions):
                 tensors[f"best.{number}"] = torch.from_numpy(confusions)
         plain = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
-        content = safetensors.torch.save(plain, {"segexp": json.dumps(header)})
-        write_atomic(self.directory / STATE_FILE, content)
-        for path in self.directory.glob("best-*.safetensors"):
-            if path != self.best(progress.best_epoch):
-                path.unlink(missing_ok=True)
+        text = json.dumps(header)
+        metadata = {"segexp": text, "checksum": str(_checksum(text, plain))}
+        write_atomic(self.directory / STATE_FILE, safetensors.torch.save(plain, metadata))
+        self._best_of_state = progress.best_epoch
+        self._delete_all_but(progress.best_epoch)
         self._written = time.monotonic()
 
     def restore(self, model: nn.Module, optimizer: torch.optim.Optimizer) -> Progress:
@@ -133,27 +141,50 @@ class Checkpoints:
         Returns:
             How far it had come.
         """
-        path = self.directory / STATE_FILE
         try:
-            with safe_open(path, framework="pt", device="cpu") as file:
-                header = json.loads((file.metadata() or {})["segexp"])
-                is_same = (header["format"], header["meaning"]) == (FORMAT, self.meaning)
-                if not is_same or not self.best(header["best_epoch"]).is_file():
-                    return Progress()
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            header, tensors = self._read()
+            if (header["format"], header["meaning"]) != (FORMAT, self.meaning):
+                return Progress()
+            if zlib.crc32(self.best(header["best_epoch"]).read_bytes()) != header["best_checksum"]:
+                return Progress()
             progress = _progress(header, tensors)
             weights = _below("model.", tensors)
             if _shapes(weights) != _shapes(model.state_dict()):
                 return Progress()
-            _set_optimizer(optimizer, tensors)
-            model.load_state_dict(weights)
-            _set_random(tensors)
-        except (FileNotFoundError, NotADirectoryError):
+            moments = _optimizer_state(optimizer, tensors)
+        except (SafetensorError, OSError, LookupError, ValueError, TypeError):
+            # There is none, or it is of another version, or damaged: the training is done again
+            # from its beginning, and so nothing was changed yet.
             return Progress()
-        except (SafetensorError, OSError, KeyError, ValueError, TypeError):
-            # Of another version, or damaged: the training is done again from its beginning.
-            return Progress()
+        model.load_state_dict(weights)
+        optimizer.state.update(moments)
+        _set_random(tensors)
+        self._best_checksum = header["best_checksum"]
+        self._best_of_state = progress.best_epoch
         return progress
+
+    def _read(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
+        """Read the state's header and tensors.
+
+        Raises:
+            OSError: When there is none.
+            ValueError: When it is damaged.
+        """
+        with safe_open(self.directory / STATE_FILE, framework="pt", device="cpu") as file:
+            metadata = file.metadata() or {}
+            # Copies: the tensors would else keep a file mapped, and its room taken, that is
+            # deleted when the next state is written.
+            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
+        if metadata["checksum"] != str(_checksum(metadata["segexp"], tensors)):
+            raise ValueError("the checksum is another")
+        header: dict[str, Any] = json.loads(metadata["segexp"])
+        return header, tensors
+
+    def _delete_all_but(self, *epochs: int) -> None:
+        kept = [self.best(epoch) for epoch in epochs]
+        for path in self.directory.glob("best-*.safetensors"):
+            if path not in kept:
+                path.unlink(missing_ok=True)
 
 
 def load_weights(model: nn.Module, path: Path) -> None:
@@ -178,6 +209,14 @@ def _progress(header: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Progr
     return Progress(history, header["best_epoch"], best, header["seconds"])
 
 
+def _checksum(header: str, tensors: Mapping[str, Tensor]) -> int:
+    checksum = zlib.crc32(header.encode())
+    for name, value in sorted(tensors.items()):
+        checksum = zlib.crc32(f"{name} {value.dtype} {tuple(value.shape)}".encode(), checksum)
+        checksum = zlib.crc32(value.reshape(-1).view(torch.uint8).numpy().data, checksum)
+    return checksum
+
+
 def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, torch.Size]:
     return {name: value.shape for name, value in tensors.items()}
 
@@ -196,8 +235,11 @@ def _optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
     }
 
 
-def _set_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
+def _optimizer_state(
+    optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]
+) -> dict[Tensor, dict[str, Tensor]]:
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    state: dict[Tensor, dict[str, Tensor]] = {}
     for name, value in _below("optimizer.", tensors).items():
         number, _, key = name.partition(".")
         parameter = parameters[int(number)]
@@ -206,7 +248,8 @@ def _set_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tenso
             value = torch.zeros_like(parameter, dtype=value.dtype).copy_(value)  # noqa: PLW2901
         elif parameter.is_cuda:
             value = value.to(parameter.device)  # noqa: PLW2901
-        optimizer.state[parameter][key] = value
+        state.setdefault(parameter, {})[key] = value
+    return state
 
 
 def _random_tensors() -> dict[str, Tensor]:

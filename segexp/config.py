@@ -1,16 +1,22 @@
 """The project's configuration: `config.yaml`, overrides, and what a study puts over them."""
 
 from collections.abc import Collection, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from segexp.errors import InputError, did_you_mean
+from segexp.errors import InputError, at_most, did_you_mean, named, shown
+from segexp.files import name_fault
 from segexp.yaml_file import parse_yaml, read_yaml_mapping
 
 CONFIG_FILE = "config.yaml"
 WORK_DIRECTORY = ".segexp"  # caches, locks, checkpoints, bundles
+
+MAX_SIDE = 16_384
+MAX_PIXELS = 64_000_000
+"""Of an image as it is trained: as large as the largest that is read."""
 
 Format = Literal["auto", "synthetic", "cityscapes-npy", "cityscapes", "folder"]
 Normalization = Literal["dataset", "imagenet"]
@@ -25,7 +31,7 @@ Precision = Literal["auto", "fp32", "bf16"]
 
 class _Section(BaseModel):
     # Strict: `true` is no number, and no quoted word is one.
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, str_max_length=4096)
 
 
 class SyntheticConfig(_Section):
@@ -34,7 +40,7 @@ class SyntheticConfig(_Section):
     train: int = Field(96, ge=2, le=100_000)
     val: int = Field(32, ge=1, le=100_000)
     test: int = Field(64, ge=0, le=100_000)
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, lt=2**31)
 
 
 class DataConfig(_Section):
@@ -60,8 +66,10 @@ class DataConfig(_Section):
     @classmethod
     def _multiple_of_32(cls, value: tuple[int, int]) -> tuple[int, int]:
         if any(side < 32 or side % 32 for side in value):
-            nearest = [max(32, round(side / 32) * 32) for side in value]
+            nearest = [min(MAX_SIDE, max(32, round(side / 32) * 32)) for side in value]
             raise ValueError(f"both sides must be multiples of 32, such as {nearest}")
+        if max(value) > MAX_SIDE or value[0] * value[1] > MAX_PIXELS:
+            raise ValueError(f"at most {MAX_SIDE} a side and {MAX_PIXELS:,} pixels")
         return value
 
 
@@ -106,12 +114,12 @@ class TrainingConfig(_Section):
     learning_rate: float = Field(1e-3, gt=0, le=100, allow_inf_nan=False)
     weight_decay: float = Field(1e-4, ge=0, le=10, allow_inf_nan=False)
     schedule: Schedule = "cosine"
-    warmup_epochs: float = Field(0.0, ge=0, allow_inf_nan=False)
+    warmup_epochs: float = Field(0.0, ge=0, le=100_000, allow_inf_nan=False)
     loss: Loss = "cross_entropy"
     loss_weighting: LossWeighting = "none"
     augmentation: float = Field(0.5, ge=0, le=1)
     precision: Precision = "auto"
-    gradient_clip: float = Field(1.0, ge=0, allow_inf_nan=False)
+    gradient_clip: float = Field(1.0, ge=0, le=1e9, allow_inf_nan=False)
     seed: int = Field(0, ge=0, lt=2**31)
 
 
@@ -120,11 +128,19 @@ class TrackingConfig(_Section):
 
     Attributes:
         uri: An MLflow tracking URI; null is `mlflow.db` and `mlruns/` in the project.
-        experiment: The MLflow experiment; null is the study's name.
+        experiment: The MLflow experiment, which is also a folder in `mlruns/`; null is the
+            study's name.
     """
 
     uri: str | None = None
     experiment: str | None = None
+
+    @field_validator("experiment")
+    @classmethod
+    def _good_name(cls, value: str | None) -> str | None:
+        if value is not None and (fault := name_fault("name", value)):
+            raise ValueError(fault.partition(": ")[2])
+        return value
 
 
 class Config(_Section):
@@ -142,7 +158,8 @@ class Config(_Section):
         return self.model_dump(mode="json")
 
 
-def config_keys(model: type[BaseModel] = Config, prefix: str = "") -> list[str]:
+@cache
+def config_keys(model: type[BaseModel] = Config, prefix: str = "") -> tuple[str, ...]:
     """Return every key of `config.yaml` with dots, such as ``training.learning_rate``."""
     keys: list[str] = []
     for name, field in model.model_fields.items():
@@ -150,7 +167,7 @@ def config_keys(model: type[BaseModel] = Config, prefix: str = "") -> list[str]:
             keys += config_keys(field.annotation, f"{prefix}{name}.")
         else:
             keys.append(prefix + name)
-    return keys
+    return tuple(keys)
 
 
 def resolve_key(key: str) -> str | None:
@@ -218,14 +235,17 @@ def build_config(where: str, content: Mapping[str, Any], overrides: Mapping[str,
     nested = _deep_copy(content)
     faults: list[str] = []
     overridden: set[str] = set()
+    unknown: list[str] = []
     for key, value in overrides.items():
         full = resolve_key(key)
         if full is None:
-            known = [word for word in _known_words() if resolve_key(word)]
-            faults.append(f"{key}: no such key{did_you_mean(key, known)}")
+            unknown.append(key)
             continue
         put_key(nested, full, value)
         overridden.add(full)
+    known = [word for word in _known_words() if resolve_key(word)]
+    told, more = at_most(unknown, "config")
+    faults += [f"{named(key)}: no such key{did_you_mean(key, known)}" for key in told] + more
     try:
         config = Config.model_validate(nested)
     except ValidationError as error:
@@ -270,8 +290,9 @@ def describe_validation(
         known: The words that a wrong key may have meant; by default those of `config.yaml`.
     """
     lines = []
-    for fault in error.errors():
-        key = ".".join(str(part) for part in fault["loc"])
+    told, more = at_most(error.errors(), where)
+    for fault in told:
+        key = named(".".join(str(part) for part in fault["loc"]))
         from_file = not any(key == k or key.startswith(f"{k}.") for k in overridden)
         place = f"{where}: {key}" if from_file else key
         if fault["type"] == "extra_forbidden":
@@ -282,22 +303,23 @@ def describe_validation(
             lines.append(f"{place}: is missing")
             continue
         if fault["type"] == "model_type":
-            lines.append(f"{place}: {fault['input']!r}: expected `key: value` lines")
+            lines.append(f"{place}: {shown(fault['input'])}: expected `key: value` lines")
             continue
         message = fault["msg"].removeprefix("Value error, ")
         hint = ""
         if fault["type"] == "literal_error":
             expected = str(fault.get("ctx", {}).get("expected", "")).replace("'", "")
             hint = did_you_mean(str(fault["input"]), expected.replace(" or ", ", ").split(", "))
-        shown = repr(fault["input"])
-        lines.append(f"{place}: {shown[:80]}: {message[:1].lower()}{message[1:]}{hint}")
-    return lines
+        value = shown(fault["input"])
+        lines.append(f"{place}: {value}: {message[:1].lower()}{message[1:]}{hint}")
+    return lines + more
 
 
-def _known_words() -> list[str]:
+@cache
+def _known_words() -> tuple[str, ...]:
     """Return the whole keys of `config.yaml`, their sections and their last parts."""
     keys = config_keys()
-    return [*dict.fromkeys([part for key in keys for part in key.split(".")] + keys)]
+    return (*dict.fromkeys([*(part for key in keys for part in key.split(".")), *keys]),)
 
 
 def put_key(nested: dict[str, Any], key: str, value: Any) -> None:

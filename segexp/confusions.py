@@ -4,21 +4,29 @@ Written with `numpy.savez_compressed` and read without pickle: loading runs no c
 """
 
 import io
-import struct
-import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from segexp.errors import WorkError
-from segexp.files import write_atomic
+from segexp.errors import InputError, WorkError
+from segexp.files import read_bounded, write_atomic
+from segexp.npz_file import read_npz
 
 CONFUSIONS_FILE = "confusions.npz"
 PREDICTIONS_FILE = "predictions.npz"
+
+MAX_CONFUSION_BYTES = 512 << 20
+"""2,000 images of 100 classes."""
+
+MAX_PREDICTION_BYTES = 4 << 30
+"""The 500 images of a val split at 1024 x 2048, three times over."""
+
+MAX_PIXELS_COUNTED = 2**62
+"""The sum of all counts has to fit into 64 bits."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,14 +65,9 @@ class Predictions:
     common_argmax: NDArray[np.uint8]
 
 
-Arrays = dict[str, NDArray[np.generic]]
+Arrays = dict[str, NDArray[Any]]
 
 _ARRAYS = ("own", "common", "common_argmax")
-
-_DAMAGE = (
-    *(OSError, ValueError, EOFError, RuntimeError, MemoryError),  # RuntimeError: encrypted
-    *(zipfile.BadZipFile, zlib.error, struct.error),
-)
 
 
 def save_confusions(path: Path, splits: Mapping[str, Confusions]) -> None:
@@ -82,7 +85,7 @@ def load_confusions(path: Path) -> dict[str, Confusions]:
     Raises:
         WorkError: When the file is gone or damaged.
     """
-    return read_confusions(_read(path), str(path))
+    return read_confusions(_read(path, MAX_CONFUSION_BYTES), str(path))
 
 
 def read_confusions(content: bytes, where: str) -> dict[str, Confusions]:
@@ -95,25 +98,30 @@ def read_confusions(content: bytes, where: str) -> dict[str, Confusions]:
     Raises:
         WorkError: When it is damaged.
     """
-    arrays = _arrays(content, where)
+    arrays = _arrays(content, where, MAX_CONFUSION_BYTES)
     splits = dict.fromkeys(name.partition("/")[0] for name in arrays)
     return {split: _split(arrays, split, where) for split in splits}
 
 
 def _split(arrays: Arrays, split: str, where: str) -> Confusions:
     try:
-        ids = tuple(str(i) for i in np.atleast_1d(arrays[f"{split}/image_ids"]))
+        ids = _ids(arrays[f"{split}/image_ids"], where)
         matrices = [arrays[f"{split}/{name}"] for name in _ARRAYS]
     except KeyError as error:
         raise WorkError(f"{where}: {error} is missing in it") from None
     for name, found in zip(_ARRAYS, matrices, strict=True):
         rows = found.shape[1] if found.ndim == 3 else 0
-        if found.shape != (len(ids), rows, rows + 1) or found.dtype.kind not in "iu":
+        if found.shape != (len(ids), rows, rows + 1) or found.dtype.kind not in "iu" or not rows:
             raise WorkError(
                 f"{where}: {split}/{name}: {found.dtype} of shape {found.shape}; expected whole "
                 f"numbers of shape ({len(ids)}, C, C + 1), a matrix for each image"
             )
-    return Confusions(ids, *(found.astype(np.int64) for found in matrices))
+        if found.size and (found.min() < 0 or found.sum(dtype=np.float64) > MAX_PIXELS_COUNTED):
+            raise WorkError(
+                f"{where}: {split}/{name}: counts from {found.min()} to {found.max()}; expected "
+                f"numbers of pixels, together at most {MAX_PIXELS_COUNTED}"
+            )
+    return Confusions(ids, *(found.astype(np.int64, copy=False) for found in matrices))
 
 
 def save_predictions(path: Path, predictions: Predictions) -> None:
@@ -128,12 +136,20 @@ def load_predictions(path: Path) -> Predictions:
     Raises:
         WorkError: When the file is gone or damaged.
     """
-    arrays = _arrays(_read(path), str(path))
+    arrays = _arrays(_read(path, MAX_PREDICTION_BYTES), str(path), MAX_PREDICTION_BYTES)
     try:
-        ids = tuple(str(i) for i in arrays["image_ids"])
-        return Predictions(ids, *(arrays[name].astype(np.uint8) for name in _ARRAYS))
+        ids = _ids(arrays["image_ids"], str(path))
+        masks = [arrays[name] for name in _ARRAYS]
     except KeyError as error:
         raise WorkError(f"{path}: {error} is missing in it") from None
+    for name, found in zip(_ARRAYS, masks, strict=True):
+        right = (len(ids), *masks[0].shape[1:])
+        if found.shape != right or found.ndim != 3 or found.dtype != np.uint8:
+            raise WorkError(
+                f"{path}: {name}: {found.dtype} of shape {found.shape}; expected uint8 of shape "
+                f"({len(ids)}, H, W), a mask for each image"
+            )
+    return Predictions(ids, *masks)
 
 
 def _save(path: Path, arrays: Mapping[str, NDArray[np.generic]]) -> None:
@@ -143,19 +159,24 @@ def _save(path: Path, arrays: Mapping[str, NDArray[np.generic]]) -> None:
     write_atomic(path, file.getvalue())
 
 
-def _read(path: Path) -> bytes:
+def _read(path: Path, limit: int) -> bytes:
     try:
-        return path.read_bytes()
-    except OSError as error:
-        raise WorkError(f"{path}: cannot be read: {error.strerror}") from None
+        return read_bounded(path, limit)
+    except InputError as error:
+        raise WorkError(str(error)) from None
 
 
-def _arrays(content: bytes, where: str) -> Arrays:
+def _arrays(content: bytes, where: str, limit: int) -> Arrays:
     try:
-        with zipfile.ZipFile(io.BytesIO(content)):
-            pass  # np.load would take what is no archive for a pickle or a single array
-        with np.load(io.BytesIO(content), allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
-    except _DAMAGE:
-        # What NumPy says of a damaged file is advice to load it with pickle, which runs its code.
-        raise WorkError(f"{where}: is damaged, or no file that segexp wrote") from None
+        return read_npz(content, limit)
+    except ValueError as error:
+        raise WorkError(f"{where}: {error}") from None
+
+
+def _ids(texts: NDArray[np.generic], where: str) -> tuple[str, ...]:
+    if texts.ndim != 1 or texts.dtype.kind != "U":
+        raise WorkError(f"{where}: image_ids: {texts.dtype} of shape {texts.shape}; expected texts")
+    try:
+        return tuple(str(text) for text in texts)
+    except ValueError:  # code points that Unicode has not
+        raise WorkError(f"{where}: image_ids: no texts") from None

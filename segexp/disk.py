@@ -3,12 +3,38 @@
 import errno
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from segexp.config import WORK_DIRECTORY
+from segexp.errors import InputError, WorkError, first_line
 
 _ERRNOS = (errno.ENOSPC, errno.EDQUOT)
 _TEXTS = ("no space left on device", "database or disk is full", "disk quota exceeded")
+
+
+class FullDiskError(WorkError):
+    """A disk is full or a quota used up; says what can be freed."""
+
+
+@contextmanager
+def full_disk_explained(project: Path) -> Iterator[None]:
+    """Turn whatever a full disk makes the block raise into an error that says what to free.
+
+    Raises:
+        FullDiskError: In its place.
+    """
+    try:
+        yield
+    except FullDiskError:
+        raise
+    except Exception as error:
+        if not is_full(error):
+            raise
+        is_own = isinstance(error, InputError | WorkError)
+        reason = first_line(error) if is_own else f"{type(error).__name__}: {first_line(error)}"
+        raise FullDiskError(f"{reason}; {what_to_free(project)}") from error
 
 
 def is_full(error: BaseException) -> bool:

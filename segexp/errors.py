@@ -3,6 +3,15 @@
 import difflib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import TypeVar
+
+T = TypeVar("T")
+
+SHOWN_CHARACTERS = 80
+"""How much of a value an error quotes."""
+
+MAX_LISTED = 50
+"""How many faults of one kind are told one by one; a file of a stranger may have thousands."""
 
 
 class InputError(Exception):
@@ -47,6 +56,24 @@ def collected(faults: list[str]) -> Iterator[None]:
 def first_line(error: BaseException) -> str:
     """Return the first line of what a library raised, or its type where it says nothing."""
     return str(error).strip().partition("\n")[0] or type(error).__name__
+
+
+def shown(value: object) -> str:
+    """Return a value as an error quotes it: its ``repr``, cut where it is long."""
+    text = repr(value)
+    return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}..."
+
+
+def named(key: object) -> str:
+    """Return a key as an error names it: as it is, or quoted where it is long or unprintable."""
+    text = str(key)
+    return text if text.isprintable() and len(text) <= SHOWN_CHARACTERS else shown(text)
+
+
+def at_most(items: Sequence[T], where: str) -> tuple[Sequence[T], list[str]]:
+    """Return the first MAX_LISTED of what is wrong in one way, and a line if there is more."""
+    more = len(items) - MAX_LISTED
+    return items[:MAX_LISTED], [f"{where}: and {more} more like these"] if more > 0 else []
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

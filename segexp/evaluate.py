@@ -14,12 +14,18 @@ from segexp.dataset.cache import Dataset, Split
 from segexp.dataset.stats import count_labels
 from segexp.dataset.torch_dataset import make_loader
 from segexp.device import Compute
+from segexp.errors import WorkError
 from segexp.losses import Loss
 from segexp.mapping import Mapping, collapse_lookup
 from segexp.metrics import Scores, confusion_matrices, score
-from segexp.preprocess import Preprocessing, forward
+from segexp.preprocess import Preprocessing, forward, is_finite
 
 CollapseRule = Literal["argmax", "sum"]
+
+
+class NonFiniteLogitsError(WorkError):
+    """The model gave NaN or infinite logits; argmax would make classes of them all the same."""
+
 
 # Label indices as they are: rulers map them.
 IDENTITY = np.arange(256, dtype=np.uint8)
@@ -111,6 +117,9 @@ def evaluate(
         loss: A loss and the table from label to class index that it was trained with.
         keep_predictions: Whether the decided classes are returned, too: H * W bytes an image and
             ruler.
+
+    Raises:
+        NonFiniteLogitsError: When the model gives NaN or infinity, with the images of the batch.
     """
     model.eval()
     confusions: list[list[NDArray[np.int64]]] = [[] for _ in rulers]
@@ -118,6 +127,7 @@ def evaluate(
     loss_sum, seen = 0.0, 0
     for images, host_labels in batches:
         logits = forward(model, images, preprocessing, compute)
+        _refuse_non_finite(logits, image_ids[seen : seen + len(images)])
         labels = host_labels.to(compute.device)
         if loss is not None:
             loss_of, table = loss
@@ -181,11 +191,15 @@ def evaluate_full_size(
         rulers: The spaces to score in.
         preprocessing: What training did to an image.
         compute: The device.
+
+    Raises:
+        NonFiniteLogitsError: When the model gives NaN or infinity, with the image.
     """
     model.eval()
     confusions: list[list[NDArray[np.int64]]] = [[] for _ in rulers]
-    for image, labels in samples:
+    for place, (image, labels) in enumerate(samples):
         logits = forward(model, image[None], preprocessing, compute)
+        _refuse_non_finite(logits, image_ids[place : place + 1])
         size = (labels.shape[0], labels.shape[1])
         logits = F.interpolate(logits.float(), size, mode="bilinear", align_corners=False)
         own = labels[None].to(compute.device)
@@ -209,6 +223,16 @@ def decide(logits: Tensor, ruler: Ruler) -> Tensor:
     n, _, h, w = logits.shape
     summed = probabilities.new_zeros(n, len(ruler.space.classes) + 1, h, w)
     return summed.index_add_(1, columns, probabilities).argmax(dim=1)
+
+
+def _refuse_non_finite(logits: Tensor, image_ids: Sequence[str]) -> None:
+    if not is_finite(logits):
+        broken = [name for name, own in zip(image_ids, logits, strict=False) if not is_finite(own)]
+        raise NonFiniteLogitsError(
+            f"the model gives NaN or infinite logits for {', '.join(broken[:3]) or 'an image'}"
+            f"{f' and {len(broken) - 3} more' if len(broken) > 3 else ''}: its weights or the "
+            "channel statistics are broken, or bf16 overflowed"
+        )
 
 
 def _count(decided: Tensor, labels: Tensor, ruler: Ruler) -> NDArray[np.int64]:

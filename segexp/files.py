@@ -21,6 +21,10 @@ https://learn.microsoft.com/windows/win32/fileio/naming-a-file
 """
 
 
+LONGEST_FILE_NAME = 255
+"""In bytes; what Linux's, Apple's and Windows' file systems allow."""
+
+
 def name_fault(what: str, name: str) -> str | None:
     """Say what is wrong with a name that will be a file name and an MLflow experiment name.
 
@@ -70,11 +74,12 @@ def read_bounded(path: Path, max_bytes: int) -> bytes:
         if path.exists() and not path.is_file():
             raise InputError(f"{path}: is no file")
         with path.open("rb") as file:
-            content = file.read(max_bytes + 1)
+            size = os.fstat(file.fileno()).st_size
+            # Not the bound alone: memory is reserved for all that is asked for.
+            content = file.read(min(size, max_bytes) + 1)
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
     if len(content) > max_bytes:
-        size = max(path.stat().st_size, len(content))
         raise InputError(f"{path}: {size} bytes; at most {max_bytes} are read")
     return content
 
@@ -89,7 +94,8 @@ def write_atomic(path: Path, content: bytes | str) -> None:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     data = content.encode() if isinstance(content, str) else content
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
+    # Not the whole name: a long one would leave no room for what is put behind it.
+    beside = path.with_name(f".{path.name[:40]}.{secrets.token_hex(6)}")
     try:
         with beside.open("xb") as file:
             middle = len(data) // 2

@@ -37,7 +37,8 @@ class Owner:
         boot: Which start of which machine, and which pid namespace: only where these are the same
             does a pid mean the same. Containers often share a host name, and all have a pid 1.
         pid: The process.
-        started: When it began, in seconds since 1970: a pid is given again.
+        started: When it began, in seconds since the machine's start where /proc says so, else
+            since 1970: a pid is given again.
     """
 
     host: str
@@ -66,7 +67,7 @@ def owner_from_dict(content: Any) -> Owner | None:
 def this_process() -> Owner:
     """Describe this process."""
     pid = os.getpid()
-    return Owner(socket.gethostname(), _this_boot(), pid, psutil.Process(pid).create_time())
+    return Owner(socket.gethostname(), _this_boot(), pid, _start_of(pid))
 
 
 def is_gone(owner: Owner, last_beat: float | None) -> bool:
@@ -117,11 +118,19 @@ def beating(beat: Callable[[], None]) -> Iterator[None]:
 
 def _has_ended(owner: Owner) -> bool:
     try:
-        process = psutil.Process(owner.pid)
-        is_another = abs(process.create_time() - owner.started) > 1
-        return is_another or process.status() == psutil.STATUS_ZOMBIE
+        is_another = abs(_start_of(owner.pid) - owner.started) > 0.1
+        return is_another or psutil.Process(owner.pid).status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return True
+
+
+def _start_of(pid: int) -> float:
+    # Not by the clock, which may be set while the process runs.
+    try:
+        fields_of_stat = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+        return int(fields_of_stat[19]) / os.sysconf("SC_CLK_TCK")  # proc_pid_stat(5): starttime
+    except OSError:  # it has ended, or this is not Linux
+        return psutil.Process(pid).create_time()
 
 
 @cache
@@ -138,4 +147,4 @@ def _seconds(variable: str, default: float) -> float:
         value = float(os.environ.get(variable, default))
     except ValueError:
         return default
-    return value if math.isfinite(value) and value >= 0 else default
+    return value if math.isfinite(value) and value > 0 else default

@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader
 from segexp.dataset.torch_dataset import set_epoch
 from segexp.device import Compute
 from segexp.errors import InputError, WorkError, did_you_mean
-from segexp.evaluate import Evaluation
+from segexp.evaluate import Evaluation, NonFiniteLogitsError
 from segexp.losses import Loss
 from segexp.preprocess import Preprocessing, forward
 from segexp.schedule import learning_rate_factor
@@ -112,8 +112,8 @@ def fit(
         on_step: Called after every step; what it raises ends the training there.
 
     Raises:
-        DivergedError: When an epoch's training or validation loss is not finite, with the epoch
-            and the learning rate.
+        DivergedError: When an epoch's training or validation loss is not finite, or a validation
+            image's logits are not, with the epoch and the learning rate.
     """
     steps = len(loader)
     warmup_steps = round(optimization.warmup_epochs * steps)
@@ -143,7 +143,12 @@ def fit(
         train_loss = float(loss_sum) / steps
         trained = time.perf_counter()
         _refuse_diverged("training", train_loss, epoch, learning_rate)
-        validation = validate()
+        try:
+            validation = validate()
+        except NonFiniteLogitsError as error:
+            raise DivergedError(
+                f"{error}, in epoch {epoch} at a learning rate of {learning_rate:.3g}"
+            ) from error
         _refuse_diverged("validation", validation.loss, epoch, learning_rate)
         yield EpochResult(
             epoch=epoch,

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segexp.errors import InputError
-from segexp.taxonomy import VOID, VOID_NAME, Color, Taxonomy
+from segexp.taxonomy import LONGEST_NAME, VOID, VOID_NAME, Color, Taxonomy
 
 
 @dataclass(frozen=True)
@@ -149,6 +149,8 @@ def common_space(mappings: Sequence[Mapping]) -> Mapping:
     groups.sort(key=lambda group: int(first[group].min()))
     classes = _with_distinct_names([_component_class(group, mappings) for group in groups])
     name = "common-" + "-".join(sorted({m.name for m in mappings}))
+    if len(name) > LONGEST_NAME:  # it becomes the name of a file
+        name = f"common-{hashlib.sha256(name.encode()).hexdigest()[:16]}"
     return Mapping(name, mappings[0].taxonomy, tuple(classes))
 
 

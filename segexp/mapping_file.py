@@ -1,16 +1,19 @@
 """Mapping files: read by name or by path, with every fault listed at once."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from segexp.errors import InputError, collected, did_you_mean
+from segexp.errors import InputError, at_most, collected, did_you_mean, shown
 from segexp.mapping import MappedClass, Mapping
 from segexp.taxonomy import (
+    LONGEST_NAME,
     VOID,
     VOID_NAME,
     Taxonomy,
+    file_name_faults,
     load_taxonomy,
     parse_color,
     unknown_keys,
@@ -32,15 +35,16 @@ def load_mapping(path: Path) -> Mapping:
     faults = unknown_keys(path, content, ("name", "taxonomy", "classes", "void"))
     taxonomy = None
     with collected(faults):
-        complaint = f"{path}: taxonomy: {named!r} is not in {directory}"
+        complaint = f"{path}: taxonomy: {shown(named)} is not in {directory}"
         taxonomy = load_taxonomy(find_yaml(directory, named, complaint))
     # Without its taxonomy no label is known or missing; everything else can be checked.
     groups = _parse_groups(str(path), content, faults)
     if taxonomy is not None:
         faults += _coverage_faults(str(path), groups, taxonomy)
     if content.get("name") != path.stem:
-        name = content.get("name")
-        faults.append(f"{path}: name: {name!r}; must be the file's own name, {path.stem!r}")
+        name = shown(content.get("name"))
+        faults.append(f"{path}: name: {name}; must be the file's own name, {path.stem!r}")
+    faults += file_name_faults(str(path), content)
     if faults or taxonomy is None:
         raise InputError(faults)
     return Mapping(path.stem, taxonomy, groups.classes)
@@ -78,7 +82,7 @@ def find_mapping(project: Path, name: str) -> Mapping:
         InputError: When there is none of that name (with a did-you-mean), or it has faults.
     """
     directory = project / "mappings"
-    return load_mapping(find_yaml(directory, name, f"no mapping {name!r} in {directory}"))
+    return load_mapping(find_yaml(directory, name, f"no mapping {shown(name)} in {directory}"))
 
 
 def find_mappings(project: Path, names: Sequence[str]) -> list[Mapping]:
@@ -106,7 +110,7 @@ def parse_mapping(
     Returns:
         The mapping (of use only without faults) and the faults.
     """
-    faults: list[str] = []
+    faults = file_name_faults(where, content)
     groups = _parse_groups(where, content, faults)
     faults += _coverage_faults(where, groups, taxonomy)
     return Mapping(str(content.get("name")), taxonomy, groups.classes), faults
@@ -133,16 +137,21 @@ def _parse_groups(where: str, content: dict[str, Any], faults: list[str]) -> _Gr
         faults.append(f"{where}: classes: expected a list of two or more classes")
     if not isinstance(rows, list):
         rows = []
+    if len(rows) > VOID:
+        faults.append(f"{where}: classes: {len(rows)}; at most {VOID} fit into 8 bits")
+        rows = []
     are_whole = bool(rows)
     classes: list[MappedClass] = []
     for place, row in enumerate(rows):
         at = f"{where}: classes[{place}]"
         if not isinstance(row, dict) or set(row) != {"name", "color", "labels"}:
-            faults.append(f"{at}: {row!r}; expected {{name: ..., color: [r, g, b], labels: [...]}}")
+            faults.append(
+                f"{at}: {shown(row)}; expected {{name: ..., color: [r, g, b], labels: [...]}}"
+            )
             are_whole = False
             continue
         name = row["name"]
-        called = f"{at} ({name})"
+        called = f"{at} ({str(name)[:LONGEST_NAME]})"
         if fault := word_fault(name, [known.name for known in classes]):
             faults.append(f"{at}: name: {fault}")
             called = at
@@ -152,8 +161,6 @@ def _parse_groups(where: str, content: dict[str, Any], faults: list[str]) -> _Gr
             faults.append(f"{called}: labels: a class needs at least one label")
         color = parse_color(f"{at}: color", row["color"], faults)
         classes.append(MappedClass(str(name), color, labels or ()))
-    if len(classes) > VOID:
-        faults.append(f"{where}: classes: {len(classes)}; at most {VOID} fit into 8 bits")
     void = _label_names(f"{where}: void", content.get("void", []), faults)
     return _Groups(tuple(classes), void or (), are_whole and void is not None)
 
@@ -162,21 +169,16 @@ def _label_names(where: str, value: Any, faults: list[str]) -> tuple[str, ...] |
     if isinstance(value, list) and all(isinstance(v, str) for v in value):
         return tuple(value)
     hint = "names, not numbers" if isinstance(value, list) else "a list of label names"
-    faults.append(f"{where}: {value!r}; expected {hint}")
+    faults.append(f"{where}: {shown(value)}; expected {hint}")
     return None
 
 
 def _coverage_faults(where: str, groups: _Groups, taxonomy: Taxonomy) -> list[str]:
-    listed = [label for c in groups.classes for label in c.labels] + list(groups.void)
+    listed = Counter([label for c in groups.classes for label in c.labels] + list(groups.void))
     known = (*taxonomy.names, VOID_NAME)
-    faults = []
-    for label in dict.fromkeys(listed):
-        if label not in known:
-            faults.append(
-                f"{where}: {label!r} is no label of {taxonomy.name}{did_you_mean(label, known)}"
-            )
-        elif listed.count(label) > 1:
-            faults.append(f"{where}: {label!r} is listed {listed.count(label)} times; once only")
+    wrong = [label for label, count in listed.items() if label not in known or count > 1]
+    told, faults = at_most(wrong, where)
+    faults = [_label_fault(where, label, listed[label], taxonomy) for label in told] + faults
     missing = [repr(label) for label in taxonomy.names if label not in listed]
     if missing and groups.are_whole:
         what = "is in no class; put it" if len(missing) == 1 else "are in no class; put each"
@@ -184,3 +186,10 @@ def _coverage_faults(where: str, groups: _Groups, taxonomy: Taxonomy) -> list[st
             f"{where}: {', '.join(missing)} of {taxonomy.name} {what} in one or under `void`"
         )
     return faults
+
+
+def _label_fault(where: str, label: str, count: int, taxonomy: Taxonomy) -> str:
+    known = (*taxonomy.names, VOID_NAME)
+    if label in known:
+        return f"{where}: {label!r} is listed {count} times; once only"
+    return f"{where}: {shown(label)} is no label of {taxonomy.name}{did_you_mean(label, known)}"

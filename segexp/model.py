@@ -2,6 +2,7 @@
 
 import inspect
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import timm
 from torch import nn
 
 from segexp.encoder_weights import fetch_imagenet, load_directory
-from segexp.errors import InputError, did_you_mean
+from segexp.errors import InputError, did_you_mean, shown
 
 ARCHS: dict[str, str] = {
     lower: arch.__name__ for lower, arch in smp.MODEL_ARCHITECTURES_MAPPING.items()
@@ -42,15 +43,13 @@ def check_model(arch: str, encoder: str) -> list[str]:
     faults = []
     if arch.lower() not in ARCHS:
         faults.append(
-            f"model.arch {arch!r} is not one of {', '.join(ARCHS.values())}"
+            f"model.arch {shown(arch)} is not one of {', '.join(ARCHS.values())}"
             f"{did_you_mean(arch, ARCHS.values())}"
         )
     if not _is_encoder(encoder):
-        timm_names = [f"tu-{name}" for name in timm.list_models()]
-        hint = did_you_mean(encoder, [*smp.encoders.get_encoder_names(), *timm_names])
         faults.append(
-            f"model.encoder {encoder!r} is neither an encoder of segmentation-models-pytorch "
-            f"nor 'tu-' and a model of timm{hint}"
+            f"model.encoder {shown(encoder)} is neither an encoder of segmentation-models-pytorch "
+            f"nor 'tu-' and a model of timm{_encoder_hint(encoder)}"
         )
     return faults or _pair_faults(ARCHS[arch.lower()], encoder)
 
@@ -163,6 +162,13 @@ def decoder_channels(arch: str, decoder_width: float) -> dict[str, int | tuple[i
         for name, p in parameters.parameters.items()
         if name.endswith("_channels") and name != "in_channels"
     }
+
+
+@cache
+def _encoder_hint(encoder: str) -> str:
+    """Return the did-you-mean for an encoder, which a study may name beside each architecture."""
+    timm_names = [f"tu-{name}" for name in timm.list_models()]
+    return did_you_mean(encoder, [*smp.encoders.get_encoder_names(), *timm_names])
 
 
 def _is_encoder(name: str) -> bool:

@@ -4,6 +4,7 @@ import math
 import shutil
 import time
 import traceback
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -15,9 +16,9 @@ from optuna.trial import FrozenTrial, TrialState
 from segexp import failpoint, tracking
 from segexp.best import best_trial
 from segexp.config import with_values
-from segexp.disk import is_full, what_to_free
+from segexp.disk import FullDiskError, full_disk_explained, is_full, what_to_free
 from segexp.display import StudyDisplay
-from segexp.errors import WorkError, first_line
+from segexp.errors import WorkError
 from segexp.files import locked
 from segexp.interrupt import signals_held_back
 from segexp.loop import DivergedError
@@ -34,6 +35,7 @@ from segexp.reconcile import (
     is_interrupted,
     is_second_retry,
     is_unsigned,
+    params_of,
     put_next_in_line,
     put_retries,
     sign,
@@ -57,20 +59,16 @@ def run_next_trial(opened: OpenStudy, display: StudyDisplay, *, debug: bool = Fa
         False, and nothing was run, when enough trials are finished or under way.
 
     Raises:
-        WorkError: When the study's first trials all failed, or the disk is full.
+        WorkError: When the study's first trials all failed.
+        FullDiskError: When the disk is full.
     """
-    try:
+    # What is still open where a database could not be written to is closed by the next start.
+    with full_disk_explained(opened.plan.project):
         trial = _ask(opened, display)
         if trial is None:
             return False
         with heard_of(trial):
             _run_one(opened, trial, display, debug)
-    except Exception as error:
-        if isinstance(error, WorkError) or not is_full(error):
-            raise
-        # A database could not be written to. What is still open is closed by the next start.
-        reason = f"{type(error).__name__}: {first_line(error)}"
-        raise WorkError(f"{reason}; {what_to_free(opened.plan.project)}") from error
     give_up_if_hopeless(opened.study)
     return True
 
@@ -94,8 +92,10 @@ def reconcile(opened: OpenStudy, display: StudyDisplay) -> None:
     abandoned = close_abandoned(opened.study)
     if abandoned:
         close_records(opened.study, opened.parent)
+    trials = opened.study.get_trials(deepcopy=False)
     for number in abandoned:
-        display.say(f"trial {number} was left by a process that ended; it is tried again")
+        outlook = "it is tried again" if is_interrupted(trials[number]) else "it is given up"
+        display.say(f"trial {number} was left by a process that ended; {outlook}")
 
 
 def _ask_once(opened: OpenStudy) -> optuna.Trial | None:
@@ -117,7 +117,8 @@ def _ask_once(opened: OpenStudy) -> optuna.Trial | None:
         return None
     trial = study.ask()
     failpoint.passed("after_ask")
-    sign(trial)
+    with suppress(UpdateFinishedTrialError):  # too late: it is seen when the trial begins
+        sign(trial)
     return trial
 
 
@@ -130,8 +131,12 @@ def _is_too_much(opened: OpenStudy, trial: optuna.Trial) -> str | None:
     trials = opened.study.get_trials(deepcopy=False)
     if is_second_retry(trials[trial.number], trials):
         return f"another trial tries trial {trials[trial.number].user_attrs[RETRY_OF]} again"
-    earlier = len(taken(trials[: trial.number]))
-    if not opened.plan.keeps_all and earlier >= opened.plan.study.trials:
+    earlier = taken(trials[: trial.number])
+    if opened.plan.keeps_all:
+        params = params_of(trials[trial.number])
+        is_double = any(params_of(other) == params for other in earlier)
+        return "another trial trains the same" if is_double else None
+    if len(earlier) >= opened.plan.study.trials:
         return f"the study has its {opened.plan.study.trials} trials"
     return None
 
@@ -167,7 +172,7 @@ def _run_one(opened: OpenStudy, trial: optuna.Trial, display: StudyDisplay, debu
         return
     display.trial_ended(trial.number, outcome.state.name, outcome.text)
     if outcome.disk_is_full:
-        raise WorkError(f"{outcome.text}; {what_to_free(opened.plan.project)}")
+        raise FullDiskError(f"{outcome.text}; {what_to_free(opened.plan.project)}")
     directory = opened.directory(trial.number)
     is_kept = outcome.result is not None and outcome.result.bundle is not None
     shutil.rmtree(directory / "checkpoints" if is_kept else directory, ignore_errors=True)
@@ -245,9 +250,9 @@ def _set_up_trial(opened: OpenStudy, trial: optuna.Trial, display: StudyDisplay)
     plan = opened.plan
     params = suggest(trial, plan.space)
     config = with_values(plan.config, params)
-    before = sum(map(counts_towards_budget, opened.study.get_trials(deepcopy=False)))
+    place = len(taken(opened.study.get_trials(deepcopy=False)[: trial.number + 1]))
     shown = {"mapping": config.mapping, **params}
-    display.trial_started(trial.number, before + 1, plan.study.trials, shown)
+    display.trial_started(trial.number, place, plan.study.trials, shown)
     return TrialSetup(
         config=config,
         dataset=opened.dataset,

@@ -1,5 +1,6 @@
 """A study opened in Optuna and in MLflow: made where it is not there, checked where it is."""
 
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,9 +19,9 @@ from segexp.errors import InputError, WorkError, collected
 from segexp.evaluate import constant_miou
 from segexp.files import locked
 from segexp.plan import StudyPlan, definition, definition_faults
-from segexp.reconcile import close_abandoned, close_records
+from segexp.reconcile import close_records
 from segexp.space import make_pruner
-from segexp.storage import CARRIED_FROM, CONSTANT, DEFINITION, LISTED, RUN_ID, TRACKING
+from segexp.storage import CARRIED_FROM, CONSTANT, DEFINITION, LISTED, RUN_ID, RUN_KEY, TRACKING
 
 
 @dataclass(frozen=True)
@@ -120,7 +121,6 @@ def open_study(
             parent = arm.run
             study.set_user_attr(RUN_ID, parent.id)
         study.set_user_attr(TRACKING, [plan.config.tracking.uri, experiment.name])
-        close_abandoned(study)
         close_records(study, parent)
     return OpenStudy(plan, dataset, study, experiment, parent)
 
@@ -208,9 +208,17 @@ def stored_definition(storage: BaseStorage, name: str) -> dict[str, Any] | None:
 def _open_parent_run(
     plan: StudyPlan, dataset: Dataset, study: optuna.Study, experiment: tracking.Experiment
 ) -> tracking.Run:
-    parent = tracking.attach_run(experiment, study.user_attrs.get(RUN_ID))
+    noted, key = study.user_attrs.get(RUN_ID), study.user_attrs.get(RUN_KEY)
+    if noted is None and key is not None:
+        # Who made it died before it could be noted, or before it was whole.
+        made = tracking.find_tagged(experiment, RUN_KEY, key)
+        noted = made.id if made else None
+    parent = tracking.attach_run(experiment, noted)
     if parent is None:
+        key = secrets.token_hex(8)
+        study.set_user_attr(RUN_KEY, key)
         tags = {
+            RUN_KEY: key,
             "segexp.kind": "study",
             "segexp.study": plan.study.name,
             "segexp.dataset": dataset.name,
@@ -219,12 +227,14 @@ def _open_parent_run(
         }
         params = flatten(plan.study.model_dump(mode="json", exclude={"space", "baseline"}))
         parent = tracking.start_run(experiment, study.study_name, tags, params)
-        study.set_user_attr(RUN_ID, parent.id)
+        failpoint.passed("run_opened")
+    if study.user_attrs.get(RUN_ID) != parent.id:
         tracking.log_yaml(parent, plan.study.model_dump(mode="json"), "study.yaml")
         tracking.log_yaml(parent, plan.config.to_dict(), "config.yaml")
         for mapping in plan.mappings.values():
             tracking.log_yaml(parent, mapping.to_dict(), f"mappings/{mapping.name}.yaml")
         tracking.log_yaml(parent, plan.common.to_dict(), "common_space.yaml")
+        study.set_user_attr(RUN_ID, parent.id)  # the last: a run that is noted is whole
     return parent
 
 

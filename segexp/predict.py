@@ -1,9 +1,9 @@
 """Masks for images: find the files, predict at each image's own size, write the pictures."""
 
+import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -11,24 +11,27 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from segexp.dataset.image_file import CLASS_INDICES
 from segexp.dataset.images import read_rgb
+from segexp.dataset.png_file import with_png_text
 from segexp.dataset.resize import resize_image
 from segexp.dataset.source import SampleFault
+from segexp.decide import decide_at_size
 from segexp.device import Compute
-from segexp.errors import InputError
-from segexp.files import write_atomic
+from segexp.errors import InputError, first_line, shown
+from segexp.files import LONGEST_FILE_NAME, inside, write_atomic
 from segexp.mapping import Mapping
 from segexp.pictures import colorize, encode_png, overlay
-from segexp.preprocess import Preprocessing, forward
+from segexp.preprocess import Preprocessing, forward, is_finite
+from segexp.taxonomy import VOID
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
 
 MAX_BATCH_PIXELS = 32_000_000
-"""A batch is closed early when its images' own pixels reach this: large photographs add up."""
+"""A batch is closed early when its images' pixels reach this: large photographs add up."""
 
 DECODERS = 2
 """Threads that decode images while the model computes."""
@@ -73,13 +76,20 @@ def find_images(paths: Sequence[Path], out_dir: Path | None = None) -> list[Imag
     faults: list[str] = []
     found: list[ImageFile] = []
     for path in paths:
+        try:
+            path.stat()
+        except (OSError, ValueError) as error:  # ValueError: a name with a null character
+            what = "no such file or directory"
+            unusual = not isinstance(error, FileNotFoundError | NotADirectoryError)
+            faults.append(f"{path}: {first_line(error) if unusual else what}")
+            continue
         if path.is_dir():
             inside = _images_in(path, out_dir)
             found += [ImageFile(p, p.relative_to(path).with_suffix("")) for p in inside]
             if not inside:
                 faults.append(f"{path}: no images in it; expected files {', '.join(SUFFIXES)}")
         elif not path.is_file():
-            faults.append(f"{path}: no such file or directory")
+            faults.append(f"{path}: neither a file nor a directory")
         elif path.suffix.lower() not in SUFFIXES:
             faults.append(f"{path}: not an image by its suffix; expected {', '.join(SUFFIXES)}")
         else:
@@ -95,6 +105,11 @@ def find_images(paths: Sequence[Path], out_dir: Path | None = None) -> list[Imag
         "each into a directory of its own"
         for stem, same in by_stem.items()
         if len(same) > 1
+    ]
+    faults += [
+        f"{shown(str(file.path))}: its name is too long for that of a prediction; rename it"
+        for file in distinct.values()
+        if len(os.fsencode(f"{file.stem.name}_overlay.png")) > LONGEST_FILE_NAME
     ]
     if faults:
         raise InputError(faults)
@@ -124,7 +139,8 @@ def predict_masks(
         A prediction for each readable image, in order. Memory is bounded by a batch.
 
     Raises:
-        InputError: After the last image, with a fault for every image that could not be read.
+        InputError: After the last image, with a fault for every image that could not be read,
+            or for which the model gave NaN or infinite logits.
     """
     model.eval()
     faults: list[str] = []
@@ -135,68 +151,14 @@ def predict_masks(
             faults.append(str(decoded))
             continue
         batch.append(decoded)
-        pixels += decoded.image.shape[0] * decoded.image.shape[1]
+        pixels += max(decoded.image.size, decoded.resized.size) // 3
         if len(batch) == batch_size or pixels >= MAX_BATCH_PIXELS:
-            yield from _predict_batch(model, preprocessing, compute, batch)
+            yield from _predict_batch(model, preprocessing, compute, batch, faults)
             batch, pixels = [], 0
     if batch:
-        yield from _predict_batch(model, preprocessing, compute, batch)
+        yield from _predict_batch(model, preprocessing, compute, batch, faults)
     if faults:
         raise InputError(faults)
-
-
-def decide_at_size(logits: Tensor, size: tuple[int, int]) -> Tensor:
-    """Resize the logits of one image bilinearly and decide, in bands that fit the cache.
-
-    The same as ``F.interpolate(..., mode="bilinear", align_corners=False)`` and ``argmax`` up to
-    rounding, in a third of the time on a CPU and without the logits at full size (19 classes of
-    a 48-megapixel photograph are 3.6 GB).
-
-    Args:
-        logits: Shape (C, h, w).
-        size: Height and width of the result.
-
-    Returns:
-        uint8 class indices, shape ``size``.
-    """
-    logits = logits.float()
-    num_classes, height, width = logits.shape
-    if size == (height, width):
-        return logits.argmax(dim=0).to(torch.uint8)
-    rows = torch.arange(size[0], dtype=torch.float32, device=logits.device)
-    source = ((rows + 0.5) * (height / size[0]) - 0.5).clamp_(min=0)
-    above = source.long().clamp_(max=height - 1)
-    below = (above + 1).clamp_(max=height - 1)
-    weight = (source - above)[:, None]
-    mask = torch.empty(size, dtype=torch.uint8, device=logits.device)
-    band_elements = 1 << (19 if logits.device.type == "cpu" else 26)
-    band_rows = max(1, band_elements // (num_classes * size[1]))
-    with _one_thread():
-        for start in range(0, size[0], band_rows):
-            band = slice(start, start + band_rows)
-            resized = torch.lerp(logits[:, above[band]], logits[:, below[band]], weight[band])[None]
-            # NHWC: argmax over the innermost axis is several times as fast as over the outermost.
-            resized = resized.contiguous(memory_format=torch.channels_last)
-            resized = F.interpolate(
-                resized, (resized.shape[2], size[1]), mode="bilinear", align_corners=False
-            )
-            mask[band] = resized.argmax(dim=1)[0]
-    return mask
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Keep torch to one thread while it does many small pieces of work.
-
-    Several threads would wait for each other after each piece, spinning; on a busy machine that
-    took up to 40 times as long as the work itself.
-    """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def write_prediction(
@@ -213,22 +175,38 @@ def write_prediction(
 
     Returns:
         The paths of ``<stem>_mask.png`` (8-bit class indices), ``<stem>_color.png`` and
-        ``<stem>_overlay.png`` (with a legend).
+        ``<stem>_overlay.png`` (with a legend). Unless the class indices are the taxonomy's raw ids,
+        a text in the mask's file says that they are not, so that they are not taken for them.
 
     Raises:
+        InputError: When ``stem`` leads out of ``out_dir``, by a link that lies in it.
         OSError: When one of them cannot be written.
     """
+    directory = inside(out_dir, stem.parent)
     colors = mapping.colors
     pictures = {
         "mask": mask,
         "color": colorize(mask, colors, mapping.taxonomy.void_color),
         "overlay": overlay(image, mask, colors, mapping.names),
     }
-    directory = out_dir / stem.parent
     paths = {kind: directory / f"{stem.name}_{kind}.png" for kind in pictures}
     for kind, pixels in pictures.items():
-        write_atomic(paths[kind], encode_png(pixels))
+        data = encode_png(pixels)
+        if kind == "mask" and not _are_raw_ids(mapping):
+            data = with_png_text(data, CLASS_INDICES, mapping.name)
+        write_atomic(paths[kind], data)
     return paths["mask"], paths["color"], paths["overlay"]
+
+
+def _are_raw_ids(mapping: Mapping) -> bool:
+    """Whether each class is one label, and its index that label's raw id."""
+    labels = mapping.taxonomy.encodings["default"]
+    return all(
+        c.labels == (mapping.taxonomy.names[labels[index]],)
+        if labels.get(index, VOID) != VOID
+        else False
+        for index, c in enumerate(mapping.classes)
+    )
 
 
 @dataclass(frozen=True)
@@ -281,10 +259,17 @@ def _decode_ahead(
 
 
 def _predict_batch(
-    model: nn.Module, preprocessing: Preprocessing, compute: Compute, batch: Sequence[_Decoded]
+    model: nn.Module,
+    preprocessing: Preprocessing,
+    compute: Compute,
+    batch: Sequence[_Decoded],
+    faults: list[str],
 ) -> Iterator[Prediction]:
     logits = _forward(model, preprocessing, compute, batch)
     for decoded, own_logits in zip(batch, logits, strict=True):
+        if not is_finite(own_logits):
+            faults.append(f"{decoded.file.path}: the model's logits are NaN or infinite")
+            continue
         height, width = decoded.image.shape[:2]
         mask = decide_at_size(own_logits, (height, width)).cpu().numpy()
         yield Prediction(decoded.file, decoded.image, mask)

@@ -5,6 +5,7 @@ imported once. Nothing heavy is imported here.
 """
 
 import multiprocessing
+import signal
 import sys
 from multiprocessing.context import ForkServerContext, SpawnContext
 
@@ -24,6 +25,16 @@ def process_context() -> SpawnContext | ForkServerContext:
 def prepare_workers() -> None:
     """Begin to load what workers need, beside what this process does meanwhile."""
     if isinstance(process_context(), ForkServerContext):
-        from multiprocessing import forkserver  # noqa: PLC0415 - there is none on Windows
+        from multiprocessing import (  # noqa: PLC0415 - there is none on Windows
+            forkserver,
+            resource_tracker,
+        )
 
-        forkserver.ensure_running()
+        resource_tracker.ensure_running()  # it would lift the mask
+        # Inherited, and never lifted there: Ctrl-C in a terminal reaches all processes of a
+        # command, and what to do then is the supervisor's to say.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+        try:
+            forkserver.ensure_running()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -5,10 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from segexp.config import Config, flatten, resolve_key, with_values
-from segexp.errors import InputError, did_you_mean
+from segexp.errors import InputError, did_you_mean, named, shown
 from segexp.study_config import StudyConfig
 
 Choice = str | int | float | bool | None
+
+MAX_CHOICES = 64
+MAX_STEPS = 1_000_000
 
 # What may differ between the trials of one study. The data, the image size and the number of
 # epochs may not: scores would no longer be comparable between trials.
@@ -74,7 +77,7 @@ def parse_space(
     space: dict[str, Parameter] = {}
     searched: dict[str, str] = {}
     for key, entry in study.space.items():
-        at = f"{where}: space.{key}"
+        at = f"{where}: space.{named(key)}"
         full = resolve_key(key)
         if full is None:
             known = [k.rpartition(".")[2] for k in SEARCHABLE]
@@ -94,7 +97,7 @@ def parse_space(
         else:
             space[name] = parsed
     unknown = [
-        f"{where}: baseline.{key}: not in the space{did_you_mean(key, searched)}; "
+        f"{where}: baseline.{named(key)}: not in the space{did_you_mean(key, searched)}; "
         "set it in config.yaml or under `config`"
         for key in study.baseline
         if _name_of(key) not in searched
@@ -129,7 +132,7 @@ def _baseline(
         if not wrong and not contains(parameter, baseline[name]):
             origin = "" if name in named else " (from the configuration)"
             wrong = [
-                f"{baseline[name]!r}{origin} is not in the space; name a value of "
+                f"{shown(baseline[name])}{origin} is not in the space; name a value of "
                 f"{describe_parameter(parameter)}"
             ]
         faults += [f"{where}: baseline.{name}: {fault}" for fault in wrong]
@@ -170,41 +173,53 @@ def _parse_parameter(entry: Any, config: Config, key: str) -> Parameter | list[s
         return _parse_choices(entry, config, key)
     if isinstance(entry, dict) and {"low", "high"} <= set(entry):
         return _parse_range(entry, config, key)
-    return [f"{entry!r}; expected [choices] or {{low: ..., high: ..., log: true}}"]
+    return [f"{shown(entry)}; expected [choices] or {{low: ..., high: ..., log: true}}"]
 
 
 def _parse_choices(entry: list[Any], config: Config, key: str) -> Choices | list[str]:
     if not entry:
         return [f"{entry!r}; expected one or more choices"]
+    if len(entry) > MAX_CHOICES:
+        return [f"{shown(entry)}; {len(entry)} choices; at most {MAX_CHOICES} are taken"]
     held = [_as_held(config, key, choice) for choice in entry]
     faults = [fault for _, wrong in held for fault in wrong]
     if faults:
         return faults
     choices = tuple(choice for choice, _ in held)
     if len(set(choices)) < len(choices):
-        return [f"{entry!r}; a choice is listed twice"]
+        return [f"{shown(entry)}; a choice is listed twice"]
     return Choices(choices)
+
+
+def _step_faults(entry: dict[str, Any], log: bool, step: float, length: float) -> list[str]:
+    if step > 0 and step * MAX_STEPS < length:
+        return [f"{shown(entry)}; over {MAX_STEPS:,} steps; take a larger one, or none"]
+    if log or not 0 < step <= length or not _divides(step, length):
+        return [
+            f"{shown(entry)}; a step must be above 0 and divide high - low, and stands without log"
+        ]
+    return []
 
 
 def _parse_range(entry: dict[str, Any], config: Config, key: str) -> Range | list[str]:
     known = ("low", "high", "log", "step")
     unknown = [str(k) for k in entry if k not in known]
     if unknown:
-        return [f"unknown key {k!r}{did_you_mean(k, known)}" for k in unknown]
+        return [f"unknown key {shown(k)}{did_you_mean(k, known)}" for k in unknown]
     low, high, step, log = entry["low"], entry["high"], entry.get("step"), entry.get("log", False)
     numbers = [low, high] if step is None else [low, high, step]
     # The key decides, not the bounds: {low: 0, high: 1} are all the floats between.
     integer = type(flatten(config.to_dict())[key]) is int
     if any(type(v) is not int and (integer or type(v) is not float) for v in numbers):
         kind = "whole numbers" if integer else "numbers"
-        return [f"{entry!r}; low, high and step must be {kind}"]
+        return [f"{shown(entry)}; low, high and step must be {kind}"]
     if not isinstance(log, bool) or not low < high or (log and low <= 0):
-        return [f"{entry!r}; need low < high, and 0 < low with `log: true`"]
+        return [f"{shown(entry)}; need low < high, and 0 < low with `log: true`"]
     faults = [fault for end in (low, high) for fault in _as_held(config, key, end)[1]]
+    if not faults and step is not None:
+        faults = _step_faults(entry, log, step, high - low)
     if faults:
         return faults
-    if step is not None and (log or not 0 < step <= high - low or not _divides(step, high - low)):
-        return [f"{entry!r}; a step must be above 0 and divide high - low, and stands without log"]
     return Range(float(low), float(high), log, step, integer)
 
 

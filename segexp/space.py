@@ -1,5 +1,6 @@
 """The search space, samplers and pruners of a study, in Optuna's terms."""
 
+import math
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,6 +16,9 @@ from segexp.errors import InputError, collected
 from segexp.search_space import Choices, Parameter
 from segexp.storage import hush_optuna
 from segexp.study_config import Pruner, Sampler
+
+MAX_GRID = 100_000
+"""More points than a study of any budget walks; all of them are listed in memory."""
 
 
 def suggest(trial: optuna.Trial, space: Mapping[str, Parameter]) -> dict[str, Any]:
@@ -99,18 +103,22 @@ def make_sampler(
             without steps.
     """
     seed = sampler.seed + trials_before
+    options: dict[str, Any] = dict(sampler.options)
     with _named_in_faults("sampler", sampler.name):
         if sampler.name == "tpe":
-            return optuna.samplers.TPESampler(seed=seed, **sampler.options)
+            return optuna.samplers.TPESampler(seed=seed, **options)
         if sampler.name == "random":
-            return optuna.samplers.RandomSampler(seed=seed, **sampler.options)
+            return optuna.samplers.RandomSampler(seed=seed, **options)
         if sampler.name == "gp":
-            return optuna.samplers.GPSampler(seed=seed, **sampler.options)
+            return optuna.samplers.GPSampler(seed=seed, **options)
         if sampler.name == "cmaes":
-            return optuna.samplers.CmaEsSampler(seed=seed, **sampler.options)
+            return optuna.samplers.CmaEsSampler(seed=seed, **options)
         grid = {name: _grid_values(name, parameter) for name, parameter in space.items()}
+        points = math.prod(map(len, grid.values()))
+        if points > MAX_GRID:
+            raise InputError(f"space: {points:,} points; the grid sampler takes {MAX_GRID:,}")
         # The grid remembers what it has visited in the storage, so its seed must stay.
-        return AskedGridSampler(grid, seed=sampler.seed, **sampler.options)
+        return AskedGridSampler(grid, seed=sampler.seed, **options)
 
 
 def option_faults(
@@ -126,6 +134,11 @@ def option_faults(
     with collected(faults), _named_in_faults("sampler", sampler.name):
         study.sampler = make_sampler(sampler, space, 0)
         suggest(study.ask(), space)
+        if sampler.name == "tpe":  # its first trials are drawn at random, whatever the options
+            _finish_two_trials(study, space)
+            options = {**sampler.options, "n_startup_trials": 1}
+            study.sampler = make_sampler(Sampler(options=options), space, 0)
+            suggest(study.ask(), space)
     study.sampler = optuna.samplers.RandomSampler()
     with collected(faults), _named_in_faults("pruner", pruner.name):
         study.pruner = make_pruner(pruner, epochs)
@@ -133,6 +146,14 @@ def option_faults(
         trial.report(0.0, 1)
         trial.should_prune()
     return faults
+
+
+def _finish_two_trials(study: optuna.Study, space: Mapping[str, Parameter]) -> None:
+    study.sampler = optuna.samplers.RandomSampler(seed=0)
+    for value in (0.0, 1.0):
+        trial = study.ask()
+        suggest(trial, space)
+        study.tell(trial, value)
 
 
 def is_exhausted(study: optuna.Study) -> bool:
@@ -178,7 +199,7 @@ def make_pruner(pruner: Pruner, epochs: int, label: str = "study") -> BasePruner
     Raises:
         InputError: For an option that Optuna's class does not take.
     """
-    options = dict(pruner.options)
+    options: dict[str, Any] = dict(pruner.options)
     with _named_in_faults("pruner", pruner.name):
         if pruner.name == "hyperband":
             return PlacedHyperbandPruner(label, **{"max_resource": epochs, **options})

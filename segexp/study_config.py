@@ -14,29 +14,46 @@ from segexp.config import (
     put_key,
     resolve_key,
 )
-from segexp.errors import InputError, collected
+from segexp.errors import InputError, collected, named, shown
 from segexp.files import name_fault
 from segexp.mapping_file import find_mapping
 from segexp.yaml_file import find_yaml, read_yaml_mapping
 
 Objective = Literal["val/miou_common", "val/miou"]
 
+MAX_OPTION = 10_000
+"""The largest number for a sampler or a pruner: some of them reserve memory for as many."""
+
+Options = dict[str, bool | int | float | str | None]
+
+
+def _checked_options(options: Options) -> Options:
+    for key, value in options.items():
+        # Not `abs(value) > MAX_OPTION`: NaN is not larger than anything.
+        if isinstance(value, int | float) and not -MAX_OPTION <= value <= MAX_OPTION:
+            raise ValueError(f"{named(key)}: {value} is not within {-MAX_OPTION} and {MAX_OPTION}")
+    return options
+
 
 class Sampler(BaseModel):
     """An Optuna sampler: its name, a seed, and further keyword arguments of Optuna's class."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, str_max_length=200)
     name: Literal["tpe", "random", "gp", "cmaes", "grid"] = "tpe"
     seed: int = Field(0, ge=0, lt=2**31)
-    options: dict[str, Any] = {}
+    options: Options = Field({}, max_length=20)
+
+    _bounded = field_validator("options")(_checked_options)
 
 
 class Pruner(BaseModel):
     """An Optuna pruner: its name and further keyword arguments of Optuna's class."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, str_max_length=200)
     name: Literal["hyperband", "median", "percentile", "patient", "none"] = "hyperband"
-    options: dict[str, Any] = {}
+    options: Options = Field({}, max_length=20)
+
+    _bounded = field_validator("options")(_checked_options)
 
 
 class StudyConfig(BaseModel):
@@ -59,8 +76,8 @@ class StudyConfig(BaseModel):
     trials: int = Field(50, ge=1, le=1_000_000)
     sampler: Sampler = Sampler()
     pruner: Pruner = Pruner()
-    space: dict[str, Any] = Field(min_length=1)
-    baseline: dict[str, Any] = {}
+    space: dict[str, Any] = Field(min_length=1, max_length=100)
+    baseline: dict[str, Any] = Field({}, max_length=100)
     config: dict[str, Any] = {}
 
     @field_validator("sampler", "pruner", mode="before")
@@ -73,7 +90,7 @@ class StudyConfig(BaseModel):
     def _good_name(cls, value: str) -> str:
         fault = name_fault("name", value)
         if fault:
-            raise ValueError(fault.removeprefix(f"name {value!r}: "))
+            raise ValueError(fault.partition(": ")[2])
         return value
 
 
@@ -87,9 +104,9 @@ def find_study_file(project: Path, study: str | None) -> Path:
     if name.endswith((".yaml", ".yml")):
         if Path(name).is_file():
             return Path(name)
-        raise InputError(f"{name}: no such study file")
+        raise InputError(f"{named(name)}: no such study file")
     directory = project / "studies"
-    return find_yaml(directory, name, f"no study {name!r} in {directory}")
+    return find_yaml(directory, name, f"no study {shown(name)} in {directory}")
 
 
 def load_study_config(path: Path, overrides: Mapping[str, Any]) -> StudyConfig:

@@ -14,7 +14,7 @@ from segexp.best import find_best
 from segexp.config import CONFIG_FILE, Config, build_config, load_config
 from segexp.confusions import CONFUSIONS_FILE, read_confusions
 from segexp.errors import InputError, WorkError
-from segexp.files import name_fault
+from segexp.files import inside, name_fault
 from segexp.ladder import RULER_EFFECT, Ladder, Rung, make_ladder
 from segexp.mapping import Mapping
 from segexp.mapping_file import find_mapping, load_mapping, parse_mapping
@@ -181,7 +181,7 @@ def suggested_file(project: Path, suggestion: Suggestion, force: bool) -> Sugges
             too long to be read again.
     """
     space = suggestion.rung.space
-    path = project / "mappings" / f"{space.name}.yaml"
+    path = inside(project, Path("mappings") / f"{space.name}.yaml")
     if path.exists() and not force:
         try:
             is_same = load_mapping(path).hash == space.hash

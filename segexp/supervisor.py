@@ -5,13 +5,14 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from typing import Any, NoReturn
 
 from segexp import failpoint
+from segexp.disk import FullDiskError
 from segexp.display import StudyDisplay
 from segexp.errors import InputError, Interrupted, WorkError
 from segexp.files import locked
@@ -19,7 +20,7 @@ from segexp.interrupt import signals_held_back
 from segexp.lease import Owner
 from segexp.next_trial import give_up_if_hopeless
 from segexp.open_study import OpenStudy
-from segexp.processes import process_context
+from segexp.processes import prepare_workers, process_context
 from segexp.reconcile import close_of, close_records
 from segexp.worker import Task, close_trials, run_trials_here, work
 
@@ -30,6 +31,12 @@ MAX_EARLY_DEATHS = 3
 """So many workers may die before they have taken a trial."""
 
 _SHOWN = ("say", "caching", "trial_started", "trial_ended", "step", "epoch")
+
+_ERRORS: dict[str, type[InputError | WorkError]] = {
+    "input_error": InputError,
+    "full_disk_error": FullDiskError,
+    "work_error": WorkError,
+}
 
 
 @dataclass
@@ -78,9 +85,10 @@ def run_trials(
         try:
             return run_trials_here(studies, display, debug=debug)
         except BaseException as error:
-            with signals_held_back():
-                is_signal = not isinstance(error, Exception)
-                reason = "interrupted by a signal" if is_signal else "its process failed"
+            is_signal = not isinstance(error, Exception)
+            reason = "interrupted by a signal" if is_signal else "its process failed"
+            # Why it ends matters more; where the storage is away, the next start closes it.
+            with suppress(Exception), signals_held_back():
                 close_trials(studies, reason)
             raise
     displays = [display, *(display.beside() for _ in range(workers - 1))]
@@ -142,13 +150,9 @@ def _listen(worker: _Worker) -> None:
             elif name == "done":
                 worker.is_done = True
             elif name != "spent":
-                _raise_as_sent(name, values)
+                raise _ERRORS[name](*values)
     except (EOFError, OSError):
         return  # it has ended
-
-
-def _raise_as_sent(name: str, values: Sequence[Any]) -> NoReturn:
-    raise InputError(*values) if name == "input_error" else WorkError(*values)
 
 
 def _start(
@@ -166,6 +170,7 @@ def _start(
         environment={k: v for k, v in os.environ.items() if k.startswith("SEGEXP_")},
         failpoint=armed,
     )
+    prepare_workers()
     process = process_context().Process(target=work, args=(there, task), name="segexp-worker")
     process.start()
     there.close()  # so that its end is seen here
@@ -202,7 +207,9 @@ def _kill(team: Iterable[_Worker], studies: Sequence[OpenStudy]) -> None:
         if worker.process.is_alive():
             worker.process.kill()
         worker.process.join()
-        _close(worker, studies, "interrupted by a signal", crashed=False)
+        # Why it ends matters more; where the storage is away, the next start closes it.
+        with suppress(Exception):
+            _close(worker, studies, "interrupted by a signal", crashed=False)
 
 
 def _close(

@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 from segexp.metrics import score
 from segexp.result import none_if_nan
 
+# Each cell has a colour of its own: the style attributes cannot be listed by their hashes.
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+
 
 def class_table(confusions: NDArray[np.int64], names: Sequence[str]) -> dict[str, list[Any]]:
     """Return the columns class, iou, precision, recall, f1, pixels, images of a split.
@@ -67,7 +70,7 @@ def confusion_page(confusion: NDArray[np.int64], names: Sequence[str], title: st
         )
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<meta http-equiv="Content-Security-Policy" content="{_POLICY}">
 <style>
 body {{ font: 14px system-ui, sans-serif; margin: 24px; color: #222; background: #fff }}
 table {{ border-collapse: collapse }}

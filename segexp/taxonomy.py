@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segexp.errors import InputError, did_you_mean
+from segexp.errors import InputError, at_most, did_you_mean, named, shown
+from segexp.files import name_fault
 from segexp.yaml_file import read_yaml_mapping
 
 VOID = 255
@@ -20,6 +21,9 @@ VOID_NAME = "void"
 
 LONGEST_NAME = 100
 """How many characters the name of a label or a class may have."""
+
+MAX_ENCODINGS = 32
+MAX_RAW_ID = (1 << 32) - 1
 
 Color = tuple[int, int, int]
 
@@ -144,7 +148,9 @@ def load_taxonomy(path: Path) -> Taxonomy:
     faults = unknown_keys(path, content, keys) + faults
     if content.get("name") != path.stem:
         name_now = content.get("name")
-        faults.append(f"{path}: name: {name_now!r}; must be the file's own name, {path.stem!r}")
+        faults.append(
+            f"{path}: name: {shown(name_now)}; must be the file's own name, {path.stem!r}"
+        )
     if faults:
         raise InputError(faults)
     return taxonomy
@@ -160,17 +166,20 @@ def parse_taxonomy(where: str, content: Mapping[str, Any]) -> tuple[Taxonomy, li
     Returns:
         The taxonomy (of use only without faults) and the faults.
     """
-    faults: list[str] = []
+    faults = file_name_faults(where, content)
     labels: list[Label] = []
     ids: dict[int, int] = {}
     rows = content.get("labels")
     if not isinstance(rows, list) or not rows:
         faults.append(f"{where}: labels: expected a list of {{name, id, color}}")
         rows = []
+    if len(rows) > VOID:
+        faults.append(f"{where}: labels: {len(rows)}; at most {VOID} fit into 8 bits beside void")
+        rows = []
     for place, row in enumerate(rows):
         at = f"{where}: labels[{place}]"
         if not isinstance(row, dict) or set(row) != {"name", "id", "color"}:
-            faults.append(f"{at}: {row!r}; expected {{name: ..., id: ..., color: [r, g, b]}}")
+            faults.append(f"{at}: {shown(row)}; expected {{name: ..., id: ..., color: [r, g, b]}}")
             continue
         label = row["name"]
         if fault := word_fault(label, [known.name for known in labels]):
@@ -178,17 +187,24 @@ def parse_taxonomy(where: str, content: Mapping[str, Any]) -> tuple[Taxonomy, li
         color = parse_color(f"{at}: color", row["color"], faults)
         _add_id(f"{at}: id", row["id"], place, ids, faults)
         labels.append(Label(str(label), color))
-    if len(labels) > VOID:
-        faults.append(f"{where}: labels: {len(labels)}; at most {VOID} fit into 8 bits beside void")
-    for place, raw_id in enumerate(_list_of(f"{where}: void", content.get("void", []), faults)):
-        _add_id(f"{where}: void[{place}]", raw_id, VOID, ids, faults)
+    _add_voids(f"{where}: void", content.get("void", []), ids, faults)
     encodings = {"default": ids}
     others = content.get("encodings") or {}
-    if not isinstance(others, dict) or "default" in others:
-        faults.append(f"{where}: encodings: expected names other than `default` with their ids")
+    if (
+        not isinstance(others, dict)
+        or "default" in others
+        or len(others) > MAX_ENCODINGS
+        or not all(isinstance(encoding, str) for encoding in others)
+    ):
+        faults.append(
+            f"{where}: encodings: expected names other than `default` with their ids, at most "
+            f"{MAX_ENCODINGS}"
+        )
         others = {}
     for encoding, ids_of in others.items():
-        at = f"{where}: encodings.{encoding}"
+        at = f"{where}: encodings.{named(encoding)}"
+        if fault := name_fault("name", encoding):
+            faults.append(f"{where}: encodings: {fault}")
         encodings[encoding] = _parse_encoding(at, ids_of, [label.name for label in labels], faults)
     void_color = parse_color(f"{where}: void_color", content.get("void_color", [0, 0, 0]), faults)
     name = str(content.get("name"))
@@ -197,11 +213,20 @@ def parse_taxonomy(where: str, content: Mapping[str, Any]) -> tuple[Taxonomy, li
 
 def unknown_keys(path: Path, content: Mapping[str, Any], known: tuple[str, ...]) -> list[str]:
     """Return a fault for every key of a YAML file that is not one of the known ones."""
+    unknown, more = at_most([key for key in content if key not in known], str(path))
     return [
-        f"{path}: {key}: unknown key{did_you_mean(key, known)}; known are {', '.join(known)}"
-        for key in content
-        if key not in known
-    ]
+        f"{path}: {named(key)}: unknown key{did_you_mean(key, known)}; known are {', '.join(known)}"
+        for key in unknown
+    ] + more
+
+
+def file_name_faults(where: str, content: Mapping[str, Any]) -> list[str]:
+    """Return what is wrong with the name of a mapping or taxonomy, which names its file."""
+    name = content.get("name")
+    if not isinstance(name, str):
+        return [f"{where}: name: {shown(name)}; expected a word"]
+    fault = name_fault("name", name)
+    return [f"{where}: {fault}"] if fault else []
 
 
 def word_fault(name: Any, taken: Collection[str]) -> str | None:
@@ -212,7 +237,7 @@ def word_fault(name: Any, taken: Collection[str]) -> str | None:
         taken: The names before it.
     """
     if not isinstance(name, str) or not name.strip() or name == VOID_NAME:
-        return f"{name!r}; must be a word other than {VOID_NAME!r}"
+        return f"{shown(name)}; must be a word other than {VOID_NAME!r}"
     if len(name) > LONGEST_NAME:
         return f"{name[:40] + '...'!r}: longer than {LONGEST_NAME} characters"
     if not name.isprintable():
@@ -228,7 +253,7 @@ def parse_color(where: str, value: Any, faults: list[str]) -> Color:
         and all(type(v) is int and 0 <= v <= 255 for v in value)
     ):
         return (value[0], value[1], value[2])
-    faults.append(f"{where}: {value!r}; expected [r, g, b] with whole numbers from 0 to 255")
+    faults.append(f"{where}: {shown(value)}; expected [r, g, b] with whole numbers from 0 to 255")
     return (0, 0, 0)
 
 
@@ -238,20 +263,34 @@ def _parse_encoding(where: str, rows: Any, names: list[str], faults: list[str]) 
         faults.append(f"{where}: expected the keys `labels` (name: id) and `void` (a list of ids)")
         return ids
     by_name = rows["labels"] if isinstance(rows["labels"], dict) else {}
-    for name, raw_id in by_name.items():
-        if name in names:
-            _add_id(f"{where}.labels.{name}", raw_id, names.index(name), ids, faults)
+    unknown, more = at_most([name for name in by_name if name not in names], f"{where}.labels")
+    faults += [
+        f"{where}.labels.{named(name)}: no such label{did_you_mean(str(name), names)}"
+        for name in unknown
+    ]
+    faults += more
+    for index, name in enumerate(names):
+        if name in by_name:
+            _add_id(f"{where}.labels.{name}", by_name[name], index, ids, faults)
         else:
-            faults.append(f"{where}.labels.{name}: no such label{did_you_mean(str(name), names)}")
-    faults.extend(f"{where}.labels: {name!r} is missing" for name in names if name not in by_name)
-    for place, raw_id in enumerate(_list_of(f"{where}.void", rows["void"], faults)):
-        _add_id(f"{where}.void[{place}]", raw_id, VOID, ids, faults)
+            faults.append(f"{where}.labels: {name!r} is missing")
+    _add_voids(f"{where}.void", rows["void"], ids, faults)
     return ids
+
+
+def _add_voids(where: str, value: Any, ids: dict[int, int], faults: list[str]) -> None:
+    wrong: list[str] = []
+    for place, raw_id in enumerate(_list_of(where, value, faults)):
+        _add_id(f"{where}[{place}]", raw_id, VOID, ids, wrong)
+    told, more = at_most(wrong, where)
+    faults += [*told, *more]
 
 
 def _add_id(where: str, raw_id: Any, index: int, ids: dict[int, int], faults: list[str]) -> None:
     if type(raw_id) is not int:
-        faults.append(f"{where}: {raw_id!r}; expected a whole number")
+        faults.append(f"{where}: {shown(raw_id)}; expected a whole number")
+    elif abs(raw_id) > MAX_RAW_ID:
+        faults.append(f"{where}: {raw_id}; expected a whole number of at most 32 bits")
     elif raw_id in ids:
         faults.append(f"{where}: the raw id {raw_id} is already taken")
     else:
@@ -261,5 +300,5 @@ def _add_id(where: str, raw_id: Any, index: int, ids: dict[int, int], faults: li
 def _list_of(where: str, value: Any, faults: list[str]) -> list[Any]:
     if isinstance(value, list):
         return value
-    faults.append(f"{where}: {value!r}; expected a list of raw ids")
+    faults.append(f"{where}: {shown(value)}; expected a list of raw ids")
     return []

@@ -149,6 +149,8 @@ def run_trial(
     for epoch, past in enumerate(progress.history, start=1):
         report(epoch, past.value)
         tracking.log_metrics(run, past.metrics, step=epoch)
+    if progress.history:  # it may have been interrupted before it was asked
+        prune(progress.epochs, progress.history[-1].value)
     started -= progress.seconds
     for result in fit(
         model,

@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from types import FrameType
@@ -12,6 +13,7 @@ from typing import Any
 import torch
 
 from segexp import failpoint, tracking
+from segexp.disk import FullDiskError
 from segexp.display import StudyDisplay
 from segexp.errors import InputError, Interrupted, WorkError
 from segexp.files import locked
@@ -78,9 +80,9 @@ def work(connection: Connection, task: Task) -> None:
     failpoint.arm(task.failpoint)
     if task.threads:
         torch.set_num_threads(task.threads)
-    connection.send(("owner", (this_process(),)))
     opened: list[OpenStudy] = []
     try:
+        connection.send(("owner", (this_process(),)))
         opened += _open(task)
         while _run_next(opened, display, task.debug):
             if display.failed and torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
@@ -89,13 +91,27 @@ def work(connection: Connection, task: Task) -> None:
                 return
         connection.send(("done", ()))
     except Interrupted:
-        close_trials(opened, "interrupted by a signal")
+        _close(opened, "interrupted by a signal")
     except InputError as error:
-        connection.send(("input_error", (error.faults,)))
+        _send_last(connection, "input_error", error.faults)
+    except FullDiskError as error:
+        _close(opened, "the disk is full")
+        _send_last(connection, "full_disk_error", str(error))
     except Exception as error:
-        close_trials(opened, "its process failed")
+        _close(opened, "its process failed")
         text = str(error) if isinstance(error, WorkError) else f"{type(error).__name__}: {error}"
-        connection.send(("work_error", (text,)))
+        _send_last(connection, "work_error", text)
+
+
+def _close(opened: Sequence[OpenStudy], reason: str) -> None:
+    # Where the storage is away or the disk is full, the next start closes it.
+    with suppress(Exception):
+        close_trials(opened, reason)
+
+
+def _send_last(connection: Connection, name: str, value: Any) -> None:
+    with suppress(OSError):  # the supervisor is gone
+        connection.send((name, (value,)))
 
 
 class _SentDisplay:

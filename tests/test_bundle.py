@@ -1,14 +1,19 @@
 import hashlib
 import json
 import math
+import resource
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import safetensors.torch
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from segexp.bundle import Bundle, load_bundle, save_bundle
+from segexp.bundle_json import Architecture, read_content, signed
+from segexp.bundle_weights import build_model
 from segexp.errors import InputError
 from segexp.mapping_file import load_mapping
 from segexp.model import make_model
@@ -64,7 +69,14 @@ def edit_json(directory: Path, **changes: object) -> None:
         for section in sections:
             inner = inner[section]
         inner[last] = value
-    path.write_text(json.dumps(content))
+    sign(path, json.dumps(content))
+
+
+def sign(path: Path, text: str) -> None:
+    """Write an object as `bundle.json`, with the right digest: it lies, but is not damaged."""
+    content = json.loads(text)
+    content.pop("sha256", None)
+    path.write_bytes(signed(json.dumps(content).removeprefix("{").encode()))
 
 
 def exchange_weights(directory: Path, tensors: dict[str, torch.Tensor]) -> None:
@@ -182,8 +194,9 @@ def test_a_missing_directory_and_missing_files_are_named(saved: Path):
         ("[" * 100_000, "not JSON"),
         ("\udcff", "not JSON"),
         ("[]", "format_version: None"),
-        ('{"format_version": 2}', "format_version: 2; this segexp reads 1"),
-        ('{"format_version": 1}', "architecture: .*: field required"),
+        ('{"format_version": 1}', "format_version: 1; this segexp reads 2"),
+        ('{"format_version": 2}', "its first lines are not"),
+        (signed(b'"format_version": 2}').decode(), "architecture: .*: field required"),
     ],
 )
 def test_a_json_file_that_is_none_of_ours_is_refused(saved: Path, text: str, said: str):
@@ -302,3 +315,150 @@ def test_a_taxonomy_with_odd_ids_survives_the_round_trip():
     again, faults = parse_taxonomy("bundle.json", json.loads(json.dumps(taxonomy.to_dict())))
     assert faults == []
     assert again == taxonomy
+
+
+def test_any_changed_byte_of_the_json_is_refused(saved: Path):
+    path = saved / "bundle.json"
+    sound = path.read_bytes()
+    for place in [*range(200), *range(200, len(sound), 5), len(sound) - 1]:
+        # White space for white space and digits for digits: what a parser would not notice.
+        other = {ord("\n"): ord(" "), ord(" "): ord("\n")}.get(sound[place], sound[place] ^ 1)
+        path.write_bytes(sound[:place] + bytes([other]) + sound[place + 1 :])
+        with pytest.raises(InputError):
+            read_content(saved)
+    for changed in (sound + b"\n", sound[:-1], sound.replace(b"\n", b"\r\n"), sound[1:]):
+        path.write_bytes(changed)
+        with pytest.raises(InputError):
+            read_content(saved)
+
+
+@settings(max_examples=20, deadline=None)
+@given(data=st.data())
+def test_any_changed_byte_of_the_weights_is_refused(
+    bundle: Bundle, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+):
+    directory = tmp_path_factory.mktemp("b") / "best"
+    save_bundle(directory, bundle)
+    weights = bytearray((directory / "model.safetensors").read_bytes())
+    place = data.draw(st.integers(0, len(weights) - 1))
+    weights[place] ^= data.draw(st.integers(1, 255))
+    (directory / "model.safetensors").write_bytes(weights)
+    assert "sha256" in faults_of(directory)[0]
+
+
+def test_a_person_can_check_the_digest_of_the_json(saved: Path):
+    lines = (saved / "bundle.json").read_bytes().splitlines(keepends=True)
+    stated = json.loads(b"".join(lines))["sha256"]
+    assert hashlib.sha256(b"".join(lines[2:])).hexdigest() == stated
+
+
+def test_a_key_that_appears_twice_is_refused(saved: Path):
+    text = (saved / "bundle.json").read_text()
+    lines = text.split("\n", 2)[2].replace('"arch"', '"num_classes": 6, "arch"')
+    (saved / "bundle.json").write_bytes(signed(lines.encode()))
+    assert "the key 'num_classes' appears twice" in faults_of(saved)[0]
+
+
+@pytest.mark.parametrize("name", ["bundle.json", "model.safetensors"])
+def test_links_inside_a_bundle_are_refused_and_a_link_to_a_bundle_is_followed(
+    saved: Path, name: str
+):
+    (saved.parent / "link").symlink_to(saved)
+    assert load_bundle(saved.parent / "link").arch == "Unet"
+    (saved / name).rename(saved.parent / "elsewhere")
+    (saved / name).symlink_to(saved.parent / "elsewhere")
+    assert f"{saved / name}: a link" in faults_of(saved)[0]
+
+
+def test_what_else_lies_in_a_bundle_is_not_looked_at(saved: Path):
+    (saved / "model.pt").write_bytes(b"\x80\x04.")
+    (saved / "link").symlink_to("/dev/zero")
+    assert load_bundle(saved).arch == "Unet"
+
+
+def test_a_json_of_a_gigabyte_is_refused_unread(saved: Path):
+    with (saved / "bundle.json").open("r+b") as file:
+        file.truncate(1 << 30)
+    assert "1073741824 bytes; at most 1048576 are read" in faults_of(saved)[0]
+
+
+def test_a_name_that_no_file_system_takes_is_no_bundle(tmp_path: Path):
+    assert "no such directory" in faults_of(tmp_path / ("x" * 300))[0]
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("architecture__decoder_width", 1e9),
+        ("architecture__decoder_width", 0),
+        ("architecture__num_classes", 10**9),
+        ("architecture__num_classes", 1),
+        ("architecture__arch", "U" * 1000),
+        ("preprocessing__image_size", [10**9, 10**9]),
+        ("preprocessing__image_size", [16_384, 16_384]),
+        ("preprocessing__std", [1e-300, 0.2, 0.2]),
+        ("preprocessing__mean", [1e38, 0.2, 0.2]),
+        ("weights__sha256", "0"),
+        ("origin__study", [1]),
+        ("scores__tuning/miou", "0.5"),
+    ],
+)
+def test_numbers_that_no_model_has_are_refused_before_one_is_built(
+    saved: Path, key: str, value: object, monkeypatch: pytest.MonkeyPatch
+):
+    edit_json(saved, **{key: value})
+    monkeypatch.setattr("segexp.bundle.build_model", lambda *_: pytest.fail("a model was built"))
+    assert faults_of(saved)
+
+
+@pytest.mark.parametrize(
+    ("arch", "encoder"),
+    [("DPT", "tu-vit_giant_patch14_224"), ("Unet", "tu-convnext_xxlarge"), ("FPN", "mit_b5")],
+)
+def test_an_architecture_larger_than_the_weights_is_not_built(saved: Path, arch: str, encoder: str):
+    # 846 million weights take 3.4 GB.
+    edit_json(saved, architecture__arch=arch, architecture__encoder=encoder)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    text = "\n".join(faults_of(saved))
+    assert "is larger than the weights" in text or "does not take encoder" in text
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 300 << 10
+
+
+@pytest.mark.parametrize("encoder", ["mit_b0", "tu-convnext_atto"])
+def test_models_whose_constructors_build_more_than_is_saved_still_load(
+    bundle: Bundle, tmp_path: Path, encoder: str
+):
+    model = make_model("FPN", encoder, None, 6, 0.25)
+    save_bundle(
+        tmp_path / "b",
+        replace(bundle, arch="FPN", encoder=encoder, decoder_width=0.25, model=model),
+    )
+    state = load_bundle(tmp_path / "b").model.state_dict()
+    assert all(torch.equal(state[name], value) for name, value in model.state_dict().items())
+
+
+def test_vgg_may_throw_away_ten_times_what_it_keeps_but_not_of_nothing():
+    architecture = Architecture(arch="FPN", encoder="vgg11", decoder_width=0.25, num_classes=6)
+    with pytest.raises(InputError, match="is larger than the weights, which hold 1000 numbers"):
+        build_model(architecture, {"x": ("F32", (10, 100))})
+    model = build_model(architecture, {"x": ("F32", (9_300_000,))})
+    assert sum(p.numel() for p in model.parameters()) > 9_300_000
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_weights_that_are_no_numbers_are_refused(saved: Path, value: float):
+    tensors = tensors_of(saved)
+    tensors["segmentation_head.0.bias"][2] = value
+    exchange_weights(saved, tensors)
+    (fault,) = faults_of(saved)
+    assert "1 tensors with NaN or infinite numbers: segmentation_head.0.bias" in fault
+
+
+@pytest.mark.parametrize("size", [0, 7, 2**31, 2**64 - 1])
+def test_a_weights_header_that_lies_about_its_length_is_refused(saved: Path, size: int):
+    path = saved / "model.safetensors"
+    weights = size.to_bytes(8, "little") + path.read_bytes()[8:]
+    path.write_bytes(weights)
+    digest = hashlib.sha256(weights).hexdigest()
+    edit_json(saved, weights__sha256=digest, weights__size=len(weights))
+    assert "not safetensors" in faults_of(saved)[0]

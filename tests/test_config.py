@@ -17,7 +17,7 @@ from segexp.config import (
     resolve_key,
     with_values,
 )
-from segexp.errors import InputError
+from segexp.errors import MAX_LISTED, InputError
 
 ROOT = Path(__file__).parents[1]
 
@@ -159,6 +159,22 @@ def test_every_fault_is_listed_with_file_key_and_value():
         ("learning_rate", float("nan")),
         ("learning_rate", float("inf")),
         ("learning_rate", 10**400),
+        ("learning_rate", 1e-400),
+        ("epochs", 10**18),
+        ("epochs", 0),
+        ("batch_size", 0),
+        ("batch_size", -8),
+        ("batch_size", 10**9),
+        ("weight_decay", float("nan")),
+        ("weight_decay", float("inf")),
+        ("warmup_epochs", 1e18),
+        ("gradient_clip", float("nan")),
+        ("gradient_clip", 1e300),
+        ("decoder_width", float("nan")),
+        ("decoder_width", 2),
+        ("data.synthetic.train", 10**12),
+        ("data.synthetic.seed", 2**40),
+        ("data.root", "x" * 5000),
         ("weight_decay", -1e-9),
         ("augmentation", 1.01),
         ("augmentation", float("nan")),
@@ -172,7 +188,8 @@ def test_every_fault_is_listed_with_file_key_and_value():
 )
 def test_a_value_that_does_not_fit_its_key_is_refused(key, value):
     (fault,) = faults_of({}, {key: value})
-    assert fault.startswith(f"{resolve_key(key)}: {value!r:.80}: ")
+    shown = repr(value) if len(repr(value)) <= 80 else f"{value!r:.80}..."
+    assert fault.startswith(f"{resolve_key(key)}: {shown}: ")
 
 
 @pytest.mark.parametrize(
@@ -190,6 +207,10 @@ def test_a_value_that_does_not_fit_its_key_is_refused(key, value):
         ([64], "data.image_size.1: is missing"),
         ([64, "x"], "data.image_size.1: 'x': input should be a valid integer"),
         (64, "data.image_size: 64: input should be a valid tuple"),
+        ([10**9, 64], "data.image_size: [1000000000, 64]: at most 16384 a side and 64,000,000"),
+        ([2**30, 64], "data.image_size: [1073741824, 64]: at most 16384 a side and 64,000,000"),
+        ([16_416, 32], "data.image_size: [16416, 32]: at most 16384 a side and 64,000,000 pixels"),
+        ([8192, 8192], "data.image_size: [8192, 8192]: at most 16384 a side and 64,000,000 pixels"),
     ],
 )
 def test_a_size_has_two_sides_that_are_multiples_of_32(size, fault):
@@ -206,6 +227,26 @@ def test_an_override_does_not_hide_a_section_that_is_none():
     assert faults_of({"training": 5}, {"epochs": 2}) == (
         "c.yaml: training: 5: expected `key: value` lines",
     )
+
+
+@pytest.mark.parametrize("name", ["../x", "/tmp/x", "a/b", "a\0", "", "CON", "a b", "."])
+def test_an_experiment_that_is_no_folder_of_mlruns_is_refused(name):
+    (fault,) = faults_of({"tracking": {"experiment": name}})
+    assert fault.startswith(f"c.yaml: tracking.experiment: {name!r}: ")
+
+
+def test_of_thousands_of_unknown_keys_the_first_are_told():
+    content = {f"key{i}": i for i in range(5000)}
+    faults = faults_of(content)
+    assert len(faults) == MAX_LISTED + 1
+    assert faults[-1] == f"c.yaml: and {5000 - MAX_LISTED} more like these"
+    assert len(faults_of({}, content)) == MAX_LISTED + 1
+
+
+@pytest.mark.parametrize("key", [1, None, True, 1.5])
+def test_a_key_that_is_no_word_is_refused(key):
+    assert faults_of({key: 1})
+    assert faults_of({"training": {key: 1}})
 
 
 def test_a_section_is_no_key():

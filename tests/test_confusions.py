@@ -2,6 +2,7 @@
 
 import io
 import pickle
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -98,3 +99,39 @@ def test_a_single_array_or_a_pickle_is_no_file_of_matrices() -> None:
     for content in (file.getvalue(), pickle.dumps({"val": 1}), b""):
         with pytest.raises(WorkError, match="c: is damaged, or no file that segexp wrote"):
             read_confusions(content, "c")
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        np.full((2, 3, 4), -1),
+        np.full((2, 3, 4), 2**62),
+        np.full((2, 3, 4), 2**64 - 1, np.uint64),
+        np.zeros((2, 0, 1), int),
+    ],
+)
+def test_counts_that_are_none_are_refused(tmp_path: Path, own: np.ndarray) -> None:
+    path = tmp_path / "confusions.npz"
+    save_confusions(path, {"val": Confusions(("a", "b"), own, own, own)})
+    with pytest.raises(WorkError, match="val/own: "):
+        load_confusions(path)
+
+
+@pytest.mark.parametrize(
+    "masks",
+    [np.zeros((2, 3, 4)), np.full((2, 3, 4), 300), np.zeros((3, 3, 4), np.uint8), np.uint8(3)],
+)
+def test_what_is_no_mask_for_each_image_is_refused(tmp_path: Path, masks: np.ndarray) -> None:
+    path = tmp_path / "predictions.npz"
+    save_predictions(path, Predictions(("a", "b"), masks, masks, masks))
+    with pytest.raises(WorkError, match=r"expected uint8 of shape \(2, H, W\)"):
+        load_predictions(path)
+
+
+def test_a_member_that_is_there_twice_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "confusions.npz"
+    save_confusions(path, {"val": confusions(2, 0)})
+    with zipfile.ZipFile(path, "a") as archive, pytest.warns(UserWarning, match="Duplicate"):
+        archive.writestr("val/own.npy", archive.read("val/common.npy"))
+    with pytest.raises(WorkError, match="is damaged, or no file that segexp wrote"):
+        load_confusions(path)

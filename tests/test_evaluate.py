@@ -15,6 +15,7 @@ from segexp.dataset.cache import Split, open_dataset
 from segexp.device import Compute
 from segexp.evaluate import (
     Evaluation,
+    NonFiniteLogitsError,
     Ruler,
     constant_miou,
     decide,
@@ -374,3 +375,35 @@ def test_the_decisions_that_were_counted_are_returned_where_they_are_asked_for()
     red = split.images[..., 0]
     np.testing.assert_array_equal(decided, np.where(red < 4, red, 10))
     np.testing.assert_array_equal(kept.confusions[0], score().confusions[0])
+
+
+class SometimesBroken(nn.Module):
+    """Gives NaN, or infinity, for one pixel of the image whose first red value is 77."""
+
+    def __init__(self, value: float) -> None:
+        super().__init__()
+        self.value = value
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits = ByPixel(256)(images)[:, :19]
+        red = images[:, 0, 0, 0] * PREPROCESSING.std[0] + PREPROCESSING.mean[0]
+        logits[(red * 255).round() == 77, 3, 1, 2] = self.value
+        return logits
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_logits_that_are_no_numbers_are_never_scored(value: float):
+    split = make_split()
+    split.images[:, 0, 0, 0] = [1, 2, 77, 4, 5]
+    options = {"preprocessing": PREPROCESSING, "compute": CPU}
+    rulers = [make_ruler(FINE, FINE)]
+    with pytest.raises(NonFiniteLogitsError, match="NaN or infinite logits for image_2: "):
+        evaluate_split(SometimesBroken(value), split, rulers, **options)
+    samples = [
+        (torch.from_numpy(split.image(i)).permute(2, 0, 1), torch.from_numpy(split.label(i)))
+        for i in range(len(split))
+    ]
+    with pytest.raises(NonFiniteLogitsError, match="NaN or infinite logits for image_2: "):
+        evaluate_full_size(SometimesBroken(value), samples, split.ids, rulers, **options)
+    whole = evaluate_split(SometimesBroken(0.0), split, rulers, **options)
+    assert whole.confusions[0].sum() == (split.labels != VOID).sum()

@@ -87,7 +87,7 @@ def test_classes_that_fall_into_none_are_added_by_sum():
     taxonomy = Taxonomy("abcd", tuple(Label(n, (0, 0, 0)) for n in "abcd"), ABC.encodings)
     fine = space("fine", taxonomy, "a", "b", "c", "d")
     coarse = space("coarse", taxonomy, "a", "b")
-    model = fixed([0.4, 0.0, 0.3, 0.3])
+    model = fixed([0.4, 1e-9, 0.3, 0.3])
     assert confusion(model, one_row(0), make_ruler(fine, coarse, "argmax")) == [[1, 0, 0], [0] * 3]
     assert confusion(model, one_row(0), make_ruler(fine, coarse, "sum")) == [[0, 0, 1], [0] * 3]
 

@@ -7,7 +7,15 @@ import threading
 import pytest
 from filelock import FileLock, Timeout
 
-from segexp.files import locked, name_fault, write_atomic
+from segexp.errors import InputError
+from segexp.files import (
+    LONGEST_FILE_NAME,
+    inside,
+    locked,
+    name_fault,
+    read_bounded,
+    write_atomic,
+)
 
 
 def full_disk(*_args: object) -> None:
@@ -142,9 +150,83 @@ def test_good_names_have_no_fault(name):
 
 
 @pytest.mark.parametrize(
-    "name", ["", ".hidden", "-x", "a b", "a/b", "..", "a\n", "é", "A" * 101, "a\0", "a:b"]
+    "name",
+    [
+        *("", ".hidden", "-x", "a b", "a/b", "..", "a\n", "é", "A" * 101, "a\0", "a:b", "a."),
+        *("a..", "/etc/passwd", "..\\x", "\u0430\u0455", "\uff0e\uff0e\uff0fx", "\u202ea"),
+    ],
 )
 def test_a_name_that_is_unsafe_as_a_file_name_is_refused_with_its_value(name):
     fault = name_fault("study name", name)
     assert fault is not None
-    assert fault.startswith(f"study name {name!r}: use 1 to 100 letters")
+    assert fault.startswith(f"study name {name!r:.80}")
+    assert ": use 1 to 100 letters" in fault
+    assert fault.isprintable()
+
+
+@pytest.mark.parametrize(
+    "name", ["CON", "nul", "Aux", "prn", "COM1", "lpt9", "con.yaml", "NUL.a.b"]
+)
+def test_a_name_that_windows_takes_for_a_device_is_refused(name):
+    fault = name_fault("study name", name)
+    assert fault == f"study name {name!r}: is a device on Windows, no file; choose another one"
+
+
+@pytest.mark.parametrize("name", ["CONS", "nul2", "com", "lpt10", "a.con", "console.yaml"])
+def test_a_name_that_only_begins_like_a_device_is_good(name):
+    assert name_fault("study name", name) is None
+
+
+@pytest.mark.parametrize("name", ["a", "a/b.c", "a/../b", ".", "..a", "a/.."])
+def test_what_stays_inside_is_the_path_itself(tmp_path, name):
+    assert inside(tmp_path, name) == tmp_path / name
+
+
+@pytest.mark.parametrize(
+    "name", ["..", "../x", "a/../../x", "/etc/passwd", "a\0b", "out", "out/x", "ring", "ring/x"]
+)
+def test_what_leads_out_is_refused(tmp_path, name):
+    root = tmp_path / "root"
+    root.mkdir()
+    (root / "out").symlink_to(tmp_path)
+    (root / "ring").symlink_to(root / "ring2")
+    (root / "ring2").symlink_to(root / "ring")
+    if name.startswith("ring") and sys.version_info >= (3, 13):
+        assert inside(root, name)  # a ring leads nowhere
+        return
+    with pytest.raises(InputError, match="leads out of it"):
+        inside(root, name)
+
+
+def test_a_directory_that_is_a_link_itself_was_chosen(tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    assert inside(tmp_path / "link", "x") == tmp_path / "link" / "x"
+
+
+def test_a_link_is_replaced_by_the_file_and_not_written_through(tmp_path):
+    (tmp_path / "target").write_text("kept")
+    (tmp_path / "link").symlink_to(tmp_path / "target")
+    write_atomic(tmp_path / "link", "new")
+    assert (tmp_path / "target").read_text() == "kept"
+    assert (tmp_path / "link").read_text() == "new"
+    assert not (tmp_path / "link").is_symlink()
+
+
+def test_the_longest_name_that_a_file_system_takes_can_be_written(tmp_path):
+    for letter in ("x", "é"):
+        path = tmp_path / (letter * (LONGEST_FILE_NAME // len(letter.encode())))
+        write_atomic(path, "content")
+        assert path.read_text() == "content"
+
+
+def test_a_file_is_read_up_to_a_bound(tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(b"12345")
+    assert read_bounded(path, 5) == b"12345"
+    with pytest.raises(InputError, match="5 bytes; at most 4 are read"):
+        read_bounded(path, 4)
+    with pytest.raises(InputError, match="is no file"):
+        read_bounded(tmp_path, 4)
+    with pytest.raises(InputError, match="cannot be read: No such file"):
+        read_bounded(tmp_path / "absent", 4)

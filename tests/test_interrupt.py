@@ -3,6 +3,7 @@
 import signal
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 
@@ -31,12 +32,25 @@ def test_a_held_back_signal_arrives_after_the_block() -> None:
     done = []
     with pytest.raises(Interrupted) as caught, signals_held_back():
         signal.raise_signal(signal.SIGTERM)
-        signal.raise_signal(signal.SIGINT)
         done.append("to the end")
     assert done == ["to the end"]
     assert caught.value.signal_number == signal.SIGTERM
     with pytest.raises(Interrupted):  # and the next one is not held back
         signal.raise_signal(signal.SIGINT)
+
+
+@pytest.mark.parametrize("depth", [1, 2])
+def test_a_second_signal_does_not_wait(depth: int) -> None:
+    done = []
+    with pytest.raises(Interrupted) as caught, ExitStack() as blocks:
+        for _ in range(depth):
+            blocks.enter_context(signals_held_back())
+        signal.raise_signal(signal.SIGTERM)
+        done.append("on")
+        signal.raise_signal(signal.SIGINT)
+        done.append("not reached")
+    assert done == ["on"]
+    assert caught.value.signal_number == signal.SIGINT
 
 
 def test_a_block_in_a_block_holds_back_until_the_outer_one_ends() -> None:

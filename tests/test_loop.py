@@ -14,7 +14,7 @@ from segexp.dataset.cache import Split
 from segexp.dataset.torch_dataset import make_loader, set_epoch
 from segexp.device import Compute
 from segexp.errors import InputError, WorkError
-from segexp.evaluate import Evaluation
+from segexp.evaluate import Evaluation, NonFiniteLogitsError
 from segexp.loop import DivergedError, EpochResult, Optimization, Step, fit, make_optimizer
 from segexp.losses import make_loss
 from segexp.model import make_model
@@ -54,7 +54,7 @@ def linear_model() -> nn.Conv2d:
 
 
 def no_validation() -> Evaluation:
-    return Evaluation((), math.nan, ())
+    return Evaluation((), 0.0, ())
 
 
 def train(
@@ -63,6 +63,7 @@ def train(
     """Two full batches of three and a last one of a single picture."""
     return fit(
         model,
+        make_optimizer(model, optimization),
         make_loader(make_split(), IDENTITY, batch_size=3, shuffle=True, seed=4),
         no_validation,
         make_loss("cross_entropy"),
@@ -156,6 +157,7 @@ def test_the_same_seed_gives_the_same_losses():
         )
         results = fit(
             model,
+            make_optimizer(model, ADAMW),
             loader,
             no_validation,
             make_loss("ce_dice"),
@@ -193,6 +195,77 @@ def test_an_epoch_that_diverges_later_is_the_one_that_is_named():
         model.weight[0] = math.inf
     with pytest.raises(DivergedError, match="in epoch 2"):
         next(results)
+
+
+def test_logits_that_are_not_finite_in_validation_are_named_with_epoch_and_learning_rate():
+    model = linear_model()
+
+    def validate() -> Evaluation:
+        raise NonFiniteLogitsError("the model gives NaN or infinite logits for a")
+
+    results = fit(
+        model,
+        make_optimizer(model, SGD),
+        make_loader(make_split(), IDENTITY, batch_size=7, shuffle=True, seed=4),
+        validate,
+        make_loss("cross_entropy"),
+        replace(SGD, schedule="constant", warmup_epochs=0.0),
+        epochs=1,
+        preprocessing=PREPROCESSING,
+        compute=CPU,
+    )
+    with pytest.raises(DivergedError, match=r"logits for a, in epoch 1 at a .* rate of 0\.05"):
+        list(results)
+
+
+@pytest.mark.parametrize("optimization", [ADAMW, SGD], ids=["adamw", "sgd"])
+def test_the_epochs_that_are_left_are_those_of_a_whole_training(optimization: Optimization):
+    """Warm-up, schedule, order of images and augmentation go on where they were."""
+    whole, cut = linear_model(), linear_model()
+    seen: list[Tensor] = []
+
+    def watched(model: nn.Module) -> nn.Module:
+        model.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0].clone()))
+        return model
+
+    def run(model: nn.Module, epochs: range, optimizer: torch.optim.Optimizer) -> list[EpochResult]:
+        loader = make_loader(
+            make_split(),
+            IDENTITY,
+            batch_size=3,
+            shuffle=True,
+            seed=4,
+            augment=make_augmentation(0.8, (32, 32)),
+        )
+        results = fit(
+            model,
+            optimizer,
+            loader,
+            no_validation,
+            make_loss("cross_entropy"),
+            optimization,
+            epochs=4,
+            preprocessing=PREPROCESSING,
+            compute=CPU,
+            epochs_done=epochs.start - 1,
+        )
+        return list(itertools.islice(results, len(epochs)))
+
+    expected = run(watched(whole), range(1, 5), make_optimizer(whole, optimization))
+    images = seen.copy()
+    seen.clear()
+    optimizer = make_optimizer(cut, optimization)
+    got = run(watched(cut), range(1, 2), optimizer) + run(cut, range(2, 5), optimizer)
+    for result, other in zip(got, expected, strict=True):
+        assert (result.epoch, result.train_loss, result.learning_rate) == (
+            other.epoch,
+            other.train_loss,
+            other.learning_rate,
+        )
+    assert all(map(torch.equal, seen, images))
+    assert len(seen) == len(images) == 12
+    for parameter, other in zip(cut.parameters(), whole.parameters(), strict=True):
+        assert torch.equal(parameter, other)
 
 
 def norms_of_gradients(clip: float) -> list[float]:
@@ -254,6 +327,7 @@ def test_each_epoch_is_validated_once_with_the_model_as_it_is_and_trains_again_a
     list(
         fit(
             model,
+            make_optimizer(model, ADAMW),
             loader,
             validate,
             make_loss("cross_entropy"),

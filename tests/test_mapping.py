@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import confusion_matrix
 
 from segexp.errors import InputError
+from segexp.files import name_fault
 from segexp.mapping import (
     MappedClass,
     Mapping,
@@ -217,6 +218,13 @@ def test_labels_that_share_a_class_by_way_of_another_are_one_class():
     ]
     assert common.classes[0].color == (0, 0, 0)  # the first label's
     assert common.name == "common-one-two"
+
+
+def test_the_common_space_of_many_mappings_has_a_name_that_a_file_can_have():
+    mappings = [make_mapping(f"{i}{'x' * 90}", {"x": "ab", "y": "c"}) for i in range(5)]
+    name = common_space(mappings).name
+    assert name_fault("name", name) is None
+    assert name == common_space(mappings[::-1]).name != common_space(mappings[1:]).name
 
 
 def test_a_label_that_one_mapping_drops_joins_nothing():

@@ -9,7 +9,9 @@ from PIL import Image
 from torch import nn
 
 from segexp.dataset.images import read_rgb
+from segexp.dataset.masks import read_png_labels
 from segexp.dataset.resize import resize_image
+from segexp.dataset.source import SampleFault
 from segexp.device import Compute
 from segexp.errors import InputError
 from segexp.mapping_file import load_mapping
@@ -17,7 +19,6 @@ from segexp.model import make_model
 from segexp.predict import (
     DECODERS,
     ImageFile,
-    decide_at_size,
     find_images,
     predict_masks,
     write_prediction,
@@ -136,18 +137,6 @@ def test_images_are_read_as_they_are_needed(tmp_path: Path):
     predictions.close()  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("size", [(64, 96), (37, 53), (7, 5), (300, 400), (1, 1), (24, 48)])
-def test_deciding_in_bands_is_interpolate_and_argmax(size: tuple[int, int]):
-    logits = torch.randn(19, 24, 48, generator=torch.Generator().manual_seed(0))
-    whole = F.interpolate(logits[None], size, mode="bilinear", align_corners=False)[0]
-    best, second = whole.topk(2, dim=0).values
-    clear = best - second > 1e-4
-    assert clear.float().mean() > 0.99
-    mask = decide_at_size(logits, size)
-    assert mask.dtype == torch.uint8
-    assert torch.equal(mask[clear], whole.argmax(dim=0)[clear].to(torch.uint8))
-
-
 def test_directories_are_searched_to_the_bottom_in_order(tmp_path: Path):
     for name in ("b/2.JPG", "b/1.png", "a.jpeg", "notes.txt", ".hidden/x.png", "b/._1.png"):
         path = tmp_path / "in" / name
@@ -194,6 +183,59 @@ def test_every_wrong_path_and_every_collision_is_named_at_once(tmp_path: Path):
     assert "gone.png: no such file or directory" in text
 
 
+def test_names_that_no_file_system_takes_are_named(tmp_path: Path):
+    with pytest.raises(InputError) as caught:
+        find_images([tmp_path / ("x" * 300), tmp_path / "a\0b"])
+    long, null = caught.value.faults
+    assert "File name too long" in long
+    assert "null" in null
+
+
+class Broken(nn.Module):
+    """Gives a value that is no number wherever an image is black."""
+
+    def __init__(self, value: float) -> None:
+        super().__init__()
+        self.value = value
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return torch.where(images == images.new_tensor(-2.0), self.value, images)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_an_image_for_which_the_model_gives_no_numbers_is_named_and_the_others_predicted(
+    tmp_path: Path, value: float
+):
+    files = [write_image(tmp_path / f"{name}.png", 32, 64) for name in ("a", "black", "b")]
+    pixels = np.full((32, 64, 3), 90, np.uint8)
+    pixels[3, 4] = 0  # (0 - 0.5) / 0.25 = -2
+    Image.fromarray(pixels).save(files[1].path)
+    for name in (0, 2):
+        Image.fromarray(np.full((32, 64, 3), 90, np.uint8)).save(files[name].path)
+    predicted = []
+    with pytest.raises(InputError) as caught:
+        for found in predict_masks(Broken(value), PREPROCESSING, CPU, files):
+            predicted.append(found.file.stem.name)
+    assert predicted == ["a", "b"]
+    assert caught.value.faults == (f"{files[1].path}: the model's logits are NaN or infinite",)
+
+
+def test_a_predicted_mask_is_refused_as_a_mask_of_raw_ids(tmp_path: Path):
+    mapping = load_mapping(MAPPINGS / "camvid_merged6.yaml")
+    image, mask = np.full((6, 8, 3), 90, np.uint8), np.full((6, 8), 3, np.uint8)
+    path, _, _ = write_prediction(tmp_path, Path("a"), image, mask, mapping)
+    assert np.array_equal(np.array(Image.open(path)), mask)
+    with pytest.raises(SampleFault, match=r"the classes of the mapping 'camvid_merged6'.*second"):
+        read_png_labels(path, mapping.taxonomy, "default")
+
+
+def test_a_prediction_in_classes_that_are_the_raw_ids_is_a_mask_like_any_other(tmp_path: Path):
+    mapping = load_mapping(MAPPINGS / "camvid11.yaml")
+    image, mask = np.full((6, 8, 3), 90, np.uint8), np.full((6, 8), 3, np.uint8)
+    path, _, _ = write_prediction(tmp_path, Path("a"), image, mask, mapping)
+    assert np.array_equal(read_png_labels(path, mapping.taxonomy, "default"), mask)
+
+
 def test_a_prediction_becomes_three_pictures_of_the_images_size(tmp_path: Path):
     mapping = load_mapping(MAPPINGS / "camvid11.yaml")
     image = np.full((120, 160, 3), 90, np.uint8)
@@ -212,3 +254,39 @@ def test_a_prediction_becomes_three_pictures_of_the_images_size(tmp_path: Path):
     assert color.getpixel((0, 0)) == (128, 128, 128)  # sky
     assert color.getpixel((0, 119)) == (128, 64, 128)  # road
     assert overlay.size == (160, 120)
+
+
+@pytest.mark.parametrize("name", ["x" * 244, "é" * 122])
+def test_an_image_whose_predictions_would_have_too_long_a_name_is_refused(tmp_path, name):
+    write_image(tmp_path / f"{name}.png", 4, 4)
+    with pytest.raises(InputError, match="its name is too long for that of a prediction"):
+        find_images([tmp_path])
+
+
+def test_the_longest_name_that_is_taken_can_be_written(tmp_path):
+    mapping = load_mapping(MAPPINGS / "merged10.yaml")
+    write_image(tmp_path / "in" / f"{'x' * 243}.png", 4, 4)
+    (file,) = find_images([tmp_path / "in"])
+    write_prediction(
+        tmp_path / "out",
+        file.stem,
+        np.zeros((4, 4, 3), np.uint8),
+        np.zeros((4, 4), np.uint8),
+        mapping,
+    )
+    assert len(list((tmp_path / "out").iterdir())) == 3
+
+
+def test_a_link_in_the_output_does_not_lead_predictions_out_of_it(tmp_path):
+    mapping = load_mapping(MAPPINGS / "merged10.yaml")
+    outside, out = tmp_path / "outside", tmp_path / "out"
+    outside.mkdir()
+    out.mkdir()
+    (out / "city").symlink_to(outside)
+    (out / "a_mask.png").symlink_to(outside / "a")
+    image, mask = np.zeros((4, 4, 3), np.uint8), np.zeros((4, 4), np.uint8)
+    with pytest.raises(InputError, match="leads out of it"):
+        write_prediction(out, Path("city/a"), image, mask, mapping)
+    write_prediction(out, Path("a"), image, mask, mapping)
+    assert not (out / "a_mask.png").is_symlink()
+    assert list(outside.iterdir()) == []

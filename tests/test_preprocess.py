@@ -1,7 +1,11 @@
+import math
+
+import pytest
 import torch
 from torchvision.transforms.v2 import functional as reference
 
-from segexp.preprocess import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
+from segexp.errors import InputError
+from segexp.preprocess import IMAGENET_MEAN, IMAGENET_STD, Preprocessing, is_finite
 
 
 def images(n: int = 2) -> torch.Tensor:
@@ -37,3 +41,18 @@ def test_the_memory_format_and_the_images_themselves_are_kept():
     normalized = Preprocessing((5, 7), IMAGENET_MEAN, IMAGENET_STD).normalize(batch)
     assert normalized.is_contiguous(memory_format=torch.channels_last)
     assert torch.equal(batch, before)
+
+
+@pytest.mark.parametrize("deviation", [0.0, -0.2, 1e-9, math.nan, math.inf])
+def test_a_deviation_that_nothing_can_be_divided_by_is_refused(deviation: float):
+    with pytest.raises(InputError, match=r"data\.normalization: imagenet"):
+        Preprocessing((32, 32), (0.5, 0.5, 0.5), (0.2, deviation, 0.2))
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_one_value_that_is_no_number_is_found(value: float):
+    logits = torch.randn(2, 3, 4, 5)
+    assert is_finite(logits)
+    logits[1, 2, 3, 4] = value
+    assert not is_finite(logits)
+    assert not is_finite(logits.bfloat16())

@@ -274,3 +274,18 @@ def test_whatever_optuna_samples_is_in_the_space_and_fits_the_config():
         held = flatten(with_values(Config(), params).to_dict())
         assert {name: held[resolve_key(name) or name] for name in params} == params
     assert any(0 < params["augmentation"] < 1 for params in drawn)
+
+
+@pytest.mark.parametrize("step", [1e-9, 5e-324, 1e-300])
+def test_a_step_that_makes_millions_of_values_is_refused(step):
+    (fault,) = faults_of({"augmentation": {"low": 0.0, "high": 1.0, "step": step}})
+    assert fault.endswith("; over 1,000,000 steps; take a larger one, or none")
+
+
+def test_a_study_of_dozens_of_choices_is_one_and_of_thousands_is_none():
+    rates = [i / 1000 for i in range(1, 5001)]
+    space, _ = parse({"learning_rate": rates[:64]}, {"learning_rate": 0.001})
+    assert space["learning_rate"] == Choices(tuple(rates[:64]))
+    (fault,) = faults_of({"learning_rate": rates})[:1]
+    assert fault.endswith("; 5000 choices; at most 64 are taken")
+    assert len(fault) < 200

@@ -238,3 +238,17 @@ def test_faults_of_sampler_and_pruner_are_listed_together() -> None:
 @pytest.mark.parametrize("pruner", PRUNERS)
 def test_defaults_have_no_faults(sampler: str, pruner: str) -> None:
     assert option_faults(Sampler(name=sampler), Pruner(name=pruner), STEPPED, 1) == []
+
+
+def test_a_grid_of_more_points_than_memory_is_refused() -> None:
+    space: dict[str, Parameter] = {
+        name: Range(0.0, 1.0, step=0.001) for name in ("augmentation", "weight_decay", "x", "y")
+    }
+    with pytest.raises(InputError, match="1,004,006,004,001 points; the grid sampler takes"):
+        make_sampler(Sampler(name="grid"), space, 0)
+
+
+@pytest.mark.parametrize("options", [{"n_ei_candidates": 0}, {"n_ei_candidates": -5}, {"gamma": 3}])
+def test_an_option_that_fails_only_after_the_first_trials_is_seen_before_them(options) -> None:
+    (fault,) = option_faults(Sampler(options=options), Pruner(name="none"), SPACE, 3)
+    assert fault.startswith("sampler: tpe: options: ")

@@ -139,8 +139,8 @@ def test_every_fault_of_a_study_is_listed_at_once(home):
         "baselin": {},
     }
     assert faults_of(home, content) == (
-        "name: 'a b': use 1 to 100 letters, digits, '_', '.', '+' and '-', beginning with a letter "
-        "or a digit",
+        "name: 'a b': use 1 to 100 letters (a-z, A-Z), digits, '_', '.', '+' and '-', beginning "
+        "with a letter or a digit and not ending in '.'",
         "objective: 'val/miuo': input should be 'val/miou_common' or 'val/miou' (did you mean "
         "'val/miou'?)",
         "trials: True: input should be a valid integer",
@@ -151,6 +151,32 @@ def test_every_fault_of_a_study_is_listed_at_once(home):
         "space: {}: dictionary should have at least 1 item after validation, not 0",
         "baselin: unknown key (did you mean 'baseline'?)",
     )
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"n_ei_candidates": 10**9},
+        {"n_ei_candidates": -(10**18)},
+        {"prior_weight": float("nan")},
+        {"prior_weight": float("inf")},
+        {"gamma": [1, 2]},
+        {"weights": {"a": 1}},
+        {"x": "y" * 1000},
+        {f"option{i}": i for i in range(50)},
+        {1: 2},
+    ],
+)
+def test_options_are_plain_values_within_bounds(home, options):
+    for part in ("sampler", "pruner"):
+        content = {"name": "s", "space": SPACE, part: {"options": options}}
+        assert all(fault.startswith(f"{part}.options") for fault in faults_of(home, content))
+
+
+@pytest.mark.parametrize("trials", [0, -1, 10**18, 1.5, float("nan"), float("inf"), "50", None])
+def test_a_number_of_trials_that_is_none_is_refused(home, trials):
+    (fault,) = faults_of(home, {"name": "s", "space": SPACE, "trials": trials})
+    assert fault.startswith(f"trials: {trials!r}: ")
 
 
 def test_what_is_missing_is_said_without_the_whole_file(home):

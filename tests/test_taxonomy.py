@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from segexp.errors import InputError
+from segexp.errors import MAX_LISTED, InputError
 from segexp.taxonomy import VOID, load_taxonomy, parse_taxonomy, to_label_indices
 
 TAXONOMIES = Path(__file__).parents[1] / "mappings" / "taxonomies"
@@ -156,7 +156,7 @@ def test_the_hash_does_not_change_with_the_name_or_the_order_of_ids():
         ),
         (
             {"encodings": {"default": {}}},
-            "t.yaml: encodings: expected names other than `default` with their ids",
+            "t.yaml: encodings: expected names other than `default` with their ids, at most 32",
         ),
         (
             {"encodings": {"other": {"labels": {}}}},
@@ -328,3 +328,35 @@ def test_a_mask_that_is_a_read_only_strided_view_is_looked_up():
 def test_a_big_endian_mask_is_looked_up():
     labels, _ = to_label_indices(np.array([7, -1], ">i4"), KNOWN)
     assert labels.tolist() == [2, VOID]
+
+
+def test_thousands_of_labels_are_one_fault():
+    content = small() | {"labels": [{"name": f"l{i}"} for i in range(5000)]}
+    _, faults = parse_taxonomy("t.yaml", content)
+    assert "t.yaml: labels: 5000; at most 255 fit into 8 bits beside void" in faults
+    assert len(faults) < 60
+
+
+def test_of_thousands_of_wrong_ids_the_first_are_told():
+    _, faults = parse_taxonomy("t.yaml", small() | {"void": ["x"] * 5000})
+    assert len(faults) == MAX_LISTED + 1
+    assert faults[-1] == f"t.yaml: void: and {5000 - MAX_LISTED} more like these"
+
+
+@pytest.mark.parametrize("raw_id", [2**33, -(2**40), 2**63])
+def test_a_raw_id_that_no_mask_can_hold_is_refused(raw_id):
+    _, faults = parse_taxonomy("t.yaml", small() | {"void": [raw_id]})
+    assert faults == [f"t.yaml: void[0]: {raw_id}; expected a whole number of at most 32 bits"]
+
+
+@pytest.mark.parametrize("name", [None, 5, "../x", "a b", "NUL", ["x"]])
+def test_a_taxonomy_is_called_as_a_file_may_be(name):
+    _, faults = parse_taxonomy("t.yaml", small() | {"name": name})
+    assert len(faults) == 1
+    assert faults[0].startswith("t.yaml: name")
+
+
+@pytest.mark.parametrize("encodings", [{5: {}}, {f"e{i}": {} for i in range(99)}, {"../x": {}}])
+def test_encodings_have_names_and_are_few(encodings):
+    _, faults = parse_taxonomy("t.yaml", small() | {"encodings": encodings})
+    assert faults[0].startswith("t.yaml: encodings: ")

@@ -3,6 +3,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -62,7 +63,7 @@ def test_a_project_that_was_moved_keeps_its_artifacts_and_writes_new_ones_beside
     experiment = tracking.open_experiment(moved, None, "street")
     new = tracking.start_run(experiment, "street-0001", {}, {})
     tracking.log_text(new, "new", "new.txt")
-    old = Run(experiment.client, run.id)
+    old = replace(run, uri=experiment.uri)
     assert (artifacts(old), artifacts(new)) == ({"old.txt"}, {"new.txt"})
     assert len(list((moved / "mlruns" / "street").glob("*/artifacts/*.txt"))) == 2
     assert not project.exists()

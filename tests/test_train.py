@@ -1,3 +1,5 @@
+import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -6,12 +8,12 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
+from segexp import tracking
 from segexp.bundle import load_bundle
-from segexp.checkpoint import Checkpoints, load_weights
 from segexp.config import Config, load_config
 from segexp.errors import InputError, Interrupted
+from segexp.lease import this_process
 from segexp.loop import DivergedError, EpochResult, Step
-from segexp.model import make_model
 from segexp.train import run_training
 
 
@@ -82,16 +84,12 @@ def test_a_training_is_recorded_as_a_trial_is(project: Path):
     assert display.lines[0].startswith("data: synthetic: 6 train, 3 val, 3 held-out")
 
 
-def test_bundle_and_checkpoints_are_kept_and_the_bundle_is_the_best_epoch(project: Path):
+def test_the_bundle_of_the_best_epoch_is_kept_and_no_checkpoint(project: Path):
     _, result = run_training(project, configured(project, epochs=3), Shown())
-    bundle = load_bundle(Path(result.bundle))
-    assert Path(result.bundle).is_relative_to(project / ".segexp" / "train")
-    checkpoints = Checkpoints(Path(result.bundle).parent / "checkpoints")
-    assert checkpoints.last.is_file()
-    best = make_model("Unet", "mobilenet_v2", None, 19, 0.25)
-    load_weights(best, checkpoints.best)
-    for name, value in best.state_dict().items():
-        assert value.equal(bundle.model.state_dict()[name]), name
+    bundle = Path(result.bundle)
+    assert bundle.is_relative_to(project / ".segexp" / "train")
+    assert {path.name for path in bundle.parent.iterdir()} == {"bundle", "confusions.npz"}
+    assert load_bundle(bundle).scores["val/miou"] == result.value
 
 
 def test_two_trainings_are_two_runs_with_the_same_scores(project: Path):
@@ -103,9 +101,9 @@ def test_two_trainings_are_two_runs_with_the_same_scores(project: Path):
 
 
 def test_the_experiment_can_be_named(project: Path):
-    overrides = {"tracking.experiment": "my streets", "epochs": 1}
+    overrides = {"tracking.experiment": "my-streets", "epochs": 1}
     run_training(project, load_config(project / "config.yaml", overrides), Shown())
-    assert len(runs_of(project, "my streets")) == 1
+    assert len(runs_of(project, "my-streets")) == 1
     assert runs_of(project, "train") == []
 
 
@@ -117,6 +115,7 @@ def test_an_interrupted_training_is_killed_in_mlflow(project: Path, error: BaseE
     assert run.info.status == "KILLED"
     assert run.data.tags["segexp.state"] == "FAIL"
     assert "interrupted" in run.data.tags["segexp.failure"]
+    assert list((project / ".segexp" / "train").glob("*/*")) == []
 
 
 def test_a_failed_training_says_why_in_mlflow(project: Path):
@@ -134,7 +133,34 @@ def test_a_failed_training_says_why_in_mlflow(project: Path):
     (run,) = runs_of(project)
     assert run.info.status == "FAILED"
     assert run.data.tags["segexp.state"] == "FAIL"
-    assert run.data.tags["segexp.failure"].startswith("DivergedError: the training loss is nan")
+    reason = run.data.tags["segexp.failure"]
+    assert reason.startswith("DivergedError: ")
+    assert re.search(r"in epoch \d at a learning rate of 100", reason)
+
+
+def test_a_training_that_was_killed_is_closed_by_the_next_one(project: Path):
+    experiment = tracking.open_experiment(project, None, "train")
+    runs = {}
+    for name, owner in {
+        "dead": replace(this_process(), started=1.0),  # its pid was given again
+        "alive": this_process(),
+        "elsewhere": replace(this_process(), host="another", started=1.0),
+    }.items():
+        runs[name] = tracking.start_run(experiment, name, {"segexp.kind": "trial"}, {})
+        content = {"owner": owner.to_dict(), "uri": None, "experiment": "train"}
+        directory = project / ".segexp" / "train" / name
+        (directory / "checkpoints").mkdir(parents=True)
+        (directory / "owner.json").write_text(json.dumps({**content, "run": runs[name].id}))
+    broken = project / ".segexp" / "train" / "broken"
+    broken.mkdir()
+    (broken / "owner.json").write_text("{")
+
+    run_training(project, configured(project, epochs=1), Shown())
+    status = {r.info.run_name: r.info.status for r in runs_of(project)}
+    assert [status[name] for name in runs] == ["KILLED", "RUNNING", "RUNNING"]
+    left = {path.name for path in (project / ".segexp" / "train").iterdir()}
+    assert "dead" not in left
+    assert {"alive", "elsewhere", "broken"} < left
 
 
 @pytest.mark.parametrize(

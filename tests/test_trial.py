@@ -106,6 +106,7 @@ def finished(
         run,
         project / ".segexp" / "trial-0003",
         report=lambda epoch, value: reports.append((epoch, value)),
+        prune=lambda epoch, value: None,
         is_worth_keeping=keep,
         display=display,
     )
@@ -282,12 +283,102 @@ def test_the_same_configuration_gives_the_same_trial(finished: Finished, tmp_pat
         start(finished.project, finished.setup),
         tmp_path,
         report=lambda epoch, value: None,
+        prune=lambda epoch, value: None,
         is_worth_keeping=lambda value: True,
         display=Watcher(),
     )
     assert replace(result, seconds=0, bundle=None) == replace(
         finished.result, seconds=0, bundle=None
     )
+
+
+class KilledError(BaseException):
+    """Ends a trial as a kill would at that moment: nobody else hears of it."""
+
+
+def test_a_trial_that_was_killed_goes_on_and_ends_as_one_that_was_not(
+    finished: Finished, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("SEGEXP_CHECKPOINT_SECONDS", "0")
+
+    def killed_in_2(epoch: int, value: float) -> None:
+        if epoch == 2:  # the checkpoint has it, the report does not
+            raise KilledError
+
+    with pytest.raises(KilledError):
+        run_trial(
+            finished.setup,
+            start(finished.project, finished.setup),
+            tmp_path,
+            report=killed_in_2,
+            prune=lambda epoch, value: None,
+            is_worth_keeping=lambda value: True,
+            display=Watcher(),
+        )
+    run, display = start(finished.project, finished.setup), Watcher()
+    reports: list[tuple[int, float]] = []
+    asked_to_prune: list[tuple[int, float]] = []
+    result = run_trial(
+        finished.setup,
+        run,
+        tmp_path,
+        report=lambda epoch, value: reports.append((epoch, value)),
+        prune=lambda epoch, value: asked_to_prune.append((epoch, value)),
+        is_worth_keeping=lambda value: True,
+        display=display,
+    )
+    assert display.steps == [(3, 1), (3, 2), (4, 1), (4, 2)]
+    assert reports == finished.reports
+    assert asked_to_prune == finished.reports[1:]
+    assert replace(result, seconds=0, bundle=None) == replace(
+        finished.result, seconds=0, bundle=None
+    )
+    bundles = [load_bundle(Path(str(r.bundle))).model for r in (result, finished.result)]
+    states = [bundle.state_dict() for bundle in bundles]
+    assert all(torch.equal(states[0][name], value) for name, value in states[1].items())
+    for name in ("train/loss", "train/lr", "val/loss", "val/miou", "best/miou", "best/epoch"):
+        histories = [
+            [(m.step, m.value) for m in run.client.get_metric_history(run_id, name)]
+            for run_id in (run.id, finished.run.id)
+        ]
+        assert histories[0] == histories[1], name
+
+
+def test_a_checkpoint_of_another_configuration_is_not_gone_on_from(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("SEGEXP_CHECKPOINT_SECONDS", "0")
+
+    def steps_of(setup: TrialSetup, stop_in: int) -> list[tuple[int, int]]:
+        display = Watcher()
+
+        def stop(epoch: int, value: float) -> None:
+            if epoch == stop_in:
+                raise KilledError
+
+        with pytest.raises(KilledError):
+            run_trial(
+                setup,
+                start(project, setup),
+                tmp_path,
+                report=lambda epoch, value: None,
+                prune=stop,
+                is_worth_keeping=lambda value: False,
+                display=display,
+            )
+        return display.steps
+
+    setup = set_up(project, epochs=4)
+    assert steps_of(setup, 1) == [(1, 1), (1, 2)]
+    moved = replace(setup, config=with_values(setup.config, {"data.root": str(tmp_path)}))
+    assert steps_of(moved, 2) == [(2, 1), (2, 2)]
+    other_rate = set_up(project, epochs=4, learning_rate=0.02)
+    assert steps_of(other_rate, 1) == [(1, 1), (1, 2)]
+    other_space = replace(other_rate, common=other_rate.mapping)
+    assert steps_of(other_space, 1) == [(1, 1), (1, 2)]
+    other_objective = replace(other_space, objective="val/miou")
+    assert steps_of(other_objective, 1) == [(1, 1), (1, 2)]
+    assert steps_of(other_objective, 2) == [(2, 1), (2, 2)]
 
 
 def test_a_trial_that_is_pruned_stops_after_that_epoch(project: Path, tmp_path: Path):
@@ -303,7 +394,8 @@ def test_a_trial_that_is_pruned_stops_after_that_epoch(project: Path, tmp_path: 
             setup,
             run,
             tmp_path / "trial",
-            report=prune_at_2,
+            report=lambda epoch, value: None,
+            prune=prune_at_2,
             is_worth_keeping=lambda value: True,
             display=display,
         )
@@ -326,6 +418,7 @@ def test_a_trial_not_worth_keeping_leaves_no_bundle_and_never_sees_the_heldout_i
         run,
         tmp_path / "trial",
         report=lambda epoch, value: None,
+        prune=lambda epoch, value: None,
         is_worth_keeping=lambda value: False,
         display=Watcher(),
     )
@@ -354,6 +447,7 @@ def test_a_trial_that_diverges_says_so(project: Path, tmp_path: Path):
             start(project, setup),
             tmp_path,
             report=lambda epoch, value: None,
+            prune=lambda epoch, value: None,
             is_worth_keeping=lambda value: True,
             display=Watcher(),
         )
@@ -377,6 +471,7 @@ def test_other_configurations_run_to_their_end(project: Path, tmp_path: Path, va
         start(project, setup),
         tmp_path,
         report=lambda epoch, value: None,
+        prune=lambda epoch, value: None,
         is_worth_keeping=lambda value: False,
         display=Watcher(),
     )
@@ -406,6 +501,9 @@ def test_the_objective_is_the_miou_of_the_space_that_it_names():
     assert objective_value(evaluation, "val/miou_common") == 0.75 / 2
 
 
-def test_an_objective_without_a_class_is_the_worst_there_is():
-    evaluation = Evaluation(("x",), 0.0, (confusion(1, 0), confusion(0, 0), confusion(0, 0)))
-    assert objective_value(evaluation, "val/miou_common") == -math.inf
+@pytest.mark.parametrize("objective", ["val/miou", "val/miou_common"])
+def test_an_objective_without_a_class_is_refused(objective: str):
+    nothing = confusion(0, 0)
+    evaluation = Evaluation(("x",), 0.0, (nothing, nothing, nothing))
+    with pytest.raises(WorkError, match=f"{objective} is nan: no pixel of the val images"):
+        objective_value(evaluation, objective)

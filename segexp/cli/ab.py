@@ -22,6 +22,7 @@ from segexp.cli.options import (
     open_project,
 )
 from segexp.config import parse_overrides
+from segexp.disk import full_disk_explained
 from segexp.errors import InputError
 from segexp.processes import prepare_workers
 
@@ -92,7 +93,7 @@ def ab(
     configs = (8 if configs is None else configs) if matched else None
     name = _name(study, mappings, data, matched) if study_name is None else study_name
 
-    with LiveDisplay() as display:
+    with full_disk_explained(root), LiveDisplay() as display:
         display.say("loading torch, optuna and mlflow ...")
         if workers:
             prepare_workers()

@@ -4,12 +4,13 @@ import json
 import math
 import sys
 import time
-from collections.abc import Mapping
+import unicodedata
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.markup import escape
 from rich.progress import (
     BarColumn,
@@ -19,26 +20,62 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.segment import Segment
 from rich.table import Table
 
 if TYPE_CHECKING:
     from segexp.loop import EpochResult, Step
 
-console = Console(stderr=True, highlight=False)
+_STEERING = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+"""Unicode's categories of characters that are no marks on paper: they steer whoever shows them."""
+
+
+def plain(text: str) -> str:
+    r"""Return a text with the characters that would steer a terminal written as escapes.
+
+    A name or a file of a stranger may hold an escape sequence (ESC), a carriage return or a
+    bidirectional override, with which it could repaint what stands before it. Line ends are kept.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        c.encode("unicode_escape").decode()
+        if c != "\n" and unicodedata.category(c) in _STEERING
+        else c
+        for c in text
+    )
+
+
+class _PlainConsole(Console):
+    """A console that sends no control character but its own, whichever way text gets into it."""
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterable[Segment]:
+        for segment in super().render(renderable, options):
+            is_plain = segment.control or segment.text.isprintable()
+            yield segment if is_plain else Segment(plain(segment.text), segment.style)
+
+
+console = _PlainConsole(stderr=True, highlight=False, emoji=False)
 
 
 def print_error(text: str) -> None:
     """Print one line that says what is wrong."""
-    console.print(f"[bold red]error:[/] {escape(text)}", soft_wrap=True)
+    line = plain(text).replace("\n", "\\n")
+    console.print(f"[bold red]error:[/] {escape(line)}", soft_wrap=True)
 
 
 def say(text: str) -> None:
     """Print one line."""
-    console.print(escape(text), soft_wrap=True)
+    console.print(escape(plain(text)), soft_wrap=True)
 
 
 def print_json(content: Mapping[str, Any]) -> None:
-    """Print one JSON object to standard output; NaN, which JSON lacks, becomes null."""
+    r"""Print one JSON object to standard output; NaN, which JSON lacks, becomes null.
+
+    Everything is there as it is: what is not ASCII is written as an escape such as ``\u001b``.
+    """
     sys.stdout.write(json.dumps(_without_nan(content), indent=2) + "\n")
 
 
@@ -70,6 +107,7 @@ class LiveDisplay(AbstractContextManager["LiveDisplay"]):
             disable=quiet or not console.is_terminal,
         )
         self._task: TaskID | None = None
+        self._is_one_of_many = False
         self._title = ""
         self._miou = math.nan
         self._shown = 0.0
@@ -86,6 +124,13 @@ class LiveDisplay(AbstractContextManager["LiveDisplay"]):
         trace: TracebackType | None,
     ) -> None:
         self._progress.stop()
+
+    def beside(self) -> "LiveDisplay":
+        """Return a display for another trial that runs at the same time, in the same place."""
+        other = LiveDisplay(self._quiet, self._epoch_lines)
+        other._progress = self._progress
+        self._is_one_of_many = other._is_one_of_many = True
+        return other
 
     def say(self, text: str) -> None:
         """Show one line."""
@@ -110,7 +155,7 @@ class LiveDisplay(AbstractContextManager["LiveDisplay"]):
     def trial_ended(self, number: int, state: str, text: str) -> None:
         """Show how a trial ended."""
         self._end_bar()
-        self.say(f"  {state}  {text}")
+        self._say_of_trial(f"{state}  {text}")
 
     def step(self, step: "Step", total_epochs: int) -> None:
         """Show the running loss, at most twice a second: reading it waits for the device."""
@@ -131,11 +176,15 @@ class LiveDisplay(AbstractContextManager["LiveDisplay"]):
         """Remember the epoch's score; print a line where a bar alone would leave nothing behind."""
         self._miou = value
         if self._epoch_lines:
-            self.say(
-                f"  epoch {result.epoch}/{total_epochs}  loss {result.train_loss:.3f}  "
+            self._say_of_trial(
+                f"epoch {result.epoch}/{total_epochs}  loss {result.train_loss:.3f}  "
                 f"val loss {result.validation.loss:.3f}  mIoU {value:.4f}  "
                 f"{result.images_per_s:.0f} images/s  {result.seconds:.1f} s"
             )
+
+    def _say_of_trial(self, text: str) -> None:
+        # Beside other trials a line has to say whose it is.
+        self.say(f"  {self._title}  {text}" if self._is_one_of_many else f"  {text}")
 
     def _bar(self, title: str, done: int, total: int, detail: str) -> None:
         if self._task is None:
@@ -155,7 +204,7 @@ def _cell(value: Any) -> str:
         return "-"
     if isinstance(value, float):
         return f"{value:.3f}"
-    return f"{value:,}" if isinstance(value, int) else escape(str(value))
+    return f"{value:,}" if isinstance(value, int) else escape(plain(str(value)))
 
 
 def _without_nan(value: Any) -> Any:

@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
-from segexp.cli.console import LiveDisplay, console, print_json, say
+from segexp.cli.console import LiveDisplay, console, plain, print_json, say
 from segexp.cli.options import (
     Data,
     Debug,
@@ -140,7 +141,7 @@ def _counts_table(title: str, what: str, rows: list[dict[str, Any]], images: int
     for row in rows:
         of_images = row["images"] / images if images else 0.0
         table.add_row(
-            row["name"],
+            escape(plain(row["name"])),
             f"{row['pixels']:,}",
             f"{row['share']:.2%}",
             f"{row['images']:,}",

@@ -7,6 +7,7 @@ import typer
 
 from segexp.cli.console import LiveDisplay, say
 from segexp.cli.options import Debug, check_choice
+from segexp.errors import WorkError
 
 MAX_LISTED = 10
 
@@ -40,9 +41,12 @@ def predict_into(bundle_directory: Path, paths: list[Path], out: Path, precision
     written = 0
     with LiveDisplay() as display:
         for found in predict_masks(model, bundle.preprocessing, compute, files):
-            mask, _, _ = write_prediction(
-                out, found.file.stem, found.image, found.mask, bundle.mapping
-            )
+            try:
+                mask, _, _ = write_prediction(
+                    out, found.file.stem, found.image, found.mask, bundle.mapping
+                )
+            except OSError as error:
+                raise WorkError(f"--out {out}: cannot be written: {error.strerror}") from None
             written += 1
             if written <= MAX_LISTED:
                 display.say(f"{mask}  (and _color, _overlay)")

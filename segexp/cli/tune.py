@@ -20,6 +20,7 @@ from segexp.cli.options import (
     open_project,
 )
 from segexp.config import parse_overrides
+from segexp.disk import full_disk_explained
 from segexp.errors import InputError
 from segexp.files import name_fault
 from segexp.processes import prepare_workers
@@ -71,7 +72,7 @@ def tune(
     path, definition, config = read_study(root, study, overrides)
     definition = _named(definition, study_name, data, overrides.get("mapping"))
 
-    with LiveDisplay() as display:
+    with full_disk_explained(root), LiveDisplay() as display:
         display.say("loading torch, optuna and mlflow ...")
         if workers:
             prepare_workers()

@@ -115,7 +115,7 @@ def inspect_sample(
     if image is not None and labels is not None and image.shape[:2] != labels.shape:
         faults.append(
             f"{sample.image or sample.id}: {_by(image.shape)} pixels, but its mask "
-            f"{sample.mask} has {_by(labels.shape)}"
+            f"{sample.mask} has {_by(labels.shape)}{_turned(image.shape, labels.shape)}"
         )
     inspection = Inspection(
         split,
@@ -189,6 +189,12 @@ def _repeated(inspected: Sequence[Inspection]) -> tuple[list[str], list[str]]:
         else:
             notes.append(f"the same picture more than once: {listing}")
     return faults, notes
+
+
+def _turned(image: Sequence[int], mask: Sequence[int]) -> str:
+    if tuple(image[:2]) != tuple(mask[::-1]):
+        return ""
+    return " (JPEGs are turned as their EXIF orientation says; masks must be drawn on that)"
 
 
 def _kinds(sample: Sample) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import stat
 import time
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,8 @@ def stamp_of(path: Path) -> list[int]:
         status = path.stat()
     except OSError as error:
         raise SampleFault(f"{path}: cannot be read: {error.strerror}") from None
+    if not stat.S_ISREG(status.st_mode):  # a pipe would be waited for
+        raise SampleFault(f"{path}: is no file")
     return [status.st_size, status.st_mtime_ns, status.st_ctime_ns]
 
 

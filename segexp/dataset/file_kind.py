@@ -1,33 +1,31 @@
 """What a file is, from its header alone, for the report of `segexp data check`."""
 
+import struct
 from pathlib import Path
 
-from numpy.lib import format as npy_format
-from PIL.JpegImagePlugin import JpegImageFile
-from PIL.PngImagePlugin import PngImageFile
-
-from segexp.dataset.image_file import JPEG_MAGIC
+from segexp.dataset.jpeg_file import JPEG_MAGIC
+from segexp.dataset.npy_file import MAX_HEADER_BYTES, NPY_MAGIC, header_dtype
 from segexp.dataset.png_file import PNG_MAGIC
+
+_PNG_MODES = {0: "L", 2: "RGB", 3: "P", 4: "LA", 6: "RGBA"}
 
 
 def file_kind(path: Path) -> str:
-    """Return ``PNG RGB``, ``JPEG L``, ``npy float32`` or the like; ``unreadable`` for the rest."""
+    """Return ``PNG RGB``, ``PNG L 16 bits``, ``JPEG``, ``npy float32`` or the like.
+
+    ``unreadable`` for the rest. The inspection that asks lists the fault itself; this is a name.
+    """
+    if not path.is_file():  # a pipe would be waited for
+        return "unreadable"
     try:
         with path.open("rb") as file:
-            magic = file.read(8)
-            file.seek(0)
-            if magic.startswith(npy_format.MAGIC_PREFIX):
-                version = npy_format.read_magic(file)
-                read = (
-                    npy_format.read_array_header_1_0
-                    if version == (1, 0)
-                    else npy_format.read_array_header_2_0
-                )
-                return f"npy {read(file)[2]}"
-            if magic.startswith(PNG_MAGIC):
-                return f"PNG {PngImageFile(file).mode}"
-            if magic.startswith(JPEG_MAGIC):
-                return f"JPEG {JpegImageFile(file).mode}"
-    except Exception:  # the inspection that asks lists the fault itself; this is a name only
+            head = file.read(MAX_HEADER_BYTES + 12)
+        if head.startswith(NPY_MAGIC):
+            return f"npy {header_dtype(head)}"
+        if head.startswith(PNG_MAGIC):
+            bits, color_type = struct.unpack_from(">BB", head, 24)
+            depth = "" if bits == 8 else f" {bits} bits"
+            return f"PNG {_PNG_MODES[color_type]}{depth}"
+    except (OSError, ValueError, TypeError, KeyError, struct.error):
         return "unreadable"
-    return "unreadable"
+    return "JPEG" if head.startswith(JPEG_MAGIC) else "unreadable"

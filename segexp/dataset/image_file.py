@@ -1,24 +1,33 @@
 """PNG and JPEG files, opened by content and decoded whole, or refused with the file's name."""
 
 import io
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 
-from segexp.dataset.png_file import PNG_MAGIC, check_png, png_size
+from segexp.dataset.exif import UPRIGHT, orientation_of
+from segexp.dataset.jpeg_file import JPEG_MAGIC, check_jpeg
+from segexp.dataset.png_file import PNG_MAGIC, check_png, png_size, png_text
 from segexp.dataset.source import SampleFault
 
 MAX_PIXELS = 64_000_000
 """A larger picture is refused before it is decoded: it is a mistake, or a decompression bomb."""
 
-MAX_FILE_BYTES = 2 << 30
+MAX_SIDE = 65_535
+"""JPEG's own limit; PNG would allow a single row of 64 million pixels."""
 
-JPEG_MAGIC = b"\xff\xd8\xff"
+MAX_PICTURE_BYTES = 256 << 20
+"""64 megapixels of RGBA that could not be compressed."""
+
+CLASS_INDICES = "segexp class indices"
+"""The key of a PNG text that says of which mapping a mask holds the classes, not raw ids."""
 
 
 @dataclass(frozen=True)
@@ -26,26 +35,42 @@ class Picture:
     """A decoded file.
 
     Attributes:
-        pixels: The picture as stored: no conversion of mode, no rotation.
+        pixels: The picture as stored: no conversion of mode, no rotation. Its ``info`` says nothing
+            of transparency.
         kind: ``PNG`` or ``JPEG``.
         bits: Bits of one sample in the file (Pillow widens 1, 2 and 4 bits, and narrows RGB of 16).
+        orientation: By EXIF, 1 to 8; 1 is upright, and what files that say nothing are. Always 1
+            in a PNG.
+        palette_size: The entries of its palette; 0 without one.
+        transparency: A PNG's tRNS chunk; None without one.
+        class_indices: The mapping that a predicted mask is written in; None for other files.
     """
 
     pixels: Image.Image
     kind: str
     bits: int
+    orientation: int = UPRIGHT
+    palette_size: int = 0
+    transparency: bytes | None = None
+    class_indices: str | None = None
 
 
-def read_bytes(path: Path) -> bytes:
+def read_bytes(path: Path, limit: int) -> bytes:
     """Read a file whole.
 
+    Args:
+        path: The file.
+        limit: The most bytes that are read.
+
     Raises:
-        SampleFault: When it cannot be read, or is larger than any picture that is accepted.
+        SampleFault: When it cannot be read, is a pipe or the like, or is larger.
     """
     try:
-        size = path.stat().st_size
-        if size > MAX_FILE_BYTES:
-            raise SampleFault(f"{path}: {size} bytes; at most {MAX_FILE_BYTES} are read")
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise SampleFault(f"{path}: is no file")
+        if status.st_size > limit:
+            raise SampleFault(f"{path}: {status.st_size} bytes; at most {limit} are read")
         return path.read_bytes()
     except OSError as error:
         raise SampleFault(f"{path}: cannot be read: {error.strerror}") from None
@@ -55,36 +80,91 @@ def read_picture(path: Path) -> Picture:
     """Open a PNG or JPEG file by its content, whatever its suffix says, and decode it whole.
 
     Raises:
-        SampleFault: When it is neither, damaged, truncated, animated, or over MAX_PIXELS.
+        SampleFault: When it is neither, damaged, truncated, animated, over MAX_PIXELS, a JPEG
+            for print (CMYK), or a PNG that EXIF says to rotate: viewers disagree whether to.
     """
-    data = read_bytes(path)
+    data = read_bytes(path, MAX_PICTURE_BYTES)
     with _damage_as_fault(path):
-        # The plug-ins are called directly: `Image.open` would only warn of a decompression bomb.
         if data.startswith(PNG_MAGIC):
-            check_pixel_count(path, *png_size(data))
-            kind, bits = "PNG", check_png(data)
-            pixels: Image.Image = PngImageFile(io.BytesIO(data), str(path))
-        elif data.startswith(JPEG_MAGIC):
-            kind, bits = "JPEG", 8
-            pixels = JpegImageFile(io.BytesIO(data), str(path))
-        else:
-            begins = f"begins with the bytes {data[:8].hex(' ')}" if data else "is empty"
-            raise SampleFault(f"{path}: neither PNG nor JPEG ({begins})")
-        check_pixel_count(path, pixels.height, pixels.width)
-        if getattr(pixels, "is_animated", False):
-            raise SampleFault(f"{path}: an animated PNG; expected a single picture")
-        pixels.load()
-    return Picture(pixels, kind, bits)
+            return _read_png(path, data)
+        if data.startswith(JPEG_MAGIC):
+            return _read_jpeg(path, data)
+        begins = f"begins with the bytes {data[:8].hex(' ')}" if data else "is empty"
+        raise SampleFault(f"{path}: neither PNG nor JPEG ({begins})")
 
 
 def check_pixel_count(path: Path, height: int, width: int) -> None:
-    """Refuse a picture without pixels or with more than MAX_PIXELS.
+    """Refuse a picture without pixels, with more than MAX_PIXELS, or with a side over MAX_SIDE.
 
     Raises:
         SampleFault: With the size.
     """
-    if not 0 < height * width <= MAX_PIXELS or height < 1:
-        raise SampleFault(f"{path}: {height}x{width} pixels; expected 1 to {MAX_PIXELS} pixels")
+    if not 0 < height * width <= MAX_PIXELS or not 0 < height <= MAX_SIDE or width > MAX_SIDE:
+        raise SampleFault(
+            f"{path}: {height}x{width} pixels; expected 1 to {MAX_PIXELS} pixels, at most "
+            f"{MAX_SIDE} a side"
+        )
+
+
+def transparent_pixels(picture: Picture) -> int:
+    """Count the pixels that are not opaque, by an alpha channel or by a tRNS chunk."""
+    pixels, transparency = picture.pixels, picture.transparency
+    if pixels.mode in ("LA", "RGBA"):
+        return int(np.count_nonzero(np.asarray(pixels.getchannel("A")) != 255))
+    if transparency is None:
+        return 0
+    stored = np.asarray(pixels)
+    if pixels.mode == "P":
+        alpha = np.full(256, 255, np.uint8)
+        entries = np.frombuffer(transparency[:256], np.uint8)
+        alpha[: len(entries)] = entries
+        return int(np.count_nonzero(alpha[stored] != 255))
+    # The chunk names one grey level or one colour, each sample in 16 bits.
+    samples = np.frombuffer(transparency[: len(transparency) // 2 * 2], ">u2").astype(int)
+    if stored.ndim == 2 and len(samples) == 1:
+        step = 1 if pixels.mode == "1" else grey_step(picture.bits)
+        return int(np.count_nonzero(stored == samples[0] * step))
+    if stored.ndim == 3 and len(samples) == 3:
+        return int(np.count_nonzero((stored == samples).all(axis=2)))
+    return 0
+
+
+def grey_step(bits: int) -> int:
+    """Return by how much Pillow stretches grey of few bits over 0..255."""
+    return {2: 85, 4: 17}.get(bits, 1)
+
+
+def _read_png(path: Path, data: bytes) -> Picture:
+    check_pixel_count(path, *png_size(data))
+    png = check_png(data)
+    orientation = orientation_of(png.exif)
+    if orientation != UPRIGHT:
+        raise SampleFault(
+            f"{path}: a PNG with EXIF orientation {orientation}, which some programs apply and "
+            "others do not; save it upright"
+        )
+    # The plug-ins are called directly: `Image.open` would only warn of a decompression bomb.
+    pixels = PngImageFile(io.BytesIO(png.critical), str(path))
+    pixels.load()
+    return Picture(
+        pixels,
+        "PNG",
+        png.bits,
+        palette_size=png.palette_size,
+        transparency=png.transparency,
+        class_indices=png_text(data, CLASS_INDICES),
+    )
+
+
+def _read_jpeg(path: Path, data: bytes) -> Picture:
+    jpeg = check_jpeg(data)
+    check_pixel_count(path, *jpeg.size)
+    pixels = JpegImageFile(io.BytesIO(jpeg.critical), str(path))
+    check_pixel_count(path, pixels.height, pixels.width)
+    if pixels.mode not in ("L", "RGB"):
+        raise SampleFault(f"{path}: a JPEG of mode {pixels.mode}; save it as RGB")
+    pixels.load()
+    return Picture(pixels, "JPEG", 8, orientation=orientation_of(jpeg.exif))
 
 
 @contextmanager

@@ -1,13 +1,16 @@
 """Masks: raw ids or colours to label indices, in the one place where that happens."""
 
+from collections import Counter
 from collections.abc import Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from segexp.dataset.image_file import Picture, read_picture
+from segexp.dataset.bands import row_bands
+from segexp.dataset.image_file import Picture, grey_step, read_picture, transparent_pixels
 from segexp.dataset.npy_file import read_npy_ids
 from segexp.dataset.source import SampleFault
 from segexp.raw_id_check import id_ranges
@@ -16,12 +19,16 @@ from segexp.taxonomy import VOID, Taxonomy, to_label_indices
 LISTED = 12
 """How many unknown ids or colours of one mask a fault lists."""
 
+MANY = 10_000
+"""A mask with more unknown ids or colours is not read to its end: it is no mask."""
+
 
 def read_png_labels(path: Path, taxonomy: Taxonomy, encoding: str) -> NDArray[np.uint8]:
     """Decode a PNG mask to label indices, uint8 (H, W) with VOID.
 
     Grey masks hold raw ids in 1 to 16 bits. Palette masks hold them as palette *indices*; the
-    palette's colours are decoration. RGB masks are read through the taxonomy's colours.
+    palette's colours and their transparency are decoration. RGB masks are read through the
+    taxonomy's colours.
 
     Args:
         path: The mask.
@@ -30,11 +37,10 @@ def read_png_labels(path: Path, taxonomy: Taxonomy, encoding: str) -> NDArray[np
 
     Raises:
         SampleFault: When it is damaged, or holds an id or a colour that the taxonomy does not
-            name; then with each of them and its pixel count.
+            name; then with each of them and its pixel count. Also for a mask that was predicted:
+            mapped already, its class indices would be mapped once more.
     """
-    picture = read_picture(path)
-    if picture.kind != "PNG":
-        raise SampleFault(f"{path}: a {picture.kind} mask; lossy compression changes ids, use PNG")
+    picture = _read_mask(path)
     if picture.pixels.mode in ("RGB", "RGBA"):
         return _labels_from_colors(path, picture, taxonomy)
     return labels_from_ids(path, _raw_ids(path, picture), taxonomy, encoding)
@@ -60,7 +66,7 @@ def read_raw_ids(path: Path) -> NDArray[Any] | None:
     """
     if path.suffix == ".npy":
         return read_npy_ids(path)
-    picture = read_picture(path)
+    picture = _read_mask(path)
     return None if picture.pixels.mode in ("RGB", "RGBA") else _raw_ids(path, picture)
 
 
@@ -73,15 +79,33 @@ def labels_from_ids(
         SampleFault: With every raw id that the taxonomy does not name, and its pixel count.
     """
     ids = taxonomy.encodings[encoding]
-    labels, unknown = to_label_indices(raw, ids)
+    labels = np.empty(raw.shape, np.uint8)
+    unknown: Counter[int] = Counter()
+    for band in row_bands(*raw.shape):
+        labels[band], found = to_label_indices(raw[band], ids)
+        unknown.update(dict(islice(found.items(), MANY)))
+        if len(unknown) >= MANY:
+            break
     if unknown:
-        listing = _counted({str(raw_id): count for raw_id, count in unknown.items()})
+        listing = _counted({str(raw_id): n for raw_id, n in sorted(unknown.items())})
         numbering = "" if encoding == "default" else f" ({encoding})"
         raise SampleFault(
             f"{path}: raw id {listing} not in the taxonomy {taxonomy.name}{numbering}, "
             f"which knows {id_ranges(ids)}"
         )
     return labels
+
+
+def _read_mask(path: Path) -> Picture:
+    picture = read_picture(path)
+    if picture.kind != "PNG":
+        raise SampleFault(f"{path}: a {picture.kind} mask; lossy compression changes ids, use PNG")
+    if picture.class_indices is not None:
+        raise SampleFault(
+            f"{path}: a predicted mask: it holds the classes of the mapping "
+            f"{picture.class_indices!r}, not raw ids, and would be mapped a second time"
+        )
+    return picture
 
 
 def _raw_ids(path: Path, picture: Picture) -> NDArray[Any]:
@@ -91,34 +115,36 @@ def _raw_ids(path: Path, picture: Picture) -> NDArray[Any]:
     if mode == "1":
         return np.asarray(picture.pixels).astype(np.uint8)
     if mode == "L":
-        # Pillow stretches grey of 2 and 4 bits over 0..255.
-        step = {2: 85, 4: 17}.get(picture.bits, 1)
-        return np.asarray(picture.pixels) // np.uint8(step)
+        return np.asarray(picture.pixels) // np.uint8(grey_step(picture.bits))
     raise SampleFault(f"{path}: a mask of mode {mode}; expected grey, palette or RGB")
 
 
 def _labels_from_colors(path: Path, picture: Picture, taxonomy: Taxonomy) -> NDArray[np.uint8]:
     if picture.bits != 8:
         raise SampleFault(f"{path}: RGB of {picture.bits} bits a channel; expected 8")
-    channels = np.asarray(picture.pixels).astype(np.int32)
-    if channels.shape[2] == 4 and channels[..., 3].min() < 255:
+    if transparent_pixels(picture):
         raise SampleFault(
             f"{path}: an RGB mask that is transparent somewhere; its colours are void"
         )
-    packed = channels[..., 0] << 16 | channels[..., 1] << 8 | channels[..., 2]
     encoding = _color_encoding(path, taxonomy)
     keys = np.array(sorted(encoding), np.int32)
     indices = np.array([encoding[int(key)] for key in keys], np.uint8)
-    places = np.searchsorted(keys, packed).clip(max=len(keys) - 1)
-    unknown = packed[keys[places] != packed]
-    if unknown.size:
-        found, counts = np.unique(unknown, return_counts=True)
-        colors = {
-            f"({c >> 16}, {c >> 8 & 255}, {c & 255})": int(count)
-            for c, count in zip(found.tolist(), counts, strict=True)
-        }
+    width, height = picture.pixels.size
+    labels = np.empty((height, width), np.uint8)
+    unknown: Counter[int] = Counter()
+    for band in row_bands(height, width):
+        part = picture.pixels.crop((0, band.start, width, band.stop))
+        channels = np.asarray(part).astype(np.int32)
+        packed = channels[..., 0] << 16 | channels[..., 1] << 8 | channels[..., 2]
+        places = np.searchsorted(keys, packed).clip(max=len(keys) - 1)
+        labels[band] = indices[places]
+        found, counts = np.unique(packed[keys[places] != packed], return_counts=True)
+        unknown.update(dict(zip(found[:MANY].tolist(), counts[:MANY].tolist(), strict=True)))
+        if len(unknown) >= MANY:
+            break
+    if unknown:
+        colors = {f"({c >> 16}, {c >> 8 & 255}, {c & 255})": n for c, n in sorted(unknown.items())}
         raise SampleFault(f"{path}: colour {_counted(colors)} not in the taxonomy {taxonomy.name}")
-    labels: NDArray[np.uint8] = indices[places]
     return labels
 
 
@@ -136,6 +162,7 @@ def _color_encoding(path: Path, taxonomy: Taxonomy) -> Mapping[int, int]:
 
 
 def _counted(found: Mapping[str, int]) -> str:
-    shown = [f"{name} ({count} px)" for name, count in list(found.items())[:LISTED]]
+    shown = [f"{name} ({count} px)" for name, count in islice(found.items(), LISTED)]
     rest = len(found) - len(shown)
-    return ", ".join(shown) + (f" and {rest} more, all" if rest else "")
+    over = "over " if len(found) >= MANY else ""
+    return ", ".join(shown) + (f" and {over}{rest} more, all" if rest else "")

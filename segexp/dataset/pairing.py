@@ -57,6 +57,11 @@ def join(
         f"{masks[id_]}: mask without image (no {id_!r} in {image_root})"
         for id_ in sorted(masks.keys() - images.keys(), key=_by_number)
     ]
+    faults += [
+        f"{str(path).encode(errors='backslashreplace').decode()}: its name is not UTF-8; rename it"
+        for path in (*images.values(), *masks.values())
+        if not _is_text(path.name)
+    ]
     return Listing(tuple(Sample(id_, images[id_], masks[id_]) for id_ in ids), tuple(faults))
 
 
@@ -104,6 +109,15 @@ def _by_stem(
             f"are left out ({shown})"
         )
     return found, faults, notes
+
+
+def _is_text(name: str) -> bool:
+    """Whether a name can be written down: file systems take any bytes."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _by_number(stem: str) -> tuple[int, str]:

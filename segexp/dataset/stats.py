@@ -38,6 +38,9 @@ def count_labels(split: Split, num: int, lookup: NDArray[np.uint8] | None = None
         split: The split.
         num: How many labels, or classes, there are.
         lookup: ``Mapping.lookup()`` to count classes; None to count labels.
+
+    Raises:
+        ValueError: When labels are counted and an index is none of them: no pixel is left out.
     """
     return _fold(label_histograms(split), num, lookup)
 
@@ -127,6 +130,9 @@ def label_histograms(split: Split) -> NDArray[np.int64]:
 
 
 def _fold(histograms: NDArray[np.int64], num: int, lookup: NDArray[np.uint8] | None) -> SplitCounts:
+    if lookup is None and histograms[:, num:VOID].any():
+        wrong = np.flatnonzero(histograms.sum(axis=0)[num:VOID]) + num
+        raise ValueError(f"label indices {wrong.tolist()}; right are 0..{num - 1} and {VOID}")
     if lookup is not None:
         into = np.eye(VOID + 1, dtype=np.int64)[lookup]
         histograms = histograms @ into

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from segexp.errors import InputError
+from segexp.files import name_fault
 from segexp.mapping import Mapping
 from segexp.mapping_import.label_csv import label_csv_rows
 from segexp.mapping_import.label_table import (
@@ -95,7 +96,7 @@ def import_mapping(
     """Read a foreign file as a mapping.
 
     Args:
-        path: The file; at most a megabyte, a YAML at most 64 KiB.
+        path: The file; at most 256 KiB, a YAML at most 64 KiB.
         name: The mapping's name.
         format_name: One of `recognise.FORMATS`, or ``auto``.
         taxonomy: Whose labels it maps; None with ``choices.new_taxonomy``.
@@ -111,6 +112,9 @@ def import_mapping(
     if format_name == "auto":
         format_name = recognise_format(path, text)
     _refuse_idle_choices(format_name, choices)
+    name_of_taxonomy = choices.new_taxonomy
+    if name_of_taxonomy is not None and (fault := name_fault("--new-taxonomy", name_of_taxonomy)):
+        raise InputError(fault)
     encoding = encoding_of_masks if choices.encoding is None else choices.encoding
     read = _read(path, text, format_name, taxonomy, choices, encoding)
     try:

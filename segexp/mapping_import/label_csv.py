@@ -1,9 +1,8 @@
 """CSV with two columns: the name of a label, the name of its class."""
 
-from segexp.errors import InputError, did_you_mean
+from segexp.errors import InputError, did_you_mean, shown
 from segexp.mapping_import.rows import Row, label_finder
 from segexp.mapping_import.tables import Line, read_table
-from segexp.mapping_import.text_file import shown
 from segexp.taxonomy import VOID_NAME, Taxonomy
 
 HEADER_WORDS = ("label", "labels", "label name", "name", "from", "source")

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from segexp.errors import InputError, collected, did_you_mean
+from segexp.errors import InputError, collected, did_you_mean, named, shown
 from segexp.mapping_import.python_source import calls_of, literal, parse_source
 from segexp.mapping_import.rows import Row
 from segexp.mapping_import.tables import read_table
-from segexp.mapping_import.text_file import printable, shown
+from segexp.mapping_import.text_file import MAX_ROWS
 from segexp.taxonomy import Color, Taxonomy, parse_color, parse_taxonomy
 
 BY = ("trainId", "category")
@@ -54,6 +54,8 @@ def read_label_table(text: str, where: str, is_python: bool) -> list[LabelRecord
     """
     faults: list[str] = []
     fields = _python_records(text, where, faults) if is_python else _csv_records(text, where)
+    if len(fields) > MAX_ROWS:
+        raise InputError(f"{where}: {len(fields)} labels; at most {MAX_ROWS} are read")
     records = [_record(at, values, faults) for at, values in fields]
     if not records and not faults:
         faults.append(f"{where}: no Label(...) in it; expected the source of cityscapesScripts")
@@ -151,7 +153,7 @@ def _csv_records(text: str, where: str) -> list[tuple[str, dict[str, Any]]]:
     needed = ("name", "trainId", "category")
     faults = [
         f"{where}:{header.number}: no column {name!r}{did_you_mean(name, header.cells)}; "
-        f"found {printable(', '.join(header.cells))}"
+        f"found {named(', '.join(header.cells))}"
         for name in needed
         if name not in header.cells
     ]

@@ -5,9 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from segexp.errors import InputError, did_you_mean
+from segexp.errors import InputError, at_most, did_you_mean, shown
 from segexp.mapping_import.rows import BACKGROUND, NOT_TRAINED, Row
-from segexp.mapping_import.text_file import shown
 from segexp.raw_id_check import id_ranges, shifted_ids
 from segexp.taxonomy import VOID, VOID_NAME, Color, Taxonomy, parse_color
 
@@ -55,14 +54,18 @@ def read_mapping_dict(content: Any, where: str) -> MappingDict:
     faults: list[str] = []
     names = _class_names(f"{where}: classes", content.get("classes"), faults)
     class_of = _ids(f"{where}: mapping_dict", content["mapping_dict"], faults)
+    unnamed: list[int] = []
     for raw_id, class_id in class_of.items():
         if class_id not in names and class_id in IGNORED_CLASS_IDS:
             names[class_id] = VOID_NAME
         elif class_id not in names:
-            faults.append(
-                f"{where}: mapping_dict[{raw_id}]: class id {class_id} has no name in classes, "
-                f"which has {id_ranges(names) or 'none'}"
-            )
+            unnamed.append(raw_id)
+    told, more = at_most(unnamed, f"{where}: mapping_dict")
+    faults += [
+        f"{where}: mapping_dict[{raw_id}]: class id {class_of[raw_id]} has no name in classes, "
+        f"which has {id_ranges(names) or 'none'}"
+        for raw_id in told
+    ] + more
     colors = _colors(f"{where}: color_map", content.get("color_map"), names, faults)
     if faults:
         raise InputError(faults)

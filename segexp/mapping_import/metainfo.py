@@ -9,12 +9,12 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from segexp.errors import InputError
+from segexp.errors import InputError, shown
 from segexp.mapping_import.python_source import assigned, literal, parse_source
 from segexp.mapping_import.rows import Row
-from segexp.mapping_import.text_file import shown
+from segexp.mapping_import.text_file import MAX_ROWS
 from segexp.taxonomy import Color, Taxonomy, parse_color, parse_taxonomy
-from segexp.yaml_file import parse_yaml
+from segexp.yaml_file import MAX_DEPTH, parse_yaml
 
 
 @dataclass(frozen=True)
@@ -99,13 +99,28 @@ def parse_json(text: str, where: str) -> Any:
         return seen
 
     try:
-        return json.loads(text, object_pairs_hook=without_duplicates)
+        content = json.loads(text, object_pairs_hook=without_duplicates)
     except json.JSONDecodeError as error:
         raise InputError(f"{where}:{error.lineno}:{error.colno}: {error.msg}") from None
     except RecursionError:
         raise InputError(f"{where}: cannot be parsed: nested too deeply") from None
     except ValueError as error:
         raise InputError(f"{where}: cannot be parsed: {shown(str(error))}") from None
+    if _is_deeper(content, MAX_DEPTH):
+        raise InputError(f"{where}: nested deeper than {MAX_DEPTH} levels")
+    return content
+
+
+def _is_deeper(content: Any, levels: int) -> bool:
+    """Whether lists and dictionaries are nested deeper than some levels, without recursion."""
+    layer = [content]
+    for _ in range(levels + 1):
+        inner: list[Any] = []
+        for value in layer:
+            if isinstance(value, list | dict):
+                inner += value.values() if isinstance(value, dict) else value
+        layer = inner
+    return bool(layer)
 
 
 def _from_python(text: str, where: str) -> dict[str, Any]:
@@ -161,6 +176,8 @@ def _checked(content: dict[str, Any], where: str) -> Metainfo:
     names = content.get("classes")
     if not isinstance(names, list | tuple) or not names:
         raise InputError(f"{where}: classes: {shown(names)}; expected a list of names")
+    if len(names) > MAX_ROWS:
+        raise InputError(f"{where}: classes: {len(names)} names; at most {MAX_ROWS} are read")
     faults += [
         f"{where}: classes[{i}]: {shown(name)}; expected a word"
         for i, name in enumerate(names)
@@ -172,6 +189,7 @@ def _checked(content: dict[str, Any], where: str) -> Metainfo:
         palette = []
     if palette and len(palette) != len(names):
         faults.append(f"{where}: palette: {len(palette)} colours for {len(names)} classes")
+        palette = []
     colors = tuple(
         parse_color(f"{where}: palette[{i}]", list(c) if isinstance(c, tuple) else c, faults)
         for i, c in enumerate(palette)

@@ -4,10 +4,9 @@ Columns are data sets. A row is a class of the universal taxonomy, named in the 
 ``universal``; a cell holds the label of that data set which becomes it, or several as ``{a, b}``.
 """
 
-from segexp.errors import InputError, did_you_mean
+from segexp.errors import InputError, did_you_mean, named, shown
 from segexp.mapping_import.rows import Row
 from segexp.mapping_import.tables import Line, read_table
-from segexp.mapping_import.text_file import printable, shown
 
 UNIVERSAL = "universal"
 
@@ -33,7 +32,7 @@ def mseg_rows(text: str, where: str, column: str | None) -> list[Row]:
         said = "--column: missing" if column is None else f"--column {shown(column)}: no such one"
         raise InputError(
             f"{said}{did_you_mean(column or '', known)}; the columns of {where} are "
-            f"{printable(', '.join(known))}"
+            f"{named(', '.join(known))}"
         )
     at_class, at_label = header.index(UNIVERSAL), header.index(column)
     rows: list[Row] = []

@@ -5,8 +5,7 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
-from segexp.errors import InputError
-from segexp.mapping_import.text_file import shown
+from segexp.errors import InputError, shown
 
 
 def parse_source(text: str, where: str) -> ast.Module:

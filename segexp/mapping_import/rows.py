@@ -5,10 +5,10 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from collections.abc import Mapping as Dict
 from dataclasses import dataclass
 
-from segexp.errors import InputError, did_you_mean
+from segexp.errors import InputError, at_most, did_you_mean, shown
 from segexp.mapping import MappedClass, Mapping
 from segexp.mapping_file import parse_mapping
-from segexp.mapping_import.text_file import MAX_ROWS, shown
+from segexp.mapping_import.text_file import MAX_ROWS
 from segexp.taxonomy import LONGEST_NAME, VOID_NAME, Color, Taxonomy
 
 NOT_TRAINED = frozenset({"void", "ignore", "ignored", "unlabeled", "unlabelled"})
@@ -143,7 +143,7 @@ def _in_taxonomy(
     find = label_finder(taxonomy)
     known: list[tuple[str, _Trained]] = []
     absent: list[str] = []
-    faults: list[str] = []
+    strangers: list[Row] = []
     for each in trained:
         label = find(each.row.label)
         if label is not None:
@@ -151,11 +151,14 @@ def _in_taxonomy(
         elif each.class_name is None or each.row.optional:
             absent.append(each.row.label)
         else:
-            faults.append(
-                f"{each.row.at}: {shown(each.row.label)} is no label of {taxonomy.name}"
-                f"{did_you_mean(each.row.label, (*taxonomy.names, VOID_NAME))}"
-            )
-    return known, absent, faults
+            strangers.append(each.row)
+    told, more = at_most(strangers, taxonomy.name)
+    faults = [
+        f"{row.at}: {shown(row.label)} is no label of {taxonomy.name}"
+        f"{did_you_mean(row.label, (*taxonomy.names, VOID_NAME))}"
+        for row in told
+    ]
+    return known, absent, faults + more
 
 
 def _once_each(known: Iterable[tuple[str, _Trained]]) -> tuple[dict[str, _Trained], list[str]]:

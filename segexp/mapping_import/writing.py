@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from segexp.errors import InputError
-from segexp.files import name_fault, write_atomic
+from segexp.files import inside, name_fault, write_atomic
 from segexp.mapping_import.importing import Imported
 from segexp.mapping_yaml import mapping_yaml, taxonomy_yaml
 from segexp.taxonomy import Taxonomy, load_taxonomy
@@ -35,8 +35,10 @@ def target_of(
     chosen = out.stem if out is not None else _as_name(file.stem) if name is None else name
     if fault := name_fault("--name" if out is None else "--out", chosen):
         faults.append(fault)
-    path = out if out is not None else project / "mappings" / f"{chosen}.yaml"
-    if not faults and path.exists() and not force:
+    if faults:
+        raise InputError(faults)
+    path = out if out is not None else inside(project, Path("mappings") / f"{chosen}.yaml")
+    if path.exists() and not force:
         option = "--name" if out is None else "--out"
         faults.append(f"{path}: exists; choose another {option}, or replace it with --force")
     if faults:
@@ -64,7 +66,7 @@ def write_imported(imported: Imported, path: Path, comment: str) -> list[Path]:
     written = []
     try:
         if imported.new_taxonomy:
-            home = path.parent / "taxonomies" / f"{mapping.taxonomy.name}.yaml"
+            home = inside(path.parent, Path("taxonomies") / f"{mapping.taxonomy.name}.yaml")
             if _must_be_written(home, mapping.taxonomy):
                 write_atomic(home, _readable(home, taxonomy_yaml(mapping.taxonomy, comment)))
                 written.append(home)
@@ -90,8 +92,6 @@ def _as_name(stem: str) -> str:
 
 
 def _must_be_written(path: Path, taxonomy: Taxonomy) -> bool:
-    if fault := name_fault("--new-taxonomy", taxonomy.name):
-        raise InputError(fault)
     if not path.exists():
         return True
     if load_taxonomy(path).hash != taxonomy.hash:

@@ -105,7 +105,7 @@ def render_page(title: str, opening: Sequence[Markup], sections: Sequence[Sectio
         f'<a href="#{a}">{escape(s.title)}</a>' for a, s in zip(anchors, sections, strict=True)
     )
     bodies: list[str] = []
-    figures = 0
+    figures: list[str] = []
     for anchor, section in zip(anchors, sections, strict=True):
         bodies.append(f'<h2 id="{anchor}">{escape(section.title)}</h2>')
         for part in section.parts:
@@ -114,16 +114,16 @@ def render_page(title: str, opening: Sequence[Markup], sections: Sequence[Sectio
                 continue
             drawn = []
             for name, figure in part.figures if isinstance(part, Grid) else [("", part)]:
-                figures += 1
+                figures.append(_figure_html(figure, f"figure-{len(figures) + 1}"))
                 heading = f"<h3>{escape(name)}</h3>" if name else ""
-                drawn.append(f"<div>{heading}{_figure_html(figure, f'figure-{figures}')}</div>")
+                drawn.append(f"<div>{heading}{figures[-1]}</div>")
             kind = "grid" if isinstance(part, Grid) else "figure"
             bodies.append(f'<div class="{kind}">{"".join(drawn)}</div>')
     plotly = f"<script>{get_plotlyjs()}</script>" if figures else ""
     content = "\n".join([*(o.html for o in opening), f"<nav>{links}</nav>", *bodies])
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{_policy(plotly + content)}">
+<meta http-equiv="Content-Security-Policy" content="{_policy([plotly, *figures])}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{escape(title)}</title>
 <style>{_STYLE}</style>
@@ -268,10 +268,12 @@ def _figure_html(figure: go.Figure, name: str) -> str:
     return html
 
 
-def _policy(content: str) -> str:
+def _policy(with_scripts: Sequence[str]) -> str:
+    """Allow the scripts of these parts of a page alone: none that stands anywhere else in it."""
     hashes = [
         f"'sha256-{base64.b64encode(hashlib.sha256(s.encode()).digest()).decode()}'"
-        for s in _SCRIPT.findall(content)
+        for part in with_scripts
+        for s in _SCRIPT.findall(part)
     ]
     return "; ".join(
         [

@@ -130,6 +130,10 @@ def parallel_figure(study: optuna.Study, objective: str) -> go.Figure:
     """Draw each complete trial as a line through its objective and params."""
     figure = optuna.visualization.plot_parallel_coordinate(study, target_name=objective)
     figure.update_annotations(bgcolor="rgba(255,255,255,0.8)")
+    figure.for_each_annotation(lambda drawn: drawn.update(text=figure_text(drawn.text or "")))
+    for trace in figure.data:
+        if trace.customdata is not None:
+            trace.customdata = [[figure_text(str(v)) for v in row] for row in trace.customdata]
     # The first axis is the objective: a scale of the colours would say the same again.
     figure.update_traces(selector={"mode": "markers"}, marker={"showscale": False})
     figure.update_layout(height=460, margin={"l": 40, "r": 40, "t": 20, "b": 60})

@@ -41,6 +41,7 @@ from segexp.tracking.runs import (
     attach_run,
     close_run,
     end_run,
+    find_tagged,
     find_running,
     running_trials,
     set_tags,
@@ -58,6 +59,8 @@ from segexp.tracking.store import LOCAL_URI, Experiment, open_experiment
 
 # MLflow tells of every table it creates.
 logging.getLogger("mlflow").setLevel(logging.WARNING)
+# It prints the traceback of what it raises as well, such as a full disk.
+logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
 
 __all__ = [
     "LOCAL_URI",
@@ -70,6 +73,7 @@ __all__ = [
     "config_params",
     "drain",
     "end_run",
+    "find_tagged",
     "find_running",
     "is_server",
     "log_bytes",

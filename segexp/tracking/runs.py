@@ -25,9 +25,9 @@ from segexp.tracking.store import Experiment
 
 Status = Literal["FINISHED", "FAILED", "KILLED"]
 
-# How long a call waits for a server, in seconds; no call waits for both of them and a second.
+# How long a call waits for a server, in seconds: well below one, whatever it asks.
 _FOR_CREATION = 0.5
-_FOR_SPOOL, _FOR_ANSWER = 0.3, 0.6
+_FOR_SPOOL, _FOR_ANSWER = 0.25, 0.5
 
 
 @dataclass(frozen=True)
@@ -76,14 +76,13 @@ def start_run(
         "parent": parent.id if parent else None,
         "start_time": now_ms(),
     }
+    as_text = {key: str(value) for key, value in params.items()}
     if is_server(experiment.uri):
-        run_id = _spool_creation(experiment, content)
+        run_id = _spool_creation(experiment, content, as_text)
     else:
         run_id = apply(experiment.client, Operation("create", "", content), str)
-    run = Run(experiment.project, experiment.uri, experiment.id, run_id)
-    as_text = {key: str(value) for key, value in params.items()}
-    record(run, Operation("params", run.id, {"params": as_text}))
-    return run
+        apply(experiment.client, Operation("params", run_id, {"params": as_text}), str)
+    return Run(experiment.project, experiment.uri, experiment.id, run_id)
 
 
 def record(run: Run, operation: Operation, source: Path | bytes | None = None) -> None:
@@ -123,6 +122,25 @@ def attach_run(experiment: Experiment, run_id: str | None) -> Run | None:
         return None
     record(run, Operation("status", run.id, {"status": "RUNNING", "end_time": None}))
     return run
+
+
+def find_tagged(experiment: Experiment, tag: str, value: str) -> Run | None:
+    """Return the run of an experiment that has a tag of this value.
+
+    None is returned when there is none, and when a server does not answer in time.
+    """
+
+    def ask() -> str | None:
+        found = experiment.client.search_runs([experiment.id], f"tags.`{tag}` = '{value}'")
+        return found[0].info.run_id if found else None
+
+    try:
+        run_id = answer_within(_FOR_ANSWER, ask) if is_server(experiment.uri) else ask()
+    except MlflowException:
+        if not is_server(experiment.uri):
+            raise
+        return None
+    return Run(experiment.project, experiment.uri, experiment.id, run_id) if run_id else None
 
 
 def running_trials(parent: Run, study: str) -> list[tuple[int, Run]]:
@@ -184,13 +202,18 @@ def close_run(run: Run, status: Status, state: str, failure: str | None = None) 
     end_run(run, status)
 
 
-def _spool_creation(experiment: Experiment, content: dict[str, Any]) -> str:
+def _spool_creation(
+    experiment: Experiment, content: dict[str, Any], params: Mapping[str, str]
+) -> str:
     deadline = time.monotonic() + _FOR_CREATION
     spool, token = spool_of(experiment.project, experiment.uri), new_token()
     is_behind = spool.is_behind()
-    tags = content["tags"] | {RECORD: token}
-    operation = Operation("create", token, content | {"tags": tags})
-    submit(experiment.project, experiment.uri, operation)
+    content = content | {"tags": content["tags"] | {RECORD: token}}
+    for operation in (
+        Operation("create", token, content),
+        Operation("params", token, {"params": dict(params)}),
+    ):
+        submit(experiment.project, experiment.uri, operation)
     while not is_behind and time.monotonic() < deadline:
         time.sleep(0.01)
         try:

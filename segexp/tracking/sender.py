@@ -97,7 +97,7 @@ def pending_records(project: Path, uri: str | None) -> int:
         project: The project directory.
         uri: As for `segexp.tracking.open_experiment`.
     """
-    return len(spool_of(project, uri).waiting()) if uri and is_server(uri) else 0
+    return spool_of(project, uri).count() if uri and is_server(uri) else 0
 
 
 def drain(project: Path, uri: str | None, seconds: float) -> int:
@@ -129,8 +129,8 @@ def sync(project: Path, uri: str | None) -> SyncResult:
     spool, client = spool_of(project, uri), client_of(uri)
     sent = refused = failures = 0
     trouble: str | None = None
-    fewest, since = len(spool.waiting()), time.monotonic()
-    while left := len(spool.waiting()):
+    fewest, since = spool.count(), time.monotonic()
+    while left := spool.count():
         with spool.sole_sender() as is_sole:
             done = replay(spool, client) if is_sole else Sent(0, 0, _trouble(client))
         sent, refused, trouble = sent + done.sent, refused + done.refused, done.trouble
@@ -146,7 +146,7 @@ def sync(project: Path, uri: str | None) -> SyncResult:
             time.sleep(_SETTLE)
         elif not is_sole:
             time.sleep(_ANOTHER_SENDS)
-    left = len(spool.waiting())
+    left = spool.count()
     return SyncResult(sent, left, refused, trouble if left else None)
 
 
@@ -157,7 +157,7 @@ def _send_for_ever(spool: Spool, uri: str, work: threading.Event) -> None:
         work.wait(_LOOK_EVERY)
         work.clear()
         try:
-            while spool.waiting():
+            while spool.count():
                 with spool.sole_sender() as is_sole:
                     if is_sole:
                         _send_all(spool, client, uri)

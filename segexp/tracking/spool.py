@@ -52,8 +52,7 @@ class Spool:
         """
         identity = operation.run if operation.kind == "create" else secrets.token_hex(8)
         payload = self.directory / "payloads" / identity
-        last = self.waiting()[-1:]
-        number = 1 + (_number(last[0]) if last else 0)
+        number = 1 + int(max(self._names(), default="0").partition("-")[0])
         path = self.directory / "operations" / f"{number:012d}-{identity}.json"
         try:
             if source is not None and operation.file is not None:
@@ -67,24 +66,27 @@ class Spool:
 
     def waiting(self) -> list[Path]:
         """Return the operations that wait, the first to be sent first."""
-        try:
-            names = os.listdir(self.directory / "operations")  # noqa: PTH208 - often, and of many
-        except FileNotFoundError:
-            return []
         folder = self.directory / "operations"
-        return [folder / name for name in sorted(names) if _NAME.fullmatch(name)]
+        return [folder / name for name in sorted(self._names())]
+
+    def count(self) -> int:
+        """Return how many operations wait."""
+        return len(self._names())
 
     def is_behind(self) -> bool:
         """Whether something has waited so long that the server seems to be away."""
-        first = self.waiting()[:1]
+        first = min(self._names(), default=None)
+        if first is None:
+            return False
         try:
-            return bool(first) and time.time() - first[0].stat().st_mtime > _AWAY_AFTER
+            begun = (self.directory / "operations" / first).stat().st_mtime
         except FileNotFoundError:
             return False
+        return time.time() - begun > _AWAY_AFTER
 
     def is_to_be_created(self, token: str) -> bool:
         """Whether the run that a token stands for waits to be created."""
-        return any(path.stem.endswith(f"-{token}") for path in self.waiting())
+        return any(name.endswith(f"-{token}.json") for name in self._names())
 
     def read(self, path: Path) -> tuple[Operation, Path | None]:
         """Read an operation and where its file is.
@@ -175,6 +177,14 @@ class Spool:
                 if time.time() - path.stat().st_mtime > _FORGOTTEN_AFTER:
                     shutil.rmtree(path) if path.is_dir() else path.unlink()
 
+    def _names(self) -> list[str]:
+        # Plain strings: thousands may wait, and every record asks for their last.
+        try:
+            names = os.listdir(self.directory / "operations")  # noqa: PTH208
+        except FileNotFoundError:
+            return []
+        return [name for name in names if _NAME.fullmatch(name)]
+
     def _payload(self, path: Path) -> Path:
         return self.directory / "payloads" / path.stem.partition("-")[2]
 
@@ -229,10 +239,6 @@ def new_token() -> str:
 def is_token(run_id: str) -> bool:
     """Whether a run's id is a token."""
     return run_id.endswith(_TOKEN)
-
-
-def _number(path: Path) -> int:
-    return int(path.name.partition("-")[0])
 
 
 def _place(source: Path | bytes, target: Path) -> None:

@@ -227,3 +227,21 @@ def test_wrong_input_is_exit_2_and_one_clear_line(project, founding, words, faul
 
 def camvid_names() -> tuple[str, ...]:
     return shipped("camvid11").taxonomy.names
+
+
+def test_of_thousands_of_faults_some_hundreds_are_printed_and_none_steers(project):
+    content = json.dumps({"classes": [1] * 4000, "palette": []})
+    write(project / "faults.json", content)
+    outcome = segexp(project, "mapping", "import", "faults.json", "--new-taxonomy", "mine")
+    lines = outcome.err.splitlines()
+    assert (outcome.code, len(lines)) == (2, 501)
+    assert lines[-1] == "error: and 3500 more faults"
+
+
+def test_a_file_of_another_project_does_not_steer_the_terminal(project):
+    content = json.dumps({"classes": ["\x1b[2Ja", "b\rc"], "palette": [[0, 0, 0]] * 2})
+    write(project / "evil.json", content)
+    outcome = segexp(project, "mapping", "import", "evil.json")
+    assert outcome.code == 2
+    assert "\x1b" not in outcome.err
+    assert r"\x1b[2Ja" in outcome.err

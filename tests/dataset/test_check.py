@@ -1,5 +1,7 @@
 """The scan: every fault provoked, all listed at once, and refused by the cache alike."""
 
+import os
+
 import numpy as np
 import pytest
 
@@ -186,3 +188,21 @@ def test_progress_counts_every_sample(tmp_path):
 def test_a_report_survives_json(tmp_path):
     report = check_source(opened(camvid_like(tmp_path, train=3, val=1)))
     assert CheckReport.from_dict(report.to_dict()) == report
+
+
+def test_a_name_that_is_no_text_is_refused(tmp_path):
+    root = camvid_like(tmp_path / "data", train=2, val=2)
+    for folder in ("train", "trainannot"):
+        old = root / folder / "train_0.png"
+        old.rename(old.with_name(os.fsdecode(b"caf\xe9.png")))  # Latin-1
+    faults = refused_by_both(opened(root), tmp_path)
+    assert len(faults) == 2
+    assert "its name is not UTF-8" in faults[0]
+    "".join(faults).encode()
+
+
+def test_a_size_that_only_fits_when_it_is_turned_says_so(tmp_path):
+    root = camvid_like(tmp_path / "data", train=1, val=2)
+    save(root / "trainannot" / "train_0.png", raw_mask(0, SIZE[::-1]))
+    (fault,) = refused_by_both(opened(root), tmp_path)
+    assert "JPEGs are turned as their EXIF orientation says" in fault

@@ -1,5 +1,8 @@
 """Masks of every kind to label indices."""
 
+import resource
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +10,7 @@ import pytest
 from PIL import Image
 
 from segexp.dataset.masks import read_npy_labels, read_png_labels
+from segexp.dataset.png_file import PNG_MAGIC, png_chunk
 from segexp.dataset.source import SampleFault
 from segexp.taxonomy import Label, Taxonomy
 
@@ -60,19 +64,12 @@ def test_masks_of_few_bits_are_not_stretched(tmp_path, bits, raw, mode):
 
 
 def grey_png(row: list[int], bits: int) -> bytes:
-    import struct
-    import zlib
-
-    def chunk(kind, body):
-        crc = struct.pack(">I", zlib.crc32(kind + body))
-        return struct.pack(">I", len(body)) + kind + body + crc
-
     text = "".join(f"{v:0{bits}b}" for v in row).ljust(16, "0")
     header = struct.pack(">IIBBBBB", len(row), 1, bits, 0, 0, 0, 0)
     needed = (len(row) * bits + 7) // 8
     pixels = zlib.compress(b"\0" + int(text, 2).to_bytes(2, "big")[:needed])
-    content = chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
-    return b"\x89PNG\r\n\x1a\n" + content
+    content = png_chunk(b"IHDR", header) + png_chunk(b"IDAT", pixels) + png_chunk(b"IEND", b"")
+    return PNG_MAGIC + content
 
 
 def test_colours_go_through_the_taxonomy(tmp_path):
@@ -122,6 +119,48 @@ def test_jpeg_masks_are_refused(tmp_path):
 def test_grey_with_alpha_is_refused(tmp_path):
     Image.new("LA", (2, 2)).save(tmp_path / "m.png")
     assert "mode LA" in refused(tmp_path / "m.png")
+
+
+def test_transparency_of_ids_is_decoration_and_of_colours_refused(tmp_path):
+    image = Image.fromarray(np.array([[0, 1, 11]], np.uint8), "P")
+    image.putpalette([255, 0, 0, 0, 0, 255] + [0] * 30)
+    image.save(tmp_path / "p.png", transparency=1)
+    assert labels_of(tmp_path / "p.png") == [[0, 1, 255]]
+    Image.fromarray(np.array([[0, 1, 11]], np.uint8)).save(tmp_path / "l.png", transparency=1)
+    assert labels_of(tmp_path / "l.png") == [[0, 1, 255]]
+    colors = Image.fromarray(np.array([[(128, 128, 128), (0, 128, 192)]], np.uint8))
+    colors.save(tmp_path / "rgb.png", transparency=(0, 128, 192))
+    assert "transparent somewhere" in refused(tmp_path / "rgb.png")
+
+
+@pytest.mark.parametrize("mode", ["LA", "RGB", "RGBA"])
+def test_masks_of_16_bits_a_channel_are_refused(tmp_path, mode):
+    color_type, samples = {"LA": (4, 2), "RGB": (2, 3), "RGBA": (6, 4)}[mode]
+    (tmp_path / "m.png").write_bytes(sixteen_bit_png(color_type, samples))
+    assert "expected" in refused(tmp_path / "m.png")
+
+
+def sixteen_bit_png(color_type: int, samples: int) -> bytes:
+    header = struct.pack(">IIBBBBB", 1, 1, 16, color_type, 0, 0, 0)
+    body = png_chunk(b"IHDR", header) + png_chunk(b"IDAT", zlib.compress(bytes(1 + 2 * samples)))
+    return PNG_MAGIC + body + png_chunk(b"IEND", b"")
+
+
+def test_a_mask_that_exif_says_to_turn_is_refused(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    Image.fromarray(np.zeros((2, 2), np.uint8)).save(tmp_path / "m.png", exif=exif)
+    assert "EXIF orientation 3" in refused(tmp_path / "m.png")
+
+
+def test_a_photograph_as_a_mask_is_refused_in_bounded_memory(tmp_path):
+    noise = np.random.default_rng(0).integers(0, 2**24, (1500, 1500))
+    colors = np.stack([noise >> 16, noise >> 8 & 255, noise & 255], axis=2).astype(np.uint8)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    message = refused(save(tmp_path / "m.png", colors))
+    assert "and over 9988 more, all not in the taxonomy" in message
+    assert "and over 9988 more" in refused(save(tmp_path / "m.npy", noise.astype(np.int32)))
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 400 << 10
 
 
 @pytest.mark.parametrize("dtype", [np.int8, np.int16, np.int32, np.int64, np.float32, np.float64])

@@ -63,6 +63,82 @@ def test_other_shapes_and_types_are_refused(tmp_path, image, what):
     assert what in refused(save(tmp_path / "x.npy", image))
 
 
+def test_zeros_and_ones_as_floats_may_be_either_range_and_are_refused(tmp_path):
+    image = np.zeros((4, 5, 3))
+    assert not read_npy_image(save(tmp_path / "black.npy", image)).any()
+    image[1] = 1
+    assert "0 and 1 only" in refused(save(tmp_path / "x.npy", image))
+    image[2] = 0.5
+    assert read_npy_image(save(tmp_path / "grey.npy", image)).max() == 255
+
+
+def test_floats_that_were_divided_by_255_twice_are_refused(tmp_path):
+    image = picture(1) / 255 / 255
+    assert "one step of 255 or less" in refused(save(tmp_path / "x.npy", image))
+    assert "one step of 255 or less" in refused(save(tmp_path / "y.npy", image / 255))
+
+
+def test_columns_first_are_read_as_they_are_meant(tmp_path):
+    path = save(tmp_path / "x.npy", np.asfortranarray(picture(1)))
+    assert np.array_equal(read_npy_image(path), picture(1))
+
+
+@pytest.mark.parametrize("version", [(1, 0), (2, 0)])
+def test_both_plain_versions_are_read_and_others_refused(tmp_path, version):
+    with (tmp_path / "x.npy").open("wb") as file:
+        npy_format.write_array(file, picture(1), version=version)
+    assert np.array_equal(read_npy_image(tmp_path / "x.npy"), picture(1))
+    data = bytearray((tmp_path / "x.npy").read_bytes())
+    for other in ((3, 0), (1, 1), (0, 0), (255, 255)):
+        data[6:8] = other
+        (tmp_path / "x.npy").write_bytes(data)
+        assert f"format version {other}; expected 1.0 or 2.0" in refused(tmp_path / "x.npy")
+
+
+def with_header(path: Path, header: str, content: bytes = b"") -> Path:
+    text = header.encode()
+    path.write_bytes(b"\x93NUMPY\1\0" + len(text).to_bytes(2, "little") + text + content)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("header", "what"),
+    [
+        (f"{{'descr': '<f8', 'fortran_order': False, 'shape': {(1,) * 99}}}", "99 dimensions"),
+        ("{'descr': '<f8', 'fortran_order': False, 'shape': (0, " + "9" * 30 + ", 3)}", "10^18"),
+        ("{'descr': '<f8', 'fortran_order': False, 'shape': (" + "9" * 5000 + ",)}", "not a read"),
+        ("{'descr': '<f8', 'fortran_order': False, 'shape': (3,), 'x': 1}", "the header"),
+        ("{'descr': '<f8', 'fortran_order': 1, 'shape': (3,)}", "the header"),
+        ("{'descr': [('a', '<f8')], 'fortran_order': False, 'shape': (3,)}", "the header"),
+        ("{'descr': '<f8', 'shape': (3,)}", "the header"),
+        ("{'descr': '<f3', 'fortran_order': False, 'shape': (3,)}", "not a readable npy file"),
+        ("__import__('os').abort()", "the header"),
+        ("(" * 9000, "the header"),
+        (" " * 20_000, "a header of 20000 bytes"),
+    ],
+)
+def test_headers_that_are_none_are_refused(tmp_path, header, what, recwarn):
+    assert what in refused(with_header(tmp_path / "x.npy", header, bytes(8)))
+    assert not recwarn.list
+
+
+def test_a_header_of_another_writer_is_read(tmp_path):
+    header = "{'shape':(1,2,3),'fortran_order':False,\"descr\":\"|u1\"}"
+    path = with_header(tmp_path / "x.npy", header, bytes(range(6)))
+    assert read_array(path).tolist() == [[[0, 1, 2], [3, 4, 5]]]
+
+
+def test_a_header_of_gigabytes_is_not_read(tmp_path):
+    path = tmp_path / "x.npy"
+    path.write_bytes(b"\x93NUMPY\2\0\xff\xff\xff\x7f")
+    with path.open("r+b") as file:
+        file.truncate(500 << 20)
+    assert "a header of 2147483647 bytes" in refused(path)
+    with path.open("r+b") as file:
+        file.truncate(5 << 30)
+    assert "5368709120 bytes; at most" in refused(path)
+
+
 def lying(path: Path, shape: tuple[int, ...], content: bytes, descr: str = "<f8") -> Path:
     with path.open("wb") as file:
         header = {"descr": descr, "fortran_order": False, "shape": shape}

@@ -155,7 +155,7 @@ color_map: {7: [1, 2, 3], 0: [1, 2], road: blue}
         ("mapping_dict: []\nclasses: [a]\n", "mapping_dict: []; expected `raw id: class id` lines"),
         (GOOD + "color_map: red\n", "color_map: 'red'; expected colours as a list"),
         ("mapping_dict: {0: 0, 0: 1}\nclasses: [a]\n", ":1:22: the key 0 appears twice"),
-        ("mapping_dict: {0: &a 0, 1: *a}\nclasses: [a]\n", ":1:28: aliases are not allowed"),
+        ("mapping_dict: {0: &a 0, 1: *a}\nclasses: [a]\n", ":1:19: anchors and aliases are not"),
         ("mapping_dict: !!python/name:os.system\n", "tags such as"),
         (GOOD + "#" * 65_536, "at most 65536 are read"),
     ],

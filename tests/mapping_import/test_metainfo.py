@@ -153,3 +153,18 @@ def test_a_taxonomy_needs_colours(tmp_path):
 )
 def test_a_file_that_is_no_metainfo_is_refused(tmp_path, name, text, fault):
     assert faults_of(write(tmp_path / name, text))[0] == fault
+
+
+@pytest.mark.parametrize("depth", [25, 900, 5000])
+def test_json_that_is_nested_without_end_is_refused(tmp_path, depth):
+    text = '{"classes": ' + "[" * depth + "]" * depth + "}"
+    (fault,) = faults_of(write(tmp_path / "a.json", text))
+    assert "nested" in fault
+    assert len(fault) < 200
+
+
+def test_names_without_end_are_one_fault(tmp_path):
+    text = json.dumps({"classes": ["a"] * 20_000, "palette": []})
+    assert faults_of(write(tmp_path / "a.json", text)) == [
+        "FILE: classes: 20000 names; at most 4096 are read"
+    ]

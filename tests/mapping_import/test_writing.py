@@ -98,9 +98,8 @@ def test_a_new_taxonomy_never_replaces_another(tmp_path):
 
 
 def test_a_new_taxonomy_must_have_the_name_of_a_file(tmp_path):
-    found = imported(write(tmp_path / "a.json", METAINFO), None, new_taxonomy="../mine")
     with pytest.raises(InputError, match=r"--new-taxonomy '\.\./mine': use 1 to 100 letters"):
-        write_imported(found, tmp_path / "imported.yaml", "")
+        imported(write(tmp_path / "a.json", METAINFO), None, new_taxonomy="../mine")
     assert list(tmp_path.iterdir()) == [tmp_path / "a.json"]
 
 
@@ -112,3 +111,31 @@ def test_a_file_that_could_not_be_read_back_is_not_written(tmp_path):
     with pytest.raises(InputError, match=r"imported\.yaml: would have \d+ bytes; at most 65536"):
         write_imported(found, tmp_path / "imported.yaml", "")
     assert list(tmp_path.iterdir()) == [tmp_path / "a.json"]
+
+
+@pytest.mark.parametrize("planted", ["mappings", "mappings/mine.yaml", "mappings/ring"])
+def test_a_link_does_not_lead_the_mapping_out_of_the_project(tmp_path, planted):
+    project, outside = tmp_path / "project", tmp_path / "outside"
+    outside.mkdir()
+    link = project / planted
+    link.parent.mkdir(parents=True)
+    link.symlink_to(outside / "x" if planted.endswith("yaml") else outside)
+    if planted == "mappings/ring":
+        link.unlink()
+        (project / "mappings" / "mine.yaml").symlink_to(project / "mappings" / "mine.yaml")
+    with pytest.raises(InputError, match="leads out of it"):
+        target_of(project, tmp_path / "labels.csv", "mine", None, force=True)
+    assert list(outside.iterdir()) == []
+
+
+def test_a_link_does_not_lead_the_taxonomy_out_of_the_folder(tmp_path):
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (tmp_path / "taxonomies").symlink_to(outside)
+    (tmp_path / "taxonomies").unlink()
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "taxonomies").symlink_to(outside)
+    found = imported(write(tmp_path / "a.json", METAINFO), None, new_taxonomy="mine")
+    with pytest.raises(InputError, match="leads out of it"):
+        write_imported(found, tmp_path / "home" / "imported.yaml", "")
+    assert list(outside.iterdir()) == []

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import re
 from html.parser import HTMLParser
 
 
@@ -82,11 +83,17 @@ class Page(HTMLParser):
 
     def traces(self):
         """The traces of each figure, as plotly will draw them."""
+        return [traces for traces, _ in self.figures()]
+
+    def figures(self):
+        """The traces and the layout of each figure."""
         decoder = json.JSONDecoder()
         figures = []
         for script in self.scripts:
             if "Plotly.newPlot(" in script and '"figure-' in script and len(script) < 1_000_000:
-                figures.append(decoder.raw_decode(script, script.index("[{"))[0])
+                traces, end = decoder.raw_decode(script, script.index("[{"))
+                layout, _ = decoder.raw_decode(script, script.index("{", end))
+                figures.append((traces, layout))
         return figures
 
 
@@ -101,12 +108,29 @@ def read_page(html):
     assert "url(" not in page.styles
     assert "@import" not in page.styles
     rules = dict(rule.strip().split(" ", 1) for rule in page.policy.split(";"))
-    assert rules["default-src"] == "'none'"
-    assert rules["img-src"] == "data: blob:"
+    for what in ("default-src", "base-uri", "form-action"):
+        assert rules[what] == "'none'"
+    assert rules.get("img-src") in (None, "data: blob:")  # none at all is default-src
+    assert set(rules) <= {
+        *("default-src", "base-uri", "form-action", "img-src", "style-src", "script-src")
+    }
     digests = [hashlib.sha256(script.encode()).digest() for script in page.scripts]
     allowed = [f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests]
-    assert rules["script-src"].split() == (allowed or ["'none'"])
+    assert rules.get("script-src", "'none'").split() == (allowed or ["'none'"])
+    for text in _texts(page.figures()):  # plotly reads some HTML, links among it
+        assert set(re.findall(r"<[^>]*>?", text)) <= FIGURE_TAGS, text
     return page
+
+
+FIGURE_TAGS = {"<br>", "<b>", "</b>", "<extra>", "</extra>"}
+
+
+def _texts(value):
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from _texts(inner)
 
 
 def plotly_count(page):

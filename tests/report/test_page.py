@@ -1,9 +1,11 @@
 import base64
+import hashlib
 
 import plotly.graph_objects as go
 
 from segexp.report.page import (
     Grid,
+    Markup,
     Section,
     cards,
     image,
@@ -16,7 +18,7 @@ from segexp.report.page import (
     table,
 )
 
-from .parsed import plotly_count, read_page
+from .parsed import Page, plotly_count, read_page
 
 EVIL = "<script>alert('x')</script>"
 
@@ -61,6 +63,16 @@ def test_all_text_is_escaped():
     assert page.tags.count("script") == 2  # plotly.js and the figure
     assert page.text.count(EVIL) == 18
     assert page.pictures[0][1] == EVIL
+
+
+def test_a_script_that_slipped_through_unescaped_is_not_allowed():
+    stray = "document.title = 'x'"
+    sections = [Section("S", [Markup(f"<p><script>{stray}</script></p>"), figure()])]
+    page = Page(render_page("T", [], sections))
+    digest = base64.b64encode(hashlib.sha256(stray.encode()).digest()).decode()
+    assert stray in page.scripts
+    assert digest not in page.policy
+    assert page.policy.count("sha256-") == len(page.scripts) - 1
 
 
 def test_the_page_links_to_its_sections():

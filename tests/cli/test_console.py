@@ -1,0 +1,92 @@
+"""What reaches a terminal, and what reaches a program that reads `--json`."""
+
+import io
+import json
+import unicodedata
+
+import pytest
+from rich.table import Table
+from rich.text import Text
+
+from segexp.cli.console import (
+    LiveDisplay,
+    class_table,
+    console,
+    plain,
+    print_error,
+    print_json,
+    say,
+)
+
+# Clears the screen, goes to the line's begin, writes from right to left, ends a colour in 8 bits.
+EVIL = "a\x1b[2J\x1b]0;title\x07b\rc\u202ed\x9b1me\u200bf\x00g\x7f\ud800"
+
+
+@pytest.fixture(params=[False, True], ids=["file", "terminal"])
+def screen(request, monkeypatch):
+    file = io.StringIO()
+    monkeypatch.setattr(console, "file", file)
+    monkeypatch.setattr(console, "_force_terminal", request.param)
+    return file
+
+
+def steering(text: str) -> set[str]:
+    return {c for c in text if unicodedata.category(c).startswith("C") and c != "\n"}
+
+
+def test_steering_characters_are_written_as_escapes():
+    assert plain(EVIL) == (r"a\x1b[2J\x1b]0;title\x07b\rc\u202ed\x9b1me\u200bf\x00g\x7f\ud800")
+
+
+@pytest.mark.parametrize("text", ["", "road", "Straße, 東京", "a\nb", "naïve — 1", "a\xa0b"])
+def test_what_can_be_printed_is_kept(text):
+    assert plain(text) == text
+
+
+def test_a_line_cannot_steer_the_terminal(screen):
+    say(EVIL)
+    print_error(EVIL)
+    assert screen.getvalue().splitlines() == [plain(EVIL), f"error: {plain(EVIL)}"]
+
+
+def test_an_error_is_one_line_whatever_it_quotes(screen):
+    print_error("x: 'a\nno faults'")
+    assert screen.getvalue() == "error: x: 'a\\nno faults'\n"
+
+
+def test_names_are_neither_markup_nor_emoji(screen):
+    for name in ("[bold]x[/bold]", "[/]", ":car:", "[link=http://x]y[/link]"):
+        say(name)
+        console.print(class_table("t", {"class": [name], "iou": [0.5]}))
+        assert screen.getvalue().count(name) == 2
+        screen.truncate(0)
+        screen.seek(0)
+
+
+def test_a_table_cannot_steer_the_terminal(screen):
+    console.print(class_table("per class", {"class": [EVIL, "road"], "iou": [0.5, None]}))
+    assert not steering(screen.getvalue())
+    assert plain(EVIL) in screen.getvalue()
+
+
+def test_nothing_else_that_is_printed_can_steer_the_terminal(screen):
+    table = Table(title=Text(EVIL))
+    table.add_column(Text(EVIL))
+    table.add_row(Text(EVIL))
+    for shown in (EVIL, Text(EVIL, "red"), table):
+        console.print(shown, markup=False)
+    with LiveDisplay(quiet=False) as display:
+        display.say(EVIL)
+    seen = screen.getvalue()
+    for own in ("\x1b[?25l", "\x1b[?25h", "\x1b[2K", "\x1b[1A", "\r"):  # of the bar
+        seen = seen.replace(own, "")
+    assert not steering(seen)
+
+
+def test_json_is_exact_and_ascii(capsys):
+    content = {"name": EVIL, EVIL: [1.5, float("nan")]}
+    print_json(content)
+    written = capsys.readouterr().out
+    assert written.isascii()
+    assert not steering(written)
+    assert json.loads(written) == {"name": EVIL, EVIL: [1.5, None]}

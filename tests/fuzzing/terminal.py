@@ -1,0 +1,35 @@
+"""What a command prints, looked at as a terminal would: does it steer?"""
+
+import io
+import unicodedata
+
+from segexp.cli.console import console, print_error
+from segexp.errors import InputError, WorkError
+
+MAX_PRINTED = 500
+
+
+def tell(error: InputError | WorkError) -> None:
+    """Print an error as the command line does, and refuse what would steer a terminal."""
+    faults = error.faults if isinstance(error, InputError) else (str(error),)
+    assert faults
+    assert all(faults), faults
+    with Screen() as screen:
+        for fault in faults[:MAX_PRINTED]:
+            print_error(fault)
+    assert screen.text.count("\n") == len(faults[:MAX_PRINTED])
+
+
+class Screen:
+    """Stands for the terminal while a block prints to `console`."""
+
+    text = ""
+
+    def __enter__(self) -> "Screen":
+        self._before, console.file = console.file, io.StringIO()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.text, console.file = console.file.getvalue(), self._before
+        steering = {c for c in self.text if unicodedata.category(c)[0] == "C" and c != "\n"}
+        assert not steering, steering

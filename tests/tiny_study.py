@@ -1,0 +1,148 @@
+"""A study of tiny trainings on drawn data, for the tests that really run one."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import optuna
+from mlflow import MlflowClient
+from mlflow.entities import Run
+from optuna.trial import TrialState
+
+from segexp.loop import EpochResult, Step
+from segexp.open_study import OpenStudy, open_study
+from segexp.plan import StudyPlan, plan_study
+from segexp.project import open_data
+from segexp.storage import RUN_ID, open_storage
+from segexp.study import run_study
+from segexp.study_config import read_study
+
+STUDY = """\
+name: tiny
+sampler: {name: random, seed: 1}
+pruner: none
+space: {learning_rate: {low: 1e-4, high: 1e-2, log: true}}
+config: {mapping: merged10, training.epochs: 1}
+"""
+
+
+@dataclass
+class Said:
+    """A display that remembers, and calls what a test wants to happen meanwhile.
+
+    Attributes:
+        on_step: Called with the trial's number and the epoch at every step that is shown.
+        on_epoch: The same, after every epoch.
+    """
+
+    on_step: Callable[[int, int], None] = lambda trial, epoch: None
+    on_epoch: Callable[[int, int], None] = lambda trial, epoch: None
+    lines: list[str] = field(default_factory=list)
+    started: list[int] = field(default_factory=list)
+    ended: list[tuple[int, str]] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
+    epochs: list[tuple[int, int]] = field(default_factory=list)
+    trial: int = -1
+
+    def say(self, text: str) -> None:
+        self.lines.append(text)
+
+    def caching(self, done: int, total: int) -> None:
+        pass
+
+    def trial_started(self, number: int, place: int, total: int, params: Mapping[str, Any]) -> None:
+        self.trial = number
+        self.started.append(number)
+
+    def trial_ended(self, number: int, state: str, text: str) -> None:
+        self.ended.append((number, state))
+        self.texts.append(text)
+
+    def step(self, step: Step, total_epochs: int) -> None:
+        self.on_step(self.trial, step.epoch)
+
+    def epoch(self, result: EpochResult, value: float, total_epochs: int) -> None:
+        self.epochs.append((self.trial, result.epoch))
+        self.on_epoch(self.trial, result.epoch)
+
+    def beside(self) -> "Said":
+        """Another trial's display, which remembers in the same lists."""
+        return Said(
+            self.on_step,
+            self.on_epoch,
+            self.lines,
+            self.started,
+            self.ended,
+            self.texts,
+            self.epochs,
+        )
+
+
+def raising(error: BaseException, in_trial: int, in_epoch: int = 1) -> Callable[[int, int], None]:
+    """Return what raises in one epoch of one trial."""
+
+    def on(trial: int, epoch: int) -> None:
+        if (trial, epoch) == (in_trial, in_epoch):
+            raise error
+
+    return on
+
+
+def plan_of(project: Path, **overrides: Any) -> StudyPlan:
+    (project / "studies" / "tiny.yaml").write_text(STUDY, encoding="utf-8")
+    path, study, config = read_study(project, "tiny", overrides)
+    return plan_study(project, str(path), study, config)
+
+
+def run(
+    project: Path, display: Said | None = None, *, workers: int = 0, **overrides: Any
+) -> tuple[optuna.Study, int]:
+    plan = plan_of(project, **overrides)
+    storage = open_storage(None, project)
+    return run_study(plan, storage, display or Said(), workers=workers)
+
+
+def opened(project: Path, **overrides: Any) -> OpenStudy:
+    """Open the study as a process does that is about to run its trials."""
+    plan = plan_of(project, **overrides)
+    dataset = open_data(project, plan.config, plan.source, lambda done, total: None)
+    return open_study(plan, dataset, open_storage(None, project))
+
+
+def states(study: optuna.Study) -> list[str]:
+    return [trial.state.name for trial in study.get_trials(deepcopy=False)]
+
+
+def finished(study: optuna.Study) -> list[str]:
+    """The states of the trials that count, by number."""
+    interrupted = "segexp.interrupted"
+    trials = study.get_trials(deepcopy=False)
+    return [
+        t.state.name
+        for t in trials
+        if t.state.is_finished()
+        and not (t.state == TrialState.FAIL and interrupted in t.user_attrs)
+    ]
+
+
+def client_of(project: Path) -> MlflowClient:
+    return MlflowClient(tracking_uri=f"sqlite:///{project}/mlflow.db")
+
+
+def record_of(project: Path, study: optuna.Study) -> Run:
+    """The study's own run."""
+    return client_of(project).get_run(study.user_attrs[RUN_ID])
+
+
+def records_of(project: Path, study: optuna.Study) -> list[Run]:
+    """The runs of the study's trials, by trial number."""
+    client = client_of(project)
+    parent = study.user_attrs[RUN_ID]
+    experiment = client.get_run(parent).info.experiment_id
+    found = client.search_runs([experiment], f"tags.mlflow.parentRunId = '{parent}'")
+    return sorted(found, key=lambda r: int(r.data.tags["segexp.trial"]))
+
+
+def statuses(project: Path, study: optuna.Study) -> list[str]:
+    return [run.info.status for run in records_of(project, study)]
