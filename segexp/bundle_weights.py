@@ -29,7 +29,7 @@ SPARE_ELEMENTS = 24_000_000
 smp and timm build and throw away."""
 
 BUILDS = 2.25
-"""smp builds an encoder of timm twice, first to look at it; a quarter is for heads of large ones."""
+"""smp builds an encoder of timm twice, first to look at it; the rest is for heads of large ones."""
 
 BUILDS_OF_VGG = 30
 """VGG's head is 14 times the rest of it."""
@@ -87,8 +87,9 @@ def build_model(architecture: Architecture, header: Header) -> nn.Module:
     """
     held = sum(math.prod(shape) for _, shape in header.values())
     builds = BUILDS_OF_VGG if "vgg" in architecture.encoder else BUILDS
+    limit = int(builds * held) + SPARE_ELEMENTS
     try:
-        with torch.random.fork_rng(devices=[]), _AllocationLimit(int(builds * held) + SPARE_ELEMENTS):
+        with torch.random.fork_rng(devices=[]), _AllocationLimit(limit):
             return make_model(
                 architecture.arch,
                 architecture.encoder,

@@ -15,7 +15,7 @@ VARIABLE = "SEGEXP_FAILPOINT"
 NAMES = (
     "study_create",  # Optuna's study is there, its MLflow run and definition are not
     "reconcile",  # something was found to be left behind, and is still open
-    "after_ask",  # a trial is running in Optuna and belongs to nobody
+    "after_ask",  # a trial is running in Optuna and has no params
     "run_opened",  # MLflow's run is there, Optuna does not know its id
     "epoch",  # an epoch is trained and validated, and recorded nowhere
     "mid_checkpoint",  # half of a file is written beside its place

@@ -39,6 +39,7 @@ from segexp.reconcile import (
     put_next_in_line,
     put_retries,
     sign,
+    sign_next,
     taken,
 )
 from segexp.result import TrialResult
@@ -111,12 +112,14 @@ def _ask_once(opened: OpenStudy) -> optuna.Trial | None:
         return None
     # A new one for each trial, seeded by its place: workers that start together, and runs
     # that go on after an interruption, would otherwise all begin with the same suggestions.
-    before = len(trials) - len(interrupted)
+    before = sum(t.state != TrialState.WAITING for t in trials) - len(interrupted)
     study.sampler = make_sampler(plan.study.sampler, plan.space, before)
     if is_exhausted(study):
         return None
+    sign_next(study)
     trial = study.ask()
     failpoint.passed("after_ask")
+    # Again: where there is no lock in common, another process may have signed it as well.
     with suppress(UpdateFinishedTrialError):  # too late: it is seen when the trial begins
         sign(trial)
     return trial

@@ -19,7 +19,7 @@ from typing import Any
 
 import optuna
 from optuna.exceptions import UpdateFinishedTrialError
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from segexp import failpoint, tracking
 from segexp.lease import Owner, beating, is_gone, owner_from_dict, this_process
@@ -183,10 +183,24 @@ def is_second_retry(trial: FrozenTrial, trials: Sequence[FrozenTrial]) -> bool:
     )
 
 
+def sign_next(study: optuna.Study) -> None:
+    """Sign the trial that is next in line as this process's own; put a new one in line if none is.
+
+    So a trial has an owner from its first moment on, whenever its process dies.
+    """
+    waiting = study.get_trials(deepcopy=False, states=[TrialState.WAITING])
+    if not waiting:
+        study.add_trial(create_trial(state=TrialState.WAITING, user_attrs=_signature()))
+    for trial in waiting[:1]:
+        with _unless_finished():
+            for key, value in _signature().items():
+                _set(study, trial, key, value)
+
+
 def sign(trial: optuna.Trial) -> None:
     """Sign a trial that was just taken as this process's own."""
-    trial.set_user_attr(BEAT, time.time())
-    trial.set_user_attr(OWNER, this_process().to_dict())
+    for key, value in _signature().items():
+        trial.set_user_attr(key, value)
 
 
 @contextmanager
@@ -213,6 +227,10 @@ def close_record(trial: FrozenTrial, run: tracking.Run) -> None:
         status = "KILLED" if is_interrupted(trial) else "FAILED"
     failure = trial.user_attrs.get(FAILURE) if trial.state == TrialState.FAIL else None
     tracking.close_run(run, status, trial.state.name, failure)
+
+
+def _signature() -> dict[str, Any]:
+    return {BEAT: time.time(), OWNER: this_process().to_dict()}
 
 
 def _is_abandoned(trial: FrozenTrial) -> bool:

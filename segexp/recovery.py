@@ -9,7 +9,7 @@ from optuna.trial import TrialState
 
 from segexp import tracking
 from segexp.errors import WorkError
-from segexp.files import locked
+from segexp.files import locked, name_fault
 from segexp.open_study import lock_of
 from segexp.reconcile import close_abandoned, close_records
 from segexp.storage import ARM_RUNS, RUN_ID, TRACKING
@@ -28,6 +28,8 @@ def recover(
         say: Shows one line.
     """
     for name in names:
+        if name_fault("study name", name):
+            continue  # of a stranger's database: no path is made from it
         study = optuna.load_study(study_name=name, storage=storage)
         with locked(lock_of(project, name)):
             for number in close_abandoned(study):

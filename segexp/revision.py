@@ -26,7 +26,7 @@ from segexp.errors import InputError
 from segexp.open_study import is_known, stored_definition
 from segexp.plan import StudyPlan, definition
 from segexp.search_space import Choices, Parameter, contains
-from segexp.storage import CARRIED_FROM, RESULT
+from segexp.storage import CARRIED_FROM, RESULT, revisions
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def choose_revision(
         InputError: When there are revisions, none means the same, and no new one is wanted.
     """
     name, now = plan.study.name, definition(plan, dataset)
-    names = _revisions(name, storage)
+    names = revisions(storage, name)
     for known in reversed(names):
         stored = stored_definition(storage, known)
         if stored is None or stored == now:
@@ -92,14 +92,6 @@ def choose_revision(
         len(finished) - len(carried),
         names[-1],
     )
-
-
-def _revisions(name: str, storage: BaseStorage) -> list[str]:
-    known = set(optuna.get_all_study_names(storage))
-    names = [name] if name in known else []
-    while names and (following := f"{name}-rev{len(names) + 1}") in known:
-        names.append(following)
-    return names
 
 
 def _named(plan: StudyPlan, name: str) -> StudyPlan:

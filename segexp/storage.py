@@ -95,6 +95,20 @@ def load_study(storage: BaseStorage, name: str | None) -> optuna.Study:
     return max(searching or studies, key=_last_begin)
 
 
+def revisions(storage: BaseStorage, name: str) -> list[str]:
+    """Return the revisions of a study, itself first; see `segexp.revision`."""
+    known = set(optuna.get_all_study_names(storage))
+    names = [name] if name in known else []
+    while names and (following := f"{name}-rev{len(names) + 1}") in known:
+        names.append(following)
+    return names
+
+
+def newest_revision(storage: BaseStorage, name: str) -> str | None:
+    """Return the newest revision of a study; None when there is but the study itself."""
+    return next(iter(revisions(storage, name)[:0:-1]), None)
+
+
 def _last_begin(study: optuna.Study) -> datetime:
     trials = study.get_trials(deepcopy=False)
     return max((t.datetime_start for t in trials if t.datetime_start), default=datetime.min)

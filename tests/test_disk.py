@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
+from small_disk import fill, on_a_small_disk
 
 from segexp.disk import FullDiskError, full_disk_explained, is_full, what_to_free
 from segexp.errors import InputError, WorkError
 from segexp.files import write_atomic
-from small_disk import fill, on_a_small_disk
 
 
 def write_to_a_full_disk(disk: Path) -> dict[str, tuple[bool, str]]:

@@ -11,6 +11,7 @@ from pathlib import Path
 import optuna
 import pytest
 from optuna.trial import TrialState, create_trial
+from tiny_study import Said, finished, opened, raising, records_of, run, states, statuses
 
 from segexp.errors import Interrupted, WorkError
 from segexp.lease import lease_seconds, this_process
@@ -20,7 +21,6 @@ from segexp.open_study import OpenStudy
 from segexp.reconcile import MAX_CRASHES, close_abandoned, close_of
 from segexp.storage import BEAT, CRASHES, FAILURE, INTERRUPTED, OWNER, RESULT, RETRY_OF
 from segexp.supervisor import run_trials
-from tiny_study import Said, finished, opened, raising, records_of, run, states, statuses
 
 OWN = this_process()
 ELSEWHERE = replace(OWN, host="another", boot="another")
@@ -198,6 +198,6 @@ def test_a_trial_that_processes_die_in_counts_as_failed(project: Path) -> None:
 @pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan])
 def test_an_objective_that_is_not_finite_is_refused(value: float) -> None:
     trial = optuna.create_study(direction="maximize").ask()
-    with pytest.raises(DivergedError, match="the objective is .* in epoch 3"):
+    with pytest.raises(DivergedError, match=r"the objective is .* in epoch 3"):
         _report(trial, 3, value)
     assert trial.study.trials[0].intermediate_values == {}

@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from optuna.trial import TrialState, create_trial
+from tiny_study import opened
 
 from segexp.open_study import OpenStudy
 from segexp.prune import prune_directories
 from segexp.reconcile import close_interrupted, drop, put_retries
 from segexp.storage import RESULT
-from tiny_study import opened
 
 
 def add(study: OpenStudy, state: str, value: float | None = None, **attributes: Any) -> int:

@@ -7,13 +7,13 @@ import optuna
 import pytest
 from mlflow import MlflowClient
 from optuna.trial import TrialState
+from tiny_study import Said, plan_of, raising, record_of, run, statuses
 
 from segexp.errors import Interrupted, WorkError
 from segexp.plan import StudyPlan
 from segexp.processes import process_context
 from segexp.storage import DEFINITION, RESULT, RUN_ID, open_storage
 from segexp.study import run_study
-from tiny_study import Said, plan_of, raising, record_of, run, statuses
 
 
 def test_in_the_end_the_best_trial_alone_keeps_its_directory(project: Path) -> None:

@@ -10,6 +10,8 @@ from pathlib import Path
 import optuna
 import psutil
 import pytest
+from tiny_study import Said, client_of, finished, record_of, records_of, run, states
+from tiny_study import statuses as statuses_of
 
 from segexp.errors import Interrupted, WorkError
 from segexp.lease import lease_seconds
@@ -18,8 +20,6 @@ from segexp.reconcile import close_abandoned
 from segexp.storage import CRASHES, FAILURE, OWNER, RETRY_OF, open_storage
 from segexp.supervision import left_behind
 from segexp.supervisor import MAX_EARLY_DEATHS
-from tiny_study import Said, client_of, finished, record_of, records_of, run, states
-from tiny_study import statuses as statuses_of
 
 PATIENCE = 60
 """How long a test waits for what is to happen, in seconds."""

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from tiny_study import Said, opened, raising, record_of, states, statuses
 
 from segexp.errors import Interrupted
 from segexp.evaluate import Evaluation
@@ -19,7 +20,6 @@ from segexp.open_study import join_study
 from segexp.plan import definition
 from segexp.storage import open_storage
 from segexp.worker import _SentDisplay, close_trials, run_trials_here
-from tiny_study import Said, opened, raising, record_of, states, statuses
 
 STEP = Step(1, 1, 4, 3, torch.tensor(0.5))
 EVALUATION = Evaluation(("a",), 0.25, (np.ones((1, 2, 3), np.int64),), (np.ones((1, 8, 8)),))

@@ -8,12 +8,12 @@ from typing import Any
 import optuna
 from mlflow import MlflowClient
 from mlflow.entities import Run
-from optuna.trial import TrialState
 
 from segexp.loop import EpochResult, Step
 from segexp.open_study import OpenStudy, open_study
 from segexp.plan import StudyPlan, plan_study
 from segexp.project import open_data
+from segexp.reconcile import counts_towards_budget
 from segexp.storage import RUN_ID, open_storage
 from segexp.study import run_study
 from segexp.study_config import read_study
@@ -116,14 +116,8 @@ def states(study: optuna.Study) -> list[str]:
 
 def finished(study: optuna.Study) -> list[str]:
     """The states of the trials that count, by number."""
-    interrupted = "segexp.interrupted"
     trials = study.get_trials(deepcopy=False)
-    return [
-        t.state.name
-        for t in trials
-        if t.state.is_finished()
-        and not (t.state == TrialState.FAIL and interrupted in t.user_attrs)
-    ]
+    return [t.state.name for t in trials if counts_towards_budget(t)]
 
 
 def client_of(project: Path) -> MlflowClient:

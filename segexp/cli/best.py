@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from segexp.cli.console import class_table, console, print_json, say
@@ -36,7 +37,7 @@ def best(
     config = read_config(root, {"storage": storage} if storage else {}, set_)
 
     from segexp.best import find_best
-    from segexp.storage import load_study, open_storage
+    from segexp.storage import load_study, newest_revision, open_storage
     from segexp.supervision import left_behind
 
     opened = open_storage(config.storage, root)
@@ -45,6 +46,8 @@ def best(
 
         recover(root, opened, names, say)
     found = find_best(load_study(opened, study))
+    if newer := newest_revision(opened, found.study):
+        say(f"{newer} is a newer revision of {found.study}: segexp best {newer}")
     if json_:
         print_json(found.to_dict(root))
     else:
@@ -103,7 +106,7 @@ def _scores_table(found: "BestTrial") -> Table:
         )
     if found.constant:
         table.add_row(
-            f"always {found.constant['class']!r}, common space",
+            escape(f"always {found.constant['class']!r}, common space"),
             f"{found.constant['val']:.4f}",
             f"{found.constant['heldout']:.4f}",
         )

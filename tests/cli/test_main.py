@@ -20,6 +20,7 @@ COMMANDS = [
     ["train"],
     ["evaluate"],
     ["predict"],
+    ["sync"],
     ["data"],
     ["data", "check"],
     ["data", "stats"],
@@ -87,7 +88,7 @@ def test_an_unknown_option_is_wrong_input(tmp_path: Path) -> None:
 def test_work_that_fails_is_one_line_and_debug_shows_where(
     tuned: tuple[Path, Outcome], tmp_path: Path
 ) -> None:
-    (bundle,) = (tuned[0] / ".segexp" / "studies").glob("tiny-*/trial-0000/bundle")
+    (bundle,) = (tuned[0] / ".segexp" / "studies").glob("tiny-*/trial-*/bundle")
     Image.new("RGB", (40, 30)).save(tmp_path / "a.png")
     (tmp_path / "taken").write_text("a file where a folder is to be")
     words = ["predict", str(bundle), "a.png", "--out", "taken/out"]

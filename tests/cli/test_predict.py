@@ -1,5 +1,6 @@
 """`segexp predict`."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from cli.running import Outcome, segexp
 
 @pytest.fixture
 def bundle(tuned: tuple[Path, Outcome]) -> str:
-    (bundle,) = (tuned[0] / ".segexp" / "studies").glob("tiny-*/trial-0000/bundle")
+    (bundle,) = (tuned[0] / ".segexp" / "studies").glob("tiny-*/trial-*/bundle")
     return str(bundle)
 
 
@@ -24,7 +25,8 @@ def test_a_folder_of_images_needs_no_project(bundle: str, tmp_path: Path) -> Non
     outcome = segexp(tmp_path, "predict", bundle, "images", "--out", "out")
     assert outcome.code == 0, outcome.err
     assert outcome.out == ""
-    assert "predicted 3 image(s) into out (cityscapes19" in outcome.err
+    mapping = json.loads((Path(bundle) / "bundle.json").read_text(encoding="utf-8"))["mapping"]
+    assert f"predicted 3 image(s) into out ({mapping['name']}" in outcome.err
     assert len(list((tmp_path / "out").iterdir())) == 9
     for stem, size in {"a": (65, 33), "b": (31, 64), "c": (21, 20)}.items():
         assert Image.open(tmp_path / "out" / f"{stem}_mask.png").size == size
