@@ -15,7 +15,7 @@ CONFIG_FILE = "config.yaml"
 WORK_DIRECTORY = ".segexp"  # caches, locks, checkpoints, bundles
 
 MAX_SIDE = 16_384
-MAX_PIXELS = 64_000_000
+MAX_PIXELS = 1 << 24  # as in a bundle
 """Of an image as it is trained: as large as the largest that is read."""
 
 Format = Literal["auto", "synthetic", "cityscapes-npy", "cityscapes", "folder"]
