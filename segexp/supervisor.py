@@ -24,7 +24,7 @@ from segexp.processes import prepare_workers, process_context
 from segexp.reconcile import close_of, close_records
 from segexp.worker import Task, close_trials, run_trials_here, work
 
-STOP_SECONDS = 6
+STOP_SECONDS = 4
 """How long a worker may take to its next step when it is told to stop; then it is killed."""
 
 MAX_EARLY_DEATHS = 3

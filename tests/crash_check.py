@@ -28,6 +28,9 @@ from segexp.storage import FAILURE, INTERRUPTED, RESULT, RETRY, RETRY_OF, RUN_ID
 
 STATUS = {TrialState.COMPLETE: "FINISHED", TrialState.PRUNED: "FINISHED", TrialState.FAIL: "FAILED"}
 
+MLFLOWS_OWN = ".artifact.uploading."
+"""What MLflow copies beside the place of an artifact, which its lists leave out."""
+
 DATABASES = (".db", ".db-wal", ".db-shm", ".log")
 
 
@@ -169,9 +172,11 @@ def _check_retries(trials: Sequence[FrozenTrial], faults: Faults) -> None:
             kind = faults.doubled if len(tried_again) > 1 else faults.lost
             kind.append(f"trial {trial.number} is tried again {len(tried_again)} times")
         for retry in tried_again:
-            if not trial.params.items() <= retry.params.items():
+            # Those in line are yet to be taken where it was killed as well.
+            params = {**retry.system_attrs["fixed_params"], **retry.params}
+            if not trial.params.items() <= params.items():
                 faults.lost.append(
-                    f"trial {retry.number} has {retry.params}, not those of trial {trial.number}, "
+                    f"trial {retry.number} has {params}, not those of trial {trial.number}, "
                     f"{trial.params}"
                 )
     if retries:
@@ -248,6 +253,8 @@ def _check_databases(study: Study, faults: Faults) -> None:
 def _check_files(study: Study, trials: Sequence[FrozenTrial], faults: Faults) -> None:
     for path in study.project.rglob("*"):
         if path.name == ".segexp" or path.suffix in (".lock", *DATABASES):
+            continue
+        if path.name.startswith(MLFLOWS_OWN):
             continue
         if path.name.startswith("."):
             faults.torn.append(f"{path} was left half-written")

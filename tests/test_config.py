@@ -207,10 +207,10 @@ def test_a_value_that_does_not_fit_its_key_is_refused(key, value):
         ([64], "data.image_size.1: is missing"),
         ([64, "x"], "data.image_size.1: 'x': input should be a valid integer"),
         (64, "data.image_size: 64: input should be a valid tuple"),
-        ([10**9, 64], "data.image_size: [1000000000, 64]: at most 16384 a side and 64,000,000"),
-        ([2**30, 64], "data.image_size: [1073741824, 64]: at most 16384 a side and 64,000,000"),
-        ([16_416, 32], "data.image_size: [16416, 32]: at most 16384 a side and 64,000,000 pixels"),
-        ([8192, 8192], "data.image_size: [8192, 8192]: at most 16384 a side and 64,000,000 pixels"),
+        ([10**9, 64], "data.image_size: [1000000000, 64]: at most 16384 a side and 16,777,216"),
+        ([2**30, 64], "data.image_size: [1073741824, 64]: at most 16384 a side and 16,777,216"),
+        ([16_416, 32], "data.image_size: [16416, 32]: at most 16384 a side and 16,777,216 pixels"),
+        ([8192, 8192], "data.image_size: [8192, 8192]: at most 16384 a side and 16,777,216 pixels"),
     ],
 )
 def test_a_size_has_two_sides_that_are_multiples_of_32(size, fault):

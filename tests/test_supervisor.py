@@ -4,6 +4,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import cache
 from multiprocessing import forkserver
 from pathlib import Path
 
@@ -31,6 +32,7 @@ def _workers_start_in_a_plain_environment() -> None:
     prepare_workers()
 
 
+@cache
 def study_of(project: Path) -> optuna.Study:
     return optuna.load_study(study_name="tiny", storage=open_storage(None, project))
 
@@ -91,7 +93,7 @@ def test_a_trial_whose_workers_die_fails_with_the_reason_and_the_study_goes_on(
             killed.append(trial)
 
     display = Said(on_step=kill)
-    study, _ = run(project, display, workers=1, trials=3, epochs=2)
+    study, _ = run(project, display, workers=1, trials=3, epochs=6)
     assert len(killed) == 3
     assert finished(study) == ["FAIL", "COMPLETE", "COMPLETE"]
     first, second, third = (study.trials[number] for number in killed)

@@ -113,7 +113,7 @@ def record_everything(timed: Stopwatch, experiment: Experiment, run: Run, tmp_pa
         timed(tracking.log_metrics, child, {"val/miou": step / 7, "loss": 0.5}, step=step)
         timed(tracking.log_metrics, run, {"best/miou": step / 7}, step=step)
     timed(tracking.log_table, child, {"class": ["a", "b"], "iou": [0.1, None]}, "iou.json")
-    timed(tracking.replace_table, child, {"class": ["b"], "iou": [1 / 3]}, "iou.json")
+    timed(tracking.log_table, child, {"class": ["b"], "iou": [1 / 3]}, "iou.json")
     timed(tracking.log_bytes, child, b"\x89PNG", "overlays/a b.png")
     timed(tracking.log_file, child, tmp_path / "confusions.npz")
     timed(tracking.log_text, child, "<p>", "page.html")

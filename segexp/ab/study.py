@@ -258,7 +258,7 @@ def _write(
     for name in (RESULT_FILE, PAGE_FILE):
         tracking.log_file(record, directory / name)
     for name, columns in tables(result).items():
-        tracking.replace_table(record, columns, name)
+        tracking.log_table(record, columns, name)
     metrics: dict[str, float] = {}
     tags: dict[str, str] = {}
     for pair in result["pairs"]:

@@ -33,7 +33,6 @@ from segexp.tracking.records import (
     log_text,
     log_yaml,
     metric_name,
-    replace_table,
 )
 from segexp.tracking.runs import (
     Run,
@@ -87,7 +86,6 @@ __all__ = [
     "open_experiment",
     "pending_records",
     "read_artifact",
-    "replace_table",
     "running_trials",
     "servers_with_records",
     "set_tags",

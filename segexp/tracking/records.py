@@ -39,11 +39,6 @@ def log_table(run: Run, columns: Mapping[str, Sequence[Any]], name: str) -> None
     _log_artifact(run, content.encode(), name, is_table=True)
 
 
-def replace_table(run: Run, columns: Mapping[str, Sequence[Any]], name: str) -> None:
-    """Record an MLflow table in place of one of the same name, as `log_table` does."""
-    log_table(run, columns, name)
-
-
 def log_file(run: Run, path: Path) -> None:
     """Record a file as an artifact of the same name; it may be deleted after that."""
     _log_artifact(run, path, path.name)

@@ -326,13 +326,22 @@ def test_pages_without_their_predictions_have_no_images_and_the_same_answer(proj
     assert '<img class="picture"' not in (directory / "ab.html").read_text(encoding="utf-8")
 
 
-def test_trials_of_another_host_are_named_and_not_waited_for(project: Path) -> None:
+def test_trials_of_another_host_are_waited_for_until_it_was_silent_for_a_lease(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run(project, configs=1)
+    monkeypatch.setenv("SEGEXP_LEASE_SECONDS", "2")
     study = study_of(project, "ab-merged10")
-    study.enqueue_trial({"learning_rate": 0.5, "seed": 1})
-    study.ask().set_user_attr(OWNER, {"host": "elsewhere", "pid": 1, "started": 0.0})
-    with pytest.raises(WorkError, match=r"trial 2 of ab-merged10 on elsewhere, or died"):
-        run(project, configs=1)
+    study.enqueue_trial({"learning_rate": 1e-3, "seed": 3})
+    elsewhere = {"host": "elsewhere", "boot": "", "pid": 1, "started": 0.0}
+    study.ask().set_user_attr(OWNER, elsewhere)
+    display = Said()
+    result, _ = run(project, display, configs=1, seeds=3)
+    assert display.lines.count("waiting for what other processes run: trial 2 of ab-merged10") == 1
+    assert "trial 2 was left by a process that ended; it is tried again" in display.lines
+    assert display.started == [("cityscapes19", 2), ("merged10", 3)]
+    assert [t.state.name for t in study.trials] == ["COMPLETE", "COMPLETE", "FAIL", "COMPLETE"]
+    assert [len(arm["run_ids"]) for arm in result["arms"]] == [3, 3]
 
 
 def test_a_name_that_another_study_has_is_refused(project: Path) -> None:

@@ -24,7 +24,9 @@ def compared(
 ) -> tuple[Path, Outcome]:
     project = lay_out_project(tmp_path_factory.mktemp("ab") / "project")
     write_study(project, SMALL, "small")
-    return project, segexp(project, *ARMS, "--trials", "1", "--seeds", "2", "--json")
+    return project, segexp(
+        project, *ARMS, "--trials", "1", "--seeds", "2", "--workers", "2", "--json"
+    )
 
 
 def test_the_result_alone_goes_to_standard_output(compared: tuple[Path, Outcome]) -> None:
@@ -71,7 +73,7 @@ def test_a_changed_mapping_is_refused_with_the_difference(
 ) -> None:
     project = lay_out_project(tmp_path / "project")
     write_study(project, SMALL, "small")
-    words = (*ARMS, "--matched", "--configs", "1", "--seeds", "2")
+    words = (*ARMS, "--matched", "--configs", "1", "--seeds", "2", "--workers", "0")
     assert segexp(project, *words).code == 0
     path = project / "mappings" / "merged10.yaml"
     text = path.read_text(encoding="utf-8").replace("[person, rider]", "[person]")

@@ -13,13 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-import pytest
 from small_disk import fill, on_a_small_disk
 
 from cli.running import runs_of, segexp, study_names, study_of, write_study
 from segexp.reconcile import close_abandoned
 
-TUNE = ["tune", "tiny", "--set", "epochs=12"]
+TUNE = ["tune", "tiny", "--set", "epochs=10"]
 PATIENCE = 120
 """How long a test waits for what is to happen, in seconds."""
 
@@ -170,7 +169,7 @@ def test_a_worker_that_hangs_does_not_hold_up_the_end(project: Path) -> None:
     """SIGTERM as a service is stopped; one of two workers waits for a device for ever."""
     write_study(project)
     with started(project, *TUNE, "--workers", "2") as command:
-        command.wait_for("epoch 1/12", after="trial 1 (")
+        command.wait_for("epoch 1/10", after="trial 1 (")
         hung, *_ = command.workers(project)
         hung.suspend()
         command.process.send_signal(signal.SIGTERM)
@@ -216,7 +215,7 @@ def test_ctrl_c_while_it_starts_leaves_nothing_behind(project: Path) -> None:
 def test_workers_whose_supervisor_was_killed_end_by_themselves(project: Path) -> None:
     write_study(project)
     with started(project, *TUNE, "--workers", "2") as command:
-        command.wait_for("epoch 1/12", after="trial 1 (")
+        command.wait_for("epoch 1/10", after="trial 1 (")
         command.process.kill()
         command.end()
     assert "Traceback" not in command.said

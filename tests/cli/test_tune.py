@@ -24,6 +24,10 @@ config: {optimizer: sgd, weight_decay: 10, gradient_clip: 0, schedule: constant,
 """
 
 
+# In this process, which takes a second less; some tests below use a worker, as a person does.
+TINY = ("tune", "tiny", "--workers", "0")
+
+
 def assert_nothing_was_begun(project: Path) -> None:
     assert study_names(project) == []
     names = [e.name for e in client_of(project).search_experiments()]
@@ -108,7 +112,7 @@ def test_a_finished_study_has_nothing_to_do_and_more_trials_go_on(project: Path)
 def test_mapping_and_set_fix_a_key_and_take_it_out_of_the_space(project: Path) -> None:
     write_study(project)
     words = ["--mapping", "merged10", "--set", "epochs=1"]
-    assert segexp(project, "tune", "tiny", *words, "--trials", "1").code == 0
+    assert segexp(project, *TINY, *words, "--trials", "1").code == 0
     (trial,) = study_of(project, "tiny-merged10").trials
     assert trial.params == {"learning_rate": 1e-3}
     _, (run,) = runs_of(project, "tiny-merged10")
@@ -116,7 +120,7 @@ def test_mapping_and_set_fix_a_key_and_take_it_out_of_the_space(project: Path) -
     assert run.data.tags["segexp.common_space"] == "merged10"
 
     words = ["--set", "training.learning_rate=3e-3", "--study-name", "fixed-rate"]
-    assert segexp(project, "tune", "tiny", *words, "--trials", "1").code == 0
+    assert segexp(project, *TINY, *words, "--trials", "1").code == 0
     (trial,) = study_of(project, "fixed-rate").trials
     assert trial.params == {"mapping": "cityscapes19"}
     _, (run,) = runs_of(project, "fixed-rate")
@@ -127,7 +131,7 @@ def test_the_name_of_a_study_says_its_data_and_mapping(project: Path) -> None:
     write_study(project)
     segexp(project, "data", "synth", "my_scenes")
     words = ["--data", "my_scenes", "--mapping", "merged10", "--set", "epochs=1"]
-    outcome = segexp(project, "tune", "tiny", *words, "--trials", "1")
+    outcome = segexp(project, *TINY, *words, "--trials", "1")
     assert outcome.code == 0, outcome.err
     assert study_names(project) == ["tiny-my_scenes-merged10"]
     assert "data: cityscapes-npy in" in outcome.err
@@ -175,12 +179,12 @@ def test_bad_input_is_refused_before_anything_is_begun(
 def test_every_fault_is_listed_at_once(project: Path) -> None:
     write_study(project)
     words = ["--set", "encoder=resnet81", "--set", "sampler.options={a: 1}"]
-    outcome = segexp(project, "tune", "tiny", *words, "--set", "pruner.options={b: 2}")
+    outcome = segexp(project, *TINY, *words, "--set", "pruner.options={b: 2}")
     assert outcome.code == 2
     assert outcome.err.count("error:") == 3
     assert_nothing_was_begun(project)
 
-    outcome = segexp(project, "tune", "tiny", "--set", "epochs=0", "--set", "trials=no")
+    outcome = segexp(project, *TINY, "--set", "epochs=0", "--set", "trials=no")
     assert outcome.code == 2
     assert "trials" in outcome.err
     assert "training.epochs" in outcome.err
@@ -188,7 +192,7 @@ def test_every_fault_is_listed_at_once(project: Path) -> None:
 
 def test_bad_yaml_is_named_with_its_place(project: Path) -> None:
     write_study(project, "name: tiny\nspace:\n  mapping: [a\n")
-    outcome = segexp(project, "tune", "tiny")
+    outcome = segexp(project, *TINY)
     assert outcome.code == 2
     assert "tiny.yaml:4:" in outcome.err or "tiny.yaml:3:" in outcome.err
     (project / "config.yaml").write_text("data: {root: 1, root: 2}\n")
@@ -206,11 +210,11 @@ def test_without_a_project_the_way_to_one_is_named(tmp_path: Path) -> None:
 
 def test_a_changed_definition_is_refused_with_the_difference(project: Path) -> None:
     write_study(project)
-    assert segexp(project, "tune", "tiny", "--trials", "1").code == 0
+    assert segexp(project, *TINY, "--trials", "1").code == 0
     before = study_of(project, "tiny")
 
     def refused(*words: str) -> str:
-        outcome = segexp(project, "tune", "tiny", *words)
+        outcome = segexp(project, *TINY, *words)
         assert outcome.code == 2, outcome.err
         return outcome.err
 
@@ -232,7 +236,7 @@ def test_a_changed_definition_is_refused_with_the_difference(project: Path) -> N
     after = study_of(project, "tiny")
     assert after.user_attrs == before.user_attrs
     assert len(after.trials) == 1
-    assert segexp(project, "tune", "tiny", "--trials", "1").code == 0
+    assert segexp(project, *TINY, "--trials", "1").code == 0
 
 
 def test_a_study_that_segexp_did_not_make_is_left_alone(project: Path) -> None:
@@ -240,7 +244,7 @@ def test_a_study_that_segexp_did_not_make_is_left_alone(project: Path) -> None:
     foreign = optuna.create_study(
         study_name="tiny", storage=f"sqlite:///{project}/studies/optuna.db", direction="minimize"
     )
-    outcome = segexp(project, "tune", "tiny")
+    outcome = segexp(project, *TINY)
     assert outcome.code == 2
     assert "segexp did not make it" in outcome.err
     assert foreign.trials == []
@@ -254,7 +258,7 @@ def test_a_trial_that_diverges_is_a_fail_with_its_reason_and_the_study_goes_on(
         "name: tiny\ntrials: 3\nsampler: {name: grid}\npruner: none\n"
         "space: {learning_rate: [100.0, 1e-3]}\nbaseline: {learning_rate: 100.0}\n" + DIVERGING,
     )
-    outcome = segexp(project, "tune", "tiny")
+    outcome = segexp(project, *TINY)
     assert outcome.code == 0, outcome.err
     failed, *rest = study_of(project, "tiny").trials
     assert failed.state == TrialState.FAIL
@@ -295,7 +299,7 @@ def test_a_grid_ends_when_it_is_walked(project: Path) -> None:
         "name: tiny\ntrials: 9\nsampler: grid\npruner: none\n"
         "space: {loss: [cross_entropy, focal]}\nconfig: {epochs: 1}\n",
     )
-    outcome = segexp(project, "tune", "tiny")
+    outcome = segexp(project, *TINY)
     assert outcome.code == 0, outcome.err
     assert "the grid of study tiny has 3 trials (3 complete)" in outcome.err
     losses = [t.params["loss"] for t in study_of(project, "tiny").trials]
@@ -310,7 +314,7 @@ def test_a_pruned_trial_is_a_finished_run_with_the_state_pruned(project: Path) -
         " n_warmup_steps: 0}}\n"
         "space: {learning_rate: [1e-3, 1e-9]}\nbaseline: {learning_rate: 1e-3}\n",
     )
-    outcome = segexp(project, "tune", "tiny")
+    outcome = segexp(project, *TINY)
     assert outcome.code == 0, outcome.err
     pruned = [t for t in study_of(project, "tiny").trials if t.state == TrialState.PRUNED]
     _, runs = runs_of(project, "tiny")
@@ -325,11 +329,11 @@ def test_a_study_of_the_same_name_in_another_storage_keeps_its_hands_off_the_bun
     project: Path,
 ) -> None:
     write_study(project)
-    assert segexp(project, "tune", "tiny", "--trials", "1").code == 0
+    assert segexp(project, *TINY, "--trials", "1").code == 0
     bundle = Path(json.loads(segexp(project, "best", "tiny", "--json").out)["bundle"])
     before = (bundle / "bundle.json").read_bytes()
     words = ["--storage", "sqlite:///studies/other.db", "--set", "arch=FPN"]
-    outcome = segexp(project, "tune", "tiny", "--trials", "1", *words)
+    outcome = segexp(project, *TINY, "--trials", "1", *words)
     assert outcome.code == 0, outcome.err
     assert "segexp best tiny --storage sqlite:///studies/other.db" in outcome.err
     assert (bundle / "bundle.json").read_bytes() == before
@@ -337,7 +341,7 @@ def test_a_study_of_the_same_name_in_another_storage_keeps_its_hands_off_the_bun
 
 def test_a_journal_file_stores_a_study_as_sqlite_does(project: Path) -> None:
     write_study(project)
-    words = ["tune", "tiny", "--storage", "journal:studies/log", "--trials", "1"]
+    words = [*TINY, "--storage", "journal:studies/log", "--trials", "1"]
     assert segexp(project, *words).code == 0
     assert (project / "studies" / "log").stat().st_size > 0
     assert not (project / "studies" / "optuna.db").exists()
