@@ -5,6 +5,7 @@ a study for each arm, the arms taking turns -> the best configuration of each, o
 """
 
 import json
+import secrets
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -34,7 +35,7 @@ from segexp.open_study import Arm, OpenStudy, is_known, lock_of, open_study, ref
 from segexp.plan import StudyPlan
 from segexp.project import describe_data, open_data
 from segexp.report.ab_page import ab_page
-from segexp.storage import ARM_RUNS, DEFINITION, RUN_ID, TRACKING
+from segexp.storage import ARM_RUNS, DEFINITION, RUN_ID, RUN_KEY, TRACKING
 from segexp.study import ended_by, say_what_waits, under_way
 from segexp.supervision import forget_supervisors, supervised
 from segexp.supervisor import run_trials
@@ -202,7 +203,9 @@ def _open_records(
         study = optuna.create_study(
             storage=storage, study_name=plan.name, direction="maximize", load_if_exists=True
         )
-        record = tracking.attach_run(experiment, study.user_attrs.get(RUN_ID))
+        key = study.user_attrs.get(RUN_KEY) or secrets.token_hex(8)
+        study.set_user_attr(RUN_KEY, key)  # before the runs: a kill may leave one that is not noted
+        record = _find_run(experiment, study.user_attrs.get(RUN_ID), key)
         tags = {
             "segexp.study": plan.name,
             "segexp.dataset": dataset.name,
@@ -212,17 +215,20 @@ def _open_records(
         if record is None:
             params = {"mode": plan.mode, "arms": ", ".join(m.name for m in plan.mappings)}
             record = tracking.start_run(
-                experiment, plan.name, {**tags, "segexp.kind": "ab"}, params
+                experiment, plan.name, {**tags, RUN_KEY: key, "segexp.kind": "ab"}, params
             )
-            study.set_user_attr(RUN_ID, record.id)
+        if study.user_attrs.get(RUN_ID) != record.id:
             for space in (*plan.mappings, plan.common):
                 tracking.log_yaml(record, space.to_dict(), f"mappings/{space.name}.yaml")
+            study.set_user_attr(RUN_ID, record.id)  # the last: a run that is noted is whole
         known: dict[str, str] = study.user_attrs.get(ARM_RUNS, {})
         arms: list[Arm] = []
         for mapping in plan.mappings:
-            run = tracking.attach_run(experiment, known.get(mapping.name))
+            key_of_arm = f"{key}-{mapping.name}"
+            run = _find_run(experiment, known.get(mapping.name), key_of_arm)
             if run is None:
                 of_arm = {
+                    RUN_KEY: key_of_arm,
                     "segexp.kind": "arm",
                     "segexp.mapping": mapping.name,
                     "segexp.mapping_hash": mapping.hash,
@@ -234,6 +240,13 @@ def _open_records(
         study.set_user_attr(DEFINITION, now)  # the last: an A/B study that has it is whole
         study.set_user_attr(TRACKING, [uri, experiment.name])
     return study, record, arms
+
+
+def _find_run(experiment: tracking.Experiment, noted: str | None, key: str) -> tracking.Run | None:
+    """Find a run that was noted, or made by a process that died before it could note it."""
+    if noted is None and (made := tracking.find_tagged(experiment, RUN_KEY, key)):
+        noted = made.id
+    return tracking.attach_run(experiment, noted)
 
 
 def _write(
