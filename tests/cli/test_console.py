@@ -25,7 +25,7 @@ EVIL = "a\x1b[2J\x1b]0;title\x07b\rc\u202ed\x9b1me\u200bf\x00g\x7f\ud800"
 @pytest.fixture(params=[False, True], ids=["file", "terminal"])
 def screen(request, monkeypatch):
     file = io.StringIO()
-    monkeypatch.setattr(console, "file", file)
+    monkeypatch.setattr(console, "_file", file)  # `file` would put the present stderr back
     monkeypatch.setattr(console, "_force_terminal", request.param)
     return file
 
