@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
-from cli.running import Outcome, segexp
+from cli.running import Outcome, segexp, study_of
 
 
-def bundle_of(project: Path, trial: int = 0) -> str:
-    """Trial 0 is the baseline, over cityscapes19; the first trial always keeps its bundle."""
-    (bundle,) = (project / ".segexp" / "studies").glob(f"tiny-*/trial-{trial:04d}/bundle")
+def bundle_of(project: Path) -> str:
+    """Trial 0 is the baseline, over cityscapes19; MLflow keeps the bundle of every best so far."""
+    run_id = study_of(project, "tiny").trials[0].user_attrs["segexp.run_id"]
+    bundle = project / "mlruns" / "tiny" / run_id / "artifacts" / "bundle"
     return str(bundle)
 
 
