@@ -62,6 +62,7 @@ def print_table(given: argparse.Namespace, tally: Tally) -> None:
         "trials interrupted": tally.interrupted,
         "trials resumed from a checkpoint": tally.resumed,
         "trials given up": tally.given_up,
+        "studies given up": tally.hopeless,
         "finished trials lost": len(faults.lost),
         "duplicates": len(faults.doubled),
         "RUNNING left in Optuna": len(faults.running_optuna),

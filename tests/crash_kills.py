@@ -31,6 +31,8 @@ class Tally:
         interrupted: How many of their trials were ended by a kill.
         resumed: How many trials went on from a checkpoint.
         given_up: How many failed for good, because they were killed again and again.
+        hopeless: How many studies ended because this happened to their first trials; these are
+            not checked.
         seconds: How long it took.
         faults: What is wrong.
     """
@@ -42,6 +44,7 @@ class Tally:
     interrupted: int = 0
     resumed: int = 0
     given_up: int = 0
+    hopeless: int = 0
     seconds: float = 0.0
     faults: Faults = field(default_factory=Faults)
 
@@ -96,12 +99,18 @@ def kill_at_random(
     span = time.monotonic() - began
     expected = check_invariants(reference, tally.faults)
     while tally.kills < kills and not tally.faults.all():
-        is_fresh = tally.studies % FRESH_EVERY == FRESH_EVERY - 1
-        study = ground.new_study(f"study-{tally.studies:04d}", is_fresh=is_fresh)
+        number = tally.studies + tally.hopeless
+        is_fresh = number % FRESH_EVERY == FRESH_EVERY - 1
+        study = ground.new_study(f"study-{number:04d}", is_fresh=is_fresh)
         here = tally.kills
-        # A third of a run: several kills for each study, few of them in the same trial.
-        _run_to_the_end(ground, study, kills, span if is_fresh else span / 3, rng, tally)
+        # In a part of a run: several kills for each study, and few of them in the same trial.
+        part = 1.0 if is_fresh else 2 / 3 if ground.workers else 1 / 3
+        is_hopeless = not _run_to_the_end(ground, study, kills, span * part, rng, tally)
         _wait_for_workers(ground.warm)
+        if is_hopeless:
+            tally.hopeless += 1
+            shutil.rmtree(study.project)
+            continue
         trials = check_invariants(study, tally.faults)
         if ground.workers == 0:
             tally.faults.other += same_trials(trials, expected)
@@ -118,16 +127,20 @@ def kill_at_random(
 
 
 def _run_to_the_end(
-    ground: Ground, study: Study, kills: int, span: float, rng: random.Random, tally: Tally
-) -> None:
-    """Start a study's command again and again, until it has ended by itself."""
+    ground: Ground, study: Study, kills: int, longest: float, rng: random.Random, tally: Tally
+) -> bool:
+    """Start a study's command again and again, until it has ended by itself.
+
+    Returns:
+        False when the study was given up, because its first trials all were.
+    """
     before: list[FrozenTrial] = []
     while True:
         run = ground.tune(study)
         tally.runs += 1
         code = None
         while code is None and tally.kills < kills:
-            code = run.ended(rng.uniform(0, span))
+            code = run.ended(rng.uniform(0, longest))
             if code is None:
                 tally.kills += _kill(run, rng.choice(VICTIMS))
                 now = read_trials(study)
@@ -137,10 +150,12 @@ def _run_to_the_end(
             code = run.wait()
         said = run.said()
         tally.resumed += len(re.findall(r"^trial \d+ .*\n  epoch [2-9]/", said, re.MULTILINE))
+        if code == 1 and "trials all failed: " in said and "given up after" in said:
+            return False
         if "Traceback" in said or code not in (0, -9):
             tally.faults.other.append(f"{study.project}: exit code {code}:\n{said}")
         if code != -9:
-            return
+            return True
 
 
 def _kill(run: Running, victim: str) -> bool:

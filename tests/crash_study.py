@@ -31,7 +31,7 @@ STUDIES = {
     # Some trials are complete, some pruned, and one fails: no loss survives a rate of 100.
     "tiny": """\
 name: tiny
-sampler: {name: random, seed: 1}
+sampler: {name: random, seed: 3}
 pruner: {name: percentile, options: {percentile: 50.0, n_startup_trials: 1}}
 space: {learning_rate: [1.0e-4, 1.0e-3, 1.0e-2, 3.0e-2, 100.0], augmentation: [0.0, 0.5, 1.0]}
 config: {mapping: merged10, training.epochs: 3, training.augmentation: 0.0}
@@ -159,7 +159,10 @@ class Running:
 
     def said(self) -> str:
         """Return what the command has printed."""
-        return self.log.read_text(encoding="utf-8", errors="replace")
+        try:
+            return self.log.read_text(encoding="utf-8", errors="replace")
+        except FileNotFoundError:  # killed before it could say anything
+            return ""
 
 
 class Warm:
@@ -180,6 +183,7 @@ class Warm:
         """Start a command of `segexp` in a project, with variables of its own."""
         self._runs += 1
         log = self._directory / f"{self._runs:05d}.log"
+        log.touch()  # the command may be killed before it says anything
         asked = self.ask(
             run=list(arguments), project=str(project), environment=environment or {}, log=str(log)
         )

@@ -6,7 +6,7 @@ benchmarks/kills.py does the random part with a count, benchmarks/crowd.py the l
 
 import re
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
@@ -32,37 +32,43 @@ KILLED = -signal.SIGKILL
 TRIALS = 2
 
 # Where a study is killed, and with which epoch it goes on: a trial has three, and its state is
-# saved after the first and the second. The first passage of each failpoint is tried on every
-# storage, the later ones on SQLite.
-PASSAGES = {
+# saved after the first and the second.
+FIRST_PASSAGES = {
     "study_create:1": 1,
     "after_ask:1": 1,  # the baseline, which was in line
-    "after_ask:2": 1,  # a new one
     "run_opened:1": 1,  # the study's
-    "run_opened:2": 1,  # the first trial's
     "epoch:1": 1,
-    "epoch:2": 2,
-    "epoch:4": 1,  # of the second trial
     "mid_checkpoint:1": 1,  # weights of epoch 1
-    "mid_checkpoint:2": 1,  # state of epoch 1
-    "mid_checkpoint:4": 2,  # state of epoch 2
-    "mid_checkpoint:5": 3,  # the confusion matrices
     "before_report:1": 2,
-    "before_report:3": 3,
     "mid_artifact:1": 3,
     "before_tell:1": 3,
-    "before_tell:2": 3,  # of the second trial
     "after_tell_before_run_close:1": 1,  # of the second trial
     "reconcile:1": 2,
     "after_fail_before_retry:1": 2,
 }
+LATER_PASSAGES = {
+    "after_ask:2": 1,  # one that was not in line
+    "run_opened:2": 1,  # the first trial's
+    "epoch:2": 2,
+    "epoch:4": 1,  # of the second trial
+    "mid_checkpoint:2": 1,  # state of epoch 1
+    "mid_checkpoint:4": 2,  # state of epoch 2
+    "mid_checkpoint:5": 3,  # the confusion matrices
+    "before_report:3": 3,
+    "before_tell:2": 3,  # of the second trial
+}
 
-FIRST = {passage.partition(":")[0]: passage for passage in reversed(PASSAGES)}
-
-BEFORE = {"reconcile": "epoch:2", "after_fail_before_retry": "epoch:2"}
+BEFORE = {"reconcile:1": "epoch:2", "after_fail_before_retry:1": "epoch:2"}
 """Where a study is to be killed first, so that there is something to reconcile."""
 
-NewStudies = Callable[[Path], dict[str, Study]]
+# Where a worker is killed, and which trials this interrupts.
+WORKERS_PASSAGES: dict[str, list[int]] = {
+    "run_opened:2": [1],
+    "epoch:2": [0],
+    "mid_checkpoint:2": [0],
+    "before_tell:1": [0],
+    "after_tell_before_run_close:2": [],
+}
 
 
 @pytest.fixture(scope="module")
@@ -83,46 +89,42 @@ def expected(
     process: Warm, template: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> list[FrozenTrial]:
     """The trials of a study that nobody kills."""
-    study = Study(tmp_path_factory.mktemp("expected") / "project", STORAGES["journal"], TRIALS)
-    lay_out(study.project, template)
-    run = process.run(study.tune(), study.project)
-    assert run.wait() == 0, run.said()
-    faults = Faults()
-    trials = check_invariants(study, faults)
-    assert faults.all() == []
-    return trials
+    study = laid_out(tmp_path_factory.mktemp("expected") / "project", template, STORAGES["journal"])
+    run_all(process, {"expected": study})
+    return check(study, [])
 
 
 @pytest.fixture(scope="module")
-def new_studies(template: Path) -> Iterator[NewStudies]:
-    """Lays out a project for each kind of storage; PostgreSQL only where it is installed."""
+def new_storages() -> Iterator[Callable[[], dict[str, str]]]:
+    """Names one of each kind for a new project; PostgreSQL only where it is installed."""
     with ExitStack() as stack:
-        urls: dict[str, Callable[[], str]] = {k: lambda u=u: u for k, u in STORAGES.items()}  # type: ignore[misc]
+        make_database = None
         with suppress(NotInstalledError):
-            urls["postgresql"] = stack.enter_context(running_server()).make_database
+            make_database = stack.enter_context(running_server()).make_database
+        yield lambda: STORAGES | ({"postgresql": make_database()} if make_database else {})
 
-        def lay_them_out(directory: Path) -> dict[str, Study]:
-            studies = {k: Study(directory / k, url(), TRIALS) for k, url in urls.items()}
-            for study in studies.values():
-                lay_out(study.project, template)
-            return studies
 
-        yield lay_them_out
+def laid_out(project: Path, template: Path, storage: str) -> Study:
+    lay_out(project, template)
+    return Study(project, storage, TRIALS)
 
 
 def run_all(
-    process: Warm, studies: dict[str, Study], killed_at: str | None = None, workers: int = 0
+    process: Warm,
+    studies: Mapping[str, Study],
+    killed_at: Mapping[str, str] | None = None,
+    *,
+    workers: int = 0,
 ) -> dict[str, Running]:
-    """Run the studies at the same time, and check how they end."""
-    environment = {failpoint.VARIABLE: killed_at} if killed_at else {}
-    runs = {
-        kind: process.run(study.tune(workers), study.project, environment)
-        for kind, study in studies.items()
-    }
-    codes = {kind: run.wait() for kind, run in runs.items()}
-    expected = KILLED if killed_at and not workers else 0
-    said = "\n".join(f"{kind}: {run.said()}" for kind, run in runs.items())
-    assert codes == dict.fromkeys(studies, expected), said
+    """Run studies at the same time until all have ended, each killed where it is said."""
+    runs = {}
+    for name, study in studies.items():
+        environment = {failpoint.VARIABLE: killed_at[name]} if killed_at else {}
+        runs[name] = process.run(study.tune(workers), study.project, environment)
+    codes = {name: run.wait() for name, run in runs.items()}
+    # With a worker it is the worker that is killed.
+    wanted = dict.fromkeys(studies, KILLED if killed_at and not workers else 0)
+    assert codes == wanted, "\n".join(f"{name}: {run.said()}" for name, run in runs.items())
     return runs
 
 
@@ -134,61 +136,75 @@ def check(study: Study, before: list[FrozenTrial]) -> list[FrozenTrial]:
     return trials
 
 
+def kill_and_run_again(
+    process: Warm, studies: Mapping[str, Study], killed_at: Mapping[str, str]
+) -> tuple[dict[str, list[FrozenTrial]], dict[str, int]]:
+    """Kill studies, run them to the end and check them.
+
+    Returns:
+        The trials of each, and the first epoch that was trained after the kill.
+    """
+    run_all(process, studies, killed_at)
+    before = {name: read_trials(study) for name, study in studies.items()}
+    runs = run_all(process, studies)
+    epochs = {name: re.findall(r"epoch (\d)/3", run.said()) for name, run in runs.items()}
+    trials = {name: check(study, before[name]) for name, study in studies.items()}
+    return trials, {name: int(numbers[0]) for name, numbers in epochs.items()}
+
+
 def test_no_failpoint_is_left_out() -> None:
-    assert FIRST.keys() == set(failpoint.NAMES)
+    assert {passage.partition(":")[0] for passage in FIRST_PASSAGES} == set(failpoint.NAMES)
 
 
-@pytest.mark.parametrize(("killed_at", "first_epoch"), PASSAGES.items(), ids=list(PASSAGES))
+@pytest.mark.parametrize("killed_at", FIRST_PASSAGES)
 def test_a_study_that_is_killed_ends_as_one_that_was_not(
     process: Warm,
-    new_studies: NewStudies,
+    template: Path,
+    new_storages: Callable[[], dict[str, str]],
     expected: list[FrozenTrial],
     tmp_path: Path,
     killed_at: str,
-    first_epoch: int,
 ) -> None:
-    studies = new_studies(tmp_path)
-    name = killed_at.partition(":")[0]
-    if killed_at != FIRST[name]:
-        studies = {"sqlite": studies["sqlite"]}
-    if name in BEFORE:
-        run_all(process, studies, BEFORE[name])
-    run_all(process, studies, killed_at)
-    before = {kind: read_trials(study) for kind, study in studies.items()}
-    runs = run_all(process, studies)
-    for kind, study in studies.items():
-        trials = check(study, before[kind])
-        assert same_trials(trials, expected) == []
-        went_on_with = re.search(r"epoch (\d)/3", runs[kind].said())
-        assert went_on_with and int(went_on_with[1]) == first_epoch
+    studies = {
+        kind: laid_out(tmp_path / kind, template, url) for kind, url in new_storages().items()
+    }
+    if killed_at in BEFORE:
+        run_all(process, studies, dict.fromkeys(studies, BEFORE[killed_at]))
+    trials, epochs = kill_and_run_again(process, studies, dict.fromkeys(studies, killed_at))
+    for kind in studies:
+        assert same_trials(trials[kind], expected) == [], kind
+    assert epochs == dict.fromkeys(studies, FIRST_PASSAGES[killed_at])
 
 
-@pytest.mark.parametrize(
-    ("killed_at", "interrupted"),
-    [
-        ("run_opened:2", [1]),
-        ("epoch:2", [0]),
-        ("mid_checkpoint:2", [0]),
-        ("before_tell:1", [0]),
-        ("after_tell_before_run_close:2", []),
-    ],
-)
+def test_so_does_one_that_is_killed_at_a_later_passage(
+    process: Warm, template: Path, expected: list[FrozenTrial], tmp_path: Path
+) -> None:
+    studies = {
+        passage: laid_out(tmp_path / passage.replace(":", "-"), template, STORAGES["sqlite"])
+        for passage in LATER_PASSAGES
+    }
+    trials, epochs = kill_and_run_again(process, studies, {name: name for name in studies})
+    for passage in studies:
+        assert same_trials(trials[passage], expected) == [], passage
+    assert epochs == LATER_PASSAGES
+
+
 def test_a_worker_that_is_killed_is_replaced_and_the_study_ends_by_itself(
-    process: Warm,
-    new_studies: NewStudies,
-    expected: list[FrozenTrial],
-    tmp_path: Path,
-    killed_at: str,
-    interrupted: list[int],
+    process: Warm, template: Path, expected: list[FrozenTrial], tmp_path: Path
 ) -> None:
-    studies = {k: s for k, s in new_studies(tmp_path).items() if k in STORAGES}
-    runs = run_all(process, studies, killed_at, workers=1)
-    for kind, study in studies.items():
+    studies = {
+        passage: laid_out(tmp_path / passage.replace(":", "-"), template, STORAGES["sqlite"])
+        for passage in WORKERS_PASSAGES
+    }
+    runs = run_all(process, studies, {name: name for name in studies}, workers=1)
+    for passage, study in studies.items():
         trials = check(study, [])
-        assert same_trials(trials, expected) == []
-        assert [trial.number for trial in trials if not is_counted(trial)] == interrupted
-        # A trial that was told before its worker died has nothing more to be said of.
-        assert ("its worker was ended by SIGKILL" in runs[kind].said()) == bool(interrupted)
+        assert same_trials(trials, expected) == [], passage
+        interrupted = [trial.number for trial in trials if not is_counted(trial)]
+        assert interrupted == WORKERS_PASSAGES[passage], passage
+        # Of a trial that was told before its worker died there is nothing more to say.
+        said_so = "its worker was ended by SIGKILL" in runs[passage].said()
+        assert said_so == bool(interrupted), passage
 
 
 @pytest.mark.parametrize("storage", STORAGES)
