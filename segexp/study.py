@@ -25,7 +25,7 @@ from segexp.supervision import forget_supervisors, supervised
 from segexp.supervisor import run_trials
 
 SYNC_SECONDS = 5
-"""How long a study that has ended waits for its tracking server."""
+"""How long a study or training that has ended waits for its tracking server."""
 
 
 def run_study(
@@ -65,7 +65,7 @@ def run_study(
     opened = open_study(revision.plan, dataset, storage, carried=revision.carried)
     with under_way(opened, display):
         ran = run_trials([opened], display, workers=workers, debug=debug)
-    say_what_waits(opened, display)
+    say_what_waits(opened.experiment, display)
     return opened.study, ran
 
 
@@ -102,13 +102,12 @@ def ended_by(end: Callable[[tracking.Status], None]) -> Iterator[None]:
         end("FINISHED")
 
 
-def say_what_waits(opened: OpenStudy, display: StudyDisplay) -> None:
+def say_what_waits(experiment: tracking.Experiment, display: StudyDisplay) -> None:
     """Wait a little until a tracking server has all records, and say so when it has not."""
-    project, uri = opened.plan.project, opened.experiment.uri
-    left = tracking.drain(project, uri, SYNC_SECONDS)
+    left = tracking.drain(experiment.project, experiment.uri, SYNC_SECONDS)
     if left:
         display.say(
-            f"{tracking.without_password(uri)} does not answer: {left} records wait in "
+            f"{tracking.without_password(experiment.uri)} does not answer: {left} records wait in "
             ".segexp/spool; `segexp sync` sends them"
         )
 

@@ -16,6 +16,7 @@ from segexp.mapping_file import find_mapping
 from segexp.plan import model_faults
 from segexp.project import describe_data, find_source, open_data
 from segexp.result import TrialResult
+from segexp.study import say_what_waits
 from segexp.trial import TrialSetup, run_tags, run_trial
 
 EXPERIMENT = "train"
@@ -76,6 +77,7 @@ def run_training(project: Path, config: Config, display: StudyDisplay) -> tuple[
     finally:
         shutil.rmtree(directory / "checkpoints", ignore_errors=True)
         (directory / OWNER_FILE).unlink(missing_ok=True)
+    say_what_waits(experiment, display)
     return run.id, result
 
 

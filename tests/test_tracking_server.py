@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import re
 import signal
 import subprocess
 import sys
@@ -16,14 +17,18 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run as Recorded
 from mlflow.entities import ViewType
+from tiny_study import Said, states
+from tiny_study import run as run_study_of
 from tracking_server import Outage, Proxy, free_port, start_mlflow, stop, wait_until_ready
 
 from segexp import tracking
 from segexp.cli.sync import sync as sync_command
+from segexp.config import load_config
 from segexp.errors import InputError, WorkError
 from segexp.tracking import Experiment, Run
 from segexp.tracking.operations import RECORD, Operation, find_run
 from segexp.tracking.spool import is_token, spool_of
+from segexp.train import run_training
 
 # What no call may take: far from MLflow's own time-out of 10 s, and from a slow test machine.
 STALLED = 2.0
@@ -421,6 +426,34 @@ def test_a_server_that_is_away_at_the_start_is_a_work_error(
     with proxy.showing(outage), pytest.raises(WorkError, match=f"tracking.uri: {proxy.uri}: "):
         tracking.open_experiment(tmp_path, proxy.uri, "street")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_study_and_a_training_end_with_the_server_away_and_say_what_waits(
+    project: Path, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("segexp.study.SYNC_SECONDS", 0.2)
+    settings = {"tracking.uri": proxy.uri, "tracking.experiment": project.parent.name}
+    waits = re.escape(proxy.uri) + r" does not answer: \d+ records wait .* `segexp sync` sends them"
+
+    def leave(*_: int) -> None:
+        proxy.outage = Outage.ERRORS
+
+    display = Said(on_step=leave)
+    study, ran = run_study_of(project, display, trials=1, **settings)
+    assert (states(study), ran) == (["COMPLETE"], 1)
+    assert re.fullmatch(waits, display.lines[-1])
+
+    proxy.outage = Outage.NONE
+    display = Said(on_step=leave)
+    config = load_config(project / "config.yaml", {**settings, "epochs": 1})
+    run_training(project, config, display)
+    assert re.fullmatch(waits, display.lines[-1])
+
+    proxy.outage = Outage.NONE
+    assert tracking.sync(project, proxy.uri).left == 0
+    runs = recorded(tracking.open_experiment(project, proxy.uri, project.parent.name))
+    assert [run.info.status for run in runs.values()] == ["FINISHED"] * 3
+    assert all(run.data.metrics for run in runs.values())
 
 
 def test_processes_that_open_an_experiment_at_once_open_the_same(proxy: Proxy, tmp_path: Path):

@@ -113,7 +113,7 @@ def run_ab(
         runs = collect_runs(finals)
         result = ab_result(plan, dataset, searches, runs, clusters, question.margin)
         directory = _write(plan, dataset, result, runs, record, display)
-    say_what_waits(finals[0], display)
+    say_what_waits(finals[0].experiment, display)
     return result, directory
 
 

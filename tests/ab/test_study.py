@@ -305,6 +305,34 @@ def test_a_study_whose_runs_mlflow_lost_answers_all_the_same(project: Path) -> N
     assert elsewhere == before
 
 
+def test_what_an_arm_suggests_and_reports_does_not_depend_on_the_other_arms(
+    project: Path,
+) -> None:
+    text = (project / "mappings" / "merged10.yaml").read_text(encoding="utf-8")
+    text = text.replace("name: merged10", "name: finer").replace(
+        "labels: [road, sidewalk]}",
+        "labels: [road]}\n  - {name: sidewalk, color: [244, 35, 232], labels: [sidewalk]}",
+    )
+    (project / "mappings" / "finer.yaml").write_text(text, encoding="utf-8")
+    # A sampler that learns from what its study has seen, also of pruned trials.
+    learning = {
+        "trials": 5,
+        "sampler": {"name": "tpe", "seed": 3, "options": {"n_startup_trials": 2}},
+        "pruner": {"name": "hyperband", "options": {"reduction_factor": 2}},
+        "epochs": 2,
+    }
+    searches = []
+    for other in ("cityscapes19", "finer"):
+        mappings = ("merged10", other) if other == "finer" else (other, "merged10")
+        run(project, mappings=mappings, name=f"with-{other}", overrides=learning)
+        searches.append(study_of(project, f"with-{other}-merged10").trials)
+    with_fine, with_finer = (
+        [(t.params, t.state, t.intermediate_values) for t in trials] for trials in searches
+    )
+    assert len({t.params["learning_rate"] for t in searches[0]}) == 5
+    assert with_fine == with_finer
+
+
 def test_an_arm_whose_search_had_fewer_chances_is_named(project: Path) -> None:
     result, _ = run(project, Said(fail_in=3))  # merged10's second trial
     assert [arm["search"]["states"] for arm in result["arms"]] == [
