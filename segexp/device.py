@@ -24,12 +24,10 @@ class Compute:
 
     @property
     def description(self) -> str:
-        """For people, such as ``cpu (2 threads), bf16``."""
+        """For people, such as ``cpu, bf16``."""
         name = self.device.type
         if self.device.type == "cuda":
             name = torch.cuda.get_device_name(self.device)
-        elif self.device.type == "cpu":
-            name = f"cpu ({torch.get_num_threads()} threads)"
         return f"{name}, {'bf16' if self.bf16 else 'fp32'}"
 
     def place(self, model: nn.Module) -> nn.Module:

@@ -43,7 +43,8 @@ from segexp.reconcile import (
     taken,
 )
 from segexp.result import TrialResult
-from segexp.space import PlacedHyperbandPruner, is_exhausted, make_sampler, suggest
+from segexp.rungs import PlacedHyperbandPruner
+from segexp.space import is_exhausted, make_sampler, suggest
 from segexp.storage import FAILURE, RESULT, RETRY_OF, RUN_ID
 from segexp.trial import TrialSetup, run_tags, run_trial
 
@@ -86,6 +87,15 @@ def _ask(opened: OpenStudy, display: StudyDisplay) -> optuna.Trial | None:
         # Its process has died, or is about to sign it: which of the two decides whether
         # the trial is still to be run.
         time.sleep(0.5)
+
+
+def trials_left(opened: OpenStudy) -> int:
+    """Return how many trials of a study are neither finished nor under way."""
+    trials = taken(opened.study.get_trials(deepcopy=False))
+    if not opened.plan.keeps_all:
+        return max(0, opened.plan.study.trials - len(trials))
+    known = [params_of(trial) for trial in trials]
+    return sum(dict(params) not in known for params in opened.plan.first)
 
 
 def reconcile(opened: OpenStudy, display: StudyDisplay) -> None:

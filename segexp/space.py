@@ -1,10 +1,8 @@
 """The search space, samplers and pruners of a study, in Optuna's terms."""
 
 import math
-from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from types import SimpleNamespace
 from typing import Any
 
 import optuna
@@ -13,6 +11,7 @@ from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, TrialState
 
 from segexp.errors import InputError, collected
+from segexp.rungs import PlacedHyperbandPruner, RungPruner
 from segexp.search_space import Choices, Parameter
 from segexp.storage import hush_optuna
 from segexp.study_config import Pruner, Sampler
@@ -163,31 +162,6 @@ def is_exhausted(study: optuna.Study) -> bool:
     return isinstance(sampler, AskedGridSampler) and not waiting and sampler.is_exhausted(study)
 
 
-class PlacedHyperbandPruner(optuna.pruners.HyperbandPruner):
-    """Optuna's Hyperband, whose brackets follow a trial's place in the study.
-
-    Optuna's own draws a trial's bracket from the study's name and the trial's number. So two arms
-    that ask for the same params would be pruned by other rules for their names alone, and an
-    interruption, whose trial is tried again under another number, would shift all that follow.
-
-    Attributes:
-        interrupted: The numbers of the study's interrupted trials, ascending; kept up to date by
-            whoever asks for trials.
-    """
-
-    def __init__(self, label: str, **options: Any) -> None:
-        """Make it; of studies with one ``label`` the trials in one place are in one bracket."""
-        super().__init__(**options)
-        self.interrupted: Sequence[int] = ()
-        self._label = label
-
-    def _get_bracket_id(self, study: optuna.Study, trial: FrozenTrial) -> int:
-        place = trial.number - bisect_left(self.interrupted, trial.number)
-        named: Any = SimpleNamespace(study_name=self._label)
-        placed: Any = SimpleNamespace(number=place)
-        return super()._get_bracket_id(named, placed)
-
-
 def make_pruner(pruner: Pruner, epochs: int, label: str = "study") -> BasePruner:
     """Make an Optuna pruner; its resource is epochs.
 
@@ -203,6 +177,8 @@ def make_pruner(pruner: Pruner, epochs: int, label: str = "study") -> BasePruner
     with _named_in_faults("pruner", pruner.name):
         if pruner.name == "hyperband":
             return PlacedHyperbandPruner(label, **{"max_resource": epochs, **options})
+        if pruner.name == "successive_halving":
+            return RungPruner(**options)
         if pruner.name == "median":
             return optuna.pruners.MedianPruner(**options)
         if pruner.name == "percentile":

@@ -33,7 +33,7 @@ def run_study(
     storage: BaseStorage,
     display: StudyDisplay,
     *,
-    workers: int = 0,
+    workers: int | None = 0,
     new_revision: bool = False,
     debug: bool = False,
 ) -> tuple[optuna.Study, int]:
@@ -46,7 +46,8 @@ def run_study(
         plan: From `segexp.plan.plan_study`.
         storage: Optuna's storage.
         display: Shows progress.
-        workers: How many processes run trials at a time; 0 runs them in this one.
+        workers: How many processes run trials at a time; 0 runs them in this one, None takes as
+            many as suit the machine.
         new_revision: Whether a study that means something else now goes on as a new one.
         debug: Show the traceback of a trial that failed.
 

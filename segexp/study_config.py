@@ -50,7 +50,9 @@ class Pruner(BaseModel):
     """An Optuna pruner: its name and further keyword arguments of Optuna's class."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, str_max_length=200)
-    name: Literal["hyperband", "median", "percentile", "patient", "none"] = "hyperband"
+    name: Literal["hyperband", "successive_halving", "median", "percentile", "patient", "none"] = (
+        "hyperband"
+    )
     options: Options = Field({}, max_length=20)
 
     _bounded = field_validator("options")(_checked_options)

@@ -18,10 +18,11 @@ from segexp.errors import InputError, Interrupted, WorkError
 from segexp.files import locked
 from segexp.interrupt import signals_held_back
 from segexp.lease import Owner
-from segexp.next_trial import give_up_if_hopeless
+from segexp.next_trial import give_up_if_hopeless, trials_left
 from segexp.open_study import OpenStudy
 from segexp.processes import prepare_workers, process_context
 from segexp.reconcile import close_of, close_records
+from segexp.team import Seat, describe_team, seat_workers
 from segexp.worker import Task, close_trials, run_trials_here, work
 
 STOP_SECONDS = 4
@@ -45,6 +46,7 @@ class _Worker:
 
     Attributes:
         process: The process.
+        seat: What it computes on.
         connection: Brings what happens there; takes the number of the signal to stop for.
         display: Shows it.
         owner: How it signs its trials; None until it has said so.
@@ -53,6 +55,7 @@ class _Worker:
     """
 
     process: BaseProcess
+    seat: Seat
     connection: Connection
     display: StudyDisplay
     owner: Owner | None = None
@@ -61,7 +64,11 @@ class _Worker:
 
 
 def run_trials(
-    studies: Sequence[OpenStudy], display: StudyDisplay, *, workers: int, debug: bool = False
+    studies: Sequence[OpenStudy],
+    display: StudyDisplay,
+    *,
+    workers: int | None,
+    debug: bool = False,
 ) -> int:
     """Run trials of studies that take turns, until none is left to take.
 
@@ -70,7 +77,8 @@ def run_trials(
     Args:
         studies: Of one project, on the same data.
         display: Shows progress.
-        workers: How many processes; 0 runs the trials in this one.
+        workers: How many processes; 0 runs the trials in this one, None takes as many as suit the
+            machine.
         debug: Show the traceback of a trial that failed.
 
     Returns:
@@ -91,12 +99,19 @@ def run_trials(
             with suppress(Exception), signals_held_back():
                 close_trials(studies, reason)
             raise
-    displays = [display, *(display.beside() for _ in range(workers - 1))]
-    start = partial(_start, studies, debug, workers)
+    left = sum(map(trials_left, studies))
+    if left == 0:
+        return 0
+    plans = [opened.plan for opened in studies]
+    seats = seat_workers(plans, workers)
+    display.say(describe_team(seats, plans[0].config.training.precision))
+    start = partial(_start, studies, debug)
     armed = os.environ.get(failpoint.VARIABLE)
-    team = [start(shown, armed) for shown in displays]
+    team: list[_Worker] = []
     try:
-        return _watch(team, studies, lambda shown: start(shown, None))
+        for seat in seats[:left]:
+            team.append(start(seat, display.beside() if team else display, armed))
+        return _watch(team, studies, lambda dead: start(dead.seat, dead.display, None))
     except Interrupted as interruption:
         display.say("stopping after the current batch; another Ctrl-C stops at once")
         _stop(team, interruption.signal_number)
@@ -109,7 +124,7 @@ def run_trials(
 
 
 def _watch(
-    team: list[_Worker], studies: Sequence[OpenStudy], start: Callable[[StudyDisplay], _Worker]
+    team: list[_Worker], studies: Sequence[OpenStudy], start: Callable[[_Worker], _Worker]
 ) -> int:
     """Show what the workers do until all have ended; replace those that die."""
     ran = early_deaths = 0
@@ -133,7 +148,7 @@ def _watch(
                 raise WorkError(f"{early_deaths} workers ended before they took a trial: {reason}")
             for opened in studies:
                 give_up_if_hopeless(opened.study)
-            team.append(start(worker.display))
+            team.append(start(worker))
     return ran
 
 
@@ -158,14 +173,14 @@ def _listen(worker: _Worker) -> None:
 def _start(
     studies: Sequence[OpenStudy],
     debug: bool,
-    workers: int,
+    seat: Seat,
     display: StudyDisplay,
     armed: str | None,
 ) -> _Worker:
     here, there = multiprocessing.Pipe()
     task = Task(
         studies=tuple((s.plan, s.experiment, s.parent) for s in studies),
-        threads=max(1, (os.cpu_count() or 1) // workers) if workers > 1 else 0,
+        seat=seat,
         debug=debug,
         environment={k: v for k, v in os.environ.items() if k.startswith("SEGEXP_")},
         failpoint=armed,
@@ -174,7 +189,7 @@ def _start(
     process = process_context().Process(target=work, args=(there, task), name="segexp-worker")
     process.start()
     there.close()  # so that its end is seen here
-    return _Worker(process, here, display)
+    return _Worker(process, seat, here, display)
 
 
 def _stop(team: Iterable[_Worker], number: int) -> None:

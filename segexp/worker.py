@@ -25,6 +25,7 @@ from segexp.plan import StudyPlan
 from segexp.project import open_data
 from segexp.reconcile import close_of, close_records, params_of, taken
 from segexp.storage import open_storage
+from segexp.team import Seat
 
 STEPS_SHOWN_PER_S = 2
 
@@ -36,14 +37,14 @@ class Task:
     Attributes:
         studies: Plans of the studies that take turns, each with its experiment and the run that
             its trials are below.
-        threads: Of torch; 0 for its own choice.
+        seat: What it computes on.
         debug: Show the traceback of a trial that failed.
         environment: Variables that differ from what the process was started with.
         failpoint: Where the process is to die; see `segexp.failpoint`.
     """
 
     studies: tuple[tuple[StudyPlan, tracking.Experiment, tracking.Run], ...]
-    threads: int
+    seat: Seat
     debug: bool
     environment: Mapping[str, str]
     failpoint: str | None
@@ -78,8 +79,10 @@ def work(connection: Connection, task: Task) -> None:
     display = _SentDisplay(connection)
     signal.signal(signal.SIGTERM, display.note_signal)
     failpoint.arm(task.failpoint)
-    if task.threads:
-        torch.set_num_threads(task.threads)
+    if task.seat.threads:
+        torch.set_num_threads(task.seat.threads)
+    if task.seat.gpu is not None:
+        torch.cuda.set_device(task.seat.gpu)
     opened: list[OpenStudy] = []
     try:
         connection.send(("owner", (this_process(),)))

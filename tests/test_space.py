@@ -7,7 +7,6 @@ from optuna.trial import TrialState
 from segexp.errors import InputError
 from segexp.search_space import Choices, Parameter, Range
 from segexp.space import (
-    PlacedHyperbandPruner,
     is_exhausted,
     make_pruner,
     make_sampler,
@@ -138,6 +137,7 @@ def test_other_samplers_are_never_exhausted(name: str) -> None:
 
 PRUNERS = {
     "hyperband": {"min_resource": 1, "reduction_factor": 2},
+    "successive_halving": {"reduction_factor": 2},
     "median": {"n_startup_trials": 1},
     "percentile": {"n_startup_trials": 1, "percentile": 50.0},
     "patient": {"patience": 0},
@@ -168,38 +168,12 @@ def test_a_pruner_is_what_optuna_calls_it() -> None:
     made = {name: type(make_pruner(Pruner(name=name), 9)).__name__ for name in PRUNERS}
     assert made == {
         "hyperband": "PlacedHyperbandPruner",
+        "successive_halving": "RungPruner",
         "median": "MedianPruner",
         "percentile": "PercentilePruner",
         "patient": "PatientPruner",
         "none": "NopPruner",
     }
-
-
-def brackets_of(label: str, name: str, interrupted: list[int], count: int) -> list[int]:
-    pruner = make_pruner(Pruner(name="hyperband"), 27, label)
-    assert isinstance(pruner, PlacedHyperbandPruner)
-    study = optuna.create_study(direction="maximize", study_name=name, pruner=pruner)
-    for _ in range(count):
-        study.tell(study.ask(), 0.0)
-    trials = study.trials
-    pruner.prune(study, trials[0])  # Optuna lays out the brackets then
-    pruner.interrupted = interrupted
-    return [pruner._get_bracket_id(study, trial) for trial in trials]
-
-
-def test_hyperbands_brackets_follow_label_and_place_and_not_the_studys_name() -> None:
-    as_optuna = optuna.pruners.HyperbandPruner(max_resource=27)
-    study = optuna.create_study(direction="maximize", study_name="street", pruner=as_optuna)
-    for _ in range(30):
-        study.tell(study.ask(), 0.0)
-    as_optuna.prune(study, study.trials[0])
-    expected = [as_optuna._get_bracket_id(study, trial) for trial in study.trials]
-    assert len(set(expected)) > 2
-    assert brackets_of("street", "street", [], 30) == expected
-    assert brackets_of("street", "another", [], 30) == expected
-    # The trial after an interrupted one stands in its place.
-    moved = brackets_of("street", "street", [4, 9], 32)
-    assert [b for n, b in enumerate(moved) if n not in (4, 9)] == expected
 
 
 @pytest.mark.parametrize("name", PRUNERS)
@@ -213,6 +187,15 @@ def test_an_option_that_a_pruner_does_not_take_is_refused(name: str) -> None:
     [
         ("hyperband", {"min_resource": 0}),
         ("hyperband", {"reduction_factor": 1}),
+        ("hyperband", {"reduction_factor": 2.5}),
+        ("successive_halving", {"min_resource": 0}),
+        ("successive_halving", {"min_resource": "auto"}),
+        ("successive_halving", {"min_resource": 1.5}),
+        ("successive_halving", {"reduction_factor": 1}),
+        ("successive_halving", {"reduction_factor": True}),
+        ("successive_halving", {"min_early_stopping_rate": -1}),
+        ("successive_halving", {"bootstrap_count": -1}),
+        ("successive_halving", {"bootstrap_count": None}),
         ("percentile", {"percentile": 200.0}),
         ("median", {"n_startup_trials": -1}),
         ("patient", {"patience": -1}),

@@ -88,6 +88,14 @@ def test_a_sampler_and_a_pruner_may_be_a_bare_name(home):
     assert study.pruner == Pruner(name="none")
 
 
+def test_successive_halving_is_a_pruner(home):
+    pruner = {"name": "successive_halving", "options": {"reduction_factor": 4}}
+    path = write(home, {"name": "s", "space": SPACE, "pruner": pruner})
+    study = load_study_config(path, {"pruner.options.min_resource": 2})
+    options = {"reduction_factor": 4, "min_resource": 2}
+    assert study.pruner == Pruner(name="successive_halving", options=options)
+
+
 def test_overrides_win_over_the_file(home):
     path = write(home, {"name": "s", "space": SPACE, "sampler": {"name": "gp", "seed": 3}})
     study = load_study_config(

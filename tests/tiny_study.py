@@ -96,7 +96,7 @@ def plan_of(project: Path, **overrides: Any) -> StudyPlan:
 
 
 def run(
-    project: Path, display: Said | None = None, *, workers: int = 0, **overrides: Any
+    project: Path, display: Said | None = None, *, workers: int | None = 0, **overrides: Any
 ) -> tuple[optuna.Study, int]:
     plan = plan_of(project, **overrides)
     storage = open_storage(None, project)

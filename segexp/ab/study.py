@@ -64,7 +64,7 @@ def run_ab(
     storage: BaseStorage,
     display: StudyDisplay,
     *,
-    workers: int = 0,
+    workers: int | None = 0,
     debug: bool = False,
 ) -> tuple[dict[str, Any], Path]:
     """Train what is missing of an A/B study, and compare its arms.
@@ -74,7 +74,8 @@ def run_ab(
         question: The margin and the clusters.
         storage: Optuna's storage.
         display: Shows progress.
-        workers: How many processes run trials at a time; 0 runs them in this one.
+        workers: How many processes run trials at a time; 0 runs them in this one, None takes as
+            many as suit the machine.
         debug: Show the traceback of a trial that failed.
 
     Returns:
@@ -137,7 +138,7 @@ def _run_in_turn(
     arms: Sequence[Arm],
     display: StudyDisplay,
     *,
-    workers: int,
+    workers: int | None,
     debug: bool,
 ) -> list[OpenStudy]:
     """Run the studies of the arms, always the next trial of the one that is least advanced."""

@@ -20,6 +20,7 @@ from segexp.cli.options import (
     Workers,
     data_overrides,
     open_project,
+    worker_count,
 )
 from segexp.config import parse_overrides
 from segexp.disk import full_disk_explained
@@ -70,7 +71,7 @@ def ab(
         typer.Option(help="The A/B study's name; by default `ab-` and the arms."),
     ] = None,
     json_: Json = False,
-    workers: Workers = 1,
+    workers: Workers = "auto",
     storage: Storage = None,
     set_: Set = None,
     project: Project = None,
@@ -82,7 +83,7 @@ def ab(
     seeds and scored on images that tuning never saw, in the label space that all arms share.
     Run again after an interruption, it does what is left; --margin and --cluster may change.
     """
-    root = open_project(project)
+    root, processes = open_project(project), worker_count(workers)
     overrides = {**data_overrides(data, format_name, None), **parse_overrides(set_ or [])}
     if storage is not None:
         overrides["storage"] = storage
@@ -95,11 +96,10 @@ def ab(
 
     with full_disk_explained(root), LiveDisplay() as display:
         display.say("loading torch, optuna and mlflow ...")
-        if workers:
+        if processes != 0:
             prepare_workers()
         from segexp.ab.plan import plan_ab
         from segexp.ab.study import PAGE_FILE, RESULT_FILE, Question, run_ab
-        from segexp.device import choose_compute
         from segexp.storage import open_storage
 
         plan = plan_ab(root, study, mappings, overrides, name=name, seeds=seeds, configs=configs)
@@ -111,12 +111,11 @@ def ab(
             else f"{plan.arms[0].study.trials} trials and {seeds} final trainings of each"
         )
         display.say(
-            f"A/B study {name}: {len(plan.arms)} arms, {work}; {config.training.epochs} epochs on "
-            f"{choose_compute(config.training.precision).description}; compared in "
-            f"{len(plan.common.classes)} common classes, margin {margin:g}"
+            f"A/B study {name}: {len(plan.arms)} arms, {work}; {config.training.epochs} epochs; "
+            f"compared in {len(plan.common.classes)} common classes, margin {margin:g}"
         )
         result, directory = run_ab(
-            plan, Question(margin, cluster), storage_now, display, workers=workers, debug=debug
+            plan, Question(margin, cluster), storage_now, display, workers=processes, debug=debug
         )
 
     if json_:

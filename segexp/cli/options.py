@@ -45,12 +45,14 @@ Storage = Annotated[
     str | None,
     typer.Option("--storage", metavar="URL", help="Optuna storage; by default studies/optuna.db."),
 ]
+MAX_WORKERS = 1024
+
 Workers = Annotated[
-    int,
+    str,
     typer.Option(
-        min=0,
         metavar="N",
-        help="How many processes run trials at a time; 0 runs them in this one.",
+        help="How many processes run trials at a time: auto (one to each GPU, or as many as cores, "
+        "memory and trials allow), a number, or 0 to run them in this one.",
     ),
 ]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")]
@@ -86,6 +88,19 @@ def data_overrides(
     if mapping is not None:
         overrides["mapping"] = mapping
     return overrides
+
+
+def worker_count(workers: str) -> int | None:
+    """Return what ``--workers`` says; None for ``auto``.
+
+    Raises:
+        InputError: When it is neither ``auto`` nor a number of processes.
+    """
+    if workers == "auto":
+        return None
+    if workers.isascii() and workers.isdecimal() and int(workers) <= MAX_WORKERS:
+        return int(workers)
+    raise InputError(f"--workers {workers}: auto, or a number from 0 to {MAX_WORKERS}")
 
 
 def read_config(project: Path, overrides: Mapping[str, Any], items: list[str] | None) -> Config:

@@ -18,6 +18,7 @@ from segexp.cli.options import (
     Workers,
     data_overrides,
     open_project,
+    worker_count,
 )
 from segexp.config import parse_overrides
 from segexp.disk import full_disk_explained
@@ -51,7 +52,7 @@ def tune(
             "that are still valid.",
         ),
     ] = False,
-    workers: Workers = 1,
+    workers: Workers = "auto",
     storage: Storage = None,
     set_: Set = None,
     project: Project = None,
@@ -63,7 +64,7 @@ def tune(
     key that the study searches, fix that key and take it out of the search.
     """
     started = time.perf_counter()
-    root = open_project(project)
+    root, processes = open_project(project), worker_count(workers)
     overrides = {**data_overrides(data, format_name, mapping), **parse_overrides(set_ or [])}
     if storage is not None:
         overrides["storage"] = storage
@@ -74,10 +75,9 @@ def tune(
 
     with full_disk_explained(root), LiveDisplay() as display:
         display.say("loading torch, optuna and mlflow ...")
-        if workers:
+        if processes != 0:
             prepare_workers()
         from segexp.best import find_best
-        from segexp.device import choose_compute
         from segexp.plan import plan_study
         from segexp.storage import open_storage
         from segexp.study import run_study
@@ -87,14 +87,14 @@ def tune(
         mappings = ", ".join(plan.mappings)
         display.say(
             f"study {definition.name}: {definition.trials} trials of {config.training.epochs} "
-            f"epochs on {choose_compute(config.training.precision).description}; mappings "
-            f"{mappings}; scores in the common space ({len(plan.common.classes)} classes)"
+            f"epochs; mappings {mappings}; scores in the common space "
+            f"({len(plan.common.classes)} classes)"
         )
         finished, ran = run_study(
             plan,
             storage_now,
             display,
-            workers=workers,
+            workers=processes,
             new_revision=new_revision,
             debug=debug,
         )

@@ -18,7 +18,7 @@ from small_disk import fill, on_a_small_disk
 from cli.running import runs_of, segexp, study_names, study_of, write_study
 from segexp.reconcile import close_abandoned
 
-TUNE = ["tune", "tiny", "--set", "epochs=10"]
+TUNE = ["tune", "tiny", "--workers", "1", "--set", "epochs=10"]
 PATIENCE = 120
 """How long a test waits for what is to happen, in seconds."""
 

@@ -279,7 +279,7 @@ def test_three_failures_at_the_start_end_a_study_with_their_reasons(project: Pat
         "space: {learning_rate: {low: 90.0, high: 100.0}}\nbaseline: {learning_rate: 95.0}\n"
         + DIVERGING,
     )
-    outcome = segexp(project, "tune", "tiny")
+    outcome = segexp(project, "tune", "tiny", "--workers", "1")
     assert outcome.code == 1
     assert "the first 3 trials all failed: DivergedError" in outcome.err
     assert "Traceback" not in outcome.err

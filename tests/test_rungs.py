@@ -1,0 +1,190 @@
+"""Rungs: decisions as Optuna's own where nothing is interrupted, and the right ones elsewhere."""
+
+from typing import Any
+
+import numpy as np
+import optuna
+import pytest
+from optuna.pruners import BasePruner
+from optuna.trial import TrialState
+
+from segexp.rungs import PlacedHyperbandPruner, RungPruner
+from segexp.space import make_pruner
+from segexp.storage import hush_optuna
+from segexp.study_config import Pruner
+
+EPOCHS = 9
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> None:
+    hush_optuna()
+
+
+def make_study(pruner: BasePruner) -> optuna.Study:
+    return optuna.create_study(direction="maximize", study_name="street", pruner=pruner)
+
+
+def run_trial(study: optuna.Study, values: list[float]) -> int:
+    """Run a trial through its epochs' values; return after how many it was pruned, or 0."""
+    trial = study.ask()
+    for epoch, value in enumerate(values, start=1):
+        trial.report(value, epoch)
+        if epoch < len(values) and trial.should_prune():
+            study.tell(trial, state=TrialState.PRUNED)
+            return epoch
+    study.tell(trial, max(values))
+    return 0
+
+
+def interrupt_and_go_on(study: optuna.Study, values: list[float], after: int) -> bool:
+    """Fail a trial after an epoch, and try it again as segexp does: the past epochs at once.
+
+    It failed before it was asked whether it is to go on after that epoch.
+
+    Returns:
+        Whether it is pruned when it is asked for the first time.
+    """
+    trial = study.ask()
+    for epoch, value in enumerate(values[:after], start=1):
+        trial.report(value, epoch)
+        if epoch < after:
+            assert not trial.should_prune()
+    study.tell(trial, state=TrialState.FAIL)
+    trial = study.ask()
+    for epoch, value in enumerate(values[:after], start=1):
+        trial.report(value, epoch)
+    pruned = trial.should_prune()
+    study.tell(trial, state=TrialState.PRUNED)
+    return pruned
+
+
+def curves(count: int, seed: int) -> list[list[float]]:
+    """Rising curves that cross; rounded, so that some are equal at a rung."""
+    rng = np.random.default_rng(seed)
+    ends, rates = rng.random(count), rng.uniform(0.2, 2.0, count)
+    epochs = np.arange(1, EPOCHS + 1)
+    drawn = ends[:, None] * (1 - np.exp(-rates[:, None] * epochs))
+    return np.round(drawn + rng.normal(0, 0.03, drawn.shape), 2).tolist()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"reduction_factor": 2},
+        {"reduction_factor": 4, "min_resource": 2},
+        {"min_early_stopping_rate": 1},
+        {"bootstrap_count": 4},
+    ],
+)
+@pytest.mark.parametrize("seed", range(3))
+def test_without_interruptions_it_decides_as_optunas_own(
+    options: dict[str, int], seed: int
+) -> None:
+    as_optuna = optuna.pruners.SuccessiveHalvingPruner(
+        **{"min_resource": 1, "reduction_factor": 3, **options}
+    )
+    expected, ours = make_study(as_optuna), make_study(RungPruner(**options))
+    ends = [run_trial(expected, values) for values in curves(60, seed)]
+    assert [run_trial(ours, values) for values in curves(60, seed)] == ends
+    assert len(set(ends)) > 1
+
+
+def test_without_interruptions_hyperband_decides_as_optunas_own() -> None:
+    options: Any = {"min_resource": 1, "max_resource": EPOCHS, "reduction_factor": 3}
+    expected = make_study(optuna.pruners.HyperbandPruner(**options))
+    ours = make_study(PlacedHyperbandPruner("street", **options))
+    ends = [run_trial(expected, values) for values in curves(80, 0)]
+    assert [run_trial(ours, values) for values in curves(80, 0)] == ends
+    assert len(set(ends)) > 2
+
+
+def test_of_six_trials_the_best_two_pass_a_rung_of_factor_three() -> None:
+    study = make_study(RungPruner(reduction_factor=3))
+    first = [0.5, 0.1, 0.2, 0.3, 0.4]
+    # Of fewer than six, the best one alone: what comes first has no rival.
+    assert [run_trial(study, [v] * EPOCHS) for v in first] == [0, 1, 1, 1, 1]
+    assert run_trial(study, [0.39] * EPOCHS) == 1
+    assert run_trial(study, [0.45, *[0.0] * 8]) == 3  # second of seven; last at epoch 3
+
+
+PRUNERS = {
+    "successive_halving": {"reduction_factor": 2},
+    # One bracket, as with as many epochs as the first rung has; its rungs go on beyond.
+    "hyperband": {"reduction_factor": 2, "max_resource": 1},
+}
+
+
+@pytest.mark.parametrize("name", PRUNERS)
+def test_an_interrupted_trial_is_no_rival_of_the_one_that_tries_it_again(name: str) -> None:
+    study = make_study(make_pruner(Pruner(name=name, options=PRUNERS[name]), EPOCHS))
+    for value in (0.5, 0.6, 0.7, 0.75):
+        run_trial(study, [value] * EPOCHS)
+    interrupt_and_go_on(study, [0.8, 0.8], after=2)
+    # It is the third of six: 0.8, 0.75, 0.73. Were 0.8 counted twice, it were the fourth of seven.
+    assert run_trial(study, [0.73] * EPOCHS) != 1
+
+
+def test_optunas_own_counts_an_interrupted_trial_twice() -> None:
+    """So the test above tells the two apart."""
+    study = make_study(optuna.pruners.SuccessiveHalvingPruner(1, 2))
+    for value in (0.5, 0.6, 0.7, 0.75):
+        run_trial(study, [value] * EPOCHS)
+    interrupt_and_go_on(study, [0.8, 0.8], after=2)
+    assert run_trial(study, [0.73] * EPOCHS) == 1
+
+
+@pytest.mark.parametrize("name", ["median", "percentile", "patient"])
+def test_other_pruners_take_no_notice_of_trials_that_failed(name: str) -> None:
+    pruner = make_pruner(Pruner(name=name), EPOCHS)
+    study = make_study(pruner)
+    for _ in range(8):
+        trial = study.ask()
+        for epoch in range(1, 9):
+            trial.report(0.9, epoch)
+        study.tell(trial, state=TrialState.FAIL)
+    assert run_trial(study, [0.5 - epoch / 100 for epoch in range(EPOCHS)]) == 0
+
+
+def test_a_trial_that_goes_on_counts_at_each_rung_with_its_value_there() -> None:
+    """Not with that of the epoch that it goes on from: 0.5 beats 0.3, and not 0.9."""
+    study = make_study(RungPruner(reduction_factor=2))
+    run_trial(study, [0.1] * EPOCHS)
+    assert not interrupt_and_go_on(study, [0.3, 0.6, 0.9], after=3)  # 3 is no rung
+    assert run_trial(study, [0.5] * EPOCHS) == 2  # of 0.1, 0.5 and 0.6 the best one passes
+
+
+def test_a_trial_that_was_interrupted_before_it_was_asked_is_judged_when_it_goes_on() -> None:
+    study = make_study(RungPruner(reduction_factor=2))
+    for value in (0.5, 0.6, 0.7):
+        run_trial(study, [value] * EPOCHS)
+    assert interrupt_and_go_on(study, [0.65, 0.55], after=2)
+    assert not interrupt_and_go_on(study, [0.65, 0.8], after=2)
+
+
+def brackets_of(label: str, name: str, interrupted: list[int], count: int) -> list[int]:
+    pruner = make_pruner(Pruner(name="hyperband"), 27, label)
+    assert isinstance(pruner, PlacedHyperbandPruner)
+    study = optuna.create_study(direction="maximize", study_name=name, pruner=pruner)
+    for _ in range(count):
+        study.tell(study.ask(), 0.0)
+    trials = study.trials
+    pruner.prune(study, trials[0])  # Optuna lays out the brackets then
+    pruner.interrupted = interrupted
+    return [pruner._get_bracket_id(study, trial) for trial in trials]
+
+
+def test_hyperbands_brackets_follow_label_and_place_and_not_the_studys_name() -> None:
+    as_optuna = optuna.pruners.HyperbandPruner(max_resource=27)
+    study = optuna.create_study(direction="maximize", study_name="street", pruner=as_optuna)
+    for _ in range(30):
+        study.tell(study.ask(), 0.0)
+    as_optuna.prune(study, study.trials[0])
+    expected = [as_optuna._get_bracket_id(study, trial) for trial in study.trials]
+    assert len(set(expected)) > 2
+    assert brackets_of("street", "street", [], 30) == expected
+    assert brackets_of("street", "another", [], 30) == expected
+    # The trial after an interrupted one stands in its place.
+    moved = brackets_of("street", "street", [4, 9], 32)
+    assert [b for n, b in enumerate(moved) if n not in (4, 9)] == expected
