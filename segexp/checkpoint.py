@@ -1,4 +1,4 @@
-"""What survives of a training that is killed: the best epoch's weights, and a state to go on from.
+"""What survives of a training that is killed: a state to go on from, and the best epoch's weights.
 
 Safetensors with JSON in its header: nothing that is read back can run code.
 """
@@ -63,12 +63,13 @@ class Progress:
 
 @dataclass
 class Checkpoints:
-    """The files of one training in a directory of its own.
+    """The best weights of one training, and its files in a directory of its own.
 
     ``best-EEEE.safetensors`` holds the weights of epoch EEEE, ``state.safetensors`` all that it
     takes to go on. The state names its best epoch, whose weights stay until a newer state is
     written: a crash between the two finds a pair that belongs together. Checksums tell files
-    that were damaged.
+    that were damaged. Without a state the best weights are of no use, so that they stay in memory
+    until one is written.
 
     Attributes:
         directory: Made when the first file is written.
@@ -78,12 +79,17 @@ class Checkpoints:
     directory: Path
     meaning: str
     _written: float = field(default_factory=time.monotonic)
+    _best: dict[str, Tensor] = field(default_factory=dict)
     _best_checksum: int = 0
     _best_of_state: int = 0
 
     def best(self, epoch: int) -> Path:
-        """Return the file with the weights of an epoch that was the best."""
+        """Return the file with the weights of an epoch that was a written state's best."""
         return self.directory / f"best-{epoch:04d}.safetensors"
+
+    def load_best(self, model: nn.Module) -> None:
+        """Give a model, on its own device, the weights that it had after the best epoch."""
+        model.load_state_dict(self._best)
 
     def save(
         self, model: nn.Module, optimizer: torch.optim.Optimizer, progress: Progress, is_last: bool
@@ -100,13 +106,14 @@ class Checkpoints:
             OSError: When the disk is full; the older files are whole then.
         """
         if progress.best_epoch == progress.epochs:
-            weights = safetensors.torch.save(plain_state(model))
-            write_atomic(self.best(progress.epochs), weights)
-            self._best_checksum = zlib.crc32(weights)
-            self._delete_all_but(progress.best_epoch, self._best_of_state)
+            self._best = plain_state(model)
         elapsed = time.monotonic() - self._written
         if is_last or elapsed < _checkpoint_seconds():
             return
+        if progress.best_epoch != self._best_of_state:
+            weights = safetensors.torch.save(self._best)
+            write_atomic(self.best(progress.best_epoch), weights)
+            self._best_checksum = zlib.crc32(weights)
         header = {
             "format": FORMAT,
             "meaning": self.meaning,
@@ -145,8 +152,10 @@ class Checkpoints:
             header, tensors = self._read()
             if (header["format"], header["meaning"]) != (FORMAT, self.meaning):
                 return Progress()
-            if zlib.crc32(self.best(header["best_epoch"]).read_bytes()) != header["best_checksum"]:
+            best_weights = self.best(header["best_epoch"]).read_bytes()
+            if zlib.crc32(best_weights) != header["best_checksum"]:
                 return Progress()
+            best = safetensors.torch.load(best_weights)
             progress = _progress(header, tensors)
             weights = _below("model.", tensors)
             if _shapes(weights) != _shapes(model.state_dict()):
@@ -159,7 +168,7 @@ class Checkpoints:
         model.load_state_dict(weights)
         optimizer.state.update(moments)
         _set_random(tensors)
-        self._best_checksum = header["best_checksum"]
+        self._best, self._best_checksum = best, header["best_checksum"]
         self._best_of_state = progress.best_epoch
         return progress
 
@@ -180,16 +189,10 @@ class Checkpoints:
         header: dict[str, Any] = json.loads(metadata["segexp"])
         return header, tensors
 
-    def _delete_all_but(self, *epochs: int) -> None:
-        kept = [self.best(epoch) for epoch in epochs]
+    def _delete_all_but(self, epoch: int) -> None:
         for path in self.directory.glob("best-*.safetensors"):
-            if path not in kept:
+            if path != self.best(epoch):
                 path.unlink(missing_ok=True)
-
-
-def load_weights(model: nn.Module, path: Path) -> None:
-    """Load the weights of a best epoch into a model of the same shape, on its own device."""
-    model.load_state_dict(safetensors.torch.load_file(path))
 
 
 def plain_state(model: nn.Module) -> dict[str, Tensor]:

@@ -120,15 +120,22 @@ def log_overlays(
 ) -> None:
     """Record pictures of some images of a split: image, truth, prediction and mistakes."""
     model.eval()
-    mapping, lookup = ruler.space, ruler.space.lookup()
-    for index in np.linspace(0, len(split) - 1, min(OVERLAYS, len(split))).astype(int):
-        image, labels = split.image(index), split.label(index)
-        batch = torch.from_numpy(image.copy()).permute(2, 0, 1)[None]
-        logits = forward(model, batch, preprocessing, compute)
-        prediction = decide(logits, ruler).cpu().numpy().astype(np.uint8)
-        truth = lookup[labels]
-        scores = score(confusion_matrices(truth[None], prediction, len(mapping.classes))[0])
-        image_id = split.ids[index]
-        title = f"{split.name} {image_id}   mIoU {scores.miou:.3f}   {mapping.name}"
-        picture = comparison(image, truth, prediction[0], mapping.colors, mapping.names, title)
+    mapping = ruler.space
+    shown = np.linspace(0, len(split) - 1, min(OVERLAYS, len(split))).astype(int)
+    images = np.stack([split.image(index) for index in shown])
+    logits = forward(model, torch.from_numpy(images).permute(0, 3, 1, 2), preprocessing, compute)
+    predictions = decide(logits, ruler).cpu().numpy().astype(np.uint8)
+    truths = mapping.lookup()[np.stack([split.label(index) for index in shown])]
+    confusions = confusion_matrices(truths, predictions, len(mapping.classes))
+    for place, index in enumerate(shown):
+        image_id, miou = split.ids[index], score(confusions[place]).miou
+        title = f"{split.name} {image_id}   mIoU {miou:.3f}   {mapping.name}"
+        picture = comparison(
+            images[place],
+            truths[place],
+            predictions[place],
+            mapping.colors,
+            mapping.names,
+            title,
+        )
         tracking.log_bytes(run, encode_png(picture), f"overlays/{image_id}.png")

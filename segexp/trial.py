@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from segexp import failpoint, record, tracking
 from segexp.augment import make_augmentation
 from segexp.bundle import Bundle, save_bundle
-from segexp.checkpoint import Checkpoints, EpochRecord, Progress, load_weights
+from segexp.checkpoint import Checkpoints, EpochRecord, Progress
 from segexp.config import Config
 from segexp.confusions import (
     CONFUSIONS_FILE,
@@ -186,7 +186,7 @@ def run_trial(
     assert best is not None  # at least one epoch
 
     best_value = progress.history[best_epoch - 1].value
-    load_weights(model, checkpoints.best(best_epoch))
+    checkpoints.load_best(model)
     is_kept = is_worth_keeping(best_value)
     heldout = (
         score_split(dataset.heldout, keep_predictions=setup.keeps_predictions) if is_kept else None
