@@ -4,6 +4,7 @@ import math
 import shutil
 import time
 import traceback
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -81,9 +82,11 @@ def _ask(opened: OpenStudy, display: StudyDisplay) -> optuna.Trial | None:
         with locked(opened.lock), signals_held_back():
             reconcile(opened, display)
             trial = _ask_once(opened)
+            if trial is not None:
+                return trial
             trials = opened.study.get_trials(deepcopy=False)
-        if trial is not None or not any(map(is_unsigned, trials)):
-            return trial
+        if not any(map(is_unsigned, trials)):
+            return None
         # Its process has died, or is about to sign it: which of the two decides whether
         # the trial is still to be run.
         time.sleep(0.5)
@@ -101,8 +104,9 @@ def trials_left(opened: OpenStudy) -> int:
 def reconcile(opened: OpenStudy, display: StudyDisplay) -> None:
     """Close what processes left behind that are gone; the caller holds the study's lock."""
     abandoned = close_abandoned(opened.study)
-    if abandoned:
-        close_records(opened.study, opened.parent)
+    if not abandoned:
+        return
+    close_records(opened.study, opened.parent)
     trials = opened.study.get_trials(deepcopy=False)
     for number in abandoned:
         outlook = "it is tried again" if is_interrupted(trials[number]) else "it is given up"
@@ -135,13 +139,14 @@ def _ask_once(opened: OpenStudy) -> optuna.Trial | None:
     return trial
 
 
-def _is_too_much(opened: OpenStudy, trial: optuna.Trial) -> str | None:
+def _is_too_much(
+    opened: OpenStudy, trial: optuna.Trial, trials: Sequence[FrozenTrial]
+) -> str | None:
     """Say why a trial that was just taken is not to be run.
 
     A lock hands out the trials of a project. Hosts that share a storage have no lock in common:
     the trials' numbers decide between them.
     """
-    trials = opened.study.get_trials(deepcopy=False)
     if is_second_retry(trials[trial.number], trials):
         return f"another trial tries trial {trials[trial.number].user_attrs[RETRY_OF]} again"
     earlier = taken(trials[: trial.number])
@@ -167,12 +172,14 @@ class _Outcome:
 
 def _run_one(opened: OpenStudy, trial: optuna.Trial, display: StudyDisplay, debug: bool) -> None:
     """Run a trial to its end, and end it in Optuna first and in MLflow then."""
-    if reason := _is_too_much(opened, trial):
-        drop(opened.study, _frozen(opened, trial), reason)
+    trials = opened.study.get_trials(deepcopy=False)
+    if reason := _is_too_much(opened, trial, trials):
+        drop(opened.study, trials[trial.number], reason)
         return
-    _take_over(opened, trial)
+    _take_over(opened, trial, trials)
+    place = len(taken(trials[: trial.number + 1]))
     try:
-        outcome = _train(opened, trial, display, debug)
+        outcome = _train(opened, trial, place, display, debug)
         failpoint.passed("before_tell")
         with locked(opened.lock), signals_held_back():
             told = _tell(opened, trial, outcome)
@@ -191,7 +198,9 @@ def _run_one(opened: OpenStudy, trial: optuna.Trial, display: StudyDisplay, debu
     shutil.rmtree(directory / "checkpoints" if is_kept else directory, ignore_errors=True)
 
 
-def _train(opened: OpenStudy, trial: optuna.Trial, display: StudyDisplay, debug: bool) -> _Outcome:
+def _train(
+    opened: OpenStudy, trial: optuna.Trial, place: int, display: StudyDisplay, debug: bool
+) -> _Outcome:
     """Train and score a trial, whatever happens.
 
     Raises:
@@ -199,7 +208,7 @@ def _train(opened: OpenStudy, trial: optuna.Trial, display: StudyDisplay, debug:
     """
     run: tracking.Run | None = None
     try:
-        setup = _set_up_trial(opened, trial, display)
+        setup = _set_up_trial(opened, trial, place, display)
         with signals_held_back():
             run = _start_trial_run(opened, trial, setup)
         result = run_trial(
@@ -243,9 +252,8 @@ def _tell(opened: OpenStudy, trial: optuna.Trial, outcome: _Outcome) -> FrozenTr
     return opened.study.tell(trial, state=outcome.state)
 
 
-def _take_over(opened: OpenStudy, trial: optuna.Trial) -> None:
+def _take_over(opened: OpenStudy, trial: optuna.Trial, trials: Sequence[FrozenTrial]) -> None:
     """Move the checkpoints of the trial that this one tries again to its own directory."""
-    trials = opened.study.get_trials(deepcopy=False)
     own = opened.directory(trial.number) / "checkpoints"
     for forerunner in forerunners(trials[trial.number], trials):
         directory = opened.directory(forerunner.number)
@@ -259,11 +267,12 @@ def _frozen(opened: OpenStudy, trial: optuna.Trial) -> FrozenTrial:
     return opened.study.get_trials(deepcopy=False)[trial.number]
 
 
-def _set_up_trial(opened: OpenStudy, trial: optuna.Trial, display: StudyDisplay) -> TrialSetup:
+def _set_up_trial(
+    opened: OpenStudy, trial: optuna.Trial, place: int, display: StudyDisplay
+) -> TrialSetup:
     plan = opened.plan
     params = suggest(trial, plan.space)
     config = with_values(plan.config, params)
-    place = len(taken(opened.study.get_trials(deepcopy=False)[: trial.number + 1]))
     shown = {"mapping": config.mapping, **params}
     display.trial_started(trial.number, place, plan.study.trials, shown)
     return TrialSetup(

@@ -182,7 +182,8 @@ def _run_next(studies: Sequence[OpenStudy], display: StudyDisplay, debug: bool) 
 
     However it is interrupted, no study is more than a trial ahead.
     """
-    return any(run_next_trial(s, display, debug=debug) for s in sorted(studies, key=_advance))
+    in_turn = sorted(studies, key=_advance) if len(studies) > 1 else studies
+    return any(run_next_trial(opened, display, debug=debug) for opened in in_turn)
 
 
 def _open(task: Task) -> list[OpenStudy]:
