@@ -15,7 +15,6 @@ from segexp.config import Config, flatten, resolve_key
 from segexp.tracking.operations import Operation, now_ms
 from segexp.tracking.runs import Run, record
 
-
 # libyaml's is 8 times as fast, and every trial writes two files.
 _DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 

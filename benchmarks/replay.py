@@ -1,0 +1,281 @@
+"""Replay a table of learning curves through Optuna's samplers and pruners, as segexp calls them.
+
+A sampler proposes params of the whole search space. The trial that is run is the configuration of
+the table that is nearest and was not run yet in this replay, and Optuna is told of that one's
+params. The distance is the sum over parameters: 1 for another choice, and for a number the
+difference on its scale (logarithmic where it is searched so), of which the range is 1.
+"""
+
+import csv
+import heapq
+import math
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+from numpy.typing import NDArray
+from optuna.pruners import BasePruner
+from optuna.trial import TrialState
+
+from segexp.search_space import Choices, Parameter, parse_space
+from segexp.space import make_pruner, make_sampler, suggest
+from segexp.storage import hush_optuna
+from segexp.study_config import Pruner, Sampler, read_study
+
+ROOT = Path(__file__).parents[1]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Learning curves of N configurations over E epochs.
+
+    Attributes:
+        params: Of each configuration.
+        curves: The objective after each epoch, N x E.
+        seconds: Of each whole trial, N.
+        places: Where the configurations are in the search space, N x parameters: the index of a
+            choice, or 0 to 1 on a number's scale.
+        baseline: The index of the study's baseline, which no sampler proposes; None without one.
+        space: The search space.
+        head: The table's provenance, line by line.
+    """
+
+    params: list[dict[str, Any]]
+    curves: NDArray[np.float64]
+    seconds: NDArray[np.float64]
+    places: NDArray[np.float64]
+    baseline: int | None
+    space: Mapping[str, Parameter]
+    head: list[str]
+
+
+@dataclass(frozen=True)
+class Method:
+    """A sampler and a pruner, by the names and options of a study file.
+
+    Attributes:
+        name: What the tables call it.
+        sampler: The sampler; its seed is replaced.
+        pruner: The pruner, or what makes one that study files do not have.
+        baseline_first: Whether the study's baseline is the first trial, as in segexp.
+        promotes: A reduction factor: trials pause at the rungs 1, factor, factor^2 ..., and go on
+            from there, before a new one is begun, once they are among the best 1 / factor of all
+            that came so far (ASHA as in Li et al. 2020). segexp cannot do it: a trial that it
+            pruned is over. Optuna is told of a trial that goes on as of another one, with the
+            same params and past epochs.
+    """
+
+    name: str
+    sampler: Sampler
+    pruner: Pruner | Callable[[], BasePruner] = Pruner(name="none")  # noqa: RUF009 - it is frozen
+    baseline_first: bool = False
+    promotes: int | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a replay came to.
+
+    Attributes:
+        epochs: How many epochs all workers together had trained when a trial was complete that
+            reached the target; infinity when none was.
+        seconds: When that was.
+        trials: How many configurations had been begun then; infinity likewise.
+        best: The best value of a complete trial among the first trials (as many as a study has).
+        epochs_of_first: How many epochs these first trials took.
+    """
+
+    epochs: float
+    seconds: float
+    trials: float
+    best: float
+    epochs_of_first: int
+
+
+@dataclass(frozen=True)
+class Training:
+    """A trial under way.
+
+    Attributes:
+        number: Of its configuration, from 0 in the order in which they were begun.
+        epochs: Yields how long an epoch takes, each time that one is to be trained.
+        is_new: Whether it began from its first epoch.
+    """
+
+    number: int
+    epochs: Generator[float, None, float]
+    is_new: bool
+
+
+@cache
+def read_table(path: Path) -> Table:
+    """Read what record_curves.py wrote."""
+    where, study, config = read_study(ROOT, "default", {})
+    space, _ = parse_space(str(where), study, config)
+    lines = path.read_text().splitlines()
+    head = [line[2:] for line in lines if line.startswith("#")]
+    rows = list(csv.DictReader(line for line in lines if not line.startswith("#")))
+    epochs = sum(name.startswith("epoch_") for name in rows[0])
+    params = [
+        {
+            name: row[name] if isinstance(parameter, Choices) else float(row[name])
+            for name, parameter in space.items()
+        }
+        for row in rows
+    ]
+    origins = [row["origin"] for row in rows]
+    return Table(
+        params=params,
+        curves=np.array([[float(r[f"epoch_{e}"]) for e in range(1, epochs + 1)] for r in rows]),
+        seconds=np.array([float(row["seconds"]) for row in rows]),
+        places=np.array([place_of(p, space) for p in params]),
+        baseline=origins.index("baseline") if "baseline" in origins else None,
+        space=space,
+        head=head,
+    )
+
+
+def place_of(params: Mapping[str, Any], space: Mapping[str, Parameter]) -> list[float]:
+    """Say where params are in the space: see `Table.places`."""
+    place: list[float] = []
+    for name, parameter in space.items():
+        if isinstance(parameter, Choices):
+            place.append(parameter.choices.index(params[name]))
+            continue
+        scale = math.log if parameter.log else float
+        low, high = scale(parameter.low), scale(parameter.high)
+        place.append((scale(params[name]) - low) / (high - low))
+    return place
+
+
+class Replay:
+    """One study over a table; each configuration is run once at most."""
+
+    def __init__(self, table: Table, method: Method, seed: int) -> None:
+        """Begin it; replays of one seed are the same."""
+        hush_optuna()
+        self.table = table
+        self.method = method
+        self.study = optuna.create_study(
+            direction="maximize",
+            study_name=f"replay-{seed}",  # Hyperband draws its brackets from it
+            sampler=optuna.samplers.RandomSampler(seed=0),
+            pruner=self._make_pruner(f"replay-{seed}"),
+        )
+        self.free = np.ones(len(table.params), dtype=bool)
+        if table.baseline is not None:
+            self.free[table.baseline] = False
+        self.seed = seed * 10_000
+        self.is_choice = np.array([isinstance(p, Choices) for p in table.space.values()])
+        self.taken: list[int] = []  # configurations in the order in which they were begun
+        epochs = table.curves.shape[1]
+        factor = method.promotes or epochs
+        rungs = [factor**k for k in range(epochs) if factor**k < epochs]
+        self.at_rung: dict[int, dict[int, float]] = {rung: {} for rung in rungs}
+        self.promoted: set[tuple[int, int]] = set()
+
+    def run(self, target: float, budget: int, trials: int, workers: int = 1) -> Outcome:
+        """Run trials until the target is reached and the first trials are done, or all is spent.
+
+        Args:
+            target: The value to reach.
+            budget: How many epochs there are.
+            trials: How many trials a study has.
+            workers: How many trials run at a time; one takes as long as in the table.
+        """
+        spent, first_to_come = 0, trials
+        now, best, best_of_first, epochs_of_first = 0.0, -math.inf, -math.inf, 0
+        reached = (math.inf, math.inf, math.inf)
+        running: list[tuple[float, int, Training]] = []  # by the time when the epoch ends
+        while spent < budget and (reached[0] == math.inf or first_to_come > 0):
+            while len(running) < workers and (training := self._next()) is not None:
+                heapq.heappush(running, (now + next(training.epochs), training.number, training))
+            if not running:
+                break  # the table is used up
+            now, number, training = heapq.heappop(running)
+            spent += 1
+            epochs_of_first += number < trials
+            try:
+                heapq.heappush(running, (now + next(training.epochs), number, training))
+                continue
+            except StopIteration as ended:
+                value: float = ended.value
+            best = max(best, value)
+            if number < trials:
+                first_to_come -= training.is_new
+                best_of_first = max(best_of_first, value)
+            if best >= target and reached[0] == math.inf:
+                reached = (spent, now, len(self.taken))
+        return Outcome(*reached, best_of_first, epochs_of_first)
+
+    def _next(self) -> Training | None:
+        """Take what is to be trained next: a trial that is promoted, or a new one."""
+        for rung, values in reversed(self.at_rung.items() if self.method.promotes else ()):
+            best = sorted(values, key=values.__getitem__, reverse=True)
+            for row in best[: len(values) // (self.method.promotes or 1)]:
+                if (rung, row) not in self.promoted:
+                    self.promoted.add((rung, row))
+                    self.study.enqueue_trial(self.table.params[row])
+                    trial = self.study.ask()
+                    suggest(trial, self.table.space)
+                    epochs = self._train(trial, row, rung)
+                    return Training(self.taken.index(row), epochs, is_new=False)
+        if not self.free.any():
+            return None
+        trial, row = self._ask()
+        self.taken.append(row)
+        return Training(len(self.taken) - 1, self._train(trial, row, 0), is_new=True)
+
+    def _train(self, trial: optuna.Trial, row: int, past: int) -> Generator[float, None, float]:
+        """Yield how long each epoch takes; return the trial's value, -infinity for a pruned one."""
+        curve = self.table.curves[row].tolist()
+        for epoch, value in enumerate(curve, start=1):
+            if epoch > past:
+                yield self.table.seconds[row] / len(curve)
+            trial.report(value, epoch)
+            # As in segexp.next_trial, there is no asking after the last epoch.
+            if past < epoch < len(curve) and self._stops(trial, row, epoch, value):
+                self.study.tell(trial, state=TrialState.PRUNED)
+                return -math.inf
+        self.study.tell(trial, max(curve))
+        return max(curve)
+
+    def _stops(self, trial: optuna.Trial, row: int, epoch: int, value: float) -> bool:
+        if not self.method.promotes:
+            return trial.should_prune()
+        if epoch in self.at_rung:
+            self.at_rung[epoch][row] = value
+        return epoch in self.at_rung
+
+    def _ask(self) -> tuple[optuna.Trial, int]:
+        """Take the next trial, and put the params of the nearest free configuration into it."""
+        table = self.table
+        before = len(self.study.get_trials(deepcopy=False))
+        sampler = self.method.sampler.model_copy(update={"seed": self.seed})
+        self.study.sampler = make_sampler(sampler, table.space, before)
+        is_first = before == 0 and self.method.baseline_first and table.baseline is not None
+        if is_first:
+            self.study.enqueue_trial(table.params[table.baseline])
+        trial = self.study.ask()
+        proposed = place_of(suggest(trial, table.space), table.space)
+        row = table.baseline if is_first else self._nearest(np.array(proposed))
+        self.free[row] = False
+        for name, distribution in trial.distributions.items():
+            value = distribution.to_internal_repr(table.params[row][name])
+            self.study._storage.set_trial_param(trial._trial_id, name, value, distribution)
+        return trial, row
+
+    def _nearest(self, place: NDArray[np.float64]) -> int:
+        apart = np.abs(self.table.places - place)
+        distances = np.where(self.is_choice, apart > 0, apart).sum(axis=1)
+        return int(np.where(self.free, distances, math.inf).argmin())
+
+    def _make_pruner(self, label: str) -> BasePruner:
+        pruner = self.method.pruner
+        if isinstance(pruner, Pruner):
+            return make_pruner(pruner, self.table.curves.shape[1], label)
+        return pruner()
