@@ -26,7 +26,7 @@ from segexp.errors import InputError
 from segexp.open_study import is_known, stored_definition
 from segexp.plan import StudyPlan, definition
 from segexp.search_space import Choices, Parameter, contains
-from segexp.storage import CARRIED_FROM, RESULT, revisions
+from segexp.storage import CARRIED_FROM, RESULT, RUN_ID, revisions
 
 
 @dataclass(frozen=True)
@@ -35,12 +35,14 @@ class Revision:
 
     Attributes:
         plan: The plan under the revision's name.
+        asked: The study's own name.
         carried: The trials that it begins with.
         left: How many finished trials of the revision before are not valid in it.
         before: That revision's name; None when this is not a new one.
     """
 
     plan: StudyPlan
+    asked: str
     carried: tuple[FrozenTrial, ...] = ()
     left: int = 0
     before: str | None = None
@@ -65,9 +67,9 @@ def choose_revision(
     for known in reversed(names):
         stored = stored_definition(storage, known)
         if stored is None or stored == now:
-            return Revision(_named(plan, known))
+            return Revision(_named(plan, known), name)
     if not names:
-        return Revision(plan)
+        return Revision(plan, name)
     if not new:
         is_known(storage, names[-1], now)  # raises with the differences
     stored = stored_definition(storage, names[-1])
@@ -88,6 +90,7 @@ def choose_revision(
     carried.sort(key=lambda trial: trial.params != dict(plan.first[0]))  # the baseline comes first
     return Revision(
         _named(plan, f"{name}-rev{len(names) + 1}"),
+        name,
         tuple(carried),
         len(finished) - len(carried),
         names[-1],
@@ -146,8 +149,12 @@ def _carry(
         value=trial.value if trial.state == TrialState.COMPLETE else None,
         params=dict(params),
         distributions={name: _distribution(space[name]) for name in params},
-        user_attrs={**trial.user_attrs, CARRIED_FROM: f"{study}/{trial.number}"},
-        system_attrs={k: v for k, v in trial.system_attrs.items() if k == "fixed_params"},
+        # Not what it tries again: that is a number in the study before.
+        user_attrs={
+            **{key: trial.user_attrs[key] for key in (RESULT, RUN_ID) if key in trial.user_attrs},
+            CARRIED_FROM: f"{study}/{trial.number}",
+        },
+        system_attrs={"fixed_params": dict(params)} if "fixed_params" in trial.system_attrs else {},
         intermediate_values=dict(trial.intermediate_values),
     )
     carried.datetime_start = trial.datetime_start
@@ -166,10 +173,15 @@ def _distribution(parameter: Parameter) -> BaseDistribution:
 
 
 def describe_revision(revision: Revision) -> Sequence[str]:
-    """Say what a new revision carries over, in lines for a person."""
-    if revision.before is None:
-        return []
-    return [
-        f"new revision {revision.plan.study.name}: {len(revision.carried)} trials of "
-        f"{revision.before} are carried over, {revision.left} are not valid in it"
-    ]
+    """Say which revision it is, and what a new one carries over, in lines for a person."""
+    name = revision.plan.study.name
+    if revision.before is not None:
+        return [
+            f"new revision {name}: {len(revision.carried)} trials of {revision.before} are carried "
+            f"over, {revision.left} are not valid in it"
+        ]
+    if name != revision.asked:
+        return [
+            f"going on with {name}, the revision of {revision.asked} that means what it means now"
+        ]
+    return []
