@@ -96,9 +96,10 @@ def find_best(study: optuna.Study) -> BestTrial:
         raise WorkError(f"{study.study_name!r} is an A/B study; its arms are the studies {arms}")
     if best is None:
         counted = ", ".join(f"{n} {name.lower()}" for name, n in states.items())
+        advice = "it runs" if states["RUNNING"] else "go on with `segexp tune`"
         raise WorkError(
             f"study {study.study_name!r} has no complete trial yet ({counted or 'no trials'}); "
-            "go on with `segexp tune`"
+            f"{advice}"
         )
     # The baseline was the first in line; when it was interrupted, a later trial took its params.
     wanted = trials[0].system_attrs.get("fixed_params", trials[0].params)

@@ -9,6 +9,9 @@ from segexp.loop import EpochResult, Step
 class Display(Protocol):
     """Shows a person how a trial goes on."""
 
+    def say(self, text: str) -> None:
+        """Show one line."""
+
     def step(self, step: Step, total_epochs: int) -> None:
         """A batch was trained on."""
 
@@ -19,9 +22,6 @@ class Display(Protocol):
 class StudyDisplay(Display, Protocol):
     """Shows a person how a study goes on."""
 
-    def say(self, text: str) -> None:
-        """Show one line."""
-
     def caching(self, done: int, total: int) -> None:
         """Show how many images are decoded into the cache."""
 
@@ -29,7 +29,7 @@ class StudyDisplay(Display, Protocol):
         """Show that a trial begins, the ``place``-th of ``total``."""
 
     def trial_ended(self, number: int, state: str, text: str) -> None:
-        """Show that a trial ended as COMPLETE, PRUNED or FAIL."""
+        """Show that a trial ended: COMPLETE, PRUNED, FAIL, INTERRUPTED or DISCARDED."""
 
     def beside(self) -> "StudyDisplay":
         """Return a display for another trial that runs at the same time."""

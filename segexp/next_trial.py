@@ -176,6 +176,10 @@ def _run_one(opened: OpenStudy, trial: optuna.Trial, display: StudyDisplay, debu
     if reason := _is_too_much(opened, trial, trials):
         drop(opened.study, trials[trial.number], reason)
         return
+    if RETRY_OF in trials[trial.number].user_attrs:
+        display.say(
+            f"trial {trial.number} tries trial {trials[trial.number].user_attrs[RETRY_OF]} again"
+        )
     _take_over(opened, trial, trials)
     place = len(taken(trials[: trial.number + 1]))
     try:

@@ -147,7 +147,10 @@ def suggest_mapping(
         raise InputError(f"{mapping.name} has {most + 1} classes: there is nothing to merge")
     wanted = min(DEFAULT_CLASSES, most) if classes is None else classes
     if not 2 <= wanted <= most:
-        raise InputError(f"--classes {wanted}: expected 2 to {most}, {mapping.name} has {most + 1}")
+        raise InputError(
+            f"--classes {wanted}: expected 2 to {most}: the model that is asked was trained with "
+            f"{mapping.name}, which has {most + 1} classes"
+        )
     if not ladder.rungs:
         raise InputError(f"--keep and --within leave no two classes of {mapping.name} to merge")
     rung = ladder.rung(wanted)

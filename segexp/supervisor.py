@@ -21,7 +21,8 @@ from segexp.lease import Owner
 from segexp.next_trial import give_up_if_hopeless, trials_left
 from segexp.open_study import OpenStudy
 from segexp.processes import prepare_workers, process_context
-from segexp.reconcile import close_of, close_records
+from segexp.reconcile import close_of, close_records, is_interrupted
+from segexp.storage import FAILURE
 from segexp.team import Seat, describe_team, seat_workers
 from segexp.worker import Task, close_trials, run_trials_here, work
 
@@ -141,8 +142,12 @@ def _watch(
                 continue
             reason = _how_it_died(worker.process.exitcode)
             closed = _close(worker, studies, reason, crashed=True)
-            for name, number in closed:
-                worker.display.trial_ended(number, "FAIL", f"{name}: {reason}")
+            for opened, number in closed:
+                trial = opened.study.get_trials(deepcopy=False)[number]
+                state, text = "FAIL", trial.user_attrs[FAILURE]
+                if is_interrupted(trial):
+                    state, text = "INTERRUPTED", f"{text}; it is tried again"
+                worker.display.trial_ended(number, state, text)
             early_deaths = 0 if closed or worker.trials else early_deaths + 1
             if early_deaths == MAX_EARLY_DEATHS:
                 raise WorkError(f"{early_deaths} workers ended before they took a trial: {reason}")
@@ -229,9 +234,9 @@ def _kill(team: Iterable[_Worker], studies: Sequence[OpenStudy]) -> None:
 
 def _close(
     worker: _Worker, studies: Sequence[OpenStudy], reason: str, *, crashed: bool
-) -> list[tuple[str, int]]:
+) -> list[tuple[OpenStudy, int]]:
     """Close the trials of a worker that has ended; return their studies and numbers."""
-    closed: list[tuple[str, int]] = []
+    closed: list[tuple[OpenStudy, int]] = []
     if worker.owner is None:
         return closed
     for opened in studies:
@@ -239,7 +244,7 @@ def _close(
             numbers = close_of(opened.study, worker.owner, reason, crashed=crashed)
             if numbers:
                 close_records(opened.study, opened.parent)
-        closed += [(opened.study.study_name, number) for number in numbers]
+        closed += [(opened, number) for number in numbers]
     return closed
 
 

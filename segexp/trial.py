@@ -146,11 +146,9 @@ def run_trial(
     optimizer = make_optimizer(model, optimization)
     checkpoints = Checkpoints(directory / "checkpoints", _meaning(setup))
     progress = checkpoints.restore(model, optimizer)
-    for epoch, past in enumerate(progress.history, start=1):
-        report(epoch, past.value)
-        tracking.log_metrics(run, past.metrics, step=epoch)
-    if progress.history:  # it may have been interrupted before it was asked
-        prune(progress.epochs, progress.history[-1].value)
+    if progress.history:
+        display.say(f"going on after epoch {progress.epochs} of an interrupted training")
+        _report_again(progress, run, report, prune)
     started -= progress.seconds
     for result in fit(
         model,
@@ -206,6 +204,20 @@ def run_trial(
     if is_kept:
         _save_bundle(directory / "bundle", model, setup, preprocessing, trial_result, run)
     return trial_result
+
+
+def _report_again(
+    progress: Progress,
+    run: tracking.Run,
+    report: Callable[[int, float], None],
+    prune: Callable[[int, float], None],
+) -> None:
+    """Report and record the epochs that an interrupted training had done."""
+    for epoch, past in enumerate(progress.history, start=1):
+        report(epoch, past.value)
+        tracking.log_metrics(run, past.metrics, step=epoch)
+    # It may have been interrupted before this was asked.
+    prune(progress.epochs, progress.history[-1].value)
 
 
 def _meaning(setup: TrialSetup) -> str:

@@ -106,7 +106,10 @@ def test_a_trial_whose_workers_die_fails_with_the_reason_and_the_study_goes_on(
     assert third.user_attrs[FAILURE] == (
         "its worker was ended by SIGBUS; given up after 3 attempts"
     )
-    assert any(f"tiny: {second.user_attrs[FAILURE]}" in text for text in display.texts)
+    shown = dict(zip(display.ended, display.texts, strict=True))
+    assert shown[killed[1], "INTERRUPTED"] == "its worker was ended by SIGSEGV; it is tried again"
+    assert shown[killed[2], "FAIL"] == third.user_attrs[FAILURE]
+    assert f"trial {killed[1]} tries trial 0 again" in display.lines
     expected = {**dict.fromkeys(killed[:2], "KILLED"), killed[2]: "FAILED"}
     runs = records_of(project, study)
     assert [r.info.status for r in runs] == [
@@ -132,6 +135,7 @@ def test_a_trial_whose_worker_dies_goes_on_from_its_checkpoint(
     retried = [epoch for trial, epoch in display.epochs if trial == 1]
     assert retried[0] > 2
     assert retried == list(range(retried[0], 13))
+    assert f"going on after epoch {retried[0] - 1} of an interrupted training" in display.lines
     assert list(study.trials[1].intermediate_values) == list(range(1, 13))
     history = client_of(project).get_metric_history(
         records_of(project, study)[1].info.run_id, "val/miou_common"

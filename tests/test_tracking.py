@@ -121,7 +121,7 @@ def test_a_server_that_does_not_answer_is_a_work_error(project: Path):
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))  # bound and not listening: the port refuses
         uri = f"http://127.0.0.1:{unused.getsockname()[1]}"
-        with pytest.raises(WorkError, match=f"tracking.uri: {uri}: .*failed with exception"):
+        with pytest.raises(WorkError, match=f"{uri}: .*onnection refused; start that server"):
             tracking.open_experiment(project, uri, "street")
 
 

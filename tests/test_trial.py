@@ -36,6 +36,10 @@ class Watcher:
 
     steps: list[tuple[int, int]] = field(default_factory=list)
     values: list[float] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
+
+    def say(self, text: str) -> None:
+        self.lines.append(text)
 
     def step(self, step: Step, total_epochs: int) -> None:
         self.steps.append((step.epoch, step.step))

@@ -67,7 +67,11 @@ def main() -> NoReturn:
             print_error(f"and {len(error.faults) - MAX_PRINTED} more faults")
         code = 2
     except Interrupted as error:
-        print_error("interrupted; everything finished so far is kept")
+        goes_on = sys.argv[1:2] in (["tune"], ["ab"])
+        print_error(
+            "interrupted; everything finished so far is kept"
+            f"{', and the same command goes on' if goes_on else ''}"
+        )
         code = 128 + error.signal_number
     except WorkError as error:
         print_error(str(error))

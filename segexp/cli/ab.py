@@ -20,6 +20,7 @@ from segexp.cli.options import (
     Workers,
     data_overrides,
     open_project,
+    where_to_look,
     worker_count,
 )
 from segexp.config import parse_overrides
@@ -122,7 +123,7 @@ def ab(
         print_json(result)
     _show(result)
     say(f"page: {directory / PAGE_FILE} ({RESULT_FILE} beside it)")
-    say(f"look next:  mlflow ui{'' if root == Path.cwd() else f' (in {root})'}")
+    say(f"look next:  {where_to_look(config.tracking.uri, root)}")
 
 
 def _check_options(matched: bool, trials: int | None, configs: int | None, margin: float) -> None:

@@ -108,6 +108,15 @@ def read_config(project: Path, overrides: Mapping[str, Any], items: list[str] | 
     return load_config(project / CONFIG_FILE, {**overrides, **parse_overrides(items or [])})
 
 
+def where_to_look(tracking_uri: str | None, project: Path) -> str:
+    """Return the command, or the address, that shows the project's runs."""
+    if tracking_uri is None:
+        return "mlflow ui" if project == Path.cwd() else f"mlflow ui (in {project})"
+    if tracking_uri.startswith(("http://", "https://")):
+        return tracking_uri
+    return f"mlflow ui --backend-store-uri {tracking_uri}"
+
+
 def check_choice(option: str, value: str, known: tuple[str, ...]) -> None:
     """Refuse a value that an option does not know.
 

@@ -18,6 +18,7 @@ from segexp.cli.options import (
     Workers,
     data_overrides,
     open_project,
+    where_to_look,
     worker_count,
 )
 from segexp.config import parse_overrides
@@ -25,6 +26,7 @@ from segexp.disk import full_disk_explained
 from segexp.errors import InputError
 from segexp.files import name_fault
 from segexp.processes import prepare_workers
+from segexp.search_space import parse_space
 from segexp.study_config import StudyConfig, read_study
 
 
@@ -72,6 +74,7 @@ def tune(
         overrides["trials"] = trials
     path, definition, config = read_study(root, study, overrides)
     definition = _named(definition, study_name, data, overrides.get("mapping"))
+    parse_space(str(path), definition, config)  # a fault need not wait until torch is loaded
 
     with full_disk_explained(root), LiveDisplay() as display:
         display.say("loading torch, optuna and mlflow ...")
@@ -118,11 +121,10 @@ def tune(
     if best.result.heldout:
         say(f"held-out mIoU in the common space: {best.result.heldout.miou_common:.4f}")
     console.print()
-    where = "" if root == Path.cwd() else f" (in {root})"
     there = f" --storage {storage}" if storage is not None else ""
     say(f"look next:  segexp best {best.study}{there}")
     say(f"            segexp best {best.study}{there} --predict IMAGE.png")
-    say(f"            mlflow ui{where}")
+    say(f"            {where_to_look(config.tracking.uri, root)}")
 
 
 def _named(

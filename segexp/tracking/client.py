@@ -50,9 +50,16 @@ def without_password(text: str) -> str:
 
 
 def what_is_wrong(error: Exception) -> str:
-    """Return the first line of what a call to a server raised: its cause where it names one."""
+    """Return the first line of what a call to a server raised: its cause where it names one.
+
+    Of ``... (Caused by NewConnectionError("...: [Errno 111] Connection refused"))`` that is
+    ``[Errno 111] Connection refused``.
+    """
     line = without_password(first_line(error))
-    return line.rpartition("(Caused by ")[2].rstrip(")")[:200] if "(Caused by " in line else line
+    _, found, cause = line.rpartition("(Caused by ")
+    if not found:
+        return line
+    return cause.rstrip("\"')").rpartition(": ")[2].partition(". (")[0][:200]
 
 
 def answer_within(seconds: float, ask: Callable[[], T]) -> T | None:

@@ -15,7 +15,7 @@ from segexp.errors import InputError, WorkError, first_line
 from segexp.file_system import refuse_network_file_system
 from segexp.files import locked
 from segexp.storage import use_write_ahead_log
-from segexp.tracking.client import client_of, without_password
+from segexp.tracking.client import client_of, what_is_wrong, without_password
 from segexp.tracking.sender import start_sending
 
 LOCAL_URI = "sqlite:///mlflow.db"
@@ -66,10 +66,13 @@ def open_experiment(project: Path, uri: str | None, name: str) -> Experiment:
             return _open_sqlite(project, uri.removeprefix("sqlite:///"), name)
         experiment = Experiment(project, uri, _get_or_create(client_of(uri), name, None), name)
     except MlflowException as error:
-        message = f"tracking.uri: {shown}: {without_password(first_line(error))}"
+        message = f"tracking.uri: {shown}: {what_is_wrong(error)}"
         if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
             raise InputError(message) from None
-        raise WorkError(message) from None
+        raise WorkError(
+            f"{message}; start that server, or record in the project with "
+            "--set tracking.uri=null: only what has begun outlasts a server that is away"
+        ) from None
     except (SQLAlchemyError, ImportError) as error:
         raise InputError(
             f"tracking.uri: {shown}: cannot be opened: {without_password(first_line(error))}"
