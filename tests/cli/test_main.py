@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -100,3 +101,8 @@ def test_work_that_fails_is_one_line_and_debug_shows_where(
     debug = segexp(tmp_path, *words, "--debug")
     assert debug.code == 1
     assert "Traceback" in debug.err
+
+
+def test_the_version_is_that_of_the_package(tmp_path: Path) -> None:
+    outcome = segexp(tmp_path, "--version")
+    assert (outcome.code, outcome.out) == (0, f"segexp {version('segexp')}\n")
