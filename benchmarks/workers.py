@@ -1,0 +1,96 @@
+"""How long does a study take with one worker, and with as many as suit the machine?
+
+python benchmarks/workers.py                            # 8 trials of 3 epochs, twice each
+python benchmarks/workers.py --trials 50 --epochs 9 --repeats 1
+
+Both sides run the same independent trials: random search without pruning over the space of
+studies/default.yaml. Every run is a whole `segexp tune`, from start to page, in a project of
+its own whose images were read before.
+"""
+
+import argparse
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import optuna
+import yaml
+from study import machine
+
+from segexp.storage import open_storage
+
+STUDY = "independent"
+SIDES = ("1", "auto")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--trials", type=int, default=8)
+    parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--repeats", type=int, default=2)
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="segexp-workers-") as directory:
+        template = make_project(Path(directory) / "template")
+        tune(template, "1", 1, 1)  # reads the images
+        forget_studies(template)
+        seconds: dict[str, list[float]] = {side: [] for side in SIDES}
+        params = []
+        for repeat in range(given.repeats):
+            for side in SIDES:
+                project = Path(directory) / f"{repeat}-{side}"
+                shutil.copytree(template, project)
+                started = time.perf_counter()
+                tune(project, side, given.trials, given.epochs)
+                seconds[side].append(time.perf_counter() - started)
+                params.append(params_of(project))
+                print(f"--workers {side}: {seconds[side][-1]:.1f} s", file=sys.stderr)
+    if any(other != params[0] for other in params):
+        sys.exit("the sides did not run the same trials")
+    print(f"{given.trials} trials of {given.epochs} epochs on {machine()}.\n")
+    print("| --workers | seconds, median | all | of one worker's |\n|---|---|---|---|")
+    one = statistics.median(seconds["1"])
+    for side, taken in seconds.items():
+        median = statistics.median(taken)
+        spread = ", ".join(f"{value:.1f}" for value in taken)
+        print(f"| {side} | {median:.1f} | {spread} | {median / one:.2f} |")
+
+
+def make_project(project: Path) -> Path:
+    segexp("init", str(project))
+    content = yaml.safe_load((project / "studies" / "default.yaml").read_text())
+    content |= {"name": STUDY, "sampler": "random", "pruner": "none"}
+    (project / "studies" / f"{STUDY}.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
+    return project
+
+
+def forget_studies(project: Path) -> None:
+    """Leave what was read of the images, and nothing of the study that read it."""
+    for path in (*project.glob("studies/optuna.db*"), *project.glob("mlflow.db*")):
+        path.unlink()
+    shutil.rmtree(project / "mlruns")
+    shutil.rmtree(project / ".segexp" / "studies")
+
+
+def tune(project: Path, workers: str, trials: int, epochs: int) -> None:
+    budget = ["--trials", str(trials), "--set", f"epochs={epochs}"]
+    segexp("tune", STUDY, *budget, "--workers", workers, "--project", str(project))
+
+
+def params_of(project: Path) -> list[dict]:
+    study = optuna.load_study(study_name=STUDY, storage=open_storage(None, project))
+    return [trial.params for trial in study.trials]
+
+
+def segexp(*arguments: str) -> None:
+    command = [sys.executable, "-m", "segexp", *arguments]
+    subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
+
+
+if __name__ == "__main__":
+    main()
