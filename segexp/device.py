@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from segexp.depthwise import widen_depthwise
+
 
 @dataclass(frozen=True)
 class Compute:
@@ -31,10 +33,12 @@ class Compute:
         return f"{name}, {'bf16' if self.bf16 else 'fp32'}"
 
     def place(self, model: nn.Module) -> nn.Module:
-        """Move a model to the device and into the memory format."""
+        """Move a model to the device and into the memory format, and make it ready to train."""
         model = model.to(self.device)
         if self.channels_last:
             model = model.to(memory_format=torch.channels_last)
+        if self.bf16 and self.device.type == "cpu":
+            widen_depthwise(model)
         return model
 
     def send(self, images: Tensor) -> Tensor:

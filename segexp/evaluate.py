@@ -1,6 +1,6 @@
 """Scores of a model over a split, in its own label space and in coarser ones."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -133,8 +133,10 @@ def evaluate(
             loss_of, table = loss
             target = table.to(compute.device)[labels.long()]
             loss_sum += float(loss_of(logits, target)) * len(images)
-        for ruler, counted, kept in zip(rulers, confusions, predictions, strict=True):
-            decided = decide(logits, ruler)
+        decisions = decide_all(logits, rulers)
+        for ruler, decided, counted, kept in zip(
+            rulers, decisions, confusions, predictions, strict=True
+        ):
             counted.append(_count(decided, labels, ruler))
             if keep_predictions:
                 kept.append(decided.to(torch.uint8).cpu().numpy())
@@ -203,8 +205,9 @@ def evaluate_full_size(
         size = (labels.shape[0], labels.shape[1])
         logits = F.interpolate(logits.float(), size, mode="bilinear", align_corners=False)
         own = labels[None].to(compute.device)
-        for ruler, counted in zip(rulers, confusions, strict=True):
-            counted.append(_count(decide(logits, ruler), own, ruler))
+        decisions = decide_all(logits, rulers)
+        for ruler, decided, counted in zip(rulers, decisions, confusions, strict=True):
+            counted.append(_count(decided, own, ruler))
     return Evaluation(
         tuple(image_ids), float("nan"), tuple(np.concatenate(counted) for counted in confusions)
     )
@@ -216,13 +219,31 @@ def decide(logits: Tensor, ruler: Ruler) -> Tensor:
     Returns:
         int64 (N, H, W), 0..K, where K is *none*.
     """
-    columns = ruler.columns.to(logits.device)
-    if ruler.rule == "argmax" or not ruler.merges:
-        return columns[logits.argmax(dim=1)]
-    probabilities = logits.float().softmax(dim=1)
+    return next(decide_all(logits, [ruler]))
+
+
+def decide_all(logits: Tensor, rulers: Iterable[Ruler]) -> Iterator[Tensor]:
+    """Decide in the spaces of several rulers in turn, as `decide` does for one of them."""
+    best: Tensor | None = None
+    for ruler in rulers:
+        columns = ruler.columns.to(logits.device)
+        if ruler.rule == "sum" and ruler.merges:
+            # On a CPU one image at a time, which fits its cache.
+            parts = torch.split(logits, 1 if logits.device.type == "cpu" else len(logits))
+            yield torch.cat([_decide_by_sum(part, columns, ruler) for part in parts])
+        else:
+            best = logits.argmax(dim=1) if best is None else best
+            yield columns[best]
+
+
+def _decide_by_sum(logits: Tensor, columns: Tensor, ruler: Ruler) -> Tensor:
+    # A sum over classes is one of whole planes where the classes do not lie innermost, as they do
+    # in channels_last; argmax wants the opposite.
+    probabilities = logits.contiguous().float().softmax(dim=1)
     n, _, h, w = logits.shape
     summed = probabilities.new_zeros(n, len(ruler.space.classes) + 1, h, w)
-    return summed.index_add_(1, columns, probabilities).argmax(dim=1)
+    summed.index_add_(1, columns, probabilities)
+    return summed.contiguous(memory_format=torch.channels_last).argmax(dim=1)
 
 
 def _refuse_non_finite(logits: Tensor, image_ids: Sequence[str]) -> None:

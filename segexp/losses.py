@@ -122,11 +122,13 @@ def make_loss(name: str, weights: Tensor | None = None) -> Loss:
     weights = None if weights is None else weights.detach().to(torch.float32)
 
     def loss(logits: Tensor, target: Tensor) -> Tensor:
-        _check_target(target, logits.shape[1])
+        pixels = _pixels_per_class(target, logits.shape[1])
         on_device = None if weights is None else weights.to(logits.device)
         with torch.autocast(logits.device.type, enabled=False):
-            # The scatters below take twice the time on channels_last.
-            return of_logits(logits.float().contiguous(), target.long(), on_device)
+            # Softmax and scatters take up to twice the time on channels_last. The copy comes before
+            # the widening, where it moves half of the bytes.
+            plain = logits.contiguous().float()
+            return of_logits(plain, target.long(), pixels, on_device)
 
     return loss
 
@@ -137,66 +139,77 @@ def _check_choice(what: str, word: str, known: tuple[str, ...]) -> None:
         raise InputError(f"{what} {word!r} is not one of {', '.join(known)}{hint}")
 
 
-def _check_target(target: Tensor, num_classes: int) -> None:
-    if target.device.type != "cpu":
-        return
+def _pixels_per_class(target: Tensor, num_classes: int) -> Tensor:
+    """Count the valid pixels of each class, shape (C,), float32; on the CPU refuse other ids."""
+    if target.device.type != "cpu":  # bincount would wait for the device
+        classes = torch.arange(num_classes, device=target.device)[:, None]
+        return (target.flatten() == classes).sum(dim=1).float()
+    if target.dtype != torch.uint8 and target.numel():
+        low, high = torch.aminmax(target)
+        if low < 0 or high > VOID:
+            raise _strange_ids(target, num_classes)
+    counts = torch.bincount(target.flatten(), minlength=VOID + 1)
+    if counts[num_classes:VOID].any():
+        raise _strange_ids(target, num_classes)
+    return counts[:num_classes].float()
+
+
+def _strange_ids(target: Tensor, num_classes: int) -> ValueError:
     wrong = ((target >= num_classes) & (target != VOID)) | (target < 0)
-    if wrong.any():
-        ids = sorted(set(target[wrong].tolist()))
-        raise ValueError(
-            f"target holds ids {ids} at {int(wrong.sum())} pixels; "
-            f"right are 0..{num_classes - 1} and {VOID} (void)"
-        )
+    ids = sorted(set(target[wrong].tolist()))
+    return ValueError(
+        f"target holds ids {ids} at {int(wrong.sum())} pixels; "
+        f"right are 0..{num_classes - 1} and {VOID} (void)"
+    )
 
 
-def _cross_entropy(logits: Tensor, target: Tensor, weights: Tensor | None) -> Tensor:
-    return _nll(F.log_softmax(logits, dim=1), target, weights)
+def _cross_entropy(
+    logits: Tensor, target: Tensor, pixels: Tensor, weights: Tensor | None
+) -> Tensor:
+    return _nll(F.log_softmax(logits, dim=1), target, pixels, weights)
 
 
-def _nll(log_p: Tensor, target: Tensor, weights: Tensor | None) -> Tensor:
+def _nll(log_p: Tensor, target: Tensor, pixels: Tensor, weights: Tensor | None) -> Tensor:
     """Mean of -log p at the target, weighted by class; 0 without a valid pixel."""
     total = F.nll_loss(log_p, target, weights, ignore_index=VOID, reduction="sum")
-    count = _pixels_per_class(target, log_p.shape[1])
-    mass = count.sum() if weights is None else (count * weights).sum()
+    mass = pixels.sum() if weights is None else (pixels * weights).sum()
     return total / mass.clamp_min(torch.finfo(torch.float32).tiny)
 
 
-def _ce_dice(logits: Tensor, target: Tensor, weights: Tensor | None) -> Tensor:
+def _ce_dice(logits: Tensor, target: Tensor, pixels: Tensor, weights: Tensor | None) -> Tensor:
     log_p = F.log_softmax(logits, dim=1)
-    return _nll(log_p, target, weights) + _dice(log_p, target, weights)
+    return _nll(log_p, target, pixels, weights) + _dice(log_p, target, pixels, weights)
 
 
-def _dice(log_p: Tensor, target: Tensor, weights: Tensor | None) -> Tensor:
-    num_classes = log_p.shape[1]
+def _dice(log_p: Tensor, target: Tensor, pixels: Tensor, weights: Tensor | None) -> Tensor:
     valid = target != VOID
     index = target.masked_fill(~valid, 0)
     p = log_p.exp() * valid.unsqueeze(1)
     at_target = p.gather(1, index.unsqueeze(1)).flatten()
-    intersection = p.new_zeros(num_classes).index_add(0, index.flatten(), at_target)
-    truth = _pixels_per_class(target, num_classes)
-    score = 2 * intersection / (p.sum(dim=(0, 2, 3)) + truth).clamp_min(2 * _DICE_EPS)
-    return _weighted_mean((1 - score) * (truth > 0), weights)
+    intersection = torch.zeros_like(pixels).index_add(0, index.flatten(), at_target)
+    score = 2 * intersection / (p.sum(dim=(0, 2, 3)) + pixels).clamp_min(2 * _DICE_EPS)
+    return _weighted_mean((1 - score) * (pixels > 0), weights)
 
 
-def _focal(logits: Tensor, target: Tensor, weights: Tensor | None) -> Tensor:
+def _focal(logits: Tensor, target: Tensor, pixels: Tensor, weights: Tensor | None) -> Tensor:
     valid = target != VOID
     index = target.masked_fill(~valid, 0).unsqueeze(1)
     # With s = -1 at the target's class and 1 elsewhere, the one-vs-rest cross-entropy of a logit x
     # is softplus(s x), and 1 minus the probability of the truth is sigmoid(s x).
     signed = logits * torch.ones_like(logits).scatter_(1, index, -1.0)
     terms = torch.sigmoid(signed).pow(_FOCAL_GAMMA) * F.softplus(signed)
-    per_class = (terms * valid.unsqueeze(1)).sum(dim=(0, 2, 3)) / valid.sum().clamp_min(1)
+    per_class = (terms * valid.unsqueeze(1)).sum(dim=(0, 2, 3)) / pixels.sum().clamp_min(1)
     return _weighted_mean(per_class, weights)
 
 
-def _lovasz(logits: Tensor, target: Tensor, weights: Tensor | None) -> Tensor:
+def _lovasz(logits: Tensor, target: Tensor, pixels: Tensor, weights: Tensor | None) -> Tensor:
     valid = target != VOID
     index = target.masked_fill(~valid, 0).unsqueeze(1)
     truth = torch.zeros_like(logits, dtype=torch.bool).scatter_(1, index, valid.unsqueeze(1))
     # An error of 0 adds nothing to the loss wherever it is sorted to, so void pixels may stay.
     errors = (truth.float() - F.softmax(logits, dim=1)).abs() * valid.unsqueeze(1)
 
-    present = _pixels_per_class(target, logits.shape[1]).nonzero().flatten()
+    present = pixels.nonzero().flatten()
     by_class = errors.transpose(0, 1).flatten(1)[present]
     slope = _lovasz_slope(by_class.detach(), truth.transpose(0, 1).flatten(1)[present])
     per_class = (by_class * slope).sum(dim=1)
@@ -230,13 +243,6 @@ def _descending(errors: Tensor) -> Tensor:
         return errors.argsort(dim=1, descending=True)
     # numpy sorts with vector instructions: on the CPU this takes a third of torch's time.
     return torch.from_numpy(np.argsort(-errors.numpy(), axis=1))
-
-
-def _pixels_per_class(target: Tensor, num_classes: int) -> Tensor:
-    """Valid pixels of each class, shape (C,), float32."""
-    index = target.masked_fill(target == VOID, num_classes).flatten()
-    count = index.new_zeros(num_classes + 1).scatter_add_(0, index, torch.ones_like(index))
-    return count[:num_classes].float()
 
 
 def _weighted_mean(values: Tensor, weights: Tensor | None) -> Tensor:

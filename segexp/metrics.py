@@ -50,9 +50,16 @@ def confusion_matrices(
         shapes = f"{tuple(truth.shape)} and {tuple(guess.shape)}"
         raise ValueError(f"target and prediction must share one shape (N, H, W), got {shapes}")
 
+    image = torch.arange(len(truth), device=truth.device).view(-1, 1, 1)
+    if _within(truth, VOID) and _within(guess, columns - 1):
+        cell = (image * (VOID + 1) + truth) * columns + guess
+        pairs = torch.bincount(cell.flatten(), minlength=len(truth) * (VOID + 1) * columns)
+        rows: NDArray[np.int64] = pairs.cpu().numpy().reshape(-1, VOID + 1, columns)
+        if not rows[:, num_classes:VOID].any():
+            return rows[:, :num_classes].copy()
+    # Something is out of range: perhaps only where the target is void.
     void = truth == VOID
     known = (truth >= 0) & (truth < num_classes) & (guess >= 0) & (guess < columns)
-    image = torch.arange(len(truth), device=truth.device).view(-1, 1, 1)
     cell = (image * num_classes + truth) * columns + guess
     # Two cells behind the matrices take what is in none, so that nothing has to be filtered first.
     cells = len(truth) * num_classes * columns
@@ -68,6 +75,13 @@ def confusion_matrices(
         )
     matrices: NDArray[np.int64] = counts[:cells].reshape(-1, num_classes, columns)
     return matrices
+
+
+def _within(labels: Tensor, highest: int) -> bool:
+    if not labels.numel():
+        return True
+    low, high = torch.aminmax(labels)
+    return bool((low >= 0) & (high <= highest))
 
 
 def _as_int64(labels: Labels) -> Tensor:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from segexp.device import Compute
 from segexp.errors import InputError
-from segexp.evaluate import Ruler, decide, evaluate, make_ruler
+from segexp.evaluate import Ruler, decide, decide_all, evaluate, make_ruler
 from segexp.mapping import MappedClass, Mapping
 from segexp.preprocess import Preprocessing
 from segexp.taxonomy import VOID, Label, Taxonomy
@@ -144,3 +144,27 @@ def test_sum_equals_argmax_where_one_class_has_all_the_probability(case):
     expected = ruler.columns.numpy()[decisions]
     assert decide(logits, ruler).flatten().tolist() == expected.tolist()
     assert decide(logits, by_argmax).flatten().tolist() == expected.tolist()
+
+
+def test_several_rulers_decide_at_once_as_each_does_alone():
+    logits = torch.randn(3, 3, 5, 7, generator=torch.Generator().manual_seed(0))
+    rulers = [
+        make_ruler(A_B_C, A_B_C),
+        make_ruler(A_B_C, AB_C, "sum"),
+        make_ruler(A_B_C, AB_C, "argmax"),
+        make_ruler(A_B_C, A_B, "sum"),
+    ]
+    for ruler, together in zip(rulers, decide_all(logits, rulers), strict=True):
+        assert torch.equal(together, decide(logits, ruler))
+        last = logits.contiguous(memory_format=torch.channels_last)
+        assert torch.equal(together, decide(last, ruler))
+
+
+def test_the_sum_rule_is_the_largest_sum_of_probabilities():
+    logits = torch.randn(
+        3, 3, 5, 7, generator=torch.Generator().manual_seed(0), dtype=torch.float64
+    )
+    p = logits.softmax(dim=1)
+    expected = torch.stack([p[:, 0] + p[:, 1], p[:, 2]], dim=1).argmax(dim=1)
+    ruler = make_ruler(A_B_C, AB_C, "sum")
+    assert torch.equal(decide(logits.float(), ruler), expected)

@@ -230,3 +230,16 @@ def test_permuting_the_classes_permutes_the_scores_and_leaves_the_means(confusio
     np.testing.assert_allclose(permuted.miou, scores.miou, rtol=1e-12, equal_nan=True)
     assert permuted.classes_in_mean == scores.classes_in_mean
     np.testing.assert_equal(permuted.pixel_accuracy, scores.pixel_accuracy)
+
+
+@pytest.mark.parametrize("strange", [-3, 7, 200, 255, 300])
+def test_what_is_predicted_under_void_does_not_matter(strange):
+    target, prediction = make_batch()
+    expected = confusion_matrices(target, prediction, CLASSES)
+    prediction = np.where(target == 255, strange, prediction)
+    np.testing.assert_array_equal(confusion_matrices(target, prediction, CLASSES), expected)
+
+
+def test_a_batch_of_no_image_has_no_matrix():
+    empty = np.zeros((0, 4, 4), np.uint8)
+    assert confusion_matrices(empty, empty, CLASSES).shape == (0, CLASSES, CLASSES)

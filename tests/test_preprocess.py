@@ -56,3 +56,29 @@ def test_one_value_that_is_no_number_is_found(value: float):
     logits[1, 2, 3, 4] = value
     assert not is_finite(logits)
     assert not is_finite(logits.bfloat16())
+
+
+def test_both_memory_formats_are_normalised_to_the_same_values():
+    preprocessing = Preprocessing((5, 7), IMAGENET_MEAN, IMAGENET_STD)
+    batch = images().contiguous()
+    expected = preprocessing.normalize(batch)
+    assert expected.is_contiguous()
+    found = preprocessing.normalize(batch.contiguous(memory_format=torch.channels_last))
+    assert torch.equal(found, expected)
+
+
+def test_what_scoring_normalised_first_can_be_trained_on_after():
+    preprocessing = Preprocessing((5, 7), (0.1, 0.2, 0.3), (0.4, 0.5, 0.6))
+    with torch.inference_mode():
+        expected = preprocessing.normalize(images())
+    layer = torch.nn.Conv2d(3, 2, 1)
+    normalized = preprocessing.normalize(images())
+    layer(normalized).sum().backward()
+    assert torch.equal(normalized, expected)
+    assert layer.weight.grad is not None
+
+
+def test_logits_whose_sum_overflows_are_finite():
+    large = torch.full((2, 3, 4, 5), torch.finfo(torch.float32).max)
+    assert is_finite(large)
+    assert is_finite(large.bfloat16().clamp(max=3e38))
