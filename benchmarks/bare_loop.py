@@ -1,0 +1,186 @@
+"""segexp's training against a bare loop, in one run: images a second, and peak memory.
+
+python benchmarks/bare_loop.py                              # both sizes, the default model
+python benchmarks/bare_loop.py --threads 1 --models Unet/resnet18/1 Segformer/mit_b0/1
+
+The bare loop (`benchmarks/bare.py`) has the same model, batch size, precision, memory format,
+optimizer and gradient clipping, on one preloaded batch: no data, no metrics, no logging. segexp's
+side is `segexp.loop.fit` over its own loader, with the default augmentation. Their epochs take
+turns. Peak memory is that of a process for each side; segexp's validates, too. `--clock cpu` counts
+the processor's time, for a machine that others use; it means something with one thread only.
+
+Exit status 1 when the sides do not compute the same: the loss of the first step from the same
+weights on the same batch to 1e-4, and the mean over an epoch of the same batches to 1%.
+"""
+
+import argparse
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import bare
+import torch
+from one_trial import (
+    Scenes,
+    clock_named,
+    draw_scenes,
+    fit_scenes,
+    scene_loader,
+    setting,
+    spread,
+    verdict,
+)
+
+from segexp.dataset.torch_dataset import set_epoch
+from segexp.device import Compute, choose_compute
+from segexp.evaluate import Evaluation
+from segexp.loop import Optimization, Step, make_optimizer
+
+OPTIMIZATION = Optimization("adamw", 1e-3, 1e-4, "constant", 0.0, bare.CLIP)
+SPEED_GOAL, MEMORY_GOAL = 0.97, 1.3
+SAME_FIRST_LOSS = 1e-4
+SAME_EPOCH_LOSS = 0.01  # bf16 rounds another order of sums otherwise, and the steps enlarge that
+
+
+def main() -> None:
+    parser = bare.options(__doc__)
+    parser.add_argument("--sizes", nargs="+", type=bare.size, default=[(64, 128), (128, 256)])
+    parser.add_argument("--models", nargs="+", default=["Unet/mobilenet_v2/0.5"])
+    parser.add_argument("--epochs", type=int, default=10, help="timed, of each side")
+    parser.add_argument("--clock", choices=("wall", "cpu"), default="wall")
+    parser.add_argument("--memory", action="store_true", help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    torch.set_num_threads(given.threads)
+    compute = choose_compute(given.precision)
+    if given.memory:
+        print(peak_of_segexp(given.model, given.size, compute))
+        return
+    print(f"{setting(compute, 'segmentation-models-pytorch', 'albumentations')}.")
+    print(
+        f"Medians of {given.epochs} epochs of each side in turn (smallest to largest), by "
+        f"{given.clock} clock; batch {bare.BATCH_SIZE}.\n"
+    )
+    clock = clock_named(given.clock)
+    print("| size | model | bare loop, images/s | segexp, images/s | ratio | goal ", end="")
+    print("| peak MiB: bare loop | segexp | ratio | goal |")
+    print("|" + 10 * "---|")
+    differences = []
+    for size in given.sizes:
+        with tempfile.TemporaryDirectory(prefix="segexp-") as cache:
+            scenes = draw_scenes(size, Path(cache))
+            for name in given.models:
+                differences += [f"{name}: {d}" for d in differences_of(name, scenes, compute)]
+                of_bare, of_segexp = speeds(name, scenes, compute, given.epochs, clock)
+                ratios = [own / other for own, other in zip(of_segexp, of_bare, strict=True)]
+                reached = statistics.median(ratios) >= SPEED_GOAL
+                row = ["x".join(map(str, size)), name, spread(of_bare), spread(of_segexp)]
+                row += [spread(ratios, 3), f"{SPEED_GOAL}, {verdict(reached)}"]
+                child = ["--model", name, "--size", row[0], "--precision", given.precision]
+                child += ["--threads", str(given.threads)]
+                bare_peak = run("bare.py", *child)
+                segexp_peak = run("bare_loop.py", "--memory", *child)
+                ratio = segexp_peak / bare_peak
+                row += [f"{bare_peak:.0f}", f"{segexp_peak:.0f}", f"{ratio:.2f}"]
+                row += [f"{MEMORY_GOAL}, {verdict(ratio <= MEMORY_GOAL)}"]
+                print("|", " | ".join(row), "|", flush=True)
+    if differences:
+        sys.exit("the sides do not compute the same: " + "; ".join(differences))
+
+
+def speeds(
+    name: str, scenes: Scenes, compute: Compute, epochs: int, clock: Callable[[], float]
+) -> tuple[list[float], list[float]]:
+    """Measure training images a second of the bare loop and of segexp, epoch by epoch in turn."""
+    bare_model, model = bare.make(name, compute), bare.make(name, compute)
+    bare_optimizer = make_optimizer(bare_model, OPTIMIZATION)
+    images, target = next(batches(scenes, compute))
+    own = fit_scenes(
+        model,
+        make_optimizer(model, OPTIMIZATION),
+        scenes,
+        compute,
+        OPTIMIZATION,
+        epochs=epochs + 1,
+        validate=no_validation,
+    )
+    steps = len(scenes.dataset.train) // len(images)
+    of_bare, of_segexp = [], []
+    for _ in range(epochs + 1):
+        begun = clock()
+        losses = bare.train(bare_model, bare_optimizer, [(images, target)] * steps, compute)
+        float(losses[-1])  # waits for the device
+        between = clock()
+        next(own)
+        of_bare.append(steps * len(images) / (between - begun))
+        of_segexp.append(len(scenes.dataset.train) / (clock() - between))
+    return of_bare[1:], of_segexp[1:]  # the first one warms up
+
+
+def differences_of(name: str, scenes: Scenes, compute: Compute) -> list[str]:
+    """Compare the losses of an epoch of both sides, from the same weights on the same batches."""
+    model = bare.make(name, compute)
+    optimizer = make_optimizer(model, OPTIMIZATION)
+    expected = [
+        float(loss) for loss in bare.train(model, optimizer, batches(scenes, compute), compute)
+    ]
+    found: list[float] = []
+
+    def note(step: Step) -> None:
+        found.append(float(step.loss))
+
+    model = bare.make(name, compute)
+    own = fit_scenes(
+        model,
+        make_optimizer(model, OPTIMIZATION),
+        scenes,
+        compute,
+        OPTIMIZATION,
+        epochs=1,
+        validate=no_validation,
+        on_step=note,
+    )
+    list(own)
+    differences = []
+    if abs(found[0] - expected[0]) > SAME_FIRST_LOSS:
+        differences.append(f"first loss {expected[0]:.6f} bare, {found[0]:.6f} segexp")
+    mean, other = statistics.fmean(expected), statistics.fmean(found)
+    if len(found) != len(expected) or abs(other / mean - 1) > SAME_EPOCH_LOSS:
+        differences.append(
+            f"mean loss {mean:.4f} ({len(expected)} steps) bare, {other:.4f} ({len(found)}) segexp"
+        )
+    return differences
+
+
+def batches(scenes: Scenes, compute: Compute) -> Iterator[bare.Batch]:
+    """Yield the batches of segexp's first epoch, ready for the bare loop."""
+    loader = scene_loader(scenes)
+    set_epoch(loader, 1)
+    for images, target in loader:
+        normalized = scenes.preprocessing.normalize(compute.send(images))
+        yield normalized, target.to(compute.device).long()
+
+
+def no_validation() -> Evaluation:
+    return Evaluation((), 0.0, ())
+
+
+def peak_of_segexp(name: str, size: tuple[int, int], compute: Compute) -> float:
+    """Train and validate two epochs; return this process's peak memory in MiB."""
+    with tempfile.TemporaryDirectory(prefix="segexp-") as cache:
+        scenes = draw_scenes(size, Path(cache))
+        model = bare.make(name, compute)
+        optimizer = make_optimizer(model, OPTIMIZATION)
+        list(fit_scenes(model, optimizer, scenes, compute, OPTIMIZATION, epochs=2))
+    return bare.peak_mib(compute)
+
+
+def run(script: str, *arguments: str) -> float:
+    command = [sys.executable, str(Path(__file__).with_name(script)), *arguments]
+    return float(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout)
+
+
+if __name__ == "__main__":
+    main()

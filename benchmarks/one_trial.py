@@ -1,0 +1,128 @@
+"""What the benchmarks of one trial share: scenes, segexp's own training on them, and a table."""
+
+import platform
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+
+import bare
+import torch
+from study import machine
+from torch import nn
+
+from segexp.augment import make_augmentation
+from segexp.dataset.cache import Dataset, open_dataset
+from segexp.dataset.synthetic import SyntheticCounts, open_synthetic
+from segexp.dataset.torch_dataset import make_loader
+from segexp.device import Compute
+from segexp.evaluate import evaluate_split, make_ruler
+from segexp.loop import Optimization, fit
+from segexp.losses import make_loss
+from segexp.mapping import Mapping
+from segexp.mapping_file import load_mapping
+from segexp.preprocess import Preprocessing
+
+MAPPINGS = Path(__file__).parents[1] / "mappings"
+AUGMENTATION = 0.3  # config.yaml's
+
+
+@dataclass(frozen=True)
+class Scenes:
+    """A drawn data set, with the mapping of its 19 classes and its normalisation."""
+
+    dataset: Dataset
+    mapping: Mapping
+    preprocessing: Preprocessing
+
+
+def draw_scenes(size: tuple[int, int], cache: Path, train: int = 96, val: int = 32) -> Scenes:
+    """Draw as many scenes as the default configuration has; the same ones each time."""
+    mapping = load_mapping(MAPPINGS / "cityscapes19.yaml")
+    # Half of val is held out where there is no test split.
+    source = open_synthetic(SyntheticCounts(train, val, 1, 0, size), mapping.taxonomy)
+    dataset = open_dataset(source, size, cache)
+    mean, std = dataset.mean.tolist(), dataset.std.tolist()
+    normalisation = Preprocessing(size, (mean[0], mean[1], mean[2]), (std[0], std[1], std[2]))
+    return Scenes(dataset, mapping, normalisation)
+
+
+def scene_loader(scenes: Scenes, seed: int = 0):
+    """Return the train split as segexp loads it."""
+    return make_loader(
+        scenes.dataset.train,
+        scenes.mapping.lookup(),
+        batch_size=bare.BATCH_SIZE,
+        shuffle=True,
+        seed=seed,
+        augment=make_augmentation(AUGMENTATION, scenes.dataset.image_size),
+    )
+
+
+def fit_scenes(
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    scenes: Scenes,
+    compute: Compute,
+    optimization: Optimization,
+    *,
+    epochs: int,
+    seed: int = 0,
+    **changes,
+):
+    """Train as a trial does, with its three rulers; yields an `EpochResult` per epoch.
+
+    ``changes`` are other arguments of `segexp.loop.fit`, such as ``validate`` or ``on_step``.
+    """
+    mapping, loss = scenes.mapping, make_loss("cross_entropy")
+    common = load_mapping(MAPPINGS / "merged10.yaml")
+    rulers = (
+        make_ruler(mapping, mapping),
+        make_ruler(mapping, common, "sum"),
+        make_ruler(mapping, common, "argmax"),
+    )
+    validate = partial(
+        evaluate_split,
+        model,
+        scenes.dataset.val,
+        rulers,
+        preprocessing=scenes.preprocessing,
+        compute=compute,
+        loss=(loss, torch.from_numpy(mapping.lookup())),
+    )
+    arguments = {"validate": validate} | changes
+    return fit(
+        model,
+        optimizer,
+        scene_loader(scenes, seed),
+        loss_of=loss,
+        optimization=optimization,
+        epochs=epochs,
+        preprocessing=scenes.preprocessing,
+        compute=compute,
+        **arguments,
+    )
+
+
+def setting(compute: Compute, *packages: str) -> str:
+    """Return the machine and the versions, for the line above a table."""
+    versions = ", ".join(f"{name} {version(name)}" for name in ("torch", *packages))
+    return f"{machine()}, {platform.system()}, {versions}; {compute.description}"
+
+
+def clock_named(name: str) -> Callable[[], float]:
+    """Return the wall's clock, or the processor's time, for one thread on a busy machine."""
+    return time.perf_counter if name == "wall" else time.process_time
+
+
+def spread(values: Sequence[float], digits: int = 1) -> str:
+    """Return the median with the smallest and the largest value."""
+    middle, low, high = statistics.median(values), min(values), max(values)
+    return f"{middle:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
+
+
+def verdict(reached: bool) -> str:
+    return "reached" if reached else "**missed**"
