@@ -6,6 +6,7 @@
 
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -173,7 +174,8 @@ def train_peer(
     train_loader = new_loader(train_set, batch_size=bare.BATCH_SIZE, shuffle=True)
     val_loader = new_loader(val_set, batch_size=2 * bare.BATCH_SIZE)
     module = SegmentationModel(
-        bare.make(name, compute, seed),
+        # Placed as for float32: what segexp does to a model that trains in bf16 is its own.
+        bare.make(name, replace(compute, bf16=False), seed),
         compute.bf16,
         optimization,
         epochs,

@@ -221,9 +221,7 @@ def _train(
             opened.directory(trial.number),
             report=partial(_report, trial),
             prune=partial(_prune, trial, setup),
-            is_worth_keeping=lambda value: (
-                opened.plan.keeps_all or value > _best_value(opened.study)
-            ),
+            is_worth_keeping=lambda value: _is_worth_keeping(opened, trial, value),
             display=display,
         )
         text = f"{setup.objective} {result.value:.4f}"
@@ -319,6 +317,12 @@ def _start_trial_run(opened: OpenStudy, trial: optuna.Trial, setup: TrialSetup) 
     failpoint.passed("run_opened")
     trial.set_user_attr(RUN_ID, run.id)
     return run
+
+
+def _is_worth_keeping(opened: OpenStudy, trial: optuna.Trial, value: float) -> bool:
+    """Whether a trial is the best by now, or the baseline that the best is compared with."""
+    is_baseline = trial.params == dict(opened.plan.first[0])
+    return opened.plan.keeps_all or is_baseline or value > _best_value(opened.study)
 
 
 def _best_value(study: optuna.Study) -> float:

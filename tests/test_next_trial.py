@@ -201,3 +201,17 @@ def test_an_objective_that_is_not_finite_is_refused(value: float) -> None:
     with pytest.raises(DivergedError, match=r"the objective is .* in epoch 3"):
         _report(trial, 3, value)
     assert trial.study.trials[0].intermediate_values == {}
+
+
+def test_the_baseline_is_scored_on_held_out_images_though_a_better_trial_ended_before_it(
+    project: Path,
+) -> None:
+    study = opened(project, trials=3)
+    study.study.add_trial(
+        create_trial(value=0.99, user_attrs={RESULT: {"bundle": None}})  # of another worker
+    )
+    run_all(study)
+    baseline, _, other = study.study.trials
+    assert baseline.params == {"learning_rate": 1e-3}
+    assert baseline.user_attrs[RESULT]["heldout"] is not None
+    assert other.user_attrs[RESULT]["heldout"] is None
