@@ -50,31 +50,29 @@ def confusion_matrices(
         shapes = f"{tuple(truth.shape)} and {tuple(guess.shape)}"
         raise ValueError(f"target and prediction must share one shape (N, H, W), got {shapes}")
 
+    if not (_within(truth, VOID) and _within(guess, columns - 1)):
+        _refuse_strange(truth, guess, num_classes, columns)
+        guess = guess.masked_fill(truth == VOID, 0)  # strange only there, where it does not count
     image = torch.arange(len(truth), device=truth.device).view(-1, 1, 1)
-    if _within(truth, VOID) and _within(guess, columns - 1):
-        cell = (image * (VOID + 1) + truth) * columns + guess
-        pairs = torch.bincount(cell.flatten(), minlength=len(truth) * (VOID + 1) * columns)
-        rows: NDArray[np.int64] = pairs.cpu().numpy().reshape(-1, VOID + 1, columns)
-        if not rows[:, num_classes:VOID].any():
-            return rows[:, :num_classes].copy()
-    # Something is out of range: perhaps only where the target is void.
-    void = truth == VOID
+    # A row for every value of a byte, so that nothing has to be filtered first.
+    cell = (image * (VOID + 1) + truth) * columns + guess
+    pairs = torch.bincount(cell.flatten(), minlength=len(truth) * (VOID + 1) * columns)
+    rows: NDArray[np.int64] = pairs.cpu().numpy().reshape(-1, VOID + 1, columns)
+    if rows[:, num_classes:VOID].any():
+        _refuse_strange(truth, guess, num_classes, columns)
+    return rows[:, :num_classes].copy()
+
+
+def _refuse_strange(truth: Tensor, guess: Tensor, num_classes: int, columns: int) -> None:
     known = (truth >= 0) & (truth < num_classes) & (guess >= 0) & (guess < columns)
-    cell = (image * num_classes + truth) * columns + guess
-    # Two cells behind the matrices take what is in none, so that nothing has to be filtered first.
-    cells = len(truth) * num_classes * columns
-    cell = torch.where(void, cells, torch.where(known, cell, cells + 1))
-    counts = torch.bincount(cell.flatten(), minlength=cells + 2).cpu().numpy()
-    if counts[-1] > 0:
-        wrong = ~void & ~known
+    wrong = ~known & (truth != VOID)
+    if wrong.any():
         raise ValueError(
-            f"{counts[-1]} pixels hold indices out of range: "
+            f"{int(wrong.sum())} pixels hold indices out of range: "
             f"target {sorted(set(truth[wrong].tolist()))}, "
             f"right are 0..{num_classes - 1} and {VOID}; "
             f"prediction {sorted(set(guess[wrong].tolist()))}, right are 0..{columns - 1}"
         )
-    matrices: NDArray[np.int64] = counts[:cells].reshape(-1, num_classes, columns)
-    return matrices
 
 
 def _within(labels: Tensor, highest: int) -> bool:
