@@ -36,6 +36,7 @@ from segexp.reconcile import (
     is_interrupted,
     is_second_retry,
     is_unsigned,
+    not_taken,
     params_of,
     put_next_in_line,
     put_retries,
@@ -94,11 +95,10 @@ def _ask(opened: OpenStudy, display: StudyDisplay) -> optuna.Trial | None:
 
 def trials_left(opened: OpenStudy) -> int:
     """Return how many trials of a study are neither finished nor under way."""
-    trials = taken(opened.study.get_trials(deepcopy=False))
-    if not opened.plan.keeps_all:
-        return max(0, opened.plan.study.trials - len(trials))
-    known = [params_of(trial) for trial in trials]
-    return sum(dict(params) not in known for params in opened.plan.first)
+    trials = opened.study.get_trials(deepcopy=False)
+    if opened.plan.keeps_all:
+        return len(not_taken(opened.plan.first, trials))
+    return max(0, opened.plan.study.trials - len(taken(trials)))
 
 
 def reconcile(opened: OpenStudy, display: StudyDisplay) -> None:
@@ -176,10 +176,9 @@ def _run_one(opened: OpenStudy, trial: optuna.Trial, display: StudyDisplay, debu
     if reason := _is_too_much(opened, trial, trials):
         drop(opened.study, trials[trial.number], reason)
         return
-    if RETRY_OF in trials[trial.number].user_attrs:
-        display.say(
-            f"trial {trial.number} tries trial {trials[trial.number].user_attrs[RETRY_OF]} again"
-        )
+    retried = trials[trial.number].user_attrs.get(RETRY_OF)
+    if retried is not None:
+        display.say(f"trial {trial.number} tries trial {retried} again")
     _take_over(opened, trial, trials)
     place = len(taken(trials[: trial.number + 1]))
     try:

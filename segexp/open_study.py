@@ -209,11 +209,7 @@ def _open_parent_run(
     plan: StudyPlan, dataset: Dataset, study: optuna.Study, experiment: tracking.Experiment
 ) -> tracking.Run:
     noted, key = study.user_attrs.get(RUN_ID), study.user_attrs.get(RUN_KEY)
-    if noted is None and key is not None:
-        # Who made it died before it could be noted, or before it was whole.
-        made = tracking.find_tagged(experiment, RUN_KEY, key)
-        noted = made.id if made else None
-    parent = tracking.attach_run(experiment, noted)
+    parent = find_run(experiment, noted, key)
     if parent is None:
         key = secrets.token_hex(8)
         study.set_user_attr(RUN_KEY, key)
@@ -236,6 +232,16 @@ def _open_parent_run(
         tracking.log_yaml(parent, plan.common.to_dict(), "common_space.yaml")
         study.set_user_attr(RUN_ID, parent.id)  # the last: a run that is noted is whole
     return parent
+
+
+def find_run(
+    experiment: tracking.Experiment, noted: str | None, key: str | None
+) -> tracking.Run | None:
+    """Find a run that was noted, or made by a process that died before it could note it."""
+    if noted is None and key is not None:
+        made = tracking.find_tagged(experiment, RUN_KEY, key)
+        noted = made.id if made else None
+    return tracking.attach_run(experiment, noted)
 
 
 def lock_of(project: Path, study: str) -> Path:

@@ -47,6 +47,14 @@ def taken(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
     return [t for t in trials if t.state == TrialState.RUNNING or counts_towards_budget(t)]
 
 
+def not_taken(
+    listed: Sequence[Mapping[str, Any]], trials: Sequence[FrozenTrial]
+) -> list[dict[str, Any]]:
+    """Return the listed params that no trial has taken, in their order."""
+    known = [params_of(trial) for trial in taken(trials)]
+    return [dict(params) for params in listed if dict(params) not in known]
+
+
 def is_unsigned(trial: FrozenTrial) -> bool:
     """Whether a trial runs and nobody has said yet whose it is."""
     return trial.state == TrialState.RUNNING and OWNER not in trial.user_attrs
@@ -77,8 +85,7 @@ def put_next_in_line(study: optuna.Study, listed: Sequence[Mapping[str, Any]]) -
         Whether there is one.
     """
     trials = study.get_trials(deepcopy=False)
-    known = [params_of(trial) for trial in taken(trials)]
-    wanted = [dict(params) for params in listed if dict(params) not in known]
+    wanted = not_taken(listed, trials)
     waiting = False
     for trial in trials:
         if trial.state != TrialState.WAITING:

@@ -19,11 +19,11 @@ from segexp.errors import InputError, Interrupted, WorkError
 from segexp.files import locked
 from segexp.lease import this_process
 from segexp.loop import EpochResult, Step
-from segexp.next_trial import run_next_trial
+from segexp.next_trial import run_next_trial, trials_left
 from segexp.open_study import OpenStudy, join_study
 from segexp.plan import StudyPlan
 from segexp.project import open_data
-from segexp.reconcile import close_of, close_records, params_of, taken
+from segexp.reconcile import close_of, close_records
 from segexp.storage import open_storage
 from segexp.team import Seat
 
@@ -182,7 +182,9 @@ def _run_next(studies: Sequence[OpenStudy], display: StudyDisplay, debug: bool) 
 
     However it is interrupted, no study is more than a trial ahead.
     """
-    in_turn = sorted(studies, key=_advance) if len(studies) > 1 else studies
+    in_turn = studies
+    if len(studies) > 1:  # all of them have as many trials
+        in_turn = sorted(studies, key=trials_left, reverse=True)
     return any(run_next_trial(opened, display, debug=debug) for opened in in_turn)
 
 
@@ -191,11 +193,3 @@ def _open(task: Task) -> list[OpenStudy]:
     dataset = open_data(plan.project, plan.config, plan.source, lambda done, total: None)
     storage = open_storage(plan.config.storage, plan.project)
     return [join_study(p, dataset, storage, experiment, run) for p, experiment, run in task.studies]
-
-
-def _advance(opened: OpenStudy) -> int:
-    trials = taken(opened.study.get_trials(deepcopy=False))
-    listed = [dict(params) for params in opened.plan.first]
-    if not opened.plan.keeps_all:
-        return len(trials)
-    return sum(params_of(t) in listed for t in trials)

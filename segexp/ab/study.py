@@ -31,7 +31,15 @@ from segexp.errors import WorkError
 from segexp.files import locked, write_atomic
 from segexp.interrupt import signals_held_back
 from segexp.next_trial import reconcile
-from segexp.open_study import Arm, OpenStudy, is_known, lock_of, open_study, refuse_changed
+from segexp.open_study import (
+    Arm,
+    OpenStudy,
+    find_run,
+    is_known,
+    lock_of,
+    open_study,
+    refuse_changed,
+)
 from segexp.plan import StudyPlan
 from segexp.project import describe_data, open_data
 from segexp.report.ab_page import ab_page
@@ -206,7 +214,7 @@ def _open_records(
         )
         key = study.user_attrs.get(RUN_KEY) or secrets.token_hex(8)
         study.set_user_attr(RUN_KEY, key)  # before the runs: a kill may leave one that is not noted
-        record = _find_run(experiment, study.user_attrs.get(RUN_ID), key)
+        record = find_run(experiment, study.user_attrs.get(RUN_ID), key)
         tags = {
             "segexp.study": plan.name,
             "segexp.dataset": dataset.name,
@@ -226,7 +234,7 @@ def _open_records(
         arms: list[Arm] = []
         for mapping in plan.mappings:
             key_of_arm = f"{key}-{mapping.name}"
-            run = _find_run(experiment, known.get(mapping.name), key_of_arm)
+            run = find_run(experiment, known.get(mapping.name), key_of_arm)
             if run is None:
                 of_arm = {
                     RUN_KEY: key_of_arm,
@@ -241,13 +249,6 @@ def _open_records(
         study.set_user_attr(DEFINITION, now)  # the last: an A/B study that has it is whole
         study.set_user_attr(TRACKING, [uri, experiment.name])
     return study, record, arms
-
-
-def _find_run(experiment: tracking.Experiment, noted: str | None, key: str) -> tracking.Run | None:
-    """Find a run that was noted, or made by a process that died before it could note it."""
-    if noted is None and (made := tracking.find_tagged(experiment, RUN_KEY, key)):
-        noted = made.id
-    return tracking.attach_run(experiment, noted)
 
 
 def _write(
