@@ -35,14 +35,12 @@ class Revision:
 
     Attributes:
         plan: The plan under the revision's name.
-        asked: The study's own name.
         carried: The trials that it begins with.
         left: How many finished trials of the revision before are not valid in it.
         before: That revision's name; None when this is not a new one.
     """
 
     plan: StudyPlan
-    asked: str
     carried: tuple[FrozenTrial, ...] = ()
     left: int = 0
     before: str | None = None
@@ -67,9 +65,9 @@ def choose_revision(
     for known in reversed(names):
         stored = stored_definition(storage, known)
         if stored is None or stored == now:
-            return Revision(_named(plan, known), name)
+            return Revision(_named(plan, known))
     if not names:
-        return Revision(plan, name)
+        return Revision(plan)
     if not new:
         is_known(storage, names[-1], now)  # raises with the differences
     stored = stored_definition(storage, names[-1])
@@ -90,7 +88,6 @@ def choose_revision(
     carried.sort(key=lambda trial: trial.params != dict(plan.first[0]))  # the baseline comes first
     return Revision(
         _named(plan, f"{name}-rev{len(names) + 1}"),
-        name,
         tuple(carried),
         len(finished) - len(carried),
         names[-1],
@@ -172,16 +169,14 @@ def _distribution(parameter: Parameter) -> BaseDistribution:
     return FloatDistribution(parameter.low, parameter.high, log=parameter.log, step=parameter.step)
 
 
-def describe_revision(revision: Revision) -> Sequence[str]:
-    """Say which revision it is, and what a new one carries over, in lines for a person."""
+def describe_revision(revision: Revision, asked: str) -> Sequence[str]:
+    """Say which revision of a study it is, and what a new one carries over, for a person."""
     name = revision.plan.study.name
     if revision.before is not None:
         return [
             f"new revision {name}: {len(revision.carried)} trials of {revision.before} are carried "
             f"over, {revision.left} are not valid in it"
         ]
-    if name != revision.asked:
-        return [
-            f"going on with {name}, the revision of {revision.asked} that means what it means now"
-        ]
+    if name != asked:
+        return [f"going on with {name}, the revision of {asked} that means what it means now"]
     return []

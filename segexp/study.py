@@ -61,7 +61,7 @@ def run_study(
     dataset = open_data(plan.project, plan.config, plan.source, display.caching)
     display.say(describe_data(dataset))
     revision = choose_revision(plan, dataset, storage, new=new_revision)
-    for line in describe_revision(revision):
+    for line in describe_revision(revision, plan.study.name):
         display.say(line)
     opened = open_study(revision.plan, dataset, storage, carried=revision.carried)
     with under_way(opened, display):
