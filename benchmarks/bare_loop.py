@@ -94,18 +94,10 @@ def speeds(
     name: str, scenes: Scenes, compute: Compute, epochs: int, clock: Callable[[], float]
 ) -> tuple[list[float], list[float]]:
     """Measure training images a second of the bare loop and of segexp, epoch by epoch in turn."""
-    bare_model, model = bare.make(name, compute), bare.make(name, compute)
+    bare_model = bare.make(name, compute)
     bare_optimizer = make_optimizer(bare_model, OPTIMIZATION)
     images, target = next(batches(scenes, compute))
-    own = fit_scenes(
-        model,
-        make_optimizer(model, OPTIMIZATION),
-        scenes,
-        compute,
-        OPTIMIZATION,
-        epochs=epochs + 1,
-        validate=no_validation,
-    )
+    own = fit_segexp(name, scenes, compute, epochs=epochs + 1, validate=no_validation)
     steps = len(scenes.dataset.train) // len(images)
     of_bare, of_segexp = [], []
     for _ in range(epochs + 1):
@@ -131,18 +123,7 @@ def differences_of(name: str, scenes: Scenes, compute: Compute) -> list[str]:
     def note(step: Step) -> None:
         found.append(float(step.loss))
 
-    model = bare.make(name, compute)
-    own = fit_scenes(
-        model,
-        make_optimizer(model, OPTIMIZATION),
-        scenes,
-        compute,
-        OPTIMIZATION,
-        epochs=1,
-        validate=no_validation,
-        on_step=note,
-    )
-    list(own)
+    list(fit_segexp(name, scenes, compute, epochs=1, validate=no_validation, on_step=note))
     differences = []
     if abs(found[0] - expected[0]) > SAME_FIRST_LOSS:
         differences.append(f"first loss {expected[0]:.6f} bare, {found[0]:.6f} segexp")
@@ -152,6 +133,13 @@ def differences_of(name: str, scenes: Scenes, compute: Compute) -> list[str]:
             f"mean loss {mean:.4f} ({len(expected)} steps) bare, {other:.4f} ({len(found)}) segexp"
         )
     return differences
+
+
+def fit_segexp(name: str, scenes: Scenes, compute: Compute, **changes):
+    """Train segexp's side from the bare loop's first weights; see `fit_scenes`."""
+    model = bare.make(name, compute)
+    optimizer = make_optimizer(model, OPTIMIZATION)
+    return fit_scenes(model, optimizer, scenes, compute, OPTIMIZATION, **changes)
 
 
 def batches(scenes: Scenes, compute: Compute) -> Iterator[bare.Batch]:
@@ -171,9 +159,7 @@ def peak_of_segexp(name: str, size: tuple[int, int], compute: Compute) -> float:
     """Train and validate two epochs; return this process's peak memory in MiB."""
     with tempfile.TemporaryDirectory(prefix="segexp-") as cache:
         scenes = draw_scenes(size, Path(cache))
-        model = bare.make(name, compute)
-        optimizer = make_optimizer(model, OPTIMIZATION)
-        list(fit_scenes(model, optimizer, scenes, compute, OPTIMIZATION, epochs=2))
+        list(fit_segexp(name, scenes, compute, epochs=2))
     return bare.peak_mib(compute)
 
 

@@ -13,7 +13,6 @@ import argparse
 import csv
 import io
 import json
-import subprocess
 import sys
 from collections import Counter
 from datetime import date
@@ -21,9 +20,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 import optuna
-import yaml
 from optuna.trial import TrialState
-from study import machine
+from study import machine, segexp, write_random_study
 
 from segexp.files import write_atomic
 from segexp.reconcile import counts_towards_budget, params_of
@@ -54,9 +52,7 @@ def record(project: Path, trials: int, workers: int, overrides: list[str]) -> No
     """Train random configurations of the default study's space until there are enough."""
     if not (project / "config.yaml").is_file():
         segexp("init", str(project))
-    content = yaml.safe_load((project / "studies" / "default.yaml").read_text())
-    content |= {"name": STUDY, "sampler": "random", "pruner": "none"}
-    (project / "studies" / f"{STUDY}.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
+    write_random_study(project, STUDY)
     numbers = ["--trials", str(trials), "--workers", str(workers)]
     settings = [part for override in overrides for part in ("--set", override)]
     segexp("tune", STUDY, *numbers, *settings, "--project", str(project))
@@ -64,10 +60,6 @@ def record(project: Path, trials: int, workers: int, overrides: list[str]) -> No
     command = " ".join(["segexp tune", STUDY, *numbers, *settings])
     noted = {"recorded": str(date.today()), "command": command, "machine": machine()}
     (project / "curves.json").write_text(json.dumps(noted))
-
-
-def segexp(*arguments: str) -> None:
-    subprocess.run([sys.executable, "-m", "segexp", *arguments], check=True)
 
 
 def export(project: Path, table: Path) -> int:

@@ -15,6 +15,8 @@ import tempfile
 import time
 from pathlib import Path
 
+import yaml
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
@@ -77,6 +79,13 @@ def segexp(*arguments: str) -> str:
         [sys.executable, "-m", "segexp", *arguments], stdout=subprocess.PIPE, text=True, check=True
     )
     return done.stdout
+
+
+def write_random_study(project: Path, name: str) -> None:
+    """Write a study over the default study's space: at random, and without pruning."""
+    content = yaml.safe_load((project / "studies" / "default.yaml").read_text())
+    content |= {"name": name, "sampler": "random", "pruner": "none"}
+    (project / "studies" / f"{name}.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
 
 
 def machine() -> str:

@@ -18,8 +18,7 @@ import time
 from pathlib import Path
 
 import optuna
-import yaml
-from study import machine
+from study import machine, write_random_study
 
 from segexp.storage import open_storage
 
@@ -63,9 +62,7 @@ def main() -> None:
 
 def make_project(project: Path) -> Path:
     segexp("init", str(project))
-    content = yaml.safe_load((project / "studies" / "default.yaml").read_text())
-    content |= {"name": STUDY, "sampler": "random", "pruner": "none"}
-    (project / "studies" / f"{STUDY}.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
+    write_random_study(project, STUDY)
     return project
 
 

@@ -6,7 +6,7 @@ benchmarks/kills.py does the random part with a count, benchmarks/crowd.py the l
 
 import re
 import signal
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
@@ -109,6 +109,14 @@ def laid_out(project: Path, template: Path, storage: str) -> Study:
     return Study(project, storage, TRIALS)
 
 
+def one_for_each(passages: Iterable[str], directory: Path, template: Path) -> dict[str, Study]:
+    """Lay out a study on SQLite for each passage."""
+    return {
+        passage: laid_out(directory / passage.replace(":", "-"), template, STORAGES["sqlite"])
+        for passage in passages
+    }
+
+
 def run_all(
     process: Warm,
     studies: Mapping[str, Study],
@@ -179,10 +187,7 @@ def test_a_study_that_is_killed_ends_as_one_that_was_not(
 def test_so_does_one_that_is_killed_at_a_later_passage(
     process: Warm, template: Path, expected: list[FrozenTrial], tmp_path: Path
 ) -> None:
-    studies = {
-        passage: laid_out(tmp_path / passage.replace(":", "-"), template, STORAGES["sqlite"])
-        for passage in LATER_PASSAGES
-    }
+    studies = one_for_each(LATER_PASSAGES, tmp_path, template)
     trials, epochs = kill_and_run_again(process, studies, {name: name for name in studies})
     for passage in studies:
         assert same_trials(trials[passage], expected) == [], passage
@@ -192,10 +197,7 @@ def test_so_does_one_that_is_killed_at_a_later_passage(
 def test_a_worker_that_is_killed_is_replaced_and_the_study_ends_by_itself(
     process: Warm, template: Path, expected: list[FrozenTrial], tmp_path: Path
 ) -> None:
-    studies = {
-        passage: laid_out(tmp_path / passage.replace(":", "-"), template, STORAGES["sqlite"])
-        for passage in WORKERS_PASSAGES
-    }
+    studies = one_for_each(WORKERS_PASSAGES, tmp_path, template)
     runs = run_all(process, studies, {name: name for name in studies}, workers=1)
     for passage, study in studies.items():
         trials = check(study, [])
