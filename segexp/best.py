@@ -1,7 +1,7 @@
 """The best trial of a study, read from Optuna's storage alone: no torch, no MLflow."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from segexp.errors import WorkError
+from segexp.promotion import promoted
 from segexp.result import SplitScores, TrialResult, result_from_dict
 from segexp.storage import ARM_RUNS, CONSTANT, INTERRUPTED, LISTED, RESULT, RUN_ID
 
@@ -24,7 +25,8 @@ class BestTrial:
         params: Its params.
         result: Its scores.
         run_id: Its MLflow run.
-        states: How many trials are in which state of Optuna's, or INTERRUPTED.
+        states: How many trials are in which state of Optuna's, or INTERRUPTED, or PROMOTED: pruned,
+            and another trial goes on with them.
         baseline: The scores of the enqueued baseline; None when it is not complete.
         constant: The class, and the mIoU on ``val`` and ``heldout``, of the predictor that says
             the most frequent class everywhere.
@@ -89,7 +91,8 @@ def find_best(study: optuna.Study) -> BestTrial:
         WorkError: When no trial of the study is complete.
     """
     trials = study.get_trials(deepcopy=False)
-    states = Counter("INTERRUPTED" if _is_interrupted(t) else t.state.name for t in trials)
+    gone_on = promoted(trials)
+    states = Counter(_state(trial, gone_on) for trial in trials)
     best = best_trial(study)
     if ARM_RUNS in study.user_attrs:
         arms = ", ".join(f"{study.study_name}-{arm}" for arm in study.user_attrs[ARM_RUNS])
@@ -137,9 +140,11 @@ def complete_trials(study: optuna.Study) -> list[FrozenTrial]:
     return [trial for trial in complete if RESULT in trial.user_attrs]
 
 
-def _is_interrupted(trial: FrozenTrial) -> bool:
+def _state(trial: FrozenTrial, gone_on: Collection[int]) -> str:
     # One that ended by itself while another process took it for dead bears the mark as well.
-    return trial.state == TrialState.FAIL and bool(trial.user_attrs.get(INTERRUPTED))
+    if trial.state == TrialState.FAIL and trial.user_attrs.get(INTERRUPTED):
+        return "INTERRUPTED"
+    return "PROMOTED" if trial.number in gone_on else trial.state.name
 
 
 def _iou(scores: SplitScores) -> dict[str, float | None]:

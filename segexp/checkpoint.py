@@ -94,7 +94,7 @@ class Checkpoints:
     def save(
         self, model: nn.Module, optimizer: torch.optim.Optimizer, progress: Progress, is_last: bool
     ) -> None:
-        """Save what an epoch has changed.
+        """Save what an epoch has changed: in memory, and in a file when it is time for one.
 
         Args:
             model: After the epoch.
@@ -108,8 +108,20 @@ class Checkpoints:
         if progress.best_epoch == progress.epochs:
             self._best = plain_state(model)
         elapsed = time.monotonic() - self._written
-        if is_last or elapsed < _checkpoint_seconds():
-            return
+        if not is_last and elapsed >= _checkpoint_seconds():
+            self.write(model, optimizer, progress)
+
+    def write(self, model: nn.Module, optimizer: torch.optim.Optimizer, progress: Progress) -> None:
+        """Write a state, with the weights of the best epoch that `save` was given.
+
+        Args:
+            model: After the last epoch.
+            optimizer: Of the model.
+            progress: All epochs.
+
+        Raises:
+            OSError: When the disk is full; the older files are whole then.
+        """
         if progress.best_epoch != self._best_of_state:
             weights = safetensors.torch.save(self._best)
             write_atomic(self.best(progress.best_epoch), weights)

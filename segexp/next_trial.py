@@ -4,7 +4,7 @@ import math
 import shutil
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -24,6 +24,8 @@ from segexp.files import locked
 from segexp.interrupt import signals_held_back
 from segexp.loop import DivergedError
 from segexp.open_study import OpenStudy
+from segexp.promotion import is_promotion, number_before
+from segexp.prune import prune_directories
 from segexp.reconcile import (
     close_abandoned,
     close_interrupted,
@@ -34,20 +36,22 @@ from segexp.reconcile import (
     forerunners,
     heard_of,
     is_interrupted,
-    is_second_retry,
+    is_second,
     is_unsigned,
+    next_promotion,
     not_taken,
     params_of,
     put_next_in_line,
+    put_promotion,
     put_retries,
     sign,
     sign_next,
     taken,
 )
 from segexp.result import TrialResult
-from segexp.rungs import PlacedHyperbandPruner
+from segexp.rungs import PlacedHyperbandPruner, RungPruner
 from segexp.space import is_exhausted, make_sampler, suggest
-from segexp.storage import FAILURE, RESULT, RETRY_OF, RUN_ID
+from segexp.storage import FAILURE, RESULT, RUN_ID
 from segexp.trial import TrialSetup, run_tags, run_trial
 
 # A study whose first trials all fail is ended: the rest would fail as well.
@@ -94,11 +98,12 @@ def _ask(opened: OpenStudy, display: StudyDisplay) -> optuna.Trial | None:
 
 
 def trials_left(opened: OpenStudy) -> int:
-    """Return how many trials of a study are neither finished nor under way."""
+    """Return how many trials of a study can be begun now."""
     trials = opened.study.get_trials(deepcopy=False)
     if opened.plan.keeps_all:
         return len(not_taken(opened.plan.first, trials))
-    return max(0, opened.plan.study.trials - len(taken(trials)))
+    goes_on = next_promotion(opened.study) is not None
+    return max(0, opened.plan.study.trials - len(taken(trials))) + goes_on
 
 
 def reconcile(opened: OpenStudy, display: StudyDisplay) -> None:
@@ -122,7 +127,7 @@ def _ask_once(opened: OpenStudy) -> optuna.Trial | None:
     if plan.keeps_all:
         if not put_next_in_line(study, plan.first):
             return None
-    elif len(taken(trials)) >= plan.study.trials:
+    elif not put_promotion(study) and len(taken(trials)) >= plan.study.trials:
         return None
     # A new one for each trial, seeded by its place: workers that start together, and runs
     # that go on after an interruption, would otherwise all begin with the same suggestions.
@@ -147,11 +152,14 @@ def _is_too_much(
     A lock hands out the trials of a project. Hosts that share a storage have no lock in common:
     the trials' numbers decide between them.
     """
-    if is_second_retry(trials[trial.number], trials):
-        return f"another trial tries trial {trials[trial.number].user_attrs[RETRY_OF]} again"
+    own = trials[trial.number]
+    if is_second(own, trials):
+        return f"another trial takes over trial {number_before(own)}"
+    if is_promotion(own):
+        return None
     earlier = taken(trials[: trial.number])
     if opened.plan.keeps_all:
-        params = params_of(trials[trial.number])
+        params = params_of(own)
         is_double = any(params_of(other) == params for other in earlier)
         return "another trial trains the same" if is_double else None
     if len(earlier) >= opened.plan.study.trials:
@@ -176,9 +184,13 @@ def _run_one(opened: OpenStudy, trial: optuna.Trial, display: StudyDisplay, debu
     if reason := _is_too_much(opened, trial, trials):
         drop(opened.study, trials[trial.number], reason)
         return
-    retried = trials[trial.number].user_attrs.get(RETRY_OF)
-    if retried is not None:
-        display.say(f"trial {trial.number} tries trial {retried} again")
+    before = number_before(trials[trial.number])
+    if before is not None:
+        what = f"tries trial {before} again"
+        if trials[before].state == TrialState.PRUNED:
+            epochs = trials[before].last_step
+            what = f"goes on with trial {before}, which is among the best after epoch {epochs} now"
+        display.say(f"trial {trial.number} {what}")
     _take_over(opened, trial, trials)
     place = len(taken(trials[: trial.number + 1]))
     try:
@@ -189,6 +201,7 @@ def _run_one(opened: OpenStudy, trial: optuna.Trial, display: StudyDisplay, debu
             failpoint.passed("after_tell_before_run_close")
             if outcome.run is not None:
                 close_record(told, outcome.run)
+            prune_directories(opened)
     except UpdateFinishedTrialError:
         text = "this process was silent for so long that it was taken for dead; it is tried again"
         display.trial_ended(trial.number, "DISCARDED", text)
@@ -196,9 +209,6 @@ def _run_one(opened: OpenStudy, trial: optuna.Trial, display: StudyDisplay, debu
     display.trial_ended(trial.number, outcome.state.name, outcome.text)
     if outcome.disk_is_full:
         raise FullDiskError(f"{outcome.text}; {what_to_free(opened.plan.project)}")
-    directory = opened.directory(trial.number)
-    is_kept = outcome.result is not None and outcome.result.bundle is not None
-    shutil.rmtree(directory / "checkpoints" if is_kept else directory, ignore_errors=True)
 
 
 def _train(
@@ -294,9 +304,13 @@ def _report(trial: optuna.Trial, epoch: int, value: float) -> None:
     trial.report(value, epoch)
 
 
-def _prune(trial: optuna.Trial, setup: TrialSetup, epoch: int, value: float) -> None:
+def _prune(
+    trial: optuna.Trial, setup: TrialSetup, epoch: int, value: float, write: Callable[[], None]
+) -> None:
     # After the last epoch there is nothing left to save: the trial is complete, good or bad.
     if epoch < setup.config.training.epochs and trial.should_prune():
+        if isinstance(trial.study.pruner, RungPruner) and trial.study.pruner.promotion:
+            write()
         raise optuna.TrialPruned(f"epoch {epoch}, {setup.objective} {value:.4f}")
 
 

@@ -1,6 +1,7 @@
 """Which files of a study's trials are kept, and which are deleted.
 
-- Checkpoints are kept while their trial runs, and while it waits to be tried again.
+- Checkpoints are kept while their trial runs, while it waits to be tried again, and of pruned
+  trials that are the next to go on.
 - A saved model is kept of the trial that is the study's best; of earlier bests MLflow has a copy.
   Final trainings of an A/B study are all kept.
 - All else that a trial leaves in its directory is kept with its saved model.
@@ -14,7 +15,8 @@ from optuna.trial import FrozenTrial
 
 from segexp.best import best_trial
 from segexp.open_study import OpenStudy
-from segexp.reconcile import forerunners, is_interrupted
+from segexp.reconcile import forerunners, is_interrupted, taken
+from segexp.rungs import RungPruner
 from segexp.storage import INTERRUPTED, RESULT, RETRY
 
 
@@ -26,11 +28,14 @@ def prune_directories(opened: OpenStudy) -> list[Path]:
     """
     trials = opened.study.get_trials(deepcopy=False)
     best = best_trial(opened.study)
-    awaited = _awaited(trials)
+    awaited = _awaited(trials) | _may_go_on(opened, trials)
     deleted = []
+    there = {path.name for path in opened.directory(0).parent.glob("trial-*")}
     for trial in trials:
         directory = opened.directory(trial.number)
-        if not trial.state.is_finished() or trial.number in awaited or not directory.is_dir():
+        if directory.name not in there:
+            continue
+        if not trial.state.is_finished() or trial.number in awaited:
             continue
         result = trial.user_attrs.get(RESULT)
         has_model = result is not None and result["bundle"] is not None
@@ -44,8 +49,19 @@ def prune_directories(opened: OpenStudy) -> list[Path]:
     return deleted
 
 
+def _may_go_on(opened: OpenStudy, trials: Sequence[FrozenTrial]) -> set[int]:
+    """Return the pruned trials that are the next to go on, unless the study is over."""
+    pruner = opened.study.pruner
+    if not isinstance(pruner, RungPruner):
+        return set()
+    has_all = len(taken(trials)) >= opened.plan.study.trials
+    if has_all and all(t.state.is_finished() for t in trials) and pruner.promotable(trials) is None:
+        return set()
+    return pruner.next_in_line(trials)
+
+
 def _awaited(trials: Sequence[FrozenTrial]) -> set[int]:
-    """Return the interrupted trials whose checkpoints another one is yet to take over."""
+    """Return the trials whose checkpoints another one is yet to take over."""
     open_trials = [t for t in trials if not t.state.is_finished()]
     retried = {f.number for t in open_trials for f in forerunners(t, trials)}
     known = {f.number for t in trials for f in forerunners(t, trials)}

@@ -23,7 +23,19 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from segexp import failpoint, tracking
 from segexp.lease import Owner, beating, is_gone, owner_from_dict, this_process
-from segexp.storage import BEAT, CRASHED, CRASHES, FAILURE, INTERRUPTED, OWNER, RETRY, RETRY_OF
+from segexp.promotion import is_promotion, number_before, promoted
+from segexp.rungs import RungPruner
+from segexp.storage import (
+    BEAT,
+    CRASHED,
+    CRASHES,
+    FAILURE,
+    INTERRUPTED,
+    OWNER,
+    PROMOTES,
+    RETRY,
+    RETRY_OF,
+)
 
 MAX_CRASHES = 3
 """A trial that this many processes have died in fails for good."""
@@ -38,13 +50,31 @@ def is_interrupted(trial: FrozenTrial) -> bool:
 
 
 def counts_towards_budget(trial: FrozenTrial) -> bool:
-    """Whether a trial is finished by itself: not waiting, running, or interrupted."""
-    return trial.state.is_finished() and not is_interrupted(trial)
+    """Whether a trial is finished by itself: not waiting, running, or interrupted.
+
+    One that goes on with a pruned trial does not count: that one did.
+    """
+    return trial.state.is_finished() and not is_interrupted(trial) and not is_promotion(trial)
+
+
+def last_of_each(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
+    """Return the trials that are finished by themselves and that no other one goes on with."""
+    gone_on = promoted(trials)
+    return [
+        trial
+        for trial in trials
+        if trial.state.is_finished() and not is_interrupted(trial) and trial.number not in gone_on
+    ]
 
 
 def taken(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
-    """Return the trials that are finished by themselves or under way."""
-    return [t for t in trials if t.state == TrialState.RUNNING or counts_towards_budget(t)]
+    """Return the trials that are finished by themselves or under way, those that count."""
+    return [
+        trial
+        for trial in trials
+        if counts_towards_budget(trial)
+        or (trial.state == TrialState.RUNNING and not is_promotion(trial))
+    ]
 
 
 def not_taken(
@@ -66,12 +96,12 @@ def params_of(trial: FrozenTrial) -> dict[str, Any]:
 
 
 def forerunners(trial: FrozenTrial, trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
-    """Return the interrupted trials that a trial tries again, the last one first."""
+    """Return the trials that a trial tries again or goes on with, the last one first."""
     found: list[FrozenTrial] = []
-    number = trial.user_attrs.get(RETRY_OF)
+    number = number_before(trial)
     while number is not None and len(found) < len(trials):
         found.append(trials[number])
-        number = trials[number].user_attrs.get(RETRY_OF)
+        number = number_before(trials[number])
     return found
 
 
@@ -169,7 +199,7 @@ def close_interrupted(
 def put_retries(study: optuna.Study) -> None:
     """Put every interrupted trial in line again that is not yet, under the number that it had.
 
-    Two hosts that do it at once may both put it in line; `is_second_retry` tells the later one.
+    Two hosts that do it at once may both put it in line; `is_second` tells the later one.
     """
     trials = study.get_trials(deepcopy=False)
     retried = {trial.user_attrs.get(RETRY_OF) for trial in trials}
@@ -179,14 +209,40 @@ def put_retries(study: optuna.Study) -> None:
         if trial.number not in retried:
             crashes = trial.user_attrs.get(CRASHES, 0) + trial.user_attrs.get(CRASHED, False)
             carried = {RETRY_OF: trial.number, CRASHES: crashes}
+            if is_promotion(trial):
+                carried[PROMOTES] = trial.user_attrs[PROMOTES]
             study.enqueue_trial(params_of(trial), user_attrs=carried)
 
 
-def is_second_retry(trial: FrozenTrial, trials: Sequence[FrozenTrial]) -> bool:
-    """Whether another trial tries the same one again, and came first."""
-    number = trial.user_attrs.get(RETRY_OF)
+def put_promotion(study: optuna.Study) -> bool:
+    """Put the pruned trial in line that is to go on, unless one is.
+
+    Returns:
+        Whether there is one.
+    """
+    trials = study.get_trials(deepcopy=False)
+    number = next_promotion(study)
+    if number is not None and number not in promoted(trials):
+        study.enqueue_trial(trials[number].params, user_attrs={PROMOTES: number})
+    return number is not None
+
+
+def next_promotion(study: optuna.Study) -> int | None:
+    """Return the number of the pruned trial that is to go on next, in line already or not."""
+    trials = study.get_trials(deepcopy=False)
+    for trial in trials:
+        if trial.state == TrialState.WAITING and is_promotion(trial):
+            number: int = trial.user_attrs[PROMOTES]
+            return number
+    return study.pruner.promotable(trials) if isinstance(study.pruner, RungPruner) else None
+
+
+def is_second(trial: FrozenTrial, trials: Sequence[FrozenTrial]) -> bool:
+    """Whether another trial takes over the same one, and came first."""
+    key = RETRY_OF if RETRY_OF in trial.user_attrs else PROMOTES
+    number = trial.user_attrs.get(key)
     return number is not None and any(
-        t.user_attrs.get(RETRY_OF) == number for t in trials[: trial.number]
+        t.user_attrs.get(key) == number for t in trials[: trial.number]
     )
 
 

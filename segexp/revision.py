@@ -25,6 +25,7 @@ from segexp.dataset.cache import Dataset
 from segexp.errors import InputError
 from segexp.open_study import is_known, stored_definition
 from segexp.plan import StudyPlan, definition
+from segexp.promotion import promoted
 from segexp.search_space import Choices, Parameter, contains
 from segexp.storage import CARRIED_FROM, RESULT, RUN_ID, revisions
 
@@ -74,10 +75,12 @@ def choose_revision(
     if stored is None or "arms" in stored:
         raise InputError(f"{names[-1]!r} is an A/B study, which has no revisions")
     study = optuna.load_study(study_name=names[-1], storage=storage)
+    trials = study.get_trials(deepcopy=False)
+    gone_on = promoted(trials)
     finished = [
         t
-        for t in study.get_trials(deepcopy=False)
-        if t.state == TrialState.PRUNED
+        for t in trials
+        if (t.state == TrialState.PRUNED and t.number not in gone_on)
         or (t.state == TrialState.COMPLETE and RESULT in t.user_attrs)
     ]
     carried = [
@@ -146,7 +149,7 @@ def _carry(
         value=trial.value if trial.state == TrialState.COMPLETE else None,
         params=dict(params),
         distributions={name: _distribution(space[name]) for name in params},
-        # Not what it tries again: that is a number in the study before.
+        # Not what it tries again or goes on with: that is a number in the study before.
         user_attrs={
             **{key: trial.user_attrs[key] for key in (RESULT, RUN_ID) if key in trial.user_attrs},
             CARRIED_FROM: f"{study}/{trial.number}",

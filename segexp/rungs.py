@@ -1,4 +1,4 @@
-"""Pruning at rungs: successive halving and Hyperband, as they hold when trials are interrupted.
+"""Rungs: successive halving, with promotion, and Hyperband, as they hold in interrupted studies.
 
 Optuna's own note in the storage what a trial had at a rung when it is asked there. A trial that
 goes on after an interruption reports its past epochs at once, so it would be noted at the first
@@ -6,6 +6,7 @@ rung with the value of its last epoch; and the interrupted trial that it tries a
 among those that the others have to beat. Here the epochs that trials reported are all there is.
 """
 
+import math
 from bisect import bisect_left
 from collections.abc import Sequence
 from types import SimpleNamespace
@@ -13,6 +14,11 @@ from typing import Any
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
+
+from segexp.promotion import epochs_judged, first_number, promoted
+
+KEPT_AT_RUNG = 4
+"""How many stopped trials of a rung keep a checkpoint: each is four times as large as its model."""
 
 
 class RungPruner(optuna.pruners.SuccessiveHalvingPruner):
@@ -23,7 +29,13 @@ class RungPruner(optuna.pruners.SuccessiveHalvingPruner):
     Optuna's samplers and other pruners leave failed trials out as well. Values are finite, and the
     larger is the better.
 
+    With ``promotion`` a trial that was stopped goes on as soon as it is among the best at its rung,
+    because others did worse: the algorithm of the paper, of which Optuna has the part that stops.
+
     Li et al., A System for Massively Parallel Hyperparameter Tuning, MLSys 2020.
+
+    Attributes:
+        promotion: Whether trials that were stopped may go on.
     """
 
     def __init__(
@@ -32,6 +44,7 @@ class RungPruner(optuna.pruners.SuccessiveHalvingPruner):
         reduction_factor: int = 3,
         min_early_stopping_rate: int = 0,
         bootstrap_count: int = 0,
+        promotion: bool = False,
     ) -> None:
         """Make it.
 
@@ -40,6 +53,7 @@ class RungPruner(optuna.pruners.SuccessiveHalvingPruner):
             reduction_factor: From 2.
             min_early_stopping_rate: How many rungs are left out at the beginning.
             bootstrap_count: How many trials end at a rung before one may go on.
+            promotion: Whether trials that were stopped may go on; see `promotable`.
 
         Raises:
             ValueError: For a value out of its range, or one that is no whole number: Optuna's own
@@ -54,36 +68,89 @@ class RungPruner(optuna.pruners.SuccessiveHalvingPruner):
         for name, value in given.items():
             if not isinstance(value, int) or isinstance(value, bool):
                 raise ValueError(f"{name} is {value!r}, must be a whole number")
+        if not isinstance(promotion, bool):
+            raise ValueError(f"promotion is {promotion!r}, must be true or false")
         super().__init__(**given)
         self._first_rung: int = min_resource * reduction_factor**min_early_stopping_rate
         self._factor = reduction_factor
         self._bootstrap = bootstrap_count
+        self.promotion = promotion
 
     def prune(self, study: optuna.Study, trial: FrozenTrial) -> bool:
         """Whether a trial ends here; it is asked after each epoch that it reports."""
         epoch = trial.last_step
         if epoch is None or not self._is_rung(epoch):
             return False
+        trials = study.get_trials(deepcopy=False)
+        if epoch <= epochs_judged(trial, trials):
+            return False
+        values = _values_at(epoch, trials)
         value: float = trial.intermediate_values[epoch]
-        others: list[float] = [
-            other.intermediate_values[epoch]
-            for other in study.get_trials(deepcopy=False)
-            if other.state != TrialState.FAIL
-            and other.number != trial.number
-            and epoch in other.intermediate_values
+        values[first_number(trial, trials)] = value
+        return value < self._bar(list(values.values()))
+
+    def promotable(self, trials: Sequence[FrozenTrial]) -> int | None:
+        """Return the number of the stopped trial that is to go on first; None when none is.
+
+        Of those that are among the best of their rung, the one that came the furthest.
+
+        Args:
+            trials: All of the study.
+        """
+        found = [
+            (epoch, value, number)
+            for epoch, value, number in self._stopped(trials)
+            if value >= self._bar(list(_values_at(epoch, trials).values()))
         ]
-        competing = sorted([*others, value], reverse=True)
-        if len(competing) <= self._bootstrap:
-            return True
-        promoted = max(len(competing) // self._factor, 1)
-        bar: float = competing[promoted - 1]
-        return value < bar
+        return max(found)[-1] if found else None
+
+    def next_in_line(self, trials: Sequence[FrozenTrial]) -> set[int]:
+        """Return the numbers of the best stopped trials of each rung, whose checkpoints are kept.
+
+        One beyond them that goes on after all begins again: of many that are stopped few go on.
+
+        Args:
+            trials: All of the study.
+        """
+        stopped = sorted(self._stopped(trials), reverse=True)
+        at_epoch = {epoch: [n for e, _, n in stopped if e == epoch] for epoch, _, _ in stopped}
+        return {number for numbers in at_epoch.values() for number in numbers[:KEPT_AT_RUNG]}
+
+    def _stopped(self, trials: Sequence[FrozenTrial]) -> list[tuple[int, float, int]]:
+        """Return epoch, value and number of each trial that was stopped and has not gone on."""
+        if not self.promotion:
+            return []
+        gone_on = promoted(trials)
+        return [
+            (epoch, trial.intermediate_values[epoch], trial.number)
+            for trial in trials
+            if trial.state == TrialState.PRUNED
+            and trial.number not in gone_on
+            and (epoch := trial.last_step) is not None
+            and self._is_rung(epoch)
+        ]
+
+    def _bar(self, values: Sequence[float]) -> float:
+        """Return the least value at a rung with which a trial goes on."""
+        if len(values) <= self._bootstrap:
+            return math.inf
+        to_go_on = max(len(values) // self._factor, 1)
+        return sorted(values, reverse=True)[to_go_on - 1]
 
     def _is_rung(self, epoch: int) -> bool:
         rung = self._first_rung
         while rung < epoch:
             rung *= self._factor
         return rung == epoch
+
+
+def _values_at(epoch: int, trials: Sequence[FrozenTrial]) -> dict[int, float]:
+    """Return what each configuration had at an epoch, by the number of its first trial."""
+    return {
+        first_number(trial, trials): trial.intermediate_values[epoch]
+        for trial in trials
+        if trial.state != TrialState.FAIL and epoch in trial.intermediate_values
+    }
 
 
 class PlacedHyperbandPruner(optuna.pruners.HyperbandPruner):

@@ -33,6 +33,7 @@ BEAT = "segexp.beat"  # trial: when that process was last heard of
 CRASHES = "segexp.crashes"  # trial: how many processes died in the trials that it tries again
 CRASHED = "segexp.crashed"  # trial: whether its own process died
 RETRY_OF = "segexp.retry_of"  # trial: the number of the trial that it tries again
+PROMOTES = "segexp.promotes"  # trial: the number of the pruned trial that it goes on with
 CARRIED_FROM = "segexp.carried_from"  # trial: STUDY/NUMBER of the revision before that it ran in
 FAILURE = "segexp.failure"  # trial: why it failed
 INTERRUPTED = "segexp.interrupted"  # trial: failed by a signal or a crash, or is not wanted any

@@ -62,7 +62,7 @@ def run_training(project: Path, config: Config, display: StudyDisplay) -> tuple[
             run,
             directory,
             report=lambda epoch, value: None,
-            prune=lambda epoch, value: None,
+            prune=lambda epoch, value, write: None,
             is_worth_keeping=lambda value: True,
             display=display,
         )

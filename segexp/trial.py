@@ -47,6 +47,8 @@ from segexp.project import make_preprocessing
 from segexp.record import COMMON, OWN
 from segexp.result import TrialResult
 
+Prune = Callable[[int, float, Callable[[], None]], None]
+
 
 @dataclass(frozen=True)
 class TrialSetup:
@@ -77,7 +79,7 @@ def run_trial(
     directory: Path,
     *,
     report: Callable[[int, float], None],
-    prune: Callable[[int, float], None],
+    prune: Prune,
     is_worth_keeping: Callable[[float], bool],
     display: Display,
 ) -> TrialResult:
@@ -89,7 +91,8 @@ def run_trial(
         directory: The trial's own directory for checkpoints, confusion matrices and the bundle.
             A trial that finds a checkpoint of its own configuration there goes on from it.
         report: Takes each epoch (from 1) and its objective, those of before an interruption, too.
-        prune: Takes the same; raises `optuna.TrialPruned` where it does not pay to go on.
+        prune: Takes the same, and what writes a checkpoint for a trial that may go on later;
+            raises `optuna.TrialPruned` where it does not pay to go on now.
         is_worth_keeping: Whether a trial that ends with this objective keeps its bundle and is
             scored on the held-out images.
         display: Shows progress.
@@ -147,7 +150,7 @@ def run_trial(
     checkpoints = Checkpoints(directory / "checkpoints", _meaning(setup))
     progress = checkpoints.restore(model, optimizer)
     if progress.history:
-        display.say(f"going on after epoch {progress.epochs} of an interrupted training")
+        display.say(f"going on after epoch {progress.epochs}, from its checkpoint")
         _report_again(progress, run, report, prune)
     started -= progress.seconds
     for result in fit(
@@ -179,7 +182,7 @@ def run_trial(
         report(result.epoch, value)
         tracking.log_metrics(run, metrics, step=result.epoch)
         display.epoch(result, value, training.epochs)
-        prune(result.epoch, value)
+        prune(result.epoch, value, partial(checkpoints.write, model, optimizer, progress))
     best, best_epoch = progress.best, progress.best_epoch
     assert best is not None  # at least one epoch
 
@@ -210,14 +213,14 @@ def _report_again(
     progress: Progress,
     run: tracking.Run,
     report: Callable[[int, float], None],
-    prune: Callable[[int, float], None],
+    prune: Prune,
 ) -> None:
     """Report and record the epochs that an interrupted training had done."""
     for epoch, past in enumerate(progress.history, start=1):
         report(epoch, past.value)
         tracking.log_metrics(run, past.metrics, step=epoch)
-    # It may have been interrupted before this was asked.
-    prune(progress.epochs, progress.history[-1].value)
+    # It may have been interrupted before this was asked; its checkpoint is there.
+    prune(progress.epochs, progress.history[-1].value, lambda: None)
 
 
 def _meaning(setup: TrialSetup) -> str:

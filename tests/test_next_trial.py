@@ -129,7 +129,7 @@ def test_a_retry_that_another_host_put_in_line_as_well_is_run_once(project: Path
     run_all(study, display)
     assert display.started == [1, 3]
     assert states(study.study) == ["FAIL", "COMPLETE", "FAIL", "COMPLETE"]
-    assert study.study.trials[2].user_attrs[FAILURE] == "another trial tries trial 0 again"
+    assert study.study.trials[2].user_attrs[FAILURE] == "another trial takes over trial 0"
     assert finished(study.study) == ["COMPLETE"] * 2
     assert len(records_of(project, study.study)) == 3
 

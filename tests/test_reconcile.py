@@ -25,7 +25,7 @@ from segexp.reconcile import (
     forerunners,
     heard_of,
     is_interrupted,
-    is_second_retry,
+    is_second,
     is_unsigned,
     put_next_in_line,
     put_retries,
@@ -229,7 +229,7 @@ def test_of_two_reconcilers_at_once_one_retry_is_run(study: optuna.Study, step: 
     assert closed.state == FAIL
     assert [r.user_attrs for r in retries] == [{RETRY_OF: 0, CRASHES: 1}] * len(retries)
     assert len(retries) == (2 if step == WRITES - 1 else 1)
-    seconds = [is_second_retry(trial, study.trials) for trial in study.trials]
+    seconds = [is_second(trial, study.trials) for trial in study.trials]
     assert seconds == [False, False, True][: len(seconds)]
     put_retries(study)
     assert len(study.trials) == 1 + len(retries)

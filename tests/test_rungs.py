@@ -5,12 +5,14 @@ from typing import Any
 import numpy as np
 import optuna
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from optuna.pruners import BasePruner
-from optuna.trial import TrialState
+from optuna.trial import TrialState, create_trial
 
 from segexp.rungs import PlacedHyperbandPruner, RungPruner
 from segexp.space import make_pruner
-from segexp.storage import hush_optuna
+from segexp.storage import PROMOTES, hush_optuna
 from segexp.study_config import Pruner
 
 EPOCHS = 9
@@ -188,3 +190,104 @@ def test_hyperbands_brackets_follow_label_and_place_and_not_the_studys_name() ->
     # The trial after an interrupted one stands in its place.
     moved = brackets_of("street", "street", [4, 9], 32)
     assert [b for n, b in enumerate(moved) if n not in (4, 9)] == expected
+
+
+def promote(study: optuna.Study, number: int, values: list[float]) -> int:
+    """Let a stopped trial go on as segexp does; return after how many epochs it ends, or 0."""
+    study.add_trial(
+        create_trial(state=TrialState.WAITING, user_attrs={PROMOTES: number}, value=None)
+    )
+    return run_trial(study, values)
+
+
+def test_a_stopped_trial_may_go_on_once_enough_others_did_worse() -> None:
+    pruner = RungPruner(reduction_factor=2, promotion=True)
+    study = make_study(pruner)
+    assert run_trial(study, [0.5] * EPOCHS) == 0
+    for value in (0.4, 0.3):
+        assert run_trial(study, [value] * EPOCHS) == 1
+        assert pruner.promotable(study.trials) is None  # of two or three the best one goes on
+    assert run_trial(study, [0.2] * EPOCHS) == 1
+    assert pruner.promotable(study.trials) == 1  # of four the best two
+    # It is not judged again at its rung, where 0.5 and 0.45 are the best two of five by then.
+    assert run_trial(study, [0.45] * EPOCHS) == 2  # and at the next one the second of two
+    assert promote(study, 1, [0.4] * EPOCHS) == 2
+    assert study.trials[5].intermediate_values == {1: 0.4, 2: 0.4}
+    assert pruner.promotable(study.trials) is None
+
+
+def test_a_configuration_counts_once_at_a_rung_however_often_it_was_stopped() -> None:
+    pruner = RungPruner(reduction_factor=2, promotion=True)
+    study = make_study(pruner)
+    for value in (0.5, 0.4, 0.3, 0.2):
+        run_trial(study, [value] * EPOCHS)
+    promote(study, 1, [0.4] * EPOCHS)
+    # Of five 0.5 and 0.4 are the best two; were 0.4 counted twice, 0.35 were not among three.
+    assert run_trial(study, [0.35] * EPOCHS) == 1
+    assert pruner.promotable(study.trials) is None
+    assert run_trial(study, [0.1] * EPOCHS) == 1
+    assert pruner.promotable(study.trials) == 5
+
+
+def test_the_trial_that_came_the_furthest_goes_on_first() -> None:
+    pruner = RungPruner(reduction_factor=2, promotion=True)
+    study = make_study(pruner)
+    run_trial(study, [0.5, 0.9, *[0.9] * 7])
+    assert run_trial(study, [0.6, 0.7, *[0.7] * 7]) == 2
+    assert run_trial(study, [0.7, 0.6, *[0.6] * 7]) == 2
+    assert run_trial(study, [0.4] * EPOCHS) == 1
+    assert run_trial(study, [0.8, 0.1, *[0.1] * 7]) == 2
+    for value in (0.3, 0.2, 0.1):
+        run_trial(study, [value] * EPOCHS)
+    assert pruner.promotable(study.trials) == 1  # at epoch 2; trial 0 at epoch 1 went on anyway
+
+
+def test_without_promotion_none_goes_on() -> None:
+    pruner = RungPruner(reduction_factor=2)
+    study = make_study(pruner)
+    for value in (0.5, 0.4, 0.3, 0.2):
+        run_trial(study, [value] * EPOCHS)
+    assert pruner.promotable(study.trials) is None
+    assert pruner.next_in_line(study.trials) == set()
+
+
+def test_next_in_line_are_the_best_stopped_trials_of_each_rung() -> None:
+    pruner = RungPruner(reduction_factor=2, promotion=True)
+    study = make_study(pruner)
+    run_trial(study, [0.9] * EPOCHS)
+    stopped = [0.6, 0.5, 0.4, 0.3, 0.2, 0.1]
+    assert [run_trial(study, [value] * EPOCHS) for value in stopped] == [1] * 6
+    assert pruner.next_in_line(study.trials) == {1, 2, 3, 4}
+    assert pruner.promotable(study.trials) == 1
+    assert promote(study, 1, [0.6] * EPOCHS) == 2
+    assert pruner.next_in_line(study.trials) == {2, 3, 4, 5, 7}
+
+
+@given(st.integers(2, 4), st.integers(0, 10_000))
+@settings(max_examples=20, deadline=None)
+def test_in_the_end_the_best_share_of_each_rung_went_beyond_it(factor: int, seed: int) -> None:
+    pruner = RungPruner(reduction_factor=factor, promotion=True)
+    study = make_study(pruner)
+    configurations = curves(25, seed)
+    first_of: dict[int, int] = {}  # a trial's number to its configuration
+    reached: dict[int, set[int]] = {}  # a configuration to the epochs that it trained
+    begun = 0
+    while True:
+        number = pruner.promotable(study.trials)
+        if number is None and begun == len(configurations):
+            break
+        assert number is None or number in pruner.next_in_line(study.trials)
+        own = begun if number is None else first_of[number]
+        first_of[len(study.trials)] = own
+        begun += number is None
+        values = configurations[own]
+        end = run_trial(study, values) if number is None else promote(study, number, values)
+        reached[own] = set(range(1, (end or EPOCHS) + 1))
+    for rung in (factor**k for k in range(4) if factor**k < EPOCHS):
+        there = sorted(
+            (values[rung - 1], own)
+            for own, values in enumerate(configurations)
+            if rung in reached[own]
+        )[::-1]
+        for value, own in there[: len(there) // factor]:
+            assert rung + 1 in reached[own], (rung, value)

@@ -1,11 +1,13 @@
 """Worker processes that are killed, stopped and told to stop, in studies that really run."""
 
+import multiprocessing
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
 from functools import cache
 from multiprocessing import forkserver
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import optuna
@@ -16,11 +18,14 @@ from tiny_study import statuses as statuses_of
 
 from segexp.errors import Interrupted, WorkError
 from segexp.lease import lease_seconds
-from segexp.processes import prepare_workers
+from segexp.processes import prepare_workers, process_context
 from segexp.reconcile import close_abandoned
+from segexp.stop_rule import StopRule
 from segexp.storage import CRASHES, FAILURE, OWNER, RETRY_OF, open_storage
 from segexp.supervision import left_behind
-from segexp.supervisor import MAX_EARLY_DEATHS
+from segexp.supervisor import MAX_EARLY_DEATHS, _watch, _Worker
+from segexp.team import Seat
+from segexp.worker import LAST_TRIAL
 
 PATIENCE = 60
 """How long a test waits for what is to happen, in seconds."""
@@ -135,7 +140,7 @@ def test_a_trial_whose_worker_dies_goes_on_from_its_checkpoint(
     retried = [epoch for trial, epoch in display.epochs if trial == 1]
     assert retried[0] > 2
     assert retried == list(range(retried[0], 13))
-    assert f"going on after epoch {retried[0] - 1} of an interrupted training" in display.lines
+    assert f"going on after epoch {retried[0] - 1}, from its checkpoint" in display.lines
     assert list(study.trials[1].intermediate_values) == list(range(1, 13))
     history = client_of(project).get_metric_history(
         records_of(project, study)[1].info.run_id, "val/miou_common"
@@ -235,6 +240,50 @@ def test_what_fails_in_a_worker_is_raised_here(project: Path) -> None:
         run(project, workers=1, trials=9, epochs=2, **diverging)
     assert states(study_of(project)) == ["FAIL"] * 3
     assert record_of(project, study_of(project)).info.status == "FAILED"
+
+
+def test_when_time_is_up_no_worker_is_started(project: Path) -> None:
+    display = Said()
+    study, ran = run(project, display, workers=2, stop=StopRule(deadline=0.0), trials=2)
+    assert ran == 0
+    assert states(study) == ["WAITING"]
+    assert not any("worker" in line for line in display.lines)
+    assert record_of(project, study).info.status == "FINISHED"
+    assert run(project, workers=2, trials=2)[1] == 2
+
+
+def test_workers_end_a_study_that_gets_no_better_and_it_goes_on_without_the_rule(
+    project: Path,
+) -> None:
+    study, ran = run(project, workers=2, stop=StopRule(stagnation=2), trials=100)
+    assert 3 <= ran < 100
+    assert states(study) == ["COMPLETE"] * ran
+    assert record_of(project, study).info.status == "FINISHED"
+    assert run(project, workers=2, trials=ran + 1)[1] == 1
+
+
+def test_where_one_worker_stops_the_others_are_told() -> None:
+    said = Said()
+    team = []
+    for body in (stops, ends_when_told):
+        here, there = multiprocessing.Pipe()
+        process = process_context().Process(target=body, args=(there,))
+        process.start()
+        there.close()
+        team.append(_Worker(process, Seat(1), here, said))
+    assert _watch(list(team), [], lambda dead: pytest.fail(str(dead))) == 0
+    assert [worker.process.exitcode for worker in team] == [0, 0]
+
+
+def stops(connection: Connection) -> None:
+    """As a worker does whose rule says so."""
+    connection.send(("stopped", ()))
+
+
+def ends_when_told(connection: Connection) -> None:
+    """As a worker does that has a trial under way."""
+    if connection.poll(PATIENCE) and connection.recv() == LAST_TRIAL:
+        connection.send(("done", ()))
 
 
 def test_workers_that_die_before_they_take_a_trial_end_the_study(project: Path) -> None:

@@ -110,7 +110,7 @@ def finished(
         run,
         project / ".segexp" / "trial-0003",
         report=lambda epoch, value: reports.append((epoch, value)),
-        prune=lambda epoch, value: None,
+        prune=lambda epoch, value, write: None,
         is_worth_keeping=keep,
         display=display,
     )
@@ -287,7 +287,7 @@ def test_the_same_configuration_gives_the_same_trial(finished: Finished, tmp_pat
         start(finished.project, finished.setup),
         tmp_path,
         report=lambda epoch, value: None,
-        prune=lambda epoch, value: None,
+        prune=lambda epoch, value, write: None,
         is_worth_keeping=lambda value: True,
         display=Watcher(),
     )
@@ -315,7 +315,7 @@ def test_a_trial_that_was_killed_goes_on_and_ends_as_one_that_was_not(
             start(finished.project, finished.setup),
             tmp_path,
             report=killed_in_2,
-            prune=lambda epoch, value: None,
+            prune=lambda epoch, value, write: None,
             is_worth_keeping=lambda value: True,
             display=Watcher(),
         )
@@ -327,7 +327,7 @@ def test_a_trial_that_was_killed_goes_on_and_ends_as_one_that_was_not(
         run,
         tmp_path,
         report=lambda epoch, value: reports.append((epoch, value)),
-        prune=lambda epoch, value: asked_to_prune.append((epoch, value)),
+        prune=lambda epoch, value, write: asked_to_prune.append((epoch, value)),
         is_worth_keeping=lambda value: True,
         display=display,
     )
@@ -356,7 +356,7 @@ def test_a_checkpoint_of_another_configuration_is_not_gone_on_from(
     def steps_of(setup: TrialSetup, stop_in: int) -> list[tuple[int, int]]:
         display = Watcher()
 
-        def stop(epoch: int, value: float) -> None:
+        def stop(epoch: int, value: float, write: Callable[[], None]) -> None:
             if epoch == stop_in:
                 raise KilledError
 
@@ -389,7 +389,7 @@ def test_a_trial_that_is_pruned_stops_after_that_epoch(project: Path, tmp_path: 
     setup = set_up(project, epochs=4)
     run, display = start(project, setup), Watcher()
 
-    def prune_at_2(epoch: int, value: float) -> None:
+    def prune_at_2(epoch: int, value: float, write: Callable[[], None]) -> None:
         if epoch == 2:
             raise optuna.TrialPruned
 
@@ -422,7 +422,7 @@ def test_a_trial_not_worth_keeping_leaves_no_bundle_and_never_sees_the_heldout_i
         run,
         tmp_path / "trial",
         report=lambda epoch, value: None,
-        prune=lambda epoch, value: None,
+        prune=lambda epoch, value, write: None,
         is_worth_keeping=lambda value: False,
         display=Watcher(),
     )
@@ -451,7 +451,7 @@ def test_a_trial_that_diverges_says_so(project: Path, tmp_path: Path):
             start(project, setup),
             tmp_path,
             report=lambda epoch, value: None,
-            prune=lambda epoch, value: None,
+            prune=lambda epoch, value, write: None,
             is_worth_keeping=lambda value: True,
             display=Watcher(),
         )
@@ -475,7 +475,7 @@ def test_other_configurations_run_to_their_end(project: Path, tmp_path: Path, va
         start(project, setup),
         tmp_path,
         report=lambda epoch, value: None,
-        prune=lambda epoch, value: None,
+        prune=lambda epoch, value, write: None,
         is_worth_keeping=lambda value: False,
         display=Watcher(),
     )

@@ -9,7 +9,7 @@ from optuna.trial import TrialState
 from segexp.best import best_trial
 from segexp.errors import WorkError
 from segexp.open_study import OpenStudy
-from segexp.reconcile import counts_towards_budget
+from segexp.reconcile import last_of_each
 from segexp.storage import FAILURE
 
 
@@ -19,7 +19,8 @@ class Search:
 
     Attributes:
         study: The name of its Optuna study.
-        states: How many of its trials ended how, without the interrupted ones.
+        states: How many of its trials ended how, without the interrupted ones; one that was pruned
+            and went on is counted as it ended.
         epochs: Epochs that these trials trained, pruned ones included.
         best_trial: The number of the trial that is trained again.
         best_value: Its objective.
@@ -38,7 +39,7 @@ def describe_search(opened: OpenStudy) -> Search:
     Raises:
         WorkError: When no trial is complete, with why trials failed.
     """
-    trials = [t for t in opened.study.get_trials(deepcopy=False) if counts_towards_budget(t)]
+    trials = last_of_each(opened.study.get_trials(deepcopy=False))
     states = dict(sorted(Counter(t.state.name for t in trials).items()))
     best = best_trial(opened.study)
     if best is None or best.value is None:

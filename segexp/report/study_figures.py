@@ -54,7 +54,7 @@ def curves_figure(
     """
     figure = go.Figure()
     pruned = [r for r in rows if r.state == "pruned"]
-    other = [r for r in rows if r.state not in ("pruned", "complete")]
+    other = [r for r in rows if r.state not in ("pruned", "complete", "promoted")]
     complete = [r for r in rows if r.state == "complete"]
     groups = [("pruned", GREY, pruned), ("failed, interrupted or running", PALE_RED, other)]
     if color_by is None:

@@ -9,10 +9,11 @@ import optuna
 from optuna.distributions import CategoricalDistribution
 from optuna.trial import FrozenTrial, TrialState
 
+from segexp.promotion import promoted
 from segexp.result import TrialResult, result_from_dict
 from segexp.storage import CONSTANT, DEFINITION, FAILURE, INTERRUPTED, RESULT, RUN_ID
 
-STATES = ("complete", "pruned", "failed", "interrupted", "running", "waiting")
+STATES = ("complete", "pruned", "failed", "promoted", "interrupted", "running", "waiting")
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,8 @@ class TrialRow:
 
     Attributes:
         number: Its number in the study.
-        state: One of STATES; ``interrupted`` is a trial that a signal or a crash ended.
+        state: One of STATES; ``promoted`` is one that was pruned and that another trial goes on
+            with, ``interrupted`` one that a signal or a crash ended.
         value: The objective of a complete trial when it is finite, else None.
         curve: The objective after each epoch, pairs of epoch (from 1) and value.
         seconds: Wall time; None while it runs.
@@ -80,7 +82,9 @@ class StudyView:
 def view_study(study: optuna.Study) -> StudyView:
     """Read a study; attributes that are missing are left empty."""
     definition = study.user_attrs.get(DEFINITION, {})
-    rows = [_row(trial) for trial in study.get_trials(deepcopy=False)]
+    trials = study.get_trials(deepcopy=False)
+    gone_on = promoted(trials)
+    rows = [_row(trial, trial.number in gone_on) for trial in trials]
     return StudyView(
         study=study,
         objective=str(definition.get("objective", "val/miou_common")),
@@ -125,12 +129,12 @@ def categorical_params(study: optuna.Study) -> set[str]:
     }
 
 
-def _row(trial: FrozenTrial) -> TrialRow:
+def _row(trial: FrozenTrial, is_promoted: bool) -> TrialRow:
     stored = trial.user_attrs.get(RESULT)
     result = result_from_dict(stored) if stored else None
     states = {
         TrialState.COMPLETE: "complete",
-        TrialState.PRUNED: "pruned",
+        TrialState.PRUNED: "promoted" if is_promoted else "pruned",
         TrialState.FAIL: "interrupted" if trial.user_attrs.get(INTERRUPTED) else "failed",
         TrialState.RUNNING: "running",
         TrialState.WAITING: "waiting",
