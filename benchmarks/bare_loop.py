@@ -5,7 +5,7 @@ python benchmarks/bare_loop.py --threads 1 --models Unet/resnet18/1 Segformer/mi
 
 The bare loop (`benchmarks/bare.py`) has the same model, batch size, precision, memory format,
 optimizer and gradient clipping, on one preloaded batch: no data, no metrics, no logging. segexp's
-side is `segexp.loop.fit` over its own loader, with the default augmentation. Their epochs take
+side is `segexp.loop.fit` over its own batches, with the default augmentation. Their epochs take
 turns. Peak memory is that of a process for each side; segexp's validates, too. `--clock cpu` counts
 the processor's time, for a machine that others use; it means something with one thread only.
 
@@ -28,13 +28,12 @@ from one_trial import (
     clock_named,
     draw_scenes,
     fit_scenes,
-    scene_loader,
+    scene_batches,
     setting,
     spread,
     verdict,
 )
 
-from segexp.dataset.torch_dataset import set_epoch
 from segexp.device import Compute, choose_compute
 from segexp.evaluate import Evaluation
 from segexp.loop import Optimization, Step, make_optimizer
@@ -144,9 +143,9 @@ def fit_segexp(name: str, scenes: Scenes, compute: Compute, **changes):
 
 def batches(scenes: Scenes, compute: Compute) -> Iterator[bare.Batch]:
     """Yield the batches of segexp's first epoch, ready for the bare loop."""
-    loader = scene_loader(scenes)
-    set_epoch(loader, 1)
-    for images, target in loader:
+    of_epoch = scene_batches(scenes, compute)
+    of_epoch.set_epoch(1)
+    for images, target in of_epoch:
         normalized = scenes.preprocessing.normalize(compute.send(images))
         yield normalized, target.to(compute.device).long()
 

@@ -14,12 +14,11 @@ import torch
 from study import machine
 from torch import nn
 
-from segexp.augment import make_augmentation
 from segexp.dataset.cache import Dataset, open_dataset
+from segexp.dataset.device_batches import make_batches
 from segexp.dataset.synthetic import SyntheticCounts, open_synthetic
-from segexp.dataset.torch_dataset import make_loader
 from segexp.device import Compute
-from segexp.evaluate import evaluate_split, make_ruler
+from segexp.evaluate import evaluate, label_batches, make_ruler
 from segexp.loop import Optimization, fit
 from segexp.losses import make_loss
 from segexp.mapping import Mapping
@@ -50,15 +49,16 @@ def draw_scenes(size: tuple[int, int], cache: Path, train: int = 96, val: int = 
     return Scenes(dataset, mapping, normalisation)
 
 
-def scene_loader(scenes: Scenes, seed: int = 0):
-    """Return the train split as segexp loads it."""
-    return make_loader(
+def scene_batches(scenes: Scenes, compute: Compute, seed: int = 0):
+    """Return the train split's batches as a trial makes them."""
+    return make_batches(
         scenes.dataset.train,
         scenes.mapping.lookup(),
         batch_size=bare.BATCH_SIZE,
         shuffle=True,
         seed=seed,
-        augment=make_augmentation(AUGMENTATION, scenes.dataset.image_size),
+        augmentation=AUGMENTATION,
+        device=compute.device,
     )
 
 
@@ -85,9 +85,10 @@ def fit_scenes(
         make_ruler(mapping, common, "argmax"),
     )
     validate = partial(
-        evaluate_split,
+        evaluate,
         model,
-        scenes.dataset.val,
+        label_batches(scenes.dataset.val, compute.device),
+        scenes.dataset.val.ids,
         rulers,
         preprocessing=scenes.preprocessing,
         compute=compute,
@@ -97,7 +98,7 @@ def fit_scenes(
     return fit(
         model,
         optimizer,
-        scene_loader(scenes, seed),
+        scene_batches(scenes, compute, seed),
         loss_of=loss,
         optimization=optimization,
         epochs=epochs,

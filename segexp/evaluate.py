@@ -1,7 +1,9 @@
 """Scores of a model over a split, in its own label space and in coarser ones."""
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -11,8 +13,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from segexp.dataset.cache import Dataset, Split
+from segexp.dataset.device_batches import make_batches
 from segexp.dataset.stats import count_labels
-from segexp.dataset.torch_dataset import make_loader
+from segexp.dataset.torch_dataset import Batches
 from segexp.device import Compute
 from segexp.errors import WorkError
 from segexp.losses import Loss
@@ -48,10 +51,14 @@ class Ruler:
     columns: Tensor
     rule: CollapseRule
 
-    @property
+    @cached_property
     def merges(self) -> bool:
         """Whether any two classes of the model fall together here."""
         return len(torch.unique(self.columns)) < len(self.columns)
+
+    def to(self, device: torch.device) -> "Ruler":
+        """Return the ruler with its tables on a device, where a batch does not wait for a copy."""
+        return replace(self, truth=self.truth.to(device), columns=self.columns.to(device))
 
 
 @dataclass(frozen=True)
@@ -124,15 +131,17 @@ def evaluate(
     model.eval()
     confusions: list[list[NDArray[np.int64]]] = [[] for _ in rulers]
     predictions: list[list[NDArray[np.uint8]]] = [[] for _ in rulers]
-    loss_sum, seen = 0.0, 0
+    rulers = [ruler.to(compute.device) for ruler in rulers]
+    loss = (loss[0], loss[1].to(compute.device)) if loss is not None else None
+    losses: list[tuple[Tensor, int]] = []
+    seen = 0
     for images, host_labels in batches:
         logits = forward(model, images, preprocessing, compute)
         _refuse_non_finite(logits, image_ids[seen : seen + len(images)])
-        labels = host_labels.to(compute.device)
+        labels = host_labels.to(compute.device, non_blocking=True)
         if loss is not None:
             loss_of, table = loss
-            target = table.to(compute.device)[labels.long()]
-            loss_sum += float(loss_of(logits, target)) * len(images)
+            losses.append((loss_of(logits, table[labels.long()]), len(images)))
         decisions = decide_all(logits, rulers)
         for ruler, decided, counted, kept in zip(
             rulers, decisions, confusions, predictions, strict=True
@@ -143,9 +152,16 @@ def evaluate(
         seen += len(images)
     return Evaluation(
         image_ids=tuple(image_ids),
-        loss=loss_sum / seen if loss is not None and seen else float("nan"),
+        loss=sum(float(value) * count for value, count in losses) / seen if losses else math.nan,
         confusions=tuple(np.concatenate(counted) for counted in confusions),
         predictions=tuple(np.concatenate(kept) for kept in predictions if kept),
+    )
+
+
+def label_batches(split: Split, device: torch.device) -> Batches:
+    """Return what `evaluate` takes of a split; to be kept where it is scored again and again."""
+    return make_batches(
+        split, IDENTITY, batch_size=16, shuffle=False, seed=0, augmentation=0, device=device
     )
 
 
@@ -160,10 +176,9 @@ def evaluate_split(
     keep_predictions: bool = False,
 ) -> Evaluation:
     """Score a model on a split of a data set at the data's size; see `evaluate`."""
-    batches = make_loader(split, IDENTITY, batch_size=16, shuffle=False, seed=0)
     return evaluate(
         model,
-        batches,
+        label_batches(split, compute.device),
         split.ids,
         rulers,
         preprocessing=preprocessing,

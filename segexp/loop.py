@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import SupportsFloat
 
 import torch
-from torch import Tensor, nn
-from torch.utils.data import DataLoader
+from torch import nn
 
-from segexp.dataset.torch_dataset import set_epoch
+from segexp.dataset.torch_dataset import Batches
 from segexp.device import Compute
 from segexp.errors import InputError, WorkError, did_you_mean
 from segexp.evaluate import Evaluation, NonFiniteLogitsError
@@ -82,7 +81,7 @@ class DivergedError(WorkError):
 def fit(
     model: nn.Module,
     optimizer: torch.optim.Optimizer,
-    loader: DataLoader[tuple[Tensor, Tensor]],
+    batches: Batches,
     validate: Callable[[], Evaluation],
     loss_of: Loss,
     optimization: Optimization,
@@ -100,7 +99,7 @@ def fit(
     Args:
         model: On its device already; gives logits.
         optimizer: From `make_optimizer`.
-        loader: uint8 images (N, 3, H, W) and class indices (N, H, W) from a `MappedImages`.
+        batches: Of the train split, anywhere.
         validate: Evaluates the model as it is.
         loss_of: Logits and class indices to a scalar.
         optimization: What the optimizer was made from, with the schedule.
@@ -115,16 +114,16 @@ def fit(
         DivergedError: When an epoch's training or validation loss is not finite, or a validation
             image's logits are not, with the epoch and the learning rate.
     """
-    steps = len(loader)
+    steps = len(batches)
     warmup_steps = round(optimization.warmup_epochs * steps)
     for epoch in range(epochs_done + 1, epochs + 1):
         started = time.perf_counter()
-        set_epoch(loader, epoch)
+        batches.set_epoch(epoch)
         model.train()
         loss_sum = torch.zeros((), device=compute.device)
         seen = 0
         learning_rate = optimization.learning_rate
-        for number, (images, target) in enumerate(loader):
+        for number, (images, target) in enumerate(batches):
             learning_rate = optimization.learning_rate * learning_rate_factor(
                 optimization.schedule, (epoch - 1) * steps + number, epochs * steps, warmup_steps
             )

@@ -21,7 +21,6 @@ import torch
 from torch import Tensor, nn
 
 from segexp import failpoint, record, tracking
-from segexp.augment import make_augmentation
 from segexp.bundle import Bundle, save_bundle
 from segexp.checkpoint import Checkpoints, EpochRecord, Progress
 from segexp.config import Config
@@ -32,12 +31,12 @@ from segexp.confusions import (
     save_predictions,
 )
 from segexp.dataset.cache import Dataset
+from segexp.dataset.device_batches import make_batches
 from segexp.dataset.stats import count_labels
-from segexp.dataset.torch_dataset import make_loader
 from segexp.device import choose_compute
 from segexp.display import Display
 from segexp.errors import WorkError
-from segexp.evaluate import Evaluation, evaluate_split, make_ruler
+from segexp.evaluate import Evaluation, evaluate, label_batches, make_ruler
 from segexp.loop import Optimization, fit, make_optimizer
 from segexp.losses import class_weights, make_loss
 from segexp.mapping import Mapping
@@ -110,13 +109,15 @@ def run_trial(
     compute = choose_compute(training.precision)
     preprocessing = make_preprocessing(config, dataset)
     batches_of_one_fail = config.model.arch.lower() in FAILS_AT_BATCH_OF_ONE
-    loader = make_loader(
+    # Where the split fits into the GPU's memory, the GPU makes them: no step waits for the CPU.
+    batches = make_batches(
         dataset.train,
         mapping.lookup(),
         batch_size=training.batch_size,
         shuffle=True,
         seed=training.seed,
-        augment=make_augmentation(training.augmentation, dataset.image_size),
+        augmentation=training.augmentation,
+        device=compute.device,
         drop_last=batches_of_one_fail and len(dataset.train) % training.batch_size == 1,
     )
     model = compute.place(
@@ -128,16 +129,22 @@ def run_trial(
             config.model.decoder_width,
         )
     )
-    loss_of = make_loss(training.loss, _loss_weights(training.loss_weighting, dataset, mapping))
+    loss_of = make_loss(
+        training.loss,
+        _loss_weights(training.loss_weighting, dataset, mapping, compute.device),
+    )
     rulers = (
         make_ruler(mapping, mapping),
         make_ruler(mapping, setup.common, "sum"),
         make_ruler(mapping, setup.common, "argmax"),
     )
-    score_split = partial(
-        evaluate_split, model, rulers=rulers, preprocessing=preprocessing, compute=compute
+    score = partial(evaluate, model, rulers=rulers, preprocessing=preprocessing, compute=compute)
+    validate = partial(
+        score,
+        label_batches(dataset.val, compute.device),
+        dataset.val.ids,
+        loss=(loss_of, torch.from_numpy(mapping.lookup())),
     )
-    validate = partial(score_split, dataset.val, loss=(loss_of, torch.from_numpy(mapping.lookup())))
     optimization = Optimization(
         optimizer=training.optimizer,
         learning_rate=training.learning_rate,
@@ -156,7 +163,7 @@ def run_trial(
     for result in fit(
         model,
         optimizer,
-        loader,
+        batches,
         validate,
         loss_of,
         optimization,
@@ -190,7 +197,13 @@ def run_trial(
     checkpoints.load_best(model)
     is_kept = is_worth_keeping(best_value)
     heldout = (
-        score_split(dataset.heldout, keep_predictions=setup.keeps_predictions) if is_kept else None
+        score(
+            label_batches(dataset.heldout, compute.device),
+            dataset.heldout.ids,
+            keep_predictions=setup.keeps_predictions,
+        )
+        if is_kept
+        else None
     )
     trial_result = TrialResult(
         value=best_value,
@@ -238,12 +251,14 @@ def _meaning(setup: TrialSetup) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def _loss_weights(weighting: str, dataset: Dataset, mapping: Mapping) -> Tensor | None:
+def _loss_weights(
+    weighting: str, dataset: Dataset, mapping: Mapping, device: torch.device
+) -> Tensor | None:
     if weighting == "none":
         return None  # the train split need not be counted
     counts = count_labels(dataset.train, len(mapping.classes), mapping.lookup())
     weights = class_weights(weighting, counts.pixels, counts.pixels_where_present)
-    return torch.from_numpy(weights).float()
+    return torch.from_numpy(weights).float().to(device)  # once, not at every step
 
 
 def _save_evaluations(

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from segexp.augment import make_augmentation
 from segexp.dataset.cache import Split
-from segexp.dataset.torch_dataset import make_loader, set_epoch
+from segexp.dataset.device_batches import DeviceBatches
+from segexp.dataset.torch_dataset import Batches, make_loader
 from segexp.device import Compute
 from segexp.errors import InputError, WorkError
 from segexp.evaluate import Evaluation, NonFiniteLogitsError
@@ -80,7 +81,7 @@ def batches_by_hand(epochs: int) -> Iterator[tuple[int, Tensor, Tensor]]:
     loader = make_loader(make_split(), IDENTITY, batch_size=3, shuffle=True, seed=4)
     step = itertools.count()
     for epoch in range(1, epochs + 1):
-        set_epoch(loader, epoch)
+        loader.set_epoch(epoch)
         for images, target in loader:
             yield next(step), (images / 255.0 - 0.5) / 0.25, target.long()
 
@@ -171,6 +172,35 @@ def test_the_same_seed_gives_the_same_losses():
     first = losses()
     assert len(set(first)) == 3
     assert losses() == first
+
+
+def test_training_is_the_same_whoever_makes_the_batches():
+    def losses(batches: Batches) -> list[float]:
+        model = linear_model()
+        results = fit(
+            model,
+            make_optimizer(model, ADAMW),
+            batches,
+            no_validation,
+            make_loss("cross_entropy"),
+            ADAMW,
+            epochs=3,
+            preprocessing=PREPROCESSING,
+            compute=CPU,
+        )
+        return [result.train_loss for result in results]
+
+    loader = make_loader(make_split(), IDENTITY, batch_size=3, shuffle=True, seed=4)
+    resident = DeviceBatches(
+        make_split(),
+        IDENTITY,
+        batch_size=3,
+        shuffle=True,
+        seed=4,
+        augmentation=0.0,
+        device=CPU.device,
+    )
+    assert losses(resident) == losses(loader)
 
 
 def test_training_learns_what_a_line_can_tell():

@@ -1,12 +1,13 @@
 """A split as batches for torch, in an order that depends on the seed and the epoch alone."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Protocol
 
 import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from segexp.dataset.cache import Split
@@ -16,7 +17,23 @@ Augment = Callable[[Images, Images, int], tuple[Images, Images]]
 """``(image, classes, seed) -> (image, classes)``: the same seed gives the same result."""
 
 
-class MappedImages(Dataset[tuple[torch.Tensor, torch.Tensor]]):
+class Batches(Protocol):
+    """Batches of a split: uint8 images (N, 3, H, W) and class indices with VOID, uint8 (N, H, W).
+
+    Normalisation is done on the batch, where the device is.
+    """
+
+    def __len__(self) -> int:
+        """Return how many batches an epoch has."""
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield the batches of the chosen epoch."""
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch: its order and its augmentation."""
+
+
+class MappedImages(Dataset[tuple[Tensor, Tensor]]):
     """A split whose labels are mapped to class indices, and then augmented.
 
     The lookup comes first: an augmentation pads masks with 255, which must stay void also
@@ -57,7 +74,7 @@ class MappedImages(Dataset[tuple[torch.Tensor, torch.Tensor]]):
         """Choose the epoch: other epochs are augmented in other ways."""
         self._epoch.fill_(epoch)
 
-    def __getitem__(self, index: int) -> tuple[torch.Tensor, torch.Tensor]:
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
         """Return the image, uint8 (3, H, W), and the class indices with VOID, uint8 (H, W).
 
         The result depends on the seed, the epoch and the index alone, not on the order in
@@ -88,11 +105,27 @@ class EpochOrder(Sampler[int]):
         return len(self._images)
 
     def __iter__(self) -> Iterator[int]:
-        count = len(self._images)
-        if not self._shuffle:
-            return iter(range(count))
-        order = np.random.default_rng([self._seed, self._images.epoch]).permutation(count)
+        order = epoch_order(
+            len(self._images), self._seed, self._images.epoch, shuffle=self._shuffle
+        )
         return iter(order.tolist())
+
+
+def epoch_order(count: int, seed: int, epoch: int, *, shuffle: bool) -> NDArray[np.int64]:
+    """Return the indices 0..count-1, shuffled by (seed, epoch) alone or in their own order."""
+    if not shuffle:
+        return np.arange(count)
+    return np.random.default_rng([seed, epoch]).permutation(count)
+
+
+def batch_count(count: int, batch_size: int, *, drop_last: bool) -> int:
+    """Return how many batches a split of ``count`` images gives.
+
+    ``drop_last`` leaves out a last batch that is not full, unless it is the only one.
+    """
+    if drop_last and count >= batch_size:
+        return count // batch_size
+    return -(-count // batch_size)
 
 
 def make_loader(
@@ -105,11 +138,8 @@ def make_loader(
     augment: Augment | None = None,
     drop_last: bool = False,
     num_workers: int = 0,
-) -> DataLoader[Any]:
-    """Return batches of images, uint8 (N, 3, H, W) in channels-last memory, and class indices.
-
-    Call `set_epoch` before each epoch. Class indices are uint8 (N, H, W) with VOID.
-    Normalisation is done on the batch, where the device is.
+) -> Batches:
+    """Return batches that the CPU makes, with the images in channels-last memory.
 
     Args:
         split: The images and label indices.
@@ -123,32 +153,39 @@ def make_loader(
         num_workers: Processes that load; 0 for none.
     """
     images = MappedImages(split, lookup, augment=augment, seed=seed)
-    return DataLoader(
+    loader = DataLoader(
         images,
         batch_size=batch_size,
         sampler=EpochOrder(images, shuffle=shuffle, seed=seed),
         drop_last=drop_last and len(split) >= batch_size,
         num_workers=num_workers,
         persistent_workers=num_workers > 0,
+        # A copy to a GPU waits for it unless it comes from pinned memory.
+        pin_memory=torch.cuda.is_available(),
         collate_fn=collate,
         worker_init_fn=_one_thread,
     )
+    return _LoaderBatches(images, loader)
 
 
-def set_epoch(loader: DataLoader[Any], epoch: int) -> None:
-    """Choose the epoch of a loader from `make_loader`: its order and its augmentation.
+class _LoaderBatches:
+    """A loader, and the images whose epoch it can choose."""
 
-    Raises:
-        TypeError: For any other loader.
-    """
-    if not isinstance(loader.dataset, MappedImages):
-        raise TypeError(f"set_epoch of a loader over {type(loader.dataset).__name__}")
-    loader.dataset.set_epoch(epoch)
+    def __init__(self, images: MappedImages, loader: DataLoader[tuple[Tensor, Tensor]]) -> None:
+        self._images = images
+        self._loader = loader
+
+    def __len__(self) -> int:
+        return len(self._loader)
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        return iter(self._loader)
+
+    def set_epoch(self, epoch: int) -> None:
+        self._images.set_epoch(epoch)
 
 
-def collate(
-    items: Sequence[tuple[torch.Tensor, torch.Tensor]],
-) -> tuple[torch.Tensor, torch.Tensor]:
+def collate(items: Sequence[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
     """Stack items of `MappedImages` to uint8 (N, 3, H, W), channels-last, and uint8 (N, H, W)."""
     images = torch.stack([image.permute(1, 2, 0) for image, _ in items])
     return images.permute(0, 3, 1, 2), torch.stack([classes for _, classes in items])

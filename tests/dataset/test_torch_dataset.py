@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from segexp.dataset.cache import Split
-from segexp.dataset.torch_dataset import MappedImages, make_loader, set_epoch
+from segexp.dataset.torch_dataset import MappedImages, make_loader
 
 from .layouts import mapping
 
@@ -25,7 +25,7 @@ def brighten(image, classes, seed):
 
 
 def batches(loader, epoch):
-    set_epoch(loader, epoch)
+    loader.set_epoch(epoch)
     return [(images.clone(), classes.clone()) for images, classes in loader]
 
 
@@ -106,12 +106,6 @@ def test_workers_that_outlive_an_epoch_give_what_no_workers_give():
 def test_a_last_batch_is_dropped_unless_it_is_the_only_one(batch_size, sizes):
     found = batches(loader(batch_size=batch_size, drop_last=True), 1)
     assert [len(images) for images, _ in found] == sizes
-
-
-def test_set_epoch_refuses_another_loader():
-    with pytest.raises(TypeError, match="TensorDataset"):
-        data = torch.utils.data.TensorDataset(torch.zeros(1))
-        set_epoch(torch.utils.data.DataLoader(data), 1)
 
 
 def test_a_read_only_memory_map_is_copied_without_a_warning(tmp_path, recwarn):
