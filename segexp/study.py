@@ -20,6 +20,7 @@ from segexp.prune import prune_directories
 from segexp.reconcile import close_records
 from segexp.report.study_page import study_page
 from segexp.revision import choose_revision, describe_revision
+from segexp.stop_rule import NEVER, StopRule
 from segexp.storage import RESULT
 from segexp.supervision import forget_supervisors, supervised
 from segexp.supervisor import run_trials
@@ -34,10 +35,11 @@ def run_study(
     display: StudyDisplay,
     *,
     workers: int | None = 0,
+    stop: StopRule = NEVER,
     new_revision: bool = False,
     debug: bool = False,
 ) -> tuple[optuna.Study, int]:
-    """Run trials until the study has as many finished ones as it is to reach.
+    """Run trials until the study has as many finished ones as it is to reach, or a rule says stop.
 
     Several processes, on one machine or on several, may run the same study. A trial that a signal
     or a crash ended does not count towards the total, and its params are tried again.
@@ -48,6 +50,7 @@ def run_study(
         display: Shows progress.
         workers: How many processes run trials at a time; 0 runs them in this one, None takes as
             many as suit the machine.
+        stop: From when on no trial is begun.
         new_revision: Whether a study that means something else now goes on as a new one.
         debug: Show the traceback of a trial that failed.
 
@@ -65,7 +68,7 @@ def run_study(
         display.say(line)
     opened = open_study(revision.plan, dataset, storage, carried=revision.carried)
     with under_way(opened, display):
-        ran = run_trials([opened], display, workers=workers, debug=debug)
+        ran = run_trials([opened], display, workers=workers, stop=stop, debug=debug)
     say_what_waits(opened.experiment, display)
     return opened.study, ran
 

@@ -22,9 +22,10 @@ from segexp.next_trial import give_up_if_hopeless, trials_left
 from segexp.open_study import OpenStudy
 from segexp.processes import prepare_workers, process_context
 from segexp.reconcile import close_of, close_records, is_interrupted
+from segexp.stop_rule import NEVER, StopRule
 from segexp.storage import FAILURE
 from segexp.team import Seat, describe_team, seat_workers
-from segexp.worker import Task, close_trials, run_trials_here, work
+from segexp.worker import LAST_TRIAL, Task, close_trials, is_stopped, run_trials_here, work
 
 STOP_SECONDS = 4
 """How long a worker may take to its next step when it is told to stop; then it is killed."""
@@ -48,11 +49,13 @@ class _Worker:
     Attributes:
         process: The process.
         seat: What it computes on.
-        connection: Brings what happens there; takes the number of the signal to stop for.
+        connection: Brings what happens there; takes the number of the signal to stop for, or
+            `LAST_TRIAL`.
         display: Shows it.
         owner: How it signs its trials; None until it has said so.
         trials: How many trials it has ended.
         is_done: Whether it has ended as it should.
+        is_stopped: Whether it has because a rule said so.
     """
 
     process: BaseProcess
@@ -62,6 +65,7 @@ class _Worker:
     owner: Owner | None = None
     trials: int = 0
     is_done: bool = False
+    is_stopped: bool = False
 
 
 def run_trials(
@@ -69,9 +73,10 @@ def run_trials(
     display: StudyDisplay,
     *,
     workers: int | None,
+    stop: StopRule = NEVER,
     debug: bool = False,
 ) -> int:
-    """Run trials of studies that take turns, until none is left to take.
+    """Run trials of studies that take turns, until none is left to take or a rule says stop.
 
     A worker that dies fails its trial, which is tried again a few times, and is replaced.
 
@@ -80,6 +85,7 @@ def run_trials(
         display: Shows progress.
         workers: How many processes; 0 runs the trials in this one, None takes as many as suit the
             machine.
+        stop: From when on no trial is begun.
         debug: Show the traceback of a trial that failed.
 
     Returns:
@@ -92,7 +98,7 @@ def run_trials(
     """
     if workers == 0:
         try:
-            return run_trials_here(studies, display, debug=debug)
+            return run_trials_here(studies, display, stop=stop, debug=debug)
         except BaseException as error:
             is_signal = not isinstance(error, Exception)
             reason = "interrupted by a signal" if is_signal else "its process failed"
@@ -101,12 +107,12 @@ def run_trials(
                 close_trials(studies, reason)
             raise
     left = sum(map(trials_left, studies))
-    if left == 0:
+    if left == 0 or is_stopped(studies, stop):
         return 0
     plans = [opened.plan for opened in studies]
     seats = seat_workers(plans, workers)
     display.say(describe_team(seats, plans[0].config.training.precision))
-    start = partial(_start, studies, debug)
+    start = partial(_start, studies, stop, debug)
     armed = os.environ.get(failpoint.VARIABLE)
     team: list[_Worker] = []
     try:
@@ -138,6 +144,8 @@ def _watch(
                 continue
             team.remove(worker)
             ran += worker.trials
+            if worker.is_stopped:
+                _let_end(team)
             if worker.is_done:
                 continue
             reason = _how_it_died(worker.process.exitcode)
@@ -167,8 +175,8 @@ def _listen(worker: _Worker) -> None:
                 getattr(worker.display, name)(*values)
             elif name == "owner":
                 (worker.owner,) = values
-            elif name == "done":
-                worker.is_done = True
+            elif name in {"done", "stopped"}:
+                worker.is_done, worker.is_stopped = True, name == "stopped"
             elif name != "spent":
                 raise _ERRORS[name](*values)
     except (EOFError, OSError):
@@ -177,6 +185,7 @@ def _listen(worker: _Worker) -> None:
 
 def _start(
     studies: Sequence[OpenStudy],
+    stop: StopRule,
     debug: bool,
     seat: Seat,
     display: StudyDisplay,
@@ -186,6 +195,7 @@ def _start(
     task = Task(
         studies=tuple((s.plan, s.experiment, s.parent) for s in studies),
         seat=seat,
+        stop=stop,
         debug=debug,
         environment={k: v for k, v in os.environ.items() if k.startswith("SEGEXP_")},
         failpoint=armed,
@@ -195,6 +205,16 @@ def _start(
     process.start()
     there.close()  # so that its end is seen here
     return _Worker(process, seat, here, display)
+
+
+def _let_end(team: Iterable[_Worker]) -> None:
+    """Tell workers to begin no other trial.
+
+    One whose trial is the best of all would go on, and alone.
+    """
+    for worker in team:
+        with suppress(OSError):  # it has ended
+            worker.connection.send(LAST_TRIAL)
 
 
 def _stop(team: Iterable[_Worker], number: int) -> None:

@@ -24,10 +24,14 @@ from segexp.open_study import OpenStudy, join_study
 from segexp.plan import StudyPlan
 from segexp.project import open_data
 from segexp.reconcile import close_of, close_records
+from segexp.stop_rule import NEVER, StopRule
 from segexp.storage import open_storage
 from segexp.team import Seat
 
 STEPS_SHOWN_PER_S = 2
+
+LAST_TRIAL = 0
+"""What a supervisor sends, where the number of a signal would end the trial: begin no other one."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,7 @@ class Task:
         studies: Plans of the studies that take turns, each with its experiment and the run that
             its trials are below.
         seat: What it computes on.
+        stop: When it is to begin no further trial.
         debug: Show the traceback of a trial that failed.
         environment: Variables that differ from what the process was started with.
         failpoint: Where the process is to die; see `segexp.failpoint`.
@@ -45,23 +50,33 @@ class Task:
 
     studies: tuple[tuple[StudyPlan, tracking.Experiment, tracking.Run], ...]
     seat: Seat
+    stop: StopRule
     debug: bool
     environment: Mapping[str, str]
     failpoint: str | None
 
 
 def run_trials_here(
-    studies: Sequence[OpenStudy], display: StudyDisplay, *, debug: bool = False
+    studies: Sequence[OpenStudy],
+    display: StudyDisplay,
+    *,
+    stop: StopRule = NEVER,
+    debug: bool = False,
 ) -> int:
-    """Run trials in this process until none is left to take.
+    """Run trials in this process until none is left to take, or the rule of one study says stop.
 
     Returns:
         How many were run.
     """
     ran = 0
-    while _run_next(studies, display, debug):
+    while not is_stopped(studies, stop) and _run_next(studies, display, debug):
         ran += 1
     return ran
+
+
+def is_stopped(studies: Sequence[OpenStudy], stop: StopRule) -> bool:
+    """Whether no further trial is to be begun, though there may be some left."""
+    return any(stop.reason(opened.study) is not None for opened in studies)
 
 
 def close_trials(studies: Sequence[OpenStudy], reason: str) -> None:
@@ -87,7 +102,12 @@ def work(connection: Connection, task: Task) -> None:
     try:
         connection.send(("owner", (this_process(),)))
         opened += _open(task)
-        while _run_next(opened, display, task.debug):
+        while display.may_begin():
+            if is_stopped(opened, task.stop):
+                connection.send(("stopped", ()))
+                return
+            if not _run_next(opened, display, task.debug):
+                break
             if display.failed and torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
                 # After an error on the device every later call in this process may fail.
                 connection.send(("spent", ()))
@@ -127,6 +147,7 @@ class _SentDisplay:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._signal = 0
+        self._is_last = False
         self._shown = 0.0
         self.failed = False
 
@@ -161,10 +182,17 @@ class _SentDisplay:
     def beside(self) -> StudyDisplay:
         return self
 
+    def may_begin(self) -> bool:
+        """Whether the supervisor lets another trial begin."""
+        self._stop_if_told()
+        return not self._is_last
+
     def _stop_if_told(self) -> None:
         try:
             if self._connection.poll():
-                self._signal = self._connection.recv()
+                told = self._connection.recv()
+                self._is_last |= told == LAST_TRIAL
+                self._signal = self._signal or told
         except (EOFError, OSError):
             self._signal = signal.SIGTERM  # the supervisor is gone
         if self._signal:

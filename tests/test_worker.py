@@ -18,8 +18,9 @@ from segexp.evaluate import Evaluation
 from segexp.loop import EpochResult, Step
 from segexp.open_study import join_study
 from segexp.plan import definition
+from segexp.stop_rule import StopRule
 from segexp.storage import open_storage
-from segexp.worker import _SentDisplay, close_trials, run_trials_here
+from segexp.worker import LAST_TRIAL, _SentDisplay, close_trials, run_trials_here
 
 STEP = Step(1, 1, 4, 3, torch.tensor(0.5))
 EVALUATION = Evaluation(("a",), 0.25, (np.ones((1, 2, 3), np.int64),), (np.ones((1, 8, 8)),))
@@ -98,6 +99,21 @@ def test_a_signal_of_its_own_stops_it_at_its_next_step(ends: tuple[Connection, C
     assert caught.value.signal_number == signal.SIGTERM
 
 
+def test_told_so_by_the_supervisor_a_worker_ends_its_trial_and_begins_no_other(
+    ends: tuple[Connection, Connection],
+) -> None:
+    here, there = ends
+    display = _SentDisplay(there)
+    assert display.may_begin()
+    here.send(LAST_TRIAL)
+    display.step(STEP, 2)
+    display.step(STEP, 2)
+    assert not display.may_begin()
+    here.send(int(signal.SIGINT))
+    with pytest.raises(Interrupted):
+        display.step(STEP, 2)
+
+
 @pytest.mark.parametrize("what", ["step", "say", "trial_ended"])
 def test_without_a_supervisor_it_stops(ends: tuple[Connection, Connection], what: str) -> None:
     here, there = ends
@@ -136,3 +152,33 @@ def test_what_a_process_has_open_is_closed_and_tried_again(project: Path) -> Non
         assert states(study.study) == ["COMPLETE", "FAIL", "WAITING"]
         assert statuses(project, study.study) == ["FINISHED", "KILLED"]
     assert record_of(project, study.study).info.status == "RUNNING"
+
+
+def test_when_time_is_up_the_trial_under_way_is_finished_and_none_is_begun(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr("segexp.stop_rule.monotonic", lambda: now[0])
+
+    def at_the_second_trial(trial: int, epoch: int) -> None:
+        if trial == 1:
+            now[0] = 10.0
+
+    study = opened(project, trials=3, epochs=2)
+    display = Said(on_step=at_the_second_trial)
+    assert run_trials_here([study], display, stop=StopRule(deadline=10.0)) == 2
+    assert display.ended == [(0, "COMPLETE"), (1, "COMPLETE")]
+    assert display.epochs[-1] == (1, 2)
+    assert run_trials_here([study], Said(), stop=StopRule(deadline=10.0)) == 0
+    assert run_trials_here([study], Said()) == 1
+    assert states(study.study) == ["COMPLETE"] * 3
+
+
+def test_an_interrupted_trial_is_not_tried_again_after_the_time(project: Path) -> None:
+    study = opened(project, trials=1)
+    with pytest.raises(Interrupted):
+        run_trials_here([study], Said(raising(Interrupted(2), 0)))
+    close_trials([study], "interrupted by a signal")
+    assert run_trials_here([study], Said(), stop=StopRule(deadline=0.0)) == 0
+    assert states(study.study) == ["FAIL", "WAITING"]
+    assert run_trials_here([study], Said()) == 1

@@ -14,6 +14,7 @@ from segexp.open_study import OpenStudy, open_study
 from segexp.plan import StudyPlan, plan_study
 from segexp.project import open_data
 from segexp.reconcile import counts_towards_budget
+from segexp.stop_rule import NEVER, StopRule
 from segexp.storage import RUN_ID, open_storage
 from segexp.study import run_study
 from segexp.study_config import read_study
@@ -96,11 +97,16 @@ def plan_of(project: Path, **overrides: Any) -> StudyPlan:
 
 
 def run(
-    project: Path, display: Said | None = None, *, workers: int | None = 0, **overrides: Any
+    project: Path,
+    display: Said | None = None,
+    *,
+    workers: int | None = 0,
+    stop: StopRule = NEVER,
+    **overrides: Any,
 ) -> tuple[optuna.Study, int]:
     plan = plan_of(project, **overrides)
     storage = open_storage(None, project)
-    return run_study(plan, storage, display or Said(), workers=workers)
+    return run_study(plan, storage, display or Said(), workers=workers, stop=stop)
 
 
 def opened(project: Path, **overrides: Any) -> OpenStudy:

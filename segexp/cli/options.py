@@ -1,13 +1,16 @@
 """Options that several commands share, and what they make of `config.yaml`."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from segexp.config import CONFIG_FILE, Config, find_project, load_config, parse_overrides
-from segexp.errors import InputError, did_you_mean
+from segexp.errors import InputError, did_you_mean, shown
+
+if TYPE_CHECKING:
+    from segexp.config import Config
 
 Project = Annotated[
     Path | None,
@@ -65,6 +68,8 @@ def open_project(project: Path | None) -> Path:
     Raises:
         InputError: When ``--project`` names no directory with a config.yaml, or none is above.
     """
+    from segexp.config import CONFIG_FILE, find_project
+
     if project is None:
         return find_project(Path.cwd())
     if not (project / CONFIG_FILE).is_file():
@@ -103,9 +108,36 @@ def worker_count(workers: str) -> int | None:
     raise InputError(f"--workers {workers}: auto, or a number from 0 to {MAX_WORKERS}")
 
 
-def read_config(project: Path, overrides: Mapping[str, Any], items: list[str] | None) -> Config:
+def seconds_of(option: str, text: str) -> float:
+    """Return how many seconds a time such as ``1h30m`` is.
+
+    Raises:
+        InputError: When it is no time, or none at all.
+    """
+    number = r"(\d+(?:\.\d+)?)"
+    found = re.fullmatch(f"(?:{number}h)?(?:{number}m)?(?:{number}s?)?", text, re.ASCII)
+    hours, minutes, seconds = (float(n or 0) for n in found.groups()) if found else (0.0, 0.0, 0.0)
+    total = 3600 * hours + 60 * minutes + seconds
+    if total == 0:
+        raise InputError(
+            f"{option} {shown(text)}: expected a time over 0 such as 90s, 30m, 2h or 1h30m; "
+            "a number alone is seconds"
+        )
+    return total
+
+
+def set_overrides(items: list[str] | None) -> dict[str, Any]:
+    """Return the config keys that ``--set`` items stand for."""
+    from segexp.config import parse_overrides
+
+    return parse_overrides(items or [])
+
+
+def read_config(project: Path, overrides: Mapping[str, Any], items: list[str] | None) -> "Config":
     """Read `config.yaml` with options and ``--set`` items over it."""
-    return load_config(project / CONFIG_FILE, {**overrides, **parse_overrides(items or [])})
+    from segexp.config import CONFIG_FILE, load_config
+
+    return load_config(project / CONFIG_FILE, {**overrides, **set_overrides(items)})
 
 
 def where_to_look(tracking_uri: str | None, project: Path) -> str:

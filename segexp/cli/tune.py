@@ -1,8 +1,9 @@
 """``segexp tune``."""
 
+import math
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,6 +19,7 @@ from segexp.cli.options import (
     Workers,
     data_overrides,
     open_project,
+    seconds_of,
     where_to_look,
     worker_count,
 )
@@ -29,6 +31,9 @@ from segexp.processes import prepare_workers
 from segexp.search_space import parse_space
 from segexp.study_config import StudyConfig, read_study
 
+if TYPE_CHECKING:
+    from segexp.best import BestTrial
+
 
 def tune(
     study: Annotated[
@@ -38,6 +43,22 @@ def tune(
     trials: Annotated[
         int | None,
         typer.Option(min=1, help="How many finished trials the study is to reach in total."),
+    ] = None,
+    timeout: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="Begin no trial once this time has passed since the command's start, such as 90s, "
+            "30m or 1h30m; a number alone is seconds. Trials under way are finished.",
+        ),
+    ] = None,
+    stop_early: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="TRIALS",
+            help="Begin no trial once so many in a row, such as 30, were no better than the best.",
+        ),
     ] = None,
     data: Data = None,
     format_name: Format = None,
@@ -65,7 +86,8 @@ def tune(
     Run again after an interruption, it does the trials that are left. --mapping, and --set of a
     key that the study searches, fix that key and take it out of the search.
     """
-    started = time.perf_counter()
+    started = time.monotonic()
+    deadline = math.inf if timeout is None else started + seconds_of("--timeout", timeout)
     root, processes = open_project(project), worker_count(workers)
     overrides = {**data_overrides(data, format_name, mapping), **parse_overrides(set_ or [])}
     if storage is not None:
@@ -80,11 +102,13 @@ def tune(
         display.say("loading torch, optuna and mlflow ...")
         if processes != 0:
             prepare_workers()
-        from segexp.best import find_best
+        from segexp.best import best_trial, find_best
         from segexp.plan import plan_study
+        from segexp.stop_rule import TIME_IS_UP, StopRule, ended_early
         from segexp.storage import open_storage
         from segexp.study import run_study
 
+        stop = StopRule(deadline, stop_early)
         plan = plan_study(root, str(path), definition, config)
         storage_now = open_storage(config.storage, root)
         mappings = ", ".join(plan.mappings)
@@ -98,20 +122,21 @@ def tune(
             storage_now,
             display,
             workers=processes,
+            stop=stop,
             new_revision=new_revision,
             debug=debug,
         )
 
+    cut_short = ""
+    if why := ended_early(finished, definition, stop):
+        without = "" if why == TIME_IS_UP else " without --stop-early"
+        cut_short = f"; {why}, and the same command{without} goes on"
+        if best_trial(finished) is None:
+            say(f"study {finished.study_name} has no complete trial yet{cut_short}")
+            return
     best = find_best(finished)
-    states = ", ".join(f"{n} {name.lower()}" for name, n in best.states.items())
-    done = f"{ran} trials in {time.perf_counter() - started:.0f} s" if ran else "nothing to do"
-    reached = sum(best.states.get(state, 0) for state in ("COMPLETE", "PRUNED", "FAIL"))
-    if reached >= definition.trials:
-        say(f"{done}: study {best.study} has its {definition.trials} trials ({states})")
-    elif best.states.get("RUNNING"):
-        say(f"{done}: other processes run the rest of study {best.study} ({states})")
-    else:
-        say(f"{done}: the grid of study {best.study} has {reached} trials ({states})")
+    done = f"{ran} trials in {time.monotonic() - started:.0f} s" if ran else "nothing to do"
+    say(f"{done}: {_what_there_is(best, definition.trials, cut_short)}")
     say(
         f"best: trial {best.number}, {definition.objective} {best.result.value:.4f} in epoch "
         f"{best.result.best_epoch}"
@@ -125,6 +150,19 @@ def tune(
     say(f"look next:  segexp best {best.study}{there}")
     say(f"            segexp best {best.study}{there} --predict IMAGE.png")
     say(f"            {where_to_look(config.tracking.uri, root)}")
+
+
+def _what_there_is(best: "BestTrial", trials: int, cut_short: str) -> str:
+    """Say how many trials a study has, and why it has not more of them."""
+    states = ", ".join(f"{n} {name.lower()}" for name, n in best.states.items())
+    reached = sum(best.states.get(state, 0) for state in ("COMPLETE", "PRUNED", "FAIL"))
+    if reached >= trials:
+        return f"study {best.study} has its {trials} trials ({states})"
+    if cut_short:
+        return f"study {best.study} has {reached} of its {trials} trials ({states}){cut_short}"
+    if best.states.get("RUNNING"):
+        return f"other processes run the rest of study {best.study} ({states})"
+    return f"the grid of study {best.study} has {reached} trials ({states})"
 
 
 def _named(

@@ -16,6 +16,7 @@ from cli.running import (
     study_of,
     write_study,
 )
+from segexp.cli.options import seconds_of
 
 # At a learning rate of 100 the weights grow a thousandfold with every step.
 DIVERGING = """\
@@ -109,6 +110,49 @@ def test_a_finished_study_has_nothing_to_do_and_more_trials_go_on(project: Path)
     assert (len(parents), len(children)) == (1, 2)
 
 
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("90", 90), ("90s", 90), ("0.5", 0.5), ("30m", 1800), ("1.5h", 5400), ("1h1m1s", 3661)],
+)
+def test_a_time_is_hours_minutes_and_seconds(text: str, seconds: float) -> None:
+    assert seconds_of("--timeout", text) == seconds
+
+
+def test_time_that_is_up_ends_a_study_that_goes_on_the_next_time(project: Path) -> None:
+    write_study(project)
+    outcome = segexp(project, *TINY, "--timeout", "0.001")
+    assert outcome.code == 0, outcome.err
+    assert (
+        "study tiny has no complete trial yet; time is up, and the same command goes on"
+        in outcome.err
+    )
+    assert [t.state for t in study_of(project, "tiny").trials] == [TrialState.WAITING]
+    outcome = segexp(project, *TINY, "--trials", "1", "--timeout", "2h")
+    assert outcome.code == 0, outcome.err
+    assert "study tiny has its 1 trials (1 complete)" in outcome.err
+    outcome = segexp(project, *TINY, "--timeout", "0.001")
+    assert outcome.code == 0, outcome.err
+    assert (
+        "nothing to do: study tiny has 1 of its 2 trials (1 complete); "
+        "time is up, and the same command goes on" in outcome.err
+    )
+    assert "best: trial 0" in outcome.err
+
+
+def test_a_study_that_gets_no_better_can_be_told_to_end(project: Path) -> None:
+    write_study(project)
+    words = ["--set", "epochs=1", "--trials", "50"]
+    outcome = segexp(project, *TINY, *words, "--stop-early", "1")
+    assert outcome.code == 0, outcome.err
+    trials = study_of(project, "tiny").trials
+    assert trials[-1].value <= max(t.value for t in trials[:-1])
+    assert (
+        f"study tiny has {len(trials)} of its 50 trials ({len(trials)} complete); "
+        "1 trial brought no better one, and the same command without --stop-early goes on"
+        in outcome.err
+    )
+
+
 def test_mapping_and_set_fix_a_key_and_take_it_out_of_the_space(project: Path) -> None:
     write_study(project)
     words = ["--mapping", "merged10", "--set", "epochs=1"]
@@ -160,6 +204,11 @@ def test_the_name_of_a_study_says_its_data_and_mapping(project: Path) -> None:
         (["tiny", "--storage", "sqlite:///studies/tiny.yaml"], ["storage: ", "tiny.yaml"]),
         (["tiny", "--set", "tracking.uri=nonsense://x"], ["tracking.uri: nonsense://x"]),
         (["tiny", "--trials", "0"], ["--trials"]),
+        (["tiny", "--stop-early", "0"], ["--stop-early"]),
+        *[
+            (["tiny", "--timeout", text], [f"--timeout {text!r}", "over 0", "30m", "1h30m"])
+            for text in ("0", "0s", "", "30x", "1m1h", "h", "-5", "1.m", "1e3", "30 m", "\u0663m")
+        ],
         (["tiny", "--project", "studies"], ["--project studies", "no config.yaml"]),
     ],
 )
