@@ -31,6 +31,7 @@ def main() -> None:
     parser.add_argument("--storage", choices=[*STORAGES, "postgresql"], default="sqlite")
     parser.add_argument("--workers", type=int, choices=[0, 1], default=0)
     parser.add_argument("--trials", type=int, default=6, help="of each study")
+    parser.add_argument("--study", choices=["tiny", "promotion"], default="tiny")
     given = parser.parse_args()
     directory = Path(tempfile.mkdtemp(prefix="segexp-kills-"))
     with (
@@ -39,7 +40,13 @@ def main() -> None:
     ):
         make_template(directory / "template", process)
         ground = Ground(
-            process, directory, directory / "template", storage, given.workers, given.trials
+            process,
+            directory,
+            directory / "template",
+            storage,
+            given.workers,
+            given.trials,
+            given.study,
         )
         tally = kill_at_random(
             ground, given.kills, given.seed, lambda line: print(line, flush=True)
@@ -71,7 +78,8 @@ def print_table(given: argparse.Namespace, tally: Tally) -> None:
         "other faults": len(faults.other),
         "seconds": round(tally.seconds),
     }
-    print(f"\n| {given.storage}, {given.workers} workers, seed {given.seed} | |\n|---|---|")
+    setting = f"{given.storage}, {given.study}, {given.workers} workers, seed {given.seed}"
+    print(f"\n| {setting} | |\n|---|---|")
     for name, value in rows.items():
         print(f"| {name} | {value} |")
 

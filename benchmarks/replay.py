@@ -9,7 +9,7 @@ difference on its scale (logarithmic where it is searched so), of which the rang
 import csv
 import heapq
 import math
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -18,12 +18,12 @@ from typing import Any
 import numpy as np
 import optuna
 from numpy.typing import NDArray
-from optuna.pruners import BasePruner
 from optuna.trial import TrialState
 
+from segexp.rungs import RungPruner
 from segexp.search_space import Choices, Parameter, parse_space
 from segexp.space import make_pruner, make_sampler, suggest
-from segexp.storage import hush_optuna
+from segexp.storage import PROMOTES, hush_optuna
 from segexp.study_config import Pruner, Sampler, read_study
 
 ROOT = Path(__file__).parents[1]
@@ -60,20 +60,14 @@ class Method:
     Attributes:
         name: What the tables call it.
         sampler: The sampler; its seed is replaced.
-        pruner: The pruner, or what makes one that study files do not have.
+        pruner: The pruner.
         baseline_first: Whether the study's baseline is the first trial, as in segexp.
-        promotes: A reduction factor: trials pause at the rungs 1, factor, factor^2 ..., and go on
-            from there, before a new one is begun, once they are among the best 1 / factor of all
-            that came so far (ASHA as in Li et al. 2020). segexp cannot do it: a trial that it
-            pruned is over. Optuna is told of a trial that goes on as of another one, with the
-            same params and past epochs.
     """
 
     name: str
     sampler: Sampler
-    pruner: Pruner | Callable[[], BasePruner] = Pruner(name="none")  # noqa: RUF009 - it is frozen
+    pruner: Pruner = Pruner(name="none")  # noqa: RUF009 - it is frozen
     baseline_first: bool = False
-    promotes: int | None = None
 
 
 @dataclass(frozen=True)
@@ -164,7 +158,7 @@ class Replay:
             direction="maximize",
             study_name=f"replay-{seed}",  # Hyperband draws its brackets from it
             sampler=optuna.samplers.RandomSampler(seed=0),
-            pruner=self._make_pruner(f"replay-{seed}"),
+            pruner=make_pruner(method.pruner, table.curves.shape[1], f"replay-{seed}"),
         )
         self.free = np.ones(len(table.params), dtype=bool)
         if table.baseline is not None:
@@ -172,11 +166,6 @@ class Replay:
         self.seed = seed * 10_000
         self.is_choice = np.array([isinstance(p, Choices) for p in table.space.values()])
         self.taken: list[int] = []  # configurations in the order in which they were begun
-        epochs = table.curves.shape[1]
-        factor = method.promotes or epochs
-        rungs = [factor**k for k in range(epochs) if factor**k < epochs]
-        self.at_rung: dict[int, dict[int, float]] = {rung: {} for rung in rungs}
-        self.promoted: set[tuple[int, int]] = set()
 
     def run(self, target: float, budget: int, trials: int, workers: int = 1) -> Outcome:
         """Run trials until the target is reached and the first trials are done, or all is spent.
@@ -214,16 +203,15 @@ class Replay:
 
     def _next(self) -> Training | None:
         """Take what is to be trained next: a trial that is promoted, or a new one."""
-        for rung, values in reversed(self.at_rung.items() if self.method.promotes else ()):
-            best = sorted(values, key=values.__getitem__, reverse=True)
-            for row in best[: len(values) // (self.method.promotes or 1)]:
-                if (rung, row) not in self.promoted:
-                    self.promoted.add((rung, row))
-                    self.study.enqueue_trial(self.table.params[row])
-                    trial = self.study.ask()
-                    suggest(trial, self.table.space)
-                    epochs = self._train(trial, row, rung)
-                    return Training(self.taken.index(row), epochs, is_new=False)
+        trials, pruner = self.study.get_trials(deepcopy=False), self.study.pruner
+        number = pruner.promotable(trials) if isinstance(pruner, RungPruner) else None
+        if number is not None:
+            row = self.table.params.index(dict(trials[number].params))
+            self.study.enqueue_trial(self.table.params[row], user_attrs={PROMOTES: number})
+            trial = self.study.ask()
+            suggest(trial, self.table.space)
+            epochs = self._train(trial, row, trials[number].last_step or 0)
+            return Training(self.taken.index(row), epochs, is_new=False)
         if not self.free.any():
             return None
         trial, row = self._ask()
@@ -238,18 +226,11 @@ class Replay:
                 yield self.table.seconds[row] / len(curve)
             trial.report(value, epoch)
             # As in segexp.next_trial, there is no asking after the last epoch.
-            if past < epoch < len(curve) and self._stops(trial, row, epoch, value):
+            if past < epoch < len(curve) and trial.should_prune():
                 self.study.tell(trial, state=TrialState.PRUNED)
                 return -math.inf
         self.study.tell(trial, max(curve))
         return max(curve)
-
-    def _stops(self, trial: optuna.Trial, row: int, epoch: int, value: float) -> bool:
-        if not self.method.promotes:
-            return trial.should_prune()
-        if epoch in self.at_rung:
-            self.at_rung[epoch][row] = value
-        return epoch in self.at_rung
 
     def _ask(self) -> tuple[optuna.Trial, int]:
         """Take the next trial, and put the params of the nearest free configuration into it."""
@@ -273,9 +254,3 @@ class Replay:
         apart = np.abs(self.table.places - place)
         distances = np.where(self.is_choice, apart > 0, apart).sum(axis=1)
         return int(np.where(self.free, distances, math.inf).argmin())
-
-    def _make_pruner(self, label: str) -> BasePruner:
-        pruner = self.method.pruner
-        if isinstance(pruner, Pruner):
-            return make_pruner(pruner, self.table.curves.shape[1], label)
-        return pruner()

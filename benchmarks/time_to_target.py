@@ -35,8 +35,12 @@ RANDOM = Sampler(name="random")
 TPE = Sampler(name="tpe")
 
 
-def halving(factor: int, **options: int) -> Pruner:
+def halving(factor: int, **options: bool | int) -> Pruner:
     return Pruner(name="successive_halving", options={"reduction_factor": factor, **options})
+
+
+def promotion(factor: int, **options: int) -> Pruner:
+    return halving(factor, promotion=True, **options)
 
 
 def tpe(**options: bool | int) -> Sampler:
@@ -71,12 +75,18 @@ METHODS = [
     Method("TPE one by one, halving 3", tpe(multivariate=False), halving(3)),
     Method("TPE grouped, halving 3", tpe(group=True), halving(3)),
     Method("TPE, halving 3, baseline first", TPE, halving(3), baseline_first=True),
-    Method("random, promoted 3", RANDOM, promotes=3),
-    Method("TPE, promoted 3", TPE, promotes=3),
-    Method("TPE, promoted 4", TPE, promotes=4),
-    Method("TPE after 5, promoted 3", tpe(n_startup_trials=5), promotes=3),
-    Method("TPE after 5, promoted 4", tpe(n_startup_trials=5), promotes=4),
+    Method("TPE, halving 4, baseline first", TPE, halving(4), baseline_first=True),
     Method("TPE, median, baseline first", TPE, Pruner(name="median"), baseline_first=True),
+    Method("random, promotion 4", RANDOM, promotion(4)),
+    Method("TPE, promotion 2", TPE, promotion(2)),
+    Method("TPE, promotion 3", TPE, promotion(3)),
+    Method("TPE, promotion 4", TPE, promotion(4)),
+    Method("TPE, promotion 5", TPE, promotion(5)),
+    Method("TPE, promotion 2 from epoch 2", TPE, promotion(2, min_resource=2)),
+    Method("TPE, promotion 3 from epoch 2", TPE, promotion(3, min_resource=2)),
+    Method("TPE, promotion 4 from epoch 2", TPE, promotion(4, min_resource=2)),
+    Method("TPE after 5, promotion 4", tpe(n_startup_trials=5), promotion(4)),
+    Method("TPE, promotion 4, baseline first", TPE, promotion(4), baseline_first=True),
 ]
 SLOW = [
     Method("GP, no pruning", Sampler(name="gp")),

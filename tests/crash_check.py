@@ -7,7 +7,7 @@ checked here is read by the code that is under test.
 import json
 import math
 import sqlite3
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -24,7 +24,7 @@ from optuna.trial import FrozenTrial, TrialState
 from PIL import Image
 from safetensors import safe_open
 
-from segexp.storage import FAILURE, INTERRUPTED, RESULT, RETRY, RETRY_OF, RUN_ID
+from segexp.storage import FAILURE, INTERRUPTED, PROMOTES, RESULT, RETRY, RETRY_OF, RUN_ID
 
 STATUS = {TrialState.COMPLETE: "FINISHED", TrialState.PRUNED: "FINISHED", TrialState.FAIL: "FAILED"}
 
@@ -140,8 +140,11 @@ def _check_trials(study: Study, trials: Sequence[FrozenTrial], faults: Faults) -
         f"trial {t.number} is {t.state.name}" for t in trials if not t.state.is_finished()
     ]
     counted = [trial for trial in trials if is_counted(trial)]
-    if len(counted) != study.budget:
-        faults.other.append(f"{len(counted)} trials are finished, of {study.budget}")
+    begun = [trial for trial in counted if PROMOTES not in trial.user_attrs]
+    if len(begun) != study.budget:
+        faults.other.append(f"{len(begun)} trials are finished, of {study.budget}")
+    gone_on = Counter(t.user_attrs[PROMOTES] for t in counted if PROMOTES in t.user_attrs)
+    faults.doubled += [f"{n} trials go on with trial {own}" for own, n in gone_on.items() if n > 1]
     for trial in counted:
         epochs = list(trial.intermediate_values)
         steps = list(range(1, len(epochs) + 1))

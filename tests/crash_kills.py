@@ -60,6 +60,7 @@ class Ground:
         storage: Names a storage for the study of a new project.
         workers: How many each command has.
         budget: How many trials a study is to have.
+        name: Of the study, in `crash_study.STUDIES`.
     """
 
     warm: Warm
@@ -68,11 +69,12 @@ class Ground:
     storage: Callable[[], str]
     workers: int = 0
     budget: int = 6
+    name: str = "tiny"
 
     def new_study(self, name: str, *, is_fresh: bool = False) -> Study:
         """Lay out a project for a study; a fresh one has no database and no decoded data."""
         lay_out(self.directory / name, None if is_fresh else self.template)
-        return Study(self.directory / name, self.storage(), self.budget)
+        return Study(self.directory / name, self.storage(), self.budget, self.name)
 
     def tune(self, study: Study) -> Running:
         """Start the command that runs a study."""
@@ -149,7 +151,7 @@ def _run_to_the_end(
         if code is None:
             code = run.wait()
         said = run.said()
-        tally.resumed += len(re.findall(r"^trial \d+ .*\n  epoch [2-9]/", said, re.MULTILINE))
+        tally.resumed += len(re.findall("^going on after epoch ", said, re.MULTILINE))
         if code == 1 and "trials all failed: " in said and "given up after" in said:
             return False
         if "Traceback" in said or code not in (0, -9):

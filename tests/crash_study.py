@@ -36,6 +36,14 @@ pruner: {name: percentile, options: {percentile: 50.0, n_startup_trials: 1}}
 space: {learning_rate: [1.0e-4, 1.0e-3, 1.0e-2, 3.0e-2, 100.0], augmentation: [0.0, 0.5, 1.0]}
 config: {mapping: merged10, training.epochs: 3, training.augmentation: 0.0}
 """,
+    # Trials that are stopped go on later, from the checkpoints of others.
+    "promotion": """\
+name: promotion
+sampler: {name: random, seed: 3}
+pruner: {name: successive_halving, options: {reduction_factor: 2, promotion: true}}
+space: {learning_rate: [1.0e-4, 1.0e-3, 1.0e-2, 3.0e-2, 100.0], augmentation: [0.0, 0.5, 1.0]}
+config: {mapping: merged10, training.epochs: 3, training.augmentation: 0.0}
+""",
     # As many trials a second as there can be.
     "crowd": """\
 name: crowd

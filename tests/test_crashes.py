@@ -209,11 +209,16 @@ def test_a_worker_that_is_killed_is_replaced_and_the_study_ends_by_itself(
         assert said_so == bool(interrupted), passage
 
 
-@pytest.mark.parametrize("storage", STORAGES)
+@pytest.mark.parametrize(
+    ("storage", "name", "budget"),
+    [("sqlite", "tiny", 4), ("journal", "tiny", 4), ("journal", "promotion", 8)],
+)
 def test_a_study_that_is_killed_at_random_moments_loses_nothing(
-    process: Warm, template: Path, tmp_path: Path, storage: str
+    process: Warm, template: Path, tmp_path: Path, storage: str, name: str, budget: int
 ) -> None:
-    ground = Ground(process, tmp_path, template, lambda: STORAGES[storage], budget=4)
+    ground = Ground(
+        process, tmp_path, template, lambda: STORAGES[storage], budget=budget, name=name
+    )
     tally = kill_at_random(ground, 5, seed=0)
     assert tally.faults.all() == []
     assert tally.kills == 5

@@ -1,0 +1,196 @@
+"""What a trial costs beside its training and validation: trials whose training does nothing.
+
+python benchmarks/overhead.py                        # 50 trials of the default study
+python benchmarks/overhead.py --trials 1000 --sampler random    # does it grow?
+
+Everything else is real: sampling and pruning by Optuna, its storage, the model that is built, the
+MLflow run with its metrics, tables, figures and overlays, the bundle of a trial that is the best by
+then. Scores are drawn at random, so that trials are pruned and bests are beaten. The study runs in
+this process; what it takes to load torch, optuna and mlflow is not counted.
+"""
+
+import argparse
+import statistics
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+from study import machine, segexp
+
+from segexp import next_trial, record, tracking, trial
+from segexp.evaluate import Evaluation
+from segexp.loop import EpochResult
+from segexp.plan import plan_study
+from segexp.storage import open_storage
+from segexp.study import run_study
+from segexp.study_config import read_study
+
+GOAL_S = 0.1
+WARM_UP = 3  # trials that are not counted
+
+
+class Watch:
+    """Seconds by part of a trial; a part within another one counts for the outer one alone."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = defaultdict(float)
+        self.inside = False
+
+    def over(self, owner: Any, name: str, part: str) -> None:
+        """Watch every call of a function from now on."""
+        function: Callable[..., Any] = getattr(owner, name)
+
+        @wraps(function)
+        def watched(*arguments: Any, **named: Any) -> Any:
+            if self.inside:
+                return function(*arguments, **named)
+            self.inside, begun = True, time.perf_counter()
+            try:
+                return function(*arguments, **named)
+            finally:
+                self.inside = False
+                self.seconds[part] += time.perf_counter() - begun
+
+        setattr(owner, name, watched)
+
+
+class Display:
+    """Shows nothing, and notes when trials end.
+
+    Attributes:
+        ended: Time and processor time when each trial ended, and its state.
+    """
+
+    def __init__(self) -> None:
+        self.ended: list[tuple[float, float, str]] = []
+
+    def say(self, text: str) -> None:
+        print(text, file=sys.stderr)
+
+    def trial_ended(self, number: int, state: str, text: str) -> None:
+        self.ended.append((time.perf_counter(), time.process_time(), state))
+
+    def _nothing(self, *values: Any) -> None:
+        pass
+
+    caching = trial_started = step = epoch = _nothing
+
+    def beside(self) -> "Display":
+        return self
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--trials", type=int, default=50)
+    parser.add_argument("--sampler", default="tpe")
+    parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE")
+    given = parser.parse_args()
+    display, watch = Display(), Watch()
+    train_nothing()
+    watch_parts(watch)
+    with tempfile.TemporaryDirectory(prefix="segexp-overhead-") as directory:
+        project = Path(directory) / "project"
+        segexp("init", str(project))
+        overrides: dict[str, Any] = {
+            "trials": given.trials,
+            "sampler": {"name": given.sampler, "seed": 0},
+            **dict(pair.split("=", 1) for pair in given.set),
+        }
+        path, study, config = read_study(project, None, overrides)
+        plan = plan_study(project, str(path), study, config)
+        run_study(plan, open_storage(None, project), display, workers=0)
+    wall, cpu = [np.diff([moment[k] for moment in display.ended]) for k in (0, 1)]
+    states = ", ".join(
+        f"{sum(s == state for _, _, s in display.ended)} {state.lower()}"
+        for state in ("COMPLETE", "PRUNED", "FAIL")
+    )
+    print(f"On {machine()}. Trials: {states}.\n")
+    print_trials(wall[WARM_UP:], cpu[WARM_UP:])
+    print_parts(watch, sum(wall), len(wall))
+    print_growth(wall)
+
+
+def train_nothing() -> None:
+    """Put random scores in the place of training and scoring."""
+    rng = np.random.default_rng(0)
+
+    def drawn(ids: tuple[str, ...], rulers: Any) -> Evaluation:
+        confusions = []
+        for ruler in rulers:
+            classes = len(ruler.space.classes)
+            matrix = rng.integers(0, 50, (len(ids), classes, classes), dtype=np.int64)
+            right = rng.integers(0, 2_000, (len(ids), classes))
+            matrix[:, range(classes), range(classes)] += right
+            confusions.append(matrix)
+        return Evaluation(ids, 1.0, tuple(confusions))
+
+    def fit(*arguments: Any, epochs: int, epochs_done: int = 0, **named: Any) -> Iterator[Any]:
+        validate = arguments[3]
+        for epoch in range(epochs_done + 1, epochs + 1):
+            yield EpochResult(epoch, 1.0, 1e-3, validate(), 1e-3, 1e3)
+
+    def evaluate(
+        model: Any, batches: Any, ids: tuple[str, ...], rulers: Any, **named: Any
+    ) -> Evaluation:
+        return drawn(ids, rulers)
+
+    trial.fit = fit
+    trial.evaluate = evaluate
+
+
+def watch_parts(watch: Watch) -> None:
+    watch.over(trial, "make_model", "model")
+    watch.over(trial, "make_optimizer", "model")
+    watch.over(trial, "_loss_weights", "class weights")
+    watch.over(record, "log_overlays", "overlays")
+    watch.over(trial, "_save_bundle", "bundle")
+    for name in ("start_run", "log_yaml", "log_metrics", "log_file", "close_run"):
+        watch.over(tracking, name, "MLflow")
+    for name in ("log_result", "log_confusion"):
+        watch.over(record, name, "MLflow")
+    watch.over(next_trial, "close_record", "MLflow")
+    watch.over(next_trial, "suggest", "Optuna: sampling")
+    for name in ("ask", "tell", "get_trials"):
+        watch.over(optuna.Study, name, "Optuna: storage")
+    for name in ("report", "should_prune", "set_user_attr"):
+        watch.over(optuna.Trial, name, "Optuna: storage")
+
+
+def print_trials(wall: Any, cpu: Any) -> None:
+    print("| a trial | median | lowest | highest | mean | goal |\n|---|---|---|---|---|---|")
+    for name, seconds in (("seconds", wall), ("seconds of the processor", cpu)):
+        reached = "reached" if np.median(seconds) <= GOAL_S else "**missed**"
+        print(
+            f"| {name} | {statistics.median(seconds):.3f} | {min(seconds):.3f} "
+            f"| {max(seconds):.3f} | {statistics.fmean(seconds):.3f} | {GOAL_S}, {reached} |"
+        )
+
+
+def print_parts(watch: Watch, total: float, trials: int) -> None:
+    print("\n| part | seconds a trial, mean | share |\n|---|---|---|")
+    parts = sorted(watch.seconds.items(), key=lambda part: -part[1])
+    for name, seconds in [*parts, ("all else", total - sum(watch.seconds.values()))]:
+        print(f"| {name} | {seconds / trials:.4f} | {seconds / total:.0%} |")
+
+
+def print_growth(wall: Any) -> None:
+    tenth = max(1, len(wall) // 10)
+    means = [float(np.mean(wall[k : k + tenth])) for k in range(0, tenth * 10, tenth)]
+    print("\n```mermaid\nxychart-beta")
+    print(f'    title "seconds a trial, mean of each {tenth}"')
+    print(f'    x-axis "trial" {tenth} --> {tenth * 10}')
+    print(f'    y-axis "seconds" 0 --> {max(means) * 1.1:.2f}')
+    print(f"    line [{', '.join(f'{mean:.3f}' for mean in means)}]\n```")
+
+
+if __name__ == "__main__":
+    main()
