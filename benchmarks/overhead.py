@@ -72,9 +72,11 @@ class Display:
         self.ended: list[tuple[float, float, str]] = []
 
     def say(self, text: str) -> None:
+        """Print it beside the figures."""
         print(text, file=sys.stderr)
 
     def trial_ended(self, number: int, state: str, text: str) -> None:
+        """Note the time."""
         self.ended.append((time.perf_counter(), time.process_time(), state))
 
     def _nothing(self, *values: Any) -> None:
@@ -83,6 +85,7 @@ class Display:
     caching = trial_started = step = epoch = _nothing
 
     def beside(self) -> "Display":
+        """Return itself: there is one trial at a time."""
         return self
 
 
