@@ -102,7 +102,7 @@ def trials_left(opened: OpenStudy) -> int:
     trials = opened.study.get_trials(deepcopy=False)
     if opened.plan.keeps_all:
         return len(not_taken(opened.plan.first, trials))
-    goes_on = next_promotion(opened.study) is not None
+    goes_on = next_promotion(opened.study, trials) is not None
     return max(0, opened.plan.study.trials - len(taken(trials))) + goes_on
 
 
@@ -127,7 +127,7 @@ def _ask_once(opened: OpenStudy) -> optuna.Trial | None:
     if plan.keeps_all:
         if not put_next_in_line(study, plan.first):
             return None
-    elif not put_promotion(study) and len(taken(trials)) >= plan.study.trials:
+    elif not put_promotion(study, trials) and len(taken(trials)) >= plan.study.trials:
         return None
     # A new one for each trial, seeded by its place: workers that start together, and runs
     # that go on after an interruption, would otherwise all begin with the same suggestions.

@@ -214,22 +214,20 @@ def put_retries(study: optuna.Study) -> None:
             study.enqueue_trial(params_of(trial), user_attrs=carried)
 
 
-def put_promotion(study: optuna.Study) -> bool:
+def put_promotion(study: optuna.Study, trials: Sequence[FrozenTrial]) -> bool:
     """Put the pruned trial in line that is to go on, unless one is.
 
     Returns:
         Whether there is one.
     """
-    trials = study.get_trials(deepcopy=False)
-    number = next_promotion(study)
+    number = next_promotion(study, trials)
     if number is not None and number not in promoted(trials):
         study.enqueue_trial(trials[number].params, user_attrs={PROMOTES: number})
     return number is not None
 
 
-def next_promotion(study: optuna.Study) -> int | None:
+def next_promotion(study: optuna.Study, trials: Sequence[FrozenTrial]) -> int | None:
     """Return the number of the pruned trial that is to go on next, in line already or not."""
-    trials = study.get_trials(deepcopy=False)
     for trial in trials:
         if trial.state == TrialState.WAITING and is_promotion(trial):
             number: int = trial.user_attrs[PROMOTES]

@@ -124,7 +124,8 @@ def study_with_one_to_go_on(project: Path) -> Any:
 def test_a_promotion_comes_before_a_new_trial_and_is_put_in_line_once(project: Path) -> None:
     study = study_with_one_to_go_on(project)
     assert trials_left(study) == 3
-    assert put_promotion(study.study) and put_promotion(study.study)
+    assert put_promotion(study.study, study.study.trials)
+    assert put_promotion(study.study, study.study.trials)
     (waiting,) = promotions(study.study)
     assert (waiting.state, waiting.user_attrs[PROMOTES]) == (TrialState.WAITING, 1)
     assert trials_left(study) == 3
@@ -132,7 +133,7 @@ def test_a_promotion_comes_before_a_new_trial_and_is_put_in_line_once(project: P
 
 def test_a_promotion_that_another_host_put_in_line_as_well_is_run_once(project: Path) -> None:
     study = study_with_one_to_go_on(project)
-    put_promotion(study.study)
+    put_promotion(study.study, study.study.trials)
     params = {"learning_rate": 0.001}
     study.study.enqueue_trial(params, user_attrs={PROMOTES: 1})
     first, second = promotions(study.study)
