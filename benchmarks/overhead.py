@@ -14,7 +14,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from functools import wraps
 from pathlib import Path
@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 import optuna
+import psutil
 from study import machine, segexp
 
 from segexp import next_trial, record, tracking, trial
@@ -65,11 +66,13 @@ class Display:
     """Shows nothing, and notes when trials end.
 
     Attributes:
-        ended: Time and processor time when each trial ended, and its state.
+        ended: Time, processor time and this process's memory in MiB when each trial ended.
+        states: Their states.
     """
 
     def __init__(self) -> None:
-        self.ended: list[tuple[float, float, str]] = []
+        self.ended: list[tuple[float, float, float]] = []
+        self.states: list[str] = []
 
     def say(self, text: str) -> None:
         """Print it beside the figures."""
@@ -77,7 +80,9 @@ class Display:
 
     def trial_ended(self, number: int, state: str, text: str) -> None:
         """Note the time."""
-        self.ended.append((time.perf_counter(), time.process_time(), state))
+        memory = psutil.Process().memory_info().rss / 2**20
+        self.ended.append((time.perf_counter(), time.process_time(), memory))
+        self.states.append(state)
 
     def _nothing(self, *values: Any) -> None:
         pass
@@ -112,14 +117,12 @@ def main() -> None:
         plan = plan_study(project, str(path), study, config)
         run_study(plan, open_storage(None, project), display, workers=0)
     wall, cpu = [np.diff([moment[k] for moment in display.ended]) for k in (0, 1)]
-    states = ", ".join(
-        f"{sum(s == state for _, _, s in display.ended)} {state.lower()}"
-        for state in ("COMPLETE", "PRUNED", "FAIL")
-    )
+    states = ", ".join(f"{n} {state.lower()}" for state, n in Counter(display.states).items())
     print(f"On {machine()}. Trials: {states}.\n")
     print_trials(wall[WARM_UP:], cpu[WARM_UP:])
     print_parts(watch, sum(wall), len(wall))
-    print_growth(wall)
+    print_growth("seconds a trial", wall)
+    print_growth("memory, MiB", [memory for _, _, memory in display.ended])
 
 
 def train_nothing() -> None:
@@ -185,14 +188,15 @@ def print_parts(watch: Watch, total: float, trials: int) -> None:
         print(f"| {name} | {seconds / trials:.4f} | {seconds / total:.0%} |")
 
 
-def print_growth(wall: Any) -> None:
-    tenth = max(1, len(wall) // 10)
-    means = [float(np.mean(wall[k : k + tenth])) for k in range(0, tenth * 10, tenth)]
+def print_growth(what: str, values: Any) -> None:
+    """Draw the values of the trials, from the first to the last."""
+    tenth = max(1, len(values) // 10)
+    means = [float(np.mean(values[k : k + tenth])) for k in range(0, tenth * 10, tenth)]
     print("\n```mermaid\nxychart-beta")
-    print(f'    title "seconds a trial, mean of each {tenth}"')
+    print(f'    title "{what}: mean of each {tenth} trials"')
     print(f'    x-axis "trial" {tenth} --> {tenth * 10}')
-    print(f'    y-axis "seconds" 0 --> {max(means) * 1.1:.2f}')
-    print(f"    line [{', '.join(f'{mean:.3f}' for mean in means)}]\n```")
+    print(f'    y-axis "{what}" 0 --> {max(means) * 1.1:.3g}')
+    print(f"    line [{', '.join(f'{mean:.4g}' for mean in means)}]\n```")
 
 
 if __name__ == "__main__":

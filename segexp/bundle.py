@@ -31,12 +31,11 @@ from segexp.bundle_weights import (
     read_header,
     weights_faults,
 )
-from segexp.checkpoint import plain_state
 from segexp.errors import InputError, collected
 from segexp.files import write_atomic
 from segexp.mapping import Mapping
 from segexp.mapping_file import parse_mapping
-from segexp.model import check_image_size, check_model
+from segexp.model import check_image_size, check_model, plain_state
 from segexp.preprocess import Preprocessing
 from segexp.taxonomy import parse_taxonomy
 

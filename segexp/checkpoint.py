@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from segexp.evaluate import Evaluation
 from segexp.files import write_atomic
+from segexp.model import plain_state
 
 CHECKPOINT_SECONDS = 10.0
 """A state is written after an epoch when this much time has passed since the last one.
@@ -205,16 +206,6 @@ class Checkpoints:
         for path in self.directory.glob("best-*.safetensors"):
             if path != self.best(epoch):
                 path.unlink(missing_ok=True)
-
-
-def plain_state(model: nn.Module) -> dict[str, Tensor]:
-    """Return the state on the CPU, contiguous, unshared (as safetensors asks) and in float32."""
-    return {
-        name: value.detach()
-        .to("cpu", torch.float32 if value.is_floating_point() else value.dtype, copy=True)
-        .contiguous()
-        for name, value in model.state_dict().items()
-    }
 
 
 def _progress(header: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Progress:

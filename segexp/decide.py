@@ -22,10 +22,10 @@ def decide_at_size(logits: Tensor, size: tuple[int, int]) -> Tensor:
     Returns:
         uint8 class indices, shape ``size``.
     """
-    logits = logits.float()
     num_classes, height, width = logits.shape
     if size == (height, width):
         return logits.argmax(dim=0).to(torch.uint8)
+    logits = logits.float()
     rows = torch.arange(size[0], dtype=torch.float32, device=logits.device)
     source = ((rows + 0.5) * (height / size[0]) - 0.5).clamp_(min=0)
     above = source.long().clamp_(max=height - 1)

@@ -17,6 +17,8 @@ Entry = tuple[str, Color | Literal["hatched"] | None]
 MAX_SHARE = 1 / 3
 """The largest part of a picture that a legend box may cover."""
 
+_BOX = (16, 16, 16, 184)
+
 
 def legend_box(entries: Sequence[Entry], width: int, height: int) -> Image.Image | None:
     """Draw a translucent legend for a picture of width x height.
@@ -42,13 +44,21 @@ def legend_box(entries: Sequence[Entry], width: int, height: int) -> Image.Image
         return None
     widths = [max(entry_width(entry, font) for entry in column) for column in columns]
     size = (sum(widths) + 2 * gap * len(columns), len(columns[0]) * line + gap)
-    box = Image.new("RGBA", size, (16, 16, 16, 184))
+    box = Image.new("RGBA", size, _BOX)
     left = gap
     for column, column_width in zip(columns, widths, strict=True):
         for row, entry in enumerate(column):
-            draw_entry(box, entry, (left, gap // 2 + row * line), font, (255, 255, 255))
+            box.paste(_boxed_entry(entry, font), (left, gap // 2 + row * line))
         left += column_width + 2 * gap
     return box
+
+
+@lru_cache(maxsize=1024)
+def _boxed_entry(entry: Entry, font: Font) -> Image.Image:
+    """Draw an entry as it stands in a box; kept, since most pictures show the same classes."""
+    drawn = Image.new("RGBA", (entry_width(entry, font), line_height(font)), _BOX)
+    draw_entry(drawn, entry, (0, 0), font, (255, 255, 255))
+    return drawn
 
 
 def _columns(
@@ -106,6 +116,7 @@ def draw_entry(
     draw.text((left, top), name, ink, font)
 
 
+@lru_cache(maxsize=1024)
 def entry_width(entry: Entry, font: Font) -> int:
     """Return the width of a drawn entry in pixels."""
     side = _swatch_side(font) if entry[1] is not None else 0
@@ -116,6 +127,7 @@ def _swatch_side(font: Font) -> int:
     return line_height(font) * 3 // 4
 
 
+@lru_cache(maxsize=1024)
 def shorten(text: str, font: Font, width: int) -> str:
     """Cut one line of text to a width in pixels."""
     text = " ".join(text.split())
@@ -126,6 +138,7 @@ def shorten(text: str, font: Font, width: int) -> str:
     return text + "..."
 
 
+@lru_cache(maxsize=32)
 def line_height(font: Font) -> int:
     """Return the height in pixels that no letter leaves."""
     return int(font.getbbox("Ag|")[3]) + 1

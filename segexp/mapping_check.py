@@ -5,14 +5,8 @@ from numpy.typing import NDArray
 
 from segexp.color_vision import confusable
 from segexp.mapping import Mapping
-from segexp.mapping_warning import MappingWarning
+from segexp.mapping_warning import MAX_VOID, MIN_SHARE, MappingWarning
 from segexp.taxonomy import VOID, VOID_NAME
-
-MIN_SHARE = 0.001
-"""A class with less of the scored pixels than this is called rare."""
-
-MAX_VOID = 0.05
-"""A mapping that makes more of the labelled pixels void than this is said to hide them."""
 
 MAX_UNLABELLED = 0.25
 """Data with more pixels than this without a label is warned of. Street scenes have some as a rule,

@@ -2,6 +2,12 @@
 
 from dataclasses import dataclass
 
+MIN_SHARE = 0.001
+"""A class with less of the scored pixels than this is called rare."""
+
+MAX_VOID = 0.05
+"""A mapping that makes more of the labelled pixels void than this is said to hide them."""
+
 
 @dataclass(frozen=True)
 class MappingWarning:

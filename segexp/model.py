@@ -8,7 +8,8 @@ from typing import Any
 
 import segmentation_models_pytorch as smp
 import timm
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from segexp.encoder_weights import fetch_imagenet, load_directory
 from segexp.errors import InputError, did_you_mean, shown
@@ -196,3 +197,13 @@ def _pair_faults(arch: str, encoder: str) -> list[str]:
     if arch.lower() in _DILATING_ARCHS and encoder.startswith(_NOT_DILATABLE):
         return [f"{refused}: it dilates the encoder, which this one's pooling does not allow"]
     return []
+
+
+def plain_state(model: nn.Module) -> dict[str, Tensor]:
+    """Return the state on the CPU, contiguous, unshared (as safetensors asks) and in float32."""
+    return {
+        name: value.detach()
+        .to("cpu", torch.float32 if value.is_floating_point() else value.dtype, copy=True)
+        .contiguous()
+        for name, value in model.state_dict().items()
+    }

@@ -3,9 +3,9 @@
 Plain arrays, colours and names in; nothing here knows a mapping or a model.
 """
 
-import io
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
@@ -32,10 +32,9 @@ INK = (32, 32, 32)
 
 def encode_png(pixels: Pixels) -> bytes:
     """Encode an 8-bit picture, (H, W, 3) RGB or (H, W) grey or class indices, as PNG."""
-    file = io.BytesIO()
-    # Level 3 takes under half of the default's time for 3 to 17 per cent more bytes (measured).
-    Image.fromarray(pixels).save(file, "PNG", compress_level=3)
-    return file.getvalue()
+    # OpenCV's default is made for speed: a quarter of Pillow's time at about the same size.
+    stored = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR) if pixels.ndim == 3 else pixels
+    return cv2.imencode(".png", stored)[1].tobytes()
 
 
 def colorize(mask: Pixels, colors: Pixels, void_color: Color) -> Pixels:
@@ -53,10 +52,7 @@ def colorize(mask: Pixels, colors: Pixels, void_color: Color) -> Pixels:
         ValueError: When the mask holds an index that is neither a class nor VOID.
     """
     class_areas(mask, len(colors))
-    table = np.empty((256, 3), np.uint8)
-    table[:] = void_color
-    table[: len(colors)] = colors
-    return table[mask]
+    return _painted(mask, colors, void_color)
 
 
 def overlay(image: Pixels, mask: Pixels, colors: Pixels, names: Sequence[str]) -> Pixels:
@@ -78,9 +74,10 @@ def overlay(image: Pixels, mask: Pixels, colors: Pixels, names: Sequence[str]) -
         ValueError: When the mask holds an index that is neither a class nor VOID.
     """
     areas = class_areas(mask, len(colors))
-    painted = colorize(mask, colors, (0, 0, 0))
-    blended = ((image.astype(np.uint16) + painted) >> 1).astype(np.uint8)
-    np.copyto(blended, image, where=(mask == VOID)[..., None])
+    half = np.uint8(1)
+    blended = (image >> half) + _painted(mask, colors >> half, (0, 0, 0))
+    if areas.sum() < mask.size:
+        np.copyto(blended, image, where=(mask == VOID)[..., None])
     border = _borders(mask)
     blended[border] = blended[border] // 4 + 191  # three parts of white: seen on light and dark
     picture = Image.fromarray(blended)
@@ -224,6 +221,12 @@ def mark_pixels(
     void = truth == VOID
     pixels[void] = hatching(*truth.shape)[void]
     return pixels
+
+
+def _painted(mask: Pixels, colors: Pixels, void_color: Color) -> Pixels:
+    table = np.full((256, 3), void_color, np.uint8)
+    table[: len(colors)] = colors
+    return table.take(mask, axis=0)  # several times as fast as table[mask]
 
 
 def _borders(mask: Pixels) -> NDArray[np.bool_]:

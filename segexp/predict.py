@@ -1,24 +1,25 @@
 """Masks for images: find the files, predict at each image's own size, write the pictures."""
 
 import os
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from itertools import islice
+from functools import partial
 from pathlib import Path
+from threading import Lock
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
 from segexp.dataset.image_file import CLASS_INDICES
 from segexp.dataset.images import read_rgb
 from segexp.dataset.png_file import with_png_text
 from segexp.dataset.resize import resize_image
 from segexp.dataset.source import SampleFault
+from segexp.dataset.threads import work_ahead
 from segexp.decide import decide_at_size
 from segexp.device import Compute
 from segexp.errors import InputError, first_line, shown
@@ -30,11 +31,18 @@ from segexp.taxonomy import VOID
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
 
-MAX_BATCH_PIXELS = 32_000_000
-"""A batch is closed early when its images' pixels reach this: large photographs add up."""
+MAX_PIXELS = 32_000_000
+"""Batches are closed early, and wait for each other, when the pixels of the images that are held
+reach this: large photographs add up."""
 
 DECODERS = 2
 """Threads that decode images while the model computes."""
+
+STREAMS = 4
+"""Threads that run the model at most, each on a batch of its own, with a part of the cores."""
+
+WRITERS = 4
+"""Threads that write pictures: most of the time they wait for the disk."""
 
 
 class ImageFile(NamedTuple):
@@ -122,11 +130,15 @@ def predict_masks(
     compute: Compute,
     files: Iterable[ImageFile],
     batch_size: int = 8,
+    streams: int = 1,
 ) -> Iterator[Prediction]:
     """Predict the mask of each image at the image's own size.
 
     Images are resized as training resized them, and the logits are resized bilinearly
     (``align_corners=False``) to the image's own size before the classes are decided.
+
+    Several batches on a part of the cores each are faster than one on all of them, whose threads
+    wait for each other after every layer, and far faster on a machine that does other work too.
 
     Args:
         model: On its device already; gives logits (N, C, H, W); is put into evaluation mode.
@@ -134,9 +146,10 @@ def predict_masks(
         compute: The device and precision.
         files: The images, of any sizes.
         batch_size: Images per forward pass.
+        streams: Batches at a time; see `stream_count`.
 
     Yields:
-        A prediction for each readable image, in order. Memory is bounded by a batch.
+        A prediction for each readable image, in order. Memory is bounded by the batches.
 
     Raises:
         InputError: After the last image, with a fault for every image that could not be read,
@@ -144,21 +157,66 @@ def predict_masks(
     """
     model.eval()
     faults: list[str] = []
-    batch: list[_Decoded] = []
-    pixels = 0
-    for decoded in _decode_ahead(files, preprocessing.image_size):
-        if isinstance(decoded, SampleFault):
-            faults.append(str(decoded))
-            continue
-        batch.append(decoded)
-        pixels += max(decoded.image.size, decoded.resized.size) // 3
-        if len(batch) == batch_size or pixels >= MAX_BATCH_PIXELS:
-            yield from _predict_batch(model, preprocessing, compute, batch, faults)
-            batch, pixels = [], 0
-    if batch:
-        yield from _predict_batch(model, preprocessing, compute, batch, faults)
+    threads = torch.get_num_threads()
+    # Only a processor runs several forward passes at a time.
+    turn = Lock() if compute.device.type != "cpu" else nullcontext()
+
+    def decide(batch: Sequence[_Decoded]) -> list[NDArray[np.uint8] | None]:
+        torch.set_num_threads(max(1, threads // streams))
+        return _decide(model, preprocessing, compute, batch, turn)
+
+    def decided() -> Iterator[tuple[list[_Decoded], list[NDArray[np.uint8] | None]]]:
+        read = work_ahead(partial(_decode, size=preprocessing.image_size), files, DECODERS)
+        batches = _batches(read, batch_size, MAX_PIXELS // streams, faults)
+        return work_ahead(
+            lambda batch: (batch, decide(batch)), batches, streams, _pixels_of, MAX_PIXELS
+        )
+
+    try:
+        for batch, masks in decided():
+            for decoded, mask in zip(batch, masks, strict=True):
+                if mask is None:
+                    faults.append(f"{decoded.file.path}: the model's logits are NaN or infinite")
+                else:
+                    yield Prediction(decoded.file, decoded.image, mask)
+    finally:
+        torch.set_num_threads(threads)  # what a thread sets is what later threads begin with
     if faults:
         raise InputError(faults)
+
+
+def stream_count(images: int, batch_size: int = 8) -> int:
+    """Return how many streams of `predict_masks` suit so many images on this machine."""
+    return max(1, min(STREAMS, torch.get_num_threads(), images // batch_size))
+
+
+def write_predictions(
+    out_dir: Path, predictions: Iterable[Prediction], mapping: Mapping
+) -> Iterator[tuple[Path, Path, Path]]:
+    """Write the pictures of predictions while the next ones are made.
+
+    Yields:
+        What `write_prediction` returns, in order.
+
+    Raises:
+        InputError: As `write_prediction` does; and what ``predictions`` raises, after the
+            pictures of all that came before are written.
+        OSError: When one of them cannot be written.
+    """
+    raised: list[InputError] = []
+
+    def without_faults() -> Iterator[Prediction]:
+        try:
+            yield from predictions
+        except InputError as error:
+            raised.append(error)
+
+    def write(found: Prediction) -> tuple[Path, Path, Path]:
+        return write_prediction(out_dir, found.file.stem, found.image, found.mask, mapping)
+
+    yield from work_ahead(write, without_faults(), WRITERS, lambda f: f.mask.size, MAX_PIXELS)
+    if raised:
+        raise raised[0]
 
 
 def write_prediction(
@@ -240,45 +298,40 @@ def _decode(file: ImageFile, size: tuple[int, int]) -> _Decoded | SampleFault:
     return _Decoded(file, image, resize_image(image, size))
 
 
-def _decode_ahead(
-    files: Iterable[ImageFile], size: tuple[int, int]
-) -> Iterator[_Decoded | SampleFault]:
-    """Decode in threads, in order, at most DECODERS images before the one that is taken."""
-    remaining = iter(files)
-    executor = ThreadPoolExecutor(DECODERS)
-    try:
-        waiting = deque(
-            executor.submit(_decode, file, size) for file in islice(remaining, DECODERS)
-        )
-        while waiting:
-            decoded = waiting.popleft().result()
-            waiting.extend(executor.submit(_decode, file, size) for file in islice(remaining, 1))
-            yield decoded
-    finally:
-        executor.shutdown(cancel_futures=True)
-
-
-def _predict_batch(
-    model: nn.Module,
-    preprocessing: Preprocessing,
-    compute: Compute,
-    batch: Sequence[_Decoded],
-    faults: list[str],
-) -> Iterator[Prediction]:
-    logits = _forward(model, preprocessing, compute, batch)
-    for decoded, own_logits in zip(batch, logits, strict=True):
-        if not is_finite(own_logits):
-            faults.append(f"{decoded.file.path}: the model's logits are NaN or infinite")
+def _batches(
+    read: Iterable[_Decoded | SampleFault], batch_size: int, max_pixels: int, faults: list[str]
+) -> Iterator[list[_Decoded]]:
+    batch: list[_Decoded] = []
+    for decoded in read:
+        if isinstance(decoded, SampleFault):
+            faults.append(str(decoded))
             continue
-        height, width = decoded.image.shape[:2]
-        mask = decide_at_size(own_logits, (height, width)).cpu().numpy()
-        yield Prediction(decoded.file, decoded.image, mask)
+        batch.append(decoded)
+        if len(batch) == batch_size or _pixels_of(batch) >= max_pixels:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _pixels_of(batch: Sequence[_Decoded]) -> int:
+    return sum(max(decoded.image.size, decoded.resized.size) // 3 for decoded in batch)
 
 
 # Not around the generator: inference mode would leak into the caller between two predictions.
 @torch.inference_mode()
-def _forward(
-    model: nn.Module, preprocessing: Preprocessing, compute: Compute, batch: Sequence[_Decoded]
-) -> Tensor:
+def _decide(
+    model: nn.Module,
+    preprocessing: Preprocessing,
+    compute: Compute,
+    batch: Sequence[_Decoded],
+    turn: AbstractContextManager[object],
+) -> list[NDArray[np.uint8] | None]:
+    """Return the masks of a batch; None where the model gave values that are no numbers."""
     images = torch.from_numpy(np.stack([decoded.resized for decoded in batch]))
-    return forward(model, images.permute(0, 3, 1, 2), preprocessing, compute)
+    with turn:
+        logits = forward(model, images.permute(0, 3, 1, 2), preprocessing, compute)
+        return [
+            decide_at_size(own, decoded.image.shape[:2]).cpu().numpy() if is_finite(own) else None
+            for decoded, own in zip(batch, logits, strict=True)
+        ]

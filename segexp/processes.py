@@ -10,7 +10,6 @@ import signal
 import sys
 from multiprocessing.context import ForkServerContext, SpawnContext
 
-
 TUNABLES = "GLIBC_TUNABLES"
 HUGE_PAGES = "glibc.malloc.hugetlb=1"
 """Has glibc ask Linux for huge pages: a training step on a CPU takes a twentieth less time."""

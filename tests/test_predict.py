@@ -22,6 +22,7 @@ from segexp.predict import (
     find_images,
     predict_masks,
     write_prediction,
+    write_predictions,
 )
 from segexp.preprocess import Preprocessing
 
@@ -96,6 +97,44 @@ def test_images_of_several_sizes_share_a_batch_and_keep_their_order(tmp_path: Pa
         assert np.array_equal(one.mask, other.mask)
 
 
+@pytest.mark.parametrize("streams", [2, 4])
+def test_several_streams_give_the_same_masks_in_the_same_order(
+    unet: nn.Module, tmp_path: Path, streams: int
+):
+    files = [write_image(tmp_path / f"{i}.png", 30 + i, 40, i) for i in range(11)]
+    threads = torch.get_num_threads()
+    one = list(predict_masks(unet, PREPROCESSING, CPU, files, batch_size=2))
+    several = list(predict_masks(unet, PREPROCESSING, CPU, files, batch_size=2, streams=streams))
+    assert [p.file for p in several] == files
+    for left, right in zip(one, several, strict=True):
+        assert np.array_equal(left.mask, right.mask)
+    assert torch.get_num_threads() == threads
+
+
+def test_large_images_are_predicted_one_after_the_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("segexp.predict.MAX_PIXELS", 32 * 64)
+    files = [write_image(tmp_path / f"{i}.png", 60, 80, i) for i in range(5)]
+    predicted = predict_masks(colour_model(), PREPROCESSING, CPU, files, streams=4)
+    mapping = load_mapping(MAPPINGS / "merged10.yaml")
+    written = list(write_predictions(tmp_path / "out", predicted, mapping))
+    assert [mask.name for mask, _, _ in written] == [f"{i}_mask.png" for i in range(5)]
+
+
+def test_what_was_predicted_before_a_fault_is_told_is_written(tmp_path: Path):
+    files = [write_image(tmp_path / f"{i}.png", 32, 64, i) for i in range(6)]
+    files[2].path.write_bytes(b"no image")
+    mapping = load_mapping(MAPPINGS / "merged10.yaml")
+    predicted = predict_masks(colour_model(), PREPROCESSING, CPU, files, batch_size=2)
+    written = []
+    with pytest.raises(InputError, match=r"2\.png: neither PNG nor JPEG"):
+        for mask, _, _ in write_predictions(tmp_path / "out", predicted, mapping):
+            written.append(mask.name)
+    assert written == [f"{i}_mask.png" for i in (0, 1, 3, 4, 5)]
+    assert len(list((tmp_path / "out").iterdir())) == 15
+
+
 def test_bfloat16_with_channels_last_gives_masks_too(unet: nn.Module, tmp_path: Path):
     compute = Compute(torch.device("cpu"), bf16=True, channels_last=True)
     file = write_image(tmp_path / "a.png", 40, 70)
@@ -132,7 +171,7 @@ def test_images_are_read_as_they_are_needed(tmp_path: Path):
 
     predictions = predict_masks(colour_model(), PREPROCESSING, CPU, one_by_one(), batch_size=4)
     next(predictions)
-    assert len(taken) <= 4 + DECODERS
+    assert len(taken) <= 2 * 4 + DECODERS + 1
     assert not torch.is_inference_mode_enabled()
     predictions.close()  # type: ignore[attr-defined]
 

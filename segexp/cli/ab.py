@@ -20,11 +20,10 @@ from segexp.cli.options import (
     Workers,
     data_overrides,
     open_project,
+    set_overrides,
     where_to_look,
     worker_count,
 )
-from segexp.config import parse_overrides
-from segexp.disk import full_disk_explained
 from segexp.errors import InputError
 from segexp.processes import prepare_workers
 
@@ -85,7 +84,7 @@ def ab(
     Run again after an interruption, it does what is left; --margin and --cluster may change.
     """
     root, processes = open_project(project), worker_count(workers)
-    overrides = {**data_overrides(data, format_name, None), **parse_overrides(set_ or [])}
+    overrides = {**data_overrides(data, format_name, None), **set_overrides(set_)}
     if storage is not None:
         overrides["storage"] = storage
     _check_options(matched, trials, configs, margin)
@@ -94,6 +93,8 @@ def ab(
     seeds = seeds if seeds is not None else 3 if matched else 5
     configs = (8 if configs is None else configs) if matched else None
     name = _name(study, mappings, data, matched) if study_name is None else study_name
+
+    from segexp.disk import full_disk_explained
 
     with full_disk_explained(root), LiveDisplay() as display:
         display.say("loading torch, optuna and mlflow ...")

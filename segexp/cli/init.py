@@ -9,10 +9,9 @@ import typer
 import segexp
 from segexp.cli.console import say
 from segexp.cli.options import Debug
-from segexp.config import CONFIG_FILE
 from segexp.errors import InputError
 
-_PARTS = (CONFIG_FILE, "mappings", "studies/default.yaml", "studies/camvid.yaml")
+_PARTS = ("config.yaml", "mappings", "studies/default.yaml", "studies/camvid.yaml")
 
 
 def init(

@@ -1,13 +1,12 @@
 """``segexp mapping``: look at mappings, compare them, check them."""
 
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.text import Text
 
 from segexp.cli.console import LiveDisplay, console, print_json, say
-from segexp.cli.mapping_table import common_table, diff_table, list_table, mapping_table
 from segexp.cli.options import (
     Data,
     Debug,
@@ -18,18 +17,14 @@ from segexp.cli.options import (
     data_overrides,
     open_project,
     read_config,
+    set_overrides,
 )
-from segexp.config import parse_overrides
 from segexp.errors import InputError, WorkError
-from segexp.mapping_check import MAX_VOID, MIN_SHARE, color_warnings
-from segexp.mapping_diff import (
-    CommonSpace,
-    MappingDiff,
-    coarsened_by,
-    describe_common_space,
-    diff_mappings,
-)
-from segexp.mapping_file import MappingFiles, find_mapping, find_mappings, read_mappings
+from segexp.mapping_warning import MAX_VOID, MIN_SHARE
+
+if TYPE_CHECKING:
+    from segexp.mapping_diff import CommonSpace, MappingDiff
+    from segexp.mapping_file import MappingFiles
 
 mapping_app = typer.Typer(
     help="Look at mappings, compare and check them.",
@@ -43,6 +38,10 @@ Name = Annotated[str, typer.Argument(metavar="MAPPING", help="A mapping in mappi
 @mapping_app.command("list")
 def list_(json_: Json = False, project: Project = None, debug: Debug = False) -> None:
     """List the project's mappings, and what is wrong with files that cannot be read."""
+    from segexp.cli.mapping_table import list_table
+    from segexp.mapping_diff import coarsened_by
+    from segexp.mapping_file import read_mappings
+
     root = open_project(project)
     files = read_mappings(root)
     coarsened = {m.name: coarsened_by(m, files.mappings) for m in files.mappings}
@@ -62,6 +61,9 @@ def list_(json_: Json = False, project: Project = None, debug: Debug = False) ->
 @mapping_app.command()
 def show(mapping: Name, json_: Json = False, project: Project = None, debug: Debug = False) -> None:
     """Show the classes of a mapping with their colours and labels."""
+    from segexp.cli.mapping_table import mapping_table
+    from segexp.mapping_file import find_mapping
+
     root = open_project(project)
     found = find_mapping(root, mapping)
     if json_:
@@ -79,6 +81,10 @@ def diff(
     debug: Debug = False,
 ) -> None:
     """Show label by label what changes from one mapping to another."""
+    from segexp.cli.mapping_table import diff_table
+    from segexp.mapping_diff import diff_mappings
+    from segexp.mapping_file import find_mappings
+
     root = open_project(project)
     before, after = find_mappings(root, [first, second])
     found = diff_mappings(before, after)
@@ -101,6 +107,10 @@ def common(
     debug: Debug = False,
 ) -> None:
     """Show the common space of mappings: where their scores can be compared."""
+    from segexp.cli.mapping_table import common_table
+    from segexp.mapping_diff import describe_common_space
+    from segexp.mapping_file import find_mappings
+
     root = open_project(project)
     names = list(dict.fromkeys(mappings))
     if len(names) < 2:
@@ -142,12 +152,14 @@ def check(
     overrides = data_overrides(data, format_name, mapping)
     config = read_config(root, overrides, set_)
 
+    from segexp.mapping_check import color_warnings
+    from segexp.mapping_file import find_mapping
     from segexp.mapping_on_data import check_on_data, find_data, names_data
     from segexp.project import describe_data
 
     found = find_mapping(root, mapping)
     warnings = color_warnings(found)
-    named = names_data([*overrides, *parse_overrides(set_ or [])])
+    named = names_data([*overrides, *set_overrides(set_)])
     source, unchecked = find_data(root, config, [found], found.taxonomy, named)
     dataset = None
     if source is not None:
@@ -184,7 +196,7 @@ def check(
         raise WorkError(f"--strict: {len(warnings)} warning(s) about mapping {found.name!r}")
 
 
-def _list_json(files: MappingFiles, coarsened: dict[str, list[str]]) -> dict[str, Any]:
+def _list_json(files: "MappingFiles", coarsened: dict[str, list[str]]) -> dict[str, Any]:
     return {
         "mappings": [
             {
@@ -200,7 +212,7 @@ def _list_json(files: MappingFiles, coarsened: dict[str, list[str]]) -> dict[str
     }
 
 
-def _common_json(names: list[str], found: CommonSpace) -> dict[str, Any]:
+def _common_json(names: list[str], found: "CommonSpace") -> dict[str, Any]:
     return {
         "mappings": names,
         "space": found.space.name,
@@ -218,7 +230,7 @@ def _common_json(names: list[str], found: CommonSpace) -> dict[str, Any]:
     }
 
 
-def _diff_lines(first: str, second: str, found: MappingDiff) -> list[str]:
+def _diff_lines(first: str, second: str, found: "MappingDiff") -> list[str]:
     lines = [f"merged: {', '.join(parts)} -> {name}" for name, parts in found.merged.items()]
     lines += [f"split: {name} -> {', '.join(parts)}" for name, parts in found.split.items()]
     lines += [f"dropped: {', '.join(found.dropped)}"] if found.dropped else []

@@ -17,8 +17,8 @@ from segexp.cli.options import (
     data_overrides,
     open_project,
     read_config,
+    set_overrides,
 )
-from segexp.config import parse_overrides
 from segexp.errors import InputError
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def import_(
     source: Source | None = None
     unchecked: str | None = "its taxonomy is new"
     if new_taxonomy is None:
-        named = names_data([*overrides, *parse_overrides(set_ or [])])
+        named = names_data([*overrides, *set_overrides(set_)])
         source, unchecked = find_data(root, config, [], taxonomy, named)
         if source is not None:
             taxonomy = source.taxonomy
@@ -161,9 +161,10 @@ def _warnings(
 ) -> "list[MappingWarning]":
     from segexp.dataset.raw_ids import count_raw_ids
     from segexp.dataset.stats import label_pixels
-    from segexp.mapping_check import MAX_VOID, MIN_SHARE, color_warnings
+    from segexp.mapping_check import color_warnings
     from segexp.mapping_import.numeric_check import numeric_warnings
     from segexp.mapping_on_data import check_on_data
+    from segexp.mapping_warning import MAX_VOID, MIN_SHARE
 
     warnings = color_warnings(imported.mapping)
     if source is None:

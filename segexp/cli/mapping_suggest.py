@@ -10,7 +10,6 @@ from rich.text import Text
 from segexp.cli.console import console, print_json, say
 from segexp.cli.options import Debug, Json, Project, Set, Storage, open_project, read_config
 from segexp.errors import InputError
-from segexp.files import write_atomic
 
 if TYPE_CHECKING:
     from segexp.suggest import Suggestion
@@ -101,6 +100,8 @@ def suggest(
 
 
 def _write(path: Path, text: str, where: str) -> None:
+    from segexp.files import write_atomic
+
     try:
         write_atomic(path, text)
     except OSError as error:

@@ -32,24 +32,23 @@ def predict_into(bundle_directory: Path, paths: list[Path], out: Path, precision
     """Predict images with a saved model and say where the pictures are."""
     from segexp.bundle import load_bundle
     from segexp.device import choose_compute
-    from segexp.predict import find_images, predict_masks, write_prediction
+    from segexp.predict import find_images, predict_masks, stream_count, write_predictions
 
     files = find_images(paths, out)
     bundle = load_bundle(bundle_directory)
     compute = choose_compute(precision)
     model = compute.place(bundle.model)
+    streams = stream_count(len(files))
+    found = predict_masks(model, bundle.preprocessing, compute, files, streams=streams)
     written = 0
     with LiveDisplay() as display:
-        for found in predict_masks(model, bundle.preprocessing, compute, files):
-            try:
-                mask, _, _ = write_prediction(
-                    out, found.file.stem, found.image, found.mask, bundle.mapping
-                )
-            except OSError as error:
-                raise WorkError(f"--out {out}: cannot be written: {error.strerror}") from None
-            written += 1
-            if written <= MAX_LISTED:
-                display.say(f"{mask}  (and _color, _overlay)")
+        try:
+            for mask, _, _ in write_predictions(out, found, bundle.mapping):
+                written += 1
+                if written <= MAX_LISTED:
+                    display.say(f"{mask}  (and _color, _overlay)")
+        except OSError as error:
+            raise WorkError(f"--out {out}: cannot be written: {error.strerror}") from None
     if written > MAX_LISTED:
         say(f"... and {written - MAX_LISTED} more")
     say(f"predicted {written} image(s) into {out} ({bundle.mapping.name}, {compute.description})")

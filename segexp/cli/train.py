@@ -12,7 +12,6 @@ from segexp.cli.options import (
     open_project,
     read_config,
 )
-from segexp.disk import full_disk_explained
 
 
 def train(
@@ -26,6 +25,9 @@ def train(
     """Train the one configuration of config.yaml, recorded in MLflow like a trial."""
     root = open_project(project)
     config = read_config(root, data_overrides(data, format_name, mapping), set_)
+
+    from segexp.disk import full_disk_explained
+
     with full_disk_explained(root), LiveDisplay(epoch_lines=True) as display:
         display.say("loading torch and mlflow ...")
         from segexp.device import choose_compute

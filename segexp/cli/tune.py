@@ -20,19 +20,16 @@ from segexp.cli.options import (
     data_overrides,
     open_project,
     seconds_of,
+    set_overrides,
     where_to_look,
     worker_count,
 )
-from segexp.config import parse_overrides
-from segexp.disk import full_disk_explained
 from segexp.errors import InputError
-from segexp.files import name_fault
 from segexp.processes import prepare_workers
-from segexp.search_space import parse_space
-from segexp.study_config import StudyConfig, read_study
 
 if TYPE_CHECKING:
     from segexp.best import BestTrial
+    from segexp.study_config import StudyConfig
 
 
 def tune(
@@ -86,10 +83,14 @@ def tune(
     Run again after an interruption, it does the trials that are left. --mapping, and --set of a
     key that the study searches, fix that key and take it out of the search.
     """
+    from segexp.disk import full_disk_explained
+    from segexp.search_space import parse_space
+    from segexp.study_config import read_study
+
     started = time.monotonic()
     deadline = math.inf if timeout is None else started + seconds_of("--timeout", timeout)
     root, processes = open_project(project), worker_count(workers)
-    overrides = {**data_overrides(data, format_name, mapping), **parse_overrides(set_ or [])}
+    overrides = {**data_overrides(data, format_name, mapping), **set_overrides(set_)}
     if storage is not None:
         overrides["storage"] = storage
     if trials is not None:
@@ -166,9 +167,11 @@ def _what_there_is(best: "BestTrial", trials: int, cut_short: str) -> str:
 
 
 def _named(
-    definition: StudyConfig, name: str | None, data: Path | None, mapping: str | None
-) -> StudyConfig:
+    definition: "StudyConfig", name: str | None, data: Path | None, mapping: str | None
+) -> "StudyConfig":
     """Name a study so that other data or another mapping is another study."""
+    from segexp.files import name_fault
+
     if name is None:
         parts = [definition.name]
         if data is not None:

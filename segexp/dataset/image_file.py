@@ -14,7 +14,7 @@ from PIL.PngImagePlugin import PngImageFile
 
 from segexp.dataset.exif import UPRIGHT, orientation_of
 from segexp.dataset.jpeg_file import JPEG_MAGIC, check_jpeg
-from segexp.dataset.png_file import PNG_MAGIC, check_png, png_size, png_text
+from segexp.dataset.png_file import PNG_MAGIC, check_png, check_rows, png_size, png_text
 from segexp.dataset.source import SampleFault
 
 MAX_PIXELS = 64_000_000
@@ -143,9 +143,15 @@ def _read_png(path: Path, data: bytes) -> Picture:
             f"{path}: a PNG with EXIF orientation {orientation}, which some programs apply and "
             "others do not; save it upright"
         )
+    if png.is_interlaced:
+        check_rows(png)
     # The plug-ins are called directly: `Image.open` would only warn of a decompression bomb.
     pixels = PngImageFile(io.BytesIO(png.critical), str(path))
     pixels.load()
+    # Rows that are missing would be zeros. Where the last one is not, all are there, and what the
+    # file holds need not be inflated once more, which takes half as long as decoding it.
+    if not np.asarray(pixels.crop((0, pixels.height - 1, pixels.width, pixels.height))).any():
+        check_rows(png)
     return Picture(
         pixels,
         "PNG",

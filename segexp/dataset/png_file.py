@@ -5,6 +5,7 @@ Pillow fills rows that are missing with zeros; in a mask that would be the label
 
 import struct
 import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import starmap
 
@@ -23,13 +24,16 @@ _ADAM7 = [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), 
 
 @dataclass(frozen=True)
 class Png:
-    """A PNG file whose parts are all there.
+    """A PNG file whose chunks are all there; whether all rows are, `check_rows` says.
 
     Attributes:
         bits: Bits of one sample.
         palette_size: The entries of its palette; 0 without one.
         transparency: What its tRNS chunk holds; None without one.
         exif: What its eXIf chunk holds; None without one.
+        is_interlaced: Whether its rows come in several passes.
+        pixel_data: What its IDAT chunks hold.
+        inflated_bytes: How many bytes that has to be when it is inflated.
         critical: The file again, but with its critical chunks only: no text, no profile, nothing
             else that a decoder might inflate or apply.
     """
@@ -38,16 +42,18 @@ class Png:
     palette_size: int
     transparency: bytes | None
     exif: bytes | None
+    is_interlaced: bool
+    pixel_data: tuple[memoryview, ...]
+    inflated_bytes: int
     critical: bytes
 
 
 def check_png(data: bytes) -> Png:
-    """Check a PNG file's chunks and the length of its pixel data. Nothing is kept inflated.
+    """Check a PNG file's chunks. Nothing is inflated.
 
     Raises:
-        ValueError: When a checksum is wrong, chunks or rows are missing, or a chunk is where, or
-            what, PNG does not allow; also for an animation.
-        zlib.error: When the pixel data are damaged.
+        ValueError: When a checksum is wrong, chunks are missing, or a chunk is where, or what, PNG
+            does not allow; also for an animation.
         struct.error: When the header is too short.
     """
     chunks = _chunks(data)
@@ -88,17 +94,28 @@ def check_png(data: bytes) -> Png:
     def pass_bytes(columns: int, rows: int) -> int:
         return rows * (1 + (columns * pixel_bits + 7) // 8) if columns > 0 else 0
 
-    expected = sum(starmap(pass_bytes, passes))
-    found = _inflated_length([body for kind, body in chunks if kind == b"IDAT"], expected)
-    if found < expected:
-        raise ValueError(f"the pixel data end early: {found} of {expected} bytes")
     return Png(
         bits,
         len(palette) // 3 if color_type == 3 else 0,
         bytes(by_kind[b"tRNS"]) if b"tRNS" in by_kind else None,
         bytes(by_kind[b"eXIf"]) if b"eXIf" in by_kind else None,
+        bool(interlace),
+        tuple(body for kind, body in chunks if kind == b"IDAT"),
+        sum(starmap(pass_bytes, passes)),
         data if set(kinds) <= {*_CRITICAL} else _joined(chunks),
     )
+
+
+def check_rows(png: Png) -> None:
+    """Check the length of a PNG file's pixel data. Nothing is kept inflated.
+
+    Raises:
+        ValueError: When rows are missing.
+        zlib.error: When the pixel data are damaged.
+    """
+    found = _inflated_length(png.pixel_data, png.inflated_bytes)
+    if found < png.inflated_bytes:
+        raise ValueError(f"the pixel data end early: {found} of {png.inflated_bytes} bytes")
 
 
 def png_size(data: bytes) -> tuple[int, int]:
@@ -166,7 +183,7 @@ def _joined(chunks: list[tuple[bytes, memoryview]]) -> bytes:
     return PNG_MAGIC + b"".join(critical)
 
 
-def _inflated_length(parts: list[memoryview], enough: int) -> int:
+def _inflated_length(parts: Iterable[memoryview], enough: int) -> int:
     """Count inflated bytes, a megabyte at a time, and stop when there are enough."""
     inflater = zlib.decompressobj()
     count = 0

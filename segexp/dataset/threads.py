@@ -1,8 +1,9 @@
 """Work over many files with a few threads; decoders let go of the interpreter lock."""
 
 import os
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -29,3 +30,37 @@ def map_in_threads(
     finally:
         executor.shutdown(wait=True, cancel_futures=True)
     return results
+
+
+def work_ahead(
+    work: Callable[[Item], Result],
+    items: Iterable[Item],
+    threads: int,
+    size_of: Callable[[Item], int] = lambda _: 0,
+    max_size: int = 0,
+) -> Iterator[Result]:
+    """Yield ``work(item)`` for each item, in their order, while the next ones are worked on.
+
+    Args:
+        work: Called in a thread.
+        items: Taken as they are needed, in the thread of who takes the results.
+        threads: How many items are worked on at a time, and no more are begun before the oldest
+            result is taken.
+        size_of: What an item weighs.
+        max_size: How much may be begun at a time; an item that weighs more is begun alone.
+    """
+    executor = ThreadPoolExecutor(threads)
+    begun: deque[tuple[Future[Result], int]] = deque()
+    size = 0
+    try:
+        for item in items:
+            while begun and (len(begun) == threads or size + size_of(item) > max_size > 0):
+                future, weight = begun.popleft()
+                size -= weight
+                yield future.result()
+            begun.append((executor.submit(work, item), size_of(item)))
+            size += size_of(item)
+        while begun:
+            yield begun.popleft()[0].result()
+    finally:
+        executor.shutdown(cancel_futures=True)

@@ -1,6 +1,8 @@
 """`segexp best`."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +35,22 @@ def test_json_is_one_object_alone_on_standard_output(tuned: tuple[Path, Outcome]
     assert Path(best["bundle"]).is_absolute()
     _, runs = runs_of(project, "tiny")
     assert best["run_id"] == runs[best["trial"]].info.run_id
+
+
+def test_without_images_neither_torch_nor_mlflow_is_loaded(tuned: tuple[Path, Outcome]) -> None:
+    script = """
+import sys
+from segexp.cli import main
+try:
+    main()
+except SystemExit as end:
+    assert not end.code
+found = sorted({"torch", "mlflow", "albumentations", "timm", "plotly"} & set(sys.modules))
+assert not found, found
+"""
+    words = [sys.executable, "-c", script, "best", "tiny", "--json", "--project", str(tuned[0])]
+    done = subprocess.run(words, check=True, capture_output=True, text=True)
+    assert json.loads(done.stdout)["study"] == "tiny"
 
 
 def test_a_person_reads_it_on_standard_error(tuned: tuple[Path, Outcome]) -> None:

@@ -116,6 +116,15 @@ def test_a_png_whose_pixels_stop_early_is_named(tmp_path):
     assert "the pixel data end early: 5050 of 10100 bytes" in refused(tmp_path / "x.png")
 
 
+@pytest.mark.parametrize("missing", [1, 101, 5050])
+def test_a_bright_png_whose_pixels_stop_early_is_named(tmp_path, missing):
+    rows = b"".join(b"\0" + bytes([200]) * 100 for _ in range(100))
+    (tmp_path / "x.png").write_bytes(png(100, 100, rows))
+    assert (read_rgb(tmp_path / "x.png") == 200).all()
+    (tmp_path / "x.png").write_bytes(png(100, 100, rows[:-missing]))
+    assert "damaged or truncated" in refused(tmp_path / "x.png")
+
+
 @pytest.mark.parametrize("side", [1, 2, 3, 5, 8, 13])
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16"])
 def test_every_layout_of_pixels_counts_as_whole(side, mode):
