@@ -35,11 +35,11 @@ RANDOM = Sampler(name="random")
 TPE = Sampler(name="tpe")
 
 
-def halving(factor: int, **options: bool | int) -> Pruner:
+def halving(factor: int, **options: Any) -> Pruner:
     return Pruner(name="successive_halving", options={"reduction_factor": factor, **options})
 
 
-def promotion(factor: int, **options: int) -> Pruner:
+def promotion(factor: int, **options: Any) -> Pruner:
     return halving(factor, promotion=True, **options)
 
 
@@ -53,30 +53,22 @@ OPTUNA = Method("Optuna's defaults: TPE, median", TPE, Pruner(name="median"))
 METHODS = [
     YARDSTICK,
     OPTUNA,
-    Method("random, median", RANDOM, Pruner(name="median")),
     Method("random, halving 2", RANDOM, halving(2)),
     Method("random, halving 3", RANDOM, halving(3)),
     Method("random, halving 4", RANDOM, halving(4)),
     Method("TPE, no pruning", TPE),
-    Method("TPE, percentile 25", TPE, Pruner(name="percentile")),
     Method("TPE, hyperband 4", TPE, HYPERBAND),
     Method("TPE, halving 2", TPE, halving(2)),
     Method("TPE, halving 3", TPE, halving(3)),
     Method("TPE, halving 4", TPE, halving(4)),
     Method("TPE, halving 3 from epoch 2", TPE, halving(3, min_resource=2)),
-    Method("TPE, halving 2 from epoch 4", TPE, halving(2, min_resource=4)),
     Method("TPE, halving 3 from epoch 4", TPE, halving(3, min_resource=4)),
     Method("TPE, median from epoch 4", TPE, Pruner(name="median", options={"n_warmup_steps": 4})),
     Method("TPE after 5, no pruning", tpe(n_startup_trials=5)),
-    Method("TPE after 5, halving 3", tpe(n_startup_trials=5), halving(3)),
-    Method("TPE after 5, halving 2", tpe(n_startup_trials=5), halving(2)),
     Method("TPE after 5, halving 4", tpe(n_startup_trials=5), halving(4)),
-    Method("TPE after 20, halving 3", tpe(n_startup_trials=20), halving(3)),
-    Method("TPE one by one, halving 3", tpe(multivariate=False), halving(3)),
-    Method("TPE grouped, halving 3", tpe(group=True), halving(3)),
-    Method("TPE, halving 3, baseline first", TPE, halving(3), baseline_first=True),
     Method("TPE, halving 4, baseline first", TPE, halving(4), baseline_first=True),
     Method("TPE, median, baseline first", TPE, Pruner(name="median"), baseline_first=True),
+    Method("random, promotion 3", RANDOM, promotion(3)),
     Method("random, promotion 4", RANDOM, promotion(4)),
     Method("TPE, promotion 2", TPE, promotion(2)),
     Method("TPE, promotion 3", TPE, promotion(3)),
@@ -85,8 +77,17 @@ METHODS = [
     Method("TPE, promotion 2 from epoch 2", TPE, promotion(2, min_resource=2)),
     Method("TPE, promotion 3 from epoch 2", TPE, promotion(3, min_resource=2)),
     Method("TPE, promotion 4 from epoch 2", TPE, promotion(4, min_resource=2)),
+    Method("TPE after 5, promotion 3", tpe(n_startup_trials=5), promotion(3)),
     Method("TPE after 5, promotion 4", tpe(n_startup_trials=5), promotion(4)),
+    Method("TPE, hyperband 4, baseline first", TPE, HYPERBAND, baseline_first=True),
+    Method("TPE, promotion 3, baseline first", TPE, promotion(3), baseline_first=True),
     Method("TPE, promotion 4, baseline first", TPE, promotion(4), baseline_first=True),
+    Method(
+        "TPE after 5, promotion 4, baseline first",
+        tpe(n_startup_trials=5),
+        promotion(4),
+        baseline_first=True,
+    ),
 ]
 SLOW = [
     Method("GP, no pruning", Sampler(name="gp")),

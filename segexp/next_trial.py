@@ -229,7 +229,7 @@ def _train(
             run,
             opened.directory(trial.number),
             report=partial(_report, trial),
-            prune=partial(_prune, trial, setup),
+            prune=partial(_prune, opened, trial),
             is_worth_keeping=lambda value: _is_worth_keeping(opened, trial, value),
             display=display,
         )
@@ -305,13 +305,16 @@ def _report(trial: optuna.Trial, epoch: int, value: float) -> None:
 
 
 def _prune(
-    trial: optuna.Trial, setup: TrialSetup, epoch: int, value: float, write: Callable[[], None]
+    opened: OpenStudy, trial: optuna.Trial, epoch: int, value: float, write: Callable[[], None]
 ) -> None:
+    plan, pruner = opened.plan, opened.study.pruner
     # After the last epoch there is nothing left to save: the trial is complete, good or bad.
-    if epoch < setup.config.training.epochs and trial.should_prune():
-        if isinstance(trial.study.pruner, RungPruner) and trial.study.pruner.promotion:
-            write()
-        raise optuna.TrialPruned(f"epoch {epoch}, {setup.objective} {value:.4f}")
+    is_over = epoch >= plan.config.training.epochs
+    if is_over or _is_baseline(opened, trial) or not trial.should_prune():
+        return
+    if isinstance(pruner, RungPruner) and pruner.promotion:
+        write()
+    raise optuna.TrialPruned(f"epoch {epoch}, {plan.study.objective} {value:.4f}")
 
 
 def _movable(result: TrialResult, project: Path) -> TrialResult:
@@ -334,8 +337,13 @@ def _start_trial_run(opened: OpenStudy, trial: optuna.Trial, setup: TrialSetup) 
 
 def _is_worth_keeping(opened: OpenStudy, trial: optuna.Trial, value: float) -> bool:
     """Whether a trial is the best by now, or the baseline that the best is compared with."""
-    is_baseline = trial.params == dict(opened.plan.first[0])
-    return opened.plan.keeps_all or is_baseline or value > _best_value(opened.study)
+    keeps = opened.plan.keeps_all or _is_baseline(opened, trial)
+    return keeps or value > _best_value(opened.study)
+
+
+def _is_baseline(opened: OpenStudy, trial: optuna.Trial) -> bool:
+    """Whether a trial has the params that all others are compared with, so that it is run whole."""
+    return trial.params == dict(opened.plan.first[0])
 
 
 def _best_value(study: optuna.Study) -> float:

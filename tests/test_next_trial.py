@@ -13,6 +13,7 @@ import pytest
 from optuna.trial import TrialState, create_trial
 from tiny_study import Said, finished, opened, raising, records_of, run, states, statuses
 
+from segexp.best import find_best
 from segexp.errors import Interrupted, WorkError
 from segexp.lease import lease_seconds, this_process
 from segexp.loop import DivergedError
@@ -215,3 +216,12 @@ def test_the_baseline_is_scored_on_held_out_images_though_a_better_trial_ended_b
     assert baseline.params == {"learning_rate": 1e-3}
     assert baseline.user_attrs[RESULT]["heldout"] is not None
     assert other.user_attrs[RESULT]["heldout"] is None
+
+
+def test_the_baseline_is_never_pruned(project: Path) -> None:
+    # Of this pruner's first four trials none passes an epoch.
+    options = {"reduction_factor": 2, "bootstrap_count": 4}
+    pruner = {"name": "successive_halving", "options": options}
+    study, _ = run(project, trials=2, pruner=pruner, **{"training.epochs": 2})
+    assert states(study) == ["COMPLETE", "PRUNED"]
+    assert find_best(study).baseline is not None

@@ -55,7 +55,7 @@ def test_faults_of_model_mapping_sampler_and_pruner_come_at_once(project: Path) 
             },
         )
     text = str(caught.value)
-    for words in ("'merged10'", "'Unet'", "sampler: tpe: ", "pruner: hyperband: "):
+    for words in ("'merged10'", "'Unet'", "sampler: tpe: ", "pruner: successive_halving: "):
         assert words in text
     assert len(caught.value.faults) == len(set(caught.value.faults)) == 4
 

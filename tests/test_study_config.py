@@ -66,7 +66,7 @@ def test_the_default_study_searches_what_it_promises():
     space, _ = parse_space("default", study, config)
     assert study.name == "default"
     assert (study.objective, study.trials) == ("val/miou_common", 50)
-    assert (study.sampler.name, study.pruner.name) == ("tpe", "hyperband")
+    assert (study.sampler.name, study.pruner.name) == ("tpe", "successive_halving")
     assert set(space) == {
         *("encoder", "arch", "learning_rate", "schedule", "loss", "loss_weighting"),
         *("augmentation", "mapping"),
