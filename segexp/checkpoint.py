@@ -23,10 +23,14 @@ from segexp.files import write_atomic
 from segexp.model import plain_state
 
 CHECKPOINT_SECONDS = 10.0
-"""A state is written after an epoch when this much time has passed since the last one.
+"""A state is written after an epoch when this much time has passed since the last one, and the last
+one took at most LARGEST_SHARE of that time.
 
-SEGEXP_CHECKPOINT_SECONDS changes it; 0 writes one after every epoch.
+SEGEXP_CHECKPOINT_SECONDS is the time whatever a state takes; 0 writes one after every epoch.
 """
+
+LARGEST_SHARE = 0.02
+"""How much of a training's time its states may take, about."""
 
 STATE_FILE = "state.safetensors"
 FORMAT = "2"
@@ -80,6 +84,7 @@ class Checkpoints:
     directory: Path
     meaning: str
     _written: float = field(default_factory=time.monotonic)
+    _seconds_to_write: float = 0.0
     _best: dict[str, Tensor] = field(default_factory=dict)
     _best_checksum: int = 0
     _best_of_state: int = 0
@@ -109,7 +114,7 @@ class Checkpoints:
         if progress.best_epoch == progress.epochs:
             self._best = plain_state(model)
         elapsed = time.monotonic() - self._written
-        if not is_last and elapsed >= _checkpoint_seconds():
+        if not is_last and elapsed >= _seconds_between(self._seconds_to_write):
             self.write(model, optimizer, progress)
 
     def write(self, model: nn.Module, optimizer: torch.optim.Optimizer, progress: Progress) -> None:
@@ -123,6 +128,7 @@ class Checkpoints:
         Raises:
             OSError: When the disk is full; the older files are whole then.
         """
+        begun = time.monotonic()
         if progress.best_epoch != self._best_of_state:
             weights = safetensors.torch.save(self._best)
             write_atomic(self.best(progress.best_epoch), weights)
@@ -151,6 +157,7 @@ class Checkpoints:
         self._best_of_state = progress.best_epoch
         self._delete_all_but(progress.best_epoch)
         self._written = time.monotonic()
+        self._seconds_to_write = self._written - begun
 
     def restore(self, model: nn.Module, optimizer: torch.optim.Optimizer) -> Progress:
         """Bring a training back to its last state, or leave it as it begins where there is none.
@@ -272,8 +279,8 @@ def _set_random(tensors: Mapping[str, Tensor]) -> None:
         torch.cuda.set_rng_state(tensors["random.cuda"])
 
 
-def _checkpoint_seconds() -> float:
+def _seconds_between(seconds_to_write: float) -> float:
     try:
-        return float(os.environ.get("SEGEXP_CHECKPOINT_SECONDS", CHECKPOINT_SECONDS))
-    except ValueError:
-        return CHECKPOINT_SECONDS
+        return float(os.environ["SEGEXP_CHECKPOINT_SECONDS"])
+    except (KeyError, ValueError):
+        return max(CHECKPOINT_SECONDS, seconds_to_write / LARGEST_SHARE)

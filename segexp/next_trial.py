@@ -312,7 +312,8 @@ def _prune(
     is_over = epoch >= plan.config.training.epochs
     if is_over or _is_baseline(opened, trial) or not trial.should_prune():
         return
-    if isinstance(pruner, RungPruner) and pruner.promotion:
+    trials = opened.study.get_trials(deepcopy=False)
+    if isinstance(pruner, RungPruner) and pruner.will_be_next_in_line(trials[trial.number], trials):
         write()
     raise optuna.TrialPruned(f"epoch {epoch}, {plan.study.objective} {value:.4f}")
 

@@ -17,8 +17,9 @@ from optuna.trial import FrozenTrial, TrialState
 
 from segexp.promotion import epochs_judged, first_number, promoted
 
-KEPT_AT_RUNG = 4
-"""How many stopped trials of a rung keep a checkpoint: each is four times as large as its model."""
+KEPT_AT_RUNG = 2
+"""How many stopped trials of a rung keep a checkpoint, which is four times as large as a model and
+may take as long to write as an epoch."""
 
 
 class RungPruner(optuna.pruners.SuccessiveHalvingPruner):
@@ -115,6 +116,13 @@ class RungPruner(optuna.pruners.SuccessiveHalvingPruner):
         stopped = sorted(self._stopped(trials), reverse=True)
         at_epoch = {epoch: [n for e, _, n in stopped if e == epoch] for epoch, _, _ in stopped}
         return {number for numbers in at_epoch.values() for number in numbers[:KEPT_AT_RUNG]}
+
+    def will_be_next_in_line(self, trial: FrozenTrial, trials: Sequence[FrozenTrial]) -> bool:
+        """Whether a trial that is stopped now, at its last epoch, is one of `next_in_line`."""
+        own = trial.last_step or 0
+        at_rung = [value for epoch, value, _ in self._stopped(trials) if epoch == own]
+        better = sum(value >= trial.intermediate_values[own] for value in at_rung)
+        return self.promotion and better < KEPT_AT_RUNG
 
     def _stopped(self, trials: Sequence[FrozenTrial]) -> list[tuple[int, float, int]]:
         """Return epoch, value and number of each trial that was stopped and has not gone on."""

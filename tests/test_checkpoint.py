@@ -2,6 +2,7 @@
 
 import itertools
 import resource
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -20,6 +21,7 @@ from segexp.dataset.cache import Split
 from segexp.dataset.torch_dataset import make_loader
 from segexp.device import Compute
 from segexp.evaluate import Evaluation, evaluate
+from segexp.files import write_atomic
 from segexp.loop import Optimization, fit, make_optimizer
 from segexp.losses import make_loss
 from segexp.model import make_model
@@ -357,6 +359,31 @@ def test_a_state_is_written_when_enough_time_has_passed(
     begin_and_save(tmp_path, epochs=2)
     expected = {"best-0002.safetensors", "state.safetensors"} if is_written else set()
     assert {path.name for path in tmp_path.iterdir()} == expected
+
+
+def test_states_take_a_fiftieth_of_the_time_at_most(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SEGEXP_CHECKPOINT_SECONDS")
+    now = time.monotonic()
+    monkeypatch.setattr("segexp.checkpoint.time.monotonic", lambda: now)
+
+    def write_slowly(path: Path, content: bytes) -> None:
+        nonlocal now
+        now += 0.5
+        write_atomic(path, content)
+
+    monkeypatch.setattr("segexp.checkpoint.write_atomic", write_slowly)
+    training = begin(tmp_path)
+    now += 1  # `begin` has the true clock
+    written = []
+    for epoch in range(1, 16):
+        now += 10
+        before = now
+        training.save(epoch, epoch)
+        written += [epoch] * (now > before)
+    # Each takes a second, for two files, so that 50 s lie between two of them.
+    assert written == [1, 6, 11]
 
 
 def test_after_the_last_epoch_nothing_is_written(tmp_path: Path) -> None:

@@ -257,10 +257,28 @@ def test_next_in_line_are_the_best_stopped_trials_of_each_rung() -> None:
     run_trial(study, [0.9] * EPOCHS)
     stopped = [0.6, 0.5, 0.4, 0.3, 0.2, 0.1]
     assert [run_trial(study, [value] * EPOCHS) for value in stopped] == [1] * 6
-    assert pruner.next_in_line(study.trials) == {1, 2, 3, 4}
+    assert pruner.next_in_line(study.trials) == {1, 2}
     assert pruner.promotable(study.trials) == 1
     assert promote(study, 1, [0.6] * EPOCHS) == 2
-    assert pruner.next_in_line(study.trials) == {2, 3, 4, 5, 7}
+    assert pruner.next_in_line(study.trials) == {2, 3, 7}
+
+
+def test_a_trial_knows_before_it_is_stopped_whether_it_will_be_next_in_line() -> None:
+    pruner = RungPruner(reduction_factor=8, promotion=True)
+    study = make_study(pruner)
+    run_trial(study, [0.9] * EPOCHS)
+    found = []
+    for value in (0.3, 0.2, 0.1, 0.25, 0.4, 0.25):
+        trial = study.ask()
+        trial.report(value, 1)
+        assert trial.should_prune()
+        trials = study.trials
+        expected = pruner.will_be_next_in_line(trials[trial.number], trials)
+        study.tell(trial, state=TrialState.PRUNED)
+        found.append(expected)
+    # 0.3 and 0.2 are the first two; 0.25 comes before 0.2, and 0.4 before all.
+    assert found == [True, True, False, True, True, False]
+    assert pruner.next_in_line(study.trials) == {1, 5}
 
 
 @given(st.integers(2, 4), st.integers(0, 10_000))
