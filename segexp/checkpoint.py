@@ -18,8 +18,9 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
+from segexp import failpoint
 from segexp.evaluate import Evaluation
-from segexp.files import write_atomic
+from segexp.files import written_beside
 from segexp.model import plain_state
 
 CHECKPOINT_SECONDS = 10.0
@@ -33,7 +34,7 @@ LARGEST_SHARE = 0.02
 """How much of a training's time its states may take, about."""
 
 STATE_FILE = "state.safetensors"
-FORMAT = "2"
+FORMAT = "3"
 
 
 @dataclass(frozen=True)
@@ -130,9 +131,8 @@ class Checkpoints:
         """
         begun = time.monotonic()
         if progress.best_epoch != self._best_of_state:
-            weights = safetensors.torch.save(self._best)
-            write_atomic(self.best(progress.best_epoch), weights)
-            self._best_checksum = zlib.crc32(weights)
+            _save(self.best(progress.best_epoch), self._best, {})
+            self._best_checksum = _checksum("", self._best)
         header = {
             "format": FORMAT,
             "meaning": self.meaning,
@@ -153,7 +153,7 @@ class Checkpoints:
         plain = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
         text = json.dumps(header)
         metadata = {"segexp": text, "checksum": str(_checksum(text, plain))}
-        write_atomic(self.directory / STATE_FILE, safetensors.torch.save(plain, metadata))
+        _save(self.directory / STATE_FILE, plain, metadata)
         self._best_of_state = progress.best_epoch
         self._delete_all_but(progress.best_epoch)
         self._written = time.monotonic()
@@ -172,10 +172,9 @@ class Checkpoints:
             header, tensors = self._read()
             if (header["format"], header["meaning"]) != (FORMAT, self.meaning):
                 return Progress()
-            best_weights = self.best(header["best_epoch"]).read_bytes()
-            if zlib.crc32(best_weights) != header["best_checksum"]:
+            best = safetensors.torch.load(self.best(header["best_epoch"]).read_bytes())
+            if _checksum("", best) != header["best_checksum"]:
                 return Progress()
-            best = safetensors.torch.load(best_weights)
             progress = _progress(header, tensors)
             weights = _below("model.", tensors)
             if _shapes(weights) != _shapes(model.state_dict()):
@@ -213,6 +212,16 @@ class Checkpoints:
         for path in self.directory.glob("best-*.safetensors"):
             if path != self.best(epoch):
                 path.unlink(missing_ok=True)
+
+
+def _save(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
+    """Write tensors from where they are: to put them together in memory first takes far longer."""
+    with written_beside(path) as beside:
+        try:
+            safetensors.torch.save_file(dict(tensors), beside, dict(metadata))
+        except SafetensorError as error:  # of the system, such as a full disk's
+            raise OSError(str(error)) from error
+        failpoint.passed("mid_checkpoint")
 
 
 def _progress(header: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Progress:

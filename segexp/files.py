@@ -92,17 +92,31 @@ def write_atomic(path: Path, content: bytes | str) -> None:
     Raises:
         OSError: When the disk is full or the folder cannot be written; ``path`` is untouched then.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     data = content.encode() if isinstance(content, str) else content
+    with written_beside(path) as beside, beside.open("xb") as file:
+        middle = len(data) // 2
+        file.write(data[:middle])
+        failpoint.passed("mid_checkpoint")
+        file.write(data[middle:])
+
+
+@contextmanager
+def written_beside(path: Path) -> Iterator[Path]:
+    """Let the block write a file beside its place; it is synced and renamed into it then.
+
+    Yields:
+        Where to write; there is no such file yet.
+
+    Raises:
+        OSError: When it cannot be synced or renamed; ``path`` is untouched then, as it is when the
+            block raises anything.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
     # Not the whole name: a long one would leave no room for what is put behind it.
     beside = path.with_name(f".{path.name[:40]}.{secrets.token_hex(6)}")
     try:
-        with beside.open("xb") as file:
-            middle = len(data) // 2
-            file.write(data[:middle])
-            failpoint.passed("mid_checkpoint")
-            file.write(data[middle:])
-            file.flush()
+        yield beside
+        with beside.open("rb+") as file:
             os.fsync(file.fileno())
         beside.replace(path)
     except BaseException:

@@ -4,7 +4,7 @@ import itertools
 import resource
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -21,7 +21,7 @@ from segexp.dataset.cache import Split
 from segexp.dataset.torch_dataset import make_loader
 from segexp.device import Compute
 from segexp.evaluate import Evaluation, evaluate
-from segexp.files import write_atomic
+from segexp.files import written_beside
 from segexp.loop import Optimization, fit, make_optimizer
 from segexp.losses import make_loss
 from segexp.model import make_model
@@ -368,12 +368,12 @@ def test_states_take_a_fiftieth_of_the_time_at_most(
     now = time.monotonic()
     monkeypatch.setattr("segexp.checkpoint.time.monotonic", lambda: now)
 
-    def write_slowly(path: Path, content: bytes) -> None:
+    def write_slowly(path: Path) -> AbstractContextManager[Path]:
         nonlocal now
         now += 0.5
-        write_atomic(path, content)
+        return written_beside(path)
 
-    monkeypatch.setattr("segexp.checkpoint.write_atomic", write_slowly)
+    monkeypatch.setattr("segexp.checkpoint.written_beside", write_slowly)
     training = begin(tmp_path)
     now += 1  # `begin` has the true clock
     written = []
