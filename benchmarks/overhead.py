@@ -26,6 +26,7 @@ import psutil
 from study import machine, segexp
 
 from segexp import next_trial, record, tracking, trial
+from segexp.config import parse_overrides
 from segexp.evaluate import Evaluation
 from segexp.loop import EpochResult
 from segexp.plan import plan_study
@@ -111,7 +112,7 @@ def main() -> None:
         overrides: dict[str, Any] = {
             "trials": given.trials,
             "sampler": {"name": given.sampler, "seed": 0},
-            **dict(pair.split("=", 1) for pair in given.set),
+            **parse_overrides(given.set),
         }
         path, study, config = read_study(project, None, overrides)
         plan = plan_study(project, str(path), study, config)
