@@ -18,8 +18,7 @@ from optuna.trial import TrialState
 from study import machine, segexp
 
 from segexp.promotion import epochs_judged
-from segexp.reconcile import is_interrupted
-from segexp.storage import open_storage
+from segexp.storage import is_interrupted, open_storage
 
 
 def main() -> None:

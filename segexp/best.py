@@ -12,7 +12,7 @@ from optuna.trial import FrozenTrial, TrialState
 from segexp.errors import WorkError
 from segexp.promotion import promoted
 from segexp.result import SplitScores, TrialResult, result_from_dict
-from segexp.storage import ARM_RUNS, CONSTANT, INTERRUPTED, LISTED, RESULT, RUN_ID
+from segexp.storage import ARM_RUNS, CONSTANT, LISTED, RESULT, RUN_ID, is_interrupted
 
 
 @dataclass(frozen=True)
@@ -141,8 +141,7 @@ def complete_trials(study: optuna.Study) -> list[FrozenTrial]:
 
 
 def _state(trial: FrozenTrial, gone_on: Collection[int]) -> str:
-    # One that ended by itself while another process took it for dead bears the mark as well.
-    if trial.state == TrialState.FAIL and trial.user_attrs.get(INTERRUPTED):
+    if is_interrupted(trial):
         return "INTERRUPTED"
     return "PROMOTED" if trial.number in gone_on else trial.state.name
 

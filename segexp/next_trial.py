@@ -35,7 +35,6 @@ from segexp.reconcile import (
     drop,
     forerunners,
     heard_of,
-    is_interrupted,
     is_second,
     is_unsigned,
     next_promotion,
@@ -51,7 +50,7 @@ from segexp.reconcile import (
 from segexp.result import TrialResult
 from segexp.rungs import PlacedHyperbandPruner, RungPruner
 from segexp.space import is_exhausted, make_sampler, suggest
-from segexp.storage import FAILURE, RESULT, RUN_ID
+from segexp.storage import FAILURE, RESULT, RUN_ID, is_interrupted
 from segexp.trial import TrialSetup, run_tags, run_trial
 
 # A study whose first trials all fail is ended: the rest would fail as well.

@@ -6,9 +6,9 @@ bears its number in `PROMOTES`; the two are one configuration of the study.
 
 from collections.abc import Sequence
 
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial
 
-from segexp.storage import INTERRUPTED, PROMOTES, RETRY_OF
+from segexp.storage import PROMOTES, RETRY_OF, is_interrupted
 
 
 def is_promotion(trial: FrozenTrial) -> bool:
@@ -23,7 +23,7 @@ def promoted(trials: Sequence[FrozenTrial]) -> set[int]:
         for trial in trials
         if is_promotion(trial)
         # One that was interrupted is tried again by a trial with the same mark.
-        and not (trial.state == TrialState.FAIL and trial.user_attrs.get(INTERRUPTED))
+        and not is_interrupted(trial)
     }
 
 

@@ -15,9 +15,9 @@ from optuna.trial import FrozenTrial
 
 from segexp.best import best_trial
 from segexp.open_study import OpenStudy
-from segexp.reconcile import forerunners, is_interrupted, taken
+from segexp.reconcile import forerunners, taken
 from segexp.rungs import RungPruner
-from segexp.storage import INTERRUPTED, RESULT, RETRY
+from segexp.storage import INTERRUPTED, RESULT, RETRY, is_interrupted
 
 
 def prune_directories(opened: OpenStudy) -> list[Path]:

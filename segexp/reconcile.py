@@ -35,6 +35,7 @@ from segexp.storage import (
     PROMOTES,
     RETRY,
     RETRY_OF,
+    is_interrupted,
 )
 
 MAX_CRASHES = 3
@@ -42,11 +43,6 @@ MAX_CRASHES = 3
 
 UNSIGNED_SECONDS = 10
 """How long a trial may run without an owner: its process may just have asked for it."""
-
-
-def is_interrupted(trial: FrozenTrial) -> bool:
-    """Whether a trial was ended by a signal or a crash, or was not wanted any more."""
-    return trial.state == TrialState.FAIL and bool(trial.user_attrs.get(INTERRUPTED))
 
 
 def counts_towards_budget(trial: FrozenTrial) -> bool:

@@ -98,11 +98,12 @@ class RungPruner(optuna.pruners.SuccessiveHalvingPruner):
         Args:
             trials: All of the study.
         """
-        found = [
-            (epoch, value, number)
-            for epoch, value, number in self._stopped(trials)
-            if value >= self._bar(list(_values_at(epoch, trials).values()))
-        ]
+        stopped = self._stopped(trials)
+        bars = {
+            epoch: self._bar(list(_values_at(epoch, trials).values()))
+            for epoch in {epoch for epoch, _, _ in stopped}
+        }
+        found = [own for own in stopped if own[1] >= bars[own[0]]]
         return max(found)[-1] if found else None
 
     def next_in_line(self, trials: Sequence[FrozenTrial]) -> set[int]:

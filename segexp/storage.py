@@ -8,6 +8,7 @@ from pathlib import Path
 import optuna
 from optuna.exceptions import StorageInternalError
 from optuna.storages import BaseStorage
+from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -40,6 +41,14 @@ INTERRUPTED = "segexp.interrupted"  # trial: failed by a signal or a crash, or i
 # more; does not count. RETRY when it is to be tried again.
 RETRY = "retry"
 RESULT = "segexp.result"  # trial: its scores, see segexp.best
+
+
+def is_interrupted(trial: FrozenTrial) -> bool:
+    """Whether a trial was ended by a signal or a crash, or was not wanted any more.
+
+    One that ended by itself while another process took it for dead bears the mark as well.
+    """
+    return trial.state == TrialState.FAIL and bool(trial.user_attrs.get(INTERRUPTED))
 
 
 def open_storage(url: str | None, project: Path) -> BaseStorage:

@@ -21,9 +21,9 @@ from segexp.lease import Owner
 from segexp.next_trial import give_up_if_hopeless, trials_left
 from segexp.open_study import OpenStudy
 from segexp.processes import prepare_workers, process_context
-from segexp.reconcile import close_of, close_records, is_interrupted
+from segexp.reconcile import close_of, close_records
 from segexp.stop_rule import NEVER, StopRule
-from segexp.storage import FAILURE
+from segexp.storage import FAILURE, is_interrupted
 from segexp.team import Seat, describe_team, seat_workers
 from segexp.worker import LAST_TRIAL, Task, close_trials, is_stopped, run_trials_here, work
 

@@ -36,7 +36,7 @@ from segexp.dataset.stats import count_labels
 from segexp.device import choose_compute
 from segexp.display import Display
 from segexp.errors import WorkError
-from segexp.evaluate import Evaluation, evaluate, label_batches, make_ruler
+from segexp.evaluate import Evaluation, evaluate, evaluate_split, label_batches, make_ruler
 from segexp.loop import Optimization, fit, make_optimizer
 from segexp.losses import class_weights, make_loss
 from segexp.mapping import Mapping
@@ -138,11 +138,14 @@ def run_trial(
         make_ruler(mapping, setup.common, "sum"),
         make_ruler(mapping, setup.common, "argmax"),
     )
-    score = partial(evaluate, model, rulers=rulers, preprocessing=preprocessing, compute=compute)
     validate = partial(
-        score,
+        evaluate,
+        model,
         label_batches(dataset.val, compute.device),
         dataset.val.ids,
+        rulers,
+        preprocessing=preprocessing,
+        compute=compute,
         loss=(loss_of, torch.from_numpy(mapping.lookup())),
     )
     optimization = Optimization(
@@ -197,9 +200,12 @@ def run_trial(
     checkpoints.load_best(model)
     is_kept = is_worth_keeping(best_value)
     heldout = (
-        score(
-            label_batches(dataset.heldout, compute.device),
-            dataset.heldout.ids,
+        evaluate_split(
+            model,
+            dataset.heldout,
+            rulers,
+            preprocessing=preprocessing,
+            compute=compute,
             keep_predictions=setup.keeps_predictions,
         )
         if is_kept

@@ -24,7 +24,6 @@ from segexp.reconcile import (
     drop,
     forerunners,
     heard_of,
-    is_interrupted,
     is_second,
     is_unsigned,
     put_next_in_line,
@@ -32,7 +31,17 @@ from segexp.reconcile import (
     sign,
     taken,
 )
-from segexp.storage import BEAT, CRASHED, CRASHES, FAILURE, INTERRUPTED, OWNER, RETRY, RETRY_OF
+from segexp.storage import (
+    BEAT,
+    CRASHED,
+    CRASHES,
+    FAILURE,
+    INTERRUPTED,
+    OWNER,
+    RETRY,
+    RETRY_OF,
+    is_interrupted,
+)
 from segexp.storage import open_storage as open_project_storage
 
 OWN = this_process()

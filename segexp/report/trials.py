@@ -11,7 +11,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from segexp.promotion import promoted
 from segexp.result import TrialResult, result_from_dict
-from segexp.storage import CONSTANT, DEFINITION, FAILURE, INTERRUPTED, RESULT, RUN_ID
+from segexp.storage import CONSTANT, DEFINITION, FAILURE, RESULT, RUN_ID, is_interrupted
 
 STATES = ("complete", "pruned", "failed", "promoted", "interrupted", "running", "waiting")
 
@@ -135,7 +135,7 @@ def _row(trial: FrozenTrial, is_promoted: bool) -> TrialRow:
     states = {
         TrialState.COMPLETE: "complete",
         TrialState.PRUNED: "promoted" if is_promoted else "pruned",
-        TrialState.FAIL: "interrupted" if trial.user_attrs.get(INTERRUPTED) else "failed",
+        TrialState.FAIL: "interrupted" if is_interrupted(trial) else "failed",
         TrialState.RUNNING: "running",
         TrialState.WAITING: "waiting",
     }
