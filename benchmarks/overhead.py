@@ -25,7 +25,7 @@ import optuna
 import psutil
 from study import machine, segexp
 
-from segexp import next_trial, record, tracking, trial
+from segexp import next_trial, record, tracking, training, trial
 from segexp.config import parse_overrides
 from segexp.evaluate import Evaluation
 from segexp.loop import EpochResult
@@ -153,15 +153,15 @@ def train_nothing() -> None:
     def evaluate_split(model: Any, split: Any, rulers: Any, **named: Any) -> Evaluation:
         return drawn(split.ids, rulers)
 
-    trial.fit = fit
-    trial.evaluate = evaluate
+    training.fit = fit
+    training.evaluate = evaluate
     trial.evaluate_split = evaluate_split
 
 
 def watch_parts(watch: Watch) -> None:
-    watch.over(trial, "make_model", "model")
-    watch.over(trial, "make_optimizer", "model")
-    watch.over(trial, "_loss_weights", "class weights")
+    watch.over(training, "make_model", "model")
+    watch.over(training, "make_optimizer", "model")
+    watch.over(training, "_loss_weights", "class weights")
     watch.over(record, "log_overlays", "overlays")
     watch.over(trial, "_save_bundle", "bundle")
     for name in ("start_run", "log_yaml", "log_metrics", "log_file", "close_run"):

@@ -9,16 +9,13 @@ data, model, loss, schedule; the state of an interrupted trial, where there is o
 import hashlib
 import json
 import math
-import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import torch
-from torch import Tensor, nn
 
 from segexp import failpoint, record, tracking
 from segexp.bundle import Bundle, save_bundle
@@ -31,20 +28,13 @@ from segexp.confusions import (
     save_predictions,
 )
 from segexp.dataset.cache import Dataset
-from segexp.dataset.device_batches import make_batches
-from segexp.dataset.stats import count_labels
-from segexp.device import choose_compute
 from segexp.display import Display
 from segexp.errors import WorkError
-from segexp.evaluate import Evaluation, evaluate, evaluate_split, label_batches, make_ruler
-from segexp.loop import Optimization, fit, make_optimizer
-from segexp.losses import class_weights, make_loss
+from segexp.evaluate import Evaluation, evaluate_split
 from segexp.mapping import Mapping
-from segexp.model import FAILS_AT_BATCH_OF_ONE, make_model
-from segexp.preprocess import Preprocessing
-from segexp.project import make_preprocessing
 from segexp.record import COMMON, OWN
 from segexp.result import TrialResult
+from segexp.training import Training, prepare_training
 
 Prune = Callable[[int, float, Callable[[], None]], None]
 
@@ -102,79 +92,19 @@ def run_trial(
     """
     started = time.perf_counter()
     config, dataset, mapping = setup.config, setup.dataset, setup.mapping
-    training = config.training
     tracking.log_yaml(run, mapping.to_dict(), "mapping.yaml")
     tracking.log_yaml(run, config.to_dict(), "config.yaml")
-    seed_everything(training.seed)
-    compute = choose_compute(training.precision)
-    preprocessing = make_preprocessing(config, dataset)
-    batches_of_one_fail = config.model.arch.lower() in FAILS_AT_BATCH_OF_ONE
-    # Where the split fits into the GPU's memory, the GPU makes them: no step waits for the CPU.
-    batches = make_batches(
-        dataset.train,
-        mapping.lookup(),
-        batch_size=training.batch_size,
-        shuffle=True,
-        seed=training.seed,
-        augmentation=training.augmentation,
-        device=compute.device,
-        drop_last=batches_of_one_fail and len(dataset.train) % training.batch_size == 1,
-    )
-    model = compute.place(
-        make_model(
-            config.model.arch,
-            config.model.encoder,
-            config.model.encoder_weights,
-            len(mapping.classes),
-            config.model.decoder_width,
-        )
-    )
-    loss_of = make_loss(
-        training.loss,
-        _loss_weights(training.loss_weighting, dataset, mapping, compute.device),
-    )
-    rulers = (
-        make_ruler(mapping, mapping),
-        make_ruler(mapping, setup.common, "sum"),
-        make_ruler(mapping, setup.common, "argmax"),
-    )
-    validate = partial(
-        evaluate,
-        model,
-        label_batches(dataset.val, compute.device),
-        dataset.val.ids,
-        rulers,
-        preprocessing=preprocessing,
-        compute=compute,
-        loss=(loss_of, torch.from_numpy(mapping.lookup())),
-    )
-    optimization = Optimization(
-        optimizer=training.optimizer,
-        learning_rate=training.learning_rate,
-        weight_decay=training.weight_decay,
-        schedule=training.schedule,
-        warmup_epochs=training.warmup_epochs,
-        gradient_clip=training.gradient_clip,
-    )
-    optimizer = make_optimizer(model, optimization)
+    training = prepare_training(config, dataset, mapping, setup.common)
+    model, optimizer = training.model, training.optimizer
     checkpoints = Checkpoints(directory / "checkpoints", _meaning(setup))
     progress = checkpoints.restore(model, optimizer)
     if progress.history:
         display.say(f"going on after epoch {progress.epochs}, from its checkpoint")
         _report_again(progress, run, report, prune)
     started -= progress.seconds
-    for result in fit(
-        model,
-        optimizer,
-        batches,
-        validate,
-        loss_of,
-        optimization,
-        epochs=training.epochs,
-        preprocessing=preprocessing,
-        compute=compute,
-        epochs_done=progress.epochs,
-        on_step=partial(display.step, total_epochs=training.epochs),
+    epochs = config.training.epochs
+    for result in training.fit(
+        epochs_done=progress.epochs, on_step=partial(display.step, total_epochs=epochs)
     ):
         failpoint.passed("epoch")
         value = objective_value(result.validation, setup.objective)
@@ -187,11 +117,11 @@ def run_trial(
             best=result.validation if is_best else progress.best,
             seconds=time.perf_counter() - started,
         )
-        checkpoints.save(model, optimizer, progress, is_last=result.epoch == training.epochs)
+        checkpoints.save(model, optimizer, progress, is_last=result.epoch == epochs)
         failpoint.passed("before_report")
         report(result.epoch, value)
         tracking.log_metrics(run, metrics, step=result.epoch)
-        display.epoch(result, value, training.epochs)
+        display.epoch(result, value, epochs)
         prune(result.epoch, value, partial(checkpoints.write, model, optimizer, progress))
     best, best_epoch = progress.best, progress.best_epoch
     assert best is not None  # at least one epoch
@@ -203,9 +133,9 @@ def run_trial(
         evaluate_split(
             model,
             dataset.heldout,
-            rulers,
-            preprocessing=preprocessing,
-            compute=compute,
+            training.rulers,
+            preprocessing=training.preprocessing,
+            compute=training.compute,
             keep_predictions=setup.keeps_predictions,
         )
         if is_kept
@@ -222,9 +152,16 @@ def run_trial(
     record.log_result(run, trial_result)
     record.log_confusion(run, best, mapping, "val")
     _save_evaluations(directory, best, heldout, run)
-    record.log_overlays(run, model, dataset.val, rulers[OWN], preprocessing, compute)
+    record.log_overlays(
+        run,
+        model,
+        dataset.val,
+        training.rulers[OWN],
+        training.preprocessing,
+        training.compute,
+    )
     if is_kept:
-        _save_bundle(directory / "bundle", model, setup, preprocessing, trial_result, run)
+        _save_bundle(directory / "bundle", training, setup, trial_result, run)
     return trial_result
 
 
@@ -257,16 +194,6 @@ def _meaning(setup: TrialSetup) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def _loss_weights(
-    weighting: str, dataset: Dataset, mapping: Mapping, device: torch.device
-) -> Tensor | None:
-    if weighting == "none":
-        return None  # the train split need not be counted
-    counts = count_labels(dataset.train, len(mapping.classes), mapping.lookup())
-    weights = class_weights(weighting, counts.pixels, counts.pixels_where_present)
-    return torch.from_numpy(weights).float().to(device)  # once, not at every step
-
-
 def _save_evaluations(
     directory: Path, val: Evaluation, heldout: Evaluation | None, run: tracking.Run
 ) -> None:
@@ -282,9 +209,8 @@ def _save_evaluations(
 
 def _save_bundle(
     directory: Path,
-    model: nn.Module,
+    training: Training,
     setup: TrialSetup,
-    preprocessing: Preprocessing,
     result: TrialResult,
     run: tracking.Run,
 ) -> None:
@@ -301,10 +227,10 @@ def _save_bundle(
         encoder=setup.config.model.encoder,
         decoder_width=setup.config.model.decoder_width,
         mapping=setup.mapping,
-        preprocessing=preprocessing,
+        preprocessing=training.preprocessing,
         scores=record.bundle_scores(result),
         origin=origin,
-        model=model,
+        model=training.model,
     )
     save_bundle(directory, bundle)
     tracking.log_directory(run, directory, "bundle")
@@ -321,13 +247,6 @@ def run_tags(setup: TrialSetup) -> dict[str, str]:
         "segexp.common_space": setup.common.name,
         "segexp.seed": str(setup.config.training.seed),
     }
-
-
-def seed_everything(seed: int) -> None:
-    """Seed Python, NumPy and torch on all devices."""
-    random.seed(seed)
-    np.random.seed(seed)
-    torch.manual_seed(seed)
 
 
 def objective_value(evaluation: Evaluation, objective: str) -> float:

@@ -1,6 +1,5 @@
 import json
 import math
-import random
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -27,7 +26,7 @@ from segexp.mapping_file import find_mappings
 from segexp.project import find_source, open_data
 from segexp.result import TrialResult
 from segexp.tracking import Run
-from segexp.trial import TrialSetup, objective_value, run_trial, seed_everything
+from segexp.trial import TrialSetup, objective_value, run_trial
 
 
 @dataclass
@@ -480,17 +479,6 @@ def test_other_configurations_run_to_their_end(project: Path, tmp_path: Path, va
         display=Watcher(),
     )
     assert 0 < result.val.pixel_accuracy < 1
-
-
-def test_a_seed_decides_all_generators():
-    def draws() -> tuple[float, float, float]:
-        seed_everything(7)
-        return random.random(), np.random.rand(), float(torch.rand(()))
-
-    first = draws()
-    assert draws() == first
-    seed_everything(8)
-    assert random.random() != first[0]
 
 
 def confusion(right: int, wrong: int) -> np.ndarray:

@@ -1,0 +1,35 @@
+"""The bare study: trains and validates configurations one after the other, and nothing else.
+
+python benchmarks/bare_study.py STUDY PROJECT < params.json    # prints their last objectives
+
+`benchmarks/study_overhead.py` measures a study against it.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+from segexp.config import with_values
+from segexp.plan import plan_study
+from segexp.project import open_data
+from segexp.study_config import read_study
+from segexp.training import prepare_training
+from segexp.trial import objective_value
+
+
+def main() -> None:
+    name, project = sys.argv[1], Path(sys.argv[2])
+    path, study, config = read_study(project, name, {})
+    plan = plan_study(project, str(path), study, config)
+    dataset = open_data(project, config, plan.source, lambda done, total: None)
+    values = []
+    for params in json.load(sys.stdin):
+        own = with_values(config, params)
+        training = prepare_training(own, dataset, plan.mappings[own.mapping], plan.common)
+        *_, last = training.fit()
+        values.append(objective_value(last.validation, study.objective))
+    print(json.dumps(values))
+
+
+if __name__ == "__main__":
+    main()

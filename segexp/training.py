@@ -1,0 +1,145 @@
+"""One training, put together from a configuration: data, model, loss, optimizer, validation."""
+
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from segexp.config import Config
+from segexp.dataset.cache import Dataset
+from segexp.dataset.device_batches import make_batches
+from segexp.dataset.stats import count_labels
+from segexp.device import Compute, choose_compute
+from segexp.evaluate import Ruler, evaluate, label_batches, make_ruler
+from segexp.loop import EpochResult, Optimization, fit, make_optimizer
+from segexp.losses import class_weights, make_loss
+from segexp.mapping import Mapping
+from segexp.model import FAILS_AT_BATCH_OF_ONE, make_model
+from segexp.preprocess import Preprocessing
+from segexp.project import make_preprocessing
+
+
+@dataclass(frozen=True)
+class Training:
+    """A model with all that it takes to train and to score it.
+
+    Attributes:
+        model: On its device, with the weights that training begins with.
+        optimizer: Of its parameters.
+        fit: `segexp.loop.fit` of all this: takes ``epochs_done`` and ``on_step``.
+        preprocessing: Normalises images.
+        compute: The device and precision.
+        rulers: Of its evaluations: the mapping's own space, the common space by ``sum``, the common
+            space by ``argmax``.
+    """
+
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    fit: Callable[..., Iterator[EpochResult]]
+    preprocessing: Preprocessing
+    compute: Compute
+    rulers: tuple[Ruler, ...]
+
+
+def prepare_training(
+    config: Config, dataset: Dataset, mapping: Mapping, common: Mapping
+) -> Training:
+    """Put a training together; seeds Python, NumPy and torch before anything is drawn.
+
+    Args:
+        config: With a trial's params in it.
+        dataset: The data, at the configured size.
+        mapping: What the labels become.
+        common: The common space of all mappings that this one is compared with.
+
+    Raises:
+        InputError: When the model cannot be built.
+        WorkError: When its ImageNet weights cannot be fetched.
+    """
+    training = config.training
+    seed_everything(training.seed)
+    compute = choose_compute(training.precision)
+    preprocessing = make_preprocessing(config, dataset)
+    batches_of_one_fail = config.model.arch.lower() in FAILS_AT_BATCH_OF_ONE
+    # Where the split fits into the GPU's memory, the GPU makes them: no step waits for the CPU.
+    batches = make_batches(
+        dataset.train,
+        mapping.lookup(),
+        batch_size=training.batch_size,
+        shuffle=True,
+        seed=training.seed,
+        augmentation=training.augmentation,
+        device=compute.device,
+        drop_last=batches_of_one_fail and len(dataset.train) % training.batch_size == 1,
+    )
+    model = compute.place(
+        make_model(
+            config.model.arch,
+            config.model.encoder,
+            config.model.encoder_weights,
+            len(mapping.classes),
+            config.model.decoder_width,
+        )
+    )
+    loss_of = make_loss(
+        training.loss,
+        _loss_weights(training.loss_weighting, dataset, mapping, compute.device),
+    )
+    rulers = (
+        make_ruler(mapping, mapping),
+        make_ruler(mapping, common, "sum"),
+        make_ruler(mapping, common, "argmax"),
+    )
+    validate = partial(
+        evaluate,
+        model,
+        label_batches(dataset.val, compute.device),
+        dataset.val.ids,
+        rulers,
+        preprocessing=preprocessing,
+        compute=compute,
+        loss=(loss_of, torch.from_numpy(mapping.lookup())),
+    )
+    optimization = Optimization(
+        optimizer=training.optimizer,
+        learning_rate=training.learning_rate,
+        weight_decay=training.weight_decay,
+        schedule=training.schedule,
+        warmup_epochs=training.warmup_epochs,
+        gradient_clip=training.gradient_clip,
+    )
+    optimizer = make_optimizer(model, optimization)
+    train = partial(
+        fit,
+        model,
+        optimizer,
+        batches,
+        validate,
+        loss_of,
+        optimization,
+        epochs=training.epochs,
+        preprocessing=preprocessing,
+        compute=compute,
+    )
+    return Training(model, optimizer, train, preprocessing, compute, rulers)
+
+
+def seed_everything(seed: int) -> None:
+    """Seed Python, NumPy and torch on all devices."""
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
+
+
+def _loss_weights(
+    weighting: str, dataset: Dataset, mapping: Mapping, device: torch.device
+) -> Tensor | None:
+    if weighting == "none":
+        return None  # the train split need not be counted
+    counts = count_labels(dataset.train, len(mapping.classes), mapping.lookup())
+    weights = class_weights(weighting, counts.pixels, counts.pixels_where_present)
+    return torch.from_numpy(weights).float().to(device)  # once, not at every step
