@@ -21,7 +21,6 @@ from torch import Tensor, nn
 from segexp import failpoint
 from segexp.evaluate import Evaluation
 from segexp.files import written_beside
-from segexp.model import plain_state
 
 CHECKPOINT_SECONDS = 10.0
 """A state is written after an epoch when this much time has passed since the last one, and the last
@@ -32,6 +31,9 @@ SEGEXP_CHECKPOINT_SECONDS is the time whatever a state takes; 0 writes one after
 
 LARGEST_SHARE = 0.02
 """How much of a training's time its states may take, about."""
+
+BYTES_PER_S = 5e8
+"""How fast a state is written, until one was."""
 
 STATE_FILE = "state.safetensors"
 FORMAT = "3"
@@ -113,10 +115,19 @@ class Checkpoints:
             OSError: When the disk is full; the older files are whole then.
         """
         if progress.best_epoch == progress.epochs:
-            self._best = plain_state(model)
+            self._keep(model)
         elapsed = time.monotonic() - self._written
-        if not is_last and elapsed >= _seconds_between(self._seconds_to_write):
+        to_write = self._seconds_to_write or _bytes_of(model, optimizer) / BYTES_PER_S
+        if not is_last and elapsed >= _seconds_between(to_write):
             self.write(model, optimizer, progress)
+
+    def _keep(self, model: nn.Module) -> None:
+        """Copy the weights on their own device, in their own memory format."""
+        state = model.state_dict()
+        if not self._best:
+            self._best = {name: torch.empty_like(value) for name, value in state.items()}
+        for name, value in self._best.items():
+            value.copy_(state[name])
 
     def write(self, model: nn.Module, optimizer: torch.optim.Optimizer, progress: Progress) -> None:
         """Write a state, with the weights of the best epoch that `save` was given.
@@ -131,8 +142,9 @@ class Checkpoints:
         """
         begun = time.monotonic()
         if progress.best_epoch != self._best_of_state:
-            _save(self.best(progress.best_epoch), self._best, {})
-            self._best_checksum = _checksum("", self._best)
+            best = _plain(self._best)
+            _save(self.best(progress.best_epoch), best, {})
+            self._best_checksum = _checksum("", best)
         header = {
             "format": FORMAT,
             "meaning": self.meaning,
@@ -150,7 +162,7 @@ class Checkpoints:
             header |= {"best_ids": progress.best.image_ids, "best_loss": progress.best.loss}
             for number, confusions in enumerate(progress.best.confusions):
                 tensors[f"best.{number}"] = torch.from_numpy(confusions)
-        plain = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+        plain = _plain(tensors)
         text = json.dumps(header)
         metadata = {"segexp": text, "checksum": str(_checksum(text, plain))}
         _save(self.directory / STATE_FILE, plain, metadata)
@@ -212,6 +224,16 @@ class Checkpoints:
         for path in self.directory.glob("best-*.safetensors"):
             if path != self.best(epoch):
                 path.unlink(missing_ok=True)
+
+
+def _plain(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+
+
+def _bytes_of(model: nn.Module, optimizer: torch.optim.Optimizer) -> int:
+    """Count the best weights, the last ones, and what the optimizer knows of each."""
+    weights = model.state_dict().values()
+    return sum(t.nbytes for t in (*weights, *weights, *_optimizer_tensors(optimizer).values()))
 
 
 def _save(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:

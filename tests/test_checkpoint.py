@@ -386,6 +386,25 @@ def test_states_take_a_fiftieth_of_the_time_at_most(
     assert written == [1, 6, 11]
 
 
+def test_before_the_first_state_its_size_says_how_long_it_takes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SEGEXP_CHECKPOINT_SECONDS")
+    now = time.monotonic()
+    monkeypatch.setattr("segexp.checkpoint.time.monotonic", lambda: now)
+    training = begin(tmp_path)
+    step(training.model, training.optimizer)  # SGD keeps a momentum for each parameter
+    # Linear 8x8 and BatchNorm: 88 parameters, 16 running statistics and a counter of 8 bytes.
+    size = 2 * (4 * (88 + 16) + 8) + 4 * 88
+    monkeypatch.setattr("segexp.checkpoint.BYTES_PER_S", size / 0.5)  # so it takes half a second
+    now += 24
+    training.save(1, 1)
+    assert not tmp_path.joinpath("state.safetensors").exists()
+    now += 2  # it is 26 s now, of which half a second is less than a fiftieth
+    training.save(2, 2)
+    assert tmp_path.joinpath("state.safetensors").exists()
+
+
 def test_after_the_last_epoch_nothing_is_written(tmp_path: Path) -> None:
     training = begin(tmp_path)
     training.save(1, 1, is_last=True)
