@@ -7,6 +7,9 @@ Everything else is real: sampling and pruning by Optuna, its storage, the model 
 MLflow run with its metrics, tables, figures and overlays, the bundle of a trial that is the best by
 then. Scores are drawn at random, so that trials are pruned and bests are beaten. The study runs in
 this process; what it takes to load torch, optuna and mlflow is not counted.
+
+Beside it stands what the libraries take alone: trials with the same params and as many epochs that
+ask Optuna, build smp's model and record to MLflow params, metrics and two short files.
 """
 
 import argparse
@@ -20,9 +23,13 @@ from functools import wraps
 from pathlib import Path
 from typing import Any
 
+import mlflow
 import numpy as np
 import optuna
 import psutil
+import segmentation_models_pytorch as smp
+from mlflow.entities import Metric, Param
+from optuna.trial import FrozenTrial
 from study import machine, segexp
 
 from segexp import next_trial, record, tracking, training, trial
@@ -116,11 +123,13 @@ def main() -> None:
         }
         path, study, config = read_study(project, None, overrides)
         plan = plan_study(project, str(path), study, config)
-        run_study(plan, open_storage(None, project), display, workers=0)
+        study, _ = run_study(plan, open_storage(None, project), display, workers=0)
+        bare = run_bare(study.trials, Path(directory))
     wall, cpu = [np.diff([moment[k] for moment in display.ended]) for k in (0, 1)]
     states = ", ".join(f"{n} {state.lower()}" for state, n in Counter(display.states).items())
     print(f"On {machine()}. Trials: {states}.\n")
-    print_trials(wall[WARM_UP:], cpu[WARM_UP:])
+    print_trials("a trial", wall[WARM_UP:], cpu[WARM_UP:])
+    print_trials("the libraries alone", *np.transpose(bare[WARM_UP:]))
     print_parts(watch, sum(wall), len(wall))
     print_growth("seconds a trial", wall)
     print_growth("memory, MiB", [memory for _, _, memory in display.ended])
@@ -176,18 +185,60 @@ def watch_parts(watch: Watch) -> None:
         watch.over(optuna.Trial, name, "Optuna: storage")
 
 
-def print_trials(wall: Any, cpu: Any) -> None:
-    print("| a trial | median | lowest | highest | mean | goal |\n|---|---|---|---|---|---|")
+def run_bare(trials: list[FrozenTrial], directory: Path) -> list[tuple[float, float]]:
+    """Let Optuna, smp and MLflow do what trials need of them; return time and processor time."""
+    study = optuna.create_study(
+        storage=f"sqlite:///{directory / 'bare-optuna.db'}",
+        sampler=optuna.samplers.RandomSampler(seed=0),
+        pruner=optuna.pruners.SuccessiveHalvingPruner(),
+    )
+    client = mlflow.MlflowClient(f"sqlite:///{directory / 'bare-mlflow.db'}")
+    experiment = client.create_experiment("bare", (directory / "bare-mlruns").as_uri())
+    seconds = []
+    for known in trials:
+        wall, cpu = time.perf_counter(), time.process_time()
+        run_bare_trial(study, client, experiment, known)
+        seconds.append((time.perf_counter() - wall, time.process_time() - cpu))
+    return seconds
+
+
+def run_bare_trial(
+    study: optuna.Study, client: mlflow.MlflowClient, experiment: str, known: FrozenTrial
+) -> None:
+    trial = study.ask()
+    for name, distribution in known.distributions.items():
+        trial._suggest(name, distribution)
+    smp.create_model(
+        known.params["arch"], known.params["encoder"], encoder_weights=None, classes=19
+    )
+    run = client.create_run(experiment, tags={f"tag-{number}": "x" for number in range(10)})
+    params = [Param(f"param-{number}", "x") for number in range(30)]
+    client.log_batch(run.info.run_id, params=params)
+    for name in ("mapping.yaml", "config.yaml"):
+        client.log_text(run.info.run_id, "x", name)
+    for epoch, value in known.intermediate_values.items():
+        trial.report(value, epoch)
+        now = int(time.time() * 1000)
+        metrics = [Metric(f"metric-{number}", value, now, epoch) for number in range(10)]
+        client.log_batch(run.info.run_id, metrics=metrics)
+        trial.should_prune()
+    study.tell(trial, 0.0)
+    client.set_terminated(run.info.run_id)
+
+
+def print_trials(what: str, wall: Any, cpu: Any) -> None:
+    print(f"| {what} | median | lowest | highest | mean | goal |\n|---|---|---|---|---|---|")
     for name, seconds in (("seconds", wall), ("seconds of the processor", cpu)):
         reached = "reached" if np.median(seconds) <= GOAL_S else "**missed**"
         print(
             f"| {name} | {statistics.median(seconds):.3f} | {min(seconds):.3f} "
             f"| {max(seconds):.3f} | {statistics.fmean(seconds):.3f} | {GOAL_S}, {reached} |"
         )
+    print()
 
 
 def print_parts(watch: Watch, total: float, trials: int) -> None:
-    print("\n| part | seconds a trial, mean | share |\n|---|---|---|")
+    print("| part | seconds a trial, mean | share |\n|---|---|---|")
     parts = sorted(watch.seconds.items(), key=lambda part: -part[1])
     for name, seconds in [*parts, ("all else", total - sum(watch.seconds.values()))]:
         print(f"| {name} | {seconds / trials:.4f} | {seconds / total:.0%} |")

@@ -76,7 +76,6 @@ def run_next_trial(opened: OpenStudy, display: StudyDisplay, *, debug: bool = Fa
             return False
         with heard_of(trial):
             _run_one(opened, trial, display, debug)
-    give_up_if_hopeless(opened.study)
     return True
 
 
@@ -208,6 +207,8 @@ def _run_one(opened: OpenStudy, trial: optuna.Trial, display: StudyDisplay, debu
     display.trial_ended(trial.number, outcome.state.name, outcome.text)
     if outcome.disk_is_full:
         raise FullDiskError(f"{outcome.text}; {what_to_free(opened.plan.project)}")
+    if outcome.state == TrialState.FAIL:
+        give_up_if_hopeless(opened.study)
 
 
 def _train(

@@ -141,13 +141,16 @@ def close_abandoned(study: optuna.Study) -> list[int]:
     Returns:
         The numbers of the trials that were closed.
     """
-    running = study.get_trials(deepcopy=False, states=[TrialState.RUNNING])
+    trials = study.get_trials(deepcopy=False)
+    running = [trial for trial in trials if trial.state == TrialState.RUNNING]
     abandoned = [trial for trial in running if _is_abandoned(trial)]
     if abandoned:
         failpoint.passed("reconcile")
     for trial in abandoned:
         close_interrupted(study, trial, "interrupted: its process ended", crashed=True)
-    put_retries(study)
+    # Of another process that did not come as far as this, too.
+    if abandoned or any(map(is_interrupted, trials)):
+        put_retries(study)
     return [trial.number for trial in abandoned]
 
 
@@ -255,9 +258,8 @@ def sign_next(study: optuna.Study) -> None:
 
 
 def sign(trial: optuna.Trial) -> None:
-    """Sign a trial that was just taken as this process's own."""
-    for key, value in _signature().items():
-        trial.set_user_attr(key, value)
+    """Sign a trial that was just taken as this process's own; its heartbeat is fresh."""
+    trial.set_user_attr(OWNER, this_process().to_dict())
 
 
 @contextmanager

@@ -158,8 +158,10 @@ def _finish_two_trials(study: optuna.Study, space: Mapping[str, Parameter]) -> N
 def is_exhausted(study: optuna.Study) -> bool:
     """Whether the study's sampler is a grid that is walked, and no params wait in line."""
     sampler = study.sampler
+    if not isinstance(sampler, AskedGridSampler):
+        return False
     waiting = study.get_trials(deepcopy=False, states=[TrialState.WAITING])
-    return isinstance(sampler, AskedGridSampler) and not waiting and sampler.is_exhausted(study)
+    return not waiting and sampler.is_exhausted(study)
 
 
 def make_pruner(pruner: Pruner, epochs: int, label: str = "study") -> BasePruner:

@@ -29,6 +29,7 @@ from segexp.reconcile import (
     put_next_in_line,
     put_retries,
     sign,
+    sign_next,
     taken,
 )
 from segexp.storage import (
@@ -337,6 +338,7 @@ def test_a_signed_trial_is_heard_of_while_it_runs(
     monkeypatch.setenv("SEGEXP_LEASE_SECONDS", "0.5")
     storage = open_project_storage(None, project)
     study = optuna.create_study(storage=storage)
+    sign_next(study)
     trial = study.ask()
     sign(trial)
 
