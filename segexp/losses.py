@@ -209,13 +209,24 @@ def _lovasz(logits: Tensor, target: Tensor, pixels: Tensor, weights: Tensor | No
     # An error of 0 adds nothing to the loss wherever it is sorted to, so void pixels may stay.
     errors = (truth.float() - F.softmax(logits, dim=1)).abs() * valid.unsqueeze(1)
 
-    present = pixels.nonzero().flatten()
-    by_class = errors.transpose(0, 1).flatten(1)[present]
-    slope = _lovasz_slope(by_class.detach(), truth.transpose(0, 1).flatten(1)[present])
+    scored = _classes_to_sort(pixels)
+    by_class = errors.transpose(0, 1).flatten(1)[scored]
+    slope = _lovasz_slope(by_class.detach(), truth.transpose(0, 1).flatten(1)[scored])
     per_class = (by_class * slope).sum(dim=1)
-    if len(present) == 0:
-        return per_class.sum()
-    return _weighted_mean(per_class, None if weights is None else weights[present])
+    counts = (pixels[scored] > 0).float()
+    if weights is not None:
+        counts = counts * weights[scored]
+    return (per_class * counts).sum() / counts.sum().clamp_min(torch.finfo(torch.float32).tiny)
+
+
+def _classes_to_sort(pixels: Tensor) -> Tensor:
+    """Return the classes that are present; on a GPU all, which need not be asked which these are.
+
+    An absent class counts nothing, but its sorting takes time.
+    """
+    if pixels.device.type != "cpu":
+        return torch.arange(len(pixels), device=pixels.device)
+    return pixels.nonzero().flatten()
 
 
 def _lovasz_slope(errors: Tensor, truth: Tensor) -> Tensor:
@@ -223,7 +234,7 @@ def _lovasz_slope(errors: Tensor, truth: Tensor) -> Tensor:
 
     Args:
         errors: Errors, shape (C, P), in 0..1.
-        truth: Whether the pixel is of the class, shape (C, P), at least one in each row.
+        truth: Whether the pixel is of the class, shape (C, P).
 
     Returns:
         The factor of each error in the loss, shape (C, P), float32.

@@ -85,6 +85,21 @@ def test_lovasz_weights_the_mean_over_the_classes_that_are_present():
     assert make_loss("lovasz", WEIGHTS)(logits, target).item() == pytest.approx(expected, abs=1e-6)
 
 
+@pytest.mark.parametrize("weights", [None, WEIGHTS])
+@pytest.mark.parametrize("is_void", [False, True])
+def test_lovasz_is_the_same_where_absent_classes_are_sorted_too_as_on_a_gpu(
+    monkeypatch, weights, is_void
+):
+    logits, target = make_batch()
+    if is_void:
+        target = torch.full_like(target, 255)
+    expected, expected_gradient = value_and_gradient(make_loss("lovasz", weights), logits, target)
+    monkeypatch.setattr("segexp.losses._classes_to_sort", lambda pixels: torch.arange(len(pixels)))
+    value, gradient = value_and_gradient(make_loss("lovasz", weights), logits, target)
+    assert value == pytest.approx(expected, abs=1e-6)
+    torch.testing.assert_close(gradient, expected_gradient, atol=1e-7, rtol=1e-5)
+
+
 def test_cross_entropy_of_a_hand_worked_pixel():
     # p = (1/2, 1/4, 1/4) at the one valid pixel, of class 1; the void one would add ln 4.
     logits = torch.tensor([[2.0, 1.0, 1.0], [1.0, 1.0, 1.0]]).log().T.reshape(1, 3, 1, 2)
