@@ -5,10 +5,12 @@ python benchmarks/workers.py --trials 50 --epochs 9 --repeats 1
 
 Both sides run the same independent trials: random search without pruning over the space of
 studies/default.yaml. Every run is a whole `segexp tune`, from start to page, in a project of
-its own whose images were read before.
+its own whose images were read before. A single worker has all cores, as it has in `segexp tune`,
+or one thread, as each of `auto` has.
 """
 
 import argparse
+import os
 import shutil
 import statistics
 import subprocess
@@ -23,7 +25,8 @@ from study import machine, write_random_study
 from segexp.storage import open_storage
 
 STUDY = "independent"
-SIDES = ("1", "auto")
+SIDES = {"1, all cores": ("1", None), "1, one thread": ("1", "1"), "auto": ("auto", None)}
+"""What `--workers` is given, and OMP_NUM_THREADS."""
 
 
 def main() -> None:
@@ -36,7 +39,7 @@ def main() -> None:
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="segexp-workers-") as directory:
         template = make_project(Path(directory) / "template")
-        tune(template, "1", 1, 1)  # reads the images
+        tune(template, "1", None, 1, 1)  # reads the images
         forget_studies(template)
         seconds: dict[str, list[float]] = {side: [] for side in SIDES}
         params = []
@@ -45,19 +48,19 @@ def main() -> None:
                 project = Path(directory) / f"{repeat}-{side}"
                 shutil.copytree(template, project)
                 started = time.perf_counter()
-                tune(project, side, given.trials, given.epochs)
+                tune(project, *SIDES[side], given.trials, given.epochs)
                 seconds[side].append(time.perf_counter() - started)
                 params.append(params_of(project))
                 print(f"--workers {side}: {seconds[side][-1]:.1f} s", file=sys.stderr)
     if any(other != params[0] for other in params):
         sys.exit("the sides did not run the same trials")
     print(f"{given.trials} trials of {given.epochs} epochs on {machine()}.\n")
-    print("| --workers | seconds, median | all | of one worker's |\n|---|---|---|---|")
-    one = statistics.median(seconds["1"])
+    auto = statistics.median(seconds["auto"])
+    print("| --workers | seconds, median | all | auto's, of that |\n|---|---|---|---|")
     for side, taken in seconds.items():
         median = statistics.median(taken)
         spread = ", ".join(f"{value:.1f}" for value in taken)
-        print(f"| {side} | {median:.1f} | {spread} | {median / one:.2f} |")
+        print(f"| {side} | {median:.1f} | {spread} | {auto / median:.2f} |")
 
 
 def make_project(project: Path) -> Path:
@@ -74,9 +77,10 @@ def forget_studies(project: Path) -> None:
     shutil.rmtree(project / ".segexp" / "studies")
 
 
-def tune(project: Path, workers: str, trials: int, epochs: int) -> None:
+def tune(project: Path, workers: str, threads: str | None, trials: int, epochs: int) -> None:
     budget = ["--trials", str(trials), "--set", f"epochs={epochs}"]
-    segexp("tune", STUDY, *budget, "--workers", workers, "--project", str(project))
+    environment = os.environ | ({"OMP_NUM_THREADS": threads} if threads else {})
+    segexp("tune", STUDY, *budget, "--workers", workers, "--project", str(project), env=environment)
 
 
 def params_of(project: Path) -> list[dict]:
@@ -84,9 +88,11 @@ def params_of(project: Path) -> list[dict]:
     return [trial.params for trial in study.trials]
 
 
-def segexp(*arguments: str) -> None:
+def segexp(*arguments: str, env: dict[str, str] | None = None) -> None:
     command = [sys.executable, "-m", "segexp", *arguments]
-    subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
+    subprocess.run(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True, env=env
+    )
 
 
 if __name__ == "__main__":
