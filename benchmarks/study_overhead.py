@@ -12,6 +12,7 @@ take turns; they end with an error where they do not reach the same scores.
 
 import argparse
 import json
+import os
 import shutil
 import statistics
 import subprocess
@@ -26,6 +27,7 @@ from mlflow import MlflowClient
 from optuna.trial import FrozenTrial
 from study import machine, segexp, write_random_study
 
+from segexp.processes import HUGE_PAGES, TUNABLES
 from segexp.storage import open_storage
 
 STUDY = "independent"
@@ -79,7 +81,12 @@ def measure(trials: int, epochs: int) -> dict[str, float]:
         script = str(Path(__file__).with_name("bare_study.py"))
         command = [sys.executable, script, STUDY, str(project)]
         answer = subprocess.run(
-            command, input=json.dumps(configs), stdout=subprocess.PIPE, text=True, check=True
+            command,
+            input=json.dumps(configs),
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+            env={TUNABLES: HUGE_PAGES, **os.environ},  # as workers have it
         )
         bare = time.time() - begun_bare
         scores = [trial.intermediate_values[epochs] for trial in ran]

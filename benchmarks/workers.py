@@ -44,11 +44,11 @@ def main() -> None:
         seconds: dict[str, list[float]] = {side: [] for side in SIDES}
         params = []
         for repeat in range(given.repeats):
-            for side in SIDES:
+            for side, (workers, threads) in SIDES.items():
                 project = Path(directory) / f"{repeat}-{side}"
                 shutil.copytree(template, project)
                 started = time.perf_counter()
-                tune(project, *SIDES[side], given.trials, given.epochs)
+                tune(project, workers, threads, given.trials, given.epochs)
                 seconds[side].append(time.perf_counter() - started)
                 params.append(params_of(project))
                 print(f"--workers {side}: {seconds[side][-1]:.1f} s", file=sys.stderr)
