@@ -1,6 +1,6 @@
 """One trial, from its configuration to its scores. Read this first.
 
-data, model, loss, schedule; the state of an interrupted trial, where there is one
+data, model, loss, optimizer (`segexp.training`); the state of an interrupted trial, if there is one
 -> for each epoch: train, validate, save, report, record, and prune where it does not pay
 -> scores of the best epoch, in the mapping's own space and in the common space
 -> tables, per-image confusion matrices, overlays, and the bundle if the trial is worth keeping

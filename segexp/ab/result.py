@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from segexp.ab.plan import AbPlan
 from segexp.ab.runs import FinalRuns
-from segexp.ab.search import Search, unequal_searches
+from segexp.ab.search import Search, luck_of_searches, unequal_searches
 from segexp.arm_pictures import ArmScene, arm_comparison, choose_scenes
 from segexp.comparison.arms import ArmRuns, common_scores, compare_arms, mean_iou, scores_of
 from segexp.comparison.bootstrap import Estimate, resampled_ious
@@ -50,7 +50,7 @@ def ab_result(
         runs.arms, names, runs.groups, clusters, margin, unit=runs.unit, resamples=RESAMPLES
     )
     scores = common_scores(runs.arms, runs.groups, clusters, resamples=RESAMPLES)
-    caveats = [*unequal_searches(searches), *runs.lost]
+    caveats = [*luck_of_searches(searches), *unequal_searches(searches), *runs.lost]
     if dataset.heldout_from == "val":
         caveats.append(
             "The data has no test split: the held-out images are a half of val, and tuning saw "

@@ -55,6 +55,18 @@ def describe_search(opened: OpenStudy) -> Search:
     return Search(opened.study.study_name, states, epochs, best.number, best.value)
 
 
+def luck_of_searches(searches: Sequence[Search]) -> list[str]:
+    """Say it of tuned arms: another search of as many trials may find another configuration."""
+    if not searches:
+        return []
+    trials = max(sum(search.states.values()) for search in searches)
+    return [
+        f"The intervals know images and seeds, not the luck of a search of {trials} trials: they "
+        "hold for the configurations that were found. More --trials make that luck smaller, "
+        "--matched compares without a search."
+    ]
+
+
 def unequal_searches(searches: Sequence[Search]) -> list[str]:
     """Say it where the searches of the arms were not equal: one of them had more chances."""
     done = [

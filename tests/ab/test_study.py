@@ -341,6 +341,7 @@ def test_an_arm_whose_search_had_fewer_chances_is_named(project: Path) -> None:
     ]
     assert [arm["search"]["best_trial"] for arm in result["arms"]][1] == 0
     assert any("2 in ab-cityscapes19, 1 in ab-merged10" in c for c in result["caveats"])
+    assert any("not the luck of a search of 2 trials" in c for c in result["caveats"])
 
 
 def test_pages_without_their_predictions_have_no_images_and_the_same_answer(project: Path) -> None:
@@ -387,6 +388,7 @@ def test_matched_arms_train_what_is_listed_and_nothing_else(project: Path) -> No
     assert [t.params["seed"] for t in first.trials] == [1, 2, 1, 2]
     assert len({t.params["learning_rate"] for t in first.trials}) == 2
     assert result["mode"] == "matched"
+    assert not any("luck of a search" in c for c in result["caveats"])
     assert [arm["params"] for arm in result["arms"]] == [None, None]
     assert [arm["configs"] for arm in result["arms"]] == [2, 2]
     assert result["pairs"][0]["runs"] == 4
