@@ -2,6 +2,7 @@
 
 import sqlite3
 import warnings
+import weakref
 from datetime import datetime
 from pathlib import Path
 
@@ -133,10 +134,14 @@ def _open_sqlite(url: str, path: Path) -> RetryingStorage:
         # but one would die.
         with locked(path.with_name(f".{path.name}.lock")):
             use_write_ahead_log(path)
-            return RetryingStorage(optuna_url(parsed), str(path), {"connect_args": timeout})
+            storage = RetryingStorage(optuna_url(parsed), str(path), {"connect_args": timeout})
     # RuntimeError: the tables are of another version of Optuna, and Optuna says what to do.
     except (OSError, sqlite3.Error, SQLAlchemyError, StorageInternalError, RuntimeError) as error:
         raise InputError(f"storage: {path}: cannot be opened: {reason_of(error)}") from None
+    # When its last connection is closed, SQLite moves what is in its log into the file: who copies
+    # that alone has everything. Python's end would not do it, see `segexp.__main__`.
+    weakref.finalize(storage, storage.engine.dispose)
+    return storage
 
 
 def use_write_ahead_log(path: Path) -> None:

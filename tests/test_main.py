@@ -1,0 +1,61 @@
+"""The command as a process of its own: what it leaves behind when it ends."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BEGIN = """
+import optuna, sys
+from pathlib import Path
+from segexp.storage import open_storage
+optuna.create_study(study_name="tiny", storage=open_storage(None, Path(sys.argv[1])))
+"""
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    project = tmp_path_factory.mktemp("project")
+    assert run("-m", "segexp", "init", str(project)).returncode == 0
+    assert run("-c", BEGIN, str(project)).returncode == 0
+    return project
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "shown"),
+    [
+        (("--version",), 0, "segexp "),
+        (("mapping", "show", "merged10"), 0, "bicycle"),
+        (("best", "other"), 2, "there are tiny"),
+        (("best", "tiny"), 1, "no complete trial"),
+        (("bset",), 2, "No such command"),
+    ],
+)
+def test_a_command_writes_all_it_has_to_say_and_ends_with_its_code(
+    project: Path, arguments: tuple[str, ...], code: int, shown: str
+) -> None:
+    there = ("--project", str(project)) if len(arguments) > 1 else ()
+    done = run("-m", "segexp", *arguments, *there)
+    assert done.returncode == code
+    assert shown in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_command_leaves_no_log_of_sqlite_beside_the_studies(project: Path) -> None:
+    run("-m", "segexp", "best", "tiny", "--project", str(project))
+    files = {path.name for path in (project / "studies").glob("optuna.db*")}
+    assert files == {"optuna.db"}
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+def test_what_cannot_be_written_is_no_success() -> None:
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        command = [sys.executable, "-m", "segexp", "mapping", "list", "--json"]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
