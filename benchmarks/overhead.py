@@ -132,6 +132,7 @@ def main() -> None:
     print_trials("the libraries alone", *np.transpose(bare[WARM_UP:]))
     print_parts(watch, sum(wall), len(wall))
     print_growth("seconds a trial", wall)
+    print_growth("seconds a trial, the libraries alone", [seconds for seconds, _ in bare])
     print_growth("memory, MiB", [memory for _, _, memory in display.ended])
 
 

@@ -1,7 +1,7 @@
 """The best trial of a study, read from Optuna's storage alone: no torch, no MLflow."""
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -126,18 +126,26 @@ def best_trial(study: optuna.Study) -> FrozenTrial | None:
 
     Of two workers' equal trials, only the one that ended first keeps a bundle.
     """
+    return best_of(complete_trials(study))
+
+
+def best_of(trials: Sequence[FrozenTrial]) -> FrozenTrial | None:
+    """Return the best of trials, as `best_trial` does; those without a result are left out."""
 
     def rank(trial: FrozenTrial) -> tuple[float, bool]:
         value = trial.value if trial.value is not None else float("-inf")
         return value, trial.user_attrs[RESULT]["bundle"] is not None
 
-    return max(complete_trials(study), key=rank, default=None)
+    return max(filter(_has_result, trials), key=rank, default=None)
 
 
 def complete_trials(study: optuna.Study) -> list[FrozenTrial]:
     """Return the trials that ended with a result, by number."""
-    complete = study.get_trials(deepcopy=False, states=[TrialState.COMPLETE])
-    return [trial for trial in complete if RESULT in trial.user_attrs]
+    return [trial for trial in study.get_trials(deepcopy=False) if _has_result(trial)]
+
+
+def _has_result(trial: FrozenTrial) -> bool:
+    return trial.state == TrialState.COMPLETE and RESULT in trial.user_attrs
 
 
 def _state(trial: FrozenTrial, gone_on: Collection[int]) -> str:

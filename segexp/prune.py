@@ -13,7 +13,7 @@ from pathlib import Path
 
 from optuna.trial import FrozenTrial
 
-from segexp.best import best_trial
+from segexp.best import best_of
 from segexp.open_study import OpenStudy
 from segexp.reconcile import forerunners, taken
 from segexp.rungs import RungPruner
@@ -27,25 +27,24 @@ def prune_directories(opened: OpenStudy) -> list[Path]:
         The directories that were deleted.
     """
     trials = opened.study.get_trials(deepcopy=False)
-    best = best_trial(opened.study)
+    best = best_of(trials)
     awaited = _awaited(trials) | _may_go_on(opened, trials)
     deleted = []
-    there = {path.name for path in opened.directory(0).parent.glob("trial-*")}
-    for trial in trials:
-        directory = opened.directory(trial.number)
-        if directory.name not in there:
+    for directory in sorted(opened.directory(0).parent.glob("trial-*")):
+        number = directory.name.removeprefix("trial-")
+        if not number.isdecimal() or int(number) >= len(trials):
             continue
+        trial = trials[int(number)]
         if not trial.state.is_finished() or trial.number in awaited:
             continue
         result = trial.user_attrs.get(RESULT)
         has_model = result is not None and result["bundle"] is not None
         is_best = best is not None and trial.number == best.number
-        if has_model and (is_best or opened.plan.keeps_all):
-            directory = directory / "checkpoints"
-            if not directory.is_dir():
-                continue
-        shutil.rmtree(directory, ignore_errors=True)
-        deleted.append(directory)
+        is_kept = has_model and (is_best or opened.plan.keeps_all)
+        unwanted = directory / "checkpoints" if is_kept else directory
+        if unwanted.is_dir():
+            shutil.rmtree(unwanted, ignore_errors=True)
+            deleted.append(unwanted)
     return deleted
 
 
