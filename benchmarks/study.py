@@ -9,6 +9,7 @@ import argparse
 import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -86,6 +87,14 @@ def write_random_study(project: Path, name: str) -> None:
     content = yaml.safe_load((project / "studies" / "default.yaml").read_text())
     content |= {"name": name, "sampler": "random", "pruner": "none"}
     (project / "studies" / f"{name}.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
+
+
+def forget_studies(project: Path) -> None:
+    """Leave what was read of the images, and nothing of the study that read it."""
+    for path in (*project.glob("studies/optuna.db*"), *project.glob("mlflow.db*")):
+        path.unlink()
+    shutil.rmtree(project / "mlruns")
+    shutil.rmtree(project / ".segexp" / "studies")
 
 
 def machine() -> str:

@@ -13,7 +13,6 @@ take turns; they end with an error where they do not reach the same scores.
 import argparse
 import json
 import os
-import shutil
 import statistics
 import subprocess
 import sys
@@ -25,7 +24,7 @@ from pathlib import Path
 import optuna
 from mlflow import MlflowClient
 from optuna.trial import FrozenTrial
-from study import machine, segexp, write_random_study
+from study import forget_studies, machine, segexp, write_random_study
 
 from segexp.processes import HUGE_PAGES, TUNABLES
 from segexp.storage import open_storage
@@ -105,14 +104,6 @@ def measure(trials: int, epochs: int) -> dict[str, float]:
             "all of it": wall,
             "the bare loop": bare,
         }
-
-
-def forget_studies(project: Path) -> None:
-    """Leave what was read of the images, and nothing of the study that read it."""
-    for path in (*project.glob("studies/optuna.db*"), *project.glob("mlflow.db*")):
-        path.unlink()
-    shutil.rmtree(project / "mlruns")
-    shutil.rmtree(project / ".segexp" / "studies")
 
 
 def trials_of(project: Path) -> list[FrozenTrial]:

@@ -20,7 +20,7 @@ import time
 from pathlib import Path
 
 import optuna
-from study import machine, write_random_study
+from study import forget_studies, machine, write_random_study
 
 from segexp.storage import open_storage
 
@@ -67,14 +67,6 @@ def make_project(project: Path) -> Path:
     segexp("init", str(project))
     write_random_study(project, STUDY)
     return project
-
-
-def forget_studies(project: Path) -> None:
-    """Leave what was read of the images, and nothing of the study that read it."""
-    for path in (*project.glob("studies/optuna.db*"), *project.glob("mlflow.db*")):
-        path.unlink()
-    shutil.rmtree(project / "mlruns")
-    shutil.rmtree(project / ".segexp" / "studies")
 
 
 def tune(project: Path, workers: str, threads: str | None, trials: int, epochs: int) -> None:
