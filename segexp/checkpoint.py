@@ -29,7 +29,7 @@ one took at most LARGEST_SHARE of that time.
 SEGEXP_CHECKPOINT_SECONDS is the time whatever a state takes; 0 writes one after every epoch.
 """
 
-LARGEST_SHARE = 0.02
+LARGEST_SHARE = 0.01
 """How much of a training's time its states may take, about."""
 
 BYTES_PER_S = 5e8
