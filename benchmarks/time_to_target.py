@@ -79,12 +79,6 @@ METHODS = [
     Method("TPE, promotion 4 from epoch 2", TPE, promotion(4, min_resource=2)),
     Method("TPE after 5, promotion 3", tpe(n_startup_trials=5), promotion(3)),
     Method("TPE after 5, promotion 4", tpe(n_startup_trials=5), promotion(4)),
-    Method("TPE multivariate, promotion 4", tpe(multivariate=True), promotion(4)),
-    Method(
-        "TPE multivariate after 5, promotion 4",
-        tpe(multivariate=True, n_startup_trials=5),
-        promotion(4),
-    ),
     Method("TPE of 100 candidates, promotion 4", tpe(n_ei_candidates=100), promotion(4)),
     Method("TPE, hyperband 4, baseline first", TPE, HYPERBAND, baseline_first=True),
     Method("TPE, promotion 3, baseline first", TPE, promotion(3), baseline_first=True),
