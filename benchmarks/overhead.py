@@ -52,6 +52,10 @@ class Watch:
         self.seconds: dict[str, float] = defaultdict(float)
         self.inside = False
 
+    def stop(self) -> None:
+        """Watch nothing any more."""
+        self.inside = True
+
     def over(self, owner: Any, name: str, part: str) -> None:
         """Watch every call of a function from now on."""
         function: Callable[..., Any] = getattr(owner, name)
@@ -124,6 +128,7 @@ def main() -> None:
         path, study, config = read_study(project, None, overrides)
         plan = plan_study(project, str(path), study, config)
         study, _ = run_study(plan, open_storage(None, project), display, workers=0)
+        watch.stop()
         bare = run_bare(study.trials, Path(directory))
     wall, cpu = [np.diff([moment[k] for moment in display.ended]) for k in (0, 1)]
     states = ", ".join(f"{n} {state.lower()}" for state, n in Counter(display.states).items())
@@ -250,7 +255,9 @@ def print_growth(what: str, values: Any) -> None:
     tenth = max(1, len(values) // 10)
     means = [float(np.mean(values[k : k + tenth])) for k in range(0, tenth * 10, tenth)]
     print("\n```mermaid\nxychart-beta")
-    print(f'    title "{what}: mean of each {tenth} trials"')
+    print(
+        f'    title "{what}: mean of each {tenth} trials"' if tenth > 1 else f'    title "{what}"'
+    )
     print(f'    x-axis "trial" {tenth} --> {tenth * 10}')
     print(f'    y-axis "{what}" 0 --> {max(means) * 1.1:.3g}')
     print(f"    line [{', '.join(f'{mean:.4g}' for mean in means)}]\n```")

@@ -99,7 +99,7 @@ def open_study(
     """
     now = definition(plan, dataset)
     with locked(lock_of(plan.project, plan.study.name)):
-        is_new = not is_known(storage, plan.study.name, now)
+        is_new = not is_known(storage, plan.study.name, now, revisable=not plan.is_arm)
         # Before the study: a tracking URI that is wrong must not leave half a study behind.
         experiment = arm.experiment if arm else _open_experiment(plan)
         study = optuna.create_study(
@@ -152,18 +152,22 @@ def refuse_changed(plans: Sequence[StudyPlan], dataset: Dataset, storage: BaseSt
     faults: list[str] = []
     for plan in plans:
         with collected(faults):
-            is_known(storage, plan.study.name, definition(plan, dataset))
+            now = definition(plan, dataset)
+            is_known(storage, plan.study.name, now, revisable=not plan.is_arm)
     if faults:
         raise InputError(list(dict.fromkeys(faults)))
 
 
-def is_known(storage: BaseStorage, name: str, now: dict[str, Any]) -> bool:
+def is_known(
+    storage: BaseStorage, name: str, now: dict[str, Any], *, revisable: bool = True
+) -> bool:
     """Whether there is a study of this name, which then means the same.
 
     Args:
         storage: Optuna's storage.
         name: Of a study, or of an A/B study, whose definition has ``arms``.
         now: The definition that it would have now.
+        revisable: Whether `segexp tune` can go on with it under a new revision.
 
     Raises:
         InputError: When it is of the other kind, or was begun as something else.
@@ -174,7 +178,8 @@ def is_known(storage: BaseStorage, name: str, now: dict[str, Any]) -> bool:
     if ("arms" in stored) != ("arms" in now):
         kind = "an A/B study" if "arms" in stored else "no A/B study"
         raise InputError(f"{name!r} is {kind}; take another --study-name")
-    if faults := definition_faults(name, stored, now):
+    revisable = revisable and "arms" not in now
+    if faults := definition_faults(name, stored, now, revisable=revisable):
         raise InputError(faults)
     return True
 

@@ -154,8 +154,17 @@ def mapping_definitions(mappings: Iterable[Mapping]) -> dict[str, Any]:
     }
 
 
-def definition_faults(name: str, stored: Dict[str, Any], now: Dict[str, Any]) -> list[str]:
-    """List how a study's stored definition differs from the one it would have now."""
+def definition_faults(
+    name: str, stored: Dict[str, Any], now: Dict[str, Any], *, revisable: bool = True
+) -> list[str]:
+    """List how a study's stored definition differs from the one it would have now.
+
+    Args:
+        name: The study's name.
+        stored: From `definition` when it was begun.
+        now: From `definition`.
+        revisable: Whether it can go on under a new revision: an A/B study and its arms cannot.
+    """
     faults: list[str] = []
     changed = [key for key in sorted({*stored, *now}) if stored.get(key) != now.get(key)]
     if any(key.startswith("mappings.") for key in changed):
@@ -175,10 +184,13 @@ def definition_faults(name: str, stored: Dict[str, Any], now: Dict[str, Any]) ->
         was, is_ = (_shown(value) for value in (before, after))
         faults.append(f"study {name!r} was begun with {key} = {was}, now it is {is_}")
     if faults:
+        revision = (
+            ", go on under a new revision with --new-revision, which keeps the trials that are "
+            "still valid,"
+        )
         faults.append(
-            f"study {name!r} cannot go on as something else: run it with what it was begun with, "
-            "go on under a new revision with --new-revision, which keeps the trials that are still "
-            "valid, or begin another one with --study-name"
+            f"study {name!r} cannot go on as something else: run it with what it was begun with"
+            f"{revision if revisable else ''} or begin another one with --study-name"
         )
     return faults
 

@@ -72,8 +72,7 @@ def ended_early(study: optuna.Study, definition: StudyConfig, rule: StopRule) ->
         return None
     reason = rule.reason(study)
     if reason is None and rule.stagnation is not None and definition.sampler.name != "grid":
-        # What was under way when the rule ended the study was better after all.
-        return _no_better(rule.stagnation)
+        return f"{_no_better(rule.stagnation)}, but one that was under way then"
     return reason
 
 

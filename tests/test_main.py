@@ -13,6 +13,21 @@ from segexp.storage import open_storage
 optuna.create_study(study_name="tiny", storage=open_storage(None, Path(sys.argv[1])))
 """
 
+RECORD = """
+import sys
+from pathlib import Path
+from segexp import __main__, cli, tracking
+
+def record() -> None:
+    project = Path(sys.argv[1])
+    tracking.start_run(tracking.open_experiment(project, None, "tiny"), "a run", {}, {})
+    assert (project / "mlflow.db-wal").exists()
+    sys.exit(0)
+
+cli.main = record
+__main__.main()
+"""
+
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=False)
@@ -50,6 +65,12 @@ def test_a_command_leaves_no_log_of_sqlite_beside_the_studies(project: Path) -> 
     run("-m", "segexp", "best", "tiny", "--project", str(project))
     files = {path.name for path in (project / "studies").glob("optuna.db*")}
     assert files == {"optuna.db"}
+
+
+def test_a_command_leaves_no_log_of_sqlite_beside_the_runs(project: Path) -> None:
+    done = run("-c", RECORD, str(project))
+    assert done.returncode == 0, done.stderr
+    assert {path.name for path in project.glob("mlflow.db*")} == {"mlflow.db"}
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")

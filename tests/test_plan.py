@@ -125,3 +125,7 @@ def test_the_same_definition_has_no_faults_and_a_lost_key_is_one() -> None:
     fault, advice = definition_faults("a", stored, {"objective": "val/miou"})
     assert "--study-name" in advice
     assert "training.epochs = 2, now it is nothing" in fault
+    assert "--new-revision" in advice
+    arm = definition_faults("a", stored, {"objective": "val/miou"}, revisable=False)
+    assert "--new-revision" not in arm[-1]
+    assert "--study-name" in arm[-1]

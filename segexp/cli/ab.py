@@ -219,6 +219,8 @@ def _terms_table(pair: dict[str, Any]) -> Table:
         table.add_row(*cells)
     verdicts = [pair["rules"][rule]["verdict"] for rule in ("sum", "argmax")]
     table.add_row("verdict", "", verdicts[0], "", verdicts[1])
+    table.caption = "each number is rounded by itself; those of the sentence add up"
+    table.caption_justify = "left"
     return table
 
 
@@ -258,4 +260,8 @@ def _number(value: float | None, style: str) -> str:
 
 
 def _range(interval: list[float] | None, style: str) -> str:
-    return "-" if interval is None else " to ".join(format(v, style) for v in interval)
+    if interval is None:
+        return "-"
+    if interval[0] <= -1 and interval[1] >= 1:
+        return "unknown"  # all that a difference can be
+    return " to ".join(format(v, style) for v in interval)

@@ -108,7 +108,7 @@ class LiveDisplay(AbstractContextManager["LiveDisplay"]):
         )
         self._task: TaskID | None = None
         self._is_one_of_many = False
-        self._title = ""
+        self._title = self._mapping = ""
         self._miou = math.nan
         self._shown = 0.0
         self._epoch_started = 0.0
@@ -146,6 +146,7 @@ class LiveDisplay(AbstractContextManager["LiveDisplay"]):
     def trial_started(self, number: int, place: int, total: int, params: Mapping[str, Any]) -> None:
         """Show that a trial begins."""
         self._title = f"trial {number} ({place}/{total})"
+        self._mapping = str(params.get("mapping", ""))
         self._miou = math.nan
         shown = "  ".join(
             f"{k}={v:.3g}" if isinstance(v, float) else f"{k}={v}" for k, v in params.items()
@@ -183,8 +184,9 @@ class LiveDisplay(AbstractContextManager["LiveDisplay"]):
             )
 
     def _say_of_trial(self, text: str) -> None:
-        # Beside other trials a line has to say whose it is.
-        self.say(f"  {self._title}  {text}" if self._is_one_of_many else f"  {text}")
+        # Beside other trials a line has to say whose it is: two arms have trials of one number.
+        whose = f"{self._title} {self._mapping}".strip()
+        self.say(f"  {whose}  {text}" if self._is_one_of_many else f"  {text}")
 
     def _bar(self, title: str, done: int, total: int, detail: str) -> None:
         if self._task is None:

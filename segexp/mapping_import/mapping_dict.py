@@ -55,10 +55,11 @@ def read_mapping_dict(content: Any, where: str) -> MappingDict:
     names = _class_names(f"{where}: classes", content.get("classes"), faults)
     class_of = _ids(f"{where}: mapping_dict", content["mapping_dict"], faults)
     unnamed: list[int] = []
+    has_names = bool(names)  # if not, that is said already
     for raw_id, class_id in class_of.items():
         if class_id not in names and class_id in IGNORED_CLASS_IDS:
             names[class_id] = VOID_NAME
-        elif class_id not in names:
+        elif has_names and class_id not in names:
             unnamed.append(raw_id)
     told, more = at_most(unnamed, f"{where}: mapping_dict")
     faults += [

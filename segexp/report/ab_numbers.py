@@ -31,9 +31,20 @@ def p_text(p: float | None) -> str:
     return "<0.001" if p < 0.001 else f"{p:.3f}"
 
 
+def is_all(interval: Sequence[float | None]) -> bool:
+    """Whether an interval has all that a difference of scores can be, -1 to 1."""
+    low, high = interval
+    return low is not None and high is not None and low <= -1 and high >= 1
+
+
 def interval_text(interval: Sequence[float | None] | None, *, signs: bool = True) -> str:
-    """Write an interval, of a difference or without signs of a score."""
+    """Write an interval, of a difference or without signs of a score.
+
+    One of a difference that leaves nothing out, as of a few runs that are far apart, is unknown.
+    """
     if interval is None or not known(interval):
         return "-"
+    if signs and is_all(interval):
+        return "unknown"
     low, high = (signed(bound) if signs else plain(bound) for bound in interval)
     return f"[{low}, {high}]"

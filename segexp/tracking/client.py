@@ -1,5 +1,6 @@
 """Ways to MLflow: one client for each store and process, and calls that do not wait for ever."""
 
+import atexit
 import hashlib
 import queue
 import re
@@ -23,7 +24,11 @@ def client_of(uri: str) -> MlflowClient:
     Args:
         uri: An MLflow tracking URI; the path of a SQLite file is absolute.
     """
-    return MlflowClient(tracking_uri=uri)
+    client = MlflowClient(tracking_uri=uri)
+    if uri.startswith("sqlite"):
+        # So that SQLite moves what is in its log into the file, as in `segexp.storage`.
+        atexit.register(client._tracking_client.store.engine.dispose)
+    return client
 
 
 def is_server(uri: str | None) -> bool:

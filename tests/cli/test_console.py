@@ -83,6 +83,15 @@ def test_nothing_else_that_is_printed_can_steer_the_terminal(screen):
     assert not steering(seen)
 
 
+def test_beside_other_trials_a_line_says_whose_it_is(screen):
+    with LiveDisplay(quiet=False) as display:
+        other = display.beside()
+        for own, mapping in ((display, "cityscapes19"), (other, "merged10")):
+            own.trial_started(0, 1, 2, {"mapping": mapping, "loss": "focal"})
+        other.trial_ended(0, "COMPLETE", "val/miou_common 0.2000")
+    assert "trial 0 (1/2) merged10  COMPLETE  val/miou_common 0.2000" in screen.getvalue()
+
+
 def test_json_is_exact_and_ascii(capsys):
     content = {"name": EVIL, EVIL: [1.5, float("nan")]}
     print_json(content)

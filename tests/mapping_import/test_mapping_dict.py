@@ -148,6 +148,11 @@ color_map: {7: [1, 2, 3], 0: [1, 2], road: blue}
     ]
 
 
+def test_without_names_no_class_id_is_told_to_have_none(tmp_path):
+    (fault,) = faults_of(write(tmp_path / "a.yaml", "mapping_dict: {0: 0, 1: 1, 2: 255}\n"))
+    assert fault.startswith("FILE: classes: ")
+
+
 @pytest.mark.parametrize(
     ("text", "fault"),
     [

@@ -38,6 +38,9 @@ def test_a_small_p_is_not_written_as_zero():
 def test_an_interval_is_of_differences_or_of_scores():
     assert interval_text([-0.006, 0.013]) == "[-0.006, +0.013]"
     assert interval_text([0.4, 0.5], signs=False) == "[0.400, 0.500]"
+    assert interval_text([0.0, 1.0], signs=False) == "[0.000, 1.000]"
+    assert interval_text([-1.0, 1.0]) == "unknown"
+    assert interval_text([-1.0, 0.9]) == "[-1.000, +0.900]"
     assert [interval_text(i) for i in (None, [None, None], [math.nan, 0.1])] == ["-"] * 3
 
 
