@@ -2,6 +2,7 @@
 
 python benchmarks/time_to_target.py                    # the tables of docs/performance.md
 python benchmarks/time_to_target.py --seeds 20 --only tpe    # a look
+python benchmarks/time_to_target.py --half 1           # on half of the curves, with its own target
 
 The target is the median, over seeds that are used for nothing else, of the best value that random
 search without pruning has after 50 whole trials, which is its whole budget. Counted are the epochs
@@ -11,6 +12,7 @@ that are trained until a trial is complete that reaches it, those of pruned tria
 import argparse
 import math
 import os
+import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from importlib.metadata import version
@@ -101,6 +103,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--table", type=Path, default=TABLE)
+    parser.add_argument("--half", type=int, choices=(1, 2), help="only this half of the table")
     parser.add_argument("--seeds", type=int, default=100)
     parser.add_argument("--trials", type=int, default=50, help="of a study, for a small table")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
@@ -108,6 +111,24 @@ def main() -> None:
     parser.add_argument("--only", default="", help="methods with this in their name")
     parser.add_argument("--slow", action="store_true", help="the GP sampler, too: 15 s a replay")
     given = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="segexp-curves-") as folder:
+        if given.half:
+            given.table = half_of(given.table, given.half, Path(folder))
+        compare(given)
+
+
+def half_of(path: Path, half: int, folder: Path) -> Path:
+    """Write one half of a table's random configurations, with the baseline, to another file."""
+    lines = path.read_text().splitlines(keepends=True)
+    first = next(n for n, line in enumerate(lines) if not line.startswith("#")) + 2
+    middle = (first + len(lines) + 1) // 2
+    rows = lines[first:middle] if half == 1 else lines[middle:]
+    written = folder / f"half-{half}.csv"
+    written.write_text("".join([*lines[:first], *rows]))
+    return written
+
+
+def compare(given: argparse.Namespace) -> None:
     table = read_table(given.table)
     budget = given.trials * table.curves.shape[1]
     methods = [
