@@ -1,4 +1,4 @@
-"""Database URLs: which database they name, and how they are shown."""
+"""Database URLs: which database they name."""
 
 import getpass
 import re
@@ -7,6 +7,7 @@ from pathlib import Path
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
+from segexp.credentials import without_credentials
 from segexp.errors import InputError
 
 # Beside the project's config.yaml, unless it says otherwise.
@@ -15,12 +16,6 @@ DEFAULT_TRACKING = "sqlite:///mlflow.db"
 
 _PORTS = {"postgresql": 5432, "mysql": 3306, "mariadb": 3306, "mssql": 1433, "oracle": 1521}
 _THIS_MACHINE = ("", "localhost", "127.0.0.1", "::1")
-
-
-def without_password(text: str) -> str:
-    """Return a URL, or a message that quotes one, without its passwords."""
-    text = re.sub(r"(//[^:/@\s]*):\S*@", r"\1:***@", text)
-    return re.sub(r"(?i)((?:password|passwd|pwd)=)[^&\s]*", r"\1***", text)
 
 
 def sqlite_file(url: str, project: Path) -> Path | None:
@@ -80,8 +75,9 @@ def refuse_shared_database(storage: str | None, tracking_uri: str | None, projec
         instead = "name a database of its own for each (`createdb NAME` on PostgreSQL)"
     if is_same:
         raise InputError(
-            f"storage: {without_password(optuna)} and tracking.uri: {without_password(mlflow)} are "
-            f"the same database, and Optuna and MLflow cannot share one; {instead}"
+            f"storage: {without_credentials(optuna)} and tracking.uri: "
+            f"{without_credentials(mlflow)} are the same database, and Optuna and MLflow cannot "
+            f"share one; {instead}"
         )
 
 

@@ -8,7 +8,8 @@ from optuna.exceptions import StorageInternalError
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
-from segexp.database_url import optuna_url, without_password
+from segexp.credentials import without_credentials
+from segexp.database_url import optuna_url
 from segexp.errors import InputError
 from segexp.retrying_storage import RetryingStorage, database_error, reason_of
 
@@ -19,20 +20,20 @@ def open_server(url: str) -> RetryingStorage:
     Raises:
         InputError: When it cannot be opened; without the password.
     """
-    name = without_password(url)
+    name = without_credentials(url)
     try:
         parsed = _with_installed_driver(make_url(url))
         return _make_tables(optuna_url(parsed), name, _engine_options(parsed))
     except (ArgumentError, NoSuchModuleError, ImportError, ValueError) as error:
         raise InputError(
-            f"storage: {name!r} cannot be opened ({without_password(reason_of(error))}); "
+            f"storage: {name!r} cannot be opened ({without_credentials(reason_of(error))}); "
             "expected an Optuna URL such as sqlite:///studies/optuna.db, postgresql://... (with "
             "its driver, such as `pip install psycopg2-binary`) or journal:studies/optuna.log"
         ) from None
     # RuntimeError: the tables are of another version of Optuna, and Optuna says what to do.
     except (SQLAlchemyError, StorageInternalError, RuntimeError) as error:
         raise InputError(
-            f"storage: {name!r} cannot be opened: {without_password(reason_of(error))}"
+            f"storage: {name!r} cannot be opened: {without_credentials(reason_of(error))}"
         ) from None
 
 

@@ -9,6 +9,7 @@ from optuna.storages import BaseStorage
 
 from segexp import tracking
 from segexp.best import best_trial
+from segexp.credentials import without_credentials
 from segexp.display import StudyDisplay
 from segexp.files import locked
 from segexp.interrupt import signals_held_back
@@ -111,7 +112,7 @@ def say_what_waits(experiment: tracking.Experiment, display: StudyDisplay) -> No
     left = tracking.drain(experiment.project, experiment.uri, SYNC_SECONDS)
     if left:
         display.say(
-            f"{tracking.without_password(experiment.uri)} does not answer: {left} records wait in "
+            f"{without_credentials(experiment.uri)} does not answer: {left} records wait in "
             ".segexp/spool; `segexp sync` sends them"
         )
 

@@ -11,13 +11,14 @@ def sync(set_: Set = None, project: Project = None, debug: Debug = False) -> Non
     uri = read_config(root, {}, set_).tracking.uri
 
     from segexp import tracking
+    from segexp.credentials import without_credentials
 
     servers = tracking.servers_with_records(root, uri)
     if not servers:
         say("no records wait for a tracking server")
     left = []
     for server in servers:
-        shown = tracking.without_password(server)
+        shown = without_credentials(server)
         try:
             done = tracking.sync(root, server)
         except OSError as error:

@@ -22,7 +22,7 @@ os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "0"
 os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"
 
 from segexp.tracking.artifacts import read_artifact
-from segexp.tracking.client import is_server, without_password
+from segexp.tracking.client import is_server
 from segexp.tracking.records import (
     config_params,
     log_bytes,
@@ -92,5 +92,4 @@ __all__ = [
     "start_run",
     "start_sending",
     "sync",
-    "without_password",
 ]

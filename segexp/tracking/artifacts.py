@@ -7,8 +7,9 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
+from segexp.credentials import without_credentials
 from segexp.errors import InputError, WorkError, first_line
-from segexp.tracking.client import client_of, is_server, without_password
+from segexp.tracking.client import client_of, is_server
 from segexp.tracking.operations import RefusedError
 from segexp.tracking.replay import id_of
 from segexp.tracking.sender import pending_records
@@ -42,7 +43,7 @@ def read_artifact(project: Path, uri: str | None, run_id: str, name: str) -> byt
             return Path(client.download_artifacts(run_id, name, directory)).read_bytes()
     except (MlflowException, SQLAlchemyError, OSError) as error:
         raise WorkError(
-            f"{name} of run {run_id}: cannot be read: {without_password(first_line(error))}"
+            f"{name} of run {run_id}: cannot be read: {without_credentials(first_line(error))}"
         ) from None
 
 
@@ -62,11 +63,11 @@ def _find_run(project: Path, uri: str, run_id: str) -> tuple[MlflowClient, str, 
     except RefusedError as error:
         waiting = pending_records(project, uri)
         way = f"; {waiting} records wait, `segexp sync` sends them" if waiting else ""
-        raise InputError(f"no run {run_id!r} in {without_password(uri)}: {error}{way}") from None
+        raise InputError(f"no run {run_id!r} in {without_credentials(uri)}: {error}{way}") from None
     except MlflowException as error:
         if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
             raise
-        shown = without_password(uri)
+        shown = without_credentials(uri)
         raise InputError(f"no run {run_id!r} in {shown}; `mlflow ui` lists the runs") from None
     return client, run_id, client.get_experiment(found.info.experiment_id).name
 

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from mlflow import MlflowClient
 
+from segexp.credentials import without_credentials
 from segexp.errors import first_line
 
 T = TypeVar("T")
@@ -37,9 +38,9 @@ def is_server(uri: str | None) -> bool:
 
 
 def address_of(uri: str) -> str:
-    """Return a server's URI without user name, password and what is said twice."""
-    parts = urlsplit(uri)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2].lower()}{parts.path.rstrip('/')}"
+    """Return a server's URI without credentials and what is said twice."""
+    parts = urlsplit(without_credentials(uri))
+    return f"{parts.scheme}://{parts.netloc.lower()}{parts.path.rstrip('/')}"
 
 
 def key_of(uri: str) -> str:
@@ -49,18 +50,13 @@ def key_of(uri: str) -> str:
     return f"{readable}-{hashlib.sha256(address.encode()).hexdigest()[:8]}"
 
 
-def without_password(text: str) -> str:
-    """Return a URI, or a message that has some, with the passwords left out."""
-    return re.sub(r"(//[^:/@\s]*):[^@/\s]*@", r"\1:***@", text)
-
-
 def what_is_wrong(error: Exception) -> str:
     """Return the first line of what a call to a server raised: its cause where it names one.
 
     Of ``... (Caused by NewConnectionError("...: [Errno 111] Connection refused"))`` that is
     ``[Errno 111] Connection refused``.
     """
-    line = without_password(first_line(error))
+    line = without_credentials(first_line(error))
     _, found, cause = line.rpartition("(Caused by ")
     if not found:
         return line

@@ -18,8 +18,8 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag, ViewType
 from mlflow.exceptions import MlflowException
 
+from segexp.credentials import without_credentials
 from segexp.errors import first_line
-from segexp.tracking.client import without_password
 
 Kind = Literal["create", "params", "metrics", "tags", "artifact", "status"]
 
@@ -137,7 +137,7 @@ def refusal(error: Exception) -> str | None:
         refused = error.error_code in _REFUSALS
     else:
         refused = isinstance(error, RefusedError)
-    return without_password(first_line(error)) if refused else None
+    return without_credentials(first_line(error)) if refused else None
 
 
 def _create(

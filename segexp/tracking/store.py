@@ -11,11 +11,12 @@ from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
 from segexp.config import WORK_DIRECTORY
+from segexp.credentials import without_credentials
 from segexp.errors import InputError, WorkError, first_line
 from segexp.file_system import refuse_network_file_system
 from segexp.files import locked
 from segexp.storage import use_write_ahead_log
-from segexp.tracking.client import client_of, what_is_wrong, without_password
+from segexp.tracking.client import client_of, what_is_wrong
 from segexp.tracking.sender import start_sending
 
 LOCAL_URI = "sqlite:///mlflow.db"
@@ -60,7 +61,7 @@ def open_experiment(project: Path, uri: str | None, name: str) -> Experiment:
         WorkError: When a tracking server does not answer.
     """
     uri, project = uri or LOCAL_URI, project.absolute()
-    shown = without_password(uri)
+    shown = without_credentials(uri)
     try:
         if uri.startswith("sqlite:///"):
             return _open_sqlite(project, uri.removeprefix("sqlite:///"), name)
@@ -75,7 +76,7 @@ def open_experiment(project: Path, uri: str | None, name: str) -> Experiment:
         ) from None
     except (SQLAlchemyError, ImportError) as error:
         raise InputError(
-            f"tracking.uri: {shown}: cannot be opened: {without_password(first_line(error))}"
+            f"tracking.uri: {shown}: cannot be opened: {without_credentials(first_line(error))}"
         ) from None
     start_sending(project, uri)
     return experiment
