@@ -66,6 +66,7 @@ SCENARIOS = {
     "runs above all": Scenario(images=0.4, runs=0.5, cells=0.6),
 }
 CLUSTERED = Scenario(sequences=0.4, runs=0.05, cells=0.5, sequence_length=5)
+EQUAL = Scenario(sequences=0.2, runs=0.2, cells=0.5, num_images=120)
 MODEST = Scenario(images=0.2, runs=0.03, cells=0.2, num_images=100)
 DESIGNS = {"2 seeds": (2, 1), "3 seeds": (3, 1), "5 seeds": (5, 1), "8 configs x 3 seeds": (8, 3)}
 
@@ -126,7 +127,8 @@ def intervals(
         by_group = resampled.reshape(resamples, scenario.groups, scenario.runs_per_group).mean(
             axis=2
         )
-        rng = np.random.default_rng(study)
+        # A stream of its own: with as many groups as clusters, another would draw them together.
+        rng = np.random.default_rng(np.random.SeedSequence(study).spawn(3)[2])
         drawn = rng.integers(0, scenario.groups, (resamples, scenario.groups))
         naive[study] = np.quantile(
             np.take_along_axis(by_group, drawn, axis=1).mean(axis=1), [0.025, 0.975]
@@ -160,6 +162,27 @@ def alike_frames(num_images: int, alike: float, blocks: int, studies: int, resam
     return missed / studies
 
 
+def as_many_sequences() -> list[Scenario]:
+    """Return the designs with as many sequences as groups of runs, whose draws could be the same.
+
+    Sequences of 60, 40, 24 and 15 images.
+    """
+    return [
+        replace(
+            EQUAL,
+            groups=groups,
+            runs_per_group=runs_per_group,
+            sequence_length=EQUAL.num_images // groups,
+        )
+        for groups, runs_per_group in DESIGNS.values()
+    ]
+
+
+def _cell(ours: NDArray[np.float64], naive: NDArray[np.float64]) -> str:
+    below, above = (100 * share for share in misses(ours))
+    return f"{below:.1f} + {above:.1f} = {below + above:.1f} ({100 * sum(misses(naive)):.1f})"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--studies", type=int, default=2_000)
@@ -183,13 +206,13 @@ def main() -> None:
             cells = []
             for groups, runs_per_group in DESIGNS.values():
                 design = replace(shape, groups=groups, runs_per_group=runs_per_group)
-                ours, naive = intervals(design, given.studies, given.resamples, clustered=clustered)
-                below, above = misses(ours)
-                cells.append(
-                    f"{below:.1%} + {above:.1%} = {below + above:.1%} ({sum(misses(naive)):.1%})"
-                )
-            line = f"| {name} | {images} | {' | '.join(cells)} |"
-            print(line.replace("%", ""), flush=True)
+                found = intervals(design, given.studies, given.resamples, clustered=clustered)
+                cells.append(_cell(*found))
+            print(f"| {name} | {images} | {' | '.join(cells)} |", flush=True)
+    cells = [
+        _cell(*intervals(design, given.studies, given.resamples)) for design in as_many_sequences()
+    ]
+    print(f"| as many sequences as groups of runs | {EQUAL.num_images} | {' | '.join(cells)} |")
     print(
         f"\nA planted difference of twice the margin ({2 * MARGIN}), 100 images, standard error "
         "about 0.005:\n\n| | found (interval above 0) | interval holds the planted value |"

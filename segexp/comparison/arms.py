@@ -97,8 +97,7 @@ def compare_arms(
         found = estimate(scores[0], scores[1:], run_groups, sample.clusters, seed)
         return _within(found, -1.0, 1.0)
 
-    all_images = np.ones((1, sample.images))
-    weights = np.vstack([all_images, resample_weights(clusters.index, resamples, seed)])
+    weights = _weights(clusters, resamples, seed)
     scored = [_score(arm, weights) for arm in arms]
     occurrences = (arms[0].common[0].sum(axis=2) > 0).sum(axis=0)
     known_limits = [
@@ -156,14 +155,20 @@ def common_scores(
         resamples: Likewise.
         seed: Likewise.
     """
-    weights = resample_weights(clusters.index, resamples, seed)
-    weights = np.vstack([np.ones((1, weights.shape[1])), weights])
+    weights = _weights(clusters, resamples, seed)
     found = []
     for arm in arms:
         scores = mean_iou(resampled_ious(arm.common, weights))
         interval = estimate(scores[0], scores[1:], run_groups, _count(clusters), seed)
         found.append(_within(interval, 0.0, 1.0))
     return found
+
+
+def _weights(clusters: Clusters, resamples: int, seed: int) -> Floats:
+    """Weigh the images: all once, then as the clusters were drawn; shape (1 + B, N)."""
+    # By name: another order of the images or of the clusters is the same draw.
+    drawn = resample_weights(np.array(clusters.names)[clusters.index], resamples, seed)
+    return np.vstack([np.ones((1, drawn.shape[1])), drawn])
 
 
 def _count(clusters: Clusters) -> float:

@@ -6,6 +6,7 @@ on each image. docs/method.md says how the three are told apart, and how often t
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,11 +17,26 @@ LEVEL = 0.95
 CHUNK_BYTES = 128_000_000
 
 
-def resample_weights(clusters: NDArray[np.int64], resamples: int, seed: int) -> Floats:
+def _stream(seed: int, drawn: Literal["images", "runs"]) -> np.random.Generator:
+    """Start the random numbers of one bootstrap: all of a comparison's draws come from here.
+
+    Each has a stream of its own. From one stream the draws of as many clusters as groups of runs
+    would be the same numbers, and what was taken for independent would vary together.
+    """
+    images, runs = np.random.SeedSequence(seed).spawn(2)
+    return np.random.default_rng(images if drawn == "images" else runs)
+
+
+def resample_weights(
+    clusters: NDArray[np.int64] | NDArray[np.str_], resamples: int, seed: int
+) -> Floats:
     """Draw how often each image is in each resample, whole clusters with replacement.
 
+    The draws go to the clusters in the order of their names or numbers, whatever the order of the
+    images.
+
     Args:
-        clusters: The cluster of each image, shape (N,).
+        clusters: The name or number of each image's cluster, shape (N,).
         resamples: B.
         seed: Of the draws; the same seed gives the same weights.
 
@@ -35,7 +51,7 @@ def resample_weights(clusters: NDArray[np.int64], resamples: int, seed: int) -> 
     count = len(names)
     if count < 2:
         raise ValueError(f"resampling needs two clusters of images at least, got {count}")
-    drawn = np.random.default_rng(seed).integers(0, count, (resamples, count))
+    drawn = _stream(seed, "images").integers(0, count, (resamples, count))
     drawn += count * np.arange(resamples)[:, None]
     counts = np.bincount(drawn.ravel(), minlength=resamples * count).reshape(resamples, count)
     return counts[:, index].astype(np.float64)
@@ -115,6 +131,9 @@ def estimate(
     Statistician). The variances add up as in Cameron, Gelbach & Miller 2011 (Journal of Business &
     Economic Statistics): images plus runs minus the interaction that is in both.
 
+    The draws go to the groups by their numbers: the order of the runs changes nothing, and the
+    opposite of all differences gives the opposite interval.
+
     Args:
         observed: The difference of each run on all images, shape (R,).
         resampled: The same on each resample of the images, shape (B, R). Resamples with a NaN are
@@ -158,7 +177,7 @@ def estimate(
     variance_images = float(share @ covariance @ share)
     variance_runs = max(0.0, few_runs * float(pulls @ pulls) - interaction)
 
-    rng = np.random.default_rng(seed)
+    rng = _stream(seed, "runs")
     drawn = rng.integers(0, groups, (len(rows), groups))
     images_part = np.sqrt(few_images) * (deviations @ share)
     runs_part = pulls[drawn].sum(axis=1)  # its variance is pulls @ pulls: make it variance_runs

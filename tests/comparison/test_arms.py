@@ -193,6 +193,46 @@ def test_permuting_the_classes_permutes_their_rows_and_leaves_the_rest(order, se
         assert other.rules[rule].verdict == plain.rules[rule].verdict
 
 
+@given(st.permutations(range(12)), st.permutations(range(4)), st.permutations(range(5)), st.data())
+@quick
+def test_no_order_of_images_clusters_runs_classes_or_arms_changes_the_answer(
+    images, clusters, runs, data
+):
+    classes, seed = data.draw(st.permutations(range(3))), data.draw(st.integers(0, 10**6))
+    arms = [make_arm(n, seed + s, right=r, runs=5) for n, s, r in (("a", 0, 0.7), ("b", 5, 0.74))]
+    groups = np.array([0, 0, 1, 2, 3])
+    four = make_clusters(12, "sequence", 4)
+
+    def moved(arm):
+        own, common, argmax = (
+            c[np.ix_(runs, images)] for c in (arm.own, arm.common, arm.common_argmax)
+        )
+        columns = [*classes, 3]
+        common, argmax = (c[:, :, classes][..., columns] for c in (common, argmax))
+        return ArmRuns(arm.name, own, common, argmax)
+
+    place = np.argsort(clusters)  # the cluster that was the n-th is now the place[n]-th
+    others = Clusters(
+        "sequence", tuple(four.names[c] for c in clusters), place[four.index][images], None
+    )
+    plain = compare(*arms, groups=groups, clusters=four).to_dict()
+    names = [NAMES[k] for k in classes]
+    b, a = (moved(arm) for arm in reversed(arms))
+    (pair,) = compare_arms([b, a], names, groups[list(runs)], others, 0.01, resamples=500)
+    other = pair.to_dict()
+    opposite = {"better": "worse", "worse": "better"}
+    assert other["verdict"] == opposite.get(plain["verdict"], plain["verdict"])
+    low, high = plain["interval"]
+    assert other["interval"] == pytest.approx([-high, -low], abs=1e-12)
+    assert other["p"] == plain["p"]
+    by_class = {row["class"]: row for row in other["per_class"]}
+    for row in plain["per_class"]:
+        found = by_class[row["class"]]
+        assert (found["p"], found["p_holm"]) == pytest.approx((row["p"], row["p_holm"]))
+        low, high = row["interval"]
+        assert found["interval"] == pytest.approx([-high, -low], abs=1e-12)
+
+
 def test_a_planted_difference_is_found_in_either_direction():
     worse, better = make_arm("weak", 0, right=0.6), make_arm("strong", 5, right=0.9)
     there, back = compare(worse, better).to_dict(), compare(better, worse).to_dict()

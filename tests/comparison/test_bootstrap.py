@@ -1,5 +1,6 @@
 import warnings
 from dataclasses import astuple
+from itertools import permutations
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from scipy import stats
 from sklearn.metrics import jaccard_score
 
 from segexp.comparison.bootstrap import estimate, resample_weights, resampled_ious
+from segexp.comparison.verdict import verdict
 from segexp.metrics import confusion_matrices, score
 
 
@@ -59,6 +61,15 @@ def test_the_seed_decides_the_weights():
     first, again, other = (resample_weights(clusters, 20, seed) for seed in (3, 3, 4))
     np.testing.assert_array_equal(first, again)
     assert (first != other).any()
+
+
+def test_the_order_of_the_images_does_not_matter_where_the_clusters_have_names():
+    clusters = np.array(["ulm", "bonn", "ulm", "kiel", "bonn"])
+    order = [3, 1, 0, 4, 2]
+    np.testing.assert_array_equal(
+        resample_weights(clusters[order], 50, seed=0),
+        resample_weights(clusters, 50, seed=0)[:, order],
+    )
 
 
 def test_one_cluster_cannot_be_resampled():
@@ -201,6 +212,35 @@ def test_resamples_with_a_nan_are_left_out():
         estimate(table.mean(axis=0), rows, np.arange(3), 20, seed=0) for rows in (resampled, holed)
     )
     assert found == expected
+
+
+def test_as_many_sequences_as_seeds_are_drawn_apart_whatever_their_order():
+    # A table of sequence effect + seed effect, 5 x 5. Drawn by the same numbers, the two effects
+    # added up or cancelled out with the order of the sequences: the interval was anything from
+    # [-0.095, 0.217], not enough evidence, to [0.010, 0.113], better.
+    effect = 0.042 * np.arange(-2.0, 3.0)
+    # Behrens-Fisher with 4 and 4 degrees of freedom: the 97.5% quantile of a sum of two Student's
+    # t over the root of 2 is 2.787, from the integral over their densities.
+    half = 2.787 * effect.std(ddof=1) * np.sqrt(2 / 5)
+    ends = []
+    for order in permutations(range(5)):
+        found = of_means(0.0625 + effect[list(order), None] + effect, resamples=2_000)
+        assert verdict(found.low, found.high, 0.01) == "not enough evidence"
+        ends.append((found.low, found.high))
+    np.testing.assert_allclose(ends, [[0.0625 - half, 0.0625 + half]] * 120, atol=0.02)
+
+
+@given(st.permutations(range(5)), st.integers(0, 2**32 - 1))
+@settings(max_examples=40, deadline=None)
+def test_another_order_of_the_runs_and_of_the_arms_changes_rounding_at_most(order, seed):
+    table = crossed(np.random.default_rng(seed), 1.0, 0.5, 0.5, (15, 5))
+    groups = np.array([0, 0, 1, 2, 3])
+    found = of_means(table, groups, resamples=200, seed=seed)
+    elsewhere = of_means(table[:, order], groups[order], resamples=200, seed=seed)
+    opposite = of_means(-table, groups, resamples=200, seed=seed)
+    assert astuple(elsewhere) == pytest.approx(astuple(found), abs=1e-12)
+    assert (opposite.low, opposite.high) == pytest.approx((-found.high, -found.low), abs=1e-12)
+    assert (opposite.value, opposite.p) == pytest.approx((-found.value, found.p), abs=1e-12)
 
 
 @pytest.mark.parametrize("lost", ["observed", "resampled"])
