@@ -148,14 +148,14 @@ def load_bundle(directory: Path, device: str | torch.device = "cpu") -> Bundle:
     damage = weights_faults(weights, content.weights)
     faults += damage
     unbuildable = check_model(architecture.arch, architecture.encoder) or check_image_size(
-        architecture.arch, architecture.encoder, content.preprocessing.image_size
+        architecture.arch, content.preprocessing.image_size
     )
     faults += [f"{where}: {fault}" for fault in unbuildable]
     model: nn.Module | None = None
     if not damage and not unbuildable:
         with collected(faults):
             header = read_header(weights)
-            model = build_model(architecture, header)
+            model = build_model(architecture, content.preprocessing.image_size, header)
             faults += load_tensors(model, weights, header)
     if faults or model is None:
         raise InputError(faults)

@@ -79,7 +79,9 @@ def read_header(path: Path) -> Header:
         raise InputError(f"{path}: not safetensors: {' '.join(str(error).split())}") from None
 
 
-def build_model(architecture: Architecture, header: Header) -> nn.Module:
+def build_model(
+    architecture: Architecture, image_size: tuple[int, int], header: Header
+) -> nn.Module:
     """Build the model that a bundle describes, with no more memory than its weights justify.
 
     Raises:
@@ -96,6 +98,7 @@ def build_model(architecture: Architecture, header: Header) -> nn.Module:
                 None,
                 architecture.num_classes,
                 architecture.decoder_width,
+                image_size,
             )
     except InputError:
         raise

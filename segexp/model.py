@@ -2,6 +2,7 @@
 
 import inspect
 import re
+import warnings
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,13 @@ import torch
 from torch import Tensor, nn
 
 from segexp.encoder_weights import fetch_imagenet, load_directory
-from segexp.errors import InputError, did_you_mean, shown
+from segexp.errors import InputError, did_you_mean, first_line, shown
 
 ARCHS: dict[str, str] = {
     lower: arch.__name__ for lower, arch in smp.MODEL_ARCHITECTURES_MAPPING.items()
 }
 
-# Lower-case names. They average a whole image to one pixel and normalise it over the batch, which
+# Keys of `ARCHS`. They average a whole image to one pixel and normalise it over the batch, which
 # torch refuses for a training batch of one image (at 32x32 it refuses for every arch but PSPNet).
 FAILS_AT_BATCH_OF_ONE = frozenset({"deeplabv3", "deeplabv3plus", "pan", "upernet"})
 
@@ -27,6 +28,9 @@ _PAN_MIN_SIZE = 128  # PAN halves features of stride 16 three times
 _DILATING_ARCHS = frozenset({"deeplabv3", "deeplabv3plus", "pan"})
 _NOT_DILATABLE = ("densenet", "inceptionresnetv2", "inceptionv4", "vgg", "xception")  # they pool
 _NO_MIT_ARCHS = frozenset({"linknet", "unetplusplus"})
+REFUSALS = (ValueError, TypeError, AssertionError, LookupError, RuntimeError, AttributeError)
+"""What smp, timm and torch raise for a model that cannot be built or run."""
+
 _CHANNEL_MULTIPLE = {"fpn": 32}  # GroupNorm with 32 groups
 
 
@@ -34,7 +38,7 @@ def check_model(arch: str, encoder: str) -> list[str]:
     """Find what is wrong with a pair of names, without building or fetching anything.
 
     Args:
-        arch: An smp architecture in any case, such as ``Unet`` or ``unet``.
+        arch: An smp architecture in any spelling that `arch_key` takes, such as ``Unet``.
         encoder: An encoder of smp, such as ``resnet18``, or ``tu-`` and a timm name. Exact case.
 
     Returns:
@@ -42,7 +46,8 @@ def check_model(arch: str, encoder: str) -> list[str]:
         turn out not to, when ``make_model`` builds them.
     """
     faults = []
-    if arch.lower() not in ARCHS:
+    key = arch_key(arch)
+    if key not in ARCHS:
         faults.append(
             f"model.arch {shown(arch)} is not one of {', '.join(ARCHS.values())}"
             f"{did_you_mean(arch, ARCHS.values())}"
@@ -52,15 +57,23 @@ def check_model(arch: str, encoder: str) -> list[str]:
             f"model.encoder {shown(encoder)} is neither an encoder of segmentation-models-pytorch "
             f"nor 'tu-' and a model of timm{_encoder_hint(encoder)}"
         )
-    return faults or _pair_faults(ARCHS[arch.lower()], encoder)
+    return faults or _pair_faults(ARCHS[key], encoder)
 
 
-def check_image_size(arch: str, encoder: str, image_size: tuple[int, int]) -> list[str]:
-    """Find what is wrong with an image size for a model that ``check_model`` accepts.
+def arch_key(arch: str) -> str:
+    """Return the key of smp for an architecture, however people write it.
+
+    ``Unet``, ``UNet`` and ``U-Net`` are ``unet``; ``unet++`` and ``Unet_plus_plus`` are
+    ``unetplusplus``. An unknown name gives a key that ``ARCHS`` has not.
+    """
+    return re.sub(r"[-_ ]", "", arch.lower().replace("+", "plus"))
+
+
+def check_image_size(arch: str, image_size: tuple[int, int]) -> list[str]:
+    """Find what is wrong with an image size for an architecture that ``check_model`` accepts.
 
     Args:
-        arch: An smp architecture in any case.
-        encoder: An encoder's name.
+        arch: An smp architecture.
         image_size: Height and width in pixels.
 
     Returns:
@@ -73,18 +86,10 @@ def check_image_size(arch: str, encoder: str, image_size: tuple[int, int]) -> li
         faults.append(
             f"data.image_size {[height, width]} must be multiples of {_SIZE_MULTIPLE}, such as {up}"
         )
-    if arch.lower() == "pan" and min(image_size) < _PAN_MIN_SIZE:
+    if arch_key(arch) == "pan" and min(image_size) < _PAN_MIN_SIZE:
         faults.append(
             f"data.image_size {[height, width]}: PAN needs at least {_PAN_MIN_SIZE} each way"
         )
-    if encoder.startswith("tu-") and arch.lower() != "dpt":
-        known = timm.models.get_pretrained_cfg(encoder.removeprefix("tu-"))
-        if known is not None and known.fixed_input_size:
-            needed = list(known.input_size[1:])
-            if [height, width] != needed:
-                faults.append(
-                    f"data.image_size {[height, width]}: encoder {encoder!r} takes {needed} only"
-                )
     return faults
 
 
@@ -94,11 +99,12 @@ def make_model(
     encoder_weights: str | None,
     num_classes: int,
     decoder_width: float = 1.0,
+    image_size: tuple[int, int] | None = None,
 ) -> nn.Module:
     """Build a model that turns images (N, 3, H, W) into logits (N, num_classes, H, W).
 
     Args:
-        arch: An smp architecture in any case.
+        arch: An smp architecture.
         encoder: An encoder of smp, or ``tu-`` and a timm name.
         encoder_weights: ``imagenet`` (smp's or timm's, from the hub or its cache), a directory
             that holds ``<encoder>.safetensors`` (the encoder's own state dict), or None for none.
@@ -106,6 +112,9 @@ def make_model(
         decoder_width: Multiplies smp's default number of channels of the decoder, in (0, 1].
             Results are rounded to multiples of 8 (32 in FPN, for its group norm), at least one of
             them. Linknet has no such number and ignores it.
+        image_size: Height and width of the images. Timm encoders whose weights depend on the size
+            (Swin, CoAtNet, Hiera, GCViT ...) are built for it; None is timm's own size, and every
+            other encoder takes images of any size.
 
     Raises:
         InputError: Unknown names (every fault), a pair that does not fit, ``decoder_width`` out of
@@ -119,8 +128,6 @@ def make_model(
         raise InputError(faults)
 
     options: dict[str, Any] = dict(decoder_channels(arch, decoder_width))
-    if arch.lower() == "dpt":
-        options["dynamic_img_size"] = True  # or timm's transformers take their training size only
     from_hub: str | bool | None = None
     if encoder_weights == "imagenet":
         from_hub = "imagenet"
@@ -129,35 +136,77 @@ def make_model(
             # Left alone, timm asks the hub each time, and takes a pickle if there is nothing else.
             from_hub = True
             options["pretrained_cfg_overlay"] = {"file": str(path)}
-    try:
-        model: nn.Module = smp.create_model(
-            arch, encoder, encoder_weights=from_hub, classes=num_classes, **options
-        )
-    # smp and timm refuse a pair with whatever the constructor happened to run into.
-    except (ValueError, TypeError, AssertionError, LookupError, RuntimeError) as error:
-        reason = str(error).split("\n")[0] or type(error).__name__
-        raise InputError(
-            f"model.arch {arch!r} cannot be built on encoder {encoder!r}: {reason}"
-        ) from error
+    model: nn.Module | None = None
+    for of_size in _size_options(arch, encoder, image_size):
+        try:
+            with warnings.catch_warnings():
+                # Of DPT, which adds that another of its readouts would suit such an encoder.
+                warnings.filterwarnings("ignore", message="Encoder does not have prefix tokens")
+                model = smp.create_model(
+                    arch_key(arch),
+                    encoder,
+                    encoder_weights=from_hub,
+                    classes=num_classes,
+                    **options,
+                    **of_size,
+                )
+            break
+        # smp and timm refuse a pair with whatever the constructor happened to run into.
+        except Exception as error:
+            if of_size and _is_unknown_option(error, of_size):
+                continue
+            if not isinstance(error, REFUSALS):
+                raise
+            raise InputError(
+                f"model.arch {arch!r} cannot be built on encoder {encoder!r}: {first_line(error)}"
+            ) from error
+    assert model is not None  # the last options are none, which no encoder refuses
     if encoder_weights is not None and encoder_weights != "imagenet":
         load_directory(model.get_submodule("encoder"), encoder, Path(encoder_weights))
     return model
+
+
+def _size_options(
+    arch: str, encoder: str, image_size: tuple[int, int] | None
+) -> list[dict[str, Any]]:
+    """List what timm may take to build an encoder for an image size, what it is asked for first.
+
+    Which of its models take which option, timm says by refusing it. One that has
+    ``fixed_input_size`` in its configuration takes ``img_size``, with few exceptions.
+    """
+    options: list[dict[str, Any]] = [{}]
+    if not encoder.startswith("tu-"):
+        return options
+    known = timm.models.get_pretrained_cfg(encoder.removeprefix("tu-"))
+    if known is not None and known.fixed_input_size and image_size is not None:
+        options.insert(0, {"img_size": image_size})
+    if arch_key(arch) == "dpt":
+        options.insert(0, {"dynamic_img_size": True})  # vision transformers: one set of weights
+    return options
+
+
+def _is_unknown_option(error: Exception, options: dict[str, Any]) -> bool:
+    text = str(error)
+    return isinstance(error, TypeError) and any(
+        name in text and "unexpected keyword argument" in text for name in options
+    )
 
 
 def decoder_channels(arch: str, decoder_width: float) -> dict[str, int | tuple[int, ...]]:
     """Keyword arguments of an smp architecture for a narrower decoder.
 
     Args:
-        arch: An smp architecture in any case.
+        arch: An smp architecture.
         decoder_width: Multiplies the default of each argument of its ``__init__`` that ends in
             ``_channels``.
     """
-    multiple = _CHANNEL_MULTIPLE.get(arch.lower(), 8)
+    key = arch_key(arch)
+    multiple = _CHANNEL_MULTIPLE.get(key, 8)
 
     def narrow(channels: int) -> int:
         return max(multiple, round(channels * decoder_width / multiple) * multiple)
 
-    parameters = inspect.signature(smp.MODEL_ARCHITECTURES_MAPPING[arch.lower()].__init__)
+    parameters = inspect.signature(smp.MODEL_ARCHITECTURES_MAPPING[key].__init__)
     return {
         name: narrow(p.default) if isinstance(p.default, int) else tuple(map(narrow, p.default))
         for name, p in parameters.parameters.items()
@@ -169,7 +218,14 @@ def decoder_channels(arch: str, decoder_width: float) -> dict[str, int | tuple[i
 def _encoder_hint(encoder: str) -> str:
     """Return the did-you-mean for an encoder, which a study may name beside each architecture."""
     timm_names = [f"tu-{name}" for name in timm.list_models()]
-    return did_you_mean(encoder, [*smp.encoders.get_encoder_names(), *timm_names])
+    known = [*smp.encoders.get_encoder_names(), *timm_names]
+    # `resnet-34`, `EfficientNet_B3`, `vit_tiny_patch16_224`: one name, written in another way.
+    same = [name for name in known if _plain(name) == _plain(encoder)]
+    return did_you_mean(encoder, same) or did_you_mean(encoder, known)
+
+
+def _plain(encoder: str) -> str:
+    return re.sub(r"[-_ ]", "", encoder.lower().removeprefix("tu-"))
 
 
 def _is_encoder(name: str) -> bool:
@@ -188,13 +244,13 @@ def _pair_faults(arch: str, encoder: str) -> list[str]:
     refused = f"model.arch {arch!r} does not take encoder {encoder!r}"
     if arch == "DPT":
         if not encoder.startswith("tu-"):
-            return [f"{refused}: it needs a transformer of timm, such as 'tu-vit_tiny_patch16_224'"]
+            return [f"{refused}: it needs one of timm, such as 'tu-vit_tiny_patch16_224'"]
         patch = re.search(r"patch(\d+)", encoder)
-        if patch and int(patch[1]) not in (8, 16, 32):
-            return [f"{refused}: it needs patches of 8, 16 or 32 pixels"]
-    if arch.lower() in _NO_MIT_ARCHS and encoder.startswith("mit_b"):
+        if patch and int(patch[1]) not in (4, 8, 16, 32):
+            return [f"{refused}: it needs patches of 4, 8, 16 or 32 pixels"]
+    if arch_key(arch) in _NO_MIT_ARCHS and encoder.startswith("mit_b"):
         return [f"{refused}: its decoder needs features at half the image size"]
-    if arch.lower() in _DILATING_ARCHS and encoder.startswith(_NOT_DILATABLE):
+    if arch_key(arch) in _DILATING_ARCHS and encoder.startswith(_NOT_DILATABLE):
         return [f"{refused}: it dilates the encoder, which this one's pooling does not allow"]
     return []
 

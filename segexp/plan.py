@@ -14,7 +14,7 @@ from segexp.encoder_weights import check_weights
 from segexp.errors import InputError, collected
 from segexp.mapping import Mapping, common_space
 from segexp.mapping_file import find_mappings
-from segexp.model import FAILS_AT_BATCH_OF_ONE, check_image_size, check_model
+from segexp.model import FAILS_AT_BATCH_OF_ONE, arch_key, check_image_size, check_model
 from segexp.project import find_source
 from segexp.search_space import Choices, Parameter, describe_parameter, parse_space
 from segexp.space import option_faults
@@ -106,10 +106,8 @@ def model_faults(config: Config, archs: list[str], encoders: list[str]) -> list[
     faults: list[str] = []
     for arch in archs:
         for encoder in encoders:
-            faults += check_model(arch, encoder) or check_image_size(
-                arch, encoder, config.data.image_size
-            )
-        if arch.lower() in FAILS_AT_BATCH_OF_ONE and config.training.batch_size == 1:
+            faults += check_model(arch, encoder) or check_image_size(arch, config.data.image_size)
+        if arch_key(arch) in FAILS_AT_BATCH_OF_ONE and config.training.batch_size == 1:
             faults.append(f"training.batch_size: 1; {arch} normalises over a batch and needs 2")
     return list(dict.fromkeys(faults))
 

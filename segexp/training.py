@@ -18,7 +18,7 @@ from segexp.evaluate import Ruler, evaluate, label_batches, make_ruler
 from segexp.loop import EpochResult, Optimization, fit, make_optimizer
 from segexp.losses import class_weights, make_loss
 from segexp.mapping import Mapping
-from segexp.model import FAILS_AT_BATCH_OF_ONE, make_model
+from segexp.model import FAILS_AT_BATCH_OF_ONE, arch_key, make_model
 from segexp.preprocess import Preprocessing
 from segexp.project import make_preprocessing
 
@@ -64,7 +64,7 @@ def prepare_training(
     seed_everything(training.seed)
     compute = choose_compute(training.precision)
     preprocessing = make_preprocessing(config, dataset)
-    batches_of_one_fail = config.model.arch.lower() in FAILS_AT_BATCH_OF_ONE
+    batches_of_one_fail = arch_key(config.model.arch) in FAILS_AT_BATCH_OF_ONE
     # Where the split fits into the GPU's memory, the GPU makes them: no step waits for the CPU.
     batches = make_batches(
         dataset.train,
@@ -83,6 +83,7 @@ def prepare_training(
             config.model.encoder_weights,
             len(mapping.classes),
             config.model.decoder_width,
+            config.data.image_size,
         )
     )
     loss_of = make_loss(

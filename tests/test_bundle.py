@@ -5,18 +5,22 @@ import resource
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import safetensors.torch
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from segexp.bundle import Bundle, load_bundle, save_bundle
 from segexp.bundle_json import Architecture, read_content, signed
 from segexp.bundle_weights import build_model
+from segexp.device import choose_compute
 from segexp.errors import InputError
 from segexp.mapping_file import load_mapping
 from segexp.model import make_model
+from segexp.predict import find_images, predict_masks
 from segexp.preprocess import Preprocessing
 from segexp.taxonomy import VOID, Label, Taxonomy, load_taxonomy, parse_taxonomy
 
@@ -437,11 +441,41 @@ def test_models_whose_constructors_build_more_than_is_saved_still_load(
     assert all(torch.equal(state[name], value) for name, value in model.state_dict().items())
 
 
+@pytest.mark.parametrize(
+    "encoder", ["tu-swin_tiny_patch4_window7_224", "tu-coatnet_pico_rw_224", "tu-hiera_tiny_224"]
+)
+def test_a_bundle_whose_weights_depend_on_the_image_size_predicts_at_the_images_own(
+    bundle: Bundle, tmp_path: Path, encoder: str
+):
+    size = (64, 128)
+    model = make_model("Unet", encoder, None, 6, 0.1, image_size=size).eval()
+    preprocessing = replace(bundle.preprocessing, image_size=size)
+    saved = replace(
+        bundle,
+        arch="Unet",
+        encoder=encoder,
+        decoder_width=0.1,
+        preprocessing=preprocessing,
+        model=model,
+    )
+    save_bundle(tmp_path / "b", saved)
+    loaded = load_bundle(tmp_path / "b")
+    image = np.random.default_rng(0).integers(0, 256, (90, 150, 3), dtype=np.uint8)
+    Image.fromarray(image).save(tmp_path / "image.png")
+    (file,) = find_images([tmp_path / "image.png"])
+    images = torch.rand(1, 3, *size)
+    with torch.inference_mode():
+        assert torch.equal(loaded.model(images), model(images))
+    compute = choose_compute("fp32")
+    (prediction,) = predict_masks(loaded.model, loaded.preprocessing, compute, [file])
+    assert prediction.mask.shape == (90, 150)
+
+
 def test_vgg_may_throw_away_ten_times_what_it_keeps_but_not_of_nothing():
     architecture = Architecture(arch="FPN", encoder="vgg11", decoder_width=0.25, num_classes=6)
     with pytest.raises(InputError, match="is larger than the weights, which hold 1000 numbers"):
-        build_model(architecture, {"x": ("F32", (10, 100))})
-    model = build_model(architecture, {"x": ("F32", (9_300_000,))})
+        build_model(architecture, (64, 64), {"x": ("F32", (10, 100))})
+    model = build_model(architecture, (64, 64), {"x": ("F32", (9_300_000,))})
     assert sum(p.numel() for p in model.parameters()) > 9_300_000
 
 
