@@ -38,11 +38,13 @@ class Scenes:
     preprocessing: Preprocessing
 
 
-def draw_scenes(size: tuple[int, int], cache: Path, train: int = 96, val: int = 32) -> Scenes:
+def draw_scenes(
+    size: tuple[int, int], cache: Path, train: int = 96, val: int = 32, test: int = 1
+) -> Scenes:
     """Draw as many scenes as the default configuration has; the same ones each time."""
     mapping = load_mapping(MAPPINGS / "cityscapes19.yaml")
     # Half of val is held out where there is no test split.
-    source = open_synthetic(SyntheticCounts(train, val, 1, 0, size), mapping.taxonomy)
+    source = open_synthetic(SyntheticCounts(train, val, test, 0, size), mapping.taxonomy)
     dataset = open_dataset(source, size, cache)
     mean, std = dataset.mean.tolist(), dataset.std.tolist()
     normalisation = Preprocessing(size, (mean[0], mean[1], mean[2]), (std[0], std[1], std[2]))

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
+from segexp.dataset.resize import resize_image, resize_labels
 from segexp.legend import Entry
 from segexp.pictures import (
     MIN_PANE_WIDTH,
@@ -187,22 +187,23 @@ def _painted(mask: Pixels, colors: Pixels) -> Pixels:
 
 
 def _fit(mask: Pixels) -> Pixels:
-    """Bring a mask to the size of a pane, by whole factors."""
-    step = _step(mask)
-    return enlarge(mask[::step, ::step], _factor(mask))
+    """Bring a mask to the size of a pane."""
+    return enlarge(resize_labels(mask, _thinned(mask)), _factor(mask))
 
 
 def _fit_image(image: Pixels) -> Pixels:
-    reduced = np.array(Image.fromarray(image).reduce(_step(image)))
-    return enlarge(reduced, _factor(image))
+    return enlarge(resize_image(image, _thinned(image)), _factor(image))
 
 
 def _factor(pixels: Pixels) -> int:
     return max(1, -(-MIN_PANE_WIDTH // int(pixels.shape[1])))
 
 
-def _step(pixels: Pixels) -> int:
-    return max(1, -(-int(pixels.shape[1]) // MAX_PANE_WIDTH))
+def _thinned(pixels: Pixels) -> tuple[int, int]:
+    """Return height and width divided by the whole number that makes a pane narrow enough."""
+    height, width = pixels.shape[:2]
+    step = max(1, -(-width // MAX_PANE_WIDTH))
+    return -(-height // step), -(-width // step)
 
 
 def _share(count: int, scored: int) -> str:

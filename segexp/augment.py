@@ -52,9 +52,10 @@ def make_augmentation(strength: float, image_size: tuple[int, int]) -> Augmentat
 
     - horizontal flip, with probability min(0.5, strength);
     - resize by a factor drawn from 1 +- 0.5 strength, images bilinear, labels by nearest
-      neighbour; where the result is smaller than ``image_size`` it is put at a random place, with a
-      plain colour around the image and ``VOID`` around the labels; where it is larger, a random
-      part is cut out;
+      neighbour, both with the pixels' centres aligned (OpenCV's plain ``INTER_NEAREST`` aligns
+      corners: labels would lie half a pixel below their image and to the right); where the result
+      is smaller than ``image_size`` it is put at a random place, with a plain colour around the
+      image and ``VOID`` around the labels; where it is larger, a random part is cut out;
     - with probability 0.8, brightness, contrast and saturation by factors from 1 +- 0.4 strength
       and a shift of the hue by up to 0.05 strength of the circle, in random order.
 
@@ -84,7 +85,7 @@ def make_augmentation(strength: float, image_size: tuple[int, int]) -> Augmentat
             albumentations.RandomScale(
                 scale_limit=(-zoom, zoom),
                 interpolation=cv2.INTER_LINEAR,
-                mask_interpolation=cv2.INTER_NEAREST,
+                mask_interpolation=cv2.INTER_NEAREST_EXACT,
                 p=1,
             ),
             albumentations.PadIfNeeded(

@@ -145,15 +145,17 @@ class _Sampling:
 def _along(length: int, size: Tensor, place: Tensor, flip: Tensor) -> _Sampling:
     """Find the sources along one side; size, place and flip have the shape (N, 1).
 
-    As `cv2.resize`: bilinear aligns the pixels' centres, nearest neighbour their upper left corners
-    (with the rounding of its double-precision factor).
+    As `cv2.resize` by INTER_LINEAR and INTER_NEAREST_EXACT, which align the pixels' centres. Of
+    two that are equally near, even places take the earlier and odd places the later one, so that
+    masks lie where images do on average; which one OpenCV takes depends on its version.
     """
     position = torch.arange(length, device=size.device) - place
     inside = (position >= 0) & (position < size)
     exact = ((position + 0.5) * (length / size.double()) - 0.5).clamp(0, length - 1)
     low = exact.floor()
     weight = (exact - low).float()
-    nearest = (position * (1 / (size.double() / length))).floor().clamp(0, length - 1).long()
+    nearest = ((2 * position + 1) * length - 1 + position % 2).div(2 * size, rounding_mode="floor")
+    nearest = nearest.clamp(0, length - 1)
     low = low.long()
     high = (low + 1).clamp(max=length - 1)
 

@@ -24,7 +24,7 @@ from segexp.errors import InputError, WorkError
 from segexp.files import locked, write_atomic
 from segexp.taxonomy import Taxonomy
 
-CACHE_VERSION = 1
+CACHE_VERSION = 2
 """Bumped whenever the same files would be decoded or resized to other arrays."""
 
 Size = tuple[int, int]

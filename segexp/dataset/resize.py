@@ -1,5 +1,7 @@
 """Resizing, in training as in prediction: images by area or bilinear, masks by nearest."""
 
+from itertools import product
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -22,12 +24,27 @@ def resize_image(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.
 def resize_labels(labels: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
     """Resize a mask, shape (H, W), to ``size`` (height, width) by nearest neighbour only.
 
-    Pixel centres are aligned, as in torch's ``nearest-exact``: the picked row is
-    floor((i + 1/2) * H / height), in whole numbers so that nothing depends on rounding.
+    Pixel centres are aligned, as in torch's ``nearest-exact`` and OpenCV's INTER_NEAREST_EXACT. Of
+    two rows that are equally near, which at half the size all are, those take the lower one always:
+    the mask would lie a quarter of a pixel above its image. Here even columns take the upper one
+    and odd columns the lower one, and so for columns by rows: the mean offset is 0, and within a
+    row the columns that are taken stay equally far apart, so that nothing thin vanishes by it.
     """
     if labels.shape == size:
         return labels
-    rows = (2 * np.arange(size[0]) + 1) * labels.shape[0] // (2 * size[0])
-    columns = (2 * np.arange(size[1]) + 1) * labels.shape[1] // (2 * size[1])
-    resized: NDArray[np.uint8] = labels.take(rows, axis=0).take(columns, axis=1)
+    rows = [_nearest(labels.shape[0], size[0], takes_later) for takes_later in (False, True)]
+    columns = [_nearest(labels.shape[1], size[1], takes_later) for takes_later in (False, True)]
+    resized = np.empty(size, np.uint8)
+    for odd_row, odd_column in product((0, 1), repeat=2):
+        chosen = np.ix_(rows[odd_column][odd_row::2], columns[odd_row][odd_column::2])
+        resized[odd_row::2, odd_column::2] = labels[chosen]
     return resized
+
+
+def _nearest(length: int, new_length: int, takes_later: bool) -> NDArray[np.intp]:
+    """Return which of ``length`` pixels is nearest to each new one, in whole numbers.
+
+    floor((i + 1/2) * length / new_length); where that is whole two are, and unless
+    ``takes_later`` it is one less.
+    """
+    return ((2 * np.arange(new_length) + 1) * length - (not takes_later)) // (2 * new_length)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from segexp.dataset.source import SPLITS, Sample, Source
 from segexp.errors import InputError
-from segexp.scenes import GENERATOR_VERSION, LABELS, Scene, render_scene
+from segexp.scenes import LABELS, Scene, generator_version, render_scene
 from segexp.taxonomy import Taxonomy
 
 SMALLEST_SIDE = 32
@@ -80,7 +80,7 @@ def open_synthetic(counts: SyntheticCounts, taxonomy: Taxonomy) -> Source:
         (),
         read_image=partial(_read_image, height, width),
         read_labels=partial(_read_labels, height, width),
-        reading=f"generator {GENERATOR_VERSION}, {height}x{width}",
+        reading=f"generator {generator_version(height)}, {height}x{width}",
     )
 
 

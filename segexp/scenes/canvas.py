@@ -11,6 +11,11 @@ Colour = tuple[float, float, float]
 SUBPIXEL_BITS = 4
 
 
+def supersampling(height: int) -> int:
+    """Return how many rows and columns a pixel of a picture of that height is painted with."""
+    return 3 if height < 96 else 2
+
+
 class Canvas:
     """Colours (h, w, 3) and labels (h, w), both uint8, at `scale` times the size of the picture.
 
@@ -19,7 +24,7 @@ class Canvas:
     """
 
     def __init__(self, height: int, width: int) -> None:
-        self.scale = 3 if height < 96 else 2
+        self.scale = supersampling(height)
         self.rows = height * self.scale
         self.columns = width * self.scale
         self.colours = np.zeros((self.rows, self.columns, 3), np.uint8)

@@ -1,5 +1,7 @@
 """From the canvas to the picture: surface texture, exposure, lens and sensor."""
 
+from itertools import product
+
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +22,7 @@ _ROUGHNESS[CAR] = 12
 def develop(canvas: Canvas, light: Light, rng: np.random.Generator) -> tuple[Bytes, Bytes]:
     """The image (H, W, 3) and the labels (H, W) of a painted canvas."""
     scale = canvas.scale
-    labels = np.ascontiguousarray(canvas.labels[scale // 2 :: scale, scale // 2 :: scale])
+    labels = _centres(canvas.labels, scale)
     height, width = labels.shape
     # A mean over whole blocks, summed in integers: the same on every machine.
     total = np.zeros((height, width, 3), np.uint16)
@@ -40,6 +42,20 @@ def develop(canvas: Canvas, light: Light, rng: np.random.Generator) -> tuple[Byt
         exposed = cv2.GaussianBlur(exposed, (0, 0), reach).astype(np.uint8)
     noise = rng.standard_normal((height, width, 3), np.float32) * np.float32(light.noise)
     return np.clip(exposed + noise, 0, 255).astype(np.uint8), labels
+
+
+def _centres(labels: Bytes, scale: int) -> Bytes:
+    """Take the label at the middle of each block of ``scale`` rows and columns.
+
+    Where the middle lies between two rows, even columns take the upper one and odd columns the
+    lower one, and so for columns by rows: on average labels lie where the picture does.
+    """
+    centres = np.empty((labels.shape[0] // scale, labels.shape[1] // scale), np.uint8)
+    for odd_row, odd_column in product((0, 1), repeat=2):
+        row = odd_row * scale + (scale - 1 + odd_column) // 2
+        column = odd_column * scale + (scale - 1 + odd_row) // 2
+        centres[odd_row::2, odd_column::2] = labels[row :: 2 * scale, column :: 2 * scale]
+    return centres
 
 
 def _cloud(height: int, width: int, rng: np.random.Generator) -> npt.NDArray[np.float32]:

@@ -1,5 +1,6 @@
 """The cache: right arrays, built once, shared, never half."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -81,10 +82,23 @@ def test_images_and_masks_are_resized_to_the_size_asked_for(root, cache):
     dataset, _ = decoded(root, cache, (3, 4))
     area = picture(0).reshape(3, 2, 4, 2, 3).mean((1, 3))
     assert np.abs(dataset.train.image(0) - area).max() <= 0.5
-    # Two rows and columns become one; the centre lies on their edge, and the later is taken.
-    assert np.array_equal(dataset.train.label(0), label_indices(0)[1::2, 1::2])
+    # Two rows and columns become one, and the centre lies on their edge: even columns take the
+    # earlier row and odd ones the later, even rows the earlier column and odd ones the later.
+    labels = label_indices(0)
+    taken = [[labels[2 * i + j % 2, 2 * j + i % 2] for j in range(4)] for i in range(3)]
+    assert np.array_equal(dataset.train.label(0), taken)
     assert dataset.own_size == SIZE
     assert dataset.image_size == (3, 4)
+
+
+def test_a_cache_of_before_masks_lay_where_their_images_do_is_not_read(root, cache):
+    dataset, _ = decoded(root, cache)
+    (place,) = (path for path in cache.iterdir() if (path / "meta.json").is_file())
+    key = hashlib.sha256(f"1 {dataset.hash} {SIZE[0]}x{SIZE[1]}".encode()).hexdigest()[:24]
+    meta = json.loads((place / "meta.json").read_text())
+    (place / "meta.json").write_text(json.dumps(meta | {"key": key}))
+    place.rename(cache / key)
+    assert decoded(root, cache)[1] == 8
 
 
 def test_the_second_opening_decodes_nothing(root, cache):

@@ -2,6 +2,7 @@
 
 import cv2
 import numpy as np
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -32,6 +33,18 @@ def test_enlarging_and_shrinking_a_mask_by_a_whole_factor_gives_it_back(height, 
     larger = resize_labels(labels, (height * factor, width * factor))
     assert np.array_equal(larger, labels.repeat(factor, 0).repeat(factor, 1))
     assert np.array_equal(resize_labels(larger, (height, width)), labels)
+
+
+@pytest.mark.parametrize("thick", [2, 3])
+def test_at_half_the_size_a_thin_line_is_as_thick_in_every_row_and_column(thick):
+    # What takes the earlier column at even places and the later at odd ones loses lines of two.
+    for place in range(8, 24):
+        labels = np.zeros((40, 40), np.uint8)
+        labels[:, place : place + thick] = 1
+        widths = resize_labels(labels, (20, 20)).sum(axis=1)
+        assert set(widths) <= {thick // 2, (thick + 1) // 2}
+        assert widths.mean() == thick / 2
+        assert (resize_labels(labels.T, (20, 20)).sum(axis=0) == widths).all()
 
 
 def test_no_label_appears_that_was_not_there():
