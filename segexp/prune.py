@@ -15,6 +15,7 @@ from optuna.trial import FrozenTrial
 
 from segexp.best import best_of
 from segexp.open_study import OpenStudy
+from segexp.promotion import number_before
 from segexp.reconcile import forerunners, taken
 from segexp.rungs import RungPruner
 from segexp.storage import INTERRUPTED, RESULT, RETRY, is_interrupted
@@ -63,10 +64,10 @@ def _awaited(trials: Sequence[FrozenTrial]) -> set[int]:
     """Return the trials whose checkpoints another one is yet to take over."""
     open_trials = [t for t in trials if not t.state.is_finished()]
     retried = {f.number for t in open_trials for f in forerunners(t, trials)}
-    known = {f.number for t in trials for f in forerunners(t, trials)}
+    taken_over = {number_before(t) for t in trials}
     waiting = {
         t.number
         for t in trials
-        if is_interrupted(t) and t.user_attrs[INTERRUPTED] == RETRY and t.number not in known
+        if is_interrupted(t) and t.user_attrs[INTERRUPTED] == RETRY and t.number not in taken_over
     }
     return retried | waiting

@@ -77,8 +77,8 @@ def not_taken(
     listed: Sequence[Mapping[str, Any]], trials: Sequence[FrozenTrial]
 ) -> list[dict[str, Any]]:
     """Return the listed params that no trial has taken, in their order."""
-    known = [params_of(trial) for trial in taken(trials)]
-    return [dict(params) for params in listed if dict(params) not in known]
+    known = {_as_key(params_of(trial)) for trial in taken(trials)}
+    return [dict(params) for params in listed if _as_key(params) not in known]
 
 
 def is_unsigned(trial: FrozenTrial) -> bool:
@@ -112,11 +112,12 @@ def put_next_in_line(study: optuna.Study, listed: Sequence[Mapping[str, Any]]) -
     """
     trials = study.get_trials(deepcopy=False)
     wanted = not_taken(listed, trials)
+    keys = set(map(_as_key, wanted))
     waiting = False
     for trial in trials:
         if trial.state != TrialState.WAITING:
             continue
-        if params_of(trial) in wanted:
+        if _as_key(params_of(trial)) in keys:
             waiting = True
         else:
             drop(study, trial, "no longer in line")
@@ -286,6 +287,11 @@ def close_record(trial: FrozenTrial, run: tracking.Run) -> None:
         status = "KILLED" if is_interrupted(trial) else "FAILED"
     failure = trial.user_attrs.get(FAILURE) if trial.state == TrialState.FAIL else None
     tracking.close_run(run, status, trial.state.name, failure)
+
+
+def _as_key(params: Mapping[str, Any]) -> frozenset[tuple[str, Any]]:
+    """Return what is equal where params are, and can be looked up among thousands at once."""
+    return frozenset(params.items())
 
 
 def _signature() -> dict[str, Any]:

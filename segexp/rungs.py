@@ -8,6 +8,7 @@ among those that the others have to beat. Here the epochs that trials reported a
 
 import math
 from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
@@ -114,8 +115,10 @@ class RungPruner(optuna.pruners.SuccessiveHalvingPruner):
         Args:
             trials: All of the study.
         """
-        stopped = sorted(self._stopped(trials), reverse=True)
-        at_epoch = {epoch: [n for e, _, n in stopped if e == epoch] for epoch, _, _ in stopped}
+        best_first = sorted(self._stopped(trials), reverse=True)
+        at_epoch = defaultdict[int, list[int]](list)
+        for epoch, _, number in best_first:
+            at_epoch[epoch].append(number)
         return {number for numbers in at_epoch.values() for number in numbers[:KEPT_AT_RUNG]}
 
     def will_be_next_in_line(self, trial: FrozenTrial, trials: Sequence[FrozenTrial]) -> bool:

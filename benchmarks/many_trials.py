@@ -1,0 +1,65 @@
+"""What segexp does for one trial beside its training, in studies that have many, as Markdown.
+
+python benchmarks/many_trials.py                    # studies of 500, 2,000 and 10,000 trials
+
+The studies are in memory, so that it is segexp's own work that is seen, and Optuna's samplers and
+databases are not. `RungPruner.next_in_line` is asked once a trial of successive halving with
+promotion, `not_taken` three times a final training of an A/B study.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+sys.path[:0] = [str(Path(__file__).parents[1] / "tests")]
+
+import optuna  # noqa: E402
+from study import machine  # noqa: E402
+from test_many_trials import PRUNERS, ended_trials  # noqa: E402
+
+from segexp.reconcile import not_taken  # noqa: E402
+from segexp.rungs import RungPruner  # noqa: E402
+from segexp.storage import hush_optuna  # noqa: E402
+
+TURNS = 5
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--trials", type=int, nargs="+", default=[500, 2_000, 10_000])
+    given = parser.parse_args()
+    hush_optuna()
+    print(f"On {machine()}.\n")
+    print("| trials | next_in_line, ms | promotable, ms | not_taken, ms |\n|---|---|---|---|")
+    for count in given.trials:
+        pruner = RungPruner(**PRUNERS["successive_halving"])
+        study = optuna.create_study(direction="maximize")
+        study.enqueue_trial({})  # number 0, as a study's baseline
+        study.add_trials(ended_trials(count, 0.1))
+        trials = study.get_trials(deepcopy=False)
+        listed = [trial.params for trial in trials]
+        calls: list[Callable[[], Any]] = [
+            lambda pruner=pruner, trials=trials: pruner.next_in_line(trials),
+            lambda pruner=pruner, trials=trials: pruner.promotable(trials),
+            lambda listed=listed, trials=trials: not_taken(listed, trials),
+        ]
+        print(f"| {count:,} | {' | '.join(f'{milliseconds(call):,.1f}' for call in calls)} |")
+
+
+def milliseconds(call: Callable[[], Any]) -> float:
+    """Return what a call takes, the shortest of some turns."""
+    taken = []
+    for _ in range(TURNS):
+        begun = time.perf_counter()
+        call()
+        taken.append(time.perf_counter() - begun)
+    return 1_000 * min(taken)
+
+
+if __name__ == "__main__":
+    main()
