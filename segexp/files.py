@@ -84,6 +84,14 @@ def read_bounded(path: Path, max_bytes: int) -> bytes:
     return content
 
 
+def may_write(path: Path) -> bool:
+    """Whether this process may write a file or a folder, or make it where it is not there yet."""
+    path = path.absolute()
+    while not path.exists() and path != path.parent:
+        path = path.parent
+    return os.access(path, os.W_OK | os.X_OK if path.is_dir() else os.W_OK)
+
+
 def write_atomic(path: Path, content: bytes | str) -> None:
     """Write a file beside its place, sync it and rename it into its place.
 

@@ -17,6 +17,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import BaseJournalBackend
 
 from segexp.errors import InputError, WorkError
+from segexp.files import may_write
 
 
 def open_journal(path: Path) -> JournalStorage:
@@ -51,6 +52,7 @@ class JournalFile(BaseJournalBackend):
 
     def __init__(self, path: Path) -> None:
         self._path = path.resolve()
+        self._lock = self._path.with_name(f".{self._path.name}.lock")
         # Where the lines begin that are known to be whole, and the end of the last one.
         self._starts = [0]
         self._line = 0
@@ -114,7 +116,7 @@ class JournalFile(BaseJournalBackend):
             if self._path.stat().st_size == self._starts[-1] == start:
                 return []
             # With it: a reader must not see a cut-off line and what replaces it as one.
-            with self._locked(), self._path.open("rb") as file:
+            with self._locked_to_read(), self._path.open("rb") as file:
                 size = file.seek(0, os.SEEK_END)
                 file.seek(start)
                 data = file.read()
@@ -134,11 +136,20 @@ class JournalFile(BaseJournalBackend):
         return lines
 
     @contextmanager
+    def _locked_to_read(self) -> Iterator[None]:
+        if may_write(self._lock):
+            with self._locked():
+                yield
+        else:  # of another user, or on a disk that cannot be written
+            yield
+
+    @contextmanager
     def _locked(self) -> Iterator[None]:
         # The system frees the lock of a process that dies. Optuna's dashboard and other readers
         # know another lock, `<name>.lock`; the file beside it does not stand in their way.
-        lock = FileLock(self._path.with_name(f".{self._path.name}.lock"))
-        with lock.acquire(poll_interval=0.002):  # a record is written within milliseconds
+        with FileLock(self._lock).acquire(
+            poll_interval=0.002
+        ):  # a record is written within milliseconds
             yield
 
 

@@ -8,12 +8,36 @@ from optuna.storages import BaseStorage
 from optuna.trial import TrialState
 
 from segexp import tracking
+from segexp.config import WORK_DIRECTORY
 from segexp.errors import WorkError
-from segexp.files import locked, name_fault
+from segexp.files import locked, may_write, name_fault
 from segexp.open_study import lock_of
 from segexp.reconcile import close_abandoned, close_records
-from segexp.storage import ARM_RUNS, RUN_ID, TRACKING
+from segexp.storage import ARM_RUNS, RUN_ID, TRACKING, open_storage, storage_file
 from segexp.supervision import forget_supervisors
+
+
+def recover_if_allowed(
+    project: Path, url: str | None, names: Sequence[str], say: Callable[[str], None]
+) -> None:
+    """Call `recover`, or say that somebody else has to: reading must need no permission to write.
+
+    Args:
+        project: The project directory.
+        url: Optuna's storage, as for `segexp.storage.open_storage`.
+        names: As for `recover`.
+        say: Shows one line.
+    """
+    needed = (storage_file(url, project), project / WORK_DIRECTORY / "locks")
+    closed = [path for path in needed if path is not None and not may_write(path)]
+    if closed:
+        say(
+            f"left by a process that ended: {', '.join(names)}; {closed[0]} cannot be written "
+            "here, so what it left open stays so until `segexp best` or `segexp tune` of somebody "
+            "who may write it"
+        )
+        return
+    recover(project, open_storage(url, project), names, say)
 
 
 def recover(

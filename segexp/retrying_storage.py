@@ -67,6 +67,7 @@ class RetryingStorage(RDBStorage):
         name: What to call the database in messages; never with a password.
         engine_kwargs: As for RDBStorage.
         patience: For how many seconds a call is repeated while the database does not answer.
+        makes_tables: Whether tables that are missing are made.
 
     Raises:
         WorkError: From every method, when the patience is spent or repeating is of no use, as
@@ -74,11 +75,17 @@ class RetryingStorage(RDBStorage):
     """
 
     def __init__(
-        self, url: str, name: str, engine_kwargs: dict[str, Any], patience: float = 60.0
+        self,
+        url: str,
+        name: str,
+        engine_kwargs: dict[str, Any],
+        patience: float = 60.0,
+        *,
+        makes_tables: bool = True,
     ) -> None:
         self._name = name
         self._patience = patience
-        super().__init__(url, engine_kwargs=engine_kwargs)
+        super().__init__(url, engine_kwargs=engine_kwargs, skip_table_creation=not makes_tables)
 
     def create_new_study(
         self, directions: Sequence[StudyDirection], study_name: str | None = None

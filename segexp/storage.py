@@ -4,13 +4,14 @@ import sqlite3
 import warnings
 import weakref
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import optuna
 from optuna.exceptions import StorageInternalError
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from segexp.database_url import DEFAULT_STORAGE, optuna_url, sqlite_file
@@ -20,6 +21,7 @@ from segexp.files import locked
 from segexp.journal_file import open_journal
 from segexp.retrying_storage import RetryingStorage, reason_of
 from segexp.server_storage import open_server
+from segexp.sqlite_file import open_for_reading, use_write_ahead_log
 
 # What segexp keeps in user attributes of studies and trials.
 DEFINITION = "segexp.definition"  # study: what its scores depend on
@@ -43,6 +45,8 @@ INTERRUPTED = "segexp.interrupted"  # trial: failed by a signal or a crash, or i
 RETRY = "retry"
 RESULT = "segexp.result"  # trial: its scores, see segexp.best
 
+_NO_STUDY = "no study has been run in this project yet; start one with `segexp tune`"
+
 
 def is_interrupted(trial: FrozenTrial) -> bool:
     """Whether a trial was ended by a signal or a crash, or was not wanted any more.
@@ -65,16 +69,43 @@ def open_storage(url: str | None, project: Path) -> BaseStorage:
             network file system. Passwords are not shown.
     """
     hush_optuna()
-    url = url or DEFAULT_STORAGE
-    if url.startswith("journal:"):
-        return open_journal(project / url.removeprefix("journal:").removeprefix("//"))
-    try:
-        file = sqlite_file(url, project)
-    except InputError as error:
-        raise InputError(f"storage: {error}") from None
+    if (journal := _journal_file(url, project)) is not None:
+        return open_journal(journal)
+    url, file = url or DEFAULT_STORAGE, _sqlite_file(url, project)
     storage = open_server(url) if file is None else _open_sqlite(url, file)
     # With Optuna's cache in front, as where Optuna opens a URL itself.
     return optuna.storages.get_storage(storage)
+
+
+def read_storage(url: str | None, project: Path) -> BaseStorage:
+    """Open Optuna's storage to read what is there: nothing is made, and no permission needed.
+
+    Args:
+        url: As for `open_storage`.
+        project: As for `open_storage`.
+
+    Raises:
+        InputError: When there is no such storage, or it cannot be opened.
+    """
+    hush_optuna()
+    file = storage_file(url, project)
+    if file is None:
+        return open_storage(url, project)
+    if not file.is_file():
+        where = "" if url is None else f" (storage: {file}: no such file)"
+        raise InputError(f"{_NO_STUDY}{where}")
+    if _journal_file(url, project):
+        return open_journal(file)
+    return optuna.storages.get_storage(_read_sqlite(file))
+
+
+def storage_file(url: str | None, project: Path) -> Path | None:
+    """Return the file of a storage, SQLite's or a journal; None for that of a server.
+
+    Raises:
+        InputError: When the URL names a database in memory.
+    """
+    return _journal_file(url, project) or _sqlite_file(url, project)
 
 
 def hush_optuna() -> None:
@@ -94,7 +125,7 @@ def load_study(storage: BaseStorage, name: str | None) -> optuna.Study:
     """
     known = optuna.get_all_study_names(storage)
     if not known:
-        raise InputError("no study has been run in this project yet; start one with `segexp tune`")
+        raise InputError(_NO_STUDY)
     if name is not None and name not in known:
         raise InputError(
             f"no study {name!r}{did_you_mean(name, known)}; there are {', '.join(sorted(known))}"
@@ -125,6 +156,20 @@ def _last_begin(study: optuna.Study) -> datetime:
     return max((t.datetime_start for t in trials if t.datetime_start), default=datetime.min)
 
 
+def _journal_file(url: str | None, project: Path) -> Path | None:
+    """Return the file of a ``journal:PATH`` storage; None for any other."""
+    if url is None or not url.startswith("journal:"):
+        return None
+    return project / url.removeprefix("journal:").removeprefix("//")
+
+
+def _sqlite_file(url: str | None, project: Path) -> Path | None:
+    try:
+        return sqlite_file(url or DEFAULT_STORAGE, project)
+    except InputError as error:
+        raise InputError(f"storage: {error}") from None
+
+
 def _open_sqlite(url: str, path: Path) -> RetryingStorage:
     refuse_network_file_system(path, "storage")
     parsed = make_url(url).set(database=str(path))
@@ -138,19 +183,22 @@ def _open_sqlite(url: str, path: Path) -> RetryingStorage:
     # RuntimeError: the tables are of another version of Optuna, and Optuna says what to do.
     except (OSError, sqlite3.Error, SQLAlchemyError, StorageInternalError, RuntimeError) as error:
         raise InputError(f"storage: {path}: cannot be opened: {reason_of(error)}") from None
-    # When its last connection is closed, SQLite moves what is in its log into the file: who copies
-    # that alone has everything. Python's end would not do it, see `segexp.__main__`.
-    weakref.finalize(storage, storage.engine.dispose)
+    _dispose_in_time(storage)
     return storage
 
 
-def use_write_ahead_log(path: Path) -> None:
-    """Switch a SQLite file to WAL for good: readers and one writer no longer wait for each other.
-
-    https://www.sqlite.org/wal.html
-    """
-    connection = sqlite3.connect(path, timeout=60)
+def _read_sqlite(path: Path) -> RetryingStorage:
+    url = optuna_url(URL.create("sqlite", database=str(path)))
+    connect = partial(open_for_reading, path, any_thread=True)
     try:
-        connection.execute("PRAGMA journal_mode=WAL")
-    finally:
-        connection.close()
+        storage = RetryingStorage(url, str(path), {"creator": connect}, makes_tables=False)
+    except (OSError, sqlite3.Error, SQLAlchemyError, StorageInternalError, RuntimeError) as error:
+        raise InputError(f"storage: {path}: cannot be opened: {reason_of(error)}") from None
+    _dispose_in_time(storage)
+    return storage
+
+
+def _dispose_in_time(storage: RetryingStorage) -> None:
+    # When its last connection is closed, SQLite moves what is in its log into the file: who copies
+    # that alone has everything. Python's end would not do it, see `segexp.__main__`.
+    weakref.finalize(storage, storage.engine.dispose)

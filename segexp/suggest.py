@@ -20,7 +20,7 @@ from segexp.mapping import Mapping
 from segexp.mapping_file import find_mapping, load_mapping, parse_mapping
 from segexp.mapping_yaml import mapping_yaml
 from segexp.project import find_taxonomy
-from segexp.storage import load_study, open_storage
+from segexp.storage import load_study, read_storage
 from segexp.yaml_file import MAX_BYTES, parse_yaml_mapping
 
 SPLIT = "val"
@@ -106,7 +106,7 @@ def best_run(project: Path, storage: str | None, study: str) -> str:
         InputError: When there is no such study.
         WorkError: When none of its trials is complete, or the best one was never recorded.
     """
-    best = find_best(load_study(open_storage(storage, project), study))
+    best = find_best(load_study(read_storage(storage, project), study))
     if best.run_id is None:
         raise WorkError(f"trial {best.number} of study {study!r} has no MLflow run")
     return best.run_id

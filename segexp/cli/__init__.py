@@ -17,6 +17,7 @@ from segexp.cli.init import init
 from segexp.cli.mapping import mapping_app
 from segexp.cli.mapping_import import import_
 from segexp.cli.mapping_suggest import suggest
+from segexp.cli.nameless import provide_home_and_name
 from segexp.cli.predict import predict
 from segexp.cli.sync import sync
 from segexp.cli.train import train
@@ -76,6 +77,7 @@ def main() -> NoReturn:
     0 done; 1 the work itself failed; 2 the input is wrong; 130 and 143 interrupted.
     """
     raise_on_signals()
+    provide_home_and_name()
     debug = "--debug" in sys.argv
     try:
         failpoint.arm(os.environ.get(failpoint.VARIABLE))

@@ -37,14 +37,15 @@ def best(
     config = read_config(root, {"storage": storage} if storage else {}, set_)
 
     from segexp.best import find_best
-    from segexp.storage import load_study, newest_revision, open_storage
+    from segexp.storage import load_study, newest_revision, read_storage
     from segexp.supervision import left_behind
 
-    opened = open_storage(config.storage, root)
+    opened = read_storage(config.storage, root)
     if names := left_behind(opened):
-        from segexp.recovery import recover
+        from segexp.recovery import recover_if_allowed
 
-        recover(root, opened, names, say)
+        recover_if_allowed(root, config.storage, names, say)
+        opened = read_storage(config.storage, root)
     found = find_best(load_study(opened, study))
     if newer := newest_revision(opened, found.study):
         say(f"{newer} is a newer revision of {found.study}: segexp best {newer}")

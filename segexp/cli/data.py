@@ -18,8 +18,10 @@ from segexp.cli.options import (
     Project,
     Set,
     data_overrides,
+    folder_for,
     open_project,
     read_config,
+    write_named,
 )
 from segexp.errors import InputError
 
@@ -61,8 +63,12 @@ def check(
 @data_app.command()
 def stats(
     out: Annotated[
-        Path, typer.Option(metavar="DIR", help="Where data-stats.html and .json are written.")
-    ] = Path(),
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Where data-stats.html and .json are written; by default the current directory.",
+        ),
+    ] = None,
     data: Data = None,
     format_name: Format = None,
     mapping: MappingName = None,
@@ -76,7 +82,6 @@ def stats(
     config = read_config(root, data_overrides(data, format_name, mapping), set_)
 
     from segexp.dataset.stats import dataset_stats
-    from segexp.files import write_atomic
     from segexp.mapping_file import find_mappings, read_mappings
     from segexp.project import describe_data, find_source, mappings_over, open_data
     from segexp.report.data_page import data_page
@@ -90,8 +95,12 @@ def stats(
             more = f" (and {len(others)} more; see `segexp mapping list`)" if others else ""
             say(f"warning: left out, a broken mapping: {fault}{more}")
     counted = dataset_stats(dataset, asked or mappings_over(root, dataset.taxonomy))
-    write_atomic(out / "data-stats.json", json.dumps(counted, indent=2) + "\n")
-    write_atomic(out / "data-stats.html", data_page(counted))
+    folder = folder_for(out, "data-stats.html")
+    if folder is not None:
+        write_named(
+            folder / "data-stats.json", json.dumps(counted, indent=2) + "\n", f"--out {folder}"
+        )
+        write_named(folder / "data-stats.html", data_page(counted), f"--out {folder}")
     if json_:
         print_json(counted)
         return
@@ -108,7 +117,8 @@ def stats(
         title = f"mapping {name}, train: {void:.1%} of the pixels void"
         images = counted["splits"]["train"]["images"]
         console.print(_counts_table(title, "class", train["classes"], images))
-    say(f"wrote {out / 'data-stats.html'} and {out / 'data-stats.json'}")
+    if folder is not None:
+        say(f"wrote {folder / 'data-stats.html'} and {folder / 'data-stats.json'}")
 
 
 @data_app.command()

@@ -8,7 +8,17 @@ from rich.table import Table
 from rich.text import Text
 
 from segexp.cli.console import console, print_json, say
-from segexp.cli.options import Debug, Json, Project, Set, Storage, open_project, read_config
+from segexp.cli.options import (
+    Debug,
+    Json,
+    Project,
+    Set,
+    Storage,
+    folder_for,
+    open_project,
+    read_config,
+    write_named,
+)
 from segexp.errors import InputError
 
 if TYPE_CHECKING:
@@ -49,7 +59,12 @@ def suggest(
         typer.Option(metavar="NAME", help="The new mapping; by default MAPPING_suggestedN."),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace the mapping's file.")] = False,
-    out: Annotated[Path, typer.Option(metavar="DIR", help=f"Where {PAGE} is written.")] = Path(),
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help=f"Where {PAGE} is written; by default the current directory."
+        ),
+    ] = None,
     json_: Json = False,
     storage: Storage = None,
     set_: Set = None,
@@ -66,6 +81,7 @@ def suggest(
     root = open_project(project)
     config = read_config(root, {"storage": storage} if storage else {}, set_)
 
+    from segexp.files import may_write
     from segexp.mapping_file import find_mapping
     from segexp.report.ladder_page import ladder_page
     from segexp.suggest import best_run, suggest_mapping, suggested_file
@@ -80,32 +96,37 @@ def suggest(
         within=find_mapping(root, within) if within else None,
     )
     file = suggested_file(root, found, force)
-    is_kept = file.text is None
+    folder = folder_for(out, PAGE)
+    path, is_kept = file.path, file.text is None
     # The page first: when it cannot be written, no mapping is left that nothing tells of.
-    page = ladder_page(found.ladder, found.rung, found.notes, found.study_command)
-    _write(out / PAGE, page, f"--out {out}")
-    if file.text is not None:
-        _write(file.path, file.text, str(file.path))
+    written = []
+    if folder is not None:
+        page = ladder_page(found.ladder, found.rung, found.notes, found.study_command)
+        write_named(folder / PAGE, page, f"--out {folder}")
+        written.append(folder / PAGE)
+    if file.text is not None and (folder is not None or may_write(path)):
+        if not may_write(path) and folder is not None:  # of another user, or on a read-only disk
+            path = folder / path.name
+        write_named(path, file.text, str(path))
+        written.insert(0, path)
     if json_:
-        paths = {"path": str(file.path), "kept": is_kept, "page": str(out / PAGE)}
-        print_json({**found.to_dict(), **paths})
+        files = {
+            "path": str(path) if is_kept or path in written else None,
+            "kept": is_kept,
+            "page": str(folder / PAGE) if folder else None,
+        }
+        print_json({**found.to_dict(), **files})
         return
     _show(found)
     if is_kept:
-        say(f"kept {file.path}, which holds this label space already; --force writes it anew")
-        say(f"wrote {out / PAGE}")
-    else:
-        say(f"wrote {file.path} and {out / PAGE}")
+        say(f"kept {path}, which holds this label space already; --force writes it anew")
+    if written:
+        say(f"wrote {' and '.join(map(str, written))}")
+    if path not in written and not is_kept:
+        say(f"not written: {path} cannot be; --out DIR writes it there, too")
+    elif path != file.path:
+        say(f"{file.path} cannot be written here; copy it there")
     say(f"look next:  {found.study_command or f'segexp mapping show {found.rung.space.name}'}")
-
-
-def _write(path: Path, text: str, where: str) -> None:
-    from segexp.files import write_atomic
-
-    try:
-        write_atomic(path, text)
-    except OSError as error:
-        raise InputError(f"{where}: cannot be written: {error.strerror}") from None
 
 
 def _show(found: "Suggestion") -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from segexp.cli.console import say
 from segexp.errors import InputError, did_you_mean, shown
 
 if TYPE_CHECKING:
@@ -63,20 +64,60 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object to sta
 
 
 def open_project(project: Path | None) -> Path:
-    """Return the project directory.
+    """Return the project directory; where it was moved, `mlflow ui` finds its artifacts again.
 
     Raises:
         InputError: When ``--project`` names no directory with a config.yaml, or none is above.
     """
     from segexp.config import CONFIG_FILE, find_project
+    from segexp.moved_project import follow_move
 
     if project is None:
-        return find_project(Path.cwd())
-    if not (project / CONFIG_FILE).is_file():
+        root = find_project(Path.cwd())
+    elif (project / CONFIG_FILE).is_file():
+        root = project.resolve()
+    else:
         raise InputError(
             f"--project {project}: no {CONFIG_FILE} in it; make one with `segexp init`"
         )
-    return project.resolve()
+    follow_move(root)
+    return root
+
+
+def folder_for(out: Path | None, what: str) -> Path | None:
+    """Return the folder for what a command writes beside its answer: by default the current one.
+
+    None where that may not be written and no other is named: the answer needs no file.
+
+    Args:
+        out: What ``--out`` names.
+        what: What is to be written, for the message.
+    """
+    from segexp.files import may_write
+
+    if out is None and not may_write(Path.cwd()):
+        say(f"{what}: not written, {Path.cwd()} cannot be; name a folder with --out DIR")
+        return None
+    return out or Path()
+
+
+def write_named(path: Path, text: str, where: str) -> None:
+    """Write a file where the user said.
+
+    Args:
+        path: The file.
+        text: What is to be in it.
+        where: The option or file that named it, for the message.
+
+    Raises:
+        InputError: When it cannot be written there.
+    """
+    from segexp.files import write_atomic
+
+    try:
+        write_atomic(path, text)
+    except OSError as error:
+        raise InputError(f"{where}: cannot be written: {error.strerror}") from None
 
 
 def data_overrides(

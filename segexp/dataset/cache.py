@@ -5,10 +5,13 @@ Under the cache folder each data set at each size has a folder named by its cont
 needs no other cache) and ``meta.json``. It is built beside its place under a lock and renamed in.
 """
 
+import atexit
 import hashlib
 import json
 import shutil
+import tempfile
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +24,7 @@ from segexp.dataset.content_hash import source_hash, stamp_of
 from segexp.dataset.source import SampleFault, Source
 from segexp.dataset.threads import Progress
 from segexp.errors import InputError, WorkError
-from segexp.files import locked, write_atomic
+from segexp.files import locked, may_write, write_atomic
 from segexp.taxonomy import Taxonomy
 
 CACHE_VERSION = 2
@@ -114,7 +117,8 @@ def open_dataset(
     Args:
         source: The data set.
         image_size: Height and width to resize to.
-        cache_dir: The project's own cache folder; made when missing.
+        cache_dir: The project's own cache folder; made when missing. Where it may not be written,
+            what it lacks is built in a temporary folder that this process deletes.
         progress: Called with how many samples are decoded, and of how many.
 
     Raises:
@@ -126,11 +130,13 @@ def open_dataset(
     if source.faults:
         raise InputError(check_source(source, progress).faults)
     try:
-        cache_dir.mkdir(parents=True, exist_ok=True)
         digest, stamps = source_hash(source, cache_dir)
         place = cache_dir / _key(digest, image_size)
         meta = _read_meta(place)
         if meta is None:
+            if not may_write(cache_dir):
+                place = _temporary_folder() / place.name
+            place.parent.mkdir(parents=True, exist_ok=True)
             with locked(place.with_suffix(".lock")):
                 meta = _read_meta(place)  # another process may have built it meanwhile
                 if meta is None:
@@ -143,6 +149,13 @@ def open_dataset(
     if meta is None:
         raise WorkError(f"{place}: the cache was built but cannot be read; remove it and try again")
     return _dataset(source, digest, image_size, place, meta)
+
+
+@cache
+def _temporary_folder() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="segexp-cache-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 def _key(digest: str, image_size: Size) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from segexp.dataset.source import SampleFault, Source
 from segexp.dataset.threads import map_in_threads
-from segexp.files import write_atomic
+from segexp.files import may_write, write_atomic
 
 MEMO_NAME = "content_hashes.json"
 
@@ -40,7 +40,7 @@ def source_hash(source: Source, cache_dir: Path) -> tuple[str, dict[Path, list[i
 
     Args:
         source: The data set.
-        cache_dir: Where the digests are remembered.
+        cache_dir: Where the digests are remembered, if it may be written.
 
     Returns:
         The digest (16 hex digits) and each file's stamp from before it was read.
@@ -67,7 +67,8 @@ def source_hash(source: Source, cache_dir: Path) -> tuple[str, dict[Path, list[i
         for path, (stamp, digest) in digests.items()
         if now_ns - max(stamp[1:]) > SETTLED_S * 1e9
     }
-    if any(memo.get(path) != entry for path, entry in fresh.items()):
+    is_news = any(memo.get(path) != entry for path, entry in fresh.items())
+    if is_news and may_write(memo_path) and may_write(cache_dir):
         # Read again: another process may have remembered other files meanwhile.
         write_atomic(memo_path, json.dumps(_read_memo(memo_path) | fresh))
     listing = [

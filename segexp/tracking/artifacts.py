@@ -2,19 +2,25 @@
 
 import tempfile
 from pathlib import Path
+from urllib.parse import parse_qsl
 
 from mlflow import MlflowClient
+from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
+from sqlalchemy.engine import URL
 from sqlalchemy.exc import SQLAlchemyError
 
 from segexp.credentials import without_credentials
+from segexp.database_url import sqlite_file
 from segexp.errors import InputError, WorkError, first_line
+from segexp.moved_project import artifacts_now
+from segexp.sqlite_file import reading_uri
 from segexp.tracking.client import client_of, is_server
 from segexp.tracking.operations import RefusedError
 from segexp.tracking.replay import id_of
 from segexp.tracking.sender import pending_records
 from segexp.tracking.spool import spool_of
-from segexp.tracking.store import LOCAL_URI, open_experiment
+from segexp.tracking.store import LOCAL_URI
 
 
 def read_artifact(project: Path, uri: str | None, run_id: str, name: str) -> bytes:
@@ -32,44 +38,47 @@ def read_artifact(project: Path, uri: str | None, run_id: str, name: str) -> byt
     """
     uri = uri or LOCAL_URI
     try:
-        client, run_id, experiment = _find_run(project, uri, run_id)
-        if uri.startswith("sqlite:///"):  # the project may have moved
-            client = open_experiment(project, uri, experiment).client
-        if name not in [file.path for file in client.list_artifacts(run_id, _folder(name))]:
-            tags = client.get_run(run_id).data.tags
-            kind, state = tags.get("segexp.kind", "run"), tags.get("segexp.state", "open")
-            raise InputError(f"run {run_id} (a {kind}, {state}) has no artifact {name!r}")
-        with tempfile.TemporaryDirectory() as directory:
-            return Path(client.download_artifacts(run_id, name, directory)).read_bytes()
+        client, run = _find_run(project, uri, run_id)
+        place = artifacts_now(project, run.info.artifact_uri) if uri.startswith("sqlite:") else None
+        if place is not None:
+            if (place / name).is_file():
+                return (place / name).read_bytes()
+        elif name in [file.path for file in client.list_artifacts(run.info.run_id, _folder(name))]:
+            with tempfile.TemporaryDirectory() as directory:
+                path = client.download_artifacts(run.info.run_id, name, directory)
+                return Path(path).read_bytes()
     except (MlflowException, SQLAlchemyError, OSError) as error:
         raise WorkError(
             f"{name} of run {run_id}: cannot be read: {without_credentials(first_line(error))}"
         ) from None
+    tags = run.data.tags
+    kind, state = tags.get("segexp.kind", "run"), tags.get("segexp.state", "open")
+    raise InputError(f"run {run.info.run_id} (a {kind}, {state}) has no artifact {name!r}")
 
 
-def _find_run(project: Path, uri: str, run_id: str) -> tuple[MlflowClient, str, str]:
-    """Return a client, the run's id and the name of its experiment; nothing is created."""
-    if uri.startswith("sqlite:///"):
-        path, question_mark, options = uri.removeprefix("sqlite:///").partition("?")
-        database = project / path
-        if not database.is_file():
-            raise InputError(f"no run {run_id!r}: there is no MLflow database {database} yet")
-        uri = f"sqlite:///{database}{question_mark}{options}"
+def _find_run(project: Path, uri: str, run_id: str) -> tuple[MlflowClient, Run]:
+    """Return a client and the run; nothing is created, and no permission to write is needed."""
+    shown = without_credentials(uri)
+    file = sqlite_file(uri, project) if uri.startswith("sqlite:") else None
+    if file is not None:
+        if not file.is_file():
+            raise InputError(f"no run {run_id!r}: there is no MLflow database {file} yet")
+        database, _, options = reading_uri(file).partition("?")
+        query = {**dict(parse_qsl(options)), "uri": "true"}
+        uri = URL.create("sqlite", database=database, query=query).render_as_string()
     client = client_of(uri)
     try:
         if is_server(uri):
             run_id = id_of(spool_of(project, uri), client, run_id)
-        found = client.get_run(run_id)
+        return client, client.get_run(run_id)
     except RefusedError as error:
         waiting = pending_records(project, uri)
         way = f"; {waiting} records wait, `segexp sync` sends them" if waiting else ""
-        raise InputError(f"no run {run_id!r} in {without_credentials(uri)}: {error}{way}") from None
+        raise InputError(f"no run {run_id!r} in {shown}: {error}{way}") from None
     except MlflowException as error:
         if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
             raise
-        shown = without_credentials(uri)
         raise InputError(f"no run {run_id!r} in {shown}; `mlflow ui` lists the runs") from None
-    return client, run_id, client.get_experiment(found.info.experiment_id).name
 
 
 def _folder(name: str) -> str | None:

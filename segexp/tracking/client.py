@@ -25,7 +25,8 @@ def client_of(uri: str) -> MlflowClient:
     Args:
         uri: An MLflow tracking URI; the path of a SQLite file is absolute.
     """
-    client = MlflowClient(tracking_uri=uri)
+    # Under the plain name MLflow makes the file's folder, and takes escapes such as %20 for names.
+    client = MlflowClient(tracking_uri=uri.replace("sqlite:", "sqlite+pysqlite:", 1))
     if uri.startswith("sqlite"):
         # So that SQLite moves what is in its log into the file, as in `segexp.storage`.
         atexit.register(client._tracking_client.store.engine.dispose)

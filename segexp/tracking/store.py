@@ -1,8 +1,6 @@
 """Where MLflow keeps what it records: stores and experiments, opened or made."""
 
 import secrets
-import sqlite3
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +13,8 @@ from segexp.credentials import without_credentials
 from segexp.errors import InputError, WorkError, first_line
 from segexp.file_system import refuse_network_file_system
 from segexp.files import locked
-from segexp.storage import use_write_ahead_log
+from segexp.moved_project import follow_move
+from segexp.sqlite_file import remove_leftovers, use_write_ahead_log
 from segexp.tracking.client import client_of, what_is_wrong
 from segexp.tracking.sender import start_sending
 
@@ -92,7 +91,7 @@ def _open_sqlite(project: Path, path: str, name: str) -> Experiment:
         if not database.is_file():
             _make_database(database)
         elif path == LOCAL_URI.removeprefix("sqlite:///"):
-            _follow_move(database, name, artifacts)
+            follow_move(project, name)
         uri = f"sqlite:///{database}{question_mark}{options}"
         experiment = _get_or_create(client_of(uri), name, artifacts.as_uri())
     return Experiment(project, uri, experiment, name)
@@ -110,31 +109,8 @@ def _make_database(database: Path) -> None:
     client.search_experiments(max_results=1)  # the first call makes the tables
     client._tracking_client.store.engine.dispose()
     use_write_ahead_log(building)
+    remove_leftovers(database)
     building.replace(database)
-
-
-def _follow_move(database: Path, name: str, artifacts: Path) -> None:
-    """Point a project's runs at its own ``mlruns/`` after the project was moved or copied.
-
-    MLflow stores absolute paths and has no call to change them; without this, artifacts of a
-    moved project would be looked for, and new ones written, where it was before.
-    """
-    here = artifacts.parent.as_uri()
-    with closing(sqlite3.connect(database, timeout=60)) as connection, connection:
-        tables = connection.execute("SELECT name FROM sqlite_master").fetchall()
-        if not {("experiments",), ("runs",)} <= set(tables):
-            return
-        query = "SELECT artifact_location FROM experiments WHERE name = ?"
-        (location,) = connection.execute(query, (name,)).fetchone() or ("",)
-        there = location.rpartition("/")[0]
-        if not there.endswith("/mlruns") or there == here:
-            return
-        for table, column in (("experiments", "artifact_location"), ("runs", "artifact_uri")):
-            connection.execute(
-                f"UPDATE {table} SET {column} = ? || substr({column}, ?) "
-                f"WHERE substr({column}, 1, ?) = ?",
-                (here, len(there) + 1, len(there) + 1, f"{there}/"),
-            )
 
 
 def _get_or_create(client: MlflowClient, name: str, artifacts: str | None) -> str:

@@ -1,0 +1,83 @@
+"""SQLite files: their write-ahead logs, and how they are read by who may not write them.
+
+https://www.sqlite.org/wal.html
+"""
+
+import atexit
+import shutil
+import sqlite3
+import tempfile
+from contextlib import closing
+from pathlib import Path
+from urllib.parse import quote
+
+from segexp.files import may_write
+
+_LEFTOVERS = ("-wal", "-shm", "-journal")
+
+
+def use_write_ahead_log(path: Path) -> None:
+    """Switch a SQLite file to WAL for good: readers and one writer no longer wait for each other.
+
+    A file that is not there is made; SQLite itself removes what a deleted one left behind.
+    """
+    with closing(sqlite3.connect(path, timeout=60)) as connection:
+        connection.execute("PRAGMA journal_mode=WAL")
+
+
+def remove_leftovers(path: Path) -> None:
+    """Delete the logs of a SQLite file that was deleted itself.
+
+    Where a whole file is put in its place, SQLite takes them for its logs, and what was deleted is
+    back.
+    """
+    for ending in _LEFTOVERS:
+        path.with_name(path.name + ending).unlink(missing_ok=True)
+
+
+def reading_uri(path: Path) -> str:
+    """Return the URI by which SQLite reads a file without leaving anything beside it.
+
+    Who may write it reads it as any writer does: the log is put away by the last one that closes
+    it. Who may not reads it with its log where a writer has it open. Where nobody has, SQLite
+    would make a log beside it, which its owner could not write then: it is told that the file
+    does not change. What a process that died left in a log without an index is read from a copy.
+
+    Args:
+        path: The file, which is there.
+    """
+    if may_write(path) and may_write(path.parent):
+        return f"file:{quote(str(path))}?mode=rw"
+    log, index = (path.with_name(path.name + ending) for ending in ("-wal", "-shm"))
+    if not log.exists() or log.stat().st_size == 0:
+        return f"file:{quote(str(path))}?mode=ro&immutable=1"
+    if index.exists():
+        return f"file:{quote(str(path))}?mode=ro"
+    return f"file:{quote(str(_copy(path, log)))}?mode=rw"
+
+
+def open_for_reading(path: Path, *, any_thread: bool = False) -> sqlite3.Connection:
+    """Open a SQLite file that is there; what would change it fails.
+
+    Args:
+        path: The file.
+        any_thread: Whether the connection may be handed from one thread to another.
+
+    Raises:
+        OSError: When it cannot be copied, see `reading_uri`.
+        sqlite3.Error: When it cannot be opened.
+    """
+    connection = sqlite3.connect(
+        reading_uri(path), uri=True, timeout=60, check_same_thread=not any_thread
+    )
+    connection.execute("PRAGMA query_only=ON")
+    return connection
+
+
+def _copy(path: Path, log: Path) -> Path:
+    """Copy a file and its log to where this process may write, until it ends."""
+    directory = Path(tempfile.mkdtemp(prefix="segexp-"))
+    atexit.register(shutil.rmtree, directory, ignore_errors=True)
+    for file in (path, log):
+        shutil.copyfile(file, directory / file.name)
+    return directory / path.name
