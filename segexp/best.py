@@ -12,7 +12,7 @@ from optuna.trial import FrozenTrial, TrialState
 from segexp.errors import WorkError
 from segexp.promotion import promoted
 from segexp.result import SplitScores, TrialResult, result_from_dict
-from segexp.storage import ARM_RUNS, CONSTANT, LISTED, RESULT, RUN_ID, is_interrupted
+from segexp.storage import ARM_RUNS, CONSTANT, LISTED, RESULT, RUN_ID, WARNINGS, is_interrupted
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,7 @@ class BestTrial:
         baseline: The scores of the enqueued baseline; None when it is not complete.
         constant: The class, and the mIoU on ``val`` and ``heldout``, of the predictor that says
             the most frequent class everywhere.
+        warnings: What was probably not meant in the data; `data_warnings`.
     """
 
     study: str
@@ -40,6 +41,7 @@ class BestTrial:
     states: Mapping[str, int]
     baseline: TrialResult | None
     constant: Mapping[str, Any]
+    warnings: tuple[str, ...] = ()
 
     def bundle(self, project: Path) -> Path:
         """Return the directory of the saved model.
@@ -78,6 +80,7 @@ class BestTrial:
             if baseline
             else None,
             "constant": dict(self.constant),
+            "warnings": list(self.warnings),
             "trials": dict(self.states),
             "run_id": self.run_id,
             "bundle": str(project / self.result.bundle) if self.result.bundle else None,
@@ -118,6 +121,7 @@ def find_best(study: optuna.Study) -> BestTrial:
         states=states,
         baseline=result_from_dict(first.user_attrs[RESULT]) if first else None,
         constant=study.user_attrs.get(CONSTANT, {}),
+        warnings=tuple(study.user_attrs.get(WARNINGS, ())),
     )
 
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from segexp.bundle import load_bundle
 from segexp.config import Config
+from segexp.data_warnings import data_warnings
 from segexp.dataset.cache import Dataset, Split
 from segexp.device import choose_compute
 from segexp.errors import InputError
@@ -40,6 +41,7 @@ class ScoredBundle:
         classes_in_mean: How many classes entered it.
         pixel_accuracy: Share of the pixels that are right.
         table: Per class: iou, precision, recall, f1, pixels, images.
+        warnings: What was probably not meant in the data.
     """
 
     data: str
@@ -53,6 +55,7 @@ class ScoredBundle:
     classes_in_mean: int
     pixel_accuracy: float
     table: dict[str, list[Any]]
+    warnings: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
@@ -130,6 +133,7 @@ def evaluate_bundle(
         classes_in_mean=scores.classes_in_mean,
         pixel_accuracy=scores.pixel_accuracy,
         table=class_table(evaluation.confusions[0], target.names),
+        warnings=tuple(data_warnings(dataset, [target])),
     )
 
 

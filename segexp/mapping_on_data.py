@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from segexp.config import Config
+from segexp.data_warnings import label_counts, source_warnings
 from segexp.dataset.cache import Dataset
 from segexp.dataset.raw_ids import count_raw_ids
 from segexp.dataset.source import Source
@@ -104,6 +105,11 @@ def check_on_data(
     warnings = histogram_warnings(mapping, counts, min_share, max_void)
     if any(warning.kind == "absent-label" for warning in warnings):
         warnings += _shifted_ids(source, mapping.taxonomy, progress)
+    known = {"absent-class"}  # said of each class above, as most void pixels are
+    if any(warning.kind in ("hidden-pixels", "unlabelled-pixels") for warning in warnings):
+        known |= {"mostly-void"}
+    of_data = source_warnings(source, [mapping], label_counts(dataset))
+    warnings += [warning for warning in of_data if warning.kind not in known]
     return dataset, warnings
 
 

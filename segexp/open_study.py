@@ -14,6 +14,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from segexp import failpoint, tracking
 from segexp.config import WORK_DIRECTORY, flatten
+from segexp.data_warnings import data_warnings
 from segexp.dataset.cache import Dataset
 from segexp.errors import InputError, WorkError, collected
 from segexp.evaluate import constant_miou
@@ -21,7 +22,16 @@ from segexp.files import locked
 from segexp.plan import StudyPlan, definition, definition_faults
 from segexp.reconcile import close_records
 from segexp.space import make_pruner
-from segexp.storage import CARRIED_FROM, CONSTANT, DEFINITION, LISTED, RUN_ID, RUN_KEY, TRACKING
+from segexp.storage import (
+    CARRIED_FROM,
+    CONSTANT,
+    DEFINITION,
+    LISTED,
+    RUN_ID,
+    RUN_KEY,
+    TRACKING,
+    WARNINGS,
+)
 
 
 @dataclass(frozen=True)
@@ -114,6 +124,7 @@ def open_study(
             _put_first(study, plan, carried)
             study.set_user_attr(CONSTANT, constant_miou(dataset, plan.common))
             study.set_user_attr(LISTED, plan.keeps_all)
+            study.set_user_attr(WARNINGS, data_warnings(dataset, [*plan.mappings.values()]))
             study.set_user_attr(DEFINITION, now)  # the last: a study that has it is whole
         if arm is None:
             parent = _open_parent_run(plan, dataset, study, experiment)

@@ -10,9 +10,10 @@ from segexp.dataset.source import Source
 from segexp.dataset.synthetic import SyntheticCounts
 from segexp.errors import InputError
 from segexp.mapping import Mapping
-from segexp.mapping_file import find_mapping, read_mappings
+from segexp.mapping_file import read_mappings
 from segexp.preprocess import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
 from segexp.taxonomy import Taxonomy, load_taxonomy
+from segexp.taxonomy_choice import list_files, unknown_taxonomy
 from segexp.yaml_file import find_yaml
 
 
@@ -25,37 +26,50 @@ def find_source(project: Path, config: Config, mappings: Sequence[Mapping]) -> S
         mappings: The mappings that the data is to be used with.
 
     Raises:
-        InputError: When the data is not there, its format is ambiguous, or a mapping is over
-            another taxonomy.
+        InputError: When the data is not there, its format is ambiguous, nothing says in which
+            taxonomy it is labelled, or a mapping is over another taxonomy.
     """
-    data = config.data
-    root = project / Path(data.root).expanduser() if data.root is not None else None
-    if data.format == "synthetic":
-        layout = "synthetic"
-    elif root is None:
-        raise InputError(f"data.root: null; format {data.format!r} needs a folder: --data DIR")
-    elif not root.is_dir():
-        raise InputError(f"data.root: {root}: no such folder")
-    else:
-        layout = recognise_format(root) if data.format == "auto" else data.format
-    named = data.taxonomy or default_taxonomy_name(layout, root)
-    if named is not None:
-        taxonomy = find_taxonomy(project, named)
-    else:  # a layout that does not tell: the masks mean what the mapping says
-        taxonomy = (mappings or [find_mapping(project, config.mapping)])[0].taxonomy
+    layout, root = find_layout(project, config)
+    named = config.data.taxonomy or default_taxonomy_name(layout, root)
+    if named is None:  # what the masks mean is nothing to guess at
+        raise InputError(unknown_taxonomy(project, list_files(layout, root)))
+    taxonomy = find_taxonomy(project, named)
     strangers = [m for m in mappings if m.taxonomy.hash != taxonomy.hash]
     if strangers:
         fitting = [m.name for m in mappings_over(project, taxonomy)]
-        way_out = "name other data with --data DIR" if root is None else "set data.taxonomy"
+        way_out = "or name other data with --data DIR"
+        if root is not None:
+            way_out = "or set data.taxonomy, if the masks are labelled in another one"
+        if fitting:
+            way_out = f"take one that fits it with --mapping: {', '.join(fitting)}; {way_out}"
+        else:
+            way_out = f"no mapping in {project / 'mappings'} fits it; {way_out}"
         raise InputError(
             [
                 f"mapping {m.name!r} is over the taxonomy {m.taxonomy.name}, but the data "
-                f"({layout}{f', {root}' if root else ''}) is labelled in {taxonomy.name}; mappings "
-                f"that fit it: {', '.join(fitting) or 'none'}; or {way_out}"
+                f"({layout}{f', {root}' if root else ''}) is labelled in {taxonomy.name}; "
+                f"{way_out}"
                 for m in strangers
             ]
         )
     return open_source(layout, root, taxonomy, synthetic_counts(config))
+
+
+def find_layout(project: Path, config: Config) -> tuple[str, Path | None]:
+    """Return the format of the configured data, and its folder, which drawn data has not.
+
+    Raises:
+        InputError: When the folder is not there, or looks like no format or like several.
+    """
+    data = config.data
+    root = project / Path(data.root).expanduser() if data.root is not None else None
+    if data.format == "synthetic":
+        return "synthetic", root
+    if root is None:
+        raise InputError(f"data.root: null; format {data.format!r} needs a folder: --data DIR")
+    if not root.is_dir():
+        raise InputError(f"data.root: {root}: no such folder")
+    return recognise_format(root) if data.format == "auto" else data.format, root
 
 
 def synthetic_counts(config: Config) -> SyntheticCounts:

@@ -30,6 +30,7 @@ ARM_RUNS = "segexp.arm_runs"  # A/B study: the MLflow run of each arm
 LISTED = "segexp.listed"  # study: whether it trains a list, and searches nothing
 CONSTANT = "segexp.constant"  # study: the scores of always predicting the most frequent class
 SUPERVISORS = "segexp.supervisor."  # study, with a token: a run of it; None once it has ended
+WARNINGS = "segexp.warnings"  # study: what is to be said of its data beside every score
 RUN_KEY = "segexp.run_key"  # study: what its MLflow run is tagged with, noted before it is made
 TRACKING = "segexp.tracking"  # study: the tracking URI and the experiment of its MLflow runs
 OWNER = "segexp.owner"  # trial: the process that runs it

@@ -10,6 +10,7 @@ from optuna.storages import BaseStorage
 from segexp import tracking
 from segexp.best import best_trial
 from segexp.credentials import without_credentials
+from segexp.data_warnings import warn_of_data
 from segexp.display import StudyDisplay
 from segexp.files import locked
 from segexp.interrupt import signals_held_back
@@ -59,11 +60,15 @@ def run_study(
         The study, and how many trials were run by this call.
 
     Raises:
-        InputError: When the data has faults, or a study of this name means something else.
+        InputError: When the data has faults or one class alone, or a study of this name means
+            something else.
         WorkError: When the first trials all fail, or the disk is full.
     """
     dataset = open_data(plan.project, plan.config, plan.source, display.caching)
     display.say(describe_data(dataset))
+    mappings = [*plan.mappings.values()]
+    is_common = plan.study.objective == "val/miou_common"
+    warn_of_data(dataset, mappings, [plan.common] if is_common else mappings, display.say)
     revision = choose_revision(plan, dataset, storage, new=new_revision)
     for line in describe_revision(revision, plan.study.name):
         display.say(line)

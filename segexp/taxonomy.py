@@ -47,7 +47,7 @@ class Taxonomy:
         labels: The labels, in the order of the file.
         encodings: For each way in which masks write the labels as numbers (``default`` and
             others, such as Cityscapes' ``labelIds``): raw id -> label index or VOID.
-        void_color: The colour of void in RGB masks and in pictures.
+        void_color: The colour of void in pictures, and in RGB masks where no label has it.
     """
 
     name: str
@@ -295,6 +295,13 @@ def _add_id(where: str, raw_id: Any, index: int, ids: dict[int, int], faults: li
         faults.append(f"{where}: the raw id {raw_id} is already taken")
     else:
         ids[raw_id] = index
+
+
+def free_void_color(colors: Collection[Color]) -> Color:
+    """Return a colour for void that no label has: black, or where one has it, another usual one."""
+    usual = ((0, 0, 0), (224, 224, 192), (255, 255, 255))  # Cityscapes, Pascal VOC, ADE20K
+    others = ((grey, grey, grey) for grey in range(1, VOID))  # a taxonomy has at most 255 labels
+    return next(color for color in (*usual, *others) if color not in colors)
 
 
 def _list_of(where: str, value: Any, faults: list[str]) -> list[Any]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from segexp import tracking
 from segexp.config import WORK_DIRECTORY, Config
+from segexp.data_warnings import warn_of_data
 from segexp.display import StudyDisplay
 from segexp.encoder_weights import check_weights
 from segexp.errors import InputError, Interrupted, WorkError
@@ -23,7 +24,9 @@ EXPERIMENT = "train"
 OWNER_FILE = "owner.json"
 
 
-def run_training(project: Path, config: Config, display: StudyDisplay) -> tuple[str, TrialResult]:
+def run_training(
+    project: Path, config: Config, display: StudyDisplay
+) -> tuple[str, TrialResult, list[str]]:
     """Train one configuration and record it as a trial is recorded.
 
     Args:
@@ -32,7 +35,8 @@ def run_training(project: Path, config: Config, display: StudyDisplay) -> tuple[
         display: Shows progress.
 
     Returns:
-        The id of the MLflow run, and the result, whose bundle is kept.
+        The id of the MLflow run, the result, whose bundle is kept, and what is probably not meant
+        in the data, which stood before the training and belongs beside the score.
 
     Raises:
         InputError: With every fault of configuration and data.
@@ -45,6 +49,7 @@ def run_training(project: Path, config: Config, display: StudyDisplay) -> tuple[
     source = find_source(project, config, [mapping])
     dataset = open_data(project, config, source, display.caching)
     display.say(describe_data(dataset))
+    warnings = warn_of_data(dataset, [mapping], [mapping], display.say)
     experiment = tracking.open_experiment(
         project, config.tracking.uri, config.tracking.experiment or EXPERIMENT
     )
@@ -78,7 +83,7 @@ def run_training(project: Path, config: Config, display: StudyDisplay) -> tuple[
         shutil.rmtree(directory / "checkpoints", ignore_errors=True)
         (directory / OWNER_FILE).unlink(missing_ok=True)
     say_what_waits(experiment, display)
-    return run.id, result
+    return run.id, result, warnings
 
 
 def _sign(

@@ -417,6 +417,8 @@ def test_nothing_that_segexp_does_changes_a_data_set(
     root = lay_out(tmp_path / "data")
     before, times = tree_digest(root), change_times(root)
     data = ["--data", str(root)]
+    if lay_out is folder:  # a layout that does not tell it
+        data += ["--set", "data.taxonomy=camvid11"]
     for words in (
         ["data", "check", *data, "--set", f"mapping={mapping}"],
         ["data", "stats", *data, "--set", f"mapping={mapping}"],

@@ -76,7 +76,7 @@ def test_mappings_over_another_taxonomy_are_each_refused_with_the_fitting_ones_n
     for fault, name in zip(faults, ("cityscapes19", "merged10"), strict=True):
         assert f"mapping '{name}' is over the taxonomy cityscapes19" in fault
         assert f"(folder, {root}) is labelled in camvid11" in fault
-        assert "mappings that fit it: camvid11, camvid_merged6; or set data.taxonomy" in fault
+        assert "take one that fits it with --mapping: camvid11, camvid_merged6; or set" in fault
 
 
 def test_synthetic_data_refuses_a_mapping_over_another_taxonomy(project: Path):
@@ -138,15 +138,15 @@ def images_and_masks(root: Path) -> Path:
     return root
 
 
-def test_a_layout_that_does_not_tell_is_read_as_the_mapping_says(project: Path, tmp_path: Path):
+def test_a_layout_that_does_not_tell_is_refused_whatever_the_mapping(project: Path, tmp_path: Path):
     root = images_and_masks(tmp_path / "data")
     config = configured(project, format="auto", root=str(root))
+    for mappings in ((), ("camvid_merged6",), ("camvid11", "cityscapes19")):
+        faults = faults_of(project, config, *mappings)
+        assert faults[0].startswith(f"{root}: nothing says which labels its masks hold")
+    config = configured(project, format="auto", root=str(root), taxonomy="camvid11")
     mapping = find_mapping(project, "camvid_merged6")
     assert find_source(project, config, [mapping]).taxonomy.name == "camvid11"
-    # Without a mapping at hand it is the configured one's.
-    assert find_source(project, config, []).taxonomy.name == "cityscapes19"
-    (fault,) = faults_of(project, config, "camvid11", "cityscapes19")
-    assert "mapping 'cityscapes19' is over" in fault
 
 
 def test_the_configured_taxonomy_decides_where_there_is_one(project: Path, tmp_path: Path):

@@ -66,7 +66,7 @@ def runs_of(project: Path, experiment: str = "train") -> list[Run]:
 def test_a_training_is_recorded_as_a_trial_is(project: Path):
     display = Shown()
     config = configured(project, mapping="merged10")
-    run_id, result = run_training(project, config, display)
+    run_id, result, _ = run_training(project, config, display)
     (run,) = runs_of(project)
     assert run.info.run_id == run_id
     assert run.info.status == "FINISHED"
@@ -85,7 +85,7 @@ def test_a_training_is_recorded_as_a_trial_is(project: Path):
 
 
 def test_the_bundle_of_the_best_epoch_is_kept_and_no_checkpoint(project: Path):
-    _, result = run_training(project, configured(project, epochs=3), Shown())
+    _, result, _ = run_training(project, configured(project, epochs=3), Shown())
     bundle = Path(result.bundle)
     assert bundle.is_relative_to(project / ".segexp" / "train")
     assert {path.name for path in bundle.parent.iterdir()} == {"bundle", "confusions.npz"}

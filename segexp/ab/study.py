@@ -25,6 +25,7 @@ from segexp.ab.runs import FinalRuns, collect_runs
 from segexp.ab.search import Search, describe_search
 from segexp.comparison.clusters import make_clusters
 from segexp.config import WORK_DIRECTORY
+from segexp.data_warnings import warn_of_data
 from segexp.dataset.cache import Dataset
 from segexp.display import StudyDisplay
 from segexp.errors import WorkError
@@ -97,6 +98,7 @@ def run_ab(
     """
     dataset = open_data(plan.project, plan.config, plan.arms[0].source, display.caching)
     display.say(describe_data(dataset))
+    warnings = warn_of_data(dataset, plan.mappings, [plan.common], display.say)
     clusters = make_clusters(question.cluster, dataset.heldout.ids, dataset.format)
     _refuse_another(plan, dataset, storage)
     with _records(plan, dataset, storage) as (record, arms):
@@ -121,6 +123,7 @@ def run_ab(
         display.say("comparing the arms ...")
         runs = collect_runs(finals)
         result = ab_result(plan, dataset, searches, runs, clusters, question.margin)
+        result["caveats"] = [*warnings, *result["caveats"]]
         directory = _write(plan, dataset, result, runs, record, display)
     say_what_waits(finals[0].experiment, display)
     return result, directory

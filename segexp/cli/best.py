@@ -73,6 +73,8 @@ def _show(found: "BestTrial", root: Path) -> None:
     )
     split, scores = ("held-out", result.heldout) if result.heldout else ("tuning", result.val)
     console.print(class_table(f"per class, {split} images", dict(scores.table)))
+    for warning in found.warnings:
+        say(f"warning: {warning}")
     if result.bundle:
         say(f"bundle: {root / result.bundle}")
     say(f"MLflow run: {found.run_id}")

@@ -45,19 +45,31 @@ def check(
     root = open_project(project)
     config = read_config(root, data_overrides(data, format_name, mapping), set_)
 
-    from segexp.dataset.check import check_source
+    from segexp.data_warnings import source_warnings
+    from segexp.dataset.check import scan_source
+    from segexp.label_warnings import objective_faults
     from segexp.mapping_file import find_mappings
     from segexp.project import find_source
 
-    source = find_source(root, config, find_mappings(root, [config.mapping] if mapping else []))
+    asked = find_mappings(root, [config.mapping] if mapping else [])
+    source = find_source(root, config, asked)
     with LiveDisplay() as display:
-        report = check_source(source, display.caching)
-    say(f"data: {source.format}, {source.name}, taxonomy {source.taxonomy.name}")
+        report, counts = scan_source(source, display.caching)
+    told = "" if config.data.taxonomy else ", as its layout tells; data.taxonomy names another"
+    told = "" if source.root is None else told
+    say(f"data: {source.format}, {source.name}, taxonomy {source.taxonomy.name}{told}")
     for note in report.notes:
         say(f"note: {note}")
     if report.faults:
         raise InputError(report.faults)
-    say("no faults")
+    if report.void_test:
+        del counts["test"]  # it is no test split
+    if faults := objective_faults(asked, counts):
+        raise InputError(faults)
+    warnings = source_warnings(source, asked, counts)
+    for warning in warnings:
+        say(f"warning: {warning.message}")
+    say(f"no faults, {len(warnings)} warning(s)" if warnings else "no faults")
 
 
 @data_app.command()

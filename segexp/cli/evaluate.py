@@ -72,3 +72,5 @@ def evaluate(
         f"mIoU {scored.miou:.4f} over {scored.classes_in_mean} classes, "
         f"pixel accuracy {scored.pixel_accuracy:.4f}"
     )
+    for warning in scored.warnings:
+        say(f"warning: {warning}")

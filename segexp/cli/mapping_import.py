@@ -1,5 +1,6 @@
 """``segexp mapping import``."""
 
+import re
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -24,7 +25,8 @@ from segexp.errors import InputError
 if TYPE_CHECKING:
     from segexp.config import Config
     from segexp.dataset.source import Source
-    from segexp.mapping_import.importing import Choices, Imported
+    from segexp.mapping import Mapping
+    from segexp.mapping_import.importing import Imported
     from segexp.mapping_warning import MappingWarning
 
 
@@ -78,6 +80,14 @@ def import_(
             help="cityscapes-labels, mmseg: make a taxonomy of the file's own labels.",
         ),
     ] = None,
+    ids: Annotated[
+        str | None,
+        typer.Option(
+            metavar="I,J,...",
+            help="mmseg with --new-taxonomy: the raw ids of the classes in the masks, in their "
+            "order, such as 0,255; by default 0,1,... with 255 void.",
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Write this file, not mappings/NAME.yaml."),
@@ -94,18 +104,20 @@ def import_(
     FILE: a numeric mapping_dict, a cityscapesScripts label table, a METAINFO of mmsegmentation,
     a table of MSeg, or CSV with label and class names. Nothing in it is executed.
     """
-    from segexp.mapping_import.importing import Choices, import_mapping
+    from segexp.import_on_data import import_on_data
+    from segexp.mapping_import.importing import Choices
     from segexp.mapping_import.label_table import BY
     from segexp.mapping_import.recognise import FORMATS
     from segexp.mapping_import.writing import target_of, write_imported
-    from segexp.mapping_on_data import find_data, names_data
-    from segexp.project import find_taxonomy
+    from segexp.mapping_on_data import names_data
 
     check_choice("--format", format_name, ("auto", *FORMATS))
     if by is not None:
         check_choice("--by", by, BY)
     if new_taxonomy is not None and taxonomy_name is not None:
         raise InputError("--new-taxonomy and --taxonomy: one or the other")
+    if ids is not None and new_taxonomy is None:
+        raise InputError("--ids: is for --new-taxonomy; a taxonomy that is there has its ids")
     root = open_project(project)
     overrides = data_overrides(data, None, None)
     if data is not None and taxonomy_name is not None:
@@ -113,21 +125,19 @@ def import_(
     config = read_config(root, overrides, set_)
     name, path = target_of(root, file, name, out, force)
 
-    taxonomy = None if taxonomy_name is None else find_taxonomy(root, taxonomy_name)
-    source: Source | None = None
-    unchecked: str | None = "its taxonomy is new"
-    if new_taxonomy is None:
-        named = names_data([*overrides, *set_overrides(set_)])
-        source, unchecked = find_data(root, config, [], taxonomy, named)
-        if source is not None:
-            taxonomy = source.taxonomy
-    of_masks = "default"
-    if source is not None and source.reading in source.taxonomy.encodings:
-        of_masks = source.reading
-    choices = Choices(by, column, encoding, shift, background_as_void, new_taxonomy)
-    imported = import_mapping(file, name, format_name, taxonomy, choices, of_masks)
+    choices = Choices(
+        by, column, encoding, shift, background_as_void, new_taxonomy, _whole_numbers(ids)
+    )
+    read = import_on_data(
+        *(root, config, file, choices),
+        name=name,
+        format_name=format_name,
+        taxonomy=taxonomy_name,
+        named=names_data([*overrides, *set_overrides(set_)]),
+    )
+    imported, source, unchecked = read.imported, read.source, read.unchecked
     warnings = _warnings(imported, root, config, source, json_)
-    written = write_imported(imported, path, _comment(file, imported, choices))
+    written = write_imported(imported, path, _comment(file, imported))
     if json_:
         print_json(
             {
@@ -145,7 +155,7 @@ def import_(
     mapping = imported.mapping
     say(
         f"{file}: {imported.format}, {len(mapping.classes)} classes over {mapping.taxonomy.name}: "
-        f"{', '.join(mapping.names)}; void: {', '.join(mapping.void_labels) or 'none'}"
+        f"{', '.join(mapping.names)}; void: {_void_of(mapping)}"
     )
     for note in imported.notes:
         say(f"note: {note}")
@@ -186,7 +196,26 @@ def _warnings(
     return [*numeric_warnings(imported, raw_counts, pixels), *found, *warnings]
 
 
-def _comment(file: Path, imported: "Imported", choices: "Choices") -> str:
+def _whole_numbers(text: str | None) -> tuple[int, ...]:
+    words = [] if text is None else [word.strip() for word in text.split(",")]
+    if not all(re.fullmatch(r"-?[0-9]{1,9}", word) for word in words):
+        raise InputError(f"--ids {text}: expected whole numbers, such as 0,255")
+    return tuple(map(int, words))
+
+
+def _void_of(mapping: "Mapping") -> str:
+    """Say what is neither learned nor scored: labels, and the ids that the taxonomy calls void."""
+    from segexp.taxonomy import VOID
+
+    words = list(mapping.void_labels)
+    if not mapping.scores_void:
+        default = mapping.taxonomy.encodings["default"]
+        words += [f"raw id {i}" for i, index in default.items() if index == VOID]
+    return ", ".join(words) or "none"
+
+
+def _comment(file: Path, imported: "Imported") -> str:
+    choices = imported.choices
     said = [imported.format]
     if choices.by:
         said.append(f"by {choices.by}")
@@ -194,4 +223,6 @@ def _comment(file: Path, imported: "Imported", choices: "Choices") -> str:
         said.append(f"column {choices.column}")
     if choices.shift:
         said.append(f"raw ids shifted by {choices.shift}")
+    if choices.ids:
+        said.append(f"raw ids {', '.join(map(str, choices.ids))}")
     return f"Imported from {file.name} ({', '.join(said)})."

@@ -37,13 +37,15 @@ def train(
             f"{config.model.arch} {config.model.encoder}, mapping {config.mapping}, "
             f"{choose_compute(config.training.precision).description}"
         )
-        run_id, result = run_training(root, config, display)
+        run_id, result, warnings = run_training(root, config, display)
     scores = result.heldout or result.val
     console.print(class_table("per class, held-out images", dict(scores.table)))
     say(
         f"mIoU {result.val.miou:.4f} on val in epoch {result.best_epoch}, {scores.miou:.4f} on "
         f"held-out images; {result.seconds:.0f} s"
     )
+    for warning in warnings:
+        say(f"warning: {warning}")
     say(f"bundle: {result.bundle}")
     say(f"MLflow run: {run_id}")
     say(f"look next:  segexp predict {result.bundle} IMAGE.png")

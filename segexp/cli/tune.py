@@ -146,6 +146,8 @@ def tune(
         say(f"  {name}: {value:.4g}" if isinstance(value, float) else f"  {name}: {value}")
     if best.result.heldout:
         say(f"held-out mIoU in the common space: {best.result.heldout.miou_common:.4f}")
+    for warning in best.warnings:
+        say(f"warning: {warning}")
     console.print()
     there = f" --storage {storage}" if storage is not None else ""
     say(f"look next:  segexp best {best.study}{there}")

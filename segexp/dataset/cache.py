@@ -1,8 +1,9 @@
 """A data set decoded and resized once, into arrays that all trials and workers share.
 
 Under the cache folder each data set at each size has a folder named by its content key, with
-``<split>_images.npy`` and ``<split>_labels.npy`` (label indices, not classes: another mapping
-needs no other cache) and ``meta.json``. It is built beside its place under a lock and renamed in.
+``<split>_images.npy``, ``<split>_labels.npy`` (label indices, not classes: another mapping needs
+no other cache), ``<split>_counts.npy`` (how many of each an image has) and ``meta.json``. It is
+built beside its place under a lock and renamed in.
 """
 
 import atexit
@@ -25,10 +26,12 @@ from segexp.dataset.source import SampleFault, Source
 from segexp.dataset.threads import Progress
 from segexp.errors import InputError, WorkError
 from segexp.files import locked, may_write, write_atomic
-from segexp.taxonomy import Taxonomy
+from segexp.taxonomy import VOID, Taxonomy
 
-CACHE_VERSION = 2
+CACHE_VERSION = 3
 """Bumped whenever the same files would be decoded or resized to other arrays."""
+
+_PARTS = ("images", "labels", "counts")
 
 Size = tuple[int, int]
 
@@ -42,12 +45,15 @@ class Split:
         ids: The samples' ids, in the order of the arrays.
         images: uint8 (N, H, W, 3), RGB.
         labels: uint8 (N, H, W), label indices of the taxonomy with VOID.
+        counts: int32 (N, 2, 256), `label_counts.half_counts` of each image; None where they are
+            not known yet.
     """
 
     name: str
     ids: tuple[str, ...]
     images: NDArray[np.uint8]
     labels: NDArray[np.uint8]
+    counts: NDArray[np.int32] | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -64,7 +70,9 @@ class Split:
 
     def part(self, name: str, begin: int, end: int) -> "Split":
         """Return the samples ``begin`` to ``end`` (exclusive); nothing is copied."""
-        return Split(name, self.ids[begin:end], self.images[begin:end], self.labels[begin:end])
+        counts = None if self.counts is None else self.counts[begin:end]
+        images, labels = self.images[begin:end], self.labels[begin:end]
+        return Split(name, self.ids[begin:end], images, labels, counts)
 
 
 @dataclass(frozen=True)
@@ -209,13 +217,14 @@ def _read_meta(place: Path) -> dict[str, Any] | None:
             shape = (len(ids), *size)
             whole = whole and _array(place, split, "images").shape == (*shape, 3)
             whole = whole and _array(place, split, "labels").shape == shape
+            whole = whole and _array(place, split, "counts").shape == (len(ids), 2, VOID + 1)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
     return meta if whole else None
 
 
-def _array(place: Path, split: str, part: str) -> NDArray[np.uint8]:
-    array: NDArray[np.uint8] = np.load(place / f"{split}_{part}.npy", mmap_mode="r")
+def _array(place: Path, split: str, part: str) -> NDArray[Any]:
+    array: NDArray[Any] = np.load(place / f"{split}_{part}.npy", mmap_mode="r")
     return array
 
 
@@ -224,7 +233,7 @@ def _dataset(
 ) -> Dataset:
     report = CheckReport.from_dict(meta["report"])
     splits = {
-        name: Split(name, tuple(ids), _array(place, name, "images"), _array(place, name, "labels"))
+        name: Split(name, tuple(ids), *(_array(place, name, part) for part in _PARTS))
         for name, ids in meta["ids"].items()
     }
     val = splits["val"]

@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 from segexp.dataset.array_file import ArrayFile
 from segexp.dataset.channels import channel_mean_std
 from segexp.dataset.check import CheckReport, Inspection, inspect_sample, summarise
+from segexp.dataset.label_counts import half_counts
 from segexp.dataset.resize import resize_image, resize_labels
 from segexp.dataset.source import Sample, Source
 from segexp.dataset.threads import Progress, map_in_threads
 from segexp.errors import InputError
+from segexp.taxonomy import VOID
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,9 @@ def tuning_half(ids: Sequence[str]) -> tuple[frozenset[str], frozenset[str]]:
 def build_arrays(
     source: Source, image_size: tuple[int, int], directory: Path, progress: Progress | None
 ) -> Built:
-    """Write ``<split>_images.npy`` and ``<split>_labels.npy`` of every split into a folder.
+    """Write the images, the labels and the counts of labels of every split into a folder.
+
+    ``<split>_images.npy``, ``<split>_labels.npy`` and ``<split>_counts.npy``.
 
     Val is stored with its tuning half first, so that each half is a slice of the arrays.
 
@@ -64,12 +68,14 @@ def build_arrays(
     with ExitStack() as stack:
         images: dict[str, ArrayFile] = {}
         labels: dict[str, ArrayFile] = {}
+        counts: dict[str, NDArray[np.int32]] = {}
         for split, order in ids.items():
             shape = (len(order), *image_size)
             image_file = ArrayFile(directory / f"{split}_images.npy", (*shape, 3))
             images[split] = stack.enter_context(image_file)
             label_file = ArrayFile(directory / f"{split}_labels.npy", shape)
             labels[split] = stack.enter_context(label_file)
+            counts[split] = np.zeros((len(order), 2, VOID + 1), np.int32)
 
         def store(entry: tuple[str, Sample]) -> Inspection:
             split, sample = entry
@@ -77,12 +83,16 @@ def build_arrays(
             if image is not None and label is not None and not inspection.faults:
                 row = rows[split][sample.id]
                 images[split].write_row(row, resize_image(image, image_size))
-                labels[split].write_row(row, resize_labels(label, image_size))
+                resized = resize_labels(label, image_size)
+                labels[split].write_row(row, resized)
+                counts[split][row] = half_counts(resized)
             return inspection
 
         entries = [(split, sample) for split, s in source.splits.items() for sample in s]
         report = summarise(source, map_in_threads(store, entries, progress))
     if report.faults:
         raise InputError(report.faults)
+    for split, of_images in counts.items():
+        np.save(directory / f"{split}_counts.npy", of_images)
     mean, std = channel_mean_std(np.load(directory / "train_images.npy", mmap_mode="r"))
     return Built(ids, mean, std, report)

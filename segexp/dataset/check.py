@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segexp.dataset.file_kind import file_kind
+from segexp.dataset.label_counts import half_counts
 from segexp.dataset.source import Sample, SampleFault, Source
 from segexp.dataset.threads import Progress, map_in_threads
 from segexp.taxonomy import VOID
@@ -30,6 +31,8 @@ class Inspection:
         digest: Of the decoded pixels of the image: equal for equal pictures.
         labelled_pixels: Pixels of the mask that are not void; None when it cannot be read.
         kinds: What the files are, such as ``image PNG RGB``.
+        counts: Of the mask's labels at its own size, from `half_counts`; None when it cannot be
+            read.
     """
 
     split: str
@@ -39,6 +42,7 @@ class Inspection:
     digest: str | None
     labelled_pixels: int | None
     kinds: tuple[str, ...]
+    counts: NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True)
@@ -92,9 +96,24 @@ def check_source(source: Source, progress: Progress | None = None) -> CheckRepor
     `cache.open_dataset` builds on the same inspection and the same summary: it refuses what
     this refuses, in the same words.
     """
+    return scan_source(source, progress)[0]
+
+
+def scan_source(
+    source: Source, progress: Progress | None = None
+) -> tuple[CheckReport, dict[str, NDArray[np.int64]]]:
+    """Do as `check_source` does, and count the labels of each split in the masks' own size.
+
+    Returns:
+        The report; and by split `half_counts` of all its masks that can be read.
+    """
     entries = [(split, sample) for split, samples in source.splits.items() for sample in samples]
     inspected = map_in_threads(lambda e: inspect_sample(source, *e)[0], entries, progress)
-    return summarise(source, inspected)
+    counts = {split: np.zeros((2, VOID + 1), np.int64) for split in source.splits}
+    for inspection in inspected:
+        if inspection.counts is not None:
+            counts[inspection.split] += inspection.counts
+    return summarise(source, inspected), counts
 
 
 def inspect_sample(
@@ -117,14 +136,16 @@ def inspect_sample(
             f"{sample.image or sample.id}: {_by(image.shape)} pixels, but its mask "
             f"{sample.mask} has {_by(labels.shape)}{_turned(image.shape, labels.shape)}"
         )
+    counts = None if labels is None else half_counts(labels)
     inspection = Inspection(
         split,
         sample,
         tuple(faults),
         None if image is None else (image.shape[0], image.shape[1]),
         None if image is None else _digest(image),
-        None if labels is None else int(np.count_nonzero(labels != VOID)),
+        None if counts is None else int(counts[:, :VOID].sum()),
         _kinds(sample),
+        counts,
     )
     return inspection, image, labels
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from segexp.dataset.image_file import Picture, grey_step, read_picture, transpar
 from segexp.dataset.npy_file import read_npy_ids
 from segexp.dataset.source import SampleFault
 from segexp.raw_id_check import id_ranges
-from segexp.taxonomy import VOID, Taxonomy, to_label_indices
+from segexp.taxonomy import VOID, Color, Taxonomy, to_label_indices
 
 LISTED = 12
 """How many unknown ids or colours of one mask a fault lists."""
@@ -55,19 +56,39 @@ def read_npy_labels(path: Path, taxonomy: Taxonomy, encoding: str) -> NDArray[np
     return labels_from_ids(path, read_npy_ids(path), taxonomy, encoding)
 
 
-def read_raw_ids(path: Path) -> NDArray[Any] | None:
-    """Read the raw ids of a mask, integers (H, W), whether a taxonomy knows them or not.
+@dataclass(frozen=True)
+class MaskContent:
+    """What a mask holds, whether a taxonomy knows it or not.
 
-    Returns:
-        None for an RGB mask: it holds colours.
+    Attributes:
+        ids: Raw id -> pixels; empty for an RGB mask.
+        colors: Colour -> pixels of an RGB mask; else empty.
+        palette: Raw id -> the colour that a palette mask is drawn in, of the ids that occur.
+    """
+
+    ids: Mapping[int, int]
+    colors: Mapping[Color, int]
+    palette: Mapping[int, Color]
+
+
+def look_at_mask(path: Path) -> MaskContent:
+    """Count the ids or the colours of a mask.
 
     Raises:
-        SampleFault: When it is damaged, or of a kind that holds no ids.
+        SampleFault: When it is damaged, or of a kind that holds neither.
     """
     if path.suffix == ".npy":
-        return read_npy_ids(path)
+        return MaskContent(_counts(read_npy_ids(path)), {}, {})
     picture = _read_mask(path)
-    return None if picture.pixels.mode in ("RGB", "RGBA") else _raw_ids(path, picture)
+    if picture.pixels.mode in ("RGB", "RGBA"):
+        channels = np.asarray(picture.pixels)[..., :3].astype(np.int32)
+        packed = _counts(channels[..., 0] << 16 | channels[..., 1] << 8 | channels[..., 2])
+        return MaskContent({}, {(c >> 16, c >> 8 & 255, c & 255): n for c, n in packed.items()}, {})
+    ids = _counts(_raw_ids(path, picture))
+    entries = picture.pixels.getpalette("RGB") if picture.pixels.mode == "P" else None
+    rows = np.reshape(entries or [], (-1, 3)).tolist()
+    palette = {i: (rows[i][0], rows[i][1], rows[i][2]) for i in ids if i < len(rows)}
+    return MaskContent(ids, {}, palette)
 
 
 def labels_from_ids(
@@ -94,6 +115,11 @@ def labels_from_ids(
             f"which knows {id_ranges(ids)}"
         )
     return labels
+
+
+def _counts(values: NDArray[Any]) -> dict[int, int]:
+    found, counts = np.unique(values, return_counts=True)
+    return dict(zip(found.tolist(), counts.tolist(), strict=True))
 
 
 def _read_mask(path: Path) -> Picture:
@@ -149,15 +175,18 @@ def _labels_from_colors(path: Path, picture: Picture, taxonomy: Taxonomy) -> NDA
 
 
 def _color_encoding(path: Path, taxonomy: Taxonomy) -> Mapping[int, int]:
-    places: dict[int, int] = {}
-    for place, (red, green, blue) in enumerate((*taxonomy.colors, taxonomy.void_color)):
+    """Return the label index of each colour; void has its own only where no label has it."""
+    red, green, blue = taxonomy.void_color
+    places = {red << 16 | green << 8 | blue: VOID}
+    for place, (red, green, blue) in enumerate(taxonomy.colors):
         packed = red << 16 | green << 8 | blue
-        if packed in places:
+        if places.get(packed, VOID) != VOID:
             raise SampleFault(
                 f"{path}: an RGB mask, but the taxonomy {taxonomy.name} gives the colour "
-                f"({red}, {green}, {blue}) twice"
+                f"({red}, {green}, {blue}) to {taxonomy.names[places[packed]]!r} and to "
+                f"{taxonomy.names[place]!r}"
             )
-        places[packed] = place if place < len(taxonomy.labels) else VOID
+        places[packed] = place
     return places
 
 

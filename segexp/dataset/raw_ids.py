@@ -2,9 +2,7 @@
 
 from collections import Counter
 
-import numpy as np
-
-from segexp.dataset.masks import read_raw_ids
+from segexp.dataset.masks import look_at_mask
 from segexp.dataset.source import Sample, SampleFault, Source
 from segexp.dataset.threads import Progress, map_in_threads
 
@@ -33,10 +31,6 @@ def _raw_ids_of(sample: Sample) -> dict[int, int]:
     if sample.mask is None:
         return {}
     try:
-        raw = read_raw_ids(sample.mask)
+        return dict(look_at_mask(sample.mask).ids)
     except SampleFault:
         return {}
-    if raw is None:
-        return {}
-    ids, counts = np.unique(raw, return_counts=True)
-    return dict(zip(ids.tolist(), counts.tolist(), strict=True))

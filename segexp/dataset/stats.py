@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segexp.dataset.cache import Dataset, Split
+from segexp.dataset.label_counts import half_counts
 from segexp.mapping import Mapping
 from segexp.taxonomy import VOID
 
@@ -123,9 +124,17 @@ def _rows(
 
 def label_histograms(split: Split) -> NDArray[np.int64]:
     """Count each label index, VOID included, in each image of a split: int64 (N, 256)."""
-    counts = np.zeros((len(split), VOID + 1), np.int64)
+    counts: NDArray[np.int64] = half_histograms(split).sum(axis=1)
+    return counts
+
+
+def half_histograms(split: Split) -> NDArray[np.int64]:
+    """Count each label index in the upper and the lower half of each image: int64 (N, 2, 256)."""
+    if split.counts is not None:  # of the cache: counted once
+        return split.counts.astype(np.int64)
+    counts = np.zeros((len(split), 2, VOID + 1), np.int64)
     for i in range(len(split)):
-        counts[i] = np.bincount(split.label(i).ravel(), minlength=VOID + 1)
+        counts[i] = half_counts(split.label(i))
     return counts
 
 

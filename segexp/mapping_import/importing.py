@@ -32,6 +32,7 @@ APPLIES_TO = {
     "encoding": ("mapping-dict",),
     "shift": ("mapping-dict",),
     "new_taxonomy": ("cityscapes-labels", "mmseg"),
+    "ids": ("mmseg",),
 }
 """Which formats a choice means something for."""
 
@@ -47,6 +48,8 @@ class Choices:
         shift: What to add to a numeric mapping's raw ids.
         background_as_void: Whether a class called *background* is no class but void.
         new_taxonomy: The name of a taxonomy to make of the file's own labels.
+        ids: The raw ids of the file's classes in that taxonomy, in their order; empty for
+            0, 1, ...
     """
 
     by: str | None = None
@@ -55,6 +58,7 @@ class Choices:
     shift: int = 0
     background_as_void: bool = False
     new_taxonomy: str | None = None
+    ids: tuple[int, ...] = ()
 
     @property
     def void_classes(self) -> frozenset[str]:
@@ -172,7 +176,9 @@ def _read(
         return _Read(label_table_rows(records, choices.by or "trainId"), taxonomy=own)
     if format_name == "mmseg":
         metainfo = read_metainfo(text, where, suffix)
-        own = metainfo_taxonomy(own_name, metainfo) if own_name is not None else None
+        if own_name is None:
+            return _Read(metainfo_rows(metainfo))
+        own = metainfo_taxonomy(own_name, metainfo, choices.ids)
         return _Read(metainfo_rows(metainfo), taxonomy=own)
     if format_name == "mseg":
         return _Read(mseg_rows(text, where, choices.column))
@@ -200,7 +206,7 @@ def _refuse_idle_choices(format_name: str, choices: Choices) -> None:
     faults = [
         f"--{choice.replace('_', '-')}: is for {' and '.join(formats)}; this file is {format_name}"
         for choice, formats in APPLIES_TO.items()
-        if getattr(choices, choice) not in (None, 0) and format_name not in formats
+        if getattr(choices, choice) not in (None, 0, ()) and format_name not in formats
     ]
     if faults:
         raise InputError(faults)

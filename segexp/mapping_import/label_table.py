@@ -11,7 +11,7 @@ from segexp.mapping_import.python_source import calls_of, literal, parse_source
 from segexp.mapping_import.rows import Row
 from segexp.mapping_import.tables import read_table
 from segexp.mapping_import.text_file import MAX_ROWS
-from segexp.taxonomy import Color, Taxonomy, parse_color, parse_taxonomy
+from segexp.taxonomy import Color, Taxonomy, free_void_color, parse_color, parse_taxonomy
 
 BY = ("trainId", "category")
 FIELDS = (
@@ -108,6 +108,7 @@ def label_table_taxonomy(where: str, name: str, records: Sequence[LabelRecord]) 
             for r in trained
         ],
         "void": [-1, 255] if one_each else void,
+        "void_color": list(free_void_color([r.color for r in trained if r.color])),
     }
     if one_each:
         label_ids = {"labels": {r.name: r.id for r in trained}, "void": void}

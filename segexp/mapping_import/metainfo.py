@@ -6,6 +6,7 @@ JSON or YAML. It says which labels there are and how they are drawn; every label
 
 import ast
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,14 @@ from segexp.errors import InputError, shown
 from segexp.mapping_import.python_source import assigned, literal, parse_source
 from segexp.mapping_import.rows import Row
 from segexp.mapping_import.text_file import MAX_ROWS
-from segexp.taxonomy import Color, Taxonomy, parse_color, parse_taxonomy
+from segexp.taxonomy import (
+    VOID,
+    Color,
+    Taxonomy,
+    free_void_color,
+    parse_color,
+    parse_taxonomy,
+)
 from segexp.yaml_file import MAX_DEPTH, parse_yaml
 
 
@@ -62,20 +70,34 @@ def metainfo_rows(metainfo: Metainfo) -> list[Row]:
     ]
 
 
-def metainfo_taxonomy(name: str, metainfo: Metainfo) -> Taxonomy:
+def metainfo_taxonomy(name: str, metainfo: Metainfo, ids: Sequence[int] = ()) -> Taxonomy:
     """Return the classes as a taxonomy; 255 is void, and 0 too with ``reduce_zero_label``.
 
+    Args:
+        name: The taxonomy's name.
+        metainfo: The classes.
+        ids: The raw ids of the classes, in their order, which then are not void; empty for
+            0, 1, ... as mmsegmentation counts them.
+
     Raises:
-        InputError: When there is no palette, or a name appears twice.
+        InputError: When there is no palette, a name or an id appears twice, or there are not as
+            many ids as classes.
     """
     if not metainfo.colors:
         raise InputError(f"{metainfo.where}: palette: missing; a taxonomy needs colours")
     first = 1 if metainfo.reduce_zero_label else 0
-    rows = zip(metainfo.names, metainfo.colors, strict=True)
+    chosen = tuple(ids) or tuple(range(first, first + len(metainfo.names)))
+    if len(chosen) != len(metainfo.names):
+        raise InputError(
+            f"--ids: {len(chosen)} ids for the {len(metainfo.names)} classes of {metainfo.where}"
+        )
+    rows = zip(metainfo.names, chosen, metainfo.colors, strict=True)
+    void = (0, VOID) if metainfo.reduce_zero_label else (VOID,)
     content = {
         "name": name,
-        "labels": [{"name": n, "id": first + i, "color": list(c)} for i, (n, c) in enumerate(rows)],
-        "void": [0, 255] if metainfo.reduce_zero_label else [255],
+        "labels": [{"name": n, "id": i, "color": list(c)} for n, i, c in rows],
+        "void": [i for i in void if i not in chosen],
+        "void_color": list(free_void_color(metainfo.colors)),
     }
     taxonomy, faults = parse_taxonomy(metainfo.where, content)
     if faults:

@@ -164,7 +164,10 @@ def test_names_are_checked_against_the_data_too(project, npy_data):
     write(project / "two.csv", "label,class\n" + "".join(rows))
     outcome = segexp(project, "mapping", "import", "two.csv", "--data", "npy", "--name", "halves")
     assert outcome.code == 0, outcome.err
-    assert "two.csv: csv, 2 classes over cityscapes19: road, rest; void: none" in outcome.err
+    assert (
+        "two.csv: csv, 2 classes over cityscapes19: road, rest; void: raw id -1, raw id 255"
+        in outcome.err
+    )
     assert "warning" not in outcome.err
     assert load_mapping(project / "mappings" / "halves.yaml").names == ("road", "rest")
 

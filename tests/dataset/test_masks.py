@@ -12,7 +12,7 @@ from PIL import Image
 from segexp.dataset.masks import read_npy_labels, read_png_labels
 from segexp.dataset.png_file import PNG_MAGIC, png_chunk
 from segexp.dataset.source import SampleFault
-from segexp.taxonomy import Label, Taxonomy
+from segexp.taxonomy import VOID, Label, Taxonomy
 
 from .layouts import CAMVID, CITYSCAPES, picture, save
 
@@ -91,7 +91,16 @@ def test_a_colour_that_two_labels_share_is_refused(tmp_path):
     labels = (Label("a", (9, 9, 9)), Label("b", (9, 9, 9)))
     twice = Taxonomy("twice", labels, {"default": {0: 0, 1: 1}})
     message = refused(save(tmp_path / "m.png", np.full((1, 1, 3), 9, np.uint8)), twice)
-    assert "gives the colour (9, 9, 9) twice" in message
+    assert "gives the colour (9, 9, 9) to 'a' and to 'b'" in message
+
+
+def test_black_is_the_label_that_has_it_though_void_is_black_too(tmp_path):
+    # As a METAINFO of background and house became a taxonomy: void_color was never said.
+    labels = (Label("background", (0, 0, 0)), Label("house", (250, 50, 83)))
+    taxonomy = Taxonomy("houses", labels, {"default": {0: 0, 1: 1, 255: VOID}})
+    assert taxonomy.void_color == (0, 0, 0)
+    path = save(tmp_path / "m.png", np.array([[(0, 0, 0), (250, 50, 83)]], np.uint8))
+    assert read_png_labels(path, taxonomy, "default").tolist() == [[0, 1]]
 
 
 def test_unknown_raw_ids_are_listed_with_file_counts_and_what_is_known(tmp_path):

@@ -15,7 +15,7 @@ from dataset.layouts import (
     save,
     truncate,
 )
-from segexp.dataset.masks import read_raw_ids
+from segexp.dataset.masks import look_at_mask
 from segexp.dataset.raw_ids import count_raw_ids
 from segexp.dataset.recognise import SyntheticCounts, open_source
 
@@ -56,7 +56,7 @@ def test_colours_and_drawn_scenes_have_no_raw_ids(tmp_path: Path):
     root = camvid_like(tmp_path / "data", train=1, val=1)
     mask = root / "trainannot" / "train_0.png"
     save(mask, np.array(CAMVID.colors, np.uint8)[raw_mask(0) % 11])
-    assert read_raw_ids(mask) is None
+    assert look_at_mask(mask).ids == {}
     assert count_raw_ids(opened(root)) == {}
     assert count_raw_ids(open_source("synthetic", None, CITYSCAPES, SyntheticCounts())) == {}
 

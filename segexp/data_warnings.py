@@ -1,0 +1,76 @@
+"""What a person must know of a data set before training on it, and again beside the score."""
+
+from collections.abc import Callable, Sequence
+from collections.abc import Mapping as Dict
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segexp.dataset.cache import Dataset
+from segexp.dataset.mask_sample import palette_warnings
+from segexp.dataset.source import Source
+from segexp.dataset.stats import half_histograms
+from segexp.errors import InputError
+from segexp.label_warnings import label_warnings, objective_faults
+from segexp.mapping import Mapping
+from segexp.mapping_warning import MappingWarning
+
+
+def data_warnings(dataset: Dataset, mappings: Sequence[Mapping]) -> list[str]:
+    """Return what is probably not meant in a data set, one line each.
+
+    The counts are those of the cache and a dozen palette masks are looked at: nothing that a
+    start would notice.
+
+    Args:
+        dataset: The data set.
+        mappings: What its labels become.
+    """
+    found = source_warnings(dataset.source, mappings, label_counts(dataset))
+    return [warning.message for warning in found]
+
+
+def source_warnings(
+    source: Source, mappings: Sequence[Mapping], counts: Dict[str, NDArray[np.int64]]
+) -> list[MappingWarning]:
+    """Return the warnings of `label_warnings` and of `mask_sample.palette_warnings`.
+
+    Args:
+        source: The data set's files.
+        mappings: What its labels become.
+        counts: By split, from `label_counts`, or from `check.scan_source`.
+    """
+    encoding = source.taxonomy.encodings.get(source.reading, {})
+    found = label_warnings(source.taxonomy, encoding, mappings, counts)
+    return found + palette_warnings(source)
+
+
+def warn_of_data(
+    dataset: Dataset,
+    mappings: Sequence[Mapping],
+    spaces: Sequence[Mapping],
+    say: Callable[[str], None],
+) -> list[str]:
+    """Say what is probably not meant in a data set that is about to be trained on, and return it.
+
+    Args:
+        dataset: The data set.
+        mappings: What its labels become.
+        spaces: The label spaces in which the objective is measured.
+        say: Shows a line.
+
+    Raises:
+        InputError: When one class alone occurs in train or in val: every model would score 1.0000.
+    """
+    if faults := objective_faults(spaces, label_counts(dataset)):
+        raise InputError(faults)
+    warnings = data_warnings(dataset, mappings)
+    for warning in warnings:
+        say(f"warning: {warning}")
+    return warnings
+
+
+def label_counts(dataset: Dataset) -> dict[str, NDArray[np.int64]]:
+    """Return `half_counts` of the splits as training sees them."""
+    splits = {"train": dataset.train, "val": dataset.val, "held-out": dataset.heldout}
+    return {name: half_histograms(split).sum(axis=0) for name, split in splits.items()}

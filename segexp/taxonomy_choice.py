@@ -1,0 +1,133 @@
+"""A data set whose taxonomy nobody has named: what its masks look like, and how to go on.
+
+A taxonomy is never assumed. Masks of background, cat and dog are valid masks of road, sidewalk and
+building, and a model trained on them has a score.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from segexp.dataset.mask_sample import MaskSample, fitting_taxonomies, sample_masks
+from segexp.dataset.recognise import SyntheticCounts, open_source
+from segexp.dataset.source import Source
+from segexp.errors import InputError
+from segexp.taxonomy import VOID, VOID_NAME, Color, Taxonomy, load_taxonomy
+
+_Value = TypeVar("_Value", int, Color)
+
+LISTED = 12
+"""How many ids or colours a line lists, the most frequent ones."""
+
+_NOTHING = Taxonomy("unknown", (), {"default": {}})
+"""What lists files in a layout whose masks nobody can read yet."""
+
+
+def list_files(layout: str, root: Path | None) -> Source:
+    """List the files of a folder layout whose taxonomy is not known; its masks read as faults."""
+    return open_source(layout, root, _NOTHING, SyntheticCounts())
+
+
+def unknown_taxonomy(project: Path, source: Source) -> list[str]:
+    """Return the faults of a data set whose taxonomy nothing tells, and what to do.
+
+    Args:
+        project: The project directory, whose taxonomies are compared with the masks.
+        source: From `list_files`.
+
+    Returns:
+        What the ids of a few masks look like; the taxonomies that know all of them; the commands
+        that name one, or make one; and the faults of the listing.
+    """
+    sample = sample_masks(source)
+    faults = [
+        f"{source.root}: nothing says which labels its masks hold: data.taxonomy is null, and "
+        f"folders of these names do not tell{_content(sample)}"
+    ]
+    if sample.masks:
+        faults += [_fitting(project, sample), _new_taxonomy(sample)]
+    return [*faults, *source.faults]
+
+
+def _ids_as_classes(sample: MaskSample) -> tuple[int, ...]:
+    """Return the raw ids that are probably labels: all but void ids, where others than 0 are left.
+
+    In masks that hold 0 and 255 alone, 255 is what they are about.
+    """
+    usual = tuple(i for i in sample.ids if 0 <= i != VOID)
+    return usual if len(usual) > 1 or not usual else tuple(i for i in sample.ids if i >= 0)
+
+
+def _shares(counts: Mapping[_Value, int]) -> str:
+    """Write how many of the pixels hold each id or colour: ``0 81.2%, 1 18.8%``."""
+    total = sum(counts.values())
+    by_value = list(counts.items())
+    kept = sorted(by_value, key=lambda item: -item[1])[:LISTED]
+    words = [f"{value} {n / total:.1%}" for value, n in by_value if (value, n) in kept]
+    rest = len(by_value) - len(words)
+    return ", ".join(words) + (f" and {rest} more" if rest > 0 else "")
+
+
+def _content(sample: MaskSample) -> str:
+    if not sample.masks:
+        return ""
+    parts = []
+    if sample.ids:
+        parts.append(f"the ids {_shares(sample.ids)} of the pixels")
+    if sample.colors:
+        parts.append(f"the colours {_shares(sample.colors)} of the pixels")
+    return f"; {sample.masks} of them hold {', and '.join(parts)}"
+
+
+def _fitting(project: Path, sample: MaskSample) -> str:
+    directory = project / "mappings" / "taxonomies"
+    taxonomies = []
+    for path in sorted(directory.glob("*.yaml")):
+        try:
+            taxonomies.append(load_taxonomy(path))
+        except InputError:
+            continue  # one that cannot be read is said when it is named
+    fitting = fitting_taxonomies(sample, taxonomies)
+    if not fitting:
+        return f"none of the taxonomies in {directory} knows all of these: make one"
+    listing = "; ".join(f"{t.name} ({_reading(t, sample)})" for t in fitting)
+    return (
+        f"taxonomies in {directory} that know all of these: {listing}. If the masks are labelled "
+        "in one of them, say so: --set data.taxonomy=NAME, or data.taxonomy in config.yaml"
+    )
+
+
+def _reading(taxonomy: Taxonomy, sample: MaskSample) -> str:
+    """Say what a taxonomy would call the most frequent ids or colours."""
+    if sample.ids:
+        encoding = taxonomy.encodings["default"]
+        words = [f"{i} {_name(taxonomy, encoding[i])}" for i in _most(sample.ids)]
+    else:
+        names = {taxonomy.void_color: VOID_NAME}
+        names |= dict(zip(taxonomy.colors, taxonomy.names, strict=True))
+        words = [f"{color} {names[color]}" for color in _most(sample.colors)]
+    return ", ".join(words)
+
+
+def _name(taxonomy: Taxonomy, index: int) -> str:
+    return VOID_NAME if index == VOID else taxonomy.names[index]
+
+
+def _most(counts: Mapping[_Value, int]) -> list[_Value]:
+    return sorted(sorted(counts, key=lambda value: -counts[value])[:3])
+
+
+def _new_taxonomy(sample: MaskSample) -> str:
+    ids = _ids_as_classes(sample)
+    values: Sequence[int | Color] = ids or tuple(sample.colors)
+    shown = [f"name of {value}" for value in values[:3]]
+    colors = [list(v) if isinstance(v, tuple) else [85 * i, 85, 85] for i, v in enumerate(values)]
+    content = json.dumps({"classes": shown, "palette": colors[:3]})
+    more = " and so on" if len(values) > 3 else ""
+    option = f" --ids {','.join(map(str, ids))}" if ids and ids != (*range(len(ids)),) else ""
+    return (
+        f"if they are labels of their own: write names and colours into labels.json, {content}"
+        f"{more}, then `segexp mapping import labels.json --new-taxonomy NAME{option}`, and go on "
+        "with --mapping labels --set data.taxonomy=NAME"
+    )
