@@ -25,7 +25,8 @@ SMALLEST = 32
 def generator_version(height: int) -> int:
     """Return what changes when a seed gives another picture: part of every cache's key.
 
-    At 96 rows or more, 1 had labels that lay a quarter of a pixel above the picture and to the left.
+    At 96 rows or more, 1 had labels that lay a quarter of a pixel above the picture and to the
+    left.
     """
     return 2 if supersampling(height) == 2 else 1
 
