@@ -172,13 +172,13 @@ def _warnings(
     from segexp.dataset.raw_ids import count_raw_ids
     from segexp.dataset.stats import label_pixels
     from segexp.mapping_check import color_warnings
-    from segexp.mapping_import.numeric_check import numeric_warnings
+    from segexp.mapping_import.numeric_check import numbering_warnings, numeric_warnings
     from segexp.mapping_on_data import check_on_data
     from segexp.mapping_warning import MAX_VOID, MIN_SHARE
 
     warnings = color_warnings(imported.mapping)
     if source is None:
-        return warnings
+        return [*numbering_warnings(imported), *warnings]
     raw_counts: Counter[int] = Counter()
     with LiveDisplay(quiet=quiet) as display:
         dataset, found = check_on_data(

@@ -1,11 +1,11 @@
 """Numeric mappings: ``mapping_dict`` (raw id: class id) with ``classes`` and ``color_map``."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from segexp.errors import InputError, at_most, did_you_mean, shown
+from segexp.mapping_import.nested import is_listing, numbered, the_section_with, whole_number
 from segexp.mapping_import.rows import BACKGROUND, NOT_TRAINED, Row
 from segexp.raw_id_check import id_ranges, shifted_ids
 from segexp.taxonomy import VOID, VOID_NAME, Color, Taxonomy, parse_color
@@ -42,18 +42,25 @@ class MappingDict:
 def read_mapping_dict(content: Any, where: str) -> MappingDict:
     """Check the content of a numeric mapping's file.
 
-    ``classes`` is a list (the place is the class id) or ``id: name``; ``color_map`` a list, or
-    colours by class id or name, or missing. Other keys are left alone.
+    ``mapping_dict`` may stand at any depth, and ``classes`` and ``color_map`` beside it or
+    elsewhere. ``classes`` is a list (the place is the class id), ``id: name`` or ``name: id``;
+    ``mapping_dict`` a list (the place is the raw id) or ``raw id: class id``, where the class may
+    be named, too; ``color_map`` a list, or colours by class id or name, or missing. Other keys
+    are left alone.
 
     Raises:
         InputError: With every fault: ids that are no whole numbers, class ids without a name,
-            colours that are none.
+            colours that are none; and when one of the three is there more than once.
     """
-    if not isinstance(content, dict) or "mapping_dict" not in content:
+    found = the_section_with(content, "mapping_dict", where)
+    if found is None:
         raise InputError(f"{where}: mapping_dict: missing; expected `raw id: class id` below it")
+    path, section = found
     faults: list[str] = []
-    names = _class_names(f"{where}: classes", content.get("classes"), faults)
-    class_of = _ids(f"{where}: mapping_dict", content["mapping_dict"], faults)
+    at, listing = _beside(content, section, path, "classes", where)
+    names = _class_names(at, listing, faults)
+    where_ids = f"{where}: {path}mapping_dict"
+    class_of = _ids(where_ids, section["mapping_dict"], names, faults)
     unnamed: list[int] = []
     has_names = bool(names)  # if not, that is said already
     for raw_id, class_id in class_of.items():
@@ -61,13 +68,14 @@ def read_mapping_dict(content: Any, where: str) -> MappingDict:
             names[class_id] = VOID_NAME
         elif has_names and class_id not in names:
             unnamed.append(raw_id)
-    told, more = at_most(unnamed, f"{where}: mapping_dict")
+    told, more = at_most(unnamed, where_ids)
     faults += [
-        f"{where}: mapping_dict[{raw_id}]: class id {class_of[raw_id]} has no name in classes, "
+        f"{where_ids}[{raw_id}]: class id {class_of[raw_id]} has no name in classes, "
         f"which has {id_ranges(names) or 'none'}"
         for raw_id in told
     ] + more
-    colors = _colors(f"{where}: color_map", content.get("color_map"), names, faults)
+    at, listing = _beside(content, section, path, "color_map", where)
+    colors = _colors(at, listing, names, faults)
     if faults:
         raise InputError(faults)
     place = {class_id: i for i, class_id in enumerate(sorted(names))}
@@ -161,20 +169,28 @@ def unlisted_ids(numeric: MappingDict, names: Mapping[int, str]) -> list[int]:
     return [i for i, name in names.items() if name != VOID_NAME and i not in numeric.class_of]
 
 
+def _beside(
+    content: Any, section: dict[Any, Any], path: str, key: str, where: str
+) -> tuple[str, Any]:
+    """Return what a key holds beside ``mapping_dict``, or else elsewhere, and where that is."""
+    if key not in section:
+        found = the_section_with(content, key, where, is_listing)
+        if found is not None:
+            path, section = found
+    return f"{where}: {path}{key}", section.get(key)
+
+
 def _class_names(where: str, value: Any, faults: list[str]) -> dict[int, str]:
-    pairs: list[tuple[Any, Any]] = []
-    if isinstance(value, list):
-        pairs = list(enumerate(value))
-    elif isinstance(value, dict):
-        pairs = list(value.items())
+    pairs = numbered(value)
     if not pairs or len(pairs) > MAX_CLASSES:
         faults.append(
-            f"{where}: {shown(value)}; expected 1 to {MAX_CLASSES} names, as a list or `id: name`"
+            f"{where}: {shown(value)}; expected 1 to {MAX_CLASSES} names, as a list, `id: name` or "
+            "`name: id`"
         )
         return {}
     names: dict[int, str] = {}
     for key, name in pairs:
-        class_id = _whole_number(key)
+        class_id = whole_number(key)
         if class_id is None or class_id in names:
             faults.append(f"{where}[{shown(key)}]: expected a whole number, once")
         elif not isinstance(name, str) or not name.strip() or not name.isprintable():
@@ -191,13 +207,16 @@ def _class_names(where: str, value: Any, faults: list[str]) -> dict[int, str]:
     return names
 
 
-def _ids(where: str, value: Any, faults: list[str]) -> dict[int, int]:
-    if not isinstance(value, dict) or not value:
+def _ids(where: str, value: Any, names: Mapping[int, str], faults: list[str]) -> dict[int, int]:
+    if not is_listing(value):
         faults.append(f"{where}: {shown(value)}; expected `raw id: class id` lines")
         return {}
+    by_name = {name: class_id for class_id, name in names.items()}
     ids: dict[int, int] = {}
-    for key, target in value.items():
-        raw_id, class_id = _whole_number(key), _whole_number(target)
+    for key, target in enumerate(value) if isinstance(value, list) else value.items():
+        raw_id = whole_number(key)
+        class_id = by_name.get(target) if isinstance(target, str) else None
+        class_id = whole_number(target) if class_id is None else class_id
         if raw_id is None or raw_id in ids:
             faults.append(f"{where}[{shown(key)}]: expected a whole number for a raw id, once")
         elif class_id is None:
@@ -219,19 +238,10 @@ def _colors(
     colors: dict[int, Color] = {}
     for key, color in enumerate(value) if isinstance(value, list) else value.items():
         class_id = by_name.get(key) if isinstance(key, str) else None
-        class_id = _whole_number(key) if class_id is None else class_id
+        class_id = whole_number(key) if class_id is None else class_id
         parsed = parse_color(f"{where}[{shown(key)}]", color, faults)
         if class_id is not None and class_id in names:
             colors[class_id] = parsed
         elif class_id not in IGNORED_CLASS_IDS:
             faults.append(f"{where}[{shown(key)}]: no class of that id or name in classes")
     return colors
-
-
-def _whole_number(value: Any) -> int | None:
-    """Return a whole number of at most 9 digits, also one written as a word, as JSON's keys are."""
-    if type(value) is int:
-        return value if abs(value) < 10**9 else None
-    if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,9}", value.strip()):
-        return int(value)
-    return None

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from segexp.errors import InputError, shown
+from segexp.mapping_import.nested import is_listing, numbered, the_section_with, whole_number
 from segexp.mapping_import.python_source import assigned, literal, parse_source
 from segexp.mapping_import.rows import Row
 from segexp.mapping_import.text_file import MAX_ROWS
@@ -31,15 +32,17 @@ class Metainfo:
 
     Attributes:
         where: The file.
-        names: The classes, in order; their raw ids are 0, 1, ...
+        names: The classes, in order; their raw ids are 0, 1, ... unless ``ids`` says others.
         colors: Their colours; empty where it has no palette.
         reduce_zero_label: The masks' 0 is unlabelled and every other raw id one more.
+        ids: The raw ids of the classes, where the file numbers them itself; else empty.
     """
 
     where: str
     names: tuple[str, ...]
     colors: tuple[Color, ...]
     reduce_zero_label: bool
+    ids: tuple[int, ...] = ()
 
 
 def read_metainfo(text: str, where: str, suffix: str) -> Metainfo:
@@ -53,11 +56,12 @@ def read_metainfo(text: str, where: str, suffix: str) -> Metainfo:
         content = _from_python(text, where)
     else:
         content = parse_json(text, where) if suffix == ".json" else parse_yaml(text, where)
-        for key in ("METAINFO", "metainfo"):
-            if isinstance(content, dict) and isinstance(content.get(key), dict):
-                content = content[key]
-        if not isinstance(content, dict):
+        found = the_section_with(content, "classes", where, is_listing)
+        if found is None and isinstance(content, dict) and "classes" in content:
+            found = "", content  # what is wrong with them is said there
+        if found is None:
             raise InputError(f"{where}: expected the keys `classes` and `palette`")
+        return _checked(found[1], where, found[0])
     return _checked(content, where)
 
 
@@ -76,8 +80,8 @@ def metainfo_taxonomy(name: str, metainfo: Metainfo, ids: Sequence[int] = ()) ->
     Args:
         name: The taxonomy's name.
         metainfo: The classes.
-        ids: The raw ids of the classes, in their order, which then are not void; empty for
-            0, 1, ... as mmsegmentation counts them.
+        ids: The raw ids of the classes, in their order, which then are not void; empty for the
+            file's own, or 0, 1, ... as mmsegmentation counts them.
 
     Raises:
         InputError: When there is no palette, a name or an id appears twice, or there are not as
@@ -86,7 +90,7 @@ def metainfo_taxonomy(name: str, metainfo: Metainfo, ids: Sequence[int] = ()) ->
     if not metainfo.colors:
         raise InputError(f"{metainfo.where}: palette: missing; a taxonomy needs colours")
     first = 1 if metainfo.reduce_zero_label else 0
-    chosen = tuple(ids) or tuple(range(first, first + len(metainfo.names)))
+    chosen = tuple(ids) or metainfo.ids or tuple(range(first, first + len(metainfo.names)))
     if len(chosen) != len(metainfo.names):
         raise InputError(
             f"--ids: {len(chosen)} ids for the {len(metainfo.names)} classes of {metainfo.where}"
@@ -193,30 +197,49 @@ def _is_true(node: ast.expr | None) -> bool:
     return isinstance(node, ast.Constant) and node.value is True
 
 
-def _checked(content: dict[str, Any], where: str) -> Metainfo:
+def _checked(content: dict[str, Any], where: str, path: str = "") -> Metainfo:
     faults: list[str] = []
-    names = content.get("classes")
+    at = f"{where}: {path}"
+    names: Any = content.get("classes")
+    ids: tuple[int, ...] = ()
+    if isinstance(names, dict):
+        names, ids = _in_order_of_ids(names, f"{at}classes", faults)
     if not isinstance(names, list | tuple) or not names:
-        raise InputError(f"{where}: classes: {shown(names)}; expected a list of names")
+        raise InputError(faults or f"{at}classes: {shown(names)}; expected a list of names")
     if len(names) > MAX_ROWS:
-        raise InputError(f"{where}: classes: {len(names)} names; at most {MAX_ROWS} are read")
+        raise InputError(f"{at}classes: {len(names)} names; at most {MAX_ROWS} are read")
     faults += [
-        f"{where}: classes[{i}]: {shown(name)}; expected a word"
+        f"{at}classes[{i}]: {shown(name)}; expected a word"
         for i, name in enumerate(names)
         if not isinstance(name, str) or not name.strip()
     ]
     palette = content.get("palette") or []
     if not isinstance(palette, list | tuple):
-        faults.append(f"{where}: palette: {shown(palette)}; expected a list of [r, g, b]")
+        faults.append(f"{at}palette: {shown(palette)}; expected a list of [r, g, b]")
         palette = []
     if palette and len(palette) != len(names):
-        faults.append(f"{where}: palette: {len(palette)} colours for {len(names)} classes")
+        faults.append(f"{at}palette: {len(palette)} colours for {len(names)} classes")
         palette = []
     colors = tuple(
-        parse_color(f"{where}: palette[{i}]", list(c) if isinstance(c, tuple) else c, faults)
+        parse_color(f"{at}palette[{i}]", list(c) if isinstance(c, tuple) else c, faults)
         for i, c in enumerate(palette)
     )
     if faults:
         raise InputError(faults)
     reduces = content.get("reduce_zero_label") is True
-    return Metainfo(where, tuple(name.strip() for name in names), colors, reduces)
+    return Metainfo(where, tuple(name.strip() for name in names), colors, reduces, ids)
+
+
+def _in_order_of_ids(
+    classes: dict[Any, Any], where: str, faults: list[str]
+) -> tuple[list[Any], tuple[int, ...]]:
+    """Return the names of ``id: name`` or ``name: id`` in the order of their ids, and the ids."""
+    by_id: dict[int, Any] = {}
+    for key, name in numbered(classes):
+        raw_id = whole_number(key)
+        if raw_id is None or raw_id in by_id:
+            faults.append(f"{where}[{shown(key)}]: expected a whole number, once")
+        else:
+            by_id[raw_id] = name
+    ids = sorted(by_id)
+    return [by_id[i] for i in ids], tuple(ids)

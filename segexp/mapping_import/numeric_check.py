@@ -21,7 +21,10 @@ from segexp.taxonomy import VOID
 
 
 def numeric_warnings(
-    imported: Imported, raw_counts: Mapping[int, int], pixels: NDArray[np.int64]
+    imported: Imported,
+    raw_counts: Mapping[int, int],
+    pixels: NDArray[np.int64],
+    witness: str = "this data",
 ) -> list[MappingWarning]:
     """Compare the raw ids of a numeric mapping with those in the data.
 
@@ -31,6 +34,7 @@ def numeric_warnings(
             Empty where masks hold no such ids: drawn scenes, colours, another numbering.
         pixels: Pixels of each label index, int64 (256,), void at 255; they are the witness where
             ``raw_counts`` is empty.
+        witness: What they are counted in, for people.
 
     Returns:
         First ``shift-offered``, where importing again with another ``--shift`` would fit the data
@@ -49,8 +53,28 @@ def numeric_warnings(
         warnings = [warning for warning in warnings if warning.kind != "absent-id"]
     better = explaining_shift(numeric.class_of, names, counts, known, background, shift)
     if better is not None:
-        warnings.insert(0, _offer(imported, numeric, known, better))
+        warnings.insert(0, _offer(imported, numeric, known, better, witness))
     return warnings
+
+
+def numbering_warnings(imported: Imported) -> list[MappingWarning]:
+    """Ask whether a numeric mapping is off by one where there is no data to count.
+
+    Then names alone are witnesses: a shift that sends more labels to the class of their own name,
+    and leaves none without a class.
+
+    Returns:
+        ``shift-offered`` or ``shift-refused``, or nothing.
+    """
+    numeric = imported.numeric
+    if numeric is None:
+        return []
+    encoding = imported.mapping.taxonomy.encodings[imported.encoding]
+    each_once = np.zeros(VOID + 1, np.int64)
+    each_once[[*encoding.values()]] = 1
+    witness = f"the labels of {imported.mapping.taxonomy.name}, by the names of its classes"
+    found = numeric_warnings(imported, {}, each_once, witness)
+    return [w for w in found if w.kind in ("shift-offered", "shift-refused")]
 
 
 def raw_id_counts(pixels: NDArray[np.int64], encoding: Mapping[int, int]) -> dict[int, int]:
@@ -65,12 +89,16 @@ def raw_id_counts(pixels: NDArray[np.int64], encoding: Mapping[int, int]) -> dic
 
 
 def _offer(
-    imported: Imported, numeric: MappingDict, known: Mapping[int, str], better: int
+    imported: Imported,
+    numeric: MappingDict,
+    known: Mapping[int, str],
+    better: int,
+    witness: str,
 ) -> MappingWarning:
     shift = imported.choices.shift
     by = better - shift
     so_far = f" with --shift {shift}" if shift else ""
-    off = f"the raw ids{so_far} look one too {'high' if by < 0 else 'low'} for this data"
+    off = f"the raw ids{so_far} look one too {'high' if by < 0 else 'low'} for {witness}"
     refused = _refusal(imported, numeric, known, better)
     if refused:
         text = f"--shift {better} would mend the mapping, but be refused: {off}; {refused}"

@@ -7,6 +7,7 @@ from typing import Any
 from segexp.errors import InputError
 from segexp.mapping_import.metainfo import parse_json
 from segexp.mapping_import.mseg import UNIVERSAL
+from segexp.mapping_import.nested import is_listing, sections_with
 from segexp.mapping_import.tables import read_table
 from segexp.yaml_file import parse_yaml
 
@@ -50,13 +51,13 @@ def parse_content(text: str, where: str, suffix: str) -> Any:
 def _of_content(content: Any, path: Path) -> str | None:
     if not isinstance(content, dict):
         return None
-    if "mapping_dict" in content:
-        return "mapping-dict"
     if "taxonomy" in content and "classes" in content:
         raise InputError(f"{path}: is a mapping of segexp already; copy it into mappings/")
-    if "classes" in content or "METAINFO" in content or "metainfo" in content:
+    if sections_with(content, "mapping_dict"):
+        return "mapping-dict"
+    if {"classes", "METAINFO", "metainfo"} & content.keys():
         return "mmseg"
-    return None
+    return "mmseg" if sections_with(content, "classes", is_listing) else None
 
 
 def _of_source(text: str) -> str | None:

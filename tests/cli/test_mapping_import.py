@@ -7,7 +7,14 @@ import numpy as np
 import pytest
 import yaml
 from dataset.layouts import cityscapes_like, picture, save
-from mapping_import.files import CITYSCAPES, FOUNDING, STREET, shipped, write
+from mapping_import.files import (
+    CITYSCAPES,
+    FOUNDING,
+    FOUNDING_CONFIG,
+    STREET,
+    shipped,
+    write,
+)
 
 from cli.running import segexp
 from segexp.mapping_file import load_mapping
@@ -49,6 +56,37 @@ def test_the_founding_dictionary_is_warned_of_as_off_by_one(project, npy_data, f
     assert warned[0].startswith("warning: --shift -1 mends the mapping: the raw ids look one too")
     mapping = load_mapping(project / "mappings" / "founding.yaml")
     assert mapping.classes[0].labels == ("void", "road", "traffic light")
+
+
+def test_the_founding_projects_own_config_is_read_and_its_off_by_one_is_seen(project, npy_data):
+    write(project / "theirs.yaml", FOUNDING_CONFIG)
+    outcome = segexp(project, "mapping", "import", "theirs.yaml", "--data", "npy")
+    assert outcome.code == 0, outcome.err
+    warned = [line for line in outcome.err.splitlines() if line.startswith("warning: ")]
+    assert warned[0].startswith("warning: --shift -1 mends the mapping: the raw ids look one too")
+    words = ("mapping", "import", "theirs.yaml", "--data", "npy", "--shift", "-1", "--force")
+    assert segexp(project, *words).code == 0
+    ours = {frozenset(c.labels) for c in shipped("merged10_background").classes}
+    found = load_mapping(project / "mappings" / "theirs.yaml")
+    assert {frozenset(c.labels) for c in found.classes} == ours
+    assert found.classes[found.names.index("structure")].color == (70, 70, 70)
+
+
+def test_the_off_by_one_is_seen_by_the_names_where_there_is_no_data(project):
+    write(project / "theirs.yaml", FOUNDING_CONFIG)
+    path = project / "config.yaml"
+    content = yaml.safe_load(path.read_text())
+    content["data"] |= {"format": "auto", "root": "nowhere"}
+    path.write_text(yaml.safe_dump(content))
+    words = ("mapping", "import", "theirs.yaml", "--taxonomy", "cityscapes19")
+    outcome = segexp(project, *words)
+    assert outcome.code == 0, outcome.err
+    assert "not checked against data" in outcome.err
+    warned = [line for line in outcome.err.splitlines() if "--shift" in line]
+    assert len(warned) == 1
+    assert "look one too high for the labels of cityscapes19, by the names" in warned[0]
+    outcome = segexp(project, *words, "--shift", "-1", "--force")
+    assert "--shift" not in outcome.err
 
 
 def test_the_shift_makes_it_merged10_background(project, npy_data, founding):

@@ -134,6 +134,27 @@ def test_an_export_whose_black_background_is_unlisted_is_mostly_void(project: Pa
     assert warning in segexp(project, "evaluate", str(bundle), *own[:2], *own[4:]).err
 
 
+def test_a_black_background_in_rgb_masks_is_the_label_that_has_black(project: Path, tmp_path: Path):
+    # Once the new taxonomy had void_color [0, 0, 0] beside it, and every mask was refused.
+    root = folder(tmp_path / "cvat", 0, 1, upper=2)
+    for path in root.glob("masks/*/*.png"):
+        save(path, PALETTE[np.asarray(Image.open(path))])
+    outcome = with_labels(project, "background", "cat", "dog", words=("--data", str(root)))
+    assert outcome.code == 0, outcome.err
+    own = ("--data", str(root), "--mapping", "own", "--set", "data.taxonomy=own")
+    outcome = segexp(project, "data", "check", *own)
+    assert (outcome.code, outcome.err.splitlines()[-1]) == (0, "no faults"), outcome.err
+    counted = json.loads(segexp(project, "data", "stats", "--json", *own).out)
+    train = counted["splits"]["train"]
+    assert train["void_pixels"] == 0
+    # Of three masks of 32x64 each, one has 40 pixels of dog and two have 40 of cat.
+    assert {row["name"]: row["images"] for row in train["labels"]} == {
+        "background": 3,
+        "cat": 2,
+        "dog": 1,
+    }
+
+
 def test_a_study_says_it_before_training_beside_the_score_and_when_it_is_looked_at_again(
     project: Path, tmp_path: Path
 ):

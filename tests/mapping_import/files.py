@@ -19,6 +19,23 @@ color_map: {0: [0, 0, 0], 1: [128, 64, 128], 2: [70, 70, 70]}
 """
 """The founding project's dictionary: its ids begin at 1, those of the npy masks at 0."""
 
+FOUNDING_CONFIG = """\
+model: {name: unet, encoder: efficientnet-b3, classes: 11}
+training: {epochs: 100, batch_size: 16}
+dataset:
+  name: cityscapes
+  root: data/cityscapes
+  splits:
+    - {name: train, shuffle: true}
+    - {name: val, shuffle: false}
+  classes: {background: 0, road: 1, structure: 2, traffic_object: 3, vegetation: 4, terrain: 5,
+            sky: 6, person: 7, car: 8, large_vehicle: 9, motorcycle: 10}
+  mapping_dict: {-1: 0, 0: 0, 1: 1, 2: 1, 3: 2, 4: 2, 5: 2, 6: 0, 7: 3, 8: 3, 9: 4, 10: 5,
+                 11: 6, 12: 7, 13: 7, 14: 8, 15: 9, 16: 9, 17: 9, 18: 10, 19: 0}
+  color_map: {background: [0, 0, 0], road: [128, 64, 128], structure: [70, 70, 70]}
+"""
+"""The founding project's config.yaml, in which the same stands below `dataset:`."""
+
 STREET, _ = parse_taxonomy(
     "street",
     {
