@@ -17,6 +17,12 @@ os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ.pop("MLFLOW_TRACKING_URI", None)
 
+PRECISION = os.environ.get("SEGEXP_TEST_PRECISION", "fp32")
+"""In which trainings of tests compute: `bf16` finds what a processor with units for it would.
+
+It stands in the tests' projects, so that the processes that they start have it, too.
+"""
+
 ROOT = Path(__file__).parents[1]
 
 TINY = {
@@ -25,7 +31,7 @@ TINY = {
         "synthetic": {"train": 6, "val": 3, "test": 3, "seed": 0},
     },
     "model": {"arch": "Unet", "encoder": "mobilenet_v2", "decoder_width": 0.25},
-    "training": {"epochs": 2, "batch_size": 3, "precision": "fp32"},
+    "training": {"epochs": 2, "batch_size": 3, "precision": PRECISION},
 }
 
 

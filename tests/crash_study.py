@@ -21,11 +21,12 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing.context import SpawnContext
 from pathlib import Path
 from typing import Any, NoReturn
 
 import yaml
-from conftest import ROOT, copy_database
+from conftest import PRECISION, ROOT, copy_database
 
 STUDIES = {
     # Some trials are complete, some pruned, and one fails: no loss survives a rate of 100.
@@ -58,7 +59,7 @@ TINY: dict[str, dict[str, Any]] = {
     "data": {"image_size": [32, 64], "synthetic": {"train": 6, "val": 3, "test": 3, "seed": 0}},
     # 0.4 million weights, and dropout, which draws from the random state that a checkpoint has.
     "model": {"arch": "FPN", "encoder": "tu-mobilenetv3_small_050", "decoder_width": 0.25},
-    "training": {"batch_size": 6, "precision": "fp32"},
+    "training": {"batch_size": 6, "precision": PRECISION},
 }
 
 ENVIRONMENT = {
@@ -69,6 +70,9 @@ ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "SEGEXP_CHECKPOINT_SECONDS": "0",  # after every epoch
 }
+
+PLANTED = "planted_in_crashes"
+"""The module that plants scores in the process that imports it."""
 
 STORAGES = {"sqlite": "sqlite:///studies/optuna.db", "journal": "journal:studies/optuna.log"}
 
@@ -327,6 +331,7 @@ def _import_all() -> None:
     )
     for name in names:
         importlib.import_module(name)
+    importlib.import_module(PLANTED)
     assert threading.active_count() == 1
     gc.freeze()  # a collection in a fork would copy all pages
 
@@ -335,9 +340,14 @@ def _start_forkserver() -> int:
     """Start the process that workers are forked from, and let all commands use this one."""
     from multiprocessing import forkserver
 
-    from segexp.processes import prepare_workers
+    from segexp import processes
 
-    prepare_workers()
+    context = processes.process_context()
+    assert not isinstance(context, SpawnContext)
+    context.set_forkserver_preload(["segexp.preloaded", PLANTED])
+    # It would choose anew what is loaded.
+    processes.process_context = lambda: context
+    processes.prepare_workers()
     # A command is forked from this process, and would take its forkserver for a child.
     server: Any = forkserver._forkserver  # type: ignore[attr-defined]
     server.ensure_running = forkserver.ensure_running = lambda: None

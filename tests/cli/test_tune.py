@@ -6,6 +6,7 @@ from pathlib import Path
 import optuna
 import pytest
 from optuna.trial import TrialState
+from planted_scores import faster_is_better, plant_scores
 
 from cli.running import (
     Outcome,
@@ -355,7 +356,10 @@ def test_a_grid_ends_when_it_is_walked(project: Path) -> None:
     assert sorted(losses) == ["cross_entropy", "cross_entropy", "focal"]  # the first: the baseline
 
 
-def test_a_pruned_trial_is_a_finished_run_with_the_state_pruned(project: Path) -> None:
+def test_a_pruned_trial_is_a_finished_run_with_the_state_pruned(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plant_scores(faster_is_better, monkeypatch.setattr)
     write_study(
         project,
         "name: tiny\ntrials: 3\nsampler: random\n"
