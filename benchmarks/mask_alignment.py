@@ -14,7 +14,6 @@ import tempfile
 from pathlib import Path
 
 import bare
-import numpy as np
 import torch
 from bare_loop import no_validation
 from one_trial import Scenes, draw_scenes, setting
@@ -138,11 +137,8 @@ def trained(
         preprocessing=scenes.preprocessing,
         compute=compute,
     )
-    counted = evaluation.confusions[0].sum(axis=0)
-    union = counted.sum(axis=0) + counted.sum(axis=1) - np.diag(counted)
-    iou = np.diag(counted) / union
-    thin = [float(iou[scenes.mapping.names.index(name)]) for name in THIN]
-    return [*thin, evaluation.scores(0).miou]
+    scores = evaluation.scores(0)
+    return [*(float(scores.iou[scenes.mapping.names.index(name)]) for name in THIN), scores.miou]
 
 
 if __name__ == "__main__":

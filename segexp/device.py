@@ -26,11 +26,12 @@ class Compute:
 
     @property
     def description(self) -> str:
-        """For people, such as ``cpu, bf16``."""
+        """For people, such as ``cpu, bf16, channels_last``."""
         name = self.device.type
         if self.device.type == "cuda":
             name = torch.cuda.get_device_name(self.device)
-        return f"{name}, {'bf16' if self.bf16 else 'fp32'}"
+        words = [name, "bf16" if self.bf16 else "fp32"]
+        return ", ".join([*words, "channels_last"] if self.channels_last else words)
 
     def place(self, model: nn.Module) -> nn.Module:
         """Move a model to the device and into the memory format, and make it ready to train."""
@@ -54,7 +55,10 @@ class Compute:
 
 
 def choose_compute(precision: str) -> Compute:
-    """Choose the device and how it computes.
+    """Choose the device and how it computes: precision and memory format are two decisions.
+
+    On a processor images lie in channels_last, with bf16 or without: over twelve models it trains
+    in float32 1.1 times as fast as contiguous in the median, 0.9 to 1.4 (docs/performance.md).
 
     Args:
         precision: ``auto`` takes bf16 on CUDA devices and processors that have units for it
@@ -70,7 +74,7 @@ def choose_compute(precision: str) -> Compute:
     )
     has_units = _has_bf16_units(device)
     bf16 = has_units if precision == "auto" else precision == "bf16"
-    return Compute(device, bf16, channels_last=has_units)
+    return Compute(device, bf16, channels_last=device.type == "cpu" or has_units)
 
 
 def _has_bf16_units(device: torch.device) -> bool:

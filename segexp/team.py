@@ -58,7 +58,7 @@ def seat_workers(plans: Sequence[StudyPlan], workers: int | None) -> list[Seat]:
 
 
 def describe_team(seats: Sequence[Seat], precision: str) -> str:
-    """Say who computes, such as ``2 workers of 1 thread on cpu, bf16``."""
+    """Say who computes, such as ``2 workers of 1 thread on cpu, bf16, channels_last``."""
     compute = choose_compute(precision).description
     if len(seats) < 2:
         return f"1 worker on {compute}"

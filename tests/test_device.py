@@ -23,7 +23,21 @@ def test_auto_takes_bf16_where_the_processor_has_units_for_it():
     has_units = "avx512_bf16" in flags or "amx_tile" in flags
     compute = choose_compute("auto")
     assert compute.device == CPU
-    assert compute.bf16 == compute.channels_last == has_units
+    assert compute.bf16 == has_units
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="of processors")
+@pytest.mark.parametrize("precision", ["auto", "bf16", "fp32"])
+@pytest.mark.parametrize("has_units", [True, False])
+def test_a_processor_computes_in_channels_last_with_units_for_bf16_and_without(
+    has_units, precision, monkeypatch
+):
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: has_units)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    compute = choose_compute(precision)
+    assert compute.channels_last
+    assert compute.bf16 == {"auto": has_units, "bf16": True, "fp32": False}[precision]
 
 
 def test_the_device_is_the_best_one_there_is():
@@ -63,4 +77,5 @@ def test_images_and_weights_are_put_into_the_memory_format(channels_last):
 
 def test_the_description_names_device_and_format():
     assert Compute(CPU, True, False).description == "cpu, bf16"
-    assert Compute(CPU, False, True).description == "cpu, fp32"
+    assert Compute(CPU, True, True).description == "cpu, bf16, channels_last"
+    assert Compute(CPU, False, True).description == "cpu, fp32, channels_last"

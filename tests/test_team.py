@@ -85,9 +85,10 @@ def test_a_wanted_number_is_taken_and_threads_add_up_to_the_cores(
 
 
 def test_the_team_is_described():
-    assert describe_team([Seat(1)] * 2, "fp32") == "2 workers of 1 thread on cpu, fp32"
-    assert describe_team([Seat(4)] * 3, "bf16") == "3 workers of 4 threads on cpu, bf16"
-    assert describe_team([Seat(0)], "fp32") == "1 worker on cpu, fp32"
+    way = "cpu, fp32, channels_last"
+    assert describe_team([Seat(1)] * 2, "fp32") == f"2 workers of 1 thread on {way}"
+    assert describe_team([Seat(4)] * 3, "fp32") == f"3 workers of 4 threads on {way}"
+    assert describe_team([Seat(0)], "fp32") == f"1 worker on {way}"
 
 
 def test_a_study_starts_no_more_workers_than_it_has_trials_left(project: Path):
