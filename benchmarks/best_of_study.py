@@ -19,7 +19,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -109,7 +108,7 @@ def trial_of(drawn: random.Random, number: int) -> optuna.trial.FrozenTrial:
     owner = {OWNER: this_process().to_dict(), BEAT: 0.0, RUN_ID: f"{number:032x}"}
     value = max(values.values())
     is_complete = number % 2 == 0
-    result = {RESULT: asdict(TrialResult(value, 9, 60.0, scores(value), None, None))}
+    result = {RESULT: TrialResult(value, 9, 60.0, scores(value), None, None).to_dict()}
     return create_trial(
         state=TrialState.COMPLETE if is_complete else TrialState.PRUNED,
         value=value,

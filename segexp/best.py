@@ -1,5 +1,6 @@
 """The best trial of a study, read from Optuna's storage alone: no torch, no MLflow."""
 
+import math
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,10 +10,19 @@ from typing import Any
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from segexp.errors import WorkError
+from segexp.errors import InputError, WorkError
 from segexp.promotion import promoted
-from segexp.result import SplitScores, TrialResult, result_from_dict
-from segexp.storage import ARM_RUNS, CONSTANT, LISTED, RESULT, RUN_ID, WARNINGS, is_interrupted
+from segexp.result import SplitScores, TrialResult, is_older, result_from_dict
+from segexp.storage import (
+    CONSTANT,
+    DEFINITION,
+    LISTED,
+    RESULT,
+    RUN_ID,
+    WARNINGS,
+    arm_studies,
+    is_interrupted,
+)
 
 
 @dataclass(frozen=True)
@@ -31,6 +41,8 @@ class BestTrial:
         constant: The class, and the mIoU on ``val`` and ``heldout``, of the predictor that says
             the most frequent class everywhere.
         warnings: What was probably not meant in the data; `data_warnings`.
+        scored_otherwise: The numbers of the trials that the study ranks by an older rule than the
+            one by which the results here are scored; see `segexp.result`.
     """
 
     study: str
@@ -42,6 +54,7 @@ class BestTrial:
     baseline: TrialResult | None
     constant: Mapping[str, Any]
     warnings: tuple[str, ...] = ()
+    scored_otherwise: tuple[int, ...] = ()
 
     def bundle(self, project: Path) -> Path:
         """Return the directory of the saved model.
@@ -82,6 +95,7 @@ class BestTrial:
             "constant": dict(self.constant),
             "warnings": list(self.warnings),
             "trials": dict(self.states),
+            "scored_otherwise": list(self.scored_otherwise),
             "run_id": self.run_id,
             "bundle": str(project / self.result.bundle) if self.result.bundle else None,
         }
@@ -91,15 +105,18 @@ def find_best(study: optuna.Study) -> BestTrial:
     """Find the best complete trial of a study.
 
     Raises:
+        InputError: When it is an A/B study, or a newer segexp wrote the result.
         WorkError: When no trial of the study is complete.
     """
     trials = study.get_trials(deepcopy=False)
     gone_on = promoted(trials)
     states = Counter(_state(trial, gone_on) for trial in trials)
     best = best_trial(study)
-    if ARM_RUNS in study.user_attrs:
-        arms = ", ".join(f"{study.study_name}-{arm}" for arm in study.user_attrs[ARM_RUNS])
-        raise WorkError(f"{study.study_name!r} is an A/B study; its arms are the studies {arms}")
+    if arms := arm_studies(study):
+        raise InputError(
+            f"{study.study_name!r} is an A/B study, which has no best trial: run the same "
+            f"`segexp ab` again for its answer, or take an arm: {', '.join(arms)}"
+        )
     if best is None:
         counted = ", ".join(f"{n} {name.lower()}" for name, n in states.items())
         advice = "it runs" if states["RUNNING"] else "go on with `segexp tune`"
@@ -122,25 +139,32 @@ def find_best(study: optuna.Study) -> BestTrial:
         baseline=result_from_dict(first.user_attrs[RESULT]) if first else None,
         constant=study.user_attrs.get(CONSTANT, {}),
         warnings=tuple(study.user_attrs.get(WARNINGS, ())),
+        scored_otherwise=_scored_otherwise(study),
     )
 
 
 def best_trial(study: optuna.Study) -> FrozenTrial | None:
-    """Return the complete trial with the highest objective; of equals, one that kept its bundle.
-
-    Of two workers' equal trials, only the one that ended first keeps a bundle.
-    """
+    """Return the best trial of a study; see `best_of`."""
     return best_of(complete_trials(study))
 
 
 def best_of(trials: Sequence[FrozenTrial]) -> FrozenTrial | None:
-    """Return the best of trials, as `best_trial` does; those without a result are left out."""
+    """Return the best of the trials that ended with a result: the first of those that rank highest.
 
-    def rank(trial: FrozenTrial) -> tuple[float, bool]:
-        value = trial.value if trial.value is not None else float("-inf")
-        return value, trial.user_attrs[RESULT]["bundle"] is not None
-
+    See `rank`. Trials are in the order of their numbers.
+    """
     return max(filter(_has_result, trials), key=rank, default=None)
+
+
+def rank(trial: FrozenTrial) -> tuple[float, bool]:
+    """Return what complete trials are ranked by: the objective, and whether there is a bundle.
+
+    Of two workers' equal trials, only the one that ended first keeps a bundle. An objective that is
+    not finite, as a study that segexp did not make can have, ranks lowest.
+    """
+    value = trial.value if trial.value is not None else -math.inf
+    result = trial.user_attrs.get(RESULT, {})
+    return value if math.isfinite(value) else -math.inf, result.get("bundle") is not None
 
 
 def complete_trials(study: optuna.Study) -> list[FrozenTrial]:
@@ -160,3 +184,28 @@ def _state(trial: FrozenTrial, gone_on: Collection[int]) -> str:
 
 def _iou(scores: SplitScores) -> dict[str, float | None]:
     return dict(zip(scores.table["class"], scores.table["iou"], strict=True))
+
+
+def _scored_otherwise(study: optuna.Study) -> tuple[int, ...]:
+    """Return the complete trials whose objective is another than that of their result as read."""
+    is_own = study.user_attrs.get(DEFINITION, {}).get("objective") == "val/miou"
+
+    def differs(trial: FrozenTrial) -> bool:
+        scores = result_from_dict(trial.user_attrs[RESULT]).val
+        now = scores.miou if is_own else scores.miou_common
+        return trial.value is not None and not math.isclose(trial.value, now, abs_tol=1e-9)
+
+    older = [t for t in complete_trials(study) if is_older(t.user_attrs[RESULT])]
+    return tuple(trial.number for trial in older if differs(trial))
+
+
+def scored_otherwise_note(best: BestTrial) -> str | None:
+    """Say so where a study has trials that an older segexp scored by another rule."""
+    numbers = ", ".join(map(str, best.scored_otherwise))
+    if not numbers:
+        return None
+    return (
+        f"ranked as an older segexp scored them: trials {numbers}. A class that is predicted and "
+        "never true counted as 0 in their objective, which would be higher by the rule of today; "
+        "their scores are shown by that rule"
+    )

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from segexp.errors import InputError, at_most, named, shown
+from segexp.errors import NEWER, InputError, at_most, named, shown
 from segexp.files import read_bounded
 from segexp.preprocess import SMALLEST_DEVIATION
 from segexp.taxonomy import VOID
@@ -97,9 +97,10 @@ def read_content(directory: Path) -> Content:
     plain = _parse(path, data)
     version = plain.get("format_version") if isinstance(plain, dict) else None
     if version != FORMAT_VERSION:
+        is_newer = isinstance(version, int) and version > FORMAT_VERSION
         raise InputError(
             f"{path}: format_version: {shown(version)}; this segexp reads {FORMAT_VERSION}, "
-            "another one may read others"
+            f"{NEWER if is_newer else 'another one may read others'}"
         )
     head = _HEAD_PATTERN.match(data)
     if head is None:

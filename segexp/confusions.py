@@ -12,12 +12,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segexp.errors import InputError, WorkError
+from segexp.errors import NEWER, InputError, WorkError
 from segexp.files import read_bounded, write_atomic
 from segexp.npz_file import read_npz
 
 CONFUSIONS_FILE = "confusions.npz"
 PREDICTIONS_FILE = "predictions.npz"
+
+VERSION = 1
+"""Of both files; a file that says none is of version 1."""
 
 MAX_CONFUSION_BYTES = 512 << 20
 """2,000 images of 100 classes."""
@@ -68,6 +71,7 @@ class Predictions:
 Arrays = dict[str, NDArray[Any]]
 
 _ARRAYS = ("own", "common", "common_argmax")
+_VERSION = "version"
 
 
 def save_confusions(path: Path, splits: Mapping[str, Confusions]) -> None:
@@ -99,7 +103,9 @@ def read_confusions(content: bytes, where: str) -> dict[str, Confusions]:
         WorkError: When it is damaged.
     """
     arrays = _arrays(content, where, MAX_CONFUSION_BYTES)
-    splits = dict.fromkeys(name.partition("/")[0] for name in arrays)
+    splits = dict.fromkeys(name.partition("/")[0] for name in arrays if "/" in name)
+    if not splits:
+        raise WorkError(f"{where}: the image_ids of a split are missing in it")
     return {split: _split(arrays, split, where) for split in splits}
 
 
@@ -154,7 +160,7 @@ def load_predictions(path: Path) -> Predictions:
 
 def _save(path: Path, arrays: Mapping[str, NDArray[np.generic]]) -> None:
     file = io.BytesIO()
-    np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+    np.savez_compressed(file, **{_VERSION: np.array([VERSION]), **arrays})  # type: ignore[arg-type]
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomic(path, file.getvalue())
 
@@ -168,9 +174,17 @@ def _read(path: Path, limit: int) -> bytes:
 
 def _arrays(content: bytes, where: str, limit: int) -> Arrays:
     try:
-        return read_npz(content, limit)
+        arrays = read_npz(content, limit)
     except ValueError as error:
         raise WorkError(f"{where}: {error}") from None
+    version = arrays.get(_VERSION, np.array([VERSION]))
+    if version.shape != (1,) or version.dtype.kind not in "iu" or version[0] < 1:
+        raise WorkError(f"{where}: version: {version.dtype} of shape {version.shape}; expected one")
+    if version[0] > VERSION:
+        raise WorkError(
+            f"{where}: is of version {version[0]}, and this segexp reads up to {VERSION}: {NEWER}"
+        )
+    return arrays
 
 
 def _ids(texts: NDArray[np.generic], where: str) -> tuple[str, ...]:

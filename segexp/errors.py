@@ -14,6 +14,10 @@ MAX_LISTED = 50
 """How many faults of one kind are told one by one; a file of a stranger may have thousands."""
 
 
+NEWER = "a newer segexp wrote it; upgrade this one (pip install --upgrade segexp)"
+"""What is said of a file or a result whose version this segexp does not know yet."""
+
+
 class InputError(Exception):
     """The input is wrong: command line, YAML, data, mapping or study (exit code 2).
 

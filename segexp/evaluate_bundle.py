@@ -38,7 +38,8 @@ class ScoredBundle:
         space: The label space of the scores.
         rule: How predictions collapsed into it.
         miou: Mean IoU.
-        classes_in_mean: How many classes entered it.
+        classes_in_mean: How many classes entered it: those that the truth has.
+        classes_predicted_only: How many classes are predicted and never true.
         pixel_accuracy: Share of the pixels that are right.
         table: Per class: iou, precision, recall, f1, pixels, images.
         warnings: What was probably not meant in the data.
@@ -53,6 +54,7 @@ class ScoredBundle:
     rule: str
     miou: float
     classes_in_mean: int
+    classes_predicted_only: int
     pixel_accuracy: float
     table: dict[str, list[Any]]
     warnings: tuple[str, ...]
@@ -131,6 +133,7 @@ def evaluate_bundle(
         rule=rule,
         miou=scores.miou,
         classes_in_mean=scores.classes_in_mean,
+        classes_predicted_only=scores.classes_predicted_only,
         pixel_accuracy=scores.pixel_accuracy,
         table=class_table(evaluation.confusions[0], target.names),
         warnings=tuple(data_warnings(dataset, [target])),

@@ -31,7 +31,7 @@ class Rung:
     Attributes:
         space: The label space, of one class fewer than the rung above.
         merged: The names of the two classes of the rung above that became one.
-        miou: Predicted mIoU in this space, classes in neither truth nor prediction left out.
+        miou: Predicted mIoU in this space, of the classes that the truth has.
         gain: ``miou`` minus that of the rung above.
         resolved: The part of ``gain`` that is confusion between the two, which is no error any
             more. The rest comes from what enters the mean: a class with a low IoU no longer

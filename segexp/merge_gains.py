@@ -41,16 +41,17 @@ class MergeGains:
 
 
 def ious(confusion: NDArray[np.int64]) -> Floats:
-    """Return the IoU of each class, as `segexp.metrics.score` has it, without torch.
+    """Return the IoUs that are in the mean of `segexp.metrics.score`, without torch.
 
     Args:
         confusion: (K, K) or (K, K + 1), rows ground truth; a last column without a row is *none*.
 
     Returns:
-        Shape (K,); NaN for a class in neither truth nor prediction.
+        Shape (K,); NaN for a class that the truth does not have.
     """
     right = np.diagonal(confusion).astype(np.float64)
-    return _ratio(right, _either(confusion) - right)
+    either = _either(confusion) - right
+    return _ratio(right, np.where(confusion.sum(axis=1) > 0, either, 0.0))
 
 
 def merge_gains(confusion: NDArray[np.int64]) -> MergeGains:
@@ -68,6 +69,8 @@ def merge_gains(confusion: NDArray[np.int64]) -> MergeGains:
     right_both = right[:, None] + right + mutual
     union = either[:, None] + either - right_both
     resolved = np.nan_to_num(_ratio(mutual, union)) * off_diagonal
+    true = confusion.sum(axis=1) > 0
+    merged = _ratio(right_both, np.where(true[:, None] | true, union, 0.0))
     share = confusion / confusion.sum()
     bits_lost = _pooled(share.sum(axis=1)[:, None], share.sum(axis=1)) * off_diagonal
     told = _told_bits_lost(share) * off_diagonal
@@ -75,7 +78,7 @@ def merge_gains(confusion: NDArray[np.int64]) -> MergeGains:
     worth = np.where(resolved > 0, np.inf, 0.0)
     np.divide(resolved, told, out=worth, where=told > NOTHING)
     return MergeGains(
-        gain=_miou_gain(ious(confusion), _ratio(right_both, union)) * off_diagonal,
+        gain=_miou_gain(ious(confusion), merged) * off_diagonal,
         resolved=resolved,
         bits_lost=bits_lost,
         told_bits_lost=told,

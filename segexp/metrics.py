@@ -102,8 +102,11 @@ class Scores:
         recall: TP / (TP + FN), shape (C,).
         f1: 2 TP / (2 TP + FP + FN), shape (C,).
         pixels: Ground truth pixels of each class, shape (C,).
-        miou: Mean of the IoUs that are not NaN; NaN if none is.
+        miou: Mean of the IoUs of the classes that the truth has; NaN if it has none. A class that
+            is predicted and never true has IoU 0 and does not count: one stray pixel would enter it
+            into the mean of one model and not of another.
         classes_in_mean: The number of IoUs in that mean.
+        classes_predicted_only: The number of classes that are predicted and never true.
         pixel_accuracy: Share of the pixels that are right; NaN without a pixel.
     """
 
@@ -114,6 +117,7 @@ class Scores:
     pixels: NDArray[np.int64]
     miou: float
     classes_in_mean: int
+    classes_predicted_only: int
     pixel_accuracy: float
 
 
@@ -128,14 +132,15 @@ def score(confusion: NDArray[np.int64]) -> Scores:
         ValueError: Another shape.
 
     Example:
-        Class 0 has 3 pixels, of which 2 were found and 1 was called class 1. Class 2 is
-        in neither, so it has no IoU and is not in the mean.
+        Class 0 has 5 pixels, of which 3 were found, 1 was called class 1 and 1 class 3. Class 2
+        is in neither, so it has no IoU. Neither it nor class 3 is in the mean.
 
-        >>> scores = score(np.array([[2, 1, 0], [0, 1, 0], [0, 0, 0]]))
+        >>> confusion = [[3, 1, 0, 1], [0, 1, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]]
+        >>> scores = score(np.array(confusion))
         >>> scores.iou.round(3)
-        array([0.667, 0.5  ,   nan])
-        >>> round(scores.miou, 3), scores.classes_in_mean, scores.pixel_accuracy
-        (0.583, 2, 0.75)
+        array([0.6, 0.5, nan, 0. ])
+        >>> round(scores.miou, 3), scores.classes_in_mean, scores.classes_predicted_only
+        (0.55, 2, 1)
     """
     if confusion.ndim != 2 or confusion.shape[1] - confusion.shape[0] not in (0, 1):
         raise ValueError(f"a confusion matrix is (C, C) or (C, C + 1), got {confusion.shape}")
@@ -144,7 +149,7 @@ def score(confusion: NDArray[np.int64]) -> Scores:
     pixels = confusion.sum(axis=1)
     predicted = confusion[:, :num_classes].sum(axis=0)
     iou = _ratio(right, pixels + predicted - right)
-    scored = iou[~np.isnan(iou)]
+    scored = iou[pixels > 0]
     total = int(confusion.sum())
     return Scores(
         iou=iou,
@@ -154,6 +159,7 @@ def score(confusion: NDArray[np.int64]) -> Scores:
         pixels=pixels,
         miou=float(scored.mean()) if len(scored) else float("nan"),
         classes_in_mean=len(scored),
+        classes_predicted_only=int(((pixels == 0) & (predicted > 0)).sum()),
         pixel_accuracy=int(right.sum()) / total if total else float("nan"),
     )
 

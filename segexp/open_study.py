@@ -21,12 +21,14 @@ from segexp.evaluate import constant_miou
 from segexp.files import locked
 from segexp.plan import StudyPlan, definition, definition_faults
 from segexp.reconcile import close_records
+from segexp.result import refuse_newer
 from segexp.space import make_pruner
 from segexp.storage import (
     CARRIED_FROM,
     CONSTANT,
     DEFINITION,
     LISTED,
+    RESULT,
     RUN_ID,
     RUN_KEY,
     TRACKING,
@@ -204,7 +206,11 @@ def _open_experiment(plan: StudyPlan) -> tracking.Experiment:
 
 
 def stored_definition(storage: BaseStorage, name: str) -> dict[str, Any] | None:
-    """Return the definition that a study was begun with; None when there is no such study."""
+    """Return the definition that a study was begun with; None when there is no such study.
+
+    Raises:
+        InputError: When segexp did not make it, or a newer segexp ran its trials.
+    """
     try:
         study = optuna.load_study(study_name=name, storage=storage)
     except KeyError:
@@ -212,7 +218,10 @@ def stored_definition(storage: BaseStorage, name: str) -> dict[str, Any] | None:
     except optuna.exceptions.StorageInternalError as error:
         raise WorkError(f"storage: {error}") from error
     stored: dict[str, Any] | None = study.user_attrs.get(DEFINITION)
-    begun = any(t.state != TrialState.WAITING for t in study.get_trials(deepcopy=False))
+    trials = study.get_trials(deepcopy=False)
+    for trial in trials:
+        refuse_newer(trial.user_attrs.get(RESULT, {}))
+    begun = any(t.state != TrialState.WAITING for t in trials)
     if stored is None and (begun or study.directions != [StudyDirection.MAXIMIZE]):
         raise InputError(
             f"study {name!r} is in the storage, but segexp did not make it; "

@@ -152,6 +152,20 @@ def mapping_definitions(mappings: Iterable[Mapping]) -> dict[str, Any]:
     }
 
 
+def with_later_settings(stored: Dict[str, Any], now: Dict[str, Any]) -> dict[str, Any]:
+    """Add the settings that came to segexp after a study was begun to its stored definition.
+
+    Their defaults are what was done before there was a choice.
+    """
+    defaults = flatten(Config().to_dict())
+    later = {
+        key: str(defaults[key])
+        for key in now
+        if key in defaults and f"space.{key.rpartition('.')[2]}" not in stored
+    }
+    return {**later, **stored}
+
+
 def definition_faults(
     name: str, stored: Dict[str, Any], now: Dict[str, Any], *, revisable: bool = True
 ) -> list[str]:
@@ -164,6 +178,7 @@ def definition_faults(
         revisable: Whether it can go on under a new revision: an A/B study and its arms cannot.
     """
     faults: list[str] = []
+    stored = with_later_settings(stored, now)
     changed = [key for key in sorted({*stored, *now}) if stored.get(key) != now.get(key)]
     if any(key.startswith("mappings.") for key in changed):
         changed = [key for key in changed if key != "common_space"]  # it follows from them

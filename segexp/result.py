@@ -2,8 +2,14 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
+
+from segexp.errors import NEWER, InputError
+
+VERSION = 2
+"""Of stored results. Those of version 1 say no version; in their means a class that was predicted
+and never true counted as 0, and is left out when they are read."""
 
 Table = Mapping[str, list[Any]]
 """Columns of a per-class table: class, iou, precision, recall, f1, pixels, images."""
@@ -15,7 +21,7 @@ class SplitScores:
 
     Attributes:
         miou: In the mapping's own space. Never compared between mappings.
-        classes_in_mean: How many classes entered that mean.
+        classes_in_mean: How many classes entered that mean: those that the truth has.
         pixel_accuracy: In the mapping's own space.
         miou_common: In the study's common space, collapsed by ``sum``.
         miou_common_argmax: The same, collapsed by ``argmax``.
@@ -33,9 +39,28 @@ class SplitScores:
     table: Table
     table_common: Table
 
+    @property
+    def classes_predicted_only(self) -> int:
+        """How many classes of the own space are predicted and never true: in no mean."""
+        return len(_ious(self.table, is_true=False))
+
+    @property
+    def classes_predicted_only_common(self) -> int:
+        """The same of the common space."""
+        return len(_ious(self.table_common, is_true=False))
+
     def numbers(self) -> dict[str, float]:
         """Return the scores without the tables."""
-        return {k: v for k, v in asdict(self).items() if not k.startswith("table")}
+        return {
+            "miou": self.miou,
+            "classes_in_mean": self.classes_in_mean,
+            "classes_predicted_only": self.classes_predicted_only,
+            "pixel_accuracy": self.pixel_accuracy,
+            "miou_common": self.miou_common,
+            "miou_common_argmax": self.miou_common_argmax,
+            "classes_in_mean_common": self.classes_in_mean_common,
+            "classes_predicted_only_common": self.classes_predicted_only_common,
+        }
 
 
 @dataclass(frozen=True)
@@ -43,7 +68,7 @@ class TrialResult:
     """The outcome of one trial.
 
     Attributes:
-        value: The objective at the best epoch.
+        value: The objective at the best epoch, as the study ranked it.
         best_epoch: That epoch, from 1.
         seconds: Wall time of the trial.
         val: Scores of the best epoch on the images that tuning sees.
@@ -62,19 +87,72 @@ class TrialResult:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
-        return asdict(self)
+        return {"version": VERSION, **asdict(self)}
 
 
 def result_from_dict(content: Mapping[str, Any]) -> TrialResult:
-    """Read what `TrialResult.to_dict` wrote."""
-    heldout = content["heldout"]
-    return TrialResult(
-        **{
-            **content,
-            "val": SplitScores(**content["val"]),
-            "heldout": SplitScores(**heldout) if heldout else None,
+    """Read what `TrialResult.to_dict` wrote, in this or an older version.
+
+    Fields that are not known are left out: a later segexp of the same version added them.
+
+    Raises:
+        InputError: When it is of a newer version.
+    """
+    refuse_newer(content)
+    heldout, older = content.get("heldout"), is_older(content)
+    known = {
+        **_known(TrialResult, content),
+        "val": _split(content["val"], older),
+        "heldout": _split(heldout, older) if heldout else None,
+    }
+    return TrialResult(**known)
+
+
+def is_older(content: Mapping[str, Any]) -> bool:
+    """Whether a stored result is of an older version."""
+    return bool(content.get("version", 1) < VERSION)
+
+
+def refuse_newer(content: Mapping[str, Any]) -> None:
+    """Refuse a stored result that this segexp would misread.
+
+    Raises:
+        InputError: When it is of a newer version.
+    """
+    version = content.get("version", 1)
+    if version > VERSION:
+        raise InputError(
+            f"a trial's result is of version {version}, and this segexp reads up to {VERSION}: "
+            f"{NEWER}"
+        )
+
+
+def _split(content: Mapping[str, Any], is_of_version_1: bool) -> SplitScores:
+    known = _known(SplitScores, content)
+    if is_of_version_1:
+        own, common = (_ious(known[t], is_true=True) for t in ("table", "table_common"))
+        # miou_common_argmax stays as it was: there is no table to take it from.
+        known |= {
+            "miou": _mean(own),
+            "classes_in_mean": len(own),
+            "miou_common": _mean(common),
+            "classes_in_mean_common": len(common),
         }
-    )
+    return SplitScores(**known)
+
+
+def _known(kind: type, content: Mapping[str, Any]) -> dict[str, Any]:
+    return {f.name: content[f.name] for f in fields(kind) if f.name in content}
+
+
+def _ious(table: Table, *, is_true: bool) -> list[float]:
+    """Return the IoUs of the classes that the truth has, or of those that are only predicted."""
+    rows = zip(table["iou"], table["pixels"], strict=True)
+    return [iou for iou, pixels in rows if iou is not None and (pixels > 0) == is_true]
+
+
+def _mean(ious: list[float]) -> float:
+    return sum(ious) / len(ious) if ious else math.nan
 
 
 def none_if_nan(value: float) -> float | None:

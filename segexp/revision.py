@@ -24,7 +24,7 @@ from segexp.config import flatten, resolve_key
 from segexp.dataset.cache import Dataset
 from segexp.errors import InputError
 from segexp.open_study import is_known, stored_definition
-from segexp.plan import StudyPlan, definition
+from segexp.plan import StudyPlan, definition, with_later_settings
 from segexp.promotion import promoted
 from segexp.search_space import Choices, Parameter, contains
 from segexp.storage import CARRIED_FROM, RESULT, RUN_ID, revisions
@@ -65,7 +65,7 @@ def choose_revision(
     names = revisions(storage, name)
     for known in reversed(names):
         stored = stored_definition(storage, known)
-        if stored is None or stored == now:
+        if stored is None or with_later_settings(stored, now) == now:
             return Revision(_named(plan, known))
     if not names:
         return Revision(plan)
@@ -74,6 +74,7 @@ def choose_revision(
     stored = stored_definition(storage, names[-1])
     if stored is None or "arms" in stored:
         raise InputError(f"{names[-1]!r} is an A/B study, which has no revisions")
+    stored = with_later_settings(stored, now)
     study = optuna.load_study(study_name=names[-1], storage=storage)
     trials = study.get_trials(deepcopy=False)
     gone_on = promoted(trials)

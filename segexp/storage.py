@@ -121,6 +121,8 @@ def hush_optuna() -> None:
 def load_study(storage: BaseStorage, name: str | None) -> optuna.Study:
     """Load a study by its name, or of those that search the one that began a trial last.
 
+    Where that is an arm of an A/B study, it is the A/B study.
+
     Raises:
         InputError: When there is no such study, with a did-you-mean.
     """
@@ -135,7 +137,14 @@ def load_study(storage: BaseStorage, name: str | None) -> optuna.Study:
         return optuna.load_study(study_name=name, storage=storage)
     studies = [optuna.load_study(study_name=other, storage=storage) for other in known]
     searching = [study for study in studies if not study.user_attrs.get(LISTED)]
-    return max(searching or studies, key=_last_begin)
+    last = max(searching or studies, key=_last_begin)
+    whole = (s for s in studies if last.study_name in arm_studies(s))
+    return next(whole, last)
+
+
+def arm_studies(study: optuna.Study) -> list[str]:
+    """Return the names of the studies of an A/B study's arms; none of another study."""
+    return [f"{study.study_name}-{arm}" for arm in study.user_attrs.get(ARM_RUNS, {})]
 
 
 def revisions(storage: BaseStorage, name: str) -> list[str]:

@@ -33,7 +33,7 @@ from segexp.errors import WorkError
 from segexp.evaluate import Evaluation, evaluate_split
 from segexp.mapping import Mapping
 from segexp.record import COMMON, OWN
-from segexp.result import TrialResult
+from segexp.result import VERSION, TrialResult
 from segexp.training import Training, prepare_training
 
 Prune = Callable[[int, float, Callable[[], None]], None]
@@ -189,6 +189,7 @@ def _meaning(setup: TrialSetup) -> str:
         "mapping": setup.mapping.hash,
         "common": setup.common.hash,
         "objective": setup.objective,
+        "scores": VERSION,  # the epochs before are scored as those to come
         "torch": torch.__version__,
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

@@ -8,13 +8,13 @@ import pytest
 from optuna.trial import TrialState
 
 from segexp.best import best_trial, find_best
-from segexp.errors import WorkError
+from segexp.errors import InputError, WorkError
 from segexp.result import SplitScores, TrialResult
 from segexp.storage import ARM_RUNS, CONSTANT, INTERRUPTED, RESULT, RUN_ID
 
 
 def scores(miou: float) -> SplitScores:
-    table = {"class": ["road", "car"], "iou": [miou, None]}
+    table = {"class": ["road", "car"], "iou": [miou, None], "pixels": [9, 0]}
     return SplitScores(miou, 1, 0.5, miou, miou, 1, table, table)
 
 
@@ -95,7 +95,7 @@ def test_without_a_complete_trial_the_states_are_said(study: optuna.Study) -> No
 
 def test_an_ab_study_names_the_studies_of_its_arms(study: optuna.Study) -> None:
     study.set_user_attr(ARM_RUNS, {"fine": "run-1", "coarse": "run-2"})
-    with pytest.raises(WorkError, match=r"an A/B study; its arms are .* tiny-fine, tiny-coarse"):
+    with pytest.raises(InputError, match=r"an A/B study, .* take an arm: tiny-fine, tiny-coarse"):
         find_best(study)
 
 

@@ -199,6 +199,10 @@ def test_a_missing_directory_and_missing_files_are_named(saved: Path):
         ("\udcff", "not JSON"),
         ("[]", "format_version: None"),
         ('{"format_version": 1}', "format_version: 1; this segexp reads 2"),
+        (
+            '{"format_version": 3}',
+            "format_version: 3; this segexp reads 2, a newer segexp",
+        ),
         ('{"format_version": 2}', "its first lines are not"),
         (signed(b'"format_version": 2}').decode(), "architecture: .*: field required"),
     ],

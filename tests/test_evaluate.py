@@ -111,8 +111,9 @@ def sklearn_scores(truth: Pixels, prediction: NDArray[np.int64], num_classes: in
         recall=sklearn.recall_score(t, p, zero_division=np.nan, **options),
         f1=sklearn.f1_score(t, p, zero_division=np.nan, **options),
         pixels=np.array([(t == c).sum() for c in classes]),
-        miou=float(np.mean(iou[in_either])),
-        classes_in_mean=int(in_either.sum()),
+        miou=float(np.mean(iou[np.unique(t)])),
+        classes_in_mean=len(np.unique(t)),
+        classes_predicted_only=len(set(p[p < num_classes]) - set(t)),
         pixel_accuracy=float(sklearn.accuracy_score(t, p)),
     )
 
@@ -122,7 +123,8 @@ def assert_same(scores: Scores, expected: Scores) -> None:
         np.testing.assert_allclose(
             getattr(scores, name), getattr(expected, name), rtol=0, atol=1e-9, err_msg=name
         )
-    assert scores.classes_in_mean == expected.classes_in_mean
+    for name in ("classes_in_mean", "classes_predicted_only"):
+        assert getattr(scores, name) == getattr(expected, name), name
 
 
 def run(model: nn.Module, split: Split, *rulers: Ruler) -> Evaluation:

@@ -279,9 +279,10 @@ def test_classes_that_are_absent_have_no_iou_and_the_others_are_counted(
     present = truth | set(np.unique(guesses).tolist())
     for index in range(len(mapping.classes)):
         assert np.isnan(scores.iou[index]) == (index not in present)
-    assert scores.classes_in_mean == len(present)
-    if present:
-        assert scores.miou == pytest.approx(np.nanmean(scores.iou))
+    assert scores.classes_in_mean == len(truth)
+    assert scores.classes_predicted_only == len(present - truth)
+    if truth:
+        assert scores.miou == pytest.approx(scores.iou[sorted(truth)].mean())
     else:
         assert np.isnan(scores.miou)
 

@@ -113,7 +113,8 @@ def test_scores_equal_those_of_scikit_learn():
     np.testing.assert_allclose(scores.recall, recall, rtol=0, atol=1e-9)
     np.testing.assert_allclose(scores.f1, f1, rtol=0, atol=1e-9)
     np.testing.assert_array_equal(scores.pixels, support)
-    assert scores.miou == pytest.approx(jaccard.mean(), abs=1e-9)
+    assert scores.miou == pytest.approx(jaccard[:5].mean(), abs=1e-9)
+    assert (scores.classes_in_mean, scores.classes_predicted_only) == (5, 1)
     assert scores.pixel_accuracy == pytest.approx(sk.accuracy_score(truth, guess), abs=1e-9)
     assert np.isnan(scores.recall[5])
     assert scores.iou[5] == 0
@@ -145,6 +146,17 @@ def test_a_class_that_is_never_predicted_has_iou_0_and_no_precision():
     assert scores.iou[1] == scores.recall[1] == scores.f1[1] == 0
     assert np.isnan(scores.precision[1])
     assert scores.classes_in_mean == 2
+
+
+def test_a_stray_pixel_of_a_class_that_is_nowhere_changes_no_mean_but_that_of_its_own_class():
+    # 100 pixels of either class, all found; then one of class 1 is called class 2.
+    right = score(np.array([[100, 0, 0], [0, 100, 0], [0, 0, 0]]))
+    stray = score(np.array([[100, 0, 0], [0, 99, 1], [0, 0, 0]]))
+    assert right.miou == 1
+    assert stray.miou == pytest.approx((1 + 0.99) / 2)  # not (1 + 0.99 + 0) / 3
+    assert stray.iou[2] == 0
+    counts = [(s.classes_in_mean, s.classes_predicted_only) for s in (right, stray)]
+    assert counts == [(2, 0), (2, 1)]
 
 
 def test_a_wholly_wrong_prediction_scores_0_however_many_classes_are_absent():

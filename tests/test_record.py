@@ -63,25 +63,27 @@ def test_an_epochs_metrics_have_the_names_of_the_contract():
         "train/loss": 0.25,
         "train/lr": 1e-3,
         "val/loss": 0.5,
-        "val/miou": 0.375,
+        "val/miou": 0.75,
         "val/miou_common": 1.0,
         "val/pixel_accuracy": 0.75,
         "time/epoch_s": 2.0,
         "time/images_per_s": 48.0,
     }
     best = record.epoch_metrics(EPOCH, is_best=True)
-    assert best == metrics | {"best/miou": 0.375, "best/miou_common": 1.0, "best/epoch": 3}
+    assert best == metrics | {"best/miou": 0.75, "best/miou_common": 1.0, "best/epoch": 3}
 
 
 def test_the_stored_scores_are_those_of_the_three_rulers():
     scores = record.split_scores(EVALUATION, FINE, COARSE)
     assert scores.numbers() == {
-        "miou": 0.375,  # a 0.75, b 0, c left out
-        "classes_in_mean": 2,
+        "miou": 0.75,  # of a; b is predicted only, c is nowhere
+        "classes_in_mean": 1,
+        "classes_predicted_only": 1,
         "pixel_accuracy": 0.75,
         "miou_common": 1.0,
         "miou_common_argmax": 0.75,
         "classes_in_mean_common": 1,
+        "classes_predicted_only_common": 0,
     }
     assert scores.table["class"] == ["a", "b", "c"]
     assert scores.table["iou"] == [0.75, 0.0, None]
@@ -96,8 +98,8 @@ def result(heldout: bool) -> TrialResult:
 
 def test_a_bundles_scores_say_which_split_they_are_of():
     scores = record.bundle_scores(result(heldout=True))
-    assert scores["val/miou"] == scores["heldout/miou"] == 0.375
-    assert len(scores) == 12
+    assert scores["val/miou"] == scores["heldout/miou"] == 0.75
+    assert len(scores) == 16
     assert {name.partition("/")[0] for name in record.bundle_scores(result(False))} == {"val"}
 
 
@@ -107,7 +109,7 @@ def test_the_final_scores_are_recorded_at_the_best_epoch(run: Run, tmp_path: Pat
     assert metrics == {
         "iou/a": 0.75,
         "iou/b": 0.0,  # and none for c, which is in neither truth nor prediction
-        "heldout/miou": 0.375,
+        "heldout/miou": 0.75,
         "heldout/miou_common": 1.0,
     }
     assert [m.step for m in run.client.get_metric_history(run.id, "iou/a")] == [3]

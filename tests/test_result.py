@@ -6,7 +6,12 @@ import pytest
 
 from segexp.result import SplitScores, TrialResult, none_if_nan, result_from_dict
 
-TABLE = {"class": ["road", "sky"], "iou": [0.5, None], "pixels": [10, 0], "images": [1, 0]}
+TABLE = {
+    "class": ["road", "sky", "pole"],
+    "iou": [0.5, None, 0.0],
+    "pixels": [10, 0, 0],
+    "images": [1, 0, 0],
+}
 SCORES = SplitScores(
     miou=1 / 3,
     classes_in_mean=1,
@@ -37,10 +42,12 @@ def test_the_numbers_are_the_scores_without_the_tables():
     assert SCORES.numbers() == {
         "miou": 1 / 3,
         "classes_in_mean": 1,
+        "classes_predicted_only": 1,
         "pixel_accuracy": 0.7,
         "miou_common": 0.4,
         "miou_common_argmax": 0.3,
         "classes_in_mean_common": 2,
+        "classes_predicted_only_common": 1,
     }
 
 

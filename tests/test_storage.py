@@ -13,7 +13,7 @@ from postgres import postgres_server, postgres_url  # noqa: F401
 
 from segexp.errors import InputError
 from segexp.file_system import read_mountinfo
-from segexp.storage import load_study, open_storage
+from segexp.storage import ARM_RUNS, load_study, open_storage
 
 
 def toy_study(storage: optuna.storages.BaseStorage, name: str, trials: int = 1) -> optuna.Study:
@@ -159,6 +159,18 @@ def test_without_a_name_the_study_that_began_a_trial_last_is_loaded(tmp_path: Pa
     toy_study(storage, "first")
     assert load_study(storage, None).study_name == "first"
     assert load_study(storage, "second").study_name == "second"
+
+
+def test_where_an_arm_of_an_ab_study_ran_last_it_is_the_ab_study(tmp_path: Path) -> None:
+    storage = open_storage(None, tmp_path)
+    toy_study(storage, "before")
+    whole = optuna.create_study(storage=storage, study_name="ab")
+    whole.set_user_attr(ARM_RUNS, {"fine": "run-1", "coarse": "run-2"})
+    toy_study(storage, "ab-coarse")
+    assert load_study(storage, None).study_name == "ab"
+    assert load_study(storage, "ab-coarse").study_name == "ab-coarse"
+    toy_study(storage, "before")
+    assert load_study(storage, None).study_name == "before"
 
 
 def test_an_unknown_study_is_refused_with_those_there_are(tmp_path: Path) -> None:

@@ -487,10 +487,10 @@ def confusion(right: int, wrong: int) -> np.ndarray:
 
 def test_the_objective_is_the_miou_of_the_space_that_it_names():
     # Own space: one class found in 1 of 4 pixels; common space: in 3 of 4. The other is absent in
-    # the truth and predicted, so its IoU is 0 and it is in the mean.
+    # the truth and predicted: its IoU is 0, and it is not in the mean.
     evaluation = Evaluation(("x",), 0.0, (confusion(1, 3), confusion(3, 1), confusion(2, 2)))
-    assert objective_value(evaluation, "val/miou") == 0.25 / 2
-    assert objective_value(evaluation, "val/miou_common") == 0.75 / 2
+    assert objective_value(evaluation, "val/miou") == 0.25
+    assert objective_value(evaluation, "val/miou_common") == 0.75
 
 
 @pytest.mark.parametrize("objective", ["val/miou", "val/miou_common"])

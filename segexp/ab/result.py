@@ -12,7 +12,7 @@ from segexp.ab.plan import AbPlan
 from segexp.ab.runs import FinalRuns
 from segexp.ab.search import Search, luck_of_searches, unequal_searches
 from segexp.arm_pictures import ArmScene, arm_comparison, choose_scenes
-from segexp.comparison.arms import ArmRuns, common_scores, compare_arms, mean_iou, scores_of
+from segexp.comparison.arms import ArmRuns, common_scores, compare_arms, mean_iou
 from segexp.comparison.bootstrap import Estimate, resampled_ious
 from segexp.comparison.clusters import Clusters
 from segexp.confusions import load_predictions
@@ -20,11 +20,16 @@ from segexp.dataset.cache import Dataset, Split
 from segexp.dataset.stats import label_pixels
 from segexp.information import bits_kept, bits_lost
 from segexp.mapping import Mapping
+from segexp.metrics import score
 from segexp.pictures import encode_png
 from segexp.result import none_if_nan
 from segexp.tracking import config_params
 
 RESAMPLES = 10_000
+
+VERSION = 2
+"""Of ``ab_result.json``. Version 1 says none; its intervals are wrong where it has as many clusters
+of images as groups of runs: both were drawn by the same numbers."""
 
 
 def ab_result(
@@ -57,7 +62,16 @@ def ab_result(
             "the other half."
         )
     pixels = label_pixels(dataset.train)
+    described = [
+        {
+            **_arm(plan, place, runs, found, pixels),
+            "search": asdict(searches[place]) if searches else None,
+        }
+        for place, found in enumerate(scores)
+    ]
+    caveats += [note for arm in described if (note := _only_predicted(arm))]
     return {
+        "version": VERSION,
         "name": plan.name,
         "mode": plan.mode,
         "data": dataset.name,
@@ -79,13 +93,7 @@ def ab_result(
             ],
             "void": list(plan.common.void_labels),
         },
-        "arms": [
-            {
-                **_arm(plan, place, runs, found, pixels),
-                "search": asdict(searches[place]) if searches else None,
-            }
-            for place, found in enumerate(scores)
-        ],
+        "arms": described,
         "pairs": [{**pair.to_dict(), "seeds": list(plan.seeds)} for pair in pairs],
     }
 
@@ -94,7 +102,6 @@ def _arm(
     plan: AbPlan, place: int, runs: FinalRuns, found: Estimate, pixels: NDArray[np.int64]
 ) -> dict[str, Any]:
     mapping, arm = plan.mappings[place], runs.arms[place]
-    own, common = scores_of(arm.own), scores_of(arm.common)
     return {
         "mapping": mapping.name,
         "classes": len(mapping.classes),
@@ -103,13 +110,24 @@ def _arm(
         "bits_kept": none_if_nan(bits_kept(mapping, pixels)),
         "bits_lost": none_if_nan(bits_lost(mapping, pixels)),
         "run_ids": list(runs.run_ids[place]),
-        "native": _over_runs(*own),
-        "common": _over_runs(*common),
-        "common_argmax": _over_runs(*scores_of(arm.common_argmax)),
+        "native": _over_runs(arm.own),
+        "common": _over_runs(arm.common),
+        "common_argmax": _over_runs(arm.common_argmax),
         "interval_common": [none_if_nan(found.low), none_if_nan(found.high)],
-        "iou_native": _ious(own[1], mapping),
-        "iou_common": _ious(common[1], plan.common),
+        "iou_native": _ious(arm.own, mapping),
+        "iou_common": _ious(arm.common, plan.common),
     }
+
+
+def _only_predicted(arm: Dict[str, Any]) -> str | None:
+    """Say so where networks predict classes of the common space that are not there to be found."""
+    counts = arm["common"]["classes_predicted_only"]
+    if not any(counts):
+        return None
+    return (
+        f"Networks of {arm['mapping']} predict up to {max(counts)} of the common classes that no "
+        "held-out image has. Such a class is in no mean: what is called so is missed elsewhere."
+    )
 
 
 def tables(result: Dict[str, Any]) -> dict[str, dict[str, list[Any]]]:
@@ -195,16 +213,20 @@ def _image_mious(arm: ArmRuns) -> NDArray[np.float64]:
     return mean_iou(mean_iou(each))
 
 
-def _over_runs(mious: NDArray[np.float64], ious: NDArray[np.float64]) -> dict[str, Any]:
+def _over_runs(confusions: NDArray[np.int64]) -> dict[str, Any]:
+    """Return the scores of the runs of an arm, (R, N, K, K + 1)."""
+    scores = [score(run.sum(axis=0)) for run in confusions]
     return {
-        "mean": none_if_nan(float(mious.mean())),
-        "runs": [none_if_nan(m) for m in mious],
-        "classes_in_mean": int((~np.isnan(ious[0])).sum()),
+        "mean": none_if_nan(float(np.mean([s.miou for s in scores]))),
+        "runs": [none_if_nan(s.miou) for s in scores],
+        "classes_in_mean": scores[0].classes_in_mean,  # of the truth, which all runs share
+        "classes_predicted_only": [s.classes_predicted_only for s in scores],
     }
 
 
-def _ious(ious: NDArray[np.float64], space: Mapping) -> dict[str, float | None]:
-    """Return the IoU of each class, mean over the runs; ``ious`` has shape (R, K)."""
+def _ious(confusions: NDArray[np.int64], space: Mapping) -> dict[str, float | None]:
+    """Return the IoU of each class that the truth has, mean over the runs."""
+    ious = resampled_ious(confusions, np.ones((1, confusions.shape[1])))[0]
     means = mean_iou(ious.T)
     return {name: none_if_nan(iou) for name, iou in zip(space.names, means, strict=True)}
 

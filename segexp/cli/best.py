@@ -7,7 +7,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from segexp.cli.console import class_table, console, print_json, say
+from segexp.cli.console import class_table, classes_text, console, print_json, say
 from segexp.cli.options import Debug, Json, Project, Set, Storage, open_project, read_config
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def best(
     root = open_project(project)
     config = read_config(root, {"storage": storage} if storage else {}, set_)
 
-    from segexp.best import find_best
+    from segexp.best import find_best, scored_otherwise_note
     from segexp.storage import load_study, newest_revision, read_storage
     from segexp.supervision import left_behind
 
@@ -49,6 +49,8 @@ def best(
     found = find_best(load_study(opened, study))
     if newer := newest_revision(opened, found.study):
         say(f"{newer} is a newer revision of {found.study}: segexp best {newer}")
+    if note := scored_otherwise_note(found):
+        say(note)
     if json_:
         print_json(found.to_dict(root))
     else:
@@ -86,19 +88,25 @@ def _scores_table(found: "BestTrial") -> Table:
         table.add_column(name, justify="left" if not name else "right")
     val, heldout = found.result.val, found.result.heldout
     rows = [
-        ("mIoU, own space", "miou", "classes_in_mean"),
-        ("mIoU, common space", "miou_common", "classes_in_mean_common"),
+        ("mIoU, own space", "miou", ""),
+        ("mIoU, common space", "miou_common", "_common"),
         ("pixel accuracy", "pixel_accuracy", None),
     ]
-    for title, key, count in rows:
+    for title, key, space in rows:
         cells = []
         for scores in (val, heldout):
             if scores is None:
                 cells.append("-")
                 continue
             numbers = scores.numbers()
-            suffix = f" ({numbers[count]} classes)" if count else ""
-            cells.append(f"{numbers[key]:.4f}{suffix}")
+            if space is None:
+                cells.append(f"{numbers[key]:.4f}")
+                continue
+            counted = classes_text(
+                int(numbers[f"classes_in_mean{space}"]),
+                int(numbers[f"classes_predicted_only{space}"]),
+            )
+            cells.append(f"{numbers[key]:.4f} ({counted})")
         table.add_row(title, *cells)
     if found.baseline:
         base = found.baseline

@@ -89,6 +89,12 @@ def class_table(title: str, columns: Mapping[str, list[Any]]) -> Table:
     return table
 
 
+def classes_text(in_mean: int, predicted_only: int) -> str:
+    """Say how many classes entered a mean, and how many are predicted and never true."""
+    beside = f", {predicted_only} only predicted" if predicted_only else ""
+    return f"{in_mean} classes{beside}"
+
+
 class LiveDisplay(AbstractContextManager["LiveDisplay"]):
     """Progress of trainings: a bar in a terminal, plain lines elsewhere."""
 
@@ -111,7 +117,7 @@ class LiveDisplay(AbstractContextManager["LiveDisplay"]):
         self._title = self._mapping = ""
         self._miou = math.nan
         self._shown = 0.0
-        self._epoch_started = 0.0
+        self._first_step = (0.0, 0)
 
     def __enter__(self) -> "LiveDisplay":
         self._progress.start()
@@ -145,7 +151,9 @@ class LiveDisplay(AbstractContextManager["LiveDisplay"]):
 
     def trial_started(self, number: int, place: int, total: int, params: Mapping[str, Any]) -> None:
         """Show that a trial begins."""
-        self._title = f"trial {number} ({place}/{total})"
+        # Numbers go on where a trial tries another one again or goes on with it, places do not.
+        of = "" if place == number + 1 else "configuration "
+        self._title = f"trial {number} ({of}{place}/{total})"
         self._mapping = str(params.get("mapping", ""))
         self._miou = math.nan
         shown = "  ".join(
@@ -162,13 +170,15 @@ class LiveDisplay(AbstractContextManager["LiveDisplay"]):
         """Show the running loss, at most twice a second: reading it waits for the device."""
         now = time.perf_counter()
         if step.step == 1:
-            self._epoch_started = now
+            self._first_step = (now, step.images)
         if self._progress.disable or now - self._shown < 0.5:
             return
         self._shown = now
-        speed = step.images / max(now - self._epoch_started, 1e-6)
+        begun, images = self._first_step
+        # Nobody has seen when the first step began.
+        speed = f"{(step.images - images) / (now - begun):.0f}" if step.step > 1 else "-"
         miou = "-" if math.isnan(self._miou) else f"{self._miou:.3f}"
-        detail = f"loss {float(step.loss):.3f}  mIoU {miou}  {speed:.0f} images/s"
+        detail = f"loss {float(step.loss):.3f}  mIoU {miou}  {speed} images/s"
         done = (step.epoch - 1) * step.steps + step.step
         title = f"{self._title} epoch {step.epoch}/{total_epochs}".strip()
         self._bar(title, done, total_epochs * step.steps, detail)

@@ -5,7 +5,14 @@ from typing import Annotated
 
 import typer
 
-from segexp.cli.console import LiveDisplay, class_table, console, print_json, say
+from segexp.cli.console import (
+    LiveDisplay,
+    class_table,
+    classes_text,
+    console,
+    print_json,
+    say,
+)
 from segexp.cli.options import (
     Data,
     Debug,
@@ -69,7 +76,8 @@ def evaluate(
     say(f"{model}: {split} ({scored.images} images), {scored.size}, space {scored.space}")
     console.print(class_table("per class", scored.table))
     say(
-        f"mIoU {scored.miou:.4f} over {scored.classes_in_mean} classes, "
+        f"mIoU {scored.miou:.4f} over "
+        f"{classes_text(scored.classes_in_mean, scored.classes_predicted_only)}, "
         f"pixel accuracy {scored.pixel_accuracy:.4f}"
     )
     for warning in scored.warnings:

@@ -204,18 +204,6 @@ def _score(arm: ArmRuns, weights: Floats) -> _Scores:
     )
 
 
-def scores_of(confusions: NDArray[np.int64]) -> tuple[Floats, Floats]:
-    """Score the runs of an arm on all images: mIoU, shape (R,), and IoUs, shape (R, K).
-
-    Over the classes that the truth has, which are the same in all runs: see `resampled_ious`.
-
-    Args:
-        confusions: Shape (R, N, K, K + 1).
-    """
-    ious = resampled_ious(confusions, np.ones((1, confusions.shape[1])))[0]
-    return mean_iou(ious), ious
-
-
 def mean_iou(ious: Floats) -> Floats:
     """Return the mean over the last axis of the IoUs that are not NaN; NaN if none is."""
     defined = ~np.isnan(ious)

@@ -60,10 +60,8 @@ def resample_weights(
 def resampled_ious(confusions: NDArray[np.int64], weights: Floats) -> Floats:
     """Compute the IoU of each class from the weighted sum of the images' confusion matrices.
 
-    Weights of one give the IoUs of `segexp.metrics.score` to the last bit, but for a class that
-    the truth does not have: it is NaN here, also where some run predicted it. A run that does, and
-    one that does not, would otherwise be scored over different classes, by two rulers; and what
-    is predicted there is missed in the class that it really is.
+    Weights of one give the IoUs that are in the mean of `segexp.metrics.score`, to the last bit: a
+    class that the truth does not have is NaN, also where some run predicted it.
 
     Args:
         confusions: Counts per run and image, shape (R, N, K, K) or (R, N, K, K + 1), rows ground

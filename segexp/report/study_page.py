@@ -62,7 +62,9 @@ def _opening(view: StudyView) -> list[Markup]:
             entries.append((score_text(heldout), "the same trial, held-out images"))
     # Of an ended study, complete, pruned and failed are of interest even where there is none.
     entries += [(str(counts[s]), s) for s in STATES if counts[s] or s in STATES[:3]]
-    total = "1 trial" if len(view.rows) == 1 else f"{len(view.rows)} trials"
+    # One that was tried again, or went on, is the same configuration as the trial that did it.
+    counted = len(view.rows) - counts["promoted"] - counts["interrupted"]
+    total = "1 trial" if counted == 1 else f"{counted} trials"
     about = [f"{total}, ranked by {view.objective}."]
     if "data" in view.definition:
         about.append(f"Data: {view.definition['data']}.")
@@ -130,9 +132,11 @@ def _split_table(val: SplitScores, heldout: SplitScores | None) -> Markup:
         "split",
         "mIoU common",
         "classes in it",
+        "only predicted",
         "mIoU common, argmax",
         "mIoU native",
         "classes in it",
+        "only predicted",
         "pixel accuracy, native",
     ]
     lines: list[list[Cell]] = [
@@ -140,9 +144,11 @@ def _split_table(val: SplitScores, heldout: SplitScores | None) -> Markup:
             name,
             score_text(scores.miou_common),
             str(scores.classes_in_mean_common),
+            str(scores.classes_predicted_only_common),
             score_text(scores.miou_common_argmax),
             score_text(scores.miou),
             str(scores.classes_in_mean),
+            str(scores.classes_predicted_only),
             score_text(scores.pixel_accuracy),
         ]
         for name, scores in (("val", val), ("held-out", heldout))

@@ -9,6 +9,7 @@ import optuna
 from optuna.distributions import CategoricalDistribution
 from optuna.trial import FrozenTrial, TrialState
 
+from segexp.best import rank
 from segexp.promotion import promoted
 from segexp.result import TrialResult, result_from_dict
 from segexp.storage import CONSTANT, DEFINITION, FAILURE, RESULT, RUN_ID, is_interrupted
@@ -31,6 +32,7 @@ class TrialRow:
         result: What a complete trial left; None when it left nothing.
         failure: Why it failed; empty when it did not.
         run_id: Its run in MLflow; empty when it has none.
+        rank: What complete trials are ranked by; see `segexp.best.rank`.
     """
 
     number: int
@@ -42,6 +44,7 @@ class TrialRow:
     result: TrialResult | None
     failure: str
     run_id: str
+    rank: tuple[float, bool]
 
     @property
     def last(self) -> float | None:
@@ -97,9 +100,9 @@ def view_study(study: optuna.Study) -> StudyView:
 
 
 def best_trial(rows: Sequence[TrialRow]) -> TrialRow | None:
-    """Return the complete trial with the highest objective (the first of equals), if any."""
+    """Return the best of the complete trials with a finite objective, as `segexp.best` does."""
     scored = [row for row in rows if row.value is not None]
-    return max(scored, key=lambda row: row.value or 0.0) if scored else None
+    return max(scored, key=lambda row: row.rank, default=None)
 
 
 def param_names(rows: Sequence[TrialRow]) -> list[str]:
@@ -151,6 +154,7 @@ def _row(trial: FrozenTrial, is_promoted: bool) -> TrialRow:
         result=result,
         failure=str(trial.user_attrs.get(FAILURE, "")),
         run_id=str(trial.user_attrs.get(RUN_ID, "")),
+        rank=rank(trial),
     )
 
 

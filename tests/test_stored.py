@@ -1,0 +1,168 @@
+"""What segexp stored before results had versions: a trial's result, its matrices, an A/B's answer.
+
+The files are as segexp wrote them, of one trial on three synthetic images of 32x64 pixels.
+"""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+import pytest
+from optuna.trial import create_trial
+from sklearn.metrics import jaccard_score
+from tiny_study import Said, run
+
+from segexp.best import find_best, scored_otherwise_note
+from segexp.confusions import load_confusions
+from segexp.errors import InputError, WorkError
+from segexp.open_study import is_known
+from segexp.plan import definition_faults
+from segexp.report.ab_page import ab_page
+from segexp.result import result_from_dict
+from segexp.storage import DEFINITION, RESULT, open_storage
+
+STORED = Path(__file__).parent / "stored"
+
+
+def stored_result() -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((STORED / "trial_result.json").read_text())
+    assert "version" not in content
+    return content
+
+
+def true_iou(split: str) -> float:
+    """Mean IoU of the classes that the truth has, by scikit-learn from the stored matrices."""
+    confusion = load_confusions(STORED / "confusions.npz")[split].own.sum(axis=0)
+    truth, prediction = np.indices(confusion.shape)
+    truth, prediction = (np.repeat(a, confusion.ravel()) for a in (truth, prediction))
+    ious = jaccard_score(truth, prediction, labels=np.unique(truth), average=None)
+    return float(ious.mean())
+
+
+def study_of(content: dict[str, Any]) -> optuna.Study:
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    study = optuna.create_study(direction="maximize", study_name="yesterday")
+    study.set_user_attr(DEFINITION, {"objective": "val/miou_common"})
+    study.add_trial(create_trial(value=content["value"], user_attrs={RESULT: content}))
+    return study
+
+
+def test_a_result_of_before_is_read_with_the_means_of_today():
+    content = stored_result()
+    found = result_from_dict(content)
+    assert found.heldout is not None
+    for split, scores in (("val", found.val), ("heldout", found.heldout)):
+        assert scores.miou == pytest.approx(true_iou(split), abs=1e-12)
+        assert scores.miou_common == scores.miou  # its common space is its own
+        assert scores.classes_in_mean + scores.classes_predicted_only == 16
+        assert content[split]["classes_in_mean"] == 16
+    assert (found.val.classes_in_mean, found.val.classes_predicted_only) == (14, 2)
+    assert found.val.miou == pytest.approx(content["val"]["miou"] * 16 / 14)
+    assert found.val.table == content["val"]["table"]
+    assert found.value == content["value"]  # what the study ranks it by stays
+    assert found.bundle == content["bundle"]
+
+
+def test_what_is_read_is_written_in_the_version_of_today_and_read_again():
+    found = result_from_dict(stored_result())
+    written = json.loads(json.dumps(found.to_dict()))
+    assert written["version"] == 2
+    assert result_from_dict(written) == found
+
+
+def test_a_field_that_a_later_segexp_added_is_left_out_and_one_that_is_missing_has_its_default():
+    content = {**result_from_dict(stored_result()).to_dict(), "energy_kwh": 1.5}
+    content["val"] = {**content["val"], "boundary_iou": 0.3}
+    del content["bundle"], content["heldout"]
+    found = result_from_dict(content)
+    assert found == replace(result_from_dict(stored_result()), bundle=None, heldout=None)
+
+
+def test_a_result_of_a_newer_version_is_refused_and_says_to_upgrade():
+    content = {**stored_result(), "version": 3}
+    with pytest.raises(InputError, match=r"version 3, and this segexp reads up to 2: .*upgrade"):
+        result_from_dict(content)
+
+
+def test_the_best_trial_of_a_study_of_before_is_shown_and_how_it_was_ranked_is_said():
+    best = find_best(study_of(stored_result()))
+    assert best.result.val.miou == pytest.approx(true_iou("val"), abs=1e-12)
+    assert best.scored_otherwise == (0,)
+    note = scored_otherwise_note(best)
+    assert note is not None
+    assert note.startswith("ranked as an older segexp scored them: trials 0.")
+
+
+def test_where_every_predicted_class_is_true_nothing_was_scored_otherwise():
+    content = stored_result()
+    only = [("table", "iou"), ("table_common", "iou")]
+    for table, column in only:
+        pixels = content["val"][table]["pixels"]
+        ious = content["val"][table][column]
+        rows = zip(ious, pixels, strict=True)
+        content["val"][table][column] = [iou if count else None for iou, count in rows]
+    scores = result_from_dict(content).val
+    best = find_best(study_of({**content, "value": scores.miou_common}))
+    assert best.scored_otherwise == ()
+    assert scored_otherwise_note(best) is None
+
+
+def test_a_study_that_a_newer_segexp_went_on_with_is_refused_before_anything_is_run(project: Path):
+    study, _ = run(project, trials=1)
+    newer = {**study.trials[0].user_attrs[RESULT], "version": 3}
+    study.add_trial(
+        create_trial(
+            value=0.5,
+            params=study.trials[0].params,
+            distributions=study.trials[0].distributions,
+            user_attrs={RESULT: newer},
+        )
+    )
+    display = Said()
+    with pytest.raises(InputError, match="a newer segexp wrote it; upgrade this one"):
+        run(project, display, trials=3)
+    assert display.started == []
+
+
+def test_a_study_of_before_a_setting_was_there_goes_on_at_its_default(project: Path):
+    study, _ = run(project, trials=1)
+    definition = dict(study.user_attrs[DEFINITION])
+    width = definition.pop("training.gradient_clip")
+    assert width == "1.0"
+    study.set_user_attr(DEFINITION, definition)
+    assert is_known(
+        open_storage(None, project), "tiny", {**definition, "training.gradient_clip": "1.0"}
+    )
+    _, ran = run(project, trials=2)
+    assert ran == 1
+    changed = {**definition, "training.gradient_clip": "0.5"}
+    first, *_ = definition_faults("tiny", definition, changed)
+    assert first == "study 'tiny' was begun with training.gradient_clip = 1.0, now it is 0.5"
+
+
+def test_a_setting_that_was_searched_is_not_taken_for_one_that_was_not_there():
+    stored = {"space.learning_rate": "0.1 to 0.2", "objective": "val/miou"}
+    now = {"objective": "val/miou", "training.learning_rate": "0.001"}
+    first, *_ = definition_faults("tiny", stored, now)
+    assert "space.learning_rate = 0.1 to 0.2" in first
+
+
+def test_matrices_of_a_newer_version_are_refused_and_say_to_upgrade(tmp_path: Path):
+    with np.load(STORED / "confusions.npz") as arrays:
+        assert "version" not in arrays
+        newer = {**arrays, "version": np.array([2])}
+        later = {**arrays, "version": np.array([1]), "seconds": np.zeros(3)}
+    np.savez_compressed(tmp_path / "newer.npz", **newer)
+    with pytest.raises(WorkError, match=r"newer\.npz: is of version 2, .*upgrade this one"):
+        load_confusions(tmp_path / "newer.npz")
+    np.savez_compressed(tmp_path / "later.npz", **later)
+    assert set(load_confusions(tmp_path / "later.npz")) == {"val", "heldout"}
+
+
+def test_the_answer_of_an_ab_study_of_before_still_has_a_page():
+    answer = json.loads((STORED / "ab_result.json").read_text())
+    assert "version" not in answer
+    assert answer["pairs"][0]["sentence"].partition(",")[0] in ab_page(answer, [])
