@@ -26,7 +26,7 @@ class StudyDisplay(Display, Protocol):
         """Show how many images are decoded into the cache."""
 
     def trial_started(self, number: int, place: int, total: int, params: Mapping[str, Any]) -> None:
-        """Show that a trial begins, the ``place``-th of ``total``."""
+        """Show that a trial begins, whose configuration is the ``place``-th of ``total``."""
 
     def trial_ended(self, number: int, state: str, text: str) -> None:
         """Show that a trial ended: COMPLETE, PRUNED, FAIL, INTERRUPTED or DISCARDED."""

@@ -40,6 +40,7 @@ from segexp.reconcile import (
     next_promotion,
     not_taken,
     params_of,
+    place_of,
     put_next_in_line,
     put_promotion,
     put_retries,
@@ -190,7 +191,7 @@ def _run_one(opened: OpenStudy, trial: optuna.Trial, display: StudyDisplay, debu
             what = f"goes on with trial {before}, which is among the best after epoch {epochs} now"
         display.say(f"trial {trial.number} {what}")
     _take_over(opened, trial, trials)
-    place = len(taken(trials[: trial.number + 1]))
+    place = place_of(trials[trial.number], trials)
     try:
         outcome = _train(opened, trial, place, display, debug)
         failpoint.passed("before_tell")

@@ -23,7 +23,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from segexp import failpoint, tracking
 from segexp.lease import Owner, beating, is_gone, owner_from_dict, this_process
-from segexp.promotion import is_promotion, number_before, promoted
+from segexp.promotion import first_number, is_promotion, number_before, promoted
 from segexp.rungs import RungPruner
 from segexp.storage import (
     BEAT,
@@ -71,6 +71,14 @@ def taken(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
         if counts_towards_budget(trial)
         or (trial.state == TrialState.RUNNING and not is_promotion(trial))
     ]
+
+
+def place_of(trial: FrozenTrial, trials: Sequence[FrozenTrial]) -> int:
+    """Return the place of a trial's configuration among those that count, from 1.
+
+    A trial that goes on with a pruned one has that one's place.
+    """
+    return len(taken(trials[: first_number(trial, trials) + 1]))
 
 
 def not_taken(

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from functools import partial
 
 import optuna
@@ -19,8 +20,9 @@ from segexp.open_study import OpenStudy, open_study
 from segexp.plan import StudyPlan
 from segexp.project import describe_data, open_data
 from segexp.prune import prune_directories
-from segexp.reconcile import close_records
+from segexp.reconcile import close_records, counts_towards_budget
 from segexp.report.study_page import study_page
+from segexp.result import result_from_dict
 from segexp.revision import choose_revision, describe_revision
 from segexp.stop_rule import NEVER, StopRule
 from segexp.storage import RESULT
@@ -29,6 +31,19 @@ from segexp.supervisor import run_trials
 
 SYNC_SECONDS = 5
 """How long a study or training that has ended waits for its tracking server."""
+
+
+@dataclass(frozen=True)
+class Ran:
+    """The trials that one call of `run_study` ran.
+
+    Attributes:
+        new: Trials that count towards the total.
+        others: Trials that went on with a pruned one, and those that were interrupted.
+    """
+
+    new: int
+    others: int
 
 
 def run_study(
@@ -40,7 +55,7 @@ def run_study(
     stop: StopRule = NEVER,
     new_revision: bool = False,
     debug: bool = False,
-) -> tuple[optuna.Study, int]:
+) -> tuple[optuna.Study, Ran]:
     """Run trials until the study has as many finished ones as it is to reach, or a rule says stop.
 
     Several processes, on one machine or on several, may run the same study. A trial that a signal
@@ -57,7 +72,7 @@ def run_study(
         debug: Show the traceback of a trial that failed.
 
     Returns:
-        The study, and how many trials were run by this call.
+        The study, and how many trials this call ran.
 
     Raises:
         InputError: When the data has faults or one class alone, or a study of this name means
@@ -73,10 +88,17 @@ def run_study(
     for line in describe_revision(revision, plan.study.name):
         display.say(line)
     opened = open_study(revision.plan, dataset, storage, carried=revision.carried)
+    before = _count(opened.study)
     with under_way(opened, display):
         ran = run_trials([opened], display, workers=workers, stop=stop, debug=debug)
     say_what_waits(opened.experiment, display)
-    return opened.study, ran
+    # Other processes may have run some of them.
+    new = min(ran, _count(opened.study) - before)
+    return opened.study, Ran(new, ran - new)
+
+
+def _count(study: optuna.Study) -> int:
+    return sum(map(counts_towards_budget, study.get_trials(deepcopy=False)))
 
 
 @contextmanager
@@ -136,13 +158,13 @@ def _record_best(opened: OpenStudy) -> None:
     best = best_trial(opened.study)
     if best is None:
         return
-    scores = best.user_attrs[RESULT]["val"]
+    result = result_from_dict(best.user_attrs[RESULT])
     tracking.log_metrics(
         opened.parent,
         {
-            "best/miou": scores["miou"],
-            "best/miou_common": scores["miou_common"],
-            "best/epoch": best.user_attrs[RESULT]["best_epoch"],
+            "best/miou": result.val.miou,
+            "best/miou_common": result.val.miou_common,
+            "best/epoch": float(result.best_epoch),
         },
     )
     tracking.set_tags(opened.parent, {"segexp.best_trial": str(best.number)})

@@ -26,6 +26,7 @@ from segexp.reconcile import (
     heard_of,
     is_second,
     is_unsigned,
+    place_of,
     put_next_in_line,
     put_retries,
     sign,
@@ -39,6 +40,7 @@ from segexp.storage import (
     FAILURE,
     INTERRUPTED,
     OWNER,
+    PROMOTES,
     RETRY,
     RETRY_OF,
     is_interrupted,
@@ -63,6 +65,11 @@ def begin(
         trial.set_user_attr(OWNER, owner.to_dict())
     trial.suggest_float("x", 0, 1)
     return trial
+
+
+def planted(state: TrialState, **attrs: Any) -> FrozenTrial:
+    """A trial that ended like this."""
+    return create_trial(state=state, value=0.5 if state == COMPLETE else None, user_attrs=attrs)
 
 
 def states(study: optuna.Study) -> list[TrialState]:
@@ -478,3 +485,18 @@ def test_trials_are_compared_as_they_are(study: optuna.Study) -> None:
     """Equality of Optuna's frozen trials, on which the tests above rely, covers attributes."""
     one: FrozenTrial = create_trial(state=COMPLETE, value=0.0, user_attrs={"a": 1})
     assert one != create_trial(state=COMPLETE, value=0.0, user_attrs={"a": 2})
+
+
+def test_a_trial_that_goes_on_has_the_place_of_the_one_that_was_pruned() -> None:
+    study = optuna.create_study(direction="maximize")
+    for trial in (
+        planted(PRUNED),
+        planted(FAIL, **{INTERRUPTED: RETRY}),
+        planted(COMPLETE, **{RETRY_OF: 1}),
+        planted(COMPLETE, **{PROMOTES: 0}),
+        planted(COMPLETE),
+    ):
+        study.add_trial(trial)
+    trials = study.trials
+    # The interrupted trial 1 has no place, and trial 3 is the configuration of trial 0.
+    assert [place_of(trials[n], trials) for n in (0, 2, 3, 4)] == [1, 2, 1, 3]

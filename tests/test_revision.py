@@ -18,7 +18,8 @@ TWO_LOSSES = {"space.loss": ["cross_entropy", "focal"]}
 
 def revise(project: Path, display: Said, **overrides: Any) -> tuple[optuna.Study, int]:
     plan = plan_of(project, **overrides)
-    return run_study(plan, open_storage(None, project), display, new_revision=True)
+    study, ran = run_study(plan, open_storage(None, project), display, new_revision=True)
+    return study, ran.new + ran.others
 
 
 def test_a_study_that_was_interrupted_goes_on_as_a_revision_with_all_that_is_finished(

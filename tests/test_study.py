@@ -1,19 +1,22 @@
 """A study that really runs: tiny trainings, real Optuna, real MLflow."""
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import optuna
 import pytest
 from mlflow import MlflowClient
-from optuna.trial import TrialState
+from optuna.distributions import FloatDistribution
+from optuna.trial import TrialState, create_trial
 from tiny_study import Said, plan_of, raising, record_of, run, statuses
 
 from segexp.errors import Interrupted, WorkError
+from segexp.open_study import OpenStudy
 from segexp.plan import StudyPlan
 from segexp.processes import process_context
-from segexp.storage import DEFINITION, RESULT, RUN_ID, open_storage
-from segexp.study import run_study
+from segexp.storage import DEFINITION, PROMOTES, RESULT, RUN_ID, open_storage
+from segexp.study import Ran, run_study
 
 
 def test_in_the_end_the_best_trial_alone_keeps_its_directory(project: Path) -> None:
@@ -117,6 +120,25 @@ def test_two_processes_share_one_study(project: Path) -> None:
     assert len({t.params["learning_rate"] for t in study.trials}) == trials
     assert statuses(project, study) == ["FINISHED"] * trials
     assert record_of(project, study).info.status == "FINISHED"
+
+
+def test_trials_that_go_on_with_a_pruned_one_are_no_more_trials(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # What two workers did: of two trials one was pruned, and a third one went on with it.
+    def run_trials(studies: Sequence[OpenStudy], *_: object, **__: object) -> int:
+        study = studies[0].study
+        distributions = {"learning_rate": FloatDistribution(1e-4, 1e-2, log=True)}
+        params = {"params": {"learning_rate": 1e-3}, "distributions": distributions}
+        study.add_trial(create_trial(state=TrialState.PRUNED, **params))
+        study.add_trial(create_trial(value=0.2, **params))
+        promoted = {PROMOTES: len(study.trials) - 2}
+        study.add_trial(create_trial(value=0.3, user_attrs=promoted, **params))
+        return 3
+
+    monkeypatch.setattr("segexp.study.run_trials", run_trials)
+    _, ran = run_study(plan_of(project, trials=2), open_storage(None, project), Said())
+    assert ran == Ran(new=2, others=1)
 
 
 def run_elsewhere(plan: StudyPlan) -> None:

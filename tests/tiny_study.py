@@ -106,7 +106,8 @@ def run(
 ) -> tuple[optuna.Study, int]:
     plan = plan_of(project, **overrides)
     storage = open_storage(None, project)
-    return run_study(plan, storage, display or Said(), workers=workers, stop=stop)
+    study, ran = run_study(plan, storage, display or Said(), workers=workers, stop=stop)
+    return study, ran.new + ran.others
 
 
 def opened(project: Path, **overrides: Any) -> OpenStudy:

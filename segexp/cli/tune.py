@@ -29,6 +29,7 @@ from segexp.processes import prepare_workers
 
 if TYPE_CHECKING:
     from segexp.best import BestTrial
+    from segexp.study import Ran
     from segexp.study_config import StudyConfig
 
 
@@ -136,23 +137,38 @@ def tune(
             say(f"study {finished.study_name} has no complete trial yet{cut_short}")
             return
     best = find_best(finished)
-    done = f"{ran} trials in {time.monotonic() - started:.0f} s" if ran else "nothing to do"
+    done = _what_was_done(ran, time.monotonic() - started)
     say(f"{done}: {_what_there_is(best, definition.trials, cut_short)}")
-    say(
-        f"best: trial {best.number}, {definition.objective} {best.result.value:.4f} in epoch "
-        f"{best.result.best_epoch}"
-    )
-    for name, value in best.params.items():
-        say(f"  {name}: {value:.4g}" if isinstance(value, float) else f"  {name}: {value}")
-    if best.result.heldout:
-        say(f"held-out mIoU in the common space: {best.result.heldout.miou_common:.4f}")
-    for warning in best.warnings:
-        say(f"warning: {warning}")
+    _say_best(best, definition.objective)
     console.print()
     there = f" --storage {storage}" if storage is not None else ""
     say(f"look next:  segexp best {best.study}{there}")
     say(f"            segexp best {best.study}{there} --predict IMAGE.png")
     say(f"            {where_to_look(config.tracking.uri, root)}")
+
+
+def _say_best(best: "BestTrial", objective: str) -> None:
+    from segexp.best import scored_otherwise_note
+
+    if note := scored_otherwise_note(best):
+        say(note)
+    result = best.result
+    say(f"best: trial {best.number}, {objective} {result.value:.4f} in epoch {result.best_epoch}")
+    for name, value in best.params.items():
+        say(f"  {name}: {value:.4g}" if isinstance(value, float) else f"  {name}: {value}")
+    if result.heldout:
+        say(f"held-out mIoU in the common space: {result.heldout.miou_common:.4f}")
+    for warning in best.warnings:
+        say(f"warning: {warning}")
+
+
+def _what_was_done(ran: "Ran", seconds: float) -> str:
+    """Say how many trials were run; those that went on or were interrupted are no more trials."""
+    if ran.new:
+        return f"{ran.new} trial{'s'[: ran.new != 1]} in {seconds:.0f} s"
+    return (
+        f"{ran.others} pruned trials went on in {seconds:.0f} s" if ran.others else "nothing to do"
+    )
 
 
 def _what_there_is(best: "BestTrial", trials: int, cut_short: str) -> str:

@@ -3,6 +3,7 @@
 import io
 import json
 import unicodedata
+from types import SimpleNamespace
 
 import pytest
 from rich.table import Table
@@ -17,6 +18,7 @@ from segexp.cli.console import (
     print_json,
     say,
 )
+from segexp.loop import Step
 
 # Clears the screen, goes to the line's begin, writes from right to left, ends a colour in 8 bits.
 EVIL = "a\x1b[2J\x1b]0;title\x07b\rc\u202ed\x9b1me\u200bf\x00g\x7f\ud800"
@@ -90,6 +92,28 @@ def test_beside_other_trials_a_line_says_whose_it_is(screen):
             own.trial_started(0, 1, 2, {"mapping": mapping, "loss": "focal"})
         other.trial_ended(0, "COMPLETE", "val/miou_common 0.2000")
     assert "trial 0 (1/2) merged10  COMPLETE  val/miou_common 0.2000" in screen.getvalue()
+
+
+def test_a_trial_whose_number_is_not_its_place_says_what_the_place_is_of(screen):
+    with LiveDisplay(quiet=False) as display:
+        display.trial_started(42, 43, 50, {})
+        display.trial_started(44, 43, 50, {})
+    assert "trial 42 (43/50)" in screen.getvalue()
+    assert "trial 44 (configuration 43/50)" in screen.getvalue()
+
+
+def test_the_first_step_of_an_epoch_has_no_speed_and_the_next_one_that_of_its_own_images(
+    screen, monkeypatch
+):
+    seconds = iter([10.0, 12.0, 20.0])
+    clock = SimpleNamespace(perf_counter=lambda: next(seconds))
+    monkeypatch.setattr("segexp.cli.console.time", clock)
+    seen = []
+    with LiveDisplay(quiet=False) as display:
+        for epoch, step in ((1, 1), (1, 2), (2, 1)):
+            display.step(Step(epoch, step, 2, 8 * step, 0.5), total_epochs=2)
+            seen += [task.fields["detail"].rpartition("  ")[2] for task in display._progress.tasks]
+    assert seen == (["- images/s", "4 images/s", "- images/s"] if console.is_terminal else [])
 
 
 def test_json_is_exact_and_ascii(capsys):
