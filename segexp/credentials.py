@@ -1,6 +1,8 @@
 """Passwords and tokens in URLs: taken out of everything that is stored, shown or passed on."""
 
 import re
+from collections.abc import Mapping
+from typing import Any, TypeVar, cast
 
 # A user name alone is no secret to these, and with ~/.pgpass and the like it has to stand there. To
 # others, http above all, what stands before the @ may be a token.
@@ -13,7 +15,7 @@ _SCHEME = re.compile(r"\b(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://")
 # A name that says what its value is, as in ?sslpassword=..., `PWD=...;` and `--token=...`. A whole
 # ODBC string goes: its password stands in it percent-encoded.
 _SETTING = (
-    r"(?P<key>[\w.-]*(?:passw|passphrase|pwd|token|secret|api_?key|access_?key|credential|signature"
+    r"(?<![\w.-])(?P<key>[\w.-]*(?:passw|passphrase|pwd|token|secret|api_?key|access_?key|credential|signature"
     r"|odbc_connect)[\w.-]*)=(?P<value>'(?:\\.|[^'\\])*'|\"(?:\\.|[^\"\\])*\"|[^\s&]*?)"
     r"(?=&|;\s*[\w.-]+=|[;,)\]}'\"]*(?:\s|$))"
 )
@@ -24,6 +26,8 @@ _HEADER = re.compile(
 )
 
 HIDDEN = "***"
+
+T = TypeVar("T")
 
 
 def without_credentials(text: str) -> str:
@@ -37,6 +41,26 @@ def without_credentials(text: str) -> str:
     """
     text = _IN_TEXT.sub(_hide, _without_parameters(_without_user_info(text)))
     return _HEADER.sub(rf"\g<key>{HIDDEN}", text)
+
+
+def all_without_credentials(content: T) -> T:
+    """Return plain values, nested as they are, with each text in them without credentials."""
+    found: Any = content
+    if isinstance(found, str):
+        found = without_credentials(found)
+    elif isinstance(found, Mapping):
+        found = {key: all_without_credentials(value) for key, value in found.items()}
+    elif isinstance(found, list | tuple):
+        found = [all_without_credentials(value) for value in found]
+    return cast(T, found)
+
+
+def with_credentials(recorded: str | None, configured: str | None) -> str | None:
+    """Return a recorded URL as it is configured, where that is the same place.
+
+    What is recorded has no credentials; who reads it takes them from where the user puts them now.
+    """
+    return configured if is_same_place(recorded, configured) else recorded
 
 
 def is_same_place(url: str | None, other: str | None) -> bool:

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 
+from segexp.credentials import without_credentials
+
 T = TypeVar("T")
 
 SHOWN_CHARACTERS = 80
@@ -63,8 +65,8 @@ def first_line(error: BaseException) -> str:
 
 
 def shown(value: object) -> str:
-    """Return a value as an error quotes it: its ``repr``, cut where it is long."""
-    text = repr(value)
+    """Return a value as an error quotes it: its ``repr``, without credentials, and cut if long."""
+    text = without_credentials(repr(value))
     return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}..."
 
 

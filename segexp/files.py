@@ -4,7 +4,7 @@ import os
 import re
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock
@@ -92,20 +92,44 @@ def may_write(path: Path) -> bool:
     return os.access(path, os.W_OK | os.X_OK if path.is_dir() else os.W_OK)
 
 
-def write_atomic(path: Path, content: bytes | str) -> None:
+def write_atomic(path: Path, content: bytes | str, *, is_private: bool = False) -> None:
     """Write a file beside its place, sync it and rename it into its place.
 
     A reader sees the old file or the new one, never a part, also after a crash.
+
+    Args:
+        path: The file; its folder is made where there is none.
+        content: What is in it; a text is written in UTF-8.
+        is_private: Whether nobody but the user may read it (mode 0600), from its first byte on.
 
     Raises:
         OSError: When the disk is full or the folder cannot be written; ``path`` is untouched then.
     """
     data = content.encode() if isinstance(content, str) else content
-    with written_beside(path) as beside, beside.open("xb") as file:
+    with (
+        written_beside(path) as beside,
+        open(beside, "xb", opener=_open_private if is_private else None) as file,
+    ):
         middle = len(data) // 2
         file.write(data[:middle])
         failpoint.passed("mid_checkpoint")
         file.write(data[middle:])
+
+
+def make_private(directory: Path) -> None:
+    """Make a folder that nobody but the user can look into (mode 0700), or make it one.
+
+    Raises:
+        OSError: When it cannot be made.
+    """
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if directory.stat().st_mode & 0o077:
+        with suppress(PermissionError):  # it is another user's
+            directory.chmod(0o700)
+
+
+def _open_private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from optuna.trial import FrozenTrial, TrialState
 from segexp import failpoint, tracking
 from segexp.best import best_trial
 from segexp.config import with_values
+from segexp.credentials import without_credentials
 from segexp.disk import FullDiskError, full_disk_explained, is_full, what_to_free
 from segexp.display import StudyDisplay
 from segexp.errors import WorkError
@@ -244,7 +245,7 @@ def _train(
         # Whatever a model, a loss or the device throws is this trial's failure, not the study's.
         if debug:
             display.say(traceback.format_exc())
-        text = f"{type(error).__name__}: {error}".partition("\n")[0]
+        text = without_credentials(f"{type(error).__name__}: {error}".partition("\n")[0])
         return _Outcome(TrialState.FAIL, text, run, disk_is_full=is_full(error))
 
 

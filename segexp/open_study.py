@@ -14,6 +14,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from segexp import failpoint, tracking
 from segexp.config import WORK_DIRECTORY, flatten
+from segexp.credentials import all_without_credentials
 from segexp.data_warnings import data_warnings
 from segexp.dataset.cache import Dataset
 from segexp.errors import InputError, WorkError, collected
@@ -133,7 +134,8 @@ def open_study(
         else:
             parent = arm.run
             study.set_user_attr(RUN_ID, parent.id)
-        study.set_user_attr(TRACKING, [plan.config.tracking.uri, experiment.name])
+        uri = all_without_credentials(plan.config.tracking.uri)
+        study.set_user_attr(TRACKING, [uri, experiment.name])
         close_records(study, parent)
     return OpenStudy(plan, dataset, study, experiment, parent)
 

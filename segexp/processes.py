@@ -41,9 +41,13 @@ def prepare_workers() -> None:
         before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
         is_set_by_user = TUNABLES in os.environ
         os.environ.setdefault(TUNABLES, HUGE_PAGES)  # glibc reads it when a process starts
+        # Newer Pythons repeat the command line in that of the process, where `ps` shows it after
+        # this one has ended; there may be a password in it.
+        arguments, sys.argv = sys.argv, sys.argv[:1]
         try:
             forkserver.ensure_running()
         finally:
+            sys.argv = arguments
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
             if not is_set_by_user:
                 del os.environ[TUNABLES]

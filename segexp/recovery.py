@@ -8,7 +8,8 @@ from optuna.storages import BaseStorage
 from optuna.trial import TrialState
 
 from segexp import tracking
-from segexp.config import WORK_DIRECTORY
+from segexp.config import WORK_DIRECTORY, Config
+from segexp.credentials import with_credentials
 from segexp.errors import WorkError
 from segexp.files import locked, may_write, name_fault
 from segexp.open_study import lock_of
@@ -18,17 +19,17 @@ from segexp.supervision import forget_supervisors
 
 
 def recover_if_allowed(
-    project: Path, url: str | None, names: Sequence[str], say: Callable[[str], None]
+    project: Path, config: Config, names: Sequence[str], say: Callable[[str], None]
 ) -> None:
     """Call `recover`, or say that somebody else has to: reading must need no permission to write.
 
     Args:
         project: The project directory.
-        url: Optuna's storage, as for `segexp.storage.open_storage`.
+        config: Its storage is read; it has the credentials for the tracking server.
         names: As for `recover`.
         say: Shows one line.
     """
-    needed = (storage_file(url, project), project / WORK_DIRECTORY / "locks")
+    needed = (storage_file(config.storage, project), project / WORK_DIRECTORY / "locks")
     closed = [path for path in needed if path is not None and not may_write(path)]
     if closed:
         say(
@@ -37,11 +38,15 @@ def recover_if_allowed(
             "who may write it"
         )
         return
-    recover(project, open_storage(url, project), names, say)
+    recover(project, open_storage(config.storage, project), names, config.tracking.uri, say)
 
 
 def recover(
-    project: Path, storage: BaseStorage, names: Sequence[str], say: Callable[[str], None]
+    project: Path,
+    storage: BaseStorage,
+    names: Sequence[str],
+    uri: str | None,
+    say: Callable[[str], None],
 ) -> None:
     """Close what is still open in studies that nobody runs any more; their next run goes on.
 
@@ -49,6 +54,7 @@ def recover(
         project: The project directory.
         storage: Optuna's storage.
         names: From `segexp.supervision.left_behind`.
+        uri: The configured tracking URI, which has the credentials for the server that it names.
         say: Shows one line.
     """
     for name in names:
@@ -61,17 +67,18 @@ def recover(
             if study.get_trials(deepcopy=False, states=[TrialState.RUNNING]):
                 continue  # of another host that may still live
             try:
-                _end_runs(project, study)
+                _end_runs(project, study, uri)
             except WorkError as error:  # the next start looks again
                 say(f"the MLflow runs of {name} stay open: {error}")
             else:
                 forget_supervisors(study)
 
 
-def _end_runs(project: Path, study: optuna.Study) -> None:
+def _end_runs(project: Path, study: optuna.Study, configured: str | None) -> None:
     if TRACKING not in study.user_attrs or RUN_ID not in study.user_attrs:
         return
     uri, experiment_name = study.user_attrs[TRACKING]
+    uri = with_credentials(uri, configured)
     experiment = tracking.open_experiment(project, uri, experiment_name)
     own = study.user_attrs[RUN_ID]
     close_records(study, tracking.Run(project, experiment.uri, experiment.id, own))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from segexp import tracking
 from segexp.config import WORK_DIRECTORY, Config
+from segexp.credentials import all_without_credentials, with_credentials
 from segexp.data_warnings import warn_of_data
 from segexp.display import StudyDisplay
 from segexp.encoder_weights import check_weights
@@ -58,7 +59,7 @@ def run_training(
     setup = TrialSetup(
         config, dataset, mapping, mapping, "val/miou", {"study": None, "trial": None}
     )
-    _close_abandoned(project)
+    _close_abandoned(project, config.tracking.uri)
     run = tracking.start_run(experiment, name, run_tags(setup), tracking.config_params(config))
     _sign(directory, config, experiment, run)
     try:
@@ -92,14 +93,14 @@ def _sign(
     """Note who trains, and where its MLflow run is: Optuna knows nothing of it."""
     content = {
         "owner": this_process().to_dict(),
-        "uri": config.tracking.uri,
+        "uri": all_without_credentials(config.tracking.uri),
         "experiment": experiment.name,
         "run": run.id,
     }
-    write_atomic(directory / OWNER_FILE, json.dumps(content))
+    write_atomic(directory / OWNER_FILE, json.dumps(content), is_private=True)
 
 
-def _close_abandoned(project: Path) -> None:
+def _close_abandoned(project: Path, configured: str | None) -> None:
     """End the MLflow runs of trainings whose process is gone, and delete their checkpoints."""
     for path in (project / WORK_DIRECTORY / "train").glob(f"*/{OWNER_FILE}"):
         try:
@@ -107,7 +108,8 @@ def _close_abandoned(project: Path) -> None:
             owner = owner_from_dict(content["owner"])
             if owner is None or not (is_here(owner) and is_gone(owner, None)):
                 continue
-            experiment = tracking.open_experiment(project, content["uri"], content["experiment"])
+            uri = with_credentials(content["uri"], configured)
+            experiment = tracking.open_experiment(project, uri, content["experiment"])
             run = tracking.find_running(experiment, content["run"])
             if run is not None:
                 tracking.close_run(run, "KILLED", "FAIL", "interrupted: its process ended")

@@ -12,6 +12,7 @@ from segexp.files import (
     LONGEST_FILE_NAME,
     inside,
     locked,
+    make_private,
     name_fault,
     read_bounded,
     write_atomic,
@@ -230,3 +231,22 @@ def test_a_file_is_read_up_to_a_bound(tmp_path):
         read_bounded(tmp_path, 4)
     with pytest.raises(InputError, match="cannot be read: No such file"):
         read_bounded(tmp_path / "absent", 4)
+
+
+def test_a_private_file_is_the_users_alone_whatever_the_umask(tmp_path):
+    before = os.umask(0)
+    try:
+        write_atomic(tmp_path / "private", "content", is_private=True)
+        write_atomic(tmp_path / "other", "content")
+    finally:
+        os.umask(before)
+    modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
+    assert modes == {"private": 0o600, "other": 0o666}
+
+
+def test_a_private_folder_is_made_and_one_that_was_open_is_closed(tmp_path):
+    (tmp_path / "open").mkdir(mode=0o755)
+    for name in ("open", "new/deep"):
+        make_private(tmp_path / name)
+        make_private(tmp_path / name)
+        assert (tmp_path / name).stat().st_mode & 0o777 == 0o700

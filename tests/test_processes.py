@@ -3,8 +3,11 @@
 import os
 import subprocess
 import sys
+from multiprocessing import forkserver
 
 import pytest
+
+from segexp.processes import prepare_workers
 
 SHOW = """
 import os
@@ -42,3 +45,17 @@ def test_workers_ask_for_huge_pages_unless_the_user_has_tuned_glibc(
         [sys.executable, str(script)], env=environment, capture_output=True, text=True, check=True
     )
     assert done.stdout.splitlines() == shown
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a forkserver is used on Linux")
+def test_the_command_line_is_not_repeated_in_that_of_workers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Python 3.14 hands `sys.argv` to the process that workers are forked from in its arguments.
+    arguments = ["segexp", "tune", "--storage", "postgresql://ann:secret@host/a"]
+    monkeypatch.setattr(sys, "argv", arguments)
+    handed_on: list[list[str]] = []
+    monkeypatch.setattr(forkserver, "ensure_running", lambda: handed_on.append(list(sys.argv)))
+    prepare_workers()
+    assert handed_on == [["segexp"]]
+    assert sys.argv == arguments

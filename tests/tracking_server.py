@@ -75,6 +75,8 @@ class Proxy:
         outage: What is wrong now.
         cut_only: With `Outage.CUT`: cut only requests whose first line has this in it.
         seen: The first lines of the requests that reached the server.
+        authorization: What requests have to say behind ``Authorization:``; those that do not are
+            answered with 401. None where everybody may ask.
     """
 
     def __init__(self, target: int) -> None:
@@ -83,6 +85,7 @@ class Proxy:
         self.outage = Outage.NONE
         self.cut_only = ""
         self.seen: list[str] = []
+        self.authorization: str | None = None
         self._hanging: list[socket.socket] = []
         self._listener: socket.socket | None = None
         self._listen()
@@ -140,10 +143,11 @@ class Proxy:
             if not request:
                 return
             if outage is Outage.ERRORS:
-                client.sendall(
-                    b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n"
-                    b"Connection: close\r\n\r\n"
-                )
+                client.sendall(_empty_answer(b"500 Internal Server Error"))
+                return
+            wanted = f"\r\nAuthorization: {self.authorization}\r\n".encode()
+            if self.authorization is not None and wanted not in request:
+                client.sendall(_empty_answer(b"401 Unauthorized"))
                 return
             first_line = request.partition(b"\r\n")[0].decode("latin-1")
             self.seen.append(first_line)
@@ -153,6 +157,10 @@ class Proxy:
             if outage is Outage.CUT and self.cut_only in first_line:
                 return
             client.sendall(answer)
+
+
+def _empty_answer(status: bytes) -> bytes:
+    return b"HTTP/1.1 " + status + b"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
 
 def _closing(request: bytes) -> bytes:

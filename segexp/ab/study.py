@@ -25,6 +25,7 @@ from segexp.ab.runs import FinalRuns, collect_runs
 from segexp.ab.search import Search, describe_search
 from segexp.comparison.clusters import make_clusters
 from segexp.config import WORK_DIRECTORY
+from segexp.credentials import all_without_credentials
 from segexp.data_warnings import warn_of_data
 from segexp.dataset.cache import Dataset
 from segexp.display import StudyDisplay
@@ -250,7 +251,7 @@ def _open_records(
             known = {**known, mapping.name: run.id}
             study.set_user_attr(ARM_RUNS, known)
         study.set_user_attr(DEFINITION, now)  # the last: an A/B study that has it is whole
-        study.set_user_attr(TRACKING, [uri, experiment.name])
+        study.set_user_attr(TRACKING, [all_without_credentials(uri), experiment.name])
     return study, record, arms
 
 

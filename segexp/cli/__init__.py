@@ -3,9 +3,10 @@
 import os
 import sys
 import traceback
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
+from typer.core import TyperGroup
 
 from segexp import __version__, failpoint
 from segexp.cli.ab import ab
@@ -22,14 +23,29 @@ from segexp.cli.predict import predict
 from segexp.cli.sync import sync
 from segexp.cli.train import train
 from segexp.cli.tune import tune
+from segexp.credentials import without_credentials
 from segexp.errors import InputError, Interrupted, WorkError
 from segexp.interrupt import raise_on_signals
 
 MAX_PRINTED = 500
 """Faults that are printed; a file of a stranger may have hundreds of thousands."""
 
+
+class _Commands(TyperGroup):
+    """All commands; a complaint about the command line quotes it without passwords."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except Exception as error:
+            if isinstance(message := getattr(error, "message", None), str):  # a UsageError's
+                vars(error)["message"] = without_credentials(message)
+            raise
+
+
 app = typer.Typer(
     name="segexp",
+    cls=_Commands,
     help="Which label mapping, encoder, schedule and loss weighting should we train, "
     "and how sure are we?",
     no_args_is_help=True,

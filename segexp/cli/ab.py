@@ -17,11 +17,13 @@ from segexp.cli.options import (
     Project,
     Set,
     Storage,
+    StorageFile,
     Workers,
     data_overrides,
     open_project,
     set_overrides,
     where_to_look,
+    with_storage,
     worker_count,
 )
 from segexp.errors import InputError
@@ -73,6 +75,7 @@ def ab(
     json_: Json = False,
     workers: Workers = "auto",
     storage: Storage = None,
+    storage_file: StorageFile = None,
     set_: Set = None,
     project: Project = None,
     debug: Debug = False,
@@ -85,8 +88,7 @@ def ab(
     """
     root, processes = open_project(project), worker_count(workers)
     overrides = {**data_overrides(data, format_name, None), **set_overrides(set_)}
-    if storage is not None:
-        overrides["storage"] = storage
+    overrides = with_storage(overrides, storage, storage_file)
     _check_options(matched, trials, configs, margin)
     if not matched:
         overrides.setdefault("trials", 20 if trials is None else trials)

@@ -8,7 +8,17 @@ from rich.markup import escape
 from rich.table import Table
 
 from segexp.cli.console import class_table, classes_text, console, print_json, say
-from segexp.cli.options import Debug, Json, Project, Set, Storage, open_project, read_config
+from segexp.cli.options import (
+    Debug,
+    Json,
+    Project,
+    Set,
+    Storage,
+    StorageFile,
+    open_project,
+    read_config,
+    with_storage,
+)
 
 if TYPE_CHECKING:
     from segexp.best import BestTrial
@@ -28,13 +38,14 @@ def best(
     ),
     json_: Json = False,
     storage: Storage = None,
+    storage_file: StorageFile = None,
     set_: Set = None,
     project: Project = None,
     debug: Debug = False,
 ) -> None:
     """Show the best trial of a study: params, scores, per-class IoU; predict images with it."""
     root = open_project(project)
-    config = read_config(root, {"storage": storage} if storage else {}, set_)
+    config = read_config(root, with_storage({}, storage, storage_file), set_)
 
     from segexp.best import find_best, scored_otherwise_note
     from segexp.storage import load_study, newest_revision, read_storage
@@ -44,7 +55,7 @@ def best(
     if names := left_behind(opened):
         from segexp.recovery import recover_if_allowed
 
-        recover_if_allowed(root, config.storage, names, say)
+        recover_if_allowed(root, config, names, say)
         opened = read_storage(config.storage, root)
     found = find_best(load_study(opened, study))
     if newer := newest_revision(opened, found.study):

@@ -23,6 +23,8 @@ from rich.progress import (
 from rich.segment import Segment
 from rich.table import Table
 
+from segexp.credentials import without_credentials
+
 if TYPE_CHECKING:
     from segexp.loop import EpochResult, Step
 
@@ -62,13 +64,13 @@ console = _PlainConsole(stderr=True, highlight=False, emoji=False)
 
 def print_error(text: str) -> None:
     """Print one line that says what is wrong."""
-    line = plain(text).replace("\n", "\\n")
+    line = plain(without_credentials(text)).replace("\n", "\\n")
     console.print(f"[bold red]error:[/] {escape(line)}", soft_wrap=True)
 
 
 def say(text: str) -> None:
     """Print one line."""
-    console.print(escape(plain(text)), soft_wrap=True)
+    console.print(escape(plain(without_credentials(text))), soft_wrap=True)
 
 
 def print_json(content: Mapping[str, Any]) -> None:
@@ -141,7 +143,7 @@ class LiveDisplay(AbstractContextManager["LiveDisplay"]):
     def say(self, text: str) -> None:
         """Show one line."""
         if not self._quiet:
-            self._progress.console.print(escape(text), soft_wrap=True)
+            self._progress.console.print(escape(without_credentials(text)), soft_wrap=True)
 
     def caching(self, done: int, total: int) -> None:
         """Show how many images are decoded into the cache."""

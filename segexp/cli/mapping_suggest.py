@@ -14,9 +14,11 @@ from segexp.cli.options import (
     Project,
     Set,
     Storage,
+    StorageFile,
     folder_for,
     open_project,
     read_config,
+    with_storage,
     write_named,
 )
 from segexp.errors import InputError
@@ -67,6 +69,7 @@ def suggest(
     ] = None,
     json_: Json = False,
     storage: Storage = None,
+    storage_file: StorageFile = None,
     set_: Set = None,
     project: Project = None,
     debug: Debug = False,
@@ -79,7 +82,7 @@ def suggest(
     if (run is None) == (study is None):
         raise InputError("name a trained model: --run RUN or --study NAME, one of them")
     root = open_project(project)
-    config = read_config(root, {"storage": storage} if storage else {}, set_)
+    config = read_config(root, with_storage({}, storage, storage_file), set_)
 
     from segexp.files import may_write
     from segexp.mapping_file import find_mapping

@@ -1,5 +1,6 @@
 """Options that several commands share, and what they make of `config.yaml`."""
 
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from segexp.cli.console import say
+from segexp.credentials import without_credentials
 from segexp.errors import InputError, did_you_mean, shown
 
 if TYPE_CHECKING:
@@ -47,9 +49,24 @@ MappingName = Annotated[
 ]
 Storage = Annotated[
     str | None,
-    typer.Option("--storage", metavar="URL", help="Optuna storage; by default studies/optuna.db."),
+    typer.Option(
+        "--storage",
+        metavar="URL",
+        help="Optuna storage; by default SEGEXP_STORAGE of the environment, `storage` in "
+        "config.yaml, or studies/optuna.db.",
+    ),
 ]
+StorageFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--storage-file",
+        metavar="FILE",
+        help="A file with the URL of --storage in it, so that its password is on no command line.",
+    ),
+]
+STORAGE_VARIABLE = "SEGEXP_STORAGE"
 MAX_WORKERS = 1024
+MAX_URL = 4096
 
 Workers = Annotated[
     str,
@@ -136,6 +153,48 @@ def data_overrides(
     return overrides
 
 
+def with_storage(
+    overrides: Mapping[str, Any], storage: str | None, storage_file: Path | None
+) -> dict[str, Any]:
+    """Return config keys with ``storage`` as the command line has it, or else the environment.
+
+    Raises:
+        InputError: When both options are given, or the file holds no URL. It is not shown.
+    """
+    if storage_file is not None:
+        if storage is not None:
+            raise InputError("--storage and --storage-file: give one of them")
+        storage = _read_storage(storage_file)
+    if storage is not None:
+        return {**overrides, "storage": storage}
+    inherited = os.environ.get(STORAGE_VARIABLE)
+    return {"storage": inherited, **overrides} if inherited else dict(overrides)
+
+
+def _read_storage(path: Path) -> str:
+    try:
+        with path.open("rb") as file:  # may be a pipe, as in `--storage-file <(pass show studies)`
+            text = file.read(MAX_URL + 1).decode()
+    except OSError as error:
+        raise InputError(f"--storage-file {path}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        text = ""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if len(lines) != 1 or len(text) > MAX_URL:
+        raise InputError(
+            f"--storage-file {path}: expected one URL in it and nothing else, such as "
+            "postgresql://ann:...@host/studies"
+        )
+    return lines[0]
+
+
+def storage_option(storage: str | None, storage_file: Path | None) -> str:
+    """Return the option by which another command finds the same storage, without a password."""
+    if storage_file is not None:
+        return f" --storage-file {storage_file}"
+    return f" --storage {without_credentials(storage)}" if storage is not None else ""
+
+
 def worker_count(workers: str) -> int | None:
     """Return what ``--workers`` says; None for ``auto``.
 
@@ -186,8 +245,8 @@ def where_to_look(tracking_uri: str | None, project: Path) -> str:
     if tracking_uri is None:
         return "mlflow ui" if project == Path.cwd() else f"mlflow ui (in {project})"
     if tracking_uri.startswith(("http://", "https://")):
-        return tracking_uri
-    return f"mlflow ui --backend-store-uri {tracking_uri}"
+        return without_credentials(tracking_uri)
+    return f"mlflow ui --backend-store-uri {without_credentials(tracking_uri)}"
 
 
 def check_choice(option: str, value: str, known: tuple[str, ...]) -> None:

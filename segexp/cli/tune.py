@@ -16,12 +16,15 @@ from segexp.cli.options import (
     Project,
     Set,
     Storage,
+    StorageFile,
     Workers,
     data_overrides,
     open_project,
     seconds_of,
     set_overrides,
+    storage_option,
     where_to_look,
+    with_storage,
     worker_count,
 )
 from segexp.errors import InputError
@@ -75,6 +78,7 @@ def tune(
     ] = False,
     workers: Workers = "auto",
     storage: Storage = None,
+    storage_file: StorageFile = None,
     set_: Set = None,
     project: Project = None,
     debug: Debug = False,
@@ -92,8 +96,7 @@ def tune(
     deadline = math.inf if timeout is None else started + seconds_of("--timeout", timeout)
     root, processes = open_project(project), worker_count(workers)
     overrides = {**data_overrides(data, format_name, mapping), **set_overrides(set_)}
-    if storage is not None:
-        overrides["storage"] = storage
+    overrides = with_storage(overrides, storage, storage_file)
     if trials is not None:
         overrides["trials"] = trials
     path, definition, config = read_study(root, study, overrides)
@@ -141,7 +144,7 @@ def tune(
     say(f"{done}: {_what_there_is(best, definition.trials, cut_short)}")
     _say_best(best, definition.objective)
     console.print()
-    there = f" --storage {storage}" if storage is not None else ""
+    there = storage_option(storage, storage_file)
     say(f"look next:  segexp best {best.study}{there}")
     say(f"            segexp best {best.study}{there} --predict IMAGE.png")
     say(f"            {where_to_look(config.tracking.uri, root)}")

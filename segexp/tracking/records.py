@@ -12,6 +12,7 @@ import yaml
 
 from segexp import failpoint
 from segexp.config import Config, flatten, resolve_key
+from segexp.credentials import all_without_credentials
 from segexp.tracking.operations import Operation, now_ms
 from segexp.tracking.runs import Run, record
 
@@ -63,8 +64,9 @@ def log_text(run: Run, text: str, name: str) -> None:
 
 
 def log_yaml(run: Run, content: Mapping[str, Any], name: str) -> None:
-    """Record plain values as a YAML artifact."""
-    log_text(run, yaml.dump(dict(content), Dumper=_DUMPER, sort_keys=False), name)
+    """Record plain values as a YAML artifact, URLs among them without credentials."""
+    plain = all_without_credentials(dict(content))
+    log_text(run, yaml.dump(plain, Dumper=_DUMPER, sort_keys=False), name)
 
 
 def log_bytes(run: Run, content: bytes, name: str) -> None:

@@ -15,8 +15,15 @@ from typing import Any, Literal
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
-from segexp.errors import WorkError, first_line
-from segexp.tracking.client import answer_within, client_of, is_server
+from segexp.credentials import all_without_credentials, without_credentials
+from segexp.errors import WorkError
+from segexp.tracking.client import (
+    address_of,
+    answer_within,
+    client_of,
+    is_server,
+    what_is_wrong,
+)
 from segexp.tracking.operations import RECORD, Operation, RefusedError, apply, now_ms
 from segexp.tracking.replay import id_of
 from segexp.tracking.sender import drain, submit
@@ -68,7 +75,11 @@ def start_run(
     Raises:
         OSError: When the disk is full.
     """
-    all_tags = {**tags, "mlflow.source.name": "segexp", "mlflow.source.type": "LOCAL"}
+    all_tags = {
+        **all_without_credentials(tags),
+        "mlflow.source.name": "segexp",
+        "mlflow.source.type": "LOCAL",
+    }
     content = {
         "experiment": experiment.id,
         "name": name,
@@ -76,7 +87,7 @@ def start_run(
         "parent": parent.id if parent else None,
         "start_time": now_ms(),
     }
-    as_text = {key: str(value) for key, value in params.items()}
+    as_text = {key: without_credentials(str(value)) for key, value in params.items()}
     if is_server(experiment.uri):
         run_id = _spool_creation(experiment, content, as_text)
     else:
@@ -171,20 +182,20 @@ def find_running(experiment: Experiment, run_id: str) -> Run | None:
         if not is_server(run.uri):
             return run if _is_running(run) else None
         if drain(run.project, run.uri, _FOR_SPOOL):
-            raise WorkError(f"{run.uri} has not all records yet")
+            raise WorkError(f"{address_of(run.uri)} has not all records yet")
         answer = answer_within(_FOR_ANSWER, partial(_is_running, run))
     except (MlflowException, RefusedError) as error:
         if getattr(error, "error_code", None) == "RESOURCE_DOES_NOT_EXIST":
             return None
-        raise WorkError(f"{run.uri}: {first_line(error)}") from None
+        raise WorkError(f"{address_of(run.uri)}: {what_is_wrong(error)}") from None
     if answer is None:
-        raise WorkError(f"{run.uri} does not answer")
+        raise WorkError(f"{address_of(run.uri)} does not answer")
     return run if answer else None
 
 
 def set_tags(run: Run, tags: Mapping[str, str]) -> None:
     """Set tags in one call."""
-    cut = {key: str(value)[:5000] for key, value in tags.items()}
+    cut = {key: without_credentials(str(value))[:5000] for key, value in tags.items()}
     record(run, Operation("tags", run.id, {"tags": cut}))
 
 

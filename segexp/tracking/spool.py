@@ -19,13 +19,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from segexp.config import WORK_DIRECTORY
 from segexp.errors import InputError
-from segexp.files import write_atomic
+from segexp.files import make_private, write_atomic
 from segexp.tracking.client import address_of, is_server, key_of
 from segexp.tracking.operations import CONTENT, Operation, RefusedError
 
@@ -51,6 +52,7 @@ class Spool:
             OSError: When the disk is full or not writable; nothing is left behind then.
         """
         identity = operation.run if operation.kind == "create" else secrets.token_hex(8)
+        make_private(self.directory)
         payload = self.directory / "payloads" / identity
         number = 1 + int(max(self._names(), default="0").partition("-")[0])
         path = self.directory / "operations" / f"{number:012d}-{identity}.json"
@@ -58,7 +60,7 @@ class Spool:
             if source is not None and operation.file is not None:
                 payload.mkdir(parents=True)
                 _place(source, payload / operation.file)
-            write_atomic(path, json.dumps(asdict(operation), allow_nan=False))
+            _write(path, json.dumps(asdict(operation), allow_nan=False))
         except BaseException:
             path.unlink(missing_ok=True)
             shutil.rmtree(payload, ignore_errors=True)
@@ -113,7 +115,7 @@ class Spool:
         """Put an operation aside with the reason, and its file with it."""
         aside = self.directory / "refused" / path.stem
         aside.mkdir(parents=True, exist_ok=True)
-        write_atomic(aside / "reason.txt", reason + "\n")
+        _write(aside / "reason.txt", reason + "\n")
         for file in self._payload(path).glob("*"):
             file.replace(aside / file.name)
         path.replace(aside / "operation.json")
@@ -127,16 +129,16 @@ class Spool:
         """Remember that a run is about to be created; return whether it was so before."""
         is_repeated = self._run(token).exists()
         if not is_repeated:
-            write_atomic(self._run(token), json.dumps({}))
+            _write(self._run(token), json.dumps({}))
         return is_repeated
 
     def resolve(self, token: str, run_id: str) -> None:
         """Remember the id of the run that a token stands for."""
-        write_atomic(self._run(token), json.dumps({"id": run_id}))
+        _write(self._run(token), json.dumps({"id": run_id}))
 
     def resolve_refused(self, token: str, reason: str) -> None:
         """Remember that there will never be a run for a token."""
-        write_atomic(self._run(token), json.dumps({"refused": reason}))
+        _write(self._run(token), json.dumps({"refused": reason}))
 
     def run_id(self, token: str) -> str | None:
         """Return the id of the run that a token stands for; None while that is not known here.
@@ -157,7 +159,7 @@ class Spool:
         """Try to become the one process that sends; the system frees its lock when it dies."""
         lock = FileLock(self.directory / "sender.lock", timeout=0, thread_local=False)
         try:
-            self.directory.mkdir(parents=True, exist_ok=True)
+            make_private(self.directory)
             lock.acquire()
         except Timeout:
             yield False
@@ -201,7 +203,8 @@ def name_server(spool: Spool, uri: str) -> None:
     """Write down which server a spool is for, where that is not known yet."""
     path = spool.directory / "server.json"
     if not path.is_file():
-        write_atomic(path, json.dumps({"uri": address_of(uri)}))
+        make_private(spool.directory)
+        _write(path, json.dumps({"uri": address_of(uri)}))
 
 
 def servers_with_records(project: Path, uri: str | None) -> list[str]:
@@ -241,10 +244,14 @@ def is_token(run_id: str) -> bool:
     return run_id.endswith(_TOKEN)
 
 
+# Nobody else is to read what the server would show to those who sign in alone.
+_write = partial(write_atomic, is_private=True)
+
+
 def _place(source: Path | bytes, target: Path) -> None:
     """Put a file into the spool: the caller may delete its own at once."""
     if isinstance(source, bytes):
-        write_atomic(target, source)
+        _write(target, source)
         return
     source = source.resolve()
     try:

@@ -1,0 +1,66 @@
+"""Options that several commands share."""
+
+from pathlib import Path
+
+import pytest
+
+from cli.running import segexp
+from segexp.cli.options import storage_option, where_to_look, with_storage
+from segexp.errors import InputError
+
+URL = "postgresql://ann:secret@host/a"
+
+
+@pytest.fixture(autouse=True)
+def _no_storage_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SEGEXP_STORAGE", raising=False)
+
+
+def test_the_storage_is_of_the_option_or_its_file_or_the_environment_or_config_yaml(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "url"
+    file.write_text(f"\n  {URL}\n")
+    assert with_storage({"trials": 2}, None, None) == {"trials": 2}
+    monkeypatch.setenv("SEGEXP_STORAGE", "sqlite:///environment.db")
+    assert with_storage({}, None, None) == {"storage": "sqlite:///environment.db"}
+    set_ = {"storage": "sqlite:///set.db"}  # --set storage=...
+    assert with_storage(set_, None, None) == set_
+    assert with_storage(set_, None, file) == {"storage": URL}
+    assert with_storage(set_, URL, None) == {"storage": URL}
+    monkeypatch.setenv("SEGEXP_STORAGE", "")
+    assert with_storage({}, None, None) == {}
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\n\n", b"secret\nsecret", b"\xff\xfesecret", b"secret" * 1000]
+)
+def test_a_storage_file_that_holds_no_url_is_refused_and_not_quoted(
+    tmp_path: Path, content: bytes
+) -> None:
+    file = tmp_path / "url"
+    file.write_bytes(content)
+    with pytest.raises(InputError, match=r"url: expected one URL in it and nothing else") as caught:
+        with_storage({}, None, file)
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("command", ["tune", "best", "ab", "mapping suggest"])
+def test_every_command_with_a_storage_takes_it_from_a_file(project: Path, command: str) -> None:
+    words = [*command.split(), *(["a", "b"] if command == "ab" else [])]
+    words += ["--study", "x"] if command == "mapping suggest" else []
+    outcome = segexp(project, *words, "--storage-file", "nowhere/url")
+    assert outcome.code == 2
+    assert "--storage-file nowhere/url: cannot be read: No such file or directory" in outcome.err
+    outcome = segexp(project, *words, "--storage-file", "nowhere/url", "--storage", URL)
+    assert outcome.code == 2
+    assert "--storage and --storage-file: give one of them" in outcome.err
+
+
+def test_where_to_look_next_is_said_without_passwords() -> None:
+    assert storage_option(None, None) == ""
+    assert storage_option(URL, None) == " --storage postgresql://ann@host/a"
+    assert storage_option(None, Path("url")) == " --storage-file url"
+    assert where_to_look("http://token@host:5000", Path()) == "http://host:5000"
+    shown = "mlflow ui --backend-store-uri postgresql://ann@host/a"
+    assert where_to_look(URL, Path()) == shown
