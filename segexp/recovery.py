@@ -10,7 +10,7 @@ from optuna.trial import TrialState
 from segexp import tracking
 from segexp.config import WORK_DIRECTORY, Config
 from segexp.credentials import with_credentials
-from segexp.errors import WorkError
+from segexp.errors import InputError, WorkError
 from segexp.files import locked, may_write, name_fault
 from segexp.open_study import lock_of
 from segexp.reconcile import close_abandoned, close_records
@@ -68,7 +68,7 @@ def recover(
                 continue  # of another host that may still live
             try:
                 _end_runs(project, study, uri)
-            except WorkError as error:  # the next start looks again
+            except (InputError, WorkError) as error:  # the next start looks again
                 say(f"the MLflow runs of {name} stay open: {error}")
             else:
                 forget_supervisors(study)

@@ -14,6 +14,7 @@ from mlflow import MlflowClient
 
 from segexp.credentials import without_credentials
 from segexp.errors import first_line
+from segexp.tracking.schema import is_database, open_database
 
 T = TypeVar("T")
 
@@ -24,9 +25,14 @@ def client_of(uri: str) -> MlflowClient:
 
     Args:
         uri: An MLflow tracking URI; the path of a SQLite file is absolute.
+
+    Raises:
+        InputError: When it is a database of another MLflow; see `segexp.tracking.schema`.
     """
+    if not is_database(uri):
+        return MlflowClient(tracking_uri=uri)
     # Under the plain name MLflow makes the file's folder, and takes escapes such as %20 for names.
-    client = MlflowClient(tracking_uri=uri.replace("sqlite:", "sqlite+pysqlite:", 1))
+    client = open_database(uri.replace("sqlite:", "sqlite+pysqlite:", 1))
     if uri.startswith("sqlite"):
         # So that SQLite moves what is in its log into the file, as in `segexp.storage`.
         atexit.register(client._tracking_client.store.engine.dispose)

@@ -88,12 +88,14 @@ def _open_sqlite(project: Path, path: str, name: str) -> Experiment:
     artifacts = project / "mlruns" / name
     # A new database is migrated for seconds; several processes that do it at once break it.
     with locked(project / WORK_DIRECTORY / "mlflow.lock"):
-        if not database.is_file():
+        is_new = not database.exists() or database.stat().st_size == 0
+        if is_new:
             _make_database(database)
-        elif path == LOCAL_URI.removeprefix("sqlite:///"):
-            follow_move(project, name)
         uri = f"sqlite:///{database}{question_mark}{options}"
-        experiment = _get_or_create(client_of(uri), name, artifacts.as_uri())
+        client = client_of(uri)  # refuses a database of another version
+        if not is_new and path == LOCAL_URI.removeprefix("sqlite:///"):
+            follow_move(project, name)
+        experiment = _get_or_create(client, name, artifacts.as_uri())
     return Experiment(project, uri, experiment, name)
 
 

@@ -1,0 +1,141 @@
+"""The schema of a tracking database: of this MLflow, an older or a newer one, or none of MLflow's.
+
+MLflow refuses what is not its own, but not always before it has changed it: where a table is
+missing, it migrates the database without asking. So it is looked at first.
+"""
+
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+
+import mlflow
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+from sqlalchemy import create_engine, inspect, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DatabaseError
+from sqlalchemy.pool import NullPool
+
+from segexp.credentials import without_credentials
+from segexp.errors import InputError
+
+_DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
+_BOOKKEEPING = "alembic_version"  # where alembic notes the revision; Optuna's is of the same name
+_FIRST_TABLES = {"experiments", "runs"}  # of every MLflow
+
+
+@dataclass(frozen=True)
+class _Schema:
+    """What a database holds.
+
+    Attributes:
+        tables: The names of its tables, without alembic's own.
+        revisions: What alembic has noted: one, none where nobody has finished a first migration.
+    """
+
+    tables: frozenset[str]
+    revisions: tuple[str, ...]
+
+
+def is_database(uri: str) -> bool:
+    """Whether a tracking URI names a database, which MLflow itself opens."""
+    return uri.partition(":")[0].partition("+")[0] in _DATABASES
+
+
+def open_database(uri: str) -> MlflowClient:
+    """Return a client of a tracking database; makes MLflow's tables in an empty one.
+
+    Args:
+        uri: As MLflow takes it; the path of a SQLite file is absolute.
+
+    Raises:
+        InputError: When it is of another version of MLflow, incomplete, or none of MLflow's, with
+            what to do; nothing in it is changed.
+    """
+    schema = _look(uri)
+    if schema.tables and not _own_tables() <= schema.tables:
+        raise InputError(_explain(uri, schema))
+    try:
+        return MlflowClient(tracking_uri=uri)
+    except MlflowException:
+        if schema.tables and schema.revisions != _known_revisions()[:1]:
+            raise InputError(_explain(uri, schema)) from None
+        raise
+
+
+def _look(uri: str) -> _Schema:
+    engine = create_engine(uri, poolclass=NullPool)
+    try:
+        with engine.connect() as connection:
+            tables = frozenset(inspect(connection).get_table_names())
+            revisions: tuple[str, ...] = ()
+            if _BOOKKEEPING in tables:
+                rows = connection.execute(text(f"SELECT version_num FROM {_BOOKKEEPING}"))
+                revisions = tuple(str(row[0]) for row in rows)
+    except DatabaseError as error:
+        # https://www.sqlite.org/rescode.html#notadb
+        if getattr(error.orig, "sqlite_errorname", None) != "SQLITE_NOTADB":
+            raise
+        raise InputError(f"tracking.uri: {_place(uri)}: is no SQLite database; {_AWAY}") from None
+    return _Schema(tables - {_BOOKKEEPING}, revisions)
+
+
+def _explain(uri: str, schema: _Schema) -> str:
+    place, version = f"tracking.uri: {_place(uri)}", mlflow.__version__
+    known = _known_revisions()
+    found = ", ".join(schema.revisions)
+    if not schema.tables >= _FIRST_TABLES:
+        return f"{place}: is a database of another program than MLflow; {_AWAY}"
+    if not found:
+        return (
+            f"{place}: MLflow was interrupted while it made this database: its schema has no "
+            f"revision; {_AWAY}"
+        )
+    if found == known[0]:
+        missing = ", ".join(sorted(_own_tables() - schema.tables))
+        return (
+            f"{place}: is damaged: its schema is revision {found}, that of MLflow {version}, but "
+            f"has no {missing}; put back a copy of it, or {_AWAY}"
+        )
+    if found in known:
+        shown = shlex.quote(_shown(uri))
+        return (
+            f"{place}: was written by an older MLflow: its schema is revision {found}, MLflow "
+            f"{version} needs {known[0]}; make a copy of it, then run `mlflow db upgrade {shown}`"
+        )
+    return (
+        f"{place}: was written by a newer MLflow: its schema is revision {found}, which MLflow "
+        f"{version} does not know (its own is {known[0]}); upgrade MLflow: pip install -U mlflow"
+    )
+
+
+_AWAY = "move it away, or name another one with --set tracking.uri=sqlite:///NAME.db"
+
+
+def _place(uri: str) -> str:
+    url = make_url(uri)
+    if url.get_backend_name() != "sqlite":
+        return without_credentials(uri)
+    return str(url.database).removeprefix("file:")
+
+
+def _shown(uri: str) -> str:
+    """Return a URI as `mlflow db upgrade` takes it."""
+    is_file = make_url(uri).get_backend_name() == "sqlite"
+    return f"sqlite:///{_place(uri)}" if is_file else _place(uri)
+
+
+def _own_tables() -> frozenset[str]:
+    # Here, since it takes long and a server does not need it. The second makes the tables known.
+    from mlflow.store.db import base_sql_model, utils  # noqa: F401, PLC0415
+
+    return frozenset(base_sql_model.Base.metadata.tables)
+
+
+def _known_revisions() -> tuple[str, ...]:
+    """Return the revisions that this MLflow has migrations for, the newest first."""
+    from alembic.script import ScriptDirectory  # noqa: PLC0415 - the same
+
+    directory = Path(mlflow.__file__).parent / "store" / "db_migrations"
+    scripts = ScriptDirectory(str(directory)).walk_revisions()
+    return tuple(script.revision for script in scripts)
