@@ -168,7 +168,7 @@ def _say_best(best: "BestTrial", objective: str) -> None:
 def _what_was_done(ran: "Ran", seconds: float) -> str:
     """Say how many trials were run; those that went on or were interrupted are no more trials."""
     if ran.new:
-        return f"{ran.new} trial{'s'[: ran.new != 1]} in {seconds:.0f} s"
+        return f"{ran.new} trials in {seconds:.0f} s"
     return (
         f"{ran.others} pruned trials went on in {seconds:.0f} s" if ran.others else "nothing to do"
     )
