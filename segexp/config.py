@@ -1,6 +1,6 @@
 """The project's configuration: `config.yaml`, overrides, and what a study puts over them."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -79,7 +79,8 @@ class ModelConfig(_Section):
     Attributes:
         arch: An architecture of smp, such as ``Unet`` or ``Segformer``.
         encoder: An encoder of smp, or ``tu-`` and a timm name.
-        encoder_weights: ``imagenet``, a directory with ``<encoder>.safetensors``, or null.
+        encoder_weights: ``imagenet``, a directory with ``<encoder>.safetensors``, or null; a
+            relative path starts at the project directory.
         decoder_width: Multiplies smp's default decoder channels; under 1 is slimmer and faster.
     """
 
@@ -183,20 +184,44 @@ def resolve_key(key: str) -> str | None:
     return next((k for k in short if k.rpartition(".")[2] == key), None)
 
 
-def find_project(start: Path) -> Path:
-    """Walk up from ``start`` to the nearest directory that holds a `config.yaml`.
+def find_project(start: Path, passed_over: Callable[[Path], None] = lambda path: None) -> Path:
+    """Walk up from ``start`` to the nearest directory that holds a `config.yaml` of segexp.
+
+    Other programs have files of that name, too. Ours has ``mappings/`` beside it, or no key but
+    those of `Config`.
+
+    Args:
+        start: Where to begin.
+        passed_over: Called with each file that is another program's, where there is a project.
 
     Raises:
         InputError: When there is none.
     """
     start = start.resolve()
+    others: list[Path] = []
     for directory in (start, *start.parents):
-        if (directory / CONFIG_FILE).is_file():
-            return directory
+        path = directory / CONFIG_FILE
+        if path.is_file():
+            if _is_ours(path):
+                for other in others:
+                    passed_over(other)
+                return directory
+            others.append(path)
+    found = "".join(f" ({path} is another program's)" for path in others)
     raise InputError(
-        f"no {CONFIG_FILE} in {start} or above it; make a project with `segexp init DIR`, "
+        f"no {CONFIG_FILE} in {start} or above it{found}; make a project with `segexp init DIR`, "
         "or name one with --project DIR"
     )
+
+
+def _is_ours(path: Path) -> bool:
+    if (path.parent / "mappings").is_dir():
+        return True
+    try:
+        keys = read_yaml_mapping(path).keys()
+    except InputError:
+        return False  # a broken one of ours has mappings/ beside it
+    return bool(keys) and keys <= Config.model_fields.keys()
 
 
 def parse_overrides(items: Sequence[str]) -> dict[str, Any]:

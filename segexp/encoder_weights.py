@@ -22,7 +22,7 @@ from segexp.errors import InputError, WorkError
 _PROBE_TIMEOUT_S = 10.0
 
 
-def check_weights(encoder: str, encoder_weights: str | None) -> None:
+def check_weights(encoder: str, encoder_weights: str | None, project: Path = Path()) -> None:
     """Make sure, once for a study, that an encoder's weights can be had.
 
     ImageNet weights that are not in the hub's cache are downloaded into it, so that no trial
@@ -31,6 +31,7 @@ def check_weights(encoder: str, encoder_weights: str | None) -> None:
     Args:
         encoder: A name that ``check_model`` has no fault with.
         encoder_weights: As for ``make_model``.
+        project: Where a relative directory starts.
 
     Raises:
         InputError: There are no such weights for this encoder.
@@ -39,7 +40,12 @@ def check_weights(encoder: str, encoder_weights: str | None) -> None:
     if encoder_weights == "imagenet":
         fetch_imagenet(encoder)
     elif encoder_weights is not None:
-        _file_in(Path(encoder_weights), encoder)
+        _file_in(weights_directory(encoder_weights, project), encoder)
+
+
+def weights_directory(encoder_weights: str, project: Path) -> Path:
+    """Return the directory of weights that a configuration names."""
+    return project / Path(encoder_weights).expanduser()
 
 
 def fetch_imagenet(encoder: str) -> Path:

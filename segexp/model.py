@@ -12,7 +12,7 @@ import timm
 import torch
 from torch import Tensor, nn
 
-from segexp.encoder_weights import fetch_imagenet, load_directory
+from segexp.encoder_weights import fetch_imagenet, load_directory, weights_directory
 from segexp.errors import InputError, did_you_mean, first_line, shown
 
 ARCHS: dict[str, str] = {
@@ -100,6 +100,8 @@ def make_model(
     num_classes: int,
     decoder_width: float = 1.0,
     image_size: tuple[int, int] | None = None,
+    *,
+    project: Path = Path(),
 ) -> nn.Module:
     """Build a model that turns images (N, 3, H, W) into logits (N, num_classes, H, W).
 
@@ -115,6 +117,7 @@ def make_model(
         image_size: Height and width of the images. Timm encoders whose weights depend on the size
             (Swin, CoAtNet, Hiera, GCViT ...) are built for it; None is timm's own size, and every
             other encoder takes images of any size.
+        project: Where a relative directory of encoder weights starts.
 
     Raises:
         InputError: Unknown names (every fault), a pair that does not fit, ``decoder_width`` out of
@@ -162,7 +165,8 @@ def make_model(
             ) from error
     assert model is not None  # the last options are none, which no encoder refuses
     if encoder_weights is not None and encoder_weights != "imagenet":
-        load_directory(model.get_submodule("encoder"), encoder, Path(encoder_weights))
+        directory = weights_directory(encoder_weights, project)
+        load_directory(model.get_submodule("encoder"), encoder, directory)
     return model
 
 

@@ -296,6 +296,7 @@ def _set_up_trial(
         objective=plan.study.objective,
         origin={"study": opened.study.study_name, "trial": trial.number},
         keeps_predictions=plan.keeps_all,
+        project=plan.project,
     )
 
 
@@ -363,4 +364,7 @@ def give_up_if_hopeless(study: optuna.Study) -> None:
     finished = [t for t in study.get_trials(deepcopy=False) if counts_towards_budget(t)]
     if len(finished) >= GIVE_UP_AFTER and all(t.state == TrialState.FAIL for t in finished):
         reasons = dict.fromkeys(str(t.user_attrs.get(FAILURE)) for t in finished)
-        raise WorkError(f"the first {len(finished)} trials all failed: {'; '.join(reasons)}")
+        raise WorkError(
+            f"the first {len(finished)} trials all failed: {'; '.join(reasons)}; mend that, and "
+            "begin again with another --study-name"
+        )

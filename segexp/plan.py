@@ -88,7 +88,7 @@ def plan_study(project: Path, where: str, study: StudyConfig, config: Config) ->
         raise InputError(list(dict.fromkeys(faults)))
     for encoder in encoders:  # after all that is certain: this may ask the network
         for weights in values_of(space, config, "model.encoder_weights"):
-            check_weights(encoder, weights)
+            check_weights(encoder, weights, project)
     return StudyPlan(
         project=project,
         study=study,

@@ -4,6 +4,7 @@ import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -46,7 +47,7 @@ class Training:
 
 
 def prepare_training(
-    config: Config, dataset: Dataset, mapping: Mapping, common: Mapping
+    config: Config, dataset: Dataset, mapping: Mapping, common: Mapping, project: Path = Path()
 ) -> Training:
     """Put a training together; seeds Python, NumPy and torch before anything is drawn.
 
@@ -55,6 +56,7 @@ def prepare_training(
         dataset: The data, at the configured size.
         mapping: What the labels become.
         common: The common space of all mappings that this one is compared with.
+        project: Where a relative directory of encoder weights starts.
 
     Raises:
         InputError: When the model cannot be built.
@@ -84,6 +86,7 @@ def prepare_training(
             len(mapping.classes),
             config.model.decoder_width,
             config.data.image_size,
+            project=project,
         )
     )
     loss_of = make_loss(

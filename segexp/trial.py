@@ -51,6 +51,7 @@ class TrialSetup:
         objective: ``val/miou_common`` or ``val/miou``.
         origin: Where the trial comes from (study, number): written into its bundle.
         keeps_predictions: Whether the predictions of the held-out images are kept, too.
+        project: Where a relative directory of encoder weights starts.
     """
 
     config: Config
@@ -60,6 +61,7 @@ class TrialSetup:
     objective: str
     origin: dict[str, str | int | None]
     keeps_predictions: bool = False
+    project: Path = Path()
 
 
 def run_trial(
@@ -94,7 +96,7 @@ def run_trial(
     config, dataset, mapping = setup.config, setup.dataset, setup.mapping
     tracking.log_yaml(run, mapping.to_dict(), "mapping.yaml")
     tracking.log_yaml(run, config.to_dict(), "config.yaml")
-    training = prepare_training(config, dataset, mapping, setup.common)
+    training = prepare_training(config, dataset, mapping, setup.common, setup.project)
     model, optimizer = training.model, training.optimizer
     checkpoints = Checkpoints(directory / "checkpoints", _meaning(setup))
     progress = checkpoints.restore(model, optimizer)

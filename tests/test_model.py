@@ -251,6 +251,16 @@ def test_encoder_weights_come_back_from_a_directory(tmp_path, encoder):
     assert all(torch.equal(loaded[key], state[key]) for key in state)
 
 
+def test_a_relative_directory_of_weights_starts_at_the_project(tmp_path, monkeypatch):
+    (tmp_path / "project" / "weights").mkdir(parents=True)
+    state = save_encoder(tmp_path / "project" / "weights")
+    monkeypatch.chdir(tmp_path)  # where one stands does not matter
+    check_weights(ENCODER, "weights", tmp_path / "project")
+    model = make_model("FPN", ENCODER, "weights", 5, project=tmp_path / "project")
+    loaded = model.get_submodule("encoder").state_dict()
+    assert all(torch.equal(loaded[key], state[key]) for key in state)
+
+
 def test_weights_that_are_not_the_encoders_are_refused_by_name(tmp_path):
     state = save_encoder(tmp_path)
     path = tmp_path / f"{ENCODER}.safetensors"

@@ -19,6 +19,16 @@ from segexp.tracking.schema import is_database, open_database
 T = TypeVar("T")
 
 
+def new_client(uri: str) -> MlflowClient:
+    """Return a client of a tracking store that is not kept; see `client_of`."""
+    return MlflowClient(tracking_uri=_with_driver(uri))
+
+
+def _with_driver(uri: str) -> str:
+    # Under the plain name MLflow makes the file's folder, and takes escapes such as %20 for names.
+    return uri.replace("sqlite:", "sqlite+pysqlite:", 1)
+
+
 @cache
 def client_of(uri: str) -> MlflowClient:
     """Return this process's client of a tracking store; that of a server asks it nothing yet.
@@ -31,8 +41,7 @@ def client_of(uri: str) -> MlflowClient:
     """
     if not is_database(uri):
         return MlflowClient(tracking_uri=uri)
-    # Under the plain name MLflow makes the file's folder, and takes escapes such as %20 for names.
-    client = open_database(uri.replace("sqlite:", "sqlite+pysqlite:", 1))
+    client = open_database(_with_driver(uri))
     if uri.startswith("sqlite"):
         # So that SQLite moves what is in its log into the file, as in `segexp.storage`.
         atexit.register(client._tracking_client.store.engine.dispose)
