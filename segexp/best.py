@@ -16,6 +16,7 @@ from segexp.result import SplitScores, TrialResult, is_older, result_from_dict
 from segexp.storage import (
     CONSTANT,
     DEFINITION,
+    FAILURE,
     LISTED,
     RESULT,
     RUN_ID,
@@ -118,12 +119,7 @@ def find_best(study: optuna.Study) -> BestTrial:
             f"`segexp ab` again for its answer, or take an arm: {', '.join(arms)}"
         )
     if best is None:
-        counted = ", ".join(f"{n} {name.lower()}" for name, n in states.items())
-        advice = "it runs" if states["RUNNING"] else "go on with `segexp tune`"
-        raise WorkError(
-            f"study {study.study_name!r} has no complete trial yet ({counted or 'no trials'}); "
-            f"{advice}"
-        )
+        raise WorkError(f"study {study.study_name!r} {_why_none(trials, states)}")
     # The baseline was the first in line; when it was interrupted, a later trial took its params.
     wanted = trials[0].system_attrs.get("fixed_params", trials[0].params)
     first = next((t for t in complete_trials(study) if t.params == wanted), None)
@@ -141,6 +137,24 @@ def find_best(study: optuna.Study) -> BestTrial:
         warnings=tuple(study.user_attrs.get(WARNINGS, ())),
         scored_otherwise=_scored_otherwise(study),
     )
+
+
+def _why_none(trials: Sequence[FrozenTrial], states: Mapping[str, int]) -> str:
+    """Say why a study has no best trial, and what to do."""
+    counted = ", ".join(f"{n} {name.lower()}" for name, n in states.items()) or "no trials"
+    if "COMPLETE" in states:
+        return f"was not made by segexp ({counted}): its trials have no scores of segexp's"
+    none_yet = f"has no complete trial yet ({counted})"
+    if "RUNNING" in states:
+        return f"{none_yet}; it runs"
+    ended = [t for t in trials if t.state.is_finished() and not is_interrupted(t)]
+    if not ended:
+        return f"{none_yet}; go on with `segexp tune`"
+    if all(trial.state == TrialState.FAIL for trial in ended):
+        known = [str(t.user_attrs[FAILURE]) for t in ended if FAILURE in t.user_attrs]
+        reasons = "; ".join(dict.fromkeys(known)) or counted
+        return f"has only failed trials ({reasons}); mend that, and take another --study-name"
+    return f"{none_yet}; go on with `segexp tune` and more --trials than these"
 
 
 def best_trial(study: optuna.Study) -> FrozenTrial | None:

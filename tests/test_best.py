@@ -86,7 +86,7 @@ def test_without_a_complete_trial_the_states_are_said(study: optuna.Study) -> No
     with pytest.raises(WorkError, match=r"no complete trial yet \(1 waiting\)"):
         find_best(study)
     end(study, 0.25, None)
-    with pytest.raises(WorkError, match=r"no complete trial yet \(1 fail\)"):
+    with pytest.raises(WorkError, match=r"has only failed trials \(1 fail\)"):
         find_best(study)
     empty = optuna.create_study(direction="maximize")
     with pytest.raises(WorkError, match=r"\(no trials\); go on with `segexp tune`"):
@@ -122,3 +122,24 @@ def test_a_bundle_that_is_gone_is_said_with_where_mlflow_has_it(
         best.bundle(tmp_path)
     (tmp_path / "b").mkdir()
     assert best.bundle(tmp_path) == tmp_path / "b"
+
+
+def test_a_study_that_optuna_alone_made_has_no_scores_of_segexps() -> None:
+    study = optuna.create_study(direction="maximize", study_name="foreign")
+    study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=2)
+    with pytest.raises(WorkError, match=r"'foreign' was not made by segexp \(2 complete\)"):
+        find_best(study)
+
+
+def test_where_all_trials_failed_it_says_why_and_not_to_go_on() -> None:
+    study = optuna.create_study(direction="maximize", study_name="failing")
+    for reason in ("the loss is nan", "the loss is nan", "out of memory"):
+        state = optuna.trial.TrialState.FAIL
+        attributes = {"segexp.failure": reason}
+        study.add_trial(optuna.trial.create_trial(state=state, user_attrs=attributes))
+    with pytest.raises(WorkError) as caught:
+        find_best(study)
+    assert str(caught.value) == (
+        "study 'failing' has only failed trials (the loss is nan; out of memory); "
+        "mend that, and take another --study-name"
+    )

@@ -18,13 +18,13 @@ from segexp.cli.init import init
 from segexp.cli.mapping import mapping_app
 from segexp.cli.mapping_import import import_
 from segexp.cli.mapping_suggest import suggest
-from segexp.cli.nameless import provide_home_and_name
 from segexp.cli.predict import predict
+from segexp.cli.surroundings import put_right
 from segexp.cli.sync import sync
 from segexp.cli.train import train
 from segexp.cli.tune import tune
 from segexp.credentials import without_credentials
-from segexp.errors import InputError, Interrupted, WorkError
+from segexp.errors import InputError, Interrupted, WorkError, first_line
 from segexp.interrupt import raise_on_signals
 
 MAX_PRINTED = 500
@@ -93,7 +93,7 @@ def main() -> NoReturn:
     0 done; 1 the work itself failed; 2 the input is wrong; 130 and 143 interrupted.
     """
     raise_on_signals()
-    provide_home_and_name()
+    put_right()
     debug = "--debug" in sys.argv
     try:
         failpoint.arm(os.environ.get(failpoint.VARIABLE))
@@ -117,6 +117,12 @@ def main() -> NoReturn:
             say(traceback.format_exc())
         code = 1
     except BrokenPipeError:
+        code = 1
+    except OSError as error:  # a folder that cannot be written, a full disk, a device that is gone
+        where = f"{error.filename}: " if error.filename is not None else ""
+        print_error(f"{where}{error.strerror or first_line(error)}")
+        if debug:
+            say(traceback.format_exc())
         code = 1
     except Exception as error:
         print_error(f"{type(error).__name__}: {error}".partition("\n")[0])

@@ -1,0 +1,55 @@
+"""What a shell, a container or a service may lack or forbid, put right before a command begins."""
+
+import getpass
+import os
+import re
+import sys
+import warnings
+from pathlib import Path
+
+
+def put_right() -> None:
+    """Provide what Python and the libraries refuse to work without, for child processes, too."""
+    _provide_streams()
+    _provide_home_and_name()
+    _let_warnings_be_warnings()
+
+
+def _provide_streams() -> None:
+    """Open what was closed, as by ``>&-``: the next file would get its number, and be printed into.
+
+    https://docs.python.org/3/library/sys.html#sys.stdout: Python's own is None then.
+    """
+    while (number := os.open(os.devnull, os.O_RDWR)) < 3:
+        os.set_inheritable(number, True)
+    os.close(number)
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w"))
+
+
+def _provide_home_and_name() -> None:
+    """Set HOME and LOGNAME where there are none, as in a container with ``--user 12345``.
+
+    MLflow asks for the home when it is imported, PyTorch for the user's name when it compiles.
+    """
+    try:
+        Path.home()
+    except RuntimeError:
+        os.environ["HOME"] = "/"  # as Docker sets it
+    try:
+        getpass.getuser()
+    except (KeyError, OSError, ImportError):  # KeyError before Python 3.13
+        os.environ["LOGNAME"] = str(os.getuid())
+
+
+def _let_warnings_be_warnings() -> None:
+    """Show warnings that ``PYTHONWARNINGS=error`` or ``-W error`` would raise.
+
+    The libraries warn of each other, and what they do would end in the middle.
+    """
+    if not any(option.startswith("e") for option in sys.warnoptions):
+        return
+    sys.warnoptions[:] = [re.sub("^e[^:]*", "default", option) for option in sys.warnoptions]
+    os.environ["PYTHONWARNINGS"] = ",".join(sys.warnoptions)
+    warnings.simplefilter("default")
