@@ -19,7 +19,7 @@ DATABASE, ARTIFACTS = "mlflow.db", "mlruns"
 _COLUMNS = (("experiments", "artifact_location"), ("runs", "artifact_uri"))
 
 
-def follow_move(project: Path, experiment: str | None = None) -> None:
+def follow_move(project: Path, experiment: str | None = None, database: Path | None = None) -> None:
     """Point the runs in a project's own MLflow database at its own artifacts.
 
     Does nothing where the database is none, or cannot be written.
@@ -28,13 +28,14 @@ def follow_move(project: Path, experiment: str | None = None) -> None:
         project: The project directory.
         experiment: One that is about to be written into: its runs are pointed here even if
             nothing of them is here yet.
+        database: Another database in the project than the one that `mlflow ui` shows.
     """
-    database, here = project / DATABASE, (project / ARTIFACTS).as_uri()
+    database, here = database or project / DATABASE, (project / ARTIFACTS).as_uri()
     if not database.is_file():
         return
     try:
         moved = _moved(database, project / ARTIFACTS, experiment)
-        if not moved or not may_write(database) or not may_write(project):
+        if not moved or not may_write(database) or not may_write(database.parent):
             return
         with closing(sqlite3.connect(database, timeout=60)) as connection, connection:
             for there in moved:

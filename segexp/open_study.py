@@ -1,7 +1,7 @@
 """A study opened in Optuna and in MLflow: made where it is not there, checked where it is."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,6 @@ from optuna.trial import FrozenTrial, TrialState
 
 from segexp import failpoint, tracking
 from segexp.config import WORK_DIRECTORY, flatten
-from segexp.credentials import all_without_credentials
 from segexp.data_warnings import data_warnings
 from segexp.dataset.cache import Dataset
 from segexp.errors import InputError, WorkError, collected
@@ -22,6 +21,7 @@ from segexp.evaluate import constant_miou
 from segexp.files import locked
 from segexp.plan import StudyPlan, definition, definition_faults
 from segexp.reconcile import close_records
+from segexp.recorded_place import open_recorded, remember_place
 from segexp.result import refuse_newer
 from segexp.space import make_pruner
 from segexp.storage import (
@@ -32,9 +32,10 @@ from segexp.storage import (
     RESULT,
     RUN_ID,
     RUN_KEY,
-    TRACKING,
     WARNINGS,
 )
+
+_MAY_CHANGE = ("sampler", "pruner", "trials")
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,7 @@ def open_study(
     storage: BaseStorage,
     arm: Arm | None = None,
     carried: Sequence[FrozenTrial] = (),
+    say: Callable[[str], None] = lambda line: None,
 ) -> OpenStudy:
     """Open a study, and make it with its first trials in line where it is not there yet.
 
@@ -105,6 +107,7 @@ def open_study(
         storage: Optuna's storage.
         arm: The arm that the study belongs to; None for a study of its own.
         carried: Finished trials that a new study begins with; see `segexp.revision`.
+        say: Shows one line, about where the study is recorded.
 
     Raises:
         InputError: When a study of this name means something else, or the tracking URI is none.
@@ -114,7 +117,11 @@ def open_study(
     with locked(lock_of(plan.project, plan.study.name)):
         is_new = not is_known(storage, plan.study.name, now, revisable=not plan.is_arm)
         # Before the study: a tracking URI that is wrong must not leave half a study behind.
-        experiment = arm.experiment if arm else _open_experiment(plan)
+        if arm is None:
+            wanted, name = plan.config.tracking, plan.study.name
+            experiment = open_recorded(plan.project, wanted, storage, name, say)
+        else:
+            experiment = arm.experiment
         study = optuna.create_study(
             storage=storage,
             study_name=plan.study.name,
@@ -130,12 +137,15 @@ def open_study(
             study.set_user_attr(WARNINGS, data_warnings(dataset, [*plan.mappings.values()]))
             study.set_user_attr(DEFINITION, now)  # the last: a study that has it is whole
         if arm is None:
+            noted = study.user_attrs.get(RUN_ID)
             parent = _open_parent_run(plan, dataset, study, experiment)
+            _record_search(parent, plan)
+            if noted not in (None, parent.id):
+                say(new_run_instead(noted, parent, f"study {plan.study.name!r}"))
         else:
             parent = arm.run
             study.set_user_attr(RUN_ID, parent.id)
-        uri = all_without_credentials(plan.config.tracking.uri)
-        study.set_user_attr(TRACKING, [uri, experiment.name])
+        remember_place(study, experiment)
         close_records(study, parent)
     return OpenStudy(plan, dataset, study, experiment, parent)
 
@@ -199,14 +209,6 @@ def is_known(
     return True
 
 
-def _open_experiment(plan: StudyPlan) -> tracking.Experiment:
-    return tracking.open_experiment(
-        plan.project,
-        plan.config.tracking.uri,
-        plan.config.tracking.experiment or plan.study.name,
-    )
-
-
 def stored_definition(storage: BaseStorage, name: str) -> dict[str, Any] | None:
     """Return the definition that a study was begun with; None when there is no such study.
 
@@ -248,17 +250,47 @@ def _open_parent_run(
             "segexp.dataset_hash": dataset.hash,
             "segexp.common_space": plan.common.name,
         }
-        params = flatten(plan.study.model_dump(mode="json", exclude={"space", "baseline"}))
+        params = flatten(
+            plan.study.model_dump(mode="json", exclude={"space", "baseline", *_MAY_CHANGE})
+        )
         parent = tracking.start_run(experiment, study.study_name, tags, params)
         failpoint.passed("run_opened")
     if study.user_attrs.get(RUN_ID) != parent.id:
-        tracking.log_yaml(parent, plan.study.model_dump(mode="json"), "study.yaml")
         tracking.log_yaml(parent, plan.config.to_dict(), "config.yaml")
         for mapping in plan.mappings.values():
             tracking.log_yaml(parent, mapping.to_dict(), f"mappings/{mapping.name}.yaml")
         tracking.log_yaml(parent, plan.common.to_dict(), "common_space.yaml")
         study.set_user_attr(RUN_ID, parent.id)  # the last: a run that is noted is whole
     return parent
+
+
+def _record_search(parent: tracking.Run, plan: StudyPlan) -> None:
+    """Record what a study may change when it goes on; params of MLflow could not be changed."""
+    study = plan.study
+    tracking.set_tags(
+        parent,
+        {
+            "segexp.sampler": _in_words(study.sampler.model_dump()),
+            "segexp.pruner": _in_words(study.pruner.model_dump()),
+            "segexp.trials": str(study.trials),
+        },
+    )
+    tracking.log_yaml(parent, study.model_dump(mode="json"), "study.yaml")
+
+
+def _in_words(content: dict[str, Any]) -> str:
+    """Write a sampler or a pruner in a line, such as ``tpe seed=0 n_startup_trials=20``."""
+    name, options = content.pop("name"), content.pop("options")
+    return " ".join([name, *(f"{key}={value}" for key, value in {**content, **options}.items())])
+
+
+def new_run_instead(noted: str, run: tracking.Run, whose: str) -> str:
+    """Say that a run that was noted is gone, and which one there is instead."""
+    return (
+        f"the MLflow run {noted} of {whose} is gone or was deleted; {run.id} takes its place, and "
+        f"earlier trials stay below the other (`mlflow runs restore --run-id {noted}` brings back "
+        "one that was deleted)"
+    )
 
 
 def find_run(

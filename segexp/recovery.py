@@ -14,7 +14,8 @@ from segexp.errors import InputError, WorkError
 from segexp.files import locked, may_write, name_fault
 from segexp.open_study import lock_of
 from segexp.reconcile import close_abandoned, close_records
-from segexp.storage import ARM_RUNS, RUN_ID, TRACKING, open_storage, storage_file
+from segexp.recorded_place import recorded_place
+from segexp.storage import ARM_RUNS, open_storage, storage_file
 from segexp.supervision import forget_supervisors
 
 
@@ -75,12 +76,12 @@ def recover(
 
 
 def _end_runs(project: Path, study: optuna.Study, configured: str | None) -> None:
-    if TRACKING not in study.user_attrs or RUN_ID not in study.user_attrs:
+    place = recorded_place(study.user_attrs)
+    if place is None or place.run is None:
         return
-    uri, experiment_name = study.user_attrs[TRACKING]
-    uri = with_credentials(uri, configured)
-    experiment = tracking.open_experiment(project, uri, experiment_name)
-    own = study.user_attrs[RUN_ID]
+    uri = with_credentials(place.uri, configured)
+    experiment = tracking.open_experiment(project, uri, place.experiment, place.id)
+    own = place.run
     close_records(study, tracking.Run(project, experiment.uri, experiment.id, own))
     for run_id in (*study.user_attrs.get(ARM_RUNS, {}).values(), own):
         run = tracking.find_running(experiment, run_id)

@@ -46,7 +46,8 @@ INTERRUPTED = "segexp.interrupted"  # trial: failed by a signal or a crash, or i
 RETRY = "retry"
 RESULT = "segexp.result"  # trial: its scores, see segexp.best
 
-_NO_STUDY = "no study has been run in this project yet; start one with `segexp tune`"
+_ELSEWHERE = "a study in another storage is found with --storage URL"
+_NO_STUDY = f"no study has been run in this project yet; start one with `segexp tune`; {_ELSEWHERE}"
 
 
 def is_interrupted(trial: FrozenTrial) -> bool:
@@ -131,7 +132,8 @@ def load_study(storage: BaseStorage, name: str | None) -> optuna.Study:
         raise InputError(_NO_STUDY)
     if name is not None and name not in known:
         raise InputError(
-            f"no study {name!r}{did_you_mean(name, known)}; there are {', '.join(sorted(known))}"
+            f"no study {name!r}{did_you_mean(name, known)}; there are {', '.join(sorted(known))}; "
+            f"{_ELSEWHERE}"
         )
     if name is not None:
         return optuna.load_study(study_name=name, storage=storage)

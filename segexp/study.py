@@ -87,7 +87,7 @@ def run_study(
     revision = choose_revision(plan, dataset, storage, new=new_revision)
     for line in describe_revision(revision, plan.study.name):
         display.say(line)
-    opened = open_study(revision.plan, dataset, storage, carried=revision.carried)
+    opened = open_study(revision.plan, dataset, storage, carried=revision.carried, say=display.say)
     before = _count(opened.study)
     with under_way(opened, display):
         ran = run_trials([opened], display, workers=workers, stop=stop, debug=debug)

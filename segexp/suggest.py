@@ -20,6 +20,7 @@ from segexp.mapping import Mapping
 from segexp.mapping_file import find_mapping, load_mapping, parse_mapping
 from segexp.mapping_yaml import mapping_yaml
 from segexp.project import find_taxonomy
+from segexp.recorded_place import recorded_uri
 from segexp.storage import load_study, read_storage
 from segexp.yaml_file import MAX_BYTES, parse_yaml_mapping
 
@@ -99,17 +100,26 @@ class SuggestedFile:
     text: str | None
 
 
-def best_run(project: Path, storage: str | None, study: str) -> str:
-    """Return the MLflow run of a study's best trial.
+def best_run(
+    project: Path, storage: str | None, study: str, configured: str | None
+) -> tuple[str, str | None]:
+    """Return the MLflow run of a study's best trial, and the tracking URI of the study's records.
+
+    Args:
+        project: The project directory.
+        storage: As for `segexp.storage.open_storage`.
+        study: The study's name.
+        configured: The tracking URI of the configuration; see `recorded_uri`.
 
     Raises:
         InputError: When there is no such study.
         WorkError: When none of its trials is complete, or the best one was never recorded.
     """
-    best = find_best(load_study(read_storage(storage, project), study))
+    loaded = load_study(read_storage(storage, project), study)
+    best = find_best(loaded)
     if best.run_id is None:
         raise WorkError(f"trial {best.number} of study {study!r} has no MLflow run")
-    return best.run_id
+    return best.run_id, recorded_uri(project, loaded.user_attrs, configured)
 
 
 def suggest_mapping(

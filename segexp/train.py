@@ -17,6 +17,7 @@ from segexp.lease import is_gone, is_here, owner_from_dict, this_process
 from segexp.mapping_file import find_mapping
 from segexp.plan import model_faults
 from segexp.project import describe_data, find_source, open_data
+from segexp.recorded_place import ignored_variable
 from segexp.result import TrialResult
 from segexp.study import say_what_waits
 from segexp.trial import TrialSetup, run_tags, run_trial
@@ -46,7 +47,7 @@ def run_training(
     mapping = find_mapping(project, config.mapping)
     if faults := model_faults(config, [config.model.arch], [config.model.encoder]):
         raise InputError(faults)
-    check_weights(config.model.encoder, config.model.encoder_weights)
+    check_weights(config.model.encoder, config.model.encoder_weights, project)
     source = find_source(project, config, [mapping])
     dataset = open_data(project, config, source, display.caching)
     display.say(describe_data(dataset))
@@ -54,10 +55,18 @@ def run_training(
     experiment = tracking.open_experiment(
         project, config.tracking.uri, config.tracking.experiment or EXPERIMENT
     )
+    if line := ignored_variable(experiment):
+        display.say(line)
     name = f"{EXPERIMENT}-{secrets.token_hex(3)}"
     directory = project / WORK_DIRECTORY / "train" / name
     setup = TrialSetup(
-        config, dataset, mapping, mapping, "val/miou", {"study": None, "trial": None}
+        config,
+        dataset,
+        mapping,
+        mapping,
+        "val/miou",
+        {"study": None, "trial": None},
+        project=project,
     )
     _close_abandoned(project, config.tracking.uri)
     run = tracking.start_run(experiment, name, run_tags(setup), tracking.config_params(config))

@@ -181,5 +181,7 @@ def test_an_unknown_study_is_refused_with_those_there_are(tmp_path: Path) -> Non
     toy_study(storage, "default")
     with pytest.raises(InputError) as caught:
         load_study(storage, "camvit")
-    expected = "no study 'camvit' (did you mean 'camvid'?); there are camvid, default"
-    assert str(caught.value) == expected
+    assert str(caught.value) == (
+        "no study 'camvit' (did you mean 'camvid'?); there are camvid, default; a study in another "
+        "storage is found with --storage URL"
+    )

@@ -7,7 +7,7 @@ a study for each arm, the arms taking turns -> the best configuration of each, o
 import json
 import secrets
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -25,7 +25,6 @@ from segexp.ab.runs import FinalRuns, collect_runs
 from segexp.ab.search import Search, describe_search
 from segexp.comparison.clusters import make_clusters
 from segexp.config import WORK_DIRECTORY
-from segexp.credentials import all_without_credentials
 from segexp.data_warnings import warn_of_data
 from segexp.dataset.cache import Dataset
 from segexp.display import StudyDisplay
@@ -39,13 +38,15 @@ from segexp.open_study import (
     find_run,
     is_known,
     lock_of,
+    new_run_instead,
     open_study,
     refuse_changed,
 )
 from segexp.plan import StudyPlan
 from segexp.project import describe_data, open_data
+from segexp.recorded_place import open_recorded, remember_place
 from segexp.report.ab_page import ab_page
-from segexp.storage import ARM_RUNS, DEFINITION, RUN_ID, RUN_KEY, TRACKING
+from segexp.storage import ARM_RUNS, DEFINITION, RUN_ID, RUN_KEY
 from segexp.study import ended_by, say_what_waits, under_way
 from segexp.supervision import forget_supervisors, supervised
 from segexp.supervisor import run_trials
@@ -102,7 +103,7 @@ def run_ab(
     warnings = warn_of_data(dataset, plan.mappings, [plan.common], display.say)
     clusters = make_clusters(question.cluster, dataset.heldout.ids, dataset.format)
     _refuse_another(plan, dataset, storage)
-    with _records(plan, dataset, storage) as (record, arms):
+    with _records(plan, dataset, storage, display.say) as (record, arms):
         run_arms = partial(
             _run_in_turn,
             dataset=dataset,
@@ -190,10 +191,10 @@ def _refuse_another(plan: AbPlan, dataset: Dataset, storage: BaseStorage) -> Non
 
 @contextmanager
 def _records(
-    plan: AbPlan, dataset: Dataset, storage: BaseStorage
+    plan: AbPlan, dataset: Dataset, storage: BaseStorage, say: Callable[[str], None]
 ) -> Iterator[tuple[tracking.Run, list[Arm]]]:
     """Open the runs of the A/B study and of its arms, and end them as the block ends."""
-    study, record, arms = _open_records(plan, dataset, storage)
+    study, record, arms = _open_records(plan, dataset, storage, say)
 
     def end(status: tracking.Status) -> None:
         for run in (*(arm.run for arm in arms), record):
@@ -205,20 +206,21 @@ def _records(
 
 
 def _open_records(
-    plan: AbPlan, dataset: Dataset, storage: BaseStorage
+    plan: AbPlan, dataset: Dataset, storage: BaseStorage, say: Callable[[str], None]
 ) -> tuple[optuna.Study, tracking.Run, list[Arm]]:
     """Open an A/B study, or make it: a study without trials of its own that knows its runs."""
     now = ab_definition(plan, dataset)
     # An interruption between a run and the note of it would leave the run open for ever.
     with signals_held_back(), locked(lock_of(plan.project, plan.name)):
-        uri, named = plan.config.tracking.uri, plan.config.tracking.experiment
-        experiment = tracking.open_experiment(plan.project, uri, named or plan.name)
+        wanted = plan.config.tracking
+        experiment = open_recorded(plan.project, wanted, storage, plan.name, say)
         study = optuna.create_study(
             storage=storage, study_name=plan.name, direction="maximize", load_if_exists=True
         )
         key = study.user_attrs.get(RUN_KEY) or secrets.token_hex(8)
         study.set_user_attr(RUN_KEY, key)  # before the runs: a kill may leave one that is not noted
-        record = find_run(experiment, study.user_attrs.get(RUN_ID), key)
+        noted = study.user_attrs.get(RUN_ID)
+        record = find_run(experiment, noted, key)
         tags = {
             "segexp.study": plan.name,
             "segexp.dataset": dataset.name,
@@ -230,7 +232,9 @@ def _open_records(
             record = tracking.start_run(
                 experiment, plan.name, {**tags, RUN_KEY: key, "segexp.kind": "ab"}, params
             )
-        if study.user_attrs.get(RUN_ID) != record.id:
+        if noted not in (None, record.id):
+            say(new_run_instead(noted, record, f"A/B study {plan.name!r}"))
+        if noted != record.id:
             for space in (*plan.mappings, plan.common):
                 tracking.log_yaml(record, space.to_dict(), f"mappings/{space.name}.yaml")
             study.set_user_attr(RUN_ID, record.id)  # the last: a run that is noted is whole
@@ -247,11 +251,13 @@ def _open_records(
                     "segexp.mapping_hash": mapping.hash,
                 }
                 run = tracking.start_run(experiment, mapping.name, tags | of_arm, {}, record)
+            if known.get(mapping.name, run.id) != run.id:
+                say(new_run_instead(known[mapping.name], run, f"arm {mapping.name}"))
             arms.append(Arm(experiment, run))
             known = {**known, mapping.name: run.id}
             study.set_user_attr(ARM_RUNS, known)
         study.set_user_attr(DEFINITION, now)  # the last: an A/B study that has it is whole
-        study.set_user_attr(TRACKING, [all_without_credentials(uri), experiment.name])
+        remember_place(study, experiment)
     return study, record, arms
 
 

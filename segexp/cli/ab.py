@@ -104,7 +104,8 @@ def ab(
             prepare_workers()
         from segexp.ab.plan import plan_ab
         from segexp.ab.study import PAGE_FILE, RESULT_FILE, Question, run_ab
-        from segexp.storage import open_storage
+        from segexp.recorded_place import recorded_uri
+        from segexp.storage import load_study, open_storage
 
         plan = plan_ab(root, study, mappings, overrides, name=name, seeds=seeds, configs=configs)
         config = plan.config
@@ -125,8 +126,10 @@ def ab(
     if json_:
         print_json(result)
     _show(result)
+    recorded = load_study(storage_now, name).user_attrs
+    uri = recorded_uri(root, recorded, config.tracking.uri)
     say(f"page: {directory / PAGE_FILE} ({RESULT_FILE} beside it)")
-    say(f"look next:  {where_to_look(config.tracking.uri, root)}")
+    say(f"look next:  {where_to_look(uri, root)}")
 
 
 def _check_options(matched: bool, trials: int | None, configs: int | None, margin: float) -> None:

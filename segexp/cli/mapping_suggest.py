@@ -89,10 +89,13 @@ def suggest(
     from segexp.report.ladder_page import ladder_page
     from segexp.suggest import best_run, suggest_mapping, suggested_file
 
+    uri = config.tracking.uri
+    if study is not None:
+        run, uri = best_run(root, config.storage, study, uri)
     found = suggest_mapping(
         root,
-        config.tracking.uri,
-        run if run is not None else best_run(root, config.storage, study or ""),
+        uri,
+        run or "",
         classes=classes,
         name=name,
         keep=[word.strip() for word in (keep or "").split(",") if word.strip()],

@@ -89,8 +89,14 @@ def open_project(project: Path | None) -> Path:
     from segexp.config import CONFIG_FILE, find_project
     from segexp.moved_project import follow_move
 
+    try:
+        here = Path.cwd()
+    except FileNotFoundError:
+        raise InputError(
+            "the current directory was deleted; change into one that is there"
+        ) from None
     if project is None:
-        root = find_project(Path.cwd())
+        root = find_project(here, lambda path: say(f"{path} is another program's, and passed over"))
     elif (project / CONFIG_FILE).is_file():
         root = project.resolve()
     else:

@@ -109,6 +109,7 @@ def tune(
             prepare_workers()
         from segexp.best import best_trial, find_best
         from segexp.plan import plan_study
+        from segexp.recorded_place import recorded_uri
         from segexp.stop_rule import TIME_IS_UP, StopRule, ended_early
         from segexp.storage import open_storage
         from segexp.study import run_study
@@ -145,9 +146,10 @@ def tune(
     _say_best(best, definition.objective)
     console.print()
     there = storage_option(storage, storage_file)
+    uri = recorded_uri(root, finished.user_attrs, config.tracking.uri)
     say(f"look next:  segexp best {best.study}{there}")
     say(f"            segexp best {best.study}{there} --predict IMAGE.png")
-    say(f"            {where_to_look(config.tracking.uri, root)}")
+    say(f"            {where_to_look(uri, root)}")
 
 
 def _say_best(best: "BestTrial", objective: str) -> None:
@@ -168,7 +170,7 @@ def _say_best(best: "BestTrial", objective: str) -> None:
 def _what_was_done(ran: "Ran", seconds: float) -> str:
     """Say how many trials were run; those that went on or were interrupted are no more trials."""
     if ran.new:
-        return f"{ran.new} trials in {seconds:.0f} s"
+        return f"{ran.new} trial{'s'[: ran.new != 1]} in {seconds:.0f} s"
     return (
         f"{ran.others} pruned trials went on in {seconds:.0f} s" if ran.others else "nothing to do"
     )

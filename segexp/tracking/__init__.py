@@ -21,8 +21,8 @@ os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "0"
 # MLflow prints the address of each run that ends; standard output is for --json alone.
 os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"
 
-from segexp.tracking.artifacts import read_artifact
-from segexp.tracking.client import is_server
+from segexp.tracking.artifacts import experiment_of_run, read_artifact
+from segexp.tracking.client import address_of, is_server
 from segexp.tracking.records import (
     config_params,
     log_bytes,
@@ -67,11 +67,13 @@ __all__ = [
     "Run",
     "Status",
     "SyncResult",
+    "address_of",
     "attach_run",
     "close_run",
     "config_params",
     "drain",
     "end_run",
+    "experiment_of_run",
     "find_running",
     "find_tagged",
     "is_server",

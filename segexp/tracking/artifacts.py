@@ -56,6 +56,24 @@ def read_artifact(project: Path, uri: str | None, run_id: str, name: str) -> byt
     raise InputError(f"run {run.info.run_id} (a {kind}, {state}) has no artifact {name!r}")
 
 
+def experiment_of_run(project: Path, uri: str | None, run_id: str | None) -> str | None:
+    """Return the id of the experiment that a run is in, deleted or not.
+
+    None when there is no such run, no such store, or a server does not answer.
+
+    Args:
+        project: As for `read_artifact`.
+        uri: As for `read_artifact`.
+        run_id: As for `read_artifact`; of None there is no run.
+    """
+    if run_id is None:
+        return None
+    try:
+        return str(_find_run(project, uri or LOCAL_URI, run_id)[1].info.experiment_id)
+    except (InputError, MlflowException, SQLAlchemyError, OSError):
+        return None
+
+
 def _find_run(project: Path, uri: str, run_id: str) -> tuple[MlflowClient, Run]:
     """Return a client and the run; nothing is created, and no permission to write is needed."""
     shown = without_credentials(uri)

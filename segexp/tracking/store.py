@@ -5,17 +5,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlflow import MlflowClient
+from mlflow.entities import Experiment as MlflowExperiment
 from mlflow.exceptions import MlflowException
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from segexp.config import WORK_DIRECTORY
 from segexp.credentials import without_credentials
+from segexp.database_url import sqlite_file
 from segexp.errors import InputError, WorkError, first_line
 from segexp.file_system import refuse_network_file_system
 from segexp.files import locked
 from segexp.moved_project import follow_move
 from segexp.sqlite_file import remove_leftovers, use_write_ahead_log
-from segexp.tracking.client import client_of, what_is_wrong
+from segexp.tracking.client import client_of, new_client, what_is_wrong
 from segexp.tracking.sender import start_sending
 
 LOCAL_URI = "sqlite:///mlflow.db"
@@ -43,7 +46,9 @@ class Experiment:
         return client_of(self.uri)
 
 
-def open_experiment(project: Path, uri: str | None, name: str) -> Experiment:
+def open_experiment(
+    project: Path, uri: str | None, name: str, experiment_id: str | None = None
+) -> Experiment:
     """Open an experiment of a tracking store, and create both where they are missing.
 
     Records that an earlier process left for a tracking server are sent from now on.
@@ -53,6 +58,7 @@ def open_experiment(project: Path, uri: str | None, name: str) -> Experiment:
         uri: An MLflow tracking URI; None is ``mlflow.db`` and ``mlruns/`` in the project, where a
             bare ``mlflow ui`` looks.
         name: The experiment's name.
+        experiment_id: Its id, which counts where there is one of it: it may have been renamed.
 
     Raises:
         InputError: When the URI is none that MLflow takes or its database cannot be opened, or
@@ -62,16 +68,18 @@ def open_experiment(project: Path, uri: str | None, name: str) -> Experiment:
     uri, project = uri or LOCAL_URI, project.absolute()
     shown = without_credentials(uri)
     try:
-        if uri.startswith("sqlite:///"):
-            return _open_sqlite(project, uri.removeprefix("sqlite:///"), name)
-        experiment = Experiment(project, uri, _get_or_create(client_of(uri), name, None), name)
+        database = sqlite_file(uri, project) if uri.startswith("sqlite:") else None
+        if database is not None:
+            return _open_sqlite(project, make_url(uri), database, name, experiment_id)
+        found = _get_or_create(client_of(uri), name, None, experiment_id)
+        experiment = Experiment(project, uri, *found)
     except MlflowException as error:
         message = f"tracking.uri: {shown}: {what_is_wrong(error)}"
         if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
             raise InputError(message) from None
         raise WorkError(
-            f"{message}; start that server, or record in the project with "
-            "--set tracking.uri=null: only what has begun outlasts a server that is away"
+            f"{message}; start that server, or record in the project with --set "
+            "tracking.uri=sqlite:///mlflow.db: only what has begun outlasts a server that is away"
         ) from None
     except (SQLAlchemyError, ImportError) as error:
         raise InputError(
@@ -81,22 +89,22 @@ def open_experiment(project: Path, uri: str | None, name: str) -> Experiment:
     return experiment
 
 
-def _open_sqlite(project: Path, path: str, name: str) -> Experiment:
-    path, question_mark, options = path.partition("?")
-    database = project / path
+def _open_sqlite(
+    project: Path, url: URL, database: Path, name: str, experiment_id: str | None
+) -> Experiment:
     refuse_network_file_system(database, "tracking.uri")
     artifacts = project / "mlruns" / name
+    uri = url.set(database=str(database)).render_as_string()
     # A new database is migrated for seconds; several processes that do it at once break it.
     with locked(project / WORK_DIRECTORY / "mlflow.lock"):
         is_new = not database.exists() or database.stat().st_size == 0
         if is_new:
             _make_database(database)
-        uri = f"sqlite:///{database}{question_mark}{options}"
         client = client_of(uri)  # refuses a database of another version
-        if not is_new and path == LOCAL_URI.removeprefix("sqlite:///"):
-            follow_move(project, name)
-        experiment = _get_or_create(client, name, artifacts.as_uri())
-    return Experiment(project, uri, experiment, name)
+        if not is_new and database.resolve().is_relative_to(project.resolve()):
+            follow_move(project, name, database)
+        found = _get_or_create(client, name, artifacts.as_uri(), experiment_id)
+    return Experiment(project, uri, *found)
 
 
 def _make_database(database: Path) -> None:
@@ -107,7 +115,7 @@ def _make_database(database: Path) -> None:
     for leftover in database.parent.glob(f".{database.name}.*.building*"):
         leftover.unlink(missing_ok=True)
     building = database.with_name(f".{database.name}.{secrets.token_hex(6)}.building")
-    client = MlflowClient(tracking_uri=f"sqlite:///{building}")
+    client = new_client(URL.create("sqlite", database=str(building)).render_as_string())
     client.search_experiments(max_results=1)  # the first call makes the tables
     client._tracking_client.store.engine.dispose()
     use_write_ahead_log(building)
@@ -115,11 +123,16 @@ def _make_database(database: Path) -> None:
     building.replace(database)
 
 
-def _get_or_create(client: MlflowClient, name: str, artifacts: str | None) -> str:
+def _get_or_create(
+    client: MlflowClient, name: str, artifacts: str | None, experiment_id: str | None
+) -> tuple[str, str]:
+    """Return the id and the name of the experiment of an id, or else of a name."""
+    found = _experiment_of_id(client, experiment_id) if experiment_id is not None else None
     try:
-        found = client.get_experiment_by_name(name)
         if found is None:
-            return str(client.create_experiment(name, artifacts))
+            found = client.get_experiment_by_name(name)
+        if found is None:
+            return str(client.create_experiment(name, artifacts)), name
     except MlflowException as error:
         # Another process may have been faster.
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
@@ -129,8 +142,17 @@ def _get_or_create(client: MlflowClient, name: str, artifacts: str | None) -> st
             raise
     if found.lifecycle_stage == "deleted":
         raise InputError(
-            f"the MLflow experiment {name!r} was deleted; restore it with "
+            f"the MLflow experiment {found.name!r} was deleted; restore it with "
             f"`mlflow experiments restore -x {found.experiment_id}` or name another "
             "with --set tracking.experiment=NAME"
         )
-    return str(found.experiment_id)
+    return str(found.experiment_id), str(found.name)
+
+
+def _experiment_of_id(client: MlflowClient, experiment_id: str) -> MlflowExperiment | None:
+    try:
+        return client.get_experiment(experiment_id)
+    except MlflowException as error:
+        if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+            raise
+        return None  # of a database that was deleted
