@@ -113,7 +113,8 @@ def test_a_uri_that_names_no_store_is_an_input_error(project: Path, uri: str):
     with pytest.raises(InputError) as caught:
         tracking.open_experiment(project, uri, "street")
     (fault,) = caught.value.faults
-    assert fault.startswith(f"tracking.uri: {uri}: ")
+    shown = f"{project}/config.yaml" if uri.endswith("config.yaml") else uri
+    assert fault.startswith(f"tracking.uri: {shown}: ")
     assert "\n" not in fault
 
 
