@@ -104,7 +104,7 @@ def test_a_finished_study_has_nothing_to_do_and_more_trials_go_on(project: Path)
 
     more = segexp(project, "tune", "tiny", "--trials", "2")
     assert more.code == 0
-    assert "1 trials in" in more.err
+    assert "1 trial in" in more.err
     states = [t.state for t in study_of(project, "tiny").trials]
     assert states == [TrialState.COMPLETE] * 2
     parents, children = runs_of(project, "tiny")
