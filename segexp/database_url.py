@@ -49,6 +49,24 @@ def optuna_url(url: URL) -> str:
     return url.render_as_string(hide_password=False).replace("{", "{{").replace("}", "}}")
 
 
+def refuse_unescaped(what: str, url: str) -> None:
+    """Refuse a database URL with an @ in its password: drivers name the rest of it as the host.
+
+    Args:
+        what: The setting that it is of, for the message.
+        url: Any URL.
+
+    Raises:
+        InputError: When there is one.
+    """
+    parsed = _parse(url)
+    if parsed is not None and "@" in (parsed.host or ""):
+        raise InputError(
+            f"{what}: {without_credentials(url)!r}: the password in it has an @; write it as %40, "
+            "and other signs likewise (/ as %2F)"
+        )
+
+
 def refuse_shared_database(storage: str | None, tracking_uri: str | None, project: Path) -> None:
     """Refuse one database for Optuna and for MLflow: each takes the other's tables for its own.
 

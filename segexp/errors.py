@@ -12,6 +12,9 @@ T = TypeVar("T")
 SHOWN_CHARACTERS = 80
 """How much of a value an error quotes."""
 
+QUOTED_FROM = 8192
+"""How much of a value is looked at for that; a file of a stranger may be one long value."""
+
 MAX_LISTED = 50
 """How many faults of one kind are told one by one; a file of a stranger may have thousands."""
 
@@ -66,7 +69,7 @@ def first_line(error: BaseException) -> str:
 
 def shown(value: object) -> str:
     """Return a value as an error quotes it: its ``repr``, without credentials, and cut if long."""
-    text = without_credentials(repr(value))
+    text = without_credentials(repr(value)[:QUOTED_FROM])
     return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}..."
 
 

@@ -9,7 +9,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from segexp.credentials import without_credentials
-from segexp.database_url import optuna_url
+from segexp.database_url import optuna_url, refuse_unescaped
 from segexp.errors import InputError
 from segexp.retrying_storage import RetryingStorage, database_error, reason_of
 
@@ -20,6 +20,7 @@ def open_server(url: str) -> RetryingStorage:
     Raises:
         InputError: When it cannot be opened; without the password.
     """
+    refuse_unescaped("storage", url)
     name = without_credentials(url)
     try:
         parsed = _with_installed_driver(make_url(url))

@@ -5,8 +5,19 @@ from pathlib import Path
 
 import pytest
 
-from segexp.database_url import refuse_shared_database, sqlite_file
+from segexp.database_url import refuse_shared_database, refuse_unescaped, sqlite_file
 from segexp.errors import InputError
+
+
+def test_an_at_sign_in_a_password_is_refused_before_a_driver_names_the_rest_of_it() -> None:
+    for url in ("mysql://ann:se%40cret@host/a", "postgresql://ann@host/a", "journal:a@b.log"):
+        refuse_unescaped("storage", url)
+    with pytest.raises(InputError) as caught:
+        refuse_unescaped("storage", "postgresql://ann:se@cret@host/a")
+    assert str(caught.value) == (
+        "storage: 'postgresql://ann@host/a': the password in it has an @; write it as %40, and "
+        "other signs likewise (/ as %2F)"
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,14 @@
 import pytest
 
-from segexp.errors import InputError, Interrupted, WorkError, collected, did_you_mean
+from segexp.errors import (
+    SHOWN_CHARACTERS,
+    InputError,
+    Interrupted,
+    WorkError,
+    collected,
+    did_you_mean,
+    shown,
+)
 
 
 def test_an_input_error_keeps_every_fault_in_order():
@@ -45,3 +53,9 @@ def test_faults_of_several_blocks_are_collected_and_other_failures_are_not():
 )
 def test_the_nearest_known_word_is_offered_and_a_far_one_is_not(word, known, expected):
     assert did_you_mean(word, known) == expected
+
+
+def test_a_value_is_quoted_without_a_password_that_the_cut_would_leave_half() -> None:
+    quoted = shown(f"http://ann:{'secret' * 20}@host")
+    assert quoted == "'http://host'"
+    assert len(shown("x" * 10_000_000)) == SHOWN_CHARACTERS + 3

@@ -276,6 +276,13 @@ def test_no_password_is_in_what_a_command_says_is_wrong(place: Place) -> None:
         ("tune", "tiny", "--debug", "--set", f"tracking.uri={server}@127.0.0.1:x"),
         ("train", "--debug", "--set", f"tracking.uri={server}2@127.0.0.1:{place.proxy.port}"),
         ("train", "--debug", "--set", f"tracking.uri={unescaped}"),
+        (
+            "train",
+            "--debug",
+            "--set",
+            f"tracking.uri=postgresql://ann:1@{SSL_PASSWORD}@127.0.0.1/a",
+        ),
+        ("best", "--debug", "--storage", f"postgresql://ann:1@{SSL_PASSWORD}@127.0.0.1/a"),
         ("train", "--debug", "--set", f"tracking.uri=nosuch://ann:{password}@host"),
     ]
     for words in commands:

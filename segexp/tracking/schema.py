@@ -17,6 +17,7 @@ from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import NullPool
 
 from segexp.credentials import without_credentials
+from segexp.database_url import refuse_unescaped
 from segexp.errors import InputError
 
 _DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
@@ -52,6 +53,7 @@ def open_database(uri: str) -> MlflowClient:
         InputError: When it is of another version of MLflow, incomplete, or none of MLflow's, with
             what to do; nothing in it is changed.
     """
+    refuse_unescaped("tracking.uri", uri)
     schema = _look(uri)
     if schema.tables and not _own_tables() <= schema.tables:
         raise InputError(_explain(uri, schema))
