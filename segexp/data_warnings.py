@@ -2,18 +2,22 @@
 
 from collections.abc import Callable, Sequence
 from collections.abc import Mapping as Dict
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from segexp.config import Config
 from segexp.dataset.cache import Dataset
 from segexp.dataset.mask_sample import palette_warnings
 from segexp.dataset.source import Source
 from segexp.dataset.stats import half_histograms
 from segexp.errors import InputError
 from segexp.label_warnings import label_warnings, objective_faults
-from segexp.mapping import Mapping
+from segexp.mapping import Mapping, common_space
+from segexp.mapping_file import find_mappings
 from segexp.mapping_warning import MappingWarning
+from segexp.project import find_source, open_data
 
 
 def data_warnings(dataset: Dataset, mappings: Sequence[Mapping]) -> list[str]:
@@ -68,6 +72,39 @@ def warn_of_data(
     for warning in warnings:
         say(f"warning: {warning}")
     return warnings
+
+
+def refuse_data(
+    project: Path,
+    config: Config,
+    mappings: Sequence[str],
+    progress: Callable[[int, int], None],
+    *,
+    by_own: bool = False,
+) -> None:
+    """Refuse data that will be refused before torch is loaded, which takes seconds.
+
+    What is read is kept in the cache, where the command finds it afterwards. Where a mapping
+    cannot be read, nothing is said here: that is said with all other faults of the command.
+
+    Args:
+        project: The project directory.
+        config: Its ``data`` section says where the data is.
+        mappings: The names of the mappings that it is used with.
+        progress: Called with how many images are decoded, and of how many.
+        by_own: Whether trials are scored in the mappings' own spaces, not in their common one.
+
+    Raises:
+        InputError: With every fault of the data, or when one class alone occurs.
+    """
+    try:
+        found = find_mappings(project, mappings)
+        spaces = found if by_own else [common_space(found)]
+    except InputError:
+        return
+    dataset = open_data(project, config, find_source(project, config, found), progress)
+    if faults := objective_faults(spaces, label_counts(dataset)):
+        raise InputError(faults)
 
 
 def label_counts(dataset: Dataset) -> dict[str, NDArray[np.int64]]:

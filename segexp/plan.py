@@ -16,7 +16,7 @@ from segexp.mapping import Mapping, common_space
 from segexp.mapping_file import find_mappings
 from segexp.model import FAILS_AT_BATCH_OF_ONE, arch_key, check_image_size, check_model
 from segexp.project import find_source
-from segexp.search_space import Choices, Parameter, describe_parameter, parse_space
+from segexp.search_space import Parameter, describe_parameter, parse_space, values_of
 from segexp.space import option_faults
 from segexp.study_config import StudyConfig
 from segexp.taxonomy import VOID_NAME
@@ -110,14 +110,6 @@ def model_faults(config: Config, archs: list[str], encoders: list[str]) -> list[
         if arch_key(arch) in FAILS_AT_BATCH_OF_ONE and config.training.batch_size == 1:
             faults.append(f"training.batch_size: 1; {arch} normalises over a batch and needs 2")
     return list(dict.fromkeys(faults))
-
-
-def values_of(space: Dict[str, Parameter], config: Config, key: str) -> list[Any]:
-    """Return every value that a categorical key can have: its choices, or its one value."""
-    parameter = space.get(key.rpartition(".")[2])
-    if isinstance(parameter, Choices):
-        return list(parameter.choices)
-    return [flatten(config.to_dict())[key]]
 
 
 def definition(plan: StudyPlan, dataset: Dataset) -> dict[str, Any]:

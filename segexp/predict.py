@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from segexp.dataset.image_file import CLASS_INDICES
+from segexp.dataset.image_file import CLASS_INDICES, IMAGE_SUFFIXES
 from segexp.dataset.images import read_rgb
 from segexp.dataset.png_file import with_png_text
 from segexp.dataset.resize import resize_image
@@ -29,8 +29,6 @@ from segexp.pictures import colorize, encode_png, overlay
 from segexp.preprocess import Preprocessing, forward, is_finite
 from segexp.taxonomy import VOID
 
-SUFFIXES = (".png", ".jpg", ".jpeg")
-
 MAX_PIXELS = 32_000_000
 """Batches are closed early, and wait for each other, when the pixels of the images that are held
 reach this: large photographs add up."""
@@ -43,6 +41,9 @@ STREAMS = 4
 
 WRITERS = 4
 """Threads that write pictures: most of the time they wait for the disk."""
+
+
+_EXPECTED = ", ".join(IMAGE_SUFFIXES)
 
 
 class ImageFile(NamedTuple):
@@ -74,7 +75,7 @@ def find_images(paths: Sequence[Path], out_dir: Path | None = None) -> list[Imag
     output stems. An image that is named twice is taken once.
 
     Args:
-        paths: PNG or JPEG files, and directories of them.
+        paths: Images, and directories of them.
         out_dir: Where the output goes: not searched when it lies inside one of the directories.
 
     Raises:
@@ -95,11 +96,15 @@ def find_images(paths: Sequence[Path], out_dir: Path | None = None) -> list[Imag
             inside = _images_in(path, out_dir)
             found += [ImageFile(p, p.relative_to(path).with_suffix("")) for p in inside]
             if not inside:
-                faults.append(f"{path}: no images in it; expected files {', '.join(SUFFIXES)}")
+                faults.append(
+                    f"{path}: no images in it; expected files {', '.join(IMAGE_SUFFIXES)}"
+                )
         elif not path.is_file():
             faults.append(f"{path}: neither a file nor a directory")
-        elif path.suffix.lower() not in SUFFIXES:
-            faults.append(f"{path}: not an image by its suffix; expected {', '.join(SUFFIXES)}")
+        elif path.suffix.lower() not in IMAGE_SUFFIXES:
+            faults.append(
+                f"{path}: not an image by its suffix; expected {', '.join(IMAGE_SUFFIXES)}"
+            )
         else:
             found.append(ImageFile(path, Path(path.stem)))
     distinct: dict[tuple[Path, Path], ImageFile] = {}
@@ -276,15 +281,25 @@ class _Decoded:
     resized: NDArray[np.uint8]
 
 
+def skipped_files(paths: Sequence[Path], out_dir: Path | None = None) -> list[Path]:
+    """Return the files in directories that `find_images` leaves alone, hidden ones aside."""
+    directories = [path for path in paths if path.is_dir()]
+    found = [file for path in directories for file in _files_in(path, out_dir)]
+    return [path for path in found if path.suffix.lower() not in IMAGE_SUFFIXES]
+
+
 def _images_in(directory: Path, out_dir: Path | None) -> list[Path]:
+    return [p for p in _files_in(directory, out_dir) if p.suffix.lower() in IMAGE_SUFFIXES]
+
+
+def _files_in(directory: Path, out_dir: Path | None) -> list[Path]:
     excluded = out_dir.resolve() if out_dir else None
     if excluded == directory.resolve():
         excluded = None
     return sorted(
         path
         for path in directory.rglob("*")
-        if path.suffix.lower() in SUFFIXES
-        and path.is_file()
+        if path.is_file()
         and not any(part.startswith(".") for part in path.relative_to(directory).parts)
         and not (excluded and path.resolve().is_relative_to(excluded))
     )

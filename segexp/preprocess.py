@@ -7,6 +7,8 @@ from functools import cache
 import torch
 from torch import Tensor, nn
 
+from segexp.config import Config
+from segexp.dataset.cache import Dataset
 from segexp.device import Compute
 from segexp.errors import InputError
 
@@ -98,3 +100,12 @@ def is_finite(logits: Tensor) -> bool:
         return True
     low, high = torch.aminmax(logits)
     return bool(torch.isfinite(low) & torch.isfinite(high))
+
+
+def make_preprocessing(config: Config, dataset: Dataset) -> Preprocessing:
+    """Return the configured statistics: the train split's own, or ImageNet's."""
+    if config.data.normalization == "imagenet":
+        return Preprocessing(dataset.image_size, IMAGENET_MEAN, IMAGENET_STD)
+    red, green, blue = dataset.mean.tolist()
+    std_red, std_green, std_blue = dataset.std.tolist()
+    return Preprocessing(dataset.image_size, (red, green, blue), (std_red, std_green, std_blue))

@@ -1,4 +1,7 @@
-"""What a configuration names, found in the project: mappings, taxonomies and the data set."""
+"""What a configuration names, found in the project: mappings, taxonomies and the data set.
+
+Without torch: data that is refused is refused before that is loaded.
+"""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -11,7 +14,6 @@ from segexp.dataset.synthetic import SyntheticCounts
 from segexp.errors import InputError
 from segexp.mapping import Mapping
 from segexp.mapping_file import read_mappings
-from segexp.preprocess import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
 from segexp.taxonomy import Taxonomy, load_taxonomy
 from segexp.taxonomy_choice import list_files, unknown_taxonomy
 from segexp.yaml_file import find_yaml
@@ -106,15 +108,6 @@ def describe_data(dataset: Dataset) -> str:
         f"data: {dataset.format}{where}: {len(dataset.train)} train, {len(dataset.val)} val, "
         f"{len(dataset.heldout)} held-out ({part}) images, {size}"
     )
-
-
-def make_preprocessing(config: Config, dataset: Dataset) -> Preprocessing:
-    """Return the configured statistics: the train split's own, or ImageNet's."""
-    if config.data.normalization == "imagenet":
-        return Preprocessing(dataset.image_size, IMAGENET_MEAN, IMAGENET_STD)
-    red, green, blue = dataset.mean.tolist()
-    std_red, std_green, std_blue = dataset.std.tolist()
-    return Preprocessing(dataset.image_size, (red, green, blue), (std_red, std_green, std_blue))
 
 
 def find_taxonomy(project: Path, name: str) -> Taxonomy:

@@ -139,6 +139,14 @@ def _baseline(
     return baseline, faults
 
 
+def values_of(space: Mapping[str, Parameter], config: Config, key: str) -> list[Any]:
+    """Return every value that a categorical key can have: its choices, or its one value."""
+    parameter = space.get(key.rpartition(".")[2])
+    if isinstance(parameter, Choices):
+        return list(parameter.choices)
+    return [flatten(config.to_dict())[key]]
+
+
 def contains(parameter: Parameter, value: Any) -> bool:
     """Whether a value is one that the parameter can take."""
     if isinstance(parameter, Choices):

@@ -20,8 +20,7 @@ from segexp.loop import EpochResult, Optimization, fit, make_optimizer
 from segexp.losses import class_weights, make_loss
 from segexp.mapping import Mapping
 from segexp.model import FAILS_AT_BATCH_OF_ONE, arch_key, make_model
-from segexp.preprocess import Preprocessing
-from segexp.project import make_preprocessing
+from segexp.preprocess import Preprocessing, make_preprocessing
 
 
 @dataclass(frozen=True)

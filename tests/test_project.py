@@ -10,12 +10,11 @@ from segexp.config import Config, load_config
 from segexp.dataset.cache import Dataset
 from segexp.errors import InputError
 from segexp.mapping_file import find_mapping, find_mappings
-from segexp.preprocess import IMAGENET_MEAN, IMAGENET_STD
+from segexp.preprocess import IMAGENET_MEAN, IMAGENET_STD, make_preprocessing
 from segexp.project import (
     describe_data,
     find_source,
     find_taxonomy,
-    make_preprocessing,
     mappings_over,
     open_data,
 )

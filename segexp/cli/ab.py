@@ -96,9 +96,14 @@ def ab(
     configs = (8 if configs is None else configs) if matched else None
     name = _name(study, mappings, data, matched) if study_name is None else study_name
 
+    from segexp.data_warnings import refuse_data
     from segexp.disk import full_disk_explained
+    from segexp.study_config import read_study
+
+    _, _, shared = read_study(root, study, {**overrides, "mapping": mappings[0]})
 
     with full_disk_explained(root), LiveDisplay() as display:
+        refuse_data(root, shared, mappings, display.caching)
         display.say("loading torch, optuna and mlflow ...")
         if processes != 0:
             prepare_workers()

@@ -32,9 +32,16 @@ def predict_into(bundle_directory: Path, paths: list[Path], out: Path, precision
     """Predict images with a saved model and say where the pictures are."""
     from segexp.bundle import load_bundle
     from segexp.device import choose_compute
-    from segexp.predict import find_images, predict_masks, stream_count, write_predictions
+    from segexp.predict import (
+        find_images,
+        predict_masks,
+        skipped_files,
+        stream_count,
+        write_predictions,
+    )
 
     files = find_images(paths, out)
+    _say_skipped(skipped_files(paths, out))
     bundle = load_bundle(bundle_directory)
     compute = choose_compute(precision)
     model = compute.place(bundle.model)
@@ -52,3 +59,14 @@ def predict_into(bundle_directory: Path, paths: list[Path], out: Path, precision
     if written > MAX_LISTED:
         say(f"... and {written - MAX_LISTED} more")
     say(f"predicted {written} image(s) into {out} ({bundle.mapping.name}, {compute.description})")
+
+
+def _say_skipped(files: list[Path]) -> None:
+    """Say which files of directories are not predicted, so that nobody waits for them."""
+    if not files:
+        return
+    shown = ", ".join(map(str, files[:MAX_LISTED]))
+    more = f" and {len(files) - MAX_LISTED} more" if len(files) > MAX_LISTED else ""
+    say(f"skipped, no images that are read: {shown}{more}")
+    if any(path.suffix.lower() in (".heic", ".heif", ".avif") for path in files):
+        say("HEIC and AVIF are not read: convert them to JPEG or PNG")

@@ -32,6 +32,7 @@ from segexp.processes import prepare_workers
 
 if TYPE_CHECKING:
     from segexp.best import BestTrial
+    from segexp.config import Config
     from segexp.study import Ran
     from segexp.study_config import StudyConfig
 
@@ -89,7 +90,6 @@ def tune(
     key that the study searches, fix that key and take it out of the search.
     """
     from segexp.disk import full_disk_explained
-    from segexp.search_space import parse_space
     from segexp.study_config import read_study
 
     started = time.monotonic()
@@ -101,9 +101,9 @@ def tune(
         overrides["trials"] = trials
     path, definition, config = read_study(root, study, overrides)
     definition = _named(definition, study_name, data, overrides.get("mapping"))
-    parse_space(str(path), definition, config)  # a fault need not wait until torch is loaded
 
     with full_disk_explained(root), LiveDisplay() as display:
+        _refuse_early(root, str(path), definition, config, display)
         display.say("loading torch, optuna and mlflow ...")
         if processes != 0:
             prepare_workers()
@@ -117,10 +117,9 @@ def tune(
         stop = StopRule(deadline, stop_early)
         plan = plan_study(root, str(path), definition, config)
         storage_now = open_storage(config.storage, root)
-        mappings = ", ".join(plan.mappings)
         display.say(
             f"study {definition.name}: {definition.trials} trials of {config.training.epochs} "
-            f"epochs; mappings {mappings}; scores in the common space "
+            f"epochs; mappings {', '.join(plan.mappings)}; scores in the common space "
             f"({len(plan.common.classes)} classes)"
         )
         finished, ran = run_study(
@@ -174,6 +173,19 @@ def _what_was_done(ran: "Ran", seconds: float) -> str:
     return (
         f"{ran.others} pruned trials went on in {seconds:.0f} s" if ran.others else "nothing to do"
     )
+
+
+def _refuse_early(
+    root: Path, where: str, definition: "StudyConfig", config: "Config", display: LiveDisplay
+) -> None:
+    """Refuse a search space and data whose faults need not wait until torch is loaded."""
+    from segexp.data_warnings import refuse_data
+    from segexp.search_space import parse_space, values_of
+
+    space, _ = parse_space(where, definition, config)
+    mappings = [str(name) for name in values_of(space, config, "mapping")]
+    by_own = definition.objective == "val/miou"
+    refuse_data(root, config, mappings, display.caching, by_own=by_own)
 
 
 def _what_there_is(best: "BestTrial", trials: int, cut_short: str) -> str:

@@ -3,6 +3,7 @@
 import struct
 from pathlib import Path
 
+from segexp.dataset.image_file import other_kind
 from segexp.dataset.jpeg_file import JPEG_MAGIC
 from segexp.dataset.npy_file import MAX_HEADER_BYTES, NPY_MAGIC, header_dtype
 from segexp.dataset.png_file import PNG_MAGIC
@@ -28,4 +29,4 @@ def file_kind(path: Path) -> str:
             return f"PNG {_PNG_MODES[color_type]}{depth}"
     except (OSError, ValueError, TypeError, KeyError, struct.error):
         return "unreadable"
-    return "JPEG" if head.startswith(JPEG_MAGIC) else "unreadable"
+    return "JPEG" if head.startswith(JPEG_MAGIC) else other_kind(head) or "unreadable"

@@ -3,9 +3,10 @@
 from functools import partial
 from pathlib import Path
 
+from segexp.dataset.image_file import IMAGE_SUFFIXES
 from segexp.dataset.images import read_rgb
 from segexp.dataset.masks import read_png_labels
-from segexp.dataset.pairing import IMAGE_SUFFIXES, MASK_SUFFIXES, pair_folders, split_faults
+from segexp.dataset.pairing import MASK_SUFFIXES, pair_folders, split_faults
 from segexp.dataset.source import Sample, Source, read_file
 from segexp.taxonomy import Taxonomy
 

@@ -1,17 +1,22 @@
-"""PNG and JPEG files, opened by content and decoded whole, or refused with the file's name."""
+"""Pictures, opened by content and decoded whole, or refused with the file's name."""
 
 import io
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import ExifTags, Image
+from PIL.BmpImagePlugin import BmpImageFile
+from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
+from PIL.TiffImagePlugin import TiffImageFile
+from PIL.WebPImagePlugin import WebPImageFile
 
+from segexp.dataset.beginning import beginning
 from segexp.dataset.exif import UPRIGHT, orientation_of
 from segexp.dataset.jpeg_file import JPEG_MAGIC, check_jpeg
 from segexp.dataset.png_file import PNG_MAGIC, check_png, check_rows, png_size, png_text
@@ -26,6 +31,15 @@ MAX_SIDE = 65_535
 MAX_PICTURE_BYTES = 256 << 20
 """64 megapixels of RGBA that could not be compressed."""
 
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
+"""How the pictures that are read are usually called; the content decides what they are."""
+
+_OTHERS: dict[str, Callable[[io.BytesIO, str], ImageFile]] = {
+    "WebP": WebPImageFile,
+    "BMP": BmpImageFile,
+    "TIFF": TiffImageFile,
+}
+
 CLASS_INDICES = "segexp class indices"
 """The key of a PNG text that says of which mapping a mask holds the classes, not raw ids."""
 
@@ -37,7 +51,7 @@ class Picture:
     Attributes:
         pixels: The picture as stored: no conversion of mode, no rotation. Its ``info`` says nothing
             of transparency.
-        kind: ``PNG`` or ``JPEG``.
+        kind: ``PNG``, ``JPEG``, ``WebP``, ``BMP`` or ``TIFF``.
         bits: Bits of one sample in the file (Pillow widens 1, 2 and 4 bits, and narrows RGB of 16).
         orientation: By EXIF, 1 to 8; 1 is upright, and what files that say nothing are. Always 1
             in a PNG.
@@ -77,11 +91,12 @@ def read_bytes(path: Path, limit: int) -> bytes:
 
 
 def read_picture(path: Path) -> Picture:
-    """Open a PNG or JPEG file by its content, whatever its suffix says, and decode it whole.
+    """Open a picture by its content, whatever its suffix says, and decode it whole.
 
     Raises:
-        SampleFault: When it is neither, damaged, truncated, animated, over MAX_PIXELS, a JPEG
-            for print (CMYK), or a PNG that EXIF says to rotate: viewers disagree whether to.
+        SampleFault: When it is no PNG, JPEG, WebP, BMP or TIFF, damaged, truncated, animated, over
+            MAX_PIXELS, a JPEG for print (CMYK), or a PNG or TIFF that EXIF says to rotate: viewers
+            disagree whether to.
     """
     data = read_bytes(path, MAX_PICTURE_BYTES)
     with _damage_as_fault(path):
@@ -89,8 +104,9 @@ def read_picture(path: Path) -> Picture:
             return _read_png(path, data)
         if data.startswith(JPEG_MAGIC):
             return _read_jpeg(path, data)
-        begins = f"begins with the bytes {data[:8].hex(' ')}" if data else "is empty"
-        raise SampleFault(f"{path}: neither PNG nor JPEG ({begins})")
+        if kind := other_kind(data):
+            return _read_other(path, data, kind)
+        raise SampleFault(f"{path}: no image that is read: it {beginning(data)}")
 
 
 def check_pixel_count(path: Path, height: int, width: int) -> None:
@@ -171,6 +187,33 @@ def _read_jpeg(path: Path, data: bytes) -> Picture:
         raise SampleFault(f"{path}: a JPEG of mode {pixels.mode}; save it as RGB")
     pixels.load()
     return Picture(pixels, "JPEG", 8, orientation=orientation_of(jpeg.exif))
+
+
+def _read_other(path: Path, data: bytes, kind: str) -> Picture:
+    """Decode what Pillow alone reads: its checks of damage are all there are."""
+    pixels = _OTHERS[kind](io.BytesIO(data), str(path))
+    check_pixel_count(path, pixels.height, pixels.width)
+    frames = getattr(pixels, "n_frames", 1)
+    if frames > 1:
+        raise SampleFault(f"{path}: a {kind} of {frames} pictures; save the one that is meant")
+    orientation = pixels.getexif().get(ExifTags.Base.Orientation, UPRIGHT)
+    if orientation != UPRIGHT and kind != "WebP":
+        raise SampleFault(
+            f"{path}: a {kind} with orientation {orientation}, which some programs apply and "
+            "others do not; save it upright"
+        )
+    pixels.load()
+    size = len(pixels.getpalette("RGB") or ()) // 3
+    return Picture(pixels, kind, 8, orientation=int(orientation), palette_size=size)
+
+
+def other_kind(data: bytes) -> str | None:
+    """Return which of the kinds that Pillow alone reads a file is, by its first bytes."""
+    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
+        return "WebP"
+    if data.startswith((b"II*\0", b"MM\0*")):
+        return "TIFF"
+    return "BMP" if data.startswith(b"BM") else None
 
 
 @contextmanager

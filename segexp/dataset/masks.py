@@ -125,7 +125,10 @@ def _counts(values: NDArray[Any]) -> dict[int, int]:
 def _read_mask(path: Path) -> Picture:
     picture = read_picture(path)
     if picture.kind != "PNG":
-        raise SampleFault(f"{path}: a {picture.kind} mask; lossy compression changes ids, use PNG")
+        why = "masks are read from PNG only"
+        if picture.kind in ("JPEG", "WebP"):
+            why = "lossy compression changes ids"
+        raise SampleFault(f"{path}: a {picture.kind} mask; {why}, save it as PNG")
     if picture.class_indices is not None:
         raise SampleFault(
             f"{path}: a predicted mask: it holds the classes of the mapping "

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segexp.dataset.bands import row_bands
+from segexp.dataset.beginning import beginning
 from segexp.dataset.image_file import check_pixel_count, read_bytes
 from segexp.dataset.source import SampleFault
 from segexp.dataset.value_range import refuse_unscaled
@@ -97,7 +98,7 @@ def header_dtype(head: bytes) -> np.dtype[Any]:
 def _header(data: bytes) -> tuple[int, tuple[int, ...], bool, np.dtype[Any]]:
     """Return where the numbers begin, their shape, whether columns come first, and their type."""
     if not data.startswith(NPY_MAGIC):
-        raise ValueError(f"it begins with the bytes {data[:6].hex(' ') or '(none)'}")
+        raise ValueError(f"it {beginning(data)}")
     version = (data[6], data[7]) if len(data) > 7 else ()
     if version not in ((1, 0), (2, 0)):
         raise ValueError(f"format version {version}; expected 1.0 or 2.0")

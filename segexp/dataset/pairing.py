@@ -4,10 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from segexp.dataset.source import Sample
+from segexp.dataset.source import SPLITS, Sample
 from segexp.errors import InputError
 
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg")
 MASK_SUFFIXES = (".png",)
 
 
@@ -37,10 +36,16 @@ def pair_folders(
     """
     by_image, faults, notes = _by_stem(images, image_suffixes)
     by_mask, mask_faults, mask_notes = _by_stem(masks, mask_suffixes)
+    others = [
+        note.replace(" are left out", "") + ", and no other"
+        for found, left_out in ((by_image, notes), (by_mask, mask_notes))
+        for note in left_out
+        if not found
+    ]
     joined = join(by_image, by_mask, images, masks)
     return Listing(
         joined.samples,
-        (*faults, *mask_faults, *joined.faults),
+        (*faults, *mask_faults, *others, *joined.faults),
         (*notes, *mask_notes),
     )
 
@@ -48,8 +53,10 @@ def pair_folders(
 def join(
     images: Mapping[str, Path], masks: Mapping[str, Path], image_root: Path, mask_root: Path
 ) -> Listing:
-    """Join images and masks by id."""
+    """Join images and masks by id; where none has its partner, one fault says so."""
     ids = sorted(images.keys() & masks.keys(), key=_by_number)
+    if not ids and (images or masks):
+        return Listing(faults=(_nothing_in_common(images, masks, image_root, mask_root),))
     faults = [
         f"{images[id_]}: image without mask (no {id_!r} in {mask_root})"
         for id_ in sorted(images.keys() - masks.keys(), key=_by_number)
@@ -67,9 +74,55 @@ def join(
 
 def split_faults(root: Path, splits: Mapping[str, Sequence[Sample]]) -> tuple[str, ...]:
     """Return a fault for train and val where they are missing, and for every empty split."""
-    missing = [f"{root}: no {name} split" for name in ("train", "val") if name not in splits]
-    empty = [f"{root}: the {name} split has no images" for name, s in splits.items() if not s]
+    missing = [
+        f"{root}: no {name} split{_similar_folders(root, name)}"
+        for name in ("train", "val")
+        if name not in splits
+    ]
+    empty = [
+        f"{root}: the {name} split has no image with a mask" for name, s in splits.items() if not s
+    ]
     return (*missing, *empty)
+
+
+def _similar_folders(root: Path, split: str) -> str:
+    """Name folders that may be meant for a split, but are called or placed otherwise."""
+    inside = [path for path in directory_entries(root) if path.is_dir()]
+    below = [path for folder in inside for path in directory_entries(folder) if path.is_dir()]
+    found = [
+        f"{path.relative_to(root)}/"
+        for path in (*inside, *below)
+        if path.name.lower().startswith(split) or path.parent.name.lower().startswith(split)
+    ]
+    if not found:
+        return ""
+    more = f" and {len(found) - 4} more" if len(found) > 4 else ""
+    return (
+        f"; there is {', '.join(found[:4])}{more}: folders of a split are called {split} (of all "
+        f"splits: {', '.join(SPLITS)}), beside those of the other splits"
+    )
+
+
+def _nothing_in_common(
+    images: Mapping[str, Path], masks: Mapping[str, Path], image_root: Path, mask_root: Path
+) -> str:
+    n_images, n_masks = counted(len(images), "image"), counted(len(masks), "mask")
+    if not masks:
+        what = "no masks in it" if mask_root.is_dir() else "no such folder"
+        return f"{mask_root}: {what}; {image_root} holds {n_images}"
+    if not images:
+        what = "no images in it" if image_root.is_dir() else "no such folder"
+        return f"{image_root}: {what}; {mask_root} holds {n_masks}"
+    image, mask = min(images.values()), min(masks.values())
+    return (
+        f"{image_root}: {n_images}, but none has a mask of its name in {mask_root}, which holds "
+        f"{n_masks}: {image.name} beside {mask.name}; call each mask as its image"
+    )
+
+
+def counted(number: int, noun: str) -> str:
+    """Write ``1 image``, ``2 images``."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def directory_entries(directory: Path) -> list[Path]:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from segexp.dataset import cityscapes, cityscapes_npy, folder
 from segexp.dataset.pairing import directory_entries
-from segexp.dataset.source import FORMATS, Source
+from segexp.dataset.source import FORMATS, SPLITS, Source
 from segexp.dataset.synthetic import SyntheticCounts, open_synthetic
 from segexp.errors import InputError, did_you_mean
 from segexp.taxonomy import Taxonomy
@@ -26,6 +26,16 @@ _LAYOUTS = (
     "(cityscapes), train/ with trainannot/ or images/train/ with masks/train/ (folder)"
 )
 
+_PARTS = ("images", "masks", "leftImg8bit", "gtFine")
+_SPLIT_NAMES = (*(name for names in folder.SPLIT_FOLDERS.values() for name in names), "training")
+_PAIRS = (
+    ("leftImg8bit", "gtFine"),
+    *((f"{split}/image", f"{split}/label") for split in SPLITS),
+    *((name, f"{name}annot") for name in _SPLIT_NAMES),
+    *((f"images/{name}", f"masks/{name}") for name in _SPLIT_NAMES),
+)
+"""Folders that make a layout when both are there."""
+
 
 def recognise_format(root: Path) -> str:
     """Tell the format of a data set from the folders in ``root``.
@@ -42,14 +52,62 @@ def recognise_format(root: Path) -> str:
         raise InputError(
             f"{root}: looks like {len(seen)} formats: {listing}; choose one with --format"
         )
-    entries = directory_entries(root)
-    names = [f"{path.name}/" if path.is_dir() else path.name for path in entries]
-    listing = ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
-    inside = [path for path in entries if path.is_dir() and _looks_like_data(path)]
-    hint = f" (did you mean {inside[0]}?)" if inside else ""
     raise InputError(
-        f"{root}: no known layout{hint}; expected {_LAYOUTS}; found {listing or 'nothing'}. "
-        "Give the folder that holds these, or name the format with --format"
+        f"{root}: no known layout{_way_on(root)}; expected {_LAYOUTS}; found {_content(root)}"
+    )
+
+
+def _way_on(root: Path) -> str:
+    """Say which folder in ``root`` is meant, or what is in the way, where that can be seen."""
+    inside = [path for path in directory_entries(root) if path.is_dir()]
+    whole = [path for path in inside if _is_whole(path)]
+    if whole:
+        return f" (did you mean {whole[0]}?)"
+    halves = {
+        half: path / half
+        for half in ("leftImg8bit", "gtFine")
+        for path in inside
+        if (path / half).is_dir()
+    }
+    if len(halves) == 2:
+        places = " and ".join(map(str, halves.values()))
+        return f": put {places} beside each other into one folder, and give that"
+    misnamed = [
+        path
+        for path in inside
+        for name in _PARTS
+        if path.name != name and path.name.lower() == name.lower()
+    ]
+    misnamed += [
+        path
+        for folder in (root, *(root / name for name in _PARTS))
+        for path in directory_entries(folder)
+        if path.is_dir() and path.name not in SPLITS and path.name.lower() in _SPLIT_NAMES
+    ]
+    if misnamed:
+        names = ", ".join(f"{path.relative_to(root)}/" for path in misnamed[:4])
+        return f": {names} must be called as below, with small letters"
+    flat = [name for name in _PARTS if any(p.is_file() for p in directory_entries(root / name))]
+    if flat:
+        names = " and ".join(f"{name}/" for name in flat)
+        return f": {names} must hold a folder for each split, train/ and val/, not files"
+    return ""
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether a folder holds images and masks of a layout."""
+    return any((path / images).is_dir() and (path / masks).is_dir() for images, masks in _PAIRS)
+
+
+def _content(root: Path) -> str:
+    """List what a folder holds, and of the folders in it, which folders they hold."""
+    names = []
+    for path in directory_entries(root):
+        inner = [p.name for p in directory_entries(path) if p.is_dir()][:4]
+        below = f" ({', '.join(f'{name}/' for name in inner)})" if inner else ""
+        names.append(f"{path.name}/{below}" if path.is_dir() else path.name)
+    return ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "") or (
+        "nothing"
     )
 
 
@@ -95,7 +153,3 @@ def _check_root(root: Path) -> None:
     if not root.is_dir():
         what = "is not a folder" if root.exists() else "does not exist"
         raise InputError(f"data.root: {root} {what}")
-
-
-def _looks_like_data(path: Path) -> bool:
-    return any(look(path) for look in _RECOGNISERS.values())

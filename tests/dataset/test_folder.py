@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from segexp.dataset.folder import open_folder
 from segexp.dataset.source import SampleFault
@@ -95,8 +96,56 @@ def test_missing_and_empty_splits_are_faults(tmp_path):
     (tmp_path / "testannot").mkdir()
     assert opened(tmp_path).faults == (
         f"{tmp_path}: no val split",
-        f"{tmp_path}: the test split has no images",
+        f"{tmp_path}: the test split has no image with a mask",
     )
+
+
+def test_images_whose_masks_are_called_otherwise_are_one_fault_that_shows_a_pair(tmp_path):
+    camvid_like(tmp_path, train=12, val=1)
+    for path in (tmp_path / "trainannot").iterdir():
+        path.rename(path.with_name(f"{path.stem}_L.png"))
+    split, names = opened(tmp_path).faults
+    assert split == f"{tmp_path}: the train split has no image with a mask"
+    assert names == (
+        f"{tmp_path}/train: 12 images, but none has a mask of its name in {tmp_path}/trainannot, "
+        "which holds 12 masks: train_0.png beside train_0_L.png; call each mask as its image"
+    )
+
+
+def test_images_without_a_folder_of_masks_are_said_to_be_there(tmp_path):
+    camvid_like(tmp_path, train=3, val=1)
+    (tmp_path / "trainannot").rename(tmp_path / "annotations")
+    assert opened(tmp_path).faults[1:] == (
+        f"{tmp_path}/trainannot: no such folder; {tmp_path}/train holds 3 images",
+    )
+
+
+def test_files_of_a_kind_that_is_not_read_are_said_to_be_there(tmp_path):
+    camvid_like(tmp_path, train=2, val=1)
+    for path in (tmp_path / "train").iterdir():
+        path.rename(path.with_suffix(".heic"))
+    faults = opened(tmp_path).faults
+    assert "train: 2 entries that are no .png/.jpg/.jpeg/.webp/.bmp/.tif/.tiff files " in faults[1]
+    assert faults[1].endswith("(train_0.heic, train_1.heic), and no other")
+    assert faults[2].endswith(f"no images in it; {tmp_path}/trainannot holds 2 masks")
+
+
+def test_a_missing_split_is_told_of_folders_that_may_be_meant(tmp_path):
+    camvid_like(tmp_path, val=1)
+    save(tmp_path / "training" / "x.png", picture(9))
+    (fault,) = opened(tmp_path).faults
+    assert fault.startswith(f"{tmp_path}: no train split; there is training/: folders of a split ")
+
+
+@pytest.mark.parametrize("suffix", [".webp", ".bmp", ".tif"])
+def test_images_of_other_kinds_are_paired(tmp_path, suffix):
+    camvid_like(tmp_path, train=2, val=1)
+    for path in [*(tmp_path / "train").iterdir()]:
+        save(path.with_suffix(suffix), np.asarray(Image.open(path)))
+        path.unlink()
+    source = opened(tmp_path)
+    assert source.faults == ()
+    assert [s.image.suffix for s in source.splits["train"]] == [suffix] * 2
 
 
 def test_both_layouts_at_once_are_a_fault(tmp_path):
@@ -109,5 +158,7 @@ def test_a_fault_of_a_file_names_the_file(tmp_path):
     source = opened(camvid_like(tmp_path, train=1, val=1))
     sample = source.splits["train"][0]
     sample.mask.write_bytes(b"")
-    with pytest.raises(SampleFault, match=r"trainannot/train_0\.png: neither PNG nor JPEG"):
+    with pytest.raises(
+        SampleFault, match=r"trainannot/train_0\.png: no image that is read: it is empty"
+    ):
         source.read_labels(sample)

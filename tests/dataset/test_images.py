@@ -39,6 +39,56 @@ def test_the_content_decides_not_the_suffix(tmp_path):
     assert np.array_equal(read_rgb(path), picture(1))
 
 
+@pytest.mark.parametrize("suffix", [".bmp", ".tif", ".webp"])
+def test_what_pillow_alone_reads_comes_back_as_it_was_saved(tmp_path, suffix):
+    path = tmp_path / f"x{suffix}"
+    Image.fromarray(picture(1)).save(path, lossless=True)
+    assert np.array_equal(read_rgb(path), picture(1))
+    grey = picture(1)[..., 0]
+    Image.fromarray(grey).save(path, lossless=True)
+    assert np.array_equal(read_rgb(path), np.dstack([grey] * 3))
+    assert file_kind(path) == {".bmp": "BMP", ".tif": "TIFF", ".webp": "WebP"}[suffix]
+    truncate(path)
+    assert "damaged or truncated" in refused(path)
+
+
+def test_a_palette_bmp_is_looked_up(tmp_path):
+    image = Image.fromarray(np.array([[0, 1, 1]], np.uint8), "P")
+    image.putpalette([10, 20, 30, 40, 50, 60])
+    image.save(tmp_path / "x.bmp")
+    assert read_rgb(tmp_path / "x.bmp").tolist() == [[[10, 20, 30], [40, 50, 60], [40, 50, 60]]]
+
+
+def test_what_is_more_than_one_picture_of_8_bits_is_refused(tmp_path):
+    frames = [Image.fromarray(picture(n)) for n in range(2)]
+    for kind in ("tif", "webp"):
+        path = tmp_path / f"x.{kind}"
+        frames[0].save(path, save_all=True, append_images=frames[1:])
+        assert "of 2 pictures" in refused(path)
+    Image.fromarray(np.full((4, 4), 300, np.uint16)).save(tmp_path / "deep.tif")
+    assert "a TIFF of mode I;16; save it as RGB" in refused(tmp_path / "deep.tif")
+
+
+def test_the_orientation_of_a_webp_is_applied_and_of_a_tiff_refused(tmp_path):
+    turned = Image.Exif()
+    turned[274] = 6
+    image = Image.fromarray(picture(0))
+    image.save(tmp_path / "turned.tif", exif=turned)
+    assert "a TIFF with orientation 6" in refused(tmp_path / "turned.tif")
+    image.save(tmp_path / "turned.webp", exif=turned, lossless=True)
+    # 6: it is upright when it is turned by 90 degrees clockwise.
+    assert np.array_equal(read_rgb(tmp_path / "turned.webp"), np.rot90(picture(0), -1))
+
+
+def test_a_huge_picture_of_another_kind_is_refused_by_its_header(tmp_path):
+    path = tmp_path / "x.bmp"
+    Image.new("RGB", (4, 4)).save(path)
+    data = bytearray(path.read_bytes())
+    struct.pack_into("<ii", data, 18, 16_000, 16_000)
+    path.write_bytes(data)
+    assert "16000x16000 pixels; expected 1 to" in refused(path)
+
+
 def test_grey_is_replicated(tmp_path):
     grey = picture(1)[..., 0]
     assert np.array_equal(read_rgb(save(tmp_path / "x.png", grey)), np.dstack([grey] * 3))
@@ -379,7 +429,19 @@ def test_an_animated_png_is_refused(tmp_path):
 
 @pytest.mark.parametrize(
     ("content", "what"),
-    [(b"", "is empty"), (b"GIF89a..", "47 49 46"), (b"\xff\xd8\xff", "damaged")],
+    [
+        (b"", "is empty"),
+        (b"GIF89a..", "it is a GIF"),
+        (b"no image", "it begins with the bytes 6e 6f 20 69 6d 61 67 65"),
+        (b"\xff\xd8\xff", "damaged"),
+        (b"\0\0\0\x18ftypheic\0\0\0\0", "it is a HEIC: convert it to PNG or JPEG"),
+        (
+            b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n",
+            "it is a Git LFS pointer, not the file itself: `git lfs pull` fetches it",
+        ),
+        (b"\n<!DOCTYPE html><html>", "it is an HTML page, which a failed download leaves"),
+        (b"\xef\xbb\xbf<html lang='en'>", "it is an HTML page"),
+    ],
 )
 def test_other_content_is_refused(tmp_path, content, what):
     (tmp_path / "x.png").write_bytes(content)

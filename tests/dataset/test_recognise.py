@@ -50,13 +50,42 @@ def test_a_folder_of_nothing_known_says_what_it_holds_and_what_is_expected(tmp_p
     message = fault(tmp_path)
     assert "found notes.txt, pictures/" in message
     assert "leftImg8bit/ with gtFine/" in message
-    assert "--format" in message
+    assert "--format" not in message  # naming one helps nobody here
     assert "found nothing" in fault(tmp_path / "pictures")
 
 
 def test_data_one_level_down_are_pointed_at(tmp_path):
     npy_like(tmp_path / "data", train=1, val=1)
     assert f"did you mean {tmp_path}/data?" in fault(tmp_path)
+
+
+def test_splits_in_capitals_are_named(tmp_path):
+    for part in ("images", "masks"):
+        save(tmp_path / part / "Train" / "x.png", picture(1))
+        save(tmp_path / part / "val2" / "x.png", picture(2))
+    message = fault(tmp_path)
+    assert "no known layout: images/Train/, masks/Train/ must be called as below, with" in message
+    assert "found images/ (Train/, val2/), masks/ (Train/, val2/)" in message
+
+
+def test_images_without_splits_are_named(tmp_path):
+    for part in ("images", "masks"):
+        save(tmp_path / part / "x.png", picture(1))
+    assert "images/ and masks/ must hold a folder for each split, train/ and" in fault(tmp_path)
+
+
+def test_the_two_halves_of_cityscapes_are_to_be_put_together(tmp_path):
+    # As the two archives are unpacked: each alone is a dead end.
+    cityscapes_like(tmp_path, train=1, val=1)
+    for half in ("leftImg8bit", "gtFine"):
+        (tmp_path / f"{half}_trainvaltest").mkdir()
+        (tmp_path / half).rename(tmp_path / f"{half}_trainvaltest" / half)
+    message = fault(tmp_path)
+    assert "did you mean" not in message
+    assert (
+        f"put {tmp_path}/leftImg8bit_trainvaltest/leftImg8bit and "
+        f"{tmp_path}/gtFine_trainvaltest/gtFine beside each other into one folder"
+    ) in message
 
 
 def test_a_root_that_is_no_folder_is_named(tmp_path):

@@ -1,0 +1,76 @@
+"""What is refused is refused before torch is loaded, which takes seconds."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from dataset.layouts import camvid_like, picture, save, truncate
+
+PROGRAM = """
+import sys
+from segexp.cli import main
+sys.argv = ["segexp", *sys.argv[1:]]
+try:
+    main()
+except SystemExit as end:
+    loaded = [name for name in ("torch", "mlflow", "optuna") if name in sys.modules]
+    print(end.code, *loaded)
+"""
+
+COMMANDS = {
+    "tune": ("tune",),
+    "train": ("train",),
+    "ab": ("ab", "cityscapes19", "merged10"),
+    "evaluate": ("evaluate", "nowhere"),
+    "data check": ("data", "check"),
+}
+
+
+def unknown_layout(root: Path) -> str:
+    (root / "pictures").mkdir(parents=True)
+    return "no known layout"
+
+
+def unknown_taxonomy(root: Path) -> str:
+    for number, split in enumerate(("train", "val", "val")):
+        save(root / "images" / split / f"{number}.png", picture(number))
+        save(root / "masks" / split / f"{number}.png", np.zeros((6, 8), np.uint8))
+    return "nothing says which labels its masks hold"
+
+
+def no_folder(root: Path) -> str:
+    return "no such folder"
+
+
+def damaged(root: Path) -> str:
+    camvid_like(root, train=2, val=2)
+    truncate(root / "train" / "train_1.png")
+    return "train_1.png: damaged or truncated"
+
+
+def run(project: Path, *words: str) -> tuple[str, str]:
+    command = [sys.executable, "-c", PROGRAM, *words]
+    done = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
+    return done.stdout.strip(), done.stderr
+
+
+@pytest.mark.parametrize("make", [unknown_layout, unknown_taxonomy, no_folder])
+@pytest.mark.parametrize("words", COMMANDS.values(), ids=COMMANDS)
+def test_a_folder_that_is_refused_is_refused_without_torch(
+    project: Path, tmp_path: Path, make, words: tuple[str, ...]
+):
+    fault = make(tmp_path / "data")
+    said, errors = run(project, *words, "--data", str(tmp_path / "data"))
+    assert said == "2", errors
+    assert fault in errors
+
+
+@pytest.mark.parametrize("command", ["tune", "train", "data check"])
+def test_a_damaged_file_is_refused_without_torch(project: Path, tmp_path: Path, command: str):
+    fault = damaged(tmp_path / "data")
+    mapping = ("--mapping", "camvid11")
+    said, errors = run(project, *COMMANDS[command], "--data", str(tmp_path / "data"), *mapping)
+    assert said == "2", errors
+    assert fault in errors
