@@ -96,14 +96,10 @@ def ab(
     configs = (8 if configs is None else configs) if matched else None
     name = _name(study, mappings, data, matched) if study_name is None else study_name
 
-    from segexp.data_warnings import refuse_data
     from segexp.disk import full_disk_explained
-    from segexp.study_config import read_study
-
-    _, _, shared = read_study(root, study, {**overrides, "mapping": mappings[0]})
 
     with full_disk_explained(root), LiveDisplay() as display:
-        refuse_data(root, shared, mappings, display.caching)
+        _refuse_early(root, study, overrides, mappings, display)
         display.say("loading torch, optuna and mlflow ...")
         if processes != 0:
             prepare_workers()
@@ -135,6 +131,24 @@ def ab(
     uri = recorded_uri(root, recorded, config.tracking.uri)
     say(f"page: {directory / PAGE_FILE} ({RESULT_FILE} beside it)")
     say(f"look next:  {where_to_look(uri, root)}")
+
+
+def _refuse_early(
+    root: Path,
+    study: str | None,
+    overrides: dict[str, Any],
+    mappings: list[str],
+    display: LiveDisplay,
+) -> None:
+    """Refuse data whose faults need not wait until torch is loaded."""
+    from segexp.data_warnings import refuse_data
+    from segexp.study_config import read_study
+
+    try:
+        _, _, config = read_study(root, study, {**overrides, "mapping": mappings[0]})
+    except InputError:
+        return  # it is said with all other faults of the plan
+    refuse_data(root, config, mappings, display.caching)
 
 
 def _check_options(matched: bool, trials: int | None, configs: int | None, margin: float) -> None:
