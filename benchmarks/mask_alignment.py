@@ -16,18 +16,18 @@ from pathlib import Path
 import bare
 import torch
 from bare_loop import no_validation
-from one_trial import Scenes, draw_scenes, setting
+from one_trial import Scenes, draw_scenes, fit_scenes, setting
 
 sys.path[:0] = [str(Path(__file__).parents[1] / "tests")]
 
 import alignment  # noqa: E402 - what the tests measure
 from alignment import COLUMNS, ROWS, Size  # noqa: E402
 
-from segexp.dataset.device_batches import make_batches  # noqa: E402
+from segexp.dataset.stats import count_labels  # noqa: E402
 from segexp.device import Compute, choose_compute  # noqa: E402
 from segexp.evaluate import evaluate_split, make_ruler  # noqa: E402
-from segexp.loop import Optimization, fit, make_optimizer  # noqa: E402
-from segexp.losses import make_loss  # noqa: E402
+from segexp.loop import Optimization, make_optimizer  # noqa: E402
+from segexp.losses import class_weights, make_loss  # noqa: E402
 
 MODEL = "Unet/mobilenet_v2/0.5"
 SIZE = (64, 128)
@@ -50,7 +50,8 @@ def main() -> None:
     if given.seeds:
         compute = choose_compute(given.precision)
         print(f"\n{setting(compute, 'albumentations', 'opencv-python-headless')}.")
-        print(f"{MODEL}, {given.epochs} epochs, augmentation {given.augmentation}, held-out IoU:\n")
+        how = f"{given.epochs} epochs, augmentation {given.augmentation}, median-frequency weights"
+        print(f"{MODEL}, {how}; IoU on the test scenes:\n")
         with tempfile.TemporaryDirectory(prefix="segexp-") as cache:
             scenes = draw_scenes(SIZE, Path(cache), test=64)
             print_scores(scenes, compute, given)
@@ -107,26 +108,22 @@ def trained(
     """Train one model and score it on the 64 test scenes, after the last epoch."""
     model = bare.make(MODEL, compute, seed)
     optimization = Optimization("adamw", 3e-3, 1e-4, "cosine", 0.5, bare.CLIP)
-    batches = make_batches(
-        scenes.dataset.train,
-        scenes.mapping.lookup(),
-        batch_size=bare.BATCH_SIZE,
-        shuffle=True,
-        seed=seed,
-        augmentation=augmentation,
-        device=compute.device,
-    )
     ruler = make_ruler(scenes.mapping, scenes.mapping)
-    of_epochs = fit(
+    # Without weights thin classes are not predicted at all after so few epochs.
+    counts = count_labels(scenes.dataset.train, bare.NUM_CLASSES, scenes.mapping.lookup())
+    of_classes = class_weights("median_frequency", counts.pixels, counts.pixels_where_present)
+    weights = torch.from_numpy(of_classes).float().to(compute.device)
+    of_epochs = fit_scenes(
         model,
         make_optimizer(model, optimization),
-        batches,
-        no_validation,
-        make_loss("cross_entropy"),
+        scenes,
+        compute,
         optimization,
         epochs=epochs,
-        preprocessing=scenes.preprocessing,
-        compute=compute,
+        seed=seed,
+        augmentation=augmentation,
+        validate=no_validation,
+        loss_of=make_loss("cross_entropy", weights),
     )
     for _ in of_epochs:
         pass

@@ -51,7 +51,9 @@ def draw_scenes(
     return Scenes(dataset, mapping, normalisation)
 
 
-def scene_batches(scenes: Scenes, compute: Compute, seed: int = 0):
+def scene_batches(
+    scenes: Scenes, compute: Compute, seed: int = 0, augmentation: float = AUGMENTATION
+):
     """Return the train split's batches as a trial makes them."""
     return make_batches(
         scenes.dataset.train,
@@ -59,7 +61,7 @@ def scene_batches(scenes: Scenes, compute: Compute, seed: int = 0):
         batch_size=bare.BATCH_SIZE,
         shuffle=True,
         seed=seed,
-        augmentation=AUGMENTATION,
+        augmentation=augmentation,
         device=compute.device,
     )
 
@@ -73,6 +75,7 @@ def fit_scenes(
     *,
     epochs: int,
     seed: int = 0,
+    augmentation: float = AUGMENTATION,
     **changes,
 ):
     """Train as a trial does, with its three rulers; yields an `EpochResult` per epoch.
@@ -96,12 +99,11 @@ def fit_scenes(
         compute=compute,
         loss=(loss, torch.from_numpy(mapping.lookup())),
     )
-    arguments = {"validate": validate} | changes
+    arguments = {"validate": validate, "loss_of": loss} | changes
     return fit(
         model,
         optimizer,
-        scene_batches(scenes, compute, seed),
-        loss_of=loss,
+        scene_batches(scenes, compute, seed, augmentation),
         optimization=optimization,
         epochs=epochs,
         preprocessing=scenes.preprocessing,

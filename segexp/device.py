@@ -57,8 +57,9 @@ class Compute:
 def choose_compute(precision: str) -> Compute:
     """Choose the device and how it computes: precision and memory format are two decisions.
 
-    On a processor images lie in channels_last, with bf16 or without: over twelve models it trains
-    in float32 1.1 times as fast as contiguous in the median, 0.9 to 1.4 (docs/performance.md).
+    On a processor images lie in channels_last, with bf16 or without: in float32 it is 1.1 times as
+    fast as contiguous with AVX-512 in the median, about as fast with AVX2, and 0.9 to 1.4 by model
+    (docs/performance.md).
 
     Args:
         precision: ``auto`` takes bf16 on CUDA devices and processors that have units for it
