@@ -22,6 +22,7 @@ from segexp.storage import (
     RUN_ID,
     WARNINGS,
     arm_studies,
+    host_of,
     is_interrupted,
 )
 
@@ -36,6 +37,7 @@ class BestTrial:
         params: Its params.
         result: Its scores.
         run_id: Its MLflow run.
+        host: The host that it ran on.
         states: How many trials are in which state of Optuna's, or INTERRUPTED, or PROMOTED: pruned,
             and another trial goes on with them.
         baseline: The scores of the enqueued baseline; None when it is not complete.
@@ -51,6 +53,7 @@ class BestTrial:
     params: Mapping[str, Any]
     result: TrialResult
     run_id: str | None
+    host: str
     states: Mapping[str, int]
     baseline: TrialResult | None
     constant: Mapping[str, Any]
@@ -66,8 +69,8 @@ class BestTrial:
         bundle = project / (self.result.bundle or "")
         if self.result.bundle is None or not bundle.is_dir():
             raise WorkError(
-                f"the bundle of trial {self.number} is not in {bundle}; MLflow has a copy "
-                f"among the artifacts of run {self.run_id}"
+                f"the bundle of trial {self.number} is not in {bundle}; it ran on {self.host}; "
+                f"MLflow has a copy among the artifacts of run {self.run_id}"
             )
         return bundle
 
@@ -98,6 +101,7 @@ class BestTrial:
             "trials": dict(self.states),
             "scored_otherwise": list(self.scored_otherwise),
             "run_id": self.run_id,
+            "host": self.host,
             "bundle": str(project / self.result.bundle) if self.result.bundle else None,
         }
 
@@ -131,6 +135,7 @@ def find_best(study: optuna.Study) -> BestTrial:
         params=best.params,
         result=result_from_dict(best.user_attrs[RESULT]),
         run_id=best.user_attrs.get(RUN_ID),
+        host=host_of(best),
         states=states,
         baseline=result_from_dict(first.user_attrs[RESULT]) if first else None,
         constant=study.user_attrs.get(CONSTANT, {}),

@@ -4,9 +4,9 @@ import math
 import shutil
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -36,6 +36,7 @@ from segexp.reconcile import (
     drop,
     forerunners,
     heard_of,
+    is_enqueued_twice,
     is_second,
     is_unsigned,
     next_promotion,
@@ -45,6 +46,7 @@ from segexp.reconcile import (
     put_next_in_line,
     put_promotion,
     put_retries,
+    sampling_place,
     sign,
     sign_next,
     taken,
@@ -52,8 +54,9 @@ from segexp.reconcile import (
 from segexp.result import TrialResult
 from segexp.rungs import PlacedHyperbandPruner, RungPruner
 from segexp.space import is_exhausted, make_sampler, suggest
-from segexp.storage import FAILURE, RESULT, RUN_ID, is_interrupted
+from segexp.storage import FAILURE, FILES, RESULT, RUN_ID, host_of, is_interrupted
 from segexp.trial import TrialSetup, run_tags, run_trial
+from segexp.trial_files import file_digests
 
 # A study whose first trials all fail is ended: the rest would fail as well.
 GIVE_UP_AFTER = 3
@@ -129,14 +132,16 @@ def _ask_once(opened: OpenStudy) -> optuna.Trial | None:
             return None
     elif not put_promotion(study, trials) and len(taken(trials)) >= plan.study.trials:
         return None
-    # A new one for each trial, seeded by its place: workers that start together, and runs
-    # that go on after an interruption, would otherwise all begin with the same suggestions.
-    before = sum(t.state != TrialState.WAITING for t in trials) - len(interrupted)
-    study.sampler = make_sampler(plan.study.sampler, plan.space, before)
+    study.sampler = make_sampler(plan.study.sampler, plan.space, 0)
     if is_exhausted(study):
         return None
     sign_next(study)
     trial = study.ask()
+    # A new one for each trial, seeded by the trial's own number, which no other one has: workers
+    # and hosts that ask at the same time, and runs that go on after an interruption, would
+    # otherwise begin with the same suggestions. Optuna samples when the params are asked for.
+    place = sampling_place(trial.number, study.get_trials(deepcopy=False))
+    study.sampler = make_sampler(plan.study.sampler, plan.space, place)
     failpoint.passed("after_ask")
     # Again: where there is no lock in common, another process may have signed it as well.
     with suppress(UpdateFinishedTrialError):  # too late: it is seen when the trial begins
@@ -162,6 +167,8 @@ def _is_too_much(
         params = params_of(own)
         is_double = any(params_of(other) == params for other in earlier)
         return "another trial trains the same" if is_double else None
+    if is_enqueued_twice(own, trials):
+        return "another trial trains the same"
     if len(earlier) >= opened.plan.study.trials:
         return f"the study has its {opened.plan.study.trials} trials"
     return None
@@ -169,12 +176,22 @@ def _is_too_much(
 
 @dataclass(frozen=True)
 class _Outcome:
-    """How a trial went: what Optuna is to be told, and the MLflow run to be closed."""
+    """How a trial went: what Optuna is to be told, and the MLflow run to be closed.
+
+    Attributes:
+        state: Its state.
+        text: How it went, for a person.
+        run: Its MLflow run, if it came so far.
+        result: Its scores, if it is complete.
+        files: The digests of what it leaves, if it keeps its model.
+        disk_is_full: Whether that ended it.
+    """
 
     state: TrialState
     text: str
     run: tracking.Run | None
     result: TrialResult | None = None
+    files: Mapping[str, str] = field(default_factory=dict)
     disk_is_full: bool = False
 
 
@@ -191,7 +208,11 @@ def _run_one(opened: OpenStudy, trial: optuna.Trial, display: StudyDisplay, debu
             epochs = trials[before].last_step
             what = f"goes on with trial {before}, which is among the best after epoch {epochs} now"
         display.say(f"trial {trial.number} {what}")
-    _take_over(opened, trial, trials)
+    if not _take_over(opened, trial, trials) and before is not None:
+        display.say(
+            f"trial {trial.number} begins at epoch 1: no checkpoint of trial {before} is here; it "
+            f"ran on {host_of(trials[before])}"
+        )
     place = place_of(trials[trial.number], trials)
     try:
         outcome = _train(opened, trial, place, display, debug)
@@ -236,7 +257,8 @@ def _train(
             display=display,
         )
         text = f"{setup.objective} {result.value:.4f}"
-        return _Outcome(TrialState.COMPLETE, text, run, result)
+        files = file_digests(opened.directory(trial.number)) if result.bundle else {}
+        return _Outcome(TrialState.COMPLETE, text, run, result, files)
     except optuna.TrialPruned as pruned:
         return _Outcome(TrialState.PRUNED, str(pruned), run)
     except UpdateFinishedTrialError:
@@ -259,14 +281,22 @@ def _tell(opened: OpenStudy, trial: optuna.Trial, outcome: _Outcome) -> FrozenTr
     if outcome.result is not None:
         movable = _movable(outcome.result, opened.plan.project)
         trial.set_user_attr(RESULT, movable.to_dict())
+        if movable.bundle is not None:
+            trial.set_user_attr(FILES, dict(outcome.files))
+        if outcome.run is not None and (known := tracking.known_id(outcome.run)) != outcome.run.id:
+            trial.set_user_attr(RUN_ID, known)
         return opened.study.tell(trial, outcome.result.value)
     if outcome.state == TrialState.FAIL:
         trial.set_user_attr(FAILURE, outcome.text)
     return opened.study.tell(trial, state=outcome.state)
 
 
-def _take_over(opened: OpenStudy, trial: optuna.Trial, trials: Sequence[FrozenTrial]) -> None:
-    """Move the checkpoints of the trial that this one tries again to its own directory."""
+def _take_over(opened: OpenStudy, trial: optuna.Trial, trials: Sequence[FrozenTrial]) -> bool:
+    """Move the checkpoints of the trial that this one tries again to its own directory.
+
+    Returns:
+        Whether there are any, or none is missed: no epoch was reported.
+    """
     own = opened.directory(trial.number) / "checkpoints"
     for forerunner in forerunners(trials[trial.number], trials):
         directory = opened.directory(forerunner.number)
@@ -274,6 +304,8 @@ def _take_over(opened: OpenStudy, trial: optuna.Trial, trials: Sequence[FrozenTr
             own.parent.mkdir(parents=True, exist_ok=True)
             (directory / "checkpoints").rename(own)
         shutil.rmtree(directory, ignore_errors=True)
+    past = forerunners(trials[trial.number], trials)
+    return own.is_dir() or not any(t.intermediate_values for t in past)
 
 
 def _frozen(opened: OpenStudy, trial: optuna.Trial) -> FrozenTrial:

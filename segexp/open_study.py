@@ -33,7 +33,9 @@ from segexp.storage import (
     RUN_ID,
     RUN_KEY,
     WARNINGS,
+    replace_attribute,
 )
+from segexp.study_runs import FOR_STUDY_RUN, find_run, new_run_instead, note_run
 
 _MAY_CHANGE = ("sampler", "pruner", "trials")
 
@@ -140,8 +142,8 @@ def open_study(
             noted = study.user_attrs.get(RUN_ID)
             parent = _open_parent_run(plan, dataset, study, experiment)
             _record_search(parent, plan)
-            if noted not in (None, parent.id):
-                say(new_run_instead(noted, parent, f"study {plan.study.name!r}"))
+            if line := new_run_instead(noted, parent, f"study {plan.study.name!r}"):
+                say(line)
         else:
             parent = arm.run
             study.set_user_attr(RUN_ID, parent.id)
@@ -240,8 +242,7 @@ def _open_parent_run(
     noted, key = study.user_attrs.get(RUN_ID), study.user_attrs.get(RUN_KEY)
     parent = find_run(experiment, noted, key)
     if parent is None:
-        key = secrets.token_hex(8)
-        study.set_user_attr(RUN_KEY, key)
+        key = replace_attribute(study, RUN_KEY, key, secrets.token_hex(8))
         tags = {
             RUN_KEY: key,
             "segexp.kind": "study",
@@ -253,14 +254,17 @@ def _open_parent_run(
         params = flatten(
             plan.study.model_dump(mode="json", exclude={"space", "baseline", *_MAY_CHANGE})
         )
-        parent = tracking.start_run(experiment, study.study_name, tags, params)
+        parent = tracking.start_run(
+            experiment, study.study_name, tags, params, patience=FOR_STUDY_RUN
+        )
         failpoint.passed("run_opened")
-    if study.user_attrs.get(RUN_ID) != parent.id:
+    if noted != parent.id:
         tracking.log_yaml(parent, plan.config.to_dict(), "config.yaml")
         for mapping in plan.mappings.values():
             tracking.log_yaml(parent, mapping.to_dict(), f"mappings/{mapping.name}.yaml")
         tracking.log_yaml(parent, plan.common.to_dict(), "common_space.yaml")
-        study.set_user_attr(RUN_ID, parent.id)  # the last: a run that is noted is whole
+        # The last: a run that is noted is whole.
+        parent = note_run(study, noted, parent)
     return parent
 
 
@@ -282,25 +286,6 @@ def _in_words(content: dict[str, Any]) -> str:
     """Write a sampler or a pruner in a line, such as ``tpe seed=0 n_startup_trials=20``."""
     name, options = content.pop("name"), content.pop("options")
     return " ".join([name, *(f"{key}={value}" for key, value in {**content, **options}.items())])
-
-
-def new_run_instead(noted: str, run: tracking.Run, whose: str) -> str:
-    """Say that a run that was noted is gone, and which one there is instead."""
-    return (
-        f"the MLflow run {noted} of {whose} is gone or was deleted; {run.id} takes its place, and "
-        f"earlier trials stay below the other (`mlflow runs restore --run-id {noted}` brings back "
-        "one that was deleted)"
-    )
-
-
-def find_run(
-    experiment: tracking.Experiment, noted: str | None, key: str | None
-) -> tracking.Run | None:
-    """Find a run that was noted, or made by a process that died before it could note it."""
-    if noted is None and key is not None:
-        made = tracking.find_tagged(experiment, RUN_KEY, key)
-        noted = made.id if made else None
-    return tracking.attach_run(experiment, noted)
 
 
 def lock_of(project: Path, study: str) -> Path:

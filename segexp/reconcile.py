@@ -109,6 +109,20 @@ def forerunners(trial: FrozenTrial, trials: Sequence[FrozenTrial]) -> list[Froze
     return found
 
 
+def sampling_place(number: int, trials: Sequence[FrozenTrial]) -> int:
+    """Return a trial's place among those of a study that begin something of their own.
+
+    It is the number that a trial would have had without interruptions. No two trials that are
+    sampled share one, and it stays whatever becomes of others: a trial tries another one again
+    from the moment on in which it gets its number, or never.
+
+    Args:
+        number: The trial's.
+        trials: All of the study that there are; those with lower numbers are.
+    """
+    return number - sum(RETRY_OF in trial.user_attrs for trial in trials[:number])
+
+
 def put_next_in_line(study: optuna.Study, listed: Sequence[Mapping[str, Any]]) -> bool:
     """Put the first of a list of params in line that no trial has taken, and nothing else.
 
@@ -249,6 +263,21 @@ def is_second(trial: FrozenTrial, trials: Sequence[FrozenTrial]) -> bool:
     number = trial.user_attrs.get(key)
     return number is not None and any(
         t.user_attrs.get(key) == number for t in trials[: trial.number]
+    )
+
+
+def is_enqueued_twice(trial: FrozenTrial, trials: Sequence[FrozenTrial]) -> bool:
+    """Whether a trial was put in line with the params of an earlier one, as by two hosts at once.
+
+    What becomes of the earlier one does not matter: when it is interrupted, another tries it again.
+    """
+    params = trial.system_attrs.get("fixed_params")
+    if params is None or number_before(trial) is not None:
+        return False
+    return any(
+        other.system_attrs.get("fixed_params") == params
+        and other.user_attrs.get(INTERRUPTED) is not True
+        for other in trials[: trial.number]
     )
 
 

@@ -17,7 +17,7 @@ from segexp import tracking
 from segexp.config import TrackingConfig
 from segexp.credentials import is_same_place, without_credentials
 from segexp.database_url import DEFAULT_TRACKING, sqlite_file
-from segexp.errors import InputError
+from segexp.errors import InputError, WorkError
 from segexp.storage import RUN_ID, TRACKING
 
 VARIABLE = "MLFLOW_TRACKING_URI"
@@ -82,7 +82,8 @@ def open_recorded(
     """Open the experiment that a study is recorded in, or is to be.
 
     A study that has begun goes on where it was begun when no other place is asked for. Another
-    one is refused as long as the study's run is where it was: its trials would be split.
+    one is refused as long as the study's run is where it was: its trials would be split. While its
+    tracking server is away, a study that has begun is joined by what it remembers.
 
     Args:
         project: The project directory.
@@ -148,7 +149,13 @@ def _open_known(
             id_ = None
     id_ = id_ or tracking.experiment_of_run(project, uri, known.run)
     name = wanted.experiment or known.experiment
-    experiment = tracking.open_experiment(project, uri, name, id_)
+    try:
+        experiment = tracking.open_experiment(project, uri, name, id_)
+    except WorkError:
+        if uri is None or id_ is None or not tracking.is_server(uri):
+            raise
+        # Others record there already; what is recorded here waits until the server is back.
+        return tracking.join_experiment(project, uri, id_, known.experiment)
     if name not in (experiment.name, known.experiment):
         raise InputError(
             f"tracking.experiment: {name!r}: study {study!r} is recorded in the experiment "

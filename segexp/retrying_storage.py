@@ -117,6 +117,35 @@ class RetryingStorage(RDBStorage):
                 return study_id
             raise DuplicatedStudyError from None
 
+    def replace_study_user_attr(self, study_id: int, key: str, expected: Any, value: Any) -> Any:
+        """Set an attribute of a study if it is still what was expected; of many hosts one does.
+
+        Args:
+            study_id: The study.
+            key: The attribute.
+            expected: What it is to be now; None for absent.
+            value: What it becomes; no other call has the same.
+
+        Returns:
+            What it is then: ``value``, or what another call made it.
+        """
+
+        def attempt(is_repeated: bool) -> Any:
+            with _create_scoped_session(self.scoped_session) as session:
+                study = _locked_study(study_id, session)
+                attribute = models.StudyUserAttributeModel
+                found = attribute.find_by_study_and_key(study, key, session)
+                stands = None if found is None else json.loads(str(found.value_json))
+                if stands != expected:
+                    return stands
+                if found is None:
+                    found = attribute(study_id=study_id, key=key)
+                    session.add(found)
+                found.value_json = json.dumps(value)
+                return value
+
+        return self._until_answered(attempt)
+
     def delete_study(self, study_id: int) -> None:
         """Delete a study, see RDBStorage."""
 
@@ -288,6 +317,18 @@ def _trial_created_by(call: str, study_id: int, session: Session) -> Any:
         .filter(attribute.key == CREATED, attribute.value_json == call)
         .one_or_none()
     )
+
+
+def _locked_study(study_id: int, session: Session) -> Any:
+    # As in `_locked_trial`.
+    study = models.StudyModel
+    session.execute(
+        sqlalchemy.update(study)
+        .where(study.study_id == study_id)
+        .values(study_name=study.study_name)
+        .execution_options(synchronize_session=False)
+    )
+    return study.find_or_raise_by_id(study_id, session)
 
 
 def _locked_trial(trial_id: int, session: Session) -> Any:

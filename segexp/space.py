@@ -86,22 +86,21 @@ class AskedGridSampler(optuna.samplers.GridSampler):
         """Do nothing."""
 
 
-def make_sampler(
-    sampler: Sampler, space: Mapping[str, Parameter], trials_before: int
-) -> BaseSampler:
+def make_sampler(sampler: Sampler, space: Mapping[str, Parameter], place: int) -> BaseSampler:
     """Make an Optuna sampler.
 
     Args:
         sampler: Its name, seed and options.
         space: The search space; the grid sampler walks all of it.
-        trials_before: How many trials the study has, which is added to the seed: a sampler that
-            starts again with the same seed would suggest its first random trials a second time.
+        place: Of the trial that it is for, see `segexp.reconcile.sampling_place`. It is added to
+            the seed: a sampler that starts again with the same one would suggest its first random
+            trials a second time.
 
     Raises:
         InputError: For an option that Optuna's class does not take, or a grid over a range
             without steps.
     """
-    seed = sampler.seed + trials_before
+    seed = sampler.seed + place
     options: dict[str, Any] = dict(sampler.options)
     with _named_in_faults("sampler", sampler.name):
         if sampler.name == "tpe":

@@ -6,6 +6,7 @@ import weakref
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import optuna
 from optuna.exceptions import StorageInternalError
@@ -19,6 +20,7 @@ from segexp.errors import InputError, did_you_mean
 from segexp.file_system import refuse_network_file_system
 from segexp.files import locked
 from segexp.journal_file import open_journal
+from segexp.lease import owner_from_dict
 from segexp.retrying_storage import RetryingStorage, reason_of
 from segexp.server_storage import open_server
 from segexp.sqlite_file import open_for_reading, use_write_ahead_log
@@ -31,6 +33,7 @@ LISTED = "segexp.listed"  # study: whether it trains a list, and searches nothin
 CONSTANT = "segexp.constant"  # study: the scores of always predicting the most frequent class
 SUPERVISORS = "segexp.supervisor."  # study, with a token: a run of it; None once it has ended
 WARNINGS = "segexp.warnings"  # study: what is to be said of its data beside every score
+SUPERSEDED = "segexp.superseded"  # study: parent runs of hosts that came second
 RUN_KEY = "segexp.run_key"  # study: what its MLflow run is tagged with, noted before it is made
 TRACKING = "segexp.tracking"  # study: the tracking URI and the experiment of its MLflow runs
 OWNER = "segexp.owner"  # trial: the process that runs it
@@ -45,6 +48,10 @@ INTERRUPTED = "segexp.interrupted"  # trial: failed by a signal or a crash, or i
 # more; does not count. RETRY when it is to be tried again.
 RETRY = "retry"
 RESULT = "segexp.result"  # trial: its scores, see segexp.best
+FILES = "segexp.files"  # trial: the SHA-256 of each file that it left, by name
+
+PENDING = "-pending"
+"""The end of what stands for the id of an MLflow run that a server is yet to create."""
 
 _ELSEWHERE = "a study in another storage is found with --storage URL"
 _NO_STUDY = f"no study has been run in this project yet; start one with `segexp tune`; {_ELSEWHERE}"
@@ -56,6 +63,12 @@ def is_interrupted(trial: FrozenTrial) -> bool:
     One that ended by itself while another process took it for dead bears the mark as well.
     """
     return trial.state == TrialState.FAIL and bool(trial.user_attrs.get(INTERRUPTED))
+
+
+def host_of(trial: FrozenTrial) -> str:
+    """Return the name of the host that a trial ran on, as far as it is known."""
+    owner = owner_from_dict(trial.user_attrs.get(OWNER))
+    return owner.host if owner else "an unknown host"
 
 
 def open_storage(url: str | None, project: Path) -> BaseStorage:
@@ -147,6 +160,28 @@ def load_study(storage: BaseStorage, name: str | None) -> optuna.Study:
 def arm_studies(study: optuna.Study) -> list[str]:
     """Return the names of the studies of an A/B study's arms; none of another study."""
     return [f"{study.study_name}-{arm}" for arm in study.user_attrs.get(ARM_RUNS, {})]
+
+
+def replace_attribute(study: optuna.Study, key: str, expected: Any, value: Any) -> Any:
+    """Set a study's attribute if it is still what was expected, and return what it is then.
+
+    Of several hosts that do so at once, one does: what a database says decides between them. A
+    journal file or a storage in memory is one project's, whose lock the caller holds.
+
+    Args:
+        study: The study.
+        key: The attribute.
+        expected: What it is to be now; None for absent.
+        value: What it becomes; no other host has the same.
+    """
+    backend = getattr(study._storage, "_backend", study._storage)  # behind Optuna's cache
+    if isinstance(backend, RetryingStorage):
+        return backend.replace_study_user_attr(study._study_id, key, expected, value)
+    stands = study.user_attrs.get(key)
+    if stands != expected:
+        return stands
+    study.set_user_attr(key, value)
+    return value
 
 
 def revisions(storage: BaseStorage, name: str) -> list[str]:

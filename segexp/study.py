@@ -1,12 +1,14 @@
 """A study: its trials, and what is kept when it is interrupted."""
 
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import optuna
 from optuna.storages import BaseStorage
+from optuna.trial import TrialState
 
 from segexp import tracking
 from segexp.best import best_trial
@@ -25,9 +27,11 @@ from segexp.report.study_page import study_page
 from segexp.result import result_from_dict
 from segexp.revision import choose_revision, describe_revision
 from segexp.stop_rule import NEVER, StopRule
-from segexp.storage import RESULT
+from segexp.storage import RESULT, RUN_ID, host_of
+from segexp.study_runs import gather_records
 from segexp.supervision import forget_supervisors, supervised
 from segexp.supervisor import run_trials
+from segexp.worker import is_stopped
 
 SYNC_SECONDS = 5
 """How long a study or training that has ended waits for its tracking server."""
@@ -90,7 +94,7 @@ def run_study(
     opened = open_study(revision.plan, dataset, storage, carried=revision.carried, say=display.say)
     before = _count(opened.study)
     with under_way(opened, display):
-        ran = run_trials([opened], display, workers=workers, stop=stop, debug=debug)
+        ran = run_to_the_end([opened], display, workers=workers, stop=stop, debug=debug)
     say_what_waits(opened.experiment, display)
     # Other processes may have run some of them.
     new = min(ran, _count(opened.study) - before)
@@ -99,6 +103,44 @@ def run_study(
 
 def _count(study: optuna.Study) -> int:
     return sum(map(counts_towards_budget, study.get_trials(deepcopy=False)))
+
+
+def run_to_the_end(
+    studies: Sequence[OpenStudy],
+    display: StudyDisplay,
+    *,
+    workers: int | None,
+    stop: StopRule = NEVER,
+    debug: bool = False,
+) -> int:
+    """Run trials as `run_trials` does, and wait for those that other processes have under way.
+
+    One whose process is gone, on whatever host, is closed and run here.
+
+    Returns:
+        How many trials were run by this call.
+    """
+    ran = 0
+    while True:
+        ran += run_trials(studies, display, workers=workers, stop=stop, debug=debug)
+        running = _running(studies)
+        if not running or is_stopped(studies, stop):
+            return ran
+        display.say(f"waiting for what other processes run: {', '.join(sorted(running))}")
+        while _running(studies) == running and not is_stopped(studies, stop):
+            time.sleep(1)
+            for opened in studies:
+                with locked(opened.lock), signals_held_back():
+                    reconcile(opened, display)
+
+
+def _running(studies: Sequence[OpenStudy]) -> set[str]:
+    states = [TrialState.RUNNING]
+    return {
+        f"trial {trial.number} of {opened.study.study_name} on {host_of(trial)}"
+        for opened in studies
+        for trial in opened.study.get_trials(deepcopy=False, states=states)
+    }
 
 
 @contextmanager
@@ -148,26 +190,29 @@ def _close(opened: OpenStudy, status: tracking.Status) -> None:
     with locked(opened.lock):
         close_records(opened.study, opened.parent)
         prune_directories(opened)
+        if not opened.plan.is_arm:
+            gather_records(opened.study, opened.parent)
+    parent = replace(opened.parent, id=opened.study.user_attrs[RUN_ID])
     if not opened.plan.keeps_all:
-        _record_best(opened)
+        _record_best(opened, parent)
     if not opened.plan.is_arm:
-        tracking.end_run(opened.parent, status)
+        tracking.end_run(parent, status)
 
 
-def _record_best(opened: OpenStudy) -> None:
+def _record_best(opened: OpenStudy, parent: tracking.Run) -> None:
     best = best_trial(opened.study)
     if best is None:
         return
     result = result_from_dict(best.user_attrs[RESULT])
     tracking.log_metrics(
-        opened.parent,
+        parent,
         {
             "best/miou": result.val.miou,
             "best/miou_common": result.val.miou_common,
             "best/epoch": float(result.best_epoch),
         },
     )
-    tracking.set_tags(opened.parent, {"segexp.best_trial": str(best.number)})
+    tracking.set_tags(parent, {"segexp.best_trial": str(best.number)})
 
 
 def _record_page(opened: OpenStudy, display: StudyDisplay) -> None:

@@ -1,7 +1,8 @@
 """The final trainings of an A/B study, read back from what they left: pairs of runs across arms."""
 
+from collections.abc import Callable, Sequence
 from collections.abc import Mapping as Dict
-from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,8 @@ from segexp.config import Config
 from segexp.confusions import CONFUSIONS_FILE, PREDICTIONS_FILE, Confusions, load_confusions
 from segexp.errors import WorkError
 from segexp.open_study import OpenStudy
-from segexp.storage import RESULT, RUN_ID
+from segexp.storage import RUN_ID
+from segexp.trial_files import directory_of, fetch_files
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,14 +51,15 @@ class FinalRuns:
         return self.directories[arm][run] / PREDICTIONS_FILE
 
 
-def collect_runs(finals: Sequence[OpenStudy]) -> FinalRuns:
-    """Read the final trainings of all arms.
+def collect_runs(finals: Sequence[OpenStudy], say: Callable[[str], None]) -> FinalRuns:
+    """Read the final trainings of all arms, those of other hosts from MLflow's artifacts.
 
     A training that failed in one arm is left out of all arms: runs are compared in pairs.
 
     Args:
         finals: The study of each arm's final trainings, with the same list of trainings but for
             what tuning found.
+        say: Shows one line.
 
     Raises:
         WorkError: When fewer than two independent runs are complete in every arm, or a file of
@@ -77,8 +80,10 @@ def collect_runs(finals: Sequence[OpenStudy]) -> FinalRuns:
     directories: list[tuple[Path, ...]] = []
     for opened, trials in zip(finals, done, strict=True):
         chosen = [trial for r in whole if (trial := trials[r]) is not None]
-        places = tuple(_place(opened, trial) for trial in chosen)
-        kept = [_heldout(place, trial) for place, trial in zip(places, chosen, strict=True)]
+        places = tuple(directory_of(opened.plan.project, trial) for trial in chosen)
+        kept = [_heldout(opened, trial, say) for trial in chosen]
+        with suppress(WorkError):  # whoever draws them says that they are gone
+            fetch_files(*_where(opened), chosen[0], PREDICTIONS_FILE, say)
         arms.append(
             ArmRuns(
                 name=opened.plan.config.mapping,
@@ -101,10 +106,8 @@ def collect_runs(finals: Sequence[OpenStudy]) -> FinalRuns:
     )
 
 
-def _place(opened: OpenStudy, trial: FrozenTrial) -> Path:
-    # As Optuna's storage has it; the directory's name would follow a new run in MLflow.
-    bundle = opened.plan.project / str(trial.user_attrs[RESULT]["bundle"])
-    return bundle.parent
+def _where(opened: OpenStudy) -> tuple[Path, str]:
+    return opened.plan.project, opened.experiment.uri
 
 
 def _trial_of(opened: OpenStudy, params: Dict[str, Any]) -> FrozenTrial | None:
@@ -137,8 +140,10 @@ def _groups(listed: Sequence[Dict[str, Any]]) -> tuple[NDArray[np.int64], str]:
     return np.array([different.index(config) for config in configs], np.int64), "configurations"
 
 
-def _heldout(directory: Path, trial: FrozenTrial) -> Confusions:
+def _heldout(opened: OpenStudy, trial: FrozenTrial, say: Callable[[str], None]) -> Confusions:
+    fetch_files(*_where(opened), trial, CONFUSIONS_FILE, say)
     try:
+        directory = directory_of(opened.plan.project, trial)
         return load_confusions(directory / CONFUSIONS_FILE)["heldout"]
     except WorkError as error:
         raise WorkError(

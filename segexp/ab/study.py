@@ -6,17 +6,15 @@ a study for each arm, the arms taking turns -> the best configuration of each, o
 
 import json
 import secrets
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import optuna
 from optuna.storages import BaseStorage
-from optuna.trial import TrialState
 
 from segexp import tracking
 from segexp.ab.plan import AbPlan, ab_definition, retraining
@@ -31,14 +29,11 @@ from segexp.display import StudyDisplay
 from segexp.errors import WorkError
 from segexp.files import locked, write_atomic
 from segexp.interrupt import signals_held_back
-from segexp.next_trial import reconcile
 from segexp.open_study import (
     Arm,
     OpenStudy,
-    find_run,
     is_known,
     lock_of,
-    new_run_instead,
     open_study,
     refuse_changed,
 )
@@ -46,10 +41,23 @@ from segexp.plan import StudyPlan
 from segexp.project import describe_data, open_data
 from segexp.recorded_place import open_recorded, remember_place
 from segexp.report.ab_page import ab_page
-from segexp.storage import ARM_RUNS, DEFINITION, RUN_ID, RUN_KEY
-from segexp.study import ended_by, say_what_waits, under_way
+from segexp.storage import (
+    ARM_RUNS,
+    DEFINITION,
+    RUN_ID,
+    RUN_KEY,
+    replace_attribute,
+)
+from segexp.study import ended_by, run_to_the_end, say_what_waits, under_way
+from segexp.study_runs import (
+    FOR_STUDY_RUN,
+    find_run,
+    gather_records,
+    new_run_instead,
+    note_arm,
+    note_run,
+)
 from segexp.supervision import forget_supervisors, supervised
-from segexp.supervisor import run_trials
 from segexp.tracking import metric_name
 
 RESULT_FILE = "ab_result.json"
@@ -123,7 +131,7 @@ def run_ab(
                 ]
             )
         display.say("comparing the arms ...")
-        runs = collect_runs(finals)
+        runs = collect_runs(finals, display.say)
         result = ab_result(plan, dataset, searches, runs, clusters, question.margin)
         result["caveats"] = [*warnings, *result["caveats"]]
         directory = _write(plan, dataset, result, runs, record, display)
@@ -161,26 +169,8 @@ def _run_in_turn(
     with ExitStack() as stack:
         for study in opened:
             stack.enter_context(under_way(study, display))
-        while True:
-            run_trials(opened, display, workers=workers, debug=debug)
-            running = _running(opened)
-            if not running:
-                return opened
-            display.say(f"waiting for what other processes run: {', '.join(sorted(running))}")
-            while _running(opened) == running:
-                time.sleep(1)
-                for study in opened:
-                    with locked(study.lock):
-                        reconcile(study, display)
-
-
-def _running(opened: Sequence[OpenStudy]) -> set[str]:
-    states = [TrialState.RUNNING]
-    return {
-        f"trial {trial.number} of {study.study.study_name}"
-        for study in opened
-        for trial in study.study.get_trials(deepcopy=False, states=states)
-    }
+        run_to_the_end(opened, display, workers=workers, debug=debug)
+        return opened
 
 
 def _refuse_another(plan: AbPlan, dataset: Dataset, storage: BaseStorage) -> None:
@@ -197,8 +187,9 @@ def _records(
     study, record, arms = _open_records(plan, dataset, storage, say)
 
     def end(status: tracking.Status) -> None:
-        for run in (*(arm.run for arm in arms), record):
-            tracking.end_run(run, status)
+        gather_records(study, record)
+        for run_id in (*study.user_attrs[ARM_RUNS].values(), study.user_attrs[RUN_ID]):
+            tracking.end_run(replace(record, id=run_id), status)
 
     forget_supervisors(study)
     with supervised(study), ended_by(end):
@@ -217,8 +208,10 @@ def _open_records(
         study = optuna.create_study(
             storage=storage, study_name=plan.name, direction="maximize", load_if_exists=True
         )
-        key = study.user_attrs.get(RUN_KEY) or secrets.token_hex(8)
-        study.set_user_attr(RUN_KEY, key)  # before the runs: a kill may leave one that is not noted
+        # Before the runs: a kill may leave one that is not noted.
+        key = study.user_attrs.get(RUN_KEY) or replace_attribute(
+            study, RUN_KEY, None, secrets.token_hex(8)
+        )
         noted = study.user_attrs.get(RUN_ID)
         record = find_run(experiment, noted, key)
         tags = {
@@ -230,14 +223,19 @@ def _open_records(
         if record is None:
             params = {"mode": plan.mode, "arms": ", ".join(m.name for m in plan.mappings)}
             record = tracking.start_run(
-                experiment, plan.name, {**tags, RUN_KEY: key, "segexp.kind": "ab"}, params
+                experiment,
+                plan.name,
+                {**tags, RUN_KEY: key, "segexp.kind": "ab"},
+                params,
+                patience=FOR_STUDY_RUN,
             )
-        if noted not in (None, record.id):
-            say(new_run_instead(noted, record, f"A/B study {plan.name!r}"))
         if noted != record.id:
             for space in (*plan.mappings, plan.common):
                 tracking.log_yaml(record, space.to_dict(), f"mappings/{space.name}.yaml")
-            study.set_user_attr(RUN_ID, record.id)  # the last: a run that is noted is whole
+            # The last: a run that is noted is whole.
+            record = note_run(study, noted, record)
+        if line := new_run_instead(noted, record, f"A/B study {plan.name!r}"):
+            say(line)
         known: dict[str, str] = study.user_attrs.get(ARM_RUNS, {})
         arms: list[Arm] = []
         for mapping in plan.mappings:
@@ -250,12 +248,14 @@ def _open_records(
                     "segexp.mapping": mapping.name,
                     "segexp.mapping_hash": mapping.hash,
                 }
-                run = tracking.start_run(experiment, mapping.name, tags | of_arm, {}, record)
-            if known.get(mapping.name, run.id) != run.id:
-                say(new_run_instead(known[mapping.name], run, f"arm {mapping.name}"))
+                run = tracking.start_run(
+                    experiment, mapping.name, tags | of_arm, {}, record, FOR_STUDY_RUN
+                )
+            if known.get(mapping.name) != run.id:
+                run = note_arm(study, mapping.name, run)
+            if line := new_run_instead(known.get(mapping.name), run, f"arm {mapping.name}"):
+                say(line)
             arms.append(Arm(experiment, run))
-            known = {**known, mapping.name: run.id}
-            study.set_user_attr(ARM_RUNS, known)
         study.set_user_attr(DEFINITION, now)  # the last: an A/B study that has it is whole
         remember_place(study, experiment)
     return study, record, arms

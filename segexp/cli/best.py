@@ -21,6 +21,8 @@ from segexp.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from optuna import Study
+
     from segexp.best import BestTrial
 
 
@@ -57,7 +59,8 @@ def best(
 
         recover_if_allowed(root, config, names, say)
         opened = read_storage(config.storage, root)
-    found = find_best(load_study(opened, study))
+    chosen = load_study(opened, study)
+    found = find_best(chosen)
     if newer := newest_revision(opened, found.study):
         say(f"{newer} is a newer revision of {found.study}: segexp best {newer}")
     if note := scored_otherwise_note(found):
@@ -65,14 +68,43 @@ def best(
     if json_:
         print_json(found.to_dict(root))
     else:
-        _show(found, root)
+        _show(found, root, chosen, config.tracking.uri)
     if predict:
         from segexp.cli.predict import predict_into
 
+        _fetch_bundle(found, root, chosen, config.tracking.uri)
         predict_into(found.bundle(root), predict, out, config.training.precision)
 
 
-def _show(found: "BestTrial", root: Path) -> None:
+def _fetch_bundle(found: "BestTrial", root: Path, study: "Study", uri: str | None) -> None:
+    """Fetch the best trial's bundle from MLflow where it ran on another host."""
+    if found.result.bundle is not None and not (root / found.result.bundle).is_dir():
+        from segexp.recorded_place import recorded_uri
+        from segexp.trial_files import fetch_files
+
+        trial = study.get_trials(deepcopy=False)[found.number]
+        fetch_files(root, recorded_uri(root, study.user_attrs, uri), trial, "bundle/", say)
+
+
+def _run_shown(found: "BestTrial", root: Path, study: "Study", uri: str | None) -> str:
+    """Return the id of a trial's MLflow run, or what is known of one that was not created yet."""
+    from segexp.storage import PENDING
+
+    if not (found.run_id or "").endswith(PENDING):
+        return str(found.run_id)
+    from segexp.recorded_place import recorded_uri
+    from segexp.tracking import look_up_id
+
+    uri = recorded_uri(root, study.user_attrs, uri)
+    if run_id := look_up_id(root, uri, str(found.run_id)):
+        return run_id
+    return (
+        f"not in MLflow yet: its records wait on {found.host}, where it ran; `segexp sync` there "
+        "sends them"
+    )
+
+
+def _show(found: "BestTrial", root: Path, study: "Study", uri: str | None) -> None:
     result = found.result
     states = ", ".join(f"{n} {name.lower()}" for name, n in found.states.items())
     say(f"study {found.study}: {states}")
@@ -88,9 +120,14 @@ def _show(found: "BestTrial", root: Path) -> None:
     console.print(class_table(f"per class, {split} images", dict(scores.table)))
     for warning in found.warnings:
         say(f"warning: {warning}")
-    if result.bundle:
+    if result.bundle and (root / result.bundle).is_dir():
         say(f"bundle: {root / result.bundle}")
-    say(f"MLflow run: {found.run_id}")
+    elif result.bundle:
+        say(
+            f"bundle: not here; the trial ran on {found.host}. --predict reads the copy among the "
+            "artifacts of its MLflow run"
+        )
+    say(f"MLflow run: {_run_shown(found, root, study, uri)}")
 
 
 def _scores_table(found: "BestTrial") -> Table:

@@ -37,11 +37,15 @@ from segexp.tracking.records import (
 from segexp.tracking.runs import (
     Run,
     Status,
+    adopt,
     attach_run,
     close_run,
+    discard_run,
     end_run,
     find_running,
     find_tagged,
+    known_id,
+    look_up_id,
     running_trials,
     set_tags,
     start_run,
@@ -53,8 +57,8 @@ from segexp.tracking.sender import (
     start_sending,
     sync,
 )
-from segexp.tracking.spool import servers_with_records
-from segexp.tracking.store import LOCAL_URI, Experiment, open_experiment
+from segexp.tracking.spool import is_token, servers_with_records
+from segexp.tracking.store import LOCAL_URI, Experiment, join_experiment, open_experiment
 
 # MLflow tells of every table it creates.
 logging.getLogger("mlflow").setLevel(logging.WARNING)
@@ -68,15 +72,20 @@ __all__ = [
     "Status",
     "SyncResult",
     "address_of",
+    "adopt",
     "attach_run",
     "close_run",
     "config_params",
+    "discard_run",
     "drain",
     "end_run",
     "experiment_of_run",
     "find_running",
     "find_tagged",
     "is_server",
+    "is_token",
+    "join_experiment",
+    "known_id",
     "log_bytes",
     "log_directory",
     "log_file",
@@ -84,6 +93,7 @@ __all__ = [
     "log_table",
     "log_text",
     "log_yaml",
+    "look_up_id",
     "metric_name",
     "open_experiment",
     "pending_records",

@@ -145,7 +145,11 @@ def _create(
 ) -> str:
     tags = dict(content["tags"])
     if content["parent"]:
-        tags["mlflow.parentRunId"] = id_of(content["parent"])
+        try:
+            tags["mlflow.parentRunId"] = id_of(content["parent"])
+        except RefusedError:
+            # Another host is yet to create it, or never will; see `segexp.tracking.adopt`.
+            tags["mlflow.parentRunId"] = content["parent"]
     experiment = content["experiment"]
     if is_repeated and (known := find_run(client, tags[RECORD], [experiment])):
         return known

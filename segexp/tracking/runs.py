@@ -6,7 +6,7 @@ process is interrupted.
 
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -35,6 +35,7 @@ Status = Literal["FINISHED", "FAILED", "KILLED"]
 # How long a call waits for a server, in seconds: well below one, whatever it asks.
 _FOR_CREATION = 0.5
 _FOR_SPOOL, _FOR_ANSWER = 0.25, 0.5
+_FOR_ADOPTION = 5.0  # once a study, and only where hosts made more than one run for it
 
 
 @dataclass(frozen=True)
@@ -65,12 +66,13 @@ def start_run(
     tags: Mapping[str, str],
     params: Mapping[str, Any],
     parent: Run | None = None,
+    patience: float = _FOR_CREATION,
 ) -> Run:
     """Start a run with its tags and params, below its parent.
 
-    Where a server does not create it within half a second, the run's id is a token: all of this
-    package takes it in place of the id, in any process and after the run was created, and the
-    run has it as its tag ``segexp.record``.
+    Where a server does not create it within ``patience`` seconds, the run's id is a token: all of
+    this package takes it in place of the id, in any process and after the run was created, and the
+    run has it as its tag ``segexp.record``. A server that is away is not waited for.
 
     Raises:
         OSError: When the disk is full.
@@ -89,7 +91,7 @@ def start_run(
     }
     as_text = {key: without_credentials(str(value)) for key, value in params.items()}
     if is_server(experiment.uri):
-        run_id = _spool_creation(experiment, content, as_text)
+        run_id = _spool_creation(experiment, content, as_text, patience)
     else:
         run_id = apply(experiment.client, Operation("create", "", content), str)
         apply(experiment.client, Operation("params", run_id, {"params": as_text}), str)
@@ -204,6 +206,62 @@ def end_run(run: Run, status: Status) -> None:
     record(run, Operation("status", run.id, {"status": status, "end_time": now_ms()}))
 
 
+def discard_run(run: Run) -> None:
+    """End a run that another one stands for; nothing that looks for studies finds it."""
+    set_tags(run, {"segexp.kind": "discarded"})
+    end_run(run, "KILLED")
+
+
+def adopt(parent: Run, others: Sequence[str]) -> bool:
+    """Put below a run what is below others, and discard these.
+
+    Args:
+        parent: The run.
+        others: The ids or tokens of the others.
+
+    Returns:
+        Whether all of it is done; False where a server does not answer, or has not all records.
+    """
+    if not others:
+        return True
+    try:
+        if not is_server(parent.uri):
+            return _adopt(parent, others)
+        if drain(parent.project, parent.uri, _FOR_ADOPTION):
+            return False
+        return answer_within(_FOR_ADOPTION, partial(_adopt, parent, others)) is True
+    except (MlflowException, RefusedError):
+        return False
+
+
+def look_up_id(project: Path, uri: str | None, token: str) -> str | None:
+    """Return MLflow's id of the run that a token stands for; None when there is none yet.
+
+    None is returned as well when the server does not answer.
+    """
+    if uri is None or not is_server(uri):
+        return None
+    try:
+        return answer_within(
+            _FOR_ADOPTION, partial(id_of, spool_of(project, uri), client_of(uri), token)
+        )
+    except (MlflowException, RefusedError, OSError):
+        return None
+
+
+def known_id(run: Run) -> str:
+    """Return MLflow's id of a run; its token where the run was not created yet, as far as is known.
+
+    Nothing is asked.
+    """
+    if not is_token(run.id):
+        return run.id
+    try:
+        return spool_of(run.project, run.uri).run_id(run.id) or run.id
+    except RefusedError:
+        return run.id
+
+
 def close_run(run: Run, status: Status, state: str, failure: str | None = None) -> None:
     """End a trial's run with the state that the trial has in Optuna, and why it failed."""
     tags = {"segexp.state": state}
@@ -214,9 +272,9 @@ def close_run(run: Run, status: Status, state: str, failure: str | None = None) 
 
 
 def _spool_creation(
-    experiment: Experiment, content: dict[str, Any], params: Mapping[str, str]
+    experiment: Experiment, content: dict[str, Any], params: Mapping[str, str], patience: float
 ) -> str:
-    deadline = time.monotonic() + _FOR_CREATION
+    deadline = time.monotonic() + patience
     spool, token = spool_of(experiment.project, experiment.uri), new_token()
     is_behind = spool.is_behind()
     content = content | {"tags": content["tags"] | {RECORD: token}}
@@ -268,6 +326,27 @@ def _is_active(client: MlflowClient, run_id: str) -> bool:
         if error.error_code != "RESOURCE_DOES_NOT_EXIST":
             raise
         return False
+
+
+def _adopt(parent: Run, others: Sequence[str]) -> bool:
+    client, spool = parent.client, spool_of(parent.project, parent.uri)
+    to = id_of(spool, client, parent.id)
+    is_done = True
+    for other in others:
+        names = [other]
+        try:
+            names.append(id_of(spool, client, other))
+        except RefusedError:  # it waits on the host that made it, or went with it
+            is_done = False
+        for name in dict.fromkeys(names):
+            query = f"tags.mlflow.parentRunId = '{name}'"
+            while below := client.search_runs([parent.experiment], query):
+                for run in below:
+                    client.set_tag(run.info.run_id, "mlflow.parentRunId", to)
+        if len(names) > 1 and names[-1] != to:
+            client.set_tag(names[-1], "segexp.kind", "discarded")
+            client.set_terminated(names[-1], "KILLED")
+    return is_done
 
 
 def _ask_running(parent: Run, study: str) -> list[tuple[int, Run]]:

@@ -27,11 +27,11 @@ from filelock import FileLock, Timeout
 from segexp.config import WORK_DIRECTORY
 from segexp.errors import InputError
 from segexp.files import make_private, write_atomic
+from segexp.storage import PENDING
 from segexp.tracking.client import address_of, is_server, key_of
 from segexp.tracking.operations import CONTENT, Operation, RefusedError
 
 _NAME = re.compile(r"[0-9]{12}-.+\.json")
-_TOKEN = "-pending"  # the end of what stands for a run that is yet to be created
 _AWAY_AFTER = 2.0  # seconds
 _FORGOTTEN_AFTER = 3600.0  # seconds after which what a dead process left half-written is removed
 
@@ -236,12 +236,12 @@ def servers_with_records(project: Path, uri: str | None) -> list[str]:
 
 def new_token() -> str:
     """Return what stands for a run until it is created; its first characters are its own."""
-    return secrets.token_hex(12) + _TOKEN
+    return secrets.token_hex(12) + PENDING
 
 
 def is_token(run_id: str) -> bool:
     """Whether a run's id is a token."""
-    return run_id.endswith(_TOKEN)
+    return run_id.endswith(PENDING)
 
 
 # Nobody else is to read what the server would show to those who sign in alone.

@@ -89,6 +89,19 @@ def open_experiment(
     return experiment
 
 
+def join_experiment(project: Path, uri: str, experiment: str, name: str) -> Experiment:
+    """Take an experiment of a server that others have opened; the server is not asked.
+
+    Args:
+        project: The project directory.
+        uri: The server's tracking URI.
+        experiment: The experiment's id.
+        name: Its name.
+    """
+    start_sending(project.absolute(), uri)
+    return Experiment(project.absolute(), uri, experiment, name)
+
+
 def _open_sqlite(
     project: Path, url: URL, database: Path, name: str, experiment_id: str | None
 ) -> Experiment:

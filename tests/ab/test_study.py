@@ -1,6 +1,7 @@
 """An A/B study that really runs: tiny trainings, real Optuna, real MLflow."""
 
 import json
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,11 +20,12 @@ from segexp.ab.study import Question, run_ab
 from segexp.best import find_best
 from segexp.confusions import load_confusions, load_predictions
 from segexp.errors import InputError, Interrupted, WorkError
+from segexp.lease import lease_seconds
 from segexp.loop import EpochResult, Step
 from segexp.mapping import common_space
 from segexp.mapping_file import find_mappings
 from segexp.project import find_source, open_data
-from segexp.storage import ARM_RUNS, OWNER, RUN_ID, load_study, open_storage
+from segexp.storage import ARM_RUNS, BEAT, OWNER, RUN_ID, load_study, open_storage
 
 STUDY = {
     "name": "small",
@@ -349,7 +351,7 @@ def test_an_arm_whose_search_had_fewer_chances_is_named(project: Path) -> None:
 
 def test_pages_without_their_predictions_have_no_images_and_the_same_answer(project: Path) -> None:
     before, _ = run(project, configs=1)
-    for path in (project / ".segexp" / "studies").glob("*/*/predictions.npz"):
+    for path in project.rglob("predictions.npz"):  # MLflow's copies, too
         path.unlink()
     display = Said()
     after, directory = run(project, display, configs=1)
@@ -359,17 +361,25 @@ def test_pages_without_their_predictions_have_no_images_and_the_same_answer(proj
 
 
 def test_trials_of_another_host_are_waited_for_until_it_was_silent_for_a_lease(
-    project: Path, monkeypatch: pytest.MonkeyPatch
+    project: Path,
 ) -> None:
     run(project, configs=1)
-    monkeypatch.setenv("SEGEXP_LEASE_SECONDS", "2")
     study = study_of(project, "ab-merged10")
     study.enqueue_trial({"learning_rate": 1e-3, "seed": 3})
     elsewhere = {"host": "elsewhere", "boot": "", "pid": 1, "started": 0.0}
-    study.ask().set_user_attr(OWNER, elsewhere)
-    display = Said()
+    trial = study.ask()
+    trial.set_user_attr(OWNER, elsewhere)
+    waiting = "waiting for what other processes run: trial 2 of ab-merged10 on elsewhere"
+
+    class Display(Said):
+        def say(self, text: str) -> None:
+            super().say(text)
+            if text == waiting:
+                trial.set_user_attr(BEAT, time.time() - lease_seconds() - 1)
+
+    display = Display()
     result, _ = run(project, display, configs=1, seeds=3)
-    assert display.lines.count("waiting for what other processes run: trial 2 of ab-merged10") == 1
+    assert display.lines.count(waiting) == 1
     assert "trial 2 was left by a process that ended; it is tried again" in display.lines
     assert display.started == [("cityscapes19", 2), ("merged10", 3)]
     assert [t.state.name for t in study.trials] == ["COMPLETE", "COMPLETE", "FAIL", "COMPLETE"]
@@ -470,11 +480,20 @@ def test_with_one_run_left_there_is_no_comparison(project: Path) -> None:
         run(project, Said(fail_in=3), configs=1)
 
 
-def test_matrices_that_are_gone_are_named_with_the_copy_in_mlflow(project: Path) -> None:
-    run(project, configs=1)
+def test_matrices_that_are_gone_are_read_from_mlflow_or_named_with_their_run(
+    project: Path,
+) -> None:
+    before, _ = run(project, configs=1)
     (path,) = (project / ".segexp" / "studies").glob("ab-merged10-*/trial-0000/confusions.npz")
+    content = path.read_bytes()
     path.unlink()
-    with pytest.raises(WorkError, match=r"confusions\.npz: .*MLflow has a copy .* of run"):
+    after, _ = run(project, configs=1)
+    assert after == before and path.read_bytes() == content
+    for copy in project.rglob("confusions.npz"):
+        copy.unlink()
+    with pytest.raises(
+        WorkError, match=r"confusions\.npz of trial 0 is not here, .*: run .* has no"
+    ):
         run(project, configs=1)
 
 
