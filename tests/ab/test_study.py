@@ -306,6 +306,7 @@ def test_a_study_whose_runs_mlflow_lost_answers_all_the_same(project: Path) -> N
         client.delete_run(arm_run)
     after, _ = run(project, configs=1)
     assert after == before
+    (project / "mlflow.db").unlink()  # all of them: another place is taken only then
     elsewhere, _ = run(project, configs=1, overrides={"tracking.uri": "sqlite:///other.db"})
     assert elsewhere == before
 
