@@ -19,10 +19,6 @@ ARCHS: dict[str, str] = {
     lower: arch.__name__ for lower, arch in smp.MODEL_ARCHITECTURES_MAPPING.items()
 }
 
-# Keys of `ARCHS`. They average a whole image to one pixel and normalise it over the batch, which
-# torch refuses for a training batch of one image (at 32x32 it refuses for every arch but PSPNet).
-FAILS_AT_BATCH_OF_ONE = frozenset({"deeplabv3", "deeplabv3plus", "pan", "upernet"})
-
 _SIZE_MULTIPLE = 32  # the stride of an encoder's last stage
 _PAN_MIN_SIZE = 128  # PAN halves features of stride 16 three times
 _DILATING_ARCHS = frozenset({"deeplabv3", "deeplabv3plus", "pan"})
@@ -43,11 +39,15 @@ def check_model(arch: str, encoder: str) -> list[str]:
 
     Returns:
         One line for each fault; empty when the pair is known to fit. Some timm encoders still
-        turn out not to, when ``make_model`` builds them.
+        turn out not to, when they are built and run: see `segexp.model_check`.
     """
+    return name_faults(arch, encoder) or _pair_faults(ARCHS[arch_key(arch)], encoder)
+
+
+def name_faults(arch: str, encoder: str) -> list[str]:
+    """Find what is wrong with an architecture's and an encoder's name, each by itself."""
     faults = []
-    key = arch_key(arch)
-    if key not in ARCHS:
+    if arch_key(arch) not in ARCHS:
         faults.append(
             f"model.arch {shown(arch)} is not one of {', '.join(ARCHS.values())}"
             f"{did_you_mean(arch, ARCHS.values())}"
@@ -57,7 +57,7 @@ def check_model(arch: str, encoder: str) -> list[str]:
             f"model.encoder {shown(encoder)} is neither an encoder of segmentation-models-pytorch "
             f"nor 'tu-' and a model of timm{_encoder_hint(encoder)}"
         )
-    return faults or _pair_faults(ARCHS[key], encoder)
+    return faults
 
 
 def arch_key(arch: str) -> str:
@@ -79,16 +79,22 @@ def check_image_size(arch: str, image_size: tuple[int, int]) -> list[str]:
     Returns:
         One line for each fault; empty when the size fits.
     """
+    faults = size_faults(image_size)
+    if arch_key(arch) == "pan" and min(image_size) < _PAN_MIN_SIZE:
+        faults.append(
+            f"data.image_size {list(image_size)}: PAN needs at least {_PAN_MIN_SIZE} each way"
+        )
+    return faults
+
+
+def size_faults(image_size: tuple[int, int]) -> list[str]:
+    """Find what is wrong with an image size for every architecture."""
     height, width = image_size
     faults = []
     if any(side < 1 or side % _SIZE_MULTIPLE for side in image_size):
         up = [max(1, -(-side // _SIZE_MULTIPLE)) * _SIZE_MULTIPLE for side in image_size]
         faults.append(
             f"data.image_size {[height, width]} must be multiples of {_SIZE_MULTIPLE}, such as {up}"
-        )
-    if arch_key(arch) == "pan" and min(image_size) < _PAN_MIN_SIZE:
-        faults.append(
-            f"data.image_size {[height, width]}: PAN needs at least {_PAN_MIN_SIZE} each way"
         )
     return faults
 
@@ -160,8 +166,13 @@ def make_model(
                 continue
             if not isinstance(error, REFUSALS):
                 raise
+            reason = first_line(error)
+            if "output_stride" in reason or (
+                isinstance(error, AssertionError) and arch_key(arch) in _DILATING_ARCHS
+            ):
+                reason = "it dilates the encoder, which this one does not take"
             raise InputError(
-                f"model.arch {arch!r} cannot be built on encoder {encoder!r}: {first_line(error)}"
+                f"model.arch {arch!r} cannot be built on encoder {encoder!r}: {reason}"
             ) from error
     assert model is not None  # the last options are none, which no encoder refuses
     if encoder_weights is not None and encoder_weights != "imagenet":

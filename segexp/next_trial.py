@@ -4,7 +4,7 @@ import math
 import shutil
 import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -25,6 +25,7 @@ from segexp.files import locked
 from segexp.interrupt import signals_held_back
 from segexp.loop import DivergedError
 from segexp.open_study import OpenStudy
+from segexp.plan import StudyPlan
 from segexp.promotion import is_promotion, number_before
 from segexp.prune import prune_directories
 from segexp.reconcile import (
@@ -53,10 +54,11 @@ from segexp.reconcile import (
 )
 from segexp.result import TrialResult
 from segexp.rungs import PlacedHyperbandPruner, RungPruner
-from segexp.space import is_exhausted, make_sampler, suggest
+from segexp.space import make_sampler, suggest
 from segexp.storage import FAILURE, FILES, RESULT, RUN_ID, host_of, is_interrupted
 from segexp.trial import TrialSetup, run_tags, run_trial
 from segexp.trial_files import file_digests
+from segexp.untried import Key, UntriedSampler, key_of
 
 # A study whose first trials all fail is ended: the rest would fail as well.
 GIVE_UP_AFTER = 3
@@ -102,11 +104,24 @@ def _ask(opened: OpenStudy, display: StudyDisplay) -> optuna.Trial | None:
 
 def trials_left(opened: OpenStudy) -> int:
     """Return how many trials of a study can be begun now."""
-    trials = opened.study.get_trials(deepcopy=False)
-    if opened.plan.keeps_all:
-        return len(not_taken(opened.plan.first, trials))
+    trials, plan = opened.study.get_trials(deepcopy=False), opened.plan
+    if plan.keeps_all:
+        return len(not_taken(plan.first, trials))
     goes_on = next_promotion(opened.study, trials) is not None
-    return max(0, opened.plan.study.trials - len(taken(trials))) + goes_on
+    left = max(0, plan.study.trials - len(taken(trials)))
+    if plan.points.keys is not None:
+        left = min(left, len(plan.points.keys - _tried(taken(trials))))
+    return left + goes_on
+
+
+def is_exhausted(plan: StudyPlan, trials: Sequence[FrozenTrial]) -> bool:
+    """Whether a study has tried every point of its space, or is about to, and none waits."""
+    is_waited_for = any(t.state == TrialState.WAITING for t in trials)
+    return not is_waited_for and plan.points.are_all_in(_tried(taken(trials)))
+
+
+def _tried(trials: Iterable[FrozenTrial]) -> set[Key]:
+    return {key_of(params_of(trial)) for trial in trials}
 
 
 def reconcile(opened: OpenStudy, display: StudyDisplay) -> None:
@@ -133,8 +148,10 @@ def _ask_once(opened: OpenStudy) -> optuna.Trial | None:
     elif not put_promotion(study, trials) and len(taken(trials)) >= plan.study.trials:
         return None
     study.sampler = make_sampler(plan.study.sampler, plan.space, 0)
-    if is_exhausted(study):
+    trials = study.get_trials(deepcopy=False)  # one that is promoted is in line now
+    if not plan.keeps_all and is_exhausted(plan, trials):
         return None
+    tried = _tried(t for t in trials if t.state == TrialState.WAITING) | _tried(taken(trials))
     sign_next(study)
     trial = study.ask()
     # A new one for each trial, seeded by the trial's own number, which no other one has: workers
@@ -142,10 +159,14 @@ def _ask_once(opened: OpenStudy) -> optuna.Trial | None:
     # otherwise begin with the same suggestions. Optuna samples when the params are asked for.
     place = sampling_place(trial.number, study.get_trials(deepcopy=False))
     study.sampler = make_sampler(plan.study.sampler, plan.space, place)
+    if not plan.keeps_all:
+        study.sampler = UntriedSampler(study.sampler, plan.points, tried, place)
     failpoint.passed("after_ask")
     # Again: where there is no lock in common, another process may have signed it as well.
     with suppress(UpdateFinishedTrialError):  # too late: it is seen when the trial begins
         sign(trial)
+        if plan.points.keys is not None:
+            suggest(trial, plan.space)  # before another process asks, which is not to take the same
     return trial
 
 
@@ -167,7 +188,8 @@ def _is_too_much(
         params = params_of(own)
         is_double = any(params_of(other) == params for other in earlier)
         return "another trial trains the same" if is_double else None
-    if is_enqueued_twice(own, trials):
+    is_tried = bool(own.params) and key_of(own.params) in _tried(earlier)
+    if is_tried or is_enqueued_twice(own, trials):
         return "another trial trains the same"
     if len(earlier) >= opened.plan.study.trials:
         return f"the study has its {opened.plan.study.trials} trials"

@@ -252,7 +252,9 @@ def _open_parent_run(
             "segexp.common_space": plan.common.name,
         }
         params = flatten(
-            plan.study.model_dump(mode="json", exclude={"space", "baseline", *_MAY_CHANGE})
+            plan.study.model_dump(
+                mode="json", exclude={"space", "baseline", "exclude", *_MAY_CHANGE}
+            )
         )
         parent = tracking.start_run(
             experiment, study.study_name, tags, params, patience=FOR_STUDY_RUN

@@ -1,8 +1,9 @@
 """A study before it runs: everything that can be checked is checked here, and all at once."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Mapping as Dict
 from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,16 @@ from segexp.encoder_weights import check_weights
 from segexp.errors import InputError, collected
 from segexp.mapping import Mapping, common_space
 from segexp.mapping_file import find_mappings
-from segexp.model import FAILS_AT_BATCH_OF_ONE, arch_key, check_image_size, check_model
+from segexp.pairs import describe_impossible, impossible, model_faults
 from segexp.project import find_source
-from segexp.search_space import Parameter, describe_parameter, parse_space, values_of
+from segexp.search_space import Parameter, describe_parameter, parse_exclude, parse_space, values_of
 from segexp.space import option_faults
 from segexp.study_config import StudyConfig
 from segexp.taxonomy import VOID_NAME
+from segexp.untried import Points
+
+PAIRS_WORTH_A_WORD = 12
+"""More of them take more than a second or two."""
 
 # Parts of the configuration that no score depends on.
 _NOT_IN_DEFINITION = ("tracking.", "storage", "data.root", "data.format", "data.synthetic.")
@@ -39,6 +44,8 @@ class StudyPlan:
         mappings: Every mapping that a trial can have, by name.
         common: The common space of these and of all that the trials are compared with.
         source: The data set's files.
+        forbidden: Params that are not tried together: they cannot be trained, or are excluded.
+        left_out: Lines for people that say which pairs cannot be trained, and why.
         is_arm: Whether it belongs to an arm of an A/B study, whose run in MLflow others end.
         keeps_all: Whether only the listed trials are run, and every one of them keeps its bundle,
             its held-out scores and its predictions; otherwise one that is the best when it ends.
@@ -52,11 +59,24 @@ class StudyPlan:
     mappings: Dict[str, Mapping]
     common: Mapping
     source: Source
+    forbidden: tuple[Dict[str, Any], ...] = ()
+    left_out: tuple[str, ...] = ()
     is_arm: bool = False
     keeps_all: bool = False
 
+    @cached_property
+    def points(self) -> Points:
+        """The points of the space that may be tried."""
+        return Points(self.space, self.forbidden)
 
-def plan_study(project: Path, where: str, study: StudyConfig, config: Config) -> StudyPlan:
+
+def plan_study(
+    project: Path,
+    where: str,
+    study: StudyConfig,
+    config: Config,
+    say: Callable[[str], None] = lambda text: None,
+) -> StudyPlan:
     """Check a study against its configuration, the mappings, the models and the data's taxonomy.
 
     Args:
@@ -64,6 +84,7 @@ def plan_study(project: Path, where: str, study: StudyConfig, config: Config) ->
         where: What to call the study file in a fault.
         study: The study file, with overrides in it.
         config: The configuration, with the study's own values and overrides in it.
+        say: Takes what a person should know who waits.
 
     Raises:
         InputError: With every fault that was found.
@@ -71,10 +92,13 @@ def plan_study(project: Path, where: str, study: StudyConfig, config: Config) ->
     if not study.space:
         raise InputError(f"{where}: space: nothing is left to search; `segexp train` trains once")
     space, baseline = parse_space(where, study, config)
+    excluded: list[dict[str, Any]] = []
     names = [str(name) for name in values_of(space, config, "mapping")]
     archs = [str(arch) for arch in values_of(space, config, "model.arch")]
     encoders = [str(encoder) for encoder in values_of(space, config, "model.encoder")]
     faults = model_faults(config, archs, encoders)
+    with collected(faults):
+        excluded = parse_exclude(where, study, config, space)
     mappings: list[Mapping] = []
     with collected(faults):
         mappings = find_mappings(project, names)
@@ -86,7 +110,12 @@ def plan_study(project: Path, where: str, study: StudyConfig, config: Config) ->
         source = find_source(project, config, mappings)
     if source is None or faults:
         raise InputError(list(dict.fromkeys(faults)))
+    found = impossible(project, config, space, len(source.splits["train"]), partial(_say_it, say))
+    forbidden = _left_out(where, space, baseline, found, excluded)
+    refused = {(arch, encoder) for (_, arch), (_, encoder), *rest in found if not rest}
     for encoder in encoders:  # after all that is certain: this may ask the network
+        if all((arch, encoder) in refused for arch in archs):
+            continue
         for weights in values_of(space, config, "model.encoder_weights"):
             check_weights(encoder, weights, project)
     return StudyPlan(
@@ -98,18 +127,61 @@ def plan_study(project: Path, where: str, study: StudyConfig, config: Config) ->
         mappings=dict(zip(names, mappings, strict=True)),
         common=common_space(mappings),
         source=source,
+        forbidden=forbidden,
+        left_out=tuple(describe_impossible(found)),
     )
 
 
-def model_faults(config: Config, archs: list[str], encoders: list[str]) -> list[str]:
-    """List what is wrong with architectures and encoders, each fault once."""
-    faults: list[str] = []
-    for arch in archs:
-        for encoder in encoders:
-            faults += check_model(arch, encoder) or check_image_size(arch, config.data.image_size)
-        if arch_key(arch) in FAILS_AT_BATCH_OF_ONE and config.training.batch_size == 1:
-            faults.append(f"training.batch_size: 1; {arch} normalises over a batch and needs 2")
-    return list(dict.fromkeys(faults))
+def _say_it(say: Callable[[str], None], pairs: int) -> None:
+    if pairs > PAIRS_WORTH_A_WORD:
+        say(f"building and running {pairs} pairs of architecture and encoder once ...")
+
+
+def say_left_out(plan: StudyPlan, say: Callable[[str], None]) -> None:
+    """Tell a person what leaves the space because it cannot be trained."""
+    for line in plan.left_out:
+        say(f"left out of the space: {line}")
+
+
+def _left_out(
+    where: str,
+    space: Dict[str, Parameter],
+    baseline: Dict[str, Any],
+    found: Dict[tuple[tuple[str, Any], ...], str],
+    excluded: Sequence[dict[str, Any]],
+) -> tuple[Dict[str, Any], ...]:
+    """Return the combinations of params that leave a space, unless the baseline is one of them.
+
+    Args:
+        where: What to call the study file in a fault.
+        space: The search space.
+        baseline: A point of it.
+        found: From `segexp.pairs.impossible`.
+        excluded: From `segexp.search_space.parse_exclude`.
+
+    Raises:
+        InputError: When nothing is left, or the baseline is not.
+    """
+    combinations = [
+        ({name: value for key, value in pair if (name := key.rpartition(".")[2]) in space}, why)
+        for pair, why in found.items()
+    ]
+    if any(not combination for combination, _ in combinations):  # the pair is not searched
+        raise InputError([f"{where}: {line}" for line in describe_impossible(found)])
+    reasons = [(combination, f"cannot be trained: {why}") for combination, why in combinations]
+    reasons += [(combination, "is excluded") for combination in excluded]
+    faults = [
+        f"{where}: baseline: {_listed(combination)} {why}; name another one under `baseline`"
+        for combination, why in reasons
+        if not Points(space, [combination]).allows(baseline)
+    ]
+    if faults:
+        raise InputError(faults)
+    return tuple(combination for combination, _ in reasons)
+
+
+def _listed(combination: Dict[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in combination.items()) or "everything"
 
 
 def definition(plan: StudyPlan, dataset: Dataset) -> dict[str, Any]:

@@ -11,12 +11,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import optuna
-from optuna.distributions import (
-    BaseDistribution,
-    CategoricalDistribution,
-    FloatDistribution,
-    IntDistribution,
-)
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
@@ -28,6 +22,7 @@ from segexp.plan import StudyPlan, definition, with_later_settings
 from segexp.promotion import promoted
 from segexp.search_space import Choices, Parameter, contains
 from segexp.storage import CARRIED_FROM, RESULT, RUN_ID, revisions
+from segexp.untried import distribution_of
 
 
 @dataclass(frozen=True)
@@ -149,7 +144,7 @@ def _carry(
         state=trial.state,
         value=trial.value if trial.state == TrialState.COMPLETE else None,
         params=dict(params),
-        distributions={name: _distribution(space[name]) for name in params},
+        distributions={name: distribution_of(space[name]) for name in params},
         # Not what it tries again or goes on with: that is a number in the study before.
         user_attrs={
             **{key: trial.user_attrs[key] for key in (RESULT, RUN_ID) if key in trial.user_attrs},
@@ -161,16 +156,6 @@ def _carry(
     carried.datetime_start = trial.datetime_start
     carried.datetime_complete = trial.datetime_complete
     return carried
-
-
-def _distribution(parameter: Parameter) -> BaseDistribution:
-    """Return what `segexp.space.suggest` samples a parameter from, in Optuna's terms."""
-    if isinstance(parameter, Choices):
-        return CategoricalDistribution(parameter.choices)
-    if parameter.integer:
-        low, high, step = int(parameter.low), int(parameter.high), int(parameter.step or 1)
-        return IntDistribution(low, high, log=parameter.log, step=step)
-    return FloatDistribution(parameter.low, parameter.high, log=parameter.log, step=parameter.step)
 
 
 def describe_revision(revision: Revision, asked: str) -> Sequence[str]:

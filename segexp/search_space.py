@@ -113,6 +113,72 @@ def parse_space(
     return space, baseline
 
 
+def check_space(where: str, study: StudyConfig, config: Config) -> None:
+    """Check a study's space, baseline and what it leaves out.
+
+    Raises:
+        InputError: With every fault of the first two, or of the last.
+    """
+    space, _ = parse_space(where, study, config)
+    parse_exclude(where, study, config, space)
+
+
+def parse_exclude(
+    where: str, study: StudyConfig, config: Config, space: Mapping[str, Parameter]
+) -> list[dict[str, Any]]:
+    """Check what a study leaves out of its space.
+
+    Args:
+        where: What to call the study file in a fault.
+        study: The study.
+        config: The configuration under it. A key that an override has fixed is compared with it.
+        space: From `parse_space`.
+
+    Returns:
+        For each entry the params by name, without those of another configuration.
+
+    Raises:
+        InputError: With every fault.
+    """
+    faults: list[str] = []
+    excluded: list[dict[str, Any]] = []
+    fixed = flatten(config.to_dict())
+    for place, entry in enumerate(study.exclude):
+        combination: dict[str, Any] = {}
+        applies = True
+        for key, value in entry.items():
+            at = f"{where}: exclude.{place}.{named(key)}"
+            full = resolve_key(key) or key
+            name = full.rpartition(".")[2]
+            if name not in space and full not in SEARCHABLE:
+                hint = did_you_mean(key, space)
+                faults.append(f"{at}: not in the space{hint}")
+                continue
+            held, wrong = _as_held(config, full, value)
+            if not wrong and name not in space:
+                applies &= held == fixed[full]
+            elif not wrong and not contains(parameter := space[name], held):
+                known = parameter.choices if isinstance(parameter, Choices) else ()
+                hint = did_you_mean(str(value), map(str, known))
+                wrong = [
+                    f"{shown(value)} is not in the space: {describe_parameter(space[name])}{hint}"
+                ]
+            elif not wrong and _is_endless(space[name]):
+                wrong = ["is a range without steps; leave out choices or whole numbers"]
+            faults += [f"{at}: {fault}" for fault in wrong]
+            if name in space:
+                combination[name] = held
+        if applies:
+            excluded.append(combination)
+    if faults:
+        raise InputError(faults)
+    return excluded
+
+
+def _is_endless(parameter: Parameter) -> bool:
+    return isinstance(parameter, Range) and not parameter.integer and parameter.step is None
+
+
 def _name_of(key: str) -> str:
     return (resolve_key(key) or key).rpartition(".")[2]
 
@@ -140,11 +206,15 @@ def _baseline(
 
 
 def values_of(space: Mapping[str, Parameter], config: Config, key: str) -> list[Any]:
-    """Return every value that a categorical key can have: its choices, or its one value."""
+    """Return every value that a key can have: its choices or whole numbers, or its one value."""
     parameter = space.get(key.rpartition(".")[2])
+    if parameter is None:
+        return [flatten(config.to_dict())[key]]
     if isinstance(parameter, Choices):
         return list(parameter.choices)
-    return [flatten(config.to_dict())[key]]
+    if not parameter.integer:
+        return [parameter.low, parameter.high]
+    return list(range(int(parameter.low), int(parameter.high) + 1, int(parameter.step or 1)))
 
 
 def contains(parameter: Parameter, value: Any) -> bool:

@@ -1,23 +1,20 @@
 """The search space, samplers and pruners of a study, in Optuna's terms."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import optuna
 from optuna.pruners import BasePruner
 from optuna.samplers import BaseSampler
-from optuna.trial import FrozenTrial, TrialState
 
 from segexp.errors import InputError, collected
 from segexp.rungs import PlacedHyperbandPruner, RungPruner
-from segexp.search_space import Choices, Parameter
+from segexp.search_space import Choices, Parameter, Range
 from segexp.storage import hush_optuna
 from segexp.study_config import Pruner, Sampler
-
-MAX_GRID = 100_000
-"""More points than a study of any budget walks; all of them are listed in memory."""
+from segexp.untried import MAX_LISTED, Points, count_values, key_of
 
 
 def suggest(trial: optuna.Trial, space: Mapping[str, Parameter]) -> dict[str, Any]:
@@ -42,12 +39,12 @@ def suggest(trial: optuna.Trial, space: Mapping[str, Parameter]) -> dict[str, An
 
 
 def sample_params(
-    space: Mapping[str, Parameter], first: Mapping[str, Any], count: int, seed: int
+    points: Points, first: Mapping[str, Any], count: int, seed: int
 ) -> list[dict[str, Any]]:
     """Sample different params at random; asked for more of them, the first ones stay the same.
 
     Args:
-        space: The search space.
+        points: Those of the search space that may be tried.
         first: The first of the list, a point of the space.
         count: How many.
         seed: Of the random sampler.
@@ -61,29 +58,12 @@ def sample_params(
     for _ in range(100 * count):
         if len(params) >= count:
             return params[:count]
-        sampled = suggest(study.ask(), space)
-        if sampled not in params:
+        sampled = suggest(study.ask(), points.space)
+        if points.allows(sampled) and key_of(sampled) not in map(key_of, params):
             params.append(sampled)
     raise InputError(
         f"the search space has no {count} different configurations; {len(params)} were found"
     )
-
-
-class AskedGridSampler(optuna.samplers.GridSampler):
-    """Optuna's grid sampler for a study that asks and tells.
-
-    Optuna's own stops `Study.optimize` when the grid is walked, and raises where there is none;
-    here `is_exhausted` says it.
-    """
-
-    def after_trial(
-        self,
-        study: optuna.Study,
-        trial: FrozenTrial,
-        state: TrialState,
-        values: Sequence[float] | None,
-    ) -> None:
-        """Do nothing."""
 
 
 def make_sampler(sampler: Sampler, space: Mapping[str, Parameter], place: int) -> BaseSampler:
@@ -111,12 +91,22 @@ def make_sampler(sampler: Sampler, space: Mapping[str, Parameter], place: int) -
             return optuna.samplers.GPSampler(seed=seed, **options)
         if sampler.name == "cmaes":
             return optuna.samplers.CmaEsSampler(seed=seed, **options)
-        grid = {name: _grid_values(name, parameter) for name, parameter in space.items()}
-        points = math.prod(map(len, grid.values()))
-        if points > MAX_GRID:
-            raise InputError(f"space: {points:,} points; the grid sampler takes {MAX_GRID:,}")
-        # The grid remembers what it has visited in the storage, so its seed must stay.
-        return AskedGridSampler(grid, seed=sampler.seed, **options)
+        # All points in any order: see `segexp.untried`, which suggests none of them twice.
+        _refuse_endless(space)
+        return optuna.samplers.RandomSampler(seed=seed, **options)
+
+
+def _refuse_endless(space: Mapping[str, Parameter]) -> None:
+    """Refuse a space whose points are not all tried, one after the other."""
+    for name, parameter in space.items():
+        if isinstance(parameter, Range) and not parameter.integer and parameter.step is None:
+            raise InputError(
+                f"space.{name}: the grid sampler needs choices or a step, "
+                f"got {parameter.low:g} to {parameter.high:g}"
+            )
+    points = math.prod(map(count_values, space.values()))
+    if points > MAX_LISTED:
+        raise InputError(f"space: {points:,} points; the grid sampler takes {MAX_LISTED:,}")
 
 
 def option_faults(
@@ -152,15 +142,6 @@ def _finish_two_trials(study: optuna.Study, space: Mapping[str, Parameter]) -> N
         trial = study.ask()
         suggest(trial, space)
         study.tell(trial, value)
-
-
-def is_exhausted(study: optuna.Study) -> bool:
-    """Whether the study's sampler is a grid that is walked, and no params wait in line."""
-    sampler = study.sampler
-    if not isinstance(sampler, AskedGridSampler):
-        return False
-    waiting = study.get_trials(deepcopy=False, states=[TrialState.WAITING])
-    return not waiting and sampler.is_exhausted(study)
 
 
 def make_pruner(pruner: Pruner, epochs: int, label: str = "study") -> BasePruner:
@@ -201,17 +182,3 @@ def _named_in_faults(what: str, name: str) -> Iterator[None]:
         raise
     except Exception as error:  # a TypeError for a name; for a value nearly anything
         raise InputError(f"{what}: {name}: options: {error}") from None
-
-
-def _grid_values(name: str, parameter: Parameter) -> list[Any]:
-    if isinstance(parameter, Choices):
-        return list(parameter.choices)
-    step = parameter.step or (1 if parameter.integer else None)
-    if step is None:
-        raise InputError(
-            f"space.{name}: the grid sampler needs choices or a step, "
-            f"got {parameter.low:g} to {parameter.high:g}"
-        )
-    count = int((parameter.high - parameter.low) / step + 1e-9) + 1
-    values = [parameter.low + i * step for i in range(count)]
-    return [int(v) for v in values] if parameter.integer else values

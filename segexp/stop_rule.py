@@ -66,12 +66,13 @@ def ended_early(study: optuna.Study, definition: StudyConfig, rule: StopRule) ->
     """Say why a study has ended with fewer trials than it was to reach.
 
     Returns:
-        None when it has them, when the rest is under way elsewhere, or when no rule ended it.
+        None when it has them, when the rest is under way elsewhere, or when no rule ended it. Of a
+        study that has tried its whole space, do not ask: no rule ended that.
     """
     if len(taken(study.get_trials(deepcopy=False))) >= definition.trials:
         return None
     reason = rule.reason(study)
-    if reason is None and rule.stagnation is not None and definition.sampler.name != "grid":
+    if reason is None and rule.stagnation is not None:
         return f"{_no_better(rule.stagnation)}, but one that was under way then"
     return reason
 

@@ -19,7 +19,7 @@ from segexp.files import locked
 from segexp.interrupt import signals_held_back
 from segexp.next_trial import reconcile
 from segexp.open_study import OpenStudy, open_study
-from segexp.plan import StudyPlan
+from segexp.plan import StudyPlan, say_left_out
 from segexp.project import describe_data, open_data
 from segexp.prune import prune_directories
 from segexp.reconcile import close_records, counts_towards_budget
@@ -85,6 +85,7 @@ def run_study(
     """
     dataset = open_data(plan.project, plan.config, plan.source, display.caching)
     display.say(describe_data(dataset))
+    say_left_out(plan, display.say)
     mappings = [*plan.mappings.values()]
     is_common = plan.study.objective == "val/miou_common"
     warn_of_data(dataset, mappings, [plan.common] if is_common else mappings, display.say)

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -69,6 +69,7 @@ class StudyConfig(BaseModel):
         pruner: Which pruner; a bare name or name and options.
         space: Config key (or its last part) -> list of choices or {low, high, log, step}.
         baseline: The params of the first trial; keys of the space.
+        exclude: Values of params of the space that are not tried together.
         config: Config keys that this study sets for all its trials.
     """
 
@@ -80,6 +81,7 @@ class StudyConfig(BaseModel):
     pruner: Pruner = Pruner()
     space: dict[str, Any] = Field(min_length=1, max_length=100)
     baseline: dict[str, Any] = Field({}, max_length=100)
+    exclude: list[Annotated[dict[str, Any], Field(min_length=1)]] = Field([], max_length=1_000)
     config: dict[str, Any] = {}
 
     @field_validator("sampler", "pruner", mode="before")

@@ -15,7 +15,7 @@ from segexp.errors import InputError, Interrupted, WorkError
 from segexp.files import write_atomic
 from segexp.lease import is_gone, is_here, owner_from_dict, this_process
 from segexp.mapping_file import find_mapping
-from segexp.plan import model_faults
+from segexp.pairs import describe_impossible, impossible, model_faults
 from segexp.project import describe_data, find_source, open_data
 from segexp.recorded_place import ignored_variable
 from segexp.result import TrialResult
@@ -49,6 +49,8 @@ def run_training(
         raise InputError(faults)
     check_weights(config.model.encoder, config.model.encoder_weights, project)
     source = find_source(project, config, [mapping])
+    if found := impossible(project, config, {}, len(source.splits["train"])):
+        raise InputError(describe_impossible(found))
     dataset = open_data(project, config, source, display.caching)
     display.say(describe_data(dataset))
     warnings = warn_of_data(dataset, [mapping], [mapping], display.say)

@@ -19,7 +19,8 @@ from segexp.evaluate import Ruler, evaluate, label_batches, make_ruler
 from segexp.loop import EpochResult, Optimization, fit, make_optimizer
 from segexp.losses import class_weights, make_loss
 from segexp.mapping import Mapping
-from segexp.model import FAILS_AT_BATCH_OF_ONE, arch_key, make_model
+from segexp.model import make_model
+from segexp.model_check import fails_alone
 from segexp.preprocess import Preprocessing, make_preprocessing
 
 
@@ -65,7 +66,11 @@ def prepare_training(
     seed_everything(training.seed)
     compute = choose_compute(training.precision)
     preprocessing = make_preprocessing(config, dataset)
-    batches_of_one_fail = arch_key(config.model.arch) in FAILS_AT_BATCH_OF_ONE
+    # A single image that is left over is left out where it cannot be normalised.
+    is_one_left = len(dataset.train) % training.batch_size == 1
+    drops_it = is_one_left and fails_alone(
+        config.model.arch, config.model.encoder, config.data.image_size
+    )
     # Where the split fits into the GPU's memory, the GPU makes them: no step waits for the CPU.
     batches = make_batches(
         dataset.train,
@@ -75,7 +80,7 @@ def prepare_training(
         seed=training.seed,
         augmentation=training.augmentation,
         device=compute.device,
-        drop_last=batches_of_one_fail and len(dataset.train) % training.batch_size == 1,
+        drop_last=drops_it,
     )
     model = compute.place(
         make_model(

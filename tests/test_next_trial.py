@@ -10,6 +10,7 @@ from pathlib import Path
 
 import optuna
 import pytest
+from optuna.distributions import CategoricalDistribution
 from optuna.trial import TrialState, create_trial
 from tiny_study import Said, finished, opened, raising, records_of, run, states, statuses
 
@@ -17,9 +18,10 @@ from segexp.best import find_best
 from segexp.errors import Interrupted, WorkError
 from segexp.lease import lease_seconds, this_process
 from segexp.loop import DivergedError
-from segexp.next_trial import _report, run_next_trial
+from segexp.next_trial import _report, is_exhausted, run_next_trial, trials_left
 from segexp.open_study import OpenStudy
 from segexp.reconcile import MAX_CRASHES, close_abandoned, close_of
+from segexp.space import suggest
 from segexp.storage import BEAT, CRASHES, FAILURE, INTERRUPTED, OWNER, RESULT, RETRY_OF
 from segexp.supervisor import run_trials
 
@@ -225,3 +227,79 @@ def test_the_baseline_is_never_pruned(project: Path) -> None:
     study, _ = run(project, trials=2, pruner=pruner, **{"training.epochs": 2})
     assert states(study) == ["COMPLETE", "PRUNED"]
     assert find_best(study).baseline is not None
+
+
+TWO_POINTS = {
+    "space.loss": ["cross_entropy", "focal"],
+    "space.learning_rate": [1e-3],
+    "sampler": "tpe",
+    "baseline": {"loss": "focal"},
+}
+
+
+def test_a_point_that_is_under_way_elsewhere_is_not_begun_a_second_time(project: Path) -> None:
+    study = opened(project, trials=8, **TWO_POINTS)
+    other = study.study.ask()  # the baseline, which was in line
+    suggest(other, study.plan.space)
+    other.set_user_attr(BEAT, time.time())
+    other.set_user_attr(OWNER, ELSEWHERE.to_dict())
+    assert trials_left(study) == 1
+    run_all(study)
+    assert [t.params["loss"] for t in study.study.trials] == ["focal", "cross_entropy"]
+    assert trials_left(study) == 0
+    assert is_exhausted(study.plan, study.study.trials)
+
+
+def test_an_interrupted_trial_of_the_last_point_is_still_tried_again(project: Path) -> None:
+    study = opened(project, trials=8, **TWO_POINTS)
+    with pytest.raises(Interrupted):
+        run_trials([study], Said(raising(Interrupted(2), 1)), workers=0)
+    assert not is_exhausted(study.plan, study.study.trials)
+    assert trials_left(study) == 1
+    run_all(study)
+    assert finished(study.study) == ["COMPLETE", "COMPLETE"]
+    assert [t.params["loss"] for t in study.study.trials] == ["focal", *["cross_entropy"] * 2]
+
+
+def test_of_two_hosts_that_asked_for_the_same_point_one_drops_it(project: Path) -> None:
+    study = opened(project, trials=8, **TWO_POINTS)
+    run_all(study)
+    # What a host without our lock has put in line meanwhile, and took.
+    study.study.enqueue_trial({"loss": "focal", "learning_rate": 1e-3})
+    run_all(study)
+    assert finished(study.study) == ["COMPLETE", "COMPLETE"]
+    dropped = study.study.trials[2]
+    assert dropped.user_attrs[FAILURE] == "another trial trains the same"
+
+
+def test_a_resumed_study_of_yesterday_with_params_twice_goes_on(project: Path) -> None:
+    study = opened(project, trials=4, **TWO_POINTS)
+    for number in range(2):  # as segexp did: what the sampler says, whatever was tried
+        trial = study.study.ask(
+            {
+                "loss": CategoricalDistribution(("cross_entropy", "focal")),
+                "learning_rate": CategoricalDistribution((1e-3,)),
+            }
+        )
+        study.study.tell(trial, 0.1 * number)
+    run_all(study)
+    tried = [t.params["loss"] for t in study.study.trials]
+    assert set(tried) == {"cross_entropy", "focal"}
+    assert is_exhausted(study.plan, study.study.trials)
+
+
+def test_pairs_that_were_left_out_are_never_begun(project: Path) -> None:
+    """Linknet needs features at half the size, which mit_b0 has not; the study goes on without."""
+    study = opened(
+        project,
+        trials=9,
+        **{
+            "space.arch": ["Unet", "Linknet"],
+            "space.encoder": ["mobilenet_v2", "mit_b0"],
+            "space.learning_rate": [1e-3],
+        },
+    )
+    run_all(study)
+    pairs = {(t.params["arch"], t.params["encoder"]) for t in study.study.trials}
+    assert pairs == {("Unet", "mobilenet_v2"), ("Unet", "mit_b0"), ("Linknet", "mobilenet_v2")}
+    assert finished(study.study) == ["COMPLETE"] * 3

@@ -7,7 +7,8 @@ import pytest
 
 from segexp.config import load_config
 from segexp.errors import InputError
-from segexp.plan import StudyPlan, definition, definition_faults, model_faults, plan_study
+from segexp.pairs import model_faults
+from segexp.plan import StudyPlan, definition, definition_faults, plan_study
 from segexp.project import open_data
 from segexp.study_config import read_study
 
@@ -79,10 +80,94 @@ def test_a_fault_of_an_architecture_is_listed_once_for_all_encoders(project: Pat
     assert model_faults(config, ["Unet", "FPN"], ["resnet18", "mobilenet_v2"]) == []
 
 
-def test_a_batch_of_one_is_refused_where_the_model_normalises_over_the_batch(project: Path) -> None:
-    config = load_config(project / "config.yaml", {"batch_size": 1})
-    (fault,) = model_faults(config, ["DeepLabV3Plus", "Unet"], ["mobilenet_v2"])
-    assert fault.startswith("training.batch_size: 1; DeepLabV3Plus")
+PAIRS = {
+    "space.arch": ["Unet", "DPT", "Linknet"],
+    "space.encoder": ["resnet18", "mit_b0"],
+    "space.batch_size": [1, 3],
+    "mapping": "merged10",
+}
+
+
+def test_pairs_that_cannot_be_trained_leave_the_space_and_the_rest_stays(project: Path) -> None:
+    """DPT takes encoders of timm alone, Linknet none without features at half the size."""
+    plan = planned(project, **PAIRS | {"space.batch_size": [2, 3]})
+    assert plan.left_out == (
+        "DPT on resnet18, mit_b0: it needs one of timm, such as 'tu-vit_tiny_patch16_224'",
+        "Linknet on mit_b0: its decoder needs features at half the image size",
+    )
+    fit = {"loss": "focal", "batch_size": 3}
+    allowed = [
+        (arch, encoder)
+        for arch in PAIRS["space.arch"]
+        for encoder in PAIRS["space.encoder"]
+        if plan.points.allows({"arch": arch, "encoder": encoder, **fit})
+    ]
+    assert allowed == [("Unet", "resnet18"), ("Unet", "mit_b0"), ("Linknet", "resnet18")]
+
+
+TWO = PAIRS | {"space.arch": ["Unet", "FPN"]}
+
+
+def test_a_batch_of_one_leaves_the_space_where_a_feature_map_has_one_pixel(project: Path) -> None:
+    """At 32x32 the last features of an encoder of stride 32 are one pixel."""
+    plan = planned(project, **TWO, **{"data.image_size": [32, 32]})
+    assert {"arch": "Unet", "encoder": "resnet18", "batch_size": 1} in plan.forbidden
+    assert "more than 1 value per channel" in plan.left_out[0]
+    larger = planned(project, **TWO)  # 32x64
+    assert larger.forbidden == ()
+
+
+def test_a_baseline_that_cannot_be_trained_is_refused_with_its_reason(project: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        planned(project, **PAIRS, **{"baseline.arch": "DPT"})
+    (fault,) = caught.value.faults
+    assert "baseline: arch DPT, encoder resnet18 cannot be trained: it needs one of" in fault
+
+
+def test_a_study_whose_one_pair_cannot_be_trained_is_refused(project: Path) -> None:
+    with pytest.raises(InputError, match="DPT on resnet18: it needs one of timm"):
+        planned(project, arch="DPT", encoder="resnet18")
+
+
+def test_a_study_may_exclude_what_is_not_wanted(project: Path) -> None:
+    exclude = [{"model.arch": "Unet", "encoder": "mit_b0"}, {"batch_size": 1}]
+    plan = planned(project, **PAIRS, exclude=exclude, **{"baseline.batch_size": 3})
+    fit = {"arch": "Unet", "encoder": "resnet18", "batch_size": 3}
+    assert plan.points.allows(fit)
+    assert not plan.points.allows({**fit, "encoder": "mit_b0"})
+    assert not plan.points.allows({**fit, "batch_size": 1})
+    assert definition_of(plan) == definition_of(
+        planned(project, **PAIRS, **{"baseline.batch_size": 3})
+    )
+
+
+def test_an_excluded_baseline_is_refused(project: Path) -> None:
+    with pytest.raises(InputError, match="baseline: encoder resnet18 is excluded"):
+        planned(project, **PAIRS, exclude=[{"encoder": "resnet18"}])
+
+
+def test_every_fault_of_what_is_excluded_is_listed(project: Path) -> None:
+    exclude = [
+        {"arch": "Linkent", "batch_size": 2},
+        {"encodr": "mit_b0"},
+        {"learning_rate": 1e-3},
+        {"arch": "Unet"},
+    ]
+    with pytest.raises(InputError) as caught:
+        planned(project, **PAIRS, exclude=exclude, **{"baseline.arch": "Linknet"})
+    arch, size, name, endless = caught.value.faults
+    assert "exclude.0.arch: 'Linkent' is not in the space" in arch
+    assert "did you mean 'Linknet'?" in arch
+    assert "exclude.0.batch_size: 2 is not in the space: 1, 3" in size
+    assert "exclude.1.encodr: not in the space (did you mean 'encoder'?)" in name
+    assert "exclude.2.learning_rate: is a range without steps" in endless
+
+
+def test_what_is_excluded_is_compared_with_a_key_that_an_override_fixes(project: Path) -> None:
+    exclude = [{"arch": "Unet", "encoder": "mit_b0"}, {"arch": "FPN", "encoder": "resnet18"}]
+    pairs = {key: value for key, value in PAIRS.items() if key != "space.arch"}
+    plan = planned(project, **pairs, arch="Unet", exclude=exclude)
+    assert plan.forbidden == ({"encoder": "mit_b0"},)
 
 
 def test_what_is_searched_and_where_things_are_is_not_in_the_definition(project: Path) -> None:

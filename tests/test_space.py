@@ -7,7 +7,6 @@ from optuna.trial import TrialState
 from segexp.errors import InputError
 from segexp.search_space import Choices, Parameter, Range
 from segexp.space import (
-    is_exhausted,
     make_pruner,
     make_sampler,
     option_faults,
@@ -97,42 +96,6 @@ def test_a_grid_over_a_range_without_steps_is_refused() -> None:
         make_sampler(Sampler(name="grid"), SPACE, 0)
     expected = "space.learning_rate: the grid sampler needs choices or a step, got 0.0001 to 0.1"
     assert str(caught.value) == expected
-
-
-def test_a_grid_walks_each_combination_once_and_is_exhausted_then() -> None:
-    space: dict[str, Parameter] = {
-        "loss": Choices(("focal", "lovasz")),
-        "augmentation": Range(0.0, 0.2, step=0.1),
-    }
-    study = optuna.create_study(direction="maximize")
-    sampler = Sampler(name="grid")
-    for _ in range(6):
-        trial = ask(study, sampler, space)
-        assert not is_exhausted(study)
-        suggest(trial, space)
-        study.tell(trial, 1.0)
-    assert is_exhausted(study)
-    found = sorted((t.params["loss"], round(t.params["augmentation"], 6)) for t in study.trials)
-    assert found == [(loss, a) for loss in ("focal", "lovasz") for a in (0.0, 0.1, 0.2)]
-
-
-def test_params_in_line_are_tried_though_the_grid_is_walked() -> None:
-    space: dict[str, Parameter] = {"loss": Choices(("focal",))}
-    study = run(Sampler(name="grid"), 1, space)
-    study.sampler = make_sampler(Sampler(name="grid"), space, 1)
-    assert is_exhausted(study)
-    study.enqueue_trial({"loss": "focal"})
-    assert not is_exhausted(study)
-    trial = study.ask()
-    suggest(trial, space)
-    study.tell(trial, 1.0)  # with Optuna's own sampler: KeyError, the trial is on no grid point
-    assert is_exhausted(study)
-
-
-@pytest.mark.parametrize("name", ["tpe", "random"])
-def test_other_samplers_are_never_exhausted(name: str) -> None:
-    study = run(Sampler(name=name), 2)
-    assert not is_exhausted(study)
 
 
 PRUNERS = {

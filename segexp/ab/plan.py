@@ -114,7 +114,7 @@ def plan_ab(
     chosen: tuple[Dict[str, Any], ...] = ()
     if configs is not None:
         sampler = arms[0].study.sampler
-        chosen = tuple(sample_params(arms[0].space, arms[0].first[0], configs, sampler.seed))
+        chosen = tuple(sample_params(arms[0].points, arms[0].first[0], configs, sampler.seed))
         listed = [{**params, "seed": seed} for params in chosen for seed in seed_list]
         arms = [_listed(arm, arm.study.name, arm.config, arm.space, listed) for arm in arms]
     return AbPlan(project, name, mode, tuple(arms), common, seed_list, chosen)

@@ -37,7 +37,7 @@ from segexp.open_study import (
     open_study,
     refuse_changed,
 )
-from segexp.plan import StudyPlan
+from segexp.plan import StudyPlan, say_left_out
 from segexp.project import describe_data, open_data
 from segexp.recorded_place import open_recorded, remember_place
 from segexp.report.ab_page import ab_page
@@ -108,6 +108,7 @@ def run_ab(
     """
     dataset = open_data(plan.project, plan.config, plan.arms[0].source, display.caching)
     display.say(describe_data(dataset))
+    say_left_out(plan.arms[0], display.say)
     warnings = warn_of_data(dataset, plan.mappings, [plan.common], display.say)
     clusters = make_clusters(question.cluster, dataset.heldout.ids, dataset.format)
     _refuse_another(plan, dataset, storage)

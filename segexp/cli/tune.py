@@ -108,6 +108,7 @@ def tune(
         if processes != 0:
             prepare_workers()
         from segexp.best import best_trial, find_best
+        from segexp.next_trial import is_exhausted
         from segexp.plan import plan_study
         from segexp.recorded_place import recorded_uri
         from segexp.stop_rule import TIME_IS_UP, StopRule, ended_early
@@ -115,7 +116,7 @@ def tune(
         from segexp.study import run_study
 
         stop = StopRule(deadline, stop_early)
-        plan = plan_study(root, str(path), definition, config)
+        plan = plan_study(root, str(path), definition, config, display.say)
         storage_now = open_storage(config.storage, root)
         display.say(
             f"study {definition.name}: {definition.trials} trials of {config.training.epochs} "
@@ -133,7 +134,8 @@ def tune(
         )
 
     cut_short = ""
-    if why := ended_early(finished, definition, stop):
+    has_all = is_exhausted(plan, finished.get_trials(deepcopy=False))
+    if not has_all and (why := ended_early(finished, definition, stop)):
         without = "" if why == TIME_IS_UP else " without --stop-early"
         cut_short = f"; {why}, and the same command{without} goes on"
         if best_trial(finished) is None:
@@ -141,7 +143,7 @@ def tune(
             return
     best = find_best(finished)
     done = _what_was_done(ran, time.monotonic() - started)
-    say(f"{done}: {_what_there_is(best, definition.trials, cut_short)}")
+    say(f"{done}: {_what_there_is(best, definition.trials, cut_short, has_all)}")
     _say_best(best, definition.objective)
     console.print()
     there = storage_option(storage, storage_file)
@@ -180,16 +182,24 @@ def _refuse_early(
 ) -> None:
     """Refuse a search space and data whose faults need not wait until torch is loaded."""
     from segexp.data_warnings import refuse_data
-    from segexp.search_space import parse_space, values_of
+    from segexp.search_space import check_space, parse_space, values_of
 
+    check_space(where, definition, config)
     space, _ = parse_space(where, definition, config)
     mappings = [str(name) for name in values_of(space, config, "mapping")]
     by_own = definition.objective == "val/miou"
     refuse_data(root, config, mappings, display.caching, by_own=by_own)
 
 
-def _what_there_is(best: "BestTrial", trials: int, cut_short: str) -> str:
-    """Say how many trials a study has, and why it has not more of them."""
+def _what_there_is(best: "BestTrial", trials: int, cut_short: str, has_all: bool) -> str:
+    """Say how many trials a study has, and why it has not more of them.
+
+    Args:
+        best: Of the study.
+        trials: How many it was to reach.
+        cut_short: The rule that ended it, and what to do; empty where none did.
+        has_all: Whether it has tried every point of its space.
+    """
     states = ", ".join(f"{n} {name.lower()}" for name, n in best.states.items())
     reached = sum(best.states.get(state, 0) for state in ("COMPLETE", "PRUNED", "FAIL"))
     if reached >= trials:
@@ -198,7 +208,9 @@ def _what_there_is(best: "BestTrial", trials: int, cut_short: str) -> str:
         return f"study {best.study} has {reached} of its {trials} trials ({states}){cut_short}"
     if best.states.get("RUNNING"):
         return f"other processes run the rest of study {best.study} ({states})"
-    return f"the grid of study {best.study} has {reached} trials ({states})"
+    if has_all:
+        return f"study {best.study} has tried all {reached} points of its space ({states})"
+    return f"study {best.study} has {reached} of its {trials} trials ({states})"
 
 
 def _named(

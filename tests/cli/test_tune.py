@@ -343,17 +343,21 @@ def test_three_failures_at_the_start_end_a_study_with_their_reasons(project: Pat
     assert "Traceback" in outcome.err
 
 
-def test_a_grid_ends_when_it_is_walked(project: Path) -> None:
+@pytest.mark.parametrize("sampler", ["grid", "tpe"])
+def test_a_study_ends_when_all_points_are_tried(project: Path, sampler: str) -> None:
     write_study(
         project,
-        "name: tiny\ntrials: 9\nsampler: grid\npruner: none\n"
+        f"name: tiny\ntrials: 9\nsampler: {sampler}\npruner: none\n"
         "space: {loss: [cross_entropy, focal]}\nconfig: {epochs: 1}\n",
     )
     outcome = segexp(project, *TINY)
     assert outcome.code == 0, outcome.err
-    assert "the grid of study tiny has 3 trials (3 complete)" in outcome.err
+    assert "study tiny has tried all 2 points of its space (2 complete)" in outcome.err
     losses = [t.params["loss"] for t in study_of(project, "tiny").trials]
-    assert sorted(losses) == ["cross_entropy", "cross_entropy", "focal"]  # the first: the baseline
+    assert sorted(losses) == ["cross_entropy", "focal"]
+    again = segexp(project, *TINY)
+    assert again.code == 0, again.err
+    assert "nothing to do: study tiny has tried all 2 points of its space" in again.err
 
 
 def test_a_pruned_trial_is_a_finished_run_with_the_state_pruned(

@@ -1,0 +1,141 @@
+"""Points that no trial has tried, from every sampler."""
+
+import itertools
+from typing import Any
+
+import optuna
+import pytest
+
+from segexp.search_space import Choices, Parameter, Range
+from segexp.space import make_sampler, suggest
+from segexp.storage import hush_optuna
+from segexp.study_config import Sampler
+from segexp.untried import Points, UntriedSampler, count_values, key_of
+
+SAMPLERS = ["tpe", "random", "gp", "cmaes", "grid"]
+
+SPACE: dict[str, Parameter] = {
+    "arch": Choices(("Unet", "FPN")),
+    "encoder": Choices(("resnet18", "mit_b0", "vgg11")),
+    "augmentation": Range(0.0, 0.2, step=0.1),
+}
+EXCLUDED = ({"arch": "FPN", "encoder": "vgg11"}, {"encoder": "mit_b0", "augmentation": 0.0})
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> None:
+    hush_optuna()
+
+
+def run(
+    name: str, points: Points, trials: int, first: dict[str, Any] | None = None
+) -> optuna.Study:
+    """Ask and tell as a study does, with a value that the same point always has."""
+    study = optuna.create_study(direction="maximize")
+    if first is not None:
+        study.enqueue_trial(first)
+    for number in range(trials):
+        tried = [key_of(t.params) for t in study.get_trials(deepcopy=False) if t.params]
+        inner = make_sampler(Sampler(name=name, seed=1), points.space, number)
+        study.sampler = UntriedSampler(inner, points, tried, number)
+        trial = study.ask()
+        params = suggest(trial, points.space)
+        study.tell(trial, float(sum(map(len, map(str, params.values())))))
+    return study
+
+
+def points_by_hand() -> set[tuple[str, str, float]]:
+    every = itertools.product(("Unet", "FPN"), ("resnet18", "mit_b0", "vgg11"), (0.0, 0.1, 0.2))
+    return {
+        (arch, encoder, strength)
+        for arch, encoder, strength in every
+        if (arch, encoder) != ("FPN", "vgg11") and (encoder, strength) != ("mit_b0", 0.0)
+    }
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_every_sampler_tries_each_point_that_is_allowed_once(name: str) -> None:
+    expected = points_by_hand()
+    assert len(expected) == 13
+    study = run(name, Points(SPACE, EXCLUDED), 13)
+    found = [
+        (t.params["arch"], t.params["encoder"], round(t.params["augmentation"], 6))
+        for t in study.trials
+    ]
+    assert len(found) == len(set(found))
+    assert set(found) == expected
+    points = Points(SPACE, EXCLUDED)
+    assert points.are_all_in({key_of(t.params) for t in study.trials})
+    assert not points.are_all_in({key_of(t.params) for t in study.trials[1:]})
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_the_baseline_is_one_of_the_points(name: str) -> None:
+    space: dict[str, Parameter] = {"loss": Choices(("focal", "lovasz"))}
+    study = run(name, Points(space), 2, first={"loss": "lovasz"})
+    assert [t.params["loss"] for t in study.trials] == ["lovasz", "focal"]
+
+
+@pytest.mark.parametrize("name", ["tpe", "random", "gp", "cmaes"])
+def test_what_is_forbidden_is_not_suggested_in_a_space_without_end(name: str) -> None:
+    space: dict[str, Parameter] = {**SPACE, "learning_rate": Range(1e-4, 1e-1, log=True)}
+    study = run(name, Points(space, EXCLUDED), 14)
+    for trial in study.trials:
+        assert Points(space, EXCLUDED).allows(trial.params)
+        assert 1e-4 <= trial.params["learning_rate"] <= 1e-1
+    assert Points(space, EXCLUDED).keys is None
+    assert not Points(space, EXCLUDED).are_all_in(set())
+
+
+def test_a_space_almost_all_of_which_is_forbidden_is_tried_where_it_is_not() -> None:
+    encoders = tuple(f"encoder{i}" for i in range(60))
+    space: dict[str, Parameter] = {
+        "encoder": Choices(encoders),
+        "learning_rate": Range(1e-4, 1e-1, log=True),
+    }
+    points = Points(space, [{"encoder": encoder} for encoder in encoders[1:]])
+    assert {t.params["encoder"] for t in run("tpe", points, 5).trials} == {"encoder0"}
+
+
+def test_params_that_train_the_same_have_one_key() -> None:
+    assert key_of({"arch": "Unet", "epochs": 1}) == key_of({"epochs": 1, "arch": "u-net"})
+    assert key_of({"augmentation": 0.1 + 0.2}) == key_of({"augmentation": 0.3})
+    assert key_of({"arch": "Linknet", "decoder_width": 0.5}) == key_of(
+        {"arch": "Linknet", "decoder_width": 1.0}
+    )
+    assert key_of({"arch": "Unet", "decoder_width": 0.5}) != key_of(
+        {"arch": "Unet", "decoder_width": 1.0}
+    )
+    assert key_of({"encoder_weights": None}) != key_of({"encoder_weights": "None"})
+    assert key_of({"gradient_clip": 1.0}) != key_of({"gradient_clip": 1.1})
+
+
+@pytest.mark.parametrize(
+    ("parameter", "count"),
+    [
+        (Choices((1, 2, 3)), 3),
+        (Range(2, 8, integer=True), 7),
+        (Range(2, 8, step=2, integer=True), 4),
+        (Range(0.0, 0.3, step=0.1), 4),
+        (Range(0.0, 0.3), float("inf")),
+    ],
+)
+def test_the_values_of_a_parameter_are_counted(parameter: Parameter, count: float) -> None:
+    assert count_values(parameter) == count
+
+
+def test_trials_of_yesterday_have_the_distributions_of_today() -> None:
+    """So a study that was begun before anything was left out goes on."""
+    study = optuna.create_study(direction="maximize")
+    for number in range(3):
+        study.sampler = make_sampler(Sampler(seed=1), SPACE, number)
+        trial = study.ask()
+        suggest(trial, SPACE)
+        study.tell(trial, 1.0)
+    before = study.trials[0].distributions
+    study.sampler = UntriedSampler(
+        make_sampler(Sampler(), SPACE, 3), Points(SPACE, EXCLUDED), [], 3
+    )
+    trial = study.ask()
+    suggest(trial, SPACE)
+    assert study.trials[-1].distributions == before
