@@ -10,7 +10,7 @@ import json
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -268,5 +268,6 @@ def _write(file: Path, known: Mapping[str, Mapping[str, Verdict]]) -> None:
         context: {key: asdict(verdict) for key, verdict in verdicts.items()}
         for context, verdicts in known.items()
     }
-    file.parent.mkdir(parents=True, exist_ok=True)
-    write_atomic(file, json.dumps(content, indent=1))
+    with suppress(OSError):  # they are found again; what cannot be written is said where it matters
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(file, json.dumps(content, indent=1))

@@ -93,8 +93,8 @@ def test_a_study_is_whole_or_not_there(project: Path) -> None:
 
 
 def test_a_cache_that_cannot_be_written_leaves_no_study_behind(project: Path) -> None:
-    plan = plan_of(project)
     (project / ".segexp").write_text("a file where a folder is to be")
+    plan = plan_of(project)
     storage = open_storage(None, project)
     with pytest.raises(WorkError, match="cache cannot be written"):
         run_study(plan, storage, Said())
