@@ -270,4 +270,6 @@ def _write(file: Path, known: Mapping[str, Mapping[str, Verdict]]) -> None:
     }
     with suppress(OSError):  # they are found again; what cannot be written is said where it matters
         file.parent.mkdir(parents=True, exist_ok=True)
+        for leftover in file.parent.glob(f".{file.name}.*"):  # of a process that was killed here
+            leftover.unlink(missing_ok=True)
         write_atomic(file, json.dumps(content, indent=1))

@@ -116,7 +116,7 @@ def trials_left(opened: OpenStudy) -> int:
 
 def is_exhausted(plan: StudyPlan, trials: Sequence[FrozenTrial]) -> bool:
     """Whether a study has tried every point of its space, or is about to, and none waits."""
-    is_waited_for = any(t.state == TrialState.WAITING for t in trials)
+    is_waited_for = any(t.state == TrialState.WAITING and params_of(t) for t in trials)
     return not is_waited_for and plan.points.are_all_in(_tried(taken(trials)))
 
 

@@ -112,15 +112,18 @@ def forerunners(trial: FrozenTrial, trials: Sequence[FrozenTrial]) -> list[Froze
 def sampling_place(number: int, trials: Sequence[FrozenTrial]) -> int:
     """Return a trial's place among those of a study that begin something of their own.
 
-    It is the number that a trial would have had without interruptions. No two trials that are
-    sampled share one, and it stays whatever becomes of others: a trial tries another one again
-    from the moment on in which it gets its number, or never.
+    It is the number that a trial would have had without interruptions; a trial that tries another
+    one again has that one's. No two others share one, and it stays whatever becomes of them: a
+    trial tries another one again from the moment on in which it gets its number, or never.
 
     Args:
         number: The trial's.
         trials: All of the study that there are; those with lower numbers are.
     """
-    return number - sum(RETRY_OF in trial.user_attrs for trial in trials[:number])
+    first = number
+    while (before := trials[first].user_attrs.get(RETRY_OF)) is not None and before < first:
+        first = before
+    return first - sum(RETRY_OF in trial.user_attrs for trial in trials[:first])
 
 
 def put_next_in_line(study: optuna.Study, listed: Sequence[Mapping[str, Any]]) -> bool:
@@ -202,8 +205,10 @@ def close_interrupted(
 ) -> None:
     """Let a trial fail that is to be tried again; `put_retries` puts its params in line.
 
-    A trial that one process after the other died in fails for good, and counts.
+    A trial that one process after the other died in fails for good, and counts. One without params
+    had not begun: that a process died then is not counted against it.
     """
+    crashed = crashed and bool(params_of(trial))
     crashes = trial.user_attrs.get(CRASHES, 0) + crashed
     is_hopeless = crashed and crashes >= MAX_CRASHES
     if is_hopeless:
@@ -212,8 +217,7 @@ def close_interrupted(
         _set(study, trial, CRASHED, crashed)
         _set(study, trial, FAILURE, reason)
         if not is_hopeless:
-            # Without params it had nothing yet that could be lost.
-            _set(study, trial, INTERRUPTED, RETRY if params_of(trial) else True)
+            _set(study, trial, INTERRUPTED, RETRY)
         study._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
     failpoint.passed("after_fail_before_retry")
 
@@ -233,7 +237,10 @@ def put_retries(study: optuna.Study) -> None:
             carried = {RETRY_OF: trial.number, CRASHES: crashes}
             if is_promotion(trial):
                 carried[PROMOTES] = trial.user_attrs[PROMOTES]
-            study.enqueue_trial(params_of(trial), user_attrs=carried)
+            if params := params_of(trial):
+                study.enqueue_trial(params, user_attrs=carried)
+            else:  # it is sampled as this one would have been: see `sampling_place`
+                study.add_trial(create_trial(state=TrialState.WAITING, user_attrs=carried))
 
 
 def put_promotion(study: optuna.Study, trials: Sequence[FrozenTrial]) -> bool:

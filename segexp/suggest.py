@@ -101,7 +101,7 @@ class SuggestedFile:
 
 
 def best_run(
-    project: Path, storage: str | None, study: str, configured: str | None
+    project: Path, storage: str | None, study: str, configured: str | None = None
 ) -> tuple[str, str | None]:
     """Return the MLflow run of a study's best trial, and the tracking URI of the study's records.
 

@@ -176,7 +176,7 @@ def _check_retries(trials: Sequence[FrozenTrial], faults: Faults) -> None:
             kind.append(f"trial {trial.number} is tried again {len(tried_again)} times")
         for retry in tried_again:
             # Those in line are yet to be taken where it was killed as well.
-            params = {**retry.system_attrs["fixed_params"], **retry.params}
+            params = {**retry.system_attrs.get("fixed_params", {}), **retry.params}
             if not trial.params.items() <= params.items():
                 faults.lost.append(
                     f"trial {retry.number} has {params}, not those of trial {trial.number}, "

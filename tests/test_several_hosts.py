@@ -113,6 +113,7 @@ def test_a_trials_place_counts_no_trial_that_tries_another_again() -> None:
     marks: list[dict[str, int]] = [{}, {}, {RETRY_OF: 1}, {}, {PROMOTES: 0}, {RETRY_OF: 4}, {}]
     trials = [create_trial(state=TrialState.COMPLETE, value=0.0, user_attrs=m) for m in marks]
     assert [sampling_place(number, trials) for number in (0, 1, 3, 4, 6)] == [0, 1, 2, 3, 4]
+    assert [sampling_place(number, trials) for number in (2, 5)] == [1, 3]  # theirs: 1 and 4's
     for trial in trials[:3]:  # what becomes of earlier trials does not matter
         trial.state = TrialState.FAIL
     assert sampling_place(6, trials) == 4

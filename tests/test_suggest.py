@@ -331,7 +331,7 @@ def add_trial(study: optuna.Study, value: float, run_id: str | None) -> None:
 
 
 def result(value):
-    table = {"class": ["road"], "iou": [value]}
+    table = {"class": ["road"], "iou": [value], "pixels": [100]}
     scores = {
         "miou": value,
         "classes_in_mean": 1,
@@ -352,7 +352,11 @@ def test_a_study_stands_for_the_run_of_its_best_trial(project: Path):
     study = optuna.create_study(storage=storage, study_name="street", direction="maximize")
     add_trial(study, 0.4, "first")
     add_trial(study, 0.6, "second")
-    assert best_run(project, None, "street") == "second"
+    assert best_run(project, None, "street") == ("second", None)
+    study.set_user_attr("segexp.tracking", ["http://tracker:5000", "street", "7"])
+    there = "http://ann:hunter2@tracker:5000"  # with what it takes to sign in there
+    assert best_run(project, None, "street") == ("second", "http://tracker:5000")
+    assert best_run(project, None, "street", there) == ("second", there)
     add_trial(study, 0.7, None)
     with pytest.raises(WorkError, match="trial 2 of study 'street' has no MLflow run"):
         best_run(project, None, "street")

@@ -3,6 +3,7 @@
 import math
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,13 @@ import yaml
 
 from segexp.cli.console import console
 from segexp.cli.mapping_table import mapping_table
-from segexp.config import load_config, parse_overrides
+from segexp.config import WORK_DIRECTORY, load_config, parse_overrides
 from segexp.errors import InputError, WorkError
 from segexp.mapping import common_space
 from segexp.mapping_check import color_warnings
 from segexp.mapping_file import find_mapping, parse_mapping, read_mappings
 from segexp.mapping_yaml import mapping_yaml, taxonomy_yaml
+from segexp.pairs import CHECKS_FILE
 from segexp.plan import plan_study
 from segexp.project import find_source, find_taxonomy
 from segexp.study_config import read_study
@@ -123,7 +125,12 @@ def _read_config(rng: np.random.Generator, project: Path, file: Path) -> None:
 
 def _read_study(rng: np.random.Generator, project: Path, file: Path) -> None:
     path, study, config = read_study(project, file.stem, {"mapping": "categories7"})
-    plan_study(project, str(path), study, config)
+    try:
+        plan_study(project, str(path), study, config)
+    finally:  # what it found out about models is all that it may keep
+        (project / WORK_DIRECTORY / CHECKS_FILE).unlink(missing_ok=True)
+        with suppress(OSError):
+            (project / WORK_DIRECTORY).rmdir()
 
 
 def _read_mapping(rng: np.random.Generator, project: Path, file: Path) -> None:
