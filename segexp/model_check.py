@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from segexp.errors import InputError, first_line
-from segexp.files import write_atomic
+from segexp.files import written_beside
 from segexp.model import REFUSALS, check_image_size, check_model, make_model
 
 Pair = tuple[str, str]
@@ -272,4 +272,5 @@ def _write(file: Path, known: Mapping[str, Mapping[str, Verdict]]) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         for leftover in file.parent.glob(f".{file.name}.*"):  # of a process that was killed here
             leftover.unlink(missing_ok=True)
-        write_atomic(file, json.dumps(content, indent=1))
+        with written_beside(file) as beside:
+            beside.write_text(json.dumps(content, indent=1), encoding="utf-8")
