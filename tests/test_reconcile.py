@@ -26,9 +26,11 @@ from segexp.reconcile import (
     heard_of,
     is_second,
     is_unsigned,
+    params_of,
     place_of,
     put_next_in_line,
     put_retries,
+    sampling_place,
     sign,
     sign_next,
     taken,
@@ -160,7 +162,7 @@ def test_a_trial_without_an_owner_is_left_alone_for_its_first_seconds(study: opt
     study.add_trial(old)
     assert [is_unsigned(trial) for trial in study.trials] == [True, True]
     assert close_abandoned(study) == [1]
-    assert [is_unsigned(trial) for trial in study.trials] == [True, False]
+    assert [is_unsigned(trial) for trial in study.trials] == [True, False, False]
 
 
 def test_params_that_were_in_line_wait_again_though_the_trial_never_took_them(
@@ -172,11 +174,16 @@ def test_params_that_were_in_line_wait_again_though_the_trial_never_took_them(
     assert study.trials[1].system_attrs["fixed_params"] == {"x": 0.25, "y": 1}
 
 
-def test_a_trial_that_had_no_params_yet_is_not_tried_again(study: optuna.Study) -> None:
-    study.ask().set_user_attr(OWNER, DEAD.to_dict())
-    assert close_abandoned(study) == [0]
-    assert states(study) == [FAIL]
-    assert not counts_towards_budget(study.trials[0])
+def test_a_trial_that_had_no_params_yet_is_tried_again_in_its_place(study: optuna.Study) -> None:
+    for attempts in range(MAX_CRASHES + 1):  # it had not begun: no crash is counted against it
+        study.ask().set_user_attr(OWNER, DEAD.to_dict())
+        assert close_abandoned(study) == [attempts]
+        assert states(study) == [FAIL] * (attempts + 1) + [WAITING]
+    trials = study.trials
+    assert trials[-1].user_attrs == {RETRY_OF: MAX_CRASHES, CRASHES: 0}
+    assert params_of(trials[-1]) == {}
+    assert {sampling_place(trial.number, trials) for trial in trials} == {0}
+    assert not any(map(counts_towards_budget, trials))
 
 
 def died_in_step(step: int) -> Callable[[int, str], None]:
