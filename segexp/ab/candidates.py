@@ -1,0 +1,90 @@
+"""The candidates of an A/B study: configurations that a search put among its best.
+
+One search finds one winner, and another search of the same mapping another one: in a table of
+recorded curves two winners of 20 trials differ with a standard deviation of 0.048 mIoU
+(docs/method.md). So no winner stands for its mapping. Several good configurations, of every arm's
+search, are trained in every arm.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from optuna.trial import FrozenTrial, TrialState
+
+from segexp.best import rank
+from segexp.reconcile import last_of_each
+
+LARGEST_SHARE = 0.3
+"""More candidates than this share of a search's trials are no longer its best: the estimate drifts
+towards the typical configuration (docs/method.md)."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A configuration that is trained in every arm.
+
+    Attributes:
+        params: By name, a point of the search space.
+        named_by: The places of the arms whose searches have it among their best, from 0.
+    """
+
+    params: Mapping[str, Any]
+    named_by: tuple[int, ...]
+
+
+def choose_candidates(ranked: Sequence[Sequence[Mapping[str, Any]]], count: int) -> list[Candidate]:
+    """Let the arms name their best in turn, until there are enough different configurations.
+
+    In each turn every arm names its best configuration that it has not named yet. One that another
+    arm named before gets a second name and no second place.
+
+    Args:
+        ranked: By arm, the params of its trials, the best first; see `best_first`.
+        count: How many candidates there are to be.
+
+    Returns:
+        As many, in the order in which they were first named; fewer where the searches have no more.
+
+    Example:
+        >>> found = choose_candidates([[{"x": 1}, {"x": 2}], [{"x": 1}, {"x": 3}]], 2)
+        >>> [(dict(c.params), c.named_by) for c in found]
+        [({'x': 1}, (0, 1)), ({'x': 2}, (0,))]
+    """
+    found: list[tuple[Mapping[str, Any], list[int]]] = []
+    for turn in range(max(map(len, ranked), default=0)):
+        for arm, params_of_arm in enumerate(ranked):
+            if turn >= len(params_of_arm):
+                continue
+            params = params_of_arm[turn]
+            known = next((names for known, names in found if dict(known) == dict(params)), None)
+            if known is None and len(found) < count:
+                found.append((params, [arm]))
+            elif known is not None and arm not in known:
+                known.append(arm)
+        if len(found) == count:
+            break
+    return [Candidate(params, tuple(sorted(names))) for params, names in found]
+
+
+def best_first(trials: Sequence[FrozenTrial]) -> list[dict[str, Any]]:
+    """Return the params of the trials of a search, the best first.
+
+    Complete trials by `segexp.best.rank`, then the pruned ones: what came furthest before what was
+    ended earlier, and of these the better one at its last epoch. Of equal ones the first. A trial
+    that failed names nothing.
+
+    Args:
+        trials: All of the study, in the order of their numbers.
+    """
+    ended = last_of_each(trials)
+    complete = [t for t in ended if t.state == TrialState.COMPLETE]
+    pruned = [t for t in ended if t.state == TrialState.PRUNED and t.intermediate_values]
+    complete.sort(key=rank, reverse=True)  # is stable: of equal ones the first stays first
+    pruned.sort(key=_how_far, reverse=True)
+    return [dict(trial.params) for trial in (*complete, *pruned)]
+
+
+def _how_far(trial: FrozenTrial) -> tuple[int, float]:
+    epoch = max(trial.intermediate_values)
+    return epoch, trial.intermediate_values[epoch]
