@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import optuna
 from optuna.pruners import BasePruner
 from optuna.samplers import BaseSampler
@@ -72,15 +73,15 @@ def make_sampler(sampler: Sampler, space: Mapping[str, Parameter], place: int) -
     Args:
         sampler: Its name, seed and options.
         space: The search space; the grid sampler walks all of it.
-        place: Of the trial that it is for, see `segexp.reconcile.sampling_place`. It is added to
-            the seed: a sampler that starts again with the same one would suggest its first random
-            trials a second time.
+        place: Of the trial that it is for, see `segexp.reconcile.sampling_place`. It is mixed
+            into the seed: a sampler that starts again with the same one would suggest its first
+            random trials a second time. Added to it, it would make seed 1 repeat what seed 0 drew.
 
     Raises:
         InputError: For an option that Optuna's class does not take, or a grid over a range
             without steps.
     """
-    seed = sampler.seed + place
+    seed = int(np.random.SeedSequence([sampler.seed, place]).generate_state(1)[0])
     options: dict[str, Any] = dict(sampler.options)
     with _named_in_faults("sampler", sampler.name):
         if sampler.name == "tpe":

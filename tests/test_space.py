@@ -69,6 +69,15 @@ def test_trials_depend_on_the_seed_and_their_number_alone(name: str) -> None:
     assert len({p["learning_rate"] for p in first}) == 6
 
 
+@pytest.mark.parametrize("name", ["tpe", "random"])
+def test_another_seed_draws_nothing_that_the_first_one_drew(name: str) -> None:
+    drawn = [
+        {t.params["learning_rate"] for t in run(Sampler(name=name, seed=seed), 6).trials}
+        for seed in (0, 1, 2)
+    ]
+    assert len(set.union(*drawn)) == 18
+
+
 def test_workers_that_ask_at_the_same_time_get_different_suggestions() -> None:
     study = optuna.create_study(direction="maximize")
     trials = [ask(study, Sampler(), SPACE) for _ in range(4)]
