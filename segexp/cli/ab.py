@@ -19,6 +19,7 @@ from segexp.cli.options import (
     Storage,
     StorageFile,
     Workers,
+    check_choice,
     data_overrides,
     open_project,
     set_overrides,
@@ -26,7 +27,8 @@ from segexp.cli.options import (
     with_storage,
     worker_count,
 )
-from segexp.errors import InputError
+from segexp.comparison.gate import REQUIREMENTS, unmet_requirement
+from segexp.errors import InputError, WorkError
 from segexp.processes import prepare_workers
 
 
@@ -62,6 +64,14 @@ def ab(
             "video) or city, as their names say."
         ),
     ] = "auto",
+    require: Annotated[
+        str | None,
+        typer.Option(
+            metavar="REQUIREMENT",
+            help="End with exit code 1 unless every arm is not-worse, equivalent or better, as "
+            "named here, than the first one.",
+        ),
+    ] = None,
     study: Annotated[
         str | None,
         typer.Option(help="The study in studies/ whose search space is used; `default`."),
@@ -84,12 +94,15 @@ def ab(
 
     Each arm is tuned in a study of its own, then its best configuration is trained with several
     seeds and scored on images that tuning never saw, in the label space that all arms share.
-    Run again after an interruption, it does what is left; --margin and --cluster may change.
+    Run again after an interruption, it does what is left; --margin, --cluster and --require may
+    change.
     """
     root, processes = open_project(project), worker_count(workers)
     overrides = {**data_overrides(data, format_name, None), **set_overrides(set_)}
     overrides = with_storage(overrides, storage, storage_file)
     _check_options(matched, trials, configs, margin)
+    if require is not None:
+        check_choice("--require", require, REQUIREMENTS)
     if not matched:
         overrides.setdefault("trials", 20 if trials is None else trials)
     seeds = seeds if seeds is not None else 3 if matched else 5
@@ -131,6 +144,16 @@ def ab(
     uri = recorded_uri(root, recorded, config.tracking.uri)
     say(f"page: {directory / PAGE_FILE} ({RESULT_FILE} beside it)")
     say(f"look next:  {where_to_look(uri, root)}")
+    _refuse_unmet(result, require)
+
+
+def _refuse_unmet(result: dict[str, Any], requirement: str | None) -> None:
+    """End with exit code 1 where the answer, which is printed and written, is not as required."""
+    if requirement is None:
+        return
+    arms = [arm["mapping"] for arm in result["arms"]]
+    if unmet := unmet_requirement(arms, result["pairs"], requirement):
+        raise WorkError(unmet)
 
 
 def _refuse_early(

@@ -68,6 +68,25 @@ def test_asked_again_with_another_margin_nothing_is_trained(compared: tuple[Path
     assert "equivalent within a margin of 0.99" in outcome.err
 
 
+def test_an_answer_that_is_not_as_required_ends_with_exit_code_1_and_is_written_all_the_same(
+    compared: tuple[Path, Outcome],
+) -> None:
+    project, _ = compared
+    words = (*ARMS, "--trials", "1", "--seeds", "2", "--json")
+    met = segexp(project, *words, "--margin", "0.99", "--require", "not-worse")
+    assert met.code == 0, met.err
+    (stored,) = (project / ".segexp" / "ab").glob("*/ab_result.json")
+    stored.unlink()
+    unmet = segexp(project, *words, "--margin", "0.98", "--require", "better")
+    assert unmet.code == 1
+    last = unmet.err.splitlines()[-1]
+    assert last.startswith(
+        "error: required is better, but merged10 against cityscapes19 is 'equivalent': "
+    )
+    assert last.endswith("margin 0.98")
+    assert json.loads(unmet.out) == json.loads(stored.read_text(encoding="utf-8"))
+
+
 def test_a_changed_mapping_is_refused_with_the_difference(
     tmp_path: Path, lay_out_project: Callable[[Path], Path]
 ) -> None:
@@ -97,6 +116,7 @@ def test_a_changed_mapping_is_refused_with_the_difference(
         (("cityscapes19", "merged10", "--configs", "3"), "--configs: is for --matched arms"),
         (("cityscapes19", "merged10", "--matched", "--trials", "3"), "--trials: matched arms"),
         (("cityscapes19", "merged10", "--set", "mapping=merged10"), "each arm has its own mapping"),
+        (("cityscapes19", "merged10", "--require", "equal"), "did you mean 'equivalent'?"),
         (("cityscapes19", "merged10", "--cluster", "squence"), "did you mean 'sequence'?"),
         (("cityscapes19", "merged10", "--cluster", "city"), "name no city"),
     ],

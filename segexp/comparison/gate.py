@@ -1,0 +1,57 @@
+"""What a script may require of an answer: `segexp ab --require`, for continuous integration."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+REQUIREMENTS = ("not-worse", "equivalent", "better")
+"""What may be required of every other arm against the first one."""
+
+
+def unmet_requirement(
+    arms: Sequence[str], pairs: Sequence[Mapping[str, Any]], requirement: str
+) -> str | None:
+    """Say which arms do not meet a requirement, in one line; None where all of them do.
+
+    The first arm is the reference, and every other arm has to meet the requirement against it:
+
+    - ``better``: its verdict is *better*;
+    - ``equivalent``: its verdict is *equivalent*;
+    - ``not-worse``: the lower end of its interval lies above -margin (a test of non-inferiority,
+      Piaggio et al. 2012, JAMA 308). So an arm that is better or equivalent is not worse, and one
+      of which too little is known is: what is not shown is not met.
+
+    Args:
+        arms: The names of the arms, in order.
+        pairs: The objects under ``pairs`` in ``ab_result.json``, each b minus a.
+        requirement: One of REQUIREMENTS.
+
+    Raises:
+        ValueError: When the requirement is none of these.
+    """
+    if requirement not in REQUIREMENTS:
+        raise ValueError(f"{requirement!r}: the requirements are {', '.join(REQUIREMENTS)}")
+    against_first = [pair for pair in pairs if pair["a"] == arms[0]]
+    unmet = [_said(pair) for pair in against_first if not _meets(pair, requirement)]
+    return f"required is {requirement}, but {'; '.join(unmet)}" if unmet else None
+
+
+def _meets(pair: Mapping[str, Any], requirement: str) -> bool:
+    if requirement != "not-worse":
+        return bool(pair["verdict"] == requirement)
+    low, _ = _interval(pair)
+    return bool(low > -pair["margin"])  # False for NaN: nothing is known
+
+
+def _interval(pair: Mapping[str, Any]) -> tuple[float, float]:
+    low, high = pair["interval"] or (None, None)
+    return (math.nan, math.nan) if low is None or high is None else (low, high)
+
+
+def _said(pair: Mapping[str, Any]) -> str:
+    low, high = _interval(pair)
+    delta = math.nan if pair["delta"] is None else pair["delta"]
+    return (
+        f"{pair['b']} against {pair['a']} is {pair['verdict']!r}: {delta:+.4f} "
+        f"[{low:+.4f}, {high:+.4f}], margin {pair['margin']:g}"
+    )
