@@ -62,6 +62,7 @@ def compare_arms(
     margin: float,
     *,
     unit: str = "seeds",
+    one_run: bool = False,
     resamples: int = 10_000,
     seed: int = 0,
 ) -> list[PairComparison]:
@@ -75,16 +76,18 @@ def compare_arms(
         clusters: Of the N images.
         margin: Differences below it do not matter, in mIoU.
         unit: What a group of runs is to a person: ``seeds`` or ``configurations``.
+        one_run: Answer from one group of runs, too: over the images alone, and a caveat says so.
         resamples: B.
         seed: Of all draws: the same seed gives the same answer.
 
     Raises:
-        InputError: Fewer than two arms, groups of runs or clusters, a margin that is not positive,
-            fewer than 100 resamples, or no held-out pixel that the common space scores.
+        InputError: Fewer than two arms, clusters, or groups of runs without ``one_run``, a margin
+            that is not positive, fewer than 100 resamples, or no held-out pixel that the common
+            space scores.
         ValueError: Arms of different shapes, or with different ground truth.
     """
     _refuse_mismatched(arms, class_names, run_groups, clusters)
-    _refuse_unanswerable(arms, run_groups, clusters, margin, resamples)
+    _refuse_unanswerable(arms, None if one_run else run_groups, clusters, margin, resamples)
     sample = Sample(
         images=len(clusters.index),
         clusters=_count(clusters),
@@ -94,7 +97,7 @@ def compare_arms(
     )
 
     def estimated(scores: Floats) -> Estimate:
-        found = estimate(scores[0], scores[1:], run_groups, sample.clusters, seed)
+        found = estimate(scores[0], scores[1:], run_groups, sample.clusters, seed, one_run=one_run)
         return _within(found, -1.0, 1.0)
 
     weights = _weights(clusters, resamples, seed)
@@ -140,6 +143,7 @@ def common_scores(
     run_groups: NDArray[np.int64],
     clusters: Clusters,
     *,
+    one_run: bool = False,
     resamples: int = 10_000,
     seed: int = 0,
 ) -> list[Estimate]:
@@ -152,6 +156,7 @@ def common_scores(
         arms: As for `compare_arms`, and so are the others.
         run_groups: Likewise.
         clusters: Likewise.
+        one_run: Likewise.
         resamples: Likewise.
         seed: Likewise.
     """
@@ -159,7 +164,9 @@ def common_scores(
     found = []
     for arm in arms:
         scores = mean_iou(resampled_ious(arm.common, weights))
-        interval = estimate(scores[0], scores[1:], run_groups, _count(clusters), seed)
+        interval = estimate(
+            scores[0], scores[1:], run_groups, _count(clusters), seed, one_run=one_run
+        )
         found.append(_within(interval, 0.0, 1.0))
     return found
 
@@ -241,7 +248,7 @@ def _compare_classes(
 
 def _refuse_unanswerable(
     arms: Sequence[ArmRuns],
-    run_groups: NDArray[np.int64],
+    run_groups: NDArray[np.int64] | None,
     clusters: Clusters,
     margin: float,
     resamples: int,
@@ -254,7 +261,7 @@ def _refuse_unanswerable(
         faults.append(f"margin: {margin!r} is not positive; 0.01 is a hundredth of mIoU")
     if resamples < FEWEST_RESAMPLES:
         faults.append(f"resamples: {resamples} give no 95% interval; 10,000 are usual")
-    if len(np.unique(run_groups)) < 2:
+    if run_groups is not None and len(np.unique(run_groups)) < 2:
         faults.append("runs: one seed or configuration has no spread; two at least are needed")
     if len(clusters.names) < 2:
         faults.append(f"clusters: one {clusters.kind} has no spread; two at least are needed")

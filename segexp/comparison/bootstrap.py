@@ -118,7 +118,13 @@ class Estimate:
 
 
 def estimate(
-    observed: ArrayLike, resampled: Floats, run_groups: ArrayLike, num_clusters: float, seed: int
+    observed: ArrayLike,
+    resampled: Floats,
+    run_groups: ArrayLike,
+    num_clusters: float,
+    seed: int,
+    *,
+    one_run: bool = False,
 ) -> Estimate:
     """Estimate the mean over runs of a paired difference, for new images and new runs.
 
@@ -141,14 +147,17 @@ def estimate(
         num_clusters: Of the images; the effective number (`Clusters.effective`) where clusters
             differ in size.
         seed: Of the draws for the runs.
+        one_run: Answer from a single group of runs, too: its interval is over the images alone, as
+            if another training could not have gone otherwise.
 
     Raises:
-        ValueError: Fewer than two groups of runs or two clusters of images: one has no variance.
+        ValueError: Fewer than two clusters of images, or fewer than two groups of runs without
+            ``one_run``: one has no variance.
     """
     values = np.asarray(observed, dtype=np.float64)
     _, index, sizes = np.unique(np.asarray(run_groups), return_inverse=True, return_counts=True)
     groups = len(sizes)
-    if groups < 2 or num_clusters < 2:
+    if groups < (1 if one_run else 2) or num_clusters < 2:
         raise ValueError(
             "an interval needs two groups of runs and two clusters of images at least, "
             f"got {groups=}, {num_clusters=}"
@@ -163,7 +172,7 @@ def estimate(
     by_group = rows @ membership
     deviations = by_group - by_group.mean(axis=0)
     pulls = share * (values @ membership - value)
-    df_images, df_runs = num_clusters - 1, groups - 1
+    df_images, df_runs = num_clusters - 1, max(1, groups - 1)  # of one group the variance is 0
     few_images, few_runs = num_clusters / df_images, groups / df_runs  # n / (n - 1)
 
     # What the groups share on a resample is the images' doing; what each has for itself is

@@ -27,6 +27,7 @@ class Sample:
             many as images where every image is its own.
         cluster_kind: ``none``, ``sequence``, ``city`` or ``block``.
         runs: Independent runs of each arm: seeds, or configurations where each has several seeds.
+            Of one nothing is known but the images' variance, and no more of them are asked for.
         unit: ``seeds`` or ``configurations``.
     """
 
@@ -93,7 +94,8 @@ def _half_widths(difference: Estimate, sample: Sample, images: Floats, runs: Flo
     variance = by_images + by_runs
     if not variance.any():
         return variance
-    df_images, df_runs = sample.clusters * images - 1, sample.runs * runs - 1
+    # One run has no variance of its own, and so no degrees of freedom that would count.
+    df_images, df_runs = sample.clusters * images - 1, np.maximum(1, sample.runs * runs - 1)
     df = variance**2 / (by_images**2 / df_images + by_runs**2 / df_runs)
     widths: Floats = stats.t.ppf(0.975, df) * np.sqrt(variance)
     return widths
@@ -111,11 +113,13 @@ def _text(images: float | None, runs: float | None, both: float | None, sample: 
         more_images = f"held-out images ({_images_count(both, sample)})"
         more_runs = f"{sample.unit} ({_count(both * sample.runs)})"
         options.append(f"{_times(both)} times as many {more_images} and {more_runs} together")
+    if not options and sample.runs == 1:
+        return f"Not even {_FARTHEST} times as many images would settle it."
     if not options:
         return f"Not even {_FARTHEST} times as many images and {sample.unit} would settle it."
 
     text = f"About {', or '.join(options)} would settle it"
-    if images and runs:
+    if (images and runs) or sample.runs == 1:
         return f"{text}."
     lacking = f"more {sample.unit if images else 'images'} alone would not"
     if not images and not runs:

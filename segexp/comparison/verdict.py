@@ -150,6 +150,11 @@ def few_runs_caveat(groups: int, unit: str) -> str | None:
     """Say so where there are too few runs for the interval to be what it says."""
     if groups >= FEW_RUNS:
         return None
+    if groups == 1:
+        return (
+            "Each arm has one run: the interval is over the images alone, and the answer is about "
+            "these networks. How another training would have come out is not in it."
+        )
     missed = MISSED_BY_TWO if groups == 2 else MISSED_BY_THREE
     return (
         f"{groups} {unit} are few to tell their spread by: where it is large, such an interval "

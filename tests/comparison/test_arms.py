@@ -326,6 +326,24 @@ def test_five_seeds_are_enough_to_say_nothing_of_them():
     assert any(c.startswith("3 configurations are few") for c in said)
 
 
+def test_one_run_of_each_arm_is_compared_over_images_alone_and_that_is_said():
+    a, b = (make_arm(n, s, runs=1, right=0.7) for n, s in (("a", 0), ("b", 5)))
+    with pytest.raises(InputError, match="runs: one seed or configuration has no spread"):
+        compare(a, b, groups=np.arange(1))
+    pair = compare(a, b, groups=np.arange(1), one_run=True)
+    assert pair.rules["sum"].training.variance_runs == 0
+    assert pair.caveats[0] == (
+        "Each arm has one run: the interval is over the images alone, and the answer is about "
+        "these networks. How another training would have come out is not in it."
+    )
+    assert pair.needed is not None
+    assert pair.needed.runs_factor is None
+    assert "seeds" not in pair.needed.text
+    assert pair.needed.text.startswith("About ")
+    (score_of_a, _) = common_scores([a, b], np.arange(1), make_clusters(12), one_run=True)
+    assert score_of_a.low < pair.common[0] < score_of_a.high
+
+
 def test_an_unsettled_pair_says_what_would_settle_it():
     a, b = make_arm("a", 0), make_arm("b", 5, right=0.7)
     tuned = compare(a, b, margin=0.01).to_dict()

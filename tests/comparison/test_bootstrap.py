@@ -254,6 +254,26 @@ def test_where_nothing_was_seen_nothing_is_said(lost):
     assert np.isnan(astuple(found)).all()
 
 
+def test_one_run_is_answered_over_the_images_alone_where_that_is_asked_for():
+    table = np.random.default_rng(3).normal(size=(12, 1))
+    weights = resample_weights(np.arange(12), 40_000, seed=0)
+    found = estimate(
+        table.mean(axis=0), weights @ table / 12, np.arange(1), 12, seed=0, one_run=True
+    )
+    low, high = stats.ttest_1samp(table[:, 0], 0).confidence_interval(0.95)
+    assert found.low == pytest.approx(low, abs=0.05 * (high - low))
+    assert found.high == pytest.approx(high, abs=0.05 * (high - low))
+    assert found.variance_images == pytest.approx(table.var(ddof=1) / 12, rel=0.03)
+    assert found.variance_runs == 0
+
+
+def test_asking_for_one_run_changes_nothing_where_there_are_several():
+    table = crossed(np.random.default_rng(4), 1.0, 1.0, 1.0, (12, 3))
+    resampled = resample_weights(np.arange(12), 500, seed=0) @ table / 12
+    given = (table.mean(axis=0), resampled, np.arange(3), 12)
+    assert estimate(*given, seed=0, one_run=True) == estimate(*given, seed=0)
+
+
 @pytest.mark.parametrize(("groups", "clusters"), [([0, 0], 20), ([0, 1], 1)])
 def test_one_group_of_runs_or_one_cluster_has_no_variance(groups, clusters):
     with pytest.raises(ValueError, match="two groups of runs and two clusters"):
