@@ -201,8 +201,21 @@ class Replay:
                 reached = (spent, now, len(self.taken))
         return Outcome(*reached, best_of_first, epochs_of_first)
 
-    def _next(self) -> Training | None:
-        """Take what is to be trained next: a trial that is promoted, or a new one."""
+    def advance(self, trials: int) -> int:
+        """Run trials one at a time, as a study of so many ends: all begun, none to be promoted.
+
+        Called again with more trials it goes on, and is then where one call would be.
+
+        Returns:
+            How many epochs this took.
+        """
+        spent = 0
+        while (training := self._next(trials)) is not None:
+            spent += sum(1 for _ in training.epochs)
+        return spent
+
+    def _next(self, most: int | None = None) -> Training | None:
+        """Take what is to be trained next: a trial that is promoted, or a new one of so many."""
         trials, pruner = self.study.get_trials(deepcopy=False), self.study.pruner
         number = pruner.promotable(trials) if isinstance(pruner, RungPruner) else None
         if number is not None:
@@ -212,7 +225,7 @@ class Replay:
             suggest(trial, self.table.space)
             epochs = self._train(trial, row, trials[number].last_step or 0)
             return Training(self.taken.index(row), epochs, is_new=False)
-        if not self.free.any():
+        if not self.free.any() or len(self.taken) == most:
             return None
         trial, row = self._ask()
         self.taken.append(row)
