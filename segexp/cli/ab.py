@@ -27,6 +27,7 @@ from segexp.cli.options import (
     with_storage,
     worker_count,
 )
+from segexp.comparison.confidence import interval_title
 from segexp.comparison.gate import REQUIREMENTS, unmet_requirement
 from segexp.errors import InputError, WorkError
 from segexp.processes import prepare_workers
@@ -247,9 +248,10 @@ def _arms_table(result: dict[str, Any]) -> Table:
 
 def _terms_table(pair: dict[str, Any]) -> Table:
     """Return the raw gap taken apart, by both rules of collapse."""
+    interval = interval_title([pair])
     table = _table(
         f"{pair['b']} minus {pair['a']}: the raw gap and its parts",
-        ("", "sum", "95% interval", "argmax", "95% interval"),
+        ("", "sum", interval, "argmax", interval),
     )
     titles = {
         "native_gap": "raw gap",

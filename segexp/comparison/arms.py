@@ -12,13 +12,22 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from segexp.comparison.bootstrap import Estimate, estimate, resample_weights, resampled_ious
+from segexp.comparison.bootstrap import (
+    Estimate,
+    at_level,
+    estimate,
+    resample_weights,
+    resampled_ious,
+)
 from segexp.comparison.clusters import Clusters
+from segexp.comparison.confidence import LEVEL
+from segexp.comparison.family import ONE_LOOK, pair_levels
 from segexp.comparison.pair import RULES, ClassComparison, PairComparison, RuleComparison
 from segexp.comparison.sample_size import Sample, needed_to_settle
 from segexp.comparison.verdict import (
     few_runs_caveat,
     holm,
+    level_caveat,
     other_rule_caveat,
     rare_class_caveat,
     runs_caveat,
@@ -62,6 +71,9 @@ def compare_arms(
     margin: float,
     *,
     unit: str = "seeds",
+    about: str | None = None,
+    alpha: float = LEVEL,
+    looks: Sequence[float] = ONE_LOOK,
     one_run: bool = False,
     resamples: int = 10_000,
     seed: int = 0,
@@ -76,6 +88,12 @@ def compare_arms(
         clusters: Of the N images.
         margin: Differences below it do not matter, in mIoU.
         unit: What a group of runs is to a person: ``seeds`` or ``configurations``.
+        about: What the answer is about, such as "On six configurations that tuning found good in
+            either arm"; the sentence begins with it.
+        alpha: How often any verdict may be wrong, over all pairs and all looks.
+        looks: The information fractions of the looks at this study so far, this one the last
+            (`segexp.comparison.spending.nominal_levels`): of 12 configurations at most, the look
+            with 4 has the fraction 4 / 12. The verdicts of a single look take (1.0,).
         one_run: Answer from one group of runs, too: over the images alone, and a caveat says so.
         resamples: B.
         seed: Of all draws: the same seed gives the same answer.
@@ -109,15 +127,24 @@ def compare_arms(
         rare_class_caveat(class_names, occurrences),
     ]
 
+    compared = list(combinations(scored, 2))
+    differences = [estimated(b.common["sum"] - a.common["sum"]) for a, b in compared]
+    levels = pair_levels(differences, margin, alpha, looks)
+    corrected = holm(np.array([difference.p for difference in differences]))
+
     pairs = []
-    for a, b in combinations(scored, 2):
-        rules = {rule: _decompose(a, b, rule, margin, estimated) for rule in RULES}
+    for (a, b), level, p_holm in zip(compared, levels, corrected, strict=True):
+        rules = {rule: _decompose(a, b, rule, margin, level, estimated) for rule in RULES}
         headline = rules["sum"]
         unsettled = headline.verdict == "not enough evidence"
         delta = headline.training
-        caveats = [*known_limits, runs_caveat(delta, sample.unit)]
+        caveats = [
+            *known_limits,
+            runs_caveat(delta, sample.unit),
+            level_caveat(level, len(compared), len(looks)),
+        ]
         if rules["argmax"].verdict != headline.verdict:
-            caveats.insert(0, other_rule_caveat(rules["argmax"].training, margin))
+            caveats.insert(0, other_rule_caveat(rules["argmax"].training, margin, about))
         pair = PairComparison(
             a=a.name,
             b=b.name,
@@ -131,8 +158,15 @@ def compare_arms(
             rules=rules,
             per_class=_compare_classes(a, b, class_names, estimated),
             needed=needed_to_settle(delta, margin, sample) if unsettled else None,
-            sentence=verdict_sentence(a.name, b.name, headline.native_gap.value, delta, margin),
+            sentence=verdict_sentence(
+                a.name, b.name, headline.native_gap.value, delta, margin, about
+            ),
             caveats=tuple(c for c in caveats if c),
+            level=level,
+            p_holm=float(p_holm),
+            about=about,
+            unit=unit,
+            groups=sample.runs,
         )
         pairs.append(pair)
     return pairs
@@ -221,14 +255,22 @@ def mean_iou(ious: Floats) -> Floats:
 
 
 def _decompose(
-    a: _Scores, b: _Scores, rule: str, margin: float, estimated: Callable[[Floats], Estimate]
+    a: _Scores,
+    b: _Scores,
+    rule: str,
+    margin: float,
+    level: float,
+    estimated: Callable[[Floats], Estimate],
 ) -> RuleComparison:
-    training = estimated(b.common[rule] - a.common[rule])
+    def term(scores: Floats) -> Estimate:
+        return _within(at_level(estimated(scores), level), -1.0, 1.0)
+
+    training = term(b.common[rule] - a.common[rule])
     return RuleComparison(
-        native_gap=estimated(b.own - a.own),
-        ruler_a=estimated(a.common[rule] - a.own),
+        native_gap=term(b.own - a.own),
+        ruler_a=term(a.common[rule] - a.own),
         training=training,
-        ruler_b=estimated(b.own - b.common[rule]),
+        ruler_b=term(b.own - b.common[rule]),
         verdict=verdict(training.low, training.high, margin),
     )
 
@@ -236,7 +278,9 @@ def _decompose(
 def _compare_classes(
     a: _Scores, b: _Scores, names: Sequence[str], estimated: Callable[[Floats], Estimate]
 ) -> tuple[ClassComparison, ...]:
-    deltas = [estimated(b.ious[..., k] - a.ious[..., k]) for k in range(len(names))]
+    deltas = [
+        _within(estimated(b.ious[..., k] - a.ious[..., k]), -1.0, 1.0) for k in range(len(names))
+    ]
     corrected = holm(np.array([delta.p for delta in deltas]))
     # Over the runs that have an IoU of the class, as mIoU is over the classes that have one.
     means_a, means_b = mean_iou(a.ious[0].T), mean_iou(b.ious[0].T)

@@ -5,15 +5,18 @@ for three reasons: which images were drawn, which runs were drawn, and how each 
 on each image. docs/method.md says how the three are told apart, and how often the interval misses.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import inf
 from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+
+from segexp.comparison.confidence import LEVEL
 
 Floats = NDArray[np.float64]
 
-LEVEL = 0.95
 CHUNK_BYTES = 128_000_000
 
 
@@ -102,11 +105,14 @@ class Estimate:
 
     Attributes:
         value: The mean over runs.
-        low: Lower end of the 95% interval.
-        high: Upper end of the 95% interval.
-        p: Two-sided p value against 0 from the same draws, at least 2 / (B + 1).
+        low: Lower end of the interval.
+        high: Upper end of the interval.
+        p: Two-sided p value against 0: the level at which the interval would just reach 0.
         variance_images: Variance of ``value`` by the drawn images, the cells' noise included.
         variance_runs: Variance of ``value`` by the drawn runs, without the cells' noise.
+        df: Degrees of freedom of the two variances' sum (Welch-Satterthwaite); infinite without
+            variance.
+        level: How often the interval may miss: 0.05 for one of 95%.
     """
 
     value: float
@@ -115,6 +121,59 @@ class Estimate:
     p: float
     variance_images: float
     variance_runs: float
+    df: float = inf
+    level: float = LEVEL
+
+
+def at_level(found: Estimate, level: float) -> Estimate:
+    """Widen or narrow an interval to another level.
+
+    Each half is stretched by the ratio of the quantiles of Student's t at ``found.df``: it keeps
+    its skew, and reaches levels far beyond what 10,000 draws could show. The p value of
+    ``estimate`` is under a level exactly where the interval at that level leaves 0 out.
+
+    Args:
+        found: An interval that was not cut to a range.
+        level: How often the new one may miss, in 0..1.
+
+    Example:
+        >>> wide = at_level(Estimate(0.02, 0.0004, 0.0396, 0.045, 1e-4, 0.0), 0.01)
+        >>> round(wide.low, 4), round(wide.high, 4)
+        (-0.0058, 0.0458)
+    """
+    stretch = float(_quantile(level, found.df) / _quantile(found.level, found.df))
+    return replace(
+        found,
+        low=found.value - stretch * (found.value - found.low),
+        high=found.value + stretch * (found.high - found.value),
+        level=level,
+    )
+
+
+def _quantile(level: float, df: float) -> float:
+    # From the upper tail: 1 - level / 2 would round away what a level of 1e-17 is.
+    return float(stats.t.isf(level / 2, df))
+
+
+def _p_value(value: float, low: float, high: float, df: float) -> float:
+    """Return the level at which a 95% interval, widened or narrowed, just reaches 0."""
+    if value == 0:
+        return 1.0
+    half = value - low if value > 0 else high - value
+    if half <= 0:
+        return 0.0
+    return float(2 * stats.t.sf(abs(value) / half * _quantile(LEVEL, df), df))
+
+
+def degrees_of_freedom(
+    by_images: ArrayLike, by_runs: ArrayLike, df_images: ArrayLike, df_runs: ArrayLike
+) -> Floats:
+    """Return those of a sum of two variances (Welch-Satterthwaite); infinite without variance."""
+    a, b = np.asarray(by_images, np.float64), np.asarray(by_runs, np.float64)
+    parts = a**2 / np.asarray(df_images) + b**2 / np.asarray(df_runs)
+    df = np.full(parts.shape, inf)
+    np.divide((a + b) ** 2, parts, out=df, where=parts > 0)
+    return df
 
 
 def estimate(
@@ -165,7 +224,7 @@ def estimate(
     value = float(values.mean())
     rows = resampled[~np.isnan(resampled).any(axis=1)]
     if np.isnan(value) or len(rows) < 2:
-        return Estimate(*[float("nan")] * 6)
+        return Estimate(*[float("nan")] * 7)
 
     share = sizes / len(values)
     membership = (index[:, None] == np.arange(groups)) / sizes
@@ -194,15 +253,16 @@ def estimate(
         + images_part * _unknown_scale(rng, df_images, len(rows))
         + runs_part * _unknown_scale(rng, df_runs, len(rows))
     )
-    low, high = np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    tail = min(np.count_nonzero(draws <= 0), np.count_nonzero(draws >= 0))
+    low, high = (float(end) for end in np.quantile(draws, [LEVEL / 2, 1 - LEVEL / 2]))
+    df = float(degrees_of_freedom(variance_images, variance_runs, df_images, df_runs))
     return Estimate(
         value=value,
-        low=float(low),
-        high=float(high),
-        p=min(1.0, 2 * (int(tail) + 1) / (len(rows) + 1)),
+        low=low,
+        high=high,
+        p=_p_value(value, low, high, df),
         variance_images=variance_images,
         variance_runs=variance_runs,
+        df=df,
     )
 
 

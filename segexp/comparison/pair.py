@@ -99,6 +99,11 @@ class PairComparison:
         needed: What would settle it, where there is not enough evidence.
         sentence: What a person reads first.
         caveats: What limits it, a sentence each.
+        level: Of the intervals of ``rules``, which the verdicts are judged by.
+        p_holm: p of the headline's difference, corrected by Holm's procedure over all pairs.
+        about: What the sentence begins with, if anything.
+        unit: What the independent runs are: ``seeds`` or ``configurations``.
+        groups: How many of them there are.
     """
 
     a: str
@@ -115,6 +120,11 @@ class PairComparison:
     needed: Needed | None
     sentence: str
     caveats: tuple[str, ...]
+    level: float
+    p_holm: float
+    about: str | None
+    unit: str
+    groups: int
 
     def to_dict(self) -> dict[str, Any]:
         """Return the pair's object in ``ab_result.json``: plain values, null instead of NaN."""
@@ -128,9 +138,13 @@ class PairComparison:
             "clusters": self.clusters,
             "cluster_kind": self.cluster_kind,
             "runs": self.runs,
+            "unit": self.unit,
+            "groups": self.groups,
             "delta": headline["delta"],
             "interval": headline["interval"],
+            "level": self.level,
             "p": none_if_nan(self.rules["sum"].training.p),
+            "p_holm": none_if_nan(self.p_holm),
             "verdict": headline["verdict"],
             "decomposition": headline["decomposition"],
             "decomposition_intervals": headline["decomposition_intervals"],
@@ -140,6 +154,7 @@ class PairComparison:
             "rules": rules,
             "rules_agree": len({rule["verdict"] for rule in rules.values()}) == 1,
             "needed": None if self.needed is None else asdict(self.needed),
+            "about": self.about,
             "sentence": self.sentence,
             "caveats": list(self.caveats),
         }

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segexp.comparison.bootstrap import Estimate
+from segexp.comparison.confidence import LEVEL, confidence
 
 Verdict = Literal["better", "worse", "equivalent", "not enough evidence"]
 
@@ -25,7 +26,7 @@ MOSTLY = 0.8
 
 
 def verdict(low: float, high: float, margin: float) -> Verdict:
-    """Judge a 95% interval of a difference in mIoU, b minus a, against a margin.
+    """Judge an interval of a difference in mIoU, b minus a, against a margin.
 
     ``equivalent`` where it lies inside (-margin, margin): tested first, so that a difference too
     small to matter is not called better (two one-sided tests, Schuirmann 1987). ``better`` where it
@@ -62,7 +63,9 @@ def holm(p: NDArray[np.float64]) -> NDArray[np.float64]:
     return adjusted
 
 
-def verdict_sentence(a: str, b: str, native_gap: float, training: Estimate, margin: float) -> str:
+def verdict_sentence(
+    a: str, b: str, native_gap: float, training: Estimate, margin: float, about: str | None = None
+) -> str:
     """Say in one sentence how much of a raw gap is the ruler, and how much the model.
 
     The ruler is both rulers' effects together, shown as the shown gap minus the shown difference,
@@ -75,6 +78,8 @@ def verdict_sentence(a: str, b: str, native_gap: float, training: Estimate, marg
         native_gap: mIoU of b minus mIoU of a, each in its own label space.
         training: Their difference in the common space, b minus a.
         margin: Differences below it do not matter, in mIoU.
+        about: What the answer is about, such as "On six configurations that tuning found good in
+            either arm"; the sentence begins with it.
 
     Example:
         >>> training = Estimate(0.004, -0.006, 0.009, 0.3, 1e-5, 1e-6)
@@ -110,22 +115,31 @@ def verdict_sentence(a: str, b: str, native_gap: float, training: Estimate, marg
             f"{start}, each by its own ruler, {parts if ruler else 'and the model gives'} "
             f"{_signed(model, digits)} {interval}"
         )
-    return f"{said}: {_end(training, margin)}."
+    return opened(about, f"{said}: {_end(training, margin)}.")
+
+
+def opened(about: str | None, sentence: str) -> str:
+    """Begin a sentence with what it is about."""
+    if about is None:
+        return sentence
+    own_word = sentence.split(" ", 1)[0] in {"Of", "By", "The"}  # and not the name of an arm
+    return f"{about}, {sentence[0].lower() if own_word else sentence[0]}{sentence[1:]}"
 
 
 def interval_text(estimate: Estimate, digits: int = 3) -> str:
-    """Return the 95% interval as ``[low, high]``."""
+    """Return the interval as ``[low, high]``."""
     low, high = _rounded(estimate.low, digits), _rounded(estimate.high, digits)
     return f"[{low:.{digits}f}, {high:.{digits}f}]"
 
 
-def other_rule_caveat(training: Estimate, margin: float) -> str:
+def other_rule_caveat(training: Estimate, margin: float, about: str | None = None) -> str:
     """Say what the ``argmax`` rule finds, where its verdict is not that of ``sum``."""
     digits = _digits(training, margin)
     delta = _signed(_rounded(training.value, digits), digits)
-    return (
+    return opened(
+        about,
         f"By the argmax rule the verdict is {_end(training, margin)} "
-        f"(delta {delta} {interval_text(training, digits)})."
+        f"(delta {delta} {interval_text(training, digits)}).",
     )
 
 
@@ -160,6 +174,27 @@ def few_runs_caveat(groups: int, unit: str) -> str | None:
         f"{groups} {unit} are few to tell their spread by: where it is large, such an interval "
         f"missed the truth in up to {missed:.0%} of simulated studies instead of 5%, and the "
         f"classes' intervals more often still (docs/method.md); {FEW_RUNS} or more are better."
+    )
+
+
+def level_caveat(level: float, pairs: int, looks: int) -> str | None:
+    """Say so where an interval is wider than one of 95%, and why.
+
+    Args:
+        level: Of the interval.
+        pairs: Of arms, judged together.
+        looks: At the study so far, this one counted.
+    """
+    if level >= LEVEL:
+        return None
+    why = [f"{pairs} pairs are judged together (Holm)"] if pairs > 1 else []
+    if looks > 1:
+        why.append(f"this is look {looks} at the study")
+    elif pairs == 1:
+        why.append("the study may be looked at again")
+    return (
+        f"The interval is one of {confidence(level)}, so that a false verdict on any pair, at any "
+        f"look, stays as rare as on one pair, looked at once: {' and '.join(why)}."
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from segexp.arm_pictures import ArmScene
+from segexp.comparison.confidence import interval_title
 from segexp.report.ab_figures import JsonObject, decomposition_figure
 from segexp.report.ab_numbers import interval_text, p_text, plain, signed
 from segexp.report.arm_sections import (
@@ -78,7 +79,8 @@ def _opening(result: JsonObject) -> list[Markup]:
     entries = [
         (
             signed(pair["delta"]),
-            f"mIoU, {pair['b']} minus {pair['a']}, 95% interval {interval_text(pair['interval'])}",
+            f"mIoU, {pair['b']} minus {pair['a']}, {interval_title([pair])} "
+            f"{interval_text(pair['interval'])}",
         )
         for pair in pairs
     ]
@@ -108,10 +110,10 @@ def _difference_section(pairs: Sequence[JsonObject]) -> Section:
     parts: list[Part] = [
         paragraph(
             "A square is how much higher the second arm scores than the first when both are "
-            "counted over the same classes, the common space; the line through it is the 95% "
-            "interval. Right of zero the second arm is ahead. Inside the shaded band, the margin, "
-            "a difference would not matter. sum and argmax are two rules by which a prediction is "
-            "turned into common classes; sum is the headline."
+            "counted over the same classes, the common space; the line through it is the "
+            f"{interval_title(pairs)}. Right of zero the second arm is ahead. Inside the shaded "
+            "band, the margin, a difference would not matter. sum and argmax are two rules by "
+            "which a prediction is turned into common classes; sum is the headline."
         ),
         headline_figure(pairs),
     ]
@@ -157,7 +159,7 @@ def _decomposition_table(pair: JsonObject) -> Markup:
         ]
         for key, name, meaning in terms
     ]
-    return table(["term", "what changes", "mIoU", "95% interval"], lines, numeric=(2, 3))
+    return table(["term", "what changes", "mIoU", interval_title([pair])], lines, numeric=(2, 3))
 
 
 def _rules_section(pairs: Sequence[JsonObject]) -> Section:
@@ -186,7 +188,7 @@ def _rules_section(pairs: Sequence[JsonObject]) -> Section:
         for pair in pairs
         for rule, of_rule in pair["rules"].items()
     ]
-    header = ["arms", "rule", "training effect", "95% interval", "verdict"]
+    header = ["arms", "rule", "training effect", interval_title(pairs), "verdict"]
     header += ["ruler effect of the first", "of the second"]
     parts.append(table(header, lines, numeric=(2, 3, 5, 6)))
     return Section("Both collapse rules", parts)

@@ -173,7 +173,7 @@ def method_section(result: JsonObject) -> Section:
         else "the half of the val split that tuning never saw"
     )
     lines: list[list[Cell]] = [
-        ["equivalent", f"the 95% interval lies between -{margin:g} and +{margin:g}"],
+        ["equivalent", f"the interval lies between -{margin:g} and +{margin:g}"],
         ["better", "else, if the interval lies above zero"],
         ["worse", "else, if it lies below zero"],
         ["not enough evidence", "else: the interval holds zero, and more than the margin"],

@@ -224,7 +224,7 @@ def test_no_order_of_images_clusters_runs_classes_or_arms_changes_the_answer(
     assert other["verdict"] == opposite.get(plain["verdict"], plain["verdict"])
     low, high = plain["interval"]
     assert other["interval"] == pytest.approx([-high, -low], abs=1e-12)
-    assert other["p"] == plain["p"]
+    assert other["p"] == pytest.approx(plain["p"])
     by_class = {row["class"]: row for row in other["per_class"]}
     for row in plain["per_class"]:
         found = by_class[row["class"]]
@@ -375,10 +375,60 @@ def test_every_pair_is_compared_in_the_order_of_the_arms():
     arms = [make_arm(name, seed) for seed, name in enumerate("abc")]
     pairs = compare_arms(arms, NAMES, SEEDS, make_clusters(12), 0.01, resamples=100)
     assert [(pair.a, pair.b) for pair in pairs] == [("a", "b"), ("a", "c"), ("b", "c")]
-    alone = compare(arms[0], arms[2], resamples=100)
-    assert pairs[1].to_dict() == alone.to_dict()
+    alone, among = compare(arms[0], arms[2], resamples=100).to_dict(), pairs[1].to_dict()
+    for key in ("delta", "p", "native", "common", "per_class"):
+        assert among[key] == alone[key]
     total = pairs[0].to_dict()["delta"] + pairs[2].to_dict()["delta"]
     assert total == pytest.approx(pairs[1].to_dict()["delta"], abs=1e-12)
+
+
+def test_three_pairs_are_judged_together_and_two_arms_as_ever():
+    arms = [make_arm(n, s, right=r) for n, s, r in (("a", 0, 0.7), ("b", 5, 0.7), ("c", 9, 0.9))]
+    clusters = make_clusters(12)
+    pairs = compare_arms(arms, NAMES, SEEDS, clusters, 0.01, resamples=500)
+    first, second = sorted((pairs[1], pairs[2]), key=lambda pair: pair.rules["sum"].training.p)
+    assert [pair.rules["sum"].verdict for pair in pairs] == [
+        "not enough evidence", "better", "better"
+    ]  # fmt: skip
+    assert first.level == pytest.approx(0.05 / 3)
+    assert second.level == pytest.approx(0.05 / 2)
+    assert pairs[0].level == pytest.approx(0.05 / 3)
+    p = [pair.rules["sum"].training.p for pair in (first, second, pairs[0])]
+    corrected = [pair.p_holm for pair in (first, second, pairs[0])]
+    assert corrected == pytest.approx([3 * p[0], max(3 * p[0], 2 * p[1]), p[2]])
+    alone = compare(arms[0], arms[1])
+    assert alone.level == 0.05
+    low, high = pairs[0].to_dict()["interval"]
+    assert high - low > 1.2 * (alone.to_dict()["interval"][1] - alone.to_dict()["interval"][0])
+    assert any("one of 98.3%" in c and "3 pairs are judged" in c for c in pairs[0].caveats)
+    assert not any("one of" in c for c in alone.caveats)
+
+
+def test_a_look_before_the_last_one_is_held_to_more():
+    a, b = make_arm("a", 0, right=0.7), make_arm("b", 5, right=0.8)
+    early = compare(a, b, looks=(0.5,)).to_dict()
+    late = compare(a, b, looks=(0.5, 1.0)).to_dict()
+    once = compare(a, b).to_dict()
+    assert early["level"] == pytest.approx(0.00305, abs=1e-5)
+    assert late["level"] == pytest.approx(0.0490, abs=1e-4)
+    assert early["delta"] == once["delta"]
+    assert early["interval"][0] < late["interval"][0] < once["interval"][0]
+    assert any("99.7%" in c and "may be looked at again" in c for c in early["caveats"])
+    assert any("95.1%" in c and "look 2" in c for c in late["caveats"])
+
+
+def test_no_verdict_is_said_without_what_it_is_about():
+    about = "On six configurations that tuning found good in either arm"
+    weak, strong = make_arm("weak", 0, right=0.6), make_arm("strong", 5, right=0.9)
+    assert compare(weak, strong, about=about).sentence.startswith(f"{about}, of the 0.")
+    a = make_arm("a", 0, right=0.6, argmax=0.7)
+    b = replace(a, name="b", common_argmax=make_arm("b", 5, argmax=0.95).common_argmax)
+    pair = compare(a, b, about=about)
+    assert pair.sentence.startswith(f"{about}, b and a have the same mIoU")
+    assert pair.caveats[0].startswith(f"{about}, by the argmax rule the verdict is better (")
+    said = [pair.sentence, *pair.caveats]
+    assert all(s.startswith(about) for s in said if "better" in s)
+    assert pair.to_dict()["about"] == about
 
 
 def test_the_same_seed_gives_the_same_answer_and_another_one_other_resamples():
@@ -390,9 +440,10 @@ def test_the_same_seed_gives_the_same_answer_and_another_one_other_resamples():
 def test_the_object_of_a_pair_has_the_agreed_keys_and_plain_values():
     pair = compare(make_arm("a", 0), make_arm("b", 5)).to_dict()
     assert list(pair) == [
-        "a", "b", "margin", "images", "clusters", "cluster_kind", "runs", "delta", "interval",
-        "p", "verdict", "decomposition", "decomposition_intervals", "native", "common",
-        "per_class", "rules", "rules_agree", "needed", "sentence", "caveats",
+        "a", "b", "margin", "images", "clusters", "cluster_kind", "runs", "unit", "groups",
+        "delta", "interval", "level", "p", "p_holm", "verdict", "decomposition",
+        "decomposition_intervals", "native", "common", "per_class", "rules", "rules_agree",
+        "needed", "about", "sentence", "caveats",
     ]  # fmt: skip
     terms = ["native_gap", "ruler_a", "training", "ruler_b"]
     assert list(pair["decomposition"]) == list(pair["decomposition_intervals"]) == terms

@@ -1,3 +1,4 @@
+import doctest
 import warnings
 from dataclasses import astuple
 from itertools import permutations
@@ -9,7 +10,14 @@ from hypothesis import strategies as st
 from scipy import stats
 from sklearn.metrics import jaccard_score
 
-from segexp.comparison.bootstrap import estimate, resample_weights, resampled_ious
+import segexp.comparison.bootstrap
+from segexp.comparison.bootstrap import (
+    Estimate,
+    at_level,
+    estimate,
+    resample_weights,
+    resampled_ious,
+)
 from segexp.comparison.verdict import verdict
 from segexp.metrics import confusion_matrices, score
 
@@ -141,7 +149,7 @@ def test_no_difference_anywhere_is_exactly_zero_and_warns_of_nothing():
 def test_one_constant_difference_everywhere_has_no_width():
     found = estimate(np.full(3, 0.25), np.full((99, 3), 0.25), np.arange(3), 20, seed=0)
     assert (found.value, found.low, found.high) == (0.25, 0.25, 0.25)
-    assert found.p == 2 / 100
+    assert found.p == 0.0  # as of a t test whose data do not vary
 
 
 def test_the_variance_of_images_is_that_of_the_mean_over_images():
@@ -189,6 +197,47 @@ def test_with_many_images_and_no_runs_it_agrees_with_scipys_bootstrap():
     assert found.low == pytest.approx(scipys.low, abs=0.03 * width)
     assert found.high == pytest.approx(scipys.high, abs=0.03 * width)
     assert found.high - found.value > found.value - found.low  # the skew is kept
+
+
+def test_the_examples_in_the_docstrings_are_true():
+    results = doctest.testmod(segexp.comparison.bootstrap)
+    assert results.attempted > 0
+    assert results.failed == 0
+
+
+@pytest.mark.parametrize("level", [0.2, 0.0167, 0.005, 1.1e-6])
+def test_an_interval_at_another_level_is_students_at_that_level(level):
+    # 40 images, one run: the bootstrap of a mean is nearly normal, and t has 39 degrees of freedom.
+    table = np.repeat(np.random.default_rng(8).normal(0.3, 1.0, size=(40, 1)), 3, axis=1)
+    found = at_level(of_means(table, resamples=40_000), level)
+    low, high = stats.ttest_1samp(table[:, 0], 0).confidence_interval(1 - level)
+    assert found.level == level
+    assert found.low == pytest.approx(low, abs=0.05 * (high - low))
+    assert found.high == pytest.approx(high, abs=0.05 * (high - low))
+
+
+def test_the_degrees_of_freedom_are_welchs_and_those_of_one_source_where_it_is_alone():
+    by_images = of_means(np.repeat(np.random.default_rng(3).normal(size=(12, 1)), 4, axis=1))
+    by_runs = of_means(np.repeat(np.random.default_rng(4).normal(size=(1, 10)), 5, axis=0))
+    assert (by_images.df, by_runs.df) == (pytest.approx(11), pytest.approx(9))
+    # Of both: V^2 / (V1^2 / 11 + V2^2 / 3), Welch 1947.
+    both = of_means(crossed(np.random.default_rng(1), 1.0, 1.0, 0.1, (12, 4)))
+    first, second = both.variance_images, both.variance_runs
+    assert both.df == pytest.approx((first + second) ** 2 / (first**2 / 11 + second**2 / 3))
+
+
+@given(st.integers(0, 2**32 - 1), st.floats(1e-9, 0.9), st.floats(-1.5, 1.5))
+@settings(max_examples=60, deadline=None)
+def test_p_is_under_a_level_exactly_where_the_interval_at_that_level_leaves_zero_out(
+    seed, level, shift
+):
+    rng = np.random.default_rng(seed)
+    found = of_means(shift + crossed(rng, 1.0, 0.5, 0.5, (15, 4)), resamples=200, seed=seed)
+    interval = at_level(found, level)
+    if abs(found.p - level) > 1e-9:
+        assert (found.p < level) == (interval.low > 0 or interval.high < 0)
+    assert at_level(interval, found.level).low == pytest.approx(found.low, abs=1e-9)
+    assert Estimate(*astuple(found)) == found
 
 
 def test_seeds_of_one_configuration_count_as_one_run():
