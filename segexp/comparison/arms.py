@@ -5,9 +5,10 @@ runs on all images, the other rows are the same on B resamples of the images. Th
 shared by all arms, so that a difference of two such arrays is the paired one.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,7 @@ from segexp.comparison.family import ONE_LOOK, pair_levels
 from segexp.comparison.pair import RULES, ClassComparison, PairComparison, RuleComparison
 from segexp.comparison.sample_size import Sample, needed_to_settle
 from segexp.comparison.verdict import (
+    FEWEST_HOLDING,
     few_runs_caveat,
     holm,
     level_caveat,
@@ -36,11 +38,17 @@ from segexp.comparison.verdict import (
 )
 from segexp.errors import InputError
 
-__all__ = ["ArmRuns", "PairComparison", "compare_arms"]
+__all__ = ["FEWEST_HOLDING", "ArmRuns", "PairComparison", "compare_arms"]
 
 Floats = NDArray[np.float64]
 
 FEWEST_RESAMPLES = 100
+
+
+class _Estimator(Protocol):
+    """Estimates from scores (1 + B, R) that hang on so many clusters of images; on all, if none."""
+
+    def __call__(self, scores: Floats, clusters: float = ..., /) -> Estimate: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,17 +122,24 @@ def compare_arms(
         unit=unit,
     )
 
-    def estimated(scores: Floats) -> Estimate:
-        found = estimate(scores[0], scores[1:], run_groups, sample.clusters, seed, one_run=one_run)
-        return _within(found, -1.0, 1.0)
+    def estimated(scores: Floats, clusters: float = sample.clusters) -> Estimate:
+        return estimate(
+            scores[0],
+            scores[1:],
+            run_groups,
+            sample.clusters,
+            seed,
+            df_images=min(clusters, sample.clusters) - 1,
+            one_run=one_run,
+        )
 
     weights = _weights(clusters, resamples, seed)
     scored = [_score(arm, weights) for arm in arms]
-    occurrences = (arms[0].common[0].sum(axis=2) > 0).sum(axis=0)
+    holding = _holding(arms[0], clusters)
     known_limits = [
         clusters.caveat,
         few_runs_caveat(sample.runs, unit),
-        rare_class_caveat(class_names, occurrences),
+        rare_class_caveat(class_names, holding, clusters.kind),
     ]
 
     compared = list(combinations(scored, 2))
@@ -156,7 +171,7 @@ def compare_arms(
             native=(float(a.own[0].mean()), float(b.own[0].mean())),
             common=(float(a.common["sum"][0].mean()), float(b.common["sum"][0].mean())),
             rules=rules,
-            per_class=_compare_classes(a, b, class_names, estimated),
+            per_class=_compare_classes(a, b, class_names, holding, estimated),
             needed=needed_to_settle(delta, margin, sample) if unsettled else None,
             sentence=verdict_sentence(
                 a.name, b.name, headline.native_gap.value, delta, margin, about
@@ -260,7 +275,7 @@ def _decompose(
     rule: str,
     margin: float,
     level: float,
-    estimated: Callable[[Floats], Estimate],
+    estimated: _Estimator,
 ) -> RuleComparison:
     def term(scores: Floats) -> Estimate:
         return _within(at_level(estimated(scores), level), -1.0, 1.0)
@@ -275,11 +290,29 @@ def _decompose(
     )
 
 
+def _holding(arm: ArmRuns, clusters: Clusters) -> NDArray[np.int64]:
+    """Count the clusters of images whose ground truth has each class, shape (K,)."""
+    has = arm.common[0].sum(axis=2) > 0
+    return np.array([len(np.unique(clusters.index[images])) for images in has.T])
+
+
+def _of_classes(scores: Floats, holding: int, estimated: _Estimator) -> Estimate:
+    """Estimate what hangs on the clusters that hold a class or several: of few, a value alone."""
+    if holding < FEWEST_HOLDING:
+        return Estimate(float(scores[0].mean()), *[float("nan")] * 5)
+    return _within(estimated(scores, holding), -1.0, 1.0)
+
+
 def _compare_classes(
-    a: _Scores, b: _Scores, names: Sequence[str], estimated: Callable[[Floats], Estimate]
+    a: _Scores,
+    b: _Scores,
+    names: Sequence[str],
+    holding: NDArray[np.int64],
+    estimated: _Estimator,
 ) -> tuple[ClassComparison, ...]:
     deltas = [
-        _within(estimated(b.ious[..., k] - a.ious[..., k]), -1.0, 1.0) for k in range(len(names))
+        _of_classes(b.ious[..., k] - a.ious[..., k], int(holding[k]), estimated)
+        for k in range(len(names))
     ]
     corrected = holm(np.array([delta.p for delta in deltas]))
     # Over the runs that have an IoU of the class, as mIoU is over the classes that have one.

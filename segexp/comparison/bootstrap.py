@@ -183,6 +183,7 @@ def estimate(
     num_clusters: float,
     seed: int,
     *,
+    df_images: float | None = None,
     one_run: bool = False,
 ) -> Estimate:
     """Estimate the mean over runs of a paired difference, for new images and new runs.
@@ -206,6 +207,8 @@ def estimate(
         num_clusters: Of the images; the effective number (`Clusters.effective`) where clusters
             differ in size.
         seed: Of the draws for the runs.
+        df_images: Degrees of freedom of the images where they are fewer than ``num_clusters`` - 1:
+            the IoU of a class is known from the clusters that hold it.
         one_run: Answer from a single group of runs, too: its interval is over the images alone, as
             if another training could not have gone otherwise.
 
@@ -231,8 +234,9 @@ def estimate(
     by_group = rows @ membership
     deviations = by_group - by_group.mean(axis=0)
     pulls = share * (values @ membership - value)
-    df_images, df_runs = num_clusters - 1, max(1, groups - 1)  # of one group the variance is 0
-    few_images, few_runs = num_clusters / df_images, groups / df_runs  # n / (n - 1)
+    df_runs = max(1, groups - 1)  # of one group the variance is 0
+    few_images, few_runs = num_clusters / (num_clusters - 1), groups / df_runs  # n / (n - 1)
+    df_images = num_clusters - 1 if df_images is None else df_images
 
     # What the groups share on a resample is the images' doing; what each has for itself is
     # interaction. The spread of the observed groups holds the interaction a second time.

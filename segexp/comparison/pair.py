@@ -57,8 +57,9 @@ class ClassComparison:
         name: The class.
         a: IoU in arm a, mean over the runs that have one; NaN if none has.
         b: The same in arm b.
-        delta: b minus a; NaN where a run of either arm has no IoU.
-        p_holm: p of ``delta``, corrected over the classes that have a delta.
+        delta: b minus a; NaN where a run of either arm has no IoU. Where fewer than five clusters
+            of images hold the class it is a value alone: its interval and p are NaN.
+        p_holm: p of ``delta``, corrected over the classes that have a p.
     """
 
     name: str
@@ -161,4 +162,4 @@ class PairComparison:
 
 
 def _interval(difference: Estimate) -> list[float] | None:
-    return None if isnan(difference.value) else [difference.low, difference.high]
+    return None if isnan(difference.low) else [difference.low, difference.high]

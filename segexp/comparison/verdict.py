@@ -18,8 +18,14 @@ FEW_RUNS = 5
 MISSED_BY_TWO, MISSED_BY_THREE = 0.13, 0.10
 """The most that benchmarks/calibration.py shows for two and for three groups."""
 
-FEW_IMAGES = 5
-"""A class in fewer images than this is pointed out: its IoU hangs on single images."""
+FEWEST_HOLDING = 5
+"""A class that fewer clusters of images hold has no interval: its IoU hangs on single images."""
+
+_CLUSTERS = {
+    "sequence": ("held-out sequence", "held-out sequences"),
+    "city": ("held-out city", "held-out cities"),
+    "block": ("held-out block of frames", "held-out blocks of frames"),
+}
 
 MOSTLY = 0.8
 """A share of the variance from which on its source is pointed out."""
@@ -143,21 +149,29 @@ def other_rule_caveat(training: Estimate, margin: float, about: str | None = Non
     )
 
 
-def rare_class_caveat(class_names: Sequence[str], images: NDArray[np.int64]) -> str | None:
-    """Name the classes of the common space that too few held-out images show, if there are any.
+def rare_class_caveat(
+    class_names: Sequence[str], holding: NDArray[np.int64], kind: str = "none"
+) -> str | None:
+    """Name the classes of the common space that have no interval, if there are any.
 
     Args:
         class_names: The K classes.
-        images: Images whose ground truth has each class, shape (K,).
+        holding: Clusters of held-out images whose ground truth has each class, shape (K,).
+        kind: What the clusters are: ``none`` (every image is one), ``sequence``, ``city`` or
+            ``block``.
     """
-    few = [(name, int(n)) for name, n in zip(class_names, images, strict=True) if n < FEW_IMAGES]
+    few = [
+        (name, int(n)) for name, n in zip(class_names, holding, strict=True) if n < FEWEST_HOLDING
+    ]
     if not few:
         return None
+    one, more = _CLUSTERS.get(kind, ("held-out image", "held-out images"))
     name, n = few[0]
-    count = f"only {n} held-out image{'s' if n > 1 else ''}" if n else "no held-out image"
-    first = f"{name} occurs in {count}"
-    rest = [f"{name} in {n or 'none'}" for name, n in few[1:]]
-    return " and ".join([", ".join([first, *rest[:-1]]), *rest[-1:]]) + "."
+    count = f"only {n} {one if n == 1 else more}" if n else f"no {one}"
+    listed = [f"{name} occurs in {count}", *(f"{name} in {n or 'none'}" for name, n in few[1:])]
+    said = " and ".join([", ".join(listed[:-1]), listed[-1]] if few[1:] else listed)
+    whose = "their differences have" if few[1:] else "its difference has"
+    return f"{said}: {whose} no interval."
 
 
 def few_runs_caveat(groups: int, unit: str) -> str | None:

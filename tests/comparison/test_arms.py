@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 from sklearn.metrics import jaccard_score
 
 from segexp.comparison.arms import ArmRuns, PairComparison, common_scores, compare_arms
@@ -193,7 +194,7 @@ def test_permuting_the_classes_permutes_their_rows_and_leaves_the_rest(order, se
         assert other.rules[rule].verdict == plain.rules[rule].verdict
 
 
-@given(st.permutations(range(12)), st.permutations(range(4)), st.permutations(range(5)), st.data())
+@given(st.permutations(range(12)), st.permutations(range(6)), st.permutations(range(5)), st.data())
 @quick
 def test_no_order_of_images_clusters_runs_classes_or_arms_changes_the_answer(
     images, clusters, runs, data
@@ -201,7 +202,7 @@ def test_no_order_of_images_clusters_runs_classes_or_arms_changes_the_answer(
     classes, seed = data.draw(st.permutations(range(3))), data.draw(st.integers(0, 10**6))
     arms = [make_arm(n, seed + s, right=r, runs=5) for n, s, r in (("a", 0, 0.7), ("b", 5, 0.74))]
     groups = np.array([0, 0, 1, 2, 3])
-    four = make_clusters(12, "sequence", 4)
+    six = make_clusters(12, "sequence", 6)
 
     def moved(arm):
         own, common, argmax = (
@@ -213,9 +214,9 @@ def test_no_order_of_images_clusters_runs_classes_or_arms_changes_the_answer(
 
     place = np.argsort(clusters)  # the cluster that was the n-th is now the place[n]-th
     others = Clusters(
-        "sequence", tuple(four.names[c] for c in clusters), place[four.index][images], None
+        "sequence", tuple(six.names[c] for c in clusters), place[six.index][images], None
     )
-    plain = compare(*arms, groups=groups, clusters=four).to_dict()
+    plain = compare(*arms, groups=groups, clusters=six).to_dict()
     names = [NAMES[k] for k in classes]
     b, a = (moved(arm) for arm in reversed(arms))
     (pair,) = compare_arms([b, a], names, groups[list(runs)], others, 0.01, resamples=500)
@@ -265,8 +266,52 @@ def test_a_class_that_the_truth_does_not_have_counts_for_no_run():
     two = [row["p"] for row in pair["per_class"][:2]]
     assert min(row["p_holm"] for row in pair["per_class"][:2]) == min(1.0, 2 * min(two))
     assert road["interval"][0] <= road["delta"] <= road["interval"][1]
-    assert "sky occurs in no held-out image." in pair["caveats"]
+    assert "sky occurs in no held-out image: its difference has no interval." in pair["caveats"]
     assert json.loads(json.dumps(pair, allow_nan=False)) == pair
+
+
+def only_in(arm: ArmRuns, images: int) -> ArmRuns:
+    """Take the class sky out of the truth of all images but the first few."""
+    common, argmax = arm.common.copy(), arm.common_argmax.copy()
+    for confusions in (common, argmax):
+        confusions[:, images:, 2] = 0
+    return replace(arm, common=common, common_argmax=argmax)
+
+
+def test_a_class_that_four_images_hold_has_a_value_and_no_interval():
+    a, b = (only_in(make_arm(n, s), 4) for n, s in (("a", 0), ("b", 5)))
+    pair = compare(a, b).to_dict()
+    sky = pair["per_class"][2]
+    assert sky["delta"] == pytest.approx(sky["b"] - sky["a"], abs=1e-12)
+    assert (sky["interval"], sky["p"], sky["p_holm"]) == (None, None, None)
+    two = sorted(row["p"] for row in pair["per_class"][:2])
+    assert min(row["p_holm"] for row in pair["per_class"][:2]) == pytest.approx(min(1, 2 * two[0]))
+    assert (
+        "sky occurs in only 4 held-out images: its difference has no interval." in pair["caveats"]
+    )
+    assert json.loads(json.dumps(pair, allow_nan=False)) == pair
+
+
+def test_the_interval_of_a_class_has_the_degrees_of_freedom_of_the_images_that_hold_it():
+    a, b = (only_in(make_arm(n, s, runs=1), 5) for n, s in (("a", 0), ("b", 5)))
+    groups, clusters = np.arange(1), make_clusters(12)
+    pair = compare(a, b, groups=groups, one_run=True, resamples=20_000)
+    road, sky = pair.per_class[0].delta, pair.per_class[2].delta
+    assert (road.df, sky.df) == (pytest.approx(11), pytest.approx(4))
+    weights = np.vstack([np.ones(12), resample_weights(np.array(clusters.names), 20_000, seed=0)])
+    ious = [resampled_ious(arm.common, weights)[..., 2] for arm in (a, b)]
+    (of_all,) = [
+        estimate(d[0], d[1:], groups, 12, seed=0, one_run=True) for d in (ious[1] - ious[0],)
+    ]
+    wider = stats.t.isf(0.025, 4) / stats.t.isf(0.025, 11)
+    assert sky.high - sky.low == pytest.approx(wider * (of_all.high - of_all.low), rel=0.05)
+
+
+def test_frames_of_one_sequence_hold_a_class_once():
+    a, b = (only_in(make_arm(n, s), 8) for n, s in (("a", 0), ("b", 5)))
+    row = compare(a, b, clusters=make_clusters(12, "sequence", 6)).to_dict()["per_class"][2]
+    assert (row["delta"] is None, row["interval"]) == (False, None)
+    assert compare(a, b).to_dict()["per_class"][2]["interval"] is not None
 
 
 def test_one_stray_pixel_of_an_absent_class_does_not_decide_the_verdict():
@@ -316,7 +361,10 @@ def test_what_limits_the_answer_is_said():
     first, few, rare = compare(a, b, clusters=clusters).caveats[:3]
     assert first == "All 12 images are of one video."
     assert few.startswith("3 seeds are few to tell their spread by")
-    assert rare == "sky occurs in no held-out image."
+    assert rare == (
+        "road occurs in only 3 held-out blocks of frames, building in 3 and sky in none: "
+        "their differences have no interval."
+    )
 
 
 def test_five_seeds_are_enough_to_say_nothing_of_them():
@@ -440,8 +488,8 @@ def test_the_same_seed_gives_the_same_answer_and_another_one_other_resamples():
 def test_the_object_of_a_pair_has_the_agreed_keys_and_plain_values():
     pair = compare(make_arm("a", 0), make_arm("b", 5)).to_dict()
     assert list(pair) == [
-        "a", "b", "margin", "images", "clusters", "cluster_kind", "runs", "unit", "groups",
-        "delta", "interval", "level", "p", "p_holm", "verdict", "decomposition",
+        "a", "b", "margin", "images", "clusters", "cluster_kind", "runs", "unit",
+        "groups", "delta", "interval", "level", "p", "p_holm", "verdict", "decomposition",
         "decomposition_intervals", "native", "common", "per_class", "rules", "rules_agree",
         "needed", "about", "sentence", "caveats",
     ]  # fmt: skip

@@ -189,17 +189,33 @@ def test_the_caveat_of_the_other_rule_reads_as_a_sentence():
 
 
 @pytest.mark.parametrize(
-    ("images", "expected"),
+    ("holding", "expected"),
     [
         ([5, 9, 100], None),
-        ([9, 2, 9], "train occurs in only 2 held-out images."),
-        ([9, 1, 9], "train occurs in only 1 held-out image."),
-        ([9, 0, 4], "train occurs in no held-out image and bus in 4."),
-        ([3, 4, 0], "road occurs in only 3 held-out images, train in 4 and bus in none."),
+        ([9, 2, 9], "train occurs in only 2 held-out images: its difference has no interval."),
+        ([9, 1, 9], "train occurs in only 1 held-out image: its difference has no interval."),
+        (
+            [9, 0, 4],
+            "train occurs in no held-out image and bus in 4: their differences have no interval.",
+        ),
+        (
+            [3, 4, 0],
+            "road occurs in only 3 held-out images, train in 4 and bus in none: "
+            "their differences have no interval.",
+        ),
     ],
 )
-def test_classes_in_fewer_than_five_images_are_listed_in_one_sentence(images, expected):
-    assert rare_class_caveat(["road", "train", "bus"], np.array(images)) == expected
+def test_classes_in_fewer_than_five_images_are_listed_in_one_sentence(holding, expected):
+    assert rare_class_caveat(["road", "train", "bus"], np.array(holding)) == expected
+
+
+def test_images_of_sequences_are_counted_by_sequence():
+    assert rare_class_caveat(["road", "train"], np.array([9, 3]), "sequence") == (
+        "train occurs in only 3 held-out sequences: its difference has no interval."
+    )
+    assert rare_class_caveat(["road", "train"], np.array([9, 1]), "city") == (
+        "train occurs in only 1 held-out city: its difference has no interval."
+    )
 
 
 def test_it_is_said_where_the_runs_make_most_of_the_uncertainty():
