@@ -24,6 +24,7 @@ from segexp.comparison.clusters import Clusters
 from segexp.comparison.confidence import LEVEL
 from segexp.comparison.family import ONE_LOOK, pair_levels
 from segexp.comparison.pair import RULES, ClassComparison, PairComparison, RuleComparison
+from segexp.comparison.power import detectable
 from segexp.comparison.sample_size import Sample, needed_to_settle
 from segexp.comparison.verdict import (
     FEWEST_HOLDING,
@@ -151,6 +152,7 @@ def compare_arms(
     for (a, b), level, p_holm in zip(compared, levels, corrected, strict=True):
         rules = {rule: _decompose(a, b, rule, margin, level, estimated) for rule in RULES}
         headline = rules["sum"]
+        at_the_end = max(level, alpha / len(compared))  # an early look is held to more
         unsettled = headline.verdict == "not enough evidence"
         delta = headline.training
         caveats = [
@@ -172,7 +174,7 @@ def compare_arms(
             common=(float(a.common["sum"][0].mean()), float(b.common["sum"][0].mean())),
             rules=rules,
             per_class=_compare_classes(a, b, class_names, holding, estimated),
-            needed=needed_to_settle(delta, margin, sample) if unsettled else None,
+            needed=needed_to_settle(delta, margin, sample, at_the_end) if unsettled else None,
             sentence=verdict_sentence(
                 a.name, b.name, headline.native_gap.value, delta, margin, about
             ),
@@ -181,7 +183,9 @@ def compare_arms(
             p_holm=float(p_holm),
             about=about,
             unit=unit,
-            groups=sample.runs,
+            run_groups=sample.runs,
+            effective_clusters=sample.clusters,
+            detectable=detectable(delta, level),
         )
         pairs.append(pair)
     return pairs

@@ -104,7 +104,9 @@ class PairComparison:
         p_holm: p of the headline's difference, corrected by Holm's procedure over all pairs.
         about: What the sentence begins with, if anything.
         unit: What the independent runs are: ``seeds`` or ``configurations``.
-        groups: How many of them there are.
+        run_groups: How many of them there are.
+        effective_clusters: The clusters of one size that say as much as those of the images.
+        detectable: The smallest difference that this study could have found in 80% of cases.
     """
 
     a: str
@@ -125,7 +127,9 @@ class PairComparison:
     p_holm: float
     about: str | None
     unit: str
-    groups: int
+    run_groups: int
+    effective_clusters: float
+    detectable: float
 
     def to_dict(self) -> dict[str, Any]:
         """Return the pair's object in ``ab_result.json``: plain values, null instead of NaN."""
@@ -140,12 +144,18 @@ class PairComparison:
             "cluster_kind": self.cluster_kind,
             "runs": self.runs,
             "unit": self.unit,
-            "groups": self.groups,
+            "run_groups": self.run_groups,
+            "effective_clusters": self.effective_clusters,
             "delta": headline["delta"],
             "interval": headline["interval"],
             "level": self.level,
             "p": none_if_nan(self.rules["sum"].training.p),
             "p_holm": none_if_nan(self.p_holm),
+            "detectable": none_if_nan(self.detectable),
+            "variance": {
+                "images": none_if_nan(self.rules["sum"].training.variance_images),
+                "runs": none_if_nan(self.rules["sum"].training.variance_runs),
+            },
             "verdict": headline["verdict"],
             "decomposition": headline["decomposition"],
             "decomposition_intervals": headline["decomposition_intervals"],

@@ -5,9 +5,10 @@ from math import ceil, inf, log
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
-from segexp.comparison.bootstrap import Estimate
+from segexp.comparison.bootstrap import Estimate, degrees_of_freedom
+from segexp.comparison.confidence import LEVEL
+from segexp.comparison.power import POWER, chance_to_settle
 
 Floats = NDArray[np.float64]
 
@@ -40,7 +41,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Needed:
-    """What would settle a comparison, if the difference stays as it was estimated.
+    """What would settle a comparison in 80% of studies, if the difference is as estimated.
 
     Attributes:
         images_factor: So many times as many images, with as many runs; None where images alone
@@ -54,24 +55,27 @@ class Needed:
     text: str
 
 
-def needed_to_settle(difference: Estimate, margin: float, sample: Sample) -> Needed:
+def needed_to_settle(
+    difference: Estimate, margin: float, sample: Sample, level: float = LEVEL
+) -> Needed:
     """Return how many more images, or runs, would settle a difference against a margin.
 
-    An interval around d excludes 0 when it is narrower than |d| to either side, and lies inside
-    (-m, m) when it is narrower than m - |d|; the easier of the two is asked for. Its half-width is
-    t sqrt(V_images N/N' + V_runs R/R'), with the 97.5% quantile of Student's t at the degrees of
-    freedom that the new sample would have (Welch-Satterthwaite). Rough, as every sample size is:
-    the difference will not stay as it is.
+    In four studies of five: to have an interval whose half-width is just |d| would leave it to
+    chance whether the next estimate of d falls short of it. The variance of N' images and R' runs
+    is taken for V_images N/N' + V_runs R/R', and its degrees of freedom are those that the new
+    sample would have (Welch-Satterthwaite). More runs do nothing for V_images, nor more images for
+    V_runs. Rough, as every sample size is: the difference will not stay as it is.
 
     Args:
         difference: The unsettled difference.
         margin: Differences below it do not matter.
         sample: What it was estimated from.
+        level: Of the interval that it is to be judged by.
     """
-    target = max(abs(difference.value), margin - abs(difference.value))
 
     def first(images: Floats, runs: Floats) -> float | None:
-        enough = _half_widths(difference, sample, images, runs) < target
+        error, df = _error(difference, sample, images, runs)
+        enough = chance_to_settle(difference.value, margin, error, df, level) > POWER
         return float(np.maximum(images, runs)[enough][0]) if enough.any() else None
 
     by_image, by_run = _factors(sample.images), _factors(sample.runs)
@@ -89,16 +93,15 @@ def _factors(count: int) -> Floats:
     return counts[counts > count] / count
 
 
-def _half_widths(difference: Estimate, sample: Sample, images: Floats, runs: Floats) -> Floats:
+def _error(
+    difference: Estimate, sample: Sample, images: Floats, runs: Floats
+) -> tuple[Floats, Floats]:
+    """Return the standard errors and degrees of freedom of samples so many times as large."""
     by_images, by_runs = difference.variance_images / images, difference.variance_runs / runs
-    variance = by_images + by_runs
-    if not variance.any():
-        return variance
     # One run has no variance of its own, and so no degrees of freedom that would count.
     df_images, df_runs = sample.clusters * images - 1, np.maximum(1, sample.runs * runs - 1)
-    df = variance**2 / (by_images**2 / df_images + by_runs**2 / df_runs)
-    widths: Floats = stats.t.ppf(0.975, df) * np.sqrt(variance)
-    return widths
+    df = degrees_of_freedom(by_images, by_runs, df_images, df_runs)
+    return np.sqrt(by_images + by_runs), df
 
 
 def _text(images: float | None, runs: float | None, both: float | None, sample: Sample) -> str:
@@ -113,18 +116,21 @@ def _text(images: float | None, runs: float | None, both: float | None, sample: 
         more_images = f"held-out images ({_images_count(both, sample)})"
         more_runs = f"{sample.unit} ({_count(both * sample.runs)})"
         options.append(f"{_times(both)} times as many {more_images} and {more_runs} together")
-    if not options and sample.runs == 1:
-        return f"Not even {_FARTHEST} times as many images would settle it."
+    of_five = "in four studies of five if the difference is as estimated"
     if not options:
-        return f"Not even {_FARTHEST} times as many images and {sample.unit} would settle it."
+        more = "images" if sample.runs == 1 else f"images and {sample.unit}"
+        return f"Not even {_FARTHEST} times as many {more} would settle it {of_five}."
 
-    text = f"About {', or '.join(options)} would settle it"
+    text = f"About {', or '.join(options)} would settle it {of_five}"
     if (images and runs) or sample.runs == 1:
         return f"{text}."
-    lacking = f"more {sample.unit if images else 'images'} alone would not"
     if not images and not runs:
-        lacking = "neither alone would"
-    return f"{text}; {lacking}, not even {_FARTHEST} times as many."
+        return f"{text}; neither alone would, not even {_FARTHEST} times as many."
+    more, stays = (sample.unit, "images") if images else ("images", sample.unit)
+    return (
+        f"{text}; more {more} alone would not, not even {_FARTHEST} times as many: they do not "
+        f"lessen what the {stays} add."
+    )
 
 
 def _images_count(factor: float, sample: Sample) -> str:

@@ -11,6 +11,7 @@ from sklearn.metrics import jaccard_score
 from segexp.comparison.arms import ArmRuns, PairComparison, common_scores, compare_arms
 from segexp.comparison.bootstrap import estimate, resample_weights, resampled_ious
 from segexp.comparison.clusters import Clusters
+from segexp.comparison.planning import pilot_of
 from segexp.errors import InputError
 from segexp.metrics import confusion_matrices, score
 
@@ -401,6 +402,17 @@ def test_an_unsettled_pair_says_what_would_settle_it():
     assert "seeds" in tuned["needed"]["text"]
 
 
+def test_a_pair_says_what_it_could_have_found_and_what_a_plan_is_made_from():
+    pair = compare(make_arm("a", 0), make_arm("b", 5, right=0.7), clusters=make_clusters(12))
+    delta, content = pair.rules["sum"].training, pair.to_dict()
+    error = (delta.variance_images + delta.variance_runs) ** 0.5
+    quantiles = stats.t.ppf(0.975, delta.df) + stats.t.ppf(0.8, delta.df)
+    assert content["detectable"] == pytest.approx(quantiles * error)
+    pilot = pilot_of(content)
+    assert pilot.run_variance == pytest.approx(3 * delta.variance_runs)
+    assert pilot.cluster_variance == pytest.approx(12 * delta.variance_images)
+
+
 def test_what_a_group_of_runs_is_called_is_said_so():
     groups = np.array([0, 0, 1, 1, 2, 2])
     a, b = make_arm("a", 0, runs=6), make_arm("b", 5, runs=6)
@@ -489,7 +501,8 @@ def test_the_object_of_a_pair_has_the_agreed_keys_and_plain_values():
     pair = compare(make_arm("a", 0), make_arm("b", 5)).to_dict()
     assert list(pair) == [
         "a", "b", "margin", "images", "clusters", "cluster_kind", "runs", "unit",
-        "groups", "delta", "interval", "level", "p", "p_holm", "verdict", "decomposition",
+        "run_groups", "effective_clusters", "delta", "interval", "level", "p", "p_holm",
+        "detectable", "variance", "verdict", "decomposition",
         "decomposition_intervals", "native", "common", "per_class", "rules", "rules_agree",
         "needed", "about", "sentence", "caveats",
     ]  # fmt: skip
