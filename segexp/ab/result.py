@@ -15,6 +15,7 @@ from segexp.arm_pictures import ArmScene, arm_comparison, choose_scenes
 from segexp.comparison.arms import ArmRuns, common_scores, compare_arms, mean_iou
 from segexp.comparison.bootstrap import Estimate, resampled_ious
 from segexp.comparison.clusters import Clusters
+from segexp.comparison.groups import class_groups
 from segexp.confusions import load_predictions
 from segexp.dataset.cache import Dataset, Split
 from segexp.dataset.stats import label_pixels
@@ -52,7 +53,14 @@ def ab_result(
     """
     names = plan.common.names
     pairs = compare_arms(
-        runs.arms, names, runs.groups, clusters, margin, unit=runs.unit, resamples=RESAMPLES
+        runs.arms,
+        names,
+        runs.groups,
+        clusters,
+        margin,
+        unit=runs.unit,
+        groups=class_groups(plan.mappings, plan.common),
+        resamples=RESAMPLES,
     )
     scores = common_scores(runs.arms, runs.groups, clusters, resamples=RESAMPLES)
     caveats = [*luck_of_searches(searches), *unequal_searches(searches), *runs.lost]
@@ -160,7 +168,7 @@ def tables(result: Dict[str, Any]) -> dict[str, dict[str, list[Any]]]:
             "pair": [f"{pair['b']} - {pair['a']}" for pair, _ in per_class],
             **{
                 key: [row[key] for _, row in per_class]
-                for key in ("class", "a", "b", "delta", "p_holm")
+                for key in ("class", "group", "a", "b", "delta", "p_holm")
             },
             "low": [row["interval"] and row["interval"][0] for _, row in per_class],
             "high": [row["interval"] and row["interval"][1] for _, row in per_class],

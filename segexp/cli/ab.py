@@ -207,7 +207,8 @@ def _show(result: dict[str, Any]) -> None:
     common = [c for c in pairs[0]["caveats"] if all(c in pair["caveats"] for pair in pairs)]
     for pair in pairs:
         say("")
-        console.print(pair["sentence"], style="bold", highlight=False, soft_wrap=True, markup=False)
+        for sentence in filter(None, (pair.get("untouched_sentence"), pair["sentence"])):
+            console.print(sentence, style="bold", highlight=False, soft_wrap=True, markup=False)
         if pair["needed"]:
             say(pair["needed"]["text"])
         for caveat in pair["caveats"]:
@@ -274,20 +275,37 @@ def _terms_table(pair: dict[str, Any]) -> Table:
 
 
 def _class_table(pair: dict[str, Any]) -> Table:
+    """Return the classes: those that no arm merges first, then the merged ones, then the rest."""
     table = _table(
         "IoU per common class; p corrected by Holm",
         ("class", pair["a"], pair["b"], "difference", "95% interval", "p"),
     )
-    for row in pair["per_class"]:
-        table.add_row(
-            escape(row["class"]),
-            _number(row["a"], ".3f"),
-            _number(row["b"], ".3f"),
-            _number(row["delta"], "+.3f"),
-            _range(row["interval"], "+.3f"),
-            _number(row["p_holm"], ".3f"),
-        )
+    rows = {row["class"]: row for row in pair["per_class"]}
+    for group in pair.get("class_groups") or [{"classes": list(rows)}]:
+        if "delta" in group:
+            title = f"{group['group']}: mean of {len(group['classes'])}"
+            table.add_row(*_class_cells(title, group, "p"), style="bold")
+        for name in group["classes"]:
+            table.add_row(*_class_cells(name, rows[name], "p_holm"))
+        table.add_section()
+    for label in pair.get("dropped", []):
+        scores = [_number(label[arm] and label[arm]["iou"], ".3f") for arm in "ab"]
+        table.add_row(escape(f"dropped: {label['label']}"), *scores, "-", "-", "-")
+    notes = ["of a mean the p is not corrected"] if pair.get("class_groups") else []
+    notes += ["what is dropped is scored in an arm's own classes"] if pair.get("dropped") else []
+    table.caption, table.caption_justify = "; ".join(notes) or None, "left"
     return table
+
+
+def _class_cells(title: str, row: dict[str, Any], p: str) -> list[str]:
+    return [
+        escape(title),
+        _number(row["a"], ".3f"),
+        _number(row["b"], ".3f"),
+        _number(row["delta"], "+.3f"),
+        _range(row["interval"], "+.3f"),
+        _number(row[p], ".3f"),
+    ]
 
 
 def _table(title: str, columns: tuple[str, ...]) -> Table:

@@ -6,9 +6,7 @@ shared by all arms, so that a difference of two such arrays is the paired one.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from itertools import combinations
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,56 +18,37 @@ from segexp.comparison.bootstrap import (
     resample_weights,
     resampled_ious,
 )
+from segexp.comparison.class_differences import (
+    CommonClasses,
+    clusters_with_classes,
+    compare_classes,
+    compare_dropped,
+    compare_groups,
+)
 from segexp.comparison.clusters import Clusters
 from segexp.comparison.confidence import LEVEL
 from segexp.comparison.family import ONE_LOOK, pair_levels
-from segexp.comparison.pair import RULES, ClassComparison, PairComparison, RuleComparison
+from segexp.comparison.groups import ClassGroups
+from segexp.comparison.pair import RULES, GroupComparison, PairComparison, RuleComparison
 from segexp.comparison.power import detectable
 from segexp.comparison.sample_size import Sample, needed_to_settle
+from segexp.comparison.scores import ArmRuns, Estimator, Floats, Scores, mean_iou, score_arm, within
 from segexp.comparison.verdict import (
-    FEWEST_HOLDING,
     few_runs_caveat,
     holm,
     level_caveat,
     other_rule_caveat,
     rare_class_caveat,
     runs_caveat,
+    untouched_sentence,
     verdict,
     verdict_sentence,
 )
 from segexp.errors import InputError
 
-__all__ = ["FEWEST_HOLDING", "ArmRuns", "PairComparison", "compare_arms"]
-
-Floats = NDArray[np.float64]
+__all__ = ["ArmRuns", "PairComparison", "compare_arms", "mean_iou"]
 
 FEWEST_RESAMPLES = 100
-
-
-class _Estimator(Protocol):
-    """Estimates from scores (1 + B, R) that hang on so many clusters of images; on all, if none."""
-
-    def __call__(self, scores: Floats, clusters: float = ..., /) -> Estimate: ...
-
-
-@dataclass(frozen=True, eq=False)
-class ArmRuns:
-    """The held-out confusion matrices of one arm; rows ground truth, columns prediction.
-
-    R runs, N images, C classes of the arm's mapping, K of the common space; the last column is
-    *none*. Run r of one arm is paired with run r of every other.
-
-    Attributes:
-        name: The mapping's name.
-        own: In the mapping's own space, int64 (R, N, C, C + 1).
-        common: In the common space by the rule ``sum``, int64 (R, N, K, K + 1).
-        common_argmax: In the common space by the rule ``argmax``, int64 (R, N, K, K + 1).
-    """
-
-    name: str
-    own: NDArray[np.int64]
-    common: NDArray[np.int64]
-    common_argmax: NDArray[np.int64]
 
 
 def compare_arms(
@@ -80,6 +59,7 @@ def compare_arms(
     margin: float,
     *,
     unit: str = "seeds",
+    groups: ClassGroups | None = None,
     about: str | None = None,
     alpha: float = LEVEL,
     looks: Sequence[float] = ONE_LOOK,
@@ -97,6 +77,8 @@ def compare_arms(
         clusters: Of the N images.
         margin: Differences below it do not matter, in mIoU.
         unit: What a group of runs is to a person: ``seeds`` or ``configurations``.
+        groups: Which common classes no arm merges, and what labels some arm drops
+            (`segexp.comparison.groups.class_groups`, of these arms in this order).
         about: What the answer is about, such as "On six configurations that tuning found good in
             either arm"; the sentence begins with it.
         alpha: How often any verdict may be wrong, over all pairs and all looks.
@@ -135,21 +117,23 @@ def compare_arms(
         )
 
     weights = _weights(clusters, resamples, seed)
-    scored = [_score(arm, weights) for arm in arms]
-    holding = _holding(arms[0], clusters)
+    scored = [score_arm(arm, weights) for arm in arms]
+    classes = CommonClasses(class_names, clusters_with_classes(arms[0], clusters), groups)
     known_limits = [
         clusters.caveat,
         few_runs_caveat(sample.runs, unit),
-        rare_class_caveat(class_names, holding, clusters.kind),
+        rare_class_caveat(class_names, classes.has.sum(axis=0), clusters.kind),
     ]
 
-    compared = list(combinations(scored, 2))
+    places = list(combinations(range(len(scored)), 2))
+    compared = [(scored[i], scored[j]) for i, j in places]
     differences = [estimated(b.common["sum"] - a.common["sum"]) for a, b in compared]
     levels = pair_levels(differences, margin, alpha, looks)
     corrected = holm(np.array([difference.p for difference in differences]))
 
     pairs = []
-    for (a, b), level, p_holm in zip(compared, levels, corrected, strict=True):
+    for place, level, p_holm in zip(places, levels, corrected, strict=True):
+        a, b = (scored[i] for i in place)
         rules = {rule: _decompose(a, b, rule, margin, level, estimated) for rule in RULES}
         headline = rules["sum"]
         at_the_end = max(level, alpha / len(compared))  # an early look is held to more
@@ -162,6 +146,7 @@ def compare_arms(
         ]
         if rules["argmax"].verdict != headline.verdict:
             caveats.insert(0, other_rule_caveat(rules["argmax"].training, margin, about))
+        by_kind = compare_groups(a, b, classes, level, estimated)
         pair = PairComparison(
             a=a.name,
             b=b.name,
@@ -173,7 +158,7 @@ def compare_arms(
             native=(float(a.own[0].mean()), float(b.own[0].mean())),
             common=(float(a.common["sum"][0].mean()), float(b.common["sum"][0].mean())),
             rules=rules,
-            per_class=_compare_classes(a, b, class_names, holding, estimated),
+            per_class=compare_classes(a, b, classes, estimated),
             needed=needed_to_settle(delta, margin, sample, at_the_end) if unsettled else None,
             sentence=verdict_sentence(
                 a.name, b.name, headline.native_gap.value, delta, margin, about
@@ -186,9 +171,22 @@ def compare_arms(
             run_groups=sample.runs,
             effective_clusters=sample.clusters,
             detectable=detectable(delta, level),
+            class_groups=by_kind,
+            dropped=compare_dropped(a, b, place, groups) if groups else (),
+            untouched_sentence=_of_untouched(by_kind, margin, about, not unsettled),
         )
         pairs.append(pair)
     return pairs
+
+
+def _of_untouched(
+    groups: Sequence[GroupComparison], margin: float, about: str | None, settled: bool
+) -> str | None:
+    """Say what became of the untouched classes where they are some and not all."""
+    if len(groups) < 2:
+        return None
+    classes, delta = groups[0].classes, groups[0].delta
+    return untouched_sentence(classes, delta, margin, about, settled=settled)
 
 
 def common_scores(
@@ -220,7 +218,7 @@ def common_scores(
         interval = estimate(
             scores[0], scores[1:], run_groups, _count(clusters), seed, one_run=one_run
         )
-        found.append(_within(interval, 0.0, 1.0))
+        found.append(within(interval, 0.0, 1.0))
     return found
 
 
@@ -236,53 +234,16 @@ def _count(clusters: Clusters) -> float:
     return max(2.0, clusters.effective)
 
 
-def _within(found: Estimate, lowest: float, highest: float) -> Estimate:
-    """Cut an interval to the values that its quantity can have."""
-    return replace(found, low=max(found.low, lowest), high=min(found.high, highest))
-
-
-@dataclass(frozen=True, eq=False)
-class _Scores:
-    """Scores of one arm: mIoU, (1 + B, R), own and by rule of collapse; IoUs, (1 + B, R, K)."""
-
-    name: str
-    own: Floats
-    common: dict[str, Floats]
-    ious: Floats
-
-
-def _score(arm: ArmRuns, weights: Floats) -> _Scores:
-    ious = resampled_ious(arm.common, weights)
-    return _Scores(
-        name=arm.name,
-        own=mean_iou(resampled_ious(arm.own, weights)),
-        common={
-            "sum": mean_iou(ious),
-            "argmax": mean_iou(resampled_ious(arm.common_argmax, weights)),
-        },
-        ious=ious,
-    )
-
-
-def mean_iou(ious: Floats) -> Floats:
-    """Return the mean over the last axis of the IoUs that are not NaN; NaN if none is."""
-    defined = ~np.isnan(ious)
-    count = defined.sum(axis=-1)
-    mean = np.full(count.shape, np.nan)
-    np.divide(np.where(defined, ious, 0.0).sum(axis=-1), count, out=mean, where=count > 0)
-    return mean
-
-
 def _decompose(
-    a: _Scores,
-    b: _Scores,
+    a: Scores,
+    b: Scores,
     rule: str,
     margin: float,
     level: float,
-    estimated: _Estimator,
+    estimated: Estimator,
 ) -> RuleComparison:
     def term(scores: Floats) -> Estimate:
-        return _within(at_level(estimated(scores), level), -1.0, 1.0)
+        return within(at_level(estimated(scores), level), -1.0, 1.0)
 
     training = term(b.common[rule] - a.common[rule])
     return RuleComparison(
@@ -291,39 +252,6 @@ def _decompose(
         training=training,
         ruler_b=term(b.own - b.common[rule]),
         verdict=verdict(training.low, training.high, margin),
-    )
-
-
-def _holding(arm: ArmRuns, clusters: Clusters) -> NDArray[np.int64]:
-    """Count the clusters of images whose ground truth has each class, shape (K,)."""
-    has = arm.common[0].sum(axis=2) > 0
-    return np.array([len(np.unique(clusters.index[images])) for images in has.T])
-
-
-def _of_classes(scores: Floats, holding: int, estimated: _Estimator) -> Estimate:
-    """Estimate what hangs on the clusters that hold a class or several: of few, a value alone."""
-    if holding < FEWEST_HOLDING:
-        return Estimate(float(scores[0].mean()), *[float("nan")] * 5)
-    return _within(estimated(scores, holding), -1.0, 1.0)
-
-
-def _compare_classes(
-    a: _Scores,
-    b: _Scores,
-    names: Sequence[str],
-    holding: NDArray[np.int64],
-    estimated: _Estimator,
-) -> tuple[ClassComparison, ...]:
-    deltas = [
-        _of_classes(b.ious[..., k] - a.ious[..., k], int(holding[k]), estimated)
-        for k in range(len(names))
-    ]
-    corrected = holm(np.array([delta.p for delta in deltas]))
-    # Over the runs that have an IoU of the class, as mIoU is over the classes that have one.
-    means_a, means_b = mean_iou(a.ious[0].T), mean_iou(b.ious[0].T)
-    return tuple(
-        ClassComparison(name, float(means_a[k]), float(means_b[k]), deltas[k], float(corrected[k]))
-        for k, name in enumerate(names)
     )
 
 

@@ -60,6 +60,7 @@ class ClassComparison:
         delta: b minus a; NaN where a run of either arm has no IoU. Where fewer than five clusters
             of images hold the class it is a value alone: its interval and p are NaN.
         p_holm: p of ``delta``, corrected over the classes that have a p.
+        kind: ``untouched`` or ``merged`` (`segexp.comparison.groups`); None where it was not asked.
     """
 
     name: str
@@ -67,6 +68,7 @@ class ClassComparison:
     b: float
     delta: Estimate
     p_holm: float
+    kind: str | None
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values; null where there is nothing to say."""
@@ -78,6 +80,66 @@ class ClassComparison:
             "interval": _interval(self.delta),
             "p": none_if_nan(self.delta.p),
             "p_holm": none_if_nan(self.p_holm),
+            "group": self.kind,
+        }
+
+
+@dataclass(frozen=True)
+class GroupComparison:
+    """The classes of one kind in two arms, by the rule ``sum``.
+
+    Attributes:
+        kind: ``untouched`` or ``merged``.
+        classes: Their names.
+        a: Mean IoU over them in arm a, over those that the truth has; NaN if it has none.
+        b: The same in arm b.
+        delta: b minus a, at the level of the pair; where fewer than five clusters of images hold
+            any of the classes, a value alone.
+    """
+
+    kind: str
+    classes: tuple[str, ...]
+    a: float
+    b: float
+    delta: Estimate
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values; null where there is nothing to say."""
+        return {
+            "group": self.kind,
+            "classes": list(self.classes),
+            "a": none_if_nan(self.a),
+            "b": none_if_nan(self.b),
+            "delta": none_if_nan(self.delta.value),
+            "interval": _interval(self.delta),
+            "p": none_if_nan(self.delta.p),
+        }
+
+
+@dataclass(frozen=True)
+class DroppedComparison:
+    """A label that the common space leaves out, in the arms that score it; nothing to compare.
+
+    Attributes:
+        label: Its name.
+        a: The class of arm a that holds it and that class's IoU in a's own space, mean over the
+            runs (NaN if none has one); None where a has the label void.
+        b: The same of arm b.
+    """
+
+    label: str
+    a: tuple[str, float] | None
+    b: tuple[str, float] | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values."""
+        arms = {"a": self.a, "b": self.b}
+        return {
+            "label": self.label,
+            **{
+                arm: None if held is None else {"class": held[0], "iou": none_if_nan(held[1])}
+                for arm, held in arms.items()
+            },
         }
 
 
@@ -107,6 +169,9 @@ class PairComparison:
         run_groups: How many of them there are.
         effective_clusters: The clusters of one size that say as much as those of the images.
         detectable: The smallest difference that this study could have found in 80% of cases.
+        class_groups: The untouched and the merged classes, where there are such.
+        dropped: The labels that either arm scores and the common space does not.
+        untouched_sentence: What is said of the untouched classes; None where all are, or none.
     """
 
     a: str
@@ -130,6 +195,9 @@ class PairComparison:
     run_groups: int
     effective_clusters: float
     detectable: float
+    class_groups: tuple[GroupComparison, ...]
+    dropped: tuple[DroppedComparison, ...]
+    untouched_sentence: str | None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the pair's object in ``ab_result.json``: plain values, null instead of NaN."""
@@ -162,10 +230,13 @@ class PairComparison:
             "native": dict(zip("ab", self.native, strict=True)),
             "common": dict(zip("ab", self.common, strict=True)),
             "per_class": [c.to_dict() for c in self.per_class],
+            "class_groups": [group.to_dict() for group in self.class_groups],
+            "dropped": [label.to_dict() for label in self.dropped],
             "rules": rules,
             "rules_agree": len({rule["verdict"] for rule in rules.values()}) == 1,
             "needed": None if self.needed is None else asdict(self.needed),
             "about": self.about,
+            "untouched_sentence": self.untouched_sentence,
             "sentence": self.sentence,
             "caveats": list(self.caveats),
         }

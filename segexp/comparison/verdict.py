@@ -1,7 +1,7 @@
 """What may be said of a difference between two arms, and the sentence that says it."""
 
 from collections.abc import Sequence
-from math import floor, log10
+from math import floor, isnan, log10
 from typing import Literal
 
 import numpy as np
@@ -122,6 +122,40 @@ def verdict_sentence(
             f"{_signed(model, digits)} {interval}"
         )
     return opened(about, f"{said}: {_end(training, margin)}.")
+
+
+def untouched_sentence(
+    classes: Sequence[str], delta: Estimate, margin: float, about: str | None, *, settled: bool
+) -> str:
+    """Say what became of the classes that no arm merges.
+
+    Args:
+        classes: Their names, one or more.
+        delta: The difference of their mean IoU, b minus a; without an interval where too few
+            images hold them.
+        margin: Differences below it do not matter.
+        about: What the sentence begins with, as in `verdict_sentence`.
+        settled: Whether there is a verdict on all classes together. Without it there is none on a
+            part of them.
+
+    Example:
+        >>> found = Estimate(0.012, 0.003, 0.021, 0.01, 1e-5, 1e-6)
+        >>> untouched_sentence(["road", "sky"], found, 0.01, None, settled=True)
+        'The 2 classes that no arm merges: +0.012 [0.003, 0.021] in mIoU: better.'
+    """
+    known = not isnan(delta.low)
+    digits = _digits(delta, margin) if known else 3
+    value = _signed(_rounded(delta.value, digits), digits)
+    several = f"The {len(classes)} classes that no arm merges: {value}"
+    said = several if len(classes) > 1 else f"The class that no arm merges ({classes[0]}): {value}"
+    unit = "in mIoU" if len(classes) > 1 else "in IoU"
+    if not known:
+        end = f" {unit}, of too few images for an interval"
+    elif settled:
+        end = f" {interval_text(delta, digits)} {unit}: {_end(delta, margin)}"
+    else:
+        end = f" {interval_text(delta, digits)} {unit}; no verdict, as there is none on all classes"
+    return opened(about, f"{said}{end}.")
 
 
 def opened(about: str | None, sentence: str) -> str:

@@ -63,7 +63,13 @@ def ab_page(result: Mapping[str, Any], scenes: Sequence[ArmScene]) -> str:
 
 def _opening(result: JsonObject) -> list[Markup]:
     pairs = result["pairs"]
-    opening = [statement(f"{_title(p)}: {p['verdict']}", p["sentence"]) for p in pairs]
+    opening = [
+        statement(
+            f"{_title(p)}: {p['verdict']}",
+            " ".join(filter(None, (p.get("untouched_sentence"), p["sentence"]))),
+        )
+        for p in pairs
+    ]
     for pair in pairs:
         if pair["needed"]:
             about = f"{_title(pair)}: " if len(pairs) > 1 else ""
@@ -200,25 +206,54 @@ def _classes_section(pairs: Sequence[JsonObject], space: JsonObject) -> Section:
         paragraph(
             "The IoU of each common class, by the rule sum, mean over the runs. Among many classes "
             "one differs by chance alone now and then; Holm's p allows for that. Grey rows: not "
-            "told apart at 0.05."
+            "told apart at 0.05. Untouched classes have the same labels in every arm; of a merged "
+            "one some arm tells the labels apart. Means of either have the interval of the pair."
         )
     ]
     for pair in pairs:
         if len(pairs) > 1:
             parts.append(subheading(_title(pair)))
-        lines: list[list[Cell]] = [
-            [
-                swatch(colors[entry["class"]], entry["class"]),
-                plain(entry["a"]),
-                plain(entry["b"]),
-                signed(entry["delta"]),
-                interval_text(entry["interval"]),
-                p_text(entry["p"]),
-                p_text(entry["p_holm"]),
-            ]
-            for entry in pair["per_class"]
-        ]
+        entries = {entry["class"]: entry for entry in pair["per_class"]}
+        lines: list[list[Cell]] = []
+        faint, strong = [], []
+        for group in pair.get("class_groups") or [{"classes": list(entries)}]:
+            if "delta" in group:
+                strong.append(len(lines))
+                title = f"{group['group']}: mean of {len(group['classes'])}"
+                lines.append([title, *_numbers(group), "-"])
+            for name in group["classes"]:
+                if not told_apart(entries[name]):
+                    faint.append(len(lines))
+                p_holm = p_text(entries[name]["p_holm"])
+                lines.append([swatch(colors[name], name), *_numbers(entries[name]), p_holm])
         header = ["class", pair["a"], pair["b"], "difference", "95% interval", "p", "p after Holm"]
-        faint = [i for i, entry in enumerate(pair["per_class"]) if not told_apart(entry)]
-        parts.append(table(header, lines, numeric=range(1, 7), faint=faint))
+        parts.append(table(header, lines, numeric=range(1, 7), faint=faint, strong=strong))
+        parts += _dropped(pair)
     return Section("Class by class", parts)
+
+
+def _numbers(entry: JsonObject) -> list[Cell]:
+    return [
+        plain(entry["a"]),
+        plain(entry["b"]),
+        signed(entry["delta"]),
+        interval_text(entry["interval"]),
+        p_text(entry["p"]),
+    ]
+
+
+def _dropped(pair: JsonObject) -> list[Part]:
+    """Return the labels that the common space leaves out, in the arms that score them."""
+    lines: list[list[Cell]] = []
+    for label in pair.get("dropped", []):
+        held = [
+            label["a"] or {"class": "-", "iou": None},
+            label["b"] or {"class": "-", "iou": None},
+        ]
+        lines.append([label["label"], *(c for h in held for c in (h["class"], plain(h["iou"])))])
+    if not lines:
+        return []
+    said = "Dropped: some arm has these labels void, so that nothing is to be compared."
+    header = ["label", "class", "IoU", "class", "IoU"]
+    groups = [("", 1), (pair["a"], 2), (pair["b"], 2)]
+    return [paragraph(said), table(header, lines, groups=groups, numeric=(2, 4))]

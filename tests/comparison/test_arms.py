@@ -11,6 +11,7 @@ from sklearn.metrics import jaccard_score
 from segexp.comparison.arms import ArmRuns, PairComparison, common_scores, compare_arms
 from segexp.comparison.bootstrap import estimate, resample_weights, resampled_ious
 from segexp.comparison.clusters import Clusters
+from segexp.comparison.groups import ClassGroups, DroppedLabel
 from segexp.comparison.planning import pilot_of
 from segexp.errors import InputError
 from segexp.metrics import confusion_matrices, score
@@ -262,13 +263,87 @@ def test_a_class_that_the_truth_does_not_have_counts_for_no_run():
     road, _, sky = pair["per_class"]
     assert sky == {
         "class": "sky", "a": None, "b": None, "delta": None, "interval": None, "p": None,
-        "p_holm": None,
+        "p_holm": None, "group": None,
     }  # fmt: skip
     two = [row["p"] for row in pair["per_class"][:2]]
     assert min(row["p_holm"] for row in pair["per_class"][:2]) == min(1.0, 2 * min(two))
     assert road["interval"][0] <= road["delta"] <= road["interval"][1]
     assert "sky occurs in no held-out image: its difference has no interval." in pair["caveats"]
     assert json.loads(json.dumps(pair, allow_nan=False)) == pair
+
+
+GROUPS = ClassGroups(
+    ("untouched", "merged", "untouched"),
+    (
+        DroppedLabel("pole", ((2, "pole"), None)),
+        DroppedLabel("sign", (None, (4, "sign and light"))),
+        DroppedLabel("bridge", (None, None)),
+    ),
+)
+
+
+def test_untouched_and_merged_classes_have_their_means_and_intervals():
+    a, b = make_arm("a", 0, right=0.6), make_arm("b", 5, right=0.9)
+    pair = compare(a, b, groups=GROUPS).to_dict()
+    untouched, merged = pair["class_groups"]
+    assert (untouched["group"], untouched["classes"]) == ("untouched", ["road", "sky"])
+    assert (merged["group"], merged["classes"]) == ("merged", ["building"])
+    road, building, sky = pair["per_class"]
+    assert [row["group"] for row in pair["per_class"]] == list(GROUPS.kinds)
+    for key in ("a", "b", "delta"):
+        assert untouched[key] == pytest.approx((road[key] + sky[key]) / 2, abs=1e-12)
+        assert merged[key] == pytest.approx(building[key], abs=1e-12)
+    assert merged["interval"] == pytest.approx(building["interval"], abs=1e-12)
+    assert untouched["interval"][0] > 0
+    assert pair["delta"] == pytest.approx((2 * untouched["delta"] + merged["delta"]) / 3)
+    low, high = untouched["interval"]
+    assert pair["untouched_sentence"] == (
+        f"The 2 classes that no arm merges: {untouched['delta']:+.3f} [{low:.3f}, {high:.3f}] in "
+        "mIoU: better."
+    )
+    assert json.loads(json.dumps(pair, allow_nan=False)) == pair
+
+
+def test_untouched_classes_have_no_verdict_where_all_classes_have_none():
+    a, b = make_arm("a", 0), make_arm("b", 5, right=0.7)
+    pair = compare(a, b, groups=GROUPS, about="On two").to_dict()
+    assert pair["verdict"] == "not enough evidence"
+    assert pair["untouched_sentence"].startswith("On two, the 2 classes that no arm merges: ")
+    assert pair["untouched_sentence"].endswith("; no verdict, as there is none on all classes.")
+
+
+def test_dropped_labels_are_shown_with_the_scores_of_the_arms_that_have_them():
+    a, b = make_arm("a", 0), make_arm("b", 5)
+    pole, sign = compare(a, b, groups=GROUPS).to_dict()["dropped"]
+    iou_of_a = np.mean([score(run.sum(axis=0)).iou[2] for run in a.own])
+    iou_of_b = np.mean([score(run.sum(axis=0)).iou[4] for run in b.own])
+    assert pole == {
+        "label": "pole", "a": {"class": "pole", "iou": pytest.approx(iou_of_a)}, "b": None
+    }  # fmt: skip
+    assert sign == {
+        "label": "sign", "a": None,
+        "b": {"class": "sign and light", "iou": pytest.approx(iou_of_b)},
+    }  # fmt: skip
+    # Of three arms the last two have no class for the pole.
+    three = [DroppedLabel("pole", ((2, "pole"), None, None))]
+    arms = [a, b, replace(b, name="c")]
+    pairs = compare_arms(
+        arms, NAMES, SEEDS, make_clusters(12), 0.01, resamples=100,
+        groups=ClassGroups(GROUPS.kinds, tuple(three)),
+    )  # fmt: skip
+    assert [len(pair.dropped) for pair in pairs] == [1, 1, 0]
+
+
+def test_where_no_class_is_merged_or_every_one_is_nothing_is_said_of_a_part():
+    a, b = make_arm("a", 0), make_arm("b", 5)
+    for kind in ("untouched", "merged"):
+        pair = compare(a, b, groups=ClassGroups((kind,) * 3, ())).to_dict()
+        assert pair["untouched_sentence"] is None
+        (alone,) = pair["class_groups"]
+        assert alone["delta"] == pytest.approx(pair["delta"], abs=1e-12)
+        assert alone["interval"] == pytest.approx(pair["interval"], abs=1e-12)
+    pair = compare(a, b).to_dict()
+    assert (pair["class_groups"], pair["dropped"], pair["untouched_sentence"]) == ([], [], None)
 
 
 def only_in(arm: ArmRuns, images: int) -> ArmRuns:
@@ -503,15 +578,15 @@ def test_the_object_of_a_pair_has_the_agreed_keys_and_plain_values():
         "a", "b", "margin", "images", "clusters", "cluster_kind", "runs", "unit",
         "run_groups", "effective_clusters", "delta", "interval", "level", "p", "p_holm",
         "detectable", "variance", "verdict", "decomposition",
-        "decomposition_intervals", "native", "common", "per_class", "rules", "rules_agree",
-        "needed", "about", "sentence", "caveats",
+        "decomposition_intervals", "native", "common", "per_class", "class_groups", "dropped",
+        "rules", "rules_agree", "needed", "about", "untouched_sentence", "sentence", "caveats",
     ]  # fmt: skip
     terms = ["native_gap", "ruler_a", "training", "ruler_b"]
     assert list(pair["decomposition"]) == list(pair["decomposition_intervals"]) == terms
     assert pair["decomposition_intervals"]["training"] == pair["interval"]
     assert list(pair["needed"]) == ["images_factor", "runs_factor", "text"]
     assert list(pair["per_class"][0]) == [
-        "class", "a", "b", "delta", "interval", "p", "p_holm"
+        "class", "a", "b", "delta", "interval", "p", "p_holm", "group"
     ]  # fmt: skip
     assert json.loads(json.dumps(pair, allow_nan=False)) == pair
 

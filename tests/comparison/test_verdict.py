@@ -12,6 +12,7 @@ from segexp.comparison.verdict import (
     other_rule_caveat,
     rare_class_caveat,
     runs_caveat,
+    untouched_sentence,
     verdict,
     verdict_sentence,
 )
@@ -224,3 +225,25 @@ def test_it_is_said_where_the_runs_make_most_of_the_uncertainty():
     )
     assert runs_caveat(make_estimate(0, -1, 1, images=3e-6, runs=7e-6), "seeds") is None
     assert runs_caveat(make_estimate(0, 0, 0, images=0.0, runs=0.0), "seeds") is None
+
+
+def test_the_sentence_of_the_untouched_classes_has_a_verdict_where_all_classes_have_one():
+    found = make_estimate(0.012, 0.003, 0.021)
+    assert untouched_sentence(["road", "sky"], found, 0.01, None, settled=True) == (
+        "The 2 classes that no arm merges: +0.012 [0.003, 0.021] in mIoU: better."
+    )
+    assert untouched_sentence(["road", "sky"], found, 0.01, None, settled=False) == (
+        "The 2 classes that no arm merges: +0.012 [0.003, 0.021] in mIoU; no verdict, as there is "
+        "none on all classes."
+    )
+    about = "On six configurations that tuning found good in either arm"
+    assert untouched_sentence(["road"], found, 0.01, about, settled=True) == (
+        f"{about}, the class that no arm merges (road): +0.012 [0.003, 0.021] in IoU: better."
+    )
+
+
+def test_untouched_classes_of_too_few_images_have_no_interval():
+    few = Estimate(0.012, *[float("nan")] * 5)
+    assert untouched_sentence(["road", "sky"], few, 0.01, None, settled=True) == (
+        "The 2 classes that no arm merges: +0.012 in mIoU, of too few images for an interval."
+    )

@@ -274,3 +274,35 @@ def test_what_the_comparison_returns_has_a_page():
     assert stored[0]["sentence"] in page.texts
     assert page.row("training effect")[2:] == ["+0.500", "[+0.500, +0.500]"]
     assert ["motorcycle", *"------"] in page.rows
+
+
+def test_classes_that_no_arm_merges_come_first_with_their_mean_and_what_is_dropped_last():
+    result = json.loads(json.dumps(TWO))
+    pair = result["pairs"][0]
+    names = [entry["class"] for entry in pair["per_class"]]
+    mean = {"a": 0.5, "b": 0.625, "delta": 0.125, "interval": [0.05, 0.2], "p": 0.004}
+    pair["class_groups"] = [
+        {"group": "untouched", "classes": names[2:], **mean},
+        {"group": "merged", "classes": names[:2], **mean, "interval": None, "p": None},
+    ]
+    pair["dropped"] = [{"label": "caravan", "a": {"class": "van", "iou": 0.25}, "b": None}]
+    pair["untouched_sentence"] = "The classes that no arm merges: +0.125 in mIoU."
+    page = read_page(ab_page(result, []))
+    titles = [row[0] for row in page.rows]
+    untouched, merged = (
+        f"untouched: mean of {len(names) - 2}", "merged: mean of 2"
+    )  # fmt: skip
+    first = titles.index(untouched)
+    assert titles[first + 1 : first + 1 + len(names) - 2] == names[2:]
+    assert titles[first + len(names) - 1 : first + len(names) + 2] == [merged, *names[:2]]
+    assert page.row(untouched)[1:] == ["0.500", "0.625", "+0.125", "[+0.050, +0.200]", "0.004", "-"]
+    assert page.row(merged)[4:] == ["-", "-", "-"]
+    assert page.row("caravan") == ["caravan", "van", "0.250", "-", "-"]
+    assert f"{pair['untouched_sentence']} {pair['sentence']}" in page.texts
+
+
+def test_intervals_of_several_pairs_are_named_by_their_confidence():
+    result = json.loads(json.dumps(TWO))
+    result["pairs"][0]["level"] = 0.05 / 3
+    page = read_page(ab_page(result, []))
+    assert any("98.3% interval [" in text for text in page.texts)
