@@ -59,7 +59,7 @@ def ab_result(
         clusters,
         margin,
         unit=runs.unit,
-        groups=class_groups(plan.mappings, plan.common),
+        class_groups=class_groups(plan.mappings, plan.common),
         resamples=RESAMPLES,
     )
     scores = common_scores(runs.arms, runs.groups, clusters, resamples=RESAMPLES)

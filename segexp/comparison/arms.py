@@ -59,7 +59,7 @@ def compare_arms(
     margin: float,
     *,
     unit: str = "seeds",
-    groups: ClassGroups | None = None,
+    class_groups: ClassGroups | None = None,
     about: str | None = None,
     alpha: float = LEVEL,
     looks: Sequence[float] = ONE_LOOK,
@@ -77,7 +77,7 @@ def compare_arms(
         clusters: Of the N images.
         margin: Differences below it do not matter, in mIoU.
         unit: What a group of runs is to a person: ``seeds`` or ``configurations``.
-        groups: Which common classes no arm merges, and what labels some arm drops
+        class_groups: Which common classes no arm merges, and what labels some arm drops
             (`segexp.comparison.groups.class_groups`, of these arms in this order).
         about: What the answer is about, such as "On six configurations that tuning found good in
             either arm"; the sentence begins with it.
@@ -118,7 +118,7 @@ def compare_arms(
 
     weights = _weights(clusters, resamples, seed)
     scored = [score_arm(arm, weights) for arm in arms]
-    classes = CommonClasses(class_names, clusters_with_classes(arms[0], clusters), groups)
+    classes = CommonClasses(class_names, clusters_with_classes(arms[0], clusters), class_groups)
     known_limits = [
         clusters.caveat,
         few_runs_caveat(sample.runs, unit),
@@ -172,7 +172,7 @@ def compare_arms(
             effective_clusters=sample.clusters,
             detectable=detectable(delta, level),
             class_groups=by_kind,
-            dropped=compare_dropped(a, b, place, groups) if groups else (),
+            dropped=compare_dropped(a, b, place, class_groups) if class_groups else (),
             untouched_sentence=_of_untouched(by_kind, margin, about, not unsettled),
         )
         pairs.append(pair)

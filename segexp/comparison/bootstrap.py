@@ -6,14 +6,14 @@ on each image. docs/method.md says how the three are told apart, and how often t
 """
 
 from dataclasses import dataclass, replace
-from math import inf
+from math import inf, isnan, nan
 from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
 from segexp.comparison.confidence import LEVEL
+from segexp.comparison.tails import Parts, outside, reach
 
 Floats = NDArray[np.float64]
 
@@ -112,6 +112,8 @@ class Estimate:
         variance_runs: Variance of ``value`` by the drawn runs, without the cells' noise.
         df: Degrees of freedom of the two variances' sum (Welch-Satterthwaite); infinite without
             variance.
+        parts: The sources of noise, for the tails (`segexp.comparison.tails`): images, and runs
+            with how each fares on each image. Without any, Student's t at ``df``.
         level: How often the interval may miss: 0.05 for one of 95%.
     """
 
@@ -122,15 +124,20 @@ class Estimate:
     variance_images: float
     variance_runs: float
     df: float = inf
+    parts: Parts = ()
     level: float = LEVEL
+
+
+NOTHING = Estimate(nan, nan, nan, nan, nan, nan, nan)
+"""Where nothing can be said."""
 
 
 def at_level(found: Estimate, level: float) -> Estimate:
     """Widen or narrow an interval to another level.
 
-    Each half is stretched by the ratio of the quantiles of Student's t at ``found.df``: it keeps
-    its skew, and reaches levels far beyond what 10,000 draws could show. The p value of
-    ``estimate`` is under a level exactly where the interval at that level leaves 0 out.
+    Each half is stretched by how much farther the noise reaches at that level: it keeps its skew,
+    and goes to levels far beyond what 10,000 draws could show. The p value of ``estimate`` is under
+    a level exactly where the interval at that level leaves 0 out.
 
     Args:
         found: An interval that was not cut to a range.
@@ -141,7 +148,10 @@ def at_level(found: Estimate, level: float) -> Estimate:
         >>> round(wide.low, 4), round(wide.high, 4)
         (-0.0058, 0.0458)
     """
-    stretch = float(_quantile(level, found.df) / _quantile(found.level, found.df))
+    if level == found.level or isnan(found.low):
+        return replace(found, level=level)
+    before, after = (reach(each, _parts(found)) for each in (found.level, level))
+    stretch = after / before if before else 1.0
     return replace(
         found,
         low=found.value - stretch * (found.value - found.low),
@@ -150,19 +160,18 @@ def at_level(found: Estimate, level: float) -> Estimate:
     )
 
 
-def _quantile(level: float, df: float) -> float:
-    # From the upper tail: 1 - level / 2 would round away what a level of 1e-17 is.
-    return float(stats.t.isf(level / 2, df))
+def _parts(found: Estimate) -> Parts:
+    return found.parts or ((1.0, found.df),)
 
 
-def _p_value(value: float, low: float, high: float, df: float) -> float:
+def _p_value(value: float, low: float, high: float, parts: Parts) -> float:
     """Return the level at which a 95% interval, widened or narrowed, just reaches 0."""
     if value == 0:
         return 1.0
     half = value - low if value > 0 else high - value
     if half <= 0:
         return 0.0
-    return float(2 * stats.t.sf(abs(value) / half * _quantile(LEVEL, df), df))
+    return min(1.0, outside(abs(value) / half * reach(LEVEL, parts), parts))
 
 
 def degrees_of_freedom(
@@ -227,7 +236,7 @@ def estimate(
     value = float(values.mean())
     rows = resampled[~np.isnan(resampled).any(axis=1)]
     if np.isnan(value) or len(rows) < 2:
-        return Estimate(*[float("nan")] * 7)
+        return NOTHING
 
     share = sizes / len(values)
     membership = (index[:, None] == np.arange(groups)) / sizes
@@ -259,14 +268,21 @@ def estimate(
     )
     low, high = (float(end) for end in np.quantile(draws, [LEVEL / 2, 1 - LEVEL / 2]))
     df = float(degrees_of_freedom(variance_images, variance_runs, df_images, df_runs))
+    # What each image adds in each run goes with the runs here: it is in their observed spread, and
+    # far out that spread, which few runs may show too small by chance, is not to be lessened.
+    of_runs = few_runs * float(pulls @ pulls)
+    parts: Parts = ((max(0.0, variance_images - interaction), df_images), (of_runs, df_runs))
+    if groups == 1:
+        parts = ((variance_images, df_images),)
     return Estimate(
         value=value,
         low=low,
         high=high,
-        p=_p_value(value, low, high, df),
+        p=_p_value(value, low, high, parts),
         variance_images=variance_images,
         variance_runs=variance_runs,
         df=df,
+        parts=parts,
     )
 
 

@@ -1,12 +1,12 @@
 """By how much two arms differ in the classes of the common space, one by one and in groups."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from segexp.comparison.bootstrap import Estimate, at_level
+from segexp.comparison.bootstrap import NOTHING, Estimate, at_level
 from segexp.comparison.clusters import Clusters
 from segexp.comparison.confidence import LEVEL
 from segexp.comparison.groups import ClassGroups
@@ -135,5 +135,5 @@ def _of_classes(
 ) -> Estimate:
     """Estimate what hangs on the clusters that hold a class or several: of few, a value alone."""
     if holding < FEWEST_HOLDING:
-        return Estimate(float(scores[0].mean()), *[float("nan")] * 5)
+        return replace(NOTHING, value=float(scores[0].mean()))
     return within(at_level(estimated(scores, holding), level), -1.0, 1.0)

@@ -49,8 +49,9 @@ def chance_to_settle(
 ) -> Floats:
     """Return how likely studies settle a difference that is what it is taken for.
 
-    By a verdict that is right: ``better`` or ``worse`` of its own sign, or ``equivalent`` where it
-    is under the margin; whichever is likelier. The estimate is taken to vary by Student's t.
+    By any verdict that is right: ``better`` or ``worse`` of its own sign, and ``equivalent`` where
+    it is under the margin; both are, of a small difference. The estimate is taken to vary by
+    Student's t.
 
     Args:
         difference: The true one.
@@ -59,11 +60,13 @@ def chance_to_settle(
         df: Their degrees of freedom, of the shape of ``error``.
         level: Of the interval that they are judged by.
     """
-    size = abs(difference)
     scale = np.maximum(error, np.finfo(np.float64).tiny)
-    half = stats.t.isf(level / 2, df)  # all in standard errors from here on
-    apart = stats.t.sf(half - size / scale, df)
+    size = abs(difference) / scale  # all in standard errors from here on
+    half = stats.t.isf(level / 2, df)
     room = margin / scale - half
-    inside = stats.t.cdf(room - size / scale, df) - stats.t.cdf(-room - size / scale, df)
-    chance: Floats = np.maximum(apart, np.where(room > 0, inside, 0.0))
+    apart = stats.t.sf(half - size, df) if difference else np.zeros_like(scale)
+    nearest = np.minimum(room, half) if difference else room  # what is beyond it is apart already
+    inside = stats.t.cdf(nearest - size, df) - stats.t.cdf(-room - size, df)
+    fits = (room > 0) & (abs(difference) < margin)
+    chance: Floats = apart + np.where(fits, inside, 0.0)
     return chance

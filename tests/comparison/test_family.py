@@ -69,7 +69,7 @@ def test_a_pair_without_a_score_is_never_settled_and_stops_nothing():
 @pytest.mark.parametrize("arms", [3, 4, 5])
 def test_among_equal_arms_any_false_verdict_is_as_rare_as_among_two(arms):
     # Six runs each, paired: without correction there is one in 12, 19 and 28% of studies.
-    studies, found = 800, {"together": 0, "apart": 0}
+    studies, found = 400, {"together": 0, "apart": 0}
     scores = np.random.default_rng(arms).normal(size=(studies, arms, 6))
     for study in scores:
         pairs = []

@@ -227,6 +227,17 @@ def test_it_is_said_where_the_runs_make_most_of_the_uncertainty():
     assert runs_caveat(make_estimate(0, 0, 0, images=0.0, runs=0.0), "seeds") is None
 
 
+def test_the_sentence_begins_with_what_it_is_about_and_leaves_the_names_of_arms_alone():
+    about = "On six configurations that tuning found good in either arm"
+    found = make_estimate(0.034, 0.02, 0.048)
+    assert verdict_sentence("fine", "Coarse", 0.121, found, 0.01, about).startswith(
+        f"{about}, of the 0.121 that Coarse gains over fine in mIoU, "
+    )
+    assert verdict_sentence("fine", "Coarse", 0.01, found, 0.01, about).startswith(
+        f"{about}, Coarse scores 0.010 higher than fine in mIoU, "
+    )
+
+
 def test_the_sentence_of_the_untouched_classes_has_a_verdict_where_all_classes_have_one():
     found = make_estimate(0.012, 0.003, 0.021)
     assert untouched_sentence(["road", "sky"], found, 0.01, None, settled=True) == (
