@@ -1,10 +1,9 @@
 """How far out an estimate may be whose noise has two sources, each of an estimated variance.
 
 The sum of two Student's t, each with its own scale and degrees of freedom: the distribution of the
-Behrens-Fisher problem (Fisher 1935, Annals of Eugenics 6). Welch's single t of fewer or more
-degrees of freedom serves for 5%, not for the small levels of several pairs and looks: where the
-runs happen to lie close together it takes them for certain, and equal arms were told apart at a
-level of 0.5% in 1 to 2% of simulated studies.
+Behrens-Fisher problem (Fisher 1935, Annals of Eugenics 6). A single t with Welch's degrees of
+freedom serves for 5%, not for the small levels of several pairs and looks: where the runs happen to
+lie close together it takes them for certain, and tells equal arms apart too often.
 """
 
 from functools import lru_cache
