@@ -20,7 +20,7 @@ from segexp.device import Compute
 from segexp.errors import WorkError
 from segexp.losses import Loss
 from segexp.mapping import Mapping, collapse_lookup
-from segexp.metrics import Scores, confusion_matrices, score
+from segexp.metrics import Scores, counted_on_void, score
 from segexp.preprocess import Preprocessing, forward, is_finite
 
 CollapseRule = Literal["argmax", "sum"]
@@ -72,12 +72,15 @@ class Evaluation:
             last column is *none*.
         predictions: For each ruler the decided classes, uint8 (N, H, W), where K is *none*; empty
             unless they were asked for.
+        voids: For each ruler, how often each class and *none* is decided on the void pixels of each
+            image, (N, K + 1); empty where only the matrices were kept, as in a checkpoint.
     """
 
     image_ids: tuple[str, ...]
     loss: float
     confusions: tuple[NDArray[np.int64], ...]
     predictions: tuple[NDArray[np.uint8], ...] = ()
+    voids: tuple[NDArray[np.int64], ...] = ()
 
     def scores(self, ruler: int) -> Scores:
         """Return the scores of the whole split by one of the rulers."""
@@ -129,7 +132,7 @@ def evaluate(
         NonFiniteLogitsError: When the model gives NaN or infinity, with the images of the batch.
     """
     model.eval()
-    confusions: list[list[NDArray[np.int64]]] = [[] for _ in rulers]
+    counts: list[list[_Counted]] = [[] for _ in rulers]
     predictions: list[list[NDArray[np.uint8]]] = [[] for _ in rulers]
     rulers = [ruler.to(compute.device) for ruler in rulers]
     loss = (loss[0], loss[1].to(compute.device)) if loss is not None else None
@@ -144,7 +147,7 @@ def evaluate(
             losses.append((loss_of(logits, table[labels.long()]), len(images)))
         decisions = decide_all(logits, rulers)
         for ruler, decided, counted, kept in zip(
-            rulers, decisions, confusions, predictions, strict=True
+            rulers, decisions, counts, predictions, strict=True
         ):
             counted.append(_count(decided, labels, ruler))
             if keep_predictions:
@@ -153,7 +156,8 @@ def evaluate(
     return Evaluation(
         image_ids=tuple(image_ids),
         loss=sum(float(value) * count for value, count in losses) / seen if losses else math.nan,
-        confusions=tuple(np.concatenate(counted) for counted in confusions),
+        confusions=tuple(np.concatenate([m for m, _ in counted]) for counted in counts),
+        voids=tuple(np.concatenate([void for _, void in counted]) for counted in counts),
         predictions=tuple(np.concatenate(kept) for kept in predictions if kept),
     )
 
@@ -213,7 +217,7 @@ def evaluate_full_size(
         NonFiniteLogitsError: When the model gives NaN or infinity, with the image.
     """
     model.eval()
-    confusions: list[list[NDArray[np.int64]]] = [[] for _ in rulers]
+    counts: list[list[_Counted]] = [[] for _ in rulers]
     for place, (image, labels) in enumerate(samples):
         logits = forward(model, image[None], preprocessing, compute)
         _refuse_non_finite(logits, image_ids[place : place + 1])
@@ -221,10 +225,13 @@ def evaluate_full_size(
         logits = F.interpolate(logits.float(), size, mode="bilinear", align_corners=False)
         own = labels[None].to(compute.device)
         decisions = decide_all(logits, rulers)
-        for ruler, decided, counted in zip(rulers, decisions, confusions, strict=True):
+        for ruler, decided, counted in zip(rulers, decisions, counts, strict=True):
             counted.append(_count(decided, own, ruler))
     return Evaluation(
-        tuple(image_ids), float("nan"), tuple(np.concatenate(counted) for counted in confusions)
+        image_ids=tuple(image_ids),
+        loss=math.nan,
+        confusions=tuple(np.concatenate([m for m, _ in counted]) for counted in counts),
+        voids=tuple(np.concatenate([void for _, void in counted]) for counted in counts),
     )
 
 
@@ -271,10 +278,14 @@ def _refuse_non_finite(logits: Tensor, image_ids: Sequence[str]) -> None:
         )
 
 
-def _count(decided: Tensor, labels: Tensor, ruler: Ruler) -> NDArray[np.int64]:
+_Counted = tuple[NDArray[np.int64], NDArray[np.int64]]
+"""Of a batch: a matrix for each image, and what is decided on its void pixels."""
+
+
+def _count(decided: Tensor, labels: Tensor, ruler: Ruler) -> _Counted:
     num_classes = len(ruler.space.classes)
     truth = ruler.truth.to(labels.device)[labels.long()]
-    return confusion_matrices(truth, decided, num_classes, num_classes + 1)
+    return counted_on_void(truth, decided, num_classes, num_classes + 1)
 
 
 def constant_miou(dataset: Dataset, space: Mapping) -> dict[str, Any]:

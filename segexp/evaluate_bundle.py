@@ -16,12 +16,15 @@ from segexp.device import choose_compute
 from segexp.errors import InputError
 from segexp.evaluate import (
     CollapseRule,
+    Evaluation,
     evaluate_full_size,
     evaluate_split,
     make_ruler,
 )
+from segexp.mapping import Mapping
 from segexp.mapping_file import find_mapping
 from segexp.project import describe_data, find_source, open_data
+from segexp.protocols import Counts, background_of, protocol_rows, protocol_scores
 from segexp.tables import class_table
 
 
@@ -43,6 +46,8 @@ class ScoredBundle:
         pixel_accuracy: Share of the pixels that are right.
         table: Per class: iou, precision, recall, f1, pixels, images.
         warnings: What was probably not meant in the data.
+        protocols: What the same model scores by other conventions, by size: ``rows`` of
+            `segexp.protocols.protocol_rows`, and ``missing``. None unless asked for.
     """
 
     data: str
@@ -58,6 +63,7 @@ class ScoredBundle:
     pixel_accuracy: float
     table: dict[str, list[Any]]
     warnings: tuple[str, ...]
+    protocols: dict[str, Any] | None
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
@@ -73,6 +79,7 @@ def evaluate_bundle(
     space: str | None,
     rule: CollapseRule,
     full_size: bool,
+    protocols: bool = False,
     caching: Callable[[int, int], None],
 ) -> ScoredBundle:
     """Score a saved model on a split of the configured data.
@@ -88,6 +95,7 @@ def evaluate_bundle(
         space: A mapping that coarsens the model's own, or None for its own.
         rule: How predictions collapse into it.
         full_size: Whether to score at the masks' own size.
+        protocols: Whether to score by other conventions, too, and at both sizes.
         caching: Shows how many images are decoded.
 
     Raises:
@@ -109,8 +117,13 @@ def evaluate_bundle(
     chosen = {"train": dataset.train, "val": dataset.val}.get(split, dataset.heldout)
     compute = choose_compute(config.training.precision)
     model = compute.place(bundle.model)
-    if full_size:
-        evaluation = evaluate_full_size(
+
+    def evaluated(at_own_size: bool) -> Evaluation:
+        if not at_own_size:
+            return evaluate_split(
+                model, chosen, [ruler], preprocessing=bundle.preprocessing, compute=compute
+            )
+        return evaluate_full_size(
             model,
             _at_own_size(dataset, chosen),
             chosen.ids,
@@ -118,16 +131,20 @@ def evaluate_bundle(
             preprocessing=bundle.preprocessing,
             compute=compute,
         )
-    else:
-        evaluation = evaluate_split(
-            model, chosen, [ruler], preprocessing=bundle.preprocessing, compute=compute
-        )
+
+    evaluation = evaluated(full_size)
+    by_protocol: dict[str, Any] | None = None
+    if protocols:
+        both = {full_size: evaluation}
+        if dataset.own_size != dataset.image_size:
+            both[not full_size] = evaluated(not full_size)
+        by_protocol = _by_protocol(both, target, dataset)
     scores = evaluation.scores(0)
     return ScoredBundle(
         data=describe_data(dataset),
         split=split,
         images=len(chosen),
-        size="the masks' own size" if full_size else f"{size[0]}x{size[1]}",
+        size=_size_text(full_size, dataset),
         mapping=bundle.mapping.name,
         space=target.name,
         rule=rule,
@@ -137,7 +154,27 @@ def evaluate_bundle(
         pixel_accuracy=scores.pixel_accuracy,
         table=class_table(evaluation.confusions[0], target.names),
         warnings=tuple(data_warnings(dataset, [target])),
+        protocols=by_protocol,
     )
+
+
+def _size_text(full_size: bool, dataset: Dataset) -> str:
+    height, width = dataset.image_size
+    return "the masks' own size" if full_size else f"{height}x{width}"
+
+
+def _by_protocol(
+    evaluations: dict[bool, Evaluation], space: Mapping, dataset: Dataset
+) -> dict[str, Any]:
+    """Score evaluations, by whether they are at the masks' own size, by every protocol."""
+    scores = {
+        _size_text(full, dataset): protocol_scores(
+            [Counts(evaluation.confusions[0], evaluation.voids[0], background_of(space))]
+        )
+        for full, evaluation in sorted(evaluations.items())
+    }
+    missing = [] if len(scores) > 1 else ["At another size: the masks have this one."]
+    return {"rows": protocol_rows(scores), "missing": missing}
 
 
 def _at_own_size(dataset: Dataset, split: Split) -> Iterator[tuple[Tensor, Tensor]]:

@@ -4,14 +4,15 @@ Orientation, everywhere: rows are ground truth, columns are the prediction. Scor
 matrix over a whole split, the sum of its images' matrices, never from an average of scores.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from segexp.scores import Scores, score
 from segexp.taxonomy import VOID
+
+__all__ = ["Labels", "Scores", "confusion_matrices", "counted_on_void", "score"]
 
 Labels = Tensor | NDArray[np.integer]
 
@@ -44,15 +45,29 @@ def confusion_matrices(
         array([[[1, 1],
                 [0, 1]]])
     """
+    return counted_on_void(target, prediction, num_classes, num_predicted)[0]
+
+
+def counted_on_void(
+    target: Labels, prediction: Labels, num_classes: int, num_predicted: int | None = None
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Count as `confusion_matrices` does, and also what is predicted where the target is void.
+
+    Returns:
+        The matrices, and the counts on void pixels, shape (N, num_predicted); what is out of range
+        there is in none of them.
+    """
     columns = num_classes if num_predicted is None else num_predicted
     truth, guess = _as_int64(target), _as_int64(prediction)
     if truth.shape != guess.shape or truth.ndim != 3:
         shapes = f"{tuple(truth.shape)} and {tuple(guess.shape)}"
         raise ValueError(f"target and prediction must share one shape (N, H, W), got {shapes}")
 
+    uncounted: Tensor | None = None
     if not (_within(truth, VOID) and _within(guess, columns - 1)):
         _refuse_strange(truth, guess, num_classes, columns)
-        guess = guess.masked_fill(truth == VOID, 0)  # strange only there, where it does not count
+        strange = (guess < 0) | (guess >= columns)  # only on void, where it does not count
+        guess, uncounted = guess.masked_fill(strange, 0), strange.sum(dim=(1, 2))
     image = torch.arange(len(truth), device=truth.device).view(-1, 1, 1)
     # A row for every value of a byte, so that nothing has to be filtered first.
     cell = (image * (VOID + 1) + truth) * columns + guess
@@ -60,7 +75,10 @@ def confusion_matrices(
     rows: NDArray[np.int64] = pairs.cpu().numpy().reshape(-1, VOID + 1, columns)
     if rows[:, num_classes:VOID].any():
         _refuse_strange(truth, guess, num_classes, columns)
-    return rows[:, :num_classes].copy()
+    on_void = rows[:, VOID].copy()
+    if uncounted is not None:
+        on_void[:, 0] -= uncounted.cpu().numpy()
+    return rows[:, :num_classes].copy(), on_void
 
 
 def _refuse_strange(truth: Tensor, guess: Tensor, num_classes: int, columns: int) -> None:
@@ -86,85 +104,3 @@ def _as_int64(labels: Labels) -> Tensor:
     if isinstance(labels, Tensor):
         return labels.long()
     return torch.from_numpy(np.array(labels, dtype=np.int64))  # a copy: a memory map is read-only
-
-
-@dataclass(frozen=True, eq=False)
-class Scores:
-    """Scores of one confusion matrix over C classes.
-
-    A score without a denominator is NaN, never 0 or 1: IoU and F1 where the class is in neither
-    truth nor prediction, recall where it is not in the truth, precision where it was never
-    predicted.
-
-    Attributes:
-        iou: TP / (TP + FP + FN) of each class, shape (C,).
-        precision: TP / (TP + FP), shape (C,).
-        recall: TP / (TP + FN), shape (C,).
-        f1: 2 TP / (2 TP + FP + FN), shape (C,).
-        pixels: Ground truth pixels of each class, shape (C,).
-        miou: Mean of the IoUs of the classes that the truth has; NaN if it has none. A class that
-            is predicted and never true has IoU 0 and does not count: one stray pixel would enter it
-            into the mean of one model and not of another.
-        classes_in_mean: The number of IoUs in that mean.
-        classes_predicted_only: The number of classes that are predicted and never true.
-        pixel_accuracy: Share of the pixels that are right; NaN without a pixel.
-    """
-
-    iou: NDArray[np.float64]
-    precision: NDArray[np.float64]
-    recall: NDArray[np.float64]
-    f1: NDArray[np.float64]
-    pixels: NDArray[np.int64]
-    miou: float
-    classes_in_mean: int
-    classes_predicted_only: int
-    pixel_accuracy: float
-
-
-def score(confusion: NDArray[np.int64]) -> Scores:
-    """Compute the scores of a confusion matrix.
-
-    Args:
-        confusion: Counts, shape (C, C) or (C, C + 1), rows ground truth, columns prediction. A last
-            column without a row is "none": its pixels are missed, and no class predicted them.
-
-    Raises:
-        ValueError: Another shape.
-
-    Example:
-        Class 0 has 5 pixels, of which 3 were found, 1 was called class 1 and 1 class 3. Class 2
-        is in neither, so it has no IoU. Neither it nor class 3 is in the mean.
-
-        >>> confusion = [[3, 1, 0, 1], [0, 1, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]]
-        >>> scores = score(np.array(confusion))
-        >>> scores.iou.round(3)
-        array([0.6, 0.5, nan, 0. ])
-        >>> round(scores.miou, 3), scores.classes_in_mean, scores.classes_predicted_only
-        (0.55, 2, 1)
-    """
-    if confusion.ndim != 2 or confusion.shape[1] - confusion.shape[0] not in (0, 1):
-        raise ValueError(f"a confusion matrix is (C, C) or (C, C + 1), got {confusion.shape}")
-    num_classes = len(confusion)
-    right = np.diagonal(confusion).astype(np.int64)
-    pixels = confusion.sum(axis=1)
-    predicted = confusion[:, :num_classes].sum(axis=0)
-    iou = _ratio(right, pixels + predicted - right)
-    scored = iou[pixels > 0]
-    total = int(confusion.sum())
-    return Scores(
-        iou=iou,
-        precision=_ratio(right, predicted),
-        recall=_ratio(right, pixels),
-        f1=_ratio(2 * right, pixels + predicted),
-        pixels=pixels,
-        miou=float(scored.mean()) if len(scored) else float("nan"),
-        classes_in_mean=len(scored),
-        classes_predicted_only=int(((pixels == 0) & (predicted > 0)).sum()),
-        pixel_accuracy=int(right.sum()) / total if total else float("nan"),
-    )
-
-
-def _ratio(part: NDArray[np.int64], whole: NDArray[np.int64]) -> NDArray[np.float64]:
-    ratio = np.full(len(part), np.nan)
-    np.divide(part, whole, out=ratio, where=whole > 0)
-    return ratio

@@ -14,7 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from segexp.mapping import Mapping as LabelSpace
 from segexp.result import none_if_nan
+from segexp.taxonomy import VOID_NAME
 
 Floats = NDArray[np.float64]
 
@@ -60,16 +62,10 @@ class Protocol:
     missing: str = ""
 
 
-def background_class(labels_of: Mapping[str, Sequence[str]], void_name: str) -> int | None:
-    """Return the class that is the background: it holds the unlabelled pixels, or is called so.
-
-    Args:
-        labels_of: The labels of each class, in the order of the classes.
-        void_name: How the unlabelled pixels are called among the labels.
-    """
-    names = list(labels_of)
-    holding = [i for i, name in enumerate(names) if void_name in labels_of[name]]
-    called = [i for i, name in enumerate(names) if name.lower() in _BACKGROUND_NAMES]
+def background_of(space: LabelSpace) -> int | None:
+    """Return the class that is the background: it holds the unlabelled pixels, or is called so."""
+    holding = [i for i, c in enumerate(space.classes) if VOID_NAME in c.labels]
+    called = [i for i, c in enumerate(space.classes) if c.name.lower() in _BACKGROUND_NAMES]
     return next(iter((*holding, *called)), None)
 
 
@@ -250,6 +246,27 @@ def protocol_rows(scores: Mapping[str, Mapping[str, float | None]]) -> list[dict
             }
         )
     return rows
+
+
+def protocol_answer(
+    own: Mapping[str, Mapping[str, float | None]],
+    common: Mapping[str, Mapping[str, float | None]],
+    missing: Sequence[str],
+) -> dict[str, Any]:
+    """Return the object under ``protocols`` in ``ab_result.json``.
+
+    Args:
+        own: What `protocol_scores` returned for each arm in its own space.
+        common: The same in the common space, where alone arms may be ranked.
+        missing: What else cannot be told, in sentences.
+    """
+    rows = protocol_rows(common)
+    return {
+        "own": protocol_rows(own),
+        "common": rows,
+        "sentence": ranked_differently(rows),
+        "missing": list(missing),
+    }
 
 
 def ranked_differently(rows: Sequence[Mapping[str, Any]]) -> str | None:

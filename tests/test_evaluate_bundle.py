@@ -201,3 +201,48 @@ def test_void_is_never_scored(project: Path, bundle: Bundle, root: Path):
     labels = [np.load(root / "test" / "label" / f"{n}.npy") for n in range(SPLITS["test"])]
     result = scored(project, configured(project, root), full_size=True)
     assert sum(result.table["pixels"]) == sum(int((mask >= 0).sum()) for mask in labels)
+
+
+def test_other_protocols_are_scikit_learns_from_the_files_at_both_sizes(
+    project: Path, bundle: Bundle, root: Path
+):
+    config = configured(project, root)
+    found = scored(project, config, protocols=True)
+    assert found.protocols is not None
+    rows = {row["key"]: row["scores"] for row in found.protocols["rows"]}
+    full = scored(project, config, full_size=True)
+    assert rows["segexp"] == {"32x64": found.miou, "the masks' own size": full.miou}
+    logits = _logits(bundle, root)
+    guess = F.interpolate(logits, OWN_SIZE, mode="bilinear", align_corners=False)
+    guess = guess.argmax(dim=1).cpu().numpy().ravel()
+    numbers = range(SPLITS["test"])
+    truth = np.stack([np.load(root / "test" / "label" / f"{n}.npy") for n in numbers]).ravel()
+    present = sorted({*truth.tolist()} - {-1})
+    assert (truth == -1).any()
+    # With void pixels among the others: none of the labels that are averaged, so always wrong.
+    expected = {
+        "void_error": jaccard_score(truth, guess, labels=present, average="macro"),
+        "micro": jaccard_score(
+            truth[truth >= 0], guess[truth >= 0], labels=range(19), average="micro"
+        ),
+    }
+    for key, value in expected.items():
+        assert rows[key]["the masks' own size"] == pytest.approx(value, abs=1e-9)
+    assert rows["void_error"]["32x64"] < rows["segexp"]["32x64"]
+
+
+def test_protocols_are_scored_only_where_they_are_asked_for(
+    project: Path, bundle: Bundle, root: Path
+):
+    assert scored(project, configured(project, root)).protocols is None
+
+
+def _logits(bundle: Bundle, root: Path) -> torch.Tensor:
+    """Of the test images, at the model's size."""
+    images = [np.load(root / "test" / "image" / f"{n}.npy") for n in range(SPLITS["test"])]
+    small = np.stack([resize_image(image, (32, 64)) for image in images])
+    compute = choose_compute("fp32")
+    batch = compute.send(torch.from_numpy(small).permute(0, 3, 1, 2))
+    model = compute.place(bundle.model)
+    with torch.inference_mode():
+        return torch.cat([model(i[None]) for i in bundle.preprocessing.normalize(batch)])

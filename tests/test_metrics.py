@@ -9,7 +9,8 @@ from hypothesis.extra import numpy as hnp
 from sklearn import metrics as sk
 
 import segexp.metrics
-from segexp.metrics import confusion_matrices, score
+import segexp.scores
+from segexp.metrics import confusion_matrices, counted_on_void, score
 
 CLASSES = 6
 
@@ -25,8 +26,9 @@ def make_batch(seed: int = 0, images: int = 3) -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_the_examples_in_the_docstrings_are_true():
-    assert doctest.testmod(segexp.metrics).attempted > 0
-    assert doctest.testmod(segexp.metrics).failed == 0
+    for module in (segexp.metrics, segexp.scores):
+        assert doctest.testmod(module).attempted > 0
+        assert doctest.testmod(module).failed == 0
 
 
 def test_matrices_equal_those_of_scikit_learn_image_by_image():
@@ -255,3 +257,19 @@ def test_what_is_predicted_under_void_does_not_matter(strange):
 def test_a_batch_of_no_image_has_no_matrix():
     empty = np.zeros((0, 4, 4), np.uint8)
     assert confusion_matrices(empty, empty, CLASSES).shape == (0, CLASSES, CLASSES)
+
+
+def test_what_is_predicted_on_void_is_counted_apart():
+    target = np.array([[[0, 255, 255]], [[255, 1, 1]]])
+    prediction = np.array([[[0, 1, 2]], [[1, 1, 0]]])
+    matrices, on_void = counted_on_void(target, prediction, 2, 3)
+    assert matrices.tolist() == confusion_matrices(target, prediction, 2, 3).tolist()
+    assert on_void.tolist() == [[0, 1, 1], [0, 1, 0]]
+
+
+def test_a_prediction_out_of_range_on_void_is_counted_nowhere():
+    target = np.array([[[0, 255, 255]]])
+    prediction = np.array([[[0, 7, -1]]])
+    matrices, on_void = counted_on_void(target, prediction, 2)
+    assert matrices.tolist() == [[[1, 0], [0, 0]]]
+    assert on_void.tolist() == [[0, 0]]

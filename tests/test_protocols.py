@@ -1,5 +1,7 @@
 """The same predictions by other conventions: by hand, and against scikit-learn."""
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,11 +11,12 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn.metrics import jaccard_score
 
+from segexp.mapping_file import find_mapping, read_mappings
 from segexp.metrics import score
 from segexp.protocols import (
     PROTOCOLS,
     Counts,
-    background_class,
+    background_of,
     protocol_rows,
     protocol_scores,
     ranked_differently,
@@ -141,9 +144,12 @@ def test_several_runs_are_scored_by_themselves_and_averaged() -> None:
 
 
 def test_the_background_is_the_class_of_the_unlabelled_or_one_that_is_called_so() -> None:
-    assert background_class({"road": ["road"], "rest": ["sky", "void"]}, "void") == 1
-    assert background_class({"Background": ["sky"], "road": ["road"]}, "void") == 0
-    assert background_class({"road": ["road"], "sky": ["sky"]}, "void") is None
+    found = {m.name: background_of(m) for m in read_mappings(Path(__file__).parents[1]).mappings}
+    assert found["merged10"] is found["cityscapes19"] is None
+    assert found["merged10_background"] == 10  # called background; holds what merged10 drops
+    merged = find_mapping(Path(__file__).parents[1], "merged10")
+    rest = replace(merged.classes[3], name="rest", labels=("void",))
+    assert background_of(replace(merged, classes=(*merged.classes[:3], rest))) == 3
 
 
 def _row(key: str, **scores: float | None) -> dict[str, Any]:

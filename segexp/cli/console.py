@@ -5,7 +5,7 @@ import math
 import sys
 import time
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -88,6 +88,21 @@ def class_table(title: str, columns: Mapping[str, list[Any]]) -> Table:
         table.add_column(name, justify="left" if name == "class" else "right")
     for row in zip(*columns.values(), strict=True):
         table.add_row(*(_cell(value) for value in row))
+    return table
+
+
+def protocol_table(rows: Sequence[Mapping[str, Any]]) -> Table:
+    """Build the table of scores by other protocols: `segexp.protocols.protocol_rows`."""
+    table = Table(title="mIoU by other protocols", title_justify="left", header_style="bold")
+    table.add_column("protocol", overflow="fold")
+    columns = list(rows[0]["scores"])
+    for column in columns:
+        table.add_column(column, justify="right")
+    table.add_column("what it counts", overflow="fold")
+    for row in rows:
+        cells = [_cell(row["scores"][column]) for column in columns]
+        why = f" Not told here: {row['missing']}." if row["missing"] else ""
+        table.add_row(row["title"], *cells, f"{row['meaning']}{why}")
     return table
 
 

@@ -11,6 +11,7 @@ from segexp.cli.console import (
     classes_text,
     console,
     print_json,
+    protocol_table,
     say,
 )
 from segexp.cli.options import (
@@ -43,6 +44,14 @@ def evaluate(
     full_size: Annotated[
         bool, typer.Option("--full-size", help="Score at the masks' own size.")
     ] = False,
+    protocols: Annotated[
+        bool,
+        typer.Option(
+            "--protocols",
+            help="Also score the same predictions by other conventions: absent classes, void, "
+            "background, single images, sizes.",
+        ),
+    ] = False,
     json_: Json = False,
     data: Data = None,
     format_name: Format = None,
@@ -71,6 +80,7 @@ def evaluate(
             space=space,
             rule="sum" if rule == "sum" else "argmax",
             full_size=full_size,
+            protocols=protocols,
             caching=display.caching,
         )
     if json_:
@@ -84,5 +94,9 @@ def evaluate(
         f"{classes_text(scored.classes_in_mean, scored.classes_predicted_only)}, "
         f"pixel accuracy {scored.pixel_accuracy:.4f}"
     )
+    if scored.protocols is not None:
+        console.print(protocol_table(scored.protocols["rows"]))
+        for text in scored.protocols["missing"]:
+            say(f"not told here: {text}")
     for warning in scored.warnings:
         say(f"warning: {warning}")

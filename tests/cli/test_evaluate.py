@@ -71,6 +71,19 @@ def test_a_person_reads_a_table_on_standard_error(tuned: tuple[Path, Outcome]) -
         assert words in outcome.err
 
 
+def test_other_protocols_are_a_table_and_part_of_the_json(tuned: tuple[Path, Outcome]) -> None:
+    project, _ = tuned
+    found = evaluated(project, "--protocols")
+    rows = {row["key"]: row["scores"]["32x64"] for row in found["protocols"]["rows"]}
+    assert rows["segexp"] == found["miou"]
+    assert rows["absent_0"] <= rows["segexp"] <= 1
+    assert found["protocols"]["missing"] == ["At another size: the masks have this one."]
+    shown = segexp(project, "evaluate", bundle_of(project), "--protocols")
+    for words in ("other protocols", "absent class as 1", "void as an error", "mean of images"):
+        assert words in shown.err
+    assert evaluated(project)["protocols"] is None
+
+
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
