@@ -36,6 +36,9 @@ BOTH_WRONG: Color = (0, 0, 0)
 
 NONE_NAME = "none: a class outside the common space"
 _LOUD: tuple[Color, ...] = ((255, 0, 255), (0, 255, 255), (255, 255, 0), (255, 140, 0))
+_NO_IMAGE = 200
+"""The grey on which differences are marked where there is no image."""
+
 _DISTINCT = 100.0
 """How far apart two colours are, in RGB units, before nobody takes one for the other."""
 
@@ -78,7 +81,7 @@ def choose_scenes(differences: NDArray[np.float64], count: int = 12) -> list[int
 
 
 def arm_comparison(  # noqa: PLR0917 - masks, names and colours, as in `comparison`
-    image: Pixels,
+    image: Pixels | None,
     truth: Pixels,
     predictions: Sequence[Pixels],
     arm_names: Sequence[str],
@@ -93,7 +96,7 @@ def arm_comparison(  # noqa: PLR0917 - masks, names and colours, as in `comparis
     mistake. Void is hatched. Small pictures are enlarged and large ones thinned by a whole factor.
 
     Args:
-        image: RGB, shape (H, W, 3).
+        image: RGB, shape (H, W, 3); None where there is none: its pane is left out.
         truth: Classes of the common space or VOID, shape (H, W).
         predictions: Of two arms or more: classes of the common space, or their number K for
             "none", a predicted class that falls into no class of the space; shape (H, W) each.
@@ -122,7 +125,8 @@ def arm_comparison(  # noqa: PLR0917 - masks, names and colours, as in `comparis
     scored = int((~void).sum())
     first, last = predictions[0], predictions[-1]
     pair = "the arms" if len(predictions) == 2 else "first and last"
-    panes = [("image", _fit_image(image)), ("ground truth", _painted(truth, colors))]
+    panes = [] if image is None else [("image", _fit_image(image))]
+    panes.append(("ground truth", _painted(truth, colors)))
     panes += [
         (
             f"{name}: {_share(int(((p != truth) & ~void).sum()), scored)} wrong",
@@ -130,8 +134,9 @@ def arm_comparison(  # noqa: PLR0917 - masks, names and colours, as in `comparis
         )
         for name, p in zip(arm_names, predictions, strict=True)
     ]
+    shown = np.full((*truth.shape, 3), _NO_IMAGE, np.uint8) if image is None else image
     differing = _share(int(((first != last) & ~void).sum()), scored)
-    panes.append((f"{pair} differ: {differing}", _difference(image, truth, first, last)))
+    panes.append((f"{pair} differ: {differing}", _difference(shown, truth, first, last)))
     rows = -(-len(panes) // MAX_COLUMNS)
     return compose(
         panes,

@@ -183,3 +183,12 @@ def test_one_arm_alone_is_refused():
         draw(truth, first, arms=["a"])
     with pytest.raises(ValueError, match="1 predictions of 2 arms"):
         draw(truth, first)
+
+
+def test_without_an_image_its_pane_is_left_out_and_differences_stand_on_grey():
+    truth, first, last = masks()
+    last[:, :8] = 1
+    picture = arm_comparison(None, truth, (first, last), ARMS, COLORS, NAMES, "")
+    with_image = draw(truth, first, last)
+    assert picture.shape[1] < with_image.shape[1]
+    assert [200 // 2 + 96] * 3 in picture.reshape(-1, 3).tolist()  # as `mark_pixels` shows grey

@@ -29,14 +29,15 @@ from segexp.cli.options import (
 )
 from segexp.comparison.confidence import interval_title
 from segexp.comparison.gate import REQUIREMENTS, unmet_requirement
-from segexp.errors import InputError, WorkError
+from segexp.errors import InputError, WorkError, collected
 from segexp.processes import prepare_workers
+from segexp.report.ab_numbers import with_arm_names
 
 
 def ab(
     mappings: Annotated[
-        list[str], typer.Argument(help="The arms: two or more mappings in mappings/.")
-    ],
+        list[str] | None, typer.Argument(help="The arms: two or more mappings in mappings/.")
+    ] = None,
     trials: Annotated[
         int | None,
         typer.Option(min=1, help="Tuned arms: finished trials of each arm's search; 20."),
@@ -83,6 +84,39 @@ def ab(
         str | None,
         typer.Option(help="The A/B study's name; by default `ab-` and the arms."),
     ] = None,
+    predictions: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=DIR",
+            help="An arm that is a folder of predicted masks, whatever wrote them (class indices "
+            "or colours, PNG or npy; several runs as sub-folders); given twice or more, in the "
+            "place of MAPPINGS. Nothing is trained.",
+        ),
+    ] = None,
+    mapping_of: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=MAPPING",
+            help="Whose classes the masks of an arm hold: a mapping in mappings/, or a file. By "
+            "default the mapping that is called as the arm is, or that of config.yaml.",
+        ),
+    ] = None,
+    truth: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="With --predictions: the masks of the truth, in the taxonomy's ids or colours; by "
+            "default the held-out images of the data.",
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="With --predictions: where ab.html and ab_result.json go; by default "
+            ".segexp/ab/NAME of the project, or NAME in the current directory without one.",
+        ),
+    ] = None,
     json_: Json = False,
     workers: Workers = "auto",
     storage: Storage = None,
@@ -95,15 +129,48 @@ def ab(
 
     Each arm is tuned in a study of its own, then its best configuration is trained with several
     seeds and scored on images that tuning never saw, in the label space that all arms share.
+    With --predictions, two or more folders of masks are compared instead, whatever tool wrote them.
     Run again after an interruption, it does what is left; --margin, --cluster and --require may
     change.
     """
+    if require is not None:
+        check_choice("--require", require, REQUIREMENTS)
+    if predictions or mapping_of or truth is not None or out is not None:
+        trained = {
+            "MAPPINGS": mappings,
+            "--trials": trials,
+            "--seeds": seeds,
+            "--matched": matched or None,
+            "--configs": configs,
+            "--study": study,
+            "--storage": storage,
+            "--storage-file": storage_file,
+        }
+        _refuse_beside_masks(trained, margin)
+        from segexp.cli.ab_masks import MaskOptions, compare_folders
+
+        result, directory = compare_folders(
+            MaskOptions(predictions or (), mapping_of or (), truth, out),
+            name=study_name,
+            margin=margin,
+            cluster=cluster,
+            data=data,
+            format_name=format_name,
+            set_=set_,
+            project=project,
+        )
+        if json_:
+            print_json(result)
+        _show(result)
+        say(f"page: {directory / 'ab.html'} (ab_result.json beside it)")
+        _refuse_unmet(result, require)
+        return
+    if not mappings:
+        raise InputError("MAPPINGS: name two or more mappings to compare, or give --predictions")
     root, processes = open_project(project), worker_count(workers)
     overrides = {**data_overrides(data, format_name, None), **set_overrides(set_)}
     overrides = with_storage(overrides, storage, storage_file)
     _check_options(matched, trials, configs, margin)
-    if require is not None:
-        check_choice("--require", require, REQUIREMENTS)
     if not matched:
         overrides.setdefault("trials", 20 if trials is None else trials)
     seeds = seeds if seeds is not None else 3 if matched else 5
@@ -152,7 +219,7 @@ def _refuse_unmet(result: dict[str, Any], requirement: str | None) -> None:
     """End with exit code 1 where the answer, which is printed and written, is not as required."""
     if requirement is None:
         return
-    arms = [arm["mapping"] for arm in result["arms"]]
+    arms = [arm["mapping"] for arm in with_arm_names(result)["arms"]]
     if unmet := unmet_requirement(arms, result["pairs"], requirement):
         raise WorkError(unmet)
 
@@ -173,6 +240,19 @@ def _refuse_early(
     except InputError:
         return  # it is said with all other faults of the plan
     refuse_data(root, config, mappings, display.caching)
+
+
+def _refuse_beside_masks(trained: dict[str, Any], margin: float) -> None:
+    """Refuse what says how to train beside masks that are there already."""
+    faults = [
+        f"{option}: masks of --predictions are compared as they are, nothing is trained"
+        for option, value in trained.items()
+        if value is not None and value != []
+    ]
+    with collected(faults):
+        _check_options(False, None, None, margin)
+    if faults:
+        raise InputError(faults)
 
 
 def _check_options(matched: bool, trials: int | None, configs: int | None, margin: float) -> None:
@@ -203,6 +283,7 @@ def _name(study: str | None, mappings: list[str], data: Path | None, matched: bo
 
 
 def _show(result: dict[str, Any]) -> None:
+    result = with_arm_names(result)
     pairs = result["pairs"]
     common = [c for c in pairs[0]["caveats"] if all(c in pair["caveats"] for pair in pairs)]
     for pair in pairs:
@@ -221,6 +302,8 @@ def _show(result: dict[str, Any]) -> None:
         common = []
     for caveat in [*common, *result["caveats"]]:
         say(f"note: {caveat}")
+    if (protocols := result.get("protocols")) and protocols["sentence"]:
+        say(f"note: {protocols['sentence']}")
     console.print(_arms_table(result))
     for pair in result["pairs"]:
         console.print(_terms_table(pair))
@@ -230,9 +313,10 @@ def _show(result: dict[str, Any]) -> None:
 def _arms_table(result: dict[str, Any]) -> Table:
     clusters = result["clusters"]
     units = "" if clusters["kind"] == "none" else f" in {clusters['count']} {clusters['kind']}s"
-    runs = len(result["arms"][0]["run_ids"])
+    runs = len(result["arms"][0]["common"]["runs"])
+    runs_of = "1 run" if runs == 1 else f"{runs} runs"
     table = _table(
-        f"mIoU of {runs} runs on {result['images']} held-out images{units}; bits per pixel",
+        f"mIoU of {runs_of} on {result['images']} held-out images{units}; bits per pixel",
         ("mapping", "own", "common", "95% interval", "kept", "lost"),
     )
     for arm in result["arms"]:
@@ -248,11 +332,11 @@ def _arms_table(result: dict[str, Any]) -> Table:
 
 
 def _terms_table(pair: dict[str, Any]) -> Table:
-    """Return the raw gap taken apart, by both rules of collapse."""
-    interval = interval_title([pair])
+    """Return the raw gap taken apart, by every rule of collapse."""
+    rules, interval = list(pair["rules"]), interval_title([pair])
     table = _table(
         f"{pair['b']} minus {pair['a']}: the raw gap and its parts",
-        ("", "sum", interval, "argmax", interval),
+        ("", *(column for rule in rules for column in (rule, interval))),
     )
     titles = {
         "native_gap": "raw gap",
@@ -262,13 +346,13 @@ def _terms_table(pair: dict[str, Any]) -> Table:
     }
     for term, title in titles.items():
         cells = [escape(title)]
-        for rule in ("sum", "argmax"):
+        for rule in rules:
             found = pair["rules"][rule]
             cells.append(_number(found["decomposition"][term], "+.3f"))
             cells.append(_range(found["decomposition_intervals"][term], "+.3f"))
         table.add_row(*cells)
-    verdicts = [pair["rules"][rule]["verdict"] for rule in ("sum", "argmax")]
-    table.add_row("verdict", "", verdicts[0], "", verdicts[1])
+    verdicts = [cell for rule in rules for cell in ("", pair["rules"][rule]["verdict"])]
+    table.add_row("verdict", *verdicts)
     table.caption = "each number is rounded by itself; those of the sentence add up"
     table.caption_justify = "left"
     return table

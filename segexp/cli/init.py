@@ -21,19 +21,19 @@ def init(
     """Lay out a new project: config.yaml, mappings/ and studies/."""
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
         raise InputError(f"{directory}: is not an empty directory")
-    template = _template()
+    source = template()
     for part in _PARTS:
         target = directory / part
         target.parent.mkdir(parents=True, exist_ok=True)
-        if (template / part).is_dir():
-            shutil.copytree(template / part, target)
+        if (source / part).is_dir():
+            shutil.copytree(source / part, target)
         else:
-            shutil.copy(template / part, target)
+            shutil.copy(source / part, target)
     say(f"made a project in {directory}")
     say(f"look next:  cd {directory} && segexp tune --trials 50")
 
 
-def _template() -> Path:
+def template() -> Path:
     """Return where the shipped YAML is: in the wheel, or beside the package in a checkout."""
     package = Path(segexp.__file__).parent
     return package / "template" if (package / "template").is_dir() else package.parent

@@ -43,8 +43,8 @@ def read_png_labels(path: Path, taxonomy: Taxonomy, encoding: str) -> NDArray[np
     """
     picture = _read_mask(path)
     if picture.pixels.mode in ("RGB", "RGBA"):
-        return _labels_from_colors(path, picture, taxonomy)
-    return labels_from_ids(path, _raw_ids(path, picture), taxonomy, encoding)
+        return labels_from_colors(path, picture, taxonomy, f"the taxonomy {taxonomy.name}")
+    return labels_from_ids(path, grey_ids(path, picture), taxonomy, encoding)
 
 
 def read_npy_labels(path: Path, taxonomy: Taxonomy, encoding: str) -> NDArray[np.uint8]:
@@ -84,7 +84,7 @@ def look_at_mask(path: Path) -> MaskContent:
         channels = np.asarray(picture.pixels)[..., :3].astype(np.int32)
         packed = _counts(channels[..., 0] << 16 | channels[..., 1] << 8 | channels[..., 2])
         return MaskContent({}, {(c >> 16, c >> 8 & 255, c & 255): n for c, n in packed.items()}, {})
-    ids = _counts(_raw_ids(path, picture))
+    ids = _counts(grey_ids(path, picture))
     entries = picture.pixels.getpalette("RGB") if picture.pixels.mode == "P" else None
     rows = np.reshape(entries or [], (-1, 3)).tolist()
     palette = {i: (rows[i][0], rows[i][1], rows[i][2]) for i in ids if i < len(rows)}
@@ -108,7 +108,7 @@ def labels_from_ids(
         if len(unknown) >= MANY:
             break
     if unknown:
-        listing = _counted({str(raw_id): n for raw_id, n in sorted(unknown.items())})
+        listing = counted_values({str(raw_id): n for raw_id, n in sorted(unknown.items())})
         numbering = "" if encoding == "default" else f" ({encoding})"
         raise SampleFault(
             f"{path}: raw id {listing} not in the taxonomy {taxonomy.name}{numbering}, "
@@ -137,7 +137,12 @@ def _read_mask(path: Path) -> Picture:
     return picture
 
 
-def _raw_ids(path: Path, picture: Picture) -> NDArray[Any]:
+def grey_ids(path: Path, picture: Picture) -> NDArray[Any]:
+    """Return the numbers that a grey mask or a palette mask holds.
+
+    Raises:
+        SampleFault: When it is of another mode.
+    """
     mode = picture.pixels.mode
     if mode == "P" or mode.startswith("I"):
         return np.asarray(picture.pixels)
@@ -148,14 +153,28 @@ def _raw_ids(path: Path, picture: Picture) -> NDArray[Any]:
     raise SampleFault(f"{path}: a mask of mode {mode}; expected grey, palette or RGB")
 
 
-def _labels_from_colors(path: Path, picture: Picture, taxonomy: Taxonomy) -> NDArray[np.uint8]:
+def labels_from_colors(
+    path: Path, picture: Picture, taxonomy: Taxonomy, called: str
+) -> NDArray[np.uint8]:
+    """Turn the colours of an RGB mask into label indices.
+
+    Args:
+        path: The mask.
+        picture: What it holds.
+        taxonomy: Whose colours these are.
+        called: What a fault calls the taxonomy.
+
+    Raises:
+        SampleFault: With every colour that the taxonomy has not, and its pixel count; also where
+            two labels have one colour, or the mask is transparent somewhere.
+    """
     if picture.bits != 8:
         raise SampleFault(f"{path}: RGB of {picture.bits} bits a channel; expected 8")
     if transparent_pixels(picture):
         raise SampleFault(
             f"{path}: an RGB mask that is transparent somewhere; its colours are void"
         )
-    encoding = _color_encoding(path, taxonomy)
+    encoding = _color_encoding(path, taxonomy, called)
     keys = np.array(sorted(encoding), np.int32)
     indices = np.array([encoding[int(key)] for key in keys], np.uint8)
     width, height = picture.pixels.size
@@ -173,11 +192,11 @@ def _labels_from_colors(path: Path, picture: Picture, taxonomy: Taxonomy) -> NDA
             break
     if unknown:
         colors = {f"({c >> 16}, {c >> 8 & 255}, {c & 255})": n for c, n in sorted(unknown.items())}
-        raise SampleFault(f"{path}: colour {_counted(colors)} not in the taxonomy {taxonomy.name}")
+        raise SampleFault(f"{path}: colour {counted_values(colors)} not in {called}")
     return labels
 
 
-def _color_encoding(path: Path, taxonomy: Taxonomy) -> Mapping[int, int]:
+def _color_encoding(path: Path, taxonomy: Taxonomy, called: str) -> Mapping[int, int]:
     """Return the label index of each colour; void has its own only where no label has it."""
     red, green, blue = taxonomy.void_color
     places = {red << 16 | green << 8 | blue: VOID}
@@ -185,7 +204,7 @@ def _color_encoding(path: Path, taxonomy: Taxonomy) -> Mapping[int, int]:
         packed = red << 16 | green << 8 | blue
         if places.get(packed, VOID) != VOID:
             raise SampleFault(
-                f"{path}: an RGB mask, but the taxonomy {taxonomy.name} gives the colour "
+                f"{path}: an RGB mask, but {called} gives the colour "
                 f"({red}, {green}, {blue}) to {taxonomy.names[places[packed]]!r} and to "
                 f"{taxonomy.names[place]!r}"
             )
@@ -193,7 +212,8 @@ def _color_encoding(path: Path, taxonomy: Taxonomy) -> Mapping[int, int]:
     return places
 
 
-def _counted(found: Mapping[str, int]) -> str:
+def counted_values(found: Mapping[str, int]) -> str:
+    """Write values with their pixel counts, the first LISTED of them: ``7 (12 px), 8 (1 px)``."""
     shown = [f"{name} ({count} px)" for name, count in islice(found.items(), LISTED)]
     rest = len(found) - len(shown)
     over = "over " if len(found) >= MANY else ""

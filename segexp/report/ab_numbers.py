@@ -4,12 +4,22 @@ A number that is null or NaN in ``ab_result.json`` (the IoU of a class without a
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 
 def known(values: Iterable[float | None]) -> bool:
     """Whether all of them are numbers."""
     return all(value is not None and math.isfinite(value) for value in values)
+
+
+def with_arm_names(result: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an answer whose arms are all called by ``mapping``, as pairs call them.
+
+    Arms that are folders of masks have a ``name`` of their own: two may be of one mapping.
+    """
+    arms = [{**arm, "mapping": arm.get("name", arm["mapping"])} for arm in result["arms"]]
+    return {**result, "arms": arms}
 
 
 def plain(value: float | None) -> str:

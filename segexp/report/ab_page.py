@@ -9,7 +9,7 @@ from typing import Any
 from segexp.arm_pictures import ArmScene
 from segexp.comparison.confidence import interval_title
 from segexp.report.ab_figures import JsonObject, decomposition_figure
-from segexp.report.ab_numbers import interval_text, p_text, plain, signed
+from segexp.report.ab_numbers import interval_text, p_text, plain, signed, with_arm_names
 from segexp.report.arm_sections import (
     CLUSTERS,
     arms_section,
@@ -19,6 +19,7 @@ from segexp.report.arm_sections import (
     method_section,
 )
 from segexp.report.forest_figures import classes_figure, headline_figure, told_apart
+from segexp.report.mask_sections import masks_method_section, masks_section
 from segexp.report.page import (
     Cell,
     Markup,
@@ -33,6 +34,7 @@ from segexp.report.page import (
     swatch,
     table,
 )
+from segexp.report.protocol_section import protocols_section
 
 
 def ab_page(result: Mapping[str, Any], scenes: Sequence[ArmScene]) -> str:
@@ -46,17 +48,20 @@ def ab_page(result: Mapping[str, Any], scenes: Sequence[ArmScene]) -> str:
     Returns:
         The HTML document: 4.8 MB of plotly.js, and the pictures with a third on top.
     """
+    is_masks = result["mode"] == "predictions"
+    folders, result = result["arms"], with_arm_names(result)
     pairs = result["pairs"]
     sections = [
         _difference_section(pairs),
         _decomposition_section(pairs),
-        _rules_section(pairs),
+        *([] if is_masks else [_rules_section(pairs)]),
         _classes_section(pairs, result["common_space"]),
-        information_section(result["arms"]),
-        arms_section(result),
+        *([protocols_section(result)] if result.get("protocols") else []),
+        information_section(result["arms"], "truth" if is_masks else "train split"),
+        masks_section(result, folders) if is_masks else arms_section(result),
         common_space_section(result),
         images_section(result, scenes),
-        method_section(result),
+        masks_method_section(result) if is_masks else method_section(result),
     ]
     return render_page(f"A/B study {result['name']}", _opening(result), sections)
 
@@ -82,6 +87,8 @@ def _opening(result: JsonObject) -> list[Markup]:
             elif pair is pairs[0]:
                 opening.append(note(caveat))
     opening += [note(caveat) for caveat in result["caveats"]]
+    if (protocols := result.get("protocols")) and protocols["sentence"]:
+        opening.append(note(protocols["sentence"]))
     entries = [
         (
             signed(pair["delta"]),
@@ -95,17 +102,26 @@ def _opening(result: JsonObject) -> list[Markup]:
     clusters = result["clusters"]
     if clusters["kind"] != "none":
         entries.append((f"{clusters['count']:,}", CLUSTERS[clusters["kind"]]))
-    seeds = len(result["seeds"])
-    entries.append((str(pairs[0]["runs"]), f"runs of each arm, with {seeds} seeds"))
+    runs = pairs[0]["runs"]
+    kind = f", with {len(result['seeds'])} seeds" if result["seeds"] else ""
+    entries.append((str(runs), f"{'run' if runs == 1 else 'runs'} of each arm{kind}"))
     opening.append(cards(entries))
     opening.append(
         paragraph(
-            "Each arm is one mapping: a way to sort the labels of the data into the classes that a "
-            "model learns. mIoU, the mean intersection over union of the classes, is 1 for a "
-            f"perfect model. Data: {result['data']}."
+            f"{_what_arms_are(result)} mIoU, the mean intersection over union of the classes, is 1 "
+            f"for a perfect model. Data: {result['data']}."
         )
     )
     return opening
+
+
+def _what_arms_are(result: JsonObject) -> str:
+    if result["mode"] == "predictions":
+        return "Each arm is a folder of masks that were predicted before, in classes of its own."
+    return (
+        "Each arm is one mapping: a way to sort the labels of the data into the classes that a "
+        "model learns."
+    )
 
 
 def _title(pair: JsonObject) -> str:
@@ -118,8 +134,7 @@ def _difference_section(pairs: Sequence[JsonObject]) -> Section:
             "A square is how much higher the second arm scores than the first when both are "
             "counted over the same classes, the common space; the line through it is the "
             f"{interval_title(pairs)}. Right of zero the second arm is ahead. Inside the shaded "
-            "band, the margin, a difference would not matter. sum and argmax are two rules by "
-            "which a prediction is turned into common classes; sum is the headline."
+            f"band, the margin, a difference would not matter. {_about_rules(pairs)}"
         ),
         headline_figure(pairs),
     ]
@@ -127,6 +142,15 @@ def _difference_section(pairs: Sequence[JsonObject]) -> Section:
         parts.append(subheading(f"Class by class: {pair['b']} minus {pair['a']}"))
         parts.append(classes_figure(pair))
     return Section("The difference", parts)
+
+
+def _about_rules(pairs: Sequence[JsonObject]) -> str:
+    if len(pairs[0]["rules"]) == 1:
+        return "A mask is decided: its classes are looked up in the common space (argmax)."
+    return (
+        "sum and argmax are two rules by which a prediction is turned into common classes; sum is "
+        "the headline."
+    )
 
 
 def _decomposition_section(pairs: Sequence[JsonObject]) -> Section:
@@ -204,10 +228,11 @@ def _classes_section(pairs: Sequence[JsonObject], space: JsonObject) -> Section:
     colors = {c["name"]: c["color"] for c in space["classes"]}
     parts: list[Part] = [
         paragraph(
-            "The IoU of each common class, by the rule sum, mean over the runs. Among many classes "
-            "one differs by chance alone now and then; Holm's p allows for that. Grey rows: not "
-            "told apart at 0.05. Untouched classes have the same labels in every arm; of a merged "
-            "one some arm tells the labels apart. Means of either have the interval of the pair."
+            f"The IoU of each common class, by the rule {next(iter(pairs[0]['rules']))}, mean over "
+            "the runs. Among many classes one differs by chance alone now and then; Holm's p "
+            "allows for that. Grey rows: not told apart at 0.05. Untouched classes have the same "
+            "labels in every arm; of a merged one some arm tells the labels apart. Means of either "
+            "have the interval of the pair."
         )
     ]
     for pair in pairs:

@@ -33,7 +33,7 @@ CLUSTERS = {
 """What the images are resampled by, in words, by the kind of their clusters."""
 
 
-def information_section(arms: Sequence[JsonObject]) -> Section:
+def information_section(arms: Sequence[JsonObject], counted_in: str = "train split") -> Section:
     """What each mapping throws away of the labels, beside what its model scores."""
     lines: list[list[Cell]] = [
         [
@@ -54,7 +54,7 @@ def information_section(arms: Sequence[JsonObject]) -> Section:
         [
             paragraph(
                 "Merged labels can no longer be told apart, and void ones are not learned at all. "
-                "How much a label says, on average over the pixels of the train split, is its "
+                f"How much a label says, on average over the pixels of the {counted_in}, is its "
                 "entropy in bits per pixel: bits kept is what the classes of an arm still say of "
                 "it, bits lost the rest. Rare labels weigh little here, however much they matter."
             ),
@@ -94,7 +94,7 @@ def arms_section(result: JsonObject) -> Section:
         paragraph("mIoU over its own classes (native), and over the common ones by both rules:"),
         _runs_table(arms, names),
     ]
-    parts += [subheading("IoU of each arm's own classes, mean over its runs"), _native_table(arms)]
+    parts += [subheading("IoU of each arm's own classes, mean over its runs"), native_table(arms)]
     return Section("The arms", parts)
 
 
@@ -172,12 +172,6 @@ def method_section(result: JsonObject) -> Section:
         if result["heldout_from"] == "test"
         else "the half of the val split that tuning never saw"
     )
-    lines: list[list[Cell]] = [
-        ["equivalent", f"the interval lies between -{margin:g} and +{margin:g}"],
-        ["better", "else, if the interval lies above zero"],
-        ["worse", "else, if it lies below zero"],
-        ["not enough evidence", "else: the interval holds zero, and more than the margin"],
-    ]
     return Section(
         "How this was computed",
         [
@@ -194,13 +188,27 @@ def method_section(result: JsonObject) -> Section:
                 "model. The two are kept apart, and each is given the wide tails of Student's t "
                 "for its number: a few runs tell little of how much runs differ."
             ),
-            table(["verdict", "when"], lines),
-            paragraph(
-                "The formulas, the references and the simulations that test the method are in "
-                "docs/method.md of segexp."
-            ),
+            verdicts_table(margin),
+            paragraph(METHOD),
         ],
     )
+
+
+METHOD = (
+    "The formulas, the references and the simulations that test the method are in "
+    "docs/method.md of segexp."
+)
+
+
+def verdicts_table(margin: float) -> Markup:
+    """When an interval is called what."""
+    lines: list[list[Cell]] = [
+        ["equivalent", f"the interval lies between -{margin:g} and +{margin:g}"],
+        ["better", "else, if the interval lies above zero"],
+        ["worse", "else, if it lies below zero"],
+        ["not enough evidence", "else: the interval holds zero, and more than the margin"],
+    ]
+    return table(["verdict", "when"], lines)
 
 
 def _params_table(names: Sequence[str], configs: Sequence[JsonObject]) -> Markup:
@@ -229,7 +237,8 @@ def _runs_table(arms: Sequence[JsonObject], names: Sequence[str]) -> Markup:
     )
 
 
-def _native_table(arms: Sequence[JsonObject]) -> Markup:
+def native_table(arms: Sequence[JsonObject]) -> Markup:
+    """The IoU of each arm's own classes."""
     columns = [[(name, plain(iou)) for name, iou in arm["iou_native"].items()] for arm in arms]
     rows = zip_longest(*columns, fillvalue=("", ""))
     lines: list[list[Cell]] = [[text for pair in row for text in pair] for row in rows]

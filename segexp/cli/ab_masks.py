@@ -1,0 +1,181 @@
+"""``segexp ab --predictions``: arms that are folders of masks."""
+
+import json
+from collections.abc import Mapping as Dict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from segexp.cli.console import LiveDisplay, say
+from segexp.cli.init import template
+from segexp.cli.options import data_overrides, open_project, read_config
+from segexp.errors import InputError, collected, shown
+
+if TYPE_CHECKING:
+    from segexp.ab.mask_counts import Truth
+    from segexp.config import Config
+    from segexp.mapping import Mapping
+
+RESULT_FILE, PAGE_FILE = "ab_result.json", "ab.html"
+
+
+@dataclass(frozen=True)
+class MaskOptions:
+    """What the command line says of masks.
+
+    Attributes:
+        predictions: Items ``NAME=DIR``.
+        mapping_of: Items ``NAME=MAPPING``.
+        truth: The folder of the ground truth; None for the project's held-out images.
+        out: Where result and page go; None for the project, or the current folder.
+    """
+
+    predictions: Sequence[str]
+    mapping_of: Sequence[str]
+    truth: Path | None
+    out: Path | None
+
+
+def compare_folders(
+    options: MaskOptions,
+    *,
+    name: str | None,
+    margin: float,
+    cluster: str,
+    data: Path | None,
+    format_name: str | None,
+    set_: list[str] | None,
+    project: Path | None,
+) -> tuple[dict[str, Any], Path]:
+    """Compare folders of masks, and write and record the answer.
+
+    Returns:
+        The content of ``ab_result.json``, and the folder that it was written to.
+    """
+    root, config = _project(project, data, format_name, set_)
+    faults: list[str] = []
+    folders = _named("--predictions", options.predictions, "DIR", faults)
+    named = _named("--mapping-of", options.mapping_of, "MAPPING", faults)
+    faults += [
+        f"--mapping-of {arm}={value}: no arm of --predictions is called so"
+        for arm, value in named.items()
+        if arm not in folders
+    ]
+    if faults:
+        raise InputError(faults)
+    from segexp.ab.predictions import compare_masks, plan_masks
+    from segexp.disk import full_disk_explained
+    from segexp.files import write_atomic
+    from segexp.report.ab_page import ab_page
+
+    mappings = _mappings(root, config, folders, named)
+    name = name or "-".join(["ab", *folders])
+    with LiveDisplay() as display:
+        truth = _truth(options.truth, root, config, mappings, format_name, display)
+        paths = {arm: Path(folder).expanduser() for arm, folder in folders.items()}
+        study = plan_masks(name, paths, mappings, truth)
+        runs = len(study.run_names)
+        display.say(
+            f"comparison {name}: {len(study.arms)} arms, {runs} {'run' if runs == 1 else 'runs'} "
+            f"of masks of {len(truth.ids)} images each; truth: {truth.where}"
+        )
+        for arm in study.arms:
+            display.say(f"{arm.name}: {arm.runs.directory}, classes of {arm.mapping.name}")
+        answer = compare_masks(study, cluster, margin, display.caching)
+    directory = options.out or (root / ".segexp" / "ab" if root else Path()) / name
+    with full_disk_explained(root or directory):
+        directory.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(answer.result, indent=2, allow_nan=False) + "\n"
+        write_atomic(directory / RESULT_FILE, text)
+        write_atomic(directory / PAGE_FILE, ab_page(answer.result, answer.scenes))
+        if root is not None and config is not None:
+            from segexp.ab.record_masks import record_masks
+
+            files = [directory / RESULT_FILE, directory / PAGE_FILE]
+            record_masks(root, config.tracking, study, answer.result, files, say)
+    return answer.result, directory
+
+
+def _project(
+    project: Path | None, data: Path | None, format_name: str | None, set_: list[str] | None
+) -> tuple[Path | None, "Config | None"]:
+    """Return the project and its configuration; nothing where there is none, and none is named."""
+    try:
+        root = open_project(project)
+    except InputError:
+        if project is not None or data is not None or set_:
+            raise
+        return None, None
+    return root, read_config(root, data_overrides(data, format_name, None), set_)
+
+
+def _named(option: str, items: Sequence[str], what: str, faults: list[str]) -> dict[str, str]:
+    """Read items ``NAME=VALUE``; what is wrong is appended to ``faults``."""
+    found: dict[str, str] = {}
+    for item in items:
+        name, equals, value = item.partition("=")
+        if not name.strip() or not equals or not value or not name.isprintable():
+            faults.append(f"{option} {shown(item)}: expected NAME={what}")
+        elif name in found:
+            faults.append(f"{option} {item}: {name} is named twice")
+        else:
+            found[name] = value
+    return found
+
+
+def _mappings(
+    root: Path | None,
+    config: "Config | None",
+    arms: Dict[str, str],
+    named: Dict[str, str],
+) -> dict[str, "Mapping"]:
+    """Find whose classes the masks of each arm hold.
+
+    What ``--mapping-of`` says, by name or by the path of a file; else the mapping that is called as
+    the arm is; else the project's ``mapping``.
+    """
+    from segexp.mapping_file import find_mapping, load_mapping
+
+    directory = root or template()
+    known = {path.stem for path in (directory / "mappings").glob("*.yaml")}
+    found: dict[str, Mapping] = {}
+    faults: list[str] = []
+    for arm in arms:
+        wanted = named.get(arm) or (arm if arm in known else config.mapping if config else None)
+        if wanted is None:
+            faults.append(
+                f"--predictions {arm}={arms[arm]}: nothing says whose classes its masks hold; say "
+                f"it with --mapping-of {arm}=NAME (there are {', '.join(sorted(known))}) or "
+                f"{arm}=FILE.yaml"
+            )
+            continue
+        with collected(faults):
+            is_path = wanted.endswith((".yaml", ".yml"))
+            found[arm] = load_mapping(Path(wanted)) if is_path else find_mapping(directory, wanted)
+    if faults:
+        raise InputError(faults)
+    return found
+
+
+def _truth(
+    folder: Path | None,
+    root: Path | None,
+    config: "Config | None",
+    mappings: Dict[str, "Mapping"],
+    format_name: str | None,
+    display: LiveDisplay,
+) -> "Truth":
+    from segexp.ab.predictions import truth_in
+    from segexp.mapping import refuse_different_taxonomies
+
+    refuse_different_taxonomies(list(mappings.values()))
+    first = next(iter(mappings.values()))
+    if folder is not None:
+        return truth_in(folder.expanduser(), first.taxonomy, format_name or "folder")
+    if root is None or config is None:
+        raise InputError("--truth DIR: a folder of masks of the same images is needed")
+
+    from segexp.ab.heldout_truth import heldout_truth
+
+    return heldout_truth(root, config, list(mappings.values()), display.caching)

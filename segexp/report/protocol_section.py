@@ -1,0 +1,55 @@
+"""The section of an A/B study's page about other conventions of scoring the same predictions."""
+
+from segexp.report.ab_figures import JsonObject
+from segexp.report.ab_numbers import plain, signed
+from segexp.report.page import Cell, Part, Section, note, paragraph, table
+
+
+def protocols_section(result: JsonObject) -> Section:
+    """What the same predictions score by other protocols, in their own classes and common ones."""
+    protocols, names = result["protocols"], [arm["mapping"] for arm in result["arms"]]
+    own = {row["key"]: row for row in protocols["own"]}
+    common = {row["key"]: row for row in protocols["common"]}
+    keys = [key for key in own if key in common] + [key for key in common if key not in own]
+    keys += [key for key in own if key not in common]
+    lines: list[list[Cell]] = []
+    for key in dict.fromkeys(keys):
+        row = common.get(key) or own[key]
+        in_own = own.get(key, {"scores": {}})["scores"]
+        in_common = common.get(key, {"scores": {}})["scores"]
+        cells: list[Cell] = [row["title"], row["meaning"]]
+        cells += [plain(in_own.get(name)) for name in names]
+        cells += [plain(in_common.get(name)) for name in names]
+        if len(names) == 2:
+            first, second = (in_common.get(name) for name in names)
+            known = first is not None and second is not None
+            cells.append(signed(second - first) if known else "-")
+        lines.append(cells)
+    columns = [*names, *names, *(["difference"] if len(names) == 2 else [])]
+    count = len(names)
+    missing = [
+        f"{row['title']}: {row['missing']}." for row in protocols["common"] if row["missing"]
+    ]
+    parts: list[Part] = [
+        paragraph(
+            "A protocol is a ruler, too. The same predictions are counted here by conventions that "
+            "other programs and papers have: how absent classes, void pixels, the background and "
+            "single images enter a mean. Only the first row is a verdict's; compare a score from "
+            "elsewhere with the row that was computed as it was."
+        ),
+        *([note(protocols["sentence"])] if protocols["sentence"] else []),
+        table(
+            ["protocol", "what it counts", *columns],
+            lines,
+            groups=[
+                ("", 2),
+                ("its own classes", count),
+                ("common classes", len(columns) - count),
+            ],
+            numeric=range(2, 2 + len(columns)),
+            prose=(1,),
+            strong=(0,),
+        ),
+        *(paragraph(f"Not told here. {text}") for text in (*missing, *protocols["missing"])),
+    ]
+    return Section("Other protocols", parts)
