@@ -19,6 +19,7 @@ from optuna.storages import BaseStorage
 from segexp import tracking
 from segexp.ab.plan import AbPlan, ab_definition, retraining
 from segexp.ab.result import ab_result, arm_scenes, tables
+from segexp.ab.run_protocols import run_protocols
 from segexp.ab.runs import FinalRuns, collect_runs
 from segexp.ab.search import Search, describe_search
 from segexp.comparison.clusters import make_clusters
@@ -273,6 +274,7 @@ def _write(
     """Write the result and its page, and record them with the tables in the A/B study's run."""
     directory = plan.project / WORK_DIRECTORY / "ab" / f"{plan.name}-{record.id[:8]}"
     directory.mkdir(parents=True, exist_ok=True)
+    result["protocols"] = run_protocols(runs, plan.mappings, plan.common, dataset)
     try:
         scenes = arm_scenes(runs, dataset.heldout, plan.common)
     except WorkError as error:  # the answer does not need them

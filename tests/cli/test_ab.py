@@ -56,6 +56,22 @@ def test_people_read_the_sentence_the_tables_and_where_the_page_is(
         assert words in outcome.err, words
 
 
+def test_the_arms_are_scored_by_other_protocols_from_what_their_runs_left(
+    compared: tuple[Path, Outcome],
+) -> None:
+    result = json.loads(compared[1].out)
+    rows = {row["key"]: row for row in result["protocols"]["common"]}
+    own = {row["key"]: row["scores"] for row in result["protocols"]["own"]}
+    for arm in result["arms"]:
+        name = arm["mapping"]
+        assert rows["segexp"]["scores"][name] == pytest.approx(arm["common"]["mean"])
+        assert own["segexp"][name] == pytest.approx(arm["native"]["mean"])
+        # The scenes have void pixels, and no network of these says none everywhere on them.
+        assert rows["void_error"]["scores"][name] <= rows["segexp"]["scores"][name]
+    assert rows["void_error"]["missing"] is None
+    assert result["protocols"]["missing"] == ["At another size: the masks have this one."]
+
+
 def test_asked_again_with_another_margin_nothing_is_trained(compared: tuple[Path, Outcome]) -> None:
     project, before = compared
     words = (*ARMS, "--trials", "1", "--seeds", "2", "--margin", "0.99", "--json")
