@@ -81,7 +81,7 @@ def nominal_levels(alpha: float, fractions: Sequence[float]) -> tuple[float, ...
             40.0,
             xtol=1e-10,
         )
-        levels.append(float(2 * stats.norm.sf(z)))
+        levels.append(min(alpha, float(2 * stats.norm.sf(z))))  # above by rounding at most
         edge = min(float(z), _FARTHEST) * deviation
         there = edge * nodes
         moved = stats.norm.pdf((there[:, None] - places) / step) / step

@@ -160,3 +160,14 @@ def test_an_ab_study_is_named_by_study_arms_data_and_mode(
     assert _name("studies/long.yaml", arms, None, True) == "ab-long-cityscapes19-merged10-matched"
     data = project / "street"
     assert _name("default", arms, data, False) == "ab-cityscapes19-merged10-street"
+
+
+def test_people_read_of_the_classes_that_no_arm_merges_before_all_others(
+    compared: tuple[Path, Outcome],
+) -> None:
+    _, outcome = compared
+    (pair,) = json.loads(outcome.out)["pairs"]
+    order = [pair["untouched_sentence"], pair["sentence"]]
+    order += ["untouched: mean of 5", "merged: mean of 5", "dropped: pole"]
+    places = [outcome.err.index(words) for words in order]
+    assert places == sorted(places)

@@ -1,8 +1,10 @@
 import doctest
+import runpy
 from itertools import pairwise
 
 import numpy as np
 import pytest
+from conftest import ROOT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
@@ -68,6 +70,19 @@ def test_random_walks_cross_the_boundaries_as_often_as_alpha_says():
     assert crossed == pytest.approx(0.05, abs=3 * np.sqrt(0.05 * 0.95 / 200_000))
     assert (np.abs(z) > 1.96).any(axis=1).mean() == pytest.approx(0.142, abs=0.003)
     # 0.142 for five looks: Armitage, McPherson & Rowe 1969, table 2.
+
+
+def test_with_students_t_of_four_to_twelve_configurations_it_holds_nearly():
+    # The levels are exact for known variances; benchmarks/looks.py prints the same of 100,000.
+    looks = runpy.run_path(str(ROOT / "benchmarks" / "looks.py"))
+    every = tuple(range(4, 13))
+    assert 0.047 <= looks["by_students_t"](every, 20_000) <= 0.06
+    values = np.random.default_rng(0).normal(size=(20_000, 12))
+    settled = np.zeros(len(values), dtype=bool)
+    for count in every:
+        p = stats.ttest_1samp(values[:, :count], 0.0, axis=1).pvalue
+        settled |= p < 0.05
+    assert settled.mean() > 0.15  # looking again until it is settled
 
 
 @pytest.mark.parametrize(
