@@ -32,8 +32,8 @@ from numpy.typing import NDArray
 from replay import Table, read_table
 from study import machine, segexp
 
-from segexp.comparison.arms import mean_iou
 from segexp.comparison.bootstrap import resample_weights, resampled_ious
+from segexp.comparison.scores import mean_iou
 from segexp.config import with_values
 from segexp.evaluate import evaluate_split
 from segexp.files import write_atomic
