@@ -36,6 +36,7 @@ WARNINGS = "segexp.warnings"  # study: what is to be said of its data beside eve
 SUPERSEDED = "segexp.superseded"  # study: parent runs of hosts that came second
 RUN_KEY = "segexp.run_key"  # study: what its MLflow run is tagged with, noted before it is made
 TRACKING = "segexp.tracking"  # study: the tracking URI and the experiment of its MLflow runs
+ANSWER = "segexp.ab_answer"  # A/B study: the numbers and the look with which it answered
 OWNER = "segexp.owner"  # trial: the process that runs it
 BEAT = "segexp.beat"  # trial: when that process was last heard of
 CRASHES = "segexp.crashes"  # trial: how many processes died in the trials that it tries again

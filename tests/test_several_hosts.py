@@ -21,6 +21,7 @@ from tiny_study import Said, plan_of
 from tracking_server import free_port
 
 from segexp import next_trial, open_study, tracking
+from segexp.ab.design import Design
 from segexp.ab.plan import plan_ab
 from segexp.ab.study import Question, run_ab
 from segexp.errors import WorkError
@@ -345,8 +346,7 @@ def test_ab_answers_on_every_host_whoever_trained(hosts: Hosts) -> None:
             ("cityscapes19", "merged10"),
             {"storage": hosts.url, "tracking.uri": hosts.uri},
             name="ab",
-            seeds=2,
-            configs=1,
+            design=Design("matched", configs=1, seeds=2),
         )
         answer, _ = run_ab(plan, Question(0.01, "auto"), hosts.storage(host), display)
         answers.append(answer)

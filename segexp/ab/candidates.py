@@ -15,10 +15,6 @@ from optuna.trial import FrozenTrial, TrialState
 from segexp.best import rank
 from segexp.reconcile import last_of_each
 
-LARGEST_SHARE = 0.3
-"""More candidates than this share of a search's trials are no longer its best: the estimate drifts
-towards the typical configuration (docs/method.md)."""
-
 
 @dataclass(frozen=True)
 class Candidate:

@@ -1,15 +1,22 @@
 """An A/B study of mappings before it runs: its arms, and the trainings that each of them needs.
 
-Tuned arms search, each in a study of its own, and then train the best configuration that they
-found with several seeds. Matched arms train the same configurations with the same seeds.
+Shared arms search, each in a study of its own, and then all of them train the candidates: the
+configurations that the searches put among their best. Matched arms train random configurations.
 """
 
+import hashlib
+import json
 from collections.abc import Mapping as Dict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
+from zlib import crc32
 
+import numpy as np
+
+from segexp.ab.candidates import Candidate
+from segexp.ab.design import TRIALS, Design, design_faults
 from segexp.config import Config, resolve_key, with_values
 from segexp.dataset.cache import Dataset
 from segexp.errors import InputError, collected
@@ -20,8 +27,6 @@ from segexp.plan import StudyPlan, mapping_definitions, plan_study
 from segexp.search_space import Parameter, Range
 from segexp.space import sample_params
 from segexp.study_config import Pruner, Sampler, read_study
-
-Mode = Literal["tuned", "matched"]
 
 # Only listed seeds are trained: the range is never sampled from.
 _SEED = {"seed": Range(0, 2**31 - 1, integer=True)}
@@ -34,25 +39,29 @@ class AbPlan:
     Attributes:
         project: The project directory.
         name: The A/B study's name.
-        mode: ``tuned`` or ``matched``.
-        arms: The study of each arm: its search, or, matched, the listed trainings.
+        design: How the arms are compared.
+        arms: The search of each arm; matched arms do not run theirs.
         common: The common space of the arms' mappings.
-        seeds: The seeds of the final trainings. Tuning has used none of them.
-        configs: The configurations of matched arms; none for tuned ones.
+        configs: The configurations of matched arms; none for others, whose searches find them.
     """
 
     project: Path
     name: str
-    mode: Mode
+    design: Design
     arms: tuple[StudyPlan, ...]
     common: Mapping
-    seeds: tuple[int, ...]
     configs: tuple[Dict[str, Any], ...]
 
     @property
     def mappings(self) -> tuple[Mapping, ...]:
         """The arms' mappings, in order."""
         return tuple(next(iter(arm.mappings.values())) for arm in self.arms)
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """The seeds of the final trainings of matched and tuned arms. Tuning uses none of them."""
+        first = self.config.training.seed + 1
+        return tuple(range(first, first + self.design.seeds))
 
     @property
     def config(self) -> Config:
@@ -67,8 +76,7 @@ def plan_ab(
     overrides: Dict[str, Any],
     *,
     name: str,
-    seeds: int,
-    configs: int | None,
+    design: Design,
 ) -> AbPlan:
     """Check an A/B study: its mappings, and a study for each of them.
 
@@ -78,20 +86,19 @@ def plan_ab(
         mappings: The arms, two or more.
         overrides: Keys of config and study that are overridden, such as ``trials``.
         name: The A/B study's name.
-        seeds: With how many seeds each configuration is trained in the end.
-        configs: How many configurations matched arms train; None for tuned arms.
+        design: How the arms are compared.
 
     Raises:
         InputError: With every fault that was found.
     """
-    faults = _argument_faults(name, mappings, overrides, seeds, configs)
+    faults = _argument_faults(name, mappings, overrides)
+    trials = int(overrides.get("trials", TRIALS))
     found: list[Mapping] = []
     with collected(faults):
         found = find_mappings(project, list(dict.fromkeys(mappings)))
     if faults:
-        raise InputError(faults)
+        raise InputError([*faults, *design_faults(design, trials, len(mappings))])
     common = common_space(found)
-    mode: Mode = "tuned" if configs is None else "matched"
     arms: list[StudyPlan] = []
     for mapping in found:
         with collected(faults):
@@ -104,23 +111,56 @@ def plan_ab(
                     f"{path}: objective: {definition.objective!r} tunes each arm by its own ruler; "
                     "an A/B study needs 'val/miou_common'"
                 )
-            definition = definition.model_copy(update={"name": arm_name})
+            changes: dict[str, Any] = {"name": arm_name}
+            if design.mode == "shared":
+                changes["sampler"] = _own_draws(definition.sampler, mapping.name)
+            definition = definition.model_copy(update=changes)
             planned = plan_study(project, str(path), definition, config)
             arms.append(replace(planned, common=common, is_arm=True))
+    faults += design_faults(design, arms[0].study.trials if arms else trials, len(mappings))
     if faults:
         raise InputError(list(dict.fromkeys(faults)))
-    first_seed = arms[0].config.training.seed + 1
-    seed_list = tuple(range(first_seed, first_seed + seeds))
     chosen: tuple[Dict[str, Any], ...] = ()
-    if configs is not None:
-        sampler = arms[0].study.sampler
-        chosen = tuple(sample_params(arms[0].points, arms[0].first[0], configs, sampler.seed))
-        listed = [{**params, "seed": seed} for params in chosen for seed in seed_list]
-        arms = [_listed(arm, arm.study.name, arm.config, arm.space, listed) for arm in arms]
-    return AbPlan(project, name, mode, tuple(arms), common, seed_list, chosen)
+    if design.mode == "matched":
+        seed = arms[0].study.sampler.seed
+        chosen = tuple(sample_params(arms[0].points, arms[0].first[0], design.configs, seed))
+    return AbPlan(project, name, design, tuple(arms), common, chosen)
 
 
-def retraining(
+def _own_draws(sampler: Sampler, mapping: str) -> Sampler:
+    """Give the search of a mapping draws of its own, whatever the other arms are.
+
+    Searches that draw the same would find the same, and there would be fewer different candidates.
+    """
+    mixed = np.random.SeedSequence([sampler.seed, crc32(mapping.encode())])
+    return sampler.model_copy(update={"seed": int(mixed.generate_state(1)[0] >> 1)})
+
+
+def of_candidates(plan: AbPlan, candidates: Sequence[Candidate]) -> list[StudyPlan]:
+    """Plan the trainings of the candidates in every arm, with the same seeds in all.
+
+    A candidate's seeds follow from its params alone: whatever else is a candidate, it is trained
+    once.
+    """
+    first = plan.config.training.seed
+    listed = [
+        {**candidate.params, "seed": _fresh_seed(candidate.params, first, place)}
+        for candidate in candidates
+        for place in range(plan.design.seeds)
+    ]
+    return [
+        _listed(arm, f"{arm.study.name}-candidates", arm.config, arm.space, listed)
+        for arm in plan.arms
+    ]
+
+
+def of_configs(plan: AbPlan, configs: Sequence[Dict[str, Any]]) -> list[StudyPlan]:
+    """Plan the trainings of matched arms: some configurations, each with all seeds."""
+    listed = [{**params, "seed": seed} for params in configs for seed in plan.seeds]
+    return [_listed(arm, arm.study.name, arm.config, arm.space, listed) for arm in plan.arms]
+
+
+def of_winner(
     arm: StudyPlan, number: int, params: Dict[str, Any], seeds: Sequence[int]
 ) -> StudyPlan:
     """Plan the final trainings of a tuned arm: its best configuration, once with every seed.
@@ -136,6 +176,13 @@ def retraining(
     return _listed(arm, name, with_values(arm.config, params), {}, listed)
 
 
+def _fresh_seed(params: Dict[str, Any], tuning: int, place: int) -> int:
+    """Return a seed from 0 to 2**31 - 1 that is not the one that tuning has used."""
+    content = json.dumps([sorted(params.items()), tuning, place])
+    seed = int.from_bytes(hashlib.sha256(content.encode()).digest()[:4]) >> 1
+    return seed if seed != tuning else seed ^ 1
+
+
 def ab_definition(plan: AbPlan, dataset: Dataset) -> dict[str, Any]:
     """Return what an A/B study means: resumed, it must mean the same.
 
@@ -143,7 +190,7 @@ def ab_definition(plan: AbPlan, dataset: Dataset) -> dict[str, Any]:
     """
     return {
         "arms": ", ".join(mapping.name for mapping in plan.mappings),
-        "mode": plan.mode,
+        "mode": plan.design.mode,
         "data": f"{dataset.name} {dataset.hash}",
         **mapping_definitions(plan.mappings),
     }
@@ -175,11 +222,9 @@ def _listed(
     )
 
 
-def _argument_faults(
-    name: str, mappings: Sequence[str], overrides: Dict[str, Any], seeds: int, configs: int | None
-) -> list[str]:
+def _argument_faults(name: str, mappings: Sequence[str], overrides: Dict[str, Any]) -> list[str]:
     longest = max((f"{name}-{mapping}" for mapping in mappings), key=len)
-    fault = name_fault("study name", name) or name_fault("study name", f"{longest}-trial-0000")
+    fault = name_fault("study name", name) or name_fault("study name", f"{longest}-candidates")
     faults = [f"{fault}; name it with --study-name"] if fault else []
     if len(mappings) < 2:
         faults.append(f"{' '.join(mappings)}: one arm only; name two or more mappings to compare")
@@ -187,10 +232,4 @@ def _argument_faults(
     faults += [f"{name}: is named twice; the arms must be different mappings" for name in twice]
     if any(resolve_key(key) == "mapping" for key in overrides):
         faults.append("--set mapping: each arm has its own mapping; name them as arguments")
-    if seeds < 2 and (configs is None or configs < 2):
-        faults.append(
-            f"--seeds {seeds}: the noise of training cannot be seen with one; take 2 or more"
-        )
-    if configs is not None and configs < 1:
-        faults.append(f"--configs {configs}: take 1 or more")
     return faults

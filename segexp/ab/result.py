@@ -1,16 +1,24 @@
 """The answer of an A/B study: the content of ``ab_result.json``, its tables and its pictures."""
 
 from collections.abc import Mapping as Dict
-from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from segexp.ab.candidate_scores import (
+    by_origin,
+    counted,
+    described_candidate,
+    own_preference,
+    scored_candidates,
+    winner,
+)
+from segexp.ab.looks import Look
 from segexp.ab.plan import AbPlan
 from segexp.ab.runs import FinalRuns
-from segexp.ab.search import Search, luck_of_searches, unequal_searches
+from segexp.ab.search import Found, luck_of_searches, unequal_searches
 from segexp.arm_pictures import ArmScene, arm_comparison, choose_scenes
 from segexp.comparison.arms import ArmRuns, common_scores, compare_arms, mean_iou
 from segexp.comparison.bootstrap import Estimate, resampled_ious
@@ -28,42 +36,62 @@ from segexp.tracking import config_params
 
 RESAMPLES = 10_000
 
-VERSION = 2
-"""Of ``ab_result.json``. Version 1 says none; its intervals are wrong where it has as many clusters
+VERSION = 3
+"""Of ``ab_result.json``. Version 2 has neither candidates nor looks: its tuned arms compare the
+winners of two searches. Version 1 says none; its intervals are wrong where it has as many clusters
 of images as groups of runs: both were drawn by the same numbers."""
+
+
+@dataclass(frozen=True, eq=False)
+class Terms:
+    """On what terms arms are compared.
+
+    Attributes:
+        clusters: How the held-out images are grouped for resampling.
+        margin: A difference of mIoU that would not matter.
+        look: When it is asked.
+    """
+
+    clusters: Clusters
+    margin: float
+    look: Look
 
 
 def ab_result(
     plan: AbPlan,
     dataset: Dataset,
-    searches: Sequence[Search],
+    found: Found,
     runs: FinalRuns,
-    clusters: Clusters,
-    margin: float,
+    terms: Terms,
 ) -> dict[str, Any]:
     """Compare the arms, and return everything that there is to say, as JSON holds it.
 
     Args:
         plan: The A/B study.
         dataset: Its data.
-        searches: What the searches of tuned arms did, by arm; none for matched arms.
+        found: What the searches did, and the configurations that all arms are compared on.
         runs: Its final trainings.
-        clusters: How the held-out images are grouped for resampling.
-        margin: A difference of mIoU that would not matter.
+        terms: On what terms they are compared.
     """
-    names = plan.common.names
+    clusters, margin, look = terms.clusters, terms.margin, terms.look
+    design, searches = plan.design, found.searches
+    candidates = scored_candidates(found.candidates, runs) if design.mode == "shared" else []
     pairs = compare_arms(
         runs.arms,
-        names,
+        plan.common.names,
         runs.groups,
         clusters,
         margin,
         unit=runs.unit,
         class_groups=class_groups(plan.mappings, plan.common),
+        about=_about(plan, runs),
+        looks=look.fractions,
         resamples=RESAMPLES,
     )
     scores = common_scores(runs.arms, runs.groups, clusters, resamples=RESAMPLES)
-    caveats = [*luck_of_searches(searches), *unequal_searches(searches), *runs.lost]
+    caveats = [*unequal_searches(searches), *runs.lost]
+    if design.mode == "tuned":
+        caveats = [*luck_of_searches(searches), *caveats]
     if dataset.heldout_from == "val":
         caveats.append(
             "The data has no test split: the held-out images are a half of val, and tuning saw "
@@ -72,24 +100,35 @@ def ab_result(
     pixels = label_pixels(dataset.train)
     described = [
         {
-            **_arm(plan, place, runs, found, pixels),
+            **_arm(plan, place, runs, estimate, pixels),
             "search": asdict(searches[place]) if searches else None,
+            "winner": winner(place, searches[place], candidates) if candidates else None,
         }
-        for place, found in enumerate(scores)
+        for place, estimate in enumerate(scores)
     ]
     caveats += [note for arm in described if (note := _only_predicted(arm))]
+    places = {arm.name: place for place, arm in enumerate(runs.arms)}
+    seeds = list(dict.fromkeys(int(params["seed"]) for params in runs.listed))
+    answers = [
+        {**pair.to_dict(), "seeds": seeds, **by_origin(candidates, pair.a, pair.b, places)}
+        for pair in pairs
+    ]
+    caveats = [*filter(None, map(own_preference, answers)), *caveats]
     return {
         "version": VERSION,
         "name": plan.name,
-        "mode": plan.mode,
+        "mode": design.mode,
+        "design": {**asdict(design), "trials": plan.arms[0].study.trials if searches else None},
+        "look": {**asdict(look), "fractions": list(look.fractions)},
         "data": dataset.name,
         "dataset_hash": dataset.hash,
         "image_size": list(dataset.image_size),
         "heldout_from": dataset.heldout_from,
         "images": len(dataset.heldout),
         "clusters": {"kind": clusters.kind, "count": len(clusters.names)},
-        "seeds": list(plan.seeds),
+        "seeds": seeds,
         "runs": [dict(params) for params in runs.listed],
+        "candidates": [described_candidate(c, plan.mappings) for c in candidates],
         "margin": margin,
         "resamples": RESAMPLES,
         "caveats": caveats,
@@ -102,8 +141,21 @@ def ab_result(
             "void": list(plan.common.void_labels),
         },
         "arms": described,
-        "pairs": [{**pair.to_dict(), "seeds": list(plan.seeds)} for pair in pairs],
+        "pairs": answers,
     }
+
+
+def _about(plan: AbPlan, runs: FinalRuns) -> str:
+    """Say on what the arms are compared: what an answer is about."""
+    count = len(set(runs.groups.tolist()))
+    if plan.design.mode == "tuned":
+        return "On the one configuration that a search found in each arm"
+    if count < 2 or runs.unit == "seeds":
+        return "On one configuration"
+    said = counted(count, "configuration")
+    if plan.design.mode == "matched":
+        return f"On {said} drawn at random, whatever their scores"
+    return f"On {said} that tuning found good in {'either' if len(plan.arms) == 2 else 'any'} arm"
 
 
 def _arm(
@@ -114,10 +166,11 @@ def _arm(
         "mapping": mapping.name,
         "classes": len(mapping.classes),
         "params": _found_params(plan, place, runs),
-        "configs": max(1, len(plan.configs)),
+        "configs": len(set(runs.groups.tolist())) if runs.unit == "configurations" else 1,
         "bits_kept": none_if_nan(bits_kept(mapping, pixels)),
         "bits_lost": none_if_nan(bits_lost(mapping, pixels)),
         "run_ids": list(runs.run_ids[place]),
+        "seconds": list(runs.seconds[place]),
         "native": _over_runs(arm.own),
         "common": _over_runs(arm.common),
         "common_argmax": _over_runs(arm.common_argmax),
@@ -240,8 +293,8 @@ def _ious(confusions: NDArray[np.int64], space: Mapping) -> dict[str, float | No
 
 
 def _found_params(plan: AbPlan, place: int, runs: FinalRuns) -> dict[str, Any] | None:
-    """Return the params that tuning found for an arm; None for matched arms, which share them."""
-    if plan.mode == "matched":
+    """Return the params of the winner that a tuned arm trained; None where arms share theirs."""
+    if plan.design.mode != "tuned":
         return None
     config = config_params(runs.configs[place])
     return {name: config[name] for name in plan.arms[place].space}

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from optuna.trial import FrozenTrial
 
+from segexp.ab.search import seconds_of
 from segexp.best import complete_trials
 from segexp.comparison.arms import ArmRuns
 from segexp.config import Config
@@ -34,6 +35,7 @@ class FinalRuns:
         arms: Their confusion matrices on the held-out images, by arm.
         run_ids: Their MLflow runs, by arm.
         directories: Where they lie, by arm.
+        seconds: How long each of them took, by arm.
         lost: What was left out, in sentences.
     """
 
@@ -44,6 +46,7 @@ class FinalRuns:
     arms: tuple[ArmRuns, ...]
     run_ids: tuple[tuple[str, ...], ...]
     directories: tuple[tuple[Path, ...], ...]
+    seconds: tuple[tuple[float, ...], ...]
     lost: tuple[str, ...]
 
     def predictions(self, arm: int, run: int) -> Path:
@@ -78,6 +81,7 @@ def collect_runs(finals: Sequence[OpenStudy], say: Callable[[str], None]) -> Fin
     arms: list[ArmRuns] = []
     run_ids: list[tuple[str, ...]] = []
     directories: list[tuple[Path, ...]] = []
+    seconds: list[tuple[float, ...]] = []
     for opened, trials in zip(finals, done, strict=True):
         chosen = [trial for r in whole if (trial := trials[r]) is not None]
         places = tuple(directory_of(opened.plan.project, trial) for trial in chosen)
@@ -94,6 +98,7 @@ def collect_runs(finals: Sequence[OpenStudy], say: Callable[[str], None]) -> Fin
         )
         run_ids.append(tuple(str(trial.user_attrs.get(RUN_ID)) for trial in chosen))
         directories.append(places)
+        seconds.append(tuple(map(seconds_of, chosen)))
     return FinalRuns(
         listed=tuple(listed[r] for r in whole),
         configs=tuple(opened.plan.config for opened in finals),
@@ -102,6 +107,7 @@ def collect_runs(finals: Sequence[OpenStudy], say: Callable[[str], None]) -> Fin
         arms=tuple(arms),
         run_ids=tuple(run_ids),
         directories=tuple(directories),
+        seconds=tuple(seconds),
         lost=tuple(filter(None, lost)),
     )
 
@@ -130,7 +136,7 @@ def _lost(opened: OpenStudy, trials: Sequence[FrozenTrial | None]) -> str | None
 
 def _groups(listed: Sequence[Dict[str, Any]]) -> tuple[NDArray[np.int64], str]:
     """Number the configurations of the runs; one configuration makes each run its own group."""
-    configs = [{k: v for k, v in params.items() if k != "seed"} for params in listed]
+    configs = [config_of(params) for params in listed]
     different: list[Dict[str, Any]] = []
     for config in configs:
         if config not in different:
@@ -138,6 +144,11 @@ def _groups(listed: Sequence[Dict[str, Any]]) -> tuple[NDArray[np.int64], str]:
     if len(different) < 2:
         return np.arange(len(listed), dtype=np.int64), "seeds"
     return np.array([different.index(config) for config in configs], np.int64), "configurations"
+
+
+def config_of(params: Dict[str, Any]) -> dict[str, Any]:
+    """Return the configuration that a listed training trains: its params without the seed."""
+    return {name: value for name, value in params.items() if name != "seed"}
 
 
 def _heldout(opened: OpenStudy, trial: FrozenTrial, say: Callable[[str], None]) -> Confusions:

@@ -1,12 +1,14 @@
 """An A/B study of mappings: did the model get better, or only the ruler?
 
-a study for each arm, the arms taking turns -> the best configuration of each, once with every seed
--> per-image confusion matrices on images that no tuning saw -> the answer (`segexp.ab.result`)
+a study for each arm, the arms taking turns -> the candidates: the best configurations of each, all
+of them trained in every arm -> per-image confusion matrices on images that no tuning saw -> the
+answer (`segexp.ab.result`)
 """
 
 import json
 import secrets
 from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Mapping as Dict
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -17,11 +19,22 @@ import optuna
 from optuna.storages import BaseStorage
 
 from segexp import tracking
-from segexp.ab.plan import AbPlan, ab_definition, retraining
-from segexp.ab.result import ab_result, arm_scenes, tables
+from segexp.ab.candidates import Candidate, best_first, choose_candidates
+from segexp.ab.design import FEWEST, Mode
+from segexp.ab.looks import (
+    Look,
+    answered,
+    in_order_of_training,
+    note_answer,
+    planned_looks,
+    refuse_other_numbers,
+)
+from segexp.ab.pilot import RESULT_FILE
+from segexp.ab.plan import AbPlan, ab_definition, of_candidates, of_configs, of_winner
+from segexp.ab.result import Terms, ab_result, arm_scenes, tables
 from segexp.ab.run_protocols import run_protocols
 from segexp.ab.runs import FinalRuns, collect_runs
-from segexp.ab.search import Search, describe_search
+from segexp.ab.search import Found, describe_search
 from segexp.comparison.clusters import make_clusters
 from segexp.config import WORK_DIRECTORY
 from segexp.data_warnings import warn_of_data
@@ -37,6 +50,7 @@ from segexp.open_study import (
     lock_of,
     open_study,
     refuse_changed,
+    stored_definition,
 )
 from segexp.plan import StudyPlan, say_left_out
 from segexp.project import describe_data, open_data
@@ -47,7 +61,9 @@ from segexp.storage import (
     DEFINITION,
     RUN_ID,
     RUN_KEY,
+    open_storage,
     replace_attribute,
+    storage_file,
 )
 from segexp.study import ended_by, run_to_the_end, say_what_waits, under_way
 from segexp.study_runs import (
@@ -61,7 +77,6 @@ from segexp.study_runs import (
 from segexp.supervision import forget_supervisors, supervised
 from segexp.tracking import metric_name
 
-RESULT_FILE = "ab_result.json"
 PAGE_FILE = "ab.html"
 
 
@@ -113,8 +128,8 @@ def run_ab(
     warnings = warn_of_data(dataset, plan.mappings, [plan.common], display.say)
     clusters = make_clusters(question.cluster, dataset.heldout.ids, dataset.format)
     _refuse_another(plan, dataset, storage)
-    with _records(plan, dataset, storage, display.say) as (record, arms):
-        run_arms = partial(
+    with _records(plan, dataset, storage, display.say) as (study, record, arms):
+        train = partial(
             _run_in_turn,
             dataset=dataset,
             storage=storage,
@@ -123,35 +138,86 @@ def run_ab(
             workers=workers,
             debug=debug,
         )
-        finals, searches = run_arms(plan.arms), []
-        if plan.mode == "tuned":
-            searches = [describe_search(opened) for opened in finals]
-            finals = run_arms(
-                [
-                    _plan_retraining(opened, search, plan, display)
-                    for opened, search in zip(finals, searches, strict=True)
-                ]
-            )
-        display.say("comparing the arms ...")
-        runs = collect_runs(finals, display.say)
-        result = ab_result(plan, dataset, searches, runs, clusters, question.margin)
+        found = _find_configs(plan, train, display)
+        before = answered(study)
+        looks = planned_looks(plan.design) if before is None else [before]
+        for look in looks:
+            finals = train(_finals(plan, found, look))
+            display.say("comparing the arms ...")
+            runs = collect_runs(finals, display.say)
+            result = ab_result(plan, dataset, found, runs, Terms(clusters, question.margin, look))
+            if is_settled(result):
+                break
+            if look is not looks[-1]:
+                display.say(_not_settled(look, looks))
+        note_answer(study, plan, look)
         result["caveats"] = [*warnings, *result["caveats"]]
         directory = _write(plan, dataset, result, runs, record, display)
     say_what_waits(finals[0].experiment, display)
     return result, directory
 
 
-def _plan_retraining(
-    opened: OpenStudy, search: Search, plan: AbPlan, display: StudyDisplay
-) -> StudyPlan:
-    """Plan the final trainings of the best trial that an arm's search found."""
-    display.say(
-        f"{opened.plan.config.mapping}: trial {search.best_trial} is the best, "
-        f"{opened.plan.study.objective} {search.best_value:.4f}; its final trainings have the "
-        f"seeds {', '.join(map(str, plan.seeds))}"
+def is_settled(result: Dict[str, Any]) -> bool:
+    """Whether every pair of arms has a verdict other than "not enough evidence"."""
+    return all(pair["verdict"] != "not enough evidence" for pair in result["pairs"])
+
+
+def _not_settled(look: Look, looks: Sequence[Look]) -> str:
+    return (
+        f"look {look.number} of {len(looks)}, at {look.configs} of {looks[-1].configs} "
+        "configurations, does not settle it: going on"
     )
-    params = opened.study.get_trials(deepcopy=False)[search.best_trial].params
-    return retraining(opened.plan, search.best_trial, params, plan.seeds)
+
+
+def _find_configs(
+    plan: AbPlan, train: Callable[[Sequence[StudyPlan]], list[OpenStudy]], display: StudyDisplay
+) -> Found:
+    """Let the arms search, and find what all of them are to train.
+
+    Raises:
+        WorkError: When a search has no complete trial, or the searches have tried fewer than two
+            configurations between them.
+    """
+    if plan.design.mode == "matched":
+        candidates = [Candidate(params, ()) for params in plan.configs]
+        return Found((), tuple(in_order_of_training(candidates, plan)))
+    opened = train(plan.arms)
+    searches = tuple(describe_search(arm) for arm in opened)
+    for arm, search in zip(opened, searches, strict=True):
+        display.say(
+            f"{arm.plan.config.mapping}: trial {search.best_trial} is the best, "
+            f"{arm.plan.study.objective} {search.best_value:.4f}"
+        )
+    trials = [arm.study.get_trials(deepcopy=False) for arm in opened]
+    if plan.design.mode == "tuned":
+        winners = (
+            Candidate(of_arm[search.best_trial].params, (place,))
+            for place, (of_arm, search) in enumerate(zip(trials, searches, strict=True))
+        )
+        return Found(searches, tuple(winners))
+    candidates = choose_candidates([best_first(of_arm) for of_arm in trials], plan.design.configs)
+    if len(candidates) < FEWEST:
+        raise WorkError(
+            f"the searches have tried {len(candidates)} configuration between them, and one shows "
+            "no spread; give the arms more --trials, or a larger space"
+        )
+    display.say(f"{len(candidates)} candidates, the best of all searches, are trained in every arm")
+    return Found(searches, tuple(in_order_of_training(candidates, plan)))
+
+
+def _finals(plan: AbPlan, found: Found, look: Look) -> list[StudyPlan]:
+    """Plan what has been trained in every arm at a look."""
+    if plan.design.mode == "tuned":
+        return [
+            of_winner(arm, search.best_trial, candidate.params, plan.seeds)
+            for arm, search, candidate in zip(
+                plan.arms, found.searches, found.candidates, strict=True
+            )
+        ]
+    candidates = found.candidates[: look.configs]
+    if plan.design.mode == "matched":
+        return of_configs(plan, [candidate.params for candidate in candidates])
+    return of_candidates(plan, candidates)
 
 
 def _run_in_turn(
@@ -175,16 +241,37 @@ def _run_in_turn(
         return opened
 
 
+def begun_as(url: str | None, project: Path, name: str) -> Mode | None:
+    """Return how the arms of an A/B study of this name are compared; None where there is none.
+
+    Args:
+        url: Optuna's storage, as for `segexp.storage.open_storage`.
+        project: The project directory.
+        name: The A/B study's name.
+
+    Raises:
+        InputError: When the storage cannot be opened, or a newer segexp ran the study.
+    """
+    file = storage_file(url, project)
+    if file is not None and not file.is_file():
+        return None
+    stored = stored_definition(open_storage(url, project), name)
+    mode: Mode | None = None if stored is None else stored.get("mode")
+    return mode
+
+
 def _refuse_another(plan: AbPlan, dataset: Dataset, storage: BaseStorage) -> None:
     """Refuse what an A/B study of this name was not begun as, before any run is opened."""
     is_known(storage, plan.name, ab_definition(plan, dataset))
-    refuse_changed(plan.arms, dataset, storage)
+    matched = plan.design.mode == "matched"
+    refuse_changed(of_configs(plan, plan.configs) if matched else plan.arms, dataset, storage)
+    refuse_other_numbers(plan, storage)
 
 
 @contextmanager
 def _records(
     plan: AbPlan, dataset: Dataset, storage: BaseStorage, say: Callable[[str], None]
-) -> Iterator[tuple[tracking.Run, list[Arm]]]:
+) -> Iterator[tuple[optuna.Study, tracking.Run, list[Arm]]]:
     """Open the runs of the A/B study and of its arms, and end them as the block ends."""
     study, record, arms = _open_records(plan, dataset, storage, say)
 
@@ -195,7 +282,7 @@ def _records(
 
     forget_supervisors(study)
     with supervised(study), ended_by(end):
-        yield record, arms
+        yield study, record, arms
 
 
 def _open_records(
@@ -223,7 +310,7 @@ def _open_records(
             "segexp.common_space": plan.common.name,
         }
         if record is None:
-            params = {"mode": plan.mode, "arms": ", ".join(m.name for m in plan.mappings)}
+            params = {"mode": plan.design.mode, "arms": ", ".join(m.name for m in plan.mappings)}
             record = tracking.start_run(
                 experiment,
                 plan.name,
@@ -297,7 +384,7 @@ def _write(
             f"segexp.verdict.{name}": pair["verdict"],
             f"segexp.answer.{name}": pair["sentence"],
         }
-    tags |= {"segexp.margin": f"{result['margin']:g}", "segexp.seeds": str(len(plan.seeds))}
+    tags |= {"segexp.margin": f"{result['margin']:g}", "segexp.seeds": str(plan.design.seeds)}
     tracking.log_metrics(record, metrics)
     tracking.set_tags(record, tags)
     return directory

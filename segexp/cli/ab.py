@@ -1,7 +1,7 @@
 """``segexp ab``."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich import box
@@ -33,6 +33,10 @@ from segexp.errors import InputError, WorkError, collected
 from segexp.processes import prepare_workers
 from segexp.report.ab_numbers import with_arm_names
 
+if TYPE_CHECKING:
+    from segexp.ab.design import Design
+    from segexp.config import Config
+
 
 def ab(
     mappings: Annotated[
@@ -40,21 +44,36 @@ def ab(
     ] = None,
     trials: Annotated[
         int | None,
-        typer.Option(min=1, help="Tuned arms: finished trials of each arm's search; 20."),
+        typer.Option(min=1, help="Finished trials of each arm's search; 20."),
+    ] = None,
+    candidates: Annotated[
+        int | None,
+        typer.Option(
+            help="Configurations that the searches put among their best, and that every arm then "
+            "trains; 6, at most 0.3 of --trials."
+        ),
     ] = None,
     seeds: Annotated[
         int | None,
-        typer.Option(help="Final trainings of each configuration; 5, matched 3."),
+        typer.Option(help="Trainings of each of these configurations in each arm; 1."),
     ] = None,
+    looks: Annotated[
+        int,
+        typer.Option(
+            help="How often the arms are compared while these are trained; the rest is not "
+            "trained once that settles it."
+        ),
+    ] = 1,
     matched: Annotated[
         bool,
         typer.Option(
-            "--matched", help="Train the same configurations in every arm instead of tuning each."
+            "--matched",
+            help="Search for nothing: ask about the typical configuration of the search space.",
         ),
     ] = False,
     configs: Annotated[
         int | None,
-        typer.Option(help="Matched arms: how many configurations of the search space; 8."),
+        typer.Option(help="Matched arms: how many random configurations; 24."),
     ] = None,
     margin: Annotated[
         float, typer.Option(help="A difference of mIoU that would not matter to you.")
@@ -66,6 +85,22 @@ def ab(
             "video) or city, as their names say."
         ),
     ] = "auto",
+    plan_only: Annotated[
+        bool,
+        typer.Option(
+            "--plan",
+            help="Train nothing: say what such a study can find, and what the margin takes, from "
+            "an earlier one.",
+        ),
+    ] = False,
+    pilot: Annotated[
+        str | None,
+        typer.Option(
+            metavar="STUDY",
+            help="With --plan: the earlier A/B study, by name, or its ab_result.json; by default "
+            "this one.",
+        ),
+    ] = None,
     require: Annotated[
         str | None,
         typer.Option(
@@ -127,11 +162,11 @@ def ab(
 ) -> None:
     """Compare mappings: did the model get better, or only the ruler?
 
-    Each arm is tuned in a study of its own, then its best configuration is trained with several
-    seeds and scored on images that tuning never saw, in the label space that all arms share.
+    Each arm searches in a study of its own. What the searches put among their best is then trained
+    in every arm, and scored on images that tuning never saw, in the label space that all arms
+    share. Run again after an interruption, it does what is left. Once it has answered, only
+    --margin, --cluster and --require may change.
     With --predictions, two or more folders of masks are compared instead, whatever tool wrote them.
-    Run again after an interruption, it does what is left; --margin, --cluster and --require may
-    change.
     """
     if require is not None:
         check_choice("--require", require, REQUIREMENTS)
@@ -139,6 +174,9 @@ def ab(
         trained = {
             "MAPPINGS": mappings,
             "--trials": trials,
+            "--candidates": candidates,
+            "--looks": looks if looks != 1 else None,
+            "--plan": plan_only or None,
             "--seeds": seeds,
             "--matched": matched or None,
             "--configs": configs,
@@ -159,60 +197,97 @@ def ab(
             set_=set_,
             project=project,
         )
-        if json_:
-            print_json(result)
-        _show(result)
-        say(f"page: {directory / 'ab.html'} (ab_result.json beside it)")
-        _refuse_unmet(result, require)
+        _give(result, directory, json_, require)
         return
     if not mappings:
         raise InputError("MAPPINGS: name two or more mappings to compare, or give --predictions")
     root, processes = open_project(project), worker_count(workers)
     overrides = {**data_overrides(data, format_name, None), **set_overrides(set_)}
     overrides = with_storage(overrides, storage, storage_file)
-    _check_options(matched, trials, configs, margin)
-    if not matched:
-        overrides.setdefault("trials", 20 if trials is None else trials)
-    seeds = seeds if seeds is not None else 3 if matched else 5
-    configs = (8 if configs is None else configs) if matched else None
+    _check_options(matched, trials, candidates, configs, margin)
     name = _name(study, mappings, data, matched) if study_name is None else study_name
+    from segexp.ab.design import TRIALS, Design, make_design
+
+    if not matched:
+        overrides.setdefault("trials", TRIALS if trials is None else trials)
+    number = int(overrides.get("trials", TRIALS))
+    configs = configs if matched else candidates
+    design = make_design(matched=matched, trials=number, configs=configs, seeds=seeds, looks=looks)
+    if plan_only:
+        _show_plan(root, pilot or name, mappings, design, number, margin, json_)
+        return
+    if pilot is not None:
+        raise InputError("--pilot: is what --plan plans from; give both")
 
     from segexp.disk import full_disk_explained
 
     with full_disk_explained(root), LiveDisplay() as display:
-        _refuse_early(root, study, overrides, mappings, display)
+        config = _refuse_early(root, study, overrides, mappings, display)
         display.say("loading torch, optuna and mlflow ...")
         if processes != 0:
             prepare_workers()
         from segexp.ab.plan import plan_ab
-        from segexp.ab.study import PAGE_FILE, RESULT_FILE, Question, run_ab
+        from segexp.ab.study import Question, begun_as, run_ab
         from segexp.recorded_place import recorded_uri
         from segexp.storage import load_study, open_storage
 
-        plan = plan_ab(root, study, mappings, overrides, name=name, seeds=seeds, configs=configs)
+        if not matched and config is not None and begun_as(config.storage, root, name) == "tuned":
+            design = Design("tuned", configs=1, seeds=5 if seeds is None else seeds)
+        plan = plan_ab(root, study, mappings, overrides, name=name, design=design)
         config = plan.config
         storage_now = open_storage(config.storage, root)
-        work = (
-            f"{len(plan.configs)} configurations with {seeds} seeds in each"
-            if matched
-            else f"{plan.arms[0].study.trials} trials and {seeds} final trainings of each"
-        )
         display.say(
-            f"A/B study {name}: {len(plan.arms)} arms, {work}; {config.training.epochs} epochs; "
-            f"compared in {len(plan.common.classes)} common classes, margin {margin:g}"
+            f"A/B study {name}: {len(plan.arms)} arms, {_work(design, plan.arms[0].study.trials)}; "
+            f"{config.training.epochs} epochs; compared in {len(plan.common.classes)} common "
+            f"classes, margin {margin:g}"
         )
         result, directory = run_ab(
             plan, Question(margin, cluster), storage_now, display, workers=processes, debug=debug
         )
 
+    recorded = load_study(storage_now, name).user_attrs
+    uri = recorded_uri(root, recorded, config.tracking.uri)
+    _give(result, directory, json_, require, where_to_look(uri, root))
+
+
+def _give(
+    result: dict[str, Any],
+    directory: Path,
+    json_: bool,
+    require: str | None,
+    look_next: str | None = None,
+) -> None:
+    """Print an answer, say where its page is, and end as --require wants it."""
     if json_:
         print_json(result)
     _show(result)
-    recorded = load_study(storage_now, name).user_attrs
-    uri = recorded_uri(root, recorded, config.tracking.uri)
-    say(f"page: {directory / PAGE_FILE} ({RESULT_FILE} beside it)")
-    say(f"look next:  {where_to_look(uri, root)}")
+    say(f"page: {directory / 'ab.html'} (ab_result.json beside it)")
+    if look_next:
+        say(f"look next:  {look_next}")
     _refuse_unmet(result, require)
+
+
+def _show_plan(
+    root: Path,
+    pilot: str,
+    mappings: list[str],
+    design: "Design",
+    trials: int,
+    margin: float,
+    json_: bool,
+) -> None:
+    """Say what a study of this design can find, and what the margin takes."""
+    from segexp.ab.design import design_faults
+    from segexp.ab.pilot import outlook_lines, outlooks, read_pilot
+
+    if faults := design_faults(design, trials, len(mappings)):
+        raise InputError(faults)
+    found = outlooks(read_pilot(root, pilot), mappings, design, trials, margin)
+    if json_:
+        print_json({"plans": [outlook.to_dict() for outlook in found]})
+    for outlook in found:
+        for line in outlook_lines(outlook, design, trials, margin):
+            say(line)
 
 
 def _refuse_unmet(result: dict[str, Any], requirement: str | None) -> None:
@@ -230,16 +305,21 @@ def _refuse_early(
     overrides: dict[str, Any],
     mappings: list[str],
     display: LiveDisplay,
-) -> None:
-    """Refuse data whose faults need not wait until torch is loaded."""
+) -> "Config | None":
+    """Refuse data whose faults need not wait until torch is loaded.
+
+    Returns:
+        The configuration; None where the plan will say what is wrong with it.
+    """
     from segexp.data_warnings import refuse_data
     from segexp.study_config import read_study
 
     try:
         _, _, config = read_study(root, study, {**overrides, "mapping": mappings[0]})
     except InputError:
-        return  # it is said with all other faults of the plan
+        return None
     refuse_data(root, config, mappings, display.caching)
+    return config
 
 
 def _refuse_beside_masks(trained: dict[str, Any], margin: float) -> None:
@@ -250,12 +330,18 @@ def _refuse_beside_masks(trained: dict[str, Any], margin: float) -> None:
         if value is not None and value != []
     ]
     with collected(faults):
-        _check_options(False, None, None, margin)
+        _check_options(False, None, None, None, margin)
     if faults:
         raise InputError(faults)
 
 
-def _check_options(matched: bool, trials: int | None, configs: int | None, margin: float) -> None:
+def _check_options(
+    matched: bool,
+    trials: int | None,
+    candidates: int | None,
+    configs: int | None,
+    margin: float,
+) -> None:
     faults = []
     if not margin > 0:
         faults.append(f"--margin {margin:g}: must be over 0, such as 0.01")
@@ -263,10 +349,22 @@ def _check_options(matched: bool, trials: int | None, configs: int | None, margi
         faults.append(f"--margin {margin:g}: mIoU goes from 0 to 1; take less, such as 0.01")
     if matched and trials is not None:
         faults.append("--trials: matched arms do not search; say how many --configs")
+    if matched and candidates is not None:
+        faults.append("--candidates: matched arms do not search; say how many --configs")
     if not matched and configs is not None:
-        faults.append("--configs: is for --matched arms; tuned arms take --trials")
+        faults.append("--configs: is for --matched arms; others take --trials and --candidates")
     if faults:
         raise InputError(faults)
+
+
+def _work(design: "Design", trials: int) -> str:
+    """Say how much is trained in each arm."""
+    times = "" if design.seeds == 1 else f" {design.seeds} times"
+    if design.mode == "tuned":
+        return f"{trials} trials and {design.seeds} final trainings of each"
+    if design.mode == "matched":
+        return f"{design.configs} random configurations trained{times} in each"
+    return f"a search of {trials} trials and {design.configs} candidates trained{times} in each"
 
 
 def _name(study: str | None, mappings: list[str], data: Path | None, matched: bool) -> str:
@@ -287,14 +385,12 @@ def _show(result: dict[str, Any]) -> None:
     pairs = result["pairs"]
     common = [c for c in pairs[0]["caveats"] if all(c in pair["caveats"] for pair in pairs)]
     for pair in pairs:
-        say("")
-        for sentence in filter(None, (pair.get("untouched_sentence"), pair["sentence"])):
-            console.print(sentence, style="bold", highlight=False, soft_wrap=True, markup=False)
-        if pair["needed"]:
-            say(pair["needed"]["text"])
-        for caveat in pair["caveats"]:
-            if caveat not in common or len(pairs) == 1:
-                say(f"note: {caveat}")
+        _show_answer(pair, [c for c in pair["caveats"] if c not in common or len(pairs) == 1])
+    if result.get("design") and any(pair["needed"] for pair in pairs):
+        say(
+            "The numbers of this study are fixed with its answer: ask with more in another one "
+            "(--study-name), of which --plan says what it takes."
+        )
     if len(pairs) > 1:
         say("")
         common = [f"of every pair: {caveat}" for caveat in common]
@@ -305,9 +401,26 @@ def _show(result: dict[str, Any]) -> None:
     if (protocols := result.get("protocols")) and protocols["sentence"]:
         say(f"note: {protocols['sentence']}")
     console.print(_arms_table(result))
+    if result.get("candidates"):
+        console.print(_candidates_table(result))
+        for line in _origins(result):
+            say(line)
     for pair in result["pairs"]:
         console.print(_terms_table(pair))
         console.print(_class_table(pair))
+
+
+def _show_answer(pair: dict[str, Any], caveats: list[str]) -> None:
+    """Show the sentences of a pair, what such a study can find, and what limits it."""
+    say("")
+    for sentence in filter(None, (pair.get("untouched_sentence"), pair["sentence"])):
+        console.print(sentence, style="bold", highlight=False, soft_wrap=True, markup=False)
+    if pair.get("detectable") is not None:
+        say(f"Of this size, four studies of five find a difference of {pair['detectable']:.3f}.")
+    if pair["needed"]:
+        say(pair["needed"]["text"])
+    for caveat in caveats:
+        say(f"note: {caveat}")
 
 
 def _arms_table(result: dict[str, Any]) -> Table:
@@ -329,6 +442,42 @@ def _arms_table(result: dict[str, Any]) -> Table:
             _number(arm["bits_lost"], ".2f"),
         )
     return table
+
+
+def _candidates_table(result: dict[str, Any]) -> Table:
+    """Return the score of each candidate in every arm, and the differences of a pair."""
+    names = [arm["mapping"] for arm in result["arms"]]
+    paired = len(result["pairs"]) == 1
+    table = _table(
+        "each candidate trained in every arm, mIoU over the common classes",
+        ("candidate of", *names, *(["difference"] if paired else [])),
+    )
+    for place, candidate in enumerate(result["candidates"]):
+        cells = [escape(" and ".join(candidate["named_by"]))]
+        cells += [_number(candidate["common"][name], ".3f") for name in names]
+        if paired:
+            cells.append(_number(result["pairs"][0]["differences"][place], "+.3f"))
+        table.add_row(*cells)
+    return table
+
+
+def _origins(result: dict[str, Any]) -> list[str]:
+    """Say what each search's candidates came to, and its winner, without a verdict."""
+    lines = []
+    for pair in result["pairs"]:
+        means = [
+            f"{_number(pair['by_origin'][name], '+.3f')} on those that {name} named"
+            for name in (pair["a"], pair["b"])
+        ]
+        lines.append(f"{pair['b']} minus {pair['a']}: {', '.join(means)}")
+    for arm in result["arms"]:
+        if found := arm["winner"]:
+            lines.append(
+                f"winner of the search in {arm['mapping']}: trial {found['trial']}, "
+                f"{_number(found['tuning'], '.3f')} while tuning, trained again "
+                f"{_number(found['heldout'], '.3f')} (another search has another winner)"
+            )
+    return lines
 
 
 def _terms_table(pair: dict[str, Any]) -> Table:

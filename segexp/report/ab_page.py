@@ -77,8 +77,7 @@ def _opening(result: JsonObject) -> list[Markup]:
     ]
     for pair in pairs:
         if pair["needed"]:
-            about = f"{_title(pair)}: " if len(pairs) > 1 else ""
-            opening.append(note(about + pair["needed"]["text"]))
+            opening.append(note(_of(pair, pairs) + pair["needed"]["text"]))
     for pair in pairs:
         for caveat in pair["caveats"]:
             of_all = all(caveat in other["caveats"] for other in pairs)
@@ -98,12 +97,22 @@ def _opening(result: JsonObject) -> list[Markup]:
         for pair in pairs
     ]
     entries.append((plain(pairs[0]["margin"]), "margin: less would not matter"))
+    entries += [
+        (
+            plain(pair["detectable"]),
+            f"{_of(pair, pairs)}a difference that four studies of five of this size find",
+        )
+        for pair in pairs
+        if pair.get("detectable") is not None
+    ]
     entries.append((f"{result['images']:,}", "held-out images"))
     clusters = result["clusters"]
     if clusters["kind"] != "none":
         entries.append((f"{clusters['count']:,}", CLUSTERS[clusters["kind"]]))
-    runs = pairs[0]["runs"]
+    runs, configs = pairs[0]["runs"], result["arms"][0].get("configs", 1)
     kind = f", with {len(result['seeds'])} seeds" if result["seeds"] else ""
+    if configs > 1:
+        kind = f", of {configs} configurations"
     entries.append((str(runs), f"{'run' if runs == 1 else 'runs'} of each arm{kind}"))
     opening.append(cards(entries))
     opening.append(
@@ -122,6 +131,11 @@ def _what_arms_are(result: JsonObject) -> str:
         "Each arm is one mapping: a way to sort the labels of the data into the classes that a "
         "model learns."
     )
+
+
+def _of(pair: JsonObject, pairs: Sequence[JsonObject]) -> str:
+    """Name a pair where there are several."""
+    return f"{_title(pair)}: " if len(pairs) > 1 else ""
 
 
 def _title(pair: JsonObject) -> str:

@@ -75,7 +75,9 @@ def arms_section(result: JsonObject) -> Section:
     """The arms' configurations, runs and native scores."""
     arms = result["arms"]
     parts: list[Part] = []
-    if any(arm["params"] for arm in arms):
+    if result.get("candidates"):
+        parts += _candidates(result)
+    elif any(arm["params"] for arm in arms):
         found = [arm["params"] or {} for arm in arms]
         parts.append(subheading("The best configuration that each arm found"))
         parts.append(_params_table([arm["mapping"] for arm in arms], found))
@@ -96,6 +98,51 @@ def arms_section(result: JsonObject) -> Section:
     ]
     parts += [subheading("IoU of each arm's own classes, mean over its runs"), native_table(arms)]
     return Section("The arms", parts)
+
+
+def _candidates(result: JsonObject) -> list[Part]:
+    """The candidates, what each scored in every arm, and the winners of the searches."""
+    candidates, names = result["candidates"], [arm["mapping"] for arm in result["arms"]]
+    numbers = [f"configuration {i}" for i in range(1, len(candidates) + 1)]
+    pair = result["pairs"][0] if len(result["pairs"]) == 1 else None
+    lines: list[list[Cell]] = [
+        [
+            number,
+            " and ".join(candidate["named_by"]),
+            *(plain(candidate["common"][name]) for name in names),
+            *([signed(pair["differences"][place])] if pair else []),
+        ]
+        for place, (number, candidate) in enumerate(zip(numbers, candidates, strict=True))
+    ]
+    header = ["candidate", "named by", *names, *(["difference"] if pair else [])]
+    winners = [
+        f"{arm['mapping']}: trial {found['trial']}, {plain(found['tuning'])} while tuning, "
+        f"trained again {plain(found['heldout'])}"
+        for arm in result["arms"]
+        if (found := arm["winner"])
+    ]
+    return [
+        subheading("What the searches put among their best, trained in every arm"),
+        paragraph(
+            "Another search would have found others: how much the difference varies between them "
+            "is in the interval."
+        ),
+        table(header, lines, numeric=range(2, len(header))),
+        *(
+            paragraph(
+                f"Mean difference, {p['b']} minus {p['a']}: {signed(p['by_origin'][p['a']])} on "
+                f"the candidates of {p['a']}, {signed(p['by_origin'][p['b']])} on those of "
+                f"{p['b']}."
+            )
+            for p in result["pairs"]
+        ),
+        *(
+            [note(f"The winner of each search, without a verdict. {'; '.join(winners)}.")]
+            if winners
+            else []
+        ),
+        _params_table(numbers, [candidate["params"] for candidate in candidates]),
+    ]
 
 
 def common_space_section(result: JsonObject) -> Section:
@@ -164,6 +211,14 @@ def method_section(result: JsonObject) -> Section:
             f"configuration of each was then trained again with the seeds {_list(result['seeds'])}."
         )
         paired = "seed"
+    elif result["mode"] == "shared":
+        trained = (
+            f"Each arm was tuned by a study of its own, with {result['design']['trials']} trials. "
+            f"The arms named their best in turn until {len(result['candidates'])} different "
+            "configurations stood, and each of these was trained in every arm with seeds that no "
+            "search had used. The answer is about such configurations, not about one of them."
+        )
+        paired = "configuration and seed"
     else:
         trained = f"Every arm trained the same configurations ({_matched(result)})."
         paired = "configuration and seed"
@@ -291,7 +346,8 @@ def _scene_markup(scene: ArmScene, names: Sequence[str]) -> Markup:
 
 
 def _matched(result: JsonObject) -> str:
-    return f"{result['arms'][0]['configs']}, each with the seeds {_list(result['seeds'])}"
+    several = "seeds" if len(result["seeds"]) > 1 else "seed"
+    return f"{result['arms'][0]['configs']}, each with the {several} {_list(result['seeds'])}"
 
 
 def _list(values: Sequence[int]) -> str:

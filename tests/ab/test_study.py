@@ -15,8 +15,9 @@ from mlflow import MlflowClient
 from optuna.trial import TrialState
 from sklearn.metrics import jaccard_score
 
+from segexp.ab.design import Design
 from segexp.ab.plan import AbPlan, plan_ab
-from segexp.ab.study import Question, run_ab
+from segexp.ab.study import Question, begun_as, run_ab
 from segexp.best import find_best
 from segexp.confusions import load_confusions, load_predictions
 from segexp.errors import InputError, Interrupted, WorkError
@@ -29,7 +30,7 @@ from segexp.storage import ARM_RUNS, BEAT, OWNER, RUN_ID, load_study, open_stora
 
 STUDY = {
     "name": "small",
-    "trials": 2,
+    "trials": 7,
     "sampler": {"name": "random", "seed": 0},
     "pruner": "none",
     "space": {
@@ -38,6 +39,8 @@ STUDY = {
     },
     "config": {"training.epochs": 1},
 }
+SHARED = Design("shared", configs=2, seeds=1)
+TUNED = Design("tuned", configs=1, seeds=2)  # as earlier versions began it
 QUESTION = Question(margin=0.01, cluster="auto")
 
 
@@ -74,10 +77,13 @@ class Said:
 
 def plan_of(project: Path, *mappings: str, **changes: Any) -> AbPlan:
     (project / "studies" / "small.yaml").write_text(yaml.safe_dump(STUDY), encoding="utf-8")
-    arguments: dict[str, Any] = {"name": "ab", "seeds": 2, "configs": None, **changes}
-    overrides = arguments.pop("overrides", {})
+    overrides = changes.pop("overrides", {})
+    name, design = changes.pop("name", "ab"), changes.pop("design", None)
+    if design is None:
+        configs, seeds = changes.pop("configs", None), changes.pop("seeds", 2)
+        design = SHARED if configs is None else Design("matched", configs, seeds)
     mappings = mappings or ("cityscapes19", "merged10")
-    return plan_ab(project, "small", mappings, overrides, **arguments)
+    return plan_ab(project, "small", mappings, overrides, name=name, design=design)
 
 
 def run(
@@ -118,7 +124,7 @@ class Compared:
 
 
 @pytest.fixture(scope="module")
-def tuned(
+def shared(
     tmp_path_factory: pytest.TempPathFactory, lay_out_project: Callable[[Path], Path]
 ) -> Compared:
     project, display = lay_out_project(tmp_path_factory.mktemp("ab") / "project"), Said()
@@ -126,81 +132,108 @@ def tuned(
     return Compared(project, display, result, directory)
 
 
-def test_the_arms_take_turns(tuned: Compared) -> None:
+def test_the_arms_take_turns(shared: Compared) -> None:
     fine, merged = "cityscapes19", "merged10"
-    assert tuned.display.started == [
-        (fine, 0), (merged, 0), (fine, 1), (merged, 1),  # the searches
-        (fine, 0), (merged, 0), (fine, 1), (merged, 1),  # the final trainings
-    ]  # fmt: skip
+    searches = [(mapping, number) for number in range(7) for mapping in (fine, merged)]
+    finals = [(mapping, number) for number in range(2) for mapping in (fine, merged)]
+    assert shared.display.started == searches + finals
 
 
-def test_each_arm_has_its_own_study_with_the_same_sampler_and_baseline(tuned: Compared) -> None:
-    first, second = (study_of(tuned.project, f"ab-{m}") for m in ("cityscapes19", "merged10"))
-    assert [t.params for t in first.trials] == [t.params for t in second.trials]
-    assert first.trials[0].params == {"learning_rate": 1e-3}
-    assert [t.state for t in (*first.trials, *second.trials)] == [TrialState.COMPLETE] * 4
+def test_each_arm_has_its_own_study_with_the_same_baseline_and_other_draws(
+    shared: Compared,
+) -> None:
+    first, second = (study_of(shared.project, f"ab-{m}") for m in ("cityscapes19", "merged10"))
+    assert first.trials[0].params == second.trials[0].params == {"learning_rate": 1e-3}
+    drawn = {t.params["learning_rate"] for t in (*first.trials[1:], *second.trials[1:])}
+    assert len(drawn) == 12
+    assert [t.state for t in (*first.trials, *second.trials)] == [TrialState.COMPLETE] * 14
 
 
-def test_the_best_trial_of_each_arm_is_trained_again_with_the_seeds(tuned: Compared) -> None:
-    for arm in tuned.result["arms"]:
-        search = study_of(tuned.project, f"ab-{arm['mapping']}")
-        best = max(search.trials, key=lambda t: t.value or 0)
-        assert arm["params"] == pytest.approx(best.params)
-        final = study_of(tuned.project, f"ab-{arm['mapping']}-trial-{best.number:04d}")
-        assert [t.params for t in final.trials] == [{"seed": 1}, {"seed": 2}]
+def test_what_each_search_found_best_is_trained_once_in_every_arm(shared: Compared) -> None:
+    mappings = [arm["mapping"] for arm in shared.result["arms"]]
+    searches = [study_of(shared.project, f"ab-{mapping}") for mapping in mappings]
+    bests = [max(study.trials, key=lambda t: t.value or 0).params for study in searches]
+    first, second = shared.result["candidates"]
+    assert [first["params"], second["params"]] == bests
+    assert (first["named_by"], second["named_by"]) == ([mappings[0]], [mappings[1]])
+    finals = [study_of(shared.project, f"ab-{mapping}-candidates") for mapping in mappings]
+    assert [t.params for t in finals[0].trials] == [t.params for t in finals[1].trials]
+    seeds = [t.params["seed"] for t in finals[0].trials]
+    assert len({*seeds, 0}) == 3  # tuning has used 0
+    assert shared.result["seeds"] == seeds
+    for arm, final in zip(shared.result["arms"], finals, strict=True):
         assert arm["run_ids"] == [t.user_attrs[RUN_ID] for t in final.trials]
-    assert tuned.result["seeds"] == [1, 2]
+
+
+def test_the_answer_is_the_mean_of_the_candidates_differences(shared: Compared) -> None:
+    a, b = shared.result["arms"]
+    (pair,) = shared.result["pairs"]
+    differences = np.subtract(b["common"]["runs"], a["common"]["runs"])
+    assert pair["differences"] == pytest.approx(differences)
+    assert pair["delta"] == pytest.approx(differences.mean())
+    assert pair["by_origin"] == pytest.approx(
+        {"cityscapes19": differences[0], "merged10": differences[1]}
+    )
+    assert pair["prefers_own"] == (differences[0] < 0 < differences[1])
+    for place, arm in enumerate((a, b)):
+        assert arm["winner"]["trial"] == arm["search"]["best_trial"]
+        assert arm["winner"]["tuning"] == arm["search"]["best_value"]
+        assert arm["winner"]["heldout"] == pytest.approx(arm["common"]["runs"][place])
+    assert "On two configurations that tuning found good in either arm" in pair["sentence"]
 
 
 def test_mlflow_has_the_arms_below_the_ab_run_and_the_trials_below_the_arms(
-    tuned: Compared,
+    shared: Compared,
 ) -> None:
-    record = tuned.record
+    record = shared.record
     assert record.data.tags["segexp.kind"] == "ab"
     assert record.info.status == "FINISHED"
-    arms = tuned.children(record.info.run_id)
+    arms = shared.children(record.info.run_id)
     assert [a.data.tags["segexp.kind"] for a in arms] == ["arm", "arm"]
     assert [a.data.tags["segexp.mapping"] for a in arms] == ["cityscapes19", "merged10"]
     assert [a.info.status for a in arms] == ["FINISHED", "FINISHED"]
     for arm in arms:
-        trials = tuned.children(arm.info.run_id)
+        trials = shared.children(arm.info.run_id)
         mapping = arm.data.tags["segexp.mapping"]
-        assert [t.data.tags["segexp.kind"] for t in trials] == ["trial"] * 4
+        assert [t.data.tags["segexp.kind"] for t in trials] == ["trial"] * 9
         assert {t.data.tags["segexp.mapping"] for t in trials} == {mapping}
         assert {t.info.status for t in trials} == {"FINISHED"}
-        assert [t.data.tags["segexp.seed"] for t in trials] == ["0", "0", "1", "2"]
+        assert [t.data.tags["segexp.seed"] for t in trials] == [
+            *["0"] * 7,
+            *map(str, shared.result["seeds"]),
+        ]
         assert arm.data.metrics["best/miou_common"] == pytest.approx(
-            study_of(tuned.project, f"ab-{mapping}").best_value
+            study_of(shared.project, f"ab-{mapping}").best_value
         )
 
 
-def test_result_page_and_tables_are_artifacts_of_the_ab_run(tuned: Compared) -> None:
-    run_id = tuned.record.info.run_id
-    names = {file.path for file in tuned.client.list_artifacts(run_id)}
+def test_result_page_and_tables_are_artifacts_of_the_ab_run(shared: Compared) -> None:
+    run_id = shared.record.info.run_id
+    names = {file.path for file in shared.client.list_artifacts(run_id)}
     assert {"ab_result.json", "ab.html", "ab_arms.json", "ab_pairs.json", "ab_classes.json"} < names
     for name in ("ab_result.json", "ab.html"):
-        recorded = Path(tuned.client.download_artifacts(run_id, name)).read_bytes()
-        assert recorded == (tuned.directory / name).read_bytes()
-    assert json.loads((tuned.directory / "ab_result.json").read_text()) == tuned.result
-    arms = json.loads(Path(tuned.client.download_artifacts(run_id, "ab_arms.json")).read_text())
+        recorded = Path(shared.client.download_artifacts(run_id, name)).read_bytes()
+        assert recorded == (shared.directory / name).read_bytes()
+    assert json.loads((shared.directory / "ab_result.json").read_text()) == shared.result
+    arms = json.loads(Path(shared.client.download_artifacts(run_id, "ab_arms.json")).read_text())
     assert [row[0] for row in arms["data"]] == ["cityscapes19", "merged10"]
-    (pair,) = tuned.result["pairs"]
-    assert '<img class="picture"' in (tuned.directory / "ab.html").read_text(encoding="utf-8")
-    assert tuned.record.data.metrics["delta/merged10-cityscapes19"] == pytest.approx(pair["delta"])
-    assert tuned.record.data.tags["segexp.verdict.merged10-cityscapes19"] == pair["verdict"]
-    assert pair["sentence"] in (tuned.directory / "ab.html").read_text(encoding="utf-8")
+    (pair,) = shared.result["pairs"]
+    assert '<img class="picture"' in (shared.directory / "ab.html").read_text(encoding="utf-8")
+    assert shared.record.data.metrics["delta/merged10-cityscapes19"] == pytest.approx(pair["delta"])
+    assert shared.record.data.tags["segexp.verdict.merged10-cityscapes19"] == pair["verdict"]
+    assert pair["sentence"] in (shared.directory / "ab.html").read_text(encoding="utf-8")
 
 
-def test_the_scores_are_those_of_the_saved_predictions_by_scikit_learn(tuned: Compared) -> None:
-    fine, merged = find_mappings(tuned.project, ["cityscapes19", "merged10"])
+def test_the_scores_are_those_of_the_saved_predictions_by_scikit_learn(shared: Compared) -> None:
+    fine, merged = find_mappings(shared.project, ["cityscapes19", "merged10"])
     common = common_space([fine, merged])
-    plan = plan_of(tuned.project)
-    source = find_source(tuned.project, plan.config, [fine, merged])
-    heldout = open_data(tuned.project, plan.config, source, lambda done, total: None).heldout
-    for arm, mapping in zip(tuned.result["arms"], (fine, merged), strict=True):
+    plan = plan_of(shared.project)
+    source = find_source(shared.project, plan.config, [fine, merged])
+    heldout = open_data(shared.project, plan.config, source, lambda done, total: None).heldout
+    for arm, mapping in zip(shared.result["arms"], (fine, merged), strict=True):
         ious = []
         for run_id, stored in zip(arm["run_ids"], arm["common"]["runs"], strict=True):
-            path = Path(tuned.client.download_artifacts(run_id, "predictions.npz"))
+            path = Path(shared.client.download_artifacts(run_id, "predictions.npz"))
             predictions = load_predictions(path)
             assert predictions.image_ids == heldout.ids
             truth = common.lookup()[heldout.labels]
@@ -229,9 +262,9 @@ def test_the_scores_are_those_of_the_saved_predictions_by_scikit_learn(tuned: Co
         for name, iou in arm["iou_common"].items():
             of_runs = [found[name] for found in ious if name in found]
             assert iou == (pytest.approx(np.mean(of_runs), abs=1e-9) if of_runs else None)
-    a, b = (arm["common"]["mean"] for arm in tuned.result["arms"])
-    (pair,) = tuned.result["pairs"]
-    assert (pair["images"], pair["clusters"], pair["seeds"], pair["margin"]) == (3, 3, [1, 2], 0.01)
+    a, b = (arm["common"]["mean"] for arm in shared.result["arms"])
+    (pair,) = shared.result["pairs"]
+    assert (pair["images"], pair["clusters"], pair["runs"], pair["margin"]) == (3, 3, 2, 0.01)
     assert pair["delta"] == pytest.approx(b - a, abs=1e-12)
     terms = pair["decomposition"]
     assert terms["ruler_a"] + terms["training"] + terms["ruler_b"] == pytest.approx(
@@ -239,48 +272,75 @@ def test_the_scores_are_those_of_the_saved_predictions_by_scikit_learn(tuned: Co
     )
 
 
-def test_the_final_scores_come_from_images_that_tuning_did_not_see(tuned: Compared) -> None:
-    run_id = tuned.result["arms"][1]["run_ids"][0]
-    splits = load_confusions(Path(tuned.client.download_artifacts(run_id, "confusions.npz")))
+def test_the_final_scores_come_from_images_that_tuning_did_not_see(shared: Compared) -> None:
+    run_id = shared.result["arms"][1]["run_ids"][0]
+    splits = load_confusions(Path(shared.client.download_artifacts(run_id, "confusions.npz")))
     assert not set(splits["heldout"].image_ids) & set(splits["val"].image_ids)
-    assert tuned.result["images"] == len(splits["heldout"].image_ids) == 3
+    assert shared.result["images"] == len(splits["heldout"].image_ids) == 3
 
 
-def test_run_again_it_trains_nothing_and_answers_another_margin(tuned: Compared) -> None:
+def test_run_again_it_trains_nothing_and_answers_another_margin(shared: Compared) -> None:
     display = Said()
-    again, directory = run(tuned.project, display)
+    again, directory = run(shared.project, display)
     assert display.started == []
-    assert directory == tuned.directory
-    assert again == tuned.result
-    other, _ = run(tuned.project, Said(), Question(margin=0.9, cluster="none"))
-    (pair,), (before,) = other["pairs"], tuned.result["pairs"]
+    assert directory == shared.directory
+    assert again == shared.result
+    other, _ = run(shared.project, Said(), Question(margin=0.9, cluster="none"))
+    (pair,), (before,) = other["pairs"], shared.result["pairs"]
     assert pair["delta"] == before["delta"]
     assert pair["verdict"] == "equivalent"
-    run_id = tuned.record.info.run_id
-    table = json.loads(Path(tuned.client.download_artifacts(run_id, "ab_pairs.json")).read_text())
+    run_id = shared.record.info.run_id
+    table = json.loads(Path(shared.client.download_artifacts(run_id, "ab_pairs.json")).read_text())
     assert len(table["data"]) == 1  # in place of the first answer's, not below it
-    run(tuned.project)
+    run(shared.project)
 
 
-def test_more_seeds_train_only_what_is_missing(
-    tmp_path: Path, lay_out_project: Callable[[Path], Path]
+def test_once_it_has_answered_other_numbers_are_refused_and_train_nothing(
+    shared: Compared,
 ) -> None:
-    project = lay_out_project(tmp_path / "project")
-    run(project, configs=1)
     display = Said()
-    result, _ = run(project, display, configs=1, seeds=3)
-    assert display.started == [("cityscapes19", 2), ("merged10", 2)]
-    assert result["seeds"] == [1, 2, 3]
-    assert [len(arm["run_ids"]) for arm in result["arms"]] == [3, 3]
+    with pytest.raises(InputError) as caught:
+        run(shared.project, display, design=Design("shared", 3, 2), overrides={"trials": 10})
+    assert list(caught.value.faults[:3]) == [
+        "--trials: A/B study 'ab' has given its answer with 7, now it is 10",
+        "--candidates: A/B study 'ab' has given its answer with 2, now it is 3",
+        "--seeds: A/B study 'ab' has given its answer with 1, now it is 2",
+    ]
+    assert "--study-name" in caught.value.faults[3]
+    assert display.started == []
 
 
-def test_a_changed_list_of_trainings_is_checked_off_and_not_counted(project: Path) -> None:
-    run(project, configs=2, seeds=3)
+def test_a_look_that_settles_it_ends_the_study_and_stays_the_answer(project: Path) -> None:
+    design, easy = Design("matched", configs=4, seeds=1, looks=2), Question(0.99, "auto")
+    display = Said()
+    result, _ = run(project, display, easy, design=design)
+    assert len(display.started) == 4  # two configurations in two arms
+    assert result["pairs"][0]["verdict"] == "equivalent"
+    assert result["look"] == {"number": 1, "configs": 2, "fractions": [0.5]}
+    again = Said()
+    # Another margin is asked of what was trained: it does not go on.
+    other, _ = run(project, again, Question(1e-6, "auto"), design=design)
+    assert again.started == []
+    assert other["look"] == result["look"]
+    assert other["pairs"][0]["delta"] == result["pairs"][0]["delta"]
+
+
+def test_a_look_that_does_not_settle_it_goes_on_to_the_last(project: Path) -> None:
+    design, display = Design("matched", configs=4, seeds=1, looks=2), Said()
+    result, _ = run(project, display, Question(1e-6, "auto"), design=design)
+    assert "look 1 of 2, at 2 of 4 configurations, does not settle it: going on" in display.lines
+    assert len(display.started) == 8
+    assert result["look"] == {"number": 2, "configs": 4, "fractions": [0.5, 1.0]}
+    assert result["arms"][0]["configs"] == 4
+
+
+def test_before_it_has_answered_the_list_of_trainings_may_change(project: Path) -> None:
+    with pytest.raises(Interrupted):
+        run(project, Said(interrupt_at=10), configs=2, seeds=3)
     display = Said()
     result, _ = run(project, display, configs=3, seeds=2)
-    assert display.started == [
-        ("cityscapes19", 6), ("merged10", 6), ("cityscapes19", 7), ("merged10", 7)
-    ]  # fmt: skip
+    trained = [t.params["seed"] for t in study_of(project, "ab-merged10").trials]
+    assert trained == [1, 2, 3, 1, 2, 1, 2]
     assert result["pairs"][0]["runs"] == 6
     assert run(project, display, configs=3, seeds=2)[0] == result
 
@@ -322,7 +382,7 @@ def test_what_an_arm_suggests_and_reports_does_not_depend_on_the_other_arms(
     (project / "mappings" / "finer.yaml").write_text(text, encoding="utf-8")
     # A sampler that learns from what its study has seen, also of pruned trials.
     learning = {
-        "trials": 5,
+        "trials": 7,
         "sampler": {"name": "tpe", "seed": 3, "options": {"n_startup_trials": 2}},
         "pruner": {"name": "hyperband", "options": {"reduction_factor": 2}},
         "epochs": 2,
@@ -335,19 +395,38 @@ def test_what_an_arm_suggests_and_reports_does_not_depend_on_the_other_arms(
     with_fine, with_finer = (
         [(t.params, t.state, t.intermediate_values) for t in trials] for trials in searches
     )
-    assert len({t.params["learning_rate"] for t in searches[0]}) == 5
+    assert len({t.params["learning_rate"] for t in searches[0]}) == 7
     assert with_fine == with_finer
 
 
 def test_an_arm_whose_search_had_fewer_chances_is_named(project: Path) -> None:
     result, _ = run(project, Said(fail_in=3))  # merged10's second trial
     assert [arm["search"]["states"] for arm in result["arms"]] == [
-        {"COMPLETE": 2},
-        {"COMPLETE": 1, "FAIL": 1},
+        {"COMPLETE": 7},
+        {"COMPLETE": 6, "FAIL": 1},
     ]
-    assert [arm["search"]["best_trial"] for arm in result["arms"]][1] == 0
-    assert any("2 in ab-cityscapes19, 1 in ab-merged10" in c for c in result["caveats"])
-    assert any("not the luck of a search of 2 trials" in c for c in result["caveats"])
+    assert [arm["search"]["best_trial"] for arm in result["arms"]][1] != 1
+    assert any("7 in ab-cityscapes19, 6 in ab-merged10" in c for c in result["caveats"])
+    assert not any("luck" in c for c in result["caveats"])
+
+
+def test_a_study_of_the_earlier_design_goes_on_as_what_it_was(project: Path) -> None:
+    """Its arms' winners with several seeds, and that this knows nothing of the searches' luck."""
+    assert begun_as(None, project, "ab") is None
+    result, _ = run(project, design=TUNED, overrides={"trials": 2})
+    assert begun_as(None, project, "ab") == "tuned"
+    for arm in result["arms"]:
+        search = study_of(project, f"ab-{arm['mapping']}")
+        best = max(search.trials, key=lambda t: t.value or 0)
+        assert arm["params"] == pytest.approx(best.params)
+        final = study_of(project, f"ab-{arm['mapping']}-trial-{best.number:04d}")
+        assert [t.params for t in final.trials] == [{"seed": 1}, {"seed": 2}]
+        assert arm["run_ids"] == [t.user_attrs[RUN_ID] for t in final.trials]
+    assert (result["mode"], result["seeds"], result["candidates"]) == ("tuned", [1, 2], [])
+    assert any("not the luck of a search of 2 trials" in note for note in result["caveats"])
+    assert "the one configuration that a search found in each arm" in result["pairs"][0]["sentence"]
+    with pytest.raises(InputError, match="mode = tuned, now it is shared"):
+        run(project)
 
 
 def test_pages_without_their_predictions_have_no_images_and_the_same_answer(project: Path) -> None:
@@ -364,7 +443,8 @@ def test_pages_without_their_predictions_have_no_images_and_the_same_answer(proj
 def test_trials_of_another_host_are_waited_for_until_it_was_silent_for_a_lease(
     project: Path,
 ) -> None:
-    run(project, configs=1)
+    with pytest.raises(Interrupted):  # in the third training of the first arm
+        run(project, Said(interrupt_at=4), configs=1, seeds=3)
     study = study_of(project, "ab-merged10")
     study.enqueue_trial({"learning_rate": 1e-3, "seed": 3})
     elsewhere = {"host": "elsewhere", "boot": "", "pid": 1, "started": 0.0}
@@ -382,7 +462,7 @@ def test_trials_of_another_host_are_waited_for_until_it_was_silent_for_a_lease(
     result, _ = run(project, display, configs=1, seeds=3)
     assert display.lines.count(waiting) == 1
     assert "trial 2 was left by a process that ended; it is tried again" in display.lines
-    assert display.started == [("cityscapes19", 2), ("merged10", 3)]
+    assert display.started == [("cityscapes19", 3), ("merged10", 3)]
     assert [t.state.name for t in study.trials] == ["COMPLETE", "COMPLETE", "FAIL", "COMPLETE"]
     assert [len(arm["run_ids"]) for arm in result["arms"]] == [3, 3]
 
@@ -402,7 +482,8 @@ def test_matched_arms_train_what_is_listed_and_nothing_else(project: Path) -> No
     assert [t.params["seed"] for t in first.trials] == [1, 2, 1, 2]
     assert len({t.params["learning_rate"] for t in first.trials}) == 2
     assert result["mode"] == "matched"
-    assert not any("luck of a search" in c for c in result["caveats"])
+    assert result["candidates"] == []
+    assert "drawn at random" in result["pairs"][0]["sentence"]
     assert [arm["params"] for arm in result["arms"]] == [None, None]
     assert [arm["configs"] for arm in result["arms"]] == [2, 2]
     assert result["pairs"][0]["runs"] == 4
@@ -421,7 +502,7 @@ def test_an_interrupted_study_is_balanced_and_goes_on(project: Path) -> None:
     display = Said()
     result, _ = run(project, display)
     assert [mapping for mapping, _ in display.started][:2] == ["cityscapes19", "merged10"]
-    assert len(display.started) == 6
+    assert len(display.started) == 16
     assert result["pairs"][0]["runs"] == 2
     experiment = client.get_experiment_by_name("ab")
     assert experiment is not None
@@ -459,7 +540,7 @@ def test_other_arms_or_another_mode_under_the_same_name_are_refused(project: Pat
         "arms = cityscapes19, merged10, now it is cityscapes19, categories7" in fault
         for fault in caught.value.faults
     )
-    with pytest.raises(InputError, match="mode = matched, now it is tuned"):
+    with pytest.raises(InputError, match="mode = matched, now it is shared"):
         run(project)
 
 
@@ -522,10 +603,10 @@ def test_a_refusal_leaves_the_records_of_what_was_finished_alone(project: Path) 
     assert [client.get_run(run_id).info.status for run_id in runs] == ["FINISHED"] * 3
 
 
-def test_best_without_a_name_after_an_ab_study_names_its_arms(tuned: Compared) -> None:
-    storage = open_storage(None, tuned.project)
+def test_best_without_a_name_after_an_ab_study_names_its_arms(shared: Compared) -> None:
+    storage = open_storage(None, shared.project)
     assert load_study(storage, None).study_name == "ab"
-    (final,) = [n for n in optuna.get_all_study_names(storage) if "merged10-trial" in n]
+    (final,) = [n for n in optuna.get_all_study_names(storage) if "merged10-candidates" in n]
     assert find_best(load_study(storage, final)).baseline is None
     with pytest.raises(InputError, match=r"take an arm: ab-cityscapes19, ab-merged10"):
         find_best(load_study(storage, None))

@@ -24,9 +24,7 @@ def compared(
 ) -> tuple[Path, Outcome]:
     project = lay_out_project(tmp_path_factory.mktemp("ab") / "project")
     write_study(project, SMALL, "small")
-    return project, segexp(
-        project, *ARMS, "--trials", "1", "--seeds", "2", "--workers", "2", "--json"
-    )
+    return project, segexp(project, *ARMS, "--trials", "7", "--workers", "2", "--json")
 
 
 def test_the_result_alone_goes_to_standard_output(compared: tuple[Path, Outcome]) -> None:
@@ -47,7 +45,10 @@ def test_people_read_the_sentence_the_tables_and_where_the_page_is(
     (pair,) = json.loads(outcome.out)["pairs"]
     assert pair["sentence"] in outcome.err
     for words in (
-        "2 arms, 1 trials and 2 final trainings of each",
+        "2 arms, a search of 7 trials and 2 candidates trained in each",
+        "each candidate trained in every arm",
+        "Of this size, four studies of five find a difference of ",
+        "winner of the search in merged10: trial ",
         "compared in 10 common classes",
         "training: the model",
         "traffic_object",
@@ -74,7 +75,7 @@ def test_the_arms_are_scored_by_other_protocols_from_what_their_runs_left(
 
 def test_asked_again_with_another_margin_nothing_is_trained(compared: tuple[Path, Outcome]) -> None:
     project, before = compared
-    words = (*ARMS, "--trials", "1", "--seeds", "2", "--margin", "0.99", "--json")
+    words = (*ARMS, "--trials", "7", "--margin", "0.99", "--json")
     outcome = segexp(project, *words)
     assert outcome.code == 0, outcome.err
     assert "COMPLETE" not in outcome.err
@@ -88,7 +89,7 @@ def test_an_answer_that_is_not_as_required_ends_with_exit_code_1_and_is_written_
     compared: tuple[Path, Outcome],
 ) -> None:
     project, _ = compared
-    words = (*ARMS, "--trials", "1", "--seeds", "2", "--json")
+    words = (*ARMS, "--trials", "7", "--json")
     met = segexp(project, *words, "--margin", "0.99", "--require", "not-worse")
     assert met.code == 0, met.err
     (stored,) = (project / ".segexp" / "ab").glob("*/ab_result.json")
@@ -101,6 +102,35 @@ def test_an_answer_that_is_not_as_required_ends_with_exit_code_1_and_is_written_
     )
     assert last.endswith("margin 0.98")
     assert json.loads(unmet.out) == json.loads(stored.read_text(encoding="utf-8"))
+
+
+def test_what_a_margin_takes_is_planned_from_an_answer_and_trains_nothing(
+    compared: tuple[Path, Outcome],
+) -> None:
+    project, before = compared
+    (pair,) = json.loads(before.out)["pairs"]
+    words = (*ARMS, "--plan", "--trials", "7", "--margin", "0.05")
+    outcome = segexp(project, *words, "--json")
+    assert outcome.code == 0, outcome.err
+    (plan,) = json.loads(outcome.out)["plans"]
+    assert plan["plan"]["detectable"] == pytest.approx(pair["detectable"])
+    assert (plan["configs"], plan["images"]) == (2, pair["images"])
+    assert plan["hours"] > 0
+    assert "2 candidates of 7 trials on 3 held-out images find a difference of" in outcome.err
+    assert "COMPLETE" not in outcome.err
+    other = segexp(project, "ab", "cityscapes19", "categories7", "--plan", "--pilot", plan["pilot"])
+    assert other.code == 2
+    assert "tells nothing of cityscapes19 and categories7" in other.err
+
+
+def test_other_numbers_are_refused_once_it_has_answered(compared: tuple[Path, Outcome]) -> None:
+    project, _ = compared
+    outcome = segexp(project, *ARMS, "--trials", "10")
+    assert outcome.code == 2
+    assert "--trials: A/B study 'ab-small-cityscapes19-merged10' has given its answer with 7" in (
+        outcome.err
+    )
+    assert "begin another A/B study with --study-name" in outcome.err
 
 
 def test_a_changed_mapping_is_refused_with_the_difference(
@@ -128,7 +158,12 @@ def test_a_changed_mapping_is_refused_with_the_difference(
         (("cityscapes19", "merged10", "--margin", "-0.01"), "--margin -0.01: must be over 0"),
         (("cityscapes19", "merged10", "--margin", "nan"), "--margin nan: must be over 0"),
         (("cityscapes19", "merged10", "--margin", "1"), "take less, such as 0.01"),
-        (("cityscapes19", "merged10", "--seeds", "1"), "--seeds 1: the noise of training"),
+        (("cityscapes19", "merged10", "--seeds", "0"), "--seeds 0: take 1 or more"),
+        (("cityscapes19", "merged10", "--candidates", "7"), "take 6 or fewer, or --trials 24"),
+        (("cityscapes19", "merged10", "--candidates", "1"), "one shows no spread; take 2"),
+        (("cityscapes19", "merged10", "--trials", "2"), "take --trials 7 or more"),
+        (("cityscapes19", "merged10", "--looks", "4"), "take 3 or fewer"),
+        (("cityscapes19", "merged10", "--matched", "--candidates", "3"), "--candidates: matched"),
         (("cityscapes19", "merged10", "--configs", "3"), "--configs: is for --matched arms"),
         (("cityscapes19", "merged10", "--matched", "--trials", "3"), "--trials: matched arms"),
         (("cityscapes19", "merged10", "--set", "mapping=merged10"), "each arm has its own mapping"),

@@ -42,7 +42,7 @@ COMMANDS = (
     ("data", "check"),
     ("tune", "--trials", "1", "--workers", "0"),
     ("train",),
-    ("ab", "cityscapes19", "merged10", "--trials", "1", "--seeds", "2", "--workers", "0"),
+    ("ab", "cityscapes19", "merged10", "--trials", "7", "--workers", "0"),
 )
 
 

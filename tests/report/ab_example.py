@@ -17,13 +17,13 @@ BITS = {"cityscapes19": (2.941, 0.0), "merged10": (2.403, 0.538), "categories7":
 
 
 def ab_example(arms=("cityscapes19", "merged10"), mode="tuned"):
-    """A result of these arms: tuned, five seeds; matched, four configurations x two seeds."""
+    """A result of these arms: tuned, five seeds; else four configurations, matched x two seeds."""
     rng = np.random.default_rng(7)
     mappings = dict(zip(arms, find_mappings(PROJECT, list(arms)), strict=True))
     common = common_space(list(mappings.values()))
-    seeds = [1, 2, 3, 4, 5] if mode == "tuned" else [1, 2]
+    seeds = {"tuned": [1, 2, 3, 4, 5], "matched": [1, 2], "shared": [71]}[mode]
     runs = [{"seed": seed} for seed in seeds]
-    if mode == "matched":
+    if mode != "tuned":
         rates = (0.0003, 0.001, 0.002, 0.004)
         runs = [
             {"learning_rate": r, "encoder": "resnet18", "seed": s} for r in rates for s in seeds
@@ -39,9 +39,21 @@ def ab_example(arms=("cityscapes19", "merged10"), mode="tuned"):
         for name in arms
     }
     made = [_arm(mappings[name], common, ious[name], mode, runs, rng) for name in arms]
+    pairs = [_pair(a, b, len(runs)) for a, b in itertools.combinations(made, 2)]
+    candidates = []
+    if mode == "shared":
+        candidates = [_candidate(place, run, made) for place, run in enumerate(runs)]
+        for arm in made:
+            arm["winner"] = {"trial": 7, "tuning": 0.5432, "heldout": arm["common"]["runs"][0]}
+        for pair in pairs:
+            scores = [[c["common"][pair[arm]] for c in candidates] for arm in "ab"]
+            pair["differences"] = np.subtract(scores[1], scores[0]).tolist()
+            pair["by_origin"] = {pair["a"]: -0.0123, pair["b"]: 0.0234}
     return {
         "name": "-".join(arms),
         "mode": mode,
+        "design": {"mode": mode, "trials": 20},
+        "candidates": candidates,
         "data": "synthetic 256x128",
         "dataset_hash": "3f1c9a7e5b2d4860",
         "image_size": [128, 256],
@@ -63,7 +75,7 @@ def ab_example(arms=("cityscapes19", "merged10"), mode="tuned"):
         },
         "runs": runs,
         "arms": made,
-        "pairs": [_pair(a, b, len(runs)) for a, b in itertools.combinations(made, 2)],
+        "pairs": pairs,
     }
 
 
@@ -100,6 +112,15 @@ def _arm(mapping, common, ious, mode, runs, rng):
     }
 
 
+def _candidate(place, run, arms):
+    """A candidate that the arms have named in turn."""
+    return {
+        "params": {name: value for name, value in run.items() if name != "seed"},
+        "named_by": [arms[place % len(arms)]["mapping"]],
+        "common": {arm["mapping"]: arm["common"]["runs"][place] for arm in arms},
+    }
+
+
 def _pair(a, b, runs):
     delta = b["common"]["mean"] - a["common"]["mean"]
     terms = {
@@ -126,6 +147,7 @@ def _pair(a, b, runs):
         "a": a["mapping"],
         "b": b["mapping"],
         "margin": 0.01,
+        "detectable": 0.0314,
         "images": 240,
         "clusters": 240,
         "cluster_kind": "none",

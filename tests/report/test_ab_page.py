@@ -17,6 +17,7 @@ EVIL = "<script>alert('x')</script>"
 TWO = ab_example()
 THREE = ab_example(("cityscapes19", "merged10", "categories7"))
 MATCHED = ab_example(mode="matched")
+SHARED = ab_example(mode="shared")
 
 
 def scene(image_id, difference, arms=2):
@@ -78,6 +79,7 @@ def test_the_cards_show_difference_margin_images_clusters_and_runs():
     for value, text in (
         (f"{pair['delta']:+.3f}", caption),
         ("0.010", "margin: less would not matter"),
+        ("0.031", "a difference that four studies of five of this size find"),
         ("240", "held-out images"),
         ("17", "video sequences"),
         ("5", "runs of each arm, with 5 seeds"),
@@ -150,6 +152,24 @@ def test_matched_arms_share_their_configurations():
     run = page.row("configuration 2, seed 1")
     assert run[2] == f"{MATCHED['arms'][0]['common']['runs'][2]:.3f}"
     assert "configurations (4, each with the seeds 1, 2)" in page.text
+
+
+def test_every_candidate_has_its_score_in_every_arm_and_who_named_it():
+    page = read_page(ab_page(SHARED, []))
+    (pair,) = SHARED["pairs"]
+    for place, candidate in enumerate(SHARED["candidates"]):
+        scores = [f"{candidate['common'][name]:.3f}" for name in ("cityscapes19", "merged10")]
+        assert page.row(f"configuration {place + 1}") == [
+            f"configuration {place + 1}",
+            *candidate["named_by"],
+            *scores,
+            f"{pair['differences'][place]:+.3f}",
+        ]
+    assert "-0.012 on the candidates of cityscapes19, +0.023 on those of merged10" in page.text
+    winner = f"trained again {SHARED['candidates'][0]['common']['merged10']:.3f}"
+    assert f"merged10: trial 7, 0.543 while tuning, {winner}" in page.text
+    assert page.row("learning_rate") == ["learning_rate", "0.0003", "0.001", "0.002", "0.004"]
+    assert "with 20 trials" in page.text
 
 
 def test_runs_are_numbered_where_nobody_says_what_they_are():

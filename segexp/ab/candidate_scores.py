@@ -1,0 +1,128 @@
+"""What each candidate of an A/B study scored in every arm, and whose idea it was."""
+
+from collections.abc import Mapping as Dict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from segexp.ab.candidates import Candidate
+from segexp.ab.runs import FinalRuns, config_of
+from segexp.ab.search import Search
+from segexp.mapping import Mapping
+from segexp.metrics import score
+from segexp.result import none_if_nan
+
+_UP_TO_TWELVE = "no one two three four five six seven eight nine ten eleven twelve"
+
+
+@dataclass(frozen=True)
+class ScoredCandidate:
+    """A candidate that is complete in every arm.
+
+    Attributes:
+        candidate: Its params, and the arms whose searches named it.
+        scores: Its mIoU in the common space by arm, on the held-out images, mean over its seeds.
+    """
+
+    candidate: Candidate
+    scores: tuple[float, ...]
+
+
+def scored_candidates(candidates: Sequence[Candidate], runs: FinalRuns) -> list[ScoredCandidate]:
+    """Score the candidates, those that failed in an arm left out."""
+    mious = [[score(run.sum(axis=0)).miou for run in arm.common] for arm in runs.arms]
+    configs = [config_of(params) for params in runs.listed]
+    found = []
+    for candidate in candidates:
+        places = [r for r, config in enumerate(configs) if config == dict(candidate.params)]
+        if places:
+            means = tuple(float(np.mean([of_arm[r] for r in places])) for of_arm in mious)
+            found.append(ScoredCandidate(candidate, means))
+    return found
+
+
+def described_candidate(scored: ScoredCandidate, mappings: Sequence[Mapping]) -> dict[str, Any]:
+    """Return plain values: params, the arms that named it, its score by arm."""
+    names = [mapping.name for mapping in mappings]
+    return {
+        "params": dict(scored.candidate.params),
+        "named_by": [names[place] for place in scored.candidate.named_by],
+        "common": {
+            name: none_if_nan(value) for name, value in zip(names, scored.scores, strict=True)
+        },
+    }
+
+
+def winner(
+    place: int, search: Search, candidates: Sequence[ScoredCandidate]
+) -> dict[str, Any] | None:
+    """Return what the winner of an arm's search came to; None where its training failed.
+
+    It is shown without a verdict: another search has another winner.
+    """
+    found = next((c for c in candidates if dict(c.candidate.params) == dict(search.params)), None)
+    if found is None:
+        return None
+    return {
+        "trial": search.best_trial,
+        "params": dict(search.params),
+        "tuning": search.best_value,
+        "heldout": none_if_nan(found.scores[place]),
+    }
+
+
+def by_origin(
+    candidates: Sequence[ScoredCandidate], a: str, b: str, places: Dict[str, int]
+) -> dict[str, Any]:
+    """Return the differences of a pair, b minus a: of each candidate, and by the arm that named it.
+
+    Where each arm is ahead on what it found itself, the mean of all hangs on whose candidates there
+    are more of, and ``prefers_own`` says so.
+
+    Args:
+        candidates: Those that are complete in every arm.
+        a: The name of the first arm.
+        b: The name of the second.
+        places: The place of each arm by name.
+    """
+    if not candidates:
+        return {}
+    first, second = places[a], places[b]
+    differences = [c.scores[second] - c.scores[first] for c in candidates]
+    means = {
+        name: _mean(
+            d for d, c in zip(differences, candidates, strict=True) if place in c.candidate.named_by
+        )
+        for name, place in ((a, first), (b, second))
+    }
+    of_a, of_b = means[a], means[b]
+    return {
+        "differences": [none_if_nan(difference) for difference in differences],
+        "by_origin": means,
+        "prefers_own": of_a is not None and of_b is not None and of_a < 0 < of_b,
+    }
+
+
+def _mean(differences: Any) -> float | None:
+    values = list(differences)
+    return none_if_nan(float(np.mean(values))) if values else None
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a count in words up to twelve, such as ``six configurations``."""
+    words = _UP_TO_TWELVE.split()
+    word = words[number] if number < len(words) else str(number)
+    return f"{word} {noun}{'' if number == 1 else 's'}"
+
+
+def own_preference(pair: Dict[str, Any]) -> str | None:
+    """Say so where each arm of a pair prefers the candidates that its own search found."""
+    if not pair.get("prefers_own"):
+        return None
+    a, b, means = pair["a"], pair["b"], pair["by_origin"]
+    return (
+        f"Each arm prefers its own: {b} minus {a} is {means[a]:+.3f} on the candidates of {a}, and "
+        f"{means[b]:+.3f} on those of {b}. The mean of all hangs on how many of each there are."
+    )

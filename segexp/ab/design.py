@@ -1,0 +1,124 @@
+"""How an A/B study compares its arms, and how much it trains for that."""
+
+from dataclasses import dataclass
+from math import ceil, floor
+from typing import Literal
+
+Mode = Literal["shared", "matched", "tuned"]
+
+LARGEST_SHARE = 0.3
+"""More candidates than this share of a search's trials are no longer its best: the estimate drifts
+towards the typical configuration (docs/method.md)."""
+
+TRIALS = 20
+"""Of each arm's search, unless one says otherwise."""
+
+CANDIDATES, MATCHED_CONFIGS = 6, 24
+"""How many configurations are trained in every arm, unless one says otherwise."""
+
+FEWEST = 2
+"""Configurations or, with one configuration, seeds: fewer show no spread."""
+
+
+@dataclass(frozen=True)
+class Design:
+    """What is trained in every arm, fixed before the first answer.
+
+    ``shared`` arms search, each by itself, and every arm then trains the configurations that the
+    searches put among their best. ``matched`` arms train configurations drawn at random. ``tuned``
+    arms each train their own search's winner with several seeds: the design of earlier versions,
+    in which their studies go on; the luck of two searches is not in its interval.
+
+    Attributes:
+        mode: One of these.
+        configs: Configurations that every arm trains; 1 for tuned arms.
+        seeds: Trainings of each of them in each arm.
+        looks: How often the arms are compared while the configurations are trained: at an early
+            look that settles it the rest is not trained.
+    """
+
+    mode: Mode
+    configs: int
+    seeds: int
+    looks: int = 1
+
+    def configs_at_looks(self) -> list[int]:
+        """Return how many configurations have been trained at each look, ascending."""
+        return [ceil(self.configs * look / self.looks) for look in range(1, self.looks + 1)]
+
+
+def make_design(
+    *,
+    matched: bool = False,
+    trials: int = TRIALS,
+    configs: int | None = None,
+    seeds: int | None = None,
+    looks: int = 1,
+) -> Design:
+    """Return the design of a new A/B study, with the usual numbers where none are given.
+
+    Args:
+        matched: Whether the configurations are drawn at random instead of searched for.
+        trials: Of each arm's search.
+        configs: Candidates of shared arms, by default 6, and fewer of fewer than 20 trials;
+            configurations of matched arms, by default 24.
+        seeds: Trainings of each in each arm; by default 1.
+        looks: How often the arms are compared.
+    """
+    if configs is None:
+        configs = MATCHED_CONFIGS if matched else min(CANDIDATES, most_candidates(trials))
+    return Design("matched" if matched else "shared", configs, 1 if seeds is None else seeds, looks)
+
+
+def most_candidates(trials: int) -> int:
+    """Return how many candidates searches of so many trials may have at most."""
+    return floor(LARGEST_SHARE * trials + 1e-9)
+
+
+def design_faults(design: Design, trials: int, arms: int) -> list[str]:
+    """List what is wrong with the numbers of a design.
+
+    Args:
+        design: The design.
+        trials: Of each arm's search.
+        arms: How many arms there are.
+    """
+    faults = []
+    if design.seeds < 1:
+        faults.append(f"--seeds {design.seeds}: take 1 or more")
+    if design.looks < 1:
+        faults.append(f"--looks {design.looks}: take 1 or more")
+    if design.mode == "shared":
+        faults += _candidate_faults(design.configs, trials, arms)
+    elif design.mode == "matched" and design.configs < 1:
+        faults.append(f"--configs {design.configs}: take 1 or more")
+    elif design.configs < FEWEST and design.seeds < FEWEST:
+        faults.append(
+            f"--seeds {design.seeds}: the noise of training cannot be seen with one; take 2 or more"
+        )
+    if not faults and design.looks > 1 and design.configs < FEWEST * design.looks:
+        faults.append(
+            f"--looks {design.looks}: each needs {FEWEST} more configurations, and there are "
+            f"{design.configs}; take {max(1, design.configs // FEWEST)} or fewer"
+        )
+    return faults
+
+
+def _candidate_faults(candidates: int, trials: int, arms: int) -> list[str]:
+    fewest, most = max(FEWEST, arms), most_candidates(trials)
+    needed = ceil(max(candidates, fewest) / LARGEST_SHARE - 1e-9)
+    if most < fewest:
+        return [
+            f"--trials {trials}: {fewest} candidates at least are trained in every arm, and only "
+            f"the best {LARGEST_SHARE:.0%} of a search may be one; take --trials {needed} or more"
+        ]
+    if candidates < fewest:
+        reason = "every arm names one" if arms > FEWEST else "one shows no spread"
+        return [f"--candidates {candidates}: {reason}; take {fewest} or more"]
+    if candidates > most:
+        return [
+            f"--candidates {candidates}: more than {LARGEST_SHARE:.0%} of {trials} trials are no "
+            "longer a search's best, and the answer drifts towards the typical configuration; "
+            f"take {most} or fewer, or --trials {needed}"
+        ]
+    return []

@@ -1,0 +1,97 @@
+"""What candidates scored in every arm, by hand-worked cases."""
+
+import numpy as np
+import pytest
+
+from segexp.ab.candidate_scores import (
+    ScoredCandidate,
+    by_origin,
+    counted,
+    own_preference,
+    scored_candidates,
+    winner,
+)
+from segexp.ab.candidates import Candidate
+from segexp.ab.runs import FinalRuns
+from segexp.ab.search import Search
+from segexp.comparison.arms import ArmRuns
+
+PLACES = {"fine": 0, "coarse": 1}
+
+
+def scored(x: int, named_by: tuple[int, ...], *scores: float) -> ScoredCandidate:
+    return ScoredCandidate(Candidate({"x": x}, named_by), scores)
+
+
+def runs_of(listed: list[dict[str, int]], right: list[list[int]]) -> FinalRuns:
+    """One image of 10 pixels of class 0 in every run; so many of them right, the rest is none."""
+    arms = []
+    for name, of_arm in zip(PLACES, right, strict=True):
+        common = np.zeros((len(listed), 1, 1, 2), np.int64)
+        common[:, 0, 0, 0] = of_arm
+        common[:, 0, 0, 1] = 10 - np.array(of_arm)
+        arms.append(ArmRuns(name, common, common, common))
+    return FinalRuns(tuple(listed), (), np.arange(len(listed)), "", tuple(arms), (), (), (), ())
+
+
+def test_a_candidate_scores_the_mean_of_its_seeds_and_one_that_failed_is_left_out() -> None:
+    listed = [{"x": 1, "seed": 8}, {"x": 1, "seed": 9}, {"x": 3, "seed": 8}]
+    runs = runs_of(listed, [[2, 4, 5], [6, 7, 9]])
+    candidates = [Candidate({"x": x}, (0,)) for x in (1, 2, 3)]
+    found = scored_candidates(candidates, runs)
+    assert [c.candidate.params["x"] for c in found] == [1, 3]
+    assert found[0].scores == pytest.approx((0.3, 0.65))
+    assert found[1].scores == pytest.approx((0.5, 0.9))
+
+
+def test_differences_are_told_apart_by_the_arm_that_named_the_candidate() -> None:
+    candidates = [
+        scored(1, (0,), 0.50, 0.48),
+        scored(2, (1,), 0.40, 0.46),
+        scored(3, (0, 1), 0.44, 0.45),
+    ]
+    found = by_origin(candidates, "fine", "coarse", PLACES)
+    assert found["differences"] == pytest.approx([-0.02, 0.06, 0.01])
+    assert found["by_origin"] == pytest.approx({"fine": -0.005, "coarse": 0.035})
+    assert found["prefers_own"]
+    assert own_preference({"a": "fine", "b": "coarse", **found}) == (
+        "Each arm prefers its own: coarse minus fine is -0.005 on the candidates of fine, and "
+        "+0.035 on those of coarse. The mean of all hangs on how many of each there are."
+    )
+
+
+def test_an_arm_that_is_ahead_on_both_kinds_of_candidates_prefers_nothing() -> None:
+    candidates = [scored(1, (0,), 0.50, 0.52), scored(2, (1,), 0.40, 0.46)]
+    found = by_origin(candidates, "fine", "coarse", PLACES)
+    assert not found["prefers_own"]
+    assert own_preference({"a": "fine", "b": "coarse", **found}) is None
+    # Each arm is behind on its own: that is no preference, and no reason for doubt.
+    behind = [scored(1, (0,), 0.50, 0.52), scored(2, (1,), 0.46, 0.40)]
+    assert not by_origin(behind, "fine", "coarse", PLACES)["prefers_own"]
+
+
+def test_an_arm_whose_candidates_all_failed_has_no_mean() -> None:
+    found = by_origin([scored(1, (0,), 0.5, 0.6)], "fine", "coarse", PLACES)
+    assert found["by_origin"] == {"fine": pytest.approx(0.1), "coarse": None}
+    assert not found["prefers_own"]
+    assert by_origin([], "fine", "coarse", PLACES) == {}
+
+
+def test_the_winner_of_a_search_is_scored_in_its_own_arm() -> None:
+    candidates = [scored(1, (0,), 0.50, 0.52), scored(2, (1,), 0.40, 0.46)]
+    search = Search(
+        "ab-coarse", {"COMPLETE": 2}, 9, 8.0, best_trial=4, best_value=0.61, params={"x": 2}
+    )
+    assert winner(1, search, candidates) == {
+        "trial": 4,
+        "params": {"x": 2},
+        "tuning": 0.61,
+        "heldout": 0.46,
+    }
+    assert winner(1, search, candidates[:1]) is None
+
+
+def test_counts_are_words_up_to_twelve() -> None:
+    assert counted(1, "configuration") == "one configuration"
+    assert counted(12, "configuration") == "twelve configurations"
+    assert counted(24, "configuration") == "24 configurations"
