@@ -14,7 +14,7 @@ from segexp.device import Compute
 from segexp.errors import InputError, WorkError, did_you_mean
 from segexp.evaluate import Evaluation, NonFiniteLogitsError
 from segexp.losses import Loss
-from segexp.preprocess import Preprocessing, forward
+from segexp.preprocess import Preprocessing, forward, is_finite
 from segexp.schedule import learning_rate_factor
 
 
@@ -75,7 +75,7 @@ class EpochResult:
 
 
 class DivergedError(WorkError):
-    """The loss became NaN or infinite."""
+    """The loss, or a number of the model, became NaN or infinite."""
 
 
 def fit(
@@ -112,7 +112,8 @@ def fit(
 
     Raises:
         DivergedError: When an epoch's training or validation loss is not finite, or a validation
-            image's logits are not, with the epoch and the learning rate.
+            image's logits are not, or the model's weights and buffers, with the epoch and the
+            learning rate.
     """
     steps = len(batches)
     warmup_steps = round(optimization.warmup_epochs * steps)
@@ -149,6 +150,11 @@ def fit(
                 f"{error}, in epoch {epoch} at a learning rate of {learning_rate:.3g}"
             ) from error
         _refuse_diverged("validation", validation.loss, epoch, learning_rate)
+        if broken := broken_tensors(model):
+            raise DivergedError(
+                f"NaN or infinite numbers in {len(broken)} of the model's tensors, such as "
+                f"{broken[0]}, in epoch {epoch} at a learning rate of {learning_rate:.3g}"
+            )
         yield EpochResult(
             epoch=epoch,
             train_loss=train_loss,
@@ -164,6 +170,18 @@ def _refuse_diverged(what: str, loss: float, epoch: int, learning_rate: float) -
         raise DivergedError(
             f"the {what} loss is {loss} in epoch {epoch} at a learning rate of {learning_rate:.3g}"
         )
+
+
+def broken_tensors(model: nn.Module) -> list[str]:
+    """Return the names of a model's weights and buffers that hold NaN or infinity.
+
+    Logits can be finite all the same: a batch norm whose running variance is infinite gives zeros.
+    One pass over all of them, and one answer that a GPU is waited for.
+    """
+    state = {name: v.detach() for name, v in model.state_dict().items() if v.is_floating_point()}
+    if not state or bool(torch.stack([v.float().sum() for v in state.values()]).isfinite().all()):
+        return []
+    return [name for name, value in state.items() if not is_finite(value)]
 
 
 def make_optimizer(model: nn.Module, optimization: Optimization) -> torch.optim.Optimizer:

@@ -94,11 +94,11 @@ def forward(
     return logits
 
 
-def is_finite(logits: Tensor) -> bool:
-    """Whether no value is NaN or infinite: decisions from such logits only look like classes."""
-    if bool(torch.isfinite(logits.sum())):  # a tenth of the time; a sum may overflow, though
+def is_finite(values: Tensor) -> bool:
+    """Whether none is NaN or infinite: decisions from such logits only look like classes."""
+    if bool(torch.isfinite(values.sum())):  # a tenth of the time; a sum may overflow, though
         return True
-    low, high = torch.aminmax(logits)
+    low, high = torch.aminmax(values)
     return bool(torch.isfinite(low) & torch.isfinite(high))
 
 

@@ -89,7 +89,7 @@ def run_trial(
         display: Shows progress.
 
     Raises:
-        DivergedError: When a loss is no longer finite.
+        DivergedError: When a loss or the model is no longer finite.
         WorkError: When the val split has no pixel to score.
     """
     started = time.perf_counter()

@@ -16,7 +16,15 @@ from segexp.dataset.torch_dataset import Batches, make_loader
 from segexp.device import Compute
 from segexp.errors import InputError, WorkError
 from segexp.evaluate import Evaluation, NonFiniteLogitsError
-from segexp.loop import DivergedError, EpochResult, Optimization, Step, fit, make_optimizer
+from segexp.loop import (
+    DivergedError,
+    EpochResult,
+    Optimization,
+    Step,
+    broken_tensors,
+    fit,
+    make_optimizer,
+)
 from segexp.losses import make_loss
 from segexp.model import make_model
 from segexp.preprocess import Preprocessing
@@ -246,6 +254,34 @@ def test_logits_that_are_not_finite_in_validation_are_named_with_epoch_and_learn
     )
     with pytest.raises(DivergedError, match=r"logits for a, in epoch 1 at a .* rate of 0\.05"):
         list(results)
+
+
+@pytest.mark.parametrize("value", [math.inf, math.nan])
+def test_a_model_that_holds_no_numbers_has_diverged_though_its_losses_are_finite(value: float):
+    """In training a batch norm takes the batch's own statistics; what it keeps is not seen."""
+    norm = nn.BatchNorm2d(CLASSES)
+
+    def spoil(step: Step) -> None:
+        if (step.epoch, step.step) == (2, 2):
+            norm.running_var[1] = value
+
+    results = train(nn.Sequential(linear_model(), norm), SGD, on_step=spoil)
+    assert math.isfinite(next(results).train_loss)
+    with pytest.raises(
+        DivergedError,
+        match=r"in 1 of the model's tensors, such as 1\.running_var, in epoch 2 at a learning rate",
+    ):
+        next(results)
+
+
+def test_a_model_whose_weights_are_large_and_finite_is_not_broken():
+    model = linear_model()
+    with torch.no_grad():
+        model.weight.fill_(3e38)  # their sum is infinite in float32
+    assert broken_tensors(model) == []
+    with torch.no_grad():
+        model.bias[2] = -math.inf
+    assert broken_tensors(model) == ["bias"]
 
 
 @pytest.mark.parametrize("optimization", [ADAMW, SGD], ids=["adamw", "sgd"])
