@@ -1,5 +1,6 @@
 """`segexp train`."""
 
+import re
 from pathlib import Path
 
 from cli.running import client_of, segexp
@@ -37,7 +38,8 @@ def test_a_training_that_diverges_fails_with_its_reason(project: Path) -> None:
     words += ["warmup_epochs=0", "batch_size=1", "epochs=3", "learning_rate=100"]
     outcome = segexp(project, "train", *[w for word in words for w in ("--set", word)])
     assert outcome.code == 1
-    assert "the training loss is " in outcome.err
+    # The loss, a logit or a weight: what overflows first hangs on the processor.
+    assert re.search(r" in epoch \d at a learning rate of 100$", outcome.err, re.MULTILINE)
     assert "Traceback" not in outcome.err
     client = client_of(project)
     experiment = client.get_experiment_by_name("train")

@@ -1,6 +1,7 @@
 """`segexp tune`: what it runs, records and refuses."""
 
 import json
+import re
 from pathlib import Path
 
 import optuna
@@ -313,7 +314,8 @@ def test_a_trial_that_diverges_is_a_fail_with_its_reason_and_the_study_goes_on(
     failed, *rest = study_of(project, "tiny").trials
     assert failed.state == TrialState.FAIL
     reason = failed.user_attrs["segexp.failure"]
-    assert reason.startswith("DivergedError: the training loss is ")
+    # The loss, a logit or a weight: what overflows first hangs on the processor.
+    assert re.match(r"DivergedError: .* in epoch \d at a learning rate of 100$", reason)
     assert TrialState.COMPLETE in [t.state for t in rest]
     _, (run, *_) = runs_of(project, "tiny")
     assert run.info.status == "FAILED"
