@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from segexp.encoder_weights import fetch_imagenet, load_directory, weights_directory
 from segexp.errors import InputError, did_you_mean, first_line, shown
+from segexp.value_key import arch_key
 
 ARCHS: dict[str, str] = {
     lower: arch.__name__ for lower, arch in smp.MODEL_ARCHITECTURES_MAPPING.items()
@@ -34,7 +35,7 @@ def check_model(arch: str, encoder: str) -> list[str]:
     """Find what is wrong with a pair of names, without building or fetching anything.
 
     Args:
-        arch: An smp architecture in any spelling that `arch_key` takes, such as ``Unet``.
+        arch: An smp architecture in any spelling that `segexp.value_key` takes, such as ``Unet``.
         encoder: An encoder of smp, such as ``resnet18``, or ``tu-`` and a timm name. Exact case.
 
     Returns:
@@ -46,27 +47,27 @@ def check_model(arch: str, encoder: str) -> list[str]:
 
 def name_faults(arch: str, encoder: str) -> list[str]:
     """Find what is wrong with an architecture's and an encoder's name, each by itself."""
-    faults = []
-    if arch_key(arch) not in ARCHS:
-        faults.append(
-            f"model.arch {shown(arch)} is not one of {', '.join(ARCHS.values())}"
-            f"{did_you_mean(arch, ARCHS.values())}"
-        )
-    if not _is_encoder(encoder):
-        faults.append(
-            f"model.encoder {shown(encoder)} is neither an encoder of segmentation-models-pytorch "
-            f"nor 'tu-' and a model of timm{_encoder_hint(encoder)}"
-        )
-    return faults
+    return arch_faults(arch) + encoder_faults(encoder)
 
 
-def arch_key(arch: str) -> str:
-    """Return the key of smp for an architecture, however people write it.
+def arch_faults(arch: str) -> list[str]:
+    """Find what is wrong with an architecture's name."""
+    if arch_key(arch) in ARCHS:
+        return []
+    return [
+        f"model.arch {shown(arch)} is not one of {', '.join(ARCHS.values())}"
+        f"{did_you_mean(arch, ARCHS.values())}"
+    ]
 
-    ``Unet``, ``UNet`` and ``U-Net`` are ``unet``; ``unet++`` and ``Unet_plus_plus`` are
-    ``unetplusplus``. An unknown name gives a key that ``ARCHS`` has not.
-    """
-    return re.sub(r"[-_ ]", "", arch.lower().replace("+", "plus"))
+
+def encoder_faults(encoder: str) -> list[str]:
+    """Find what is wrong with an encoder's name."""
+    if _is_encoder(encoder):
+        return []
+    return [
+        f"model.encoder {shown(encoder)} is neither an encoder of segmentation-models-pytorch "
+        f"nor 'tu-' and a model of timm{_encoder_hint(encoder)}"
+    ]
 
 
 def check_image_size(arch: str, image_size: tuple[int, int]) -> list[str]:

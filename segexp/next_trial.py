@@ -58,7 +58,7 @@ from segexp.space import make_sampler, suggest
 from segexp.storage import FAILURE, FILES, RESULT, RUN_ID, host_of, is_interrupted
 from segexp.trial import TrialSetup, run_tags, run_trial
 from segexp.trial_files import file_digests
-from segexp.untried import Key, UntriedSampler, key_of
+from segexp.untried import Key, UntriedSampler
 
 # A study whose first trials all fail is ended: the rest would fail as well.
 GIVE_UP_AFTER = 3
@@ -110,18 +110,18 @@ def trials_left(opened: OpenStudy) -> int:
     goes_on = next_promotion(opened.study, trials) is not None
     left = max(0, plan.study.trials - len(taken(trials)))
     if plan.points.keys is not None:
-        left = min(left, len(plan.points.keys - _tried(taken(trials))))
+        left = min(left, len(plan.points.keys - _tried(plan, taken(trials))))
     return left + goes_on
 
 
 def is_exhausted(plan: StudyPlan, trials: Sequence[FrozenTrial]) -> bool:
     """Whether a study has tried every point of its space, or is about to, and none waits."""
     is_waited_for = any(t.state == TrialState.WAITING and params_of(t) for t in trials)
-    return not is_waited_for and plan.points.are_all_in(_tried(taken(trials)))
+    return not is_waited_for and plan.points.are_all_in(_tried(plan, taken(trials)))
 
 
-def _tried(trials: Iterable[FrozenTrial]) -> set[Key]:
-    return {key_of(params_of(trial)) for trial in trials}
+def _tried(plan: StudyPlan, trials: Iterable[FrozenTrial]) -> set[Key]:
+    return {plan.points.key(params_of(trial)) for trial in trials}
 
 
 def reconcile(opened: OpenStudy, display: StudyDisplay) -> None:
@@ -151,7 +151,8 @@ def _ask_once(opened: OpenStudy) -> optuna.Trial | None:
     trials = study.get_trials(deepcopy=False)  # one that is promoted is in line now
     if not plan.keeps_all and is_exhausted(plan, trials):
         return None
-    tried = _tried(t for t in trials if t.state == TrialState.WAITING) | _tried(taken(trials))
+    waiting = [t for t in trials if t.state == TrialState.WAITING]
+    tried = _tried(plan, [*waiting, *taken(trials)])
     sign_next(study)
     trial = study.ask()
     # A new one for each trial, seeded by the trial's own number, which no other one has: workers
@@ -188,7 +189,9 @@ def _is_too_much(
         params = params_of(own)
         is_double = any(params_of(other) == params for other in earlier)
         return "another trial trains the same" if is_double else None
-    is_tried = bool(own.params) and key_of(own.params) in _tried(earlier)
+    is_tried = bool(own.params) and opened.plan.points.key(own.params) in _tried(
+        opened.plan, earlier
+    )
     if is_tried or is_enqueued_twice(own, trials):
         return "another trial trains the same"
     if len(earlier) >= opened.plan.study.trials:

@@ -12,9 +12,10 @@ from segexp.database_url import refuse_shared_database
 from segexp.dataset.cache import Dataset
 from segexp.dataset.source import Source
 from segexp.encoder_weights import check_weights
-from segexp.errors import InputError, collected
+from segexp.errors import InputError, collected, named
 from segexp.mapping import Mapping, common_space
-from segexp.mapping_file import find_mappings
+from segexp.mapping_file import find_mapping, find_mappings
+from segexp.model import arch_faults, encoder_faults
 from segexp.pairs import describe_impossible, impossible, model_faults
 from segexp.project import find_source
 from segexp.search_space import Parameter, describe_parameter, parse_exclude, parse_space, values_of
@@ -28,6 +29,9 @@ PAIRS_WORTH_A_WORD = 12
 
 # Parts of the configuration that no score depends on.
 _NOT_IN_DEFINITION = ("tracking.", "storage", "data.root", "data.format", "data.synthetic.")
+
+# What `segexp.untried.key_of` asks for beside the params of a trial.
+_TELLS_TRAININGS_APART = ("model.arch", "training.batch_size")
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,12 @@ class StudyPlan:
     @cached_property
     def points(self) -> Points:
         """The points of the space that may be tried."""
-        return Points(self.space, self.forbidden)
+        fixed = {
+            name: value
+            for key, value in flatten(self.config.to_dict()).items()
+            if key in _TELLS_TRAININGS_APART and (name := key.rpartition(".")[2]) not in self.space
+        }
+        return Points(self.space, self.forbidden, fixed, len(self.source.splits["train"]))
 
 
 def plan_study(
@@ -99,6 +108,7 @@ def plan_study(
     faults = model_faults(config, archs, encoders)
     with collected(faults):
         excluded = parse_exclude(where, study, config, space)
+    faults += _unknown_in_exclude(project, where, study, space)
     mappings: list[Mapping] = []
     with collected(faults):
         mappings = find_mappings(project, names)
@@ -130,6 +140,29 @@ def plan_study(
         forbidden=forbidden,
         left_out=tuple(describe_impossible(found)),
     )
+
+
+def _unknown_in_exclude(
+    project: Path, where: str, study: StudyConfig, space: Dict[str, Parameter]
+) -> list[str]:
+    """List the names that nothing has; of keys that are searched `parse_exclude` does."""
+    faults: list[str] = []
+    for place, entry in enumerate(study.exclude):
+        for key, value in entry.items():
+            full = resolve_key(key) or key
+            unknown: list[str] = []
+            if full.rpartition(".")[2] in space or not isinstance(value, str):
+                continue
+            if full == "mapping":
+                with collected(unknown):
+                    find_mapping(project, value)
+            elif full == "model.arch":
+                unknown = arch_faults(value)
+            elif full == "model.encoder":
+                unknown = encoder_faults(value)
+            at = f"{where}: exclude.{place}.{named(key)}"
+            faults += [f"{at}: {fault.removeprefix(f'{full}: ')}" for fault in unknown]
+    return faults
 
 
 def _say_it(say: Callable[[str], None], pairs: int) -> None:

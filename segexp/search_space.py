@@ -7,6 +7,7 @@ from typing import Any
 from segexp.config import Config, flatten, resolve_key, with_values
 from segexp.errors import InputError, did_you_mean, named, shown
 from segexp.study_config import StudyConfig
+from segexp.value_key import value_key
 
 Choice = str | int | float | bool | None
 
@@ -156,7 +157,7 @@ def parse_exclude(
                 continue
             held, wrong = _as_held(config, full, value)
             if not wrong and name not in space:
-                applies &= held == fixed[full]
+                applies &= value_key(name, held) == value_key(name, fixed[full])
             elif not wrong and not contains(parameter := space[name], held):
                 known = parameter.choices if isinstance(parameter, Choices) else ()
                 hint = did_you_mean(str(value), map(str, known))
@@ -166,8 +167,8 @@ def parse_exclude(
             elif not wrong and _is_endless(space[name]):
                 wrong = ["is a range without steps; leave out choices or whole numbers"]
             faults += [f"{at}: {fault}" for fault in wrong]
-            if name in space:
-                combination[name] = held
+            if name in space and not wrong:
+                combination[name] = _in_steps(space[name], held)
         if applies:
             excluded.append(combination)
     if faults:
@@ -201,6 +202,8 @@ def _baseline(
                 f"{shown(baseline[name])}{origin} is not in the space; name a value of "
                 f"{describe_parameter(parameter)}"
             ]
+        if not wrong:
+            baseline[name] = _in_steps(parameter, baseline[name])
         faults += [f"{where}: baseline.{name}: {fault}" for fault in wrong]
     return baseline, faults
 
@@ -226,6 +229,15 @@ def contains(parameter: Parameter, value: Any) -> bool:
     if not parameter.low <= value <= parameter.high:
         return False
     return parameter.step is None or _divides(parameter.step, value - parameter.low)
+
+
+def _in_steps(parameter: Parameter, value: Any) -> Any:
+    """Return a value that `contains` finds, which tolerates much, as `value_key` finds it again."""
+    if isinstance(parameter, Choices) or parameter.integer or parameter.step is None:
+        return value
+    steps = round((value - parameter.low) / parameter.step)
+    exact = parameter.low + steps * parameter.step
+    return value if value_key("", value) == value_key("", exact) else exact
 
 
 def _divides(step: float, length: float) -> bool:

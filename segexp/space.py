@@ -15,7 +15,7 @@ from segexp.rungs import PlacedHyperbandPruner, RungPruner
 from segexp.search_space import Choices, Parameter, Range
 from segexp.storage import hush_optuna
 from segexp.study_config import Pruner, Sampler
-from segexp.untried import MAX_LISTED, Points, count_values, key_of
+from segexp.untried import MAX_LISTED, Points, count_values
 
 
 def suggest(trial: optuna.Trial, space: Mapping[str, Parameter]) -> dict[str, Any]:
@@ -60,7 +60,7 @@ def sample_params(
         if len(params) >= count:
             return params[:count]
         sampled = suggest(study.ask(), points.space)
-        if points.allows(sampled) and key_of(sampled) not in map(key_of, params):
+        if points.allows(sampled) and points.key(sampled) not in map(points.key, params):
             params.append(sampled)
     raise InputError(
         f"the search space has no {count} different configurations; {len(params)} were found"

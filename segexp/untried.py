@@ -10,7 +10,7 @@ params keep their names and distributions, and what is left out of a space may c
 import itertools
 import math
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from random import Random
 from typing import Any
@@ -25,8 +25,9 @@ from optuna.distributions import (
 from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, TrialState
 
-from segexp.model import arch_key
+from segexp.model import ARCHS, decoder_channels
 from segexp.search_space import Choices, Parameter, Range
+from segexp.value_key import value_key
 
 MAX_LISTED = 100_000
 """Points of a space that are listed one by one; a study of any budget tries fewer."""
@@ -40,26 +41,40 @@ Key = tuple[tuple[str, Any], ...]
 """What tells trainings apart: of two params with one key, the second finds out nothing."""
 
 
-def key_of(params: Mapping[str, Any]) -> Key:
+def key_of(params: Mapping[str, Any], train_images: int | None = None) -> Key:
     """Return the key of a trial's params.
 
-    An architecture has several spellings, Linknet has no decoder width, and a float that was
-    counted in steps has an error in its last digits.
+    Beside `segexp.value_key`: a decoder is as wide as its channels, which are rounded, and Linknet
+    has none to choose; a batch has no more images than there are; a warm-up lasts whole steps.
+
+    Args:
+        params: By name. Where they say no ``arch``, a decoder's width is a number of its own; and
+            without a ``batch_size``, a warm-up's length.
+        train_images: How many there are; None where this is not known.
     """
-    return _key(tuple(params.items()))
+    return _key(tuple(params.items()), train_images)
 
 
 @lru_cache(maxsize=1 << 17)
-def _key(items: tuple[tuple[str, Any], ...]) -> Key:
+def _key(items: tuple[tuple[str, Any], ...], train_images: int | None) -> Key:
     params = dict(items)
-    if "arch" in params:
-        params["arch"] = arch_key(str(params["arch"]))
-        if params["arch"] == "linknet":
-            params.pop("decoder_width", None)
-    for name, value in params.items():
-        if isinstance(value, float):
-            params[name] = float(f"{value:.12g}")
-    return tuple(sorted((name, (type(value).__name__, value)) for name, value in params.items()))
+    key = {name: value_key(name, value) for name, value in items}
+    _, arch = key.get("arch", ("", None))
+    if "decoder_width" in key and arch in ARCHS:
+        key["decoder_width"] = _channels(arch, params["decoder_width"])
+    # Of one image that is left over it is not known here whether it is a batch.
+    if "batch_size" in key and train_images is not None and train_images > 1:
+        size = min(params["batch_size"], train_images)
+        key["batch_size"] = ("int", size)
+        if "warmup_epochs" in key and train_images % size != 1:
+            steps = math.ceil(train_images / size)
+            key["warmup_epochs"] = ("steps", round(params["warmup_epochs"] * steps))
+    return tuple(sorted(key.items()))
+
+
+@lru_cache(maxsize=1 << 14)
+def _channels(arch: str, width: float) -> tuple[str, Any]:
+    return "channels", tuple(sorted(decoder_channels(arch, width).items()))
 
 
 @dataclass(frozen=True)
@@ -69,24 +84,40 @@ class Points:
     Attributes:
         space: The parameters by name.
         forbidden: Values of some params that are not tried together.
+        fixed: By name, what is not searched and tells how params train; see `key_of`.
+        train_images: How many there are; None where this is not known.
     """
 
     space: Mapping[str, Parameter]
     forbidden: Sequence[Mapping[str, Any]] = ()
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+    train_images: int | None = None
+
+    def key(self, params: Mapping[str, Any]) -> Key:
+        """Return the key of a trial's params in this space."""
+        return key_of({**self.fixed, **params}, self.train_images)
 
     def allows(self, params: Mapping[str, Any]) -> bool:
         """Whether no forbidden combination is among the params."""
+        keys = {name: value_key(name, value) for name, value in params.items()}
         return not any(
-            all(name in params and params[name] == value for name, value in combination.items())
-            for combination in self.forbidden
+            all(keys.get(name) == value for name, value in combination)
+            for combination in self._forbidden_keys
         )
+
+    @cached_property
+    def _forbidden_keys(self) -> list[list[tuple[str, tuple[str, Any]]]]:
+        return [
+            [(name, value_key(name, value)) for name, value in combination.items()]
+            for combination in self.forbidden
+        ]
 
     @cached_property
     def keys(self) -> frozenset[Key] | None:
         """The keys of all points; None where a space has more than are listed, or no end."""
         if math.prod(map(count_values, self.space.values())) > MAX_LISTED:
             return None
-        return frozenset(map(key_of, self.listed()))
+        return frozenset(map(self.key, self.listed()))
 
     def listed(self) -> Iterator[dict[str, Any]]:
         """List the points of a space whose `keys` are known."""
@@ -205,7 +236,7 @@ class UntriedSampler(BaseSampler):
         return self._sampler.sample_independent(study, trial, param_name, param_distribution)
 
     def _is_new(self, params: Mapping[str, Any]) -> bool:
-        return self._points.allows(params) and key_of(params) not in self._tried
+        return self._points.allows(params) and self._points.key(params) not in self._tried
 
     def _near(self, params: dict[str, Any]) -> dict[str, Any]:
         """Return a new point that differs from one in few params, by chance among equals.

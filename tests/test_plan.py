@@ -163,6 +163,41 @@ def test_every_fault_of_what_is_excluded_is_listed(project: Path) -> None:
     assert "exclude.2.learning_rate: is a range without steps" in endless
 
 
+def test_a_float_that_is_counted_in_steps_is_excluded(project: Path) -> None:
+    """0.1 + 0.2 is 0.30000000000000004, and a fifth of a third is no number with an end."""
+    space = {"space.augmentation": {"low": 0.1, "high": 0.5, "step": 0.2}}
+    plan = planned(
+        project, **space, exclude=[{"augmentation": 0.3}], **{"baseline.augmentation": 0.1}
+    )
+    assert plan.points.allows({"augmentation": 0.5})
+    assert not plan.points.allows({"augmentation": 0.1 + 0.2})
+    third = {"space.augmentation": {"low": 0.0, "high": 1.0, "step": 1 / 3}}
+    baseline = {"baseline.augmentation": 0.6666666667}
+    plan = planned(project, **third, exclude=[{"augmentation": 0.3333333333}], **baseline)
+    assert not plan.points.allows({"augmentation": 1 / 3})
+    assert plan.first[0]["augmentation"] == 2 / 3
+
+
+def test_an_excluded_architecture_is_known_in_every_spelling(project: Path) -> None:
+    exclude = [{"arch": "unet", "encoder": "mit_b0"}]
+    pairs = {key: value for key, value in PAIRS.items() if key != "space.arch"}
+    assert planned(project, **pairs, arch="Unet", exclude=exclude).forbidden == (
+        {"encoder": "mit_b0"},
+    )
+
+
+def test_names_that_nothing_has_are_faults_of_what_is_excluded(project: Path) -> None:
+    exclude = [{"mapping": "merged11"}, {"arch": "Unnet", "encoder": "resnet81"}]
+    searched = {"space.learning_rate": [1e-3, 1e-2], "baseline.learning_rate": 1e-3}
+    fixed = {"mapping": "merged10", "arch": "Unet", "encoder": "resnet18"}
+    with pytest.raises(InputError) as caught:
+        planned(project, **searched, **fixed, exclude=exclude)
+    mapping, arch, encoder = caught.value.faults
+    assert ": exclude.0.mapping: " in mapping and "did you mean 'merged10'?" in mapping
+    assert arch.endswith("(did you mean 'Unet'?)") and ": exclude.1.arch: " in arch
+    assert "exclude.1.encoder: " in encoder and "'resnet81' is neither" in encoder
+
+
 def test_what_is_excluded_is_compared_with_a_key_that_an_override_fixes(project: Path) -> None:
     exclude = [{"arch": "Unet", "encoder": "mit_b0"}, {"arch": "FPN", "encoder": "resnet18"}]
     pairs = {key: value for key, value in PAIRS.items() if key != "space.arch"}
