@@ -39,7 +39,8 @@ def import_(
         str,
         typer.Option(
             "--format",
-            help="mapping-dict, cityscapes-labels, mmseg, mseg or csv; by default recognised.",
+            help="mapping-dict, cityscapes-labels, mmseg, label-list, mseg or csv; by default "
+            "recognised.",
         ),
     ] = "auto",
     taxonomy_name: Annotated[
@@ -77,15 +78,15 @@ def import_(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="cityscapes-labels, mmseg: make a taxonomy of the file's own labels.",
+            help="cityscapes-labels, mmseg, label-list: make a taxonomy of the file's own labels.",
         ),
     ] = None,
     ids: Annotated[
         str | None,
         typer.Option(
             metavar="I,J,...",
-            help="mmseg with --new-taxonomy: the raw ids of the classes in the masks, in their "
-            "order, such as 0,255; by default 0,1,... with 255 void.",
+            help="mmseg, label-list with --new-taxonomy: the raw ids of the classes in the masks, "
+            "in their order, such as 0,255; by default 0,1,... with 255 void.",
         ),
     ] = None,
     out: Annotated[
@@ -102,7 +103,8 @@ def import_(
     """Turn another project's classes into a mapping, and check it against the data.
 
     FILE: a numeric mapping_dict, a cityscapesScripts label table, a METAINFO of mmsegmentation,
-    a table of MSeg, or CSV with label and class names. Nothing in it is executed.
+    a list of labels as in COCO, a table of MSeg, or CSV with label and class names. Nothing in it
+    is executed.
     """
     from segexp.import_on_data import import_on_data
     from segexp.mapping_import.importing import Choices

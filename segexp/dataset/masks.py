@@ -206,7 +206,7 @@ def _color_encoding(path: Path, taxonomy: Taxonomy, called: str) -> Mapping[int,
             raise SampleFault(
                 f"{path}: an RGB mask, but {called} gives the colour "
                 f"({red}, {green}, {blue}) to {taxonomy.names[places[packed]]!r} and to "
-                f"{taxonomy.names[place]!r}"
+                f"{taxonomy.names[place]!r}; a taxonomy for RGB masks has one label for a colour"
             )
         places[packed] = place
     return places

@@ -8,6 +8,7 @@ from segexp.errors import InputError
 from segexp.files import name_fault
 from segexp.mapping import Mapping
 from segexp.mapping_import.label_csv import label_csv_rows
+from segexp.mapping_import.label_list import read_label_list
 from segexp.mapping_import.label_table import (
     label_table_rows,
     label_table_taxonomy,
@@ -24,15 +25,15 @@ from segexp.mapping_import.mseg import mseg_rows
 from segexp.mapping_import.recognise import parse_content, recognise_format
 from segexp.mapping_import.rows import BACKGROUND, NOT_TRAINED, Row, mapping_from_rows
 from segexp.mapping_import.text_file import read_text_file
-from segexp.taxonomy import VOID, Taxonomy
+from segexp.taxonomy import VOID, Color, Taxonomy
 
 APPLIES_TO = {
     "by": ("cityscapes-labels",),
     "column": ("mseg",),
     "encoding": ("mapping-dict",),
     "shift": ("mapping-dict",),
-    "new_taxonomy": ("cityscapes-labels", "mmseg"),
-    "ids": ("mmseg",),
+    "new_taxonomy": ("cityscapes-labels", "mmseg", "label-list"),
+    "ids": ("mmseg", "label-list"),
 }
 """Which formats a choice means something for."""
 
@@ -128,7 +129,7 @@ def import_mapping(
             read.taxonomy or _needed(taxonomy),
             read.rows,
             choices.void_classes,
-            unlisted_are_void=format_name == "mmseg",
+            unlisted_are_void=format_name in ("mmseg", "label-list"),
         )
     except InputError as error:
         if read.taxonomy is not None or format_name not in APPLIES_TO["new_taxonomy"]:
@@ -138,7 +139,12 @@ def import_mapping(
     return Imported(
         found.mapping,
         format_name,
-        (*read.notes, *found.notes, *_unlabelled_note(found.mapping)),
+        (
+            *read.notes,
+            *found.notes,
+            *_unlabelled_note(found.mapping),
+            *(_shared_colors(path, read.taxonomy) if read.taxonomy else ()),
+        ),
         choices,
         read.taxonomy is not None,
         read.numeric,
@@ -174,8 +180,11 @@ def _read(
         records = read_label_table(text, where, is_python=suffix == ".py")
         own = label_table_taxonomy(where, own_name, records) if own_name is not None else None
         return _Read(label_table_rows(records, choices.by or "trainId"), taxonomy=own)
-    if format_name == "mmseg":
-        metainfo = read_metainfo(text, where, suffix)
+    if format_name in ("mmseg", "label-list"):
+        if format_name == "mmseg":
+            metainfo = read_metainfo(text, where, suffix)
+        else:
+            metainfo = read_label_list(parse_content(text, where, suffix), where)
         if own_name is None:
             return _Read(metainfo_rows(metainfo))
         own = metainfo_taxonomy(own_name, metainfo, choices.ids)
@@ -194,6 +203,21 @@ def _unlabelled_note(mapping: Mapping) -> list[str]:
     if name.lower() in BACKGROUND:
         way_out = "--background-as-void leaves them out"
     return [f"unlabelled pixels are trained as {name!r}; {way_out}"]
+
+
+def _shared_colors(path: Path, taxonomy: Taxonomy) -> list[str]:
+    """Say which labels of a new taxonomy a mask that holds colours cannot tell apart."""
+    of_color: dict[Color, list[str]] = {}
+    for name, color in zip(taxonomy.names, taxonomy.colors, strict=True):
+        of_color.setdefault(color, []).append(name)
+    return [
+        f"{' and '.join(map(repr, names))} have one colour, {color}: masks that hold ids can be "
+        "read, masks that hold colours (RGB) cannot. For those keep one of them in "
+        f"{path.name}{', or none and it is void' if color == (0, 0, 0) else ''}, or give each its "
+        "own colour, as in the masks, and import it again with --force and another --new-taxonomy"
+        for color, names in of_color.items()
+        if len(names) > 1
+    ]
 
 
 def _needed(taxonomy: Taxonomy | None) -> Taxonomy:

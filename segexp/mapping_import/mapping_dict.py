@@ -5,7 +5,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from segexp.errors import InputError, at_most, did_you_mean, shown
-from segexp.mapping_import.nested import is_listing, numbered, the_section_with, whole_number
+from segexp.mapping_import.nested import (
+    is_listing,
+    numbered,
+    reads_as_names,
+    the_section_with,
+    whole_number,
+)
 from segexp.mapping_import.rows import BACKGROUND, NOT_TRAINED, Row
 from segexp.raw_id_check import id_ranges, shifted_ids
 from segexp.taxonomy import VOID, VOID_NAME, Color, Taxonomy, parse_color
@@ -174,7 +180,8 @@ def _beside(
 ) -> tuple[str, Any]:
     """Return what a key holds beside ``mapping_dict``, or else elsewhere, and where that is."""
     if key not in section:
-        found = the_section_with(content, key, where, is_listing)
+        rather = (lambda held: reads_as_names(held["classes"]),) if key == "classes" else ()
+        found = the_section_with(content, key, where, is_listing, rather)
         if found is not None:
             path, section = found
     return f"{where}: {path}{key}", section.get(key)

@@ -1,7 +1,8 @@
 """The ``METAINFO`` of mmsegmentation's data sets: ``classes`` and ``palette``.
 
 As Python source (``METAINFO = dict(...)`` of release 1, ``CLASSES`` and ``PALETTE`` before it),
-JSON or YAML. It says which labels there are and how they are drawn; every label is a class.
+JSON or YAML, where either spelling and a palette by id or name are read, too. It says which labels
+there are and how they are drawn; every label is a class.
 """
 
 import ast
@@ -11,7 +12,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from segexp.errors import InputError, shown
-from segexp.mapping_import.nested import is_listing, numbered, the_section_with, whole_number
+from segexp.mapping_import.nested import (
+    is_listing,
+    numbered,
+    reads_as_names,
+    the_section_with,
+    whole_number,
+)
 from segexp.mapping_import.python_source import assigned, literal, parse_source
 from segexp.mapping_import.rows import Row
 from segexp.mapping_import.text_file import MAX_ROWS
@@ -36,6 +43,8 @@ class Metainfo:
         colors: Their colours; empty where it has no palette.
         reduce_zero_label: The masks' 0 is unlabelled and every other raw id one more.
         ids: The raw ids of the classes, where the file numbers them itself; else empty.
+        listing: The path to the classes in the file.
+        coloring: The path to the colours in the file, or what they are called there.
     """
 
     where: str
@@ -43,6 +52,8 @@ class Metainfo:
     colors: tuple[Color, ...]
     reduce_zero_label: bool
     ids: tuple[int, ...] = ()
+    listing: str = "classes"
+    coloring: str = "palette"
 
 
 def read_metainfo(text: str, where: str, suffix: str) -> Metainfo:
@@ -56,20 +67,34 @@ def read_metainfo(text: str, where: str, suffix: str) -> Metainfo:
         content = _from_python(text, where)
     else:
         content = parse_json(text, where) if suffix == ".json" else parse_yaml(text, where)
-        found = the_section_with(content, "classes", where, is_listing)
-        if found is None and isinstance(content, dict) and "classes" in content:
-            found = "", content  # what is wrong with them is said there
-        if found is None:
-            raise InputError(f"{where}: expected the keys `classes` and `palette`")
-        return _checked(found[1], where, found[0])
+        path, section = _section(content, where)
+        return _checked(section, where, path)
     return _checked(content, where)
+
+
+def _section(content: Any, where: str) -> tuple[str, dict[str, Any]]:
+    """Return what stands beside the classes, by keys in lower case, and the path to it."""
+    for key in ("classes", "CLASSES"):
+        rather = (
+            lambda held: "palette" in held or "PALETTE" in held,
+            lambda held, key=key: reads_as_names(held[key]),
+        )
+        found = the_section_with(content, key, where, is_listing, rather)
+        if found is None and isinstance(content, dict) and key in content:
+            found = "", content  # what is wrong with them is said there
+        if found is not None:
+            path, section = found
+            return path, {str(k).lower(): v for k, v in section.items() if k != key} | {
+                "classes": section[key]
+            }
+    raise InputError(f"{where}: expected the keys `classes` and `palette`")
 
 
 def metainfo_rows(metainfo: Metainfo) -> list[Row]:
     """Return every class as the class of the label of its name."""
     colors: tuple[Color | None, ...] = metainfo.colors or (None,) * len(metainfo.names)
     return [
-        Row(f"{metainfo.where}: classes[{i}]", name, name, color)
+        Row(f"{metainfo.where}: {metainfo.listing}[{i}]", name, name, color)
         for i, (name, color) in enumerate(zip(metainfo.names, colors, strict=True))
     ]
 
@@ -88,7 +113,9 @@ def metainfo_taxonomy(name: str, metainfo: Metainfo, ids: Sequence[int] = ()) ->
             many ids as classes.
     """
     if not metainfo.colors:
-        raise InputError(f"{metainfo.where}: palette: missing; a taxonomy needs colours")
+        raise InputError(
+            f"{metainfo.where}: {metainfo.coloring}: missing; a taxonomy needs colours"
+        )
     first = 1 if metainfo.reduce_zero_label else 0
     chosen = tuple(ids) or metainfo.ids or tuple(range(first, first + len(metainfo.names)))
     if len(chosen) != len(metainfo.names):
@@ -214,6 +241,8 @@ def _checked(content: dict[str, Any], where: str, path: str = "") -> Metainfo:
         if not isinstance(name, str) or not name.strip()
     ]
     palette = content.get("palette") or []
+    if isinstance(palette, dict):
+        palette = _in_order_of_names(palette, names, ids, f"{at}palette", faults)
     if not isinstance(palette, list | tuple):
         faults.append(f"{at}palette: {shown(palette)}; expected a list of [r, g, b]")
         palette = []
@@ -243,3 +272,29 @@ def _in_order_of_ids(
             by_id[raw_id] = name
     ids = sorted(by_id)
     return [by_id[i] for i in ids], tuple(ids)
+
+
+def _in_order_of_names(
+    palette: dict[Any, Any],
+    names: Sequence[Any],
+    ids: Sequence[int],
+    where: str,
+    faults: list[str],
+) -> list[Any]:
+    """Return the colours of ``id: color`` or ``name: color`` in the order of the classes."""
+    place_of: dict[Any, int] = {raw_id: i for i, raw_id in enumerate(ids or range(len(names)))}
+    place_of |= {name: i for i, name in enumerate(names) if isinstance(name, str)}
+    by_place: dict[int, Any] = {}
+    for key, color in palette.items():
+        number = whole_number(key)
+        place = place_of.get(key) if number is None else place_of.get(number)
+        if place is None:
+            faults.append(f"{where}[{shown(key)}]: no class of that id or name in classes")
+        elif place in by_place:
+            faults.append(f"{where}[{shown(key)}]: a second colour of {shown(names[place])}")
+        else:
+            by_place[place] = color
+    faults += [
+        f"{where}: no colour of {shown(name)}" for i, name in enumerate(names) if i not in by_place
+    ]
+    return [] if faults else [by_place[i] for i in range(len(names))]

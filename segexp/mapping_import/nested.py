@@ -1,7 +1,7 @@
 """What stands somewhere in a YAML or JSON file of another project: at any depth, in any form."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from segexp.errors import InputError, named
@@ -36,9 +36,21 @@ def sections_with(
 
 
 def the_section_with(
-    content: Any, key: str, where: str, is_one: Callable[[Any], bool] = lambda value: True
+    content: Any,
+    key: str,
+    where: str,
+    is_one: Callable[[Any], bool] = lambda value: True,
+    rather: Sequence[Callable[[dict[Any, Any]], bool]] = (),
 ) -> tuple[str, dict[Any, Any]] | None:
     """Return the only dictionary that holds a key, and the path to it; None where there is none.
+
+    Args:
+        content: What was parsed.
+        key: The key.
+        where: What to call the file in a fault.
+        is_one: Whether what stands below the key is what is looked for.
+        rather: Where several hold it, whether a dictionary is the one that is meant; the first of
+            these that is true of exactly one decides.
 
     Raises:
         InputError: When several do and the outermost is not the file itself.
@@ -47,6 +59,10 @@ def the_section_with(
     if not found:
         return None
     if len(found) > 1 and found[0][0]:
+        for is_meant in rather:
+            meant = [section for section in found if is_meant(section[1])]
+            if len(meant) == 1:
+                return meant[0]
         places = ", ".join(f"{path}{key}" for path, _ in found)
         raise InputError(f"{where}: {key} is there {len(found)} times: {places}; keep one of them")
     return found[0]
@@ -57,13 +73,24 @@ def is_listing(value: Any) -> bool:
     return isinstance(value, list | dict) and bool(value)
 
 
+def reads_as_names(value: Any) -> bool:
+    """Whether a value is a listing of two or more words, in one of the forms of `numbered`."""
+    pairs = numbered(value)
+    ids = {whole_number(i) for i, _ in pairs}
+    return (
+        len(pairs) > 1
+        and all(isinstance(name, str) and name.strip() for _, name in pairs)
+        and len(ids - {None}) == len(pairs)
+    )
+
+
 def numbered(value: Any) -> list[tuple[Any, Any]]:
     """Return a listing of classes as ids with names, whichever of three forms it has.
 
     A list, whose places are the ids; ``id: name``; or ``name: id``, which it is when all that
     stands right of the colons is whole numbers and not all that stands left of them.
     """
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return list(enumerate(value))
     if not isinstance(value, dict):
         return []

@@ -5,13 +5,14 @@ from pathlib import Path
 from typing import Any
 
 from segexp.errors import InputError
+from segexp.mapping_import.label_list import label_list_in
 from segexp.mapping_import.metainfo import parse_json
 from segexp.mapping_import.mseg import UNIVERSAL
-from segexp.mapping_import.nested import is_listing, sections_with
+from segexp.mapping_import.nested import is_listing, reads_as_names, sections_with
 from segexp.mapping_import.tables import read_table
 from segexp.yaml_file import parse_yaml
 
-FORMATS = ("mapping-dict", "cityscapes-labels", "mmseg", "mseg", "csv")
+FORMATS = ("mapping-dict", "cityscapes-labels", "mmseg", "label-list", "mseg", "csv")
 
 
 def recognise_format(path: Path, text: str) -> str:
@@ -32,9 +33,10 @@ def recognise_format(path: Path, text: str) -> str:
         found = None
     if found is None:
         raise InputError(
-            f"{path}: no format that is known; looked for `mapping_dict` or `classes` with "
-            "`palette` in .yaml and .json, Label(...) or METAINFO in .py, and tables in .csv, "
-            f".tsv and .txt; name it with --format {'|'.join(FORMATS)}"
+            f"{path}: no format that is known; looked for `mapping_dict`, for `classes` with "
+            "`palette` and for a list of labels with `name`, `id` and `color` in .yaml and .json, "
+            "for Label(...) or METAINFO in .py, and for tables in .csv, .tsv and .txt; name it "
+            f"with --format {'|'.join(FORMATS)}"
         )
     return found
 
@@ -50,12 +52,20 @@ def parse_content(text: str, where: str, suffix: str) -> Any:
 
 def _of_content(content: Any, path: Path) -> str | None:
     if not isinstance(content, dict):
-        return None
+        return "label-list" if label_list_in(content) else None
     if "taxonomy" in content and "classes" in content:
         raise InputError(f"{path}: is a mapping of segexp already; copy it into mappings/")
+    if {"name", "labels", "void"} <= content.keys():
+        raise InputError(
+            f"{path}: is a taxonomy of segexp already; copy it into mappings/taxonomies/"
+        )
     if sections_with(content, "mapping_dict"):
         return "mapping-dict"
-    if {"classes", "METAINFO", "metainfo"} & content.keys():
+    if any(sections_with(content, key, reads_as_names) for key in ("classes", "CLASSES")):
+        return "mmseg"
+    if label_list_in(content):
+        return "label-list"
+    if {"classes", "CLASSES", "METAINFO", "metainfo"} & content.keys():
         return "mmseg"
     return "mmseg" if sections_with(content, "classes", is_listing) else None
 

@@ -31,6 +31,8 @@ CONTENT = {
     "classes": ["road", "traffic light", "sky"],
     "palette": [[1, 2, 3], [4, 5, 6], [7, 8, 9]],
 }
+COLORS_BY_ID = {"2": [7, 8, 9], "0": [1, 2, 3], "1": [4, 5, 6]}
+COLORS_BY_NAME = {"sky": [7, 8, 9], "road": [1, 2, 3], "traffic light": [4, 5, 6]}
 
 
 @pytest.mark.parametrize(
@@ -47,6 +49,14 @@ CONTENT = {
         ("street.py", OLD_SOURCE),
         ("street.json", json.dumps(CONTENT)),
         ("street.json", json.dumps({"metainfo": CONTENT})),
+        ("street.json", json.dumps({k.upper(): v for k, v in CONTENT.items()})),
+        (
+            "street.json",
+            json.dumps({"a": {"CLASSES": CONTENT["classes"], "PALETTE": COLORS_BY_ID}}),
+        ),
+        ("street.json", json.dumps(CONTENT | {"palette": COLORS_BY_ID})),
+        ("street.json", json.dumps(CONTENT | {"palette": COLORS_BY_NAME})),
+        ("street.json", json.dumps({"model": {"classes": {"n": 5, "in": 3}}, "data": CONTENT})),
         ("street.yaml", json.dumps(CONTENT)),
         ("street.yml", f"METAINFO: {json.dumps(CONTENT)}"),
     ],
@@ -113,6 +123,43 @@ def test_a_new_taxonomy_numbers_the_classes_as_mmsegmentation_does(tmp_path, tex
     assert by_class(found) == STREET_CLASSES
 
 
+def test_a_palette_by_the_ids_of_the_classes_is_in_their_order(tmp_path):
+    content = {"classes": {"7": "road", "3": "sky"}, "palette": {"7": [1, 2, 3], "3": [4, 5, 6]}}
+    path = write(tmp_path / "a.json", json.dumps(content))
+    found = imported(path, None, new_taxonomy="mine").mapping.taxonomy
+    assert dict(zip(found.names, found.colors, strict=True)) == {
+        "sky": (4, 5, 6),
+        "road": (1, 2, 3),
+    }
+    assert found.encodings == {"default": {3: 0, 7: 1, 255: VOID}}
+
+
+def test_of_several_classes_those_that_are_names_are_meant(tmp_path):
+    text = "model:\n  classes: {n: [5], names: 3}\ndata:\n  classes: [road, sky]\n"
+    found = imported(write(tmp_path / "a.yaml", text))
+    assert by_class(found) == {"road": ("road",), "sky": ("sky",)}
+    text = "fine:\n  classes: [road, sky]\ncoarse:\n  classes: [way, rest]\n"
+    assert faults_of(write(tmp_path / "b.yaml", text)) == [
+        "FILE: classes is there 2 times: fine.classes, coarse.classes; keep one of them"
+    ]
+
+
+def test_two_labels_of_one_colour_are_said_with_the_way_out(tmp_path):
+    content = {
+        "classes": ["Background", "Void", "cat"],
+        "palette": [[0, 0, 0], [0, 0, 0], [200, 10, 10]],
+    }
+    path = write(tmp_path / "bv.json", json.dumps(content))
+    (note,) = [n for n in imported(path, None, new_taxonomy="tbv").notes if "one colour" in n]
+    assert note.startswith(
+        "'Background' and 'Void' have one colour, (0, 0, 0): masks that hold ids"
+    )
+    assert "keep one of them in bv.json, or none and it is void, or give each its own" in note
+    del content["classes"][1], content["palette"][1]
+    path = write(tmp_path / "b.json", json.dumps(content))
+    assert not any("one colour" in n for n in imported(path, None, new_taxonomy="tb").notes)
+
+
 def test_a_taxonomy_needs_colours(tmp_path):
     path = write(tmp_path / "a.json", '{"classes": ["a", "b"]}')
     assert faults_of(path, None, new_taxonomy="mine") == [
@@ -145,6 +192,21 @@ def test_a_taxonomy_needs_colours(tmp_path):
             "a.json",
             '{"classes": ["a", 5], "palette": [[0, 0, 0], 7]}',
             "FILE: classes[1]: 5; expected a word",
+        ),
+        (
+            "a.json",
+            '{"classes": ["a", "b"], "palette": {"0": [0, 0, 0], "2": [0, 0, 0]}}',
+            "FILE: palette['2']: no class of that id or name in classes",
+        ),
+        (
+            "a.json",
+            '{"classes": ["a", "b"], "palette": {"0": [0, 0, 0]}}',
+            "FILE: palette: no colour of 'b'",
+        ),
+        (
+            "a.json",
+            '{"classes": ["a", "b"], "palette": {"0": [0, 0, 0], "a": [0, 0, 0]}}',
+            "FILE: palette['a']: a second colour of 'a'",
         ),
         ("a.json", '{"classes": [], "classes": []}', "FILE: the key 'classes' appears twice"),
         ("a.json", '{"classes": [}', "FILE:1:14: Expecting value"),

@@ -16,6 +16,14 @@ from segexp.mapping_import.recognise import recognise_format
         ("a.JSON", '{"mapping_dict": {}, "classes": []}', "mapping-dict"),
         ("a.yml", "classes: [a]\n", "mmseg"),
         ("a.json", '{"METAINFO": {}}', "mmseg"),
+        ("a.json", '{"CLASSES": ["a", "b"]}', "mmseg"),
+        ("a.json", '[{"name": "a", "color": "#0a0b0c"}]', "label-list"),
+        ("a.json", '{"classes": [{"id": 1, "name": "a"}]}', "label-list"),
+        (
+            "a.yaml",
+            "info: {}\nlicenses: [{id: 1, name: x}]\ncategories: [{id: 1, name: a}]\n",
+            "label-list",
+        ),
         ("a.py", "CLASSES = ()\n", "mmseg"),
         ("a.py", "METAINFO = dict()\n", "mmseg"),
         ("a.py", "labels = [Label('road')]\n", "cityscapes-labels"),
@@ -34,6 +42,8 @@ def test_a_format_is_told_from_the_ending_and_the_content(name, text, format_nam
     [
         ("a.yaml", "- 1\n"),
         ("a.yaml", "x: 1\n"),
+        ("a.json", '[{"name": "a"}]'),
+        ("a.json", '{"licenses": [{"id": 1, "name": "CC-BY"}]}'),
         ("a.py", "x = 1\n"),
         ("a.csv", "a,b,c\n"),
         ("a.bin", "road,flat\n"),
@@ -42,7 +52,7 @@ def test_a_format_is_told_from_the_ending_and_the_content(name, text, format_nam
 def test_what_is_no_known_format_can_be_named(tmp_path, name, text):
     (fault,) = faults_of(write(tmp_path / name, text))
     assert fault.startswith("FILE: no format that is known")
-    assert "--format mapping-dict|cityscapes-labels|mmseg|mseg|csv" in fault
+    assert "--format mapping-dict|cityscapes-labels|mmseg|label-list|mseg|csv" in fault
 
 
 def test_a_named_format_is_not_doubted(tmp_path):
@@ -54,6 +64,8 @@ def test_a_named_format_is_not_doubted(tmp_path):
 def test_our_own_mapping_needs_no_import():
     with pytest.raises(InputError, match="is a mapping of segexp already; copy it into mappings/"):
         imported(MAPPINGS / "merged10.yaml")
+    with pytest.raises(InputError, match="is a taxonomy of segexp already; copy it into mappings/"):
+        imported(MAPPINGS / "taxonomies" / "camvid11.yaml")
 
 
 def test_choices_of_other_formats_are_refused_together(tmp_path):
@@ -64,7 +76,7 @@ def test_choices_of_other_formats_are_refused_together(tmp_path):
         "--column: is for mseg; this file is csv",
         "--encoding: is for mapping-dict; this file is csv",
         "--shift: is for mapping-dict; this file is csv",
-        "--new-taxonomy: is for cityscapes-labels and mmseg; this file is csv",
+        "--new-taxonomy: is for cityscapes-labels and mmseg and label-list; this file is csv",
     ]
 
 
