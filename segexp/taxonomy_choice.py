@@ -45,7 +45,9 @@ def unknown_taxonomy(project: Path, source: Source) -> list[str]:
         f"{source.root}: nothing says which labels its masks hold: data.taxonomy is null, and "
         f"folders of these names do not tell{_content(sample)}"
     ]
-    if sample.masks:
+    if sample.masks and len(_values(sample)) < 2:
+        faults.append(_nothing_to_learn(sample))
+    elif sample.masks:
         faults += [_fitting(project, sample), _new_taxonomy(sample)]
     return [*faults, *source.faults]
 
@@ -57,6 +59,24 @@ def _ids_as_classes(sample: MaskSample) -> tuple[int, ...]:
     """
     usual = tuple(i for i in sample.ids if 0 <= i != VOID)
     return usual if len(usual) > 1 or not usual else tuple(i for i in sample.ids if i >= 0)
+
+
+def _values(sample: MaskSample) -> Sequence[int | Color]:
+    """Return what are probably the labels: ids, or colours where the masks hold colours."""
+    ids = _ids_as_classes(sample)
+    return ids if len(ids) > 1 or not sample.colors else tuple(sample.colors)
+
+
+def _nothing_to_learn(sample: MaskSample) -> str:
+    held = " and ".join(map(str, (*sample.ids, *sample.colors)))
+    return (
+        f"there is nothing to learn from masks that hold {held} alone: a model tells two classes "
+        "or more apart. Look whether this folder holds the masks that are meant, and the labels "
+        "themselves, not drawings or masks of instances; if masks beside these "
+        f"{sample.masks} hold more labels, write all of them into labels.json, "
+        '{"classes": ["name of 0", "name of 1"], "palette": [[0, 0, 0], [85, 85, 85]]}, then '
+        "`segexp mapping import labels.json --new-taxonomy NAME --ids 0,1`"
+    )
 
 
 def _shares(counts: Mapping[_Value, int]) -> str:
@@ -119,8 +139,8 @@ def _most(counts: Mapping[_Value, int]) -> list[_Value]:
 
 
 def _new_taxonomy(sample: MaskSample) -> str:
-    ids = _ids_as_classes(sample)
-    values: Sequence[int | Color] = ids or tuple(sample.colors)
+    values = _values(sample)
+    ids = tuple(value for value in values if isinstance(value, int))
     shown = [f"name of {value}" for value in values[:3]]
     colors = [list(v) if isinstance(v, tuple) else [85 * i, 85, 85] for i, v in enumerate(values)]
     content = json.dumps({"classes": shown, "palette": colors[:3]})

@@ -59,6 +59,24 @@ def test_colours_are_shown_where_masks_are_rgb(project: Path, tmp_path: Path):
     assert "--ids" not in own
 
 
+@pytest.mark.parametrize(
+    ("mask", "held"),
+    [
+        ([255], "255"),
+        ([0], "0"),
+        ([7], "7"),
+        (np.zeros((6, 8, 3), np.uint8), "(0, 0, 0)"),
+    ],
+)
+def test_from_masks_of_one_value_there_is_nothing_to_learn(
+    project: Path, tmp_path: Path, mask: list[int] | np.ndarray, held: str
+):
+    """A taxonomy of one class would be refused by the next command, and one of none, too."""
+    _, nothing = refused(project, tmp_path / "data", mask)
+    assert f"there is nothing to learn from masks that hold {held} alone" in nothing
+    assert "name of" not in nothing.partition("if masks beside these 4 hold more labels")[0]
+
+
 def test_what_is_wrong_with_the_folder_is_said_besides(project: Path, tmp_path: Path):
     root = tmp_path / "data"
     (root / "images" / "train").mkdir(parents=True)
