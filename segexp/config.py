@@ -187,8 +187,8 @@ def resolve_key(key: str) -> str | None:
 def find_project(start: Path, passed_over: Callable[[Path], None] = lambda path: None) -> Path:
     """Walk up from ``start`` to the nearest directory that holds a `config.yaml` of segexp.
 
-    Other programs have files of that name, too. Ours has ``mappings/`` beside it, or no key but
-    those of `Config`.
+    Other programs have files of that name, too, and sections called ``model`` and ``training`` in
+    them. Ours has ``mappings/`` beside it, or no key but those of `Config`, in every section.
 
     Args:
         start: Where to begin.
@@ -218,10 +218,23 @@ def _is_ours(path: Path) -> bool:
     if (path.parent / "mappings").is_dir():
         return True
     try:
-        keys = read_yaml_mapping(path).keys()
+        content = read_yaml_mapping(path)
     except InputError:
         return False  # a broken one of ours has mappings/ beside it
-    return bool(keys) and keys <= Config.model_fields.keys()
+    return bool(content) and _has_our_keys(content, Config().to_dict())
+
+
+def _has_our_keys(content: Mapping[Any, Any], ours: Mapping[str, Any]) -> bool:
+    """Whether every key is one of ours, in every section that both have."""
+    for key, value in content.items():
+        if key not in ours:
+            return False
+        section = ours[key]
+        if not isinstance(section, Mapping) or value is None:
+            continue
+        if not isinstance(value, Mapping) or not _has_our_keys(value, section):
+            return False
+    return True
 
 
 def parse_overrides(items: Sequence[str]) -> dict[str, Any]:

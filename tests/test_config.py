@@ -293,7 +293,7 @@ def test_the_project_is_the_nearest_folder_above_with_a_config(tmp_path, monkeyp
     (tmp_path / "outer" / "mappings").mkdir()
     (tmp_path / "outer" / "config.yaml").touch()
     assert find_project(inner) == tmp_path / "outer"
-    (tmp_path / "outer" / "inner" / "config.yaml").write_text("training: {epochs: 2}")
+    (tmp_path / "outer" / "inner" / "config.yaml").write_text("training: {epochs: 2}\nmodel:\n")
     assert find_project(inner) == tmp_path / "outer" / "inner"
     monkeypatch.chdir(inner)
     assert find_project(Path()) == tmp_path / "outer" / "inner"
@@ -303,6 +303,10 @@ def test_the_project_is_the_nearest_folder_above_with_a_config(tmp_path, monkeyp
     "text",
     [
         "dataset: {name: cityscapes}\nmodel: {name: unet}\n",  # the founding project's
+        "training: {lr: 0.1, epochs: 90}\n",  # the sections are ours, and what is in them is not
+        "model: unet\n",
+        "model: {arch: Unet, 1: 2}\n",
+        "data: {root: x, synthetic: {seed: 1, noise: 2}}\n",
         "version: 1\n",
         "- a list\n",
         "",
