@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -165,6 +166,27 @@ def count_masks(
     return CountedMasks(tuple(counted), pixels, sizes, all(image.same for image in images))
 
 
+def unreadable_masks(arms: Sequence[MaskArm], truth: Truth) -> list[str]:
+    """List the faults of all masks that are there, where others are missing."""
+
+    def read(image: str) -> list[str]:
+        try:
+            labels = truth.read_labels(image)
+        except SampleFault as fault:
+            return [str(fault)]
+        faults = []
+        for arm in arms:
+            for files in arm.runs.files:
+                try:
+                    if image in files:
+                        _read_at(files[image], arm.mapping, labels)
+                except SampleFault as fault:
+                    faults.append(str(fault))
+        return faults
+
+    return [fault for faults in map_in_threads(read, truth.ids) for fault in faults]
+
+
 def common_decision(path_of: MaskArm, run: int, image: str, common: Mapping) -> Mask:
     """Read a mask into the common space, uint8 (H, W), where K is *none*."""
     decided = read_decided(path_of.runs.files[run][image], path_of.mapping)
@@ -206,15 +228,9 @@ def _count_image(
         runs = []
         for files in arm.runs.files:
             try:
-                decided = read_decided(files[image], arm.mapping)
+                decided = _read_at(files[image], arm.mapping, labels)
             except SampleFault as fault:
                 faults.append(str(fault))
-                continue
-            if decided.shape != size:
-                faults.append(
-                    f"{files[image]}: {decided.shape[0]}x{decided.shape[1]} pixels, and its truth "
-                    f"has {size[0]}x{size[1]}; write predictions at the size of the images"
-                )
                 continue
             guess = table.columns_common[decided]
             first = guess if first is None else first
@@ -224,6 +240,17 @@ def _count_image(
         counted.append(runs)
     pixels = np.bincount(labels.ravel(), minlength=256).astype(np.int64)
     return _ImageCounts(counted, pixels, size, same, faults)
+
+
+def _read_at(path: Path, mapping: Mapping, labels: Mask) -> Mask:
+    """Read a mask that has to be of the size of its truth."""
+    decided = read_decided(path, mapping)
+    if decided.shape != labels.shape:
+        raise SampleFault(
+            f"{path}: {decided.shape[0]}x{decided.shape[1]} pixels, and its truth has "
+            f"{labels.shape[0]}x{labels.shape[1]}; write predictions at the size of the images"
+        )
+    return decided
 
 
 def _matrix(truth: Mask, guess: NDArray[np.int64], rows: int) -> tuple[Matrices, Matrices]:

@@ -20,6 +20,7 @@ from segexp.ab.mask_counts import (
     Truth,
     common_decision,
     count_masks,
+    unreadable_masks,
 )
 from segexp.ab.mask_folders import find_runs, image_name, list_masks, paired_names, unmatched
 from segexp.arm_pictures import ArmScene, arm_comparison, choose_scenes
@@ -114,6 +115,8 @@ def plan_masks(
             arms.append(MaskArm(arm, mappings[arm], runs))
             for run, files in enumerate(runs.files):
                 faults += unmatched(truth.ids, truth.others, truth.where, files, runs.place(run))
+    if faults:
+        faults += unreadable_masks(arms, truth)
     common: Mapping | None = None
     with collected(faults):
         common = common_space([mappings[arm] for arm in folders])

@@ -1,6 +1,7 @@
 """``segexp ab --predictions``: arms that are folders of masks."""
 
 import json
+import re
 from collections.abc import Mapping as Dict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -70,7 +71,7 @@ def compare_folders(
     from segexp.report.ab_page import ab_page
 
     mappings = _mappings(root, config, folders, named)
-    name = name or "-".join(["ab", *folders])
+    name = name or re.sub(r"[^A-Za-z0-9_.+-]+", "_", "-".join(["ab", *folders]))
     with LiveDisplay() as display:
         truth = _truth(options.truth, root, config, mappings, format_name, display)
         paths = {arm: Path(folder).expanduser() for arm, folder in folders.items()}

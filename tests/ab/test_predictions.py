@@ -141,6 +141,19 @@ def test_every_fault_of_folders_and_names_is_said_at_once(
     assert f"{tmp_path}: no masks in it" in text
 
 
+def test_masks_that_are_missing_do_not_hide_those_that_cannot_be_read(
+    folders: dict[str, Path], tmp_path: Path
+) -> None:
+    shutil.copytree(folders["a"], tmp_path / "a")
+    (tmp_path / "a" / "scene 1.png").unlink()
+    (tmp_path / "a" / "scene 5.png").write_bytes(b"no picture")
+    with pytest.raises(InputError) as caught:
+        compared({**folders, "a": tmp_path / "a"})
+    missing, unreadable = caught.value.faults
+    assert "no mask of 'scene 1'" in missing
+    assert "scene 5.png: no image that is read" in unreadable
+
+
 def test_every_mask_of_another_size_or_with_strange_ids_is_listed(
     folders: dict[str, Path], tmp_path: Path
 ) -> None:

@@ -58,6 +58,16 @@ def test_an_arm_that_is_called_as_a_mapping_is_read_by_it(tmp_path: Path) -> Non
     assert (tmp_path / "found" / "ab.html").is_file()
 
 
+def test_arms_may_be_called_as_people_call_them(tmp_path: Path) -> None:
+    lay_out(tmp_path)
+    words = ("--predictions", "my net=a", "--predictions", "the other=b", "--truth", "truth")
+    of = ("--mapping-of", "my net=cityscapes19", "--mapping-of", "the other=merged10")
+    outcome = segexp(tmp_path, "ab", *words, *of)
+    assert outcome.code == 0, outcome.err
+    assert (tmp_path / "ab-my_net-the_other" / "ab.html").is_file()
+    assert "the other minus my net" in outcome.err
+
+
 def test_the_gate_holds_for_masks_too(tmp_path: Path) -> None:
     lay_out(tmp_path)
     words = ("ab", *ARMS, *OF, "--truth", "truth", "--require")
