@@ -34,7 +34,7 @@ def answer_tables(result: Mapping[str, Any]) -> dict[str, dict[str, list[Any]]]:
             "pair": [f"{pair['b']} - {pair['a']}" for pair, _ in per_class],
             **{
                 key: [row[key] for _, row in per_class]
-                for key in ("class", "a", "b", "delta", "p_holm")
+                for key in ("class", "group", "a", "b", "delta", "p_holm")
             },
             "low": [row["interval"] and row["interval"][0] for _, row in per_class],
             "high": [row["interval"] and row["interval"][1] for _, row in per_class],

@@ -23,6 +23,7 @@ from segexp.ab.mask_counts import (
     unreadable_masks,
 )
 from segexp.ab.mask_folders import find_runs, image_name, list_masks, paired_names, unmatched
+from segexp.ab.version import VERSION
 from segexp.arm_pictures import ArmScene, arm_comparison, choose_scenes
 from segexp.comparison.arms import ArmRuns, common_scores, compare_arms
 from segexp.comparison.bootstrap import Estimate
@@ -41,9 +42,6 @@ from segexp.result import none_if_nan
 from segexp.taxonomy import Taxonomy
 
 RESAMPLES = 10_000
-
-VERSION = 3
-"""Of ``ab_result.json``; see `segexp.ab.result`."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The answer of an A/B study: the content of ``ab_result.json``, its tables and its pictures."""
+"""The answer of an A/B study: the content of ``ab_result.json``, and its pictures."""
 
 from collections.abc import Mapping as Dict
 from dataclasses import asdict, dataclass
@@ -15,13 +15,15 @@ from segexp.ab.candidate_scores import (
     scored_candidates,
     winner,
 )
+from segexp.ab.described_arms import class_ious, described_space, image_mious, scores_of_runs
 from segexp.ab.looks import Look
 from segexp.ab.plan import AbPlan
 from segexp.ab.runs import FinalRuns
 from segexp.ab.search import Found, luck_of_searches, unequal_searches
+from segexp.ab.version import VERSION
 from segexp.arm_pictures import ArmScene, arm_comparison, choose_scenes
-from segexp.comparison.arms import ArmRuns, common_scores, compare_arms, mean_iou
-from segexp.comparison.bootstrap import Estimate, resampled_ious
+from segexp.comparison.arms import common_scores, compare_arms
+from segexp.comparison.bootstrap import Estimate
 from segexp.comparison.clusters import Clusters
 from segexp.comparison.groups import class_groups
 from segexp.confusions import load_predictions
@@ -29,17 +31,11 @@ from segexp.dataset.cache import Dataset, Split
 from segexp.dataset.stats import label_pixels
 from segexp.information import bits_kept, bits_lost
 from segexp.mapping import Mapping
-from segexp.metrics import score
 from segexp.pictures import encode_png
 from segexp.result import none_if_nan
 from segexp.tracking import config_params
 
 RESAMPLES = 10_000
-
-VERSION = 3
-"""Of ``ab_result.json``. Version 2 has neither candidates nor looks: its tuned arms compare the
-winners of two searches. Version 1 says none; its intervals are wrong where it has as many clusters
-of images as groups of runs: both were drawn by the same numbers."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,14 +128,7 @@ def ab_result(
         "margin": margin,
         "resamples": RESAMPLES,
         "caveats": caveats,
-        "common_space": {
-            "name": plan.common.name,
-            "classes": [
-                {"name": c.name, "color": list(c.color), "labels": list(c.labels)}
-                for c in plan.common.classes
-            ],
-            "void": list(plan.common.void_labels),
-        },
+        "common_space": described_space(plan.common),
         "arms": described,
         "pairs": answers,
     }
@@ -171,12 +160,12 @@ def _arm(
         "bits_lost": none_if_nan(bits_lost(mapping, pixels)),
         "run_ids": list(runs.run_ids[place]),
         "seconds": list(runs.seconds[place]),
-        "native": _over_runs(arm.own),
-        "common": _over_runs(arm.common),
-        "common_argmax": _over_runs(arm.common_argmax),
+        "native": scores_of_runs(arm.own),
+        "common": scores_of_runs(arm.common),
+        "common_argmax": scores_of_runs(arm.common_argmax),
         "interval_common": [none_if_nan(found.low), none_if_nan(found.high)],
-        "iou_native": _ious(arm.own, mapping),
-        "iou_common": _ious(arm.common, plan.common),
+        "iou_native": class_ious(arm.own, mapping),
+        "iou_common": class_ious(arm.common, plan.common),
     }
 
 
@@ -191,44 +180,6 @@ def _only_predicted(arm: Dict[str, Any]) -> str | None:
     )
 
 
-def tables(result: Dict[str, Any]) -> dict[str, dict[str, list[Any]]]:
-    """Return the result as MLflow tables: by file name, columns of equal length."""
-    arms, pairs = result["arms"], result["pairs"]
-    per_class = [(pair, row) for pair in pairs for row in pair["per_class"]]
-    return {
-        "ab_arms.json": {
-            "mapping": [arm["mapping"] for arm in arms],
-            "classes": [arm["classes"] for arm in arms],
-            "miou_native": [arm["native"]["mean"] for arm in arms],
-            "miou_common": [arm["common"]["mean"] for arm in arms],
-            "miou_common_argmax": [arm["common_argmax"]["mean"] for arm in arms],
-            "bits_kept": [arm["bits_kept"] for arm in arms],
-            "bits_lost": [arm["bits_lost"] for arm in arms],
-        },
-        "ab_pairs.json": {
-            "a": [pair["a"] for pair in pairs],
-            "b": [pair["b"] for pair in pairs],
-            "delta": [pair["delta"] for pair in pairs],
-            "low": [pair["interval"][0] for pair in pairs],
-            "high": [pair["interval"][1] for pair in pairs],
-            "verdict": [pair["verdict"] for pair in pairs],
-            **{
-                term: [pair["decomposition"][term] for pair in pairs]
-                for term in ("native_gap", "ruler_a", "training", "ruler_b")
-            },
-        },
-        "ab_classes.json": {
-            "pair": [f"{pair['b']} - {pair['a']}" for pair, _ in per_class],
-            **{
-                key: [row[key] for _, row in per_class]
-                for key in ("class", "group", "a", "b", "delta", "p_holm")
-            },
-            "low": [row["interval"] and row["interval"][0] for _, row in per_class],
-            "high": [row["interval"] and row["interval"][1] for _, row in per_class],
-        },
-    }
-
-
 def arm_scenes(runs: FinalRuns, split: Split, common: Mapping) -> list[ArmScene]:
     """Draw the images on which the last arm gains or loses most against the first.
 
@@ -239,7 +190,7 @@ def arm_scenes(runs: FinalRuns, split: Split, common: Mapping) -> list[ArmScene]
         split: The held-out images.
         common: The common space.
     """
-    by_arm = np.stack([_image_mious(arm) for arm in runs.arms])
+    by_arm = np.stack([image_mious(arm) for arm in runs.arms])
     differences = by_arm[-1] - by_arm[0]
     chosen = choose_scenes(differences)
     predictions = [
@@ -266,30 +217,6 @@ def arm_scenes(runs: FinalRuns, split: Split, common: Mapping) -> list[ArmScene]
         )
         for i in chosen
     ]
-
-
-def _image_mious(arm: ArmRuns) -> NDArray[np.float64]:
-    """Return the mIoU of each image in the common space, mean over the runs; shape (N,)."""
-    each = resampled_ious(arm.common, np.eye(arm.common.shape[1]))
-    return mean_iou(mean_iou(each))
-
-
-def _over_runs(confusions: NDArray[np.int64]) -> dict[str, Any]:
-    """Return the scores of the runs of an arm, (R, N, K, K + 1)."""
-    scores = [score(run.sum(axis=0)) for run in confusions]
-    return {
-        "mean": none_if_nan(float(np.mean([s.miou for s in scores]))),
-        "runs": [none_if_nan(s.miou) for s in scores],
-        "classes_in_mean": scores[0].classes_in_mean,  # of the truth, which all runs share
-        "classes_predicted_only": [s.classes_predicted_only for s in scores],
-    }
-
-
-def _ious(confusions: NDArray[np.int64], space: Mapping) -> dict[str, float | None]:
-    """Return the IoU of each class that the truth has, mean over the runs."""
-    ious = resampled_ious(confusions, np.ones((1, confusions.shape[1])))[0]
-    means = mean_iou(ious.T)
-    return {name: none_if_nan(iou) for name, iou in zip(space.names, means, strict=True)}
 
 
 def _found_params(plan: AbPlan, place: int, runs: FinalRuns) -> dict[str, Any] | None:

@@ -19,6 +19,7 @@ import optuna
 from optuna.storages import BaseStorage
 
 from segexp import tracking
+from segexp.ab.answer_tables import answer_tables
 from segexp.ab.candidates import Candidate, best_first, choose_candidates
 from segexp.ab.design import FEWEST, Mode
 from segexp.ab.looks import (
@@ -31,7 +32,7 @@ from segexp.ab.looks import (
 )
 from segexp.ab.pilot import RESULT_FILE
 from segexp.ab.plan import AbPlan, ab_definition, of_candidates, of_configs, of_winner
-from segexp.ab.result import Terms, ab_result, arm_scenes, tables
+from segexp.ab.result import Terms, ab_result, arm_scenes
 from segexp.ab.run_protocols import run_protocols
 from segexp.ab.runs import FinalRuns, collect_runs
 from segexp.ab.search import Found, describe_search
@@ -372,7 +373,7 @@ def _write(
     write_atomic(directory / PAGE_FILE, page)
     for name in (RESULT_FILE, PAGE_FILE):
         tracking.log_file(record, directory / name)
-    for name, columns in tables(result).items():
+    for name, columns in answer_tables(result).items():
         tracking.log_table(record, columns, name)
     metrics: dict[str, float] = {}
     tags: dict[str, str] = {}
