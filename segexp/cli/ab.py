@@ -149,7 +149,7 @@ def ab(
         typer.Option(
             metavar="DIR",
             help="With --predictions: where ab.html and ab_result.json go; by default "
-            ".segexp/ab/NAME of the project, or NAME in the current directory without one.",
+            ".segexp/masks/NAME of the project, or NAME in the current directory without one.",
         ),
     ] = None,
     json_: Json = False,
@@ -386,7 +386,8 @@ def _show(result: dict[str, Any]) -> None:
     common = [c for c in pairs[0]["caveats"] if all(c in pair["caveats"] for pair in pairs)]
     for pair in pairs:
         _show_answer(pair, [c for c in pair["caveats"] if c not in common or len(pairs) == 1])
-    if result.get("design") and any(pair["needed"] for pair in pairs):
+    is_study = result.get("design") and result["mode"] != "predictions"
+    if is_study and any(pair["needed"] for pair in pairs):
         say(
             "The numbers of this study are fixed with its answer: ask with more in another one "
             "(--study-name), of which --plan says what it takes."

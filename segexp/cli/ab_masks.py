@@ -84,7 +84,7 @@ def compare_folders(
         for arm in study.arms:
             display.say(f"{arm.name}: {arm.runs.directory}, classes of {arm.mapping.name}")
         answer = compare_masks(study, cluster, margin, display.caching)
-    directory = options.out or (root / ".segexp" / "ab" if root else Path()) / name
+    directory = options.out or (root / ".segexp" / "masks" if root else Path()) / name
     with full_disk_explained(root or directory):
         directory.mkdir(parents=True, exist_ok=True)
         text = json.dumps(answer.result, indent=2, allow_nan=False) + "\n"

@@ -32,7 +32,7 @@ def test_in_a_project_the_answer_is_recorded_as_other_answers_are(
     words = [w.replace("=a", f"={tmp_path}/a").replace("=b", f"={tmp_path}/b") for w in ARMS]
     outcome = segexp(project, "ab", *words, *OF, "--truth", str(tmp_path / "truth"))
     assert outcome.code == 0, outcome.err
-    stored = project / ".segexp" / "ab" / "ab-a-b" / "ab_result.json"
+    stored = project / ".segexp" / "masks" / "ab-a-b" / "ab_result.json"
     result = json.loads(stored.read_text(encoding="utf-8"))
     client = client_of(project)
     experiment = client.get_experiment_by_name("ab-a-b")
