@@ -29,12 +29,14 @@ def epoch_metrics(result: EpochResult, is_best: bool) -> dict[str, float]:
     """Return the metrics that MLflow records after an epoch."""
     own = result.validation.scores(OWN)
     common = result.validation.scores(COMMON)
+    by_argmax = result.validation.scores(COMMON_ARGMAX)
     metrics = {
         "train/loss": result.train_loss,
         "train/lr": result.learning_rate,
         "val/loss": result.validation.loss,
         "val/miou": own.miou,
         "val/miou_common": common.miou,
+        "val/miou_common_argmax": by_argmax.miou,
         "val/pixel_accuracy": own.pixel_accuracy,
         "time/epoch_s": result.seconds,
         "time/images_per_s": result.images_per_s,

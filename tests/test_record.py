@@ -65,6 +65,7 @@ def test_an_epochs_metrics_have_the_names_of_the_contract():
         "val/loss": 0.5,
         "val/miou": 0.75,
         "val/miou_common": 1.0,
+        "val/miou_common_argmax": 0.75,
         "val/pixel_accuracy": 0.75,
         "time/epoch_s": 2.0,
         "time/images_per_s": 48.0,
