@@ -266,7 +266,7 @@ def _result(
 
 def _one_rule(pair: dict[str, Any]) -> dict[str, Any]:
     """Keep the one rule that decided masks have."""
-    return {**pair, "rules": {"argmax": pair["rules"]["argmax"]}}
+    return {**pair, "rules": {"argmax": pair["rules"]["argmax"]}, "decision_rule": None}
 
 
 def _arm(study: MaskStudy, counted: CountedMasks, place: int, found: Estimate) -> dict[str, Any]:

@@ -199,6 +199,14 @@ class PairComparison:
     dropped: tuple[DroppedComparison, ...]
     untouched_sentence: str | None
 
+    @property
+    def decision_rule(self) -> float:
+        """The training effect by ``sum`` minus that by ``argmax``: the same networks, read twice.
+
+        What a rule makes of their probabilities is in the effect, and is not the model.
+        """
+        return self.rules["sum"].training.value - self.rules["argmax"].training.value
+
     def to_dict(self) -> dict[str, Any]:
         """Return the pair's object in ``ab_result.json``: plain values, null instead of NaN."""
         rules = {rule: self.rules[rule].to_dict() for rule in RULES}
@@ -227,6 +235,7 @@ class PairComparison:
             "verdict": headline["verdict"],
             "decomposition": headline["decomposition"],
             "decomposition_intervals": headline["decomposition_intervals"],
+            "decision_rule": none_if_nan(self.decision_rule),
             "native": dict(zip("ab", self.native, strict=True)),
             "common": dict(zip("ab", self.common, strict=True)),
             "per_class": [c.to_dict() for c in self.per_class],

@@ -421,6 +421,9 @@ def test_rules_that_disagree_are_pointed_out_with_what_argmax_says():
     assert (pair["rules"]["sum"]["verdict"], pair["verdict"]) == ("equivalent",) * 2
     argmax = pair["rules"]["argmax"]
     assert argmax["verdict"] == "better"
+    # The same networks: what one rule finds and the other does not is no difference of theirs.
+    assert pair["decision_rule"] == pytest.approx(pair["delta"] - argmax["delta"], abs=1e-12)
+    assert pair["decision_rule"] < -0.1
     low, high = argmax["interval"]
     assert pair["caveats"][0] == (
         f"By the argmax rule the verdict is better "
@@ -578,7 +581,7 @@ def test_the_object_of_a_pair_has_the_agreed_keys_and_plain_values():
         "a", "b", "margin", "images", "clusters", "cluster_kind", "runs", "unit",
         "run_groups", "effective_clusters", "delta", "interval", "level", "p", "p_holm",
         "detectable", "variance", "verdict", "decomposition",
-        "decomposition_intervals", "native", "common", "per_class", "class_groups", "dropped",
+        "decomposition_intervals", "decision_rule", "native", "common", "per_class", "class_groups", "dropped",
         "rules", "rules_agree", "needed", "about", "untouched_sentence", "sentence", "caveats",
     ]  # fmt: skip
     terms = ["native_gap", "ruler_a", "training", "ruler_b"]

@@ -158,6 +158,7 @@ def _pair(a, b, runs):
         "verdict": verdict,
         "decomposition": terms,
         "decomposition_intervals": intervals,
+        "decision_rule": 0.0,
         "native": {"a": a["native"]["mean"], "b": b["native"]["mean"]},
         "common": {"a": a["common"]["mean"], "b": b["common"]["mean"]},
         "per_class": [
