@@ -44,8 +44,8 @@ class BestTrial:
         constant: The class, and the mIoU on ``val`` and ``heldout``, of the predictor that says
             the most frequent class everywhere.
         warnings: What was probably not meant in the data; `data_warnings`.
-        scored_otherwise: The numbers of the trials that the study ranks by an older rule than the
-            one by which the results here are scored; see `segexp.result`.
+        scored_otherwise: The numbers of the trials that the study ranks by an older rule than that
+            of today; see `segexp.result`.
     """
 
     study: str
@@ -206,13 +206,21 @@ def _iou(scores: SplitScores) -> dict[str, float | None]:
 
 
 def _scored_otherwise(study: optuna.Study) -> tuple[int, ...]:
-    """Return the complete trials whose objective is another than that of their result as read."""
+    """Return the complete trials whose objective the rules of today would give otherwise.
+
+    The objective is another than that of the result as read, or is of the rule ``sum`` of before
+    where that decided otherwise than ``argmax``.
+    """
     is_own = study.user_attrs.get(DEFINITION, {}).get("objective") == "val/miou"
 
     def differs(trial: FrozenTrial) -> bool:
-        scores = result_from_dict(trial.user_attrs[RESULT]).val
+        stored = trial.user_attrs[RESULT]
+        scores = result_from_dict(stored).val
         now = scores.miou if is_own else scores.miou_common
-        return trial.value is not None and not math.isclose(trial.value, now, abs_tol=1e-9)
+        as_it_was = stored["val"]
+        summed = not is_own and as_it_was["miou_common"] != as_it_was["miou_common_argmax"]
+        is_other = trial.value is not None and not math.isclose(trial.value, now, abs_tol=1e-9)
+        return is_other or summed
 
     older = [t for t in complete_trials(study) if is_older(t.user_attrs[RESULT])]
     return tuple(trial.number for trial in older if differs(trial))
@@ -224,7 +232,7 @@ def scored_otherwise_note(best: BestTrial) -> str | None:
     if not numbers:
         return None
     return (
-        f"ranked as an older segexp scored them: trials {numbers}. A class that is predicted and "
-        "never true counted as 0 in their objective, which would be higher by the rule of today; "
-        "their scores are shown by that rule"
+        f"ranked as an older segexp scored them: trials {numbers}. In their objective a class that "
+        "is predicted and never true counted as 0, or probabilities were added up by the rule of "
+        "then (CHANGELOG, collapse by sum); means are shown without such classes, sums as they were"
     )

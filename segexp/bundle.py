@@ -22,6 +22,7 @@ from segexp.bundle_json import (
     Weights,
     is_directory,
     read_content,
+    reading_content,
     to_json,
 )
 from segexp.bundle_weights import (
@@ -37,6 +38,7 @@ from segexp.mapping import Mapping
 from segexp.mapping_file import parse_mapping
 from segexp.model import check_image_size, check_model, plain_state
 from segexp.preprocess import Preprocessing
+from segexp.reading import Reading
 from segexp.taxonomy import parse_taxonomy
 
 
@@ -53,6 +55,8 @@ class Bundle:
         scores: Name -> score, such as ``tuning/miou``; NaN where a score is undefined.
         origin: Where it comes from: study, trial, run_id, dataset, dataset_hash ...
         model: Gives logits (N, C, H, W). Loaded in evaluation mode with float32 weights.
+        reading: How probabilities are read from the logits where they are added up; None for one
+            that nothing is known about, such as every bundle of format 2.
     """
 
     arch: str
@@ -63,6 +67,7 @@ class Bundle:
     scores: dict[str, float]
     origin: dict[str, str | int | None]
     model: nn.Module
+    reading: Reading | None = None
 
 
 def save_bundle(directory: Path, bundle: Bundle) -> None:
@@ -99,6 +104,7 @@ def save_bundle(directory: Path, bundle: Bundle) -> None:
         ),
         scores={k: float(v) if math.isfinite(v) else None for k, v in bundle.scores.items()},
         origin=bundle.origin,
+        reading=None if bundle.reading is None else reading_content(bundle.reading),
         weights=Weights(size=len(weights), sha256=hashlib.sha256(weights).hexdigest()),
         mapping=bundle.mapping.to_dict(),
         taxonomy=bundle.mapping.taxonomy.to_dict(),
@@ -145,6 +151,8 @@ def load_bundle(directory: Path, device: str | torch.device = "cpu") -> Bundle:
             f"{where}: architecture.num_classes: {architecture.num_classes}, but the mapping "
             f"{mapping.name} has {len(mapping.classes)} classes"
         )
+    if content.reading is not None:
+        faults += [f"{where}: {f}" for f in content.reading.faults(architecture.num_classes)]
     damage = weights_faults(weights, content.weights)
     faults += damage
     unbuildable = check_model(architecture.arch, architecture.encoder) or check_image_size(
@@ -172,6 +180,7 @@ def load_bundle(directory: Path, device: str | torch.device = "cpu") -> Bundle:
         scores={k: math.nan if v is None else v for k, v in content.scores.items()},
         origin=content.origin,
         model=model.to(device).eval(),
+        reading=None if content.reading is None else content.reading.reading(),
     )
 
 

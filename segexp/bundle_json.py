@@ -10,16 +10,22 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from segexp.errors import NEWER, InputError, at_most, named, shown
 from segexp.files import read_bounded
+from segexp.losses import WEIGHTINGS
 from segexp.preprocess import SMALLEST_DEVIATION
+from segexp.reading import TEMPERATURES, Prior, Reading
 from segexp.taxonomy import VOID
 
-FORMAT_VERSION = 2
-"""1 had no digest of the JSON itself, so that a changed byte in it went unnoticed."""
+FORMAT_VERSION = 3
+"""1 had no digest of the JSON itself, so that a changed byte in it went unnoticed. 2 did not say
+how probabilities are read from the logits: these are read as a softmax gives them."""
+
+READ_VERSIONS = (2, 3)
 
 JSON_FILE = "bundle.json"
 WEIGHTS_FILE = "model.safetensors"
 MAX_JSON_BYTES = 1 << 20
 MAX_IMAGE_PIXELS = 1 << 24
+MAX_PIXELS = 1 << 53
 
 # The first two lines of the file; the digest is that of all lines below them.
 _HEAD = b'{\n  "sha256": "%s",\n'
@@ -62,6 +68,61 @@ class PreprocessingContent(_Section):
         return self
 
 
+class PriorContent(_Section):
+    """See `segexp.reading.Prior`."""
+
+    weighting: _Name
+    pixels: list[Annotated[int, Field(ge=0, le=MAX_PIXELS)]]
+    pixels_where_present: list[Annotated[int, Field(ge=0, le=MAX_PIXELS)]]
+
+
+class ReadingContent(_Section):
+    """See `segexp.reading.Reading`."""
+
+    temperature: Annotated[float, Field(ge=TEMPERATURES[0], le=TEMPERATURES[1])]
+    one_vs_rest: bool
+    prior: PriorContent | None
+
+    def reading(self) -> Reading:
+        """Return it as what it describes; it has no `faults`."""
+        if self.prior is None:
+            return Reading(self.temperature, self.one_vs_rest)
+        counts = tuple(self.prior.pixels), tuple(self.prior.pixels_where_present)
+        return Reading(self.temperature, self.one_vs_rest, Prior(self.prior.weighting, *counts))
+
+    def faults(self, num_classes: int) -> list[str]:
+        """List what is wrong with it for a model of so many classes."""
+        if self.prior is None:
+            return []
+        faults = [
+            f"reading.prior.{name}: {len(counts)} numbers; expected {num_classes}, one a class"
+            for name in ("pixels", "pixels_where_present")
+            if len(counts := getattr(self.prior, name)) != num_classes
+        ]
+        if self.prior.weighting not in WEIGHTINGS:
+            known = ", ".join(WEIGHTINGS)
+            faults.append(f"reading.prior.weighting: {shown(self.prior.weighting)}; {known}")
+        pairs = zip(self.prior.pixels, self.prior.pixels_where_present, strict=False)
+        if any(pixels > present for pixels, present in pairs):
+            faults.append("reading.prior.pixels: more of a class than in the images that have it")
+        return faults
+
+
+def reading_content(reading: Reading) -> ReadingContent:
+    """Describe a reading."""
+    prior = reading.prior
+    content = None
+    if prior is not None:
+        content = PriorContent(
+            weighting=prior.weighting,
+            pixels=list(prior.pixels),
+            pixels_where_present=list(prior.pixels_where_present),
+        )
+    return ReadingContent(
+        temperature=reading.temperature, one_vs_rest=reading.one_vs_rest, prior=content
+    )
+
+
 class Weights(_Section):
     """The file that belongs to this one: its size in bytes and its digest in hexadecimal."""
 
@@ -78,6 +139,7 @@ class Content(_Section):
     preprocessing: PreprocessingContent
     scores: dict[str, float | None]
     origin: dict[str, str | int | None]
+    reading: ReadingContent | None = None
     weights: Weights
     mapping: dict[str, Any]
     taxonomy: dict[str, Any]
@@ -96,10 +158,11 @@ def read_content(directory: Path) -> Content:
     data = read_bounded(path, MAX_JSON_BYTES)
     plain = _parse(path, data)
     version = plain.get("format_version") if isinstance(plain, dict) else None
-    if version != FORMAT_VERSION:
+    if version not in READ_VERSIONS:
         is_newer = isinstance(version, int) and version > FORMAT_VERSION
         raise InputError(
-            f"{path}: format_version: {shown(version)}; this segexp reads {FORMAT_VERSION}, "
+            f"{path}: format_version: {shown(version)}; this segexp reads "
+            f"{' and '.join(map(str, READ_VERSIONS))}, "
             f"{NEWER if is_newer else 'another one may read others'}"
         )
     head = _HEAD_PATTERN.match(data)

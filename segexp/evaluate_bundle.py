@@ -25,6 +25,7 @@ from segexp.mapping import Mapping
 from segexp.mapping_file import find_mapping
 from segexp.project import describe_data, find_source, open_data
 from segexp.protocols import Counts, background_of, protocol_rows, protocol_scores
+from segexp.reading import AS_SOFTMAX, Reading
 from segexp.tables import class_table
 
 
@@ -40,6 +41,8 @@ class ScoredBundle:
         mapping: The model's own mapping.
         space: The label space of the scores.
         rule: How predictions collapsed into it.
+        reading: How probabilities were read where ``sum`` added them, for people; None where none
+            were added.
         miou: Mean IoU.
         classes_in_mean: How many classes entered it: those that the truth has.
         classes_predicted_only: How many classes are predicted and never true.
@@ -57,6 +60,7 @@ class ScoredBundle:
     mapping: str
     space: str
     rule: str
+    reading: str | None
     miou: float
     classes_in_mean: int
     classes_predicted_only: int
@@ -108,7 +112,7 @@ def evaluate_bundle(
             f"--space {target.name}: is over the taxonomy {target.taxonomy.name}, the model over "
             f"{bundle.mapping.taxonomy.name}"
         )
-    ruler = make_ruler(bundle.mapping, target, rule)
+    ruler = make_ruler(bundle.mapping, target, rule, bundle.reading or AS_SOFTMAX)
     size = bundle.preprocessing.image_size
     config = config.model_copy(update={"data": config.data.model_copy(update={"image_size": size})})
     dataset = open_data(project, config, find_source(project, config, [bundle.mapping]), caching)
@@ -148,6 +152,7 @@ def evaluate_bundle(
         mapping=bundle.mapping.name,
         space=target.name,
         rule=rule,
+        reading=_described(bundle.reading) if rule == "sum" and ruler.merges else None,
         miou=scores.miou,
         classes_in_mean=scores.classes_in_mean,
         classes_predicted_only=scores.classes_predicted_only,
@@ -185,3 +190,14 @@ def _at_own_size(dataset: Dataset, split: Split) -> Iterator[tuple[Tensor, Tenso
         labels = dataset.source.read_labels(samples[image_id])
         image = torch.from_numpy(split.image(index).copy()).permute(2, 0, 1)
         yield image, torch.from_numpy(labels)
+
+
+def _described(reading: Reading | None) -> str:
+    """Say how probabilities are read from a model's logits."""
+    if reading is None:
+        return (
+            "as a softmax gives them: the bundle is of an earlier segexp, and says no temperature"
+        )
+    kind = "sigmoids of the focal loss" if reading.one_vs_rest else "softmax"
+    weights = f", {reading.prior.weighting} weights divided out" if reading.prior else ""
+    return f"{kind}, temperature {reading.temperature:.2f}{weights}"

@@ -105,7 +105,7 @@ def _miou_gain(single: Floats, merged: Floats) -> Floats:
     entering, entering_value = ~np.isnan(merged), np.nan_to_num(merged)
     classes = counted.sum() - counted[:, None] - counted.astype(int) + entering
     total = value.sum() - value[:, None] - value + entering_value
-    # A mean of nothing: two classes are left, and neither is in truth or prediction.
+    # A mean of nothing: two classes are left, and the truth has neither.
     mean = np.divide(total, classes, out=np.zeros_like(total), where=classes > 0)
     gain: Floats = mean - value.sum() / counted.sum()
     return gain

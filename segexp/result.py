@@ -7,9 +7,11 @@ from typing import Any
 
 from segexp.errors import NEWER, InputError
 
-VERSION = 2
+VERSION = 3
 """Of stored results. Those of version 1 say no version; in their means a class that was predicted
-and never true counted as 0, and is left out when they are read."""
+and never true counted as 0, and is left out when they are read. Up to version 2 the rule `sum`
+pooled the classes that are void in the common space, and read probabilities from logits as they
+were, without temperature, class weights and focal loss; these scores stay as they are."""
 
 Table = Mapping[str, list[Any]]
 """Columns of a per-class table: class, iou, precision, recall, f1, pixels, images."""
@@ -99,7 +101,7 @@ def result_from_dict(content: Mapping[str, Any]) -> TrialResult:
         InputError: When it is of a newer version.
     """
     refuse_newer(content)
-    heldout, older = content.get("heldout"), is_older(content)
+    heldout, older = content.get("heldout"), content.get("version", 1) < 2
     known = {
         **_known(TrialResult, content),
         "val": _split(content["val"], older),

@@ -15,13 +15,14 @@ from segexp.dataset.cache import Dataset
 from segexp.dataset.device_batches import make_batches
 from segexp.dataset.stats import count_labels
 from segexp.device import Compute, choose_compute
-from segexp.evaluate import Ruler, evaluate, label_batches, make_ruler
+from segexp.evaluate import Evaluation, Ruler, evaluate, label_batches, make_ruler
 from segexp.loop import EpochResult, Optimization, fit, make_optimizer
 from segexp.losses import class_weights, make_loss
 from segexp.mapping import Mapping
 from segexp.model import make_model
 from segexp.model_check import fails_alone
 from segexp.preprocess import Preprocessing, make_preprocessing
+from segexp.reading import Reading, fitted, reading_of
 
 
 @dataclass(frozen=True)
@@ -34,8 +35,10 @@ class Training:
         fit: `segexp.loop.fit` of all this: takes ``epochs_done`` and ``on_step``.
         preprocessing: Normalises images.
         compute: The device and precision.
-        rulers: Of its evaluations: the mapping's own space, the common space by ``sum``, the common
-            space by ``argmax``.
+        read: How probabilities are read from the model as it is: fits its temperature on the val
+            split.
+        rulers: Of its evaluations, read in this way: the mapping's own space, the common space by
+            ``sum``, the common space by ``argmax``.
     """
 
     model: nn.Module
@@ -43,7 +46,8 @@ class Training:
     fit: Callable[..., Iterator[EpochResult]]
     preprocessing: Preprocessing
     compute: Compute
-    rulers: tuple[Ruler, ...]
+    read: Callable[[], Reading]
+    rulers: Callable[[Reading], tuple[Ruler, ...]]
 
 
 def prepare_training(
@@ -93,25 +97,27 @@ def prepare_training(
             project=project,
         )
     )
-    loss_of = make_loss(
-        training.loss,
-        _loss_weights(training.loss_weighting, dataset, mapping, compute.device),
+    weights, reading = _weights_and_reading(
+        training.loss, training.loss_weighting, dataset, mapping, compute.device
     )
-    rulers = (
-        make_ruler(mapping, mapping),
-        make_ruler(mapping, common, "sum"),
-        make_ruler(mapping, common, "argmax"),
-    )
-    validate = partial(
+    loss_of = make_loss(training.loss, weights)
+    table = mapping.lookup()
+    read = partial(fitted, reading, model, dataset.val, table, preprocessing, compute)
+    rulers = partial(_rulers, mapping, common)
+    score = partial(
         evaluate,
         model,
         label_batches(dataset.val, compute.device),
         dataset.val.ids,
-        rulers,
         preprocessing=preprocessing,
         compute=compute,
-        loss=(loss_of, torch.from_numpy(mapping.lookup())),
+        loss=(loss_of, torch.from_numpy(table)),
     )
+    merges = any(ruler.merges for ruler in rulers(reading))
+
+    def validate() -> Evaluation:
+        return score(rulers(read() if merges else reading))
+
     optimization = Optimization(
         optimizer=training.optimizer,
         learning_rate=training.learning_rate,
@@ -133,7 +139,7 @@ def prepare_training(
         preprocessing=preprocessing,
         compute=compute,
     )
-    return Training(model, optimizer, train, preprocessing, compute, rulers)
+    return Training(model, optimizer, train, preprocessing, compute, read, rulers)
 
 
 def seed_everything(seed: int) -> None:
@@ -143,11 +149,21 @@ def seed_everything(seed: int) -> None:
     torch.manual_seed(seed)
 
 
-def _loss_weights(
-    weighting: str, dataset: Dataset, mapping: Mapping, device: torch.device
-) -> Tensor | None:
-    if weighting == "none":
-        return None  # the train split need not be counted
+def _rulers(mapping: Mapping, common: Mapping, reading: Reading) -> tuple[Ruler, ...]:
+    return (
+        make_ruler(mapping, mapping, reading=reading),
+        make_ruler(mapping, common, "sum", reading),
+        make_ruler(mapping, common, "argmax", reading),
+    )
+
+
+def _weights_and_reading(
+    loss: str, weighting: str, dataset: Dataset, mapping: Mapping, device: torch.device
+) -> tuple[Tensor | None, Reading]:
+    """Return the class weights, and how a model is read that is trained with them."""
+    if weighting == "none":  # the train split need not be counted
+        return None, reading_of(loss, weighting)
     counts = count_labels(dataset.train, len(mapping.classes), mapping.lookup())
     weights = class_weights(weighting, counts.pixels, counts.pixels_where_present)
-    return torch.from_numpy(weights).float().to(device)  # once, not at every step
+    reading = reading_of(loss, weighting, counts.pixels, counts.pixels_where_present)
+    return torch.from_numpy(weights).float().to(device), reading  # once, not at every step

@@ -32,6 +32,7 @@ from segexp.display import Display
 from segexp.errors import WorkError
 from segexp.evaluate import Evaluation, evaluate_split
 from segexp.mapping import Mapping
+from segexp.reading import AS_SOFTMAX, Reading
 from segexp.record import COMMON, OWN
 from segexp.result import VERSION, TrialResult
 from segexp.training import Training, prepare_training
@@ -131,11 +132,13 @@ def run_trial(
     best_value = progress.history[best_epoch - 1].value
     checkpoints.load_best(model)
     is_kept = is_worth_keeping(best_value)
+    reading = training.read() if is_kept else AS_SOFTMAX
+    rulers = training.rulers(reading)
     heldout = (
         evaluate_split(
             model,
             dataset.heldout,
-            training.rulers,
+            rulers,
             preprocessing=training.preprocessing,
             compute=training.compute,
             keep_predictions=setup.keeps_predictions,
@@ -158,12 +161,12 @@ def run_trial(
         run,
         model,
         dataset.val,
-        training.rulers[OWN],
+        rulers[OWN],
         training.preprocessing,
         training.compute,
     )
     if is_kept:
-        _save_bundle(directory / "bundle", training, setup, trial_result, run)
+        _save_bundle(directory / "bundle", training, reading, setup, trial_result, run)
     return trial_result
 
 
@@ -213,6 +216,7 @@ def _save_evaluations(
 def _save_bundle(
     directory: Path,
     training: Training,
+    reading: Reading,
     setup: TrialSetup,
     result: TrialResult,
     run: tracking.Run,
@@ -234,6 +238,7 @@ def _save_bundle(
         scores=record.bundle_scores(result),
         origin=origin,
         model=training.model,
+        reading=reading,
     )
     save_bundle(directory, bundle)
     tracking.log_directory(run, directory, "bundle")

@@ -22,6 +22,7 @@ from segexp.mapping_file import load_mapping
 from segexp.model import make_model
 from segexp.predict import find_images, predict_masks
 from segexp.preprocess import Preprocessing
+from segexp.reading import Prior, Reading
 from segexp.taxonomy import VOID, Label, Taxonomy, load_taxonomy, parse_taxonomy
 
 MAPPINGS = Path(__file__).parents[1] / "mappings"
@@ -152,6 +153,37 @@ def test_saving_again_replaces_the_bundle(bundle: Bundle, saved: Path):
     assert [p.name for p in saved.parent.iterdir()] == ["best"]
 
 
+READING = Reading(1.75, False, Prior("median_frequency", (5, 4, 3, 2, 1, 0), (9, 9, 9, 9, 9, 0)))
+
+
+@pytest.mark.parametrize("reading", [Reading(0.5, True), READING, None])
+def test_how_probabilities_are_read_survives_the_round_trip(
+    bundle: Bundle, tmp_path: Path, reading: Reading | None
+):
+    save_bundle(tmp_path / "b", replace(bundle, reading=reading))
+    assert load_bundle(tmp_path / "b").reading == reading
+
+
+def test_a_bundle_of_format_2_opens_and_says_nothing_of_how_it_is_read(saved: Path):
+    path = saved / "bundle.json"
+    content = json.loads(path.read_text())
+    assert content.pop("reading") is None
+    sign(path, json.dumps({**content, "format_version": 2}))
+    assert load_bundle(saved).reading is None
+
+
+def test_every_fault_of_a_reading_is_named(bundle: Bundle, tmp_path: Path):
+    saved = tmp_path / "b"
+    save_bundle(saved, replace(bundle, reading=READING))
+    edit_json(saved, reading__prior__weighting="rare", reading__prior__pixels=[5, 99])
+    faults = "\n".join(faults_of(saved))
+    assert "reading.prior.pixels: 2 numbers; expected 6, one a class" in faults
+    assert "reading.prior.weighting: 'rare'" in faults
+    assert "reading.prior.pixels: more of a class than in the images that have it" in faults
+    edit_json(saved, reading__temperature=0.0)
+    assert "reading.temperature" in faults_of(saved)[0]
+
+
 def test_a_save_that_fails_half_way_leaves_the_older_bundle_alone(bundle: Bundle, saved: Path):
     before = {p.name: p.read_bytes() for p in saved.iterdir()}
     unwritable = "\ud800"  # half of a surrogate pair: no UTF-8
@@ -198,12 +230,12 @@ def test_a_missing_directory_and_missing_files_are_named(saved: Path):
         ("[" * 100_000, "not JSON"),
         ("\udcff", "not JSON"),
         ("[]", "format_version: None"),
-        ('{"format_version": 1}', "format_version: 1; this segexp reads 2"),
+        ('{"format_version": 1}', "format_version: 1; this segexp reads 2 and 3"),
         (
-            '{"format_version": 3}',
-            "format_version: 3; this segexp reads 2, a newer segexp",
+            '{"format_version": 4}',
+            "format_version: 4; this segexp reads 2 and 3, a newer segexp",
         ),
-        ('{"format_version": 2}', "its first lines are not"),
+        ('{"format_version": 3}', "its first lines are not"),
         (signed(b'"format_version": 2}').decode(), "architecture: .*: field required"),
     ],
 )

@@ -1,5 +1,6 @@
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from segexp.evaluate_bundle import ScoredBundle, evaluate_bundle
 from segexp.mapping_file import find_mapping
 from segexp.model import make_model
 from segexp.preprocess import Preprocessing
+from segexp.reading import Prior, Reading
 
 SPLITS = {"train": 4, "val": 2, "test": 3}
 OWN_SIZE = (48, 80)
@@ -97,7 +99,7 @@ def expected_miou(bundle: Bundle, root: Path, split: str, full_size: bool) -> fl
     truth = np.stack(labels).ravel()
     prediction = logits.argmax(dim=1).cpu().numpy().ravel()[truth >= 0]
     truth = truth[truth >= 0]
-    present = np.union1d(truth, prediction)
+    present = np.unique(truth)  # a class counts where the truth has it
     return float(np.mean(jaccard_score(truth, prediction, labels=present, average=None)))
 
 
@@ -246,3 +248,24 @@ def _logits(bundle: Bundle, root: Path) -> torch.Tensor:
     model = compute.place(bundle.model)
     with torch.inference_mode():
         return torch.cat([model(i[None]) for i in bundle.preprocessing.normalize(batch)])
+
+
+def test_probabilities_are_read_as_the_bundle_says_where_they_are_added_and_it_is_said(
+    project: Path, bundle: Bundle, root: Path
+):
+    config = configured(project, root)
+    older = scored(project, config, space="merged10")
+    assert older.reading is not None
+    assert "of an earlier segexp" in older.reading
+    pixels = tuple(range(1, 20))
+    prior = Prior("inverse_frequency", pixels, (1000,) * 19)
+    save_bundle(project / "bundle", replace(bundle, reading=Reading(3.0, False, prior)))
+    try:
+        read = scored(project, config, space="merged10")
+        assert read.reading == "softmax, temperature 3.00, inverse_frequency weights divided out"
+        assert read.table != older.table
+        for other in ({"space": "merged10", "rule": "argmax"}, {}):
+            assert scored(project, config, **other).reading is None  # nothing is added up
+        assert scored(project, config).to_dict()["reading"] is None
+    finally:
+        save_bundle(project / "bundle", bundle)

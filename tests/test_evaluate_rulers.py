@@ -13,8 +13,10 @@ from torch import Tensor, nn
 from segexp.device import Compute
 from segexp.errors import InputError
 from segexp.evaluate import Ruler, decide, decide_all, evaluate, make_ruler
+from segexp.losses import WEIGHTINGS
 from segexp.mapping import MappedClass, Mapping
 from segexp.preprocess import Preprocessing
+from segexp.reading import Prior, Reading
 from segexp.taxonomy import VOID, Label, Taxonomy
 
 CPU = Compute(torch.device("cpu"), bf16=False, channels_last=False)
@@ -83,13 +85,62 @@ def test_a_class_that_falls_into_none_can_be_predicted_and_is_wrong(rule):
     assert evaluation.scores(0).pixel_accuracy == 2 / 3
 
 
-def test_classes_that_fall_into_none_are_added_by_sum():
-    taxonomy = Taxonomy("abcd", tuple(Label(n, (0, 0, 0)) for n in "abcd"), ABC.encodings)
-    fine = space("fine", taxonomy, "a", "b", "c", "d")
-    coarse = space("coarse", taxonomy, "a", "b")
-    model = fixed([0.4, 1e-9, 0.3, 0.3])
-    assert confusion(model, one_row(0), make_ruler(fine, coarse, "argmax")) == [[1, 0, 0], [0] * 3]
-    assert confusion(model, one_row(0), make_ruler(fine, coarse, "sum")) == [[0, 0, 1], [0] * 3]
+STREET = Taxonomy(
+    "street",
+    tuple(Label(n, (0, 0, 0)) for n in ("person", "rider", "pole", "bicycle")),
+    {"default": {0: 0, 1: 1, 2: 2, 3: 3, 255: VOID}},
+)
+
+
+@pytest.mark.parametrize("coarse", [("person",), ("person+rider",)])
+def test_a_label_that_is_left_out_does_not_lend_its_probability_to_another_one(
+    coarse: tuple[str, ...],
+):
+    # Person 0.4, pole 0.3, bicycle 0.3: neither of the two is likelier than a person, and what
+    # they have together says nothing.
+    fine = space("fine", STREET, "person", "rider", "pole", "bicycle")
+    model = fixed([0.4, 1e-9, 0.3, 0.3], [0.3, 1e-9, 0.3, 0.4], [0.25, 0.2, 0.15, 0.4])
+    ruler = make_ruler(fine, space("coarse", STREET, *coarse), "sum")
+    # In the third pixel person and rider have 0.45 together.
+    merged = coarse == ("person+rider",)
+    found = confusion(model, one_row(0, 0, 0), ruler)
+    assert found == ([[2, 1]] if merged else [[1, 2]])
+
+
+def weighted(weighting: str, pixels: Sequence[int]) -> Reading:
+    return Reading(prior=Prior(weighting, tuple(pixels), (sum(pixels),) * len(pixels)))
+
+
+def test_a_class_of_two_labels_has_the_weight_of_one_class_and_not_of_two():
+    # Of 100 pixels 80 are a, 10 b, 10 c. By the inverse frequency b and c weigh 8 times as much as
+    # a: where an image says nothing, each has a third, and b+c two thirds. A model of a and b+c
+    # that is weighted so (20 of 100) says 1/2 and 1/2 there. So at q = (0.4, 0.3, 0.3) it says
+    # 0.4 : 0.3 by its own weights, and decides a; the plain sum says 0.4 : 0.6.
+    a_bc = space("coarse", ABC, "a", "b+c")
+    model, batch = fixed([0.4, 0.3, 0.3], [0.3, 0.4, 0.3]), one_row(0, 1)
+    plain = make_ruler(A_B_C, a_bc, "sum")
+    assert confusion(model, batch, plain) == [[0, 1, 0], [0, 1, 0]]
+    read = make_ruler(A_B_C, a_bc, "sum", weighted("inverse_frequency", [80, 10, 10]))
+    assert confusion(model, batch, read) == [[1, 0, 0], [0, 1, 0]]
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    st.lists(st.integers(1, 10_000), min_size=3, max_size=3),
+    st.sampled_from(WEIGHTINGS),
+    st.floats(0.2, 5),
+    st.booleans(),
+    st.integers(0, 9),
+)
+def test_where_nothing_is_merged_sum_decides_as_argmax_however_a_model_is_read(
+    pixels: list[int], weighting: str, temperature: float, one_vs_rest: bool, seed: int
+):
+    reading = Reading(temperature, one_vs_rest, weighted(weighting, pixels).prior)
+    logits = torch.randn(2, 3, 4, 5, generator=torch.Generator().manual_seed(seed)) * 4
+    for coarse in (A_B_C, A_B):
+        by_sum, by_argmax = (make_ruler(A_B_C, coarse, rule, reading) for rule in ("sum", "argmax"))
+        assert torch.equal(decide(logits, by_sum), decide(logits, by_argmax))
+        assert not by_sum.competitors[2].any()  # nor is the weight of a class another one
 
 
 @pytest.mark.parametrize("rule", ["argmax", "sum"])
@@ -121,6 +172,8 @@ def test_a_ruler_knows_whether_it_merges():
     assert not make_ruler(A_B_C, A_B_C).merges
     assert not make_ruler(A_B_C, A_B).merges
     assert make_ruler(A_B_C, AB_C).merges
+    fine = space("fine", STREET, "person", "rider", "pole", "bicycle")
+    assert not make_ruler(fine, space("two_left_out", STREET, "person", "rider")).merges
 
 
 @st.composite

@@ -69,7 +69,7 @@ def test_a_result_of_before_is_read_with_the_means_of_today():
 def test_what_is_read_is_written_in_the_version_of_today_and_read_again():
     found = result_from_dict(stored_result())
     written = json.loads(json.dumps(found.to_dict()))
-    assert written["version"] == 2
+    assert written["version"] == 3
     assert result_from_dict(written) == found
 
 
@@ -82,8 +82,8 @@ def test_a_field_that_a_later_segexp_added_is_left_out_and_one_that_is_missing_h
 
 
 def test_a_result_of_a_newer_version_is_refused_and_says_to_upgrade():
-    content = {**stored_result(), "version": 3}
-    with pytest.raises(InputError, match=r"version 3, and this segexp reads up to 2: .*upgrade"):
+    content = {**stored_result(), "version": 4}
+    with pytest.raises(InputError, match=r"version 4, and this segexp reads up to 3: .*upgrade"):
         result_from_dict(content)
 
 
@@ -110,9 +110,21 @@ def test_where_every_predicted_class_is_true_nothing_was_scored_otherwise():
     assert scored_otherwise_note(best) is None
 
 
+def test_trials_that_were_ranked_by_the_sum_of_before_are_named_where_it_decided_anything():
+    content = result_from_dict(stored_result()).to_dict()
+    content["value"] = content["val"]["miou_common_argmax"] = content["val"]["miou_common"]
+    merged = {**content, "val": {**content["val"], "miou_common_argmax": 0.01}}
+    for version, found, numbers in ((2, content, ()), (2, merged, (0,)), (3, merged, ())):
+        best = find_best(study_of({**found, "version": version}))
+        assert best.scored_otherwise == numbers
+    native = study_of({**merged, "version": 2, "value": content["val"]["miou"]})
+    native.set_user_attr(DEFINITION, {"objective": "val/miou"})
+    assert find_best(native).scored_otherwise == ()
+
+
 def test_a_study_that_a_newer_segexp_went_on_with_is_refused_before_anything_is_run(project: Path):
     study, _ = run(project, trials=1)
-    newer = {**study.trials[0].user_attrs[RESULT], "version": 3}
+    newer = {**study.trials[0].user_attrs[RESULT], "version": 4}
     study.add_trial(
         create_trial(
             value=0.5,

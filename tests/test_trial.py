@@ -141,6 +141,7 @@ def test_each_epochs_metrics_are_in_mlflow_with_the_epoch_as_step(finished: Fini
         "val/loss",
         "val/miou",
         "val/miou_common",
+        "val/miou_common_argmax",
         "val/pixel_accuracy",
         "time/epoch_s",
         "time/images_per_s",
@@ -243,7 +244,11 @@ def test_the_reloaded_bundle_reproduces_the_recorded_scores(
 def test_the_common_scores_are_those_of_the_reloaded_model_in_the_common_space(finished: Finished):
     bundle = load_bundle(Path(finished.result.bundle))
     setup = finished.setup
-    rulers = [make_ruler(bundle.mapping, setup.common, rule) for rule in ("sum", "argmax")]
+    assert bundle.reading is not None
+    assert bundle.reading.temperature != 1
+    rulers = [
+        make_ruler(bundle.mapping, setup.common, rule, bundle.reading) for rule in ("sum", "argmax")
+    ]
     compute = choose_compute(setup.config.training.precision)
     evaluation = evaluate_split(
         compute.place(bundle.model),

@@ -18,7 +18,8 @@ from segexp.config import Config
 from segexp.confusions import CONFUSIONS_FILE, PREDICTIONS_FILE, Confusions, load_confusions
 from segexp.errors import WorkError
 from segexp.open_study import OpenStudy
-from segexp.storage import RUN_ID
+from segexp.result import is_older
+from segexp.storage import RESULT, RUN_ID
 from segexp.trial_files import directory_of, fetch_files
 
 
@@ -36,7 +37,7 @@ class FinalRuns:
         run_ids: Their MLflow runs, by arm.
         directories: Where they lie, by arm.
         seconds: How long each of them took, by arm.
-        lost: What was left out, in sentences.
+        lost: What was left out, or is scored otherwise, in sentences.
     """
 
     listed: tuple[Dict[str, Any], ...]
@@ -108,7 +109,7 @@ def collect_runs(finals: Sequence[OpenStudy], say: Callable[[str], None]) -> Fin
         run_ids=tuple(run_ids),
         directories=tuple(directories),
         seconds=tuple(seconds),
-        lost=tuple(filter(None, lost)),
+        lost=tuple(filter(None, (*lost, _scored_before([t for trials in done for t in trials])))),
     )
 
 
@@ -131,6 +132,24 @@ def _lost(opened: OpenStudy, trials: Sequence[FrozenTrial | None]) -> str | None
     return (
         f"{len(missing)} of {len(trials)} final trainings of {opened.plan.config.mapping} are not "
         f"complete and left out of every arm ({shown}), which favours the arm that failed."
+    )
+
+
+def _scored_before(trials: Sequence[FrozenTrial | None]) -> str | None:
+    """Say so where final trainings have scores by the rule ``sum`` of an earlier segexp."""
+    found = [trial.user_attrs[RESULT] for trial in trials if trial is not None]
+    before = [
+        result
+        for result in found
+        if is_older(result)
+        and (result["heldout"] or {}).get("miou_common")
+        != (result["heldout"] or {}).get("miou_common_argmax")
+    ]
+    if not before:
+        return None
+    return (
+        f"{len(before)} of {len(found)} final trainings were scored by the rule sum of an earlier "
+        "segexp; another --study-name trains and scores all by the rule of today."
     )
 
 

@@ -88,6 +88,8 @@ def evaluate(
         return
     say(scored.data)
     say(f"{model}: {split} ({scored.images} images), {scored.size}, space {scored.space}")
+    if scored.reading:
+        say(f"probabilities: {scored.reading}")
     console.print(class_table("per class", scored.table))
     say(
         f"mIoU {scored.miou:.4f} over "

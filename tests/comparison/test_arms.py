@@ -581,7 +581,8 @@ def test_the_object_of_a_pair_has_the_agreed_keys_and_plain_values():
         "a", "b", "margin", "images", "clusters", "cluster_kind", "runs", "unit",
         "run_groups", "effective_clusters", "delta", "interval", "level", "p", "p_holm",
         "detectable", "variance", "verdict", "decomposition",
-        "decomposition_intervals", "decision_rule", "native", "common", "per_class", "class_groups", "dropped",
+        "decomposition_intervals", "decision_rule", "native", "common", "per_class",
+        "class_groups", "dropped",
         "rules", "rules_agree", "needed", "about", "untouched_sentence", "sentence", "caveats",
     ]  # fmt: skip
     terms = ["native_gap", "ruler_a", "training", "ruler_b"]

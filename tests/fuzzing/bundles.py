@@ -20,6 +20,7 @@ from segexp.bundle_json import JSON_FILE, WEIGHTS_FILE, signed
 from segexp.errors import InputError, WorkError
 from segexp.model import make_model
 from segexp.preprocess import Preprocessing
+from segexp.reading import Prior, Reading
 
 COUNT = 2_000
 
@@ -55,6 +56,7 @@ def _sound() -> tuple[dict[str, Any], bytes]:
             scores={"tuning/miou": 0.5},
             origin={"study": "s", "trial": 3},
             model=model,
+            reading=Reading(1.5, False, Prior("median_frequency", (5,) * 6, (9,) * 6)),
         )
         save_bundle(Path(directory) / "b", bundle)
         content = json.loads((Path(directory) / "b" / JSON_FILE).read_text(encoding="utf-8"))
@@ -106,7 +108,7 @@ def _lines(rng: np.random.Generator, content: dict[str, Any], is_changed: bool) 
     return pick(
         rng,
         (
-            text.replace('"format_version": 2', '"format_version": 2, "format_version": 2'),
+            text.replace('"format_version": 3', '"format_version": 3, "format_version": 3'),
             text.replace('"arch"', '"decoder_width": 1, "arch"'),
             text.replace("0.25", "NaN"),
             text.replace("0.25", "-Infinity"),
@@ -146,7 +148,10 @@ def _change_field(rng: np.random.Generator, content: dict[str, Any]) -> None:
         (("taxonomy", "void"), (list(range(100_000)), [2**70], ["1"], None, [True])),
         (("taxonomy", "encodings"), ({"a": {}}, {"x" * 9999: {"labels": {}, "void": []}}, [3])),
         (("origin", "study"), ("x" * 100_000, None, 10**30, "\udcff")),
-        (("format_version",), (0, 1, 3, 2.0, "2", None, 10**400)),
+        (("format_version",), (0, 1, 4, 3.0, "3", None, 10**400)),
+        (("reading", "temperature"), (0, -1.0, 1e-30, 1e30, "1", None)),
+        (("reading", "prior", "pixels"), ([], [-1] * 6, [2**70] * 6, [1] * 100_000, None)),
+        (("reading", "prior", "weighting"), ("", "x" * 5000, "../x", 3)),
     ]
     if rng.random() < 0.6:
         keys, values = pick(rng, aimed)
