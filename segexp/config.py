@@ -20,6 +20,7 @@ MAX_PIXELS = 1 << 24  # as in a bundle
 
 Format = Literal["auto", "synthetic", "cityscapes-npy", "cityscapes", "folder"]
 Normalization = Literal["dataset", "imagenet"]
+HeldoutBy = Literal["auto", "city", "sequence", "image"]
 Optimizer = Literal["adamw", "sgd"]
 Schedule = Literal["constant", "cosine", "poly", "onecycle", "step"]
 Loss = Literal["cross_entropy", "ce_dice", "focal", "lovasz"]
@@ -52,6 +53,8 @@ class DataConfig(_Section):
         image_size: Height and width in pixels at which images are trained and scored.
         normalization: Channel statistics of the train split, or ImageNet's.
         taxonomy: The taxonomy of the masks, for a layout that does not tell it; else null.
+        heldout_by: What lies whole on one side where there is no test split and val is halved:
+            see `segexp.dataset.halves`.
         synthetic: For the format ``synthetic`` only.
     """
 
@@ -60,6 +63,7 @@ class DataConfig(_Section):
     image_size: tuple[int, int] = Field((64, 128), strict=False)  # YAML has lists, no tuples
     normalization: Normalization = "dataset"
     taxonomy: str | None = None
+    heldout_by: HeldoutBy = "auto"
     synthetic: SyntheticConfig = SyntheticConfig()
 
     @field_validator("image_size")

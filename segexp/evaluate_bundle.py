@@ -8,10 +8,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from segexp.bundle import load_bundle
+from segexp.bundle import Bundle, load_bundle
 from segexp.config import Config
 from segexp.data_warnings import data_warnings
 from segexp.dataset.cache import Dataset, Split
+from segexp.dataset.sequences import places_of
+from segexp.dataset.source import Source
 from segexp.device import choose_compute
 from segexp.errors import InputError
 from segexp.evaluate import (
@@ -114,8 +116,10 @@ def evaluate_bundle(
         )
     ruler = make_ruler(bundle.mapping, target, rule, bundle.reading or AS_SOFTMAX)
     size = bundle.preprocessing.image_size
-    config = config.model_copy(update={"data": config.data.model_copy(update={"image_size": size})})
-    dataset = open_data(project, config, find_source(project, config, [bundle.mapping]), caching)
+    source = find_source(project, config, [bundle.mapping])
+    used = {"image_size": size, "heldout_by": _halved_as(bundle, source, config.data.heldout_by)}
+    config = config.model_copy(update={"data": config.data.model_copy(update=used)})
+    dataset = open_data(project, config, source, caching)
     if split == "test" and dataset.heldout_from != "test":
         raise InputError("--split test: the data has none; heldout is the half of val kept for it")
     chosen = {"train": dataset.train, "val": dataset.val}.get(split, dataset.heldout)
@@ -180,6 +184,18 @@ def _by_protocol(
     }
     missing = [] if len(scores) > 1 else ["At another size: the masks have this one."]
     return {"rows": protocol_rows(scores), "missing": missing}
+
+
+def _halved_as(bundle: Bundle, source: Source, asked: str) -> str:
+    """Return how val is halved so that the held-out half is the one that this model never saw."""
+    if asked != "auto" or not bundle.origin.get("dataset_hash"):
+        return asked
+    # Before there was a choice it was halved by image.
+    by = str(bundle.origin.get("heldout_by", "image") or "auto")
+    ids = [sample.id for sample in source.splits.get("val", ())]
+    if by in {"auto", "image"}:
+        return by
+    return by if len(set(places_of(by, ids, source.format) or ())) > 1 else asked
 
 
 def _at_own_size(dataset: Dataset, split: Split) -> Iterator[tuple[Tensor, Tensor]]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Mapping as Dict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,16 @@ PAIRS_WORTH_A_WORD = 12
 """More of them take more than a second or two."""
 
 # Parts of the configuration that no score depends on.
-_NOT_IN_DEFINITION = ("tracking.", "storage", "data.root", "data.format", "data.synthetic.")
+_NOT_IN_DEFINITION = (
+    "tracking.",
+    "storage",
+    "data.root",
+    "data.format",
+    "data.synthetic.",
+    "data.heldout_by",  # what it came to is in there
+)
+
+_TEST_SPLIT, _HALF = "test split", "half of val by "
 
 # What `segexp.untried.key_of` asks for beside the params of a trial.
 _TELLS_TRAININGS_APART = ("model.arch", "training.batch_size")
@@ -229,13 +238,42 @@ def definition(plan: StudyPlan, dataset: Dataset) -> dict[str, Any]:
         if key not in searched and key != "mapping" and not key.startswith(_NOT_IN_DEFINITION)
     }
     return {
-        "data": f"{dataset.name} {dataset.hash}",
+        **data_definition(dataset),
         "objective": plan.study.objective,
         "common_space": f"{plan.common.name} {plan.common.hash}",
         **{f"space.{name}": describe_parameter(p) for name, p in sorted(plan.space.items())},
         **mapping_definitions(plan.mappings.values()),
         **settings,
     }
+
+
+def data_definition(dataset: Dataset) -> dict[str, Any]:
+    """Return the part of a definition that says which images there are, and which are held out."""
+    by = dataset.heldout_by
+    return {
+        "data": f"{dataset.name} {dataset.hash}",
+        "heldout": _TEST_SPLIT if by is None else _HALF + by,
+    }
+
+
+def with_begun_halves(plan: StudyPlan, stored: Dict[str, Any] | None) -> StudyPlan:
+    """Halve val as a study was begun with, unless the configuration says how.
+
+    Before there was a choice it was halved by image. A study goes on with the images that it has
+    tuned on, whatever segexp would choose today.
+
+    Args:
+        plan: The plan of the study, or of an arm.
+        stored: From `definition` when it was begun; None where there is no such study yet.
+    """
+    data = plan.config.data
+    if stored is None or data.heldout_by != "auto":
+        return plan
+    begun = str(stored.get("heldout", f"{_HALF}image"))
+    if begun == _TEST_SPLIT:
+        return plan
+    data = data.model_copy(update={"heldout_by": begun.removeprefix(_HALF)})
+    return replace(plan, config=plan.config.model_copy(update={"data": data}))
 
 
 def mapping_definitions(mappings: Iterable[Mapping]) -> dict[str, Any]:
@@ -260,6 +298,8 @@ def with_later_settings(stored: Dict[str, Any], now: Dict[str, Any]) -> dict[str
         for key in now
         if key in defaults and f"space.{key.rpartition('.')[2]}" not in stored
     }
+    if "heldout" in now:
+        later["heldout"] = _TEST_SPLIT if now["heldout"] == _TEST_SPLIT else f"{_HALF}image"
     return {**later, **stored}
 
 
@@ -291,6 +331,9 @@ def definition_faults(
                 f"mapping {mapping!r} has changed since study {name!r} was begun: {changes}"
             )
             continue
+        if key == "heldout" and str(before).startswith(_HALF):
+            by = str(before).removeprefix(_HALF)
+            before = f"{before} (--set data.heldout_by={by})"
         was, is_ = (_shown(value) for value in (before, after))
         faults.append(f"study {name!r} was begun with {key} = {was}, now it is {is_}")
     if faults:

@@ -101,7 +101,7 @@ def _params_now(
     trial: FrozenTrial, stored: Dict[str, Any], now: Dict[str, Any], plan: StudyPlan
 ) -> dict[str, Any] | None:
     """Return the params that give the same trial in the plan; None when none do."""
-    if any(stored.get(key) != now[key] for key in ("data", "objective", "common_space")):
+    if any(stored.get(key) != now[key] for key in ("data", "heldout", "objective", "common_space")):
         return None
     settings = flatten(plan.config.to_dict()).keys()
     searched = {n: value for n, value in trial.params.items() if f"space.{n}" in stored}

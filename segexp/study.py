@@ -18,8 +18,8 @@ from segexp.display import StudyDisplay
 from segexp.files import locked
 from segexp.interrupt import signals_held_back
 from segexp.next_trial import reconcile
-from segexp.open_study import OpenStudy, open_study
-from segexp.plan import StudyPlan, say_left_out
+from segexp.open_study import OpenStudy, open_study, stored_definition
+from segexp.plan import StudyPlan, say_left_out, with_begun_halves
 from segexp.project import describe_data, open_data
 from segexp.prune import prune_directories
 from segexp.reconcile import close_records, counts_towards_budget
@@ -27,7 +27,7 @@ from segexp.report.study_page import study_page
 from segexp.result import result_from_dict
 from segexp.revision import choose_revision, describe_revision
 from segexp.stop_rule import NEVER, StopRule
-from segexp.storage import RESULT, RUN_ID, host_of
+from segexp.storage import RESULT, RUN_ID, host_of, revisions
 from segexp.study_runs import gather_records
 from segexp.supervision import forget_supervisors, supervised
 from segexp.supervisor import run_trials
@@ -83,6 +83,8 @@ def run_study(
             something else.
         WorkError: When the first trials all fail, or the disk is full.
     """
+    begun = revisions(storage, plan.study.name)
+    plan = with_begun_halves(plan, stored_definition(storage, begun[-1]) if begun else None)
     dataset = open_data(plan.project, plan.config, plan.source, display.caching)
     display.say(describe_data(dataset))
     say_left_out(plan, display.say)

@@ -188,6 +188,7 @@ def _meaning(setup: TrialSetup) -> str:
     """Digest what a training is: a checkpoint of another one is not gone on from."""
     config = setup.config.to_dict()
     config["data"].pop("root")  # it may have been moved
+    config["data"]["heldout_by"] = setup.dataset.heldout_by
     content = {
         "config": [config["data"], config["model"], config["training"]],
         "dataset": setup.dataset.hash,
@@ -227,6 +228,7 @@ def _save_bundle(
         "run_id": run.id,
         "dataset": setup.dataset.name,
         "dataset_hash": setup.dataset.hash,
+        "heldout_by": setup.dataset.heldout_by,
         "common_space": setup.common.name,
     }
     bundle = Bundle(

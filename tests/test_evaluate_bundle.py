@@ -65,7 +65,7 @@ def configured(project: Path, root: Path, **values: Any) -> Config:
     return load_config(project / "config.yaml", overrides)
 
 
-def scored(project: Path, config: Config, **options: Any) -> ScoredBundle:
+def scored(project: Path, config: Config, bundle: str = "bundle", **options: Any) -> ScoredBundle:
     defaults: dict[str, Any] = {
         "split": "heldout",
         "space": None,
@@ -73,7 +73,7 @@ def scored(project: Path, config: Config, **options: Any) -> ScoredBundle:
         "full_size": False,
         "caching": lambda done, total: None,
     }
-    return evaluate_bundle(project, config, project / "bundle", **(defaults | options))
+    return evaluate_bundle(project, config, project / bundle, **(defaults | options))
 
 
 def expected_miou(bundle: Bundle, root: Path, split: str, full_size: bool) -> float:
@@ -152,6 +152,35 @@ def test_without_a_test_split_heldout_and_val_share_the_masks_of_val(
     masks = [np.load(root / "val" / "label" / f"{n}.npy") for n in range(2)]
     pixels = np.sort([int((mask >= 0).sum()) for mask in masks])
     assert sorted(sum(part.table["pixels"]) for part in parts) == pixels.tolist()
+
+
+@pytest.mark.parametrize(
+    ("origin", "by"),
+    [
+        ({}, "sequence"),  # of other data, for all that is known
+        ({"dataset_hash": "1"}, "image"),  # of before there was a choice
+        ({"dataset_hash": "1", "heldout_by": "image"}, "image"),
+        ({"dataset_hash": "1", "heldout_by": "sequence"}, "sequence"),
+        ({"dataset_hash": "1", "heldout_by": "city"}, "sequence"),  # which the ids do not name
+        ({"dataset_hash": "1", "heldout_by": None}, "sequence"),  # there was a test split
+    ],
+)
+def test_a_model_is_scored_on_the_half_of_val_that_its_own_study_held_out(
+    project: Path, bundle: Bundle, tmp_path: Path, origin: dict[str, Any], by: str
+):
+    root = tmp_path / "videos"
+    for split, frames in (("train", ["t"]), ("val", [f"v{v}_{n}" for v in (1, 2) for n in (1, 2)])):
+        for number, frame in enumerate(frames):
+            labels = np.arange(32, dtype=np.uint8).reshape(4, 8) % 11
+            save(root / f"{split}annot" / f"{frame}.png", labels)
+            save(root / split / f"{frame}.png", picture(10 * len(split) + number, (4, 8)))
+    save_bundle(project / "used", replace(bundle, origin=origin))
+    for asked, expected in (("auto", by), ("image", "image")):
+        config = configured(
+            project, root, **{"data.taxonomy": "cityscapes19", "data.heldout_by": asked}
+        )
+        result = scored(project, config, bundle="used")
+        assert f"2 held-out (a half of val, by {expected}) images" in result.data
 
 
 def test_a_result_is_plain_values_and_says_what_the_data_is(

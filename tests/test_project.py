@@ -172,7 +172,7 @@ def test_the_description_always_says_synthetic_for_drawn_data(project: Path):
     assert text == ("data: synthetic: 6 train, 3 val, 3 held-out (test split) images, 32x64")
     without_test = configured(project, **{"synthetic.test": 0, "synthetic.val": 4})
     text = describe_data(opened(project, without_test))
-    assert "synthetic: 6 train, 2 val, 2 held-out (a half of val) images" in text
+    assert "synthetic: 6 train, 2 val, 2 held-out (a half of val, by image) images" in text
 
 
 def test_the_description_of_files_says_where_and_how_they_are_resized(

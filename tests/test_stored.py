@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import optuna
 import pytest
+from dataset.layouts import camvid_like, picture, raw_mask, save
 from optuna.trial import create_trial
 from sklearn.metrics import jaccard_score
 from tiny_study import Said, run
@@ -153,6 +154,44 @@ def test_a_study_of_before_a_setting_was_there_goes_on_at_its_default(project: P
     changed = {**definition, "training.gradient_clip": "0.5"}
     first, *_ = definition_faults("tiny", definition, changed)
     assert first == "study 'tiny' was begun with training.gradient_clip = 1.0, now it is 0.5"
+
+
+def two_videos(root: Path) -> dict[str, Any]:
+    """Data of two videos in val, and the settings that name it."""
+    camvid_like(root, train=3)
+    for n, name in enumerate(f"v{video}_{frame}" for video in (1, 2) for frame in range(3)):
+        save(root / "val" / f"{name}.png", picture(50 + n))
+        save(root / "valannot" / f"{name}.png", raw_mask(n))
+    return {"data.format": "folder", "data.root": str(root), "mapping": "camvid11"}
+
+
+def test_a_study_of_before_val_was_halved_by_video_goes_on_with_its_own_halves(project: Path):
+    settings = two_videos(project / "videos")
+    study, _ = run(project, trials=1, **{**settings, "data.heldout_by": "image"})
+    definition = dict(study.user_attrs[DEFINITION])
+    assert definition.pop("heldout") == "half of val by image"
+    assert "data.heldout_by" not in definition
+    study.set_user_attr(DEFINITION, definition)  # as it was written then
+    display = Said()
+    _, ran = run(project, display, trials=2, **settings)
+    assert ran == 1
+    assert "3 held-out (a half of val, by image) images" in display.lines[0]
+    with pytest.raises(InputError) as caught:
+        run(project, trials=3, **{**settings, "data.heldout_by": "sequence"})
+    assert caught.value.faults[0] == (
+        "study 'tiny' was begun with heldout = half of val by image "
+        "(--set data.heldout_by=image), now it is half of val by sequence"
+    )
+
+
+def test_a_study_goes_on_with_the_halves_that_it_was_begun_with(project: Path):
+    settings = two_videos(project / "videos")
+    display = Said()
+    study, _ = run(project, display, trials=1, **settings)
+    assert "3 held-out (a half of val, by sequence) images" in display.lines[0]
+    assert study.user_attrs[DEFINITION]["heldout"] == "half of val by sequence"
+    with pytest.raises(InputError, match="now it is half of val by image"):
+        run(project, trials=2, **{**settings, "data.heldout_by": "image"})
 
 
 def test_a_setting_that_was_searched_is_not_taken_for_one_that_was_not_there():

@@ -275,6 +275,7 @@ def test_the_bundle_says_where_it_comes_from(finished: Finished):
         "run_id": finished.run.id,
         "dataset": "synthetic",
         "dataset_hash": dataset.hash,
+        "heldout_by": None,  # there is a test split
         "common_space": finished.setup.common.name,
     }
     assert bundle.scores["val/miou"] == finished.result.val.miou

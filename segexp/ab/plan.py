@@ -23,7 +23,7 @@ from segexp.errors import InputError, collected
 from segexp.files import name_fault
 from segexp.mapping import Mapping, common_space
 from segexp.mapping_file import find_mappings
-from segexp.plan import StudyPlan, mapping_definitions, plan_study
+from segexp.plan import StudyPlan, data_definition, mapping_definitions, plan_study
 from segexp.search_space import Parameter, Range
 from segexp.space import sample_params
 from segexp.study_config import Pruner, Sampler, read_study
@@ -191,7 +191,7 @@ def ab_definition(plan: AbPlan, dataset: Dataset) -> dict[str, Any]:
     return {
         "arms": ", ".join(mapping.name for mapping in plan.mappings),
         "mode": plan.design.mode,
-        "data": f"{dataset.name} {dataset.hash}",
+        **data_definition(dataset),
         **mapping_definitions(plan.mappings),
     }
 

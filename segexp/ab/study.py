@@ -53,7 +53,7 @@ from segexp.open_study import (
     refuse_changed,
     stored_definition,
 )
-from segexp.plan import StudyPlan, say_left_out
+from segexp.plan import StudyPlan, say_left_out, with_begun_halves
 from segexp.project import describe_data, open_data
 from segexp.recorded_place import open_recorded, remember_place
 from segexp.report.ab_page import ab_page
@@ -123,6 +123,8 @@ def run_ab(
             study of this name means something else.
         WorkError: When an arm has no run that can be compared.
     """
+    begun = stored_definition(storage, plan.name)
+    plan = replace(plan, arms=tuple(with_begun_halves(arm, begun) for arm in plan.arms))
     dataset = open_data(plan.project, plan.config, plan.arms[0].source, display.caching)
     display.say(describe_data(dataset))
     say_left_out(plan.arms[0], display.say)

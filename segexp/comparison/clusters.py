@@ -12,14 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from segexp.dataset.sequences import certain_places, places_of
 from segexp.errors import InputError, did_you_mean
 
 KINDS = ("auto", "none", "sequence", "city")
 FEWEST = 5
 BLOCKS = 10
-
-_CITYSCAPES = re.compile(r"(?P<city>[^_]+)_(?P<sequence>\d+)_(?P<frame>\d+)")
-_VIDEO = re.compile(r"(?P<sequence>.+)_f?(?P<frame>\d+)")  # 0016E5_07959, Seq05VD_f00030
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +74,7 @@ def make_clusters(kind: str, image_ids: Sequence[str], data_format: str) -> Clus
         return _singles(image_ids)
     if kind == "auto":
         return _automatic(image_ids, data_format)
-    labels = _labels(kind, image_ids, data_format)
+    labels = places_of(kind, image_ids, data_format)
     if labels is None:
         raise InputError(
             f"--cluster: the image ids of format {data_format} name no {kind} "
@@ -91,9 +89,8 @@ def make_clusters(kind: str, image_ids: Sequence[str], data_format: str) -> Clus
 
 
 def _automatic(image_ids: Sequence[str], data_format: str) -> Clusters:
-    labels = _labels("sequence", image_ids, data_format)
-    # In a folder the pattern is a guess: img_0001 is no video called "img".
-    if labels is None or (data_format == "folder" and not all(map(_has_digit, labels))):
+    labels = certain_places("sequence", image_ids, data_format)
+    if labels is None:
         return _singles(image_ids)
     sequences = sorted(set(labels))
     if len(sequences) >= FEWEST:
@@ -112,26 +109,6 @@ def _automatic(image_ids: Sequence[str], data_format: str) -> Clusters:
         "videos."
     )
     return _grouped("block", _blocks(labels, image_ids), caveat)
-
-
-def _labels(kind: str, image_ids: Sequence[str], data_format: str) -> list[str] | None:
-    """Name the cluster of each image, or None where the ids do not."""
-    if data_format == "cityscapes":
-        pattern, parts = _CITYSCAPES, {"city": ("city",), "sequence": ("city", "sequence")}
-    elif data_format == "folder":
-        pattern, parts = _VIDEO, {"sequence": ("sequence",)}
-    else:
-        return None
-    matches = [pattern.fullmatch(image_id) for image_id in image_ids]
-    if kind not in parts or not all(matches):
-        return None
-    labels = ["_".join(match[part] for part in parts[kind]) for match in matches if match]
-    alone = data_format == "folder" and len(set(labels)) == len(labels)
-    return None if alone else labels
-
-
-def _has_digit(name: str) -> bool:
-    return any(character.isdigit() for character in name)
 
 
 def _blocks(labels: Sequence[str], image_ids: Sequence[str]) -> list[str]:

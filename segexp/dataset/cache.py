@@ -19,16 +19,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segexp.dataset.cache_build import build_arrays, tuning_half
+from segexp.dataset.cache_build import build_arrays
 from segexp.dataset.check import CheckReport, check_source
 from segexp.dataset.content_hash import source_hash, stamp_of
+from segexp.dataset.halves import Halves, divide
 from segexp.dataset.source import SampleFault, Source
 from segexp.dataset.threads import Progress
 from segexp.errors import InputError, WorkError
 from segexp.files import locked, may_write, write_atomic
 from segexp.taxonomy import VOID, Taxonomy
 
-CACHE_VERSION = 3
+CACHE_VERSION = 4
 """Bumped whenever the same files would be decoded or resized to other arrays."""
 
 _PARTS = ("images", "labels", "counts")
@@ -90,6 +91,7 @@ class Dataset:
         val: What tuning sees.
         heldout: What only final scores see.
         heldout_from: ``test``; or ``val`` when it is the other half of val.
+        heldout_by: How val was halved then, ``Halves.by``; None where there is a test split.
         mean: Mean of each channel over train, in 0..1, shape (3,).
         std: Standard deviation of each channel over train, in 0..1, shape (3,).
         own_size: The most common height and width of the images before resizing.
@@ -107,6 +109,7 @@ class Dataset:
     val: Split
     heldout: Split
     heldout_from: str
+    heldout_by: str | None
     mean: NDArray[np.float64]
     std: NDArray[np.float64]
     own_size: Size
@@ -115,7 +118,11 @@ class Dataset:
 
 
 def open_dataset(
-    source: Source, image_size: Size, cache_dir: Path, progress: Progress | None = None
+    source: Source,
+    image_size: Size,
+    cache_dir: Path,
+    progress: Progress | None = None,
+    heldout_by: str = "auto",
 ) -> Dataset:
     """Open a data set at a size, from the cache or by building it.
 
@@ -128,18 +135,20 @@ def open_dataset(
         cache_dir: The project's own cache folder; made when missing. Where it may not be written,
             what it lacks is built in a temporary folder that this process deletes.
         progress: Called with how many samples are decoded, and of how many.
+        heldout_by: How val is halved where there is no test split: one of `halves.RULES`.
 
     Raises:
-        InputError: With every fault of the data set.
+        InputError: With every fault of the data set, or when val cannot be halved so.
         WorkError: When the cache folder cannot be written.
     """
     if min(image_size) < 1:
         raise InputError(f"data.image_size: {list(image_size)}; both sides must be 1 or more")
     if source.faults:
         raise InputError(check_source(source, progress).faults)
+    halves = divide([sample.id for sample in source.splits["val"]], source.format, heldout_by)
     try:
         digest, stamps = source_hash(source, cache_dir)
-        place = cache_dir / _key(digest, image_size)
+        place = cache_dir / _key(digest, image_size, halves)
         meta = _read_meta(place)
         if meta is None:
             if not may_write(cache_dir):
@@ -148,7 +157,7 @@ def open_dataset(
             with locked(place.with_suffix(".lock")):
                 meta = _read_meta(place)  # another process may have built it meanwhile
                 if meta is None:
-                    _build(source, image_size, place, stamps, progress)
+                    _build(source, image_size, halves, place, stamps, progress)
                     meta = _read_meta(place)
     except SampleFault as fault:  # a file vanished or is unreadable: the scan lists all of them
         raise InputError(check_source(source, progress).faults or str(fault)) from None
@@ -156,7 +165,7 @@ def open_dataset(
         raise WorkError(f"{cache_dir}: the cache cannot be written: {error}") from None
     if meta is None:
         raise WorkError(f"{place}: the cache was built but cannot be read; remove it and try again")
-    return _dataset(source, digest, image_size, place, meta)
+    return _dataset(source, digest, image_size, halves, place, meta)
 
 
 @cache
@@ -166,14 +175,15 @@ def _temporary_folder() -> Path:
     return folder
 
 
-def _key(digest: str, image_size: Size) -> str:
-    content = f"{CACHE_VERSION} {digest} {image_size[0]}x{image_size[1]}"
+def _key(digest: str, image_size: Size, halves: Halves) -> str:
+    content = f"{CACHE_VERSION} {digest} {image_size[0]}x{image_size[1]} {halves.by}"
     return hashlib.sha256(content.encode()).hexdigest()[:24]
 
 
 def _build(
     source: Source,
     image_size: Size,
+    halves: Halves,
     place: Path,
     stamps: dict[Path, list[int]],
     progress: Progress | None,
@@ -184,7 +194,7 @@ def _build(
         shutil.rmtree(leftover, ignore_errors=True)
     building.mkdir()
     try:
-        built = build_arrays(source, image_size, building, progress)
+        built = build_arrays(source, image_size, halves.tuning, building, progress)
         changed = [path for path, stamp in stamps.items() if stamp_of(path) != stamp]
         if changed:
             raise InputError([f"{path}: changed while it was read; run again" for path in changed])
@@ -229,7 +239,12 @@ def _array(place: Path, split: str, part: str) -> NDArray[Any]:
 
 
 def _dataset(
-    source: Source, digest: str, image_size: Size, place: Path, meta: dict[str, Any]
+    source: Source,
+    digest: str,
+    image_size: Size,
+    halves: Halves,
+    place: Path,
+    meta: dict[str, Any],
 ) -> Dataset:
     report = CheckReport.from_dict(meta["report"])
     splits = {
@@ -241,7 +256,7 @@ def _dataset(
         test = splits["test"]
         tuning, heldout, heldout_from = val, test.part("heldout", 0, len(test)), "test"
     else:
-        middle = len(tuning_half(val.ids)[0])
+        middle = len(halves.tuning)
         tuning = val.part("val", 0, middle)
         heldout, heldout_from = val.part("heldout", middle, len(val)), "val"
     return Dataset(
@@ -255,6 +270,7 @@ def _dataset(
         tuning,
         heldout,
         heldout_from,
+        halves.by if heldout_from == "val" else None,
         np.array(meta["mean"]),
         np.array(meta["std"]),
         next(iter(report.sizes)),

@@ -1,7 +1,6 @@
 """Filling the arrays of a cache: one pass that decodes, checks and resizes every file."""
 
-import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,19 +36,12 @@ class Built:
     report: CheckReport
 
 
-def tuning_half(ids: Sequence[str]) -> tuple[frozenset[str], frozenset[str]]:
-    """Divide the ids of val into what tuning sees and what only final scores see.
-
-    Ranked by the SHA-256 of the id: the first half, with the odd one, is for tuning. An id
-    keeps its rank whatever the order of the files; nothing is random.
-    """
-    ranked = sorted(ids, key=lambda id_: hashlib.sha256(id_.encode()).hexdigest())
-    middle = (len(ranked) + 1) // 2
-    return frozenset(ranked[:middle]), frozenset(ranked[middle:])
-
-
 def build_arrays(
-    source: Source, image_size: tuple[int, int], directory: Path, progress: Progress | None
+    source: Source,
+    image_size: tuple[int, int],
+    tuning: Collection[str],
+    directory: Path,
+    progress: Progress | None,
 ) -> Built:
     """Write the images, the labels and the counts of labels of every split into a folder.
 
@@ -57,12 +49,18 @@ def build_arrays(
 
     Val is stored with its tuning half first, so that each half is a slice of the arrays.
 
+    Args:
+        source: The data set.
+        image_size: Height and width to resize to.
+        tuning: The ids of val that tuning sees where there is no test split.
+        directory: The folder.
+        progress: Called with how many samples are decoded, and of how many.
+
     Raises:
         InputError: With every fault that `check.check_source` finds.
         OSError: When the folder cannot be written.
     """
     ids = {split: [s.id for s in samples] for split, samples in source.splits.items()}
-    tuning, _ = tuning_half(ids["val"])
     ids["val"].sort(key=lambda id_: id_ not in tuning)
     rows = {split: {id_: row for row, id_ in enumerate(order)} for split, order in ids.items()}
     with ExitStack() as stack:

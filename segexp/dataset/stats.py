@@ -61,10 +61,10 @@ def dataset_stats(dataset: Dataset, mappings: Sequence[Mapping]) -> dict[str, An
 
     Returns:
         ``dataset``, ``format``, ``hash``, ``taxonomy``, ``image_size``, ``own_sizes``,
-        ``heldout_from``, ``mean``, ``std``; ``splits``: by split ``images``, ``pixels``,
-        ``void_pixels`` and ``labels``; ``mappings``: by name and split ``void_pixels`` and
-        ``classes``. A row of ``labels`` or ``classes`` has ``name``, ``color``, ``pixels``,
-        ``share`` (of the pixels that are not void) and ``images``.
+        ``heldout_from``, ``heldout_by``, ``mean``, ``std``; ``splits``: by split ``images``,
+        ``pixels``, ``void_pixels`` and ``labels``; ``mappings``: by name and split
+        ``void_pixels`` and ``classes``. A row of ``labels`` or ``classes`` has ``name``, ``color``,
+        ``pixels``, ``share`` (of the pixels that are not void) and ``images``.
     """
     splits = {"train": dataset.train, "val": dataset.val, "heldout": dataset.heldout}
     histograms = {name: label_histograms(split) for name, split in splits.items()}
@@ -78,6 +78,7 @@ def dataset_stats(dataset: Dataset, mappings: Sequence[Mapping]) -> dict[str, An
         "image_size": list(dataset.image_size),
         "own_sizes": [[h, w, n] for (h, w), n in dataset.report.sizes.items()],
         "heldout_from": dataset.heldout_from,
+        "heldout_by": dataset.heldout_by,
         "mean": dataset.mean.tolist(),
         "std": dataset.std.tolist(),
         "splits": {

@@ -83,7 +83,8 @@ def _split_parts(stats: Mapping[str, Any]) -> list[Part]:
     heldout = (
         "only final scores see it: the test split"
         if stats["heldout_from"] == "test"
-        else "only final scores see it: the half of the val split that tuning does not see"
+        else "only final scores see it: the half of the val split that tuning does not see, "
+        f"halved by {stats['heldout_by']}"
     )
     uses = {"train": "trained on", "val": "tuning sees it", "heldout": heldout}
     lines: list[list[Cell]] = []

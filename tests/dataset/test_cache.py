@@ -13,7 +13,6 @@ import pytest
 
 from segexp.dataset import content_hash
 from segexp.dataset.cache import open_dataset
-from segexp.dataset.cache_build import tuning_half
 from segexp.dataset.recognise import SyntheticCounts, open_source
 from segexp.errors import InputError, WorkError
 from segexp.taxonomy import Taxonomy
@@ -91,10 +90,10 @@ def test_images_and_masks_are_resized_to_the_size_asked_for(root, cache):
     assert dataset.image_size == (3, 4)
 
 
-def test_a_cache_of_before_masks_lay_where_their_images_do_is_not_read(root, cache):
+def test_a_cache_of_an_earlier_version_is_not_read(root, cache):
     dataset, _ = decoded(root, cache)
     (place,) = (path for path in cache.iterdir() if (path / "meta.json").is_file())
-    key = hashlib.sha256(f"1 {dataset.hash} {SIZE[0]}x{SIZE[1]}".encode()).hexdigest()[:24]
+    key = hashlib.sha256(f"3 {dataset.hash} {SIZE[0]}x{SIZE[1]}".encode()).hexdigest()[:24]
     meta = json.loads((place / "meta.json").read_text())
     (place / "meta.json").write_text(json.dumps(meta | {"key": key}))
     place.rename(cache / key)
@@ -313,13 +312,6 @@ def test_two_processes_that_start_together_build_one_cache(tmp_path, cache):
     assert len([path for path in cache.iterdir() if path.is_dir()]) == 1
 
 
-def test_val_is_split_by_the_rank_of_the_ids_sha256():
-    # sha256: d 18ac..., c 2e7d..., b 3e23..., e 3f79..., a ca97...
-    assert tuning_half(["a", "b", "c", "d", "e"]) == ({"b", "c", "d"}, {"a", "e"})
-    assert tuning_half(["e", "c", "a", "d", "b"]) == ({"b", "c", "d"}, {"a", "e"})
-    assert tuning_half(["a", "b", "c", "d"]) == ({"c", "d"}, {"a", "b"})
-
-
 def test_without_a_test_split_val_is_divided_and_each_part_keeps_the_listings_order(
     tmp_path, cache
 ):
@@ -331,7 +323,7 @@ def test_without_a_test_split_val_is_divided_and_each_part_keeps_the_listings_or
     dataset, _ = decoded(tmp_path / "data", cache)
     assert dataset.val.ids == ("b", "c", "d")
     assert dataset.heldout.ids == ("a", "e")
-    assert dataset.heldout_from == "val"
+    assert (dataset.heldout_from, dataset.heldout_by) == ("val", "image")
     assert [np.array_equal(dataset.heldout.image(i), picture(n)) for i, n in ((0, 0), (1, 4))] == [
         True,
         True,

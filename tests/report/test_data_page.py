@@ -27,6 +27,7 @@ STATS = {
     "image_size": [2, 100],
     "own_sizes": [[180, 240, 7], [90, 120, 1]],
     "heldout_from": "val",
+    "heldout_by": "sequence",
     "mean": [0.1, 0.2, 0.3],
     "std": [0.4, 0.5, 0.6],
     "splits": {
