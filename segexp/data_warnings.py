@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from segexp.config import Config
 from segexp.dataset.cache import Dataset
+from segexp.dataset.leaks import NONE, Leaks, describe_leaks
 from segexp.dataset.mask_sample import palette_warnings
 from segexp.dataset.source import Source
 from segexp.dataset.stats import half_histograms
@@ -30,23 +31,30 @@ def data_warnings(dataset: Dataset, mappings: Sequence[Mapping]) -> list[str]:
         dataset: The data set.
         mappings: What its labels become.
     """
-    found = source_warnings(dataset.source, mappings, label_counts(dataset))
+    found = source_warnings(dataset.source, mappings, label_counts(dataset), dataset.report.leaks)
     return [warning.message for warning in found]
 
 
 def source_warnings(
-    source: Source, mappings: Sequence[Mapping], counts: Dict[str, NDArray[np.int64]]
+    source: Source,
+    mappings: Sequence[Mapping],
+    counts: Dict[str, NDArray[np.int64]],
+    leaks: Leaks = NONE,
 ) -> list[MappingWarning]:
-    """Return the warnings of `label_warnings` and of `mask_sample.palette_warnings`.
+    """Return the warnings of labels, of palettes, and of images that look the same.
+
+    See `label_warnings`, `mask_sample.palette_warnings` and `leaks.describe_leaks`.
 
     Args:
         source: The data set's files.
         mappings: What its labels become.
         counts: By split, from `label_counts`, or from `check.scan_source`.
+        leaks: Of the report of either; none where it is asked about a mapping.
     """
     encoding = source.taxonomy.encodings.get(source.reading, {})
     found = label_warnings(source.taxonomy, encoding, mappings, counts)
-    return found + palette_warnings(source)
+    found += palette_warnings(source)
+    return found + [MappingWarning("near-duplicate", line) for line in describe_leaks(leaks)]
 
 
 def warn_of_data(

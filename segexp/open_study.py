@@ -136,7 +136,10 @@ def open_study(
             _put_first(study, plan, carried)
             study.set_user_attr(CONSTANT, constant_miou(dataset, plan.common))
             study.set_user_attr(LISTED, plan.keeps_all)
-            study.set_user_attr(WARNINGS, data_warnings(dataset, [*plan.mappings.values()]))
+        warnings = data_warnings(dataset, [*plan.mappings.values()])
+        if study.user_attrs.get(WARNINGS) != warnings:  # segexp may see more than it did
+            study.set_user_attr(WARNINGS, warnings)
+        if is_new:
             study.set_user_attr(DEFINITION, now)  # the last: a study that has it is whole
         if arm is None:
             noted = study.user_attrs.get(RUN_ID)

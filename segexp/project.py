@@ -104,16 +104,10 @@ def describe_data(dataset: Dataset) -> str:
         if not 0.9 < stretch < 1.1:
             size += f" (stretched by {max(stretch, 1 / stretch):.2f}; see data.image_size)"
     where = "" if dataset.root is None else f" in {dataset.root}"
-    part = "test split" if dataset.heldout_from == "test" else halved(dataset)
     return (
         f"data: {dataset.format}{where}: {len(dataset.train)} train, {len(dataset.val)} val, "
-        f"{len(dataset.heldout)} held-out ({part}) images, {size}"
+        f"{len(dataset.heldout)} held-out ({dataset.report.heldout}) images, {size}"
     )
-
-
-def halved(dataset: Dataset) -> str:
-    """Say which half of val the held-out images are, where there is no test split."""
-    return f"a half of val, by {dataset.heldout_by}"
 
 
 def find_taxonomy(project: Path, name: str) -> Taxonomy:

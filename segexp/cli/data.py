@@ -1,6 +1,7 @@
 """``segexp data``: look at the data before training on it."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -37,11 +38,15 @@ def check(
     data: Data = None,
     format_name: Format = None,
     mapping: MappingName = None,
+    json_: Json = False,
     set_: Set = None,
     project: Project = None,
     debug: Debug = False,
 ) -> None:
-    """Decode every file and list all faults: pairing, sizes, types, raw ids, duplicates."""
+    """Decode every file and list all faults: pairing, sizes, types, raw ids, duplicates.
+
+    Warns of images that look the same on two sides, such as in train and in the test split.
+    """
     root = open_project(project)
     config = read_config(root, data_overrides(data, format_name, mapping), set_)
 
@@ -53,8 +58,8 @@ def check(
 
     asked = find_mappings(root, [config.mapping] if mapping else [])
     source = find_source(root, config, asked)
-    with LiveDisplay() as display:
-        report, counts = scan_source(source, display.caching)
+    with LiveDisplay(quiet=json_) as display:
+        report, counts = scan_source(source, display.caching, config.data.heldout_by)
     told = "" if config.data.taxonomy else ", as its layout tells; data.taxonomy names another"
     told = "" if source.root is None else told
     say(f"data: {source.format}, {source.name}, taxonomy {source.taxonomy.name}{told}")
@@ -66,10 +71,25 @@ def check(
         del counts["test"]  # it is no test split
     if faults := objective_faults(asked, counts):
         raise InputError(faults)
-    warnings = source_warnings(source, asked, counts)
+    counted = ", ".join(f"{count} {part}" for part, count in report.leaks.images.items())
+    say(f"images: {counted} ({report.heldout})")
+    warnings = source_warnings(source, asked, counts, report.leaks)
     for warning in warnings:
         say(f"warning: {warning.message}")
     say(f"no faults, {len(warnings)} warning(s)" if warnings else "no faults")
+    if json_:
+        print_json(
+            {
+                "data": source.name,
+                "format": source.format,
+                "taxonomy": source.taxonomy.name,
+                "images": dict(report.leaks.images),
+                "heldout_by": report.heldout_by,
+                "notes": list(report.notes),
+                "warnings": [asdict(warning) for warning in warnings],
+                "near_duplicates": report.leaks.to_dict()["pairs"],
+            }
+        )
 
 
 @data_app.command()

@@ -194,7 +194,7 @@ def _build(
         shutil.rmtree(leftover, ignore_errors=True)
     building.mkdir()
     try:
-        built = build_arrays(source, image_size, halves.tuning, building, progress)
+        built = build_arrays(source, image_size, halves, building, progress)
         changed = [path for path, stamp in stamps.items() if stamp_of(path) != stamp]
         if changed:
             raise InputError([f"{path}: changed while it was read; run again" for path in changed])
@@ -270,7 +270,7 @@ def _dataset(
         tuning,
         heldout,
         heldout_from,
-        halves.by if heldout_from == "val" else None,
+        report.heldout_by,
         np.array(meta["mean"]),
         np.array(meta["std"]),
         next(iter(report.sizes)),

@@ -1,6 +1,5 @@
 """Filling the arrays of a cache: one pass that decodes, checks and resizes every file."""
 
-from collections.abc import Collection
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 from segexp.dataset.array_file import ArrayFile
 from segexp.dataset.channels import channel_mean_std
 from segexp.dataset.check import CheckReport, Inspection, inspect_sample, summarise
+from segexp.dataset.halves import Halves
 from segexp.dataset.label_counts import half_counts
 from segexp.dataset.resize import resize_image, resize_labels
 from segexp.dataset.source import Sample, Source
@@ -39,7 +39,7 @@ class Built:
 def build_arrays(
     source: Source,
     image_size: tuple[int, int],
-    tuning: Collection[str],
+    halves: Halves,
     directory: Path,
     progress: Progress | None,
 ) -> Built:
@@ -52,7 +52,7 @@ def build_arrays(
     Args:
         source: The data set.
         image_size: Height and width to resize to.
-        tuning: The ids of val that tuning sees where there is no test split.
+        halves: Those of val.
         directory: The folder.
         progress: Called with how many samples are decoded, and of how many.
 
@@ -61,7 +61,7 @@ def build_arrays(
         OSError: When the folder cannot be written.
     """
     ids = {split: [s.id for s in samples] for split, samples in source.splits.items()}
-    ids["val"].sort(key=lambda id_: id_ not in tuning)
+    ids["val"].sort(key=lambda id_: id_ not in halves.tuning)
     rows = {split: {id_: row for row, id_ in enumerate(order)} for split, order in ids.items()}
     with ExitStack() as stack:
         images: dict[str, ArrayFile] = {}
@@ -87,7 +87,7 @@ def build_arrays(
             return inspection
 
         entries = [(split, sample) for split, s in source.splits.items() for sample in s]
-        report = summarise(source, map_in_threads(store, entries, progress))
+        report = summarise(source, map_in_threads(store, entries, progress), halves)
     if report.faults:
         raise InputError(report.faults)
     for split, of_images in counts.items():

@@ -11,7 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segexp.dataset.file_kind import file_kind
+from segexp.dataset.halves import Halves, divide
 from segexp.dataset.label_counts import half_counts
+from segexp.dataset.leaks import HELDOUT, NONE, TRAIN, VAL, Leaks, find_leaks
+from segexp.dataset.near_duplicates import look_of
 from segexp.dataset.source import Sample, SampleFault, Source
 from segexp.dataset.threads import Progress, map_in_threads
 from segexp.taxonomy import VOID
@@ -33,6 +36,7 @@ class Inspection:
         kinds: What the files are, such as ``image PNG RGB``.
         counts: Of the mask's labels at its own size, from `half_counts`; None when it cannot be
             read.
+        look: Of the image, from `near_duplicates.look_of`; None when it cannot be read.
     """
 
     split: str
@@ -43,6 +47,7 @@ class Inspection:
     labelled_pixels: int | None
     kinds: tuple[str, ...]
     counts: NDArray[np.int64] | None = None
+    look: NDArray[np.uint8] | None = None
 
 
 @dataclass(frozen=True)
@@ -57,6 +62,8 @@ class CheckReport:
         kinds: Files by kind, such as ``mask PNG L``.
         void_test: Whether there is a test split without a labelled pixel, as in the official
             Cityscapes: it is no test split then.
+        heldout_by: How val is halved, ``Halves.by``; None where there is a test split.
+        leaks: The near-duplicates across train, val and held-out; none where there are faults.
     """
 
     faults: tuple[str, ...]
@@ -65,6 +72,15 @@ class CheckReport:
     sizes: Mapping[Size, int]
     kinds: Mapping[str, int]
     void_test: bool
+    heldout_by: str | None
+    leaks: Leaks = NONE
+
+    @property
+    def heldout(self) -> str:
+        """What the held-out images are, for people."""
+        if self.heldout_by is None:
+            return "test split"
+        return f"a half of val, by {self.heldout_by}"
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as JSON holds it."""
@@ -75,6 +91,8 @@ class CheckReport:
             "sizes": [[height, width, n] for (height, width), n in self.sizes.items()],
             "kinds": dict(self.kinds),
             "void_test": self.void_test,
+            "heldout_by": self.heldout_by,
+            "leaks": self.leaks.to_dict(),
         }
 
     @classmethod
@@ -87,6 +105,8 @@ class CheckReport:
             {(height, width): n for height, width, n in content["sizes"]},
             dict(content["kinds"]),
             bool(content["void_test"]),
+            content["heldout_by"],
+            Leaks.from_dict(content["leaks"]),
         )
 
 
@@ -100,20 +120,30 @@ def check_source(source: Source, progress: Progress | None = None) -> CheckRepor
 
 
 def scan_source(
-    source: Source, progress: Progress | None = None
+    source: Source, progress: Progress | None = None, heldout_by: str = "auto"
 ) -> tuple[CheckReport, dict[str, NDArray[np.int64]]]:
     """Do as `check_source` does, and count the labels of each split in the masks' own size.
 
+    Args:
+        source: The data set.
+        progress: Called with how many samples are decoded, and of how many.
+        heldout_by: How val is halved where there is no test split: one of `halves.RULES`.
+
     Returns:
         The report; and by split `half_counts` of all its masks that can be read.
+
+    Raises:
+        InputError: When val cannot be halved so.
     """
+    val = [sample.id for sample in source.splits.get("val", ())]
+    halves = divide(val, source.format, heldout_by)
     entries = [(split, sample) for split, samples in source.splits.items() for sample in samples]
     inspected = map_in_threads(lambda e: inspect_sample(source, *e)[0], entries, progress)
     counts = {split: np.zeros((2, VOID + 1), np.int64) for split in source.splits}
     for inspection in inspected:
         if inspection.counts is not None:
             counts[inspection.split] += inspection.counts
-    return summarise(source, inspected), counts
+    return summarise(source, inspected, halves), counts
 
 
 def inspect_sample(
@@ -146,12 +176,15 @@ def inspect_sample(
         None if counts is None else int(counts[:, :VOID].sum()),
         _kinds(sample),
         counts,
+        None if image is None else look_of(image),
     )
     return inspection, image, labels
 
 
-def summarise(source: Source, inspected: Sequence[Inspection]) -> CheckReport:
+def summarise(source: Source, inspected: Sequence[Inspection], halves: Halves) -> CheckReport:
     """Judge a data set from the inspections of all its samples, in the order of the splits.
+
+    ``halves`` are those of val, for data without a test split.
 
     Refused: faults of the listing and of single files, one picture in two splits (the scores
     would be flattered), a train or val split without any labelled pixel, and a single val image
@@ -184,6 +217,7 @@ def summarise(source: Source, inspected: Sequence[Inspection]) -> CheckReport:
     if len(sizes) > 1:
         listing = ", ".join(f"{_by(size)} ({n})" for size, n in sizes.most_common(8))
         notes.append(f"images of {len(sizes)} sizes (height x width): {listing}")
+    has_test = "test" in source.splits and not void_test
     return CheckReport(
         (*faults, *repeated_faults),
         (*notes, *repeated_notes),
@@ -191,7 +225,21 @@ def summarise(source: Source, inspected: Sequence[Inspection]) -> CheckReport:
         dict(sizes.most_common()),
         dict(Counter(kind for i in inspected for kind in i.kinds).most_common()),
         void_test,
+        None if has_test else halves.by,
+        NONE if faults or repeated_faults else _leaks(inspected, halves, void_test),
     )
+
+
+def _leaks(inspected: Sequence[Inspection], halves: Halves, void_test: bool) -> Leaks:
+    looks: dict[str, dict[str, NDArray[np.uint8]]] = {"train": {}, "val": {}, "test": {}}
+    for found in inspected:
+        if found.look is not None and not (found.split == "test" and void_test):
+            looks[found.split][found.sample.id] = found.look
+    heldout = looks.pop("test")
+    if not heldout:
+        heldout = {id_: look for id_, look in looks["val"].items() if id_ in halves.heldout}
+        looks["val"] = {id_: look for id_, look in looks["val"].items() if id_ in halves.tuning}
+    return find_leaks({TRAIN: looks["train"], VAL: looks["val"], HELDOUT: heldout})
 
 
 def _repeated(inspected: Sequence[Inspection]) -> tuple[list[str], list[str]]:

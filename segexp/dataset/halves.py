@@ -52,7 +52,7 @@ def divide(ids: Sequence[str], data_format: str, rule: str = "auto") -> Halves:
     Raises:
         InputError: When the ids do not name what the rule divides by, or name only one of it.
     """
-    if rule == "image":
+    if rule == "image" or not ids:
         return _by("image", ids, ids)
     if rule != "auto":
         return _by(rule, ids, _asked_for(rule, ids, data_format))

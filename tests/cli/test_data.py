@@ -42,6 +42,32 @@ def test_check_lists_all_faults_and_tune_refuses_the_same_data(project: Path, sc
     assert segexp(project, "best").code == 2  # no study was begun
 
 
+def test_check_names_images_that_look_the_same_in_train_and_in_the_test_split(
+    project: Path, scenes: Path
+) -> None:
+    image, label = (np.load(scenes / "train" / part / "1.npy") for part in ("image", "label"))
+    np.save(scenes / "test" / "image" / "2.npy", np.clip(image + 1 / 255, 0, 1))
+    np.save(scenes / "test" / "label" / "2.npy", label)
+    line = "1 of 3 held-out images has a near-duplicate in train: scores flatter (2 is like 1)"
+    outcome = segexp(project, "data", "check", "--data", "scenes", "--json")
+    assert outcome.code == 0, outcome.err
+    assert line in outcome.err
+    found = json.loads(outcome.out)
+    assert {"kind": "near-duplicate", "message": line} in found["warnings"]
+    assert "images: 6 train, 3 val, 3 held-out (test split)" in outcome.err
+    assert found["images"] == {"train": 6, "val": 3, "held-out": 3}
+    assert found["heldout_by"] is None
+    (pair,) = found["near_duplicates"]
+    value = pair.pop("difference")
+    assert 0 <= value < 0.25
+    assert pair == {"of": "held-out", "image": "2", "like": "train", "other": "1"}
+    outcome = segexp(project, "tune", "--data", "scenes", "--trials", "1", "--set", "epochs=1")
+    assert outcome.code == 0, outcome.err
+    best = segexp(project, "best", "--json")
+    assert line in json.loads(best.out)["warnings"]
+    assert f"warning: {line}" in " ".join(segexp(project, "best").err.split())
+
+
 def test_synth_refuses_a_folder_with_something_in_it(project: Path, scenes: Path) -> None:
     before = sorted(scenes.rglob("*"))
     outcome = segexp(project, "data", "synth", "scenes")
