@@ -40,7 +40,7 @@ class SyntheticConfig(_Section):
 
     train: int = Field(96, ge=2, le=100_000)
     val: int = Field(32, ge=1, le=100_000)
-    test: int = Field(64, ge=0, le=100_000)
+    test: int = Field(512, ge=0, le=100_000)
     seed: int = Field(0, ge=0, lt=2**31)
 
 

@@ -28,7 +28,7 @@ class SyntheticCounts:
 
     train: int = 96
     val: int = 32
-    test: int = 64
+    test: int = 512
     seed: int = 0
     size: tuple[int, int] = (64, 128)
 
