@@ -37,8 +37,10 @@ RANDOM = Sampler(name="random")
 TPE = Sampler(name="tpe")
 
 
-def halving(factor: int, **options: Any) -> Pruner:
-    return Pruner(name="successive_halving", options={"reduction_factor": factor, **options})
+def halving(factor: int, within_rungs: int = 0, **options: Any) -> Pruner:
+    """Halving whose rungs compare all trials; from the second on only with within_rungs=1."""
+    options = {"reduction_factor": factor, "within_rungs": within_rungs, **options}
+    return Pruner(name="successive_halving", options=options)
 
 
 def promotion(factor: int, **options: Any) -> Pruner:
@@ -92,6 +94,17 @@ METHODS = [
         baseline_first=True,
     ),
 ]
+WITHIN = [
+    Method("TPE, promotion 4, first rung within a mapping", TPE, promotion(4, within_rungs=1)),
+    Method("TPE, promotion 4, all rungs within a mapping", TPE, promotion(4, within_rungs=9)),
+    Method(
+        "TPE, promotion 4, first rung within a mapping, baseline first",
+        TPE,
+        promotion(4, within_rungs=1),
+        baseline_first=True,
+    ),
+]
+METHODS += WITHIN
 SLOW = [
     Method("GP, no pruning", Sampler(name="gp")),
     Method("GP, halving 3", Sampler(name="gp"), halving(3)),

@@ -31,6 +31,10 @@ class RungPruner(optuna.pruners.SuccessiveHalvingPruner):
     Optuna's samplers and other pruners leave failed trials out as well. Values are finite, and the
     larger is the better.
 
+    Where trials differ in their mapping, a rung compares each with those of its own mapping: a
+    model of many classes learns later, and after an epoch the best of them lie behind those of few
+    classes that they end up ahead of. From the rung ``within_rungs`` on all are compared.
+
     With ``promotion`` a trial that was stopped goes on as soon as it is among the best at its rung,
     because others did worse: the algorithm of the paper, of which Optuna has the part that stops.
 
@@ -47,6 +51,7 @@ class RungPruner(optuna.pruners.SuccessiveHalvingPruner):
         min_early_stopping_rate: int = 0,
         bootstrap_count: int = 0,
         promotion: bool = False,
+        within_rungs: int = 1,
     ) -> None:
         """Make it.
 
@@ -56,6 +61,8 @@ class RungPruner(optuna.pruners.SuccessiveHalvingPruner):
             min_early_stopping_rate: How many rungs are left out at the beginning.
             bootstrap_count: How many trials end at a rung before one may go on.
             promotion: Whether trials that were stopped may go on; see `promotable`.
+            within_rungs: At how many rungs, from the first, trials have rivals of their own mapping
+                alone; 0 for none.
 
         Raises:
             ValueError: For a value out of its range, or one that is no whole number: Optuna's own
@@ -67,15 +74,18 @@ class RungPruner(optuna.pruners.SuccessiveHalvingPruner):
             "min_early_stopping_rate": min_early_stopping_rate,
             "bootstrap_count": bootstrap_count,
         }
-        for name, value in given.items():
+        for name, value in {**given, "within_rungs": within_rungs}.items():
             if not isinstance(value, int) or isinstance(value, bool):
                 raise ValueError(f"{name} is {value!r}, must be a whole number")
+        if within_rungs < 0:
+            raise ValueError(f"within_rungs is {within_rungs}, must be 0 or more")
         if not isinstance(promotion, bool):
             raise ValueError(f"promotion is {promotion!r}, must be true or false")
         super().__init__(**given)
         self._first_rung: int = min_resource * reduction_factor**min_early_stopping_rate
         self._factor = reduction_factor
         self._bootstrap = bootstrap_count
+        self._within = within_rungs
         self.promotion = promotion
 
     def prune(self, study: optuna.Study, trial: FrozenTrial) -> bool:
@@ -86,7 +96,7 @@ class RungPruner(optuna.pruners.SuccessiveHalvingPruner):
         trials = study.get_trials(deepcopy=False)
         if epoch <= epochs_judged(trial, trials):
             return False
-        values = _values_at(epoch, trials)
+        values = self._values_at(epoch, trials)[self._field(epoch, trial)]
         value: float = trial.intermediate_values[epoch]
         values[first_number(trial, trials)] = value
         return value < self._bar(list(values.values()))
@@ -101,30 +111,41 @@ class RungPruner(optuna.pruners.SuccessiveHalvingPruner):
         """
         stopped = self._stopped(trials)
         bars = {
-            epoch: self._bar(list(_values_at(epoch, trials).values()))
+            (epoch, field): self._bar(list(values.values()))
             for epoch in {epoch for epoch, _, _ in stopped}
+            for field, values in self._values_at(epoch, trials).items()
         }
-        found = [own for own in stopped if own[1] >= bars[own[0]]]
+        found = [
+            (epoch, value, number)
+            for epoch, value, number in stopped
+            if value >= bars[epoch, self._field(epoch, trials[number])]
+        ]
         return max(found)[-1] if found else None
 
     def next_in_line(self, trials: Sequence[FrozenTrial]) -> set[int]:
         """Return the numbers of the best stopped trials of each rung, whose checkpoints are kept.
 
-        One beyond them that goes on after all begins again: of many that are stopped few go on.
+        Of each mapping, where a rung compares within one. One beyond them that goes on after all
+        begins again: of many that are stopped few go on.
 
         Args:
             trials: All of the study.
         """
         best_first = sorted(self._stopped(trials), reverse=True)
-        at_epoch = defaultdict[int, list[int]](list)
+        in_field = defaultdict[tuple[int, str], list[int]](list)
         for epoch, _, number in best_first:
-            at_epoch[epoch].append(number)
-        return {number for numbers in at_epoch.values() for number in numbers[:KEPT_AT_RUNG]}
+            in_field[epoch, self._field(epoch, trials[number])].append(number)
+        return {number for numbers in in_field.values() for number in numbers[:KEPT_AT_RUNG]}
 
     def will_be_next_in_line(self, trial: FrozenTrial, trials: Sequence[FrozenTrial]) -> bool:
         """Whether a trial that is stopped now, at its last epoch, is one of `next_in_line`."""
         own = trial.last_step or 0
-        at_rung = [value for epoch, value, _ in self._stopped(trials) if epoch == own]
+        field = self._field(own, trial)
+        at_rung = [
+            value
+            for epoch, value, number in self._stopped(trials)
+            if epoch == own and self._field(epoch, trials[number]) == field
+        ]
         better = sum(value >= trial.intermediate_values[own] for value in at_rung)
         return self.promotion and better < KEPT_AT_RUNG
 
@@ -155,14 +176,27 @@ class RungPruner(optuna.pruners.SuccessiveHalvingPruner):
             rung *= self._factor
         return rung == epoch
 
+    def _shared(self, epoch: int) -> str:
+        """Return which parameter is the same in all rivals at a rung; an empty name for none."""
+        first_of_all: int = self._first_rung * self._factor**self._within
+        return "mapping" if epoch < first_of_all else ""
 
-def _values_at(epoch: int, trials: Sequence[FrozenTrial]) -> dict[int, float]:
-    """Return what each configuration had at an epoch, by the number of its first trial."""
-    return {
-        first_number(trial, trials): trial.intermediate_values[epoch]
-        for trial in trials
-        if trial.state != TrialState.FAIL and epoch in trial.intermediate_values
-    }
+    def _field(self, epoch: int, trial: FrozenTrial) -> str:
+        """Return what the rivals of a trial at a rung share with it: its mapping, or nothing."""
+        return str(trial.params.get(self._shared(epoch), ""))
+
+    def _values_at(
+        self, epoch: int, trials: Sequence[FrozenTrial]
+    ) -> defaultdict[str, dict[int, float]]:
+        """Return what each configuration had at a rung, by field and number of its first trial."""
+        reached = [
+            t for t in trials if t.state != TrialState.FAIL and epoch in t.intermediate_values
+        ]
+        shared = self._shared(epoch)
+        values = defaultdict[str, dict[int, float]](dict)
+        for t in reached:
+            values[t.params.get(shared, "")][first_number(t, trials)] = t.intermediate_values[epoch]
+        return values
 
 
 class PlacedHyperbandPruner(optuna.pruners.HyperbandPruner):

@@ -309,3 +309,78 @@ def test_in_the_end_the_best_share_of_each_rung_went_beyond_it(factor: int, seed
         )[::-1]
         for value, own in there[: len(there) // factor]:
             assert rung + 1 in reached[own], (rung, value)
+
+
+def run_with_mapping(study: optuna.Study, mapping: str, values: list[float]) -> int:
+    """Run a trial of a mapping through its epochs' values; return after how many it was pruned."""
+    study.enqueue_trial({"mapping": mapping})
+    trial = study.ask()
+    trial.suggest_categorical("mapping", ["fine", "coarse"])
+    for epoch, value in enumerate(values, start=1):
+        trial.report(value, epoch)
+        if epoch < len(values) and trial.should_prune():
+            study.tell(trial, state=TrialState.PRUNED)
+            return epoch
+    study.tell(trial, max(values))
+    return 0
+
+
+# After an epoch the finer mapping lies behind every coarse trial, after two epochs it is ahead.
+SLOW = [0.1, *[0.9] * 8]
+
+
+@pytest.mark.parametrize("name", PRUNERS)
+def test_a_mapping_that_learns_later_is_not_stopped_for_it_at_the_first_rung(name: str) -> None:
+    study = make_study(make_pruner(Pruner(name=name, options=PRUNERS[name]), EPOCHS))
+    for value in (0.5, 0.4, 0.3, 0.2):
+        run_with_mapping(study, "coarse", [value] * EPOCHS)
+    assert run_with_mapping(study, "fine", SLOW) == 0
+    assert run_with_mapping(study, "fine", [0.05, *[0.9] * 8]) == 1  # the second of two of its own
+    # At the second rung all are rivals: of 0.5, 0.9 and 0.6 one passes.
+    assert run_with_mapping(study, "coarse", [0.6] * EPOCHS) == 2
+
+
+def test_where_rungs_compare_all_trials_it_is_stopped() -> None:
+    options = {"reduction_factor": 2, "within_rungs": 0}
+    study = make_study(make_pruner(Pruner(name="successive_halving", options=options), EPOCHS))
+    for value in (0.5, 0.4, 0.3, 0.2):
+        run_with_mapping(study, "coarse", [value] * EPOCHS)
+    assert run_with_mapping(study, "fine", SLOW) == 1
+
+
+@given(st.integers(2, 4), st.integers(0, 10_000))
+@settings(max_examples=20, deadline=None)
+def test_who_passes_the_rungs_within_a_mapping_hangs_on_no_other_mapping(
+    factor: int, seed: int
+) -> None:
+    options: Any = {"reduction_factor": factor, "within_rungs": 9}
+    mixed = make_study(RungPruner(**options))
+    alone = {name: make_study(RungPruner(**options)) for name in ("fine", "coarse")}
+    names = np.random.default_rng(seed).choice(["fine", "coarse"], 24)
+    for name, values in zip(names, curves(24, seed), strict=True):
+        assert run_with_mapping(mixed, name, values) == run_trial(alone[name], values)
+
+
+def test_the_best_stopped_trials_of_each_mapping_keep_their_checkpoints_and_go_on() -> None:
+    pruner = RungPruner(reduction_factor=4, promotion=True)
+    study = make_study(pruner)
+    for mapping, values, first_ends in (
+        ("coarse", (0.9, 0.8, 0.7, 0.6, 0.5), 0),
+        ("fine", (0.4, 0.3, 0.2, 0.1), 4),  # at the second rung it has 0.9 to beat
+    ):
+        ends = [run_with_mapping(study, mapping, [value] * EPOCHS) for value in values]
+        assert ends == [first_ends, *[1] * (len(values) - 1)]
+    of_value = {t.intermediate_values[1]: t.number for t in study.trials}
+    kept = pruner.next_in_line(study.trials)
+    assert kept == {of_value[value] for value in (0.8, 0.7, 0.4, 0.3, 0.2)}
+    assert pruner.promotable(study.trials) is None
+    for value in (0.05, 0.04, 0.03, 0.02):
+        run_with_mapping(study, "fine", [value] * EPOCHS)
+    # Of eight fine ones the best two pass; of five coarse ones the best one, as before.
+    assert pruner.promotable(study.trials) == of_value[0.3]
+
+
+@pytest.mark.parametrize("value", [-1, 1.5, True])
+def test_a_number_of_rungs_that_is_none_is_refused(value: object) -> None:
+    with pytest.raises(ValueError, match=f"within_rungs is {value!r}"):
+        RungPruner(within_rungs=value)  # type: ignore[arg-type]
