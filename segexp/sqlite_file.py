@@ -13,8 +13,6 @@ from urllib.parse import quote
 
 from segexp.files import may_write
 
-_LEFTOVERS = ("-wal", "-shm", "-journal")
-
 
 def use_write_ahead_log(path: Path) -> None:
     """Switch a SQLite file to WAL for good: readers and one writer no longer wait for each other.
@@ -25,14 +23,52 @@ def use_write_ahead_log(path: Path) -> None:
         connection.execute("PRAGMA journal_mode=WAL")
 
 
-def remove_leftovers(path: Path) -> None:
-    """Delete the logs of a SQLite file that was deleted itself.
+def has_tables(path: Path) -> bool:
+    """Whether there is a SQLite file with a table in it.
 
-    Where a whole file is put in its place, SQLite takes them for its logs, and what was deleted is
-    back.
+    Raises:
+        sqlite3.Error: When it is none, or cannot be read.
     """
-    for ending in _LEFTOVERS:
-        path.with_name(path.name + ending).unlink(missing_ok=True)
+    if not path.is_file():
+        return False
+    with closing(open_for_reading(path)) as connection:
+        return _has_tables(connection)
+
+
+def fill_empty(path: Path, source: Path) -> bool:
+    """Copy tables and rows of a SQLite file into one without tables, all of them or none.
+
+    The file is never replaced: another process may have it open, and what that one has written
+    would be lost with it. Of several processes that fill it at once one does, whatever locks they
+    know of: SQLite's own decides. A file that is not there is made; what a deleted one left beside
+    it SQLite itself removes.
+
+    Args:
+        path: The file to fill.
+        source: A whole database that nobody writes.
+
+    Returns:
+        Whether it was filled; a file with tables is left as it is.
+
+    Raises:
+        sqlite3.Error: When it cannot be written.
+    """
+    with (
+        closing(sqlite3.connect(source)) as whole,
+        closing(sqlite3.connect(path, timeout=60, isolation_level=None)) as connection,
+    ):
+        connection.execute("BEGIN IMMEDIATE")
+        if _has_tables(connection):
+            return False
+        # The first and the last statement begin and end a transaction, which is here already.
+        for statement in [*whole.iterdump()][1:-1]:
+            connection.execute(statement)
+        connection.execute("COMMIT")
+    return True
+
+
+def _has_tables(connection: sqlite3.Connection) -> bool:
+    return connection.execute("SELECT 1 FROM sqlite_master").fetchone() is not None
 
 
 def reading_uri(path: Path) -> str:

@@ -3,6 +3,7 @@
 import shutil
 import sqlite3
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from mlflow import MlflowClient
 
 from segexp import tracking
-from segexp.sqlite_file import open_for_reading, use_write_ahead_log
+from segexp.sqlite_file import fill_empty, has_tables, open_for_reading, use_write_ahead_log
 from segexp.storage import open_storage
 
 
@@ -121,3 +122,43 @@ def test_a_deleted_study_storage_does_not_come_back_from_its_log(tmp_path: Path)
     for path, content in logs.items():
         path.write_bytes(content)
     assert optuna.get_all_study_names(open_storage(None, tmp_path)) == []
+
+
+@pytest.fixture
+def whole(tmp_path: Path) -> Path:
+    path = tmp_path / "whole.db"
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("CREATE TABLE t (x INTEGER PRIMARY KEY AUTOINCREMENT, y TEXT UNIQUE)")
+        connection.execute("CREATE INDEX by_y ON t (y)")
+        connection.execute("INSERT INTO t (y) VALUES ('it''s;'), (NULL)")
+    return path
+
+
+def test_a_database_is_filled_as_a_whole(whole: Path, tmp_path: Path) -> None:
+    path = tmp_path / "new.db"
+    assert not has_tables(path)
+    assert fill_empty(path, whole)
+    assert has_tables(path)
+    with closing(sqlite3.connect(path)) as new, closing(sqlite3.connect(whole)) as old:
+        assert [*new.iterdump()] == [*old.iterdump()]
+
+
+def test_a_database_with_tables_is_never_filled(database: Path, whole: Path) -> None:
+    assert not fill_empty(database, whole)
+    assert rows(database) == [1]
+
+
+def test_of_two_that_fill_a_database_at_once_one_does(whole: Path, tmp_path: Path) -> None:
+    path = tmp_path / "new.db"
+    use_write_ahead_log(path)
+    with ThreadPoolExecutor(2) as threads:
+        filled = [*threads.map(fill_empty, [path] * 2, [whole] * 2)]
+    assert sorted(filled) == [False, True]
+
+
+def test_who_has_an_empty_database_open_sees_it_filled(whole: Path, tmp_path: Path) -> None:
+    path = tmp_path / "new.db"
+    use_write_ahead_log(path)
+    with closing(sqlite3.connect(path)) as connection:
+        fill_empty(path, whole)
+        assert connection.execute("SELECT count(*) FROM t").fetchone() == (2,)

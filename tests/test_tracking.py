@@ -45,6 +45,49 @@ def test_a_new_database_is_one_that_readers_and_a_writer_share(mlflow_template: 
     assert client.get_experiment_by_name("template") is not None
 
 
+RECORD = """
+import sys
+from pathlib import Path
+from segexp import tracking
+project = Path(sys.argv[1])
+uri = f"sqlite:///{project.parent}/shared.db"
+print("ready", flush=True)
+sys.stdin.readline()
+experiment = tracking.open_experiment(project, uri, project.name)
+run = tracking.start_run(experiment, "run", {}, {})
+tracking.log_metrics(run, {"best/miou": 0.5})
+tracking.end_run(run, "FINISHED")
+"""
+
+
+def test_projects_that_make_their_shared_database_at_once_lose_none_of_their_runs(tmp_path: Path):
+    processes = []
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        words = [sys.executable, "-c", RECORD, str(tmp_path / name)]
+        pipe = subprocess.PIPE
+        processes.append(subprocess.Popen(words, stdin=pipe, stdout=pipe, text=True))
+    for process in processes:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.close()
+    assert [process.wait() for process in processes] == [0, 0]
+    client = MlflowClient(f"sqlite:///{tmp_path}/shared.db")
+    for name in ("one", "two"):
+        experiment = client.get_experiment_by_name(name)
+        assert experiment is not None
+        (run,) = client.search_runs([experiment.experiment_id])
+        assert (run.info.status, run.data.metrics) == ("FINISHED", {"best/miou": 0.5})
+
+
+def test_a_folder_that_is_not_there_is_refused_and_not_made(project: Path):
+    with pytest.raises(InputError, match=r"there is no folder /.*/missing$"):
+        tracking.open_experiment(project, "sqlite:///missing/mlflow.db", "street")
+    assert not (project / "missing").exists()
+
+
 def test_an_experiment_is_made_once_and_its_artifacts_lie_in_the_project(
     project: Path, experiment: Experiment
 ):

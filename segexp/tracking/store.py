@@ -1,6 +1,9 @@
 """Where MLflow keeps what it records: stores and experiments, opened or made."""
 
 import secrets
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,14 +13,13 @@ from mlflow.exceptions import MlflowException
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
-from segexp.config import WORK_DIRECTORY
 from segexp.credentials import without_credentials
 from segexp.database_url import sqlite_file
 from segexp.errors import InputError, WorkError, first_line
 from segexp.file_system import refuse_network_file_system
-from segexp.files import locked
+from segexp.files import locked, may_write
 from segexp.moved_project import follow_move
-from segexp.sqlite_file import remove_leftovers, use_write_ahead_log
+from segexp.sqlite_file import fill_empty, has_tables, use_write_ahead_log
 from segexp.tracking.client import client_of, new_client, what_is_wrong
 from segexp.tracking.sender import start_sending
 
@@ -81,7 +83,7 @@ def open_experiment(
             f"{message}; start that server, or record in the project with --set "
             "tracking.uri=sqlite:///mlflow.db: only what has begun outlasts a server that is away"
         ) from None
-    except (SQLAlchemyError, ImportError) as error:
+    except (SQLAlchemyError, sqlite3.Error, ImportError) as error:
         raise InputError(
             f"tracking.uri: {shown}: cannot be opened: {without_credentials(first_line(error))}"
         ) from None
@@ -108,9 +110,10 @@ def _open_sqlite(
     refuse_network_file_system(database, "tracking.uri")
     artifacts = project / "mlruns" / name
     uri = url.set(database=str(database)).render_as_string()
-    # A new database is migrated for seconds; several processes that do it at once break it.
-    with locked(project / WORK_DIRECTORY / "mlflow.lock"):
-        is_new = not database.exists() or database.stat().st_size == 0
+    # A new database is migrated for seconds; several processes that do it at once break it. The
+    # lock is beside it: other projects may record there, too.
+    with _locked(database):
+        is_new = _is_new(database)
         if is_new:
             _make_database(database)
         client = client_of(uri)  # refuses a database of another version
@@ -120,20 +123,41 @@ def _open_sqlite(
     return Experiment(project, uri, *found)
 
 
-def _make_database(database: Path) -> None:
-    """Make a database beside its place and rename it in; the caller holds the lock.
+@contextmanager
+def _locked(database: Path) -> Iterator[None]:
+    if not database.parent.is_dir():
+        raise InputError(f"tracking.uri: {database}: there is no folder {database.parent}")
+    lock = database.with_name(f".{database.name}.lock")
+    if not may_write(lock):
+        raise InputError(f"tracking.uri: {database}: {database.parent} cannot be written")
+    with locked(lock):
+        yield
 
-    MLflow cannot open one again whose migration was cut short by a kill.
+
+def _is_new(database: Path) -> bool:
+    try:
+        return not has_tables(database)
+    except (OSError, sqlite3.Error):
+        return False  # what is wrong with it `client_of` says
+
+
+def _make_database(database: Path) -> None:
+    """Make MLflow's tables in a database without any; the caller holds the lock.
+
+    They are made beside it first: MLflow cannot open one again whose migration was cut short by a
+    kill.
     """
     for leftover in database.parent.glob(f".{database.name}.*.building*"):
         leftover.unlink(missing_ok=True)
     building = database.with_name(f".{database.name}.{secrets.token_hex(6)}.building")
     client = new_client(URL.create("sqlite", database=str(building)).render_as_string())
-    client.search_experiments(max_results=1)  # the first call makes the tables
-    client._tracking_client.store.engine.dispose()
-    use_write_ahead_log(building)
-    remove_leftovers(database)
-    building.replace(database)
+    try:
+        client.search_experiments(max_results=1)  # the first call makes the tables
+        client._tracking_client.store.engine.dispose()
+        use_write_ahead_log(database)
+        fill_empty(database, building)
+    finally:
+        building.unlink(missing_ok=True)
 
 
 def _get_or_create(
