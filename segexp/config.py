@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from segexp.credentials import url_fault, url_without_credentials
 from segexp.errors import InputError, at_most, did_you_mean, named, shown
 from segexp.files import name_fault
 from segexp.yaml_file import parse_yaml, read_yaml_mapping
@@ -140,6 +141,11 @@ class TrackingConfig(_Section):
     uri: str | None = None
     experiment: str | None = None
 
+    @field_validator("uri")
+    @classmethod
+    def _good_uri(cls, value: str | None) -> str | None:
+        return _good_url(value)
+
     @field_validator("experiment")
     @classmethod
     def _good_name(cls, value: str | None) -> str | None:
@@ -158,9 +164,23 @@ class Config(_Section):
     tracking: TrackingConfig = TrackingConfig()
     storage: str | None = None
 
+    @field_validator("storage")
+    @classmethod
+    def _good_storage(cls, value: str | None) -> str | None:
+        return _good_url(value)
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, as YAML and JSON write them."""
         return self.model_dump(mode="json")
+
+
+def _good_url(value: str | None) -> str | None:
+    if value is not None and (fault := url_fault(value)):
+        raise ValueError(fault)
+    return value
+
+
+_URLS = ("storage", "tracking.uri")
 
 
 @cache
@@ -252,7 +272,8 @@ def parse_overrides(items: Sequence[str]) -> dict[str, Any]:
     for item in items:
         key, equals, text = item.partition("=")
         if not equals or not key.strip():
-            faults.append(f"--set {item}: expected key=value, such as training.epochs=2")
+            text = url_without_credentials(item)
+            faults.append(f"--set {text}: expected key=value, such as training.epochs=2")
             continue
         try:
             overrides[key.strip()] = parse_yaml(text, f"--set {key.strip()}")
@@ -352,9 +373,19 @@ def describe_validation(
         if fault["type"] == "literal_error":
             expected = str(fault.get("ctx", {}).get("expected", "")).replace("'", "")
             hint = did_you_mean(str(fault["input"]), expected.replace(" or ", ", ").split(", "))
-        value = shown(fault["input"])
+        # The key may have more before it, as in a study file, or behind it, as in a list.
+        is_url = any(f".{url}." in f".{key}." for url in _URLS)
+        value = shown(_without_user_info(fault["input"]) if is_url else fault["input"])
         lines.append(f"{place}: {value}: {message[:1].lower()}{message[1:]}{hint}")
     return lines + more
+
+
+def _without_user_info(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _without_user_info(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_without_user_info(inner) for inner in value]
+    return url_without_credentials(value) if isinstance(value, str) else value
 
 
 @cache

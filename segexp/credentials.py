@@ -1,8 +1,9 @@
 """Passwords and tokens in URLs: taken out of everything that is stored, shown or passed on."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar, cast
+from urllib.parse import unquote
 
 # A user name alone is no secret to these, and with ~/.pgpass and the like it has to stand there. To
 # others, http above all, what stands before the @ may be a token.
@@ -12,19 +13,51 @@ _DATABASES = (
 
 _SCHEME = re.compile(r"\b(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://")
 
-# A name that says what its value is, as in ?sslpassword=..., `PWD=...;` and `--token=...`. A whole
-# ODBC string goes: its password stands in it percent-encoded. The bounds keep it linear in time.
-_SETTING = (
-    r"(?<![\w.-])(?P<key>[\w.-]{0,80}(?:passw|passphrase|pwd|token|secret|api_?key|access_?key"
-    r"|credential|signature|odbc_connect)[\w.-]{0,80})"
-    r"=(?P<value>'(?:\\.|[^'\\])*'|\"(?:\\.|[^\"\\])*\"|[^\s&]*?)"
+# Names that say what their value is, as in ?sslpassword=..., `PWD=...;` and `--token=...`: what is
+# part of one, and what is one as a whole. A whole ODBC string goes: its password stands in it
+# percent-encoded. The short ones below are words of any text, and count in a URL alone.
+_PARTS = (
+    "passw", "passphrase", "pwd", "token", "secret", "apikey", "api_key", "accesskey", "access_key",
+    "credential", "signature", "odbc_connect",
+)  # fmt: skip
+_WHOLE = ("pass", "pw")
+_WHOLE_IN_URL = ("auth", "sig", "key")
+
+
+def _spelled(names: Iterable[str]) -> str:
+    """Return a pattern of names, any letter of which may be percent-encoded."""
+    return "|".join("".join(f"(?:{c}|%{ord(c):x}|%{ord(c.upper()):x})" for c in n) for n in names)
+
+
+# The bounds keep it linear in time.
+_NAME_WITH = rf"[\w.%-]{{0,80}}(?:{_spelled(_PARTS)})[\w.%-]{{0,80}}"
+_VALUE = (
+    r"(?P<value>'(?:\\.|[^'\\])*'|\"(?:\\.|[^\"\\])*\"|[^\s&]*?)"
     r"(?=&|;\s*[\w.-]+=|[;,)\]}'\"]{0,9}(?:\s|$))"
 )
-_IN_QUERY = re.compile(rf"(?P<before>[?&]){_SETTING}(?P<after>&|;(?=[\w.-]+=))?", re.IGNORECASE)
-_IN_TEXT = re.compile(_SETTING, re.IGNORECASE)
-_HEADER = re.compile(
-    r"(?P<key>authorization['\"]?\s*[:=]\s*['\"]?(?:basic|bearer)\s+)[^\s'\"]+", re.IGNORECASE
+_BEGIN = r"(?<![\w.%-])"
+_IN_TEXT = re.compile(
+    rf"{_BEGIN}(?P<key>{_NAME_WITH}|{_spelled(_WHOLE)})(?P<equals>=|\s=\s){_VALUE}", re.IGNORECASE
 )
+_IN_QUERY = re.compile(
+    rf"(?P<before>[?&])(?:{_NAME_WITH}|{_spelled(_WHOLE + _WHOLE_IN_URL)})={_VALUE}"
+    r"(?P<after>&|;(?=[\w.-]+=))?",
+    re.IGNORECASE,
+)
+_PARAMETER = re.compile(r"(?P<before>[?&])[^?&=\s]{1,80}=(?P<value>[^&\s'\"]*)(?P<after>&)?")
+# As Python and JSON write it.
+_IN_MAPPING = re.compile(
+    rf"(?P<key>(?P<quote>['\"])(?:{_NAME_WITH}|{_spelled(_WHOLE)}|authorization)(?P=quote)\s*:\s*)"
+    r"(?!\s*['\"](?:basic|bearer)\s)(?:'(?:\\.|[^'\\])*'|\"(?:\\.|[^\"\\])*\"|[^\s,}\]]+)",
+    re.IGNORECASE,
+)
+_HEADER = re.compile(
+    r"(?P<key>\bauthorization['\"]?\s*[:=]\s*['\"]?(?:(?:basic|bearer)\s+)?)[^\s'\"]+",
+    re.IGNORECASE,
+)
+
+# Behind these a path stands, in which an @ and a blank are signs as any other.
+_FILES = re.compile(r"(?:sqlite(?:\+\w+)?:///|(?:file|journal):)", re.IGNORECASE)
 
 HIDDEN = "***"
 
@@ -41,7 +74,35 @@ def without_credentials(text: str) -> str:
     settings, as in ``user=ann;password=...``, keep their names with ``***`` behind them.
     """
     text = _IN_TEXT.sub(_hide, _without_parameters(_without_user_info(text)))
+    text = _IN_MAPPING.sub(rf"\g<key>\g<quote>{HIDDEN}\g<quote>", text)
     return _HEADER.sub(rf"\g<key>{HIDDEN}", text)
+
+
+def url_without_credentials(url: str) -> str:
+    """Return what was given as one URL, and may be none, without credentials.
+
+    That it is one URL is known here: also where a blank stands in the password, or the scheme is
+    written wrongly, nothing of what is before its last @ is left.
+    """
+    if url_fault(url) is None:
+        return without_credentials(url)
+    return f"{HIDDEN}@{without_credentials(url.rpartition('@')[2])}"
+
+
+def url_fault(url: str) -> str | None:
+    """Say why what was given as one URL may show a password to whoever reads it; None when not.
+
+    Libraries take a blank in a password and all programs that look for URLs in a text end there;
+    what is written wrongly they quote as a whole.
+    """
+    before, at, _ = url.rpartition("@")
+    if not at or _FILES.match(url):
+        return None
+    if _SCHEME.match(url) is None:
+        return "is no URL; expected SCHEME://, such as postgresql://USER@HOST/NAME or http://HOST"
+    if re.search(r"\s", before):
+        return "has a blank before its @; write it as %20 where it is part of a password"
+    return None
 
 
 def all_without_credentials(content: T) -> T:
@@ -103,7 +164,12 @@ def _end_of_user_info(scheme: str, rest: str) -> int:
             return 0
         if scheme in ("http", "https") and re.fullmatch(r"[^:]*:\d+", before_at):
             return 0  # a host and its port
-    return address[0].rfind("@") + 1
+    end = address[0].rfind("@") + 1
+    if end or re.fullmatch(r"[^:]*:\d*", authority[0]):
+        return end
+    # What is behind the : is no port: a password, with a blank in it.
+    beyond = re.match(r"[^\n'\"]{0,200}?@", rest)
+    return beyond.end() if beyond else 0
 
 
 def _without_parameters(text: str) -> str:
@@ -111,8 +177,15 @@ def _without_parameters(text: str) -> str:
     while before != text:  # what is left out is what another one would begin behind
         before = text
         text = _IN_QUERY.sub(lambda found: found["before"] if found["after"] else "", text)
+    done = 0
+    while found := _PARAMETER.search(text, done):
+        done = found.end("value")
+        # Settings within a parameter, as in ?options=-c%20password%3D...
+        if "%" in found["value"] and _IN_TEXT.search(unquote(found["value"])):
+            done = found.start()
+            text = text[:done] + (found["before"] if found["after"] else "") + text[found.end() :]
     return text
 
 
 def _hide(found: re.Match[str]) -> str:
-    return f"{found['key']}={HIDDEN}"
+    return f"{found['key']}{found['equals']}{HIDDEN}"

@@ -15,7 +15,7 @@ from optuna.storages import BaseStorage
 
 from segexp import tracking
 from segexp.config import TrackingConfig
-from segexp.credentials import is_same_place, without_credentials
+from segexp.credentials import is_same_place, url_without_credentials, without_credentials
 from segexp.database_url import DEFAULT_TRACKING, sqlite_file
 from segexp.errors import InputError, WorkError
 from segexp.storage import RUN_ID, TRACKING
@@ -117,8 +117,8 @@ def ignored_variable(experiment: tracking.Experiment) -> str | None:
         return None
     place = _relative(experiment.project, experiment.uri) or "mlflow.db of the project"
     return (
-        f"{VARIABLE} ({without_credentials(named)}) is not used: recorded in {place}; name another "
-        "place with --set tracking.uri=URI, or in config.yaml"
+        f"{VARIABLE} ({url_without_credentials(named)}) is not used: recorded in {place}; name "
+        "another place with --set tracking.uri=URI, or in config.yaml"
     )
 
 

@@ -235,6 +235,18 @@ def test_an_experiment_that_is_no_folder_of_mlruns_is_refused(name):
     assert fault.startswith(f"c.yaml: tracking.experiment: {name!r}: ")
 
 
+@pytest.mark.parametrize("key", ["storage", "tracking.uri"])
+@pytest.mark.parametrize(
+    "value",
+    ["http://ann:my secret@h", "http:/ann:secret@h", ["http://ann:1 secret@h"], "ann:secret@h"],
+)
+def test_a_url_that_would_show_its_password_is_refused_without_it(key, value):
+    (fault,) = faults_of({}, {key: value})
+    assert fault.startswith(f"{key}: ")
+    assert "***@h" in fault
+    assert "secret" not in fault
+
+
 def test_of_thousands_of_unknown_keys_the_first_are_told():
     content = {f"key{i}": i for i in range(5000)}
     faults = faults_of(content)

@@ -8,7 +8,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from sqlalchemy.engine import make_url
 
-from segexp.credentials import is_same_place, without_credentials
+from segexp.credentials import (
+    is_same_place,
+    url_fault,
+    url_without_credentials,
+    without_credentials,
+)
 
 
 @pytest.mark.parametrize(
@@ -39,6 +44,8 @@ from segexp.credentials import is_same_place, without_credentials
         ("http://host:5000/overlays/a@b.png", "http://host:5000/overlays/a@b.png"),
         ("https://host/@team", "https://host/@team"),
         ("redis://ann:secret@host", "redis://host"),
+        ("postgresql://ann:se cret@host/a", "postgresql://ann@host/a"),
+        ("see http://ann:se cret@host/a and ann@host", "see http://host/a and ann@host"),
     ],
 )
 def test_what_stands_before_the_host_is_left_out(text: str, shown: str) -> None:
@@ -60,6 +67,20 @@ def test_what_stands_before_the_host_is_left_out(text: str, shown: str) -> None:
         ("user=ann password=secret host=h", "user=ann password=*** host=h"),
         ("user=ann password='se cr\\'et' host=h", "user=ann password=*** host=h"),
         ("jdbc:h2?user=ann;PWD=secret", "jdbc:h2?user=ann;PWD=***"),
+        ("postgresql://host/a?pass=secret&x=1", "postgresql://host/a?x=1"),
+        ("postgresql://host/a?pw=secret", "postgresql://host/a"),
+        ("http://host?auth=secret&x=1", "http://host?x=1"),
+        ("http://host/a?x=1&sig=secret", "http://host/a?x=1"),
+        ("http://host/a?key=secret", "http://host/a"),
+        ("postgresql://host/a?x=1&pass%77ord=secret", "postgresql://host/a?x=1"),
+        ("postgresql://host/a?PASS%57ORD=secret", "postgresql://host/a"),
+        ("postgresql://host/a?options=-c%20password%3Dsecret", "postgresql://host/a"),
+        ("postgresql://host/a?options=-c%20password%3Ds&x=1&y=2", "postgresql://host/a?x=1&y=2"),
+        ("password = secret", "password = ***"),
+        ("{'user': 'ann', 'password': 'se\\'cret'}", "{'user': 'ann', 'password': '***'}"),
+        ('{"token": "secret", "x": 1}', '{"token": "***", "x": 1}'),
+        ("Authorization: secret", "Authorization: ***"),
+        ("{'Authorization': 'secret'}", "{'Authorization': '***'}"),
         ("'Authorization': 'Basic c2VjcmV0'", "'Authorization': 'Basic ***'"),
         ("Authorization: Bearer c2VjcmV0.x", "Authorization: Bearer ***"),
     ],
@@ -97,6 +118,8 @@ def test_urls_in_a_message_are_found(text: str, shown: str) -> None:
         "databricks://profile:prefix",
         "s3://bucket/a@b",
         "ann@example.org",
+        "postgresql://host/a?options=-csearch_path%3Db&sslkey=/home/ann/key",
+        "--set key=value: expected key=value; keyboard?key",
         "password authentication failed for user \"ann\"",
         "",
     ],
@@ -170,3 +193,34 @@ def test_two_urls_are_of_one_place_when_their_credentials_alone_differ() -> None
     assert not is_same_place(None, "http://host")
     assert not is_same_place("http://ann@host", "http://ann@other")
     assert not is_same_place("postgresql://host/a", "postgresql://host/b")
+
+
+@pytest.mark.parametrize(
+    ("url", "shown", "fault"),
+    [
+        ("postgresql://ann:my secret@host/a", "***@host/a", "%20"),
+        ("postgresql://ann:12 secret@host/a", "***@host/a", "%20"),
+        ("http://ann:se cr et@host", "***@host", "%20"),
+        ("postgresql:/ann:secret@host/a", "***@host/a", "is no URL"),
+        ("postgresql//ann:secret@host/a", "***@host/a", "is no URL"),
+        ("http:/ann:secret@host", "***@host", "is no URL"),
+        ("ann:secret@127.0.0.1:5432/a", "***@127.0.0.1:5432/a", "is no URL"),
+        ("postgresql://ann:my%20secret@host/a", "postgresql://ann@host/a", None),
+        ("sqlite:////home/ann b@c/a.db", "sqlite:////home/ann b@c/a.db", None),
+        ("journal:studies/a b@c.log", "journal:studies/a b@c.log", None),
+        ("nonsense", "nonsense", None),
+    ],
+)
+def test_what_was_given_as_a_url_is_shown_without_all_before_its_host(
+    url: str, shown: str, fault: str | None
+) -> None:
+    assert url_without_credentials(url) == shown
+    found = url_fault(url)
+    assert found is None if fault is None else found is not None and fault in found
+
+
+@given(st.sampled_from(["postgresql://", "http:/", "mysql//", ""]), _USERS, _SECRETS, _SECRETS)
+def test_no_part_of_a_password_with_a_blank_is_left(
+    scheme: str, user: str, password: str, more: str
+) -> None:
+    assert "pLaNtEd" not in url_without_credentials(f"{scheme}{user}:{password} {more}@host/a")

@@ -284,6 +284,13 @@ def test_no_password_is_in_what_a_command_says_is_wrong(place: Place) -> None:
         ),
         ("best", "--debug", "--storage", f"postgresql://ann:1@{SSL_PASSWORD}@127.0.0.1/a"),
         ("train", "--debug", "--set", f"tracking.uri=nosuch://ann:{password}@host"),
+        ("best", "--storage", f"postgresql://ann:a {SSL_PASSWORD}@127.0.0.1:{port}/a"),
+        ("best", "--storage", f"postgresql:/ann:{SSL_PASSWORD}@127.0.0.1/a"),
+        ("best", "--storage", f"ann:{SSL_PASSWORD}@127.0.0.1:{port}/a"),
+        ("tune", "--set", f"tracking.uri=http://ann:a {SSL_PASSWORD}@127.0.0.1"),
+        ("tune", "--set", f"tracking.uri=[http://ann:1 {SSL_PASSWORD}@127.0.0.1]"),
+        ("tune", "--set", f"tracking.uri=http:/ann:{SSL_PASSWORD}@127.0.0.1"),
+        ("tune", "--set", f"ann:a {SSL_PASSWORD}@127.0.0.1"),
     ]
     for words in commands:
         outcome = segexp(place.project, *words)
