@@ -15,6 +15,7 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
+from segexp.damaged_database import refuse_damaged_file
 from segexp.database_url import DEFAULT_STORAGE, optuna_url, sqlite_file
 from segexp.errors import InputError, did_you_mean
 from segexp.file_system import refuse_network_file_system
@@ -107,6 +108,8 @@ def read_storage(url: str | None, project: Path) -> BaseStorage:
     file = storage_file(url, project)
     if file is None:
         return open_storage(url, project)
+    if _journal_file(url, project) is None:
+        refuse_damaged_file("storage", file)
     if not file.is_file():
         where = "" if url is None else f" (storage: {file}: no such file)"
         raise InputError(f"{_NO_STUDY}{where}")

@@ -306,11 +306,12 @@ def _refuse_early(
     mappings: list[str],
     display: LiveDisplay,
 ) -> "Config | None":
-    """Refuse data whose faults need not wait until torch is loaded.
+    """Refuse databases and data whose faults need not wait until torch is loaded.
 
     Returns:
         The configuration; None where the plan will say what is wrong with it.
     """
+    from segexp.damaged_database import refuse_damaged
     from segexp.data_warnings import refuse_data
     from segexp.study_config import read_study
 
@@ -318,6 +319,7 @@ def _refuse_early(
         _, _, config = read_study(root, study, {**overrides, "mapping": mappings[0]})
     except InputError:
         return None
+    refuse_damaged(root, {"storage": config.storage, "tracking.uri": config.tracking.uri})
     refuse_data(root, config, mappings, display.caching)
     return config
 

@@ -26,10 +26,12 @@ def train(
     root = open_project(project)
     config = read_config(root, data_overrides(data, format_name, mapping), set_)
 
+    from segexp.damaged_database import refuse_damaged
     from segexp.data_warnings import refuse_data
     from segexp.disk import full_disk_explained
 
     with full_disk_explained(root), LiveDisplay(epoch_lines=True) as display:
+        refuse_damaged(root, {"tracking.uri": config.tracking.uri})
         refuse_data(root, config, [config.mapping], display.caching, by_own=True)
         display.say("loading torch and mlflow ...")
         from segexp.device import choose_compute

@@ -180,10 +180,12 @@ def _what_was_done(ran: "Ran", seconds: float) -> str:
 def _refuse_early(
     root: Path, where: str, definition: "StudyConfig", config: "Config", display: LiveDisplay
 ) -> None:
-    """Refuse a search space and data whose faults need not wait until torch is loaded."""
+    """Refuse what need not wait until torch is loaded: databases, a search space, data."""
+    from segexp.damaged_database import refuse_damaged
     from segexp.data_warnings import refuse_data
     from segexp.search_space import check_space, parse_space, values_of
 
+    refuse_damaged(root, {"storage": config.storage, "tracking.uri": config.tracking.uri})
     check_space(where, definition, config)
     space, _ = parse_space(where, definition, config)
     mappings = [str(name) for name in values_of(space, config, "mapping")]

@@ -11,6 +11,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import SQLAlchemyError
 
 from segexp.credentials import without_credentials
+from segexp.damaged_database import refuse_damaged_file
 from segexp.database_url import sqlite_file
 from segexp.errors import InputError, WorkError, first_line
 from segexp.moved_project import artifacts_now
@@ -81,6 +82,7 @@ def _find_run(project: Path, uri: str, run_id: str) -> tuple[MlflowClient, Run]:
     if file is not None:
         if not file.is_file():
             raise InputError(f"no run {run_id!r}: there is no MLflow database {file} yet")
+        refuse_damaged_file("tracking.uri", file)
         database, _, options = reading_uri(file).partition("?")
         query = {**dict(parse_qsl(options)), "uri": "true"}
         uri = URL.create("sqlite", database=database, query=query).render_as_string()

@@ -17,6 +17,7 @@ from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import NullPool
 
 from segexp.credentials import without_credentials
+from segexp.damaged_database import is_damage, refuse_damaged_file
 from segexp.database_url import refuse_unescaped
 from segexp.errors import InputError
 
@@ -75,10 +76,9 @@ def _look(uri: str) -> _Schema:
                 rows = connection.execute(text(f"SELECT version_num FROM {_BOOKKEEPING}"))
                 revisions = tuple(str(row[0]) for row in rows)
     except DatabaseError as error:
-        # https://www.sqlite.org/rescode.html#notadb
-        if getattr(error.orig, "sqlite_errorname", None) != "SQLITE_NOTADB":
-            raise
-        raise InputError(f"tracking.uri: {_place(uri)}: is no SQLite database; {_AWAY}") from None
+        if is_damage(error.orig):
+            refuse_damaged_file("tracking.uri", Path(_place(uri)))
+        raise
     return _Schema(tables - {_BOOKKEEPING}, revisions)
 
 
