@@ -4,6 +4,8 @@ MLflow has no call to change them. Without this, artifacts of a moved project wo
 and new ones written, where it was before.
 """
 
+import importlib.util
+import re
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -19,10 +21,16 @@ DATABASE, ARTIFACTS = "mlflow.db", "mlruns"
 _COLUMNS = (("experiments", "artifact_location"), ("runs", "artifact_uri"))
 
 
+# As alembic writes it at the beginning of a line.
+_REVISION = re.compile(r"""^revision\s*(?::\s*str\s*)?=\s*["'](\w+)["']""", re.MULTILINE)
+_DOWN_REVISION = re.compile(r"""^down_revision[^=\n]*=\s*["'](\w+)["']""", re.MULTILINE)
+
+
 def follow_move(project: Path, experiment: str | None = None, database: Path | None = None) -> None:
     """Point the runs in a project's own MLflow database at its own artifacts.
 
-    Does nothing where the database is none, or cannot be written.
+    Does nothing where the database is none, is of another version of MLflow, which may mean
+    something else by its columns, or cannot be written.
 
     Args:
         project: The project directory.
@@ -52,6 +60,25 @@ def follow_move(project: Path, experiment: str | None = None, database: Path | N
         return  # whoever needs the database will say what is wrong with it
 
 
+def newest_revision() -> str | None:
+    """Return the revision of the schema that the installed MLflow makes; None when not found.
+
+    Its migrations are read as text: to import MLflow takes seconds, and most commands need it not.
+    """
+    package = importlib.util.find_spec("mlflow")
+    if package is None or not package.submodule_search_locations:
+        return None
+    versions = Path(package.submodule_search_locations[0], "store", "db_migrations", "versions")
+    revisions: set[str] = set()
+    before: set[str] = set()
+    for script in versions.glob("*.py"):
+        text = script.read_text(encoding="utf-8")
+        revisions.update(_REVISION.findall(text))
+        before.update(_DOWN_REVISION.findall(text))
+    newest = revisions - before
+    return newest.pop() if len(newest) == 1 else None
+
+
 def artifacts_now(project: Path, recorded: str) -> Path | None:
     """Return the folder of a run's artifacts; None when they are not among this machine's files.
 
@@ -72,6 +99,7 @@ def _moved(database: Path, artifacts: Path, experiment: str | None) -> set[str]:
     """Return the URIs of the ``mlruns`` folders elsewhere whose experiments are here."""
     with closing(open_for_reading(database)) as connection:
         rows = connection.execute("SELECT name, artifact_location FROM experiments").fetchall()
+        revisions = connection.execute("SELECT version_num FROM alembic_version").fetchall()
     moved = set()
     for name, location in rows:
         there, _, folder = str(location).rpartition("/")
@@ -80,4 +108,4 @@ def _moved(database: Path, artifacts: Path, experiment: str | None) -> set[str]:
         is_here = name == experiment or (artifacts / url2pathname(folder)).is_dir()
         if is_elsewhere and is_local and is_here:
             moved.add(there)
-    return moved
+    return moved if moved and revisions == [(newest_revision(),)] else set()

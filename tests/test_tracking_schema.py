@@ -20,6 +20,7 @@ from mlflow.store.tracking.dbmodels.initial_models import Base as InitialBase
 
 from segexp import tracking
 from segexp.errors import InputError
+from segexp.moved_project import follow_move, newest_revision
 from segexp.tracking.client import client_of
 
 OLD = "acf3f17fdcc7"  # of MLflow 2.0 to 2.2: tables of today are missing
@@ -117,6 +118,28 @@ def test_a_database_is_older_also_where_no_table_is_missing(project: Path) -> No
     before = ScriptDirectory.from_config(config).get_revision(head).down_revision
     execute(database, f"UPDATE alembic_version SET version_num = '{before}'")
     assert f"older MLflow: its schema is revision {before}, " in refusal(project, database, "train")
+
+
+def test_a_copied_project_whose_database_is_of_another_version_leaves_it_as_it_is(
+    project: Path, old_database: Path
+) -> None:
+    database = project / "mlflow.db"
+    shutil.copy(old_database, database)
+    (project / "mlruns" / "street").mkdir(parents=True)
+    execute(
+        database,
+        "INSERT INTO experiments (name, artifact_location, lifecycle_stage) "
+        "VALUES ('street', 'file:///elsewhere/mlruns/street', 'active')",
+    )
+    before = digest(database)
+    follow_move(project)
+    assert digest(database) == before
+    assert segexp(project, "best", "two").code == 2
+    assert digest(database) == before
+
+
+def test_the_newest_revision_is_the_one_that_mlflow_makes(project: Path) -> None:
+    assert (newest_revision(),) == _head(project)
 
 
 def _interrupt_making(database: Path) -> None:
