@@ -128,11 +128,19 @@ def suggest(
         say(f"kept {path}, which holds this label space already; --force writes it anew")
     if written:
         say(f"wrote {' and '.join(map(str, written))}")
+    command = found.study_command or f"segexp mapping show {found.rung.space.name}"
+    first = ""
     if path not in written and not is_kept:
-        say(f"not written: {path} cannot be; --out DIR writes it there, too")
+        say(f"not written: {path} cannot be")
+        first = "the same command with --out DIR writes it; copy it"
     elif path != file.path:
-        say(f"{file.path} cannot be written here; copy it there")
-    say(f"look next:  {found.study_command or f'segexp mapping show {found.rung.space.name}'}")
+        say(f"{file.path} cannot be written here")
+        first = f"copy {path}"
+    if first:
+        say(f"look next:  {first} into mappings/ of a project that you may write, and there")
+        say(f"            {command}")
+    else:
+        say(f"look next:  {command}")
 
 
 def _show(found: "Suggestion") -> None:

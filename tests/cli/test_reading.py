@@ -48,8 +48,12 @@ def test_another_user_reads_what_there_is_and_leaves_nothing(
         ):
             done = run_as(stranger, copied, *words)
             assert done.returncode == 0, f"{words}\n{done.stderr}"
+            if "--classes" in words:
+                assert "look next:  the same command with --out DIR writes it; " in done.stderr
+                assert "\nlook next:  segexp ab" not in done.stderr
     assert {path.name for path in (drop / "few").iterdir()} == {"few.yaml", "mapping-ladder.html"}
-    assert "few.yaml cannot be written here; copy it there" in done.stderr
+    assert "mappings/few.yaml cannot be written here\n" in done.stderr
+    assert "look next:  copy ../drop/few/few.yaml into mappings/ of a project that" in done.stderr
     assert (drop / "best" / "street_mask.png").is_file()
     assert listing(copied) == before
 
