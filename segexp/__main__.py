@@ -2,11 +2,11 @@
 
 import atexit
 import os
+import signal
 import sys
 import threading
+from types import FrameType
 from typing import NoReturn
-
-from segexp import cli
 
 
 def main() -> NoReturn:
@@ -14,6 +14,11 @@ def main() -> NoReturn:
 
     With torch and MLflow that takes Python more than a second.
     """
+    # Nothing has begun: there is nothing to say of it, and the imports below would show where they
+    # were interrupted.
+    signal.signal(signal.SIGINT, _end_at_once)
+    from segexp import cli  # noqa: PLC0415 - after that
+
     try:
         cli.main()
     except SystemExit as end:
@@ -21,6 +26,9 @@ def main() -> NoReturn:
         if not isinstance(end.code, int) or any(not thread.daemon for thread in others):
             raise
         code = end.code
+    # All is done and said; what is left to do SQLite does whole or not at all.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _end_at_once)
     atexit._run_exitfuncs()
     try:
         sys.stdout.flush()
@@ -28,6 +36,10 @@ def main() -> NoReturn:
     except OSError:  # nobody reads it, or the disk is full
         code = code or 1
     os._exit(code)
+
+
+def _end_at_once(number: int, frame: FrameType | None) -> NoReturn:
+    os._exit(128 + number)
 
 
 if __name__ == "__main__":

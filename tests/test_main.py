@@ -29,6 +29,30 @@ __main__.main()
 """
 
 
+INTERRUPT = """
+import os, signal, sys
+interrupted = sys.argv[1]
+
+class InterruptedImport:
+    def find_spec(self, name, path, target=None):
+        if name == interrupted:
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, InterruptedImport())
+from segexp.__main__ import main
+sys.argv = ["segexp", "mapping", "list"]
+main()
+"""
+
+INTERRUPT_THE_END = """
+import atexit, os, signal, sys
+from segexp.__main__ import main
+atexit.register(os.kill, os.getpid(), signal.SIGINT)
+sys.argv = ["segexp", "--version"]
+main()
+"""
+
+
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=False)
 
@@ -80,3 +104,17 @@ def test_what_cannot_be_written_is_no_success() -> None:
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("module", ["segexp.cli", "typer", "segexp.cli.console", "pydantic"])
+def test_ctrl_c_while_a_command_is_loaded_ends_it_quietly(project: Path, module: str) -> None:
+    command = [sys.executable, "-c", INTERRUPT, module]
+    done = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
+    assert done.returncode == 130
+    said = "error: interrupted; everything finished so far is kept\n"
+    assert (done.stdout, done.stderr) in (("", ""), ("", said))
+
+
+def test_ctrl_c_while_a_command_leaves_ends_it_quietly() -> None:
+    done = run("-c", INTERRUPT_THE_END)
+    assert (done.returncode, done.stderr) == (130, "")
