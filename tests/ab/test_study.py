@@ -311,12 +311,12 @@ def test_once_it_has_answered_other_numbers_are_refused_and_train_nothing(
 
 
 def test_a_look_that_settles_it_ends_the_study_and_stays_the_answer(project: Path) -> None:
-    design, easy = Design("matched", configs=4, seeds=1, looks=2), Question(0.99, "auto")
+    design, easy = Design("matched", configs=8, seeds=1, looks=2), Question(0.99, "auto")
     display = Said()
     result, _ = run(project, display, easy, design=design)
-    assert len(display.started) == 4  # two configurations in two arms
+    assert len(display.started) == 8  # four configurations in two arms
     assert result["pairs"][0]["verdict"] == "equivalent"
-    assert result["look"] == {"number": 1, "configs": 2, "fractions": [0.5]}
+    assert result["look"] == {"number": 1, "configs": 4, "fractions": [0.5]}
     again = Said()
     # Another margin is asked of what was trained: it does not go on.
     other, _ = run(project, again, Question(1e-6, "auto"), design=design)
