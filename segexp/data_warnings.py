@@ -89,6 +89,7 @@ def refuse_data(
     progress: Callable[[int, int], None],
     *,
     by_own: bool = False,
+    named_by: str = "with --mapping",
 ) -> None:
     """Refuse data that will be refused before torch is loaded, which takes seconds.
 
@@ -101,6 +102,7 @@ def refuse_data(
         mappings: The names of the mappings that it is used with.
         progress: Called with how many images are decoded, and of how many.
         by_own: Whether trials are scored in the mappings' own spaces, not in their common one.
+        named_by: How the command at hand names a mapping: `find_source`.
 
     Raises:
         InputError: With every fault of the data, or when one class alone occurs.
@@ -110,7 +112,8 @@ def refuse_data(
         spaces = found if by_own else [common_space(found)]
     except InputError:
         return
-    dataset = open_data(project, config, find_source(project, config, found), progress)
+    source = find_source(project, config, found, named_by=named_by)
+    dataset = open_data(project, config, source, progress)
     if faults := objective_faults(spaces, label_counts(dataset)):
         raise InputError(faults)
 

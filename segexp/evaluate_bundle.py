@@ -116,7 +116,7 @@ def evaluate_bundle(
         )
     ruler = make_ruler(bundle.mapping, target, rule, bundle.reading or AS_SOFTMAX)
     size = bundle.preprocessing.image_size
-    source = find_source(project, config, [bundle.mapping])
+    source = find_source(project, config, [bundle.mapping], named_by=None)
     used = {"image_size": size, "heldout_by": _halved_as(bundle, source, config.data.heldout_by)}
     config = config.model_copy(update={"data": config.data.model_copy(update=used)})
     dataset = open_data(project, config, source, caching)

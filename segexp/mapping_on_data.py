@@ -49,7 +49,7 @@ def find_data(
         InputError: When the data cannot be used.
     """
     try:
-        source = find_source(project, config, mappings)
+        source = find_source(project, config, mappings, named_by="as MAPPING")
     except InputError as error:
         other = _is_missing(project, config) or _has_other_taxonomy(project, config, taxonomy)
         if named or taxonomy is None or not other:

@@ -19,13 +19,21 @@ from segexp.taxonomy_choice import list_files, unknown_taxonomy
 from segexp.yaml_file import find_yaml
 
 
-def find_source(project: Path, config: Config, mappings: Sequence[Mapping]) -> Source:
+def find_source(
+    project: Path,
+    config: Config,
+    mappings: Sequence[Mapping],
+    *,
+    named_by: str | None = "with --mapping",
+) -> Source:
     """Find the configured data set, and refuse mappings that do not fit its taxonomy.
 
     Args:
         project: The project directory.
         config: Its ``data`` section says where and in which format.
         mappings: The mappings that the data is to be used with.
+        named_by: How the command at hand names a mapping, for the message; None where it takes
+            none, as with a saved model, which has its own.
 
     Raises:
         InputError: When the data is not there, its format is ambiguous, nothing says in which
@@ -39,22 +47,31 @@ def find_source(project: Path, config: Config, mappings: Sequence[Mapping]) -> S
     strangers = [m for m in mappings if m.taxonomy.hash != taxonomy.hash]
     if strangers:
         fitting = [m.name for m in mappings_over(project, taxonomy)]
-        way_out = "or name other data with --data DIR"
-        if root is not None:
-            way_out = "or set data.taxonomy, if the masks are labelled in another one"
-        if fitting:
-            way_out = f"take one that fits it with --mapping: {', '.join(fitting)}; {way_out}"
-        else:
-            way_out = f"no mapping in {project / 'mappings'} fits it; {way_out}"
         raise InputError(
             [
                 f"mapping {m.name!r} is over the taxonomy {m.taxonomy.name}, but the data "
                 f"({layout}{f', {root}' if root else ''}) is labelled in {taxonomy.name}; "
-                f"{way_out}"
+                f"{_way_out(project, m, root, fitting, named_by)}"
                 for m in strangers
             ]
         )
     return open_source(layout, root, taxonomy, synthetic_counts(config))
+
+
+def _way_out(
+    project: Path, mapping: Mapping, root: Path | None, fitting: list[str], named_by: str | None
+) -> str:
+    """Say what to do about a mapping that does not fit the data."""
+    other_data = f"name data labelled in {mapping.taxonomy.name} with --data DIR"
+    if root is not None:
+        way_out = "or set data.taxonomy, if the masks are labelled in another one"
+    else:
+        way_out = f"or {other_data}"
+    if named_by is None:
+        return other_data if root is None else f"{other_data}, {way_out}"
+    if not fitting:
+        return f"no mapping in {project / 'mappings'} fits it; {way_out}"
+    return f"take one that fits it {named_by}: {', '.join(fitting)}; {way_out}"
 
 
 def find_layout(project: Path, config: Config) -> tuple[str, Path | None]:

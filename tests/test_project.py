@@ -80,9 +80,25 @@ def test_mappings_over_another_taxonomy_are_each_refused_with_the_fitting_ones_n
 
 def test_synthetic_data_refuses_a_mapping_over_another_taxonomy(project: Path):
     (fault,) = faults_of(project, configured(project), "camvid11")
-    assert fault.endswith("; or name other data with --data DIR")
+    assert fault.endswith("; or name data labelled in camvid11 with --data DIR")
     assert "(synthetic) is labelled in cityscapes19" in fault
     assert "categories7, cityscapes19, merged10" in fault
+
+
+def test_a_model_that_does_not_fit_is_answered_with_data_and_never_with_a_mapping(
+    project: Path, tmp_path: Path
+):
+    camvid11 = find_mappings(project, ["camvid11"])
+    with pytest.raises(InputError) as caught:
+        find_source(project, configured(project), camvid11, named_by=None)
+    (fault,) = caught.value.faults
+    assert fault.endswith("in cityscapes19; name data labelled in camvid11 with --data DIR")
+    config = configured(project, format="auto", root=str(camvid_like(tmp_path / "c", test=1)))
+    with pytest.raises(InputError) as caught:
+        find_source(project, config, find_mappings(project, ["merged10"]), named_by=None)
+    (fault,) = caught.value.faults
+    assert "; name data labelled in cityscapes19 with --data DIR, or set data.taxonomy, if" in fault
+    assert "camvid_merged6" not in fault
 
 
 def test_a_missing_folder_is_named(project: Path, tmp_path: Path):

@@ -320,7 +320,7 @@ def _refuse_early(
     except InputError:
         return None
     refuse_damaged(root, {"storage": config.storage, "tracking.uri": config.tracking.uri})
-    refuse_data(root, config, mappings, display.caching)
+    refuse_data(root, config, mappings, display.caching, named_by="as arms")
     return config
 
 

@@ -287,8 +287,9 @@ def test_check_goes_on_without_a_folder_that_nobody_named_on_the_command_line(
 
 def test_check_refuses_data_that_is_named_but_does_not_fit(project: Path, tmp_path: Path) -> None:
     root = camvid_like(tmp_path / "data", train=2, val=2, test=1)
-    outcome = segexp(project, "mapping", "check", "merged10", "--data", str(root))
-    assert "is labelled in camvid11" in the_fault(outcome)
+    fault = the_fault(segexp(project, "mapping", "check", "merged10", "--data", str(root)))
+    assert "is labelled in camvid11; take one that fits it as MAPPING: camvid11, camv" in fault
+    assert "--mapping" not in fault  # an option that it has not
     save(root / "trainannot" / "train_0.png", np.full((6, 8), 77, np.uint8))
     outcome = segexp(project, "mapping", "check", "camvid11", "--data", str(root))
     assert "raw id 77 (48 px)" in the_fault(outcome)
