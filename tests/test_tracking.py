@@ -88,6 +88,23 @@ def test_a_folder_that_is_not_there_is_refused_and_not_made(project: Path):
     assert not (project / "missing").exists()
 
 
+@pytest.mark.parametrize("name", ["a b'c\"d", "back\\slash's \"", "10 :30's"])
+def test_a_project_whose_path_has_quotes_is_recorded_in(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    project = tmp_path / name
+    project.mkdir()
+    monkeypatch.chdir(project)
+    experiment = tracking.open_experiment(project, None, "street")
+    run = tracking.start_run(experiment, "street-0000", {}, {})
+    tracking.log_text(run, "new", "new.txt")
+    assert artifacts(run) == {"new.txt"}
+    assert len(list((project / "mlruns" / "street").glob("*/artifacts/new.txt"))) == 1
+    of_mlflow = experiment.client.get_experiment("0")  # what MLflow puts into a new database
+    assert of_mlflow.artifact_location == (project / "mlruns" / "0").as_uri()
+    assert not list(project.glob("*.building*"))
+
+
 def test_an_experiment_is_made_once_and_its_artifacts_lie_in_the_project(
     project: Path, experiment: Experiment
 ):

@@ -19,12 +19,8 @@ from segexp.tracking.schema import is_database, open_database
 T = TypeVar("T")
 
 
-def new_client(uri: str) -> MlflowClient:
-    """Return a client of a tracking store that is not kept; see `client_of`."""
-    return MlflowClient(tracking_uri=_with_driver(uri))
-
-
-def _with_driver(uri: str) -> str:
+def with_driver(uri: str) -> str:
+    """Return a tracking URI as MLflow is given it."""
     # Under the plain name MLflow makes the file's folder, and takes escapes such as %20 for names.
     return uri.replace("sqlite:", "sqlite+pysqlite:", 1)
 
@@ -41,7 +37,7 @@ def client_of(uri: str) -> MlflowClient:
     """
     if not is_database(uri):
         return MlflowClient(tracking_uri=uri)
-    client = open_database(_with_driver(uri))
+    client = open_database(with_driver(uri))
     if uri.startswith("sqlite"):
         # So that SQLite moves what is in its log into the file, as in `segexp.storage`.
         atexit.register(client._tracking_client.store.engine.dispose)

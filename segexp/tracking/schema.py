@@ -5,6 +5,7 @@ missing, it migrates the database without asking. So it is looked at first.
 """
 
 import shlex
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from segexp.credentials import without_credentials
 from segexp.damaged_database import is_damage, refuse_damaged_file
 from segexp.database_url import refuse_unescaped
 from segexp.errors import InputError
+from segexp.moved_project import ARTIFACTS
 
 _DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 _BOOKKEEPING = "alembic_version"  # where alembic notes the revision; Optuna's is of the same name
@@ -59,11 +61,30 @@ def open_database(uri: str) -> MlflowClient:
     if schema.tables and not _own_tables() <= schema.tables:
         raise InputError(_explain(uri, schema))
     try:
+        if not schema.tables:
+            make_tables(uri)
         return MlflowClient(tracking_uri=uri)
     except MlflowException:
         if schema.tables and schema.revisions != _known_revisions()[:1]:
             raise InputError(_explain(uri, schema)) from None
         raise
+
+
+def make_tables(uri: str) -> None:
+    """Make MLflow's tables in an empty database.
+
+    MLflow would do so when a client is made. The experiment that it puts into them has the current
+    directory in the path of its artifacts, which goes into SQL as Python quotes a text: a path with
+    ``'`` and ``"``, with a backslash or with a word after a colon ends in a syntax error. A URI has
+    none of these.
+
+    Args:
+        uri: As MLflow takes it; the path of a SQLite file is absolute.
+    """
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore  # noqa: PLC0415 - see below
+
+    open_store: Callable[[str, str], SqlAlchemyStore] = SqlAlchemyStore
+    open_store(uri, (Path.cwd() / ARTIFACTS).as_uri()).engine.dispose()
 
 
 def _look(uri: str) -> _Schema:

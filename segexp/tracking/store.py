@@ -20,7 +20,8 @@ from segexp.file_system import refuse_network_file_system
 from segexp.files import locked, may_write
 from segexp.moved_project import follow_move
 from segexp.sqlite_file import fill_empty, has_tables, use_write_ahead_log
-from segexp.tracking.client import client_of, new_client, what_is_wrong
+from segexp.tracking.client import client_of, what_is_wrong, with_driver
+from segexp.tracking.schema import make_tables
 from segexp.tracking.sender import start_sending
 
 LOCAL_URI = "sqlite:///mlflow.db"
@@ -150,10 +151,8 @@ def _make_database(database: Path) -> None:
     for leftover in database.parent.glob(f".{database.name}.*.building*"):
         leftover.unlink(missing_ok=True)
     building = database.with_name(f".{database.name}.{secrets.token_hex(6)}.building")
-    client = new_client(URL.create("sqlite", database=str(building)).render_as_string())
     try:
-        client.search_experiments(max_results=1)  # the first call makes the tables
-        client._tracking_client.store.engine.dispose()
+        make_tables(with_driver(URL.create("sqlite", database=str(building)).render_as_string()))
         use_write_ahead_log(database)
         fill_empty(database, building)
     finally:
