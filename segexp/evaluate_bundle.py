@@ -49,7 +49,7 @@ class ScoredBundle:
         classes_in_mean: How many classes entered it: those that the truth has.
         classes_predicted_only: How many classes are predicted and never true.
         pixel_accuracy: Share of the pixels that are right.
-        table: Per class: iou, precision, recall, f1, pixels, images.
+        table: Per class: iou, precision, recall, f1, pixels, images, predicted.
         warnings: What was probably not meant in the data.
         protocols: What the same model scores by other conventions, by size: ``rows`` of
             `segexp.protocols.protocol_rows`, and ``missing``. None unless asked for.

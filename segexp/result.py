@@ -14,7 +14,9 @@ pooled the classes that are void in the common space, and read probabilities fro
 were, without temperature, class weights and focal loss; these scores stay as they are."""
 
 Table = Mapping[str, list[Any]]
-"""Columns of a per-class table: class, iou, precision, recall, f1, pixels, images."""
+"""Columns of a per-class table: class, iou, precision, recall, f1, pixels, images, predicted.
+
+The last is not in those that were written before it was there."""
 
 
 @dataclass(frozen=True)

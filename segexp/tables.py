@@ -15,7 +15,7 @@ _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-
 
 
 def class_table(confusions: NDArray[np.int64], names: Sequence[str]) -> dict[str, list[Any]]:
-    """Return the columns class, iou, precision, recall, f1, pixels, images of a split.
+    """Return the columns class, iou, precision, recall, f1, pixels, images, predicted of a split.
 
     Args:
         confusions: One matrix per image, (N, K, K) or (N, K, K + 1), rows ground truth.
@@ -23,7 +23,8 @@ def class_table(confusions: NDArray[np.int64], names: Sequence[str]) -> dict[str
 
     Returns:
         Lists of K entries. ``pixels`` and ``images`` count the ground truth; a score without a
-        denominator is None.
+        denominator is None. ``predicted`` counts the pixels that are called the class where the
+        truth is not void.
     """
     scores = score(confusions.sum(axis=0))
     return {
@@ -34,6 +35,7 @@ def class_table(confusions: NDArray[np.int64], names: Sequence[str]) -> dict[str
         "f1": [none_if_nan(v) for v in scores.f1],
         "pixels": [int(v) for v in scores.pixels],
         "images": [int(v) for v in (confusions.sum(axis=2) > 0).sum(axis=0)],
+        "predicted": [int(v) for v in confusions.sum(axis=(0, 1))[: len(names)]],
     }
 
 

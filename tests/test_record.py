@@ -45,6 +45,7 @@ SUM = np.array([[[8, 0, 0], [0, 0, 0]]])
 ARGMAX = np.array([[[6, 0, 2], [0, 0, 0]]])
 EVALUATION = Evaluation(("x",), 0.5, (OWN, SUM, ARGMAX))
 EPOCH = EpochResult(3, 0.25, 1e-3, EVALUATION, 2.0, 48.0)
+COLUMNS = ["class", "iou", "precision", "recall", "f1", "pixels", "images", "predicted"]
 
 
 @pytest.fixture
@@ -116,11 +117,11 @@ def test_the_final_scores_are_recorded_at_the_best_epoch(run: Run, tmp_path: Pat
     assert [m.step for m in run.client.get_metric_history(run.id, "iou/a")] == [3]
     for name, classes in (("iou_table", "abc"), ("iou_table_common", ["a+b", "c"])):
         table = json.loads(fetch(run, f"{name}.json", tmp_path))
-        assert table["columns"] == ["class", "iou", "precision", "recall", "f1", "pixels", "images"]
+        assert table["columns"] == COLUMNS
         assert [row[0] for row in table["data"]] == list(classes)
     own = json.loads(fetch(run, "iou_table.json", tmp_path))["data"]
-    assert own[0] == ["a", 0.75, 1.0, 0.75, pytest.approx(6 / 7), 8, 1]
-    assert own[2] == ["c", None, None, None, None, 0, 0]
+    assert own[0] == ["a", 0.75, 1.0, 0.75, pytest.approx(6 / 7), 8, 1, 6]
+    assert own[2] == ["c", None, None, None, None, 0, 0, 0]
 
 
 def test_without_heldout_scores_there_are_none_in_mlflow(run: Run):

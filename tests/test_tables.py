@@ -79,6 +79,7 @@ def test_images_are_those_whose_ground_truth_holds_the_class():
     table = class_table(confusions, NAMES)
     assert table["images"] == [2, 2, 0]
     assert table["pixels"] == [7, 5, 0]
+    assert table["predicted"] == [6, 0, 4]  # two pixels are called none of the classes
 
 
 def test_a_score_without_a_denominator_is_none_and_all_values_are_plain():

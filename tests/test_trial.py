@@ -28,6 +28,8 @@ from segexp.result import TrialResult
 from segexp.tracking import Run
 from segexp.trial import TrialSetup, objective_value, run_trial
 
+COLUMNS = ["class", "iou", "precision", "recall", "f1", "pixels", "images", "predicted"]
+
 
 @dataclass
 class Watcher:
@@ -173,7 +175,7 @@ def test_the_tables_in_mlflow_are_the_results(finished: Finished, monkeypatch: p
         ("iou_table_common.json", finished.result.val.table_common, finished.setup.common.names),
     ):
         frame = client.load_table(experiment.experiment_id, name, [finished.run.id])
-        assert list(frame) == ["class", "iou", "precision", "recall", "f1", "pixels", "images"]
+        assert list(frame) == COLUMNS
         assert frame["class"].tolist() == table["class"] == list(classes)
         assert frame["pixels"].tolist() == table["pixels"]
         for column in ("iou", "precision", "recall", "f1"):

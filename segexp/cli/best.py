@@ -138,7 +138,7 @@ def _scores_table(found: "BestTrial") -> Table:
     rows = [
         ("mIoU, own space", "miou", ""),
         ("mIoU, common space", "miou_common", "_common"),
-        ("pixel accuracy", "pixel_accuracy", None),
+        ("pixel accuracy, own space", "pixel_accuracy", None),
     ]
     for title, key, space in rows:
         cells = []
@@ -150,8 +150,10 @@ def _scores_table(found: "BestTrial") -> Table:
             if space is None:
                 cells.append(f"{numbers[key]:.4f}")
                 continue
+            table_of = scores.table_common if space else scores.table
             counted = classes_text(
                 int(numbers[f"classes_in_mean{space}"]),
+                len(table_of["class"]),
                 int(numbers[f"classes_predicted_only{space}"]),
             )
             cells.append(f"{numbers[key]:.4f} ({counted})")

@@ -28,6 +28,8 @@ from segexp.credentials import without_credentials
 if TYPE_CHECKING:
     from segexp.loop import EpochResult, Step
 
+_SCORES = frozenset({"iou", "precision", "recall", "f1"})
+
 _STEERING = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 """Unicode's categories of characters that are no marks on paper: they steer whoever shows them."""
 
@@ -82,11 +84,22 @@ def print_json(content: Mapping[str, Any]) -> None:
 
 
 def class_table(title: str, columns: Mapping[str, list[Any]]) -> Table:
-    """Build the table of per-class scores."""
+    """Build the table of per-class scores.
+
+    A class that the truth lacks has none: it is in no mean, and an IoU of 0 would look as if it
+    were. How many pixels are called so stands in the last column.
+    """
+    lacking = [pixels == 0 for pixels in columns.get("pixels", ())]
+    shown = {
+        name: [None if absent else value for value, absent in zip(values, lacking, strict=True)]
+        if name in _SCORES and lacking
+        else values
+        for name, values in columns.items()
+    }
     table = Table(title=title, title_justify="left", header_style="bold")
-    for name in columns:
+    for name in shown:
         table.add_column(name, justify="left" if name == "class" else "right")
-    for row in zip(*columns.values(), strict=True):
+    for row in zip(*shown.values(), strict=True):
         table.add_row(*(_cell(value) for value in row))
     return table
 
@@ -106,10 +119,10 @@ def protocol_table(rows: Sequence[Mapping[str, Any]]) -> Table:
     return table
 
 
-def classes_text(in_mean: int, predicted_only: int) -> str:
-    """Say how many classes entered a mean, and how many are predicted and never true."""
+def classes_text(in_mean: int, classes: int, predicted_only: int) -> str:
+    """Say how many classes of a space entered a mean, and how many are predicted and never true."""
     beside = f", {predicted_only} only predicted" if predicted_only else ""
-    return f"{in_mean} classes{beside}"
+    return f"{in_mean} of {classes} classes{beside}"
 
 
 class LiveDisplay(AbstractContextManager["LiveDisplay"]):

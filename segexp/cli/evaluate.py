@@ -91,9 +91,10 @@ def evaluate(
     if scored.reading:
         say(f"probabilities: {scored.reading}")
     console.print(class_table("per class", scored.table))
+    classes = len(scored.table["class"])
     say(
         f"mIoU {scored.miou:.4f} over "
-        f"{classes_text(scored.classes_in_mean, scored.classes_predicted_only)}, "
+        f"{classes_text(scored.classes_in_mean, classes, scored.classes_predicted_only)}, "
         f"pixel accuracy {scored.pixel_accuracy:.4f}"
     )
     if scored.protocols is not None:

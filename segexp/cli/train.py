@@ -1,6 +1,6 @@
 """``segexp train``."""
 
-from segexp.cli.console import LiveDisplay, class_table, console, say
+from segexp.cli.console import LiveDisplay, class_table, classes_text, console, say
 from segexp.cli.options import (
     Data,
     Debug,
@@ -43,10 +43,13 @@ def train(
         )
         run_id, result, warnings = run_training(root, config, display)
     scores = result.heldout or result.val
+    counted = classes_text(
+        scores.classes_in_mean, len(scores.table["class"]), scores.classes_predicted_only
+    )
     console.print(class_table("per class, held-out images", dict(scores.table)))
     say(
         f"mIoU {result.val.miou:.4f} on val in epoch {result.best_epoch}, {scores.miou:.4f} on "
-        f"held-out images; {result.seconds:.0f} s"
+        f"held-out images, over {counted}; {result.seconds:.0f} s"
     )
     for warning in warnings:
         say(f"warning: {warning}")

@@ -12,6 +12,7 @@ from rich.text import Text
 from segexp.cli.console import (
     LiveDisplay,
     class_table,
+    classes_text,
     console,
     plain,
     print_error,
@@ -69,6 +70,27 @@ def test_a_table_cannot_steer_the_terminal(screen):
     console.print(class_table("per class", {"class": [EVIL, "road"], "iou": [0.5, None]}))
     assert not steering(screen.getvalue())
     assert plain(EVIL) in screen.getvalue()
+
+
+def test_a_class_that_the_truth_lacks_has_no_score_in_a_table_and_its_predicted_pixels_beside_it(
+    screen,
+):
+    columns = {
+        "class": ["road", "train", "bus", "pole"],
+        "iou": [0.5, 0.0, None, 0.0],
+        "precision": [0.5, 0.0, None, None],
+        "pixels": [90, 0, 0, 7],
+        "images": [3, 0, 0, 1],
+        "predicted": [1180, 12, 0, 0],
+    }
+    console.print(class_table("per class", columns))
+    found = [line.strip("│ ").split("│") for line in screen.getvalue().splitlines()]
+    rows = [[cell.strip() for cell in row] for row in found if len(row) == 6]
+    assert ["train", "-", "-", "0", "0", "12"] in rows  # 0.000 would look as if it counted
+    assert ["bus", "-", "-", "0", "0", "0"] in rows
+    assert ["pole", "0.000", "-", "7", "1", "0"] in rows  # there, and never found
+    assert classes_text(2, 4, 1) == "2 of 4 classes, 1 only predicted"
+    assert classes_text(4, 4, 0) == "4 of 4 classes"
 
 
 def test_nothing_else_that_is_printed_can_steer_the_terminal(screen):
