@@ -1,6 +1,7 @@
 """``segexp data``: look at the data before training on it."""
 
 import json
+import shlex
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -173,7 +174,8 @@ def synth(
     with LiveDisplay() as display:
         taxonomy = find_taxonomy(root, "cityscapes19")
         write_npy_layout(directory, synthetic_counts(config), taxonomy, display.caching)
-    say(f"wrote synthetic scenes to {directory}; use them with --data {directory}")
+    there = shlex.quote(str(directory))
+    say(f"wrote synthetic scenes to {directory}; use them with --data {there}")
 
 
 def _counts_table(title: str, what: str, rows: list[dict[str, Any]], images: int) -> Table:

@@ -1,5 +1,6 @@
 """``segexp init``."""
 
+import shlex
 import shutil
 from pathlib import Path
 from typing import Annotated
@@ -30,7 +31,7 @@ def init(
         else:
             shutil.copy(source / part, target)
     say(f"made a project in {directory}")
-    say(f"look next:  cd {directory} && segexp tune --trials 50")
+    say(f"look next:  cd {shlex.quote(str(directory))} && segexp tune --trials 50")
 
 
 def template() -> Path:

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -195,10 +196,13 @@ def _read_storage(path: Path) -> str:
 
 
 def storage_option(storage: str | None, storage_file: Path | None) -> str:
-    """Return the option by which another command finds the same storage, without a password."""
+    """Return the option by which another command finds the same storage, without a password.
+
+    As a shell reads it: whoever copies the line gets the same words.
+    """
     if storage_file is not None:
-        return f" --storage-file {storage_file}"
-    return f" --storage {without_credentials(storage)}" if storage is not None else ""
+        return f" --storage-file {shlex.quote(str(storage_file))}"
+    return f" --storage {shlex.quote(without_credentials(storage))}" if storage is not None else ""
 
 
 def worker_count(workers: str) -> int | None:
@@ -252,7 +256,7 @@ def where_to_look(tracking_uri: str | None, project: Path) -> str:
         return "mlflow ui" if project == Path.cwd() else f"mlflow ui (in {project})"
     if tracking_uri.startswith(("http://", "https://")):
         return without_credentials(tracking_uri)
-    return f"mlflow ui --backend-store-uri {without_credentials(tracking_uri)}"
+    return f"mlflow ui --backend-store-uri {shlex.quote(without_credentials(tracking_uri))}"
 
 
 def check_choice(option: str, value: str, known: tuple[str, ...]) -> None:

@@ -1,5 +1,7 @@
 """``segexp train``."""
 
+import shlex
+
 from segexp.cli.console import LiveDisplay, class_table, classes_text, console, say
 from segexp.cli.options import (
     Data,
@@ -55,4 +57,4 @@ def train(
         say(f"warning: {warning}")
     say(f"bundle: {result.bundle}")
     say(f"MLflow run: {run_id}")
-    say(f"look next:  segexp predict {result.bundle} IMAGE.png")
+    say(f"look next:  segexp predict {shlex.quote(str(result.bundle))} IMAGE.png")

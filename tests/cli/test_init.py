@@ -1,5 +1,6 @@
 """`segexp init`."""
 
+import shlex
 from pathlib import Path
 
 from cli.running import segexp
@@ -21,6 +22,12 @@ def test_a_new_project_is_what_is_shipped(tmp_path: Path) -> None:
     assert Path("mappings/taxonomies/cityscapes19.yaml") in made
     for path in made:
         assert (tmp_path / "streets" / path).read_bytes() == (ROOT / path).read_bytes()
+
+
+def test_the_command_that_comes_next_is_read_by_a_shell_as_it_was_meant(tmp_path: Path) -> None:
+    outcome = segexp(tmp_path, "init", "a b'c\"d")
+    (line,) = [line for line in outcome.err.splitlines() if line.startswith("look next:")]
+    assert shlex.split(line)[2:5] == ["cd", "a b'c\"d", "&&"]
 
 
 def test_a_directory_with_something_in_it_is_left_as_it_is(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Options that several commands share."""
 
+import shlex
 from pathlib import Path
 
 import pytest
@@ -64,3 +65,12 @@ def test_where_to_look_next_is_said_without_passwords() -> None:
     assert where_to_look("http://token@host:5000", Path()) == "http://host:5000"
     shown = "mlflow ui --backend-store-uri postgresql://ann@host/a"
     assert where_to_look(URL, Path()) == shown
+
+
+@pytest.mark.parametrize("name", ["a b", "it's", "a b'c\"d", "$HOME", "x;y"])
+def test_where_to_look_next_is_read_by_a_shell_as_it_was_meant(name: str) -> None:
+    assert shlex.split(storage_option(None, Path(name))) == ["--storage-file", name]
+    url = f"sqlite:////tmp/{name}.db?timeout=5&x=1"
+    assert shlex.split(storage_option(url, None)) == ["--storage", url]
+    command = shlex.split(where_to_look(url, Path()))
+    assert command == ["mlflow", "ui", "--backend-store-uri", url]
