@@ -77,7 +77,7 @@ class TrialResult:
         seconds: Wall time of the trial.
         val: Scores of the best epoch on the images that tuning sees.
         heldout: Scores on the images that tuning never sees; None when the trial was not the
-            study's best when it ended.
+            study's best when it ended, and not its baseline.
         bundle: The directory of its saved model; in a study's storage it is relative to the
             project, which may be moved. None likewise.
     """
