@@ -19,6 +19,7 @@ from segexp.cli.options import (
     read_config,
     with_storage,
 )
+from segexp.errors import InputError, collected
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 def best(
     study: Annotated[
         str | None,
-        typer.Argument(help="A study's name; by default the one that ran last."),
+        typer.Argument(help="A study's name; by default the one that began a trial last."),
     ] = None,
     predict: Annotated[
         list[Path] | None,
@@ -59,7 +60,16 @@ def best(
 
         recover_if_allowed(root, config, names, say)
         opened = read_storage(config.storage, root)
-    chosen = load_study(opened, study)
+    faults: list[str] = []
+    if predict:  # before anything is shown
+        from segexp.predict import find_images
+
+        with collected(faults):
+            find_images(predict, out)
+    with collected(faults):
+        chosen = load_study(opened, study)
+    if faults:
+        raise InputError(faults)
     found = find_best(chosen)
     if newer := newest_revision(opened, found.study):
         say(f"{newer} is a newer revision of {found.study}: segexp best {newer}")

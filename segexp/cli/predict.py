@@ -7,7 +7,7 @@ import typer
 
 from segexp.cli.console import LiveDisplay, say
 from segexp.cli.options import Debug, check_choice
-from segexp.errors import WorkError
+from segexp.errors import InputError, WorkError, collected
 
 MAX_LISTED = 10
 
@@ -40,9 +40,14 @@ def predict_into(bundle_directory: Path, paths: list[Path], out: Path, precision
         write_predictions,
     )
 
-    files = find_images(paths, out)
+    faults: list[str] = []
+    with collected(faults):
+        files = find_images(paths, out)
+    with collected(faults):
+        bundle = load_bundle(bundle_directory)
+    if faults:
+        raise InputError(faults)
     _say_skipped(skipped_files(paths, out))
-    bundle = load_bundle(bundle_directory)
     compute = choose_compute(precision)
     model = compute.place(bundle.model)
     streams = stream_count(len(files))

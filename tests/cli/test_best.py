@@ -108,4 +108,8 @@ def test_an_image_that_is_not_there_is_wrong_input(
     outcome = segexp(project, "best", "--predict", "nowhere.png", "--out", out)
     assert outcome.code == 2
     assert "nowhere.png" in outcome.err
+    assert "best: trial" not in outcome.err  # nothing is shown of what is refused
     assert not (tmp_path / "out").exists()
+    outcome = segexp(project, "best", "tinny", "--predict", "nowhere.png", "--out", out)
+    assert outcome.code == 2
+    assert "nowhere.png" in outcome.err and "no study 'tinny'" in outcome.err

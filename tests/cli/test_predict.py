@@ -51,6 +51,13 @@ def test_a_folder_says_what_it_skips_and_reads_what_pillow_can(bundle: str, tmp_
     assert np.array_equal(masks[0], masks[2])
 
 
+def test_a_missing_model_and_missing_images_are_said_at_once(tmp_path: Path) -> None:
+    outcome = segexp(tmp_path, "predict", "nosuch", "x.png", "y.png")
+    assert outcome.code == 2
+    lines = outcome.err.splitlines()
+    assert [line.split(":")[1].strip() for line in lines] == ["x.png", "y.png", "nosuch"]
+
+
 def test_wrong_words_are_refused_before_anything_is_written(bundle: str, tmp_path: Path) -> None:
     Image.new("RGB", (40, 30)).save(tmp_path / "a.png")
     (tmp_path / "empty").mkdir()
