@@ -38,7 +38,7 @@ Name = Annotated[str, typer.Argument(metavar="MAPPING", help="A mapping in mappi
 @mapping_app.command("list")
 def list_(json_: Json = False, project: Project = None, debug: Debug = False) -> None:
     """List the project's mappings, and what is wrong with files that cannot be read."""
-    from segexp.cli.mapping_table import list_table
+    from segexp.cli.mapping_table import fitted, list_table
     from segexp.mapping_diff import coarsened_by
     from segexp.mapping_file import read_mappings
 
@@ -50,7 +50,7 @@ def list_(json_: Json = False, project: Project = None, debug: Debug = False) ->
     elif not files.mappings and not files.broken:
         say(f"no mappings in {root / 'mappings'}")
     else:
-        console.print(list_table(files.mappings, coarsened))
+        console.print(fitted(list_table(files.mappings, coarsened), console.width))
         say("A mapping coarsens another when the other's scores can be given in its classes.")
         for path, faults in files.broken.items():
             console.print(Text(f"broken: {path.name}", "bold red"))
@@ -61,7 +61,7 @@ def list_(json_: Json = False, project: Project = None, debug: Debug = False) ->
 @mapping_app.command()
 def show(mapping: Name, json_: Json = False, project: Project = None, debug: Debug = False) -> None:
     """Show the classes of a mapping with their colours and labels."""
-    from segexp.cli.mapping_table import mapping_table
+    from segexp.cli.mapping_table import fitted, mapping_table
     from segexp.mapping_file import find_mapping
 
     root = open_project(project)
@@ -69,7 +69,7 @@ def show(mapping: Name, json_: Json = False, project: Project = None, debug: Deb
     if json_:
         print_json({**found.to_dict(), "hash": found.hash})
     else:
-        console.print(mapping_table(found))
+        console.print(fitted(mapping_table(found), console.width))
 
 
 @mapping_app.command()
@@ -81,7 +81,7 @@ def diff(
     debug: Debug = False,
 ) -> None:
     """Show label by label what changes from one mapping to another."""
-    from segexp.cli.mapping_table import diff_table
+    from segexp.cli.mapping_table import diff_table, fitted
     from segexp.mapping_diff import diff_mappings
     from segexp.mapping_file import find_mappings
 
@@ -92,7 +92,7 @@ def diff(
         print_json({"first": before.name, "second": after.name, **asdict(found)})
     else:
         if found.labels:
-            console.print(diff_table(before, after, found))
+            console.print(fitted(diff_table(before, after, found), console.width))
         for line in _diff_lines(before.name, after.name, found):
             say(line)
 
@@ -107,7 +107,7 @@ def common(
     debug: Debug = False,
 ) -> None:
     """Show the common space of mappings: where their scores can be compared."""
-    from segexp.cli.mapping_table import common_table
+    from segexp.cli.mapping_table import common_table, fitted
     from segexp.mapping_diff import describe_common_space
     from segexp.mapping_file import find_mappings
 
@@ -119,7 +119,7 @@ def common(
     if json_:
         print_json(_common_json(names, found))
     else:
-        console.print(common_table(names, found))
+        console.print(fitted(common_table(names, found), console.width))
         if any(found.none.values()):
             say("A class that falls into none can still be predicted; that is then wrong.")
 

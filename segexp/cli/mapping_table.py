@@ -20,8 +20,7 @@ UNLABELLED = "unlabelled pixels"
 
 def swatch(color: Color) -> Text:
     """Return a block in a colour and its hexadecimal; without colours only that is seen."""
-    block = Text("  ", Style(bgcolor=RichColor.from_rgb(*color)))
-    return Text.assemble(block, f" #{color[0]:02x}{color[1]:02x}{color[2]:02x}")
+    return Text.assemble(_block(color), f" #{color[0]:02x}{color[1]:02x}{color[2]:02x}")
 
 
 def mapping_table(mapping: Mapping) -> Table:
@@ -39,21 +38,20 @@ def mapping_table(mapping: Mapping) -> Table:
 
 def list_table(mappings: Sequence[Mapping], coarsened: Dictionary[str, Sequence[str]]) -> Table:
     """Draw one row a mapping; ``coarsened`` has by name the mappings that each coarsens."""
-    table = _empty_table("", ("mapping", "taxonomy", "classes", "void", "coarsens"), whole=1)
+    table = _empty_table("", ("mapping", "classes", "void", "coarsens"), whole=2)
     for m in mappings:
-        words = (Text(m.name), Text(m.taxonomy.name), str(len(m.classes)))
+        words = (Text(m.name), Text(f"{len(m.classes)} of {m.taxonomy.name}"))
         table.add_row(*words, _joined(m.void_labels), _joined(coarsened[m.name]))
     return table
 
 
 def diff_table(first: Mapping, second: Mapping, diff: MappingDiff) -> Table:
     """Draw the labels that two mappings treat differently."""
-    columns = ("label", "", first.name, "", second.name, "change")
-    table = _empty_table(f"{first.name} -> {second.name}", columns, whole=2)
-    table.columns[3].no_wrap = True  # the second swatch
+    columns = ("label", first.name, second.name, "change")
+    table = _empty_table(f"{first.name} -> {second.name}", columns, whole=1)
     for row in diff.labels:
-        before, after = _class_cells(first, row.first), _class_cells(second, row.second)
-        table.add_row(Text(row.label), *before, *after, row.change)
+        before, after = _class_cell(first, row.first), _class_cell(second, row.second)
+        table.add_row(Text(row.label), before, after, row.change)
     return table
 
 
@@ -61,15 +59,45 @@ def common_table(names: Sequence[str], common: CommonSpace) -> Table:
     """Draw the classes of a common space with those of each mapping that fall into them."""
     space = common.space
     title = f"common space of {', '.join(names)}: {len(space.classes)} classes"
-    columns = ("", "colour", "class", "labels", *(f"in {name}" for name in names))
-    table = _empty_table(title, columns, whole=3)
+    columns = ("", "class", "labels", *(f"in {name}" for name in names))
+    table = _empty_table(title, columns, whole=2)
     for index, c in enumerate(space.classes):
         falling = [_joined(common.classes[name][c.name]) for name in names]
-        table.add_row(str(index), swatch(c.color), Text(c.name), _labels(c), *falling)
+        table.add_row(str(index), _in_color(c), _labels(c), *falling)
     table.add_section()
     falling = [_joined(common.none[name]) for name in names]
-    void = swatch(space.taxonomy.void_color)
-    table.add_row(NOTHING, void, "none", _void(space), *falling)
+    none = Text.assemble(_block(space.taxonomy.void_color), " none")
+    table.add_row(NOTHING, none, _void(space), *falling)
+    return table
+
+
+def fitted(table: Table, width: int) -> Table:
+    """Choose the widths of columns in which no word is broken, where a terminal has the room.
+
+    Rich narrows the widest columns first, and breaks names in one while another has room to spare.
+
+    Args:
+        table: Changed in place where it is wider than the terminal.
+        width: Of the terminal, in characters.
+
+    Returns:
+        The table.
+    """
+    lowest, widths = [], []
+    for column in table.columns:
+        cells = [cell.plain if isinstance(cell, Text) else str(cell) for cell in column.cells]
+        texts = [str(column.header), *cells]
+        widths.append(max(map(len, texts)))
+        words = max((len(word) for text in texts for word in text.split()), default=0)
+        lowest.append(widths[-1] if column.no_wrap else words)
+    room = width - 3 * len(widths) - 1  # beside the borders
+    if sum(lowest) > room or sum(widths) <= room:
+        return table
+    while sum(widths) > room:  # from the column with the most to spare
+        place = max(range(len(widths)), key=lambda i: widths[i] - lowest[i])
+        widths[place] -= 1
+    for column, chosen in zip(table.columns, widths, strict=True):
+        column.width = chosen
     return table
 
 
@@ -94,7 +122,15 @@ def _joined(names: Sequence[str]) -> Text:
     return Text(", ".join(names) or NOTHING)
 
 
-def _class_cells(mapping: Mapping, name: str | None) -> tuple[Text, Text]:
+def _class_cell(mapping: Mapping, name: str | None) -> Text:
     if name is None:
-        return Text(NOTHING), Text("void")
-    return swatch(mapping.classes[mapping.names.index(name)].color), Text(name)
+        return Text("void")
+    return _in_color(mapping.classes[mapping.names.index(name)])
+
+
+def _in_color(mapped_class: MappedClass) -> Text:
+    return Text.assemble(_block(mapped_class.color), f" {mapped_class.name}")
+
+
+def _block(color: Color) -> Text:
+    return Text("  ", Style(bgcolor=RichColor.from_rgb(*color)))

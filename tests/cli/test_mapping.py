@@ -9,9 +9,11 @@ import pytest
 import yaml
 from dataset.layouts import camvid_like, mapping, save
 from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
 from cli.running import Outcome, segexp
-from segexp.cli.mapping_table import mapping_table, swatch
+from segexp.cli.mapping_table import fitted, mapping_table, swatch
 
 
 def read(outcome: Outcome) -> dict:
@@ -102,9 +104,47 @@ def test_names_and_swatches_stay_in_one_piece_in_narrow_terminals(
         red, green, blue = c["color"]
         assert f"#{red:02x}{green:02x}{blue:02x} │ {c['name']} " in shown
     assert max(map(len, shown.splitlines())) <= width
-    two = ("cityscapes19", "merged10_background")
-    for words in (["diff", *two], ["common", *two]):
-        assert "#804080" in for_people(segexp(project, "mapping", *words))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["list"],
+        ["diff", "cityscapes19", "merged10_background"],
+        ["common", "cityscapes19", "merged10_background"],
+    ],
+)
+def test_no_name_is_broken_in_eighty_columns(
+    project: Path, monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    rows = for_people(segexp(project, "mapping", *words)).splitlines()
+    table = [row for row in rows if row[:1] in "│┃"]
+    assert table and all(len(row) <= 80 and row[-1] in "│┃" for row in table)  # nothing is cut off
+    shown = {word.strip(",") for row in table for word in row.strip("│┃").split()}
+    found = read(segexp(project, "mapping", "list", "--json"))["mappings"]
+    named = {m["name"]: m for m in found}
+    whole = {name for m in found for name in [m["name"], *m["coarsens"]]}
+    if words != ["list"]:
+        classes = [c for name in words[1:] for c in named[name]["classes"]]
+        whole |= {word for name in classes for word in name.split()} | set(words[1:])
+    whole |= {"mapping", "classes", "void", "coarsens", "label", "labels", "change", "class", "in"}
+    broken = {word for word in shown if word.strip("┃│").isidentifier() and word not in whole}
+    assert broken <= {"of", "merged", "added", "dropped", "none", "unlabelled", "pixels"}
+
+
+def test_a_table_is_narrowed_where_there_is_room_to_spare() -> None:
+    table = Table()
+    for header in "abc":
+        table.add_column(header, overflow="fold")
+    table.add_row(Text("one two three"), Text("whole_name"), Text("four five"))
+    assert [column.width for column in fitted(table, 80).columns] == [None] * 3
+    assert [column.width for column in fitted(table, 28).columns] == [None] * 3  # no room at all
+    assert [column.width for column in fitted(table, 37).columns] == [
+        9,
+        10,
+        8,
+    ]
 
 
 def test_where_unlabelled_pixels_go_is_shown() -> None:
