@@ -149,7 +149,7 @@ def load_study(storage: BaseStorage, name: str | None) -> optuna.Study:
         raise InputError(_NO_STUDY)
     if name is not None and name not in known:
         raise InputError(
-            f"no study {name!r}{did_you_mean(name, known)}; there are {', '.join(sorted(known))}; "
+            f"no study {name!r}{did_you_mean(name, known)}; there are {_names_shown(storage)}; "
             f"{_ELSEWHERE}"
         )
     if name is not None:
@@ -159,6 +159,16 @@ def load_study(storage: BaseStorage, name: str | None) -> optuna.Study:
     last = max(searching or studies, key=_last_begin)
     whole = (s for s in studies if last.study_name in arm_studies(s))
     return next(whole, last)
+
+
+def _names_shown(storage: BaseStorage) -> str:
+    """Return the names of the studies that people began.
+
+    An A/B study has others below it, which train what its searches found.
+    """
+    studies = storage.get_all_studies()
+    begun = [study for study in studies if not study.user_attrs.get(LISTED)]
+    return ", ".join(sorted(study.study_name for study in begun or studies))
 
 
 def arm_studies(study: optuna.Study) -> list[str]:

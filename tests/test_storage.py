@@ -13,7 +13,7 @@ from postgres import postgres_server, postgres_url  # noqa: F401
 
 from segexp.errors import InputError
 from segexp.file_system import read_mountinfo
-from segexp.storage import ARM_RUNS, load_study, open_storage
+from segexp.storage import ARM_RUNS, LISTED, load_study, open_storage
 
 
 def toy_study(storage: optuna.storages.BaseStorage, name: str, trials: int = 1) -> optuna.Study:
@@ -179,6 +179,8 @@ def test_an_unknown_study_is_refused_with_those_there_are(tmp_path: Path) -> Non
         load_study(storage, None)
     toy_study(storage, "camvid")
     toy_study(storage, "default")
+    of_ab = toy_study(storage, "ab-quick-merged10-candidates")
+    of_ab.set_user_attr(LISTED, True)
     with pytest.raises(InputError) as caught:
         load_study(storage, "camvit")
     assert str(caught.value) == (
