@@ -26,6 +26,7 @@ from segexp.cli.options import (
     write_named,
 )
 from segexp.errors import InputError
+from segexp.wording import percent
 
 data_app = typer.Typer(
     help="Check, count and generate data.",
@@ -61,8 +62,8 @@ def check(
     source = find_source(root, config, asked)
     with LiveDisplay(quiet=json_) as display:
         report, counts = scan_source(source, display.caching, config.data.heldout_by)
-    told = "" if config.data.taxonomy else ", as its layout tells; data.taxonomy names another"
-    told = "" if source.root is None else told
+    told = ", as its layout tells; set data.taxonomy to use another"
+    told = "" if config.data.taxonomy or source.root is None else told
     say(f"data: {source.format}, {source.name}, taxonomy {source.taxonomy.name}{told}")
     for note in report.notes:
         say(f"note: {note}")
@@ -141,13 +142,13 @@ def stats(
     rounded = [[f"{v:.4f}" for v in counted[key]] for key in ("mean", "std")]
     say(f"train mean (R, G, B in 0..1): {', '.join(rounded[0])}  std: {', '.join(rounded[1])}")
     for split, found in counted["splits"].items():
-        void = found["void_pixels"] / found["pixels"]
-        title = f"{split}: {found['images']} images, {void:.1%} of the pixels void"
+        void = percent(found["void_pixels"], found["pixels"], digits=1)
+        title = f"{split}: {found['images']} images, {void} of the pixels void"
         console.print(_counts_table(title, "label", found["labels"], found["images"]))
     for name, by_split in counted["mappings"].items():
         train = by_split["train"]
-        void = train["void_pixels"] / counted["splits"]["train"]["pixels"]
-        title = f"mapping {name}, train: {void:.1%} of the pixels void"
+        void = percent(train["void_pixels"], counted["splits"]["train"]["pixels"], digits=1)
+        title = f"mapping {name}, train: {void} of the pixels void"
         images = counted["splits"]["train"]["images"]
         console.print(_counts_table(title, "class", train["classes"], images))
     if folder is not None:
@@ -183,12 +184,11 @@ def _counts_table(title: str, what: str, rows: list[dict[str, Any]], images: int
     for name in (what, "pixels", "share", "images", "of images"):
         table.add_column(name, justify="left" if name == what else "right")
     for row in rows:
-        of_images = row["images"] / images if images else 0.0
         table.add_row(
             escape(plain(row["name"])),
             f"{row['pixels']:,}",
-            f"{row['share']:.2%}",
+            percent(row["share"], 1, digits=2),
             f"{row['images']:,}",
-            f"{of_images:.0%}",
+            percent(row["images"], images),
         )
     return table

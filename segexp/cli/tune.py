@@ -29,6 +29,7 @@ from segexp.cli.options import (
 )
 from segexp.errors import InputError
 from segexp.processes import prepare_workers
+from segexp.wording import counted
 
 if TYPE_CHECKING:
     from segexp.best import BestTrial
@@ -119,9 +120,9 @@ def tune(
         plan = plan_study(root, str(path), definition, config, display.say)
         storage_now = open_storage(config.storage, root)
         display.say(
-            f"study {definition.name}: {definition.trials} trials of {config.training.epochs} "
-            f"epochs; mappings {', '.join(plan.mappings)}; scores in the common space "
-            f"({len(plan.common.classes)} classes)"
+            f"study {definition.name}: {counted(definition.trials, 'trial')} of "
+            f"{counted(config.training.epochs, 'epoch')}; mappings {', '.join(plan.mappings)}; "
+            f"scores in the common space ({len(plan.common.classes)} classes)"
         )
         finished, ran = run_study(
             plan,
@@ -171,9 +172,11 @@ def _say_best(best: "BestTrial", objective: str) -> None:
 def _what_was_done(ran: "Ran", seconds: float) -> str:
     """Say how many trials were run; those that went on or were interrupted are no more trials."""
     if ran.new:
-        return f"{ran.new} trial{'s'[: ran.new != 1]} in {seconds:.0f} s"
+        return f"{counted(ran.new, 'trial')} in {seconds:.0f} s"
     return (
-        f"{ran.others} pruned trials went on in {seconds:.0f} s" if ran.others else "nothing to do"
+        f"{counted(ran.others, 'pruned trial')} went on in {seconds:.0f} s"
+        if ran.others
+        else "nothing to do"
     )
 
 
@@ -205,14 +208,18 @@ def _what_there_is(best: "BestTrial", trials: int, cut_short: str, has_all: bool
     states = ", ".join(f"{n} {name.lower()}" for name, n in best.states.items())
     reached = sum(best.states.get(state, 0) for state in ("COMPLETE", "PRUNED", "FAIL"))
     if reached >= trials:
-        return f"study {best.study} has its {trials} trials ({states})"
+        return f"study {best.study} has its {counted(trials, 'trial')} ({states})"
     if cut_short:
-        return f"study {best.study} has {reached} of its {trials} trials ({states}){cut_short}"
+        return f"{_has_of(best, reached, trials)} ({states}){cut_short}"
     if best.states.get("RUNNING"):
         return f"other processes run the rest of study {best.study} ({states})"
     if has_all:
         return f"study {best.study} has tried all {reached} points of its space ({states})"
-    return f"study {best.study} has {reached} of its {trials} trials ({states})"
+    return f"{_has_of(best, reached, trials)} ({states})"
+
+
+def _has_of(best: "BestTrial", reached: int, trials: int) -> str:
+    return f"study {best.study} has {reached} of its {counted(trials, 'trial')}"
 
 
 def _named(

@@ -21,6 +21,7 @@ from segexp.report.page import (
     swatch,
     table,
 )
+from segexp.wording import percent
 
 Rows = Sequence[Mapping[str, Any]]
 SPLITS = ("train", "val", "heldout")
@@ -97,7 +98,7 @@ def _split_parts(stats: Mapping[str, Any]) -> list[Part]:
                 f"{split['images']:,}",
                 f"{split['pixels']:,}",
                 f"{split['void_pixels']:,}",
-                _percent(split["void_pixels"], split["pixels"]),
+                percent(split["void_pixels"], split["pixels"], digits=1),
             ]
         )
     header = ["split", "use", "images", "pixels", "void pixels", "void"]
@@ -130,14 +131,14 @@ def _class_parts(
             counts = rows[split][i]
             line += [
                 f"{counts['pixels']:,}",
-                f"{100 * counts['share']:.3f}%",
+                percent(counts["share"], 1, digits=3),
                 f"{counts['images']:,}",
-                _percent(counts["images"], images[split]),
+                percent(counts["images"], images[split], digits=1),
             ]
         lines.append(line)
     last: list[Cell] = ["void, of all pixels"]
     for split in SPLITS:
-        last += [f"{void[split]:,}", _percent(void[split], pixels[split], digits=3), "", ""]
+        last += [f"{void[split]:,}", percent(void[split], pixels[split], digits=3), "", ""]
     parts.append(
         table(
             [kind, *(["pixels", "share", "images", "of images"] * len(SPLITS))],
@@ -238,7 +239,3 @@ def _frequency_figure(rows: Mapping[str, Rows], images: Mapping[str, int]) -> go
 
 def _numbers(values: Sequence[float]) -> str:
     return ", ".join(f"{value:.4f}" for value in values)
-
-
-def _percent(part: int, whole: int, digits: int = 1) -> str:
-    return f"{100 * part / whole:.{digits}f}%" if whole else "-"

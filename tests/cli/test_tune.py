@@ -131,7 +131,7 @@ def test_time_that_is_up_ends_a_study_that_goes_on_the_next_time(project: Path) 
     assert [t.state for t in study_of(project, "tiny").trials] == [TrialState.WAITING]
     outcome = segexp(project, *TINY, "--trials", "1", "--timeout", "2h")
     assert outcome.code == 0, outcome.err
-    assert "study tiny has its 1 trials (1 complete)" in outcome.err
+    assert "study tiny has its 1 trial (1 complete)" in outcome.err
     outcome = segexp(project, *TINY, "--timeout", "0.001")
     assert outcome.code == 0, outcome.err
     assert (

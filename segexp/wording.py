@@ -1,0 +1,29 @@
+"""Numbers as a person reads them: shares in percent, and how many of something there are."""
+
+
+def percent(part: float, whole: float, digits: int = 0) -> str:
+    """Return a share in percent; all and nothing are said where it is all or nothing alone.
+
+    Args:
+        part: How much of the whole, 0 to ``whole``.
+        whole: All of it; of 0 there is no share, and "-" is returned.
+        digits: Decimals.
+
+    Example:
+        >>> percent(366, 367), percent(367, 367), percent(1, 1000), percent(1, 3, digits=1)
+        ('>99%', '100%', '<1%', '33.3%')
+    """
+    if not whole:
+        return "-"
+    smallest = 10.0**-digits
+    text = f"{100 * part / whole:.{digits}f}%"
+    if part > 0 and text == f"{0:.{digits}f}%":
+        return f"<{smallest:.{digits}f}%"
+    if part < whole and text == f"{100:.{digits}f}%":
+        return f">{100 - smallest:.{digits}f}%"
+    return text
+
+
+def counted(number: int, what: str) -> str:
+    """Return how many there are, such as ``1 trial`` and ``2 trials``."""
+    return f"{number} {what}{'s'[: number != 1]}"
