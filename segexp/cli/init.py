@@ -12,7 +12,24 @@ from segexp.cli.console import say
 from segexp.cli.options import Debug
 from segexp.errors import InputError
 
-_PARTS = ("config.yaml", "mappings", "studies/default.yaml", "studies/camvid.yaml")
+_MAPPINGS = (
+    "camvid11",
+    "camvid_merged6",
+    "categories7",
+    "cityscapes19",
+    "merged10",
+    "merged10_background",
+    "merged10_two_wheeler",
+    "taxonomies/camvid11",
+    "taxonomies/cityscapes19",
+)
+SHIPPED = (
+    "config.yaml",
+    *(f"mappings/{name}.yaml" for name in _MAPPINGS),
+    "studies/default.yaml",
+    "studies/camvid.yaml",
+)
+"""Files of a new project; in a checkout, those of its user lie beside them."""
 
 
 def init(
@@ -23,13 +40,10 @@ def init(
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
         raise InputError(f"{directory}: is not an empty directory")
     source = template()
-    for part in _PARTS:
-        target = directory / part
+    for name in SHIPPED:
+        target = directory / name
         target.parent.mkdir(parents=True, exist_ok=True)
-        if (source / part).is_dir():
-            shutil.copytree(source / part, target)
-        else:
-            shutil.copy(source / part, target)
+        shutil.copy(source / name, target)
     say(f"made a project in {directory}")
     say(f"look next:  cd {shlex.quote(str(directory))} && segexp tune --trials 50")
 

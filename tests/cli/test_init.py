@@ -1,9 +1,13 @@
 """`segexp init`."""
 
 import shlex
+import subprocess
 from pathlib import Path
 
+import pytest
+
 from cli.running import segexp
+from segexp.cli.init import SHIPPED
 
 ROOT = Path(__file__).parents[2]
 
@@ -22,6 +26,28 @@ def test_a_new_project_is_what_is_shipped(tmp_path: Path) -> None:
     assert Path("mappings/taxonomies/cityscapes19.yaml") in made
     for path in made:
         assert (tmp_path / "streets" / path).read_bytes() == (ROOT / path).read_bytes()
+
+
+def test_what_is_shipped_is_what_is_tracked_and_nothing_of_the_user(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ["git", "ls-files", "config.yaml", "mappings", "studies/*.yaml"]
+    tracked = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+    if tracked.returncode:
+        pytest.skip("no checkout")
+    assert sorted(tracked.stdout.split()) == sorted(SHIPPED)
+    for name in SHIPPED:
+        copy = tmp_path / "checkout" / name
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_bytes((ROOT / name).read_bytes())
+    mine = tmp_path / "checkout" / "mappings" / "merged10_suggested8.yaml"
+    mine.write_text("what `mapping suggest` wrote")
+    package = tmp_path / "checkout" / "segexp" / "__init__.py"
+    monkeypatch.setattr("segexp.__file__", str(package))
+    assert segexp(tmp_path, "init", "streets").code == 0
+    streets = tmp_path / "streets"
+    made = {str(p.relative_to(streets)) for p in streets.rglob("*") if p.is_file()}
+    assert made == set(SHIPPED)
 
 
 def test_the_command_that_comes_next_is_read_by_a_shell_as_it_was_meant(tmp_path: Path) -> None:
