@@ -176,7 +176,8 @@ def _decomposition_section(pairs: Sequence[JsonObject]) -> Section:
             "taken apart. A ruler effect is what the score of one and the same model changes when "
             "it is counted over other classes: nothing was learned for it. The "
             "training effect is the difference between two models under one ruler: it alone says "
-            "which labels to train with. The three add up to the gap."
+            "which labels to train with. The three add up to the gap. Each "
+            "number here is rounded by itself; those of the sentence at the top add up as shown."
         )
     ]
     for pair in pairs:

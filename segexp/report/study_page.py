@@ -104,6 +104,15 @@ def _scores_section(view: StudyView) -> Section:
     if best.result is not None:
         parts.append(subheading(f"Trial {best.number}, all scores"))
         parts.append(_split_table(best.result.val, best.result.heldout))
+        parts.append(
+            note(
+                "Classes in it: those that the truth has. Only predicted: classes that the model "
+                "says somewhere and the truth has nowhere; they count in no mean. Argmax: each "
+                "pixel is decided among the model's own classes and then looked up in the common "
+                "ones; without that word, the probabilities of the classes that become one are "
+                "added up before it is decided."
+            )
+        )
     facts: list[list[Cell]] = [[name, value_text(v)] for name, v in best.params.items()]
     facts.append(["best epoch", str(best.best_epoch)])
     if best.run_id:

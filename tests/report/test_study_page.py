@@ -92,6 +92,11 @@ def test_best_baseline_and_constant_stand_beside_each_other_with_heldout_scores(
     assert any("flatters" in note and "best of 18" in note for note in page.notes)
 
 
+def test_the_columns_of_all_scores_are_explained(page):
+    assert "Only predicted: classes that the model says somewhere and the truth has" in page.text
+    assert "Argmax: each pixel is decided among the model's own classes" in page.text
+
+
 def test_native_scores_of_an_objective_in_the_native_space():
     study = make_study(3)
     study.set_user_attr(DEFINITION, {"objective": "val/miou"})
