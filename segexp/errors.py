@@ -46,10 +46,15 @@ class Interrupted(BaseException):
 
     Args:
         signal_number: The signal, 15 for SIGTERM; the exit code is 128 plus it.
+
+    Attributes:
+        leaves: What is there of the work and what can be done with it, to be said to a person;
+            empty where nothing was begun.
     """
 
     def __init__(self, signal_number: int) -> None:
         self.signal_number = signal_number
+        self.leaves = ""
         super().__init__(f"interrupted by signal {signal_number}")
 
 

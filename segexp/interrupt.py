@@ -44,5 +44,15 @@ def signals_held_back() -> Iterator[None]:
             signal.raise_signal(arrived[0])
 
 
+@contextmanager
+def interruption_leaves(what: str) -> Iterator[None]:
+    """Let an interruption of the block say what it leaves: `Interrupted.leaves`."""
+    try:
+        yield
+    except Interrupted as error:
+        error.leaves = what
+        raise
+
+
 def _raise(number: int, frame: FrameType | None) -> None:
     raise Interrupted(number)

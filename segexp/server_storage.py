@@ -2,11 +2,15 @@
 
 import random
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from optuna.exceptions import StorageInternalError
+from sqlalchemy import create_engine
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.pool import NullPool
 
 from segexp.credentials import without_credentials
 from segexp.database_url import optuna_url, refuse_unescaped
@@ -20,11 +24,27 @@ def open_server(url: str) -> RetryingStorage:
     Raises:
         InputError: When it cannot be opened; without the password.
     """
+    with _refused_in_one_line(url) as parsed:
+        return _make_tables(optuna_url(parsed), without_credentials(url), _engine_options(parsed))
+
+
+def ask_server(url: str) -> None:
+    """Connect to the database of a server once; nothing in it is changed.
+
+    Raises:
+        InputError: When it cannot be opened; a server that is cut off is waited for for 10 s.
+    """
+    with _refused_in_one_line(url) as parsed:
+        create_engine(parsed, poolclass=NullPool, **_engine_options(parsed)).connect().close()
+
+
+@contextmanager
+def _refused_in_one_line(url: str) -> Iterator[URL]:
+    """Give a URL with its driver, and raise what goes wrong with it as an `InputError`."""
     refuse_unescaped("storage", url)
     name = without_credentials(url)
     try:
-        parsed = _with_installed_driver(make_url(url))
-        return _make_tables(optuna_url(parsed), name, _engine_options(parsed))
+        yield _with_installed_driver(make_url(url))
     except (ArgumentError, NoSuchModuleError, ImportError, ValueError) as error:
         raise InputError(
             f"storage: {name!r} cannot be opened ({without_credentials(reason_of(error))}); "

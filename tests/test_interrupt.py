@@ -8,7 +8,7 @@ from contextlib import ExitStack
 import pytest
 
 from segexp.errors import Interrupted
-from segexp.interrupt import raise_on_signals, signals_held_back
+from segexp.interrupt import interruption_leaves, raise_on_signals, signals_held_back
 
 
 @pytest.fixture(autouse=True)
@@ -79,3 +79,12 @@ def test_in_another_thread_the_block_just_runs() -> None:
     thread.start()
     thread.join()
     assert done == ["done"]
+
+
+def test_an_interruption_says_what_it_leaves_where_something_was_begun():
+    with pytest.raises(Interrupted) as caught, interruption_leaves("half of it"):
+        signal.raise_signal(signal.SIGTERM)
+    assert (caught.value.leaves, caught.value.signal_number) == ("half of it", signal.SIGTERM)
+    with pytest.raises(Interrupted) as caught:
+        signal.raise_signal(signal.SIGINT)
+    assert caught.value.leaves == ""

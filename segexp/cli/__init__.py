@@ -105,11 +105,7 @@ def main() -> NoReturn:
             print_error(f"and {len(error.faults) - MAX_PRINTED} more faults")
         code = 2
     except Interrupted as error:
-        goes_on = sys.argv[1:2] in (["tune"], ["ab"])
-        print_error(
-            "interrupted; everything finished so far is kept"
-            f"{', and the same command goes on' if goes_on else ''}"
-        )
+        print_error(f"interrupted; {error.leaves}" if error.leaves else "interrupted")
         code = 128 + error.signal_number
     except WorkError as error:
         print_error(str(error))

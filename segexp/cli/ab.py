@@ -10,6 +10,7 @@ from rich.table import Table
 
 from segexp.cli.console import LiveDisplay, console, print_json, say
 from segexp.cli.options import (
+    GOES_ON,
     Data,
     Debug,
     Format,
@@ -22,6 +23,7 @@ from segexp.cli.options import (
     check_choice,
     data_overrides,
     open_project,
+    refuse_unreachable,
     set_overrides,
     where_to_look,
     with_storage,
@@ -30,6 +32,7 @@ from segexp.cli.options import (
 from segexp.comparison.confidence import interval_title
 from segexp.comparison.gate import REQUIREMENTS, unmet_requirement
 from segexp.errors import InputError, WorkError, collected
+from segexp.interrupt import interruption_leaves
 from segexp.processes import prepare_workers
 from segexp.report.ab_numbers import with_arm_names
 
@@ -241,9 +244,11 @@ def ab(
             f"{config.training.epochs} epochs; compared in {len(plan.common.classes)} common "
             f"classes, margin {margin:g}"
         )
-        result, directory = run_ab(
-            plan, Question(margin, cluster), storage_now, display, workers=processes, debug=debug
-        )
+        question = Question(margin, cluster)
+        with interruption_leaves(GOES_ON):
+            result, directory = run_ab(
+                plan, question, storage_now, display, workers=processes, debug=debug
+            )
 
     recorded = load_study(storage_now, name).user_attrs
     uri = recorded_uri(root, recorded, config.tracking.uri)
@@ -321,6 +326,7 @@ def _refuse_early(
         return None
     refuse_damaged(root, {"storage": config.storage, "tracking.uri": config.tracking.uri})
     refuse_data(root, config, mappings, display.caching, named_by="as arms")
+    refuse_unreachable(root, config, display.say)
     return config
 
 

@@ -3,7 +3,7 @@
 import os
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -65,6 +65,9 @@ StorageFile = Annotated[
         help="A file with the URL of --storage in it, so that its password is on no command line.",
     ),
 ]
+GOES_ON = "everything finished so far is kept, and the same command goes on"
+"""What is said of a study that was interrupted."""
+
 STORAGE_VARIABLE = "SEGEXP_STORAGE"
 MAX_WORKERS = 1024
 MAX_URL = 4096
@@ -203,6 +206,27 @@ def storage_option(storage: str | None, storage_file: Path | None) -> str:
     if storage_file is not None:
         return f" --storage-file {shlex.quote(str(storage_file))}"
     return f" --storage {shlex.quote(without_credentials(storage))}" if storage is not None else ""
+
+
+def refuse_unreachable(project: Path, config: "Config", say: Callable[[str], None]) -> None:
+    """Refuse a storage on a server that does not answer before torch is loaded.
+
+    Args:
+        project: The project directory.
+        config: Its ``storage`` names the server, if it is one.
+        say: Shows what is waited for.
+
+    Raises:
+        InputError: With why it cannot be opened.
+    """
+    if config.storage is None:
+        return
+    from segexp.server_storage import ask_server
+    from segexp.storage import storage_file
+
+    if storage_file(config.storage, project) is None:
+        say(f"asking the storage {without_credentials(config.storage)} ...")
+        ask_server(config.storage)
 
 
 def worker_count(workers: str) -> int | None:

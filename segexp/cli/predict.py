@@ -8,6 +8,7 @@ import typer
 from segexp.cli.console import LiveDisplay, say
 from segexp.cli.options import Debug, check_choice
 from segexp.errors import InputError, WorkError, collected
+from segexp.interrupt import interruption_leaves
 
 MAX_LISTED = 10
 
@@ -53,7 +54,7 @@ def predict_into(bundle_directory: Path, paths: list[Path], out: Path, precision
     streams = stream_count(len(files))
     found = predict_masks(model, bundle.preprocessing, compute, files, streams=streams)
     written = 0
-    with LiveDisplay() as display:
+    with LiveDisplay() as display, interruption_leaves("everything finished so far is kept"):
         try:
             for mask, _, _ in write_predictions(out, found, bundle.mapping):
                 written += 1

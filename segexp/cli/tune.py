@@ -9,6 +9,7 @@ import typer
 
 from segexp.cli.console import LiveDisplay, console, say
 from segexp.cli.options import (
+    GOES_ON,
     Data,
     Debug,
     Format,
@@ -20,6 +21,7 @@ from segexp.cli.options import (
     Workers,
     data_overrides,
     open_project,
+    refuse_unreachable,
     seconds_of,
     set_overrides,
     storage_option,
@@ -28,6 +30,7 @@ from segexp.cli.options import (
     worker_count,
 )
 from segexp.errors import InputError
+from segexp.interrupt import interruption_leaves
 from segexp.processes import prepare_workers
 from segexp.wording import counted
 
@@ -124,15 +127,16 @@ def tune(
             f"{counted(config.training.epochs, 'epoch')}; mappings {', '.join(plan.mappings)}; "
             f"scores in the common space ({len(plan.common.classes)} classes)"
         )
-        finished, ran = run_study(
-            plan,
-            storage_now,
-            display,
-            workers=processes,
-            stop=stop,
-            new_revision=new_revision,
-            debug=debug,
-        )
+        with interruption_leaves(GOES_ON):
+            finished, ran = run_study(
+                plan,
+                storage_now,
+                display,
+                workers=processes,
+                stop=stop,
+                new_revision=new_revision,
+                debug=debug,
+            )
 
     cut_short = ""
     has_all = is_exhausted(plan, finished.get_trials(deepcopy=False))
@@ -194,6 +198,7 @@ def _refuse_early(
     mappings = [str(name) for name in values_of(space, config, "mapping")]
     by_own = definition.objective == "val/miou"
     refuse_data(root, config, mappings, display.caching, by_own=by_own)
+    refuse_unreachable(root, config, display.say)
 
 
 def _what_there_is(best: "BestTrial", trials: int, cut_short: str, has_all: bool) -> str:

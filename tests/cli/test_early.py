@@ -1,5 +1,6 @@
 """What is refused is refused before torch is loaded, which takes seconds."""
 
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -74,3 +75,16 @@ def test_a_damaged_file_is_refused_without_torch(project: Path, tmp_path: Path, 
     said, errors = run(project, *COMMANDS[command], "--data", str(tmp_path / "data"), *mapping)
     assert said == "2", errors
     assert fault in errors
+
+
+@pytest.mark.parametrize("command", ["tune", "ab"])
+def test_a_storage_that_does_not_answer_is_refused_without_torch(project: Path, command: str):
+    with socket.socket() as taken:  # bound and not listening: nobody else can answer there
+        taken.bind(("127.0.0.1", 0))
+        place = f"127.0.0.1:{taken.getsockname()[1]}/x"
+        url = f"postgresql+psycopg2://ann:secret@{place}"
+        said, errors = run(project, *COMMANDS[command], "--storage", url)
+    assert said == "2 optuna", errors
+    assert f"asking the storage postgresql+psycopg2://ann@{place} ..." in errors
+    assert "Connection refused" in errors
+    assert "loading torch" not in errors and "secret" not in errors

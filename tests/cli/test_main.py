@@ -1,5 +1,6 @@
 """The command line as a whole: what help loads, and what the exit codes are."""
 
+import signal
 import subprocess
 import sys
 from importlib.metadata import version
@@ -11,6 +12,7 @@ from typer import Typer
 
 from cli.running import Outcome, segexp
 from segexp.cli import app
+from segexp.errors import Interrupted
 
 COMMANDS = [
     [],
@@ -101,6 +103,19 @@ def test_work_that_fails_is_one_line_and_debug_shows_where(
     debug = segexp(tmp_path, *words, "--debug")
     assert debug.code == 1
     assert "Traceback" in debug.err
+
+
+@pytest.mark.parametrize("words", [["tune"], ["ab", "cityscapes19", "merged10"], ["train"]])
+def test_an_interruption_before_anything_was_begun_promises_nothing(
+    project: Path, monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise Interrupted(signal.SIGINT)
+
+    monkeypatch.setattr("segexp.data_warnings.refuse_data", interrupt)
+    outcome = segexp(project, *words)
+    assert outcome.code == 130
+    assert outcome.err.splitlines()[-1] == "error: interrupted"
 
 
 def test_the_version_is_that_of_the_package(tmp_path: Path) -> None:
