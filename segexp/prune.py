@@ -67,7 +67,7 @@ def _awaited(trials: Sequence[FrozenTrial]) -> set[int]:
     taken_over = {number_before(t) for t in trials}
     waiting = {
         t.number
-        for t in trials
-        if is_interrupted(t) and t.user_attrs[INTERRUPTED] == RETRY and t.number not in taken_over
+        for t in filter(is_interrupted, trials)
+        if t.user_attrs[INTERRUPTED] == RETRY and t.number not in taken_over
     }
     return retried | waiting
