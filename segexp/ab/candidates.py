@@ -6,7 +6,7 @@ recorded curves two winners of 20 trials differ with a standard deviation of 0.0
 search, are trained in every arm.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,7 +29,11 @@ class Candidate:
     named_by: tuple[int, ...]
 
 
-def choose_candidates(ranked: Sequence[Sequence[Mapping[str, Any]]], count: int) -> list[Candidate]:
+def choose_candidates(
+    ranked: Sequence[Sequence[Mapping[str, Any]]],
+    count: int,
+    key: Callable[[Mapping[str, Any]], Hashable] = lambda params: frozenset(params.items()),
+) -> list[Candidate]:
     """Let the arms name their best in turn, until there are enough different configurations.
 
     In each turn every arm names its best configuration that it has not named yet. One that another
@@ -38,6 +42,8 @@ def choose_candidates(ranked: Sequence[Sequence[Mapping[str, Any]]], count: int)
     Args:
         ranked: By arm, the params of its trials, the best first; see `best_first`.
         count: How many candidates there are to be.
+        key: What tells configurations apart, such as `segexp.untried.Points.key`; by default any
+            difference does.
 
     Returns:
         As many, in the order in which they were first named; fewer where the searches have no more.
@@ -47,20 +53,17 @@ def choose_candidates(ranked: Sequence[Sequence[Mapping[str, Any]]], count: int)
         >>> [(dict(c.params), c.named_by) for c in found]
         [({'x': 1}, (0, 1)), ({'x': 2}, (0,))]
     """
-    found: list[tuple[Mapping[str, Any], list[int]]] = []
+    found: dict[Hashable, tuple[Mapping[str, Any], set[int]]] = {}
     for turn in range(max(map(len, ranked), default=0)):
         for arm, params_of_arm in enumerate(ranked):
             if turn >= len(params_of_arm):
                 continue
             params = params_of_arm[turn]
-            known = next((names for known, names in found if dict(known) == dict(params)), None)
-            if known is None and len(found) < count:
-                found.append((params, [arm]))
-            elif known is not None and arm not in known:
-                known.append(arm)
+            if key(params) in found or len(found) < count:
+                found.setdefault(key(params), (params, set()))[1].add(arm)
         if len(found) == count:
             break
-    return [Candidate(params, tuple(sorted(names))) for params, names in found]
+    return [Candidate(params, tuple(sorted(arms))) for params, arms in found.values()]
 
 
 def best_first(trials: Sequence[FrozenTrial]) -> list[dict[str, Any]]:

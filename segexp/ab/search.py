@@ -89,7 +89,7 @@ def luck_of_searches(searches: Sequence[Search]) -> list[str]:
         "This study was begun by an earlier segexp, which compared the winner of one search with "
         "that of another. The intervals know images and seeds, not the luck of a search of "
         f"{trials} trials: they hold for these two configurations. Two searches of one and the "
-        "same mapping were told apart in 41% to 58% of replayed studies (docs/method.md). A study "
+        "same mapping were told apart in about half of replayed studies (docs/method.md). A study "
         "of another --study-name counts that luck."
     ]
 

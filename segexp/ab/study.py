@@ -198,7 +198,9 @@ def _find_configs(
             for place, (of_arm, search) in enumerate(zip(trials, searches, strict=True))
         )
         return Found(searches, tuple(winners))
-    candidates = choose_candidates([best_first(of_arm) for of_arm in trials], plan.design.configs)
+    ranked = [best_first(of_arm) for of_arm in trials]
+    key = plan.arms[0].points.key  # which the arms share: they search one space
+    candidates = choose_candidates(ranked, plan.design.configs, key)
     if len(candidates) < FEWEST:
         raise WorkError(
             f"the searches have tried {len(candidates)} configuration between them, and one shows "

@@ -4,11 +4,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich import box
-from rich.markup import escape
-from rich.table import Table
 
-from segexp.cli.console import LiveDisplay, console, print_json, say
+from segexp.cli.ab_answer import show_answer
+from segexp.cli.console import LiveDisplay, print_json, say
 from segexp.cli.options import (
     GOES_ON,
     Data,
@@ -29,7 +27,6 @@ from segexp.cli.options import (
     with_storage,
     worker_count,
 )
-from segexp.comparison.confidence import interval_title
 from segexp.comparison.gate import REQUIREMENTS, unmet_requirement
 from segexp.errors import InputError, WorkError, collected
 from segexp.interrupt import interruption_leaves
@@ -265,7 +262,7 @@ def _give(
     """Print an answer, say where its page is, and end as --require wants it."""
     if json_:
         print_json(result)
-    _show(result)
+    show_answer(result)
     say(f"page: {directory / 'ab.html'} (ab_result.json beside it)")
     if look_next:
         say(f"look next:  {look_next}")
@@ -386,194 +383,3 @@ def _name(study: str | None, mappings: list[str], data: Path | None, matched: bo
     if matched:
         parts.append("matched")
     return "-".join(dict.fromkeys(parts))
-
-
-def _show(result: dict[str, Any]) -> None:
-    result = with_arm_names(result)
-    pairs = result["pairs"]
-    common = [c for c in pairs[0]["caveats"] if all(c in pair["caveats"] for pair in pairs)]
-    for pair in pairs:
-        _show_answer(pair, [c for c in pair["caveats"] if c not in common or len(pairs) == 1])
-    is_study = result.get("design") and result["mode"] != "predictions"
-    if is_study and any(pair["needed"] for pair in pairs):
-        say(
-            "The numbers of this study are fixed with its answer: ask with more in another one "
-            "(--study-name), of which --plan says what it takes."
-        )
-    if len(pairs) > 1:
-        say("")
-        common = [f"of every pair: {caveat}" for caveat in common]
-    else:
-        common = []
-    for caveat in [*common, *result["caveats"]]:
-        say(f"note: {caveat}")
-    if (protocols := result.get("protocols")) and protocols["sentence"]:
-        say(f"note: {protocols['sentence']}")
-    console.print(_arms_table(result))
-    if result.get("candidates"):
-        console.print(_candidates_table(result))
-        for line in _origins(result):
-            say(line)
-    for pair in result["pairs"]:
-        console.print(_terms_table(pair))
-        console.print(_class_table(pair))
-
-
-def _show_answer(pair: dict[str, Any], caveats: list[str]) -> None:
-    """Show the sentences of a pair, what such a study can find, and what limits it."""
-    say("")
-    for sentence in filter(None, (pair.get("untouched_sentence"), pair["sentence"])):
-        console.print(sentence, style="bold", highlight=False, soft_wrap=True, markup=False)
-    if pair.get("detectable") is not None:
-        say(f"Of this size, four studies of five find a difference of {pair['detectable']:.3f}.")
-    if pair["needed"]:
-        say(pair["needed"]["text"])
-    for caveat in caveats:
-        say(f"note: {caveat}")
-
-
-def _arms_table(result: dict[str, Any]) -> Table:
-    clusters = result["clusters"]
-    units = "" if clusters["kind"] == "none" else f" in {clusters['count']} {clusters['kind']}s"
-    runs = len(result["arms"][0]["common"]["runs"])
-    runs_of = "1 run" if runs == 1 else f"{runs} runs"
-    table = _table(
-        f"mIoU of {runs_of} on {result['images']} held-out images{units}; bits per pixel",
-        ("mapping", "own", "common", "95% interval", "kept", "lost"),
-    )
-    for arm in result["arms"]:
-        table.add_row(
-            escape(f"{arm['mapping']} ({arm['classes']})"),
-            _number(arm["native"]["mean"], ".3f"),
-            _number(arm["common"]["mean"], ".3f"),
-            _range(arm["interval_common"], ".3f"),
-            _number(arm["bits_kept"], ".2f"),
-            _number(arm["bits_lost"], ".2f"),
-        )
-    return table
-
-
-def _candidates_table(result: dict[str, Any]) -> Table:
-    """Return the score of each candidate in every arm, and the differences of a pair."""
-    names = [arm["mapping"] for arm in result["arms"]]
-    paired = len(result["pairs"]) == 1
-    table = _table(
-        "each candidate trained in every arm, mIoU over the common classes",
-        ("candidate of", *names, *(["difference"] if paired else [])),
-    )
-    for place, candidate in enumerate(result["candidates"]):
-        cells = [escape(" and ".join(candidate["named_by"]))]
-        cells += [_number(candidate["common"][name], ".3f") for name in names]
-        if paired:
-            cells.append(_number(result["pairs"][0]["differences"][place], "+.3f"))
-        table.add_row(*cells)
-    return table
-
-
-def _origins(result: dict[str, Any]) -> list[str]:
-    """Say what each search's candidates came to, and its winner, without a verdict."""
-    lines = []
-    for pair in result["pairs"]:
-        means = [
-            f"{_number(pair['by_origin'][name], '+.3f')} on those that {name} named"
-            for name in (pair["a"], pair["b"])
-        ]
-        lines.append(f"{pair['b']} minus {pair['a']}: {', '.join(means)}")
-    for arm in result["arms"]:
-        if found := arm["winner"]:
-            lines.append(
-                f"winner of the search in {arm['mapping']}: trial {found['trial']}, "
-                f"{_number(found['tuning'], '.3f')} while tuning, trained again "
-                f"{_number(found['heldout'], '.3f')} (another search has another winner)"
-            )
-    return lines
-
-
-def _terms_table(pair: dict[str, Any]) -> Table:
-    """Return the raw gap taken apart, by every rule of collapse."""
-    rules, interval = list(pair["rules"]), interval_title([pair])
-    table = _table(
-        f"{pair['b']} minus {pair['a']}: the raw gap and its parts",
-        ("", *(column for rule in rules for column in (rule, interval))),
-    )
-    titles = {
-        "native_gap": "raw gap",
-        "ruler_a": f"ruler of {pair['a']}",
-        "training": "training: the model",
-        "ruler_b": f"ruler of {pair['b']}",
-    }
-    for term, title in titles.items():
-        cells = [escape(title)]
-        for rule in rules:
-            found = pair["rules"][rule]
-            cells.append(_number(found["decomposition"][term], "+.3f"))
-            cells.append(_range(found["decomposition_intervals"][term], "+.3f"))
-        table.add_row(*cells)
-        if term == "training" and pair.get("decision_rule") is not None:
-            rule_alone = _number(pair["decision_rule"], "+.3f")
-            table.add_row("  of it the decision rule, not the model", rule_alone, "", "", "")
-    verdicts = [cell for rule in rules for cell in ("", pair["rules"][rule]["verdict"])]
-    table.add_row("verdict", *verdicts)
-    table.caption = "each number is rounded by itself; those of the sentence add up"
-    table.caption_justify = "left"
-    return table
-
-
-def _class_table(pair: dict[str, Any]) -> Table:
-    """Return the classes: those that no arm merges first, then the merged ones, then the rest."""
-    table = _table(
-        "IoU per common class; p corrected by Holm",
-        ("class", pair["a"], pair["b"], "difference", "95% interval", "p"),
-    )
-    rows = {row["class"]: row for row in pair["per_class"]}
-    for group in pair.get("class_groups") or [{"classes": list(rows)}]:
-        if "delta" in group:
-            title = f"{group['group']}: mean of {len(group['classes'])}"
-            table.add_row(*_class_cells(title, group, "p"), style="bold")
-        for name in group["classes"]:
-            table.add_row(*_class_cells(name, rows[name], "p_holm"))
-        table.add_section()
-    for label in pair.get("dropped", []):
-        scores = [_number(label[arm] and label[arm]["iou"], ".3f") for arm in "ab"]
-        table.add_row(escape(f"dropped: {label['label']}"), *scores, "-", "-", "-")
-    notes = ["of a mean the p is not corrected"] if pair.get("class_groups") else []
-    notes += ["what is dropped is scored in an arm's own classes"] if pair.get("dropped") else []
-    table.caption, table.caption_justify = "; ".join(notes) or None, "left"
-    return table
-
-
-def _class_cells(title: str, row: dict[str, Any], p: str) -> list[str]:
-    return [
-        escape(title),
-        _number(row["a"], ".3f"),
-        _number(row["b"], ".3f"),
-        _number(row["delta"], "+.3f"),
-        _range(row["interval"], "+.3f"),
-        _number(row[p], ".3f"),
-    ]
-
-
-def _table(title: str, columns: tuple[str, ...]) -> Table:
-    """Return a table whose first column is text and whose others are numbers."""
-    table = Table(
-        title=escape(title),
-        title_justify="left",
-        header_style="bold",
-        box=box.SIMPLE_HEAD,
-        padding=(0, 0, 0, 1),
-    )
-    for place, column in enumerate(columns):
-        table.add_column(escape(column), justify="right" if place else "left", overflow="fold")
-    return table
-
-
-def _number(value: float | None, style: str) -> str:
-    return "-" if value is None else format(value, style)
-
-
-def _range(interval: list[float] | None, style: str) -> str:
-    if interval is None:
-        return "-"
-    if interval[0] <= -1 and interval[1] >= 1:
-        return "unknown"  # all that a difference can be
-    return " to ".join(format(v, style) for v in interval)

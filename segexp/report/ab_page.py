@@ -236,6 +236,14 @@ def _rules_section(pairs: Sequence[JsonObject]) -> Section:
     header = ["arms", "rule", "training effect", interval_title(pairs), "verdict"]
     header += ["ruler effect of the first", "of the second"]
     parts.append(table(header, lines, numeric=(2, 3, 5, 6)))
+    parts += [
+        paragraph(
+            f"{_title(pair)}: {signed(pair['decision_rule'])} of the training effect is sum less "
+            "argmax, the rule by which classes are decided and not the model."
+        )
+        for pair in pairs
+        if pair.get("decision_rule") is not None
+    ]
     return Section("Both collapse rules", parts)
 
 

@@ -26,6 +26,16 @@ def test_what_two_arms_name_is_one_candidate_with_two_names() -> None:
     assert chosen([[1, 2, 3], [2, 1, 9]], 3) == [(1, (0, 1)), (2, (0, 1)), (3, (0,))]
 
 
+def test_params_that_train_the_same_are_one_candidate() -> None:
+    ranked = [[{"arch": "Unet"}, {"arch": "FPN"}], [{"arch": "unet"}, {"arch": "PAN"}]]
+    found = choose_candidates(ranked, 3, lambda params: str(params["arch"]).lower())
+    assert [(c.params["arch"], c.named_by) for c in found] == [
+        ("Unet", (0, 1)),
+        ("FPN", (0,)),
+        ("PAN", (1,)),
+    ]
+
+
 def test_of_searches_without_more_configurations_all_are_candidates() -> None:
     assert chosen([[1], [1, 4]], 6) == [(1, (0, 1)), (4, (1,))]
     assert chosen([[], []], 6) == []

@@ -113,6 +113,12 @@ def test_both_rules_stand_below_each_other_with_their_verdicts(page):
         assert row[4] == rule["verdict"]
 
 
+def test_what_is_the_rule_of_decision_is_told_apart_from_the_model():
+    (pair,) = TWO["pairs"]
+    page = read_page(ab_page({**TWO, "pairs": [{**pair, "decision_rule": 0.0123}]}, []))
+    assert "merged10 against cityscapes19: +0.012 of the training effect is sum less" in page.text
+
+
 def test_rules_that_disagree_are_pointed_out(page):
     warning = "merged10 against cityscapes19: the verdict depends on the rule. Be careful with it."
     assert warning not in page.notes
