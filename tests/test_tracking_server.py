@@ -481,7 +481,8 @@ def test_an_artifact_that_waits_is_said_to_wait(experiment: Experiment, tmp_path
 def test_a_kill_between_two_files_of_a_directory_leaves_the_first(
     experiment: Experiment, run: Run, tmp_path: Path
 ):
-    (tmp_path / "bundle").mkdir()
+    for name in ("bundle", "local"):
+        (tmp_path / name).mkdir()
     for name in ("a.txt", "b.txt", "c.txt"):
         (tmp_path / "bundle" / name).write_text(name)
     code = """

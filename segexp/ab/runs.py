@@ -87,8 +87,9 @@ def collect_runs(finals: Sequence[OpenStudy], say: Callable[[str], None]) -> Fin
         chosen = [trial for r in whole if (trial := trials[r]) is not None]
         places = tuple(directory_of(opened.plan.project, trial) for trial in chosen)
         kept = [_heldout(opened, trial, say) for trial in chosen]
-        with suppress(WorkError):  # whoever draws them says that they are gone
-            fetch_files(*_where(opened), chosen[0], PREDICTIONS_FILE, say)
+        for trial in chosen:
+            with suppress(WorkError):  # whoever needs them says that they are gone
+                fetch_files(*_where(opened), trial, PREDICTIONS_FILE, say)
         arms.append(
             ArmRuns(
                 name=opened.plan.config.mapping,

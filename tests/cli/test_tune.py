@@ -100,7 +100,7 @@ def test_a_finished_study_has_nothing_to_do_and_more_trials_go_on(project: Path)
     assert segexp(project, "tune", "tiny", "--trials", "1").code == 0
     again = segexp(project, "tune", "tiny", "--trials", "1")
     assert again.code == 0
-    assert "nothing to do: study tiny has its 1 trials" in again.err
+    assert "nothing to do: study tiny has its 1 trial" in again.err
     assert len(study_of(project, "tiny").trials) == 1
 
     more = segexp(project, "tune", "tiny", "--trials", "2")
