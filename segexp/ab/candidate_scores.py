@@ -1,7 +1,7 @@
 """What each candidate of an A/B study scored in every arm, and whose idea it was."""
 
+from collections.abc import Callable, Hashable, Sequence
 from collections.abc import Mapping as Dict
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,13 +56,24 @@ def described_candidate(scored: ScoredCandidate, mappings: Sequence[Mapping]) ->
 
 
 def winner(
-    place: int, search: Search, candidates: Sequence[ScoredCandidate]
+    place: int,
+    search: Search,
+    candidates: Sequence[ScoredCandidate],
+    key: Callable[[Dict[str, Any]], Hashable],
 ) -> dict[str, Any] | None:
-    """Return what the winner of an arm's search came to; None where its training failed.
+    """Return what the winner of an arm's search came to when it was trained again.
 
-    It is shown without a verdict: another search has another winner.
+    It is shown without a verdict: another search has another winner. None where its training is
+    not complete: it failed, or an earlier look has settled the study.
+
+    Args:
+        place: The arm's.
+        search: Its search.
+        candidates: Those that are complete in every arm.
+        key: What tells configurations apart; see `segexp.ab.candidates.choose_candidates`.
     """
-    found = next((c for c in candidates if dict(c.candidate.params) == dict(search.params)), None)
+    won = key(search.params)
+    found = next((c for c in candidates if key(c.candidate.params) == won), None)
     if found is None:
         return None
     return {
@@ -78,8 +89,8 @@ def by_origin(
 ) -> dict[str, Any]:
     """Return the differences of a pair, b minus a: of each candidate, and by the arm that named it.
 
-    Where each arm is ahead on what it found itself, the mean of all hangs on whose candidates there
-    are more of, and ``prefers_own`` says so.
+    Where the two means have different signs, the mean of all hangs on whose candidates there are
+    more of: ``signs_differ``.
 
     Args:
         candidates: Those that are complete in every arm.
@@ -101,7 +112,7 @@ def by_origin(
     return {
         "differences": [none_if_nan(difference) for difference in differences],
         "by_origin": means,
-        "prefers_own": of_a is not None and of_b is not None and of_a < 0 < of_b,
+        "signs_differ": of_a is not None and of_b is not None and of_a * of_b < 0,
     }
 
 
@@ -117,12 +128,13 @@ def counted(number: int, noun: str) -> str:
     return f"{word} {noun}{'' if number == 1 else 's'}"
 
 
-def own_preference(pair: Dict[str, Any]) -> str | None:
-    """Say so where each arm of a pair prefers the candidates that its own search found."""
-    if not pair.get("prefers_own"):
+def opposite_signs(pair: Dict[str, Any]) -> str | None:
+    """Say so where a pair differs the other way round on the candidates of the other arm."""
+    if not pair.get("signs_differ"):
         return None
     a, b, means = pair["a"], pair["b"], pair["by_origin"]
+    kind = "its own candidates" if means[a] < 0 else "what the other found"
     return (
-        f"Each arm prefers its own: {b} minus {a} is {means[a]:+.3f} on the candidates of {a}, and "
+        f"Each arm prefers {kind}: {b} minus {a} is {means[a]:+.3f} on the candidates of {a}, and "
         f"{means[b]:+.3f} on those of {b}. The mean of all hangs on how many of each there are."
     )

@@ -53,9 +53,10 @@ def choose_candidates(
         >>> [(dict(c.params), c.named_by) for c in found]
         [({'x': 1}, (0, 1)), ({'x': 2}, (0,))]
     """
+    named = [_first_of_each(params_of_arm, key) for params_of_arm in ranked]
     found: dict[Hashable, tuple[Mapping[str, Any], set[int]]] = {}
-    for turn in range(max(map(len, ranked), default=0)):
-        for arm, params_of_arm in enumerate(ranked):
+    for turn in range(max(map(len, named), default=0)):
+        for arm, params_of_arm in enumerate(named):
             if turn >= len(params_of_arm):
                 continue
             params = params_of_arm[turn]
@@ -64,6 +65,16 @@ def choose_candidates(
         if len(found) == count:
             break
     return [Candidate(params, tuple(sorted(arms))) for params, arms in found.values()]
+
+
+def _first_of_each(
+    ranked: Sequence[Mapping[str, Any]], key: Callable[[Mapping[str, Any]], Hashable]
+) -> list[Mapping[str, Any]]:
+    """Leave out what trains the same as something better: a repetition takes up no turn."""
+    found: dict[Hashable, Mapping[str, Any]] = {}
+    for params in ranked:
+        found.setdefault(key(params), params)
+    return list(found.values())
 
 
 def best_first(trials: Sequence[FrozenTrial]) -> list[dict[str, Any]]:

@@ -1,7 +1,7 @@
 """When an A/B study is looked at, and that what was looked at is not changed until it pleases.
 
 Whoever adds seeds until a 95% interval leaves 0 out is told of a difference in one of six studies
-that have none (docs/method.md). So the numbers of an A/B study are fixed with its first answer, and
+that have none (docs/method.md). So the numbers of an A/B study are fixed with its first look, and
 the error that may be made is spent over the looks that were planned: `segexp.comparison.spending`.
 """
 
@@ -38,10 +38,15 @@ class Look:
     fractions: tuple[float, ...]
 
 
-def planned_looks(design: Design) -> list[Look]:
-    """Return the looks of a design, the last one at all of its configurations."""
-    counts = design.configs_at_looks()
-    fractions = [count / design.configs for count in counts]
+def planned_looks(design: Design, available: int) -> list[Look]:
+    """Return the looks of a design, the last one at all of its configurations.
+
+    Args:
+        design: The design.
+        available: How many configurations there are: searches of a small space may find fewer.
+    """
+    counts = list(dict.fromkeys(min(count, available) for count in design.configs_at_looks()))
+    fractions = [count / counts[-1] for count in counts]
     return [
         Look(number, count, tuple(fractions[:number]))
         for number, count in enumerate(counts, start=1)
@@ -62,20 +67,21 @@ def in_order_of_training(candidates: Sequence[Candidate], plan: AbPlan) -> list[
 def answered(study: optuna.Study) -> Look | None:
     """Return the look at which an A/B study gave its answer; None while it has given none."""
     stored = study.user_attrs.get(ANSWER)
-    if stored is None:
+    if stored is None or not stored["is_answer"]:
         return None
     look = stored["look"]
     return Look(look["number"], look["configs"], tuple(look["fractions"]))
 
 
-def note_answer(study: optuna.Study, plan: AbPlan, look: Look) -> None:
-    """Note the look that answered, and the numbers, which are fixed from then on."""
+def note_look(study: optuna.Study, plan: AbPlan, look: Look, *, is_answer: bool) -> None:
+    """Note a look that was taken, and the numbers, which are fixed from the first look on."""
     if answered(study) is None:
-        study.set_user_attr(ANSWER, {**_numbers(plan), "look": asdict(look)})
+        noted = {**_numbers(plan), "look": asdict(look), "is_answer": is_answer}
+        study.set_user_attr(ANSWER, noted)
 
 
 def refuse_other_numbers(plan: AbPlan, storage: BaseStorage) -> None:
-    """Refuse to go on with an A/B study that has given its answer, in other numbers.
+    """Refuse to go on with an A/B study whose arms have been compared, in other numbers.
 
     Raises:
         InputError: With every number that differs.
@@ -89,7 +95,7 @@ def refuse_other_numbers(plan: AbPlan, storage: BaseStorage) -> None:
         return
     flags = {**_FLAGS, "configs": "--candidates" if plan.design.mode == "shared" else "--configs"}
     faults = [
-        f"{flags[name]}: A/B study {plan.name!r} has given its answer with {stored[name]}, "
+        f"{flags[name]}: A/B study {plan.name!r} has compared its arms with {stored[name]}, "
         f"now it is {value}"
         for name, value in _numbers(plan).items()
         if stored[name] != value

@@ -11,7 +11,7 @@ from segexp.ab.candidate_scores import (
     by_origin,
     counted,
     described_candidate,
-    own_preference,
+    opposite_signs,
     scored_candidates,
     winner,
 )
@@ -72,6 +72,7 @@ def ab_result(
     clusters, margin, look = terms.clusters, terms.margin, terms.look
     design, searches = plan.design, found.searches
     candidates = scored_candidates(found.candidates, runs) if design.mode == "shared" else []
+    key = plan.arms[0].points.key
     pairs = compare_arms(
         runs.arms,
         plan.common.names,
@@ -98,7 +99,7 @@ def ab_result(
         {
             **_arm(plan, place, runs, estimate, pixels),
             "search": asdict(searches[place]) if searches else None,
-            "winner": winner(place, searches[place], candidates) if candidates else None,
+            "winner": winner(place, searches[place], candidates, key) if candidates else None,
         }
         for place, estimate in enumerate(scores)
     ]
@@ -109,7 +110,7 @@ def ab_result(
         {**pair.to_dict(), "seeds": seeds, **by_origin(candidates, pair.a, pair.b, places)}
         for pair in pairs
     ]
-    caveats = [*filter(None, map(own_preference, answers)), *caveats]
+    caveats = [*filter(None, map(opposite_signs, answers)), *caveats]
     return {
         "version": VERSION,
         "name": plan.name,

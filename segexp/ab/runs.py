@@ -23,6 +23,10 @@ from segexp.storage import RESULT, RUN_ID
 from segexp.trial_files import directory_of, fetch_files
 
 
+class TooFewRunsError(WorkError):
+    """Fewer than two independent runs are complete in every arm."""
+
+
 @dataclass(frozen=True, eq=False)
 class FinalRuns:
     """The final trainings that every arm has completed; run r has one seed and place in all arms.
@@ -66,8 +70,8 @@ def collect_runs(finals: Sequence[OpenStudy], say: Callable[[str], None]) -> Fin
         say: Shows one line.
 
     Raises:
-        WorkError: When fewer than two independent runs are complete in every arm, or a file of
-            them is gone.
+        TooFewRunsError: When fewer than two independent runs are complete in every arm.
+        WorkError: When a file of them is gone.
     """
     listed = finals[0].plan.first
     done = [[_trial_of(opened, params) for params in opened.plan.first] for opened in finals]
@@ -75,7 +79,7 @@ def collect_runs(finals: Sequence[OpenStudy], say: Callable[[str], None]) -> Fin
     lost = tuple(_lost(opened, trials) for opened, trials in zip(finals, done, strict=True))
     groups, unit = _groups([listed[r] for r in whole])
     if len(np.unique(groups)) < 2:
-        raise WorkError(
+        raise TooFewRunsError(
             "two independent runs that are complete in every arm are needed to compare them, "
             f"there are {len(np.unique(groups))}; {' '.join(filter(None, lost))}".rstrip("; ")
         )

@@ -26,7 +26,7 @@ from segexp.ab.looks import (
     Look,
     answered,
     in_order_of_training,
-    note_answer,
+    note_look,
     planned_looks,
     refuse_other_numbers,
 )
@@ -34,7 +34,7 @@ from segexp.ab.pilot import RESULT_FILE
 from segexp.ab.plan import AbPlan, ab_definition, of_candidates, of_configs, of_winner
 from segexp.ab.result import Terms, ab_result, arm_scenes
 from segexp.ab.run_protocols import run_protocols
-from segexp.ab.runs import FinalRuns, collect_runs
+from segexp.ab.runs import FinalRuns, TooFewRunsError, collect_runs
 from segexp.ab.search import Found, describe_search
 from segexp.comparison.clusters import make_clusters
 from segexp.config import WORK_DIRECTORY
@@ -143,17 +143,23 @@ def run_ab(
         )
         found = _find_configs(plan, train, display)
         before = answered(study)
-        looks = planned_looks(plan.design) if before is None else [before]
+        looks = planned_looks(plan.design, len(found.candidates)) if before is None else [before]
         for look in looks:
             finals = train(_finals(plan, found, look))
             display.say("comparing the arms ...")
-            runs = collect_runs(finals, display.say)
+            is_last = look is looks[-1]
+            try:
+                runs = collect_runs(finals, display.say)
+            except TooFewRunsError:
+                if is_last:
+                    raise
+                continue  # later looks have more of them
             result = ab_result(plan, dataset, found, runs, Terms(clusters, question.margin, look))
-            if is_settled(result):
+            is_answer = is_last or is_settled(result)
+            note_look(study, plan, look, is_answer=is_answer)
+            if is_answer:
                 break
-            if look is not looks[-1]:
-                display.say(_not_settled(look, looks))
-        note_answer(study, plan, look)
+            display.say(_not_settled(look, looks))
         result["caveats"] = [*warnings, *result["caveats"]]
         directory = _write(plan, dataset, result, runs, record, display)
     say_what_waits(finals[0].experiment, display)

@@ -135,7 +135,7 @@ def _terms_table(pair: dict[str, Any]) -> Table:
         table.add_row(*cells)
         if term == "training" and pair.get("decision_rule") is not None:
             rule_alone = _number(pair["decision_rule"], "+.3f")
-            table.add_row("  of it the decision rule, not the model", rule_alone, "", "", "")
+            table.add_row("  of it: decision rule", rule_alone, "", "", "")
     verdicts = [cell for rule in rules for cell in ("", pair["rules"][rule]["verdict"])]
     table.add_row("verdict", *verdicts)
     table.caption = "each number is rounded by itself; those of the sentence add up"

@@ -1,5 +1,9 @@
 """What candidates scored in every arm, by hand-worked cases."""
 
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -7,7 +11,7 @@ from segexp.ab.candidate_scores import (
     ScoredCandidate,
     by_origin,
     counted,
-    own_preference,
+    opposite_signs,
     scored_candidates,
     winner,
 )
@@ -53,28 +57,37 @@ def test_differences_are_told_apart_by_the_arm_that_named_the_candidate() -> Non
     found = by_origin(candidates, "fine", "coarse", PLACES)
     assert found["differences"] == pytest.approx([-0.02, 0.06, 0.01])
     assert found["by_origin"] == pytest.approx({"fine": -0.005, "coarse": 0.035})
-    assert found["prefers_own"]
-    assert own_preference({"a": "fine", "b": "coarse", **found}) == (
-        "Each arm prefers its own: coarse minus fine is -0.005 on the candidates of fine, and "
-        "+0.035 on those of coarse. The mean of all hangs on how many of each there are."
+    assert found["signs_differ"]
+    assert opposite_signs({"a": "fine", "b": "coarse", **found}) == (
+        "Each arm prefers its own candidates: coarse minus fine is -0.005 on the candidates of "
+        "fine, and +0.035 on those of coarse. The mean of all hangs on how many of each there are."
     )
 
 
 def test_an_arm_that_is_ahead_on_both_kinds_of_candidates_prefers_nothing() -> None:
     candidates = [scored(1, (0,), 0.50, 0.52), scored(2, (1,), 0.40, 0.46)]
     found = by_origin(candidates, "fine", "coarse", PLACES)
-    assert not found["prefers_own"]
-    assert own_preference({"a": "fine", "b": "coarse", **found}) is None
-    # Each arm is behind on its own: that is no preference, and no reason for doubt.
+    assert not found["signs_differ"]
+    assert opposite_signs({"a": "fine", "b": "coarse", **found}) is None
+
+
+def test_arms_that_prefer_what_the_other_found_are_named_too() -> None:
     behind = [scored(1, (0,), 0.50, 0.52), scored(2, (1,), 0.46, 0.40)]
-    assert not by_origin(behind, "fine", "coarse", PLACES)["prefers_own"]
+    found = by_origin(behind, "fine", "coarse", PLACES)
+    said = opposite_signs({"a": "fine", "b": "coarse", **found})
+    assert said is not None and said.startswith("Each arm prefers what the other found: ")
 
 
 def test_an_arm_whose_candidates_all_failed_has_no_mean() -> None:
     found = by_origin([scored(1, (0,), 0.5, 0.6)], "fine", "coarse", PLACES)
     assert found["by_origin"] == {"fine": pytest.approx(0.1), "coarse": None}
-    assert not found["prefers_own"]
+    assert not found["signs_differ"]
     assert by_origin([], "fine", "coarse", PLACES) == {}
+
+
+def key(params: Mapping[str, Any]) -> int:
+    """What tells these apart: others train the same."""
+    return round(params["x"])
 
 
 def test_the_winner_of_a_search_is_scored_in_its_own_arm() -> None:
@@ -82,13 +95,16 @@ def test_the_winner_of_a_search_is_scored_in_its_own_arm() -> None:
     search = Search(
         "ab-coarse", {"COMPLETE": 2}, 9, 8.0, best_trial=4, best_value=0.61, params={"x": 2}
     )
-    assert winner(1, search, candidates) == {
+    assert winner(1, search, candidates, key) == {
         "trial": 4,
         "params": {"x": 2},
         "tuning": 0.61,
         "heldout": 0.46,
     }
-    assert winner(1, search, candidates[:1]) is None
+    assert winner(1, search, candidates[:1], key) is None
+    # Other params that train the same are the same configuration.
+    other = replace(search, params={"x": 2.0001})
+    assert winner(1, other, candidates, key) == winner(1, search, candidates, key)
 
 
 def test_counts_are_words_up_to_twelve() -> None:

@@ -36,6 +36,10 @@ def test_params_that_train_the_same_are_one_candidate() -> None:
     ]
 
 
+def test_a_repetition_takes_up_no_turn() -> None:
+    assert chosen([[1, 1, 2], [3, 4, 5]], 4) == [(1, (0,)), (3, (1,)), (2, (0,)), (4, (1,))]
+
+
 def test_of_searches_without_more_configurations_all_are_candidates() -> None:
     assert chosen([[1], [1, 4]], 6) == [(1, (0, 1)), (4, (1,))]
     assert chosen([[], []], 6) == []

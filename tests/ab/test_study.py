@@ -174,7 +174,7 @@ def test_the_answer_is_the_mean_of_the_candidates_differences(shared: Compared) 
     assert pair["by_origin"] == pytest.approx(
         {"cityscapes19": differences[0], "merged10": differences[1]}
     )
-    assert pair["prefers_own"] == (differences[0] < 0 < differences[1])
+    assert pair["signs_differ"] == (differences[0] * differences[1] < 0)
     for place, arm in enumerate((a, b)):
         assert arm["winner"]["trial"] == arm["search"]["best_trial"]
         assert arm["winner"]["tuning"] == arm["search"]["best_value"]
@@ -302,9 +302,9 @@ def test_once_it_has_answered_other_numbers_are_refused_and_train_nothing(
     with pytest.raises(InputError) as caught:
         run(shared.project, display, design=Design("shared", 3, 2), overrides={"trials": 10})
     assert list(caught.value.faults[:3]) == [
-        "--trials: A/B study 'ab' has given its answer with 7, now it is 10",
-        "--candidates: A/B study 'ab' has given its answer with 2, now it is 3",
-        "--seeds: A/B study 'ab' has given its answer with 1, now it is 2",
+        "--trials: A/B study 'ab' has compared its arms with 7, now it is 10",
+        "--candidates: A/B study 'ab' has compared its arms with 2, now it is 3",
+        "--seeds: A/B study 'ab' has compared its arms with 1, now it is 2",
     ]
     assert "--study-name" in caught.value.faults[3]
     assert display.started == []

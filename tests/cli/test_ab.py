@@ -127,7 +127,7 @@ def test_other_numbers_are_refused_once_it_has_answered(compared: tuple[Path, Ou
     project, _ = compared
     outcome = segexp(project, *ARMS, "--trials", "10")
     assert outcome.code == 2
-    assert "--trials: A/B study 'ab-small-cityscapes19-merged10' has given its answer with 7" in (
+    assert "--trials: A/B study 'ab-small-cityscapes19-merged10' has compared its arms with 7" in (
         outcome.err
     )
     assert "begin another A/B study with --study-name" in outcome.err
