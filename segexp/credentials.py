@@ -57,7 +57,7 @@ _HEADER = re.compile(
 )
 
 # Behind these a path stands, in which an @ and a blank are signs as any other.
-_FILES = re.compile(r"(?:sqlite(?:\+\w+)?:///|(?:file|journal):)", re.IGNORECASE)
+_FILES = re.compile(r"(?:sqlite(?:\+\w+)?:///|(?:file|journal):|[.~/](?!/))", re.IGNORECASE)
 
 HIDDEN = "***"
 

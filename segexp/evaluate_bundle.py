@@ -187,7 +187,10 @@ def _by_protocol(
 
 
 def _halved_as(bundle: Bundle, source: Source, asked: str) -> str:
-    """Return how val is halved so that the held-out half is the one that this model never saw."""
+    """Return how val is halved: as this model's study did, unless another rule is asked for.
+
+    By another rule half of what is held out may be images that the model was tuned on.
+    """
     if asked != "auto" or not bundle.origin.get("dataset_hash"):
         return asked
     # Before there was a choice it was halved by image.

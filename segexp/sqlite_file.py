@@ -79,17 +79,25 @@ def reading_uri(path: Path) -> str:
     would make a log beside it, which its owner could not write then: it is told that the file
     does not change. What a process that died left in a log without an index is read from a copy.
 
+    A file that keeps no such log, as one that another program made, is locked while it is written.
+
     Args:
         path: The file, which is there.
     """
     if may_write(path) and may_write(path.parent):
         return f"file:{quote(str(path))}?mode=rw"
     log, index = (path.with_name(path.name + ending) for ending in ("-wal", "-shm"))
+    if not _keeps_a_log(path) or (index.exists() and log.exists() and log.stat().st_size):
+        return f"file:{quote(str(path))}?mode=ro"
     if not log.exists() or log.stat().st_size == 0:
         return f"file:{quote(str(path))}?mode=ro&immutable=1"
-    if index.exists():
-        return f"file:{quote(str(path))}?mode=ro"
     return f"file:{quote(str(_copy(path, log)))}?mode=rw"
+
+
+def _keeps_a_log(path: Path) -> bool:
+    """Whether a database is in WAL mode: https://www.sqlite.org/fileformat.html, bytes 18, 19."""
+    with path.open("rb") as file:
+        return file.read(20)[18:] == b"\x02\x02"
 
 
 def open_for_reading(path: Path, *, any_thread: bool = False) -> sqlite3.Connection:

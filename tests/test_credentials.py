@@ -208,6 +208,8 @@ def test_two_urls_are_of_one_place_when_their_credentials_alone_differ() -> None
         ("postgresql://ann:my%20secret@host/a", "postgresql://ann@host/a", None),
         ("sqlite:////home/ann b@c/a.db", "sqlite:////home/ann b@c/a.db", None),
         ("journal:studies/a b@c.log", "journal:studies/a b@c.log", None),
+        ("/home/ann@corp.com/mlruns", "/home/ann@corp.com/mlruns", None),
+        ("//ann:secret@host/a", "***@host/a", "is no URL"),
         ("nonsense", "nonsense", None),
     ],
 )

@@ -12,6 +12,7 @@ import pytest
 from mlflow import MlflowClient
 
 from segexp import tracking
+from segexp.damaged_database import refuse_damaged_file
 from segexp.sqlite_file import fill_empty, has_tables, open_for_reading, use_write_ahead_log
 from segexp.storage import open_storage
 
@@ -54,6 +55,35 @@ def names(database: Path) -> set[str]:
 def test_who_may_write_leaves_no_log_either(database: Path):
     assert rows(database) == [1]
     assert names(database) == {"t.db"}
+
+
+@pytest.mark.usefixtures("unwritable")
+def test_a_file_without_a_log_is_whole_while_another_program_writes_it(tmp_path: Path):
+    """`mlflow server` makes its database so; half of a large transaction lies in it meanwhile."""
+    path = tmp_path / "mlflow.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE t (x INTEGER PRIMARY KEY, y TEXT)")
+        connection.executemany(
+            "INSERT INTO t VALUES (?, ?)", [(i, "a" * 200) for i in range(5_000)]
+        )
+        connection.commit()
+        connection.execute("PRAGMA cache_size = 10")
+        connection.execute("DELETE FROM t WHERE x % 3 = 0")
+        connection.execute("UPDATE t SET y = ?", ("b" * 300,))
+        assert (tmp_path / "mlflow.db-journal").exists()
+        refuse_damaged_file("tracking.uri", path)
+        connection.rollback()
+    refuse_damaged_file("tracking.uri", path)
+    assert names(path) == {"mlflow.db"}
+
+
+def test_a_row_that_breaks_a_rule_of_its_table_is_no_damage(tmp_path: Path):
+    path = tmp_path / "mlflow.db"
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("CREATE TABLE runs (status TEXT CHECK (status IN ('a')))")
+        connection.execute("PRAGMA ignore_check_constraints = ON")
+        connection.execute("INSERT INTO runs VALUES ('b')")
+    refuse_damaged_file("tracking.uri", path)
 
 
 @pytest.mark.usefixtures("unwritable")
