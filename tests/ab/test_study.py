@@ -334,6 +334,22 @@ def test_a_look_that_does_not_settle_it_goes_on_to_the_last(project: Path) -> No
     assert result["arms"][0]["configs"] == 4
 
 
+def test_the_numbers_are_fixed_with_the_first_look_and_not_with_the_answer(project: Path) -> None:
+    design, question = Design("matched", configs=4, seeds=1, looks=2), Question(1e-6, "auto")
+    with pytest.raises(Interrupted):  # in the first training after the first look
+        run(project, Said(interrupt_at=4), question, design=design)
+    with pytest.raises(InputError, match="--looks: A/B study 'ab' has compared its arms with 2"):
+        run(project, Said(), question, design=Design("matched", configs=4, seeds=1))
+    assert run(project, Said(), question, design=design)[0]["look"]["number"] == 2
+
+
+def test_a_failed_training_before_an_early_look_leaves_the_later_ones(project: Path) -> None:
+    design = Design("matched", configs=4, seeds=1, looks=2)
+    result, _ = run(project, Said(fail_in=1), Question(1e-6, "auto"), design=design)
+    assert result["look"]["number"] == 2
+    assert result["arms"][0]["configs"] == 3
+
+
 def test_before_it_has_answered_the_list_of_trainings_may_change(project: Path) -> None:
     with pytest.raises(Interrupted):
         run(project, Said(interrupt_at=10), configs=2, seeds=3)
