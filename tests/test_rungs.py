@@ -30,6 +30,11 @@ def make_study(pruner: BasePruner) -> optuna.Study:
 def run_trial(study: optuna.Study, values: list[float]) -> int:
     """Run a trial through its epochs' values; return after how many it was pruned, or 0."""
     trial = study.ask()
+    return train(study, trial, values)
+
+
+def train(study: optuna.Study, trial: optuna.Trial, values: list[float]) -> int:
+    """Take a trial through its epochs' values; return after how many it was pruned, or 0."""
     for epoch, value in enumerate(values, start=1):
         trial.report(value, epoch)
         if epoch < len(values) and trial.should_prune():
@@ -316,13 +321,7 @@ def run_with_mapping(study: optuna.Study, mapping: str, values: list[float]) -> 
     study.enqueue_trial({"mapping": mapping})
     trial = study.ask()
     trial.suggest_categorical("mapping", ["fine", "coarse"])
-    for epoch, value in enumerate(values, start=1):
-        trial.report(value, epoch)
-        if epoch < len(values) and trial.should_prune():
-            study.tell(trial, state=TrialState.PRUNED)
-            return epoch
-    study.tell(trial, max(values))
-    return 0
+    return train(study, trial, values)
 
 
 # After an epoch the finer mapping lies behind every coarse trial, after two epochs it is ahead.

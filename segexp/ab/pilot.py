@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from segexp.ab.design import LARGEST_SHARE, Design
+from segexp.ab.version import RESULT_FILE
 from segexp.comparison.confidence import LEVEL
 from segexp.comparison.planning import Plan, Size, pilot_of, plan_study
 from segexp.config import WORK_DIRECTORY
 from segexp.errors import InputError
 from segexp.files import read_bounded
 
-RESULT_FILE = "ab_result.json"
 MAX_BYTES = 100_000_000
 
 

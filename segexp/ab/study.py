@@ -30,12 +30,12 @@ from segexp.ab.looks import (
     planned_looks,
     refuse_other_numbers,
 )
-from segexp.ab.pilot import RESULT_FILE
 from segexp.ab.plan import AbPlan, ab_definition, of_candidates, of_configs, of_winner
 from segexp.ab.result import Terms, ab_result, arm_scenes
 from segexp.ab.run_protocols import run_protocols
 from segexp.ab.runs import FinalRuns, TooFewRunsError, collect_runs
 from segexp.ab.search import Found, describe_search
+from segexp.ab.version import PAGE_FILE, RESULT_FILE
 from segexp.comparison.clusters import make_clusters
 from segexp.config import WORK_DIRECTORY
 from segexp.data_warnings import warn_of_data
@@ -77,8 +77,6 @@ from segexp.study_runs import (
 )
 from segexp.supervision import forget_supervisors, supervised
 from segexp.tracking import metric_name
-
-PAGE_FILE = "ab.html"
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from segexp.ab.version import PAGE_FILE, RESULT_FILE
 from segexp.cli.ab_answer import show_answer
 from segexp.cli.console import LiveDisplay, print_json, say
 from segexp.cli.options import (
@@ -263,7 +264,7 @@ def _give(
     if json_:
         print_json(result)
     show_answer(result)
-    say(f"page: {directory / 'ab.html'} (ab_result.json beside it)")
+    say(f"page: {directory / PAGE_FILE} ({RESULT_FILE} beside it)")
     if look_next:
         say(f"look next:  {look_next}")
     _refuse_unmet(result, require)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from segexp.ab.version import PAGE_FILE, RESULT_FILE
 from segexp.cli.console import LiveDisplay, say
 from segexp.cli.init import template
 from segexp.cli.options import data_overrides, open_project, read_config
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from segexp.ab.mask_counts import Truth
     from segexp.config import Config
     from segexp.mapping import Mapping
-
-RESULT_FILE, PAGE_FILE = "ab_result.json", "ab.html"
 
 
 @dataclass(frozen=True)
