@@ -138,7 +138,7 @@ def record(directory: Path, table: Table, jobs: list[Job]) -> None:
         heldout = evaluate_split(
             training.model,
             dataset.heldout,
-            training.rulers,
+            training.rulers(training.read()),
             preprocessing=training.preprocessing,
             compute=training.compute,
         )
