@@ -1,4 +1,4 @@
-"""What an A/B study would take, from an earlier one: `segexp ab --plan`."""
+"""What an A/B study would take, from an earlier one or its own first look: `segexp ab --plan`."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from segexp.ab.design import LARGEST_SHARE, Design
-from segexp.ab.version import RESULT_FILE
+from segexp.ab.version import LOOK_FILE, RESULT_FILE
 from segexp.comparison.confidence import LEVEL
 from segexp.comparison.planning import Plan, Size, pilot_of, plan_study
 from segexp.config import WORK_DIRECTORY
@@ -49,7 +49,7 @@ class Outlook:
 
 
 def read_pilot(project: Path, pilot: str) -> dict[str, Any]:
-    """Read the result of an earlier A/B study.
+    """Read the result of an A/B study, or of its latest look where it has not answered yet.
 
     Args:
         project: The project directory.
@@ -60,16 +60,18 @@ def read_pilot(project: Path, pilot: str) -> dict[str, Any]:
     """
     path = Path(pilot)
     if not path.is_file():
-        found = (project / WORK_DIRECTORY / "ab").glob(f"{pilot}-*/{RESULT_FILE}")
+        directories = (project / WORK_DIRECTORY / "ab").glob(f"{pilot}-*")
         # The name of another study may begin with this one's.
-        results = [r for r in found if r.parent.name.rpartition("-")[0] == pilot]
+        own = [d for d in directories if d.name.rpartition("-")[0] == pilot]
+        files = [[d / name for d in own] for name in (RESULT_FILE, LOOK_FILE)]
+        results = next((there for of in files if (there := [f for f in of if f.is_file()])), [])
         if not results:
             raise InputError(
-                f"--pilot: {pilot!r} is neither a file nor an A/B study that has answered; a small "
-                "one will do, such as `segexp ab A B --trials 7 --study-name pilot`, and then "
-                "`segexp ab A B --plan --pilot pilot`"
+                f"--pilot: {pilot!r} is neither a file nor an A/B study that was looked at; a "
+                "small one will do, such as `segexp ab A B --trials 7 --study-name pilot`, and "
+                "then `segexp ab A B --plan --pilot pilot`"
             )
-        path = max(results, key=lambda result: result.stat().st_mtime)
+        path = max(results, key=lambda file: file.stat().st_mtime)
     try:
         content = json.loads(read_bounded(path, MAX_BYTES))
     except ValueError as error:

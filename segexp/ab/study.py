@@ -35,7 +35,7 @@ from segexp.ab.result import Terms, ab_result, arm_scenes
 from segexp.ab.run_protocols import run_protocols
 from segexp.ab.runs import FinalRuns, TooFewRunsError, collect_runs
 from segexp.ab.search import Found, describe_search
-from segexp.ab.version import PAGE_FILE, RESULT_FILE
+from segexp.ab.version import LOOK_FILE, PAGE_FILE, RESULT_FILE
 from segexp.comparison.clusters import make_clusters
 from segexp.config import WORK_DIRECTORY
 from segexp.data_warnings import warn_of_data
@@ -157,6 +157,7 @@ def run_ab(
             note_look(study, plan, look, is_answer=is_answer)
             if is_answer:
                 break
+            _write_look(plan, record, result)
             display.say(_not_settled(look, looks))
         result["caveats"] = [*warnings, *result["caveats"]]
         directory = _write(plan, dataset, result, runs, record, display)
@@ -359,6 +360,22 @@ def _open_records(
     return study, record, arms
 
 
+def _directory(plan: AbPlan, record: tracking.Run) -> Path:
+    """Return the directory of what is written about an A/B study, made where it is missing."""
+    directory = plan.project / WORK_DIRECTORY / "ab" / f"{plan.name}-{record.id[:8]}"
+    directory.mkdir(parents=True, exist_ok=True)
+    return directory
+
+
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    write_atomic(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
+
+
+def _write_look(plan: AbPlan, record: tracking.Run, result: dict[str, Any]) -> None:
+    """Write what an early look found: from its spread `--plan` says what the rest will take."""
+    _write_json(_directory(plan, record) / LOOK_FILE, result)
+
+
 def _write(
     plan: AbPlan,
     dataset: Dataset,
@@ -368,8 +385,7 @@ def _write(
     display: StudyDisplay,
 ) -> Path:
     """Write the result and its page, and record them with the tables in the A/B study's run."""
-    directory = plan.project / WORK_DIRECTORY / "ab" / f"{plan.name}-{record.id[:8]}"
-    directory.mkdir(parents=True, exist_ok=True)
+    directory = _directory(plan, record)
     result["protocols"] = run_protocols(runs, plan.mappings, plan.common, dataset)
     try:
         scenes = arm_scenes(runs, dataset.heldout, plan.common)
@@ -377,7 +393,7 @@ def _write(
         display.say(f"no images in the page: {error}")
         scenes = []
     page = ab_page(result, scenes)
-    write_atomic(directory / RESULT_FILE, json.dumps(result, indent=2, allow_nan=False) + "\n")
+    _write_json(directory / RESULT_FILE, result)
     write_atomic(directory / PAGE_FILE, page)
     for name in (RESULT_FILE, PAGE_FILE):
         tracking.log_file(record, directory / name)

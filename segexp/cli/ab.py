@@ -91,7 +91,7 @@ def ab(
         typer.Option(
             "--plan",
             help="Train nothing: say what such a study can find, and what the margin takes, from "
-            "an earlier one.",
+            "an earlier one, or from its own first look.",
         ),
     ] = False,
     pilot: Annotated[

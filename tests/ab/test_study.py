@@ -16,6 +16,7 @@ from optuna.trial import TrialState
 from sklearn.metrics import jaccard_score
 
 from segexp.ab.design import Design
+from segexp.ab.pilot import outlooks, read_pilot
 from segexp.ab.plan import AbPlan, plan_ab
 from segexp.ab.study import Question, begun_as, run_ab
 from segexp.best import find_best
@@ -341,6 +342,19 @@ def test_the_numbers_are_fixed_with_the_first_look_and_not_with_the_answer(proje
     with pytest.raises(InputError, match="--looks: A/B study 'ab' has compared its arms with 2"):
         run(project, Said(), question, design=Design("matched", configs=4, seeds=1))
     assert run(project, Said(), question, design=design)[0]["look"]["number"] == 2
+
+
+def test_a_study_is_planned_from_its_own_first_candidates(project: Path) -> None:
+    design, question = Design("matched", configs=4, seeds=1, looks=2), Question(1e-6, "auto")
+    with pytest.raises(Interrupted):  # in the first training after the first look
+        run(project, Said(interrupt_at=4), question, design=design)
+    pilot = read_pilot(project, "ab")
+    assert pilot["look"] == {"number": 1, "configs": 2, "fractions": [0.5]}
+    (outlook,) = outlooks(pilot, ["cityscapes19", "merged10"], design, 1, 0.01)
+    assert outlook.pilot == "ab"
+    assert outlook.configs == 4
+    answer, _ = run(project, Said(), question, design=design)
+    assert read_pilot(project, "ab")["look"] == answer["look"]
 
 
 def test_a_failed_training_before_an_early_look_leaves_the_later_ones(project: Path) -> None:
