@@ -15,8 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from segexp.device import Compute, choose_compute
-from segexp.model import make_model
+from segexp.training.compute import Compute, choose_compute
+from segexp.training.network import make_model
 
 BATCH_SIZE = 8
 NUM_CLASSES = 19

@@ -9,12 +9,12 @@ import json
 import sys
 from pathlib import Path
 
-from segexp.config import with_values
-from segexp.plan import plan_study
-from segexp.project import open_data
-from segexp.study_config import read_study
-from segexp.training import prepare_training
-from segexp.trial import objective_value
+from segexp.core.config import with_values
+from segexp.data.open import open_data
+from segexp.study.config import read_study
+from segexp.study.plan import plan_study
+from segexp.study.prepare import prepare_training
+from segexp.study.trial import objective_value
 
 
 def main() -> None:

@@ -28,9 +28,9 @@ from optuna.distributions import FloatDistribution
 from optuna.trial import TrialState, create_trial
 from study import machine, segexp
 
-from segexp.lease import this_process
-from segexp.result import SplitScores, TrialResult
-from segexp.storage import BEAT, CONSTANT, OWNER, RESULT, RUN_ID, open_storage
+from segexp.core.lease import this_process
+from segexp.evaluation.result import SplitScores, TrialResult
+from segexp.study.storage.open import BEAT, CONSTANT, OWNER, RESULT, RUN_ID, open_storage
 
 GOAL = 1.5  # seconds
 NAME = "large"

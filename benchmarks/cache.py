@@ -29,12 +29,12 @@ from numpy.typing import NDArray
 from one_trial import MAPPINGS
 from study import machine
 
-from segexp.dataset.cache import open_dataset
-from segexp.dataset.recognise import open_source
-from segexp.dataset.resize import resize_labels
-from segexp.dataset.source import Source
-from segexp.dataset.synthetic import SyntheticCounts, open_synthetic
-from segexp.taxonomy import Taxonomy, load_taxonomy
+from segexp.data.cache import open_dataset
+from segexp.data.layouts.registry import open_source
+from segexp.data.layouts.synthetic import SyntheticCounts, open_synthetic
+from segexp.data.resize import resize_labels
+from segexp.data.source import Source
+from segexp.labels.taxonomy import Taxonomy, load_taxonomy
 
 SIZE = (128, 256)
 FULL_SIZE = (1024, 2048)

@@ -39,7 +39,7 @@ from replayed_ab import (
 )
 from study import machine
 
-from segexp.files import write_atomic
+from segexp.core.files import write_atomic
 
 TRIALS = (10, 20, 50)
 PLANTED = 0.03

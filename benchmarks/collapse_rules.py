@@ -26,16 +26,16 @@ import torch.nn.functional as F
 from study import machine
 from torch import Tensor
 
-from segexp.config import Config, load_config
-from segexp.dataset.cache import Dataset, Split
-from segexp.evaluate import decide, make_ruler
-from segexp.mapping import Mapping, common_space
-from segexp.mapping_file import find_mapping
-from segexp.metrics import confusion_matrices, score
-from segexp.preprocess import forward
-from segexp.project import find_source, open_data
-from segexp.reading import AS_SOFTMAX, Reading, fitted, groups_of
-from segexp.training import Training, prepare_training
+from segexp.core.config import Config, load_config
+from segexp.data.cache import Dataset, Split
+from segexp.data.open import find_source, open_data
+from segexp.evaluation.evaluate import decide, make_ruler
+from segexp.evaluation.metrics import confusion_matrices, score
+from segexp.evaluation.reading import AS_SOFTMAX, Reading, fitted, groups_of
+from segexp.labels.files import find_mapping
+from segexp.labels.mapping import Mapping, common_space
+from segexp.study.prepare import Training, prepare_training
+from segexp.training.preprocess import forward
 
 ROOT = Path(__file__).parents[1]
 LOSSES = (

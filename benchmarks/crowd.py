@@ -14,13 +14,14 @@ import tempfile
 import time
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).parents[1] / "tests")]
+sys.path[:0] = [str(Path(__file__).parents[1])]
 
-from crash_check import read_trials  # noqa: E402 - what the tests do, with more trials
-from crash_crowd import run_together  # noqa: E402
-from crash_study import STORAGES, Study, warm  # noqa: E402
 from kills import storages  # noqa: E402
-from postgres import NotInstalledError  # noqa: E402
+
+from tests.crash_check import read_trials  # noqa: E402 - what the tests do, with more trials
+from tests.crash_crowd import run_together  # noqa: E402
+from tests.crash_study import STORAGES, Study, warm  # noqa: E402
+from tests.postgres import NotInstalledError  # noqa: E402
 
 
 def main() -> None:

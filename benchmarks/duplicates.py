@@ -6,7 +6,8 @@ In a space of few points a sampler soon suggests what was tried. Three answers a
 
     again     trains it again; with a fixed seed that comes out the same, bit for bit
     reseeded  trains it with another seed, and a point's score is the mean of its seeds
-    new       asks for a point that was not tried, and ends when there is none (segexp.untried)
+    new       asks for a point that was not tried, and ends when there is none
+    (segexp.study.untried)
 
 Points have the params of the default study at two or three levels each, and the true score of the
 nearest configuration in benchmarks/curves.csv. A training scores that plus a normal error of
@@ -23,11 +24,11 @@ import numpy as np
 import optuna
 from replay import Table, place_of, read_table
 
-from segexp.search_space import Choices, Parameter
-from segexp.space import make_sampler, suggest
-from segexp.storage import hush_optuna
-from segexp.study_config import Sampler
-from segexp.untried import Points, UntriedSampler, key_of
+from segexp.study.config import Sampler
+from segexp.study.samplers import make_sampler, suggest
+from segexp.study.space import Choices, Parameter
+from segexp.study.storage.open import hush_optuna
+from segexp.study.untried import Points, UntriedSampler, key_of
 
 SEED_DEVIATION = 0.015
 REPEATS = 60

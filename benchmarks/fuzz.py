@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+sys.path[:0] = [str(ROOT)]
 
 MAX_SECONDS = 5.0
 MAX_MEGABYTES = 1024
@@ -117,11 +117,11 @@ def in_a_process(name: str, share: float, seed: int) -> dict[str, Any]:
 
 def run_cases(name: str, share: float, seed: int) -> dict[str, Any]:
     """Run a target's cases in this process, whose memory is counted."""
-    watch = importlib.import_module("fuzzing")
+    watch = importlib.import_module("tests.fuzzing")
     # What is not even reserved cannot be taken: a case that asks for more gets a MemoryError.
     resource.setrlimit(resource.RLIMIT_DATA, (4 << 30, resource.RLIM_INFINITY))
     signal.signal(signal.SIGALRM, _give_up)
-    target = importlib.import_module(f"fuzzing.{name}")
+    target = importlib.import_module(f"tests.fuzzing.{name}")
     scratch = Path(os.environ["SEGEXP_FUZZ"])
     (scratch / "neighbour").mkdir()
     (scratch / "neighbour" / "file").write_text("kept")
@@ -167,7 +167,7 @@ def run_one(name: str, seed: int, case: int) -> None:
     directory = Path(tempfile.mkdtemp(prefix="segexp-fuzz-")) / f"case-{case:05d}"
     directory.mkdir()
     print(f"the input is in {directory}")
-    target = importlib.import_module(f"fuzzing.{name}")
+    target = importlib.import_module(f"tests.fuzzing.{name}")
     started = time.perf_counter()
     print(target.run_case(generator(name, seed, case), directory))
     print(f"{time.perf_counter() - started:.2f} s")

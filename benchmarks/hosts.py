@@ -17,19 +17,19 @@ import time
 from collections import Counter
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).parents[1] / "tests")]
+sys.path[:0] = [str(Path(__file__).parents[1])]
 
 import optuna  # noqa: E402
 import yaml  # noqa: E402
-from crash_study import ENVIRONMENT, lay_out  # noqa: E402
 from mlflow import MlflowClient  # noqa: E402
 from optuna.trial import FrozenTrial  # noqa: E402
-from postgres import running_server  # noqa: E402
-from tracking_server import free_port, start_mlflow, stop, wait_until_ready  # noqa: E402
 
-from segexp.promotion import is_promotion  # noqa: E402
-from segexp.reconcile import counts_towards_budget  # noqa: E402
-from segexp.storage import INTERRUPTED, host_of, open_storage  # noqa: E402
+from segexp.study.promotion import is_promotion  # noqa: E402
+from segexp.study.reconcile import counts_towards_budget  # noqa: E402
+from segexp.study.storage.open import INTERRUPTED, host_of, open_storage  # noqa: E402
+from tests.crash_study import ENVIRONMENT, lay_out  # noqa: E402
+from tests.postgres import running_server  # noqa: E402
+from tests.tracking_server import free_port, start_mlflow, stop, wait_until_ready  # noqa: E402
 
 AS_HOST = """\
 import socket, sys

@@ -22,11 +22,11 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from torchmetrics.classification import MulticlassJaccardIndex
 
-from segexp.device import Compute
-from segexp.loop import Optimization
-from segexp.metrics import score
-from segexp.schedule import learning_rate_factor
-from segexp.taxonomy import VOID
+from segexp.evaluation.metrics import score
+from segexp.labels.taxonomy import VOID
+from segexp.training.compute import Compute
+from segexp.training.fit import Optimization
+from segexp.training.schedules import learning_rate_factor
 
 
 def save_png_files(scenes: Scenes, directory: Path) -> None:
@@ -202,7 +202,7 @@ def train_peer(
 
 
 def training_transform(scenes: Scenes, seed: int) -> albumentations.Compose:
-    """Return the pipeline of `segexp.augment` at its default strength, and normalisation."""
+    """Return the pipeline of `segexp.data.augment` at its default strength, and normalisation."""
     height, width = scenes.dataset.image_size
     zoom, colour, hue = 0.5 * AUGMENTATION, 0.4 * AUGMENTATION, 0.05 * AUGMENTATION
     factor = (1 - colour, 1 + colour)

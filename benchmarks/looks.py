@@ -17,11 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from segexp.comparison.bootstrap import Estimate, at_level, estimate, resample_weights
-from segexp.comparison.confidence import LEVEL
-from segexp.comparison.family import pair_levels
-from segexp.comparison.spending import nominal_levels
-from segexp.comparison.verdict import Verdict, verdict
+from segexp.compare.statistics.bootstrap import Estimate, at_level, estimate, resample_weights
+from segexp.compare.statistics.confidence import LEVEL
+from segexp.compare.statistics.family import pair_levels
+from segexp.compare.statistics.spending import nominal_levels
+from segexp.compare.statistics.verdict import Verdict, verdict
 
 MARGIN = 0.01
 MOST = 12

@@ -20,9 +20,9 @@ from one_trial import clock_named, setting, spread
 from segmentation_models_pytorch import losses as smp_losses
 from torch import Tensor, nn
 
-from segexp.device import choose_compute
-from segexp.losses import LOSSES, Loss, make_loss
-from segexp.taxonomy import VOID
+from segexp.labels.taxonomy import VOID
+from segexp.training.compute import choose_compute
+from segexp.training.losses import LOSSES, Loss, make_loss
 
 SAME_VALUE = 1e-6
 

@@ -14,15 +14,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-sys.path[:0] = [str(Path(__file__).parents[1] / "tests")]
+sys.path[:0] = [str(Path(__file__).parents[1])]
 
 import optuna  # noqa: E402
 from study import machine  # noqa: E402
-from test_many_trials import PRUNERS, ended_trials  # noqa: E402
 
-from segexp.reconcile import not_taken  # noqa: E402
-from segexp.rungs import RungPruner  # noqa: E402
-from segexp.storage import hush_optuna  # noqa: E402
+from segexp.study.reconcile import not_taken  # noqa: E402
+from segexp.study.rungs import RungPruner  # noqa: E402
+from segexp.study.storage.open import hush_optuna  # noqa: E402
+from tests.study.test_many_trials import PRUNERS, ended_trials  # noqa: E402
 
 TURNS = 5
 

@@ -18,16 +18,16 @@ import torch
 from bare_loop import no_validation
 from one_trial import Scenes, draw_scenes, fit_scenes, setting
 
-sys.path[:0] = [str(Path(__file__).parents[1] / "tests")]
+sys.path[:0] = [str(Path(__file__).parents[1])]
 
 import alignment  # noqa: E402 - what the tests measure
-from alignment import COLUMNS, ROWS, Size  # noqa: E402
 
-from segexp.dataset.stats import count_labels  # noqa: E402
-from segexp.device import Compute, choose_compute  # noqa: E402
-from segexp.evaluate import evaluate_split, make_ruler  # noqa: E402
-from segexp.loop import Optimization, make_optimizer  # noqa: E402
-from segexp.losses import class_weights, make_loss  # noqa: E402
+from segexp.data.stats import count_labels  # noqa: E402
+from segexp.evaluation.evaluate import evaluate_split, make_ruler  # noqa: E402
+from segexp.training.compute import Compute, choose_compute  # noqa: E402
+from segexp.training.fit import Optimization, make_optimizer  # noqa: E402
+from segexp.training.losses import class_weights, make_loss  # noqa: E402
+from tests.alignment import COLUMNS, ROWS, Size  # noqa: E402
 
 MODEL = "Unet/mobilenet_v2/0.5"
 SIZE = (64, 128)

@@ -4,8 +4,8 @@ python benchmarks/memory_format.py --clock cpu
 ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2 python benchmarks/memory_format.py --clock cpu
 
 The second is what a processor without AVX-512 does, on one that has it. The bare loop of
-`benchmarks/bare.py`, one thread; the ways take turns. What `segexp.device.choose_compute` does
-stands on this table.
+`benchmarks/bare.py`, one thread; the ways take turns. What `segexp.training.compute.choose_compute`
+does stands on this table.
 """
 
 import argparse
@@ -17,7 +17,7 @@ import bare
 import torch
 from one_trial import clock_named, setting
 
-from segexp.device import Compute, choose_compute
+from segexp.training.compute import Compute, choose_compute
 
 MODELS = [
     "Unet/resnet18/1",

@@ -3,8 +3,8 @@
 python benchmarks/model_pairs.py                          # a minute
 python benchmarks/model_pairs.py resnet50 tu-convnext_base --image-size 256x512
 
-Every pair is built and run once by `segexp.model_check`, as before a study. A cell is `yes`, or the
-number of the reason below the table.
+Every pair is built and run once by `segexp.training.network_check`, as before a study. A cell is
+`yes`, or the number of the reason below the table.
 """
 
 import argparse
@@ -14,8 +14,8 @@ import time
 import warnings
 from pathlib import Path
 
-from segexp.model import ARCHS
-from segexp.model_check import check_pairs
+from segexp.training.network import ARCHS
+from segexp.training.network_check import check_pairs
 
 # Of each family one that is small.
 OF_SMP = (

@@ -17,7 +17,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from segexp.dataset.near_duplicates import (
+from segexp.data.layouts.synthetic import scene_seed
+from segexp.data.near_duplicates import (
     LIKENESS,
     LOOK,
     Looks,
@@ -26,7 +27,6 @@ from segexp.dataset.near_duplicates import (
     look_of,
     make_looks,
 )
-from segexp.dataset.synthetic import scene_seed
 from segexp.scenes import render_scene
 
 Image = NDArray[np.uint8]

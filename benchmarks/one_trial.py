@@ -14,16 +14,16 @@ import torch
 from study import machine
 from torch import nn
 
-from segexp.dataset.cache import Dataset, open_dataset
-from segexp.dataset.device_batches import make_batches
-from segexp.dataset.synthetic import SyntheticCounts, open_synthetic
-from segexp.device import Compute
-from segexp.evaluate import evaluate, label_batches, make_ruler
-from segexp.loop import Optimization, fit
-from segexp.losses import make_loss
-from segexp.mapping import Mapping
-from segexp.mapping_file import load_mapping
-from segexp.preprocess import Preprocessing
+from segexp.data.cache import Dataset, open_dataset
+from segexp.data.device_batches import make_batches
+from segexp.data.layouts.synthetic import SyntheticCounts, open_synthetic
+from segexp.evaluation.evaluate import evaluate, label_batches, make_ruler
+from segexp.labels.files import load_mapping
+from segexp.labels.mapping import Mapping
+from segexp.training.compute import Compute
+from segexp.training.fit import Optimization, fit
+from segexp.training.losses import make_loss
+from segexp.training.preprocess import Preprocessing
 
 MAPPINGS = Path(__file__).parents[1] / "mappings"
 AUGMENTATION = 0.3  # config.yaml's
@@ -80,7 +80,8 @@ def fit_scenes(
 ):
     """Train as a trial does, with its three rulers; yields an `EpochResult` per epoch.
 
-    ``changes`` are other arguments of `segexp.loop.fit`, such as ``validate`` or ``on_step``.
+    ``changes`` are other arguments of `segexp.training.fit.fit`, such as ``validate`` or
+    ``on_step``.
     """
     mapping, loss = scenes.mapping, make_loss("cross_entropy")
     common = load_mapping(MAPPINGS / "merged10.yaml")

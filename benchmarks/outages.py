@@ -23,10 +23,10 @@ from pathlib import Path
 from mlflow.entities import ViewType
 
 from segexp import tracking
-from segexp.files import write_atomic
+from segexp.core.files import write_atomic
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-from tracking_server import free_port, start_mlflow, stop, wait_until_ready
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from tests.tracking_server import free_port, start_mlflow, stop, wait_until_ready
 
 METRICS = ("train/loss", "val/miou", "val/miou_common")
 

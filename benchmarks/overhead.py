@@ -32,14 +32,15 @@ from mlflow.entities import Metric, Param
 from optuna.trial import FrozenTrial
 from study import machine, segexp
 
-from segexp import next_trial, record, tracking, training, trial
-from segexp.config import parse_overrides
-from segexp.evaluate import Evaluation
-from segexp.loop import EpochResult
-from segexp.plan import plan_study
-from segexp.storage import open_storage
-from segexp.study import run_study
-from segexp.study_config import read_study
+from segexp import tracking
+from segexp.core.config import parse_overrides
+from segexp.evaluation.evaluate import Evaluation
+from segexp.study import next_trial, prepare, trial, trial_record
+from segexp.study.config import read_study
+from segexp.study.plan import plan_study
+from segexp.study.run import run_study
+from segexp.study.storage.open import open_storage
+from segexp.training.fit import EpochResult
 
 GOAL_S = 0.1
 WARM_UP = 3  # trials that are not counted
@@ -168,21 +169,21 @@ def train_nothing() -> None:
     def evaluate_split(model: Any, split: Any, rulers: Any, **named: Any) -> Evaluation:
         return drawn(split.ids, rulers)
 
-    training.fit = fit
-    training.evaluate = evaluate
+    prepare.fit = fit
+    prepare.evaluate = evaluate
     trial.evaluate_split = evaluate_split
 
 
 def watch_parts(watch: Watch) -> None:
-    watch.over(training, "make_model", "model")
-    watch.over(training, "make_optimizer", "model")
-    watch.over(training, "_loss_weights", "class weights")
-    watch.over(record, "log_overlays", "overlays")
+    watch.over(prepare, "make_model", "model")
+    watch.over(prepare, "make_optimizer", "model")
+    watch.over(prepare, "_weights_and_reading", "class weights")
+    watch.over(trial_record, "log_overlays", "overlays")
     watch.over(trial, "_save_bundle", "bundle")
     for name in ("start_run", "log_yaml", "log_metrics", "log_file", "close_run"):
         watch.over(tracking, name, "MLflow")
     for name in ("log_result", "log_confusion"):
-        watch.over(record, name, "MLflow")
+        watch.over(trial_record, name, "MLflow")
     watch.over(next_trial, "close_record", "MLflow")
     watch.over(next_trial, "suggest", "Optuna: sampling")
     for name in ("ask", "tell", "get_trials"):

@@ -30,9 +30,9 @@ import torch
 from lightning_peer import save_png_files, train_peer
 from one_trial import Scenes, clock_named, draw_scenes, fit_scenes, setting, spread, verdict
 
-from segexp.checkpoint import Checkpoints, EpochRecord, Progress
-from segexp.device import Compute, choose_compute
-from segexp.loop import Optimization, Step, make_optimizer
+from segexp.training.checkpoint import Checkpoints, EpochRecord, Progress
+from segexp.training.compute import Compute, choose_compute
+from segexp.training.fit import Optimization, Step, make_optimizer
 
 OPTIMIZATION = Optimization("adamw", 1e-3, 1e-4, "cosine", 0.5, bare.CLIP)  # config.yaml's
 GOALS = {(64, 128): 1.6, (128, 256): 2.1}
@@ -134,7 +134,7 @@ def train_segexp(
     epochs: int,
     clock: Callable[[], float],
 ) -> Training:
-    """Train as `segexp.trial` does, checkpoints included, without its MLflow run."""
+    """Train as `segexp.study.trial` does, checkpoints included, without its MLflow run."""
     model = bare.make(name, compute, seed)
     optimizer = make_optimizer(model, OPTIMIZATION)
     place = f"{compute.device.type}-{compute.bf16}-{compute.channels_last}-{seed}"

@@ -30,15 +30,15 @@ from one_trial import MAPPINGS, setting, spread, verdict
 from PIL import Image
 from torch import nn
 
-from segexp.bundle import Bundle, load_bundle, save_bundle
-from segexp.dataset.images import read_rgb
-from segexp.dataset.synthetic import SyntheticCounts, open_synthetic
-from segexp.device import Compute, choose_compute
-from segexp.mapping import Mapping
-from segexp.mapping_file import load_mapping
-from segexp.model import decoder_channels
-from segexp.predict import find_images, predict_masks, stream_count, write_predictions
-from segexp.preprocess import Preprocessing
+from segexp.data.files.images import read_rgb
+from segexp.data.layouts.synthetic import SyntheticCounts, open_synthetic
+from segexp.evaluation.predict import find_images, predict_masks, stream_count, write_predictions
+from segexp.labels.files import load_mapping
+from segexp.labels.mapping import Mapping
+from segexp.training.bundle import Bundle, load_bundle, save_bundle
+from segexp.training.compute import Compute, choose_compute
+from segexp.training.network import decoder_channels
+from segexp.training.preprocess import Preprocessing
 
 BATCH_SIZE = 8
 GOAL, SINGLE_GOAL = 0.9, 2.0

@@ -17,8 +17,8 @@ import optuna
 from optuna.trial import TrialState
 from study import machine, segexp
 
-from segexp.promotion import epochs_judged
-from segexp.storage import is_interrupted, open_storage
+from segexp.study.promotion import epochs_judged
+from segexp.study.storage.open import is_interrupted, open_storage
 
 
 def main() -> None:

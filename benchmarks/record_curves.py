@@ -23,9 +23,9 @@ import optuna
 from optuna.trial import TrialState
 from study import machine, segexp, write_random_study
 
-from segexp.files import write_atomic
-from segexp.reconcile import counts_towards_budget, params_of
-from segexp.storage import DEFINITION, RESULT, open_storage
+from segexp.core.files import write_atomic
+from segexp.study.reconcile import counts_towards_budget, params_of
+from segexp.study.storage.open import DEFINITION, RESULT, open_storage
 
 STUDY = "curves"
 TABLE = Path(__file__).with_name("curves.csv")

@@ -32,17 +32,17 @@ from numpy.typing import NDArray
 from replay import Table, read_table
 from study import machine, segexp
 
-from segexp.comparison.bootstrap import resample_weights, resampled_ious
-from segexp.comparison.scores import mean_iou
-from segexp.config import with_values
-from segexp.evaluate import evaluate_split
-from segexp.files import write_atomic
-from segexp.plan import plan_study
-from segexp.project import open_data
-from segexp.record import confusions_of
-from segexp.study_config import read_study
-from segexp.training import prepare_training
-from segexp.trial import objective_value
+from segexp.compare.statistics.bootstrap import resample_weights, resampled_ious
+from segexp.compare.statistics.scores import mean_iou
+from segexp.core.config import with_values
+from segexp.core.files import write_atomic
+from segexp.data.open import open_data
+from segexp.evaluation.evaluate import evaluate_split
+from segexp.study.config import read_study
+from segexp.study.plan import plan_study
+from segexp.study.prepare import prepare_training
+from segexp.study.trial import objective_value
+from segexp.study.trial_record import confusions_of
 
 MAPPINGS = ("cityscapes19", "merged10")
 IMAGES, FEW_IMAGES = 512, 64

@@ -20,11 +20,11 @@ import optuna
 from numpy.typing import NDArray
 from optuna.trial import TrialState
 
-from segexp.rungs import RungPruner
-from segexp.search_space import Choices, Parameter, parse_space
-from segexp.space import make_pruner, make_sampler, suggest
-from segexp.storage import PROMOTES, hush_optuna
-from segexp.study_config import Pruner, Sampler, read_study
+from segexp.study.config import Pruner, Sampler, read_study
+from segexp.study.rungs import RungPruner
+from segexp.study.samplers import make_pruner, make_sampler, suggest
+from segexp.study.space import Choices, Parameter, parse_space
+from segexp.study.storage.open import PROMOTES, hush_optuna
 
 ROOT = Path(__file__).parents[1]
 
@@ -238,7 +238,7 @@ class Replay:
             if epoch > past:
                 yield self.table.seconds[row] / len(curve)
             trial.report(value, epoch)
-            # As in segexp.next_trial, there is no asking after the last epoch.
+            # As in segexp.study.next_trial, there is no asking after the last epoch.
             if past < epoch < len(curve) and trial.should_prune():
                 self.study.tell(trial, state=TrialState.PRUNED)
                 return -math.inf

@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 from record_paired import FEW_IMAGES, IMAGES, MAPPINGS, TABLE, UNIT, VARIED_BY_IMAGES
 from replay import Method, Replay, Table, place_of
 
-from segexp.ab.candidates import best_first, choose_candidates
-from segexp.comparison.bootstrap import Estimate, at_level, estimate
-from segexp.comparison.spending import nominal_levels
-from segexp.comparison.verdict import Verdict, verdict
-from segexp.study_config import Pruner, Sampler
+from segexp.compare.candidates import best_first, choose_candidates
+from segexp.compare.statistics.bootstrap import Estimate, at_level, estimate
+from segexp.compare.statistics.spending import nominal_levels
+from segexp.compare.statistics.verdict import Verdict, verdict
+from segexp.study.config import Pruner, Sampler
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.int16]
@@ -221,7 +221,7 @@ def train(
 
 @cache
 def levels_of(looks: tuple[int, ...]) -> tuple[float, ...]:
-    """Return the level of each look (`segexp.comparison.spending`)."""
+    """Return the level of each look (`segexp.compare.statistics.spending`)."""
     return nominal_levels(0.05, [looked / looks[-1] for looked in looks])
 
 

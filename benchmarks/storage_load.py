@@ -14,10 +14,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-sys.path[:0] = [str(Path(__file__).parents[1] / "tests")]
+sys.path[:0] = [str(Path(__file__).parents[1])]
 
-from load import run_together  # noqa: E402 - what the tests do, with more trials
-from postgres import NotInstalledError, running_server  # noqa: E402
+from tests.load import run_together  # noqa: E402 - what the tests do, with more trials
+from tests.postgres import NotInstalledError, running_server  # noqa: E402
 
 
 def main() -> None:

@@ -27,8 +27,8 @@ from mlflow import MlflowClient
 from optuna.trial import FrozenTrial
 from study import forget_studies, machine, segexp, write_random_study
 
-from segexp.processes import HUGE_PAGES, TUNABLES
-from segexp.storage import open_storage
+from segexp.study.engines.forkserver import HUGE_PAGES, TUNABLES
+from segexp.study.storage.open import open_storage
 
 STUDY = "independent"
 GOAL = 0.02

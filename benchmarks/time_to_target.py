@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from replay import Method, Outcome, Replay, Table, read_table
 from study import machine
 
-from segexp.study_config import Pruner, Sampler
+from segexp.study.config import Pruner, Sampler
 
 Floats = NDArray[np.float64]
 

@@ -22,7 +22,7 @@ from pathlib import Path
 import optuna
 from study import forget_studies, machine, write_random_study
 
-from segexp.storage import open_storage
+from segexp.study.storage.open import open_storage
 
 STUDY = "independent"
 SIDES = {"1, all cores": ("1", None), "1, one thread": ("1", "1"), "auto": ("auto", None)}

@@ -14,17 +14,17 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
-from segexp.augment import make_augmentation
-from segexp.augment_batch import augment_batch, draw
-from segexp.dataset.cache import open_dataset
-from segexp.dataset.recognise import SyntheticCounts, open_source
-from segexp.dataset.resize import resize_image
-from segexp.device import Compute
-from segexp.evaluate import evaluate_full_size, make_ruler
-from segexp.mapping import MappedClass, Mapping
-from segexp.predict import ImageFile, predict_masks
-from segexp.preprocess import Preprocessing
-from segexp.taxonomy import VOID, Label, Taxonomy
+from segexp.data.augment import make_augmentation
+from segexp.data.augment_batch import augment_batch, draw
+from segexp.data.cache import open_dataset
+from segexp.data.layouts.registry import SyntheticCounts, open_source
+from segexp.data.resize import resize_image
+from segexp.evaluation.evaluate import evaluate_full_size, make_ruler
+from segexp.evaluation.predict import ImageFile, predict_masks
+from segexp.labels.mapping import MappedClass, Mapping
+from segexp.labels.taxonomy import VOID, Label, Taxonomy
+from segexp.training.compute import Compute
+from segexp.training.preprocess import Preprocessing
 
 Pixels = NDArray[np.uint8]
 Size = tuple[int, int]

@@ -17,14 +17,22 @@ from typing import Any
 import numpy as np
 import optuna
 import yaml
-from crash_study import Study
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 from PIL import Image
 from safetensors import safe_open
 
-from segexp.storage import FAILURE, INTERRUPTED, PROMOTES, RESULT, RETRY, RETRY_OF, RUN_ID
+from segexp.study.storage.open import (
+    FAILURE,
+    INTERRUPTED,
+    PROMOTES,
+    RESULT,
+    RETRY,
+    RETRY_OF,
+    RUN_ID,
+)
+from tests.crash_study import Study
 
 STATUS = {TrialState.COMPLETE: "FINISHED", TrialState.PRUNED: "FINISHED", TrialState.FAIL: "FAILED"}
 

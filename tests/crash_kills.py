@@ -9,9 +9,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
-from crash_check import Faults, check_invariants, is_counted, note_lost, read_trials, same_trials
-from crash_study import Running, Study, Warm, lay_out
 from optuna.trial import FrozenTrial
+
+from tests.crash_check import (
+    Faults,
+    check_invariants,
+    is_counted,
+    note_lost,
+    read_trials,
+    same_trials,
+)
+from tests.crash_study import Running, Study, Warm, lay_out
 
 VICTIMS = ("all", "worker", "supervisor")
 

@@ -26,7 +26,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import yaml
-from conftest import PRECISION, ROOT, copy_database
+
+from tests.conftest import PRECISION, ROOT, copy_database
 
 STUDIES = {
     # Some trials are complete, some pruned, and one fails: no loss survives a rate of 100.
@@ -71,7 +72,7 @@ ENVIRONMENT = {
     "SEGEXP_CHECKPOINT_SECONDS": "0",  # after every epoch
 }
 
-PLANTED = "planted_in_crashes"
+PLANTED = "tests.planted_in_crashes"
 """The module that plants scores in the process that imports it."""
 
 STORAGES = {"sqlite": "sqlite:///studies/optuna.db", "journal": "journal:studies/optuna.log"}
@@ -236,7 +237,7 @@ def warm(directory: Path, *, with_workers: bool = False) -> Iterator[Warm]:
     directory.mkdir(parents=True, exist_ok=True)
     temporary = directory / "tmp"  # what a kill leaves in a temporary directory goes with it
     temporary.mkdir(exist_ok=True)
-    path = os.pathsep.join(map(str, (ROOT, Path(__file__).parent)))
+    path = str(ROOT)
     environment = os.environ | ENVIRONMENT | {"PYTHONPATH": path, "TMPDIR": str(temporary)}
     environment.pop("MLFLOW_TRACKING_URI", None)
     command = [sys.executable, __file__, *(["--with-workers"] if with_workers else [])]
@@ -340,14 +341,14 @@ def _start_forkserver() -> int:
     """Start the process that workers are forked from, and let all commands use this one."""
     from multiprocessing import forkserver
 
-    from segexp import processes
+    from segexp.study.engines import forkserver as of_segexp
 
-    context = processes.process_context()
+    context = of_segexp.process_context()
     assert not isinstance(context, SpawnContext)
-    context.set_forkserver_preload(["segexp.preloaded", PLANTED])
+    context.set_forkserver_preload(["segexp.study.engines.preloaded", PLANTED])
     # It would choose anew what is loaded.
-    processes.process_context = lambda: context
-    processes.prepare_workers()
+    of_segexp.process_context = lambda: context
+    of_segexp.prepare_workers()
     # A command is forked from this process, and would take its forkserver for a child.
     server: Any = forkserver._forkserver  # type: ignore[attr-defined]
     server.ensure_running = forkserver.ensure_running = lambda: None

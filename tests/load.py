@@ -10,8 +10,8 @@ from pathlib import Path
 import optuna
 from optuna.trial import FrozenTrial
 
-from segexp.files import locked
-from segexp.storage import load_study, open_storage
+from segexp.core.files import locked
+from segexp.study.storage.open import load_study, open_storage
 
 # Imported once, and not by each process; the forkserver of Python 3.11 does not look into tests/.
 PRELOADED = ["alembic.command", "numpy", "optuna.storages", "scipy.stats", "segexp.storage"]
@@ -28,7 +28,7 @@ def run_together(
         processes: How many there are.
         trials: How many each of them runs.
         ask_locked: Whether trials are asked for under a lock between processes, as in
-            `segexp.study`.
+            `segexp.study.run`.
 
     Returns:
         The exit codes, and the trials that are there then.

@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-import segexp.trial
-from segexp.config import Config
-from segexp.evaluate import Evaluation
-from segexp.loop import EpochResult
-from segexp.training import Training
+import segexp.study.trial
+from segexp.core.config import Config
+from segexp.evaluation.evaluate import Evaluation
+from segexp.study.prepare import Training
+from segexp.training.fit import EpochResult
 
 Curve = Callable[[Config, int], float]
 """The objective of a configuration after an epoch, from 1, in 0..1."""
@@ -29,7 +29,7 @@ def plant_scores(curve: Curve, put: Callable[[Any, str, Any], None] = setattr) -
         curve: What they report.
         put: Puts it in place; ``monkeypatch.setattr`` takes it back when the test ends.
     """
-    prepare, value_of = segexp.trial.prepare_training, segexp.trial.objective_value
+    prepare, value_of = segexp.study.trial.prepare_training, segexp.study.trial.objective_value
     reached: list[tuple[Config, int]] = []
 
     def prepare_noting(config: Config, *others: Any) -> Training:
@@ -46,8 +46,8 @@ def plant_scores(curve: Curve, put: Callable[[Any, str, Any], None] = setattr) -
         (at,) = reached
         return curve(*at) + REAL_SHARE * value_of(evaluation, objective)
 
-    put(segexp.trial, "prepare_training", prepare_noting)
-    put(segexp.trial, "objective_value", planted)
+    put(segexp.study.trial, "prepare_training", prepare_noting)
+    put(segexp.study.trial, "objective_value", planted)
 
 
 def in_order(curves: Sequence[Sequence[float]]) -> Curve:

@@ -11,7 +11,10 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
-from crash_check import (
+from optuna.trial import FrozenTrial
+
+from segexp.core import failpoint
+from tests.crash_check import (
     Faults,
     check_invariants,
     is_counted,
@@ -19,13 +22,10 @@ from crash_check import (
     read_trials,
     same_trials,
 )
-from crash_crowd import run_together
-from crash_kills import Ground, kill_at_random
-from crash_study import STORAGES, Running, Study, Warm, lay_out, make_template, warm
-from optuna.trial import FrozenTrial
-from postgres import NotInstalledError, running_server
-
-from segexp import failpoint
+from tests.crash_crowd import run_together
+from tests.crash_kills import Ground, kill_at_random
+from tests.crash_study import STORAGES, Running, Study, Warm, lay_out, make_template, warm
+from tests.postgres import NotInstalledError, running_server
 
 KILLED = -signal.SIGKILL
 

@@ -8,8 +8,6 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from cli.running import segexp
-from dataset.layouts import camvid_like, npy_like, picture, raw_mask, save, tree_digest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
@@ -17,18 +15,26 @@ from numpy.typing import NDArray
 from scipy.ndimage import minimum_filter
 from torch import Tensor, nn
 
-from segexp.augment import make_augmentation
-from segexp.dataset.cache import Split
-from segexp.dataset.stats import count_labels
-from segexp.dataset.torch_dataset import make_loader
-from segexp.device import Compute
-from segexp.errors import InputError
-from segexp.evaluate import IDENTITY, Evaluation, evaluate, make_ruler
-from segexp.losses import LOSSES, WEIGHTINGS, class_weights, make_loss
-from segexp.mapping import MappedClass, Mapping, collapse_confusion, collapse_lookup, common_space
-from segexp.metrics import confusion_matrices, score
-from segexp.preprocess import Preprocessing
-from segexp.taxonomy import VOID, VOID_NAME, Label, Taxonomy, to_label_indices
+from segexp.core.errors import InputError
+from segexp.data.augment import make_augmentation
+from segexp.data.batches import make_loader
+from segexp.data.cache import Split
+from segexp.data.stats import count_labels
+from segexp.evaluation.evaluate import IDENTITY, Evaluation, evaluate, make_ruler
+from segexp.evaluation.metrics import confusion_matrices, score
+from segexp.labels.mapping import (
+    MappedClass,
+    Mapping,
+    collapse_confusion,
+    collapse_lookup,
+    common_space,
+)
+from segexp.labels.taxonomy import VOID, VOID_NAME, Label, Taxonomy, to_label_indices
+from segexp.training.compute import Compute
+from segexp.training.losses import LOSSES, WEIGHTINGS, class_weights, make_loss
+from segexp.training.preprocess import Preprocessing
+from tests.cli.running import segexp
+from tests.data.layouts.trees import camvid_like, npy_like, picture, raw_mask, save, tree_digest
 
 CPU = Compute(torch.device("cpu"), bf16=False, channels_last=False)
 PLAIN = Preprocessing((32, 32), (0.0, 0.0, 0.0), (1 / 255, 1 / 255, 1 / 255))

@@ -9,7 +9,7 @@ import pytest
 BEGIN = """
 import optuna, sys
 from pathlib import Path
-from segexp.storage import open_storage
+from segexp.study.storage.open import open_storage
 optuna.create_study(study_name="tiny", storage=open_storage(None, Path(sys.argv[1])))
 """
 

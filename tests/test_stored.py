@@ -11,19 +11,19 @@ from typing import Any
 import numpy as np
 import optuna
 import pytest
-from dataset.layouts import camvid_like, picture, raw_mask, save
 from optuna.trial import create_trial
 from sklearn.metrics import jaccard_score
-from tiny_study import Said, run
 
-from segexp.best import find_best, scored_otherwise_note
-from segexp.confusions import load_confusions
-from segexp.errors import InputError, WorkError
-from segexp.open_study import is_known
-from segexp.plan import definition_faults
+from segexp.core.errors import InputError, WorkError
+from segexp.evaluation.confusions import load_confusions
+from segexp.evaluation.result import result_from_dict
 from segexp.report.ab_page import ab_page
-from segexp.result import result_from_dict
-from segexp.storage import DEFINITION, RESULT, open_storage
+from segexp.study.best import find_best, scored_otherwise_note
+from segexp.study.open import is_known
+from segexp.study.plan import definition_faults
+from segexp.study.storage.open import DEFINITION, RESULT, open_storage
+from tests.data.layouts.trees import camvid_like, picture, raw_mask, save
+from tests.tiny_study import Said, run
 
 STORED = Path(__file__).parent / "stored"
 

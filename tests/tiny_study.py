@@ -9,15 +9,15 @@ import optuna
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
-from segexp.loop import EpochResult, Step
-from segexp.open_study import OpenStudy, open_study
-from segexp.plan import StudyPlan, plan_study
-from segexp.project import open_data
-from segexp.reconcile import counts_towards_budget
-from segexp.stop_rule import NEVER, StopRule
-from segexp.storage import RUN_ID, open_storage
-from segexp.study import run_study
-from segexp.study_config import read_study
+from segexp.data.open import open_data
+from segexp.study.config import read_study
+from segexp.study.open import OpenStudy, open_study
+from segexp.study.plan import StudyPlan, plan_study
+from segexp.study.reconcile import counts_towards_budget
+from segexp.study.run import run_study
+from segexp.study.stop import NEVER, StopRule
+from segexp.study.storage.open import RUN_ID, open_storage
+from segexp.training.fit import EpochResult, Step
 
 STUDY = """\
 name: tiny

@@ -8,7 +8,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
-from segexp import __version__, failpoint
+from segexp import __version__
 from segexp.cli.ab import ab
 from segexp.cli.best import best
 from segexp.cli.console import print_error, say
@@ -23,9 +23,10 @@ from segexp.cli.surroundings import put_right
 from segexp.cli.sync import sync
 from segexp.cli.train import train
 from segexp.cli.tune import tune
-from segexp.credentials import without_credentials
-from segexp.errors import InputError, Interrupted, WorkError, first_line
-from segexp.interrupt import raise_on_signals
+from segexp.core import failpoint
+from segexp.core.credentials import without_credentials
+from segexp.core.errors import InputError, Interrupted, WorkError, first_line
+from segexp.core.signals import raise_on_signals
 
 MAX_PRINTED = 500
 """Faults that are printed; a file of a stranger may have hundreds of thousands."""

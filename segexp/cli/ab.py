@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from segexp.ab.version import PAGE_FILE, RESULT_FILE
 from segexp.cli.ab_answer import show_answer
 from segexp.cli.console import LiveDisplay, print_json, say
 from segexp.cli.options import (
@@ -28,15 +27,16 @@ from segexp.cli.options import (
     with_storage,
     worker_count,
 )
-from segexp.comparison.gate import REQUIREMENTS, unmet_requirement
-from segexp.errors import InputError, WorkError, collected
-from segexp.interrupt import interruption_leaves
-from segexp.processes import prepare_workers
+from segexp.compare.statistics.gate import REQUIREMENTS, unmet_requirement
+from segexp.compare.version import PAGE_FILE, RESULT_FILE
+from segexp.core.errors import InputError, WorkError, collected
+from segexp.core.signals import interruption_leaves
 from segexp.report.ab_numbers import with_arm_names
+from segexp.study.engines.forkserver import prepare_workers
 
 if TYPE_CHECKING:
-    from segexp.ab.design import Design
-    from segexp.config import Config
+    from segexp.compare.design import Design
+    from segexp.core.config import Config
 
 
 def ab(
@@ -207,7 +207,7 @@ def ab(
     overrides = with_storage(overrides, storage, storage_file)
     _check_options(matched, trials, candidates, configs, margin)
     name = _name(study, mappings, data, matched) if study_name is None else study_name
-    from segexp.ab.design import TRIALS, Design, make_design
+    from segexp.compare.design import TRIALS, Design, make_design
 
     if not matched:
         overrides.setdefault("trials", TRIALS if trials is None else trials)
@@ -220,17 +220,17 @@ def ab(
     if pilot is not None:
         raise InputError("--pilot: is what --plan plans from; give both")
 
-    from segexp.disk import full_disk_explained
+    from segexp.core.disk import full_disk_explained
 
     with full_disk_explained(root), LiveDisplay() as display:
         config = _refuse_early(root, study, overrides, mappings, display)
         display.say("loading torch, optuna and mlflow ...")
         if processes != 0:
             prepare_workers()
-        from segexp.ab.plan import plan_ab
-        from segexp.ab.study import Question, begun_as, run_ab
-        from segexp.recorded_place import recorded_uri
-        from segexp.storage import load_study, open_storage
+        from segexp.compare.plan import plan_ab
+        from segexp.compare.run import Question, begun_as, run_ab
+        from segexp.study.recorded_place import recorded_uri
+        from segexp.study.storage.open import load_study, open_storage
 
         if not matched and config is not None and begun_as(config.storage, root, name) == "tuned":
             design = Design("tuned", configs=1, seeds=5 if seeds is None else seeds)
@@ -280,8 +280,8 @@ def _show_plan(
     json_: bool,
 ) -> None:
     """Say what a study of this design can find, and what the margin takes."""
-    from segexp.ab.design import design_faults
-    from segexp.ab.pilot import outlook_lines, outlooks, read_pilot
+    from segexp.compare.design import design_faults
+    from segexp.compare.pilot import outlook_lines, outlooks, read_pilot
 
     if faults := design_faults(design, trials, len(mappings)):
         raise InputError(faults)
@@ -314,9 +314,9 @@ def _refuse_early(
     Returns:
         The configuration; None where the plan will say what is wrong with it.
     """
-    from segexp.damaged_database import refuse_damaged
-    from segexp.data_warnings import refuse_data
-    from segexp.study_config import read_study
+    from segexp.core.damaged_database import refuse_damaged
+    from segexp.data.warnings import refuse_data
+    from segexp.study.config import read_study
 
     try:
         _, _, config = read_study(root, study, {**overrides, "mapping": mappings[0]})

@@ -7,7 +7,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from segexp.cli.console import console, say
-from segexp.comparison.confidence import interval_title
+from segexp.compare.statistics.confidence import interval_title
 from segexp.report.ab_numbers import with_arm_names
 
 

@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from segexp.ab.version import PAGE_FILE, RESULT_FILE
 from segexp.cli.console import LiveDisplay, say
 from segexp.cli.init import template
 from segexp.cli.options import data_overrides, open_project, read_config
-from segexp.errors import InputError, collected, shown
+from segexp.compare.version import PAGE_FILE, RESULT_FILE
+from segexp.core.errors import InputError, collected, shown
 
 if TYPE_CHECKING:
-    from segexp.ab.mask_counts import Truth
-    from segexp.config import Config
-    from segexp.mapping import Mapping
+    from segexp.compare.mask_counts import Truth
+    from segexp.core.config import Config
+    from segexp.labels.mapping import Mapping
 
 
 @dataclass(frozen=True)
@@ -64,9 +64,9 @@ def compare_folders(
     ]
     if faults:
         raise InputError(faults)
-    from segexp.ab.predictions import compare_masks, plan_masks
-    from segexp.disk import full_disk_explained
-    from segexp.files import write_atomic
+    from segexp.compare.predictions import compare_masks, plan_masks
+    from segexp.core.disk import full_disk_explained
+    from segexp.core.files import write_atomic
     from segexp.report.ab_page import ab_page
 
     mappings = _mappings(root, config, folders, named)
@@ -90,7 +90,7 @@ def compare_folders(
         write_atomic(directory / RESULT_FILE, text)
         write_atomic(directory / PAGE_FILE, ab_page(answer.result, answer.scenes))
         if root is not None and config is not None:
-            from segexp.ab.record_masks import record_masks
+            from segexp.compare.record_masks import record_masks
 
             files = [directory / RESULT_FILE, directory / PAGE_FILE]
             record_masks(root, config.tracking, study, answer.result, files, say)
@@ -135,7 +135,7 @@ def _mappings(
     What ``--mapping-of`` says, by name or by the path of a file; else the mapping that is called as
     the arm is; else the project's ``mapping``.
     """
-    from segexp.mapping_file import find_mapping, load_mapping
+    from segexp.labels.files import find_mapping, load_mapping
 
     directory = root or template()
     known = {path.stem for path in (directory / "mappings").glob("*.yaml")}
@@ -166,8 +166,8 @@ def _truth(
     format_name: str | None,
     display: LiveDisplay,
 ) -> "Truth":
-    from segexp.ab.predictions import truth_in
-    from segexp.mapping import refuse_different_taxonomies
+    from segexp.compare.predictions import truth_in
+    from segexp.labels.mapping import refuse_different_taxonomies
 
     refuse_different_taxonomies(list(mappings.values()))
     first = next(iter(mappings.values()))
@@ -176,6 +176,6 @@ def _truth(
     if root is None or config is None:
         raise InputError("--truth DIR: a folder of masks of the same images is needed")
 
-    from segexp.ab.heldout_truth import heldout_truth
+    from segexp.compare.heldout_truth import heldout_truth
 
     return heldout_truth(root, config, list(mappings.values()), display.caching)

@@ -19,12 +19,12 @@ from segexp.cli.options import (
     read_config,
     with_storage,
 )
-from segexp.errors import InputError, collected
+from segexp.core.errors import InputError, collected
 
 if TYPE_CHECKING:
     from optuna import Study
 
-    from segexp.best import BestTrial
+    from segexp.study.best import BestTrial
 
 
 def best(
@@ -50,19 +50,19 @@ def best(
     root = open_project(project)
     config = read_config(root, with_storage({}, storage, storage_file), set_)
 
-    from segexp.best import find_best, scored_otherwise_note
-    from segexp.storage import load_study, newest_revision, read_storage
-    from segexp.supervision import left_behind
+    from segexp.study.abandoned import left_behind
+    from segexp.study.best import find_best, scored_otherwise_note
+    from segexp.study.storage.open import load_study, newest_revision, read_storage
 
     opened = read_storage(config.storage, root)
     if names := left_behind(opened):
-        from segexp.recovery import recover_if_allowed
+        from segexp.study.recovery import recover_if_allowed
 
         recover_if_allowed(root, config, names, say)
         opened = read_storage(config.storage, root)
     faults: list[str] = []
     if predict:  # before anything is shown
-        from segexp.predict import find_images
+        from segexp.evaluation.predict import find_images
 
         with collected(faults):
             find_images(predict, out)
@@ -89,8 +89,8 @@ def best(
 def _fetch_bundle(found: "BestTrial", root: Path, study: "Study", uri: str | None) -> None:
     """Fetch the best trial's bundle from MLflow where it ran on another host."""
     if found.result.bundle is not None and not (root / found.result.bundle).is_dir():
-        from segexp.recorded_place import recorded_uri
-        from segexp.trial_files import fetch_files
+        from segexp.study.recorded_place import recorded_uri
+        from segexp.study.trial_files import fetch_files
 
         trial = study.get_trials(deepcopy=False)[found.number]
         fetch_files(root, recorded_uri(root, study.user_attrs, uri), trial, "bundle/", say)
@@ -98,11 +98,11 @@ def _fetch_bundle(found: "BestTrial", root: Path, study: "Study", uri: str | Non
 
 def _run_shown(found: "BestTrial", root: Path, study: "Study", uri: str | None) -> str:
     """Return the id of a trial's MLflow run, or what is known of one that was not created yet."""
-    from segexp.storage import PENDING
+    from segexp.study.storage.open import PENDING
 
     if not (found.run_id or "").endswith(PENDING):
         return str(found.run_id)
-    from segexp.recorded_place import recorded_uri
+    from segexp.study.recorded_place import recorded_uri
     from segexp.tracking import look_up_id
 
     uri = recorded_uri(root, study.user_attrs, uri)

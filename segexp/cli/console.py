@@ -23,10 +23,10 @@ from rich.progress import (
 from rich.segment import Segment
 from rich.table import Table
 
-from segexp.credentials import without_credentials
+from segexp.core.credentials import without_credentials
 
 if TYPE_CHECKING:
-    from segexp.loop import EpochResult, Step
+    from segexp.training.fit import EpochResult, Step
 
 _SCORES = frozenset({"iou", "precision", "recall", "f1"})
 
@@ -105,7 +105,7 @@ def class_table(title: str, columns: Mapping[str, list[Any]]) -> Table:
 
 
 def protocol_table(rows: Sequence[Mapping[str, Any]]) -> Table:
-    """Build the table of scores by other protocols: `segexp.protocols.protocol_rows`."""
+    """Build the table of scores by other protocols: `segexp.evaluation.protocols.protocol_rows`."""
     table = Table(title="mIoU by other protocols", title_justify="left", header_style="bold")
     table.add_column("protocol", overflow="fold")
     columns = list(rows[0]["scores"])

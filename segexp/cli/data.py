@@ -25,8 +25,8 @@ from segexp.cli.options import (
     read_config,
     write_named,
 )
-from segexp.errors import InputError
-from segexp.wording import percent
+from segexp.core.errors import InputError
+from segexp.core.wording import percent
 
 data_app = typer.Typer(
     help="Check, count and generate data.",
@@ -52,11 +52,11 @@ def check(
     root = open_project(project)
     config = read_config(root, data_overrides(data, format_name, mapping), set_)
 
-    from segexp.data_warnings import source_warnings
-    from segexp.dataset.check import scan_source
-    from segexp.label_warnings import objective_faults
-    from segexp.mapping_file import find_mappings
-    from segexp.project import find_source
+    from segexp.data.check import scan_source
+    from segexp.data.open import find_source
+    from segexp.data.warnings import source_warnings
+    from segexp.labels.files import find_mappings
+    from segexp.labels.score_warnings import objective_faults
 
     asked = find_mappings(root, [config.mapping] if mapping else [])
     source = find_source(root, config, asked)
@@ -115,9 +115,9 @@ def stats(
     root = open_project(project)
     config = read_config(root, data_overrides(data, format_name, mapping), set_)
 
-    from segexp.dataset.stats import dataset_stats
-    from segexp.mapping_file import find_mappings, read_mappings
-    from segexp.project import describe_data, find_source, mappings_over, open_data
+    from segexp.data.open import describe_data, find_source, mappings_over, open_data
+    from segexp.data.stats import dataset_stats
+    from segexp.labels.files import find_mappings, read_mappings
     from segexp.report.data_page import data_page
 
     asked = find_mappings(root, [config.mapping] if mapping else [])
@@ -169,8 +169,8 @@ def synth(
     root = open_project(project)
     config = read_config(root, {}, set_)
 
-    from segexp.dataset.synth_export import write_npy_layout
-    from segexp.project import find_taxonomy, synthetic_counts
+    from segexp.data.layouts.synth_export import write_npy_layout
+    from segexp.data.open import find_taxonomy, synthetic_counts
 
     with LiveDisplay() as display:
         taxonomy = find_taxonomy(root, "cityscapes19")

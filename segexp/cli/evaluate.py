@@ -65,11 +65,11 @@ def evaluate(
     root = open_project(project)
     config = read_config(root, data_overrides(data, format_name, None), set_)
 
-    from segexp.project import find_source
+    from segexp.data.open import find_source
 
     find_source(root, config, [])  # what is refused need not wait until torch is loaded
 
-    from segexp.evaluate_bundle import evaluate_bundle
+    from segexp.evaluation.saved import evaluate_bundle
 
     with LiveDisplay(quiet=json_) as display:
         scored = evaluate_bundle(

@@ -10,7 +10,7 @@ import typer
 import segexp
 from segexp.cli.console import say
 from segexp.cli.options import Debug
-from segexp.errors import InputError
+from segexp.core.errors import InputError
 
 _MAPPINGS = (
     "camvid11",

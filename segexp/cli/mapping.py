@@ -19,12 +19,12 @@ from segexp.cli.options import (
     read_config,
     set_overrides,
 )
-from segexp.errors import InputError, WorkError
-from segexp.mapping_warning import MAX_VOID, MIN_SHARE
+from segexp.core.errors import InputError, WorkError
+from segexp.labels.warning import MAX_VOID, MIN_SHARE
 
 if TYPE_CHECKING:
-    from segexp.mapping_diff import CommonSpace, MappingDiff
-    from segexp.mapping_file import MappingFiles
+    from segexp.labels.diff import CommonSpace, MappingDiff
+    from segexp.labels.files import MappingFiles
 
 mapping_app = typer.Typer(
     help="Look at mappings, compare and check them.",
@@ -39,8 +39,8 @@ Name = Annotated[str, typer.Argument(metavar="MAPPING", help="A mapping in mappi
 def list_(json_: Json = False, project: Project = None, debug: Debug = False) -> None:
     """List the project's mappings, and what is wrong with files that cannot be read."""
     from segexp.cli.mapping_table import fitted, list_table
-    from segexp.mapping_diff import coarsened_by
-    from segexp.mapping_file import read_mappings
+    from segexp.labels.diff import coarsened_by
+    from segexp.labels.files import read_mappings
 
     root = open_project(project)
     files = read_mappings(root)
@@ -62,7 +62,7 @@ def list_(json_: Json = False, project: Project = None, debug: Debug = False) ->
 def show(mapping: Name, json_: Json = False, project: Project = None, debug: Debug = False) -> None:
     """Show the classes of a mapping with their colours and labels."""
     from segexp.cli.mapping_table import fitted, mapping_table
-    from segexp.mapping_file import find_mapping
+    from segexp.labels.files import find_mapping
 
     root = open_project(project)
     found = find_mapping(root, mapping)
@@ -82,8 +82,8 @@ def diff(
 ) -> None:
     """Show label by label what changes from one mapping to another."""
     from segexp.cli.mapping_table import diff_table, fitted
-    from segexp.mapping_diff import diff_mappings
-    from segexp.mapping_file import find_mappings
+    from segexp.labels.diff import diff_mappings
+    from segexp.labels.files import find_mappings
 
     root = open_project(project)
     before, after = find_mappings(root, [first, second])
@@ -108,8 +108,8 @@ def common(
 ) -> None:
     """Show the common space of mappings: where their scores can be compared."""
     from segexp.cli.mapping_table import common_table, fitted
-    from segexp.mapping_diff import describe_common_space
-    from segexp.mapping_file import find_mappings
+    from segexp.labels.diff import describe_common_space
+    from segexp.labels.files import find_mappings
 
     root = open_project(project)
     names = list(dict.fromkeys(mappings))
@@ -152,10 +152,10 @@ def check(
     overrides = data_overrides(data, format_name, mapping)
     config = read_config(root, overrides, set_)
 
-    from segexp.mapping_check import color_warnings
-    from segexp.mapping_file import find_mapping
-    from segexp.mapping_on_data import check_on_data, find_data, names_data
-    from segexp.project import describe_data
+    from segexp.data.mapping_check import check_on_data, find_data, names_data
+    from segexp.data.open import describe_data
+    from segexp.labels.checks import color_warnings
+    from segexp.labels.files import find_mapping
 
     found = find_mapping(root, mapping)
     warnings = color_warnings(found)

@@ -20,14 +20,14 @@ from segexp.cli.options import (
     read_config,
     set_overrides,
 )
-from segexp.errors import InputError
+from segexp.core.errors import InputError
 
 if TYPE_CHECKING:
-    from segexp.config import Config
-    from segexp.dataset.source import Source
-    from segexp.mapping import Mapping
-    from segexp.mapping_import.importing import Imported
-    from segexp.mapping_warning import MappingWarning
+    from segexp.core.config import Config
+    from segexp.data.source import Source
+    from segexp.labels.importers.registry import Imported
+    from segexp.labels.mapping import Mapping
+    from segexp.labels.warning import MappingWarning
 
 
 def import_(
@@ -106,12 +106,12 @@ def import_(
     a list of labels as in COCO, a table of MSeg, or CSV with label and class names. Nothing in it
     is executed.
     """
-    from segexp.import_on_data import import_on_data
-    from segexp.mapping_import.importing import Choices
-    from segexp.mapping_import.label_table import BY
-    from segexp.mapping_import.recognise import FORMATS
-    from segexp.mapping_import.writing import target_of, write_imported
-    from segexp.mapping_on_data import names_data
+    from segexp.data.mapping_check import names_data
+    from segexp.data.mapping_import import import_on_data
+    from segexp.labels.importers._writing import target_of, write_imported
+    from segexp.labels.importers.cityscapes_labels import BY
+    from segexp.labels.importers.recognise import FORMATS
+    from segexp.labels.importers.registry import Choices
 
     check_choice("--format", format_name, ("auto", *FORMATS))
     if by is not None:
@@ -171,12 +171,12 @@ def import_(
 def _warnings(
     imported: "Imported", root: Path, config: "Config", source: "Source | None", quiet: bool
 ) -> "list[MappingWarning]":
-    from segexp.dataset.raw_ids import count_raw_ids
-    from segexp.dataset.stats import label_pixels
-    from segexp.mapping_check import color_warnings
-    from segexp.mapping_import.numeric_check import numbering_warnings, numeric_warnings
-    from segexp.mapping_on_data import check_on_data
-    from segexp.mapping_warning import MAX_VOID, MIN_SHARE
+    from segexp.data.mapping_check import check_on_data
+    from segexp.data.raw_ids import count_raw_ids
+    from segexp.data.stats import label_pixels
+    from segexp.labels.checks import color_warnings
+    from segexp.labels.importers.numeric_check import numbering_warnings, numeric_warnings
+    from segexp.labels.warning import MAX_VOID, MIN_SHARE
 
     warnings = color_warnings(imported.mapping)
     if source is None:
@@ -207,7 +207,7 @@ def _whole_numbers(text: str | None) -> tuple[int, ...]:
 
 def _void_of(mapping: "Mapping") -> str:
     """Say what is neither learned nor scored: labels, and the ids that the taxonomy calls void."""
-    from segexp.taxonomy import VOID
+    from segexp.labels.taxonomy import VOID
 
     words = list(mapping.void_labels)
     if not mapping.scores_void:

@@ -21,10 +21,10 @@ from segexp.cli.options import (
     with_storage,
     write_named,
 )
-from segexp.errors import InputError
+from segexp.core.errors import InputError
 
 if TYPE_CHECKING:
-    from segexp.suggest import Suggestion
+    from segexp.compare.suggest import Suggestion
 
 PAGE = "mapping-ladder.html"
 
@@ -84,10 +84,10 @@ def suggest(
     root = open_project(project)
     config = read_config(root, with_storage({}, storage, storage_file), set_)
 
-    from segexp.files import may_write
-    from segexp.mapping_file import find_mapping
+    from segexp.compare.suggest import best_run, suggest_mapping, suggested_file
+    from segexp.core.files import may_write
+    from segexp.labels.files import find_mapping
     from segexp.report.ladder_page import ladder_page
-    from segexp.suggest import best_run, suggest_mapping, suggested_file
 
     uri = config.tracking.uri
     if study is not None:
@@ -145,7 +145,7 @@ def suggest(
 
 def _show(found: "Suggestion") -> None:
     from segexp.cli.mapping_table import mapping_table
-    from segexp.ladder import RULER_EFFECT
+    from segexp.labels.ladder import RULER_EFFECT
 
     ladder, chosen = found.ladder, found.rung
     table = Table(

@@ -8,9 +8,9 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
-from segexp.mapping import MappedClass, Mapping
-from segexp.mapping_diff import CommonSpace, MappingDiff
-from segexp.taxonomy import VOID_NAME, Color
+from segexp.labels.diff import CommonSpace, MappingDiff
+from segexp.labels.mapping import MappedClass, Mapping
+from segexp.labels.taxonomy import VOID_NAME, Color
 
 NOTHING = "-"
 

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from segexp.cli.console import say
-from segexp.credentials import without_credentials
-from segexp.errors import InputError, did_you_mean, shown
+from segexp.core.credentials import without_credentials
+from segexp.core.errors import InputError, did_you_mean, shown
 
 if TYPE_CHECKING:
-    from segexp.config import Config
+    from segexp.core.config import Config
 
 Project = Annotated[
     Path | None,
@@ -90,8 +90,8 @@ def open_project(project: Path | None) -> Path:
     Raises:
         InputError: When ``--project`` names no directory with a config.yaml, or none is above.
     """
-    from segexp.config import CONFIG_FILE, find_project
-    from segexp.moved_project import follow_move
+    from segexp.core.config import CONFIG_FILE, find_project
+    from segexp.tracking.moved_project import follow_move
 
     try:
         here = Path.cwd()
@@ -120,7 +120,7 @@ def folder_for(out: Path | None, what: str) -> Path | None:
         out: What ``--out`` names.
         what: What is to be written, for the message.
     """
-    from segexp.files import may_write
+    from segexp.core.files import may_write
 
     if out is None and not may_write(Path.cwd()):
         say(f"{what}: not written, {Path.cwd()} cannot be; name a folder with --out DIR")
@@ -139,7 +139,7 @@ def write_named(path: Path, text: str, where: str) -> None:
     Raises:
         InputError: When it cannot be written there.
     """
-    from segexp.files import write_atomic
+    from segexp.core.files import write_atomic
 
     try:
         write_atomic(path, text)
@@ -221,8 +221,8 @@ def refuse_unreachable(project: Path, config: "Config", say: Callable[[str], Non
     """
     if config.storage is None:
         return
-    from segexp.server_storage import ask_server
-    from segexp.storage import storage_file
+    from segexp.study.storage.open import storage_file
+    from segexp.study.storage.server import ask_server
 
     if storage_file(config.storage, project) is None:
         say(f"asking the storage {without_credentials(config.storage)} ...")
@@ -262,14 +262,14 @@ def seconds_of(option: str, text: str) -> float:
 
 def set_overrides(items: list[str] | None) -> dict[str, Any]:
     """Return the config keys that ``--set`` items stand for."""
-    from segexp.config import parse_overrides
+    from segexp.core.config import parse_overrides
 
     return parse_overrides(items or [])
 
 
 def read_config(project: Path, overrides: Mapping[str, Any], items: list[str] | None) -> "Config":
     """Read `config.yaml` with options and ``--set`` items over it."""
-    from segexp.config import CONFIG_FILE, load_config
+    from segexp.core.config import CONFIG_FILE, load_config
 
     return load_config(project / CONFIG_FILE, {**overrides, **set_overrides(items)})
 

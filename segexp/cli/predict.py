@@ -7,8 +7,8 @@ import typer
 
 from segexp.cli.console import LiveDisplay, say
 from segexp.cli.options import Debug, check_choice
-from segexp.errors import InputError, WorkError, collected
-from segexp.interrupt import interruption_leaves
+from segexp.core.errors import InputError, WorkError, collected
+from segexp.core.signals import interruption_leaves
 
 MAX_LISTED = 10
 
@@ -31,15 +31,15 @@ def predict(
 
 def predict_into(bundle_directory: Path, paths: list[Path], out: Path, precision: str) -> None:
     """Predict images with a saved model and say where the pictures are."""
-    from segexp.bundle import load_bundle
-    from segexp.device import choose_compute
-    from segexp.predict import (
+    from segexp.evaluation.predict import (
         find_images,
         predict_masks,
         skipped_files,
         stream_count,
         write_predictions,
     )
+    from segexp.training.bundle import load_bundle
+    from segexp.training.compute import choose_compute
 
     faults: list[str] = []
     with collected(faults):

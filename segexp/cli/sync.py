@@ -2,7 +2,7 @@
 
 from segexp.cli.console import say
 from segexp.cli.options import Debug, Project, Set, open_project, read_config
-from segexp.errors import WorkError
+from segexp.core.errors import WorkError
 
 
 def sync(set_: Set = None, project: Project = None, debug: Debug = False) -> None:
@@ -11,7 +11,7 @@ def sync(set_: Set = None, project: Project = None, debug: Debug = False) -> Non
     uri = read_config(root, {}, set_).tracking.uri
 
     from segexp import tracking
-    from segexp.credentials import without_credentials
+    from segexp.core.credentials import without_credentials
 
     servers = tracking.servers_with_records(root, uri)
     if not servers:

@@ -28,16 +28,16 @@ def train(
     root = open_project(project)
     config = read_config(root, data_overrides(data, format_name, mapping), set_)
 
-    from segexp.damaged_database import refuse_damaged
-    from segexp.data_warnings import refuse_data
-    from segexp.disk import full_disk_explained
+    from segexp.core.damaged_database import refuse_damaged
+    from segexp.core.disk import full_disk_explained
+    from segexp.data.warnings import refuse_data
 
     with full_disk_explained(root), LiveDisplay(epoch_lines=True) as display:
         refuse_damaged(root, {"tracking.uri": config.tracking.uri})
         refuse_data(root, config, [config.mapping], display.caching, by_own=True)
         display.say("loading torch and mlflow ...")
-        from segexp.device import choose_compute
-        from segexp.train import run_training
+        from segexp.study.single import run_training
+        from segexp.training.compute import choose_compute
 
         display.say(
             f"{config.model.arch} {config.model.encoder}, mapping {config.mapping}, "

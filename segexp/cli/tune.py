@@ -29,16 +29,16 @@ from segexp.cli.options import (
     with_storage,
     worker_count,
 )
-from segexp.errors import InputError
-from segexp.interrupt import interruption_leaves
-from segexp.processes import prepare_workers
-from segexp.wording import counted
+from segexp.core.errors import InputError
+from segexp.core.signals import interruption_leaves
+from segexp.core.wording import counted
+from segexp.study.engines.forkserver import prepare_workers
 
 if TYPE_CHECKING:
-    from segexp.best import BestTrial
-    from segexp.config import Config
-    from segexp.study import Ran
-    from segexp.study_config import StudyConfig
+    from segexp.core.config import Config
+    from segexp.study.best import BestTrial
+    from segexp.study.config import StudyConfig
+    from segexp.study.run import Ran
 
 
 def tune(
@@ -93,8 +93,8 @@ def tune(
     Run again after an interruption, it does the trials that are left. --mapping, and --set of a
     key that the study searches, fix that key and take it out of the search.
     """
-    from segexp.disk import full_disk_explained
-    from segexp.study_config import read_study
+    from segexp.core.disk import full_disk_explained
+    from segexp.study.config import read_study
 
     started = time.monotonic()
     deadline = math.inf if timeout is None else started + seconds_of("--timeout", timeout)
@@ -111,13 +111,13 @@ def tune(
         display.say("loading torch, optuna and mlflow ...")
         if processes != 0:
             prepare_workers()
-        from segexp.best import best_trial, find_best
-        from segexp.next_trial import is_exhausted
-        from segexp.plan import plan_study
-        from segexp.recorded_place import recorded_uri
-        from segexp.stop_rule import TIME_IS_UP, StopRule, ended_early
-        from segexp.storage import open_storage
-        from segexp.study import run_study
+        from segexp.study.best import best_trial, find_best
+        from segexp.study.next_trial import is_exhausted
+        from segexp.study.plan import plan_study
+        from segexp.study.recorded_place import recorded_uri
+        from segexp.study.run import run_study
+        from segexp.study.stop import TIME_IS_UP, StopRule, ended_early
+        from segexp.study.storage.open import open_storage
 
         stop = StopRule(deadline, stop_early)
         plan = plan_study(root, str(path), definition, config, display.say)
@@ -159,7 +159,7 @@ def tune(
 
 
 def _say_best(best: "BestTrial", objective: str) -> None:
-    from segexp.best import scored_otherwise_note
+    from segexp.study.best import scored_otherwise_note
 
     if note := scored_otherwise_note(best):
         say(note)
@@ -188,9 +188,9 @@ def _refuse_early(
     root: Path, where: str, definition: "StudyConfig", config: "Config", display: LiveDisplay
 ) -> None:
     """Refuse what need not wait until torch is loaded: databases, a search space, data."""
-    from segexp.damaged_database import refuse_damaged
-    from segexp.data_warnings import refuse_data
-    from segexp.search_space import check_space, parse_space, values_of
+    from segexp.core.damaged_database import refuse_damaged
+    from segexp.data.warnings import refuse_data
+    from segexp.study.space import check_space, parse_space, values_of
 
     refuse_damaged(root, {"storage": config.storage, "tracking.uri": config.tracking.uri})
     check_space(where, definition, config)
@@ -231,7 +231,7 @@ def _named(
     definition: "StudyConfig", name: str | None, data: Path | None, mapping: str | None
 ) -> "StudyConfig":
     """Name a study so that other data or another mapping is another study."""
-    from segexp.files import name_fault
+    from segexp.core.files import name_fault
 
     if name is None:
         parts = [definition.name]

@@ -1,1 +1,5 @@
-"""Self-contained HTML pages: one of a study, one of a data set."""
+"""Pages and pictures, self-contained HTML and PNG, from plain rows and arrays.
+
+May import evaluation and the rooms below. `page` is the shell of every page, `study_page`,
+`ab_page`, `data_page` and `ladder_page` fill it, `pictures` draws masks.
+"""

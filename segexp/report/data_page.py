@@ -6,6 +6,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from segexp.core.wording import percent
 from segexp.report.page import (
     Cell,
     Markup,
@@ -21,7 +22,6 @@ from segexp.report.page import (
     swatch,
     table,
 )
-from segexp.wording import percent
 
 Rows = Sequence[Mapping[str, Any]]
 SPLITS = ("train", "val", "heldout")
@@ -34,7 +34,7 @@ def data_page(stats: Mapping[str, Any]) -> str:
     """Draw a data set as a self-contained HTML page.
 
     Args:
-        stats: What `segexp.dataset.stats.dataset_stats` returns.
+        stats: What `segexp.data.stats.dataset_stats` returns.
 
     Returns:
         The HTML document.

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from segexp.ladder import RULER_EFFECT, Ladder, Rung
+from segexp.labels.ladder import RULER_EFFECT, Ladder, Rung
+from segexp.labels.taxonomy import VOID_NAME
 from segexp.report.page import (
     Cell,
     Markup,
@@ -18,7 +19,6 @@ from segexp.report.page import (
     swatch,
     table,
 )
-from segexp.taxonomy import VOID_NAME
 
 BLUE = "#0072b2"
 ORANGE = "#d55e00"

@@ -4,6 +4,7 @@ from collections import Counter
 
 import optuna
 
+from segexp.evaluation.result import SplitScores
 from segexp.report import study_figures
 from segexp.report.page import (
     Cell,
@@ -27,7 +28,6 @@ from segexp.report.trials import (
     value_text,
     view_study,
 )
-from segexp.result import SplitScores
 
 
 def study_page(study: optuna.Study) -> str:
@@ -36,8 +36,8 @@ def study_page(study: optuna.Study) -> str:
     Works at any time: before the first trial ends, and when none was completed.
 
     Args:
-        study: The study, with the attributes that `segexp.storage` names; those that are missing
-            are left out of the page.
+        study: The study, with the attributes that `segexp.study.storage.open` names; those that are
+            missing are left out of the page.
 
     Returns:
         The HTML document.

@@ -9,10 +9,10 @@ import optuna
 from optuna.distributions import CategoricalDistribution
 from optuna.trial import FrozenTrial, TrialState
 
-from segexp.best import rank
-from segexp.promotion import promoted
-from segexp.result import TrialResult, result_from_dict
-from segexp.storage import CONSTANT, DEFINITION, FAILURE, RESULT, RUN_ID, is_interrupted
+from segexp.evaluation.result import TrialResult, result_from_dict
+from segexp.study.best import rank
+from segexp.study.promotion import promoted
+from segexp.study.storage.open import CONSTANT, DEFINITION, FAILURE, RESULT, RUN_ID, is_interrupted
 
 STATES = ("complete", "pruned", "failed", "promoted", "interrupted", "running", "waiting")
 
@@ -32,7 +32,7 @@ class TrialRow:
         result: What a complete trial left; None when it left nothing.
         failure: Why it failed; empty when it did not.
         run_id: Its run in MLflow; empty when it has none.
-        rank: What complete trials are ranked by; see `segexp.best.rank`.
+        rank: What complete trials are ranked by; see `segexp.study.best.rank`.
     """
 
     number: int
@@ -100,7 +100,7 @@ def view_study(study: optuna.Study) -> StudyView:
 
 
 def best_trial(rows: Sequence[TrialRow]) -> TrialRow | None:
-    """Return the best of the complete trials with a finite objective, as `segexp.best` does."""
+    """Return the best of the complete trials with a finite objective, like `segexp.study.best`."""
     scored = [row for row in rows if row.value is not None]
     return max(scored, key=lambda row: row.rank, default=None)
 

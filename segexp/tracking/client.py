@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 
 from mlflow import MlflowClient
 
-from segexp.credentials import without_credentials
-from segexp.errors import first_line
+from segexp.core.credentials import without_credentials
+from segexp.core.errors import first_line
 from segexp.tracking.schema import is_database, open_database
 
 T = TypeVar("T")
@@ -39,7 +39,7 @@ def client_of(uri: str) -> MlflowClient:
         return MlflowClient(tracking_uri=uri)
     client = open_database(with_driver(uri))
     if uri.startswith("sqlite"):
-        # So that SQLite moves what is in its log into the file, as in `segexp.storage`.
+        # So that SQLite moves what is in its log into the file, as in `segexp.study.storage.open`.
         atexit.register(client._tracking_client.store.engine.dispose)
     return client
 

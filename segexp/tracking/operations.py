@@ -18,8 +18,8 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag, ViewType
 from mlflow.exceptions import MlflowException
 
-from segexp.credentials import without_credentials
-from segexp.errors import first_line
+from segexp.core.credentials import without_credentials
+from segexp.core.errors import first_line
 
 Kind = Literal["create", "params", "metrics", "tags", "artifact", "status"]
 

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import yaml
 
-from segexp import failpoint
-from segexp.config import Config, flatten, resolve_key
-from segexp.credentials import all_without_credentials
+from segexp.core import failpoint
+from segexp.core.config import Config, flatten, resolve_key
+from segexp.core.credentials import all_without_credentials
 from segexp.tracking.operations import Operation, now_ms
 from segexp.tracking.runs import Run, record
 

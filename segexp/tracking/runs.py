@@ -15,8 +15,8 @@ from typing import Any, Literal
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
-from segexp.credentials import all_without_credentials, without_credentials
-from segexp.errors import WorkError
+from segexp.core.credentials import all_without_credentials, without_credentials
+from segexp.core.errors import WorkError
 from segexp.tracking.client import (
     address_of,
     answer_within,
@@ -72,7 +72,7 @@ def start_run(
 
     Where a server does not create it within ``patience`` seconds, the run's id is a token: all of
     this package takes it in place of the id, in any process and after the run was created, and the
-    run has it as its tag ``segexp.record``. A server that is away is not waited for.
+    run has it as its tag ``segexp.study.trial_record``. A server that is away is not waited for.
 
     Raises:
         OSError: When the disk is full.
@@ -358,7 +358,7 @@ def _search_running(parent: Run, parent_id: str, study: str) -> list[tuple[int, 
     found = parent.client.search_runs(
         [parent.experiment],
         f"attributes.status = 'RUNNING' and tags.mlflow.parentRunId = '{parent_id}' "
-        f"and tags.segexp.study = '{study}'",
+        f"and tags.segexp.study.run = '{study}'",
     )
     return [
         (

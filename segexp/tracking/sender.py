@@ -12,7 +12,7 @@ from pathlib import Path
 
 from mlflow import MlflowClient
 
-from segexp.errors import first_line
+from segexp.core.errors import first_line
 from segexp.tracking.client import address_of, client_of, is_server, what_is_wrong
 from segexp.tracking.operations import Operation
 from segexp.tracking.replay import Sent, replay

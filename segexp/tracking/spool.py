@@ -24,10 +24,10 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from segexp.config import WORK_DIRECTORY
-from segexp.errors import InputError
-from segexp.files import make_private, write_atomic
-from segexp.storage import PENDING
+from segexp.core.config import WORK_DIRECTORY
+from segexp.core.errors import InputError
+from segexp.core.files import make_private, write_atomic
+from segexp.study.storage.open import PENDING
 from segexp.tracking.client import address_of, is_server, key_of
 from segexp.tracking.operations import CONTENT, Operation, RefusedError
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.running import Outcome, segexp, write_study
+from tests.cli.running import Outcome, segexp, write_study
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.running import Outcome, client_of, segexp, study_names, write_study
+from tests.cli.running import Outcome, client_of, segexp, study_names, write_study
 
 SMALL = """\
 name: small

@@ -4,11 +4,11 @@ import json
 from pathlib import Path
 
 import pytest
-from ab.mask_example import COARSE, FINE, lay_out, write
 
-from cli.running import client_of, segexp
-from segexp.config import load_config
-from segexp.project import find_source, open_data
+from segexp.core.config import load_config
+from segexp.data.open import find_source, open_data
+from tests.cli.running import client_of, segexp
+from tests.compare.mask_example import COARSE, FINE, lay_out, write
 
 ARMS = ("--predictions", "a=a", "--predictions", "b=b")
 OF = ("--mapping-of", "a=cityscapes19", "--mapping-of", "b=merged10")

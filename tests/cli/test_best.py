@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cli.running import Outcome, runs_of, segexp, study_of
+from tests.cli.running import Outcome, runs_of, segexp, study_of
 
 
 def test_json_is_one_object_alone_on_standard_output(tuned: tuple[Path, Outcome]) -> None:

@@ -19,7 +19,7 @@ from segexp.cli.console import (
     print_json,
     say,
 )
-from segexp.loop import Step
+from segexp.training.fit import Step
 
 # Clears the screen, goes to the line's begin, writes from right to left, ends a colour in 8 bits.
 EVIL = "a\x1b[2J\x1b]0;title\x07b\rc\u202ed\x9b1me\u200bf\x00g\x7f\ud800"

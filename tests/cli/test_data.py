@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cli.running import segexp
+from tests.cli.running import segexp
 
 
 @pytest.fixture

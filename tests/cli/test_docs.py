@@ -2,9 +2,9 @@
 
 import subprocess
 import sys
-from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from tests.conftest import ROOT
+
 COMMAND = "python -m typer segexp.cli utils docs --name segexp --output docs/cli.md"
 
 

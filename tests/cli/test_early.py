@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dataset.layouts import camvid_like, picture, save, truncate
+
+from tests.data.layouts.trees import camvid_like, picture, save, truncate
 
 PROGRAM = """
 import sys

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cli.running import Outcome, segexp, study_of
+from tests.cli.running import Outcome, segexp, study_of
 
 
 def bundle_of(project: Path) -> str:

@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from cli.running import segexp
 from segexp.cli.init import SHIPPED
-
-ROOT = Path(__file__).parents[2]
+from tests.cli.running import segexp
+from tests.conftest import ROOT
 
 
 def test_a_new_project_is_what_is_shipped(tmp_path: Path) -> None:

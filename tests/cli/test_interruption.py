@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from small_disk import fill, on_a_small_disk
 
-from cli.running import runs_of, segexp, study_names, study_of, write_study
-from segexp.reconcile import close_abandoned
+from segexp.study.reconcile import close_abandoned
+from tests.cli.running import runs_of, segexp, study_names, study_of, write_study
+from tests.small_disk import fill, on_a_small_disk
 
 TUNE = ["tune", "tiny", "--workers", "1", "--set", "epochs=10"]
 PATIENCE = 120

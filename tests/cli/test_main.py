@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 from typer import Typer
 
-from cli.running import Outcome, segexp
 from segexp.cli import app
-from segexp.errors import Interrupted
+from segexp.core.errors import Interrupted
+from tests.cli.running import Outcome, segexp
 
 COMMANDS = [
     [],
@@ -112,7 +112,7 @@ def test_an_interruption_before_anything_was_begun_promises_nothing(
     def interrupt(*_: object, **__: object) -> None:
         raise Interrupted(signal.SIGINT)
 
-    monkeypatch.setattr("segexp.data_warnings.refuse_data", interrupt)
+    monkeypatch.setattr("segexp.data.warnings.refuse_data", interrupt)
     outcome = segexp(project, *words)
     assert outcome.code == 130
     assert outcome.err.splitlines()[-1] == "error: interrupted"

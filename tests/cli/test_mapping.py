@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from dataset.layouts import camvid_like, mapping, save
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from cli.running import Outcome, segexp
 from segexp.cli.mapping_table import fitted, mapping_table, swatch
+from tests.cli.running import Outcome, segexp
+from tests.data.layouts.trees import camvid_like, mapping, save
 
 
 def read(outcome: Outcome) -> dict:

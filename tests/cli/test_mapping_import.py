@@ -6,8 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from dataset.layouts import cityscapes_like, picture, save
-from mapping_import.files import (
+
+from segexp.labels.files import load_mapping
+from segexp.labels.taxonomy import load_taxonomy
+from tests.cli.running import segexp
+from tests.data.layouts.trees import cityscapes_like, picture, save
+from tests.labels.importers.foreign import (
     CITYSCAPES,
     FOUNDING,
     FOUNDING_CONFIG,
@@ -15,10 +19,6 @@ from mapping_import.files import (
     shipped,
     write,
 )
-
-from cli.running import segexp
-from segexp.mapping_file import load_mapping
-from segexp.taxonomy import load_taxonomy
 
 SIZE = (32, 64)
 

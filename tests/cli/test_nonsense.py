@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dataset.layouts import picture, save
 from PIL import Image
 
-from cli.running import Outcome, segexp
+from tests.cli.running import Outcome, segexp
+from tests.data.layouts.trees import picture, save
 
 SIZE = (32, 64)
 PALETTE = np.array([(0, 0, 0), (250, 50, 83), (51, 221, 255)], np.uint8)

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from cli.running import segexp
 from segexp.cli.options import storage_option, where_to_look, with_storage
-from segexp.errors import InputError
+from segexp.core.errors import InputError
+from tests.cli.running import segexp
 
 URL = "postgresql://ann:secret@host/a"
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cli.running import Outcome, segexp
+from tests.cli.running import Outcome, segexp
 
 
 @pytest.fixture

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from mlflow import MlflowClient
 from PIL import Image
-from stranger import listing, nobody_writes, run_as, shared  # noqa: F401
 
-from cli.running import Outcome, segexp
-from segexp.lease import Owner
-from segexp.storage import SUPERVISORS
+from segexp.core.lease import Owner
+from segexp.study.storage.open import SUPERVISORS
+from tests.cli.running import Outcome, segexp
+from tests.stranger import listing, nobody_writes, run_as, shared  # noqa: F401
 
 
 @pytest.fixture

@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from cli.running import Outcome, segexp
-
-ROOT = Path(__file__).parents[2]
+from tests.cli.running import Outcome, segexp
+from tests.conftest import ROOT
 
 
 def in_a_shell(project: Path, script: str, **variables: str) -> subprocess.CompletedProcess[str]:

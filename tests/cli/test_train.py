@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from cli.running import client_of, segexp
+from tests.cli.running import client_of, segexp
 
 
 def test_one_configuration_is_recorded_as_a_trial_is(project: Path) -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 import optuna
 import pytest
 from optuna.trial import TrialState
-from planted_scores import faster_is_better, plant_scores
 
-from cli.running import (
+from segexp.cli.options import seconds_of
+from tests.cli.running import (
     Outcome,
     client_of,
     runs_of,
@@ -18,7 +18,7 @@ from cli.running import (
     study_of,
     write_study,
 )
-from segexp.cli.options import seconds_of
+from tests.planted_scores import faster_is_better, plant_scores
 
 # At a learning rate of 100 the weights grow a thousandfold with every step.
 DIVERGING = """\

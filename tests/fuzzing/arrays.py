@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from dataset.layouts import CITYSCAPES, picture, save
 
-from fuzzing.mutations import damaged, pick
-from segexp.confusions import (
+from segexp.core.errors import InputError, WorkError
+from segexp.data.check import check_source
+from segexp.data.layouts.registry import SyntheticCounts, open_source
+from segexp.evaluation.confusions import (
     Confusions,
     Predictions,
     load_confusions,
@@ -19,9 +20,8 @@ from segexp.confusions import (
     save_confusions,
     save_predictions,
 )
-from segexp.dataset.check import check_source
-from segexp.dataset.recognise import SyntheticCounts, open_source
-from segexp.errors import InputError, WorkError
+from tests.data.layouts.trees import CITYSCAPES, picture, save
+from tests.fuzzing.mutations import damaged, pick
 
 COUNT = 4_000
 

@@ -12,15 +12,15 @@ from typing import Any
 
 import numpy as np
 import torch
-from dataset.layouts import mapping
 
-from fuzzing.mutations import damaged, pick
-from segexp.bundle import Bundle, load_bundle, save_bundle
-from segexp.bundle_json import JSON_FILE, WEIGHTS_FILE, signed
-from segexp.errors import InputError, WorkError
-from segexp.model import make_model
-from segexp.preprocess import Preprocessing
-from segexp.reading import Prior, Reading
+from segexp.core.errors import InputError, WorkError
+from segexp.evaluation.reading import Prior, Reading
+from segexp.training.bundle import Bundle, load_bundle, save_bundle
+from segexp.training.bundle_json import JSON_FILE, WEIGHTS_FILE, signed
+from segexp.training.network import make_model
+from segexp.training.preprocess import Preprocessing
+from tests.data.layouts.trees import mapping
+from tests.fuzzing.mutations import damaged, pick
 
 COUNT = 2_000
 

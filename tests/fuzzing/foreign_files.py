@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 import yaml
 
-from segexp.errors import InputError, WorkError
-from segexp.mapping_file import load_mapping
-from segexp.mapping_import.importing import APPLIES_TO, Choices, import_mapping
-from segexp.mapping_import.recognise import FORMATS
-from segexp.mapping_import.writing import target_of, write_imported
-from segexp.taxonomy import load_taxonomy
+from segexp.core.errors import InputError, WorkError
+from segexp.labels.files import load_mapping
+from segexp.labels.importers._writing import target_of, write_imported
+from segexp.labels.importers.recognise import FORMATS
+from segexp.labels.importers.registry import APPLIES_TO, Choices, import_mapping
+from segexp.labels.taxonomy import load_taxonomy
+from tests.conftest import ROOT
 
 from . import writing_only_below
 from .mutations import damaged, pick
@@ -21,7 +22,6 @@ from .terminal import tell
 
 COUNT = 4_000
 
-ROOT = Path(__file__).parents[2]
 CITYSCAPES = load_taxonomy(ROOT / "mappings" / "taxonomies" / "cityscapes19.yaml")
 NAMES = CITYSCAPES.names
 COLORS = [list(color) for color in CITYSCAPES.colors]

@@ -7,18 +7,18 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from dataset.layouts import CAMVID, picture, raw_mask, save
 from PIL import Image
 from torch import nn
 
-from fuzzing.mutations import damaged, pick
-from segexp.dataset.check import check_source
-from segexp.dataset.png_file import PNG_MAGIC, png_chunk
-from segexp.dataset.recognise import SyntheticCounts, open_source
-from segexp.device import Compute
-from segexp.errors import InputError, WorkError
-from segexp.predict import find_images, predict_masks
-from segexp.preprocess import Preprocessing
+from segexp.core.errors import InputError, WorkError
+from segexp.data.check import check_source
+from segexp.data.files.png import PNG_MAGIC, png_chunk
+from segexp.data.layouts.registry import SyntheticCounts, open_source
+from segexp.evaluation.predict import find_images, predict_masks
+from segexp.training.compute import Compute
+from segexp.training.preprocess import Preprocessing
+from tests.data.layouts.trees import CAMVID, picture, raw_mask, save
+from tests.fuzzing.mutations import damaged, pick
 
 COUNT = 6_000
 

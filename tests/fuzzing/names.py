@@ -11,20 +11,21 @@ from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
 from mlflow.utils.validation import _validate_metric_name
 from PIL import Image
 
-from segexp.config import build_config
-from segexp.dataset.pairing import pair_folders
-from segexp.errors import InputError, WorkError
-from segexp.files import locked, write_atomic
-from segexp.mapping_file import find_mapping, load_mapping
-from segexp.mapping_import.importing import Choices, import_mapping
-from segexp.mapping_import.writing import target_of, write_imported
-from segexp.predict import find_images, write_prediction
-from segexp.project import find_taxonomy
-from segexp.study_config import find_study_file, load_study_config
-from segexp.taxonomy import load_taxonomy, word_fault
+from segexp.core.config import build_config
+from segexp.core.errors import InputError, WorkError
+from segexp.core.files import locked, write_atomic
+from segexp.data.layouts._pairing import pair_folders
+from segexp.data.open import find_taxonomy
+from segexp.evaluation.predict import find_images, write_prediction
+from segexp.labels.files import find_mapping, load_mapping
+from segexp.labels.importers._writing import target_of, write_imported
+from segexp.labels.importers.registry import Choices, import_mapping
+from segexp.labels.taxonomy import load_taxonomy, word_fault
+from segexp.study.config import find_study_file, load_study_config
 from segexp.tracking import metric_name
 from segexp.tracking.operations import Operation
 from segexp.tracking.spool import Spool
+from tests.conftest import ROOT
 
 from . import writing_only_below
 from .mutations import pick
@@ -32,7 +33,6 @@ from .terminal import tell
 
 COUNT = 5_000
 
-ROOT = Path(__file__).parents[2]
 MERGED10 = ROOT / "mappings" / "merged10.yaml"
 TAXONOMY = ROOT / "mappings" / "taxonomies" / "cityscapes19.yaml"
 CITYSCAPES = load_taxonomy(TAXONOMY)

@@ -4,7 +4,7 @@ import io
 import unicodedata
 
 from segexp.cli.console import console, print_error
-from segexp.errors import InputError, WorkError
+from segexp.core.errors import InputError, WorkError
 
 MAX_PRINTED = 500
 

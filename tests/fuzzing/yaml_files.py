@@ -12,18 +12,19 @@ import yaml
 
 from segexp.cli.console import console
 from segexp.cli.mapping_table import mapping_table
-from segexp.config import WORK_DIRECTORY, load_config, parse_overrides
-from segexp.errors import InputError, WorkError
-from segexp.mapping import common_space
-from segexp.mapping_check import color_warnings
-from segexp.mapping_file import find_mapping, parse_mapping, read_mappings
-from segexp.mapping_yaml import mapping_yaml, taxonomy_yaml
-from segexp.pairs import CHECKS_FILE
-from segexp.plan import plan_study
-from segexp.project import find_source, find_taxonomy
-from segexp.study_config import read_study
-from segexp.taxonomy import parse_taxonomy, to_label_indices
-from segexp.yaml_file import MAX_BYTES, parse_yaml
+from segexp.core.config import WORK_DIRECTORY, load_config, parse_overrides
+from segexp.core.errors import InputError, WorkError
+from segexp.core.yaml import MAX_BYTES, parse_yaml
+from segexp.data.open import find_source, find_taxonomy
+from segexp.labels.checks import color_warnings
+from segexp.labels.files import find_mapping, parse_mapping, read_mappings
+from segexp.labels.mapping import common_space
+from segexp.labels.taxonomy import parse_taxonomy, to_label_indices
+from segexp.labels.writing import mapping_yaml, taxonomy_yaml
+from segexp.study.config import read_study
+from segexp.study.pairs import CHECKS_FILE
+from segexp.study.plan import plan_study
+from tests.conftest import ROOT
 
 from . import writing_only_below
 from .mutations import damaged, pick
@@ -31,7 +32,6 @@ from .terminal import Screen, tell
 
 COUNT = 10_000
 
-ROOT = Path(__file__).parents[2]
 SHIPPED = {
     "config": [ROOT / "config.yaml"],
     "study": sorted((ROOT / "studies").glob("*.yaml")),

@@ -1,14 +1,14 @@
 """Results of A/B studies as ``ab_result.json`` holds them, made up but consistent."""
 
 import itertools
-from pathlib import Path
 
 import numpy as np
 
-from segexp.mapping import common_space
-from segexp.mapping_file import find_mappings
+from segexp.labels.files import find_mappings
+from segexp.labels.mapping import common_space
+from tests.conftest import ROOT
 
-PROJECT = Path(__file__).parents[2]
+PROJECT = ROOT
 # What a common class scores in these arms, before its own noise.
 SKILL = {"cityscapes19": 0.520, "merged10": 0.526, "categories7": 0.505}
 # How much higher, or lower, an arm scores over its own classes where these are not the common ones.

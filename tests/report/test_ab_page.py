@@ -4,14 +4,13 @@ import json
 import numpy as np
 import pytest
 
-from segexp.arm_pictures import ArmScene, arm_comparison
-from segexp.comparison.arms import ArmRuns, compare_arms
-from segexp.comparison.clusters import Clusters
-from segexp.pictures import encode_png
+from segexp.compare.statistics.arms import ArmRuns, compare_arms
+from segexp.compare.statistics.clusters import Clusters
 from segexp.report.ab_page import ab_page
-
-from .ab_example import ab_example
-from .parsed import plotly_count, read_page
+from segexp.report.arm_pictures import ArmScene, arm_comparison
+from segexp.report.pictures import encode_png
+from tests.report.ab_example import ab_example
+from tests.report.parsed import plotly_count, read_page
 
 EVIL = "<script>alert('x')</script>"
 TWO = ab_example()

@@ -1,18 +1,17 @@
 import copy
-from pathlib import Path
 
 import pytest
 
-from segexp.dataset.cache import open_dataset
-from segexp.dataset.recognise import open_source
-from segexp.dataset.stats import dataset_stats
-from segexp.dataset.synthetic import SyntheticCounts
-from segexp.mapping_file import load_mapping
+from segexp.data.cache import open_dataset
+from segexp.data.layouts.registry import open_source
+from segexp.data.layouts.synthetic import SyntheticCounts
+from segexp.data.stats import dataset_stats
+from segexp.labels.files import load_mapping
 from segexp.report.data_page import data_page
+from tests.conftest import ROOT
+from tests.report.parsed import plotly_count, read_page
 
-from .parsed import plotly_count, read_page
-
-MAPPINGS = Path(__file__).parents[2] / "mappings"
+MAPPINGS = ROOT / "mappings"
 
 
 def row(name, color, pixels, share, images):

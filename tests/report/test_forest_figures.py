@@ -4,8 +4,7 @@ import math
 import pytest
 
 from segexp.report.forest_figures import classes_figure, headline_figure
-
-from .ab_example import ab_example
+from tests.report.ab_example import ab_example
 
 TWO = ab_example()
 THREE = ab_example(("cityscapes19", "merged10", "categories7"))

@@ -5,12 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from segexp.ladder import make_ladder
-from segexp.mapping import MappedClass, Mapping
+from segexp.labels.ladder import make_ladder
+from segexp.labels.mapping import MappedClass, Mapping
+from segexp.labels.taxonomy import Label, Taxonomy
 from segexp.report.ladder_page import ladder_page
-from segexp.taxonomy import Label, Taxonomy
-
-from .parsed import plotly_count, read_page
+from tests.report.parsed import plotly_count, read_page
 
 NAMES = ("a", "<b>b", "c", "d")
 

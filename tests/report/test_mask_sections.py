@@ -3,12 +3,11 @@
 import json
 
 import pytest
-from ab.mask_example import COARSE, FINE, lay_out
 
-from segexp.ab.predictions import MaskAnswer, compare_masks, plan_masks, truth_in
+from segexp.compare.predictions import MaskAnswer, compare_masks, plan_masks, truth_in
 from segexp.report.ab_page import ab_page
-
-from .parsed import read_page
+from tests.compare.mask_example import COARSE, FINE, lay_out
+from tests.report.parsed import read_page
 
 
 @pytest.fixture(scope="module")

@@ -17,8 +17,7 @@ from segexp.report.page import (
     swatch,
     table,
 )
-
-from .parsed import Page, plotly_count, read_page
+from tests.report.parsed import Page, plotly_count, read_page
 
 EVIL = "<script>alert('x')</script>"
 

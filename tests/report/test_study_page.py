@@ -4,11 +4,10 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
+from segexp.evaluation.result import SplitScores, TrialResult
 from segexp.report.study_page import study_page
-from segexp.result import SplitScores, TrialResult
-from segexp.storage import CONSTANT, DEFINITION, FAILURE, INTERRUPTED, RESULT, RUN_ID
-
-from .parsed import plotly_count, read_page
+from segexp.study.storage.open import CONSTANT, DEFINITION, FAILURE, INTERRUPTED, RESULT, RUN_ID
+from tests.report.parsed import plotly_count, read_page
 
 BASELINE = {"mapping": "fine", "arch": "Unet", "learning_rate": 1e-3}
 TRIALS = ["trial", "state", "objective", "best epoch", "epochs", "seconds"]

@@ -1,0 +1,6 @@
+"""Mappings compared: did the model get better, or only the ruler? Read `run` first.
+
+May import every room but cli. `plan` says what each arm trains, `run` runs the arms in turn, `runs`
+reads back what the trainings left, `statistics` says how sure, `result` is the answer.
+`predictions` compares folders of masks, `suggest` proposes mappings.
+"""

@@ -1,0 +1,140 @@
+"""What each candidate of an A/B study scored in every arm, and whose idea it was."""
+
+from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Mapping as Dict
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from segexp.compare.candidates import Candidate
+from segexp.compare.runs import FinalRuns, config_of
+from segexp.compare.search import Search
+from segexp.evaluation.metrics import score
+from segexp.evaluation.result import none_if_nan
+from segexp.labels.mapping import Mapping
+
+_UP_TO_TWELVE = "no one two three four five six seven eight nine ten eleven twelve"
+
+
+@dataclass(frozen=True)
+class ScoredCandidate:
+    """A candidate that is complete in every arm.
+
+    Attributes:
+        candidate: Its params, and the arms whose searches named it.
+        scores: Its mIoU in the common space by arm, on the held-out images, mean over its seeds.
+    """
+
+    candidate: Candidate
+    scores: tuple[float, ...]
+
+
+def scored_candidates(candidates: Sequence[Candidate], runs: FinalRuns) -> list[ScoredCandidate]:
+    """Score the candidates, those that failed in an arm left out."""
+    mious = [[score(run.sum(axis=0)).miou for run in arm.common] for arm in runs.arms]
+    configs = [config_of(params) for params in runs.listed]
+    found = []
+    for candidate in candidates:
+        places = [r for r, config in enumerate(configs) if config == dict(candidate.params)]
+        if places:
+            means = tuple(float(np.mean([of_arm[r] for r in places])) for of_arm in mious)
+            found.append(ScoredCandidate(candidate, means))
+    return found
+
+
+def described_candidate(scored: ScoredCandidate, mappings: Sequence[Mapping]) -> dict[str, Any]:
+    """Return plain values: params, the arms that named it, its score by arm."""
+    names = [mapping.name for mapping in mappings]
+    return {
+        "params": dict(scored.candidate.params),
+        "named_by": [names[place] for place in scored.candidate.named_by],
+        "common": {
+            name: none_if_nan(value) for name, value in zip(names, scored.scores, strict=True)
+        },
+    }
+
+
+def winner(
+    place: int,
+    search: Search,
+    candidates: Sequence[ScoredCandidate],
+    key: Callable[[Dict[str, Any]], Hashable],
+) -> dict[str, Any] | None:
+    """Return what the winner of an arm's search came to when it was trained again.
+
+    It is shown without a verdict: another search has another winner. None where its training is
+    not complete: it failed, or an earlier look has settled the study.
+
+    Args:
+        place: The arm's.
+        search: Its search.
+        candidates: Those that are complete in every arm.
+        key: What tells configurations apart; see `segexp.compare.candidates.choose_candidates`.
+    """
+    won = key(search.params)
+    found = next((c for c in candidates if key(c.candidate.params) == won), None)
+    if found is None:
+        return None
+    return {
+        "trial": search.best_trial,
+        "params": dict(search.params),
+        "tuning": search.best_value,
+        "heldout": none_if_nan(found.scores[place]),
+    }
+
+
+def by_origin(
+    candidates: Sequence[ScoredCandidate], a: str, b: str, places: Dict[str, int]
+) -> dict[str, Any]:
+    """Return the differences of a pair, b minus a: of each candidate, and by the arm that named it.
+
+    Where the two means have different signs, the mean of all hangs on whose candidates there are
+    more of: ``signs_differ``.
+
+    Args:
+        candidates: Those that are complete in every arm.
+        a: The name of the first arm.
+        b: The name of the second.
+        places: The place of each arm by name.
+    """
+    if not candidates:
+        return {}
+    first, second = places[a], places[b]
+    differences = [c.scores[second] - c.scores[first] for c in candidates]
+    means = {
+        name: _mean(
+            d for d, c in zip(differences, candidates, strict=True) if place in c.candidate.named_by
+        )
+        for name, place in ((a, first), (b, second))
+    }
+    of_a, of_b = means[a], means[b]
+    return {
+        "differences": [none_if_nan(difference) for difference in differences],
+        "by_origin": means,
+        "signs_differ": of_a is not None and of_b is not None and of_a * of_b < 0,
+    }
+
+
+def _mean(differences: Any) -> float | None:
+    values = list(differences)
+    return none_if_nan(float(np.mean(values))) if values else None
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a count in words up to twelve, such as ``six configurations``."""
+    words = _UP_TO_TWELVE.split()
+    word = words[number] if number < len(words) else str(number)
+    return f"{word} {noun}{'' if number == 1 else 's'}"
+
+
+def opposite_signs(pair: Dict[str, Any]) -> str | None:
+    """Say so where a pair differs the other way round on the candidates of the other arm."""
+    if not pair.get("signs_differ"):
+        return None
+    a, b, means = pair["a"], pair["b"], pair["by_origin"]
+    kind = "its own candidates" if means[a] < 0 else "what the other found"
+    return (
+        f"Each arm prefers {kind}: {b} minus {a} is {means[a]:+.3f} on the candidates of {a}, and "
+        f"{means[b]:+.3f} on those of {b}. The mean of all hangs on how many of each there are."
+    )

@@ -1,0 +1,118 @@
+"""When an A/B study is looked at, and that what was looked at is not changed until it pleases.
+
+Whoever adds seeds until a 95% interval leaves 0 out is told of a difference in one of six studies
+that have none (docs/method.md). So the numbers of an A/B study are fixed with its first look, and
+the error that may be made is spent over the looks that were planned:
+`segexp.compare.statistics.spending`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import optuna
+from optuna.storages import BaseStorage
+
+from segexp.compare.candidates import Candidate
+from segexp.compare.design import Design
+from segexp.compare.plan import AbPlan
+from segexp.core.errors import InputError
+from segexp.study.storage.open import ANSWER
+
+_FLAGS = {"trials": "--trials", "seeds": "--seeds", "looks": "--looks"}
+
+
+@dataclass(frozen=True)
+class Look:
+    """A comparison of the arms while, or after, their configurations are trained.
+
+    Attributes:
+        number: From 1.
+        configs: How many configurations have been trained in every arm.
+        fractions: The part of all configurations that each look so far has seen, this one the
+            last: see `segexp.compare.statistics.spending`.
+    """
+
+    number: int
+    configs: int
+    fractions: tuple[float, ...]
+
+
+def planned_looks(design: Design, available: int) -> list[Look]:
+    """Return the looks of a design, the last one at all of its configurations.
+
+    Args:
+        design: The design.
+        available: How many configurations there are: searches of a small space may find fewer.
+    """
+    counts = list(dict.fromkeys(min(count, available) for count in design.configs_at_looks()))
+    fractions = [count / counts[-1] for count in counts]
+    return [
+        Look(number, count, tuple(fractions[:number]))
+        for number, count in enumerate(counts, start=1)
+    ]
+
+
+def in_order_of_training(candidates: Sequence[Candidate], plan: AbPlan) -> list[Candidate]:
+    """Return the candidates as they are trained: mixed, where an early look sees a part of them.
+
+    In the order in which they were named, an early look would see the best ones alone.
+    """
+    if plan.design.looks == 1:
+        return list(candidates)
+    order = np.random.default_rng(plan.config.training.seed).permutation(len(candidates))
+    return [candidates[place] for place in order]
+
+
+def answered(study: optuna.Study) -> Look | None:
+    """Return the look at which an A/B study gave its answer; None while it has given none."""
+    stored = study.user_attrs.get(ANSWER)
+    if stored is None or not stored["is_answer"]:
+        return None
+    look = stored["look"]
+    return Look(look["number"], look["configs"], tuple(look["fractions"]))
+
+
+def note_look(study: optuna.Study, plan: AbPlan, look: Look, *, is_answer: bool) -> None:
+    """Note a look that was taken, and the numbers, which are fixed from the first look on."""
+    if answered(study) is None:
+        noted = {**_numbers(plan), "look": asdict(look), "is_answer": is_answer}
+        study.set_user_attr(ANSWER, noted)
+
+
+def refuse_other_numbers(plan: AbPlan, storage: BaseStorage) -> None:
+    """Refuse to go on with an A/B study whose arms have been compared, in other numbers.
+
+    Raises:
+        InputError: With every number that differs.
+    """
+    try:
+        study = optuna.load_study(study_name=plan.name, storage=storage)
+    except KeyError:
+        return
+    stored: Mapping[str, Any] | None = study.user_attrs.get(ANSWER)
+    if stored is None:
+        return
+    flags = {**_FLAGS, "configs": "--candidates" if plan.design.mode == "shared" else "--configs"}
+    faults = [
+        f"{flags[name]}: A/B study {plan.name!r} has compared its arms with {stored[name]}, "
+        f"now it is {value}"
+        for name, value in _numbers(plan).items()
+        if stored[name] != value
+    ]
+    if faults:
+        raise InputError(
+            [
+                *faults,
+                "whoever asks again with other numbers until the answer pleases finds differences "
+                "that are not there: begin another A/B study with --study-name, which trains anew",
+            ]
+        )
+
+
+def _numbers(plan: AbPlan) -> dict[str, int]:
+    """Return the numbers on which an answer depends."""
+    design = plan.design
+    searched = {} if design.mode == "matched" else {"trials": plan.arms[0].study.trials}
+    return {**searched, "configs": design.configs, "seeds": design.seeds, "looks": design.looks}

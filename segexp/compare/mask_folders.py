@@ -1,0 +1,178 @@
+"""Folders of masks that any tool wrote: which file is of which image, and of which run."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from segexp.core.errors import InputError, at_most
+from segexp.data.layouts._pairing import counted, directory_entries
+
+SUFFIXES = (".png", ".npy")
+
+ENDINGS = ("_mask", "_leftImg8bit", "_gtFine_labelIds", "_gtFine_labelTrainIds")
+"""What the name of a mask may have behind the image's: segexp's own, and those of Cityscapes."""
+
+_BESIDE = ("_color", "_overlay")
+"""Pictures that `segexp predict` writes beside ``<stem>_mask.png``."""
+
+Files = Mapping[str, Path]
+"""The mask of each image, by the image's name."""
+
+
+@dataclass(frozen=True)
+class Runs:
+    """The masks of one arm.
+
+    Attributes:
+        directory: The arm's folder.
+        names: The runs: the sub-folders, in order; one empty name where the masks lie in the
+            folder itself.
+        files: The masks of each run.
+    """
+
+    directory: Path
+    names: tuple[str, ...]
+    files: tuple[Files, ...]
+
+    def place(self, run: int) -> Path:
+        """Return the folder of a run."""
+        return self.directory / self.names[run]
+
+
+def image_name(path: Path) -> str:
+    """Return the name of the image that a mask belongs to: its stem without a known ending.
+
+    Example:
+        >>> image_name(Path("0016E5_07959_mask.png")), image_name(Path("a b.npy"))
+        ('0016E5_07959', 'a b')
+    """
+    for ending in ENDINGS:
+        if path.stem.endswith(ending) and path.stem != ending:
+            return path.stem.removesuffix(ending)
+    return path.stem
+
+
+def find_runs(directory: Path) -> Runs:
+    """List the masks of an arm: in its folder, or of several runs in its sub-folders.
+
+    Raises:
+        InputError: When the folder is not there or holds no masks, two files are of one image, or
+            the sub-folders are parts of one run and not several.
+    """
+    if not directory.is_dir():
+        raise InputError(f"{directory}: no such folder")
+    files, faults = list_masks(directory)
+    if files or faults:
+        if faults:
+            raise InputError(faults)
+        return Runs(directory, ("",), (files,))
+    names: list[str] = []
+    runs: list[Files] = []
+    for folder in directory_entries(directory):
+        if folder.name.startswith(".") or not folder.is_dir():
+            continue
+        found, wrong = list_masks(folder)
+        faults += wrong
+        if found:
+            names.append(folder.name)
+            runs.append(found)
+    if faults:
+        raise InputError(faults)
+    if not runs:
+        raise InputError(f"{directory}: no masks in it; expected files {', '.join(SUFFIXES)}")
+    if len(runs) > 1 and sum(map(len, runs)) == len({image for run in runs for image in run}):
+        raise InputError(
+            f"{directory}: its folders {', '.join(names[:3])}{', ...' if len(names) > 3 else ''} "
+            "have no image in common: sub-folders are runs, each with a mask of every image; put "
+            "the masks of one run into one folder"
+        )
+    return Runs(directory, tuple(names), tuple(runs))
+
+
+def list_masks(directory: Path) -> tuple[dict[str, Path], list[str]]:
+    """List the masks of a folder by the names of their images, and what is wrong with them."""
+    paths = [
+        path
+        for path in directory_entries(directory)
+        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
+    ]
+    stems = {path.stem for path in paths}
+    found: dict[str, Path] = {}
+    faults: list[str] = []
+    for path in paths:
+        if any(
+            path.stem.endswith(end) and f"{path.stem.removesuffix(end)}_mask" in stems
+            for end in _BESIDE
+        ):
+            continue
+        image = image_name(path)
+        if image in found:
+            faults.append(
+                f"{path}: is of the image {image!r}, as {found[image].name} is; keep one of them"
+            )
+        else:
+            found[image] = path
+    return found, faults
+
+
+def unmatched(
+    images: Sequence[str], others: Collection[str], where: str, files: Files, folder: Path
+) -> list[str]:
+    """List every image without its mask, and every mask without its image.
+
+    Args:
+        images: The images that have a truth.
+        others: Images whose masks may be there, too, and are left out.
+        where: What to call the place of the truth.
+        files: The masks of one run.
+        folder: Where these lie.
+    """
+    known = {*images, *others}
+    missing = [image for image in images if image not in files]
+    extra = [path for image, path in files.items() if image not in known]
+    if len(missing) == len(images) and images and files:
+        return [
+            f"{folder}: {counted(len(files), 'mask')}, but none is called as one of the "
+            f"{counted(len(images), 'image')} of {where}: {min(files.values()).name} beside "
+            f"{min(images)}"
+        ]
+    told, more = at_most(missing, str(folder))
+    faults = [f"{folder}: no mask of {image!r}, which {where} has" for image in told]
+    faults += more
+    told_paths, more = at_most(extra, str(folder))
+    faults += [f"{path}: its image is not in {where}" for path in told_paths]
+    return [*faults, *more]
+
+
+def paired_names(arms: Mapping[str, Runs]) -> tuple[tuple[str, ...], str | None]:
+    """Return how the runs are called that are compared with each other, and a caveat.
+
+    Runs of one name are compared with each other. Where the arms have no name in common, they are
+    in the order of their names.
+
+    Raises:
+        InputError: When the arms have different numbers of runs, or the same names only in part.
+    """
+    first, *others = arms.items()
+    names = {name: runs.names for name, runs in arms.items()}
+    counts = {name: len(found) for name, found in names.items()}
+    if len(set(counts.values())) > 1:
+        listing = ", ".join(f"{name} has {n}" for name, n in counts.items())
+        raise InputError(f"--predictions: runs are compared in pairs, and {listing}")
+    if all(names[name] == first[1].names for name, _ in others):
+        return first[1].names, None
+    for name, runs in others:
+        shared = set(runs.names) & set(first[1].names)
+        if shared and set(runs.names) != set(first[1].names):
+            apart = sorted(set(runs.names) ^ set(first[1].names))
+            raise InputError(
+                f"--predictions: the runs of {first[0]} and {name} have the same names in part; "
+                f"{', '.join(apart)} {'is' if len(apart) == 1 else 'are'} on one side alone"
+            )
+    if counts[first[0]] == 1:
+        return ("",), None
+    return (
+        tuple(str(i) for i in range(1, counts[first[0]] + 1)),
+        "The arms' runs have different names: they are paired in the order of their names, as "
+        "independent runs may be.",
+    )

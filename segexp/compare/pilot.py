@@ -1,0 +1,183 @@
+"""What an A/B study would take, from an earlier one or its own first look: `segexp ab --plan`."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+from segexp.compare.design import LARGEST_SHARE, Design
+from segexp.compare.statistics.confidence import LEVEL
+from segexp.compare.statistics.planning import Plan, Size, pilot_of, plan_study
+from segexp.compare.version import LOOK_FILE, RESULT_FILE
+from segexp.core.config import WORK_DIRECTORY
+from segexp.core.errors import InputError
+from segexp.core.files import read_bounded
+
+MAX_BYTES = 100_000_000
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """What an A/B study of some size can say of one pair of arms, and what a margin takes.
+
+    Attributes:
+        a: The name of the first arm.
+        b: The name of the other.
+        pilot: The name of the study whose variances are used.
+        images: Held-out images, as many as the pilot's.
+        configs: Configurations that the planned study trains in every arm.
+        plan: From `segexp.compare.statistics.planning.plan_study`.
+        hours: Of the planned study, one training after the other at the pilot's speed; None where
+            the pilot does not say how long its trainings took.
+        hours_to_find: The same for ``plan.to_find.runs`` configurations.
+    """
+
+    a: str
+    b: str
+    pilot: str
+    images: int
+    configs: int
+    plan: Plan
+    hours: float | None
+    hours_to_find: float | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return asdict(self)
+
+
+def read_pilot(project: Path, pilot: str) -> dict[str, Any]:
+    """Read the result of an A/B study, or of its latest look where it has not answered yet.
+
+    Args:
+        project: The project directory.
+        pilot: The study's name, or the path of an ``ab_result.json``.
+
+    Raises:
+        InputError: When there is none, or it is no result.
+    """
+    path = Path(pilot)
+    if not path.is_file():
+        directories = (project / WORK_DIRECTORY / "ab").glob(f"{pilot}-*")
+        # The name of another study may begin with this one's.
+        own = [d for d in directories if d.name.rpartition("-")[0] == pilot]
+        files = [[d / name for d in own] for name in (RESULT_FILE, LOOK_FILE)]
+        results = next((there for of in files if (there := [f for f in of if f.is_file()])), [])
+        if not results:
+            raise InputError(
+                f"--pilot: {pilot!r} is neither a file nor an A/B study that was looked at; a "
+                "small one will do, such as `segexp ab A B --trials 7 --study-name pilot`, and "
+                "then `segexp ab A B --plan --pilot pilot`"
+            )
+        path = max(results, key=lambda file: file.stat().st_mtime)
+    try:
+        content = json.loads(read_bounded(path, MAX_BYTES))
+    except ValueError as error:
+        raise InputError(f"--pilot {path}: is no JSON: {error}") from None
+    if not isinstance(content, dict) or not content.get("pairs"):
+        raise InputError(f"--pilot {path}: is no {RESULT_FILE}: it has no pairs of arms")
+    return content
+
+
+def outlooks(
+    pilot: Mapping[str, Any], arms: Sequence[str], design: Design, trials: int, margin: float
+) -> list[Outlook]:
+    """Plan every pair of arms from a pilot.
+
+    Args:
+        pilot: The content of its ``ab_result.json``.
+        arms: The names of the arms.
+        design: Of the planned study.
+        trials: Of each of its searches.
+        margin: Differences below it do not matter.
+
+    Raises:
+        InputError: When the pilot compared other arms, or says no variances.
+    """
+    pairs = [pair for pair in pilot["pairs"] if pair["a"] in arms and pair["b"] in arms]
+    if len(pairs) < len(arms) * (len(arms) - 1) // 2:
+        compared = ", ".join(f"{pair['b']} against {pair['a']}" for pair in pilot["pairs"])
+        raise InputError(
+            f"--pilot: {pilot.get('name')} compared {compared}, which tells nothing of "
+            f"{' and '.join(arms)}"
+        )
+
+    def planned(pair: Mapping[str, Any]) -> Outlook:
+        plan = plan_study(
+            pilot_of(pair), margin, design.configs, pair["images"], level=LEVEL / len(pairs)
+        )
+        more = plan.to_find.runs
+        return Outlook(
+            a=pair["a"],
+            b=pair["b"],
+            pilot=str(pilot.get("name")),
+            images=pair["images"],
+            configs=design.configs,
+            plan=plan,
+            hours=_hours(pilot, design, design.configs, trials),
+            hours_to_find=None if more is None else _hours(pilot, design, more, trials),
+        )
+
+    return [planned(pair) for pair in pairs]
+
+
+def outlook_lines(outlook: Outlook, design: Design, trials: int, margin: float) -> list[str]:
+    """Say what a study can find and what a margin takes, in sentences."""
+    plan = outlook.plan
+    return [
+        f"{outlook.b} against {outlook.a}, planned from {outlook.pilot}: "
+        f"{_configs(design, design.configs, trials)} on {outlook.images:,} held-out images find a "
+        f"difference of {plan.detectable:.3f} in four studies of five, and call equal mappings "
+        f"equivalent within {plan.margin:.3f}{_takes(outlook.hours)}.",
+        f"To find a difference of {margin:g}: "
+        f"{_size(plan.to_find, outlook, design, trials)}{_takes(outlook.hours_to_find)}.",
+        f"To be called equivalent within {margin:g} where nothing differs: "
+        f"{_size(plan.to_be_equivalent, outlook, design, trials)}.",
+    ]
+
+
+def _size(size: Size, outlook: Outlook, design: Design, trials: int) -> str:
+    options = []
+    if size.runs is not None:
+        options.append(f"{_configs(design, size.runs, trials)} on these images")
+    if size.images is not None:
+        options.append(f"{size.images:,} held-out images with {outlook.configs} configurations")
+    if size.together is not None and size.runs is None:
+        runs, images = size.together
+        options.append(f"{_configs(design, runs, trials)} on {images:,} images")
+    return ", or ".join(options) if options else "no number of configurations and images will do"
+
+
+def _configs(design: Design, configs: int, trials: int) -> str:
+    if design.mode == "matched":
+        return f"{configs} random configurations"
+    return f"{configs} candidates of {_trials_for(configs, trials)} trials"
+
+
+def _trials_for(configs: int, trials: int) -> int:
+    return max(trials, ceil(configs / LARGEST_SHARE - 1e-9))
+
+
+def _takes(hours: float | None) -> str:
+    if hours is None:
+        return ""
+    shown = f"{hours * 60:.0f} minutes" if hours < 1 else f"{hours:.1f} hours"
+    return f"; about {shown} of training, one after the other, at the pilot's speed"
+
+
+def _hours(pilot: Mapping[str, Any], design: Design, configs: int, trials: int) -> float | None:
+    """Return how long searches and trainings would take, one after the other."""
+    seconds = 0.0
+    for arm in pilot["arms"]:
+        trainings, search = arm.get("seconds"), arm.get("search")
+        if not trainings:
+            return None
+        seconds += configs * design.seeds * sum(trainings) / len(trainings)
+        if design.mode == "shared":
+            if not search or "seconds" not in search:
+                return None
+            of_pilot = sum(search["states"].values())
+            seconds += _trials_for(configs, trials) * search["seconds"] / max(1, of_pilot)
+    return seconds / 3600

@@ -1,0 +1,235 @@
+"""An A/B study of mappings before it runs: its arms, and the trainings that each of them needs.
+
+Shared arms search, each in a study of its own, and then all of them train the candidates: the
+configurations that the searches put among their best. Matched arms train random configurations.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping as Dict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+
+from segexp.compare.candidates import Candidate
+from segexp.compare.design import TRIALS, Design, design_faults
+from segexp.core.config import Config, resolve_key, with_values
+from segexp.core.errors import InputError, collected
+from segexp.core.files import name_fault
+from segexp.data.cache import Dataset
+from segexp.labels.files import find_mappings
+from segexp.labels.mapping import Mapping, common_space
+from segexp.study.config import Pruner, Sampler, read_study
+from segexp.study.plan import StudyPlan, data_definition, mapping_definitions, plan_study
+from segexp.study.samplers import sample_params
+from segexp.study.space import Parameter, Range
+
+# Only listed seeds are trained: the range is never sampled from.
+_SEED = {"seed": Range(0, 2**31 - 1, integer=True)}
+
+
+@dataclass(frozen=True)
+class AbPlan:
+    """An A/B study with everything checked that can be checked before data is read.
+
+    Attributes:
+        project: The project directory.
+        name: The A/B study's name.
+        design: How the arms are compared.
+        arms: The search of each arm; matched arms do not run theirs.
+        common: The common space of the arms' mappings.
+        configs: The configurations of matched arms; none for others, whose searches find them.
+    """
+
+    project: Path
+    name: str
+    design: Design
+    arms: tuple[StudyPlan, ...]
+    common: Mapping
+    configs: tuple[Dict[str, Any], ...]
+
+    @property
+    def mappings(self) -> tuple[Mapping, ...]:
+        """The arms' mappings, in order."""
+        return tuple(next(iter(arm.mappings.values())) for arm in self.arms)
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """The seeds of the final trainings of matched and tuned arms. Tuning uses none of them."""
+        first = self.config.training.seed + 1
+        return tuple(range(first, first + self.design.seeds))
+
+    @property
+    def config(self) -> Config:
+        """The configuration that the arms share but for the mapping: data, tracking, storage."""
+        return self.arms[0].config
+
+
+def plan_ab(
+    project: Path,
+    study: str | None,
+    mappings: Sequence[str],
+    overrides: Dict[str, Any],
+    *,
+    name: str,
+    design: Design,
+) -> AbPlan:
+    """Check an A/B study: its mappings, and a study for each of them.
+
+    Args:
+        project: The project directory.
+        study: The study whose search space the arms have; None for ``default``.
+        mappings: The arms, two or more.
+        overrides: Keys of config and study that are overridden, such as ``trials``.
+        name: The A/B study's name.
+        design: How the arms are compared.
+
+    Raises:
+        InputError: With every fault that was found.
+    """
+    faults = _argument_faults(name, mappings, overrides)
+    trials = int(overrides.get("trials", TRIALS))
+    found: list[Mapping] = []
+    with collected(faults):
+        found = find_mappings(project, list(dict.fromkeys(mappings)))
+    if faults:
+        raise InputError([*faults, *design_faults(design, trials, len(mappings))])
+    common = common_space(found)
+    arms: list[StudyPlan] = []
+    for mapping in found:
+        with collected(faults):
+            path, definition, config = read_study(
+                project, study, {**overrides, "mapping": mapping.name}
+            )
+            arm_name = f"{name}-{mapping.name}"
+            if definition.objective != "val/miou_common":
+                raise InputError(
+                    f"{path}: objective: {definition.objective!r} tunes each arm by its own ruler; "
+                    "an A/B study needs 'val/miou_common'"
+                )
+            changes: dict[str, Any] = {"name": arm_name}
+            if design.mode == "shared":
+                changes["sampler"] = _own_draws(definition.sampler, mapping.name)
+            definition = definition.model_copy(update=changes)
+            planned = plan_study(project, str(path), definition, config)
+            arms.append(replace(planned, common=common, is_arm=True))
+    faults += design_faults(design, arms[0].study.trials if arms else trials, len(mappings))
+    if faults:
+        raise InputError(list(dict.fromkeys(faults)))
+    chosen: tuple[Dict[str, Any], ...] = ()
+    if design.mode == "matched":
+        seed = arms[0].study.sampler.seed
+        chosen = tuple(sample_params(arms[0].points, arms[0].first[0], design.configs, seed))
+    return AbPlan(project, name, design, tuple(arms), common, chosen)
+
+
+def _own_draws(sampler: Sampler, mapping: str) -> Sampler:
+    """Give the search of a mapping draws of its own, whatever the other arms are.
+
+    Searches that draw the same would find the same, and there would be fewer different candidates.
+    """
+    mixed = np.random.SeedSequence([sampler.seed, crc32(mapping.encode())])
+    return sampler.model_copy(update={"seed": int(mixed.generate_state(1)[0] >> 1)})
+
+
+def of_candidates(plan: AbPlan, candidates: Sequence[Candidate]) -> list[StudyPlan]:
+    """Plan the trainings of the candidates in every arm, with the same seeds in all.
+
+    A candidate's seeds follow from its params alone: whatever else is a candidate, it is trained
+    once.
+    """
+    first = plan.config.training.seed
+    listed = [
+        {**candidate.params, "seed": _fresh_seed(candidate.params, first, place)}
+        for candidate in candidates
+        for place in range(plan.design.seeds)
+    ]
+    return [
+        _listed(arm, f"{arm.study.name}-candidates", arm.config, arm.space, listed)
+        for arm in plan.arms
+    ]
+
+
+def of_configs(plan: AbPlan, configs: Sequence[Dict[str, Any]]) -> list[StudyPlan]:
+    """Plan the trainings of matched arms: some configurations, each with all seeds."""
+    listed = [{**params, "seed": seed} for params in configs for seed in plan.seeds]
+    return [_listed(arm, arm.study.name, arm.config, arm.space, listed) for arm in plan.arms]
+
+
+def of_winner(
+    arm: StudyPlan, number: int, params: Dict[str, Any], seeds: Sequence[int]
+) -> StudyPlan:
+    """Plan the final trainings of a tuned arm: its best configuration, once with every seed.
+
+    Args:
+        arm: The arm's search.
+        number: The number of its best trial: another best trial is another study.
+        params: That trial's params.
+        seeds: The seeds.
+    """
+    name = f"{arm.study.name}-trial-{number:04d}"
+    listed = [{"seed": seed} for seed in seeds]
+    return _listed(arm, name, with_values(arm.config, params), {}, listed)
+
+
+def _fresh_seed(params: Dict[str, Any], tuning: int, place: int) -> int:
+    """Return a seed from 0 to 2**31 - 1 that is not the one that tuning has used."""
+    content = json.dumps([sorted(params.items()), tuning, place])
+    seed = int.from_bytes(hashlib.sha256(content.encode()).digest()[:4]) >> 1
+    return seed if seed != tuning else seed ^ 1
+
+
+def ab_definition(plan: AbPlan, dataset: Dataset) -> dict[str, Any]:
+    """Return what an A/B study means: resumed, it must mean the same.
+
+    What a single training depends on is in the definitions of the arms' studies.
+    """
+    return {
+        "arms": ", ".join(mapping.name for mapping in plan.mappings),
+        "mode": plan.design.mode,
+        **data_definition(dataset),
+        **mapping_definitions(plan.mappings),
+    }
+
+
+def _listed(
+    arm: StudyPlan,
+    name: str,
+    config: Config,
+    space: Dict[str, Parameter],
+    listed: Sequence[Dict[str, Any]],
+) -> StudyPlan:
+    """Return the study that trains what is listed, and keeps all of it."""
+    definition = arm.study.model_copy(
+        update={
+            "name": name,
+            "trials": len(listed),
+            "sampler": Sampler(name="random"),
+            "pruner": Pruner(name="none"),
+        }
+    )
+    return replace(
+        arm,
+        study=definition,
+        config=config,
+        space={**space, **_SEED},
+        first=tuple(listed),
+        keeps_all=True,
+    )
+
+
+def _argument_faults(name: str, mappings: Sequence[str], overrides: Dict[str, Any]) -> list[str]:
+    longest = max((f"{name}-{mapping}" for mapping in mappings), key=len)
+    fault = name_fault("study name", name) or name_fault("study name", f"{longest}-candidates")
+    faults = [f"{fault}; name it with --study-name"] if fault else []
+    if len(mappings) < 2:
+        faults.append(f"{' '.join(mappings)}: one arm only; name two or more mappings to compare")
+    twice = [name for name in dict.fromkeys(mappings) if list(mappings).count(name) > 1]
+    faults += [f"{name}: is named twice; the arms must be different mappings" for name in twice]
+    if any(resolve_key(key) == "mapping" for key in overrides):
+        faults.append("--set mapping: each arm has its own mapping; name them as arguments")
+    return faults

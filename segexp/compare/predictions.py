@@ -1,0 +1,325 @@
+"""Arms that are folders of masks, whatever wrote them: the answer of `segexp ab` without training.
+
+names and folders -> one matrix for each image and run (`segexp.compare.mask_counts`) -> the
+comparison that trained arms get. Neither torch, Optuna nor MLflow is loaded.
+"""
+
+from collections.abc import Mapping as Dict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from segexp.compare.described_arms import class_ious, described_space, image_mious, scores_of_runs
+from segexp.compare.mask_counts import (
+    CountedMasks,
+    MaskArm,
+    Truth,
+    common_decision,
+    count_masks,
+    unreadable_masks,
+)
+from segexp.compare.mask_folders import find_runs, image_name, list_masks, paired_names, unmatched
+from segexp.compare.statistics.arms import ArmRuns, common_scores, compare_arms
+from segexp.compare.statistics.bootstrap import Estimate
+from segexp.compare.statistics.clusters import Clusters, make_clusters
+from segexp.compare.statistics.groups import class_groups
+from segexp.compare.version import VERSION
+from segexp.core.errors import InputError, collected
+from segexp.core.files import name_fault
+from segexp.data.files.masks import read_npy_labels, read_png_labels
+from segexp.data.layouts._pairing import directory_entries
+from segexp.data.threads import Progress
+from segexp.evaluation.protocols import protocol_answer, protocol_scores
+from segexp.evaluation.result import none_if_nan
+from segexp.labels.information import bits_kept, bits_lost
+from segexp.labels.mapping import Mapping, common_space
+from segexp.labels.taxonomy import Taxonomy
+from segexp.report.arm_pictures import ArmScene, arm_comparison, choose_scenes
+from segexp.report.pictures import encode_png
+
+RESAMPLES = 10_000
+
+
+@dataclass(frozen=True)
+class MaskStudy:
+    """Arms of decided masks, ready to be counted.
+
+    Attributes:
+        name: Of the comparison.
+        arms: Two or more.
+        truth: What is right.
+        common: The common space of the arms' mappings.
+        run_names: How the runs are called that are compared in pairs; one empty name for one run.
+        caveats: What limits the answer already.
+    """
+
+    name: str
+    arms: tuple[MaskArm, ...]
+    truth: Truth
+    common: Mapping
+    run_names: tuple[str, ...]
+    caveats: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class MaskAnswer:
+    """What a comparison of masks comes to.
+
+    Attributes:
+        result: The content of ``ab_result.json``.
+        scenes: The images on which the last arm gains or loses most against the first.
+    """
+
+    result: dict[str, Any]
+    scenes: tuple[ArmScene, ...]
+
+
+def plan_masks(
+    name: str, folders: Dict[str, Path], mappings: Dict[str, Mapping], truth: Truth
+) -> MaskStudy:
+    """Find the masks of every arm, and refuse what does not fit together.
+
+    Args:
+        name: Of the comparison.
+        folders: The folder of each arm, by the arm's name.
+        mappings: Whose classes its masks hold, likewise.
+        truth: What is right.
+
+    Raises:
+        InputError: With every fault: folders that are missing, empty or given twice, images without
+            a mask in any run, masks without an image, runs that cannot be paired, mappings over
+            different taxonomies.
+    """
+    fault = name_fault("name", name)
+    faults = [f"{fault}; name it with --study-name"] if fault else []
+    if len(folders) < 2:
+        faults.append(
+            f"--predictions: {len(folders)} arm; give two or more, as in --predictions A=DIR "
+            "--predictions B=DIR"
+        )
+    seen: dict[Path, str] = {}
+    for arm, folder in folders.items():
+        other = seen.setdefault(folder.resolve(), arm)
+        if other != arm:
+            faults.append(f"--predictions {arm}={folder}: is the folder of {other}, too")
+    arms: list[MaskArm] = []
+    for arm, folder in folders.items():
+        with collected(faults):
+            runs = find_runs(folder)
+            arms.append(MaskArm(arm, mappings[arm], runs))
+            for run, files in enumerate(runs.files):
+                faults += unmatched(truth.ids, truth.others, truth.where, files, runs.place(run))
+    if faults:
+        faults += unreadable_masks(arms, truth)
+    common: Mapping | None = None
+    with collected(faults):
+        common = common_space([mappings[arm] for arm in folders])
+    names: tuple[str, ...] = ()
+    caveat: str | None = None
+    if len(arms) == len(folders) >= 2:
+        with collected(faults):
+            names, caveat = paired_names({arm.name: arm.runs for arm in arms})
+    if faults or common is None:
+        raise InputError(faults)
+    return MaskStudy(name, tuple(arms), truth, common, names, (caveat,) if caveat else ())
+
+
+def truth_in(directory: Path, taxonomy: Taxonomy, data_format: str) -> Truth:
+    """Find the truth in a folder of raw masks, or in the city folders of one.
+
+    Masks that are called ``*_labelIds`` are read in the taxonomy's encoding of that name, all
+    others in its own; RGB masks by its colours.
+
+    Raises:
+        InputError: When the folder is not there, holds no masks, or two files are of one image.
+    """
+    if not directory.is_dir():
+        raise InputError(f"--truth {directory}: no such folder")
+    files, faults = _truth_files(directory)
+    if faults:
+        raise InputError(faults)
+    if not files:
+        raise InputError(f"--truth {directory}: no masks in it; expected .png or .npy files")
+
+    def read(image: str) -> Any:
+        path = files[image]
+        encoding = "labelIds" if path.stem.endswith("_labelIds") else "default"
+        encoding = encoding if encoding in taxonomy.encodings else "default"
+        reader = read_npy_labels if path.suffix.lower() == ".npy" else read_png_labels
+        return reader(path, taxonomy, encoding)
+
+    return Truth(
+        directory.resolve().name,
+        str(directory),
+        tuple(sorted(files)),
+        read,
+        None,
+        data_format,
+        "truth",
+    )
+
+
+def _truth_files(directory: Path) -> tuple[dict[str, Path], list[str]]:
+    """List the masks of a folder; where it has none, those of the folders in it."""
+    files, faults = _one_kind(directory)
+    if files or faults:
+        return files, faults
+    for folder in directory_entries(directory):
+        listed, wrong = _one_kind(folder)
+        faults += wrong
+        for image, path in listed.items():
+            if image in files:
+                faults.append(f"{path}: is of the image {image!r}, as {files[image]} is")
+            files.setdefault(image, path)
+    return files, faults
+
+
+def _one_kind(folder: Path) -> tuple[dict[str, Path], list[str]]:
+    """List the masks of a folder: of Cityscapes' several kinds the label ids alone."""
+    official = {
+        image_name(path): path
+        for path in directory_entries(folder)
+        if path.name.endswith("_gtFine_labelIds.png")
+    }
+    return (official, []) if official else list_masks(folder)
+
+
+def compare_masks(
+    study: MaskStudy, cluster: str, margin: float, progress: Progress | None = None
+) -> MaskAnswer:
+    """Count all masks, and compare the arms as trained ones are compared.
+
+    Args:
+        study: From `plan_masks`.
+        cluster: How the images are grouped for resampling: see
+            `segexp.compare.statistics.clusters`.
+        margin: A difference of mIoU that would not matter.
+        progress: Called with how many images are counted, and of how many.
+
+    Raises:
+        InputError: With every fault of the masks; or when the images cannot be clustered as asked.
+    """
+    clusters = make_clusters(cluster, study.truth.ids, study.truth.data_format)
+    counted = count_masks(study.arms, study.truth, study.common, progress)
+    runs = [arm.as_runs(of.name) for arm, of in zip(counted.arms, study.arms, strict=True)]
+    result = _result(study, counted, runs, clusters, margin)
+    return MaskAnswer(result, tuple(_scenes(study, runs)))
+
+
+def _result(
+    study: MaskStudy,
+    counted: CountedMasks,
+    runs: Sequence[ArmRuns],
+    clusters: Clusters,
+    margin: float,
+) -> dict[str, Any]:
+    groups = np.arange(len(study.run_names), dtype=np.int64)
+    one_run = len(groups) == 1
+    names = study.common.names
+    pairs = compare_arms(
+        runs,
+        names,
+        groups,
+        clusters,
+        margin,
+        unit="runs",
+        class_groups=class_groups([arm.mapping for arm in study.arms], study.common),
+        one_run=one_run,
+        resamples=RESAMPLES,
+    )
+    scores = common_scores(runs, groups, clusters, one_run=one_run, resamples=RESAMPLES)
+    caveats = [*study.caveats]
+    if counted.same:
+        caveats.append("Every mask of all arms says the same in the common classes.")
+    caveats.append(
+        "Masks are decided already: only the argmax rule of collapse can be told, and it is the "
+        "headline."
+    )
+    size = max(counted.sizes, key=lambda s: counted.sizes[s])
+    return {
+        "version": VERSION,
+        "name": study.name,
+        "mode": "predictions",
+        "design": {"mode": "predictions"},
+        "data": study.truth.name,
+        "truth": study.truth.where,
+        "image_size": list(size),
+        "image_sizes": [[*s, n] for s, n in sorted(counted.sizes.items())],
+        "heldout_from": study.truth.heldout_from,
+        "images": len(study.truth.ids),
+        "clusters": {"kind": clusters.kind, "count": len(clusters.names)},
+        "seeds": [],
+        "runs": [{"run": name} for name in study.run_names] if not one_run else [],
+        "candidates": [],
+        "margin": margin,
+        "resamples": RESAMPLES,
+        "caveats": caveats,
+        "common_space": described_space(study.common),
+        "arms": [_arm(study, counted, place, found) for place, found in enumerate(scores)],
+        "pairs": [_one_rule(pair.to_dict()) for pair in pairs],
+        "protocols": _protocols(study, counted),
+    }
+
+
+def _one_rule(pair: dict[str, Any]) -> dict[str, Any]:
+    """Keep the one rule that decided masks have."""
+    return {**pair, "rules": {"argmax": pair["rules"]["argmax"]}, "decision_rule": None}
+
+
+def _arm(study: MaskStudy, counted: CountedMasks, place: int, found: Estimate) -> dict[str, Any]:
+    arm, counts = study.arms[place], counted.arms[place]
+    return {
+        "name": arm.name,
+        "mapping": arm.mapping.name,
+        "folder": str(arm.runs.directory),
+        "folders": list(arm.runs.names),
+        "classes": len(arm.mapping.classes),
+        "params": None,
+        "configs": 1,
+        "search": None,
+        "winner": None,
+        "bits_kept": none_if_nan(bits_kept(arm.mapping, counted.pixels)),
+        "bits_lost": none_if_nan(bits_lost(arm.mapping, counted.pixels)),
+        "run_ids": [],
+        "native": scores_of_runs(counts.own),
+        "common": scores_of_runs(counts.common),
+        "common_argmax": scores_of_runs(counts.common),
+        "interval_common": [none_if_nan(found.low), none_if_nan(found.high)],
+        "iou_native": class_ious(counts.own, arm.mapping),
+        "iou_common": class_ious(counts.common, study.common),
+    }
+
+
+def _protocols(study: MaskStudy, counted: CountedMasks) -> dict[str, Any]:
+    """Score the arms by every protocol, in their own spaces and in the common one."""
+    arms = list(zip(study.arms, counted.arms, strict=True))
+    own = {a.name: protocol_scores(c.counts(a.mapping, own=True)) for a, c in arms}
+    common = {a.name: protocol_scores(c.counts(study.common, own=False)) for a, c in arms}
+    return protocol_answer(own, common, ["At another size: the masks are counted at their own."])
+
+
+def _scenes(study: MaskStudy, runs: Sequence[ArmRuns]) -> list[ArmScene]:
+    by_arm = np.stack([image_mious(arm) for arm in runs])
+    differences = by_arm[-1] - by_arm[0]
+    lookup = study.common.lookup()
+    scenes = []
+    for i in choose_scenes(differences):
+        image = study.truth.ids[i]
+        decide = partial(common_decision, run=0, image=image, common=study.common)
+        read_image = study.truth.read_image
+        picture = arm_comparison(
+            None if read_image is None else read_image(image),
+            lookup[study.truth.read_labels(image)],
+            [decide(arm) for arm in study.arms],
+            [arm.name for arm in study.arms],
+            study.common.colors,
+            study.common.names,
+            title="",
+        )
+        scores = tuple(float(v) for v in by_arm[:, i])
+        scenes.append(ArmScene(image, float(differences[i]), scores, encode_png(picture)))
+    return scenes

@@ -1,0 +1,228 @@
+"""The answer of an A/B study: the content of ``ab_result.json``, and its pictures."""
+
+from collections.abc import Mapping as Dict
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segexp.compare.candidate_scores import (
+    by_origin,
+    counted,
+    described_candidate,
+    opposite_signs,
+    scored_candidates,
+    winner,
+)
+from segexp.compare.described_arms import class_ious, described_space, image_mious, scores_of_runs
+from segexp.compare.looks import Look
+from segexp.compare.plan import AbPlan
+from segexp.compare.runs import FinalRuns
+from segexp.compare.search import Found, luck_of_searches, unequal_searches
+from segexp.compare.statistics.arms import common_scores, compare_arms
+from segexp.compare.statistics.bootstrap import Estimate
+from segexp.compare.statistics.clusters import Clusters
+from segexp.compare.statistics.groups import class_groups
+from segexp.compare.version import VERSION
+from segexp.data.cache import Dataset, Split
+from segexp.data.stats import label_pixels
+from segexp.evaluation.confusions import load_predictions
+from segexp.evaluation.result import none_if_nan
+from segexp.labels.information import bits_kept, bits_lost
+from segexp.labels.mapping import Mapping
+from segexp.report.arm_pictures import ArmScene, arm_comparison, choose_scenes
+from segexp.report.pictures import encode_png
+from segexp.tracking import config_params
+
+RESAMPLES = 10_000
+
+
+@dataclass(frozen=True, eq=False)
+class Terms:
+    """On what terms arms are compared.
+
+    Attributes:
+        clusters: How the held-out images are grouped for resampling.
+        margin: A difference of mIoU that would not matter.
+        look: When it is asked.
+    """
+
+    clusters: Clusters
+    margin: float
+    look: Look
+
+
+def ab_result(
+    plan: AbPlan,
+    dataset: Dataset,
+    found: Found,
+    runs: FinalRuns,
+    terms: Terms,
+) -> dict[str, Any]:
+    """Compare the arms, and return everything that there is to say, as JSON holds it.
+
+    Args:
+        plan: The A/B study.
+        dataset: Its data.
+        found: What the searches did, and the configurations that all arms are compared on.
+        runs: Its final trainings.
+        terms: On what terms they are compared.
+    """
+    clusters, margin, look = terms.clusters, terms.margin, terms.look
+    design, searches = plan.design, found.searches
+    candidates = scored_candidates(found.candidates, runs) if design.mode == "shared" else []
+    key = plan.arms[0].points.key
+    pairs = compare_arms(
+        runs.arms,
+        plan.common.names,
+        runs.groups,
+        clusters,
+        margin,
+        unit=runs.unit,
+        class_groups=class_groups(plan.mappings, plan.common),
+        about=_about(plan, runs),
+        looks=look.fractions,
+        resamples=RESAMPLES,
+    )
+    scores = common_scores(runs.arms, runs.groups, clusters, resamples=RESAMPLES)
+    caveats = [*unequal_searches(searches), *runs.lost]
+    if design.mode == "tuned":
+        caveats = [*luck_of_searches(searches), *caveats]
+    if dataset.heldout_from == "val":
+        caveats.append(
+            "The data has no test split: the held-out images are a half of val, and tuning saw "
+            "the other half."
+        )
+    pixels = label_pixels(dataset.train)
+    described = [
+        {
+            **_arm(plan, place, runs, estimate, pixels),
+            "search": asdict(searches[place]) if searches else None,
+            "winner": winner(place, searches[place], candidates, key) if candidates else None,
+        }
+        for place, estimate in enumerate(scores)
+    ]
+    caveats += [note for arm in described if (note := _only_predicted(arm))]
+    places = {arm.name: place for place, arm in enumerate(runs.arms)}
+    seeds = list(dict.fromkeys(int(params["seed"]) for params in runs.listed))
+    answers = [
+        {**pair.to_dict(), "seeds": seeds, **by_origin(candidates, pair.a, pair.b, places)}
+        for pair in pairs
+    ]
+    caveats = [*filter(None, map(opposite_signs, answers)), *caveats]
+    return {
+        "version": VERSION,
+        "name": plan.name,
+        "mode": design.mode,
+        "design": {**asdict(design), "trials": plan.arms[0].study.trials if searches else None},
+        "look": {**asdict(look), "fractions": list(look.fractions)},
+        "data": dataset.name,
+        "dataset_hash": dataset.hash,
+        "image_size": list(dataset.image_size),
+        "heldout_from": dataset.heldout_from,
+        "images": len(dataset.heldout),
+        "clusters": {"kind": clusters.kind, "count": len(clusters.names)},
+        "seeds": seeds,
+        "runs": [dict(params) for params in runs.listed],
+        "candidates": [described_candidate(c, plan.mappings) for c in candidates],
+        "margin": margin,
+        "resamples": RESAMPLES,
+        "caveats": caveats,
+        "common_space": described_space(plan.common),
+        "arms": described,
+        "pairs": answers,
+    }
+
+
+def _about(plan: AbPlan, runs: FinalRuns) -> str:
+    """Say on what the arms are compared: what an answer is about."""
+    count = len(set(runs.groups.tolist()))
+    if plan.design.mode == "tuned":
+        return "On the one configuration that a search found in each arm"
+    if count < 2 or runs.unit == "seeds":
+        return "On one configuration"
+    said = counted(count, "configuration")
+    if plan.design.mode == "matched":
+        return f"On {said} drawn at random, whatever their scores"
+    return f"On {said} that tuning found good in {'either' if len(plan.arms) == 2 else 'any'} arm"
+
+
+def _arm(
+    plan: AbPlan, place: int, runs: FinalRuns, found: Estimate, pixels: NDArray[np.int64]
+) -> dict[str, Any]:
+    mapping, arm = plan.mappings[place], runs.arms[place]
+    return {
+        "mapping": mapping.name,
+        "classes": len(mapping.classes),
+        "params": _found_params(plan, place, runs),
+        "configs": len(set(runs.groups.tolist())) if runs.unit == "configurations" else 1,
+        "bits_kept": none_if_nan(bits_kept(mapping, pixels)),
+        "bits_lost": none_if_nan(bits_lost(mapping, pixels)),
+        "run_ids": list(runs.run_ids[place]),
+        "seconds": list(runs.seconds[place]),
+        "native": scores_of_runs(arm.own),
+        "common": scores_of_runs(arm.common),
+        "common_argmax": scores_of_runs(arm.common_argmax),
+        "interval_common": [none_if_nan(found.low), none_if_nan(found.high)],
+        "iou_native": class_ious(arm.own, mapping),
+        "iou_common": class_ious(arm.common, plan.common),
+    }
+
+
+def _only_predicted(arm: Dict[str, Any]) -> str | None:
+    """Say so where networks predict classes of the common space that are not there to be found."""
+    counts = arm["common"]["classes_predicted_only"]
+    if not any(counts):
+        return None
+    return (
+        f"Networks of {arm['mapping']} predict up to {max(counts)} of the common classes that no "
+        "held-out image has. Such a class is in no mean: what is called so is missed elsewhere."
+    )
+
+
+def arm_scenes(runs: FinalRuns, split: Split, common: Mapping) -> list[ArmScene]:
+    """Draw the images on which the last arm gains or loses most against the first.
+
+    The differences are means over the runs; the predictions drawn are those of the first run.
+
+    Args:
+        runs: The final trainings.
+        split: The held-out images.
+        common: The common space.
+    """
+    by_arm = np.stack([image_mious(arm) for arm in runs.arms])
+    differences = by_arm[-1] - by_arm[0]
+    chosen = choose_scenes(differences)
+    predictions = [
+        load_predictions(runs.predictions(place, 0)).common for place in range(len(runs.arms))
+    ]
+    names = [arm.name for arm in runs.arms]
+    lookup = common.lookup()
+    return [
+        ArmScene(
+            image_id=split.ids[i],
+            difference=float(differences[i]),
+            scores=tuple(float(v) for v in by_arm[:, i]),
+            picture=encode_png(
+                arm_comparison(
+                    split.image(i),
+                    lookup[split.label(i)],
+                    [p[i] for p in predictions],
+                    names,
+                    common.colors,
+                    common.names,
+                    title="",
+                )
+            ),
+        )
+        for i in chosen
+    ]
+
+
+def _found_params(plan: AbPlan, place: int, runs: FinalRuns) -> dict[str, Any] | None:
+    """Return the params of the winner that a tuned arm trained; None where arms share theirs."""
+    if plan.design.mode != "tuned":
+        return None
+    config = config_params(runs.configs[place])
+    return {name: config[name] for name in plan.arms[place].space}

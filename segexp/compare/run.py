@@ -1,0 +1,416 @@
+"""An A/B study of mappings: did the model get better, or only the ruler?
+
+a study for each arm, the arms taking turns -> the candidates: the best configurations of each, all
+of them trained in every arm -> per-image confusion matrices on images that no tuning saw -> the
+answer (`segexp.compare.result`)
+"""
+
+import json
+import secrets
+from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Mapping as Dict
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.storages import BaseStorage
+
+from segexp import tracking
+from segexp.compare.answer_tables import answer_tables
+from segexp.compare.candidates import Candidate, best_first, choose_candidates
+from segexp.compare.design import FEWEST, Mode
+from segexp.compare.looks import (
+    Look,
+    answered,
+    in_order_of_training,
+    note_look,
+    planned_looks,
+    refuse_other_numbers,
+)
+from segexp.compare.plan import AbPlan, ab_definition, of_candidates, of_configs, of_winner
+from segexp.compare.result import Terms, ab_result, arm_scenes
+from segexp.compare.run_protocols import run_protocols
+from segexp.compare.runs import FinalRuns, TooFewRunsError, collect_runs
+from segexp.compare.search import Found, describe_search
+from segexp.compare.statistics.clusters import make_clusters
+from segexp.compare.version import LOOK_FILE, PAGE_FILE, RESULT_FILE
+from segexp.core.config import WORK_DIRECTORY
+from segexp.core.errors import WorkError
+from segexp.core.files import locked, write_atomic
+from segexp.core.signals import signals_held_back
+from segexp.data.cache import Dataset
+from segexp.data.open import describe_data, open_data
+from segexp.data.warnings import warn_of_data
+from segexp.report.ab_page import ab_page
+from segexp.study.abandoned import forget_supervisors, supervised
+from segexp.study.display import StudyDisplay
+from segexp.study.open import (
+    Arm,
+    OpenStudy,
+    is_known,
+    lock_of,
+    open_study,
+    refuse_changed,
+    stored_definition,
+)
+from segexp.study.plan import StudyPlan, say_left_out, with_begun_halves
+from segexp.study.recorded_place import open_recorded, remember_place
+from segexp.study.run import ended_by, run_to_the_end, say_what_waits, under_way
+from segexp.study.storage.open import (
+    ARM_RUNS,
+    DEFINITION,
+    RUN_ID,
+    RUN_KEY,
+    open_storage,
+    replace_attribute,
+    storage_file,
+)
+from segexp.study.study_runs import (
+    FOR_STUDY_RUN,
+    find_run,
+    gather_records,
+    new_run_instead,
+    note_arm,
+    note_run,
+)
+from segexp.tracking import metric_name
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked of the trained runs; nothing has to be trained again to ask otherwise.
+
+    Attributes:
+        margin: A difference of mIoU that would not matter, over 0.
+        cluster: How the images are grouped for resampling: see
+            `segexp.compare.statistics.clusters`.
+    """
+
+    margin: float
+    cluster: str
+
+
+def run_ab(
+    plan: AbPlan,
+    question: Question,
+    storage: BaseStorage,
+    display: StudyDisplay,
+    *,
+    workers: int | None = 0,
+    debug: bool = False,
+) -> tuple[dict[str, Any], Path]:
+    """Train what is missing of an A/B study, and compare its arms.
+
+    Args:
+        plan: From `segexp.compare.plan.plan_ab`.
+        question: The margin and the clusters.
+        storage: Optuna's storage.
+        display: Shows progress.
+        workers: How many processes run trials at a time; 0 runs them in this one, None takes as
+            many as suit the machine.
+        debug: Show the traceback of a trial that failed.
+
+    Returns:
+        The content of ``ab_result.json``, and the directory that it was written to with
+        ``ab.html``.
+
+    Raises:
+        InputError: When the data has faults, the images cannot be clustered as asked, or an A/B
+            study of this name means something else.
+        WorkError: When an arm has no run that can be compared.
+    """
+    begun = stored_definition(storage, plan.name)
+    plan = replace(plan, arms=tuple(with_begun_halves(arm, begun) for arm in plan.arms))
+    dataset = open_data(plan.project, plan.config, plan.arms[0].source, display.caching)
+    display.say(describe_data(dataset))
+    say_left_out(plan.arms[0], display.say)
+    warnings = warn_of_data(dataset, plan.mappings, [plan.common], display.say)
+    clusters = make_clusters(question.cluster, dataset.heldout.ids, dataset.format)
+    _refuse_another(plan, dataset, storage)
+    with _records(plan, dataset, storage, display.say) as (study, record, arms):
+        train = partial(
+            _run_in_turn,
+            dataset=dataset,
+            storage=storage,
+            arms=arms,
+            display=display,
+            workers=workers,
+            debug=debug,
+        )
+        found = _find_configs(plan, train, display)
+        before = answered(study)
+        looks = planned_looks(plan.design, len(found.candidates)) if before is None else [before]
+        for look in looks:
+            finals = train(_finals(plan, found, look))
+            display.say("comparing the arms ...")
+            is_last = look is looks[-1]
+            try:
+                runs = collect_runs(finals, display.say)
+            except TooFewRunsError:
+                if is_last:
+                    raise
+                continue  # later looks have more of them
+            result = ab_result(plan, dataset, found, runs, Terms(clusters, question.margin, look))
+            is_answer = is_last or is_settled(result)
+            note_look(study, plan, look, is_answer=is_answer)
+            if is_answer:
+                break
+            _write_look(plan, record, result)
+            display.say(_not_settled(look, looks))
+        result["caveats"] = [*warnings, *result["caveats"]]
+        directory = _write(plan, dataset, result, runs, record, display)
+    say_what_waits(finals[0].experiment, display)
+    return result, directory
+
+
+def is_settled(result: Dict[str, Any]) -> bool:
+    """Whether every pair of arms has a verdict other than "not enough evidence"."""
+    return all(pair["verdict"] != "not enough evidence" for pair in result["pairs"])
+
+
+def _not_settled(look: Look, looks: Sequence[Look]) -> str:
+    return (
+        f"look {look.number} of {len(looks)}, at {look.configs} of {looks[-1].configs} "
+        "configurations, does not settle it: going on"
+    )
+
+
+def _find_configs(
+    plan: AbPlan, train: Callable[[Sequence[StudyPlan]], list[OpenStudy]], display: StudyDisplay
+) -> Found:
+    """Let the arms search, and find what all of them are to train.
+
+    Raises:
+        WorkError: When a search has no complete trial, or the searches have tried fewer than two
+            configurations between them.
+    """
+    if plan.design.mode == "matched":
+        candidates = [Candidate(params, ()) for params in plan.configs]
+        return Found((), tuple(in_order_of_training(candidates, plan)))
+    opened = train(plan.arms)
+    searches = tuple(describe_search(arm) for arm in opened)
+    for arm, search in zip(opened, searches, strict=True):
+        display.say(
+            f"{arm.plan.config.mapping}: trial {search.best_trial} is the best, "
+            f"{arm.plan.study.objective} {search.best_value:.4f}"
+        )
+    trials = [arm.study.get_trials(deepcopy=False) for arm in opened]
+    if plan.design.mode == "tuned":
+        winners = (
+            Candidate(of_arm[search.best_trial].params, (place,))
+            for place, (of_arm, search) in enumerate(zip(trials, searches, strict=True))
+        )
+        return Found(searches, tuple(winners))
+    ranked = [best_first(of_arm) for of_arm in trials]
+    key = plan.arms[0].points.key  # which the arms share: they search one space
+    candidates = choose_candidates(ranked, plan.design.configs, key)
+    if len(candidates) < FEWEST:
+        raise WorkError(
+            f"the searches have tried {len(candidates)} configuration between them, and one shows "
+            "no spread; give the arms more --trials, or a larger space"
+        )
+    display.say(f"{len(candidates)} candidates, the best of all searches, are trained in every arm")
+    return Found(searches, tuple(in_order_of_training(candidates, plan)))
+
+
+def _finals(plan: AbPlan, found: Found, look: Look) -> list[StudyPlan]:
+    """Plan what has been trained in every arm at a look."""
+    if plan.design.mode == "tuned":
+        return [
+            of_winner(arm, search.best_trial, candidate.params, plan.seeds)
+            for arm, search, candidate in zip(
+                plan.arms, found.searches, found.candidates, strict=True
+            )
+        ]
+    candidates = found.candidates[: look.configs]
+    if plan.design.mode == "matched":
+        return of_configs(plan, [candidate.params for candidate in candidates])
+    return of_candidates(plan, candidates)
+
+
+def _run_in_turn(
+    plans: Sequence[StudyPlan],
+    dataset: Dataset,
+    storage: BaseStorage,
+    arms: Sequence[Arm],
+    display: StudyDisplay,
+    *,
+    workers: int | None,
+    debug: bool,
+) -> list[OpenStudy]:
+    """Run the studies of the arms, always the next trial of the one that is least advanced."""
+    opened = [
+        open_study(plan, dataset, storage, arm) for plan, arm in zip(plans, arms, strict=True)
+    ]
+    with ExitStack() as stack:
+        for study in opened:
+            stack.enter_context(under_way(study, display))
+        run_to_the_end(opened, display, workers=workers, debug=debug)
+        return opened
+
+
+def begun_as(url: str | None, project: Path, name: str) -> Mode | None:
+    """Return how the arms of an A/B study of this name are compared; None where there is none.
+
+    Args:
+        url: Optuna's storage, as for `segexp.study.storage.open.open_storage`.
+        project: The project directory.
+        name: The A/B study's name.
+
+    Raises:
+        InputError: When the storage cannot be opened, or a newer segexp ran the study.
+    """
+    file = storage_file(url, project)
+    if file is not None and not file.is_file():
+        return None
+    stored = stored_definition(open_storage(url, project), name)
+    mode: Mode | None = None if stored is None else stored.get("mode")
+    return mode
+
+
+def _refuse_another(plan: AbPlan, dataset: Dataset, storage: BaseStorage) -> None:
+    """Refuse what an A/B study of this name was not begun as, before any run is opened."""
+    is_known(storage, plan.name, ab_definition(plan, dataset))
+    matched = plan.design.mode == "matched"
+    refuse_changed(of_configs(plan, plan.configs) if matched else plan.arms, dataset, storage)
+    refuse_other_numbers(plan, storage)
+
+
+@contextmanager
+def _records(
+    plan: AbPlan, dataset: Dataset, storage: BaseStorage, say: Callable[[str], None]
+) -> Iterator[tuple[optuna.Study, tracking.Run, list[Arm]]]:
+    """Open the runs of the A/B study and of its arms, and end them as the block ends."""
+    study, record, arms = _open_records(plan, dataset, storage, say)
+
+    def end(status: tracking.Status) -> None:
+        gather_records(study, record)
+        for run_id in (*study.user_attrs[ARM_RUNS].values(), study.user_attrs[RUN_ID]):
+            tracking.end_run(replace(record, id=run_id), status)
+
+    forget_supervisors(study)
+    with supervised(study), ended_by(end):
+        yield study, record, arms
+
+
+def _open_records(
+    plan: AbPlan, dataset: Dataset, storage: BaseStorage, say: Callable[[str], None]
+) -> tuple[optuna.Study, tracking.Run, list[Arm]]:
+    """Open an A/B study, or make it: a study without trials of its own that knows its runs."""
+    now = ab_definition(plan, dataset)
+    # An interruption between a run and the note of it would leave the run open for ever.
+    with signals_held_back(), locked(lock_of(plan.project, plan.name)):
+        wanted = plan.config.tracking
+        experiment = open_recorded(plan.project, wanted, storage, plan.name, say)
+        study = optuna.create_study(
+            storage=storage, study_name=plan.name, direction="maximize", load_if_exists=True
+        )
+        # Before the runs: a kill may leave one that is not noted.
+        key = study.user_attrs.get(RUN_KEY) or replace_attribute(
+            study, RUN_KEY, None, secrets.token_hex(8)
+        )
+        noted = study.user_attrs.get(RUN_ID)
+        record = find_run(experiment, noted, key)
+        tags = {
+            "segexp.study": plan.name,
+            "segexp.dataset": dataset.name,
+            "segexp.dataset_hash": dataset.hash,
+            "segexp.common_space": plan.common.name,
+        }
+        if record is None:
+            params = {"mode": plan.design.mode, "arms": ", ".join(m.name for m in plan.mappings)}
+            record = tracking.start_run(
+                experiment,
+                plan.name,
+                {**tags, RUN_KEY: key, "segexp.kind": "ab"},
+                params,
+                patience=FOR_STUDY_RUN,
+            )
+        if noted != record.id:
+            for space in (*plan.mappings, plan.common):
+                tracking.log_yaml(record, space.to_dict(), f"mappings/{space.name}.yaml")
+            # The last: a run that is noted is whole.
+            record = note_run(study, noted, record)
+        if line := new_run_instead(noted, record, f"A/B study {plan.name!r}"):
+            say(line)
+        known: dict[str, str] = study.user_attrs.get(ARM_RUNS, {})
+        arms: list[Arm] = []
+        for mapping in plan.mappings:
+            key_of_arm = f"{key}-{mapping.name}"
+            run = find_run(experiment, known.get(mapping.name), key_of_arm)
+            if run is None:
+                of_arm = {
+                    RUN_KEY: key_of_arm,
+                    "segexp.kind": "arm",
+                    "segexp.mapping": mapping.name,
+                    "segexp.mapping_hash": mapping.hash,
+                }
+                run = tracking.start_run(
+                    experiment, mapping.name, tags | of_arm, {}, record, FOR_STUDY_RUN
+                )
+            if known.get(mapping.name) != run.id:
+                run = note_arm(study, mapping.name, run)
+            if line := new_run_instead(known.get(mapping.name), run, f"arm {mapping.name}"):
+                say(line)
+            arms.append(Arm(experiment, run))
+        study.set_user_attr(DEFINITION, now)  # the last: an A/B study that has it is whole
+        remember_place(study, experiment)
+    return study, record, arms
+
+
+def _directory(plan: AbPlan, record: tracking.Run) -> Path:
+    """Return the directory of what is written about an A/B study, made where it is missing."""
+    directory = plan.project / WORK_DIRECTORY / "ab" / f"{plan.name}-{record.id[:8]}"
+    directory.mkdir(parents=True, exist_ok=True)
+    return directory
+
+
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    write_atomic(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
+
+
+def _write_look(plan: AbPlan, record: tracking.Run, result: dict[str, Any]) -> None:
+    """Write what an early look found: from its spread `--plan` says what the rest will take."""
+    _write_json(_directory(plan, record) / LOOK_FILE, result)
+
+
+def _write(
+    plan: AbPlan,
+    dataset: Dataset,
+    result: dict[str, Any],
+    runs: FinalRuns,
+    record: tracking.Run,
+    display: StudyDisplay,
+) -> Path:
+    """Write the result and its page, and record them with the tables in the A/B study's run."""
+    directory = _directory(plan, record)
+    result["protocols"] = run_protocols(runs, plan.mappings, plan.common, dataset)
+    try:
+        scenes = arm_scenes(runs, dataset.heldout, plan.common)
+    except WorkError as error:  # the answer does not need them
+        display.say(f"no images in the page: {error}")
+        scenes = []
+    page = ab_page(result, scenes)
+    _write_json(directory / RESULT_FILE, result)
+    write_atomic(directory / PAGE_FILE, page)
+    for name in (RESULT_FILE, PAGE_FILE):
+        tracking.log_file(record, directory / name)
+    for name, columns in answer_tables(result).items():
+        tracking.log_table(record, columns, name)
+    metrics: dict[str, float] = {}
+    tags: dict[str, str] = {}
+    for pair in result["pairs"]:
+        name = metric_name(f"{pair['b']}-{pair['a']}")
+        low, high = pair["interval"]
+        metrics |= {f"delta/{name}": pair["delta"], f"low/{name}": low, f"high/{name}": high}
+        tags |= {
+            f"segexp.verdict.{name}": pair["verdict"],
+            f"segexp.answer.{name}": pair["sentence"],
+        }
+    tags |= {"segexp.margin": f"{result['margin']:g}", "segexp.seeds": str(plan.design.seeds)}
+    tracking.log_metrics(record, metrics)
+    tracking.set_tags(record, tags)
+    return directory

@@ -1,0 +1,191 @@
+"""The final trainings of an A/B study, read back from what they left: pairs of runs across arms."""
+
+from collections.abc import Callable, Sequence
+from collections.abc import Mapping as Dict
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from optuna.trial import FrozenTrial
+
+from segexp.compare.search import seconds_of
+from segexp.compare.statistics.arms import ArmRuns
+from segexp.core.config import Config
+from segexp.core.errors import WorkError
+from segexp.evaluation.confusions import (
+    CONFUSIONS_FILE,
+    PREDICTIONS_FILE,
+    Confusions,
+    load_confusions,
+)
+from segexp.evaluation.result import is_older
+from segexp.study.best import complete_trials
+from segexp.study.open import OpenStudy
+from segexp.study.storage.open import RESULT, RUN_ID
+from segexp.study.trial_files import directory_of, fetch_files
+
+
+class TooFewRunsError(WorkError):
+    """Fewer than two independent runs are complete in every arm."""
+
+
+@dataclass(frozen=True, eq=False)
+class FinalRuns:
+    """The final trainings that every arm has completed; run r has one seed and place in all arms.
+
+    Attributes:
+        listed: The params of each of the R runs, among them ``seed``.
+        configs: What the trainings of an arm share: its configuration, by arm.
+        groups: Which configuration each run trains, shape (R,); where there is one
+            configuration, every run is a group of its own.
+        unit: What a group is to a person: ``seeds`` or ``configurations``.
+        arms: Their confusion matrices on the held-out images, by arm.
+        run_ids: Their MLflow runs, by arm.
+        directories: Where they lie, by arm.
+        seconds: How long each of them took, by arm.
+        lost: What was left out, or is scored otherwise, in sentences.
+    """
+
+    listed: tuple[Dict[str, Any], ...]
+    configs: tuple[Config, ...]
+    groups: NDArray[np.int64]
+    unit: str
+    arms: tuple[ArmRuns, ...]
+    run_ids: tuple[tuple[str, ...], ...]
+    directories: tuple[tuple[Path, ...], ...]
+    seconds: tuple[tuple[float, ...], ...]
+    lost: tuple[str, ...]
+
+    def predictions(self, arm: int, run: int) -> Path:
+        """Return the file with the predictions of one run on the held-out images."""
+        return self.directories[arm][run] / PREDICTIONS_FILE
+
+
+def collect_runs(finals: Sequence[OpenStudy], say: Callable[[str], None]) -> FinalRuns:
+    """Read the final trainings of all arms, those of other hosts from MLflow's artifacts.
+
+    A training that failed in one arm is left out of all arms: runs are compared in pairs.
+
+    Args:
+        finals: The study of each arm's final trainings, with the same list of trainings but for
+            what tuning found.
+        say: Shows one line.
+
+    Raises:
+        TooFewRunsError: When fewer than two independent runs are complete in every arm.
+        WorkError: When a file of them is gone.
+    """
+    listed = finals[0].plan.first
+    done = [[_trial_of(opened, params) for params in opened.plan.first] for opened in finals]
+    whole = [r for r in range(len(listed)) if all(trials[r] is not None for trials in done)]
+    lost = tuple(_lost(opened, trials) for opened, trials in zip(finals, done, strict=True))
+    groups, unit = _groups([listed[r] for r in whole])
+    if len(np.unique(groups)) < 2:
+        raise TooFewRunsError(
+            "two independent runs that are complete in every arm are needed to compare them, "
+            f"there are {len(np.unique(groups))}; {' '.join(filter(None, lost))}".rstrip("; ")
+        )
+    arms: list[ArmRuns] = []
+    run_ids: list[tuple[str, ...]] = []
+    directories: list[tuple[Path, ...]] = []
+    seconds: list[tuple[float, ...]] = []
+    for opened, trials in zip(finals, done, strict=True):
+        chosen = [trial for r in whole if (trial := trials[r]) is not None]
+        places = tuple(directory_of(opened.plan.project, trial) for trial in chosen)
+        kept = [_heldout(opened, trial, say) for trial in chosen]
+        for trial in chosen:
+            with suppress(WorkError):  # whoever needs them says that they are gone
+                fetch_files(*_where(opened), trial, PREDICTIONS_FILE, say)
+        arms.append(
+            ArmRuns(
+                name=opened.plan.config.mapping,
+                own=np.stack([k.own for k in kept]),
+                common=np.stack([k.common for k in kept]),
+                common_argmax=np.stack([k.common_argmax for k in kept]),
+            )
+        )
+        run_ids.append(tuple(str(trial.user_attrs.get(RUN_ID)) for trial in chosen))
+        directories.append(places)
+        seconds.append(tuple(map(seconds_of, chosen)))
+    return FinalRuns(
+        listed=tuple(listed[r] for r in whole),
+        configs=tuple(opened.plan.config for opened in finals),
+        groups=groups,
+        unit=unit,
+        arms=tuple(arms),
+        run_ids=tuple(run_ids),
+        directories=tuple(directories),
+        seconds=tuple(seconds),
+        lost=tuple(filter(None, (*lost, _scored_before([t for trials in done for t in trials])))),
+    )
+
+
+def _where(opened: OpenStudy) -> tuple[Path, str]:
+    return opened.plan.project, opened.experiment.uri
+
+
+def _trial_of(opened: OpenStudy, params: Dict[str, Any]) -> FrozenTrial | None:
+    """Return the complete trial with these params; None when it failed."""
+    return next((t for t in complete_trials(opened.study) if t.params == dict(params)), None)
+
+
+def _lost(opened: OpenStudy, trials: Sequence[FrozenTrial | None]) -> str | None:
+    missing = [
+        params for params, trial in zip(opened.plan.first, trials, strict=True) if trial is None
+    ]
+    if not missing:
+        return None
+    shown = "; ".join(", ".join(f"{k}={v}" for k, v in params.items()) for params in missing)
+    return (
+        f"{len(missing)} of {len(trials)} final trainings of {opened.plan.config.mapping} are not "
+        f"complete and left out of every arm ({shown}), which favours the arm that failed."
+    )
+
+
+def _scored_before(trials: Sequence[FrozenTrial | None]) -> str | None:
+    """Say so where final trainings have scores by the rule ``sum`` of an earlier segexp."""
+    found = [trial.user_attrs[RESULT] for trial in trials if trial is not None]
+    before = [
+        result
+        for result in found
+        if is_older(result)
+        and (result["heldout"] or {}).get("miou_common")
+        != (result["heldout"] or {}).get("miou_common_argmax")
+    ]
+    if not before:
+        return None
+    return (
+        f"{len(before)} of {len(found)} final trainings were scored by the rule sum of an earlier "
+        "segexp; another --study-name trains and scores all by the rule of today."
+    )
+
+
+def _groups(listed: Sequence[Dict[str, Any]]) -> tuple[NDArray[np.int64], str]:
+    """Number the configurations of the runs; one configuration makes each run its own group."""
+    configs = [config_of(params) for params in listed]
+    different: list[Dict[str, Any]] = []
+    for config in configs:
+        if config not in different:
+            different.append(config)
+    if len(different) < 2:
+        return np.arange(len(listed), dtype=np.int64), "seeds"
+    return np.array([different.index(config) for config in configs], np.int64), "configurations"
+
+
+def config_of(params: Dict[str, Any]) -> dict[str, Any]:
+    """Return the configuration that a listed training trains: its params without the seed."""
+    return {name: value for name, value in params.items() if name != "seed"}
+
+
+def _heldout(opened: OpenStudy, trial: FrozenTrial, say: Callable[[str], None]) -> Confusions:
+    fetch_files(*_where(opened), trial, CONFUSIONS_FILE, say)
+    try:
+        directory = directory_of(opened.plan.project, trial)
+        return load_confusions(directory / CONFUSIONS_FILE)["heldout"]
+    except WorkError as error:
+        raise WorkError(
+            f"{error}; MLflow has a copy among the artifacts of run {trial.user_attrs.get(RUN_ID)}"
+        ) from None

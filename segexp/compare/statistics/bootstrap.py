@@ -1,0 +1,294 @@
+"""How sure a difference of scores is: resampled images and runs, an interval and a p value.
+
+The data are crossed: every run (a trained network) is scored on every image. So a difference varies
+for three reasons: which images were drawn, which runs were drawn, and how each run happens to fare
+on each image. docs/method.md says how the three are told apart, and how often the interval misses.
+"""
+
+from dataclasses import dataclass, replace
+from math import inf, isnan, nan
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from segexp.compare.statistics.confidence import LEVEL
+from segexp.compare.statistics.tails import Parts, outside, reach
+
+Floats = NDArray[np.float64]
+
+CHUNK_BYTES = 128_000_000
+
+
+def _stream(seed: int, drawn: Literal["images", "runs"]) -> np.random.Generator:
+    """Start the random numbers of one bootstrap: all of a comparison's draws come from here.
+
+    Each has a stream of its own. From one stream the draws of as many clusters as groups of runs
+    would be the same numbers, and what was taken for independent would vary together.
+    """
+    images, runs = np.random.SeedSequence(seed).spawn(2)
+    return np.random.default_rng(images if drawn == "images" else runs)
+
+
+def resample_weights(
+    clusters: NDArray[np.int64] | NDArray[np.str_], resamples: int, seed: int
+) -> Floats:
+    """Draw how often each image is in each resample, whole clusters with replacement.
+
+    The draws go to the clusters in the order of their names or numbers, whatever the order of the
+    images.
+
+    Args:
+        clusters: The name or number of each image's cluster, shape (N,).
+        resamples: B.
+        seed: Of the draws; the same seed gives the same weights.
+
+    Returns:
+        Counts, shape (B, N). Images of one cluster have one count; a row sums to N where the
+        clusters are of one size.
+
+    Raises:
+        ValueError: Fewer than two clusters.
+    """
+    names, index = np.unique(clusters, return_inverse=True)
+    count = len(names)
+    if count < 2:
+        raise ValueError(f"resampling needs two clusters of images at least, got {count}")
+    drawn = _stream(seed, "images").integers(0, count, (resamples, count))
+    drawn += count * np.arange(resamples)[:, None]
+    counts = np.bincount(drawn.ravel(), minlength=resamples * count).reshape(resamples, count)
+    return counts[:, index].astype(np.float64)
+
+
+def resampled_ious(confusions: NDArray[np.int64], weights: Floats) -> Floats:
+    """Compute the IoU of each class from the weighted sum of the images' confusion matrices.
+
+    Weights of one give the IoUs that are in the mean of `segexp.evaluation.metrics.score`, to the
+    last bit: a class that the truth does not have is NaN, also where some run predicted it.
+
+    Args:
+        confusions: Counts per run and image, shape (R, N, K, K) or (R, N, K, K + 1), rows ground
+            truth, columns prediction, a last column without a row for "none".
+        weights: How often each image counts, shape (B, N).
+
+    Returns:
+        IoUs, shape (B, R, K); NaN where the truth of a resample does not have a class.
+
+    Raises:
+        ValueError: Another shape of confusion matrix, or weights of another number of images.
+    """
+    runs, images, num_classes, columns = confusions.shape
+    if columns - num_classes not in {0, 1} or weights.shape[1] != images:
+        shapes = f"{confusions.shape} and weights {weights.shape}"
+        raise ValueError(f"confusions are (R, N, K, K) or (R, N, K, K + 1), got {shapes}")
+    right = np.diagonal(confusions, axis1=2, axis2=3)
+    truth = confusions.sum(axis=3)
+    either = truth + confusions[..., :num_classes].sum(axis=2) - right
+    # Sums of counts in float64 are exact up to 2**53 pixels, in whatever order they are added.
+    tallies = np.stack([right, either, truth]).astype(np.float64)
+    by_image = tallies.transpose(2, 0, 1, 3).reshape(images, -1)
+    ious = np.empty((len(weights), runs, num_classes))
+    chunk = max(1, CHUNK_BYTES // (8 * by_image.shape[1]))
+    for first in range(0, len(weights), chunk):
+        rows = slice(first, first + chunk)
+        sums = (weights[rows] @ by_image).reshape(-1, 3, runs, num_classes)
+        ious[rows] = np.nan
+        np.divide(sums[:, 0], sums[:, 1], out=ious[rows], where=sums[:, 2] > 0)
+    return ious
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean over runs and images, and how sure it is.
+
+    Every figure is NaN where the observed value is: nothing can be said.
+
+    Attributes:
+        value: The mean over runs.
+        low: Lower end of the interval.
+        high: Upper end of the interval.
+        p: Two-sided p value against 0: the level at which the interval would just reach 0.
+        variance_images: Variance of ``value`` by the drawn images, the cells' noise included.
+        variance_runs: Variance of ``value`` by the drawn runs, without the cells' noise.
+        df: Degrees of freedom of the two variances' sum (Welch-Satterthwaite); infinite without
+            variance.
+        parts: The sources of noise, for the tails (`segexp.compare.statistics.tails`): images, and
+            runs with how each fares on each image. Without any, Student's t at ``df``.
+        level: How often the interval may miss: 0.05 for one of 95%.
+    """
+
+    value: float
+    low: float
+    high: float
+    p: float
+    variance_images: float
+    variance_runs: float
+    df: float = inf
+    parts: Parts = ()
+    level: float = LEVEL
+
+
+NOTHING = Estimate(nan, nan, nan, nan, nan, nan, nan)
+"""Where nothing can be said."""
+
+
+def at_level(found: Estimate, level: float) -> Estimate:
+    """Widen or narrow an interval to another level.
+
+    Each half is stretched by how much farther the noise reaches at that level: it keeps its skew,
+    and goes to levels far beyond what 10,000 draws could show. The p value of ``estimate`` is under
+    a level exactly where the interval at that level leaves 0 out.
+
+    Args:
+        found: An interval that was not cut to a range.
+        level: How often the new one may miss, in 0..1.
+
+    Example:
+        >>> wide = at_level(Estimate(0.02, 0.0004, 0.0396, 0.045, 1e-4, 0.0), 0.01)
+        >>> round(wide.low, 4), round(wide.high, 4)
+        (-0.0058, 0.0458)
+    """
+    if level == found.level or isnan(found.low):
+        return replace(found, level=level)
+    before, after = (reach(each, _parts(found)) for each in (found.level, level))
+    stretch = after / before if before else 1.0
+    return replace(
+        found,
+        low=found.value - stretch * (found.value - found.low),
+        high=found.value + stretch * (found.high - found.value),
+        level=level,
+    )
+
+
+def _parts(found: Estimate) -> Parts:
+    return found.parts or ((1.0, found.df),)
+
+
+def _p_value(value: float, low: float, high: float, parts: Parts) -> float:
+    """Return the level at which a 95% interval, widened or narrowed, just reaches 0."""
+    if value == 0:
+        return 1.0
+    half = value - low if value > 0 else high - value
+    if half <= 0:
+        return 0.0
+    return min(1.0, outside(abs(value) / half * reach(LEVEL, parts), parts))
+
+
+def degrees_of_freedom(
+    by_images: ArrayLike, by_runs: ArrayLike, df_images: ArrayLike, df_runs: ArrayLike
+) -> Floats:
+    """Return those of a sum of two variances (Welch-Satterthwaite); infinite without variance."""
+    a, b = np.asarray(by_images, np.float64), np.asarray(by_runs, np.float64)
+    parts = a**2 / np.asarray(df_images) + b**2 / np.asarray(df_runs)
+    df = np.full(parts.shape, inf)
+    np.divide((a + b) ** 2, parts, out=df, where=parts > 0)
+    return df
+
+
+def estimate(
+    observed: ArrayLike,
+    resampled: Floats,
+    run_groups: ArrayLike,
+    num_clusters: float,
+    seed: int,
+    *,
+    df_images: float | None = None,
+    one_run: bool = False,
+) -> Estimate:
+    """Estimate the mean over runs of a paired difference, for new images and new runs.
+
+    The interval is made of two bootstraps, of images and of groups of runs, each brought to an
+    unbiased variance and to the tails of Student's t, and added draw by draw. Resampling both at
+    once would count the interaction up to three times (Owen 2007, Annals of Applied Statistics),
+    and plain percentiles of three to five runs are far too narrow (Hesterberg 2015, The American
+    Statistician). The variances add up as in Cameron, Gelbach & Miller 2011 (Journal of Business &
+    Economic Statistics): images plus runs minus the interaction that is in both.
+
+    The draws go to the groups by their numbers: the order of the runs changes nothing, and the
+    opposite of all differences gives the opposite interval.
+
+    Args:
+        observed: The difference of each run on all images, shape (R,).
+        resampled: The same on each resample of the images, shape (B, R). Resamples with a NaN are
+            left out.
+        run_groups: The group of each run, shape (R,). Groups are independent, runs within a group
+            need not be: the seeds of one configuration.
+        num_clusters: Of the images; the effective number (`Clusters.effective`) where clusters
+            differ in size.
+        seed: Of the draws for the runs.
+        df_images: Degrees of freedom of the images where they are fewer than ``num_clusters`` - 1:
+            the IoU of a class is known from the clusters that hold it.
+        one_run: Answer from a single group of runs, too: its interval is over the images alone, as
+            if another training could not have gone otherwise.
+
+    Raises:
+        ValueError: Fewer than two clusters of images, or fewer than two groups of runs without
+            ``one_run``: one has no variance.
+    """
+    values = np.asarray(observed, dtype=np.float64)
+    _, index, sizes = np.unique(np.asarray(run_groups), return_inverse=True, return_counts=True)
+    groups = len(sizes)
+    if groups < (1 if one_run else 2) or num_clusters < 2:
+        raise ValueError(
+            "an interval needs two groups of runs and two clusters of images at least, "
+            f"got {groups=}, {num_clusters=}"
+        )
+    value = float(values.mean())
+    rows = resampled[~np.isnan(resampled).any(axis=1)]
+    if np.isnan(value) or len(rows) < 2:
+        return NOTHING
+
+    share = sizes / len(values)
+    membership = (index[:, None] == np.arange(groups)) / sizes
+    by_group = rows @ membership
+    deviations = by_group - by_group.mean(axis=0)
+    pulls = share * (values @ membership - value)
+    df_runs = max(1, groups - 1)  # of one group the variance is 0
+    few_images, few_runs = num_clusters / (num_clusters - 1), groups / df_runs  # n / (n - 1)
+    df_images = num_clusters - 1 if df_images is None else df_images
+
+    # What the groups share on a resample is the images' doing; what each has for itself is
+    # interaction. The spread of the observed groups holds the interaction a second time.
+    covariance = few_images * (deviations.T @ deviations) / (len(rows) - 1)
+    own = np.diagonal(covariance)
+    shared = (covariance.sum() - own.sum()) / (groups * df_runs)
+    interaction = max(0.0, float(share**2 @ (own - shared)))
+    variance_images = float(share @ covariance @ share)
+    variance_runs = max(0.0, few_runs * float(pulls @ pulls) - interaction)
+
+    rng = _stream(seed, "runs")
+    drawn = rng.integers(0, groups, (len(rows), groups))
+    images_part = np.sqrt(few_images) * (deviations @ share)
+    runs_part = pulls[drawn].sum(axis=1)  # its variance is pulls @ pulls: make it variance_runs
+    runs_part *= np.sqrt(variance_runs / float(pulls @ pulls)) if variance_runs > 0 else 0.0
+    draws = (
+        value
+        + images_part * _unknown_scale(rng, df_images, len(rows))
+        + runs_part * _unknown_scale(rng, df_runs, len(rows))
+    )
+    low, high = (float(end) for end in np.quantile(draws, [LEVEL / 2, 1 - LEVEL / 2]))
+    df = float(degrees_of_freedom(variance_images, variance_runs, df_images, df_runs))
+    # What each image adds in each run goes with the runs here: it is in their observed spread, and
+    # far out that spread, which few runs may show too small by chance, is not to be lessened.
+    of_runs = few_runs * float(pulls @ pulls)
+    parts: Parts = ((max(0.0, variance_images - interaction), df_images), (of_runs, df_runs))
+    if groups == 1:
+        parts = ((variance_images, df_images),)
+    return Estimate(
+        value=value,
+        low=low,
+        high=high,
+        p=_p_value(value, low, high, parts),
+        variance_images=variance_images,
+        variance_runs=variance_runs,
+        df=df,
+        parts=parts,
+    )
+
+
+def _unknown_scale(rng: np.random.Generator, df: float, count: int) -> Floats:
+    """Draw how far a true standard deviation may be from one estimated with ``df``.
+
+    A normal draw times it is a draw of Student's t; a skewed one keeps its skew.
+    """
+    return np.sqrt(df / rng.chisquare(df, count))

@@ -1,0 +1,90 @@
+"""The scores of one arm on all images and on resamples of them, and what is estimated from such.
+
+Arrays of scores have shape (1 + B, R): row 0 is the score of each of R runs on all images, the
+other rows are the same on B resamples of the images.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segexp.compare.statistics.bootstrap import Estimate, resampled_ious
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class ArmRuns:
+    """The held-out confusion matrices of one arm; rows ground truth, columns prediction.
+
+    R runs, N images, C classes of the arm's mapping, K of the common space; the last column is
+    *none*. Run r of one arm is paired with run r of every other.
+
+    Attributes:
+        name: The mapping's name.
+        own: In the mapping's own space, int64 (R, N, C, C + 1).
+        common: In the common space by the rule ``sum``, int64 (R, N, K, K + 1).
+        common_argmax: In the common space by the rule ``argmax``, int64 (R, N, K, K + 1).
+    """
+
+    name: str
+    own: NDArray[np.int64]
+    common: NDArray[np.int64]
+    common_argmax: NDArray[np.int64]
+
+
+class Estimator(Protocol):
+    """Estimates from scores (1 + B, R) that hang on so many clusters of images; on all, if none."""
+
+    def __call__(self, scores: Floats, clusters: float = ..., /) -> Estimate:
+        """Return the mean over the runs, and how sure it is."""
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """Scores of one arm.
+
+    Attributes:
+        name: The arm's.
+        own: mIoU in its own space, (1 + B, R).
+        common: mIoU in the common space by rule of collapse, (1 + B, R) each.
+        ious: IoU of the common classes by the rule ``sum``, (1 + B, R, K).
+        own_ious: IoU of its own classes on all images, mean over the runs that have one, (C,).
+    """
+
+    name: str
+    own: Floats
+    common: dict[str, Floats]
+    ious: Floats
+    own_ious: Floats
+
+
+def score_arm(arm: ArmRuns, weights: Floats) -> Scores:
+    """Score an arm on images that are weighed by each row of (1 + B, N)."""
+    ious, own_ious = resampled_ious(arm.common, weights), resampled_ious(arm.own, weights)
+    return Scores(
+        name=arm.name,
+        own=mean_iou(own_ious),
+        common={
+            "sum": mean_iou(ious),
+            "argmax": mean_iou(resampled_ious(arm.common_argmax, weights)),
+        },
+        ious=ious,
+        own_ious=mean_iou(own_ious[0].T),
+    )
+
+
+def mean_iou(ious: Floats) -> Floats:
+    """Return the mean over the last axis of the IoUs that are not NaN; NaN if none is."""
+    defined = ~np.isnan(ious)
+    count = defined.sum(axis=-1)
+    mean = np.full(count.shape, np.nan)
+    np.divide(np.where(defined, ious, 0.0).sum(axis=-1), count, out=mean, where=count > 0)
+    return mean
+
+
+def within(found: Estimate, lowest: float, highest: float) -> Estimate:
+    """Cut an interval to the values that its quantity can have."""
+    return replace(found, low=max(found.low, lowest), high=min(found.high, highest))

@@ -1,0 +1,283 @@
+"""What may be said of a difference between two arms, and the sentence that says it."""
+
+from collections.abc import Sequence
+from math import floor, isnan, log10
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segexp.compare.statistics.bootstrap import Estimate
+from segexp.compare.statistics.confidence import LEVEL, confidence
+
+Verdict = Literal["better", "worse", "equivalent", "not enough evidence"]
+
+FEW_RUNS = 5
+"""The interval of fewer groups of runs than this misses more often than it says."""
+
+MISSED_BY_TWO, MISSED_BY_THREE = 0.13, 0.10
+"""The most that benchmarks/calibration.py shows for two and for three groups."""
+
+FEWEST_HOLDING = 5
+"""A class that fewer clusters of images hold has no interval: its IoU hangs on single images."""
+
+_CLUSTERS = {
+    "sequence": ("held-out sequence", "held-out sequences"),
+    "city": ("held-out city", "held-out cities"),
+    "block": ("held-out block of frames", "held-out blocks of frames"),
+}
+
+MOSTLY = 0.8
+"""A share of the variance from which on its source is pointed out."""
+
+
+def verdict(low: float, high: float, margin: float) -> Verdict:
+    """Judge an interval of a difference in mIoU, b minus a, against a margin.
+
+    ``equivalent`` where it lies inside (-margin, margin): tested first, so that a difference too
+    small to matter is not called better (two one-sided tests, Schuirmann 1987). ``better`` where it
+    lies above 0, ``worse`` below 0. All else, an interval that touches a limit included, is ``not
+    enough evidence``.
+    """
+    if -margin < low and high < margin:
+        return "equivalent"
+    if low > 0:
+        return "better"
+    if high < 0:
+        return "worse"
+    return "not enough evidence"
+
+
+def holm(p: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Adjust p-values so that one false alarm among all of them stays as rare as for one.
+
+    Holm's step-down procedure (Holm 1979): the i-th smallest of m is multiplied by m - i + 1, and
+    is never smaller than the one before it or larger than 1.
+
+    Args:
+        p: p-values, shape (m,). NaN is no test: it stays NaN and does not count in m.
+
+    Example:
+        >>> holm(np.array([0.04, 0.01, np.nan, 0.03])).round(3).tolist()
+        [0.06, 0.03, nan, 0.06]
+    """
+    adjusted = np.full(len(p), np.nan)
+    tests = np.flatnonzero(~np.isnan(p))
+    ascending = tests[np.argsort(p[tests], kind="stable")]
+    scaled = p[ascending] * np.arange(len(ascending), 0, -1)
+    adjusted[ascending] = np.minimum(np.maximum.accumulate(scaled), 1.0)
+    return adjusted
+
+
+def verdict_sentence(
+    a: str, b: str, native_gap: float, training: Estimate, margin: float, about: str | None = None
+) -> str:
+    """Say in one sentence how much of a raw gap is the ruler, and how much the model.
+
+    The ruler is both rulers' effects together, shown as the shown gap minus the shown difference,
+    so that the numbers that a person reads add up. There are as many decimals, three at least, as
+    it takes for the shown interval to earn the verdict.
+
+    Args:
+        a: The name of the first arm.
+        b: The name of the second.
+        native_gap: mIoU of b minus mIoU of a, each in its own label space.
+        training: Their difference in the common space, b minus a.
+        margin: Differences below it do not matter, in mIoU.
+        about: What the answer is about, such as "On six configurations that tuning found good in
+            either arm"; the sentence begins with it.
+
+    Example:
+        >>> training = Estimate(0.004, -0.006, 0.009, 0.3, 1e-5, 1e-6)
+        >>> verdict_sentence("cityscapes19", "merged10", 0.121, training, margin=0.01)
+        'Of the 0.121 that merged10 gains over cityscapes19 in mIoU, 0.117 is the ruler and \
+0.004 [-0.006, 0.009] is the model: equivalent within a margin of 0.01.'
+    """
+    digits = _digits(training, margin)
+    gap, model = _rounded(native_gap, digits), _rounded(training.value, digits)
+    ruler = _rounded(gap - model, digits)
+    interval = interval_text(training, digits)
+
+    def size(value: float) -> str:
+        return f"{abs(value):.{digits}f}"
+
+    if gap > 0 and ruler >= 0 and model >= 0:
+        said = (
+            f"Of the {size(gap)} that {b} gains over {a} in mIoU, {size(ruler)} is the ruler and "
+            f"{size(model)} {interval} is the model"
+        )
+    elif gap < 0 and ruler <= 0 and model <= 0:
+        said = (
+            f"Of the {size(gap)} that {b} loses to {a} in mIoU, {size(ruler)} is the ruler and "
+            f"{size(model)} is the model (delta {_signed(model, digits)} {interval})"
+        )
+    else:
+        # Ruler and model pull apart: "of the gap" would hide that one is larger than the gap.
+        more = "higher" if gap > 0 else "lower"
+        scores = f"{b} scores {size(gap)} {more} than {a} in mIoU"
+        start = scores if gap else f"{b} and {a} have the same mIoU"
+        parts = f"but the ruler gives {_signed(ruler, digits)} and the model"
+        said = (
+            f"{start}, each by its own ruler, {parts if ruler else 'and the model gives'} "
+            f"{_signed(model, digits)} {interval}"
+        )
+    return opened(about, f"{said}: {_end(training, margin)}.")
+
+
+def untouched_sentence(
+    classes: Sequence[str], delta: Estimate, margin: float, about: str | None, *, settled: bool
+) -> str:
+    """Say what became of the classes that no arm merges.
+
+    Args:
+        classes: Their names, one or more.
+        delta: The difference of their mean IoU, b minus a; without an interval where too few
+            images hold them.
+        margin: Differences below it do not matter.
+        about: What the sentence begins with, as in `verdict_sentence`.
+        settled: Whether there is a verdict on all classes together. Without it there is none on a
+            part of them.
+
+    Example:
+        >>> found = Estimate(0.012, 0.003, 0.021, 0.01, 1e-5, 1e-6)
+        >>> untouched_sentence(["road", "sky"], found, 0.01, None, settled=True)
+        'The 2 classes that no arm merges: +0.012 [0.003, 0.021] in mIoU: better.'
+    """
+    known = not isnan(delta.low)
+    digits = _digits(delta, margin) if known else 3
+    value = _signed(_rounded(delta.value, digits), digits)
+    several = f"The {len(classes)} classes that no arm merges: {value}"
+    said = several if len(classes) > 1 else f"The class that no arm merges ({classes[0]}): {value}"
+    unit = "in mIoU" if len(classes) > 1 else "in IoU"
+    if not known:
+        end = f" {unit}, of too few images for an interval"
+    elif settled:
+        end = f" {interval_text(delta, digits)} {unit}: {_end(delta, margin)}"
+    else:
+        end = f" {interval_text(delta, digits)} {unit}; no verdict, as there is none on all classes"
+    return opened(about, f"{said}{end}.")
+
+
+def opened(about: str | None, sentence: str) -> str:
+    """Begin a sentence with what it is about."""
+    if about is None:
+        return sentence
+    own_word = sentence.split(" ", 1)[0] in {"Of", "By", "The"}  # and not the name of an arm
+    return f"{about}, {sentence[0].lower() if own_word else sentence[0]}{sentence[1:]}"
+
+
+def interval_text(estimate: Estimate, digits: int = 3) -> str:
+    """Return the interval as ``[low, high]``."""
+    low, high = _rounded(estimate.low, digits), _rounded(estimate.high, digits)
+    return f"[{low:.{digits}f}, {high:.{digits}f}]"
+
+
+def other_rule_caveat(training: Estimate, margin: float, about: str | None = None) -> str:
+    """Say what the ``argmax`` rule finds, where its verdict is not that of ``sum``."""
+    digits = _digits(training, margin)
+    delta = _signed(_rounded(training.value, digits), digits)
+    return opened(
+        about,
+        f"By the argmax rule the verdict is {_end(training, margin)} "
+        f"(delta {delta} {interval_text(training, digits)}).",
+    )
+
+
+def rare_class_caveat(
+    class_names: Sequence[str], holding: NDArray[np.int64], kind: str = "none"
+) -> str | None:
+    """Name the classes of the common space that have no interval, if there are any.
+
+    Args:
+        class_names: The K classes.
+        holding: Clusters of held-out images whose ground truth has each class, shape (K,).
+        kind: What the clusters are: ``none`` (every image is one), ``sequence``, ``city`` or
+            ``block``.
+    """
+    few = [
+        (name, int(n)) for name, n in zip(class_names, holding, strict=True) if n < FEWEST_HOLDING
+    ]
+    if not few:
+        return None
+    one, more = _CLUSTERS.get(kind, ("held-out image", "held-out images"))
+    name, n = few[0]
+    count = f"only {n} {one if n == 1 else more}" if n else f"no {one}"
+    listed = [f"{name} occurs in {count}", *(f"{name} in {n or 'none'}" for name, n in few[1:])]
+    said = " and ".join([", ".join(listed[:-1]), listed[-1]] if few[1:] else listed)
+    whose = "their differences have" if few[1:] else "its difference has"
+    return f"{said}: {whose} no interval."
+
+
+def few_runs_caveat(groups: int, unit: str) -> str | None:
+    """Say so where there are too few runs for the interval to be what it says."""
+    if groups >= FEW_RUNS:
+        return None
+    if groups == 1:
+        return (
+            "Each arm has one run: the interval is over the images alone, and the answer is about "
+            "these networks. How another training would have come out is not in it."
+        )
+    missed = MISSED_BY_TWO if groups == 2 else MISSED_BY_THREE
+    return (
+        f"{groups} {unit} are few to tell their spread by: where it is large, such an interval "
+        f"missed the truth in up to {missed:.0%} of simulated studies instead of 5%, and the "
+        f"classes' intervals more often still (docs/method.md); {FEW_RUNS} or more are better."
+    )
+
+
+def level_caveat(level: float, pairs: int, looks: int) -> str | None:
+    """Say so where an interval is wider than one of 95%, and why.
+
+    Args:
+        level: Of the interval.
+        pairs: Of arms, judged together.
+        looks: At the study so far, this one counted.
+    """
+    if level >= LEVEL:
+        return None
+    why = [f"{pairs} pairs are judged together (Holm)"] if pairs > 1 else []
+    if looks > 1:
+        why.append(f"this is look {looks} at the study")
+    elif pairs == 1:
+        why.append("the study may be looked at again")
+    return (
+        f"The interval is one of {confidence(level)}, so that a false verdict on any pair, at any "
+        f"look, stays as rare as on one pair, looked at once: {' and '.join(why)}."
+    )
+
+
+def runs_caveat(training: Estimate, unit: str) -> str | None:
+    """Say so where the runs, and not the images, make most of the uncertainty."""
+    variance = training.variance_images + training.variance_runs
+    share = training.variance_runs / variance if variance else 0.0
+    if share < MOSTLY:
+        return None
+    return f"{share:.0%} of the variance of the difference comes from the {unit}, not the images."
+
+
+def _end(training: Estimate, margin: float) -> str:
+    judged = verdict(training.low, training.high, margin)
+    if judged == "equivalent":
+        return f"equivalent within a margin of {margin:g}"
+    return "not enough evidence to tell" if judged == "not enough evidence" else judged
+
+
+def _digits(training: Estimate, margin: float) -> int:
+    """Return the decimals that show the margin, and with which the interval earns its verdict."""
+    low, high = training.low, training.high
+    judged = verdict(low, high, margin)
+    fewest = max(3, 1 - floor(log10(margin)))
+    enough = (
+        digits
+        for digits in range(fewest, fewest + 6)
+        if verdict(round(low, digits), round(high, digits), margin) == judged
+    )
+    return next(enough, fewest + 6)
+
+
+def _rounded(value: float, digits: int) -> float:
+    return round(value, digits) + 0.0  # -0.0 + 0.0 is 0.0: no "-0.000"
+
+
+def _signed(value: float, digits: int) -> str:
+    return f"{value:+.{digits}f}" if value else f"{value:.{digits}f}"

@@ -1,0 +1,411 @@
+"""The project's configuration: `config.yaml`, overrides, and what a study puts over them."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from segexp.core.credentials import url_fault, url_without_credentials
+from segexp.core.errors import InputError, at_most, did_you_mean, named, shown
+from segexp.core.files import name_fault
+from segexp.core.yaml import parse_yaml, read_yaml_mapping
+
+CONFIG_FILE = "config.yaml"
+WORK_DIRECTORY = ".segexp"  # caches, locks, checkpoints, bundles
+
+MAX_SIDE = 16_384
+MAX_PIXELS = 1 << 24  # as in a bundle
+"""Of an image as it is trained: as large as the largest that is read."""
+
+Format = Literal["auto", "synthetic", "cityscapes-npy", "cityscapes", "folder"]
+Normalization = Literal["dataset", "imagenet"]
+HeldoutBy = Literal["auto", "city", "sequence", "image"]
+Optimizer = Literal["adamw", "sgd"]
+Schedule = Literal["constant", "cosine", "poly", "onecycle", "step"]
+Loss = Literal["cross_entropy", "ce_dice", "focal", "lovasz"]
+LossWeighting = Literal[
+    "none", "inverse_frequency", "median_frequency", "effective_number", "enet_log"
+]
+Precision = Literal["auto", "fp32", "bf16"]
+
+
+class _Section(BaseModel):
+    # Strict: `true` is no number, and no quoted word is one.
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, str_max_length=4096)
+
+
+class SyntheticConfig(_Section):
+    """How many scenes the generator draws for each split, and from which seed."""
+
+    train: int = Field(96, ge=2, le=100_000)
+    val: int = Field(32, ge=1, le=100_000)
+    test: int = Field(512, ge=0, le=100_000)
+    seed: int = Field(0, ge=0, lt=2**31)
+
+
+class DataConfig(_Section):
+    """Where the images are and how they reach the model.
+
+    Attributes:
+        format: The folder layout; ``auto`` recognises it from what is in ``root``.
+        root: The data set's folder; a relative path starts at the project directory.
+        image_size: Height and width in pixels at which images are trained and scored.
+        normalization: Channel statistics of the train split, or ImageNet's.
+        taxonomy: The taxonomy of the masks, for a layout that does not tell it; else null.
+        heldout_by: What lies whole on one side where there is no test split and val is halved:
+            see `segexp.data.halves`.
+        synthetic: For the format ``synthetic`` only.
+    """
+
+    format: Format = "synthetic"
+    root: str | None = None
+    image_size: tuple[int, int] = Field((64, 128), strict=False)  # YAML has lists, no tuples
+    normalization: Normalization = "dataset"
+    taxonomy: str | None = None
+    heldout_by: HeldoutBy = "auto"
+    synthetic: SyntheticConfig = SyntheticConfig()
+
+    @field_validator("image_size")
+    @classmethod
+    def _multiple_of_32(cls, value: tuple[int, int]) -> tuple[int, int]:
+        if any(side < 32 or side % 32 for side in value):
+            nearest = [min(MAX_SIDE, max(32, round(side / 32) * 32)) for side in value]
+            raise ValueError(f"both sides must be multiples of 32, such as {nearest}")
+        if max(value) > MAX_SIDE or value[0] * value[1] > MAX_PIXELS:
+            raise ValueError(f"at most {MAX_SIDE} a side and {MAX_PIXELS:,} pixels")
+        return value
+
+
+class ModelConfig(_Section):
+    """The network, in the words of segmentation-models-pytorch.
+
+    Attributes:
+        arch: An architecture of smp, such as ``Unet`` or ``Segformer``.
+        encoder: An encoder of smp, or ``tu-`` and a timm name.
+        encoder_weights: ``imagenet``, a directory with ``<encoder>.safetensors``, or null; a
+            relative path starts at the project directory.
+        decoder_width: Multiplies smp's default decoder channels; under 1 is slimmer and faster.
+    """
+
+    arch: str = "Unet"
+    encoder: str = "mobilenet_v2"
+    encoder_weights: str | None = None
+    decoder_width: float = Field(1.0, gt=0, le=1)
+
+
+class TrainingConfig(_Section):
+    """How one trial trains.
+
+    Attributes:
+        epochs: Passes over the train split.
+        batch_size: Images per step.
+        optimizer: AdamW, or SGD with Nesterov momentum 0.9.
+        learning_rate: The peak of the schedule.
+        weight_decay: Decoupled (AdamW) or L2 (SGD).
+        schedule: How the learning rate falls.
+        warmup_epochs: Linear warm-up before it; may be a fraction.
+        loss: The loss function.
+        loss_weighting: How class weights are counted from the train split.
+        augmentation: Strength of flip, scale/crop and colour, from 0 (none) to 1.
+        precision: ``auto`` takes bf16 where the device has units for it.
+        gradient_clip: The largest gradient norm; 0 does not clip.
+        seed: Of weights, image order and augmentation.
+    """
+
+    epochs: int = Field(9, ge=1, le=100_000)
+    batch_size: int = Field(8, ge=1, le=65_536)
+    optimizer: Optimizer = "adamw"
+    learning_rate: float = Field(1e-3, gt=0, le=100, allow_inf_nan=False)
+    weight_decay: float = Field(1e-4, ge=0, le=10, allow_inf_nan=False)
+    schedule: Schedule = "cosine"
+    warmup_epochs: float = Field(0.0, ge=0, le=100_000, allow_inf_nan=False)
+    loss: Loss = "cross_entropy"
+    loss_weighting: LossWeighting = "none"
+    augmentation: float = Field(0.5, ge=0, le=1)
+    precision: Precision = "auto"
+    gradient_clip: float = Field(1.0, ge=0, le=1e9, allow_inf_nan=False)
+    seed: int = Field(0, ge=0, lt=2**31)
+
+
+class TrackingConfig(_Section):
+    """Where MLflow records.
+
+    Attributes:
+        uri: An MLflow tracking URI; null is `mlflow.db` and `mlruns/` in the project.
+        experiment: The MLflow experiment, which is also a folder in `mlruns/`; null is the
+            study's name.
+    """
+
+    uri: str | None = None
+    experiment: str | None = None
+
+    @field_validator("uri")
+    @classmethod
+    def _good_uri(cls, value: str | None) -> str | None:
+        return _good_url(value)
+
+    @field_validator("experiment")
+    @classmethod
+    def _good_name(cls, value: str | None) -> str | None:
+        if value is not None and (fault := name_fault("name", value)):
+            raise ValueError(fault.partition(": ")[2])
+        return value
+
+
+class Config(_Section):
+    """Everything in `config.yaml`. `storage` is an Optuna URL; null is `studies/optuna.db`."""
+
+    data: DataConfig = DataConfig()
+    mapping: str = "cityscapes19"
+    model: ModelConfig = ModelConfig()
+    training: TrainingConfig = TrainingConfig()
+    tracking: TrackingConfig = TrackingConfig()
+    storage: str | None = None
+
+    @field_validator("storage")
+    @classmethod
+    def _good_storage(cls, value: str | None) -> str | None:
+        return _good_url(value)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, as YAML and JSON write them."""
+        return self.model_dump(mode="json")
+
+
+def _good_url(value: str | None) -> str | None:
+    if value is not None and (fault := url_fault(value)):
+        raise ValueError(fault)
+    return value
+
+
+_URLS = ("storage", "tracking.uri")
+
+
+@cache
+def config_keys(model: type[BaseModel] = Config, prefix: str = "") -> tuple[str, ...]:
+    """Return every key of `config.yaml` with dots, such as ``training.learning_rate``."""
+    keys: list[str] = []
+    for name, field in model.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            keys += config_keys(field.annotation, f"{prefix}{name}.")
+        else:
+            keys.append(prefix + name)
+    return tuple(keys)
+
+
+def resolve_key(key: str) -> str | None:
+    """Return the whole key for a key or for its last part; None when there is no such key.
+
+    ``lr`` is nothing, ``learning_rate`` is ``training.learning_rate``, and ``seed`` is
+    ``training.seed``: the keys under ``data.synthetic`` have no short form.
+    """
+    keys = config_keys()
+    if key in keys:
+        return key
+    short = (k for k in keys if not k.startswith("data.synthetic."))
+    return next((k for k in short if k.rpartition(".")[2] == key), None)
+
+
+def find_project(start: Path, passed_over: Callable[[Path], None] = lambda path: None) -> Path:
+    """Walk up from ``start`` to the nearest directory that holds a `config.yaml` of segexp.
+
+    Other programs have files of that name, too, and sections called ``model`` and ``training`` in
+    them. Ours has ``mappings/`` beside it, or no key but those of `Config`, in every section.
+
+    Args:
+        start: Where to begin.
+        passed_over: Called with each file that is another program's, where there is a project.
+
+    Raises:
+        InputError: When there is none.
+    """
+    start = start.resolve()
+    others: list[Path] = []
+    for directory in (start, *start.parents):
+        path = directory / CONFIG_FILE
+        if path.is_file():
+            if _is_ours(path):
+                for other in others:
+                    passed_over(other)
+                return directory
+            others.append(path)
+    found = "".join(f" ({path} is another program's)" for path in others)
+    raise InputError(
+        f"no {CONFIG_FILE} in {start} or above it{found}; make a project with `segexp init DIR`, "
+        "or name one with --project DIR"
+    )
+
+
+def _is_ours(path: Path) -> bool:
+    if (path.parent / "mappings").is_dir():
+        return True
+    try:
+        content = read_yaml_mapping(path)
+    except InputError:
+        return False  # a broken one of ours has mappings/ beside it
+    return bool(content) and _has_our_keys(content, Config().to_dict())
+
+
+def _has_our_keys(content: Mapping[Any, Any], ours: Mapping[str, Any]) -> bool:
+    """Whether every key is one of ours, in every section that both have."""
+    for key, value in content.items():
+        if key not in ours:
+            return False
+        section = ours[key]
+        if not isinstance(section, Mapping) or value is None:
+            continue
+        if not isinstance(value, Mapping) or not _has_our_keys(value, section):
+            return False
+    return True
+
+
+def parse_overrides(items: Sequence[str]) -> dict[str, Any]:
+    """Parse ``--set key=value`` items; the value is YAML.
+
+    Raises:
+        InputError: For items without ``=`` and values that are not YAML, all at once.
+    """
+    overrides: dict[str, Any] = {}
+    faults: list[str] = []
+    for item in items:
+        key, equals, text = item.partition("=")
+        if not equals or not key.strip():
+            text = url_without_credentials(item)
+            faults.append(f"--set {text}: expected key=value, such as training.epochs=2")
+            continue
+        try:
+            overrides[key.strip()] = parse_yaml(text, f"--set {key.strip()}")
+        except InputError as error:
+            faults += error.faults
+    if faults:
+        raise InputError(faults)
+    return overrides
+
+
+def load_config(path: Path, overrides: Mapping[str, Any]) -> Config:
+    """Read `config.yaml` and put overrides (key or last part of it -> value) over it.
+
+    Raises:
+        InputError: With every fault: its file, key path, value and what would be right.
+    """
+    return build_config(str(path), read_yaml_mapping(path), overrides)
+
+
+def build_config(where: str, content: Mapping[str, Any], overrides: Mapping[str, Any]) -> Config:
+    """Validate the content of a `config.yaml` with overrides over it; see `load_config`."""
+    nested = _deep_copy(content)
+    faults: list[str] = []
+    overridden: set[str] = set()
+    unknown: list[str] = []
+    for key, value in overrides.items():
+        full = resolve_key(key)
+        if full is None:
+            unknown.append(key)
+            continue
+        put_key(nested, full, value)
+        overridden.add(full)
+    known = [word for word in _known_words() if resolve_key(word)]
+    told, more = at_most(unknown, "config")
+    faults += [f"{named(key)}: no such key{did_you_mean(key, known)}" for key in told] + more
+    try:
+        config = Config.model_validate(nested)
+    except ValidationError as error:
+        faults += describe_validation(where, error, overridden)
+    if faults:
+        raise InputError(faults)
+    return config
+
+
+def with_values(config: Config, values: Mapping[str, Any]) -> Config:
+    """Return the configuration with some keys (or their last parts) set to other values.
+
+    Raises:
+        InputError: When a value does not fit its key.
+    """
+    return build_config("config", config.to_dict(), values)
+
+
+def flatten(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return nested keys with dots: ``{"a": {"b": 1}}`` -> ``{"a.b": 1}``."""
+    flat: dict[str, Any] = {}
+    for key, value in nested.items():
+        if isinstance(value, Mapping):
+            flat |= flatten(value, f"{prefix}{key}.")
+        else:
+            flat[prefix + key] = value
+    return flat
+
+
+def describe_validation(
+    where: str,
+    error: ValidationError,
+    overridden: Collection[str] = (),
+    known: Collection[str] | None = None,
+) -> list[str]:
+    """Turn pydantic's errors into one line each: file, key path, value, what would be right.
+
+    Args:
+        where: What to call the file.
+        error: What pydantic raised.
+        overridden: Keys whose values do not come from the file; it is not named for them.
+        known: The words that a wrong key may have meant; by default those of `config.yaml`.
+    """
+    lines = []
+    told, more = at_most(error.errors(), where)
+    for fault in told:
+        key = named(".".join(str(part) for part in fault["loc"]))
+        from_file = not any(key == k or key.startswith(f"{k}.") for k in overridden)
+        place = f"{where}: {key}" if from_file else key
+        if fault["type"] == "extra_forbidden":
+            words = _known_words() if known is None else known
+            lines.append(f"{place}: unknown key{did_you_mean(str(fault['loc'][-1]), words)}")
+            continue
+        if fault["type"] == "missing":
+            lines.append(f"{place}: is missing")
+            continue
+        if fault["type"] == "model_type":
+            lines.append(f"{place}: {shown(fault['input'])}: expected `key: value` lines")
+            continue
+        message = fault["msg"].removeprefix("Value error, ")
+        hint = ""
+        if fault["type"] == "literal_error":
+            expected = str(fault.get("ctx", {}).get("expected", "")).replace("'", "")
+            hint = did_you_mean(str(fault["input"]), expected.replace(" or ", ", ").split(", "))
+        # The key may have more before it, as in a study file, or behind it, as in a list.
+        is_url = any(f".{url}." in f".{key}." for url in _URLS)
+        value = shown(_without_user_info(fault["input"]) if is_url else fault["input"])
+        lines.append(f"{place}: {value}: {message[:1].lower()}{message[1:]}{hint}")
+    return lines + more
+
+
+def _without_user_info(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _without_user_info(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_without_user_info(inner) for inner in value]
+    return url_without_credentials(value) if isinstance(value, str) else value
+
+
+@cache
+def _known_words() -> tuple[str, ...]:
+    """Return the whole keys of `config.yaml`, their sections and their last parts."""
+    keys = config_keys()
+    return (*dict.fromkeys([*(part for key in keys for part in key.split(".")), *keys]),)
+
+
+def put_key(nested: dict[str, Any], key: str, value: Any) -> None:
+    """Set a key with dots in nested dictionaries, and make the sections that are not there.
+
+    Where a section is no dictionary nothing is set: validation will say so.
+    """
+    section, _, rest = key.partition(".")
+    if not rest:
+        nested[key] = value
+    elif isinstance(inner := nested.setdefault(section, {}), dict):
+        put_key(inner, rest, value)
+
+
+def _deep_copy(value: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: _deep_copy(v) if isinstance(v, Mapping) else v for k, v in value.items()}

@@ -1,0 +1,58 @@
+"""Places where a test can kill the process: what survives then is what crash safety is worth.
+
+``SEGEXP_FAILPOINT=name:n`` ends the process with SIGKILL at its n-th passage of ``name``. Unset,
+a passage costs one comparison.
+"""
+
+import os
+import signal
+from collections import Counter
+
+from segexp.core.errors import InputError, did_you_mean
+
+VARIABLE = "SEGEXP_FAILPOINT"
+
+NAMES = (
+    "study_create",  # Optuna's study is there, its MLflow run and definition are not
+    "reconcile",  # something was found to be left behind, and is still open
+    "after_ask",  # a trial is running in Optuna and has no params
+    "run_opened",  # MLflow's run is there, Optuna does not know its id
+    "epoch",  # an epoch is trained and validated, and recorded nowhere
+    "mid_checkpoint",  # half of a file is written beside its place
+    "before_report",  # the checkpoint knows of an epoch that Optuna does not
+    "mid_artifact",  # some of the artifacts are recorded
+    "before_tell",  # all the work of a trial is done, and Optuna does not know
+    "after_tell_before_run_close",  # finished in Optuna, running in MLflow
+    "after_fail_before_retry",  # failed in Optuna, and its params wait nowhere
+)
+
+_passages: Counter[str] = Counter()
+_armed: tuple[str, int] | None = None
+
+
+def arm(spec: str | None) -> None:
+    """Choose where this process is to die; None disarms.
+
+    Raises:
+        InputError: For anything but ``NAME:N`` with a known name and N of at least 1.
+    """
+    global _armed  # noqa: PLW0603 - the state of the process
+    _passages.clear()
+    _armed = None
+    if not spec:
+        return
+    name, _, count = spec.partition(":")
+    if name not in NAMES:
+        raise InputError(f"{VARIABLE}={spec}: no failpoint {name!r}{did_you_mean(name, NAMES)}")
+    if not count.isdecimal() or int(count) < 1:
+        raise InputError(f"{VARIABLE}={spec}: expected NAME:N with N of at least 1")
+    _armed = (name, int(count))
+
+
+def passed(name: str) -> None:
+    """Die here if this is the passage that was chosen."""
+    if _armed is None or _armed[0] != name:
+        return
+    _passages[name] += 1
+    if _passages[name] == _armed[1]:
+        os.kill(os.getpid(), signal.SIGKILL)

@@ -1,0 +1,58 @@
+"""SIGINT and SIGTERM: what they raise, and the moments in which they have to wait."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from segexp.core.errors import Interrupted
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+def raise_on_signals() -> None:
+    """Make SIGINT and SIGTERM raise `Interrupted` from now on."""
+    for number in _SIGNALS:
+        signal.signal(number, _raise)
+
+
+@contextmanager
+def signals_held_back() -> Iterator[None]:
+    """Let SIGINT and SIGTERM wait until the block has run: two records are written as one.
+
+    A second one does not wait: what it cuts short is closed by the next start. Does nothing
+    outside of the main thread, where Python lets no signal arrive.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    arrived: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        arrived.append(number)
+        if len(arrived) > 1:
+            raise Interrupted(number)
+
+    handlers = {number: signal.signal(number, note) for number in _SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        if len(arrived) == 1:
+            signal.raise_signal(arrived[0])
+
+
+@contextmanager
+def interruption_leaves(what: str) -> Iterator[None]:
+    """Let an interruption of the block say what it leaves: `Interrupted.leaves`."""
+    try:
+        yield
+    except Interrupted as error:
+        error.leaves = what
+        raise
+
+
+def _raise(number: int, frame: FrameType | None) -> None:
+    raise Interrupted(number)

@@ -1,0 +1,118 @@
+"""Augmentation of training images: flip, scale and crop, colour.
+
+The only module that imports albumentations, whose successor has another licence.
+"""
+
+import os
+import random
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+# albumentations asks a server for updates when it is imported.
+os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"
+
+import albumentations
+
+from segexp.labels.taxonomy import VOID
+
+Pixels = NDArray[np.uint8]
+Augmentation = Callable[[Pixels, Pixels, int], tuple[Pixels, Pixels]]
+
+# ImageNet's mean colour: near 0 after normalisation with the data's statistics or ImageNet's.
+FILL = (124, 116, 104)
+COLOUR_PROBABILITY = 0.8
+
+
+def check_strength(strength: float) -> None:
+    """Refuse a strength that is not in 0..1 by a ValueError."""
+    if not 0 <= strength <= 1:
+        raise ValueError(f"{strength=} is not in 0..1")
+
+
+def flip_probability(strength: float) -> float:
+    """Return how often an image is mirrored; never more often than not."""
+    return min(0.5, strength)
+
+
+def ranges(strength: float) -> tuple[float, float, float]:
+    """Return how far factors of size and of colours go from 1, and the hue from where it is.
+
+    The hue is in circles; the colours are brightness, contrast and saturation.
+    """
+    return 0.5 * strength, 0.4 * strength, 0.05 * strength
+
+
+def make_augmentation(strength: float, image_size: tuple[int, int]) -> Augmentation:
+    """Build the augmentation of one training image and its labels.
+
+    In this order, each from the seed that the call is given:
+
+    - horizontal flip, with probability min(0.5, strength);
+    - resize by a factor drawn from 1 +- 0.5 strength, images bilinear, labels by nearest
+      neighbour, both with the pixels' centres aligned (OpenCV's plain ``INTER_NEAREST`` aligns
+      corners: labels would lie half a pixel below their image and to the right); where the result
+      is smaller than ``image_size`` it is put at a random place, with a plain colour around the
+      image and ``VOID`` around the labels; where it is larger, a random part is cut out;
+    - with probability 0.8, brightness, contrast and saturation by factors from 1 +- 0.4 strength
+      and a shift of the hue by up to 0.05 strength of the circle, in random order.
+
+    Args:
+        strength: 0 for no change at all, not even a flip, to 1.
+        image_size: Height and width of what is returned, in pixels.
+
+    Returns:
+        A function of an image (H, W, 3) uint8, its labels (H, W) uint8 and a seed of at least 0.
+        It returns the new pair, which at strength 0 is the old one and not a copy. The seed alone
+        decides what happens, so the result depends neither on the order of calls nor on the number
+        of workers. Not to be called from two threads at once.
+
+    Raises:
+        ValueError: ``strength`` is not in 0..1.
+    """
+    check_strength(strength)
+    if strength == 0:
+        return lambda image, labels, seed: (image, labels)
+
+    height, width = image_size
+    zoom, colour, hue = ranges(strength)
+    factor = (1 - colour, 1 + colour)
+    transform = albumentations.Compose(
+        [
+            albumentations.HorizontalFlip(p=flip_probability(strength)),
+            albumentations.RandomScale(
+                scale_limit=(-zoom, zoom),
+                interpolation=cv2.INTER_LINEAR,
+                mask_interpolation=cv2.INTER_NEAREST_EXACT,
+                p=1,
+            ),
+            albumentations.PadIfNeeded(
+                height,
+                width,
+                position="random",
+                border_mode=cv2.BORDER_CONSTANT,
+                fill=FILL,
+                fill_mask=VOID,
+                p=1,
+            ),
+            albumentations.RandomCrop(height, width, p=1),
+            albumentations.ColorJitter(
+                brightness=factor,
+                contrast=factor,
+                saturation=factor,
+                hue=(-hue, hue),
+                p=COLOUR_PROBABILITY,
+            ),
+        ]
+    )
+
+    def augment(image: Pixels, labels: Pixels, seed: int) -> tuple[Pixels, Pixels]:
+        # `set_random_seed` would give every transform the same stream of numbers, so that a flip
+        # would come with a small factor, and takes 0.09 ms; one shared stream takes 0.01 ms.
+        transform.set_random_state(np.random.default_rng(seed), random.Random(seed))
+        result = transform(image=image, mask=labels)
+        return result["image"], result["mask"]
+
+    return augment

@@ -1,0 +1,196 @@
+"""A split as batches for torch, in an order that depends on the seed and the epoch alone."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from segexp.data.cache import Split
+
+Images = NDArray[np.uint8]
+Augment = Callable[[Images, Images, int], tuple[Images, Images]]
+"""``(image, classes, seed) -> (image, classes)``: the same seed gives the same result."""
+
+
+class Batches(Protocol):
+    """Batches of a split: uint8 images (N, 3, H, W) and class indices with VOID, uint8 (N, H, W).
+
+    Normalisation is done on the batch, where the device is.
+    """
+
+    def __len__(self) -> int:
+        """Return how many batches an epoch has."""
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield the batches of the chosen epoch."""
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch: its order and its augmentation."""
+
+
+class MappedImages(Dataset[tuple[Tensor, Tensor]]):
+    """A split whose labels are mapped to class indices, and then augmented.
+
+    The lookup comes first: an augmentation pads masks with 255, which must stay void also
+    under a mapping whose classes list ``void``.
+
+    Args:
+        split: The images and label indices.
+        lookup: ``Mapping.lookup()``, uint8 (256,).
+        augment: Changes image and class indices together, from a seed; None for nothing.
+        seed: Of the augmentation.
+    """
+
+    def __init__(
+        self,
+        split: Split,
+        lookup: NDArray[np.uint8],
+        *,
+        augment: Augment | None = None,
+        seed: int = 0,
+    ) -> None:
+        self._split = split
+        self._lookup = lookup
+        self._augment = augment
+        self._seed = seed
+        # In shared memory: workers that outlive an epoch must see the next one's number.
+        self._epoch = torch.zeros((), dtype=torch.int64)
+        self._epoch.share_memory_()  # type: ignore[no-untyped-call]
+
+    def __len__(self) -> int:
+        return len(self._split)
+
+    @property
+    def epoch(self) -> int:
+        """The epoch whose augmentation `__getitem__` gives."""
+        return int(self._epoch)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch: other epochs are augmented in other ways."""
+        self._epoch.fill_(epoch)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+        """Return the image, uint8 (3, H, W), and the class indices with VOID, uint8 (H, W).
+
+        The result depends on the seed, the epoch and the index alone, not on the order in
+        which items are asked for, nor on the worker. The image is a view whose memory is
+        (H, W, 3), so that a batch of `collate` is channels-last without a copy.
+        """
+        image = np.array(self._split.image(index))
+        classes = self._lookup[self._split.label(index)]
+        if self._augment is not None:
+            image, classes = self._augment(image, classes, self._item_seed(index))
+        pixels = torch.from_numpy(np.ascontiguousarray(image))
+        return pixels.permute(2, 0, 1), torch.from_numpy(np.ascontiguousarray(classes))
+
+    def _item_seed(self, index: int) -> int:
+        sequence = np.random.SeedSequence([self._seed, self.epoch, index])
+        return int(sequence.generate_state(1)[0])
+
+
+class EpochOrder(Sampler[int]):
+    """The indices of a data set, shuffled by (seed, epoch) alone or in their own order."""
+
+    def __init__(self, images: MappedImages, *, shuffle: bool, seed: int) -> None:
+        self._images = images
+        self._shuffle = shuffle
+        self._seed = seed
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    def __iter__(self) -> Iterator[int]:
+        order = epoch_order(
+            len(self._images), self._seed, self._images.epoch, shuffle=self._shuffle
+        )
+        return iter(order.tolist())
+
+
+def epoch_order(count: int, seed: int, epoch: int, *, shuffle: bool) -> NDArray[np.int64]:
+    """Return the indices 0..count-1, shuffled by (seed, epoch) alone or in their own order."""
+    if not shuffle:
+        return np.arange(count)
+    return np.random.default_rng([seed, epoch]).permutation(count)
+
+
+def batch_count(count: int, batch_size: int, *, drop_last: bool) -> int:
+    """Return how many batches a split of ``count`` images gives.
+
+    ``drop_last`` leaves out a last batch that is not full, unless it is the only one.
+    """
+    if drop_last and count >= batch_size:
+        return count // batch_size
+    return -(-count // batch_size)
+
+
+def make_loader(
+    split: Split,
+    lookup: NDArray[np.uint8],
+    *,
+    batch_size: int,
+    shuffle: bool,
+    seed: int,
+    augment: Augment | None = None,
+    drop_last: bool = False,
+    num_workers: int = 0,
+) -> Batches:
+    """Return batches that the CPU makes, with the images in channels-last memory.
+
+    Args:
+        split: The images and label indices.
+        lookup: ``Mapping.lookup()``.
+        batch_size: Images in a batch.
+        shuffle: Whether the order changes from epoch to epoch.
+        seed: Of order and augmentation.
+        augment: As in `MappedImages`.
+        drop_last: Whether to leave out a last batch that is not full, unless it is the only
+            one: a split smaller than a batch would otherwise give none.
+        num_workers: Processes that load; 0 for none.
+    """
+    images = MappedImages(split, lookup, augment=augment, seed=seed)
+    loader = DataLoader(
+        images,
+        batch_size=batch_size,
+        sampler=EpochOrder(images, shuffle=shuffle, seed=seed),
+        drop_last=drop_last and len(split) >= batch_size,
+        num_workers=num_workers,
+        persistent_workers=num_workers > 0,
+        # A copy to a GPU waits for it unless it comes from pinned memory.
+        pin_memory=torch.cuda.is_available(),
+        collate_fn=collate,
+        worker_init_fn=_one_thread,
+    )
+    return _LoaderBatches(images, loader)
+
+
+class _LoaderBatches:
+    """A loader, and the images whose epoch it can choose."""
+
+    def __init__(self, images: MappedImages, loader: DataLoader[tuple[Tensor, Tensor]]) -> None:
+        self._images = images
+        self._loader = loader
+
+    def __len__(self) -> int:
+        return len(self._loader)
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        return iter(self._loader)
+
+    def set_epoch(self, epoch: int) -> None:
+        self._images.set_epoch(epoch)
+
+
+def collate(items: Sequence[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
+    """Stack items of `MappedImages` to uint8 (N, 3, H, W), channels-last, and uint8 (N, H, W)."""
+    images = torch.stack([image.permute(1, 2, 0) for image, _ in items])
+    return images.permute(0, 3, 1, 2), torch.stack([classes for _, classes in items])
+
+
+def _one_thread(worker: int) -> None:
+    # A worker forked from a process whose OpenCV threads run would wait for them for ever.
+    cv2.setNumThreads(0)

@@ -1,0 +1,32 @@
+"""What a file is, from its header alone, for the report of `segexp data check`."""
+
+import struct
+from pathlib import Path
+
+from segexp.data.files.image_file import other_kind
+from segexp.data.files.jpeg import JPEG_MAGIC
+from segexp.data.files.npy import MAX_HEADER_BYTES, NPY_MAGIC, header_dtype
+from segexp.data.files.png import PNG_MAGIC
+
+_PNG_MODES = {0: "L", 2: "RGB", 3: "P", 4: "LA", 6: "RGBA"}
+
+
+def file_kind(path: Path) -> str:
+    """Return ``PNG RGB``, ``PNG L 16 bits``, ``JPEG``, ``npy float32`` or the like.
+
+    ``unreadable`` for the rest. The inspection that asks lists the fault itself; this is a name.
+    """
+    if not path.is_file():  # a pipe would be waited for
+        return "unreadable"
+    try:
+        with path.open("rb") as file:
+            head = file.read(MAX_HEADER_BYTES + 12)
+        if head.startswith(NPY_MAGIC):
+            return f"npy {header_dtype(head)}"
+        if head.startswith(PNG_MAGIC):
+            bits, color_type = struct.unpack_from(">BB", head, 24)
+            depth = "" if bits == 8 else f" {bits} bits"
+            return f"PNG {_PNG_MODES[color_type]}{depth}"
+    except (OSError, ValueError, TypeError, KeyError, struct.error):
+        return "unreadable"
+    return "JPEG" if head.startswith(JPEG_MAGIC) else other_kind(head) or "unreadable"

@@ -1,0 +1,233 @@
+"""npy files whose header is believed only as far as the file's size bears it out."""
+
+import math
+import re
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segexp.data.bands import row_bands
+from segexp.data.files.beginning import beginning
+from segexp.data.files.image_file import check_pixel_count, read_bytes
+from segexp.data.files.value_range import refuse_unscaled
+from segexp.data.source import SampleFault
+
+# A float that an 8-bit step would round to 0 or 255 anyway is not out of range.
+HALF_STEP = 1 / 510
+
+LARGEST_RAW_ID = 2**31 - 1
+
+MAX_ARRAY_BYTES = 512 << 20
+"""64 megapixels of 64-bit raw ids, or 44 of RGB in float32."""
+
+MAX_HEADER_BYTES = 10_000
+"""NumPy's own limit, which it looks at only when it has read the header."""
+
+MAX_DIMENSIONS = 8
+
+NPY_MAGIC = b"\x93NUMPY"
+
+# The header is a Python literal by definition, but is not evaluated as one.
+_ENTRIES = {
+    "descr": re.compile(r"""['"]descr['"]\s*:\s*['"]([<>|=]?[A-Za-z]\d*)['"]"""),
+    "fortran_order": re.compile(r"""['"]fortran_order['"]\s*:\s*(True|False)"""),
+    "shape": re.compile(r"""['"]shape['"]\s*:\s*\(([\d\s,L-]*)\)"""),
+}
+_REST = re.compile(r"\{[\s,]*\}\s*")
+
+
+def read_array(path: Path) -> NDArray[Any]:
+    """Read an npy file; nothing in it is executed, and nothing is allocated on its word alone.
+
+    Raises:
+        SampleFault: When it is no npy file of whole numbers or floats, or its header and its size
+            disagree.
+    """
+    try:
+        return parse_array(read_bytes(path, MAX_ARRAY_BYTES))
+    except ValueError as error:
+        raise SampleFault(f"{path}: {error}") from None
+
+
+def parse_array(data: bytes, kinds: str = "iuf") -> NDArray[Any]:
+    """Read the content of an npy file of format 1.0 or 2.0; the array is a view of it.
+
+    Format 3.0 exists for structured types alone.
+
+    Args:
+        data: The content.
+        kinds: The kinds of type that are accepted (``numpy.dtype.kind``).
+
+    Raises:
+        ValueError: When it is none, of another type, or its header and its size disagree.
+    """
+    try:
+        begin, shape, is_fortran, dtype = _header(data)
+    except (ValueError, TypeError, struct.error) as error:
+        detail = " ".join(str(error).split())[:200]
+        raise ValueError(f"not a readable npy file: {detail}") from None
+    if dtype.kind not in kinds or dtype.itemsize < 1:
+        expected = "integers or floats" if kinds == "iuf" else f"one of the kinds {kinds!r}"
+        raise ValueError(f"dtype {str(dtype)[:80]}; expected {expected}")
+    if len(shape) > MAX_DIMENSIONS:
+        raise ValueError(f"{len(shape)} dimensions; at most {MAX_DIMENSIONS} are read")
+    told = f"({', '.join(map(_short, shape))})"
+    if any(side < 0 for side in shape):
+        raise ValueError(f"the header's shape {told} has a negative side")
+    claimed, found = math.prod(shape) * dtype.itemsize, len(data) - begin
+    if claimed != found or (found == 0 and max(shape) > MAX_ARRAY_BYTES):
+        raise ValueError(
+            f"the header says {told} of {dtype}, {_short(claimed)} bytes, but {found} bytes follow"
+        )
+    array = np.frombuffer(data, dtype, offset=begin)
+    return array.reshape(shape, order="F" if is_fortran else "C")
+
+
+def header_dtype(head: bytes) -> np.dtype[Any]:
+    """Return the type that an npy file's first bytes state.
+
+    Raises:
+        ValueError: When they are no such header; also a TypeError or struct.error.
+    """
+    return _header(head)[3]
+
+
+def _header(data: bytes) -> tuple[int, tuple[int, ...], bool, np.dtype[Any]]:
+    """Return where the numbers begin, their shape, whether columns come first, and their type."""
+    if not data.startswith(NPY_MAGIC):
+        raise ValueError(f"it {beginning(data)}")
+    version = (data[6], data[7]) if len(data) > 7 else ()
+    if version not in ((1, 0), (2, 0)):
+        raise ValueError(f"format version {version}; expected 1.0 or 2.0")
+    place, code = (10, "<H") if version == (1, 0) else (12, "<I")
+    (length,) = struct.unpack_from(code, data, 8)
+    if length > MAX_HEADER_BYTES or place + length > len(data):
+        raise ValueError(
+            f"a header of {length} bytes in a file of {len(data)}; at most {MAX_HEADER_BYTES}"
+        )
+    text = data[place : place + length].decode("latin-1")
+    found = _entries(text)
+    if found is None:
+        raise ValueError(f"the header {text[:120]!r}")
+    shape = tuple(int(side.rstrip("L ")) for side in found["shape"].split(",") if side.strip())
+    return place + length, shape, found["fortran_order"] == "True", np.dtype(found["descr"])
+
+
+def _entries(text: str) -> dict[str, str] | None:
+    """Take a header apart into its three entries; None when there is anything else in it."""
+    found: dict[str, str] = {}
+    for name, pattern in _ENTRIES.items():
+        match = pattern.search(text)
+        if match is None:
+            return None
+        found[name] = match[1]
+        text = text[: match.start()] + text[match.end() :]
+    return found if _REST.fullmatch(text) else None
+
+
+def read_npy_image(path: Path) -> NDArray[np.uint8]:
+    """Read an image: floats in 0..1 or uint8 in 0..255, shape (H, W, 3), to uint8.
+
+    Raises:
+        SampleFault: Also for floats beyond 0..1 (they are 0..255 stored as floats, and scaled
+            by 255 they would come out white), for floats that are 0 and 1 only (they may be
+            either), and for values so small that the image would be black.
+    """
+    array = read_array(path)
+    if array.ndim != 3 or array.shape[2] != 3:
+        first = " (channels first)" if array.ndim == 3 and array.shape[0] == 3 else ""
+        raise SampleFault(f"{path}: shape {array.shape}{first}; expected (H, W, 3)")
+    check_pixel_count(path, array.shape[0], array.shape[1])
+    if array.dtype != np.uint8 and array.dtype.kind != "f":
+        raise SampleFault(f"{path}: dtype {array.dtype}; expected floats in 0..1 or uint8")
+    if array.dtype == np.uint8:
+        image: NDArray[np.uint8] = np.ascontiguousarray(array)
+    else:
+        _check_floats(path, array)
+        image = np.empty(array.shape, np.uint8)
+        for band in row_bands(*array.shape[:2]):
+            scaled = np.rint(array[band].astype(np.float32) * np.float32(255))
+            image[band] = np.clip(scaled, 0, 255)
+    refuse_unscaled(path, image)
+    return image
+
+
+def read_npy_ids(path: Path) -> NDArray[Any]:
+    """Read a mask of raw ids, shape (H, W): integers, or floats that hold whole numbers.
+
+    Returns:
+        Integers of at most 32 bits.
+
+    Raises:
+        SampleFault: Also for fractions, non-finite values, and ids beyond 32 bits.
+    """
+    array = read_array(path)
+    if array.ndim != 2:
+        raise SampleFault(f"{path}: shape {array.shape}; expected (H, W)")
+    check_pixel_count(path, array.shape[0], array.shape[1])
+    if array.dtype.kind == "f":
+        _refuse_non_finite(path, array)
+        _refuse_fractions(path, array)
+    largest = max(int(array.max()), -int(array.min()))
+    if largest > LARGEST_RAW_ID:
+        raise SampleFault(
+            f"{path}: a raw id of magnitude {_short(largest)}; expected 32 bits at most"
+        )
+    if array.dtype.kind == "f" or array.itemsize == 8:
+        return array.astype(np.int32)
+    return array
+
+
+def _check_floats(path: Path, array: NDArray[Any]) -> None:
+    _refuse_non_finite(path, array)
+    lowest, highest = float(array.min()), float(array.max())
+    if lowest < -HALF_STEP or highest > 1 + HALF_STEP:
+        raise SampleFault(
+            f"{path}: floats from {lowest:g} to {highest:g}; floats must lie in 0..1 "
+            "(values in 0..255 must be saved as uint8)"
+        )
+    if highest == 1 and all(_is_0_or_1(array[band]) for band in row_bands(*array.shape[:2])):
+        raise SampleFault(
+            f"{path}: floats that are 0 and 1 only: black and white in 0..1, or nearly black in "
+            "0..255; save the image as uint8"
+        )
+    if 0 < highest * 255 < 1.5:
+        raise SampleFault(
+            f"{path}: floats up to {highest:g}, which is one step of 255 or less: divided by 255 "
+            "twice?"
+        )
+
+
+def _is_0_or_1(values: NDArray[Any]) -> bool:
+    return bool(((values == 0) | (values == 1)).all())
+
+
+def _refuse_fractions(path: Path, array: NDArray[Any]) -> None:
+    fractions, example = 0, 0.0
+    for band in row_bands(*array.shape):
+        values = array[band]
+        wrong = values[values != np.rint(values)]
+        if wrong.size and not fractions:
+            example = float(wrong[0])
+        fractions += wrong.size
+    if fractions:
+        raise SampleFault(
+            f"{path}: {fractions} pixels are no whole numbers, such as {example:g}; was the "
+            "mask resized with interpolation?"
+        )
+
+
+def _refuse_non_finite(path: Path, array: NDArray[Any]) -> None:
+    finite = sum(
+        int(np.count_nonzero(np.isfinite(array[band]))) for band in row_bands(*array.shape[:2])
+    )
+    if finite < array.size:
+        raise SampleFault(f"{path}: {array.size - finite} values are not finite (NaN or infinite)")
+
+
+def _short(number: int) -> str:
+    """Write a number; a header may hold one of thousands of digits."""
+    return str(number) if abs(number) < 10**18 else f"{'-' * (number < 0)}10^18 or more"

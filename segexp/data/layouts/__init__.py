@@ -1,0 +1,1 @@
+"""How data sets lie in their folders: one module a layout, and `registry` tells them apart."""

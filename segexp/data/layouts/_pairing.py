@@ -1,0 +1,178 @@
+"""Images and masks joined by file stem, never by order."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from segexp.core.errors import InputError
+from segexp.data.source import SPLITS, Sample
+
+MASK_SUFFIXES = (".png",)
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Samples found, in order, with what is wrong and what was left out."""
+
+    samples: tuple[Sample, ...] = ()
+    faults: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def pair_folders(
+    images: Path, masks: Path, image_suffixes: Sequence[str], mask_suffixes: Sequence[str]
+) -> Listing:
+    """Join the files of two folders by stem.
+
+    Args:
+        images: Folder of the images; a missing folder is an empty one.
+        masks: Folder of the masks.
+        image_suffixes: The suffixes of images, lower case, with the dot.
+        mask_suffixes: The suffixes of masks.
+
+    Returns:
+        The samples ordered by stem (numbers by value), and a fault for every file without
+        its partner and for every stem that two files share.
+    """
+    by_image, faults, notes = _by_stem(images, image_suffixes)
+    by_mask, mask_faults, mask_notes = _by_stem(masks, mask_suffixes)
+    others = [
+        note.replace(" are left out", "") + ", and no other"
+        for found, left_out in ((by_image, notes), (by_mask, mask_notes))
+        for note in left_out
+        if not found
+    ]
+    joined = join(by_image, by_mask, images, masks)
+    return Listing(
+        joined.samples,
+        (*faults, *mask_faults, *others, *joined.faults),
+        (*notes, *mask_notes),
+    )
+
+
+def join(
+    images: Mapping[str, Path], masks: Mapping[str, Path], image_root: Path, mask_root: Path
+) -> Listing:
+    """Join images and masks by id; where none has its partner, one fault says so."""
+    ids = sorted(images.keys() & masks.keys(), key=_by_number)
+    if not ids and (images or masks):
+        return Listing(faults=(_nothing_in_common(images, masks, image_root, mask_root),))
+    faults = [
+        f"{images[id_]}: image without mask (no {id_!r} in {mask_root})"
+        for id_ in sorted(images.keys() - masks.keys(), key=_by_number)
+    ] + [
+        f"{masks[id_]}: mask without image (no {id_!r} in {image_root})"
+        for id_ in sorted(masks.keys() - images.keys(), key=_by_number)
+    ]
+    faults += [
+        f"{str(path).encode(errors='backslashreplace').decode()}: its name is not UTF-8; rename it"
+        for path in (*images.values(), *masks.values())
+        if not _is_text(path.name)
+    ]
+    return Listing(tuple(Sample(id_, images[id_], masks[id_]) for id_ in ids), tuple(faults))
+
+
+def split_faults(root: Path, splits: Mapping[str, Sequence[Sample]]) -> tuple[str, ...]:
+    """Return a fault for train and val where they are missing, and for every empty split."""
+    missing = [
+        f"{root}: no {name} split{_similar_folders(root, name)}"
+        for name in ("train", "val")
+        if name not in splits
+    ]
+    empty = [
+        f"{root}: the {name} split has no image with a mask" for name, s in splits.items() if not s
+    ]
+    return (*missing, *empty)
+
+
+def _similar_folders(root: Path, split: str) -> str:
+    """Name folders that may be meant for a split, but are called or placed otherwise."""
+    inside = [path for path in directory_entries(root) if path.is_dir()]
+    below = [path for folder in inside for path in directory_entries(folder) if path.is_dir()]
+    found = [
+        f"{path.relative_to(root)}/"
+        for path in (*inside, *below)
+        if path.name.lower().startswith(split) or path.parent.name.lower().startswith(split)
+    ]
+    if not found:
+        return ""
+    more = f" and {len(found) - 4} more" if len(found) > 4 else ""
+    return (
+        f"; there is {', '.join(found[:4])}{more}: folders of a split are called {split} (of all "
+        f"splits: {', '.join(SPLITS)}), beside those of the other splits"
+    )
+
+
+def _nothing_in_common(
+    images: Mapping[str, Path], masks: Mapping[str, Path], image_root: Path, mask_root: Path
+) -> str:
+    n_images, n_masks = counted(len(images), "image"), counted(len(masks), "mask")
+    if not masks:
+        what = "no masks in it" if mask_root.is_dir() else "no such folder"
+        return f"{mask_root}: {what}; {image_root} holds {n_images}"
+    if not images:
+        what = "no images in it" if image_root.is_dir() else "no such folder"
+        return f"{image_root}: {what}; {mask_root} holds {n_masks}"
+    image, mask = min(images.values()), min(masks.values())
+    return (
+        f"{image_root}: {n_images}, but none has a mask of its name in {mask_root}, which holds "
+        f"{n_masks}: {image.name} beside {mask.name}; call each mask as its image"
+    )
+
+
+def counted(number: int, noun: str) -> str:
+    """Write ``1 image``, ``2 images``."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def directory_entries(directory: Path) -> list[Path]:
+    """List a folder by name; a missing folder is empty.
+
+    Raises:
+        InputError: When it cannot be read.
+    """
+    if not directory.is_dir():
+        return []
+    try:
+        return sorted(directory.iterdir())
+    except OSError as error:
+        raise InputError(f"{directory}: cannot be read: {error.strerror}") from None
+
+
+def _by_stem(
+    directory: Path, suffixes: Sequence[str]
+) -> tuple[dict[str, Path], list[str], list[str]]:
+    found: dict[str, Path] = {}
+    faults: list[str] = []
+    ignored: list[str] = []
+    for path in directory_entries(directory):
+        if path.name.startswith("."):
+            continue
+        if path.suffix.lower() not in suffixes or not path.is_file():
+            ignored.append(path.name)
+        elif path.stem in found:
+            faults.append(f"{path}: has the same stem as {found[path.stem].name}; keep one of them")
+        else:
+            found[path.stem] = path
+    notes = []
+    if ignored:
+        shown = ", ".join(ignored[:3]) + (", ..." if len(ignored) > 3 else "")
+        notes.append(
+            f"{directory}: {len(ignored)} entries that are no {'/'.join(suffixes)} files "
+            f"are left out ({shown})"
+        )
+    return found, faults, notes
+
+
+def _is_text(name: str) -> bool:
+    """Whether a name can be written down: file systems take any bytes."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _by_number(stem: str) -> tuple[int, str]:
+    """Order 2 before 10, and words by their letters behind the numbers."""
+    return (int(stem), stem) if stem.isascii() and stem.isdigit() else (1 << 62, stem)

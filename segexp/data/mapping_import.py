@@ -1,0 +1,103 @@
+"""A foreign file as a mapping for the project's data: whose labels are meant, and which ids."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from segexp.core.config import Config
+from segexp.data.layouts.registry import open_source
+from segexp.data.mapping_check import find_data
+from segexp.data.mask_sample import sample_masks
+from segexp.data.open import find_layout, find_taxonomy, synthetic_counts
+from segexp.data.source import Source
+from segexp.data.taxonomy_choice import list_files
+from segexp.labels.importers.registry import Choices, Imported, import_mapping
+from segexp.labels.taxonomy import VOID
+
+
+@dataclass(frozen=True)
+class ImportedOnData:
+    """What was imported, and the data to check it against.
+
+    Attributes:
+        imported: The mapping.
+        source: The data, labelled in the mapping's taxonomy; None where there is none.
+        unchecked: Then why; else None.
+    """
+
+    imported: Imported
+    source: Source | None
+    unchecked: str | None
+
+
+def import_on_data(
+    project: Path,
+    config: Config,
+    file: Path,
+    choices: Choices,
+    *,
+    name: str,
+    format_name: str,
+    taxonomy: str | None,
+    named: bool,
+) -> ImportedOnData:
+    """Import a file as a mapping over the data's taxonomy, over a named one, or over a new one.
+
+    Args:
+        project: The project directory.
+        config: Its ``data`` section says where the data is.
+        file: The foreign file.
+        choices: What a person said of it.
+        name: The mapping's name.
+        format_name: Of the file, or ``auto``.
+        taxonomy: The name of the taxonomy whose labels it maps; None for the data's.
+        named: Whether a person named the data: `mapping_on_data.names_data`.
+
+    Raises:
+        InputError: With the faults of the file or of the data.
+    """
+    read = partial(import_mapping, file, name, format_name)
+    if choices.new_taxonomy is not None:
+        imported = read(None, choices)
+        if not named:  # what config.yaml names may well be labelled otherwise
+            return ImportedOnData(imported, None, "its taxonomy is new; --data DIR checks it")
+        return _labelled_in_new(project, config, read, imported)
+    found = None if taxonomy is None else find_taxonomy(project, taxonomy)
+    source, unchecked = find_data(project, config, [], found, named)
+    of_masks = "default"
+    if source is not None:
+        found = source.taxonomy
+        if source.reading in found.encodings:
+            of_masks = source.reading
+    imported = read(found, choices, of_masks)
+    return ImportedOnData(imported, source, unchecked)
+
+
+def _labelled_in_new(
+    project: Path, config: Config, read: Callable[..., Imported], imported: Imported
+) -> ImportedOnData:
+    """Take data for labelled in the taxonomy that was just made; it is not written yet."""
+    layout, root = find_layout(project, config)
+    if layout == "synthetic":
+        return ImportedOnData(imported, None, "its taxonomy is new, and drawn scenes have another")
+    if _is_foreground(imported, list_files(layout, root)):
+        # As void, 255 would leave one class, with which nothing can be done.
+        imported = read(None, replace(imported.choices, ids=(0, VOID)))
+        note = (
+            f"the masks hold 0 and 255 alone: 255 is taken for {imported.mapping.names[1]!r}, not "
+            "for void; --ids 0,1 leaves it void"
+        )
+        imported = replace(imported, notes=(*imported.notes, note))
+    taxonomy = imported.mapping.taxonomy
+    return ImportedOnData(
+        imported, open_source(layout, root, taxonomy, synthetic_counts(config)), None
+    )
+
+
+def _is_foreground(imported: Imported, masks: Source) -> bool:
+    """Whether masks of 0 and 255 are meant for two classes whose ids nobody has said."""
+    can_be = imported.format == "mmseg" and not imported.choices.ids
+    if not can_be or len(imported.mapping.taxonomy.labels) != 2:
+        return False
+    return sample_masks(masks).ids.keys() == {0, VOID}

@@ -1,0 +1,143 @@
+"""What a configuration names, found in the project: mappings, taxonomies and the data set.
+
+Without torch: data that is refused is refused before that is loaded.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from segexp.core.config import WORK_DIRECTORY, Config
+from segexp.core.errors import InputError
+from segexp.core.yaml import find_yaml
+from segexp.data.cache import Dataset, open_dataset
+from segexp.data.layouts.registry import default_taxonomy_name, open_source, recognise_format
+from segexp.data.layouts.synthetic import SyntheticCounts
+from segexp.data.source import Source
+from segexp.data.taxonomy_choice import list_files, unknown_taxonomy
+from segexp.labels.files import read_mappings
+from segexp.labels.mapping import Mapping
+from segexp.labels.taxonomy import Taxonomy, load_taxonomy
+
+
+def find_source(
+    project: Path,
+    config: Config,
+    mappings: Sequence[Mapping],
+    *,
+    named_by: str | None = "with --mapping",
+) -> Source:
+    """Find the configured data set, and refuse mappings that do not fit its taxonomy.
+
+    Args:
+        project: The project directory.
+        config: Its ``data`` section says where and in which format.
+        mappings: The mappings that the data is to be used with.
+        named_by: How the command at hand names a mapping, for the message; None where it takes
+            none, as with a saved model, which has its own.
+
+    Raises:
+        InputError: When the data is not there, its format is ambiguous, nothing says in which
+            taxonomy it is labelled, or a mapping is over another taxonomy.
+    """
+    layout, root = find_layout(project, config)
+    named = config.data.taxonomy or default_taxonomy_name(layout, root)
+    if named is None:  # what the masks mean is nothing to guess at
+        raise InputError(unknown_taxonomy(project, list_files(layout, root)))
+    taxonomy = find_taxonomy(project, named)
+    strangers = [m for m in mappings if m.taxonomy.hash != taxonomy.hash]
+    if strangers:
+        fitting = [m.name for m in mappings_over(project, taxonomy)]
+        raise InputError(
+            [
+                f"mapping {m.name!r} is over the taxonomy {m.taxonomy.name}, but the data "
+                f"({layout}{f', {root}' if root else ''}) is labelled in {taxonomy.name}; "
+                f"{_way_out(project, m, root, fitting, named_by)}"
+                for m in strangers
+            ]
+        )
+    return open_source(layout, root, taxonomy, synthetic_counts(config))
+
+
+def _way_out(
+    project: Path, mapping: Mapping, root: Path | None, fitting: list[str], named_by: str | None
+) -> str:
+    """Say what to do about a mapping that does not fit the data."""
+    other_data = f"name data labelled in {mapping.taxonomy.name} with --data DIR"
+    if root is not None:
+        way_out = "or set data.taxonomy, if the masks are labelled in another one"
+    else:
+        way_out = f"or {other_data}"
+    if named_by is None:
+        return other_data if root is None else f"{other_data}, {way_out}"
+    if not fitting:
+        return f"no mapping in {project / 'mappings'} fits it; {way_out}"
+    return f"take one that fits it {named_by}: {', '.join(fitting)}; {way_out}"
+
+
+def find_layout(project: Path, config: Config) -> tuple[str, Path | None]:
+    """Return the format of the configured data, and its folder, which drawn data has not.
+
+    Raises:
+        InputError: When the folder is not there, or looks like no format or like several.
+    """
+    data = config.data
+    root = project / Path(data.root).expanduser() if data.root is not None else None
+    if data.format == "synthetic":
+        return "synthetic", root
+    if root is None:
+        raise InputError(f"data.root: null; format {data.format!r} needs a folder: --data DIR")
+    if not root.is_dir():
+        raise InputError(f"data.root: {root}: no such folder")
+    return recognise_format(root) if data.format == "auto" else data.format, root
+
+
+def synthetic_counts(config: Config) -> SyntheticCounts:
+    """Return how many scenes are drawn, from which seed and at which size."""
+    drawn = config.data.synthetic
+    return SyntheticCounts(drawn.train, drawn.val, drawn.test, drawn.seed, config.data.image_size)
+
+
+def open_data(
+    project: Path, config: Config, source: Source, progress: Callable[[int, int], None]
+) -> Dataset:
+    """Open a data set at the configured size through the project's cache.
+
+    Raises:
+        InputError: With every fault of the data; see `segexp data check`.
+    """
+    cache = project / WORK_DIRECTORY / "cache"
+    size, by = config.data.image_size, config.data.heldout_by
+    return open_dataset(source, size, cache, progress, by)
+
+
+def describe_data(dataset: Dataset) -> str:
+    """Say what the data is, in one line; drawn data always says ``synthetic``."""
+    height, width = dataset.image_size
+    own_height, own_width = dataset.own_size
+    size = f"{own_height}x{own_width}"
+    if dataset.own_size != dataset.image_size:
+        size += f" resized to {height}x{width}"
+        stretch = (width / height) / (own_width / own_height)
+        if not 0.9 < stretch < 1.1:
+            size += f" (stretched by {max(stretch, 1 / stretch):.2f}; see data.image_size)"
+    where = "" if dataset.root is None else f" in {dataset.root}"
+    return (
+        f"data: {dataset.format}{where}: {len(dataset.train)} train, {len(dataset.val)} val, "
+        f"{len(dataset.heldout)} held-out ({dataset.report.heldout}) images, {size}"
+    )
+
+
+def find_taxonomy(project: Path, name: str) -> Taxonomy:
+    """Load a taxonomy of the project by its name.
+
+    Raises:
+        InputError: When there is none of that name, or it has faults.
+    """
+    directory = project / "mappings" / "taxonomies"
+    return load_taxonomy(find_yaml(directory, name, f"taxonomy {name!r} is not in {directory}"))
+
+
+def mappings_over(project: Path, taxonomy: Taxonomy) -> list[Mapping]:
+    """Return the project's mappings over a taxonomy, sorted by name, without broken files."""
+    mappings = read_mappings(project).mappings
+    return [m for m in mappings if m.taxonomy.hash == taxonomy.hash]

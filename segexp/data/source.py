@@ -1,0 +1,96 @@
+"""What a data set looks like before it is decoded: samples by split, and how to read them."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segexp.labels.taxonomy import Taxonomy
+
+FORMATS = ("synthetic", "cityscapes-npy", "cityscapes", "folder")
+SPLITS = ("train", "val", "test")
+
+
+class SampleFault(Exception):  # noqa: N818 - the product says fault for what is wrong with an input
+    """One file cannot be used. The message begins with its path and says what is wrong."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One image with its mask.
+
+    Attributes:
+        id: Unique within the split: the file stem, or ``<city>_<sequence>_<frame>``.
+        image: The image file; None for a synthetic scene.
+        mask: The mask file; None for a synthetic scene.
+        seed: What a synthetic scene is rendered from; None for files.
+    """
+
+    id: str
+    image: Path | None
+    mask: Path | None
+    seed: int | None = None
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files of the sample: image and mask, or none."""
+        return tuple(path for path in (self.image, self.mask) if path is not None)
+
+
+@dataclass(frozen=True)
+class Source:
+    """A data set whose files are listed and paired, but not read.
+
+    Attributes:
+        format: One of FORMATS.
+        name: ``synthetic``, or the name of the root folder.
+        root: The root folder; None for synthetic.
+        taxonomy: What the masks' raw ids mean.
+        splits: The samples of train, val and, where there is one, test; in this order.
+        faults: What is wrong with the listing, such as an image without a mask.
+        read_image: Decodes an image to uint8 (H, W, 3), RGB. Raises SampleFault.
+        read_labels: Decodes a mask to label indices, uint8 (H, W) with VOID. Raises SampleFault.
+        notes: What a person should know about the listing, such as a folder left out.
+        reading: How the files are read where their content does not say it (the encoding of
+            raw ids, the generator's version): it enters the data set's hash.
+    """
+
+    format: str
+    name: str
+    root: Path | None
+    taxonomy: Taxonomy
+    splits: Mapping[str, tuple[Sample, ...]]
+    faults: tuple[str, ...]
+    read_image: Callable[[Sample], NDArray[np.uint8]]
+    read_labels: Callable[[Sample], NDArray[np.uint8]]
+    notes: tuple[str, ...] = ()
+    reading: str = ""
+
+
+def file_of(sample: Sample, part: Literal["image", "mask"]) -> Path:
+    """Return the image file or the mask file of a sample that has files.
+
+    Raises:
+        SampleFault: For a synthetic sample.
+    """
+    path = sample.image if part == "image" else sample.mask
+    if path is None:
+        raise SampleFault(f"{sample.id}: has no {part} file")
+    return path
+
+
+def read_file(
+    read: Callable[[Path], NDArray[np.uint8]], part: Literal["image", "mask"], sample: Sample
+) -> NDArray[np.uint8]:
+    """Read the image file or the mask file of a sample.
+
+    With `functools.partial` it makes the readers of a `Source`, which can be sent to another
+    process then.
+
+    Raises:
+        SampleFault: For a synthetic sample, and when the file cannot be read.
+    """
+    return read(file_of(sample, part))

@@ -1,0 +1,196 @@
+"""Per-image confusion matrices and predictions of one model, kept for whatever is asked later.
+
+Written with `numpy.savez_compressed` and read without pickle: loading runs no code.
+"""
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segexp.core.errors import NEWER, InputError, WorkError
+from segexp.core.files import read_bounded, write_atomic
+from segexp.evaluation.npz import read_npz
+
+CONFUSIONS_FILE = "confusions.npz"
+PREDICTIONS_FILE = "predictions.npz"
+
+VERSION = 1
+"""Of both files; a file that says none is of version 1."""
+
+MAX_CONFUSION_BYTES = 512 << 20
+"""2,000 images of 100 classes."""
+
+MAX_PREDICTION_BYTES = 4 << 30
+"""The 500 images of a val split at 1024 x 2048, three times over."""
+
+MAX_PIXELS_COUNTED = 2**62
+"""The sum of all counts has to fit into 64 bits."""
+
+
+@dataclass(frozen=True, eq=False)
+class Confusions:
+    """What one model did on each image of a split; rows ground truth, columns prediction.
+
+    N images, C classes of the model's mapping, K of the common space. The last column is *none*.
+
+    Attributes:
+        image_ids: The N images.
+        own: In the mapping's own space, int64 (N, C, C + 1).
+        common: In the common space by the rule ``sum``, int64 (N, K, K + 1).
+        common_argmax: In the common space by the rule ``argmax``, int64 (N, K, K + 1).
+    """
+
+    image_ids: tuple[str, ...]
+    own: NDArray[np.int64]
+    common: NDArray[np.int64]
+    common_argmax: NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """The decisions of one model on a split, at the data's size.
+
+    Attributes:
+        image_ids: The N images.
+        own: Classes of the model's mapping, uint8 (N, H, W).
+        common: Classes of the common space by the rule ``sum``, uint8 (N, H, W); K is *none*.
+        common_argmax: The same by ``argmax``.
+    """
+
+    image_ids: tuple[str, ...]
+    own: NDArray[np.uint8]
+    common: NDArray[np.uint8]
+    common_argmax: NDArray[np.uint8]
+
+
+Arrays = dict[str, NDArray[Any]]
+
+_ARRAYS = ("own", "common", "common_argmax")
+_VERSION = "version"
+
+
+def save_confusions(path: Path, splits: Mapping[str, Confusions]) -> None:
+    """Write the matrices of one or more splits, by split name."""
+    arrays: Arrays = {}
+    for split, confusions in splits.items():
+        arrays[f"{split}/image_ids"] = np.array(confusions.image_ids)
+        arrays |= {f"{split}/{name}": getattr(confusions, name) for name in _ARRAYS}
+    _save(path, arrays)
+
+
+def load_confusions(path: Path) -> dict[str, Confusions]:
+    """Read what `save_confusions` wrote, by split name.
+
+    Raises:
+        WorkError: When the file is gone or damaged.
+    """
+    return read_confusions(_read(path, MAX_CONFUSION_BYTES), str(path))
+
+
+def read_confusions(content: bytes, where: str) -> dict[str, Confusions]:
+    """Read the content of a file that `save_confusions` wrote, by split name.
+
+    Args:
+        content: The file's content.
+        where: What to call it in an error.
+
+    Raises:
+        WorkError: When it is damaged.
+    """
+    arrays = _arrays(content, where, MAX_CONFUSION_BYTES)
+    splits = dict.fromkeys(name.partition("/")[0] for name in arrays if "/" in name)
+    if not splits:
+        raise WorkError(f"{where}: the image_ids of a split are missing in it")
+    return {split: _split(arrays, split, where) for split in splits}
+
+
+def _split(arrays: Arrays, split: str, where: str) -> Confusions:
+    try:
+        ids = _ids(arrays[f"{split}/image_ids"], where)
+        matrices = [arrays[f"{split}/{name}"] for name in _ARRAYS]
+    except KeyError as error:
+        raise WorkError(f"{where}: {error} is missing in it") from None
+    for name, found in zip(_ARRAYS, matrices, strict=True):
+        rows = found.shape[1] if found.ndim == 3 else 0
+        if found.shape != (len(ids), rows, rows + 1) or found.dtype.kind not in "iu" or not rows:
+            raise WorkError(
+                f"{where}: {split}/{name}: {found.dtype} of shape {found.shape}; expected whole "
+                f"numbers of shape ({len(ids)}, C, C + 1), a matrix for each image"
+            )
+        if found.size and (found.min() < 0 or found.sum(dtype=np.float64) > MAX_PIXELS_COUNTED):
+            raise WorkError(
+                f"{where}: {split}/{name}: counts from {found.min()} to {found.max()}; expected "
+                f"numbers of pixels, together at most {MAX_PIXELS_COUNTED}"
+            )
+    return Confusions(ids, *(found.astype(np.int64, copy=False) for found in matrices))
+
+
+def save_predictions(path: Path, predictions: Predictions) -> None:
+    """Write the predictions of one split."""
+    ids = np.array(predictions.image_ids)
+    _save(path, {"image_ids": ids, **{name: getattr(predictions, name) for name in _ARRAYS}})
+
+
+def load_predictions(path: Path) -> Predictions:
+    """Read what `save_predictions` wrote.
+
+    Raises:
+        WorkError: When the file is gone or damaged.
+    """
+    arrays = _arrays(_read(path, MAX_PREDICTION_BYTES), str(path), MAX_PREDICTION_BYTES)
+    try:
+        ids = _ids(arrays["image_ids"], str(path))
+        masks = [arrays[name] for name in _ARRAYS]
+    except KeyError as error:
+        raise WorkError(f"{path}: {error} is missing in it") from None
+    for name, found in zip(_ARRAYS, masks, strict=True):
+        right = (len(ids), *masks[0].shape[1:])
+        if found.shape != right or found.ndim != 3 or found.dtype != np.uint8:
+            raise WorkError(
+                f"{path}: {name}: {found.dtype} of shape {found.shape}; expected uint8 of shape "
+                f"({len(ids)}, H, W), a mask for each image"
+            )
+    return Predictions(ids, *masks)
+
+
+def _save(path: Path, arrays: Mapping[str, NDArray[np.generic]]) -> None:
+    file = io.BytesIO()
+    np.savez_compressed(file, **{_VERSION: np.array([VERSION]), **arrays})  # type: ignore[arg-type]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomic(path, file.getvalue())
+
+
+def _read(path: Path, limit: int) -> bytes:
+    try:
+        return read_bounded(path, limit)
+    except InputError as error:
+        raise WorkError(str(error)) from None
+
+
+def _arrays(content: bytes, where: str, limit: int) -> Arrays:
+    try:
+        arrays = read_npz(content, limit)
+    except ValueError as error:
+        raise WorkError(f"{where}: {error}") from None
+    version = arrays.get(_VERSION, np.array([VERSION]))
+    if version.shape != (1,) or version.dtype.kind not in "iu" or version[0] < 1:
+        raise WorkError(f"{where}: version: {version.dtype} of shape {version.shape}; expected one")
+    if version[0] > VERSION:
+        raise WorkError(
+            f"{where}: is of version {version[0]}, and this segexp reads up to {VERSION}: {NEWER}"
+        )
+    return arrays
+
+
+def _ids(texts: NDArray[np.generic], where: str) -> tuple[str, ...]:
+    if texts.ndim != 1 or texts.dtype.kind != "U":
+        raise WorkError(f"{where}: image_ids: {texts.dtype} of shape {texts.shape}; expected texts")
+    try:
+        return tuple(str(text) for text in texts)
+    except ValueError:  # code points that Unicode has not
+        raise WorkError(f"{where}: image_ids: no texts") from None

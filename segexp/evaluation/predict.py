@@ -1,0 +1,352 @@
+"""Masks for images: find the files, predict at each image's own size, write the pictures."""
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from threading import Lock
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from segexp.core.errors import InputError, first_line, shown
+from segexp.core.files import LONGEST_FILE_NAME, inside, write_atomic
+from segexp.data.files.image_file import CLASS_INDICES, IMAGE_SUFFIXES
+from segexp.data.files.images import read_rgb
+from segexp.data.files.png import with_png_text
+from segexp.data.resize import resize_image
+from segexp.data.source import SampleFault
+from segexp.data.threads import work_ahead
+from segexp.evaluation.decide import decide_at_size
+from segexp.labels.mapping import Mapping
+from segexp.labels.taxonomy import VOID
+from segexp.report.pictures import colorize, encode_png, overlay
+from segexp.training.compute import Compute
+from segexp.training.preprocess import Preprocessing, forward, is_finite
+
+MAX_PIXELS = 32_000_000
+"""Batches are closed early, and wait for each other, when the pixels of the images that are held
+reach this: large photographs add up."""
+
+DECODERS = 2
+"""Threads that decode images while the model computes."""
+
+STREAMS = 4
+"""Threads that run the model at most, each on a batch of its own, with a part of the cores."""
+
+WRITERS = 4
+"""Threads that write pictures: most of the time they wait for the disk."""
+
+
+_EXPECTED = ", ".join(IMAGE_SUFFIXES)
+
+
+class ImageFile(NamedTuple):
+    """An image to predict, and the relative path of its output without suffix."""
+
+    path: Path
+    stem: Path
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """An image and its predicted mask.
+
+    Attributes:
+        file: Where the image is, and the stem of its output.
+        image: uint8 RGB at its own size, shape (H, W, 3).
+        mask: uint8 class indices 0..C-1 at the image's own size, shape (H, W).
+    """
+
+    file: ImageFile
+    image: NDArray[np.uint8]
+    mask: NDArray[np.uint8]
+
+
+def find_images(paths: Sequence[Path], out_dir: Path | None = None) -> list[ImageFile]:
+    """List the images among files and directories, in the order given; directories sorted.
+
+    A directory is searched to its bottom, without hidden files; sub-directories are kept in the
+    output stems. An image that is named twice is taken once.
+
+    Args:
+        paths: Images, and directories of them.
+        out_dir: Where the output goes: not searched when it lies inside one of the directories.
+
+    Raises:
+        InputError: With every fault: paths that are missing or no images, directories without
+            images, and images that would write the same output.
+    """
+    faults: list[str] = []
+    found: list[ImageFile] = []
+    for path in paths:
+        try:
+            path.stat()
+        except (OSError, ValueError) as error:  # ValueError: a name with a null character
+            what = "no such file or directory"
+            unusual = not isinstance(error, FileNotFoundError | NotADirectoryError)
+            faults.append(f"{path}: {first_line(error) if unusual else what}")
+            continue
+        if path.is_dir():
+            inside = _images_in(path, out_dir)
+            found += [ImageFile(p, p.relative_to(path).with_suffix("")) for p in inside]
+            if not inside:
+                faults.append(
+                    f"{path}: no images in it; expected files {', '.join(IMAGE_SUFFIXES)}"
+                )
+        elif not path.is_file():
+            faults.append(f"{path}: neither a file nor a directory")
+        elif path.suffix.lower() not in IMAGE_SUFFIXES:
+            faults.append(
+                f"{path}: not an image by its suffix; expected {', '.join(IMAGE_SUFFIXES)}"
+            )
+        else:
+            found.append(ImageFile(path, Path(path.stem)))
+    distinct: dict[tuple[Path, Path], ImageFile] = {}
+    for file in found:
+        distinct.setdefault((file.path.resolve(), file.stem), file)
+    by_stem: dict[Path, list[str]] = {}
+    for file in distinct.values():
+        by_stem.setdefault(file.stem, []).append(str(file.path))
+    faults += [
+        f"{stem}_mask.png: would be written for {' and for '.join(same)}; predict them apart, "
+        "each into a directory of its own"
+        for stem, same in by_stem.items()
+        if len(same) > 1
+    ]
+    faults += [
+        f"{shown(str(file.path))}: its name is too long for that of a prediction; rename it"
+        for file in distinct.values()
+        if len(os.fsencode(f"{file.stem.name}_overlay.png")) > LONGEST_FILE_NAME
+    ]
+    if faults:
+        raise InputError(faults)
+    return list(distinct.values())
+
+
+def predict_masks(
+    model: nn.Module,
+    preprocessing: Preprocessing,
+    compute: Compute,
+    files: Iterable[ImageFile],
+    batch_size: int = 8,
+    streams: int = 1,
+) -> Iterator[Prediction]:
+    """Predict the mask of each image at the image's own size.
+
+    Images are resized as training resized them, and the logits are resized bilinearly
+    (``align_corners=False``) to the image's own size before the classes are decided.
+
+    Several batches on a part of the cores each are faster than one on all of them, whose threads
+    wait for each other after every layer, and far faster on a machine that does other work too.
+
+    Args:
+        model: On its device already; gives logits (N, C, H, W); is put into evaluation mode.
+        preprocessing: Of the model's bundle.
+        compute: The device and precision.
+        files: The images, of any sizes.
+        batch_size: Images per forward pass.
+        streams: Batches at a time; see `stream_count`.
+
+    Yields:
+        A prediction for each readable image, in order. Memory is bounded by the batches.
+
+    Raises:
+        InputError: After the last image, with a fault for every image that could not be read,
+            or for which the model gave NaN or infinite logits.
+    """
+    model.eval()
+    faults: list[str] = []
+    threads = torch.get_num_threads()
+    # Only a processor runs several forward passes at a time.
+    turn = Lock() if compute.device.type != "cpu" else nullcontext()
+
+    def decide(batch: Sequence[_Decoded]) -> list[NDArray[np.uint8] | None]:
+        torch.set_num_threads(max(1, threads // streams))
+        return _decide(model, preprocessing, compute, batch, turn)
+
+    def decided() -> Iterator[tuple[list[_Decoded], list[NDArray[np.uint8] | None]]]:
+        read = work_ahead(partial(_decode, size=preprocessing.image_size), files, DECODERS)
+        batches = _batches(read, batch_size, MAX_PIXELS // streams, faults)
+        return work_ahead(
+            lambda batch: (batch, decide(batch)), batches, streams, _pixels_of, MAX_PIXELS
+        )
+
+    try:
+        for batch, masks in decided():
+            for decoded, mask in zip(batch, masks, strict=True):
+                if mask is None:
+                    faults.append(f"{decoded.file.path}: the model's logits are NaN or infinite")
+                else:
+                    yield Prediction(decoded.file, decoded.image, mask)
+    finally:
+        torch.set_num_threads(threads)  # what a thread sets is what later threads begin with
+    if faults:
+        raise InputError(faults)
+
+
+def stream_count(images: int, batch_size: int = 8) -> int:
+    """Return how many streams of `predict_masks` suit so many images on this machine."""
+    return max(1, min(STREAMS, torch.get_num_threads(), images // batch_size))
+
+
+def write_predictions(
+    out_dir: Path, predictions: Iterable[Prediction], mapping: Mapping
+) -> Iterator[tuple[Path, Path, Path]]:
+    """Write the pictures of predictions while the next ones are made.
+
+    Yields:
+        What `write_prediction` returns, in order.
+
+    Raises:
+        InputError: As `write_prediction` does; and what ``predictions`` raises, after the
+            pictures of all that came before are written.
+        OSError: When one of them cannot be written.
+    """
+    raised: list[InputError] = []
+
+    def without_faults() -> Iterator[Prediction]:
+        try:
+            yield from predictions
+        except InputError as error:
+            raised.append(error)
+
+    def write(found: Prediction) -> tuple[Path, Path, Path]:
+        return write_prediction(out_dir, found.file.stem, found.image, found.mask, mapping)
+
+    yield from work_ahead(write, without_faults(), WRITERS, lambda f: f.mask.size, MAX_PIXELS)
+    if raised:
+        raise raised[0]
+
+
+def write_prediction(
+    out_dir: Path, stem: Path, image: NDArray[np.uint8], mask: NDArray[np.uint8], mapping: Mapping
+) -> tuple[Path, Path, Path]:
+    """Write the three pictures of a prediction.
+
+    Args:
+        out_dir: Made if it is missing, with the sub-directories of ``stem``.
+        stem: Relative to ``out_dir``, without suffix.
+        image: uint8 RGB, shape (H, W, 3).
+        mask: Class indices, shape (H, W).
+        mapping: The classes' colours and names.
+
+    Returns:
+        The paths of ``<stem>_mask.png`` (8-bit class indices), ``<stem>_color.png`` and
+        ``<stem>_overlay.png`` (with a legend). Unless the class indices are the taxonomy's raw ids,
+        a text in the mask's file says that they are not, so that they are not taken for them.
+
+    Raises:
+        InputError: When ``stem`` leads out of ``out_dir``, by a link that lies in it.
+        OSError: When one of them cannot be written.
+    """
+    directory = inside(out_dir, stem.parent)
+    colors = mapping.colors
+    pictures = {
+        "mask": mask,
+        "color": colorize(mask, colors, mapping.taxonomy.void_color),
+        "overlay": overlay(image, mask, colors, mapping.names),
+    }
+    paths = {kind: directory / f"{stem.name}_{kind}.png" for kind in pictures}
+    for kind, pixels in pictures.items():
+        data = encode_png(pixels)
+        if kind == "mask" and not _are_raw_ids(mapping):
+            data = with_png_text(data, CLASS_INDICES, mapping.name)
+        write_atomic(paths[kind], data)
+    return paths["mask"], paths["color"], paths["overlay"]
+
+
+def _are_raw_ids(mapping: Mapping) -> bool:
+    """Whether each class is one label, and its index that label's raw id."""
+    labels = mapping.taxonomy.encodings["default"]
+    return all(
+        c.labels == (mapping.taxonomy.names[labels[index]],)
+        if labels.get(index, VOID) != VOID
+        else False
+        for index, c in enumerate(mapping.classes)
+    )
+
+
+@dataclass(frozen=True)
+class _Decoded:
+    """An image at its own size, and as the model sees it (before normalisation)."""
+
+    file: ImageFile
+    image: NDArray[np.uint8]
+    resized: NDArray[np.uint8]
+
+
+def skipped_files(paths: Sequence[Path], out_dir: Path | None = None) -> list[Path]:
+    """Return the files in directories that `find_images` leaves alone, hidden ones aside."""
+    directories = [path for path in paths if path.is_dir()]
+    found = [file for path in directories for file in _files_in(path, out_dir)]
+    return [path for path in found if path.suffix.lower() not in IMAGE_SUFFIXES]
+
+
+def _images_in(directory: Path, out_dir: Path | None) -> list[Path]:
+    return [p for p in _files_in(directory, out_dir) if p.suffix.lower() in IMAGE_SUFFIXES]
+
+
+def _files_in(directory: Path, out_dir: Path | None) -> list[Path]:
+    excluded = out_dir.resolve() if out_dir else None
+    if excluded == directory.resolve():
+        excluded = None
+    return sorted(
+        path
+        for path in directory.rglob("*")
+        if path.is_file()
+        and not any(part.startswith(".") for part in path.relative_to(directory).parts)
+        and not (excluded and path.resolve().is_relative_to(excluded))
+    )
+
+
+def _decode(file: ImageFile, size: tuple[int, int]) -> _Decoded | SampleFault:
+    try:
+        image = read_rgb(file.path)
+    except SampleFault as fault:
+        return fault
+    return _Decoded(file, image, resize_image(image, size))
+
+
+def _batches(
+    read: Iterable[_Decoded | SampleFault], batch_size: int, max_pixels: int, faults: list[str]
+) -> Iterator[list[_Decoded]]:
+    batch: list[_Decoded] = []
+    for decoded in read:
+        if isinstance(decoded, SampleFault):
+            faults.append(str(decoded))
+            continue
+        batch.append(decoded)
+        if len(batch) == batch_size or _pixels_of(batch) >= max_pixels:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _pixels_of(batch: Sequence[_Decoded]) -> int:
+    return sum(max(decoded.image.size, decoded.resized.size) // 3 for decoded in batch)
+
+
+# Not around the generator: inference mode would leak into the caller between two predictions.
+@torch.inference_mode()
+def _decide(
+    model: nn.Module,
+    preprocessing: Preprocessing,
+    compute: Compute,
+    batch: Sequence[_Decoded],
+    turn: AbstractContextManager[object],
+) -> list[NDArray[np.uint8] | None]:
+    """Return the masks of a batch; None where the model gave values that are no numbers."""
+    images = torch.from_numpy(np.stack([decoded.resized for decoded in batch]))
+    with turn:
+        logits = forward(model, images.permute(0, 3, 1, 2), preprocessing, compute)
+        return [
+            decide_at_size(own, decoded.image.shape[:2]).cpu().numpy() if is_finite(own) else None
+            for decoded, own in zip(batch, logits, strict=True)
+        ]

@@ -1,0 +1,271 @@
+"""How class probabilities are read from a model's logits, where probabilities are added.
+
+`argmax` needs none of this: it takes the largest logit. The sum of probabilities does: it hangs on
+their spread (temperature), on the class weights of the loss, and on what a logit was trained to be.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+from torch import Tensor, nn
+
+from segexp.data.cache import Split
+from segexp.labels.taxonomy import VOID
+from segexp.training.compute import Compute
+from segexp.training.losses import class_weights
+from segexp.training.preprocess import Preprocessing, forward, is_finite
+
+ONE_VS_REST_LOSSES = ("focal",)
+"""Losses that train each logit as the sigmoid of its class against the rest."""
+
+PRIOR_LOSSES = ("cross_entropy", "ce_dice")
+"""Losses whose class weights shift the probabilities: they weight pixels by their true class. Those
+of focal and lovasz weight the classes' terms, and no term is least elsewhere for its weight."""
+
+TEMPERATURES = (0.05, 20.0)
+"""Between these one is looked for."""
+
+IMAGES = 16
+PIXELS = 1 << 13
+"""Of so many tuning images, evenly spaced, so many pixels at most tell the temperature: it is one
+number, and is fitted after every epoch."""
+
+
+@dataclass(frozen=True)
+class Prior:
+    """What the class weights of a training were made from.
+
+    Attributes:
+        weighting: One of `segexp.training.losses.WEIGHTINGS`.
+        pixels: Pixels of each of the C classes on the train split.
+        pixels_where_present: Valid pixels of all images that contain the class.
+    """
+
+    weighting: str
+    pixels: tuple[int, ...]
+    pixels_where_present: tuple[int, ...]
+
+    def weights(self) -> NDArray[np.float64]:
+        """Return the weight of each class in the loss, shape (C,)."""
+        return _weights(self.weighting, self.pixels, self.pixels_where_present)
+
+    def weights_of_groups(self, groups: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return the weights that the same weighting gives to groups of classes.
+
+        Where a group has several classes, the images with any of them are taken to be those with
+        the one that most images have; only ``median_frequency`` asks for that.
+
+        Args:
+            groups: The group of each class, 0..G-1, shape (C,).
+
+        Returns:
+            Shape (G,).
+        """
+        size = int(groups.max()) + 1
+        pixels = np.zeros(size, np.int64)
+        np.add.at(pixels, groups, self.pixels)
+        present = np.zeros(size, np.int64)
+        np.maximum.at(present, groups, self.pixels_where_present)
+        return _weights(self.weighting, pixels, present)
+
+
+def _weights(weighting: str, pixels: object, present: object) -> NDArray[np.float64]:
+    return class_weights(weighting, np.asarray(pixels), np.asarray(present))
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How probabilities are read from the logits of one model.
+
+    Attributes:
+        temperature: Divides the logits; over 1 for a model that is too sure of itself.
+        one_vs_rest: Whether each logit was trained as a sigmoid against the rest by the focal loss.
+        prior: Of the class weights where the loss has them in its probabilities; else None.
+    """
+
+    temperature: float = 1.0
+    one_vs_rest: bool = False
+    prior: Prior | None = None
+
+    def log_scores(self, logits: Tensor) -> Tensor:
+        """Return the logarithms of what is proportional to the model's probabilities.
+
+        A softmax gives q(c) from x / T (Guo et al. 2017). The focal loss trains sigmoids, and its
+        least value is not at the probability: that is read from the sigmoid by
+        `log_focal_posterior`; over the classes it is normalised by its sum (Zadrozny & Elkan 2002).
+
+        Args:
+            logits: Shape (N, C, ...), any float dtype.
+
+        Returns:
+            float32, the same shape; their softmax over C is the model's own probability, that of
+            the data as the loss weighted it.
+        """
+        scaled = logits.float() / self.temperature
+        return log_focal_posterior(scaled) if self.one_vs_rest else scaled
+
+    def offsets(self, groups: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return what is added to the log scores of each class before groups of them are summed.
+
+        A loss with class weights w estimates q(c) ~ p(c) w(c), p being the probability in the data
+        (Elkan 2001; Menon et al. 2021). So q(c) / w(c) is what may be added up. A model that was
+        trained on the groups themselves would have their weights W in its probabilities: the group
+        g gets W(g) times the sum. A class that stays alone has W = w, up to a factor that all
+        share: where nothing is merged the decision is that of argmax.
+
+        Args:
+            groups: The group of each class, 0..G-1, shape (C,).
+
+        Returns:
+            log W(group of c) - log w(c), shape (C,); 0 without a prior.
+        """
+        if self.prior is None:
+            return np.zeros(len(groups))
+        of_groups = self.prior.weights_of_groups(groups)
+        shifts: NDArray[np.float64] = np.log(of_groups)[groups] - np.log(self.prior.weights())
+        return shifts
+
+
+AS_SOFTMAX = Reading()
+"""Of a model about which nothing is known, such as one that an earlier segexp saved."""
+
+
+def log_focal_posterior(logits: Tensor) -> Tensor:
+    """Read the log probability of each class against the rest from sigmoids of the focal loss.
+
+    With q = sigmoid(x) and gamma = 2, the expected loss at probability p,
+    -p (1 - q)^2 log q - (1 - p) q^2 log(1 - q), is least where p A(q) = (1 - p) A(1 - q),
+    A(q) = (1 - q)^2 / q - 2 (1 - q) log q: q lies between p and 1/2. This p is returned. It grows
+    with q (Charoenphakdee et al. 2021, On focal loss for class-posterior probability estimation).
+
+    Args:
+        logits: Any shape, float32.
+
+    Returns:
+        log p, the same shape; finite.
+    """
+    # log p - log(1 - p) = log A(1 - q) - log A(q), which is odd in x: of |x| = a with e = exp(-a),
+    # s = -log q = log(1 + e) and t = -log(1 - q) = a + s it is
+    # 3 a + log(1 + 2 t e) - log(1 + 2 s / e). Beyond a = 60 s / e is 1, and e would end in 0.
+    a = logits.abs()
+    e = a.clamp_max(60).neg_().exp_()
+    s = e.log1p()
+    odds = (s / e).mul_(2).log1p_().neg_()
+    odds += s.add_(a).mul_(e).mul_(2).log1p_()
+    odds += a.mul_(3)
+    return F.logsigmoid(odds.copysign_(logits))
+
+
+def reading_of(
+    loss: str,
+    weighting: str,
+    pixels: NDArray[np.int64] | None = None,
+    pixels_where_present: NDArray[np.int64] | None = None,
+) -> Reading:
+    """Return how a model is read that was trained with a loss, before its temperature is known.
+
+    Args:
+        loss: One of `segexp.training.losses.LOSSES`.
+        weighting: One of `segexp.training.losses.WEIGHTINGS`.
+        pixels: As for `segexp.training.losses.class_weights`; None where there are no weights.
+        pixels_where_present: Likewise.
+    """
+    prior = None
+    if weighting != "none" and loss in PRIOR_LOSSES:
+        assert pixels is not None and pixels_where_present is not None
+        prior = Prior(weighting, tuple(pixels.tolist()), tuple(pixels_where_present.tolist()))
+    return Reading(one_vs_rest=loss in ONE_VS_REST_LOSSES, prior=prior)
+
+
+def fit_temperature(logits: Tensor, classes: Tensor, reading: Reading) -> float:
+    """Return the temperature with which a model's probabilities are the likeliest.
+
+    The least mean of -log p(true class) over the pixels, p the probability in the data, without the
+    weights of the loss (Guo et al. 2017: one number, fitted on images that training has not seen).
+
+    Args:
+        logits: Shape (P, C), finite.
+        classes: The true classes, shape (P,); VOID does not count.
+        reading: Of the model; its temperature is not looked at.
+
+    Returns:
+        Within `TEMPERATURES`; 1 without a pixel that counts.
+    """
+    scored = classes != VOID
+    if not bool(scored.any()):
+        return 1.0
+    plain, truth = logits[scored].float(), classes[scored].long()
+    shift = torch.zeros(plain.shape[1])
+    if reading.prior is not None:
+        shift = torch.from_numpy(-np.log(reading.prior.weights())).float()
+    shift = shift.to(plain.device)
+
+    def loss(log_temperature: float) -> float:
+        read = Reading(math.exp(log_temperature), reading.one_vs_rest).log_scores(plain)
+        return float(F.cross_entropy(read + shift, truth))
+
+    bounds = tuple(map(math.log, TEMPERATURES))
+    found = minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 0.01})
+    return math.exp(float(found.x))
+
+
+@torch.inference_mode()
+def fitted(
+    reading: Reading,
+    model: nn.Module,
+    split: Split,
+    table: NDArray[np.uint8],
+    preprocessing: Preprocessing,
+    compute: Compute,
+) -> Reading:
+    """Return a reading with the temperature of a model as it is.
+
+    Args:
+        reading: Of the model.
+        model: Gives logits (N, C, H, W); is put into evaluation mode.
+        split: The images that tuning sees; never those that are held out.
+        table: Label index -> class of the model or VOID, shape (256,).
+        preprocessing: What training did to an image.
+        compute: The device.
+    """
+    model.eval()
+    shown = np.unique(np.linspace(0, len(split) - 1, min(IMAGES, len(split))).astype(int))
+    images = np.stack([split.image(index) for index in shown])
+    classes = table[np.stack([split.label(index) for index in shown])]
+    logits = forward(model, torch.from_numpy(images).permute(0, 3, 1, 2), preprocessing, compute)
+    if not is_finite(logits):
+        return reading  # scoring says which images
+    pixels = _some_of(classes.size)
+    flat = logits.permute(0, 2, 3, 1).reshape(-1, logits.shape[1])
+    chosen = torch.from_numpy(classes.reshape(-1)[pixels]).to(logits.device)
+    at = torch.from_numpy(pixels).to(logits.device)
+    return Reading(fit_temperature(flat[at], chosen, reading), reading.one_vs_rest, reading.prior)
+
+
+def _some_of(count: int) -> NDArray[np.int64]:
+    """Draw places at random, the same ones every time."""
+    if count <= PIXELS:
+        return np.arange(count)
+    return np.sort(np.random.default_rng(0).choice(count, PIXELS, replace=False))
+
+
+def groups_of(columns: Sequence[int], num_coarse: int) -> NDArray[np.int64]:
+    """Number what competes in a coarser space: its K classes, then each class outside, one by one.
+
+    Args:
+        columns: Class of the model -> class of the space, or K for *none*; shape (C,).
+        num_coarse: K.
+
+    Returns:
+        The competitor of each class of the model, 0..K+V-1, V being how many fall into none.
+    """
+    groups = np.array(columns, np.int64)
+    outside = np.flatnonzero(groups == num_coarse)
+    groups[outside] = num_coarse + np.arange(len(outside))
+    return groups

@@ -1,0 +1,222 @@
+"""A saved model scored on a split of the project's data."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from segexp.core.config import Config
+from segexp.core.errors import InputError
+from segexp.data.cache import Dataset, Split
+from segexp.data.open import describe_data, find_source, open_data
+from segexp.data.sequences import places_of
+from segexp.data.source import Source
+from segexp.data.warnings import data_warnings
+from segexp.evaluation.evaluate import (
+    CollapseRule,
+    Evaluation,
+    evaluate_full_size,
+    evaluate_split,
+    make_ruler,
+)
+from segexp.evaluation.protocols import Counts, background_of, protocol_rows, protocol_scores
+from segexp.evaluation.reading import AS_SOFTMAX, Reading
+from segexp.evaluation.tables import class_table
+from segexp.labels.files import find_mapping
+from segexp.labels.mapping import Mapping
+from segexp.training.bundle import Bundle, load_bundle
+from segexp.training.compute import choose_compute
+
+
+@dataclass(frozen=True)
+class ScoredBundle:
+    """Scores of a saved model.
+
+    Attributes:
+        data: What the data is, in one line.
+        split: The split.
+        images: How many images were scored.
+        size: The size at which they were scored, for people.
+        mapping: The model's own mapping.
+        space: The label space of the scores.
+        rule: How predictions collapsed into it.
+        reading: How probabilities were read where ``sum`` added them, for people; None where none
+            were added.
+        miou: Mean IoU.
+        classes_in_mean: How many classes entered it: those that the truth has.
+        classes_predicted_only: How many classes are predicted and never true.
+        pixel_accuracy: Share of the pixels that are right.
+        table: Per class: iou, precision, recall, f1, pixels, images, predicted.
+        warnings: What was probably not meant in the data.
+        protocols: What the same model scores by other conventions, by size: ``rows`` of
+            `segexp.evaluation.protocols.protocol_rows`, and ``missing``. None unless asked for.
+    """
+
+    data: str
+    split: str
+    images: int
+    size: str
+    mapping: str
+    space: str
+    rule: str
+    reading: str | None
+    miou: float
+    classes_in_mean: int
+    classes_predicted_only: int
+    pixel_accuracy: float
+    table: dict[str, list[Any]]
+    warnings: tuple[str, ...]
+    protocols: dict[str, Any] | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return asdict(self)
+
+
+def evaluate_bundle(
+    project: Path,
+    config: Config,
+    bundle_directory: Path,
+    *,
+    split: str,
+    space: str | None,
+    rule: CollapseRule,
+    full_size: bool,
+    protocols: bool = False,
+    caching: Callable[[int, int], None],
+) -> ScoredBundle:
+    """Score a saved model on a split of the configured data.
+
+    Images are resized as the bundle says, whatever ``data.image_size`` is.
+
+    Args:
+        project: The project directory.
+        config: Its ``data`` section says which data.
+        bundle_directory: The saved model.
+        split: ``train``, ``val`` (what tuning sees), ``heldout`` (what it does not see), or
+            ``test``, which is the held-out split where there is a test split.
+        space: A mapping that coarsens the model's own, or None for its own.
+        rule: How predictions collapse into it.
+        full_size: Whether to score at the masks' own size.
+        protocols: Whether to score by other conventions, too, and at both sizes.
+        caching: Shows how many images are decoded.
+
+    Raises:
+        InputError: When bundle, data and space do not fit together.
+    """
+    bundle = load_bundle(bundle_directory)
+    target = bundle.mapping if space is None else find_mapping(project, space)
+    if target.taxonomy.hash != bundle.mapping.taxonomy.hash:
+        raise InputError(
+            f"--space {target.name}: is over the taxonomy {target.taxonomy.name}, the model over "
+            f"{bundle.mapping.taxonomy.name}"
+        )
+    ruler = make_ruler(bundle.mapping, target, rule, bundle.reading or AS_SOFTMAX)
+    size = bundle.preprocessing.image_size
+    source = find_source(project, config, [bundle.mapping], named_by=None)
+    used = {"image_size": size, "heldout_by": _halved_as(bundle, source, config.data.heldout_by)}
+    config = config.model_copy(update={"data": config.data.model_copy(update=used)})
+    dataset = open_data(project, config, source, caching)
+    if split == "test" and dataset.heldout_from != "test":
+        raise InputError("--split test: the data has none; heldout is the half of val kept for it")
+    chosen = {"train": dataset.train, "val": dataset.val}.get(split, dataset.heldout)
+    compute = choose_compute(config.training.precision)
+    model = compute.place(bundle.model)
+
+    def evaluated(at_own_size: bool) -> Evaluation:
+        if not at_own_size:
+            return evaluate_split(
+                model, chosen, [ruler], preprocessing=bundle.preprocessing, compute=compute
+            )
+        return evaluate_full_size(
+            model,
+            _at_own_size(dataset, chosen),
+            chosen.ids,
+            [ruler],
+            preprocessing=bundle.preprocessing,
+            compute=compute,
+        )
+
+    evaluation = evaluated(full_size)
+    by_protocol: dict[str, Any] | None = None
+    if protocols:
+        both = {full_size: evaluation}
+        if dataset.own_size != dataset.image_size:
+            both[not full_size] = evaluated(not full_size)
+        by_protocol = _by_protocol(both, target, dataset)
+    scores = evaluation.scores(0)
+    return ScoredBundle(
+        data=describe_data(dataset),
+        split=split,
+        images=len(chosen),
+        size=_size_text(full_size, dataset),
+        mapping=bundle.mapping.name,
+        space=target.name,
+        rule=rule,
+        reading=_described(bundle.reading) if rule == "sum" and ruler.merges else None,
+        miou=scores.miou,
+        classes_in_mean=scores.classes_in_mean,
+        classes_predicted_only=scores.classes_predicted_only,
+        pixel_accuracy=scores.pixel_accuracy,
+        table=class_table(evaluation.confusions[0], target.names),
+        warnings=tuple(data_warnings(dataset, [target])),
+        protocols=by_protocol,
+    )
+
+
+def _size_text(full_size: bool, dataset: Dataset) -> str:
+    height, width = dataset.image_size
+    return "the masks' own size" if full_size else f"{height}x{width}"
+
+
+def _by_protocol(
+    evaluations: dict[bool, Evaluation], space: Mapping, dataset: Dataset
+) -> dict[str, Any]:
+    """Score evaluations, by whether they are at the masks' own size, by every protocol."""
+    scores = {
+        _size_text(full, dataset): protocol_scores(
+            [Counts(evaluation.confusions[0], evaluation.voids[0], background_of(space))]
+        )
+        for full, evaluation in sorted(evaluations.items())
+    }
+    missing = [] if len(scores) > 1 else ["At another size: the masks have this one."]
+    return {"rows": protocol_rows(scores), "missing": missing}
+
+
+def _halved_as(bundle: Bundle, source: Source, asked: str) -> str:
+    """Return how val is halved: as this model's study did, unless another rule is asked for.
+
+    By another rule half of what is held out may be images that the model was tuned on.
+    """
+    if asked != "auto" or not bundle.origin.get("dataset_hash"):
+        return asked
+    # Before there was a choice it was halved by image.
+    by = str(bundle.origin.get("heldout_by", "image") or "auto")
+    ids = [sample.id for sample in source.splits.get("val", ())]
+    if by in {"auto", "image"}:
+        return by
+    return by if len(set(places_of(by, ids, source.format) or ())) > 1 else asked
+
+
+def _at_own_size(dataset: Dataset, split: Split) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield each image as the cache has it, with its label indices read from the file again."""
+    name = dataset.heldout_from if split.name == "heldout" else split.name
+    samples = {sample.id: sample for sample in dataset.source.splits[name]}
+    for index, image_id in enumerate(split.ids):
+        labels = dataset.source.read_labels(samples[image_id])
+        image = torch.from_numpy(split.image(index).copy()).permute(2, 0, 1)
+        yield image, torch.from_numpy(labels)
+
+
+def _described(reading: Reading | None) -> str:
+    """Say how probabilities are read from a model's logits."""
+    if reading is None:
+        return (
+            "as a softmax gives them: the bundle is of an earlier segexp, and says no temperature"
+        )
+    kind = "sigmoids of the focal loss" if reading.one_vs_rest else "softmax"
+    weights = f", {reading.prior.weighting} weights divided out" if reading.prior else ""
+    return f"{kind}, temperature {reading.temperature:.2f}{weights}"

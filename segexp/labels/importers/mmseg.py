@@ -1,0 +1,300 @@
+"""The ``METAINFO`` of mmsegmentation's data sets: ``classes`` and ``palette``.
+
+As Python source (``METAINFO = dict(...)`` of release 1, ``CLASSES`` and ``PALETTE`` before it),
+JSON or YAML, where either spelling and a palette by id or name are read, too. It says which labels
+there are and how they are drawn; every label is a class.
+"""
+
+import ast
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from segexp.core.errors import InputError, shown
+from segexp.core.yaml import MAX_DEPTH, parse_yaml
+from segexp.labels.importers._nested import (
+    is_listing,
+    numbered,
+    reads_as_names,
+    the_section_with,
+    whole_number,
+)
+from segexp.labels.importers._python_source import assigned, literal, parse_source
+from segexp.labels.importers._rows import Row
+from segexp.labels.importers._text_file import MAX_ROWS
+from segexp.labels.taxonomy import (
+    VOID,
+    Color,
+    Taxonomy,
+    free_void_color,
+    parse_color,
+    parse_taxonomy,
+)
+
+
+@dataclass(frozen=True)
+class Metainfo:
+    """What a METAINFO says.
+
+    Attributes:
+        where: The file.
+        names: The classes, in order; their raw ids are 0, 1, ... unless ``ids`` says others.
+        colors: Their colours; empty where it has no palette.
+        reduce_zero_label: The masks' 0 is unlabelled and every other raw id one more.
+        ids: The raw ids of the classes, where the file numbers them itself; else empty.
+        listing: The path to the classes in the file.
+        coloring: The path to the colours in the file, or what they are called there.
+    """
+
+    where: str
+    names: tuple[str, ...]
+    colors: tuple[Color, ...]
+    reduce_zero_label: bool
+    ids: tuple[int, ...] = ()
+    listing: str = "classes"
+    coloring: str = "palette"
+
+
+def read_metainfo(text: str, where: str, suffix: str) -> Metainfo:
+    """Read a METAINFO from the text of a ``.py``, ``.json`` or YAML file.
+
+    Raises:
+        InputError: With every fault: no METAINFO or several, names that are no words, a palette
+            of another length, colours that are none.
+    """
+    if suffix == ".py":
+        content = _from_python(text, where)
+    else:
+        content = parse_json(text, where) if suffix == ".json" else parse_yaml(text, where)
+        path, section = _section(content, where)
+        return _checked(section, where, path)
+    return _checked(content, where)
+
+
+def _section(content: Any, where: str) -> tuple[str, dict[str, Any]]:
+    """Return what stands beside the classes, by keys in lower case, and the path to it."""
+    for key in ("classes", "CLASSES"):
+        rather = (
+            lambda held: "palette" in held or "PALETTE" in held,
+            lambda held, key=key: reads_as_names(held[key]),
+        )
+        found = the_section_with(content, key, where, is_listing, rather)
+        if found is None and isinstance(content, dict) and key in content:
+            found = "", content  # what is wrong with them is said there
+        if found is not None:
+            path, section = found
+            return path, {str(k).lower(): v for k, v in section.items() if k != key} | {
+                "classes": section[key]
+            }
+    raise InputError(f"{where}: expected the keys `classes` and `palette`")
+
+
+def metainfo_rows(metainfo: Metainfo) -> list[Row]:
+    """Return every class as the class of the label of its name."""
+    colors: tuple[Color | None, ...] = metainfo.colors or (None,) * len(metainfo.names)
+    return [
+        Row(f"{metainfo.where}: {metainfo.listing}[{i}]", name, name, color)
+        for i, (name, color) in enumerate(zip(metainfo.names, colors, strict=True))
+    ]
+
+
+def metainfo_taxonomy(name: str, metainfo: Metainfo, ids: Sequence[int] = ()) -> Taxonomy:
+    """Return the classes as a taxonomy; 255 is void, and 0 too with ``reduce_zero_label``.
+
+    Args:
+        name: The taxonomy's name.
+        metainfo: The classes.
+        ids: The raw ids of the classes, in their order, which then are not void; empty for the
+            file's own, or 0, 1, ... as mmsegmentation counts them.
+
+    Raises:
+        InputError: When there is no palette, a name or an id appears twice, or there are not as
+            many ids as classes.
+    """
+    if not metainfo.colors:
+        raise InputError(
+            f"{metainfo.where}: {metainfo.coloring}: missing; a taxonomy needs colours"
+        )
+    first = 1 if metainfo.reduce_zero_label else 0
+    chosen = tuple(ids) or metainfo.ids or tuple(range(first, first + len(metainfo.names)))
+    if len(chosen) != len(metainfo.names):
+        raise InputError(
+            f"--ids: {len(chosen)} ids for the {len(metainfo.names)} classes of {metainfo.where}"
+        )
+    rows = zip(metainfo.names, chosen, metainfo.colors, strict=True)
+    void = (0, VOID) if metainfo.reduce_zero_label else (VOID,)
+    content = {
+        "name": name,
+        "labels": [{"name": n, "id": i, "color": list(c)} for n, i, c in rows],
+        "void": [i for i in void if i not in chosen],
+        "void_color": list(free_void_color(metainfo.colors)),
+    }
+    taxonomy, faults = parse_taxonomy(metainfo.where, content)
+    if faults:
+        raise InputError(faults)
+    return taxonomy
+
+
+def parse_json(text: str, where: str) -> Any:
+    """Parse JSON; a key that appears twice is refused.
+
+    Raises:
+        InputError: With the line of the fault.
+    """
+
+    def without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        seen: dict[str, Any] = {}
+        for key, value in pairs:
+            if key in seen:
+                raise InputError(f"{where}: the key {shown(key)} appears twice")
+            seen[key] = value
+        return seen
+
+    try:
+        content = json.loads(text, object_pairs_hook=without_duplicates)
+    except json.JSONDecodeError as error:
+        raise InputError(f"{where}:{error.lineno}:{error.colno}: {error.msg}") from None
+    except RecursionError:
+        raise InputError(f"{where}: cannot be parsed: nested too deeply") from None
+    except ValueError as error:
+        raise InputError(f"{where}: cannot be parsed: {shown(str(error))}") from None
+    if _is_deeper(content, MAX_DEPTH):
+        raise InputError(f"{where}: nested deeper than {MAX_DEPTH} levels")
+    return content
+
+
+def _is_deeper(content: Any, levels: int) -> bool:
+    """Whether lists and dictionaries are nested deeper than some levels, without recursion."""
+    layer = [content]
+    for _ in range(levels + 1):
+        inner: list[Any] = []
+        for value in layer:
+            if isinstance(value, list | dict):
+                inner += value.values() if isinstance(value, dict) else value
+        layer = inner
+    return bool(layer)
+
+
+def _from_python(text: str, where: str) -> dict[str, Any]:
+    tree = parse_source(text, where)
+    found = assigned(tree, "METAINFO")
+    if len(found) > 1:
+        lines = ", ".join(str(node.lineno) for node in found)
+        raise InputError(f"{where}: {len(found)} METAINFO, in the lines {lines}; one is expected")
+    if found:
+        parts = _items(found[0], where)
+    else:
+        old = {"classes": assigned(tree, "CLASSES"), "palette": assigned(tree, "PALETTE")}
+        parts = {key: nodes[0] for key, nodes in old.items() if nodes}
+    if not parts:
+        raise InputError(f"{where}: no METAINFO with `classes` and `palette` in it")
+    content = {
+        key: literal(parts[key], where, key) for key in ("classes", "palette") if key in parts
+    }
+    return content | {"reduce_zero_label": _reduces_zero_label(tree)}
+
+
+def _items(node: ast.expr, where: str) -> dict[str, ast.expr]:
+    """Return the values of ``dict(a=..., b=...)`` or ``{'a': ..., 'b': ...}``, not yet read."""
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "dict":
+        return {keyword.arg: keyword.value for keyword in node.keywords if keyword.arg}
+    if isinstance(node, ast.Dict):
+        pairs = zip(node.keys, node.values, strict=True)
+        return {str(k.value): value for k, value in pairs if isinstance(k, ast.Constant)}
+    raise InputError(f"{where}:{node.lineno}: METAINFO: expected dict(classes=..., palette=...)")
+
+
+def _reduces_zero_label(tree: ast.Module) -> bool:
+    """Whether ``reduce_zero_label=True`` is passed on, or is the default of a constructor."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.keyword) and node.arg == "reduce_zero_label":
+            return _is_true(node.value)
+        if isinstance(node, ast.arguments):
+            plain = [*node.posonlyargs, *node.args]
+            defaults = zip(reversed(plain), reversed(node.defaults), strict=False)
+            by_word = zip(node.kwonlyargs, node.kw_defaults, strict=True)
+            for argument, default in (*defaults, *by_word):
+                if argument.arg == "reduce_zero_label" and _is_true(default):
+                    return True
+    return False
+
+
+def _is_true(node: ast.expr | None) -> bool:
+    return isinstance(node, ast.Constant) and node.value is True
+
+
+def _checked(content: dict[str, Any], where: str, path: str = "") -> Metainfo:
+    faults: list[str] = []
+    at = f"{where}: {path}"
+    names: Any = content.get("classes")
+    ids: tuple[int, ...] = ()
+    if isinstance(names, dict):
+        names, ids = _in_order_of_ids(names, f"{at}classes", faults)
+    if not isinstance(names, list | tuple) or not names:
+        raise InputError(faults or f"{at}classes: {shown(names)}; expected a list of names")
+    if len(names) > MAX_ROWS:
+        raise InputError(f"{at}classes: {len(names)} names; at most {MAX_ROWS} are read")
+    faults += [
+        f"{at}classes[{i}]: {shown(name)}; expected a word"
+        for i, name in enumerate(names)
+        if not isinstance(name, str) or not name.strip()
+    ]
+    palette = content.get("palette") or []
+    if isinstance(palette, dict):
+        palette = _in_order_of_names(palette, names, ids, f"{at}palette", faults)
+    if not isinstance(palette, list | tuple):
+        faults.append(f"{at}palette: {shown(palette)}; expected a list of [r, g, b]")
+        palette = []
+    if palette and len(palette) != len(names):
+        faults.append(f"{at}palette: {len(palette)} colours for {len(names)} classes")
+        palette = []
+    colors = tuple(
+        parse_color(f"{at}palette[{i}]", list(c) if isinstance(c, tuple) else c, faults)
+        for i, c in enumerate(palette)
+    )
+    if faults:
+        raise InputError(faults)
+    reduces = content.get("reduce_zero_label") is True
+    return Metainfo(where, tuple(name.strip() for name in names), colors, reduces, ids)
+
+
+def _in_order_of_ids(
+    classes: dict[Any, Any], where: str, faults: list[str]
+) -> tuple[list[Any], tuple[int, ...]]:
+    """Return the names of ``id: name`` or ``name: id`` in the order of their ids, and the ids."""
+    by_id: dict[int, Any] = {}
+    for key, name in numbered(classes):
+        raw_id = whole_number(key)
+        if raw_id is None or raw_id in by_id:
+            faults.append(f"{where}[{shown(key)}]: expected a whole number, once")
+        else:
+            by_id[raw_id] = name
+    ids = sorted(by_id)
+    return [by_id[i] for i in ids], tuple(ids)
+
+
+def _in_order_of_names(
+    palette: dict[Any, Any],
+    names: Sequence[Any],
+    ids: Sequence[int],
+    where: str,
+    faults: list[str],
+) -> list[Any]:
+    """Return the colours of ``id: color`` or ``name: color`` in the order of the classes."""
+    place_of: dict[Any, int] = {raw_id: i for i, raw_id in enumerate(ids or range(len(names)))}
+    place_of |= {name: i for i, name in enumerate(names) if isinstance(name, str)}
+    by_place: dict[int, Any] = {}
+    for key, color in palette.items():
+        number = whole_number(key)
+        place = place_of.get(key) if number is None else place_of.get(number)
+        if place is None:
+            faults.append(f"{where}[{shown(key)}]: no class of that id or name in classes")
+        elif place in by_place:
+            faults.append(f"{where}[{shown(key)}]: a second colour of {shown(names[place])}")
+        else:
+            by_place[place] = color
+    faults += [
+        f"{where}: no colour of {shown(name)}" for i, name in enumerate(names) if i not in by_place
+    ]
+    return [] if faults else [by_place[i] for i in range(len(names))]

@@ -1,0 +1,215 @@
+"""Pictures of an A/B study: what each arm predicts in the common space, and where they differ.
+
+Plain arrays, colours and names in; nothing here knows a mapping or a model.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segexp.data.resize import resize_image, resize_labels
+from segexp.labels.taxonomy import VOID, Color
+from segexp.report.legend import Entry
+from segexp.report.pictures import (
+    MIN_PANE_WIDTH,
+    Pixels,
+    class_areas,
+    class_entries,
+    compose,
+    enlarge,
+    mark_pixels,
+    paint_hatched,
+)
+
+MAX_PANE_WIDTH = 400
+"""Wider images are thinned: a page holds a dozen pictures of five panes or more."""
+
+MAX_COLUMNS = 5
+"""More panes than this stand in several rows: a wide picture is shrunk, and its words with it."""
+
+# Okabe and Ito's: told apart by colour-blind readers too, and on grey.
+FIRST_RIGHT: Color = (213, 94, 0)
+LAST_RIGHT: Color = (0, 114, 178)
+BOTH_WRONG: Color = (0, 0, 0)
+
+NONE_NAME = "none: a class outside the common space"
+_LOUD: tuple[Color, ...] = ((255, 0, 255), (0, 255, 255), (255, 255, 0), (255, 140, 0))
+_NO_IMAGE = 200
+"""The grey on which differences are marked where there is no image."""
+
+_DISTINCT = 100.0
+"""How far apart two colours are, in RGB units, before nobody takes one for the other."""
+
+
+@dataclass(frozen=True)
+class ArmScene:
+    """One image of an A/B study with what the arms made of it.
+
+    Attributes:
+        image_id: The image.
+        difference: Its mIoU in the common space, last arm minus first, mean over the runs.
+        scores: Its mIoU in the common space by arm, in the order of the arms, mean over the runs.
+        picture: What `arm_comparison` draws, as PNG.
+    """
+
+    image_id: str
+    difference: float
+    scores: tuple[float, ...]
+    picture: bytes
+
+
+def choose_scenes(differences: NDArray[np.float64], count: int = 12) -> list[int]:
+    """Choose the images that are shown: where the last arm gains most, and where it loses most.
+
+    Args:
+        differences: Score of the last arm minus that of the first, by image, shape (N,). Images
+            without one (NaN) are never chosen.
+        count: How many; of an odd count the larger half are gains.
+
+    Returns:
+        Places in ``differences``, the largest gain first and the largest loss last; of equals the
+        first comes first. All places with a difference where there are no more than ``count``.
+    """
+    order = [int(i) for i in np.argsort(-differences, kind="stable") if np.isfinite(differences[i])]
+    if len(order) <= count:
+        return order
+    losses = max(0, count) // 2
+    gains = max(0, count) - losses
+    return order[:gains] + order[len(order) - losses :]
+
+
+def arm_comparison(  # noqa: PLR0917 - masks, names and colours, as in `comparison`
+    image: Pixels | None,
+    truth: Pixels,
+    predictions: Sequence[Pixels],
+    arm_names: Sequence[str],
+    colors: Pixels,
+    names: Sequence[str],
+    title: str,
+) -> Pixels:
+    """Lay out image | ground truth | each arm's prediction | where the first and last arm differ.
+
+    The last pane colours the pixels where only the first arm is right, where only the last arm
+    is, and where both are wrong in different ways; the rest is grey: both right, or the same
+    mistake. Void is hatched. Small pictures are enlarged and large ones thinned by a whole factor.
+
+    Args:
+        image: RGB, shape (H, W, 3); None where there is none: its pane is left out.
+        truth: Classes of the common space or VOID, shape (H, W).
+        predictions: Of two arms or more: classes of the common space, or their number K for
+            "none", a predicted class that falls into no class of the space; shape (H, W) each.
+        arm_names: The arms' names.
+        colors: Shape (K, 3).
+        names: The K class names.
+        title: One line above the panes; none where it is empty.
+
+    Returns:
+        RGB, larger than the panes by the captions, the title and the legend.
+
+    Raises:
+        ValueError: When a mask holds an index that is no class, or fewer than two arms are given.
+    """
+    if len(predictions) < 2 or len(predictions) != len(arm_names):
+        raise ValueError(
+            f"{len(predictions)} predictions of {len(arm_names)} arms: at least two of each, and "
+            "as many of one as of the other"
+        )
+    colors_and_none = np.vstack([colors, np.array([_none_color(colors)], np.uint8)])
+    names_and_none = [*names, NONE_NAME]
+    areas = np.append(class_areas(truth, len(colors)), 0)
+    for prediction in predictions:
+        areas += class_areas(prediction, len(colors_and_none))
+    void = truth == VOID
+    scored = int((~void).sum())
+    first, last = predictions[0], predictions[-1]
+    pair = "the arms" if len(predictions) == 2 else "first and last"
+    panes = [] if image is None else [("image", _fit_image(image))]
+    panes.append(("ground truth", _painted(truth, colors)))
+    panes += [
+        (
+            f"{name}: {_share(int(((p != truth) & ~void).sum()), scored)} wrong",
+            _painted(p, colors_and_none),
+        )
+        for name, p in zip(arm_names, predictions, strict=True)
+    ]
+    shown = np.full((*truth.shape, 3), _NO_IMAGE, np.uint8) if image is None else image
+    differing = _share(int(((first != last) & ~void).sum()), scored)
+    panes.append((f"{pair} differ: {differing}", _difference(shown, truth, first, last)))
+    rows = -(-len(panes) // MAX_COLUMNS)
+    return compose(
+        panes,
+        [
+            _difference_entries(arm_names[0], arm_names[-1]),
+            class_entries(areas, colors_and_none, names_and_none, scored < truth.size),
+        ],
+        title,
+        columns=-(-len(panes) // rows),
+    )
+
+
+def _difference(image: Pixels, truth: Pixels, first: Pixels, last: Pixels) -> Pixels:
+    small_truth, small_first, small_last = (_fit(mask) for mask in (truth, first, last))
+    differ = small_first != small_last
+    only_first = small_first == small_truth
+    only_last = small_last == small_truth
+    return mark_pixels(
+        _fit_image(image),
+        small_truth,
+        [
+            (differ & only_first, FIRST_RIGHT),
+            (differ & only_last, LAST_RIGHT),
+            (differ & ~only_first & ~only_last, BOTH_WRONG),
+        ],
+    )
+
+
+def _difference_entries(first: str, last: str) -> list[Entry]:
+    return [
+        (f"only {first} is right", _on_grey(FIRST_RIGHT)),
+        (f"only {last} is right", _on_grey(LAST_RIGHT)),
+        ("both wrong, in different ways", _on_grey(BOTH_WRONG)),
+    ]
+
+
+def _on_grey(color: Color) -> Color:
+    """Return a colour as `mark_pixels` shows it."""
+    red, green, blue = (c // 4 * 3 + 40 for c in color)
+    return (red, green, blue)
+
+
+def _none_color(colors: Pixels) -> Color:
+    """Return the first loud colour that no class has or nearly has: magenta where it is free."""
+    for loud in _LOUD:
+        if (np.linalg.norm(colors.astype(float) - loud, axis=1) >= _DISTINCT).all():
+            return loud
+    return _LOUD[0]
+
+
+def _painted(mask: Pixels, colors: Pixels) -> Pixels:
+    return paint_hatched(_fit(mask), colors)
+
+
+def _fit(mask: Pixels) -> Pixels:
+    """Bring a mask to the size of a pane."""
+    return enlarge(resize_labels(mask, _thinned(mask)), _factor(mask))
+
+
+def _fit_image(image: Pixels) -> Pixels:
+    return enlarge(resize_image(image, _thinned(image)), _factor(image))
+
+
+def _factor(pixels: Pixels) -> int:
+    return max(1, -(-MIN_PANE_WIDTH // int(pixels.shape[1])))
+
+
+def _thinned(pixels: Pixels) -> tuple[int, int]:
+    """Return height and width divided by the whole number that makes a pane narrow enough."""
+    height, width = pixels.shape[:2]
+    step = max(1, -(-width // MAX_PANE_WIDTH))
+    return -(-height // step), -(-width // step)
+
+
+def _share(count: int, scored: int) -> str:
+    return f"{100 * count / scored:.1f}%" if scored else "-"

@@ -1,0 +1,35 @@
+"""What a person is shown of a study and of its trials, whoever shows it."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from segexp.training.fit import EpochResult, Step
+
+
+class Display(Protocol):
+    """Shows a person how a trial goes on."""
+
+    def say(self, text: str) -> None:
+        """Show one line."""
+
+    def step(self, step: Step, total_epochs: int) -> None:
+        """A batch was trained on."""
+
+    def epoch(self, result: EpochResult, value: float, total_epochs: int) -> None:
+        """An epoch was trained and validated; ``value`` is the objective."""
+
+
+class StudyDisplay(Display, Protocol):
+    """Shows a person how a study goes on."""
+
+    def caching(self, done: int, total: int) -> None:
+        """Show how many images are decoded into the cache."""
+
+    def trial_started(self, number: int, place: int, total: int, params: Mapping[str, Any]) -> None:
+        """Show that a trial begins, whose configuration is the ``place``-th of ``total``."""
+
+    def trial_ended(self, number: int, state: str, text: str) -> None:
+        """Show that a trial ended: COMPLETE, PRUNED, FAIL, INTERRUPTED or DISCARDED."""
+
+    def beside(self) -> "StudyDisplay":
+        """Return a display for another trial that runs at the same time."""

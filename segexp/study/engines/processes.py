@@ -1,0 +1,283 @@
+"""The supervisor starts a study's workers, shows what they do, and replaces those that die."""
+
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+
+from segexp.core import failpoint
+from segexp.core.disk import FullDiskError
+from segexp.core.errors import InputError, Interrupted, WorkError
+from segexp.core.files import locked
+from segexp.core.lease import Owner
+from segexp.core.signals import signals_held_back
+from segexp.study.display import StudyDisplay
+from segexp.study.engines.forkserver import prepare_workers, process_context
+from segexp.study.engines.seats import Seat, describe_team, seat_workers
+from segexp.study.engines.worker import (
+    LAST_TRIAL,
+    Task,
+    close_trials,
+    is_stopped,
+    run_trials_here,
+    work,
+)
+from segexp.study.next_trial import give_up_if_hopeless, trials_left
+from segexp.study.open import OpenStudy
+from segexp.study.reconcile import close_of, close_records
+from segexp.study.stop import NEVER, StopRule
+from segexp.study.storage.open import FAILURE, is_interrupted
+
+STOP_SECONDS = 4
+"""How long a worker may take to its next step when it is told to stop; then it is killed."""
+
+MAX_EARLY_DEATHS = 3
+"""So many workers may die before they have taken a trial."""
+
+_SHOWN = ("say", "caching", "trial_started", "trial_ended", "step", "epoch")
+
+_ERRORS: dict[str, type[InputError | WorkError]] = {
+    "input_error": InputError,
+    "full_disk_error": FullDiskError,
+    "work_error": WorkError,
+}
+
+
+@dataclass
+class _Worker:
+    """A worker process.
+
+    Attributes:
+        process: The process.
+        seat: What it computes on.
+        connection: Brings what happens there; takes the number of the signal to stop for, or
+            `LAST_TRIAL`.
+        display: Shows it.
+        owner: How it signs its trials; None until it has said so.
+        trials: How many trials it has ended.
+        is_done: Whether it has ended as it should.
+        is_stopped: Whether it has because a rule said so.
+    """
+
+    process: BaseProcess
+    seat: Seat
+    connection: Connection
+    display: StudyDisplay
+    owner: Owner | None = None
+    trials: int = 0
+    is_done: bool = False
+    is_stopped: bool = False
+
+
+def run_trials(
+    studies: Sequence[OpenStudy],
+    display: StudyDisplay,
+    *,
+    workers: int | None,
+    stop: StopRule = NEVER,
+    debug: bool = False,
+) -> int:
+    """Run trials of studies that take turns, until none is left to take or a rule says stop.
+
+    A worker that dies fails its trial, which is tried again a few times, and is replaced.
+
+    Args:
+        studies: Of one project, on the same data.
+        display: Shows progress.
+        workers: How many processes; 0 runs the trials in this one, None takes as many as suit the
+            machine.
+        stop: From when on no trial is begun.
+        debug: Show the traceback of a trial that failed.
+
+    Returns:
+        How many trials were ended.
+
+    Raises:
+        Interrupted: When a signal arrived; the trials under way are in line again.
+        WorkError: When the first trials all fail, workers die before they begin, or the disk is
+            full.
+    """
+    if workers == 0:
+        try:
+            return run_trials_here(studies, display, stop=stop, debug=debug)
+        except BaseException as error:
+            is_signal = not isinstance(error, Exception)
+            reason = "interrupted by a signal" if is_signal else "its process failed"
+            # Why it ends matters more; where the storage is away, the next start closes it.
+            with suppress(Exception), signals_held_back():
+                close_trials(studies, reason)
+            raise
+    left = sum(map(trials_left, studies))
+    if left == 0 or is_stopped(studies, stop):
+        return 0
+    plans = [opened.plan for opened in studies]
+    seats = seat_workers(plans, workers)
+    display.say(describe_team(seats, plans[0].config.training.precision))
+    start = partial(_start, studies, stop, debug)
+    armed = os.environ.get(failpoint.VARIABLE)
+    team: list[_Worker] = []
+    try:
+        for seat in seats[:left]:
+            team.append(start(seat, display.beside() if team else display, armed))
+        return _watch(team, studies, lambda dead: start(dead.seat, dead.display, None))
+    except Interrupted as interruption:
+        display.say("stopping after the current batch; another Ctrl-C stops at once")
+        _stop(team, interruption.signal_number)
+        raise
+    except BaseException:
+        _stop(team, signal.SIGTERM)
+        raise
+    finally:
+        _kill(team, studies)
+
+
+def _watch(
+    team: list[_Worker], studies: Sequence[OpenStudy], start: Callable[[_Worker], _Worker]
+) -> int:
+    """Show what the workers do until all have ended; replace those that die."""
+    ran = early_deaths = 0
+    while team:
+        wait([w.process.sentinel for w in team] + [w.connection for w in team])
+        for worker in list(team):
+            has_ended = not worker.process.is_alive()  # before the messages: none comes after
+            _listen(worker)
+            if not has_ended:
+                continue
+            team.remove(worker)
+            ran += worker.trials
+            if worker.is_stopped:
+                _let_end(team)
+            if worker.is_done:
+                continue
+            reason = _how_it_died(worker.process.exitcode)
+            closed = _close(worker, studies, reason, crashed=True)
+            for opened, number in closed:
+                trial = opened.study.get_trials(deepcopy=False)[number]
+                state, text = "FAIL", trial.user_attrs[FAILURE]
+                if is_interrupted(trial):
+                    state, text = "INTERRUPTED", f"{text}; it is tried again"
+                worker.display.trial_ended(number, state, text)
+            early_deaths = 0 if closed or worker.trials else early_deaths + 1
+            if early_deaths == MAX_EARLY_DEATHS:
+                raise WorkError(f"{early_deaths} workers ended before they took a trial: {reason}")
+            for opened in studies:
+                give_up_if_hopeless(opened.study)
+            team.append(start(worker))
+    return ran
+
+
+def _listen(worker: _Worker) -> None:
+    """Show, and act on, what a worker has sent."""
+    try:
+        while worker.connection.poll():
+            name, values = worker.connection.recv()
+            if name in _SHOWN:
+                worker.trials += name == "trial_ended"
+                getattr(worker.display, name)(*values)
+            elif name == "owner":
+                (worker.owner,) = values
+            elif name in {"done", "stopped"}:
+                worker.is_done, worker.is_stopped = True, name == "stopped"
+            elif name != "spent":
+                raise _ERRORS[name](*values)
+    except (EOFError, OSError):
+        return  # it has ended
+
+
+def _start(
+    studies: Sequence[OpenStudy],
+    stop: StopRule,
+    debug: bool,
+    seat: Seat,
+    display: StudyDisplay,
+    armed: str | None,
+) -> _Worker:
+    here, there = multiprocessing.Pipe()
+    task = Task(
+        studies=tuple((s.plan, s.experiment, s.parent) for s in studies),
+        seat=seat,
+        stop=stop,
+        debug=debug,
+        environment={k: v for k, v in os.environ.items() if k.startswith("SEGEXP_")},
+        failpoint=armed,
+    )
+    prepare_workers()
+    process = process_context().Process(target=work, args=(there, task), name="segexp-worker")
+    process.start()
+    there.close()  # so that its end is seen here
+    return _Worker(process, seat, here, display)
+
+
+def _let_end(team: Iterable[_Worker]) -> None:
+    """Tell workers to begin no other trial.
+
+    One whose trial is the best of all would go on, and alone.
+    """
+    for worker in team:
+        with suppress(OSError):  # it has ended
+            worker.connection.send(LAST_TRIAL)
+
+
+def _stop(team: Iterable[_Worker], number: int) -> None:
+    """Tell workers to stop, and wait for a while until they have."""
+    deadline = time.monotonic() + STOP_SECONDS
+    waiting = list(team)
+    for worker in waiting:
+        try:
+            worker.connection.send(number)
+        except OSError:
+            continue
+    while waiting and time.monotonic() < deadline:
+        wait([w.process.sentinel for w in waiting], timeout=0.2)
+        for worker in waiting:
+            _forget(worker)
+        waiting = [w for w in waiting if w.process.is_alive()]
+
+
+def _forget(worker: _Worker) -> None:
+    """Read what a worker sends and leave it: one whose pipe is full would wait for ever."""
+    try:
+        while worker.connection.poll():
+            worker.connection.recv()
+    except (EOFError, OSError):
+        return
+
+
+def _kill(team: Iterable[_Worker], studies: Sequence[OpenStudy]) -> None:
+    for worker in team:
+        if worker.process.is_alive():
+            worker.process.kill()
+        worker.process.join()
+        # Why it ends matters more; where the storage is away, the next start closes it.
+        with suppress(Exception):
+            _close(worker, studies, "interrupted by a signal", crashed=False)
+
+
+def _close(
+    worker: _Worker, studies: Sequence[OpenStudy], reason: str, *, crashed: bool
+) -> list[tuple[OpenStudy, int]]:
+    """Close the trials of a worker that has ended; return their studies and numbers."""
+    closed: list[tuple[OpenStudy, int]] = []
+    if worker.owner is None:
+        return closed
+    for opened in studies:
+        with locked(opened.lock), signals_held_back():
+            numbers = close_of(opened.study, worker.owner, reason, crashed=crashed)
+            if numbers:
+                close_records(opened.study, opened.parent)
+        closed += [(opened, number) for number in numbers]
+    return closed
+
+
+def _how_it_died(code: int | None) -> str:
+    if code is not None and code < 0:
+        name = signal.Signals(-code).name
+        why = " (the system does that when memory runs out)" if -code == signal.SIGKILL else ""
+        return f"its worker was ended by {name}{why}"
+    return f"its worker ended with exit code {code}"

@@ -1,0 +1,87 @@
+"""How many worker processes run a study's trials, and what each of them computes on.
+
+On a CPU two workers of one thread do more than one worker of two, and two workers of two threads
+each far less: their threads wait for one another by spinning. So threads add up to the cores.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import joblib
+import psutil
+import torch
+
+from segexp.core.config import Config
+from segexp.study.plan import StudyPlan
+from segexp.training.compute import choose_compute
+
+# Measured over seven models at 128x256: 750 to 830 MB before the first batch, and 1 to 6 kB for
+# each pixel of a batch, with weights and optimizer.
+_BYTES = 1_000_000_000
+_BYTES_PER_PIXEL = 4_000
+_SHARE_OF_MEMORY = 0.8
+
+_MEMORY_LIMIT = Path("/sys/fs/cgroup/memory.max")
+
+
+@dataclass(frozen=True)
+class Seat:
+    """What one worker computes on.
+
+    Attributes:
+        threads: Of torch; 0 for its own choice.
+        gpu: The index of its CUDA device; None where there is none.
+    """
+
+    threads: int
+    gpu: int | None = None
+
+
+def seat_workers(plans: Sequence[StudyPlan], workers: int | None) -> list[Seat]:
+    """Divide the machine among workers.
+
+    Args:
+        plans: Of the studies that take turns.
+        workers: How many; None for one to each GPU, and without a GPU as many as there are cores,
+            memory for, and trials that a sampler can suggest before it has seen the others end:
+            a fifth of a study's trials, and four in any case.
+    """
+    gpus = torch.cuda.device_count()
+    cores = joblib.cpu_count()
+    if workers is None:
+        device = choose_compute(plans[0].config.training.precision).device.type
+        workers = _most_on_cpu(plans, cores) if device == "cpu" else max(1, gpus)
+    # OMP_NUM_THREADS may ask for fewer.
+    threads = min(max(1, cores // workers), torch.get_num_threads()) if workers > 1 else 0
+    return [Seat(threads, place % gpus if gpus else None) for place in range(workers)]
+
+
+def describe_team(seats: Sequence[Seat], precision: str) -> str:
+    """Say who computes, such as ``2 workers of 1 thread on cpu, bf16, channels_last``."""
+    compute = choose_compute(precision).description
+    if len(seats) < 2:
+        return f"1 worker on {compute}"
+    threads = seats[0].threads
+    return f"{len(seats)} workers of {threads} thread{'s'[: threads > 1]} on {compute}"
+
+
+def _most_on_cpu(plans: Sequence[StudyPlan], cores: int) -> int:
+    at_once = sum(p.study.trials if p.keeps_all else max(4, p.study.trials // 5) for p in plans)
+    in_memory = int(_SHARE_OF_MEMORY * _memory() / _bytes_of_worker(plans[0].config))
+    return max(1, min(cores, at_once, in_memory))
+
+
+def _bytes_of_worker(config: Config) -> int:
+    height, width = config.data.image_size
+    return _BYTES + config.training.batch_size * height * width * _BYTES_PER_PIXEL
+
+
+def _memory() -> int:
+    """Bytes of memory that this process may have, with others or without."""
+    total = int(psutil.virtual_memory().total)
+    try:
+        limit = _MEMORY_LIMIT.read_text(encoding="ascii").strip()
+    except OSError:
+        return total
+    return min(total, int(limit)) if limit.isdecimal() else total

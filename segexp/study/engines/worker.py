@@ -1,0 +1,224 @@
+"""A worker: a process that runs trials, so that none of them can take the study down with it."""
+
+import os
+import signal
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection
+from types import FrameType
+from typing import Any
+
+import torch
+
+from segexp import tracking
+from segexp.core import failpoint
+from segexp.core.disk import FullDiskError
+from segexp.core.errors import InputError, Interrupted, WorkError
+from segexp.core.files import locked
+from segexp.core.lease import this_process
+from segexp.data.open import open_data
+from segexp.study.display import StudyDisplay
+from segexp.study.engines.seats import Seat
+from segexp.study.next_trial import run_next_trial, trials_left
+from segexp.study.open import OpenStudy, join_study
+from segexp.study.plan import StudyPlan
+from segexp.study.reconcile import close_of, close_records
+from segexp.study.stop import NEVER, StopRule
+from segexp.study.storage.open import open_storage
+from segexp.training.fit import EpochResult, Step
+
+STEPS_SHOWN_PER_S = 2
+
+LAST_TRIAL = 0
+"""What a supervisor sends, where the number of a signal would end the trial: begin no other one."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a worker is to do, in values that can be sent to another process.
+
+    Attributes:
+        studies: Plans of the studies that take turns, each with its experiment and the run that
+            its trials are below.
+        seat: What it computes on.
+        stop: When it is to begin no further trial.
+        debug: Show the traceback of a trial that failed.
+        environment: Variables that differ from what the process was started with.
+        failpoint: Where the process is to die; see `segexp.core.failpoint`.
+    """
+
+    studies: tuple[tuple[StudyPlan, tracking.Experiment, tracking.Run], ...]
+    seat: Seat
+    stop: StopRule
+    debug: bool
+    environment: Mapping[str, str]
+    failpoint: str | None
+
+
+def run_trials_here(
+    studies: Sequence[OpenStudy],
+    display: StudyDisplay,
+    *,
+    stop: StopRule = NEVER,
+    debug: bool = False,
+) -> int:
+    """Run trials in this process until none is left to take, or the rule of one study says stop.
+
+    Returns:
+        How many were run.
+    """
+    ran = 0
+    while not is_stopped(studies, stop) and _run_next(studies, display, debug):
+        ran += 1
+    return ran
+
+
+def is_stopped(studies: Sequence[OpenStudy], stop: StopRule) -> bool:
+    """Whether no further trial is to be begun, though there may be some left."""
+    return any(stop.reason(opened.study) is not None for opened in studies)
+
+
+def close_trials(studies: Sequence[OpenStudy], reason: str) -> None:
+    """Close what this process has open; all of it is tried again."""
+    for opened in studies:
+        with locked(opened.lock):
+            close_of(opened.study, this_process(), reason, crashed=False)
+            close_records(opened.study, opened.parent)
+
+
+def work(connection: Connection, task: Task) -> None:
+    """Run trials until none is left, and send what happens; the body of a worker process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the supervisor says when to stop
+    os.environ.update(task.environment)
+    display = _SentDisplay(connection)
+    signal.signal(signal.SIGTERM, display.note_signal)
+    failpoint.arm(task.failpoint)
+    if task.seat.threads:
+        torch.set_num_threads(task.seat.threads)
+    if task.seat.gpu is not None:
+        torch.cuda.set_device(task.seat.gpu)
+    opened: list[OpenStudy] = []
+    try:
+        connection.send(("owner", (this_process(),)))
+        opened += _open(task)
+        while display.may_begin():
+            if is_stopped(opened, task.stop):
+                connection.send(("stopped", ()))
+                return
+            if not _run_next(opened, display, task.debug):
+                break
+            if display.failed and torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+                # After an error on the device every later call in this process may fail.
+                connection.send(("spent", ()))
+                return
+        connection.send(("done", ()))
+    except Interrupted:
+        _close(opened, "interrupted by a signal")
+    except InputError as error:
+        _send_last(connection, "input_error", error.faults)
+    except FullDiskError as error:
+        _close(opened, "the disk is full")
+        _send_last(connection, "full_disk_error", str(error))
+    except Exception as error:
+        _close(opened, "its process failed")
+        text = str(error) if isinstance(error, WorkError) else f"{type(error).__name__}: {error}"
+        _send_last(connection, "work_error", text)
+
+
+def _close(opened: Sequence[OpenStudy], reason: str) -> None:
+    # Where the storage is away or the disk is full, the next start closes it.
+    with suppress(Exception):
+        close_trials(opened, reason)
+
+
+def _send_last(connection: Connection, name: str, value: Any) -> None:
+    with suppress(OSError):  # the supervisor is gone
+        connection.send((name, (value,)))
+
+
+class _SentDisplay:
+    """Shows a study in the supervisor's process, and asks it whether to go on.
+
+    Attributes:
+        failed: Whether the last trial failed.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._signal = 0
+        self._is_last = False
+        self._shown = 0.0
+        self.failed = False
+
+    def note_signal(self, number: int, frame: FrameType | None) -> None:
+        """Stop at the next step."""
+        self._signal = number
+
+    def say(self, text: str) -> None:
+        self._send("say", text)
+
+    def caching(self, done: int, total: int) -> None:
+        self._send("caching", done, total)
+
+    def trial_started(self, number: int, place: int, total: int, params: Mapping[str, Any]) -> None:
+        self._send("trial_started", number, place, total, dict(params))
+
+    def trial_ended(self, number: int, state: str, text: str) -> None:
+        self.failed = state == "FAIL"
+        self._send("trial_ended", number, state, text)
+
+    def step(self, step: Step, total_epochs: int) -> None:
+        self._stop_if_told()
+        now = time.monotonic()
+        if step.step == 1 or now - self._shown > 1 / STEPS_SHOWN_PER_S:
+            self._shown = now
+            self._send("step", replace(step, loss=float(step.loss)), total_epochs)
+
+    def epoch(self, result: EpochResult, value: float, total_epochs: int) -> None:
+        validation = replace(result.validation, image_ids=(), confusions=(), predictions=())
+        self._send("epoch", replace(result, validation=validation), value, total_epochs)
+
+    def beside(self) -> StudyDisplay:
+        return self
+
+    def may_begin(self) -> bool:
+        """Whether the supervisor lets another trial begin."""
+        self._stop_if_told()
+        return not self._is_last
+
+    def _stop_if_told(self) -> None:
+        try:
+            if self._connection.poll():
+                told = self._connection.recv()
+                self._is_last |= told == LAST_TRIAL
+                self._signal = self._signal or told
+        except (EOFError, OSError):
+            self._signal = signal.SIGTERM  # the supervisor is gone
+        if self._signal:
+            raise Interrupted(self._signal)
+
+    def _send(self, name: str, *values: Any) -> None:
+        try:
+            self._connection.send((name, values))
+        except OSError:
+            raise Interrupted(signal.SIGTERM) from None
+
+
+def _run_next(studies: Sequence[OpenStudy], display: StudyDisplay, debug: bool) -> bool:
+    """Run the next trial of the study that is least advanced.
+
+    However it is interrupted, no study is more than a trial ahead.
+    """
+    in_turn = studies
+    if len(studies) > 1:  # all of them have as many trials
+        in_turn = sorted(studies, key=trials_left, reverse=True)
+    return any(run_next_trial(opened, display, debug=debug) for opened in in_turn)
+
+
+def _open(task: Task) -> list[OpenStudy]:
+    plan = task.studies[0][0]  # they share project, data and storage
+    dataset = open_data(plan.project, plan.config, plan.source, lambda done, total: None)
+    storage = open_storage(plan.config.storage, plan.project)
+    return [join_study(p, dataset, storage, experiment, run) for p, experiment, run in task.studies]

@@ -1,0 +1,73 @@
+"""Which files of a study's trials are kept, and which are deleted.
+
+- Checkpoints are kept while their trial runs, while it waits to be tried again, and of pruned
+  trials that are the next to go on.
+- A saved model is kept of the trial that is the study's best; of earlier bests MLflow has a copy.
+  Final trainings of an A/B study are all kept.
+- All else that a trial leaves in its directory is kept with its saved model.
+"""
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from optuna.trial import FrozenTrial
+
+from segexp.study.best import best_of
+from segexp.study.open import OpenStudy
+from segexp.study.promotion import number_before
+from segexp.study.reconcile import forerunners, taken
+from segexp.study.rungs import RungPruner
+from segexp.study.storage.open import INTERRUPTED, RESULT, RETRY, is_interrupted
+
+
+def prune_directories(opened: OpenStudy) -> list[Path]:
+    """Delete what is not kept of a study's trials; the caller holds the study's lock.
+
+    Returns:
+        The directories that were deleted.
+    """
+    trials = opened.study.get_trials(deepcopy=False)
+    best = best_of(trials)
+    awaited = _awaited(trials) | _may_go_on(opened, trials)
+    deleted = []
+    for directory in sorted(opened.directory(0).parent.glob("trial-*")):
+        number = directory.name.removeprefix("trial-")
+        if not number.isdecimal() or int(number) >= len(trials):
+            continue
+        trial = trials[int(number)]
+        if not trial.state.is_finished() or trial.number in awaited:
+            continue
+        result = trial.user_attrs.get(RESULT)
+        has_model = result is not None and result["bundle"] is not None
+        is_best = best is not None and trial.number == best.number
+        is_kept = has_model and (is_best or opened.plan.keeps_all)
+        unwanted = directory / "checkpoints" if is_kept else directory
+        if unwanted.is_dir():
+            shutil.rmtree(unwanted, ignore_errors=True)
+            deleted.append(unwanted)
+    return deleted
+
+
+def _may_go_on(opened: OpenStudy, trials: Sequence[FrozenTrial]) -> set[int]:
+    """Return the pruned trials that are the next to go on, unless the study is over."""
+    pruner = opened.study.pruner
+    if not isinstance(pruner, RungPruner):
+        return set()
+    has_all = len(taken(trials)) >= opened.plan.study.trials
+    if has_all and all(t.state.is_finished() for t in trials) and pruner.promotable(trials) is None:
+        return set()
+    return pruner.next_in_line(trials)
+
+
+def _awaited(trials: Sequence[FrozenTrial]) -> set[int]:
+    """Return the trials whose checkpoints another one is yet to take over."""
+    open_trials = [t for t in trials if not t.state.is_finished()]
+    retried = {f.number for t in open_trials for f in forerunners(t, trials)}
+    taken_over = {number_before(t) for t in trials}
+    waiting = {
+        t.number
+        for t in filter(is_interrupted, trials)
+        if t.user_attrs[INTERRUPTED] == RETRY and t.number not in taken_over
+    }
+    return retried | waiting

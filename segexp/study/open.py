@@ -1,0 +1,299 @@
+"""A study opened in Optuna and in MLflow: made where it is not there, checked where it is."""
+
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.pruners import BasePruner
+from optuna.storages import BaseStorage
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial, TrialState
+
+from segexp import tracking
+from segexp.core import failpoint
+from segexp.core.config import WORK_DIRECTORY, flatten
+from segexp.core.errors import InputError, WorkError, collected
+from segexp.core.files import locked
+from segexp.data.cache import Dataset
+from segexp.data.warnings import data_warnings
+from segexp.evaluation.evaluate import constant_miou
+from segexp.evaluation.result import refuse_newer
+from segexp.study.plan import StudyPlan, definition, definition_faults
+from segexp.study.reconcile import close_records
+from segexp.study.recorded_place import open_recorded, remember_place
+from segexp.study.samplers import make_pruner
+from segexp.study.storage.open import (
+    CARRIED_FROM,
+    CONSTANT,
+    DEFINITION,
+    LISTED,
+    RESULT,
+    RUN_ID,
+    RUN_KEY,
+    WARNINGS,
+    replace_attribute,
+)
+from segexp.study.study_runs import FOR_STUDY_RUN, find_run, new_run_instead, note_run
+
+_MAY_CHANGE = ("sampler", "pruner", "trials")
+
+
+@dataclass(frozen=True)
+class OpenStudy:
+    """A study under way: its plan, data and records.
+
+    Attributes:
+        plan: What is to be run.
+        dataset: The data.
+        study: Optuna's record.
+        experiment: The MLflow experiment.
+        parent: The run below which the trials' runs are: the study's own, or an arm's.
+    """
+
+    plan: StudyPlan
+    dataset: Dataset
+    study: optuna.Study
+    experiment: tracking.Experiment
+    parent: tracking.Run
+
+    @property
+    def lock(self) -> Path:
+        """The lock under which trials are handed out."""
+        return lock_of(self.plan.project, self.plan.study.name)
+
+    def directory(self, trial: int) -> Path:
+        """Return where the checkpoints and the bundle of a trial are."""
+        studies = self.plan.project / WORK_DIRECTORY / "studies"
+        # A study of the same name may live in another storage; its run tells the two apart.
+        name = f"{self.study.study_name}-{self.parent.id[:8]}"
+        return studies / name / f"trial-{trial:04d}"
+
+
+@dataclass(frozen=True)
+class Arm:
+    """Where the records of an arm's studies go: its run, and the experiment that this is in."""
+
+    experiment: tracking.Experiment
+    run: tracking.Run
+
+
+def join_study(
+    plan: StudyPlan,
+    dataset: Dataset,
+    storage: BaseStorage,
+    experiment: tracking.Experiment,
+    parent: tracking.Run,
+) -> OpenStudy:
+    """Open a study that another process has opened: nothing is made, checked or recorded."""
+    study = optuna.load_study(
+        study_name=plan.study.name, storage=storage, pruner=_make_pruner(plan)
+    )
+    return OpenStudy(plan, dataset, study, experiment, parent)
+
+
+def open_study(
+    plan: StudyPlan,
+    dataset: Dataset,
+    storage: BaseStorage,
+    arm: Arm | None = None,
+    carried: Sequence[FrozenTrial] = (),
+    say: Callable[[str], None] = lambda line: None,
+) -> OpenStudy:
+    """Open a study, and make it with its first trials in line where it is not there yet.
+
+    Args:
+        plan: From `segexp.study.plan.plan_study`.
+        dataset: The data, opened.
+        storage: Optuna's storage.
+        arm: The arm that the study belongs to; None for a study of its own.
+        carried: Finished trials that a new study begins with; see `segexp.study.revision`.
+        say: Shows one line, about where the study is recorded.
+
+    Raises:
+        InputError: When a study of this name means something else, or the tracking URI is none.
+        WorkError: When the storage or the tracking server does not answer.
+    """
+    now = definition(plan, dataset)
+    with locked(lock_of(plan.project, plan.study.name)):
+        is_new = not is_known(storage, plan.study.name, now, revisable=not plan.is_arm)
+        # Before the study: a tracking URI that is wrong must not leave half a study behind.
+        if arm is None:
+            wanted, name = plan.config.tracking, plan.study.name
+            experiment = open_recorded(plan.project, wanted, storage, name, say)
+        else:
+            experiment = arm.experiment
+        study = optuna.create_study(
+            storage=storage,
+            study_name=plan.study.name,
+            direction="maximize",
+            load_if_exists=True,
+            pruner=_make_pruner(plan),
+        )
+        failpoint.passed("study_create")
+        if is_new:
+            _put_first(study, plan, carried)
+            study.set_user_attr(CONSTANT, constant_miou(dataset, plan.common))
+            study.set_user_attr(LISTED, plan.keeps_all)
+        warnings = data_warnings(dataset, [*plan.mappings.values()])
+        if study.user_attrs.get(WARNINGS) != warnings:  # segexp may see more than it did
+            study.set_user_attr(WARNINGS, warnings)
+        if is_new:
+            study.set_user_attr(DEFINITION, now)  # the last: a study that has it is whole
+        if arm is None:
+            noted = study.user_attrs.get(RUN_ID)
+            parent = _open_parent_run(plan, dataset, study, experiment)
+            _record_search(parent, plan)
+            if line := new_run_instead(noted, parent, f"study {plan.study.name!r}"):
+                say(line)
+        else:
+            parent = arm.run
+            study.set_user_attr(RUN_ID, parent.id)
+        remember_place(study, experiment)
+        close_records(study, parent)
+    return OpenStudy(plan, dataset, study, experiment, parent)
+
+
+def _put_first(study: optuna.Study, plan: StudyPlan, carried: Sequence[FrozenTrial]) -> None:
+    """Give a new study the trials that it begins with, the baseline as its number 0."""
+    known = {trial.user_attrs.get(CARRIED_FROM) for trial in study.get_trials(deepcopy=False)}
+    if not plan.keeps_all:
+        for params in plan.first:
+            if dict(params) not in [trial.params for trial in carried]:
+                study.enqueue_trial(dict(params), skip_if_exists=True)
+    for trial in carried:
+        if trial.user_attrs[CARRIED_FROM] not in known:  # one that died while it was made
+            study.add_trial(trial)
+
+
+def _make_pruner(plan: StudyPlan) -> BasePruner:
+    # The arms of an A/B study are pruned by the same rules, whatever they are called.
+    label = "arm" if plan.is_arm else plan.study.name
+    return make_pruner(plan.study.pruner, plan.config.training.epochs, label)
+
+
+def refuse_changed(plans: Sequence[StudyPlan], dataset: Dataset, storage: BaseStorage) -> None:
+    """Refuse studies that were begun as something else, before anything is opened.
+
+    Raises:
+        InputError: With the differences of all of them.
+    """
+    faults: list[str] = []
+    for plan in plans:
+        with collected(faults):
+            now = definition(plan, dataset)
+            is_known(storage, plan.study.name, now, revisable=not plan.is_arm)
+    if faults:
+        raise InputError(list(dict.fromkeys(faults)))
+
+
+def is_known(
+    storage: BaseStorage, name: str, now: dict[str, Any], *, revisable: bool = True
+) -> bool:
+    """Whether there is a study of this name, which then means the same.
+
+    Args:
+        storage: Optuna's storage.
+        name: Of a study, or of an A/B study, whose definition has ``arms``.
+        now: The definition that it would have now.
+        revisable: Whether `segexp tune` can go on with it under a new revision.
+
+    Raises:
+        InputError: When it is of the other kind, or was begun as something else.
+    """
+    stored = stored_definition(storage, name)
+    if stored is None:
+        return False
+    if ("arms" in stored) != ("arms" in now):
+        kind = "an A/B study" if "arms" in stored else "no A/B study"
+        raise InputError(f"{name!r} is {kind}; take another --study-name")
+    revisable = revisable and "arms" not in now
+    if faults := definition_faults(name, stored, now, revisable=revisable):
+        raise InputError(faults)
+    return True
+
+
+def stored_definition(storage: BaseStorage, name: str) -> dict[str, Any] | None:
+    """Return the definition that a study was begun with; None when there is no such study.
+
+    Raises:
+        InputError: When segexp did not make it, or a newer segexp ran its trials.
+    """
+    try:
+        study = optuna.load_study(study_name=name, storage=storage)
+    except KeyError:
+        return None
+    except optuna.exceptions.StorageInternalError as error:
+        raise WorkError(f"storage: {error}") from error
+    stored: dict[str, Any] | None = study.user_attrs.get(DEFINITION)
+    trials = study.get_trials(deepcopy=False)
+    for trial in trials:
+        refuse_newer(trial.user_attrs.get(RESULT, {}))
+    begun = any(t.state != TrialState.WAITING for t in trials)
+    if stored is None and (begun or study.directions != [StudyDirection.MAXIMIZE]):
+        raise InputError(
+            f"study {name!r} is in the storage, but segexp did not make it; "
+            "take another --study-name"
+        )
+    return stored
+
+
+def _open_parent_run(
+    plan: StudyPlan, dataset: Dataset, study: optuna.Study, experiment: tracking.Experiment
+) -> tracking.Run:
+    noted, key = study.user_attrs.get(RUN_ID), study.user_attrs.get(RUN_KEY)
+    parent = find_run(experiment, noted, key)
+    if parent is None:
+        key = replace_attribute(study, RUN_KEY, key, secrets.token_hex(8))
+        tags = {
+            RUN_KEY: key,
+            "segexp.kind": "study",
+            "segexp.study": plan.study.name,
+            "segexp.dataset": dataset.name,
+            "segexp.dataset_hash": dataset.hash,
+            "segexp.common_space": plan.common.name,
+        }
+        params = flatten(
+            plan.study.model_dump(
+                mode="json", exclude={"space", "baseline", "exclude", *_MAY_CHANGE}
+            )
+        )
+        parent = tracking.start_run(
+            experiment, study.study_name, tags, params, patience=FOR_STUDY_RUN
+        )
+        failpoint.passed("run_opened")
+    if noted != parent.id:
+        tracking.log_yaml(parent, plan.config.to_dict(), "config.yaml")
+        for mapping in plan.mappings.values():
+            tracking.log_yaml(parent, mapping.to_dict(), f"mappings/{mapping.name}.yaml")
+        tracking.log_yaml(parent, plan.common.to_dict(), "common_space.yaml")
+        # The last: a run that is noted is whole.
+        parent = note_run(study, noted, parent)
+    return parent
+
+
+def _record_search(parent: tracking.Run, plan: StudyPlan) -> None:
+    """Record what a study may change when it goes on; params of MLflow could not be changed."""
+    study = plan.study
+    tracking.set_tags(
+        parent,
+        {
+            "segexp.sampler": _in_words(study.sampler.model_dump()),
+            "segexp.pruner": _in_words(study.pruner.model_dump()),
+            "segexp.trials": str(study.trials),
+        },
+    )
+    tracking.log_yaml(parent, study.model_dump(mode="json"), "study.yaml")
+
+
+def _in_words(content: dict[str, Any]) -> str:
+    """Write a sampler or a pruner in a line, such as ``tpe seed=0 n_startup_trials=20``."""
+    name, options = content.pop("name"), content.pop("options")
+    return " ".join([name, *(f"{key}={value}" for key, value in {**content, **options}.items())])
+
+
+def lock_of(project: Path, study: str) -> Path:
+    """Return the lock under which the trials of a study are handed out and closed."""
+    return project / WORK_DIRECTORY / "locks" / f"{study}.lock"

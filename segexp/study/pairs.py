@@ -1,0 +1,71 @@
+"""Pairs of architecture and encoder that a study cannot train, and leaves out of its space."""
+
+import itertools
+from collections.abc import Callable
+from collections.abc import Mapping as Dict
+from pathlib import Path
+from typing import Any
+
+from segexp.core.config import WORK_DIRECTORY, Config
+from segexp.study.space import Parameter, values_of
+from segexp.training.network import name_faults, size_faults
+from segexp.training.network_check import Pair, check_pairs
+
+CHECKS_FILE = "models.json"
+
+
+def model_faults(config: Config, archs: list[str], encoders: list[str]) -> list[str]:
+    """List what is wrong with names and the image size, each fault once."""
+    faults = [f for arch in archs for encoder in encoders for f in name_faults(arch, encoder)]
+    return list(dict.fromkeys([*faults, *size_faults(config.data.image_size)]))
+
+
+def impossible(
+    project: Path,
+    config: Config,
+    space: Dict[str, Parameter],
+    train_images: int,
+    starting: Callable[[int], None] = lambda count: None,
+) -> dict[tuple[tuple[str, Any], ...], str]:
+    """Find the values that cannot be trained together, by building and running every pair once.
+
+    Args:
+        project: The project directory, which keeps the verdicts.
+        config: The configuration under the space.
+        space: The search space.
+        train_images: How many there are: batches are no larger.
+        starting: Takes the number of pairs that are not known yet.
+
+    Returns:
+        Arch and encoder, with the batch size where it is to blame, as keys of the configuration;
+        and why. One image that is left over from an epoch's batches is no reason: it is left out.
+    """
+    archs, encoders, batch_sizes = (
+        values_of(space, config, key)
+        for key in ("model.arch", "model.encoder", "training.batch_size")
+    )
+    pairs: list[Pair] = list(itertools.product(map(str, archs), map(str, encoders)))
+    file = project / WORK_DIRECTORY / CHECKS_FILE
+    verdicts = check_pairs(pairs, config.data.image_size, file, starting)
+    found: dict[tuple[tuple[str, Any], ...], str] = {}
+    for (arch, encoder), verdict in verdicts.items():
+        pair = (("model.arch", arch), ("model.encoder", encoder))
+        if verdict.refused is not None:
+            found[pair] = verdict.refused
+            continue
+        for size in batch_sizes:
+            if verdict.alone is not None and min(size, train_images) == 1:
+                found[*pair, ("training.batch_size", size)] = (
+                    f"{verdict.alone}; a batch is one image"
+                )
+    return found
+
+
+def describe_impossible(found: Dict[tuple[tuple[str, Any], ...], str]) -> list[str]:
+    """Say what is left out and why, one line for each architecture and reason."""
+    grouped: dict[tuple[str, str], list[str]] = {}
+    for (_, arch), (_, encoder), *rest in found:
+        reason = found[("model.arch", arch), ("model.encoder", encoder), *rest]
+        size = f" (batch_size {rest[0][1]})" if rest else ""
+        grouped.setdefault((arch, reason), []).append(f"{encoder}{size}")
+    return [f"{arch} on {', '.join(names)}: {why}" for (arch, why), names in grouped.items()]

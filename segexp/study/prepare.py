@@ -1,0 +1,169 @@
+"""One training, put together from a configuration: data, model, loss, optimizer, validation."""
+
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from segexp.core.config import Config
+from segexp.data.cache import Dataset
+from segexp.data.device_batches import make_batches
+from segexp.data.stats import count_labels
+from segexp.evaluation.evaluate import Evaluation, Ruler, evaluate, label_batches, make_ruler
+from segexp.evaluation.reading import Reading, fitted, reading_of
+from segexp.labels.mapping import Mapping
+from segexp.training.compute import Compute, choose_compute
+from segexp.training.fit import EpochResult, Optimization, fit, make_optimizer
+from segexp.training.losses import class_weights, make_loss
+from segexp.training.network import make_model
+from segexp.training.network_check import fails_alone
+from segexp.training.preprocess import Preprocessing, make_preprocessing
+
+
+@dataclass(frozen=True)
+class Training:
+    """A model with all that it takes to train and to score it.
+
+    Attributes:
+        model: On its device, with the weights that training begins with.
+        optimizer: Of its parameters.
+        fit: `segexp.training.fit.fit` of all this: takes ``epochs_done`` and ``on_step``.
+        preprocessing: Normalises images.
+        compute: The device and precision.
+        read: How probabilities are read from the model as it is: fits its temperature on the val
+            split.
+        rulers: Of its evaluations, read in this way: the mapping's own space, the common space by
+            ``sum``, the common space by ``argmax``.
+    """
+
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    fit: Callable[..., Iterator[EpochResult]]
+    preprocessing: Preprocessing
+    compute: Compute
+    read: Callable[[], Reading]
+    rulers: Callable[[Reading], tuple[Ruler, ...]]
+
+
+def prepare_training(
+    config: Config, dataset: Dataset, mapping: Mapping, common: Mapping, project: Path = Path()
+) -> Training:
+    """Put a training together; seeds Python, NumPy and torch before anything is drawn.
+
+    Args:
+        config: With a trial's params in it.
+        dataset: The data, at the configured size.
+        mapping: What the labels become.
+        common: The common space of all mappings that this one is compared with.
+        project: Where a relative directory of encoder weights starts.
+
+    Raises:
+        InputError: When the model cannot be built.
+        WorkError: When its ImageNet weights cannot be fetched.
+    """
+    training = config.training
+    seed_everything(training.seed)
+    compute = choose_compute(training.precision)
+    preprocessing = make_preprocessing(config, dataset)
+    # A single image that is left over is left out where it cannot be normalised.
+    is_one_left = len(dataset.train) % training.batch_size == 1
+    drops_it = is_one_left and fails_alone(
+        config.model.arch, config.model.encoder, config.data.image_size
+    )
+    # Where the split fits into the GPU's memory, the GPU makes them: no step waits for the CPU.
+    batches = make_batches(
+        dataset.train,
+        mapping.lookup(),
+        batch_size=training.batch_size,
+        shuffle=True,
+        seed=training.seed,
+        augmentation=training.augmentation,
+        device=compute.device,
+        drop_last=drops_it,
+    )
+    model = compute.place(
+        make_model(
+            config.model.arch,
+            config.model.encoder,
+            config.model.encoder_weights,
+            len(mapping.classes),
+            config.model.decoder_width,
+            config.data.image_size,
+            project=project,
+        )
+    )
+    weights, reading = _weights_and_reading(
+        training.loss, training.loss_weighting, dataset, mapping, compute.device
+    )
+    loss_of = make_loss(training.loss, weights)
+    table = mapping.lookup()
+    read = partial(fitted, reading, model, dataset.val, table, preprocessing, compute)
+    rulers = partial(_rulers, mapping, common)
+    score = partial(
+        evaluate,
+        model,
+        label_batches(dataset.val, compute.device),
+        dataset.val.ids,
+        preprocessing=preprocessing,
+        compute=compute,
+        loss=(loss_of, torch.from_numpy(table)),
+    )
+    merges = any(ruler.merges for ruler in rulers(reading))
+
+    def validate() -> Evaluation:
+        return score(rulers(read() if merges else reading))
+
+    optimization = Optimization(
+        optimizer=training.optimizer,
+        learning_rate=training.learning_rate,
+        weight_decay=training.weight_decay,
+        schedule=training.schedule,
+        warmup_epochs=training.warmup_epochs,
+        gradient_clip=training.gradient_clip,
+    )
+    optimizer = make_optimizer(model, optimization)
+    train = partial(
+        fit,
+        model,
+        optimizer,
+        batches,
+        validate,
+        loss_of,
+        optimization,
+        epochs=training.epochs,
+        preprocessing=preprocessing,
+        compute=compute,
+    )
+    return Training(model, optimizer, train, preprocessing, compute, read, rulers)
+
+
+def seed_everything(seed: int) -> None:
+    """Seed Python, NumPy and torch on all devices."""
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
+
+
+def _rulers(mapping: Mapping, common: Mapping, reading: Reading) -> tuple[Ruler, ...]:
+    return (
+        make_ruler(mapping, mapping, reading=reading),
+        make_ruler(mapping, common, "sum", reading),
+        make_ruler(mapping, common, "argmax", reading),
+    )
+
+
+def _weights_and_reading(
+    loss: str, weighting: str, dataset: Dataset, mapping: Mapping, device: torch.device
+) -> tuple[Tensor | None, Reading]:
+    """Return the class weights, and how a model is read that is trained with them."""
+    if weighting == "none":  # the train split need not be counted
+        return None, reading_of(loss, weighting)
+    counts = count_labels(dataset.train, len(mapping.classes), mapping.lookup())
+    weights = class_weights(weighting, counts.pixels, counts.pixels_where_present)
+    reading = reading_of(loss, weighting, counts.pixels, counts.pixels_where_present)
+    return torch.from_numpy(weights).float().to(device), reading  # once, not at every step

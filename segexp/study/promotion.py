@@ -1,0 +1,48 @@
+"""Pruned trials that go on later: a trial of the same configuration, from the same checkpoint.
+
+Optuna lets no trial go on that has ended. So another one takes its params and its checkpoint, and
+bears its number in `PROMOTES`; the two are one configuration of the study.
+"""
+
+from collections.abc import Sequence
+
+from optuna.trial import FrozenTrial
+
+from segexp.study.storage.open import PROMOTES, RETRY_OF, is_interrupted
+
+
+def is_promotion(trial: FrozenTrial) -> bool:
+    """Whether a trial goes on with a pruned one, so that its configuration is none of its own."""
+    return PROMOTES in trial.user_attrs
+
+
+def promoted(trials: Sequence[FrozenTrial]) -> set[int]:
+    """Return the numbers of the pruned trials that another one goes on with, or waits to."""
+    return {
+        trial.user_attrs[PROMOTES]
+        for trial in trials
+        if is_promotion(trial)
+        # One that was interrupted is tried again by a trial with the same mark.
+        and not is_interrupted(trial)
+    }
+
+
+def number_before(trial: FrozenTrial) -> int | None:
+    """Return the number of the trial whose checkpoint a trial takes over; None for none."""
+    number: int | None = trial.user_attrs.get(RETRY_OF, trial.user_attrs.get(PROMOTES))
+    return number
+
+
+def epochs_judged(trial: FrozenTrial, trials: Sequence[FrozenTrial]) -> int:
+    """Return after how many epochs a configuration was promoted; 0 when it never was."""
+    if not is_promotion(trial):
+        return 0
+    return trials[trial.user_attrs[PROMOTES]].last_step or 0
+
+
+def first_number(trial: FrozenTrial, trials: Sequence[FrozenTrial]) -> int:
+    """Return the number of the trial in which a trial's configuration was begun."""
+    first = trial
+    while is_promotion(first) and first.user_attrs[PROMOTES] < first.number:
+        first = trials[first.user_attrs[PROMOTES]]
+    return first.number

@@ -1,0 +1,171 @@
+"""Revisions of a study: it goes on as something else, with the trials that are valid there, too.
+
+A study's trials are compared with each other, so what they mean must stay. Whoever adds an encoder
+or a mapping to a study begins a new revision, a study of its own named ``<name>-rev2``; a trial of
+the revision before is carried over when it would come out the same in the new one.
+"""
+
+from collections.abc import Mapping as Dict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import optuna
+from optuna.storages import BaseStorage
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from segexp.core.config import flatten, resolve_key
+from segexp.core.errors import InputError
+from segexp.data.cache import Dataset
+from segexp.study.open import is_known, stored_definition
+from segexp.study.plan import StudyPlan, definition, with_later_settings
+from segexp.study.promotion import promoted
+from segexp.study.space import Choices, Parameter, contains
+from segexp.study.storage.open import CARRIED_FROM, RESULT, RUN_ID, revisions
+from segexp.study.untried import distribution_of
+
+
+@dataclass(frozen=True)
+class Revision:
+    """The study that a plan goes on as.
+
+    Attributes:
+        plan: The plan under the revision's name.
+        carried: The trials that it begins with.
+        left: How many finished trials of the revision before are not valid in it.
+        before: That revision's name; None when this is not a new one.
+    """
+
+    plan: StudyPlan
+    carried: tuple[FrozenTrial, ...] = ()
+    left: int = 0
+    before: str | None = None
+
+
+def choose_revision(
+    plan: StudyPlan, dataset: Dataset, storage: BaseStorage, *, new: bool
+) -> Revision:
+    """Find the newest revision of a study that means what the plan means, or begin one.
+
+    Args:
+        plan: The plan, under the study's own name.
+        dataset: The data.
+        storage: Optuna's storage.
+        new: Whether to begin a revision when none means the same.
+
+    Raises:
+        InputError: When there are revisions, none means the same, and no new one is wanted.
+    """
+    name, now = plan.study.name, definition(plan, dataset)
+    names = revisions(storage, name)
+    for known in reversed(names):
+        stored = stored_definition(storage, known)
+        if stored is None or with_later_settings(stored, now) == now:
+            return Revision(_named(plan, known))
+    if not names:
+        return Revision(plan)
+    if not new:
+        is_known(storage, names[-1], now)  # raises with the differences
+    stored = stored_definition(storage, names[-1])
+    if stored is None or "arms" in stored:
+        raise InputError(f"{names[-1]!r} is an A/B study, which has no revisions")
+    stored = with_later_settings(stored, now)
+    study = optuna.load_study(study_name=names[-1], storage=storage)
+    trials = study.get_trials(deepcopy=False)
+    gone_on = promoted(trials)
+    finished = [
+        t
+        for t in trials
+        if (t.state == TrialState.PRUNED and t.number not in gone_on)
+        or (t.state == TrialState.COMPLETE and RESULT in t.user_attrs)
+    ]
+    carried = [
+        _carry(trial, params, plan.space, names[-1])
+        for trial in finished
+        if (params := _params_now(trial, stored, now, plan)) is not None
+    ]
+    carried.sort(key=lambda trial: trial.params != dict(plan.first[0]))  # the baseline comes first
+    return Revision(
+        _named(plan, f"{name}-rev{len(names) + 1}"),
+        tuple(carried),
+        len(finished) - len(carried),
+        names[-1],
+    )
+
+
+def _named(plan: StudyPlan, name: str) -> StudyPlan:
+    return replace(plan, study=plan.study.model_copy(update={"name": name}))
+
+
+def _params_now(
+    trial: FrozenTrial, stored: Dict[str, Any], now: Dict[str, Any], plan: StudyPlan
+) -> dict[str, Any] | None:
+    """Return the params that give the same trial in the plan; None when none do."""
+    if any(stored.get(key) != now[key] for key in ("data", "heldout", "objective", "common_space")):
+        return None
+    settings = flatten(plan.config.to_dict()).keys()
+    searched = {n: value for n, value in trial.params.items() if f"space.{n}" in stored}
+    mappings = [key.removeprefix("mappings.") for key in stored if key.startswith("mappings.")]
+    mapping = str(searched.get("mapping", mappings[0]))  # that of all trials, or the trial's own
+    was = {key: stored[key] for key in settings if key in stored}
+    was |= {resolve_key(name) or name: str(value) for name, value in searched.items()}
+    was["mapping"] = mapping
+    if stored[f"mappings.{mapping}"] != now.get(f"mappings.{mapping}"):
+        return None
+    if any(was.get(key) != now[key] for key in settings if key in now):
+        return None
+    params: dict[str, Any] = {}
+    for name, parameter in plan.space.items():
+        value = _value_in(parameter, was.get(resolve_key(name) or name))
+        if value is None:
+            return None
+        (params[name],) = value
+    return params if params.get("mapping", plan.config.mapping) == mapping else None
+
+
+def _value_in(parameter: Parameter, text: str | None) -> tuple[Any] | None:
+    """Read a value that a parameter can take from its text; in a tuple, since None is a value."""
+    if text is None:
+        return None
+    if isinstance(parameter, Choices):
+        return next(((c,) for c in parameter.choices if str(c) == text), None)
+    try:
+        value = int(text) if parameter.integer else float(text)
+    except ValueError:
+        return None
+    return (value,) if contains(parameter, value) else None
+
+
+def _carry(
+    trial: FrozenTrial, params: Dict[str, Any], space: Dict[str, Parameter], study: str
+) -> FrozenTrial:
+    """Copy a finished trial for another study, over the space that it has there."""
+    carried = create_trial(
+        state=trial.state,
+        value=trial.value if trial.state == TrialState.COMPLETE else None,
+        params=dict(params),
+        distributions={name: distribution_of(space[name]) for name in params},
+        # Not what it tries again or goes on with: that is a number in the study before.
+        user_attrs={
+            **{key: trial.user_attrs[key] for key in (RESULT, RUN_ID) if key in trial.user_attrs},
+            CARRIED_FROM: f"{study}/{trial.number}",
+        },
+        system_attrs={"fixed_params": dict(params)} if "fixed_params" in trial.system_attrs else {},
+        intermediate_values=dict(trial.intermediate_values),
+    )
+    carried.datetime_start = trial.datetime_start
+    carried.datetime_complete = trial.datetime_complete
+    return carried
+
+
+def describe_revision(revision: Revision, asked: str) -> Sequence[str]:
+    """Say which revision of a study it is, and what a new one carries over, for a person."""
+    name = revision.plan.study.name
+    if revision.before is not None:
+        return [
+            f"new revision {name}: {len(revision.carried)} trials of {revision.before} are carried "
+            f"over, {revision.left} are not valid in it"
+        ]
+    if name != asked:
+        return [f"going on with {name}, the revision of {asked} that means what it means now"]
+    return []

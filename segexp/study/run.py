@@ -1,0 +1,225 @@
+"""A study: its trials, and what is kept when it is interrupted."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from functools import partial
+
+import optuna
+from optuna.storages import BaseStorage
+from optuna.trial import TrialState
+
+from segexp import tracking
+from segexp.core.credentials import without_credentials
+from segexp.core.files import locked
+from segexp.core.signals import signals_held_back
+from segexp.data.open import describe_data, open_data
+from segexp.data.warnings import warn_of_data
+from segexp.evaluation.result import result_from_dict
+from segexp.report.study_page import study_page
+from segexp.study.abandoned import forget_supervisors, supervised
+from segexp.study.best import best_trial
+from segexp.study.display import StudyDisplay
+from segexp.study.engines.processes import run_trials
+from segexp.study.engines.worker import is_stopped
+from segexp.study.kept_files import prune_directories
+from segexp.study.next_trial import reconcile
+from segexp.study.open import OpenStudy, open_study, stored_definition
+from segexp.study.plan import StudyPlan, say_left_out, with_begun_halves
+from segexp.study.reconcile import close_records, counts_towards_budget
+from segexp.study.revision import choose_revision, describe_revision
+from segexp.study.stop import NEVER, StopRule
+from segexp.study.storage.open import RESULT, RUN_ID, host_of, revisions
+from segexp.study.study_runs import gather_records
+
+SYNC_SECONDS = 5
+"""How long a study or training that has ended waits for its tracking server."""
+
+
+@dataclass(frozen=True)
+class Ran:
+    """The trials that one call of `run_study` ran.
+
+    Attributes:
+        new: Trials that count towards the total.
+        others: Trials that went on with a pruned one, and those that were interrupted.
+    """
+
+    new: int
+    others: int
+
+
+def run_study(
+    plan: StudyPlan,
+    storage: BaseStorage,
+    display: StudyDisplay,
+    *,
+    workers: int | None = 0,
+    stop: StopRule = NEVER,
+    new_revision: bool = False,
+    debug: bool = False,
+) -> tuple[optuna.Study, Ran]:
+    """Run trials until the study has as many finished ones as it is to reach, or a rule says stop.
+
+    Several processes, on one machine or on several, may run the same study. A trial that a signal
+    or a crash ended does not count towards the total, and its params are tried again.
+
+    Args:
+        plan: From `segexp.study.plan.plan_study`.
+        storage: Optuna's storage.
+        display: Shows progress.
+        workers: How many processes run trials at a time; 0 runs them in this one, None takes as
+            many as suit the machine.
+        stop: From when on no trial is begun.
+        new_revision: Whether a study that means something else now goes on as a new one.
+        debug: Show the traceback of a trial that failed.
+
+    Returns:
+        The study, and how many trials this call ran.
+
+    Raises:
+        InputError: When the data has faults or one class alone, or a study of this name means
+            something else.
+        WorkError: When the first trials all fail, or the disk is full.
+    """
+    begun = revisions(storage, plan.study.name)
+    plan = with_begun_halves(plan, stored_definition(storage, begun[-1]) if begun else None)
+    dataset = open_data(plan.project, plan.config, plan.source, display.caching)
+    display.say(describe_data(dataset))
+    say_left_out(plan, display.say)
+    mappings = [*plan.mappings.values()]
+    is_common = plan.study.objective == "val/miou_common"
+    warn_of_data(dataset, mappings, [plan.common] if is_common else mappings, display.say)
+    revision = choose_revision(plan, dataset, storage, new=new_revision)
+    for line in describe_revision(revision, plan.study.name):
+        display.say(line)
+    opened = open_study(revision.plan, dataset, storage, carried=revision.carried, say=display.say)
+    before = _count(opened.study)
+    with under_way(opened, display):
+        ran = run_to_the_end([opened], display, workers=workers, stop=stop, debug=debug)
+    say_what_waits(opened.experiment, display)
+    # Other processes may have run some of them.
+    new = min(ran, _count(opened.study) - before)
+    return opened.study, Ran(new, ran - new)
+
+
+def _count(study: optuna.Study) -> int:
+    return sum(map(counts_towards_budget, study.get_trials(deepcopy=False)))
+
+
+def run_to_the_end(
+    studies: Sequence[OpenStudy],
+    display: StudyDisplay,
+    *,
+    workers: int | None,
+    stop: StopRule = NEVER,
+    debug: bool = False,
+) -> int:
+    """Run trials as `run_trials` does, and wait for those that other processes have under way.
+
+    One whose process is gone, on whatever host, is closed and run here.
+
+    Returns:
+        How many trials were run by this call.
+    """
+    ran = 0
+    while True:
+        ran += run_trials(studies, display, workers=workers, stop=stop, debug=debug)
+        running = _running(studies)
+        if not running or is_stopped(studies, stop):
+            return ran
+        display.say(f"waiting for what other processes run: {', '.join(sorted(running))}")
+        while _running(studies) == running and not is_stopped(studies, stop):
+            time.sleep(1)
+            for opened in studies:
+                with locked(opened.lock), signals_held_back():
+                    reconcile(opened, display)
+
+
+def _running(studies: Sequence[OpenStudy]) -> set[str]:
+    states = [TrialState.RUNNING]
+    return {
+        f"trial {trial.number} of {opened.study.study_name} on {host_of(trial)}"
+        for opened in studies
+        for trial in opened.study.get_trials(deepcopy=False, states=states)
+    }
+
+
+@contextmanager
+def under_way(opened: OpenStudy, display: StudyDisplay) -> Iterator[None]:
+    """Close what a study has open, however the block ends."""
+    with supervised(opened.study):
+        try:
+            with ended_by(partial(_close, opened)):
+                with locked(opened.lock), signals_held_back():
+                    reconcile(opened, display)
+                forget_supervisors(opened.study)
+                yield
+        finally:
+            if not opened.plan.keeps_all:
+                _record_page(opened, display)
+
+
+@contextmanager
+def ended_by(end: Callable[[tracking.Status], None]) -> Iterator[None]:
+    """Call ``end`` with how the block ended, and let signals wait meanwhile.
+
+    FINISHED; FAILED by an exception; KILLED by whatever else ends a block, a signal above all.
+    """
+    try:
+        yield
+    except BaseException as error:
+        status: tracking.Status = "FAILED" if isinstance(error, Exception) else "KILLED"
+        # Why the block ended matters more than that its end cannot be recorded, as on a full disk.
+        with suppress(Exception), signals_held_back():
+            end(status)
+        raise
+    with signals_held_back():
+        end("FINISHED")
+
+
+def say_what_waits(experiment: tracking.Experiment, display: StudyDisplay) -> None:
+    """Wait a little until a tracking server has all records, and say so when it has not."""
+    left = tracking.drain(experiment.project, experiment.uri, SYNC_SECONDS)
+    if left:
+        display.say(
+            f"{without_credentials(experiment.uri)} does not answer: {left} records wait in "
+            ".segexp/spool; `segexp sync` sends them"
+        )
+
+
+def _close(opened: OpenStudy, status: tracking.Status) -> None:
+    with locked(opened.lock):
+        close_records(opened.study, opened.parent)
+        prune_directories(opened)
+        if not opened.plan.is_arm:
+            gather_records(opened.study, opened.parent)
+    parent = replace(opened.parent, id=opened.study.user_attrs[RUN_ID])
+    if not opened.plan.keeps_all:
+        _record_best(opened, parent)
+    if not opened.plan.is_arm:
+        tracking.end_run(parent, status)
+
+
+def _record_best(opened: OpenStudy, parent: tracking.Run) -> None:
+    best = best_trial(opened.study)
+    if best is None:
+        return
+    result = result_from_dict(best.user_attrs[RESULT])
+    tracking.log_metrics(
+        parent,
+        {
+            "best/miou": result.val.miou,
+            "best/miou_common": result.val.miou_common,
+            "best/epoch": float(result.best_epoch),
+        },
+    )
+    tracking.set_tags(parent, {"segexp.best_trial": str(best.number)})
+
+
+def _record_page(opened: OpenStudy, display: StudyDisplay) -> None:
+    try:
+        tracking.log_text(opened.parent, study_page(opened.study), "study.html")
+    except Exception as error:  # a picture must not hide why a study ended
+        display.say(f"the study's page could not be drawn: {type(error).__name__}: {error}")

@@ -1,0 +1,81 @@
+"""When a study ends before it has its trials: time is up, or more of them do not pay.
+
+Optuna has both: a timeout as an argument of `Study.optimize`, which segexp does not call, and
+terminators, which are deprecated since Optuna 4.9. Of these the rule here is
+`BestValueStagnationEvaluator`; docs/performance.md has what the others would do.
+"""
+
+import math
+from dataclasses import dataclass
+from time import monotonic
+
+import optuna
+from optuna.trial import TrialState
+
+from segexp.study.best import best_trial
+from segexp.study.config import StudyConfig
+from segexp.study.reconcile import counts_towards_budget, taken
+from segexp.study.storage.open import CARRIED_FROM
+
+TIME_IS_UP = "time is up"
+
+
+@dataclass(frozen=True)
+class StopRule:
+    """From when on no trial is begun; those under way are finished.
+
+    Attributes:
+        deadline: A reading of `time.monotonic`, which all processes of a machine share.
+        stagnation: How many trials without a better one are enough; None for any number.
+    """
+
+    deadline: float = math.inf
+    stagnation: int | None = None
+
+    def reason(self, study: optuna.Study) -> str | None:
+        """Say why no further trial of a study is begun; None when one may be."""
+        if monotonic() >= self.deadline:
+            return TIME_IS_UP
+        if self.stagnation is not None and trials_since_best(study) >= self.stagnation:
+            return _no_better(self.stagnation)
+        return None
+
+
+NEVER = StopRule()
+
+
+def trials_since_best(study: optuna.Study) -> int:
+    """Return how many trials after the best one, by number, are complete or pruned.
+
+    Optuna's `BestValueStagnationEvaluator` leaves pruned trials out; but with a pruner few trials
+    are complete, and one that is pruned was no better, either. Trials that a revision carried over
+    do not count: what they searched is not what the study searches now.
+    """
+    best = best_trial(study)
+    if best is None:
+        return 0
+    return sum(
+        trial.state != TrialState.FAIL
+        and counts_towards_budget(trial)
+        and CARRIED_FROM not in trial.user_attrs
+        for trial in study.get_trials(deepcopy=False)[best.number + 1 :]
+    )
+
+
+def ended_early(study: optuna.Study, definition: StudyConfig, rule: StopRule) -> str | None:
+    """Say why a study has ended with fewer trials than it was to reach.
+
+    Returns:
+        None when it has them, when the rest is under way elsewhere, or when no rule ended it. Of a
+        study that has tried its whole space, do not ask: no rule ended that.
+    """
+    if len(taken(study.get_trials(deepcopy=False))) >= definition.trials:
+        return None
+    reason = rule.reason(study)
+    if reason is None and rule.stagnation is not None:
+        return f"{_no_better(rule.stagnation)}, but one that was under way then"
+    return reason
+
+
+def _no_better(trials: int) -> str:
+    return f"{trials} trial{'s'[: trials > 1]} brought no better one"

@@ -1,0 +1,1 @@
+"""Optuna's storage: where studies and trials live, on disks and servers that fail."""

@@ -1,0 +1,265 @@
+"""Optuna's storage: where studies and trials live, and what a trial carries besides its params."""
+
+import sqlite3
+import warnings
+import weakref
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.exceptions import StorageInternalError
+from optuna.storages import BaseStorage
+from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import SQLAlchemyError
+
+from segexp.core.damaged_database import refuse_damaged_file
+from segexp.core.database_url import DEFAULT_STORAGE, optuna_url, sqlite_file
+from segexp.core.errors import InputError, did_you_mean
+from segexp.core.file_system import refuse_network_file_system
+from segexp.core.files import locked
+from segexp.core.lease import owner_from_dict
+from segexp.core.sqlite_file import open_for_reading, use_write_ahead_log
+from segexp.study.storage.journal import open_journal
+from segexp.study.storage.retrying import RetryingStorage, reason_of
+from segexp.study.storage.server import open_server
+
+# What segexp keeps in user attributes of studies and trials.
+DEFINITION = "segexp.definition"  # study: what its scores depend on
+RUN_ID = "segexp.run_id"  # study: the MLflow parent run; trial: its own run
+ARM_RUNS = "segexp.arm_runs"  # A/B study: the MLflow run of each arm
+LISTED = "segexp.listed"  # study: whether it trains a list, and searches nothing
+CONSTANT = "segexp.constant"  # study: the scores of always predicting the most frequent class
+SUPERVISORS = "segexp.supervisor."  # study, with a token: a run of it; None once it has ended
+WARNINGS = "segexp.warnings"  # study: what is to be said of its data beside every score
+SUPERSEDED = "segexp.superseded"  # study: parent runs of hosts that came second
+RUN_KEY = "segexp.run_key"  # study: what its MLflow run is tagged with, noted before it is made
+TRACKING = "segexp.tracking"  # study: the tracking URI and the experiment of its MLflow runs
+ANSWER = "segexp.ab_answer"  # A/B study: the numbers and the look with which it answered
+OWNER = "segexp.owner"  # trial: the process that runs it
+BEAT = "segexp.beat"  # trial: when that process was last heard of
+CRASHES = "segexp.crashes"  # trial: how many processes died in the trials that it tries again
+CRASHED = "segexp.crashed"  # trial: whether its own process died
+RETRY_OF = "segexp.retry_of"  # trial: the number of the trial that it tries again
+PROMOTES = "segexp.promotes"  # trial: the number of the pruned trial that it goes on with
+CARRIED_FROM = "segexp.carried_from"  # trial: STUDY/NUMBER of the revision before that it ran in
+FAILURE = "segexp.failure"  # trial: why it failed
+INTERRUPTED = "segexp.interrupted"  # trial: failed by a signal or a crash, or is not wanted any
+# more; does not count. RETRY when it is to be tried again.
+RETRY = "retry"
+RESULT = "segexp.result"  # trial: its scores, see segexp.study.best
+FILES = "segexp.files"  # trial: the SHA-256 of each file that it left, by name
+
+PENDING = "-pending"
+"""The end of what stands for the id of an MLflow run that a server is yet to create."""
+
+_ELSEWHERE = "a study in another storage is found with --storage URL"
+_NO_STUDY = f"no study has been run in this project yet; start one with `segexp tune`; {_ELSEWHERE}"
+
+
+def is_interrupted(trial: FrozenTrial) -> bool:
+    """Whether a trial was ended by a signal or a crash, or was not wanted any more.
+
+    One that ended by itself while another process took it for dead bears the mark as well.
+    """
+    return trial.state == TrialState.FAIL and bool(trial.user_attrs.get(INTERRUPTED))
+
+
+def host_of(trial: FrozenTrial) -> str:
+    """Return the name of the host that a trial ran on, as far as it is known."""
+    owner = owner_from_dict(trial.user_attrs.get(OWNER))
+    return owner.host if owner else "an unknown host"
+
+
+def open_storage(url: str | None, project: Path) -> BaseStorage:
+    """Open Optuna's storage, and create it where it is not there yet.
+
+    Args:
+        url: Any URL that Optuna takes, ``journal:PATH`` for a journal file, or None for
+            ``studies/optuna.db`` in the project.
+        project: The project directory; a relative SQLite or journal path starts there.
+
+    Raises:
+        InputError: When the URL names no database that can be opened, or a SQLite file on a
+            network file system. Passwords are not shown.
+    """
+    hush_optuna()
+    if (journal := _journal_file(url, project)) is not None:
+        return open_journal(journal)
+    url, file = url or DEFAULT_STORAGE, _sqlite_file(url, project)
+    storage = open_server(url) if file is None else _open_sqlite(url, file)
+    # With Optuna's cache in front, as where Optuna opens a URL itself.
+    return optuna.storages.get_storage(storage)
+
+
+def read_storage(url: str | None, project: Path) -> BaseStorage:
+    """Open Optuna's storage to read what is there: nothing is made, and no permission needed.
+
+    Args:
+        url: As for `open_storage`.
+        project: As for `open_storage`.
+
+    Raises:
+        InputError: When there is no such storage, or it cannot be opened.
+    """
+    hush_optuna()
+    file = storage_file(url, project)
+    if file is None:
+        return open_storage(url, project)
+    if _journal_file(url, project) is None:
+        refuse_damaged_file("storage", file)
+    if not file.is_file():
+        where = "" if url is None else f" (storage: {file}: no such file)"
+        raise InputError(f"{_NO_STUDY}{where}")
+    if _journal_file(url, project):
+        return open_journal(file)
+    return optuna.storages.get_storage(_read_sqlite(file))
+
+
+def storage_file(url: str | None, project: Path) -> Path | None:
+    """Return the file of a storage, SQLite's or a journal; None for that of a server.
+
+    Raises:
+        InputError: When the URL names a database in memory.
+    """
+    return _journal_file(url, project) or _sqlite_file(url, project)
+
+
+def hush_optuna() -> None:
+    """Leave out Optuna's own account of each trial, and its warnings of what is experimental.
+
+    A user can do nothing about either.
+    """
+    warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+
+
+def load_study(storage: BaseStorage, name: str | None) -> optuna.Study:
+    """Load a study by its name, or of those that search the one that began a trial last.
+
+    Where that is an arm of an A/B study, it is the A/B study.
+
+    Raises:
+        InputError: When there is no such study, with a did-you-mean.
+    """
+    known = optuna.get_all_study_names(storage)
+    if not known:
+        raise InputError(_NO_STUDY)
+    if name is not None and name not in known:
+        raise InputError(
+            f"no study {name!r}{did_you_mean(name, known)}; there are {_names_shown(storage)}; "
+            f"{_ELSEWHERE}"
+        )
+    if name is not None:
+        return optuna.load_study(study_name=name, storage=storage)
+    studies = [optuna.load_study(study_name=other, storage=storage) for other in known]
+    searching = [study for study in studies if not study.user_attrs.get(LISTED)]
+    last = max(searching or studies, key=_last_begin)
+    whole = (s for s in studies if last.study_name in arm_studies(s))
+    return next(whole, last)
+
+
+def _names_shown(storage: BaseStorage) -> str:
+    """Return the names of the studies that people began.
+
+    An A/B study has others below it, which train what its searches found.
+    """
+    studies = storage.get_all_studies()
+    begun = [study for study in studies if not study.user_attrs.get(LISTED)]
+    return ", ".join(sorted(study.study_name for study in begun or studies))
+
+
+def arm_studies(study: optuna.Study) -> list[str]:
+    """Return the names of the studies of an A/B study's arms; none of another study."""
+    return [f"{study.study_name}-{arm}" for arm in study.user_attrs.get(ARM_RUNS, {})]
+
+
+def replace_attribute(study: optuna.Study, key: str, expected: Any, value: Any) -> Any:
+    """Set a study's attribute if it is still what was expected, and return what it is then.
+
+    Of several hosts that do so at once, one does: what a database says decides between them. A
+    journal file or a storage in memory is one project's, whose lock the caller holds.
+
+    Args:
+        study: The study.
+        key: The attribute.
+        expected: What it is to be now; None for absent.
+        value: What it becomes; no other host has the same.
+    """
+    backend = getattr(study._storage, "_backend", study._storage)  # behind Optuna's cache
+    if isinstance(backend, RetryingStorage):
+        return backend.replace_study_user_attr(study._study_id, key, expected, value)
+    stands = study.user_attrs.get(key)
+    if stands != expected:
+        return stands
+    study.set_user_attr(key, value)
+    return value
+
+
+def revisions(storage: BaseStorage, name: str) -> list[str]:
+    """Return the revisions of a study, itself first; see `segexp.study.revision`."""
+    known = set(optuna.get_all_study_names(storage))
+    names = [name] if name in known else []
+    while names and (following := f"{name}-rev{len(names) + 1}") in known:
+        names.append(following)
+    return names
+
+
+def newest_revision(storage: BaseStorage, name: str) -> str | None:
+    """Return the newest revision of a study; None when there is but the study itself."""
+    return next(iter(revisions(storage, name)[:0:-1]), None)
+
+
+def _last_begin(study: optuna.Study) -> datetime:
+    trials = study.get_trials(deepcopy=False)
+    return max((t.datetime_start for t in trials if t.datetime_start), default=datetime.min)
+
+
+def _journal_file(url: str | None, project: Path) -> Path | None:
+    """Return the file of a ``journal:PATH`` storage; None for any other."""
+    if url is None or not url.startswith("journal:"):
+        return None
+    return project / url.removeprefix("journal:").removeprefix("//")
+
+
+def _sqlite_file(url: str | None, project: Path) -> Path | None:
+    try:
+        return sqlite_file(url or DEFAULT_STORAGE, project)
+    except InputError as error:
+        raise InputError(f"storage: {error}") from None
+
+
+def _open_sqlite(url: str, path: Path) -> RetryingStorage:
+    refuse_network_file_system(path, "storage")
+    parsed = make_url(url).set(database=str(path))
+    timeout = {} if "timeout" in parsed.query else {"timeout": 60}
+    try:
+        # Optuna creates its tables without a lock: of several processes that start at once, all
+        # but one would die.
+        with locked(path.with_name(f".{path.name}.lock")):
+            use_write_ahead_log(path)
+            storage = RetryingStorage(optuna_url(parsed), str(path), {"connect_args": timeout})
+    # RuntimeError: the tables are of another version of Optuna, and Optuna says what to do.
+    except (OSError, sqlite3.Error, SQLAlchemyError, StorageInternalError, RuntimeError) as error:
+        raise InputError(f"storage: {path}: cannot be opened: {reason_of(error)}") from None
+    _dispose_in_time(storage)
+    return storage
+
+
+def _read_sqlite(path: Path) -> RetryingStorage:
+    url = optuna_url(URL.create("sqlite", database=str(path)))
+    connect = partial(open_for_reading, path, any_thread=True)
+    try:
+        storage = RetryingStorage(url, str(path), {"creator": connect}, makes_tables=False)
+    except (OSError, sqlite3.Error, SQLAlchemyError, StorageInternalError, RuntimeError) as error:
+        raise InputError(f"storage: {path}: cannot be opened: {reason_of(error)}") from None
+    _dispose_in_time(storage)
+    return storage
+
+
+def _dispose_in_time(storage: RetryingStorage) -> None:
+    # When its last connection is closed, SQLite moves what is in its log into the file: who copies
+    # that alone has everything. Python's end would not do it, see `segexp.__main__`.
+    weakref.finalize(storage, storage.engine.dispose)

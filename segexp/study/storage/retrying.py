@@ -1,0 +1,353 @@
+"""Optuna's database storage for connections that break: every call takes effect exactly once.
+
+A connection that breaks during a commit leaves open whether the commit happened. Each call that
+must not happen twice therefore leaves a mark of its own in the rows that it writes, in the same
+transaction. The second attempt looks for the mark, under the lock that the first attempt took, so
+that it also waits for a first one that the server is still about to finish.
+"""
+
+import copy
+import functools
+import json
+import random
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+import sqlalchemy
+from optuna.exceptions import DuplicatedStudyError, StorageInternalError
+from optuna.storages import RDBStorage
+from optuna.storages._rdb import models
+from optuna.storages._rdb.storage import _create_scoped_session
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy.exc import (
+    DataError,
+    DBAPIError,
+    IntegrityError,
+    InterfaceError,
+    NotSupportedError,
+    OperationalError,
+    ProgrammingError,
+)
+from sqlalchemy.orm import Session
+
+from segexp.core.errors import WorkError, first_line
+
+# System attributes: the call that made a study or a trial, and the one that changed a trial's
+# state last.
+CREATED = "segexp.created"
+CHANGED = "segexp.changed"
+
+_LONGEST_PAUSE = 2.0  # seconds
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+
+def _outlasting(
+    method: Callable[Concatenate[RDBStorage, _P], _T],
+) -> Callable[Concatenate["RetryingStorage", _P], _T]:
+    """Repeat a method that does the same however often it is called, until it is answered."""
+
+    def outlasting(self: "RetryingStorage", /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        return self._until_answered(lambda is_repeated: method(self, *args, **kwargs))
+
+    functools.update_wrapper(outlasting, method)
+    return outlasting
+
+
+class RetryingStorage(RDBStorage):
+    """Optuna's RDBStorage, which outlasts connections that break and servers that restart.
+
+    Args:
+        url: As for RDBStorage.
+        name: What to call the database in messages; never with a password.
+        engine_kwargs: As for RDBStorage.
+        patience: For how many seconds a call is repeated while the database does not answer.
+        makes_tables: Whether tables that are missing are made.
+
+    Raises:
+        WorkError: From every method, when the patience is spent or repeating is of no use, as
+            when the disk is full.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        name: str,
+        engine_kwargs: dict[str, Any],
+        patience: float = 60.0,
+        *,
+        makes_tables: bool = True,
+    ) -> None:
+        self._name = name
+        self._patience = patience
+        super().__init__(url, engine_kwargs=engine_kwargs, skip_table_creation=not makes_tables)
+
+    def create_new_study(
+        self, directions: Sequence[StudyDirection], study_name: str | None = None
+    ) -> int:
+        """Create a study, see RDBStorage."""
+        name = study_name or f"no-name-{uuid.uuid4()}"
+        call = _new_call()
+
+        def attempt(is_repeated: bool) -> int:
+            with _create_scoped_session(self.scoped_session) as session:
+                mark = models.StudySystemAttributeModel(key=CREATED, value_json=call)
+                study = models.StudyModel(
+                    study_name=name,
+                    directions=[
+                        models.StudyDirectionModel(objective=objective, direction=direction)
+                        for objective, direction in enumerate(directions)
+                    ],
+                    system_attributes=[mark],
+                )
+                session.add(study)
+                session.flush()
+                return int(study.study_id)
+
+        try:
+            return self._until_answered(attempt)
+        except IntegrityError:
+            study_id = self.get_study_id_from_name(name)
+            if self.get_study_system_attrs(study_id).get(CREATED) == json.loads(call):
+                return study_id
+            raise DuplicatedStudyError from None
+
+    def replace_study_user_attr(self, study_id: int, key: str, expected: Any, value: Any) -> Any:
+        """Set an attribute of a study if it is still what was expected; of many hosts one does.
+
+        Args:
+            study_id: The study.
+            key: The attribute.
+            expected: What it is to be now; None for absent.
+            value: What it becomes; no other call has the same.
+
+        Returns:
+            What it is then: ``value``, or what another call made it.
+        """
+
+        def attempt(is_repeated: bool) -> Any:
+            with _create_scoped_session(self.scoped_session) as session:
+                study = _locked_study(study_id, session)
+                attribute = models.StudyUserAttributeModel
+                found = attribute.find_by_study_and_key(study, key, session)
+                stands = None if found is None else json.loads(str(found.value_json))
+                if stands != expected:
+                    return stands
+                if found is None:
+                    found = attribute(study_id=study_id, key=key)
+                    session.add(found)
+                found.value_json = json.dumps(value)
+                return value
+
+        return self._until_answered(attempt)
+
+    def delete_study(self, study_id: int) -> None:
+        """Delete a study, see RDBStorage."""
+
+        def attempt(is_repeated: bool) -> None:
+            try:
+                RDBStorage.delete_study(self, study_id)
+            except KeyError:
+                if not is_repeated:
+                    raise
+
+        self._until_answered(attempt)
+
+    def _create_new_trial(
+        self, study_id: int, template_trial: FrozenTrial | None = None
+    ) -> FrozenTrial:
+        call = _new_call()
+        if template_trial is not None:
+            template_trial = _without_mark(template_trial)
+
+        def attempt(is_repeated: bool) -> FrozenTrial:
+            with _create_scoped_session(self.scoped_session) as session:
+                # Trials are numbered by counting those before them: one at a time.
+                models.StudyModel.find_or_raise_by_id(study_id, session, for_update=True)
+                trial = _trial_created_by(call, study_id, session) if is_repeated else None
+                if trial is None:
+                    trial = self._get_prepared_new_trial(study_id, template_trial, session)
+                    mark = models.TrialSystemAttributeModel(
+                        trial_id=trial.trial_id, key=CREATED, value_json=call
+                    )
+                    session.add(mark)
+                    session.flush()
+                return self._build_frozen_trial_from_trial_model(trial)
+
+        return self._until_answered(attempt)
+
+    def set_trial_state_values(
+        self, trial_id: int, state: TrialState, values: Sequence[float] | None = None
+    ) -> bool:
+        """Change the state of a trial, see RDBStorage.
+
+        Of several processes that begin the same waiting trial, one gets True. RDBStorage promises
+        that as well, but on SQLite, which cannot lock a row, it does not keep it.
+        """
+        call = _new_call()
+
+        def attempt(is_repeated: bool) -> bool:
+            with _create_scoped_session(self.scoped_session) as session:
+                trial = _locked_trial(trial_id, session)
+                if is_repeated and _last_change(trial_id, session) == call:
+                    return True
+                self.check_trial_is_updatable(trial_id, trial.state)
+                if state == TrialState.RUNNING and trial.state != TrialState.WAITING:
+                    return False
+                for objective, value in enumerate(values or ()):
+                    self._set_trial_value_without_commit(session, trial, objective, value)
+                self._set_trial_attr_without_commit(
+                    session, models.TrialSystemAttributeModel, trial_id, CHANGED, json.loads(call)
+                )
+                trial.state = state
+                if state == TrialState.RUNNING:
+                    trial.datetime_start = datetime.now()
+                if state.is_finished():
+                    trial.datetime_complete = datetime.now()
+                return True
+
+        return self._until_answered(attempt)
+
+    set_study_user_attr = _outlasting(RDBStorage.set_study_user_attr)
+    set_study_system_attr = _outlasting(RDBStorage.set_study_system_attr)
+    get_study_id_from_name = _outlasting(RDBStorage.get_study_id_from_name)
+    get_study_name_from_id = _outlasting(RDBStorage.get_study_name_from_id)
+    get_study_directions = _outlasting(RDBStorage.get_study_directions)
+    get_study_user_attrs = _outlasting(RDBStorage.get_study_user_attrs)
+    get_study_system_attrs = _outlasting(RDBStorage.get_study_system_attrs)
+    get_all_studies = _outlasting(RDBStorage.get_all_studies)
+    get_trial_id_from_study_id_trial_number = _outlasting(
+        RDBStorage.get_trial_id_from_study_id_trial_number
+    )
+    get_trial = _outlasting(RDBStorage.get_trial)
+    get_trial_param = _outlasting(RDBStorage.get_trial_param)
+    get_trial_user_attrs = _outlasting(RDBStorage.get_trial_user_attrs)
+    get_trial_system_attrs = _outlasting(RDBStorage.get_trial_system_attrs)
+    set_trial_user_attr = _outlasting(RDBStorage.set_trial_user_attr)
+    set_trial_system_attr = _outlasting(RDBStorage.set_trial_system_attr)
+    set_trial_intermediate_value = _outlasting(RDBStorage.set_trial_intermediate_value)
+    _set_trial_param = _outlasting(RDBStorage._set_trial_param)
+    _get_trials = _outlasting(RDBStorage._get_trials)
+    _get_best_trial_id = _outlasting(RDBStorage._get_best_trial_id)
+
+    def _until_answered(self, attempt: Callable[[bool], _T]) -> _T:
+        """Call ``attempt`` until it gets through; its argument says whether it was tried before."""
+        deadline = time.monotonic() + self._patience
+        pause = 0.0
+        is_repeated = False
+        while True:
+            try:
+                return attempt(is_repeated)
+            except StorageInternalError as error:
+                cause = database_error(error)
+                if cause is None or is_wrong_call(cause):
+                    raise
+                if not is_passing(cause):
+                    raise WorkError(f"storage: {self._name}: {reason_of(cause)}") from error
+                if time.monotonic() + pause > deadline:
+                    raise WorkError(
+                        f"storage: {self._name}: no answer for {self._patience:.0f} s: "
+                        f"{reason_of(cause)}"
+                    ) from error
+            time.sleep(pause * random.uniform(0.5, 1))
+            pause = min(max(2 * pause, 0.1), _LONGEST_PAUSE)
+            is_repeated = True
+
+
+def is_wrong_call(error: DBAPIError) -> bool:
+    """Whether what was asked of a database is wrong, rather than the database unwell."""
+    wrong = (DataError, IntegrityError, NotSupportedError, ProgrammingError)
+    return isinstance(error, wrong) and not error.connection_invalidated
+
+
+def is_passing(error: DBAPIError) -> bool:
+    """Whether what a database raised may be gone in a moment: outages, locks, deadlocks."""
+    if error.connection_invalidated:
+        return True
+    original = error.orig
+    sqlite_code = getattr(original, "sqlite_errorcode", None)
+    if sqlite_code is not None:  # https://www.sqlite.org/rescode.html: the low byte is the kind
+        return sqlite_code & 0xFF in (5, 6)  # SQLITE_BUSY, SQLITE_LOCKED
+    if not isinstance(error, (OperationalError, InterfaceError)):
+        return False
+    # https://www.postgresql.org/docs/current/errcodes-appendix.html. Without one it is the
+    # connection that could not be made.
+    state = getattr(original, "sqlstate", None) or getattr(original, "pgcode", None)
+    return state is None or state.startswith(("08", "40", "53300", "57P"))
+
+
+def database_error(error: BaseException | None) -> DBAPIError | None:
+    """Return what the database itself raised behind an error of Optuna's or SQLAlchemy's, if so.
+
+    SQLAlchemy may wrap the end of a connection into complaints about what was done next.
+    """
+    while error is not None and not isinstance(error, DBAPIError):
+        error = error.__cause__ or error.__context__
+    return error
+
+
+def reason_of(error: BaseException) -> str:
+    """Return what the database said, or else the error, in one line and without the statement."""
+    cause = database_error(error)
+    return first_line(cause.orig or cause) if cause else first_line(error)
+
+
+def _new_call() -> str:
+    return json.dumps(uuid.uuid4().hex)
+
+
+def _without_mark(trial: FrozenTrial) -> FrozenTrial:
+    # What is copied from another study has that study's.
+    unmarked = copy.copy(trial)
+    unmarked.system_attrs = {k: v for k, v in trial.system_attrs.items() if k != CREATED}
+    return unmarked
+
+
+def _trial_created_by(call: str, study_id: int, session: Session) -> Any:
+    attribute = models.TrialSystemAttributeModel
+    return (
+        session.query(models.TrialModel)
+        .join(attribute, attribute.trial_id == models.TrialModel.trial_id)
+        .filter(models.TrialModel.study_id == study_id)
+        .filter(attribute.key == CREATED, attribute.value_json == call)
+        .one_or_none()
+    )
+
+
+def _locked_study(study_id: int, session: Session) -> Any:
+    # As in `_locked_trial`.
+    study = models.StudyModel
+    session.execute(
+        sqlalchemy.update(study)
+        .where(study.study_id == study_id)
+        .values(study_name=study.study_name)
+        .execution_options(synchronize_session=False)
+    )
+    return study.find_or_raise_by_id(study_id, session)
+
+
+def _locked_trial(trial_id: int, session: Session) -> Any:
+    # SQLite has no SELECT FOR UPDATE; an update that changes nothing locks everywhere.
+    trial = models.TrialModel
+    session.execute(
+        sqlalchemy.update(trial)
+        .where(trial.trial_id == trial_id)
+        .values(state=trial.state)
+        .execution_options(synchronize_session=False)
+    )
+    return trial.find_or_raise_by_id(trial_id, session)
+
+
+def _last_change(trial_id: int, session: Session) -> str | None:
+    attribute = models.TrialSystemAttributeModel
+    found = (
+        session.query(attribute.value_json)
+        .filter(attribute.trial_id == trial_id, attribute.key == CHANGED)
+        .one_or_none()
+    )
+    return found[0] if found else None

@@ -1,0 +1,110 @@
+"""Optuna's storage on a database server."""
+
+import random
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from optuna.exceptions import StorageInternalError
+from sqlalchemy import create_engine
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.pool import NullPool
+
+from segexp.core.credentials import without_credentials
+from segexp.core.database_url import optuna_url, refuse_unescaped
+from segexp.core.errors import InputError
+from segexp.study.storage.retrying import RetryingStorage, database_error, reason_of
+
+
+def open_server(url: str) -> RetryingStorage:
+    """Open the database of a server as Optuna's storage, and make its tables where there are none.
+
+    Raises:
+        InputError: When it cannot be opened; without the password.
+    """
+    with _refused_in_one_line(url) as parsed:
+        return _make_tables(optuna_url(parsed), without_credentials(url), _engine_options(parsed))
+
+
+def ask_server(url: str) -> None:
+    """Connect to the database of a server once; nothing in it is changed.
+
+    Raises:
+        InputError: When it cannot be opened; a server that is cut off is waited for for 10 s.
+    """
+    with _refused_in_one_line(url) as parsed:
+        create_engine(parsed, poolclass=NullPool, **_engine_options(parsed)).connect().close()
+
+
+@contextmanager
+def _refused_in_one_line(url: str) -> Iterator[URL]:
+    """Give a URL with its driver, and raise what goes wrong with it as an `InputError`."""
+    refuse_unescaped("storage", url)
+    name = without_credentials(url)
+    try:
+        yield _with_installed_driver(make_url(url))
+    except (ArgumentError, NoSuchModuleError, ImportError, ValueError) as error:
+        raise InputError(
+            f"storage: {name!r} cannot be opened ({without_credentials(reason_of(error))}); "
+            "expected an Optuna URL such as sqlite:///studies/optuna.db, postgresql://... (with "
+            "its driver, such as `pip install psycopg2-binary`) or journal:studies/optuna.log"
+        ) from None
+    # RuntimeError: the tables are of another version of Optuna, and Optuna says what to do.
+    except (SQLAlchemyError, StorageInternalError, RuntimeError) as error:
+        raise InputError(
+            f"storage: {name!r} cannot be opened: {without_credentials(reason_of(error))}"
+        ) from None
+
+
+def _make_tables(url: str, name: str, options: dict[str, Any]) -> RetryingStorage:
+    """Open a server's database, also while other processes make its tables as well.
+
+    Optuna creates its tables without a lock, and the processes may be on several machines. Those
+    that come second fail because a table is there, and find all of them when they try again.
+    """
+    for _ in range(9):
+        try:
+            return RetryingStorage(url, name, options)
+        except (SQLAlchemyError, StorageInternalError) as error:
+            cause = database_error(error)
+            said = str(cause.orig) if cause else ""
+            is_made_by_another = "exists" in said or "duplicate" in said
+            if not (is_made_by_another or (cause and cause.connection_invalidated)):
+                raise
+        time.sleep(random.uniform(0.1, 0.5))
+    return RetryingStorage(url, name, options)
+
+
+def _with_installed_driver(url: URL) -> URL:
+    """Name the driver of a ``postgresql://`` URL; SQLAlchemy 2.0 and 2.1 differ in the default."""
+    if url.drivername != "postgresql":
+        return url
+    for driver in ("psycopg2", "psycopg"):
+        named = url.set(drivername=f"postgresql+{driver}")
+        try:
+            named.get_dialect().import_dbapi()
+        except ImportError:
+            continue
+        return named
+    return url
+
+
+def _engine_options(url: URL) -> dict[str, Any]:
+    # A connection that broke while a trial was training is noticed before it is used.
+    options: dict[str, Any] = {"pool_pre_ping": True}
+    if url.get_backend_name() == "postgresql":
+        # A trial's number is counted under a lock; a snapshot from before the lock miscounts.
+        options["isolation_level"] = "READ COMMITTED"
+    if url.drivername in ("postgresql+psycopg2", "postgresql+psycopg"):
+        # Seconds; a server that is cut off rather than down would else hold a call for hours.
+        # https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS
+        wanted = {
+            "connect_timeout": 10,
+            "keepalives_idle": 30,
+            "keepalives_interval": 10,
+            "keepalives_count": 3,
+        }
+        options["connect_args"] = {k: v for k, v in wanted.items() if k not in url.query}
+    return options

@@ -1,0 +1,93 @@
+"""The MLflow runs that stand for a study, or for an A/B study and its arms: one for all hosts.
+
+Hosts that begin a study at once may each make one; which of them stands is noted in Optuna's
+storage, where one host can be first.
+"""
+
+from dataclasses import replace
+
+import optuna
+
+from segexp import tracking
+from segexp.study.storage.open import ARM_RUNS, RUN_ID, RUN_KEY, SUPERSEDED, replace_attribute
+
+FOR_STUDY_RUN = 10.0
+"""How many seconds a study waits for a tracking server that has just answered to make its run."""
+
+
+def find_run(
+    experiment: tracking.Experiment, noted: str | None, key: str | None
+) -> tracking.Run | None:
+    """Find a run that was noted, or made by a process that died before it could note it."""
+    if noted is None and key is not None:
+        made = tracking.find_tagged(experiment, RUN_KEY, key)
+        noted = made.id if made else None
+    return tracking.attach_run(experiment, noted)
+
+
+def note_run(study: optuna.Study, noted: str | None, run: tracking.Run) -> tracking.Run:
+    """Note the run that all hosts are to record under: of those that they made one, the first.
+
+    Args:
+        study: The study.
+        noted: What was noted when the run was made: nothing, or a run that MLflow does not know
+            any more, or that another host is yet to create there.
+        run: This host's.
+
+    Returns:
+        The run that stands; any other is discarded.
+    """
+    stands = replace_attribute(study, RUN_ID, noted, run.id)
+    return _settle(study, noted, run, stands)
+
+
+def note_arm(study: optuna.Study, arm: str, run: tracking.Run) -> tracking.Run:
+    """Note the run of an arm of an A/B study, as `note_run` does that of a study."""
+    known: dict[str, str] = study.user_attrs.get(ARM_RUNS, {})
+    noted = known.get(arm)
+    while known.get(arm) == noted:
+        known = replace_attribute(study, ARM_RUNS, known or None, {**known, arm: run.id}) or {}
+        if known.get(arm) == run.id:
+            break
+    return _settle(study, noted, run, known[arm])
+
+
+def _settle(study: optuna.Study, noted: str | None, run: tracking.Run, stands: str) -> tracking.Run:
+    if stands != run.id:
+        tracking.discard_run(run)
+        return replace(run, id=stands)
+    if noted not in (None, run.id) and tracking.is_token(str(noted)):
+        superseded = study.user_attrs.get(SUPERSEDED, [])
+        study.set_user_attr(SUPERSEDED, [*superseded, [noted, run.id]])
+    return run
+
+
+def new_run_instead(noted: str | None, run: tracking.Run, whose: str) -> str | None:
+    """Say that a run that was noted is gone, and which one there is instead; None when none is."""
+    if noted in (None, run.id) or tracking.is_token(str(noted)):
+        return None  # what another host is yet to create is not gone; see `gather_records`
+    return (
+        f"the MLflow run {noted} of {whose} is gone or was deleted; {run.id} takes its place, and "
+        f"earlier trials stay below the other (`mlflow runs restore --run-id {noted}` brings back "
+        "one that was deleted)"
+    )
+
+
+def gather_records(study: optuna.Study, run: tracking.Run) -> None:
+    """Put what hosts recorded below runs that do not stand below those that do.
+
+    Where a tracking server was too slow or away, hosts may have made more than one run for a study.
+
+    Args:
+        study: A study, or an A/B study.
+        run: One of its runs in MLflow.
+    """
+    attributes = study.user_attrs
+    superseded: list[list[str]] = attributes.get(SUPERSEDED, [])
+    done = [tracking.adopt(replace(run, id=new), [old]) for old, new in superseded]
+    if superseded and all(done):
+        study.set_user_attr(SUPERSEDED, [])
+    # A trial may have been recorded before the run that it is below.
+    for standing in (attributes.get(RUN_ID), *attributes.get(ARM_RUNS, {}).values()):
+        if standing is not None and tracking.is_token(standing):
+            tracking.adopt(replace(run, id=standing), [standing])

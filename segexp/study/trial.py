@@ -1,0 +1,273 @@
+"""One trial, from its configuration to its scores. Read this first.
+
+data, model, loss, optimizer (`segexp.study.prepare`); the state of an interrupted trial, if there
+is one -> for each epoch: train, validate, save, report, record, and prune where it does not pay ->
+scores of the best epoch, in the mapping's own space and in the common space -> tables, per-image
+confusion matrices, overlays, and the bundle if the trial is worth keeping
+"""
+
+import hashlib
+import json
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import torch
+
+from segexp import tracking
+from segexp.core import failpoint
+from segexp.core.config import Config
+from segexp.core.errors import WorkError
+from segexp.data.cache import Dataset
+from segexp.evaluation.confusions import (
+    CONFUSIONS_FILE,
+    PREDICTIONS_FILE,
+    save_confusions,
+    save_predictions,
+)
+from segexp.evaluation.evaluate import Evaluation, evaluate_split
+from segexp.evaluation.reading import AS_SOFTMAX, Reading
+from segexp.evaluation.result import VERSION, TrialResult
+from segexp.labels.mapping import Mapping
+from segexp.study import trial_record
+from segexp.study.display import Display
+from segexp.study.prepare import Training, prepare_training
+from segexp.study.trial_record import COMMON, OWN
+from segexp.training.bundle import Bundle, save_bundle
+from segexp.training.checkpoint import Checkpoints, EpochRecord, Progress
+
+Prune = Callable[[int, float, Callable[[], None]], None]
+
+
+@dataclass(frozen=True)
+class TrialSetup:
+    """What a trial trains on and how it is judged.
+
+    Attributes:
+        config: The configuration with the trial's params in it.
+        dataset: The data, at the configured size.
+        mapping: What the labels become.
+        common: The common space of all mappings that the trial is compared with.
+        objective: ``val/miou_common`` or ``val/miou``.
+        origin: Where the trial comes from (study, number): written into its bundle.
+        keeps_predictions: Whether the predictions of the held-out images are kept, too.
+        project: Where a relative directory of encoder weights starts.
+    """
+
+    config: Config
+    dataset: Dataset
+    mapping: Mapping
+    common: Mapping
+    objective: str
+    origin: dict[str, str | int | None]
+    keeps_predictions: bool = False
+    project: Path = Path()
+
+
+def run_trial(
+    setup: TrialSetup,
+    run: tracking.Run,
+    directory: Path,
+    *,
+    report: Callable[[int, float], None],
+    prune: Prune,
+    is_worth_keeping: Callable[[float], bool],
+    display: Display,
+) -> TrialResult:
+    """Train and score one configuration.
+
+    Args:
+        setup: What to train and how to judge it.
+        run: The MLflow run that records it; the caller ends it.
+        directory: The trial's own directory for checkpoints, confusion matrices and the bundle.
+            A trial that finds a checkpoint of its own configuration there goes on from it.
+        report: Takes each epoch (from 1) and its objective, those of before an interruption, too.
+        prune: Takes the same, and what writes a checkpoint for a trial that may go on later;
+            raises `optuna.TrialPruned` where it does not pay to go on now.
+        is_worth_keeping: Whether a trial that ends with this objective keeps its bundle and is
+            scored on the held-out images.
+        display: Shows progress.
+
+    Raises:
+        DivergedError: When a loss or the model is no longer finite.
+        WorkError: When the val split has no pixel to score.
+    """
+    started = time.perf_counter()
+    config, dataset, mapping = setup.config, setup.dataset, setup.mapping
+    tracking.log_yaml(run, mapping.to_dict(), "mapping.yaml")
+    tracking.log_yaml(run, config.to_dict(), "config.yaml")
+    training = prepare_training(config, dataset, mapping, setup.common, setup.project)
+    model, optimizer = training.model, training.optimizer
+    checkpoints = Checkpoints(directory / "checkpoints", _meaning(setup))
+    progress = checkpoints.restore(model, optimizer)
+    if progress.history:
+        display.say(f"going on after epoch {progress.epochs}, from its checkpoint")
+        _report_again(progress, run, report, prune)
+    started -= progress.seconds
+    epochs = config.training.epochs
+    for result in training.fit(
+        epochs_done=progress.epochs, on_step=partial(display.step, total_epochs=epochs)
+    ):
+        failpoint.passed("epoch")
+        value = objective_value(result.validation, setup.objective)
+        best_value = max((past.value for past in progress.history), default=-math.inf)
+        is_best = value > best_value
+        metrics = trial_record.epoch_metrics(result, is_best)
+        progress = Progress(
+            history=(*progress.history, EpochRecord(value, metrics)),
+            best_epoch=result.epoch if is_best else progress.best_epoch,
+            best=result.validation if is_best else progress.best,
+            seconds=time.perf_counter() - started,
+        )
+        checkpoints.save(model, optimizer, progress, is_last=result.epoch == epochs)
+        failpoint.passed("before_report")
+        report(result.epoch, value)
+        tracking.log_metrics(run, metrics, step=result.epoch)
+        display.epoch(result, value, epochs)
+        prune(result.epoch, value, partial(checkpoints.write, model, optimizer, progress))
+    best, best_epoch = progress.best, progress.best_epoch
+    assert best is not None  # at least one epoch
+
+    best_value = progress.history[best_epoch - 1].value
+    checkpoints.load_best(model)
+    is_kept = is_worth_keeping(best_value)
+    reading = training.read() if is_kept else AS_SOFTMAX
+    rulers = training.rulers(reading)
+    heldout = (
+        evaluate_split(
+            model,
+            dataset.heldout,
+            rulers,
+            preprocessing=training.preprocessing,
+            compute=training.compute,
+            keep_predictions=setup.keeps_predictions,
+        )
+        if is_kept
+        else None
+    )
+    trial_result = TrialResult(
+        value=best_value,
+        best_epoch=best_epoch,
+        seconds=time.perf_counter() - started,
+        val=trial_record.split_scores(best, mapping, setup.common),
+        heldout=trial_record.split_scores(heldout, mapping, setup.common) if heldout else None,
+        bundle=str(directory / "bundle") if is_kept else None,
+    )
+    trial_record.log_result(run, trial_result)
+    trial_record.log_confusion(run, best, mapping, "val")
+    _save_evaluations(directory, best, heldout, run)
+    trial_record.log_overlays(
+        run,
+        model,
+        dataset.val,
+        rulers[OWN],
+        training.preprocessing,
+        training.compute,
+    )
+    if is_kept:
+        _save_bundle(directory / "bundle", training, reading, setup, trial_result, run)
+    return trial_result
+
+
+def _report_again(
+    progress: Progress,
+    run: tracking.Run,
+    report: Callable[[int, float], None],
+    prune: Prune,
+) -> None:
+    """Report and record the epochs that an interrupted training had done."""
+    for epoch, past in enumerate(progress.history, start=1):
+        report(epoch, past.value)
+        tracking.log_metrics(run, past.metrics, step=epoch)
+    # It may have been interrupted before this was asked; its checkpoint is there.
+    prune(progress.epochs, progress.history[-1].value, lambda: None)
+
+
+def _meaning(setup: TrialSetup) -> str:
+    """Digest what a training is: a checkpoint of another one is not gone on from."""
+    config = setup.config.to_dict()
+    config["data"].pop("root")  # it may have been moved
+    config["data"]["heldout_by"] = setup.dataset.heldout_by
+    content = {
+        "config": [config["data"], config["model"], config["training"]],
+        "dataset": setup.dataset.hash,
+        "mapping": setup.mapping.hash,
+        "common": setup.common.hash,
+        "objective": setup.objective,
+        "scores": VERSION,  # the epochs before are scored as those to come
+        "torch": torch.__version__,
+    }
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _save_evaluations(
+    directory: Path, val: Evaluation, heldout: Evaluation | None, run: tracking.Run
+) -> None:
+    """Save the confusion matrix of every image, here and among the run's artifacts."""
+    splits = {"val": val} | ({"heldout": heldout} if heldout else {})
+    confusions = {name: trial_record.confusions_of(split) for name, split in splits.items()}
+    save_confusions(directory / CONFUSIONS_FILE, confusions)
+    tracking.log_file(run, directory / CONFUSIONS_FILE)
+    if heldout and heldout.predictions:
+        save_predictions(directory / PREDICTIONS_FILE, trial_record.predictions_of(heldout))
+        tracking.log_file(run, directory / PREDICTIONS_FILE)
+
+
+def _save_bundle(
+    directory: Path,
+    training: Training,
+    reading: Reading,
+    setup: TrialSetup,
+    result: TrialResult,
+    run: tracking.Run,
+) -> None:
+    """Save the model with all that it takes to use it, here and among the run's artifacts."""
+    origin = {
+        **setup.origin,
+        "run_id": run.id,
+        "dataset": setup.dataset.name,
+        "dataset_hash": setup.dataset.hash,
+        "heldout_by": setup.dataset.heldout_by,
+        "common_space": setup.common.name,
+    }
+    bundle = Bundle(
+        arch=setup.config.model.arch,
+        encoder=setup.config.model.encoder,
+        decoder_width=setup.config.model.decoder_width,
+        mapping=setup.mapping,
+        preprocessing=training.preprocessing,
+        scores=trial_record.bundle_scores(result),
+        origin=origin,
+        model=training.model,
+        reading=reading,
+    )
+    save_bundle(directory, bundle)
+    tracking.log_directory(run, directory, "bundle")
+
+
+def run_tags(setup: TrialSetup) -> dict[str, str]:
+    """Return the tags that the MLflow run of any trial has, in a study or outside of one."""
+    return {
+        "segexp.kind": "trial",
+        "segexp.mapping": setup.mapping.name,
+        "segexp.mapping_hash": setup.mapping.hash,
+        "segexp.dataset": setup.dataset.name,
+        "segexp.dataset_hash": setup.dataset.hash,
+        "segexp.common_space": setup.common.name,
+        "segexp.seed": str(setup.config.training.seed),
+    }
+
+
+def objective_value(evaluation: Evaluation, objective: str) -> float:
+    """Return the objective of an evaluation, in 0..1.
+
+    Raises:
+        WorkError: When no class entered the mean.
+    """
+    miou = evaluation.scores(OWN if objective == "val/miou" else COMMON).miou
+    if not math.isfinite(miou):
+        raise WorkError(f"{objective} is {miou}: no pixel of the val images has a class")
+    return miou

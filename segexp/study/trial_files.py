@@ -1,0 +1,100 @@
+"""What a trial leaves in its directory, known by digest: found here, or fetched from MLflow.
+
+The hosts of a study have directories of their own, and MLflow has a copy of what is needed of a
+trial. Its digest is in Optuna's storage, so that nothing that changed on the way is taken for it.
+"""
+
+import hashlib
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from optuna.trial import FrozenTrial
+
+from segexp import tracking
+from segexp.core.errors import InputError, WorkError
+from segexp.core.files import inside, write_atomic
+from segexp.evaluation.confusions import CONFUSIONS_FILE, PREDICTIONS_FILE
+from segexp.study.storage.open import FILES, RESULT, RUN_ID, host_of
+
+WAIT_SECONDS = 60.0
+"""How long records are waited for that the host of a trial may be about to send."""
+
+_LOOK_EVERY = 1.0
+
+
+def file_digests(directory: Path) -> dict[str, str]:
+    """Return the SHA-256 of what a complete trial leaves, by its name among the artifacts."""
+    files = [directory / CONFUSIONS_FILE, directory / PREDICTIONS_FILE]
+    files += sorted(path for path in (directory / "bundle").rglob("*") if path.is_file())
+    return {
+        path.relative_to(directory).as_posix(): _digest(path.read_bytes())
+        for path in files
+        if path.is_file()
+    }
+
+
+def fetch_files(
+    project: Path, uri: str | None, trial: FrozenTrial, prefix: str, say: Callable[[str], None]
+) -> None:
+    """Fetch what is missing of a trial's files from MLflow's artifacts to where it would lie here.
+
+    Args:
+        project: The project directory.
+        uri: The tracking URI.
+        trial: A trial that kept its model.
+        prefix: How the names of the files begin: a file, or ``bundle/``.
+        say: Shows one line.
+
+    Raises:
+        WorkError: When MLflow has it not, or something else under its name; with the host that has.
+    """
+    directory = directory_of(project, trial)
+    known: dict[str, str] = trial.user_attrs.get(FILES, {})
+    names = [name for name in known if name.startswith(prefix)]
+    if not names and not prefix.endswith("/"):  # of a segexp that noted no digests
+        names = [prefix]
+    missing = [name for name in names if not inside(directory, name).is_file()]
+    if missing:
+        say(
+            f"trial {trial.number} ran on {host_of(trial)}: reading {', '.join(missing)} from the "
+            f"artifacts of MLflow run {trial.user_attrs.get(RUN_ID)}"
+        )
+    for name in missing:
+        content = _read(project, uri, trial, name)
+        if name in known and _digest(content) != known[name]:
+            raise WorkError(
+                f"{name} among the artifacts of run {trial.user_attrs.get(RUN_ID)} is not what "
+                f"trial {trial.number} left: its SHA-256 is {_digest(content)}, not {known[name]}"
+            )
+        try:
+            write_atomic(inside(directory, name), content)
+        except OSError as error:
+            raise WorkError(f"{directory / name}: cannot be written: {error.strerror}") from error
+
+
+def directory_of(project: Path, trial: FrozenTrial) -> Path:
+    """Return the directory of a trial that kept its model, on whatever host it is."""
+    # As Optuna's storage has it; the directory's name would follow a new run in MLflow.
+    bundle: str = trial.user_attrs[RESULT]["bundle"]
+    return inside(project, bundle).parent
+
+
+def _read(project: Path, uri: str | None, trial: FrozenTrial, name: str) -> bytes:
+    run_id = str(trial.user_attrs.get(RUN_ID))
+    deadline = time.monotonic() + WAIT_SECONDS
+    while True:
+        try:
+            return tracking.read_artifact(project, uri, run_id, name)
+        except (InputError, WorkError) as error:
+            # A server has it as soon as the host has sent it; a database had it at once.
+            if not tracking.is_server(uri) or time.monotonic() > deadline:
+                raise WorkError(
+                    f"{name} of trial {trial.number} is not here, and not in MLflow: {error}; the "
+                    f"trial ran on {host_of(trial)}: `segexp sync` there sends what waits"
+                ) from None
+        time.sleep(_LOOK_EVERY)
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

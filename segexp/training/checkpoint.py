@@ -1,0 +1,317 @@
+"""What survives of a training that is killed: a state to go on from, and the best epoch's weights.
+
+Safetensors with JSON in its header: nothing that is read back can run code.
+"""
+
+import json
+import os
+import time
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors.torch
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor, nn
+
+from segexp.core import failpoint
+from segexp.core.files import written_beside
+from segexp.evaluation.evaluate import Evaluation
+
+CHECKPOINT_SECONDS = 10.0
+"""A state is written after an epoch when this much time has passed since the last one, and the last
+one took at most LARGEST_SHARE of that time.
+
+SEGEXP_CHECKPOINT_SECONDS is the time whatever a state takes; 0 writes one after every epoch.
+"""
+
+LARGEST_SHARE = 0.01
+"""How much of a training's time its states may take, about."""
+
+BYTES_PER_S = 5e8
+"""How fast a state is written, until one was."""
+
+STATE_FILE = "state.safetensors"
+FORMAT = "3"
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """What was reported and recorded of an epoch: its objective, and its metrics by name."""
+
+    value: float
+    metrics: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a training has come.
+
+    Attributes:
+        history: Its epochs, the first one first.
+        best_epoch: The epoch with the best objective, from 1; 0 before the first.
+        best: The evaluation of that epoch.
+        seconds: How long it has trained.
+    """
+
+    history: tuple[EpochRecord, ...] = ()
+    best_epoch: int = 0
+    best: Evaluation | None = None
+    seconds: float = 0.0
+
+    @property
+    def epochs(self) -> int:
+        """How many epochs are done."""
+        return len(self.history)
+
+
+@dataclass
+class Checkpoints:
+    """The best weights of one training, and its files in a directory of its own.
+
+    ``best-EEEE.safetensors`` holds the weights of epoch EEEE, ``state.safetensors`` all that it
+    takes to go on. The state names its best epoch, whose weights stay until a newer state is
+    written: a crash between the two finds a pair that belongs together. Checksums tell files
+    that were damaged. Without a state the best weights are of no use, so that they stay in memory
+    until one is written.
+
+    Attributes:
+        directory: Made when the first file is written.
+        meaning: What is trained, on what: a state with another meaning is not gone on from.
+    """
+
+    directory: Path
+    meaning: str
+    _written: float = field(default_factory=time.monotonic)
+    _seconds_to_write: float = 0.0
+    _best: dict[str, Tensor] = field(default_factory=dict)
+    _best_checksum: int = 0
+    _best_of_state: int = 0
+
+    def best(self, epoch: int) -> Path:
+        """Return the file with the weights of an epoch that was a written state's best."""
+        return self.directory / f"best-{epoch:04d}.safetensors"
+
+    def load_best(self, model: nn.Module) -> None:
+        """Give a model, on its own device, the weights that it had after the best epoch."""
+        model.load_state_dict(self._best)
+
+    def save(
+        self, model: nn.Module, optimizer: torch.optim.Optimizer, progress: Progress, is_last: bool
+    ) -> None:
+        """Save what an epoch has changed: in memory, and in a file when it is time for one.
+
+        Args:
+            model: After the epoch.
+            optimizer: Of the model.
+            progress: With this epoch as its last one.
+            is_last: Whether no epoch follows, so that no state is needed.
+
+        Raises:
+            OSError: When the disk is full; the older files are whole then.
+        """
+        if progress.best_epoch == progress.epochs:
+            self._keep(model)
+        elapsed = time.monotonic() - self._written
+        to_write = self._seconds_to_write or _bytes_of(model, optimizer) / BYTES_PER_S
+        if not is_last and elapsed >= _seconds_between(to_write):
+            self.write(model, optimizer, progress)
+
+    def _keep(self, model: nn.Module) -> None:
+        """Copy the weights on their own device, in their own memory format."""
+        state = model.state_dict()
+        if not self._best:
+            self._best = {name: torch.empty_like(value) for name, value in state.items()}
+        for name, value in self._best.items():
+            value.copy_(state[name])
+
+    def write(self, model: nn.Module, optimizer: torch.optim.Optimizer, progress: Progress) -> None:
+        """Write a state, with the weights of the best epoch that `save` was given.
+
+        Args:
+            model: After the last epoch.
+            optimizer: Of the model.
+            progress: All epochs.
+
+        Raises:
+            OSError: When the disk is full; the older files are whole then.
+        """
+        begun = time.monotonic()
+        if progress.best_epoch != self._best_of_state:
+            best = _plain(self._best)
+            _save(self.best(progress.best_epoch), best, {})
+            self._best_checksum = _checksum("", best)
+        header = {
+            "format": FORMAT,
+            "meaning": self.meaning,
+            "history": [[epoch.value, dict(epoch.metrics)] for epoch in progress.history],
+            "best_epoch": progress.best_epoch,
+            "best_checksum": self._best_checksum,
+            "seconds": progress.seconds,
+        }
+        tensors = {
+            **{f"model.{name}": value for name, value in model.state_dict().items()},
+            **_optimizer_tensors(optimizer),
+            **_random_tensors(),
+        }
+        if progress.best is not None:
+            header |= {"best_ids": progress.best.image_ids, "best_loss": progress.best.loss}
+            for number, confusions in enumerate(progress.best.confusions):
+                tensors[f"best.{number}"] = torch.from_numpy(confusions)
+        plain = _plain(tensors)
+        text = json.dumps(header)
+        metadata = {"segexp": text, "checksum": str(_checksum(text, plain))}
+        _save(self.directory / STATE_FILE, plain, metadata)
+        self._best_of_state = progress.best_epoch
+        self._delete_all_but(progress.best_epoch)
+        self._written = time.monotonic()
+        self._seconds_to_write = self._written - begun
+
+    def restore(self, model: nn.Module, optimizer: torch.optim.Optimizer) -> Progress:
+        """Bring a training back to its last state, or leave it as it begins where there is none.
+
+        On a CPU what follows equals a training that was not interrupted bit for bit. On CUDA it
+        differs as two runs of one seed do there, whose sums are taken in no fixed order.
+
+        Returns:
+            How far it had come.
+        """
+        try:
+            header, tensors = self._read()
+            if (header["format"], header["meaning"]) != (FORMAT, self.meaning):
+                return Progress()
+            best = safetensors.torch.load(self.best(header["best_epoch"]).read_bytes())
+            if _checksum("", best) != header["best_checksum"]:
+                return Progress()
+            progress = _progress(header, tensors)
+            weights = _below("model.", tensors)
+            if _shapes(weights) != _shapes(model.state_dict()):
+                return Progress()
+            moments = _optimizer_state(optimizer, tensors)
+        except (SafetensorError, OSError, LookupError, ValueError, TypeError):
+            # There is none, or it is of another version, or damaged: the training is done again
+            # from its beginning, and so nothing was changed yet.
+            return Progress()
+        model.load_state_dict(weights)
+        optimizer.state.update(moments)
+        _set_random(tensors)
+        self._best, self._best_checksum = best, header["best_checksum"]
+        self._best_of_state = progress.best_epoch
+        return progress
+
+    def _read(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
+        """Read the state's header and tensors.
+
+        Raises:
+            OSError: When there is none.
+            ValueError: When it is damaged.
+        """
+        with safe_open(self.directory / STATE_FILE, framework="pt", device="cpu") as file:
+            metadata = file.metadata() or {}
+            # Copies: the tensors would else keep a file mapped, and its room taken, that is
+            # deleted when the next state is written.
+            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
+        if metadata["checksum"] != str(_checksum(metadata["segexp"], tensors)):
+            raise ValueError("the checksum is another")
+        header: dict[str, Any] = json.loads(metadata["segexp"])
+        return header, tensors
+
+    def _delete_all_but(self, epoch: int) -> None:
+        for path in self.directory.glob("best-*.safetensors"):
+            if path != self.best(epoch):
+                path.unlink(missing_ok=True)
+
+
+def _plain(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+
+
+def _bytes_of(model: nn.Module, optimizer: torch.optim.Optimizer) -> int:
+    """Count the best weights, the last ones, and what the optimizer knows of each."""
+    weights = model.state_dict().values()
+    return sum(t.nbytes for t in (*weights, *weights, *_optimizer_tensors(optimizer).values()))
+
+
+def _save(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
+    """Write tensors from where they are: to put them together in memory first takes far longer."""
+    with written_beside(path) as beside:
+        try:
+            safetensors.torch.save_file(dict(tensors), beside, dict(metadata))
+        except SafetensorError as error:  # of the system, such as a full disk's
+            raise OSError(str(error)) from error
+        failpoint.passed("mid_checkpoint")
+
+
+def _progress(header: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Progress:
+    confusions = [value.numpy().astype(np.int64) for value in _below("best.", tensors).values()]
+    best = Evaluation(tuple(header["best_ids"]), float(header["best_loss"]), tuple(confusions))
+    history = tuple(EpochRecord(value, metrics) for value, metrics in header["history"])
+    return Progress(history, header["best_epoch"], best, header["seconds"])
+
+
+def _checksum(header: str, tensors: Mapping[str, Tensor]) -> int:
+    checksum = zlib.crc32(header.encode())
+    for name, value in sorted(tensors.items()):
+        checksum = zlib.crc32(f"{name} {value.dtype} {tuple(value.shape)}".encode(), checksum)
+        checksum = zlib.crc32(value.reshape(-1).view(torch.uint8).numpy().data, checksum)
+    return checksum
+
+
+def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, torch.Size]:
+    return {name: value.shape for name, value in tensors.items()}
+
+
+def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    found = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+    return dict(sorted(found.items()))
+
+
+def _optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    return {
+        f"optimizer.{number}.{key}": value
+        for number, values in optimizer.state_dict()["state"].items()
+        for key, value in values.items()
+        if isinstance(value, Tensor)
+    }
+
+
+def _optimizer_state(
+    optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]
+) -> dict[Tensor, dict[str, Tensor]]:
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    state: dict[Tensor, dict[str, Tensor]] = {}
+    for name, value in _below("optimizer.", tensors).items():
+        number, _, key = name.partition(".")
+        parameter = parameters[int(number)]
+        if value.shape == parameter.shape:
+            # In the parameter's own memory format: fused optimizers walk both side by side.
+            value = torch.zeros_like(parameter, dtype=value.dtype).copy_(value)  # noqa: PLW2901
+        elif parameter.is_cuda:
+            value = value.to(parameter.device)  # noqa: PLW2901
+        state.setdefault(parameter, {})[key] = value
+    return state
+
+
+def _random_tensors() -> dict[str, Tensor]:
+    """Return torch's random states: dropout draws from them. Data is drawn from seeds alone."""
+    states = {"random.cpu": torch.get_rng_state()}
+    if torch.cuda.is_available() and torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+        states["random.cuda"] = torch.cuda.get_rng_state()
+    return states
+
+
+def _set_random(tensors: Mapping[str, Tensor]) -> None:
+    torch.set_rng_state(tensors["random.cpu"])
+    if "random.cuda" in tensors and torch.cuda.is_available():
+        torch.cuda.set_rng_state(tensors["random.cuda"])
+
+
+def _seconds_between(seconds_to_write: float) -> float:
+    try:
+        return float(os.environ["SEGEXP_CHECKPOINT_SECONDS"])
+    except (KeyError, ValueError):
+        return max(CHECKPOINT_SECONDS, seconds_to_write / LARGEST_SHARE)

@@ -1,0 +1,282 @@
+"""Segmentation models from segmentation-models-pytorch (smp), and what can be asked for."""
+
+import inspect
+import re
+import warnings
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import segmentation_models_pytorch as smp
+import timm
+import torch
+from torch import Tensor, nn
+
+from segexp.core.errors import InputError, did_you_mean, first_line, shown
+from segexp.core.value_key import arch_key
+from segexp.training.weights import fetch_imagenet, load_directory, weights_directory
+
+ARCHS: dict[str, str] = {
+    lower: arch.__name__ for lower, arch in smp.MODEL_ARCHITECTURES_MAPPING.items()
+}
+
+_SIZE_MULTIPLE = 32  # the stride of an encoder's last stage
+_PAN_MIN_SIZE = 128  # PAN halves features of stride 16 three times
+_DILATING_ARCHS = frozenset({"deeplabv3", "deeplabv3plus", "pan"})
+_NOT_DILATABLE = ("densenet", "inceptionresnetv2", "inceptionv4", "vgg", "xception")  # they pool
+_NO_MIT_ARCHS = frozenset({"linknet", "unetplusplus"})
+REFUSALS = (ValueError, TypeError, AssertionError, LookupError, RuntimeError, AttributeError)
+"""What smp, timm and torch raise for a model that cannot be built or run."""
+
+_CHANNEL_MULTIPLE = {"fpn": 32}  # GroupNorm with 32 groups
+
+
+def check_model(arch: str, encoder: str) -> list[str]:
+    """Find what is wrong with a pair of names, without building or fetching anything.
+
+    Args:
+        arch: An smp architecture in any spelling that `segexp.core.value_key` takes, such as
+            ``Unet``.
+        encoder: An encoder of smp, such as ``resnet18``, or ``tu-`` and a timm name. Exact case.
+
+    Returns:
+        One line for each fault; empty when the pair is known to fit. Some timm encoders still
+        turn out not to, when they are built and run: see `segexp.training.network_check`.
+    """
+    return name_faults(arch, encoder) or _pair_faults(ARCHS[arch_key(arch)], encoder)
+
+
+def name_faults(arch: str, encoder: str) -> list[str]:
+    """Find what is wrong with an architecture's and an encoder's name, each by itself."""
+    return arch_faults(arch) + encoder_faults(encoder)
+
+
+def arch_faults(arch: str) -> list[str]:
+    """Find what is wrong with an architecture's name."""
+    if arch_key(arch) in ARCHS:
+        return []
+    return [
+        f"model.arch {shown(arch)} is not one of {', '.join(ARCHS.values())}"
+        f"{did_you_mean(arch, ARCHS.values())}"
+    ]
+
+
+def encoder_faults(encoder: str) -> list[str]:
+    """Find what is wrong with an encoder's name."""
+    if _is_encoder(encoder):
+        return []
+    return [
+        f"model.encoder {shown(encoder)} is neither an encoder of segmentation-models-pytorch "
+        f"nor 'tu-' and a model of timm{_encoder_hint(encoder)}"
+    ]
+
+
+def check_image_size(arch: str, image_size: tuple[int, int]) -> list[str]:
+    """Find what is wrong with an image size for an architecture that ``check_model`` accepts.
+
+    Args:
+        arch: An smp architecture.
+        image_size: Height and width in pixels.
+
+    Returns:
+        One line for each fault; empty when the size fits.
+    """
+    faults = size_faults(image_size)
+    if arch_key(arch) == "pan" and min(image_size) < _PAN_MIN_SIZE:
+        faults.append(
+            f"data.image_size {list(image_size)}: PAN needs at least {_PAN_MIN_SIZE} each way"
+        )
+    return faults
+
+
+def size_faults(image_size: tuple[int, int]) -> list[str]:
+    """Find what is wrong with an image size for every architecture."""
+    height, width = image_size
+    faults = []
+    if any(side < 1 or side % _SIZE_MULTIPLE for side in image_size):
+        up = [max(1, -(-side // _SIZE_MULTIPLE)) * _SIZE_MULTIPLE for side in image_size]
+        faults.append(
+            f"data.image_size {[height, width]} must be multiples of {_SIZE_MULTIPLE}, such as {up}"
+        )
+    return faults
+
+
+def make_model(
+    arch: str,
+    encoder: str,
+    encoder_weights: str | None,
+    num_classes: int,
+    decoder_width: float = 1.0,
+    image_size: tuple[int, int] | None = None,
+    *,
+    project: Path = Path(),
+) -> nn.Module:
+    """Build a model that turns images (N, 3, H, W) into logits (N, num_classes, H, W).
+
+    Args:
+        arch: An smp architecture.
+        encoder: An encoder of smp, or ``tu-`` and a timm name.
+        encoder_weights: ``imagenet`` (smp's or timm's, from the hub or its cache), a directory
+            that holds ``<encoder>.safetensors`` (the encoder's own state dict), or None for none.
+        num_classes: Channels of the logits.
+        decoder_width: Multiplies smp's default number of channels of the decoder, in (0, 1].
+            Results are rounded to multiples of 8 (32 in FPN, for its group norm), at least one of
+            them. Linknet has no such number and ignores it.
+        image_size: Height and width of the images. Timm encoders whose weights depend on the size
+            (Swin, CoAtNet, Hiera, GCViT ...) are built for it; None is timm's own size, and every
+            other encoder takes images of any size.
+        project: Where a relative directory of encoder weights starts.
+
+    Raises:
+        InputError: Unknown names (every fault), a pair that does not fit, ``decoder_width`` out of
+            range, or weights that do not exist or do not fit.
+        WorkError: The ImageNet weights cannot be fetched.
+    """
+    faults = check_model(arch, encoder)
+    if not 0 < decoder_width <= 1:
+        faults.append(f"model.decoder_width {decoder_width} is not in (0, 1]")
+    if faults:
+        raise InputError(faults)
+
+    options: dict[str, Any] = dict(decoder_channels(arch, decoder_width))
+    from_hub: str | bool | None = None
+    if encoder_weights == "imagenet":
+        from_hub = "imagenet"
+        path = fetch_imagenet(encoder)
+        if encoder.startswith("tu-"):
+            # Left alone, timm asks the hub each time, and takes a pickle if there is nothing else.
+            from_hub = True
+            options["pretrained_cfg_overlay"] = {"file": str(path)}
+    model: nn.Module | None = None
+    for of_size in _size_options(arch, encoder, image_size):
+        try:
+            with warnings.catch_warnings():
+                # Of DPT, which adds that another of its readouts would suit such an encoder.
+                warnings.filterwarnings("ignore", message="Encoder does not have prefix tokens")
+                model = smp.create_model(
+                    arch_key(arch),
+                    encoder,
+                    encoder_weights=from_hub,
+                    classes=num_classes,
+                    **options,
+                    **of_size,
+                )
+            break
+        # smp and timm refuse a pair with whatever the constructor happened to run into.
+        except Exception as error:
+            if of_size and _is_unknown_option(error, of_size):
+                continue
+            if not isinstance(error, REFUSALS):
+                raise
+            reason = first_line(error)
+            if "output_stride" in reason or (
+                isinstance(error, AssertionError) and arch_key(arch) in _DILATING_ARCHS
+            ):
+                reason = "it dilates the encoder, which this one does not take"
+            raise InputError(
+                f"model.arch {arch!r} cannot be built on encoder {encoder!r}: {reason}"
+            ) from error
+    assert model is not None  # the last options are none, which no encoder refuses
+    if encoder_weights is not None and encoder_weights != "imagenet":
+        directory = weights_directory(encoder_weights, project)
+        load_directory(model.get_submodule("encoder"), encoder, directory)
+    return model
+
+
+def _size_options(
+    arch: str, encoder: str, image_size: tuple[int, int] | None
+) -> list[dict[str, Any]]:
+    """List what timm may take to build an encoder for an image size, what it is asked for first.
+
+    Which of its models take which option, timm says by refusing it. One that has
+    ``fixed_input_size`` in its configuration takes ``img_size``, with few exceptions.
+    """
+    options: list[dict[str, Any]] = [{}]
+    if not encoder.startswith("tu-"):
+        return options
+    known = timm.models.get_pretrained_cfg(encoder.removeprefix("tu-"))
+    if known is not None and known.fixed_input_size and image_size is not None:
+        options.insert(0, {"img_size": image_size})
+    if arch_key(arch) == "dpt":
+        options.insert(0, {"dynamic_img_size": True})  # vision transformers: one set of weights
+    return options
+
+
+def _is_unknown_option(error: Exception, options: dict[str, Any]) -> bool:
+    text = str(error)
+    return isinstance(error, TypeError) and any(
+        name in text and "unexpected keyword argument" in text for name in options
+    )
+
+
+def decoder_channels(arch: str, decoder_width: float) -> dict[str, int | tuple[int, ...]]:
+    """Keyword arguments of an smp architecture for a narrower decoder.
+
+    Args:
+        arch: An smp architecture.
+        decoder_width: Multiplies the default of each argument of its ``__init__`` that ends in
+            ``_channels``.
+    """
+    key = arch_key(arch)
+    multiple = _CHANNEL_MULTIPLE.get(key, 8)
+
+    def narrow(channels: int) -> int:
+        return max(multiple, round(channels * decoder_width / multiple) * multiple)
+
+    parameters = inspect.signature(smp.MODEL_ARCHITECTURES_MAPPING[key].__init__)
+    return {
+        name: narrow(p.default) if isinstance(p.default, int) else tuple(map(narrow, p.default))
+        for name, p in parameters.parameters.items()
+        if name.endswith("_channels") and name != "in_channels"
+    }
+
+
+@cache
+def _encoder_hint(encoder: str) -> str:
+    """Return the did-you-mean for an encoder, which a study may name beside each architecture."""
+    timm_names = [f"tu-{name}" for name in timm.list_models()]
+    known = [*smp.encoders.get_encoder_names(), *timm_names]
+    # `resnet-34`, `EfficientNet_B3`, `vit_tiny_patch16_224`: one name, written in another way.
+    same = [name for name in known if _plain(name) == _plain(encoder)]
+    return did_you_mean(encoder, same) or did_you_mean(encoder, known)
+
+
+def _plain(encoder: str) -> str:
+    return re.sub(r"[-_ ]", "", encoder.lower().removeprefix("tu-"))
+
+
+def _is_encoder(name: str) -> bool:
+    if not name.startswith("tu-"):
+        return name in smp.encoders.get_encoder_names()
+    if not timm.is_model(name.removeprefix("tu-")):
+        return False
+    try:
+        timm.models.get_pretrained_cfg(name.removeprefix("tu-"))
+    except RuntimeError:  # a known model with an unknown tag, as in resnet18.nonsense
+        return False
+    return True
+
+
+def _pair_faults(arch: str, encoder: str) -> list[str]:
+    refused = f"model.arch {arch!r} does not take encoder {encoder!r}"
+    if arch == "DPT":
+        if not encoder.startswith("tu-"):
+            return [f"{refused}: it needs one of timm, such as 'tu-vit_tiny_patch16_224'"]
+        patch = re.search(r"patch(\d+)", encoder)
+        if patch and int(patch[1]) not in (4, 8, 16, 32):
+            return [f"{refused}: it needs patches of 4, 8, 16 or 32 pixels"]
+    if arch_key(arch) in _NO_MIT_ARCHS and encoder.startswith("mit_b"):
+        return [f"{refused}: its decoder needs features at half the image size"]
+    if arch_key(arch) in _DILATING_ARCHS and encoder.startswith(_NOT_DILATABLE):
+        return [f"{refused}: it dilates the encoder, which this one's pooling does not allow"]
+    return []
+
+
+def plain_state(model: nn.Module) -> dict[str, Tensor]:
+    """Return the state on the CPU, contiguous, unshared (as safetensors asks) and in float32."""
+    return {
+        name: value.detach()
+        .to("cpu", torch.float32 if value.is_floating_point() else value.dtype, copy=True)
+        .contiguous()
+        for name, value in model.state_dict().items()
+    }

@@ -1,0 +1,276 @@
+"""Which architecture runs on which encoder: every pair is built and run once, without any numbers.
+
+Names do not say it. Of timm's encoders some do not dilate, some have feature maps of other sizes
+than the decoders add up, some refuse an image size; and batch normalisation refuses a single image
+where a feature map has shrunk to one pixel. A tensor on torch's meta device has a shape and no
+values, so a model of any size is built and run in a tenth of a second.
+"""
+
+import json
+import sys
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import segmentation_models_pytorch as smp
+import timm
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+from segexp.core.errors import InputError, first_line
+from segexp.core.files import written_beside
+from segexp.training.network import REFUSALS, check_image_size, check_model, make_model
+
+Pair = tuple[str, str]
+"""An architecture and an encoder."""
+
+CLASSES = 3
+"""Of the models that are tried; whether a pair runs does not depend on it."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What came of running a pair once.
+
+    Attributes:
+        refused: Why it cannot be trained, at any batch size; None where it can.
+        alone: Why it cannot be trained on a batch of one image; None where it can.
+    """
+
+    refused: str | None = None
+    alone: str | None = None
+
+
+def check_pairs(
+    pairs: Iterable[Pair],
+    image_size: tuple[int, int],
+    file: Path,
+    starting: Callable[[int], None] = lambda count: None,
+) -> dict[Pair, Verdict]:
+    """Find out which pairs can be trained on images of a size.
+
+    Args:
+        pairs: Known names; see `segexp.training.network.name_faults`.
+        image_size: Height and width in pixels.
+        file: A JSON file with the verdicts of earlier calls, and now of this one: they hold as
+            long as torch, timm and smp stay what they are.
+        starting: Takes the number of pairs that are not in it, if there are any.
+    """
+    wanted = list(dict.fromkeys(pairs))
+    context = _context(image_size)
+    known = _read(file)
+    verdicts = known.setdefault(context, {})
+    new = [pair for pair in wanted if _key(pair) not in verdicts]
+    if new:
+        starting(len(new))
+        for encoder in dict.fromkeys(encoder for _, encoder in new):
+            with _one_encoder():
+                for pair in new:
+                    if pair[1] == encoder:
+                        verdicts[_key(pair)] = check_pair(*pair, image_size)
+        _write(file, known)
+    return {pair: verdicts[_key(pair)] for pair in wanted}
+
+
+def check_pair(arch: str, encoder: str, image_size: tuple[int, int]) -> Verdict:
+    """Build a pair and run it forward in training mode, on two images and on one.
+
+    Args:
+        arch: An smp architecture.
+        encoder: An encoder's name.
+        image_size: Height and width in pixels.
+    """
+    if faults := check_model(arch, encoder) or check_image_size(arch, image_size):
+        return Verdict(*[_reason(faults[0])] * 2)
+    for is_meta in (True, False):
+        try:
+            model = _build(arch, encoder, image_size, is_meta=is_meta)
+            refused = _refusal(model, 2, image_size, is_meta=is_meta)
+            alone = refused or _refusal(model, 1, image_size, is_meta=is_meta)
+        except InputError as error:
+            refused = alone = _reason(error.faults[0])
+        # What only a tensor without values refuses, such as `.item()`, is no verdict.
+        if refused is None or not is_meta or "meta" not in refused.lower():
+            break
+    return Verdict(refused, alone)
+
+
+def fails_alone(arch: str, encoder: str, image_size: tuple[int, int]) -> bool:
+    """Whether a pair that can be trained cannot be trained on a batch of one image.
+
+    torch does not normalise over one value: that of a feature map of one pixel.
+    """
+    return check_pair(arch, encoder, image_size).alone is not None
+
+
+def _reason(fault: str) -> str:
+    """Leave out what a fault says before its reason: which pair it is."""
+    before, colon, reason = fault.partition(": ")
+    return reason if colon and before.startswith("model.arch ") else fault
+
+
+def _build(arch: str, encoder: str, image_size: tuple[int, int], *, is_meta: bool) -> nn.Module:
+    if not is_meta:
+        with torch.random.fork_rng(devices=[]):
+            return make_model(arch, encoder, None, CLASSES, image_size=image_size).train()
+    with torch.device("meta"), _CountedOnCpu():
+        return make_model(arch, encoder, None, CLASSES, image_size=image_size).train()
+
+
+def _refusal(
+    model: nn.Module, batch: int, image_size: tuple[int, int], *, is_meta: bool
+) -> str | None:
+    """Run a batch through a model; return what it raised, if anything."""
+    height, width = image_size
+    try:
+        with warnings.catch_warnings(), torch.no_grad():
+            warnings.simplefilter("ignore")
+            if is_meta:
+                with _ShapesOnly():
+                    logits = model(torch.empty(batch, 3, height, width, device="meta"))
+            else:
+                logits = model(torch.zeros(batch, 3, height, width))
+    except REFUSALS as error:
+        return first_line(error)
+    shape = tuple(logits.shape)
+    if shape != (batch, CLASSES, height, width):
+        return f"logits of {shape[2]}x{shape[3]} for images of {height}x{width}"
+    return None
+
+
+@contextmanager
+def _one_encoder() -> Iterator[None]:
+    """Let the architectures that are built in the block share an encoder, and its feature maps.
+
+    Each of them asks smp for one in its constructor; seven of twelve ask for the same.
+    """
+    built: dict[str, nn.Module] = {}
+
+    def get_encoder(name: str, **options: Any) -> nn.Module:
+        key = f"{name} {sorted(options.items())} {torch.get_default_device()}"
+        if key not in built:
+            built[key] = smp.encoders.get_encoder(name, **options)
+            forward = cache(
+                lambda batch, shape, device, run=built[key].forward: run(
+                    torch.empty(batch, *shape, device=device)
+                )
+            )
+            built[key].forward = lambda image: forward(
+                image.shape[0], image.shape[1:], image.device
+            )
+        return built[key]
+
+    with ExitStack() as stack:
+        for arch in smp.MODEL_ARCHITECTURES_MAPPING.values():
+            module = sys.modules[arch.__module__]
+            if hasattr(module, "get_encoder"):
+                stack.enter_context(patch.object(module, "get_encoder", get_encoder))
+        yield
+
+
+class _CountedOnCpu(TorchFunctionMode):
+    """Lets constructors count on the CPU: some read the rates of their layers from a tensor."""
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        if func is torch.linspace:
+            kwargs = {"device": "cpu", **(kwargs or {})}
+        return func(*args, **(kwargs or {}))
+
+
+_KEEP_SHAPE = frozenset(
+    {
+        F.dropout,
+        F.dropout2d,
+        F.elu,
+        F.gelu,
+        F.group_norm,
+        F.hardsigmoid,
+        F.hardswish,
+        F.hardtanh,
+        F.layer_norm,
+        F.leaky_relu,
+        F.mish,
+        F.relu,
+        F.relu6,
+        F.silu,
+        F.softmax,
+        torch.relu,
+        torch.sigmoid,
+        Tensor.relu_,
+        Tensor.sigmoid,
+    }
+)
+
+
+class _ShapesOnly(TorchFunctionMode):
+    """Passes over what keeps a shape, which the meta device takes most of its time for."""
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        if func in _KEEP_SHAPE:
+            return args[0] if args else kwargs["input"]
+        if func is F.batch_norm:
+            image = args[0] if args else kwargs["input"]
+            if kwargs.get("training", args[5] if len(args) > 5 else False):
+                _refuse_single_value(image)
+            return image
+        if func is F.adaptive_avg_pool2d:
+            size = args[1] if len(args) > 1 else kwargs["output_size"]
+            sides = (size, size) if isinstance(size, int) else tuple(size)
+            if all(isinstance(side, int) for side in sides):
+                return args[0].new_empty((*args[0].shape[:-2], *sides))
+        return func(*args, **kwargs)
+
+
+def _refuse_single_value(image: Tensor) -> None:
+    """Refuse what torch's batch normalisation refuses in training, with its words."""
+    if image.numel() == image.shape[1]:
+        raise ValueError(
+            f"Expected more than 1 value per channel when training, got input size {image.size()}"
+        )
+
+
+def _context(image_size: tuple[int, int]) -> str:
+    versions = {"torch": torch.__version__, "timm": timm.__version__, "smp": smp.__version__}
+    height, width = image_size
+    return f"{height}x{width} " + " ".join(f"{name} {v}" for name, v in versions.items())
+
+
+def _key(pair: Pair) -> str:
+    return " on ".join(pair)
+
+
+def _read(file: Path) -> dict[str, dict[str, Verdict]]:
+    """Read earlier verdicts; a file that is gone or damaged holds none."""
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+        return {
+            context: {key: Verdict(**verdict) for key, verdict in verdicts.items()}
+            for context, verdicts in content.items()
+        }
+    except (OSError, ValueError, TypeError, AttributeError):
+        return {}
+
+
+def _write(file: Path, known: Mapping[str, Mapping[str, Verdict]]) -> None:
+    content = {
+        context: {key: asdict(verdict) for key, verdict in verdicts.items()}
+        for context, verdicts in known.items()
+    }
+    with suppress(OSError):  # they are found again; what cannot be written is said where it matters
+        file.parent.mkdir(parents=True, exist_ok=True)
+        for leftover in file.parent.glob(f".{file.name}.*"):  # of a process that was killed here
+            leftover.unlink(missing_ok=True)
+        with written_beside(file) as beside:
+            beside.write_text(json.dumps(content, indent=1), encoding="utf-8")

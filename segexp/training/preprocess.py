@@ -1,0 +1,111 @@
+"""What happens to an image between its file and the model: part of every bundle."""
+
+import math
+from dataclasses import dataclass
+from functools import cache
+
+import torch
+from torch import Tensor, nn
+
+from segexp.core.config import Config
+from segexp.core.errors import InputError
+from segexp.data.cache import Dataset
+from segexp.training.compute import Compute
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+SMALLEST_DEVIATION = 1e-6
+"""Far under one step of 255 in one pixel of a million; dividing by less gives no finite numbers."""
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """The size at which a model sees images, and the channel statistics it was trained with.
+
+    Attributes:
+        image_size: Height and width in pixels.
+        mean: Channel means R, G, B of images scaled to 0..1.
+        std: Channel standard deviations of the same.
+
+    Raises:
+        InputError: When a mean is not finite, or a deviation under SMALLEST_DEVIATION: a channel
+            that has one value in all images cannot be normalised.
+    """
+
+    image_size: tuple[int, int]
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+    def __post_init__(self) -> None:
+        if (
+            not all(map(math.isfinite, (*self.mean, *self.std)))
+            or min(self.std) < SMALLEST_DEVIATION
+        ):
+            raise InputError(
+                f"channel statistics: mean {self.mean}, deviation {self.std}; a deviation must be "
+                f"{SMALLEST_DEVIATION} or more: are all train images of one colour? "
+                "data.normalization: imagenet does not need them"
+            )
+
+    def normalize(self, images: Tensor) -> Tensor:
+        """Turn uint8 images (N, 3, H, W) into float32 of mean 0 and deviation 1, on their device.
+
+        The memory format is kept: channels_last in, channels_last out.
+        """
+        pixels = images.float()
+        mean, scale = _shift_and_scale(self.mean, self.std, images.device)
+        if not pixels.is_contiguous(memory_format=torch.channels_last):
+            return pixels.sub_(mean.view(1, 3, 1, 1)).mul_(scale.view(1, 3, 1, 1))
+        # Row by row: runs of three channels would be too short for the processor's vectors.
+        count, channels, height, width = pixels.shape
+        rows = pixels.permute(0, 2, 3, 1).view(count, height, width * channels)
+        rows.sub_(mean.repeat(width)).mul_(scale.repeat(width))
+        return pixels
+
+
+@cache
+def _shift_and_scale(
+    mean: tuple[float, ...], std: tuple[float, ...], device: torch.device
+) -> tuple[Tensor, Tensor]:
+    """Return what is subtracted and multiplied; kept, since a copy to a GPU would wait for it."""
+    return (
+        torch.tensor(mean, dtype=torch.float32, device=device).mul_(255),
+        torch.tensor(std, dtype=torch.float32, device=device).mul_(255).reciprocal_(),
+    )
+
+
+def forward(
+    model: nn.Module, images: Tensor, preprocessing: Preprocessing, compute: Compute
+) -> Tensor:
+    """Run a model on a batch: the one way that training, scoring and prediction share.
+
+    Args:
+        model: On the device already.
+        images: uint8 (N, 3, H, W), anywhere.
+        preprocessing: Normalises the batch on the device.
+        compute: The device, memory format and precision.
+
+    Returns:
+        Logits (N, C, H, W).
+    """
+    with compute.autocast():
+        logits: Tensor = model(preprocessing.normalize(compute.send(images)))
+    return logits
+
+
+def is_finite(values: Tensor) -> bool:
+    """Whether none is NaN or infinite: decisions from such logits only look like classes."""
+    if bool(torch.isfinite(values.sum())):  # a tenth of the time; a sum may overflow, though
+        return True
+    low, high = torch.aminmax(values)
+    return bool(torch.isfinite(low) & torch.isfinite(high))
+
+
+def make_preprocessing(config: Config, dataset: Dataset) -> Preprocessing:
+    """Return the configured statistics: the train split's own, or ImageNet's."""
+    if config.data.normalization == "imagenet":
+        return Preprocessing(dataset.image_size, IMAGENET_MEAN, IMAGENET_STD)
+    red, green, blue = dataset.mean.tolist()
+    std_red, std_green, std_blue = dataset.std.tolist()
+    return Preprocessing(dataset.image_size, (red, green, blue), (std_red, std_green, std_blue))

@@ -1,0 +1,640 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+from sklearn.metrics import jaccard_score
+
+from segexp.compare.statistics.arms import ArmRuns, PairComparison, common_scores, compare_arms
+from segexp.compare.statistics.bootstrap import estimate, resample_weights, resampled_ious
+from segexp.compare.statistics.clusters import Clusters
+from segexp.compare.statistics.groups import ClassGroups, DroppedLabel
+from segexp.compare.statistics.planning import pilot_of
+from segexp.core.errors import InputError
+from segexp.evaluation.metrics import confusion_matrices, score
+
+NAMES = ("road", "building", "sky")
+SEEDS = np.arange(3)
+
+quick = settings(max_examples=15, deadline=None)
+
+
+def make_clusters(images: int, kind: str = "none", count: int | None = None) -> Clusters:
+    index = np.arange(images) if count is None else np.arange(images) * count // images
+    return Clusters(kind, tuple(f"c{i}" for i in range(index.max() + 1)), index, None)
+
+
+def make_pixels(runs=3, images=12, seed=0, shown=(0, 1, 2), right=0.7):
+    """Ground truth (N, 4, 8) of a few classes, and predictions (R, N, 4, 8) of these and none."""
+    rng = np.random.default_rng(seed)
+    truth = np.random.default_rng(99).choice(shown, (images, 4, 8))
+    guess = rng.integers(0, 4, (runs, *truth.shape))
+    return truth, np.where(rng.random(guess.shape) < right, truth, guess)
+
+
+def count(truth: np.ndarray, predictions: np.ndarray, classes: int = 3) -> np.ndarray:
+    return np.stack([confusion_matrices(truth, p, classes, classes + 1) for p in predictions])
+
+
+def make_arm(name: str, seed: int, right: float = 0.7, argmax: float | None = None, **kwargs):
+    """An arm whose own space has five classes, of which the common one merges two pairs."""
+    truth, sums = make_pixels(seed=seed, right=right, **kwargs)
+    _, argmaxes = make_pixels(seed=seed + 1, right=argmax or right, **kwargs)
+    halves = np.random.default_rng(98).integers(0, 2, truth.shape)
+    finer = np.where(truth < 2, 2 * truth + halves, 4)
+    noise = np.random.default_rng(seed + 2).integers(0, 2, sums.shape)
+    finest = np.where(sums < 2, 2 * sums + noise, sums + 2)
+    return ArmRuns(name, count(finer, finest, 5), count(truth, sums), count(truth, argmaxes))
+
+
+def compare(*arms: ArmRuns, groups=SEEDS, margin=0.01, resamples=500, **kwargs) -> PairComparison:
+    clusters = kwargs.pop("clusters", None) or make_clusters(arms[0].common.shape[1])
+    return compare_arms(arms, NAMES, groups, clusters, margin, resamples=resamples, **kwargs)[0]
+
+
+def test_a_case_worked_by_hand():
+    # Two runs, two images of 4 pixels. Truth: image 0 is 2 road 2 sky, image 1 is 4 road. Arm a is
+    # right but for one sky pixel that both runs call road: IoU road 6/7, sky 1/2. Arm b is right.
+    right = np.array([[[2, 0, 0], [0, 2, 0]], [[4, 0, 0], [0, 0, 0]]])
+    wrong = np.array([[[2, 0, 0], [1, 1, 0]], [[4, 0, 0], [0, 0, 0]]])
+    a = ArmRuns("a", np.stack([wrong] * 2), np.stack([wrong] * 2), np.stack([wrong] * 2))
+    b = ArmRuns("b", np.stack([right] * 2), np.stack([right] * 2), np.stack([right] * 2))
+    (pair,) = compare_arms([a, b], ["road", "sky"], np.arange(2), make_clusters(2), 0.01)
+    content = pair.to_dict()
+    assert content["common"] == {"a": pytest.approx((6 / 7 + 1 / 2) / 2), "b": 1.0}
+    assert content["delta"] == pytest.approx((1 / 7 + 1 / 2) / 2)
+    road, sky = content["per_class"]
+    assert (road["class"], road["a"], road["b"]) == ("road", pytest.approx(6 / 7), 1.0)
+    assert (sky["class"], sky["a"], sky["delta"]) == ("sky", 0.5, 0.5)
+    assert content["decomposition"]["ruler_a"] == content["decomposition"]["ruler_b"] == 0.0
+
+
+def test_the_scores_equal_those_of_scikit_learn_on_the_pixels():
+    truth, sums = make_pixels(seed=3)
+    _, argmaxes = make_pixels(seed=4)
+    labels = list(range(3))
+
+    def ious(predictions):
+        return np.array(
+            [
+                jaccard_score(truth.ravel(), p.ravel(), labels=labels, average=None)
+                for p in predictions
+            ]
+        )
+
+    a = ArmRuns("a", count(truth, argmaxes), count(truth, sums), count(truth, argmaxes))
+    b = make_arm("b", seed=5)
+    pair = compare(a, b).to_dict()
+    assert pair["common"]["a"] == pytest.approx(ious(sums).mean(), abs=1e-12)
+    assert pair["native"]["a"] == pytest.approx(ious(argmaxes).mean(), abs=1e-12)
+    by_class = [row["a"] for row in pair["per_class"]]
+    np.testing.assert_allclose(by_class, ious(sums).mean(axis=0), atol=1e-12)
+    argmax = compare(a, b).rules["argmax"]
+    assert argmax.ruler_a.value == pytest.approx(0.0, abs=1e-12)  # own is the argmax rule here
+    assert argmax.training.value == pytest.approx(argmax.native_gap.value - argmax.ruler_b.value)
+
+
+def test_intervals_are_those_of_the_paired_differences_on_shared_resamples():
+    a, b = make_arm("a", seed=0), make_arm("b", seed=10, right=0.8)
+    clusters = make_clusters(12, "city", 4)
+    pair = compare(a, b, clusters=clusters, seed=7)
+    weights = resample_weights(clusters.index, 500, seed=7)
+
+    def mious(confusions, weights):
+        return np.nanmean(resampled_ious(confusions, weights), axis=2)
+
+    def difference(of_b, of_a):
+        once = np.ones((1, 12))
+        observed = mious(of_b, once)[0] - mious(of_a, once)[0]
+        return estimate(observed, mious(of_b, weights) - mious(of_a, weights), SEEDS, 4, seed=7)
+
+    expected = {
+        "training": difference(b.common, a.common),
+        "native_gap": difference(b.own, a.own),
+        "ruler_a": difference(a.common, a.own),
+        "ruler_b": difference(b.own, b.common),
+    }
+    for name, term in expected.items():
+        found = getattr(pair.rules["sum"], name)
+        assert found.value == pytest.approx(term.value, abs=1e-12)
+        assert (found.low, found.high) == pytest.approx((term.low, term.high), abs=1e-12)
+    argmax = difference(b.common_argmax, a.common_argmax)
+    assert pair.rules["argmax"].training.low == pytest.approx(argmax.low, abs=1e-12)
+
+
+def test_an_arm_against_its_own_predictions_differs_by_exactly_nothing():
+    a = make_arm("a", seed=0)
+    pair = compare(a, replace(a, name="b")).to_dict()
+    assert (pair["delta"], pair["interval"], pair["p"]) == (0.0, [0.0, 0.0], 1.0)
+    assert pair["verdict"] == "equivalent"
+    assert pair["decomposition"]["native_gap"] == 0.0
+    assert pair["rules"]["argmax"]["interval"] == [0.0, 0.0]
+    assert all(row["delta"] == 0.0 and row["p_holm"] == 1.0 for row in pair["per_class"])
+    assert pair["needed"] is None
+    assert pair["sentence"] == (
+        "b and a have the same mIoU, each by its own ruler, and the model gives "
+        "0.000 [0.000, 0.000]: equivalent within a margin of 0.01."
+    )
+
+
+def test_the_same_predictions_by_a_coarser_ruler_are_all_ruler():
+    fine = make_arm("fine", seed=0)
+    pair = compare(fine, replace(fine, name="coarse", own=fine.common)).to_dict()
+    terms = pair["decomposition"]
+    assert terms["native_gap"] > 0.1
+    assert terms["ruler_a"] == pytest.approx(terms["native_gap"], abs=1e-12)
+    assert terms["training"] == terms["ruler_b"] == 0.0
+    gap = f"{terms['native_gap']:.3f}"
+    assert pair["sentence"] == (
+        f"Of the {gap} that coarse gains over fine in mIoU, {gap} is the ruler and "
+        "0.000 [0.000, 0.000] is the model: equivalent within a margin of 0.01."
+    )
+
+
+@given(st.integers(0, 10**6), st.floats(0.1, 0.95), st.floats(0.1, 0.95))
+@quick
+def test_the_terms_add_up_to_the_raw_gap_by_both_rules(seed, right_a, right_b):
+    a, b = make_arm("a", seed, right_a), make_arm("b", seed + 5, right_b)
+    pair = compare(a, b, resamples=100).to_dict()
+    assert pair["decomposition"] == pair["rules"]["sum"]["decomposition"]
+    for rule in pair["rules"].values():
+        terms = rule["decomposition"]
+        parts = terms["ruler_a"] + terms["training"] + terms["ruler_b"]
+        assert abs(parts - terms["native_gap"]) < 1e-12
+        assert rule["delta"] == terms["training"]
+    gap = pair["native"]["b"] - pair["native"]["a"]
+    assert abs(gap - pair["decomposition"]["native_gap"]) < 1e-12
+    assert abs(pair["common"]["b"] - pair["common"]["a"] - pair["delta"]) < 1e-12
+
+
+@given(st.permutations(range(3)), st.integers(0, 10**6))
+@quick
+def test_permuting_the_classes_permutes_their_rows_and_leaves_the_rest(order, seed):
+    a, b = make_arm("a", seed), make_arm("b", seed + 5, right=0.8)
+
+    def permuted(arm):
+        columns = [*order, 3]
+        return replace(
+            arm,
+            common=arm.common[:, :, order][..., columns],
+            common_argmax=arm.common_argmax[:, :, order][..., columns],
+        )
+
+    names = [NAMES[k] for k in order]
+    clusters = make_clusters(12)
+    (plain,) = compare_arms([a, b], NAMES, SEEDS, clusters, 0.01, resamples=100)
+    (other,) = compare_arms([permuted(a), permuted(b)], names, SEEDS, clusters, 0.01, resamples=100)
+    rows = [plain.to_dict()["per_class"][k] for k in order]
+    assert other.to_dict()["per_class"] == rows
+    for rule in ("sum", "argmax"):
+        found, expected = other.rules[rule].training, plain.rules[rule].training
+        assert found.value == pytest.approx(expected.value, abs=1e-12)
+        assert (found.low, found.high) == pytest.approx((expected.low, expected.high), abs=1e-12)
+        assert other.rules[rule].verdict == plain.rules[rule].verdict
+
+
+@given(st.permutations(range(12)), st.permutations(range(6)), st.permutations(range(5)), st.data())
+@quick
+def test_no_order_of_images_clusters_runs_classes_or_arms_changes_the_answer(
+    images, clusters, runs, data
+):
+    classes, seed = data.draw(st.permutations(range(3))), data.draw(st.integers(0, 10**6))
+    arms = [make_arm(n, seed + s, right=r, runs=5) for n, s, r in (("a", 0, 0.7), ("b", 5, 0.74))]
+    groups = np.array([0, 0, 1, 2, 3])
+    six = make_clusters(12, "sequence", 6)
+
+    def moved(arm):
+        own, common, argmax = (
+            c[np.ix_(runs, images)] for c in (arm.own, arm.common, arm.common_argmax)
+        )
+        columns = [*classes, 3]
+        common, argmax = (c[:, :, classes][..., columns] for c in (common, argmax))
+        return ArmRuns(arm.name, own, common, argmax)
+
+    place = np.argsort(clusters)  # the cluster that was the n-th is now the place[n]-th
+    others = Clusters(
+        "sequence", tuple(six.names[c] for c in clusters), place[six.index][images], None
+    )
+    plain = compare(*arms, groups=groups, clusters=six).to_dict()
+    names = [NAMES[k] for k in classes]
+    b, a = (moved(arm) for arm in reversed(arms))
+    (pair,) = compare_arms([b, a], names, groups[list(runs)], others, 0.01, resamples=500)
+    other = pair.to_dict()
+    opposite = {"better": "worse", "worse": "better"}
+    assert other["verdict"] == opposite.get(plain["verdict"], plain["verdict"])
+    low, high = plain["interval"]
+    assert other["interval"] == pytest.approx([-high, -low], abs=1e-12)
+    assert other["p"] == pytest.approx(plain["p"])
+    by_class = {row["class"]: row for row in other["per_class"]}
+    for row in plain["per_class"]:
+        found = by_class[row["class"]]
+        assert (found["p"], found["p_holm"]) == pytest.approx((row["p"], row["p_holm"]))
+        low, high = row["interval"]
+        assert found["interval"] == pytest.approx([-high, -low], abs=1e-12)
+
+
+def test_a_planted_difference_is_found_in_either_direction():
+    worse, better = make_arm("weak", 0, right=0.6), make_arm("strong", 5, right=0.9)
+    there, back = compare(worse, better).to_dict(), compare(better, worse).to_dict()
+    assert (there["a"], there["b"], there["verdict"]) == ("weak", "strong", "better")
+    assert (back["a"], back["b"], back["verdict"]) == ("strong", "weak", "worse")
+    assert there["delta"] == pytest.approx(-back["delta"], abs=1e-12)
+    assert there["interval"][0] > 0.1 > there["p"]
+
+
+def test_holm_corrects_over_the_classes():
+    pair = compare(make_arm("a", 0), make_arm("b", 5, right=0.74)).to_dict()
+    p = sorted(row["p"] for row in pair["per_class"])
+    corrected = sorted(row["p_holm"] for row in pair["per_class"])
+    assert corrected[0] == pytest.approx(min(1.0, 3 * p[0]))
+    assert corrected[1] == pytest.approx(min(1.0, max(3 * p[0], 2 * p[1])))
+
+
+def test_a_class_that_the_truth_does_not_have_counts_for_no_run():
+    a, b = (make_arm(n, s, shown=(0, 1), right=0.8) for n, s in (("a", 0), ("b", 5)))
+    silent = a.common.copy()
+    silent[0, :, :, 3] += silent[0, :, :, 2]  # run 0 of a never says sky, the others do
+    silent[0, :, :, 2] = 0
+    pair = compare(replace(a, common=silent), b).to_dict()
+    assert pair["delta"] == compare(a, b).to_dict()["delta"]  # wrong either way
+    road, _, sky = pair["per_class"]
+    assert sky == {
+        "class": "sky", "a": None, "b": None, "delta": None, "interval": None, "p": None,
+        "p_holm": None, "group": None,
+    }  # fmt: skip
+    two = [row["p"] for row in pair["per_class"][:2]]
+    assert min(row["p_holm"] for row in pair["per_class"][:2]) == min(1.0, 2 * min(two))
+    assert road["interval"][0] <= road["delta"] <= road["interval"][1]
+    assert "sky occurs in no held-out image: its difference has no interval." in pair["caveats"]
+    assert json.loads(json.dumps(pair, allow_nan=False)) == pair
+
+
+GROUPS = ClassGroups(
+    ("untouched", "merged", "untouched"),
+    (
+        DroppedLabel("pole", ((2, "pole"), None)),
+        DroppedLabel("sign", (None, (4, "sign and light"))),
+        DroppedLabel("bridge", (None, None)),
+    ),
+)
+
+
+def test_untouched_and_merged_classes_have_their_means_and_intervals():
+    a, b = make_arm("a", 0, right=0.6), make_arm("b", 5, right=0.9)
+    pair = compare(a, b, class_groups=GROUPS).to_dict()
+    untouched, merged = pair["class_groups"]
+    assert (untouched["group"], untouched["classes"]) == ("untouched", ["road", "sky"])
+    assert (merged["group"], merged["classes"]) == ("merged", ["building"])
+    road, building, sky = pair["per_class"]
+    assert [row["group"] for row in pair["per_class"]] == list(GROUPS.kinds)
+    for key in ("a", "b", "delta"):
+        assert untouched[key] == pytest.approx((road[key] + sky[key]) / 2, abs=1e-12)
+        assert merged[key] == pytest.approx(building[key], abs=1e-12)
+    assert merged["interval"] == pytest.approx(building["interval"], abs=1e-12)
+    assert untouched["interval"][0] > 0
+    assert pair["delta"] == pytest.approx((2 * untouched["delta"] + merged["delta"]) / 3)
+    low, high = untouched["interval"]
+    assert pair["untouched_sentence"] == (
+        f"The 2 classes that no arm merges: {untouched['delta']:+.3f} [{low:.3f}, {high:.3f}] in "
+        "mIoU: better."
+    )
+    assert json.loads(json.dumps(pair, allow_nan=False)) == pair
+
+
+def test_untouched_classes_have_no_verdict_where_all_classes_have_none():
+    a, b = make_arm("a", 0), make_arm("b", 5, right=0.7)
+    pair = compare(a, b, class_groups=GROUPS, about="On two").to_dict()
+    assert pair["verdict"] == "not enough evidence"
+    assert pair["untouched_sentence"].startswith("On two, the 2 classes that no arm merges: ")
+    assert pair["untouched_sentence"].endswith("; no verdict, as there is none on all classes.")
+
+
+def test_dropped_labels_are_shown_with_the_scores_of_the_arms_that_have_them():
+    a, b = make_arm("a", 0), make_arm("b", 5)
+    pole, sign = compare(a, b, class_groups=GROUPS).to_dict()["dropped"]
+    iou_of_a = np.mean([score(run.sum(axis=0)).iou[2] for run in a.own])
+    iou_of_b = np.mean([score(run.sum(axis=0)).iou[4] for run in b.own])
+    assert pole == {
+        "label": "pole", "a": {"class": "pole", "iou": pytest.approx(iou_of_a)}, "b": None
+    }  # fmt: skip
+    assert sign == {
+        "label": "sign", "a": None,
+        "b": {"class": "sign and light", "iou": pytest.approx(iou_of_b)},
+    }  # fmt: skip
+    # Of three arms the last two have no class for the pole.
+    three = [DroppedLabel("pole", ((2, "pole"), None, None))]
+    arms = [a, b, replace(b, name="c")]
+    pairs = compare_arms(
+        arms, NAMES, SEEDS, make_clusters(12), 0.01, resamples=100,
+        class_groups=ClassGroups(GROUPS.kinds, tuple(three)),
+    )  # fmt: skip
+    assert [len(pair.dropped) for pair in pairs] == [1, 1, 0]
+
+
+def test_where_no_class_is_merged_or_every_one_is_nothing_is_said_of_a_part():
+    a, b = make_arm("a", 0), make_arm("b", 5)
+    for kind in ("untouched", "merged"):
+        pair = compare(a, b, class_groups=ClassGroups((kind,) * 3, ())).to_dict()
+        assert pair["untouched_sentence"] is None
+        (alone,) = pair["class_groups"]
+        assert alone["delta"] == pytest.approx(pair["delta"], abs=1e-12)
+        assert alone["interval"] == pytest.approx(pair["interval"], abs=1e-12)
+    pair = compare(a, b).to_dict()
+    assert (pair["class_groups"], pair["dropped"], pair["untouched_sentence"]) == ([], [], None)
+
+
+def only_in(arm: ArmRuns, images: int) -> ArmRuns:
+    """Take the class sky out of the truth of all images but the first few."""
+    common, argmax = arm.common.copy(), arm.common_argmax.copy()
+    for confusions in (common, argmax):
+        confusions[:, images:, 2] = 0
+    return replace(arm, common=common, common_argmax=argmax)
+
+
+def test_a_class_that_four_images_hold_has_a_value_and_no_interval():
+    a, b = (only_in(make_arm(n, s), 4) for n, s in (("a", 0), ("b", 5)))
+    pair = compare(a, b).to_dict()
+    sky = pair["per_class"][2]
+    assert sky["delta"] == pytest.approx(sky["b"] - sky["a"], abs=1e-12)
+    assert (sky["interval"], sky["p"], sky["p_holm"]) == (None, None, None)
+    two = sorted(row["p"] for row in pair["per_class"][:2])
+    assert min(row["p_holm"] for row in pair["per_class"][:2]) == pytest.approx(min(1, 2 * two[0]))
+    assert (
+        "sky occurs in only 4 held-out images: its difference has no interval." in pair["caveats"]
+    )
+    assert json.loads(json.dumps(pair, allow_nan=False)) == pair
+
+
+def test_the_interval_of_a_class_has_the_degrees_of_freedom_of_the_images_that_hold_it():
+    a, b = (only_in(make_arm(n, s, runs=1), 5) for n, s in (("a", 0), ("b", 5)))
+    groups, clusters = np.arange(1), make_clusters(12)
+    pair = compare(a, b, groups=groups, one_run=True, resamples=20_000)
+    road, sky = pair.per_class[0].delta, pair.per_class[2].delta
+    assert (road.df, sky.df) == (pytest.approx(11), pytest.approx(4))
+    weights = np.vstack([np.ones(12), resample_weights(np.array(clusters.names), 20_000, seed=0)])
+    ious = [resampled_ious(arm.common, weights)[..., 2] for arm in (a, b)]
+    (of_all,) = [
+        estimate(d[0], d[1:], groups, 12, seed=0, one_run=True) for d in (ious[1] - ious[0],)
+    ]
+    wider = stats.t.isf(0.025, 4) / stats.t.isf(0.025, 11)
+    assert sky.high - sky.low == pytest.approx(wider * (of_all.high - of_all.low), rel=0.05)
+
+
+def test_frames_of_one_sequence_hold_a_class_once():
+    a, b = (only_in(make_arm(n, s), 8) for n, s in (("a", 0), ("b", 5)))
+    row = compare(a, b, clusters=make_clusters(12, "sequence", 6)).to_dict()["per_class"][2]
+    assert (row["delta"] is None, row["interval"]) == (False, None)
+    assert compare(a, b).to_dict()["per_class"][2]["interval"] is not None
+
+
+def test_one_stray_pixel_of_an_absent_class_does_not_decide_the_verdict():
+    a = make_arm("a", 0, shown=(0, 1), right=0.8)
+    never = a.common.copy()
+    never[..., 3] += never[..., 2]
+    never[..., 2] = 0
+    once = never.copy()
+    once[:, 0, 0, 2], once[:, 0, 0, 0] = 1, once[:, 0, 0, 0] - 1  # a road pixel called sky
+    pair = compare(replace(a, common=never), replace(a, name="b", common=once)).to_dict()
+    assert -0.005 < pair["delta"] < 0
+    assert pair["verdict"] == "equivalent"
+
+
+def test_a_class_that_nobody_has_or_predicts_is_null_and_not_in_the_mean():
+    truth, guess = make_pixels(shown=(0, 1))
+    guess[guess == 2] = 0
+    arm = ArmRuns("a", count(truth, guess), count(truth, guess), count(truth, guess))
+    pair = compare(arm, replace(arm, name="b")).to_dict()
+    assert [row["a"] is None for row in pair["per_class"]] == [False, False, True]
+    two = [row["a"] for row in pair["per_class"][:2]]
+    assert pair["common"]["a"] == pytest.approx(np.mean(two), abs=1e-12)
+
+
+def test_rules_that_disagree_are_pointed_out_with_what_argmax_says():
+    a = make_arm("a", 0, right=0.6, argmax=0.7)
+    same = replace(a, name="b")
+    b = replace(same, common_argmax=make_arm("b", 5, argmax=0.95).common_argmax)
+    pair = compare(a, b).to_dict()
+    assert not pair["rules_agree"]
+    assert (pair["rules"]["sum"]["verdict"], pair["verdict"]) == ("equivalent",) * 2
+    argmax = pair["rules"]["argmax"]
+    assert argmax["verdict"] == "better"
+    # The same networks: what one rule finds and the other does not is no difference of theirs.
+    assert pair["decision_rule"] == pytest.approx(pair["delta"] - argmax["delta"], abs=1e-12)
+    assert pair["decision_rule"] < -0.1
+    low, high = argmax["interval"]
+    assert pair["caveats"][0] == (
+        f"By the argmax rule the verdict is better "
+        f"(delta {argmax['delta']:+.3f} [{low:.3f}, {high:.3f}])."
+    )
+    agreeing = compare(a, same).to_dict()
+    assert agreeing["rules_agree"]
+    assert not any("argmax" in caveat for caveat in agreeing["caveats"])
+
+
+def test_what_limits_the_answer_is_said():
+    clusters = replace(make_clusters(12, "block", 3), caveat="All 12 images are of one video.")
+    a, b = (make_arm(n, s, shown=(0, 1), right=0.7) for n, s in (("a", 0), ("b", 5)))
+    first, few, rare = compare(a, b, clusters=clusters).caveats[:3]
+    assert first == "All 12 images are of one video."
+    assert few.startswith("3 seeds are few to tell their spread by")
+    assert rare == (
+        "road occurs in only 3 held-out blocks of frames, building in 3 and sky in none: "
+        "their differences have no interval."
+    )
+
+
+def test_five_seeds_are_enough_to_say_nothing_of_them():
+    five = [make_arm(n, s, runs=5) for n, s in (("a", 0), ("b", 5))]
+    assert not any("few" in c for c in compare(*five, groups=np.arange(5)).caveats)
+    said = compare(*five, groups=np.array([0, 0, 1, 1, 2]), unit="configurations").caveats
+    assert any(c.startswith("3 configurations are few") for c in said)
+
+
+def test_one_run_of_each_arm_is_compared_over_images_alone_and_that_is_said():
+    a, b = (make_arm(n, s, runs=1, right=0.7) for n, s in (("a", 0), ("b", 5)))
+    with pytest.raises(InputError, match="runs: one seed or configuration has no spread"):
+        compare(a, b, groups=np.arange(1))
+    pair = compare(a, b, groups=np.arange(1), one_run=True)
+    assert pair.rules["sum"].training.variance_runs == 0
+    assert pair.caveats[0] == (
+        "Each arm has one run: the interval is over the images alone, and the answer is about "
+        "these networks. How another training would have come out is not in it."
+    )
+    assert pair.needed is not None
+    assert pair.needed.runs_factor is None
+    assert "seeds" not in pair.needed.text
+    assert pair.needed.text.startswith("About ")
+    (score_of_a, _) = common_scores([a, b], np.arange(1), make_clusters(12), one_run=True)
+    assert score_of_a.low < pair.common[0] < score_of_a.high
+
+
+def test_an_unsettled_pair_says_what_would_settle_it():
+    a, b = make_arm("a", 0), make_arm("b", 5, right=0.7)
+    tuned = compare(a, b, margin=0.01).to_dict()
+    assert tuned["verdict"] == "not enough evidence"
+    assert tuned["sentence"].endswith(": not enough evidence to tell.")
+    assert "held-out images (" in tuned["needed"]["text"]
+    assert "seeds" in tuned["needed"]["text"]
+
+
+def test_a_pair_says_what_it_could_have_found_and_what_a_plan_is_made_from():
+    pair = compare(make_arm("a", 0), make_arm("b", 5, right=0.7), clusters=make_clusters(12))
+    delta, content = pair.rules["sum"].training, pair.to_dict()
+    error = (delta.variance_images + delta.variance_runs) ** 0.5
+    quantiles = stats.t.ppf(0.975, delta.df) + stats.t.ppf(0.8, delta.df)
+    assert content["detectable"] == pytest.approx(quantiles * error)
+    pilot = pilot_of(content)
+    assert pilot.run_variance == pytest.approx(3 * delta.variance_runs)
+    assert pilot.cluster_variance == pytest.approx(12 * delta.variance_images)
+
+
+def test_what_a_group_of_runs_is_called_is_said_so():
+    groups = np.array([0, 0, 1, 1, 2, 2])
+    a, b = make_arm("a", 0, runs=6), make_arm("b", 5, runs=6)
+    matched = compare(a, b, groups=groups, unit="configurations").to_dict()
+    assert matched["verdict"] == "not enough evidence"
+    assert "configurations" in matched["needed"]["text"]
+    assert "seeds" not in matched["needed"]["text"]
+    assert matched["runs"] == 6
+
+
+def test_clusters_of_unequal_size_are_resampled_whole_and_counted():
+    clusters = Clusters("city", ("ulm", "bonn"), np.array([0] + [1] * 11), None)
+    pair = compare(make_arm("a", 0), make_arm("b", 5), clusters=clusters).to_dict()
+    assert (pair["cluster_kind"], pair["clusters"], pair["images"]) == ("city", 2, 12)
+    low, high = pair["interval"]
+    assert low < pair["delta"] < high
+
+
+def test_every_pair_is_compared_in_the_order_of_the_arms():
+    arms = [make_arm(name, seed) for seed, name in enumerate("abc")]
+    pairs = compare_arms(arms, NAMES, SEEDS, make_clusters(12), 0.01, resamples=100)
+    assert [(pair.a, pair.b) for pair in pairs] == [("a", "b"), ("a", "c"), ("b", "c")]
+    alone, among = compare(arms[0], arms[2], resamples=100).to_dict(), pairs[1].to_dict()
+    for key in ("delta", "p", "native", "common", "per_class"):
+        assert among[key] == alone[key]
+    total = pairs[0].to_dict()["delta"] + pairs[2].to_dict()["delta"]
+    assert total == pytest.approx(pairs[1].to_dict()["delta"], abs=1e-12)
+
+
+def test_three_pairs_are_judged_together_and_two_arms_as_ever():
+    arms = [make_arm(n, s, right=r) for n, s, r in (("a", 0, 0.7), ("b", 5, 0.7), ("c", 9, 0.9))]
+    clusters = make_clusters(12)
+    pairs = compare_arms(arms, NAMES, SEEDS, clusters, 0.01, resamples=500)
+    first, second = sorted((pairs[1], pairs[2]), key=lambda pair: pair.rules["sum"].training.p)
+    assert [pair.rules["sum"].verdict for pair in pairs] == [
+        "not enough evidence", "better", "better"
+    ]  # fmt: skip
+    assert first.level == pytest.approx(0.05 / 3)
+    assert second.level == pytest.approx(0.05 / 2)
+    assert pairs[0].level == pytest.approx(0.05 / 3)
+    p = [pair.rules["sum"].training.p for pair in (first, second, pairs[0])]
+    corrected = [pair.p_holm for pair in (first, second, pairs[0])]
+    assert corrected == pytest.approx([3 * p[0], max(3 * p[0], 2 * p[1]), p[2]])
+    alone = compare(arms[0], arms[1])
+    assert alone.level == 0.05
+    low, high = pairs[0].to_dict()["interval"]
+    assert high - low > 1.2 * (alone.to_dict()["interval"][1] - alone.to_dict()["interval"][0])
+    assert any("one of 98.3%" in c and "3 pairs are judged" in c for c in pairs[0].caveats)
+    assert not any("one of" in c for c in alone.caveats)
+
+
+def test_a_look_before_the_last_one_is_held_to_more():
+    a, b = make_arm("a", 0, right=0.7), make_arm("b", 5, right=0.8)
+    early = compare(a, b, looks=(0.5,)).to_dict()
+    late = compare(a, b, looks=(0.5, 1.0)).to_dict()
+    once = compare(a, b).to_dict()
+    assert early["level"] == pytest.approx(0.00305, abs=1e-5)
+    assert late["level"] == pytest.approx(0.0490, abs=1e-4)
+    assert early["delta"] == once["delta"]
+    assert early["interval"][0] < late["interval"][0] < once["interval"][0]
+    assert any("99.7%" in c and "may be looked at again" in c for c in early["caveats"])
+    assert any("95.1%" in c and "look 2" in c for c in late["caveats"])
+
+
+def test_no_verdict_is_said_without_what_it_is_about():
+    about = "On six configurations that tuning found good in either arm"
+    weak, strong = make_arm("weak", 0, right=0.6), make_arm("strong", 5, right=0.9)
+    assert compare(weak, strong, about=about).sentence.startswith(f"{about}, strong scores 0.")
+    a = make_arm("a", 0, right=0.6, argmax=0.7)
+    b = replace(a, name="b", common_argmax=make_arm("b", 5, argmax=0.95).common_argmax)
+    pair = compare(a, b, about=about)
+    assert pair.sentence.startswith(f"{about}, b and a have the same mIoU")
+    assert pair.caveats[0].startswith(f"{about}, by the argmax rule the verdict is better (")
+    said = [pair.sentence, *pair.caveats]
+    assert all(s.startswith(about) for s in said if ": better" in s or "is better" in s)
+    assert pair.to_dict()["about"] == about
+
+
+def test_the_same_seed_gives_the_same_answer_and_another_one_other_resamples():
+    arms = make_arm("a", 0), make_arm("b", 5)
+    assert compare(*arms, seed=1).to_dict() == compare(*arms, seed=1).to_dict()
+    assert compare(*arms, seed=1).to_dict() != compare(*arms, seed=2).to_dict()
+
+
+def test_the_object_of_a_pair_has_the_agreed_keys_and_plain_values():
+    pair = compare(make_arm("a", 0), make_arm("b", 5)).to_dict()
+    assert list(pair) == [
+        "a", "b", "margin", "images", "clusters", "cluster_kind", "runs", "unit",
+        "run_groups", "effective_clusters", "delta", "interval", "level", "p", "p_holm",
+        "detectable", "variance", "verdict", "decomposition",
+        "decomposition_intervals", "decision_rule", "native", "common", "per_class",
+        "class_groups", "dropped",
+        "rules", "rules_agree", "needed", "about", "untouched_sentence", "sentence", "caveats",
+    ]  # fmt: skip
+    terms = ["native_gap", "ruler_a", "training", "ruler_b"]
+    assert list(pair["decomposition"]) == list(pair["decomposition_intervals"]) == terms
+    assert pair["decomposition_intervals"]["training"] == pair["interval"]
+    assert list(pair["needed"]) == ["images_factor", "runs_factor", "text"]
+    assert list(pair["per_class"][0]) == [
+        "class", "a", "b", "delta", "interval", "p", "p_holm", "group"
+    ]  # fmt: skip
+    assert json.loads(json.dumps(pair, allow_nan=False)) == pair
+
+
+def test_every_reason_why_nothing_can_be_compared_is_named():
+    empty = np.zeros((1, 4, 3, 4), np.int64)
+    arm = ArmRuns("alone", empty, empty, empty)
+    clusters = Clusters("city", ("ulm",), np.zeros(4, np.int64), None)
+    with pytest.raises(InputError) as caught:
+        compare_arms([arm], NAMES, np.arange(1), clusters, margin=-0.5, resamples=10)
+    assert caught.value.faults == (
+        "a comparison needs two arms at least, got 1: alone",
+        "margin: -0.5 is not positive; 0.01 is a hundredth of mIoU",
+        "resamples: 10 give no 95% interval; 10,000 are usual",
+        "runs: one seed or configuration has no spread; two at least are needed",
+        "clusters: one city has no spread; two at least are needed",
+        "no held-out pixel has a class of the common space: nothing can be compared",
+    )
+
+
+@pytest.mark.parametrize("margin", [0.0, float("nan")])
+def test_a_margin_of_nothing_is_refused(margin):
+    with pytest.raises(InputError, match=r"margin: .* is not positive"):
+        compare(make_arm("a", 0), make_arm("b", 5), margin=margin)
+
+
+def test_arms_that_were_not_scored_on_the_same_images_are_refused():
+    a, b = make_arm("a", 0), make_arm("b", 5)
+    shifted = replace(b, common=np.roll(b.common, 1, axis=1))
+    with pytest.raises(ValueError, match="b: scored against other ground truth"):
+        compare(a, shifted)
+    with pytest.raises(ValueError, match=r"b: shapes=.*\(2, 12\).* right are \(3, 12\)"):
+        compare(a, ArmRuns("b", b.own[:2], b.common[:2], b.common_argmax[:2]))
+
+
+def test_an_arms_own_interval_holds_its_score_and_stays_a_score():
+    arms = [make_arm("a", 0), make_arm("b", 5, right=0.7)]
+    found = common_scores(arms, SEEDS, make_clusters(12), resamples=500)
+    for arm, own in zip(arms, found, strict=True):
+        mious = [score(run.sum(axis=0)).miou for run in arm.common]
+        assert own.value == pytest.approx(np.mean(mious), abs=1e-12)
+        assert 0 <= own.low < own.value < own.high <= 1
+    # Two runs far apart, by a t quantile of 12.7: without the cut it would leave 0..1.
+    far = [make_arm("a", 0, runs=2)]
+    far[0].common[0] = far[0].common[0][:, ::-1]
+    (wide,) = common_scores(far, np.arange(2), make_clusters(12), resamples=500)
+    assert (wide.low, wide.high) == (0.0, 1.0)

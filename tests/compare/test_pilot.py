@@ -1,0 +1,107 @@
+"""What a study would take, planned from the result of an earlier one."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from segexp.compare.design import Design, make_design
+from segexp.compare.pilot import outlook_lines, outlooks, read_pilot
+from segexp.core.errors import InputError
+
+
+def pilot(**changes: Any) -> dict[str, Any]:
+    """A study of four configurations on 64 images; each arm's search took 2,000 seconds."""
+    pair = {
+        "a": "fine",
+        "b": "coarse",
+        "images": 64,
+        "unit": "configurations",
+        "run_groups": 4,
+        "effective_clusters": 64.0,
+        "variance": {"images": 0.08**2 / 64, "runs": 0.03**2 / 4},
+    }
+    search = {"states": {"COMPLETE": 5, "PRUNED": 15}, "seconds": 2000.0}
+    arm = {"seconds": [300.0, 500.0], "search": search}
+    return {"name": "ab-pilot", "pairs": [pair], "arms": [arm, arm], **changes}
+
+
+def test_detectable_differences_are_those_of_the_planned_size_at_the_pilots_spread() -> None:
+    """0.048 and 31 with 331: the worked example of `plan_study`, by hand in its own tests."""
+    (found,) = outlooks(pilot(), ["coarse", "fine"], make_design(), 20, margin=0.02)
+    assert round(found.plan.detectable, 3) == 0.048
+    assert found.plan.to_find.together == (31, 331)
+    # Two arms, each with a search of 20 trials of 100 s and six trainings of 400 s.
+    assert found.hours == pytest.approx(2 * (20 * 100 + 6 * 400) / 3600)
+    lines = outlook_lines(found, make_design(), 20, 0.02)
+    assert lines[0] == (
+        "coarse against fine, planned from ab-pilot: 6 candidates of 20 trials on 64 held-out "
+        "images find a difference of 0.048 in four studies of five, and call equal mappings "
+        f"equivalent within {found.plan.margin:.3f}; about 2.4 hours of training, one after the "
+        "other, at the pilot's speed."
+    )
+    assert "31 candidates of 104 trials on 331 images" in lines[1]
+
+
+def test_more_candidates_need_longer_searches() -> None:
+    (found,) = outlooks(pilot(), ["fine", "coarse"], make_design(), 20, margin=0.04)
+    more = found.plan.to_find.runs
+    assert more is not None and more > 6
+    trials = -(-more * 10 // 3)  # at most three tenths of them are candidates
+    assert found.hours_to_find == pytest.approx(2 * (trials * 100 + more * 400) / 3600)
+    assert (
+        f"{more} candidates of {trials} trials on these images"
+        in (outlook_lines(found, make_design(), 20, 0.04)[1])
+    )
+
+
+def test_matched_arms_cost_no_search() -> None:
+    design = make_design(matched=True)
+    (found,) = outlooks(pilot(), ["fine", "coarse"], design, 20, margin=0.02)
+    assert found.hours == pytest.approx(2 * 24 * 400 / 3600)
+    assert "24 random configurations on 64" in outlook_lines(found, design, 20, 0.02)[0]
+
+
+def test_a_pilot_without_times_gives_no_hours() -> None:
+    (found,) = outlooks(pilot(arms=[{}]), ["fine", "coarse"], make_design(), 20, margin=0.02)
+    assert found.hours is None
+    assert outlook_lines(found, make_design(), 20, 0.02)[0].endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ({"variance": None}, "says no variances"),
+        ({"run_groups": 1}, "one run an arm does not tell"),
+        ({"b": "other"}, "compared other against fine, which tells nothing of fine and coarse"),
+    ],
+)
+def test_a_pilot_that_tells_nothing_is_refused(changed: dict[str, Any], expected: str) -> None:
+    result = pilot()
+    result["pairs"][0].update(changed)
+    with pytest.raises(InputError, match=expected):
+        outlooks(result, ["fine", "coarse"], Design("shared", 6, 1), 20, 0.01)
+
+
+def test_a_study_is_found_by_its_own_name_and_the_newest_result_counts(tmp_path: Path) -> None:
+    for place, (directory, name) in enumerate(
+        (("ab-x-0001", "old"), ("ab-x-0002", "new"), ("ab-x-longer-0003", "another"))
+    ):
+        path = tmp_path / ".segexp" / "ab" / directory / "ab_result.json"
+        path.parent.mkdir(parents=True)
+        path.write_text(json.dumps(pilot(name=name)))
+        os.utime(path, (place, place))
+    assert read_pilot(tmp_path, "ab-x")["name"] == "new"
+    assert read_pilot(tmp_path, str(path))["name"] == "another"
+
+
+@pytest.mark.parametrize("content", ["{", "[]", "{}", '{"pairs": []}'])
+def test_what_is_no_result_is_refused_with_its_path(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "some.json"
+    path.write_text(content)
+    with pytest.raises(InputError, match=r"some\.json: is no"):
+        read_pilot(tmp_path, str(path))
+    with pytest.raises(InputError, match="--plan --pilot pilot"):
+        read_pilot(tmp_path, "nowhere")

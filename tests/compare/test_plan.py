@@ -1,0 +1,181 @@
+"""An A/B study before it runs: its arms, what they train, and what is refused."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from segexp.compare.candidates import Candidate
+from segexp.compare.design import Design, make_design
+from segexp.compare.plan import AbPlan, of_candidates, of_configs, of_winner, plan_ab
+from segexp.core.errors import InputError
+from segexp.labels.mapping import common_space
+
+SHARED = make_design()
+TUNED = Design("tuned", configs=1, seeds=3)
+
+
+def matched(configs: int, seeds: int = 3) -> Design:
+    return Design("matched", configs, seeds)
+
+
+def plan(project: Path, *mappings: str, **changes: Any) -> AbPlan:
+    arguments: dict[str, Any] = {"name": "ab", "design": SHARED, **changes}
+    overrides = arguments.pop("overrides", {})
+    study = arguments.pop("study", None)
+    return plan_ab(project, study, mappings or ("cityscapes19", "merged10"), overrides, **arguments)
+
+
+def faults_of(project: Path, *mappings: str, **changes: Any) -> list[str]:
+    with pytest.raises(InputError) as caught:
+        plan(project, *mappings, **changes)
+    return caught.value.faults
+
+
+def test_each_arm_searches_the_same_space_with_its_own_mapping(project: Path) -> None:
+    found = plan(project, overrides={"trials": 21})
+    assert [m.name for m in found.mappings] == ["cityscapes19", "merged10"]
+    assert found.common.hash == common_space(found.mappings).hash
+    first, second = found.arms
+    assert first.study.name == "ab-cityscapes19"
+    assert second.study.name == "ab-merged10"
+    assert first.space == second.space
+    assert "mapping" not in first.space
+    assert first.study.pruner == second.study.pruner
+    assert (first.study.trials, second.study.trials) == (21, 21)
+    assert first.config.mapping == "cityscapes19"
+    assert second.config.mapping == "merged10"
+    assert first.first == second.first
+    assert first.first[0]["encoder"] == "resnet18"  # the study's baseline
+    for arm in found.arms:
+        assert arm.common.hash == found.common.hash
+        assert list(arm.mappings) == [arm.config.mapping]
+        assert not arm.keeps_all
+
+
+def test_each_mapping_has_draws_of_its_own_whatever_the_other_arms_are(project: Path) -> None:
+    two = plan(project)
+    three = plan(project, "categories7", "merged10", "cityscapes19")
+    other = plan(project, overrides={"sampler.seed": 1})
+    seeds = [{a.config.mapping: a.study.sampler.seed for a in p.arms} for p in (two, three, other)]
+    assert seeds[1] == {**seeds[0], "categories7": seeds[1]["categories7"]}
+    assert len({*seeds[1].values(), *seeds[2].values()}) == 5
+
+
+def test_every_candidate_is_trained_in_every_arm_with_one_fresh_seed(project: Path) -> None:
+    found = plan(project, overrides={"training.seed": 40})
+    best = {**found.arms[0].first[0], "learning_rate": 0.0042}
+    candidates = [Candidate(found.arms[0].first[0], (0, 1)), Candidate(best, (1,))]
+    finals = of_candidates(found, candidates)
+    assert [f.study.name for f in finals] == [
+        "ab-cityscapes19-candidates",
+        "ab-merged10-candidates",
+    ]
+    assert finals[0].first == finals[1].first
+    seeds = [params["seed"] for params in finals[0].first]
+    assert [{**params, "seed": 0} for params in finals[0].first] == [
+        {**candidate.params, "seed": 0} for candidate in candidates
+    ]
+    assert len({*seeds, 40}) == 3
+    assert all(0 <= seed < 2**31 for seed in seeds)
+    assert all(f.keeps_all and f.study.pruner.name == "none" for f in finals)
+    # Whatever else is a candidate, it is the same training.
+    assert of_candidates(found, candidates[1:])[0].first == finals[0].first[1:]
+
+
+def test_the_winner_of_an_earlier_study_is_trained_with_every_seed_and_all_of_it_is_kept(
+    project: Path,
+) -> None:
+    found = plan(project, design=TUNED)
+    assert found.seeds == (1, 2, 3)
+    assert found.arms[0].study.sampler == found.arms[1].study.sampler
+    arm = found.arms[1]
+    params = {**arm.first[0], "learning_rate": 0.0042, "loss": "focal"}
+    final = of_winner(arm, 4, params, (1, 2, 3))
+    assert final.study.name == "ab-merged10-trial-0004"
+    assert final.first == ({"seed": 1}, {"seed": 2}, {"seed": 3})
+    assert final.study.trials == 3
+    assert final.study.pruner.name == "none"
+    assert final.config.training.learning_rate == 0.0042
+    assert final.config.training.loss == "focal"
+    assert final.config.mapping == "merged10"
+    assert final.keeps_all
+
+
+def test_matched_arms_train_the_same_configurations_with_the_same_seeds(project: Path) -> None:
+    found = plan(project, design=matched(4, seeds=2))
+    first, second = of_configs(found, found.configs)
+    assert first.study.name == "ab-cityscapes19"
+    assert first.first == second.first
+    assert len(first.first) == 8
+    assert first.study.trials == 8
+    assert [params["seed"] for params in first.first] == [1, 2] * 4
+    configs = [{k: v for k, v in p.items() if k != "seed"} for p in first.first]
+    assert configs[0::2] == configs[1::2] == [dict(c) for c in found.configs]
+    assert len({repr(c) for c in configs}) == 4
+    assert configs[0] == dict(plan(project).arms[0].first[0])  # the baseline is among them
+    assert all(arm.keeps_all and arm.study.pruner.name == "none" for arm in (first, second))
+    assert of_configs(found, found.configs[:2])[0].first == first.first[:4]
+
+
+def test_asked_for_more_configurations_and_seeds_the_first_stay_the_same(project: Path) -> None:
+    few, many = plan(project, design=matched(3, 2)), plan(project, design=matched(5, 3))
+    assert many.configs[:3] == few.configs
+    (a, _), (b, _) = of_configs(few, few.configs), of_configs(many, many.configs)
+    assert all(params in b.first for params in a.first)
+
+
+def test_three_arms_share_one_common_space(project: Path) -> None:
+    found = plan(project, "cityscapes19", "merged10", "categories7")
+    assert len(found.arms) == 3
+    assert found.common.hash == common_space(found.mappings).hash
+    assert {arm.common.hash for arm in found.arms} == {found.common.hash}
+
+
+@pytest.mark.parametrize(
+    ("mappings", "changes", "expected"),
+    [
+        (("merged10",), {}, "merged10: one arm only; name two or more mappings"),
+        (("merged10", "merged10"), {}, "merged10: is named twice"),
+        (("merged10", "merged1"), {}, "did you mean 'merged10'?"),
+        (("merged10", "camvid11"), {}, "different taxonomies cannot be compared: merged10"),
+        ((), {"design": matched(1, 1)}, "--seeds 1: the noise of training"),
+        ((), {"design": matched(0)}, "--configs 0: take 1 or more"),
+        ((), {"design": Design("shared", 6, 0)}, "--seeds 0: take 1 or more"),
+        ((), {"design": Design("shared", 8, 1), "overrides": {"trials": 20}}, "--candidates 8: "),
+        ((), {"overrides": {"trials": 4}, "design": make_design(trials=4)}, "--trials 7 or more"),
+        ((), {"overrides": {"mapping": "merged10"}}, "each arm has its own mapping"),
+        ((), {"overrides": {"objective": "val/miou"}}, "tunes each arm by its own ruler"),
+        ((), {"name": "x" * 99}, "name it with --study-name"),
+        ((), {"study": "defualt"}, "did you mean 'default'?"),
+    ],
+)
+def test_what_cannot_be_compared_is_refused_in_one_line_each(
+    project: Path, mappings: tuple[str, ...], changes: dict[str, Any], expected: str
+) -> None:
+    faults = faults_of(project, *mappings, **changes)
+    assert any(expected in fault for fault in faults), faults
+    assert all("\n" not in fault for fault in faults)
+
+
+def test_one_configuration_with_several_seeds_and_several_with_one_are_both_enough(
+    project: Path,
+) -> None:
+    for design in (matched(1, 2), matched(2, 1)):
+        found = plan(project, design=design)
+        assert len(of_configs(found, found.configs)[0].first) == 2
+
+
+def test_a_space_with_too_few_points_for_the_configurations_says_how_many_it_has(
+    project: Path,
+) -> None:
+    study = {"name": "two", "space": {"mapping": ["cityscapes19"], "arch": ["Unet", "FPN"]}}
+    (project / "studies" / "two.yaml").write_text(yaml.safe_dump(study), encoding="utf-8")
+    (fault,) = faults_of(project, study="two", design=matched(5))
+    assert fault == "the search space has no 5 different configurations; 2 were found"
+
+
+def test_faults_of_the_mappings_and_of_the_options_are_all_listed(project: Path) -> None:
+    faults = faults_of(project, "merged1", "cityscapes9", design=matched(1, 1))
+    assert len(faults) == 3

@@ -1,0 +1,90 @@
+"""Signals that wait until two records are written as one."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from segexp.core.errors import Interrupted
+from segexp.core.signals import interruption_leaves, raise_on_signals, signals_held_back
+
+
+@pytest.fixture(autouse=True)
+def _raising() -> Iterator[None]:
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.getsignal(number) for number in numbers}
+    raise_on_signals()
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_raises_with_its_number(number: signal.Signals) -> None:
+    with pytest.raises(Interrupted) as caught:
+        signal.raise_signal(number)
+    assert caught.value.signal_number == number
+
+
+def test_a_held_back_signal_arrives_after_the_block() -> None:
+    done = []
+    with pytest.raises(Interrupted) as caught, signals_held_back():
+        signal.raise_signal(signal.SIGTERM)
+        done.append("to the end")
+    assert done == ["to the end"]
+    assert caught.value.signal_number == signal.SIGTERM
+    with pytest.raises(Interrupted):  # and the next one is not held back
+        signal.raise_signal(signal.SIGINT)
+
+
+@pytest.mark.parametrize("depth", [1, 2])
+def test_a_second_signal_does_not_wait(depth: int) -> None:
+    done = []
+    with pytest.raises(Interrupted) as caught, ExitStack() as blocks:
+        for _ in range(depth):
+            blocks.enter_context(signals_held_back())
+        signal.raise_signal(signal.SIGTERM)
+        done.append("on")
+        signal.raise_signal(signal.SIGINT)
+        done.append("not reached")
+    assert done == ["on"]
+    assert caught.value.signal_number == signal.SIGINT
+
+
+def test_a_block_in_a_block_holds_back_until_the_outer_one_ends() -> None:
+    done = []
+    with pytest.raises(Interrupted), signals_held_back():
+        with signals_held_back():
+            signal.raise_signal(signal.SIGINT)
+            done.append("inner")
+        done.append("outer")
+    assert done == ["inner", "outer"]
+
+
+def test_an_error_in_the_block_passes_when_no_signal_came() -> None:
+    with pytest.raises(ZeroDivisionError), signals_held_back():
+        raise ZeroDivisionError
+
+
+def test_in_another_thread_the_block_just_runs() -> None:
+    done = []
+
+    def work() -> None:
+        with signals_held_back():
+            done.append("done")
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert done == ["done"]
+
+
+def test_an_interruption_says_what_it_leaves_where_something_was_begun():
+    with pytest.raises(Interrupted) as caught, interruption_leaves("half of it"):
+        signal.raise_signal(signal.SIGTERM)
+    assert (caught.value.leaves, caught.value.signal_number) == ("half of it", signal.SIGTERM)
+    with pytest.raises(Interrupted) as caught:
+        signal.raise_signal(signal.SIGINT)
+    assert caught.value.leaves == ""

@@ -1,0 +1,44 @@
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from segexp.core.wording import counted, percent
+
+
+@pytest.mark.parametrize(
+    ("part", "whole", "digits", "text"),
+    [
+        (366, 367, 0, ">99%"),  # 99.73
+        (367, 367, 0, "100%"),
+        (0, 367, 0, "0%"),
+        (1, 367, 0, "<1%"),  # 0.27
+        (2, 367, 0, "1%"),  # 0.54
+        (1, 10**6, 2, "<0.01%"),
+        (10**6 - 1, 10**6, 2, ">99.99%"),
+        (1, 3, 1, "33.3%"),
+        (0.125, 1.0, 3, "12.500%"),
+        (0, 0, 0, "-"),
+    ],
+)
+def test_all_and_nothing_are_said_where_it_is_all_or_nothing(part, whole, digits, text):
+    assert percent(part, whole, digits) == text
+
+
+@given(st.integers(1, 10**9), st.data(), st.integers(0, 3))
+def test_what_is_said_is_true(whole, data, digits):
+    part = data.draw(st.integers(0, whole))
+    text, share = percent(part, whole, digits), Fraction(100 * part, whole)
+    number = Fraction(text.strip("<>%"))
+    if text.startswith("<"):
+        assert 0 < share < number
+    elif text.startswith(">"):
+        assert number < share < 100
+    else:
+        assert abs(share - number) <= Fraction(1, 2 * 10**digits) + Fraction(1, 10**9)
+        assert (number in (0, 100)) == (share in (0, 100))
+
+
+def test_one_is_singular():
+    assert [counted(n, "trial") for n in (0, 1, 2)] == ["0 trials", "1 trial", "2 trials"]

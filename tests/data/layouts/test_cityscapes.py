@@ -1,0 +1,78 @@
+"""The official Cityscapes tree."""
+
+import pytest
+
+from segexp.core.errors import InputError
+from segexp.data.layouts.cityscapes import open_cityscapes
+from tests.data.layouts.trees import CAMVID, CITYSCAPES, cityscapes_like, opened, picture, save
+
+CAR, ROAD, VOID = 13, 0, 255
+
+
+@pytest.mark.parametrize("kind", ["labelIds", "labelTrainIds"])
+def test_both_kinds_of_masks_give_the_same_labels(tmp_path, kind):
+    source = opened(cityscapes_like(tmp_path, kind, train=2, val=1, test=1), CITYSCAPES)
+    assert source.format == "cityscapes"
+    assert source.faults == ()
+    assert [s.id for s in source.splits["train"]] == [
+        "trainstadt_000000_000019",
+        "trainstadt_000001_000019",
+    ]
+    for samples in source.splits.values():
+        for sample in samples:
+            labels = source.read_labels(sample)
+            assert labels[0].tolist() == [VOID] * 8
+            assert labels[3].tolist() == [ROAD] * 8
+            assert labels[4].tolist() == [ROAD] * 2 + [CAR] * 3 + [ROAD] * 3
+
+
+def test_label_ids_come_first_where_both_kinds_are_there(tmp_path):
+    cityscapes_like(tmp_path, "labelTrainIds", train=1, val=1)
+    source = opened(cityscapes_like(tmp_path, "labelIds", train=1, val=1), CITYSCAPES)
+    assert source.splits["train"][0].mask.name.endswith("_gtFine_labelIds.png")
+    assert source.reading == "labelIds"
+
+
+def test_the_two_kinds_are_different_data_by_name(tmp_path):
+    # The same bytes mean other labels under the other numbering.
+    one = opened(cityscapes_like(tmp_path / "a", "labelTrainIds", train=1, val=1), CITYSCAPES)
+    two = opened(cityscapes_like(tmp_path / "b", "labelIds", train=1, val=1), CITYSCAPES)
+    assert one.reading != two.reading
+
+
+def test_every_fault_of_pairing_is_listed(tmp_path):
+    cityscapes_like(tmp_path, train=1, val=1)
+    city = tmp_path / "leftImg8bit" / "train" / "ulm"
+    save(city / "ulm_000000_000019_leftImg8bit.png", picture(5))
+    gt = tmp_path / "gtFine" / "val" / "ulm"
+    save(gt / "ulm_000001_000019_gtFine_labelIds.png", picture(5)[..., 0])
+    image = "trainstadt_000000_000019_leftImg8bit.png"
+    save(city / image, picture(6))
+    faults = opened(tmp_path, CITYSCAPES).faults
+    assert len(faults) == 3
+    assert "keep one of them" in faults[0]
+    assert "image without mask" in faults[1]
+    assert "mask without image" in faults[2]
+
+
+def test_other_files_of_the_tree_are_left_alone(tmp_path):
+    cityscapes_like(tmp_path, train=1, val=1)
+    gt = tmp_path / "gtFine" / "train" / "trainstadt"
+    save(gt / "trainstadt_000000_000019_gtFine_color.png", picture(1))
+    save(gt / "trainstadt_000000_000019_gtFine_instanceIds.png", picture(1)[..., 0])
+    (gt / "trainstadt_000000_000019_gtFine_polygons.json").write_text("{}")
+    assert opened(tmp_path, CITYSCAPES).faults == ()
+
+
+def test_a_test_split_without_masks_is_left_out_with_a_note(tmp_path):
+    cityscapes_like(tmp_path, train=1, val=2)
+    save(tmp_path / "leftImg8bit" / "test" / "berlin" / "berlin_0_1_leftImg8bit.png", picture(3))
+    source = opened(tmp_path, CITYSCAPES)
+    assert list(source.splits) == ["train", "val"]
+    assert "test split is left out" in source.notes[0]
+
+
+def test_a_taxonomy_without_label_ids_is_refused(tmp_path):
+    cityscapes_like(tmp_path, train=1, val=1)
+    with pytest.raises(InputError, match="camvid11 has no encoding 'labelIds'"):
+        open_cityscapes(tmp_path, CAMVID)

@@ -1,0 +1,111 @@
+"""Which format a folder has."""
+
+import pytest
+
+from segexp.core.errors import InputError
+from segexp.data.layouts.registry import (
+    SyntheticCounts,
+    default_taxonomy_name,
+    open_source,
+    recognise_format,
+)
+from tests.data.layouts.trees import (
+    CAMVID,
+    CITYSCAPES,
+    camvid_like,
+    cityscapes_like,
+    npy_like,
+    picture,
+    save,
+)
+
+
+def fault(root):
+    with pytest.raises(InputError) as caught:
+        recognise_format(root)
+    assert len(caught.value.faults) == 1
+    return caught.value.faults[0]
+
+
+def test_each_layout_is_recognised_with_its_default_taxonomy(tmp_path):
+    camvid = camvid_like(tmp_path / "camvid", train=1, val=1)
+    npy = npy_like(tmp_path / "npy", train=1, val=1)
+    official = cityscapes_like(tmp_path / "official", train=1, val=1)
+    save(tmp_path / "parted" / "images" / "train" / "x.png", picture(1))
+    assert recognise_format(camvid) == "folder"
+    assert recognise_format(npy) == "cityscapes-npy"
+    assert recognise_format(official) == "cityscapes"
+    assert recognise_format(tmp_path / "parted") == "folder"
+    assert default_taxonomy_name("folder", camvid) == "camvid11"
+    assert default_taxonomy_name("folder", tmp_path / "parted") is None
+    assert default_taxonomy_name("cityscapes-npy", npy) == "cityscapes19"
+    assert default_taxonomy_name("cityscapes", official) == "cityscapes19"
+    assert default_taxonomy_name("synthetic", None) == "cityscapes19"
+
+
+def test_a_folder_of_two_formats_is_ambiguous(tmp_path):
+    camvid_like(npy_like(tmp_path, train=1, val=1), train=1, val=1)
+    message = fault(tmp_path)
+    assert "--format" in message
+    assert "cityscapes-npy (train/image/, train/label/, val/image/, val/label/)" in message
+    assert "folder (trainannot/, valannot/)" in message
+
+
+def test_a_folder_of_nothing_known_says_what_it_holds_and_what_is_expected(tmp_path):
+    (tmp_path / "notes.txt").write_text("")
+    (tmp_path / "pictures").mkdir()
+    message = fault(tmp_path)
+    assert "found notes.txt, pictures/" in message
+    assert "leftImg8bit/ with gtFine/" in message
+    assert "--format" not in message  # naming one helps nobody here
+    assert "found nothing" in fault(tmp_path / "pictures")
+
+
+def test_data_one_level_down_are_pointed_at(tmp_path):
+    npy_like(tmp_path / "data", train=1, val=1)
+    assert f"did you mean {tmp_path}/data?" in fault(tmp_path)
+
+
+def test_splits_in_capitals_are_named(tmp_path):
+    for part in ("images", "masks"):
+        save(tmp_path / part / "Train" / "x.png", picture(1))
+        save(tmp_path / part / "val2" / "x.png", picture(2))
+    message = fault(tmp_path)
+    assert "no known layout: images/Train/, masks/Train/ must be called as below, with" in message
+    assert "found images/ (Train/, val2/), masks/ (Train/, val2/)" in message
+
+
+def test_images_without_splits_are_named(tmp_path):
+    for part in ("images", "masks"):
+        save(tmp_path / part / "x.png", picture(1))
+    assert "images/ and masks/ must hold a folder for each split, train/ and" in fault(tmp_path)
+
+
+def test_the_two_halves_of_cityscapes_are_to_be_put_together(tmp_path):
+    # As the two archives are unpacked: each alone is a dead end.
+    cityscapes_like(tmp_path, train=1, val=1)
+    for half in ("leftImg8bit", "gtFine"):
+        (tmp_path / f"{half}_trainvaltest").mkdir()
+        (tmp_path / half).rename(tmp_path / f"{half}_trainvaltest" / half)
+    message = fault(tmp_path)
+    assert "did you mean" not in message
+    assert (
+        f"put {tmp_path}/leftImg8bit_trainvaltest/leftImg8bit and "
+        f"{tmp_path}/gtFine_trainvaltest/gtFine beside each other into one folder"
+    ) in message
+
+
+def test_a_root_that_is_no_folder_is_named(tmp_path):
+    assert "does not exist" in fault(tmp_path / "nowhere")
+    (tmp_path / "file").write_text("")
+    assert "is not a folder" in fault(tmp_path / "file")
+
+
+def test_an_unknown_format_is_answered_with_the_nearest(tmp_path):
+    with pytest.raises(InputError, match="did you mean 'cityscapes'"):
+        open_source("cityscape", tmp_path, CITYSCAPES, SyntheticCounts())
+
+
+def test_a_format_of_files_needs_a_folder():
+    with pytest.raises(InputError, match=r"data\.root: missing"):
+        open_source("folder", None, CAMVID, SyntheticCounts())

@@ -1,0 +1,137 @@
+"""Per-image confusion matrices and predictions, written and read."""
+
+import io
+import pickle
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from segexp.core.errors import WorkError
+from segexp.evaluation.confusions import (
+    Confusions,
+    Predictions,
+    load_confusions,
+    load_predictions,
+    read_confusions,
+    save_confusions,
+    save_predictions,
+)
+
+
+def confusions(images: int, seed: int) -> Confusions:
+    random = np.random.default_rng(seed)
+    return Confusions(
+        tuple(f"scene_{i}" for i in range(images)),
+        random.integers(0, 2**40, (images, 5, 6)),
+        random.integers(0, 9, (images, 3, 4)),
+        random.integers(0, 9, (images, 3, 4)),
+    )
+
+
+def test_matrices_come_back_by_split_and_to_the_last_count(tmp_path: Path) -> None:
+    written = {"val": confusions(4, 0), "heldout": confusions(2, 1)}
+    save_confusions(tmp_path / "new" / "confusions.npz", written)
+    read = load_confusions(tmp_path / "new" / "confusions.npz")
+    assert list(read) == ["val", "heldout"]
+    for split, expected in written.items():
+        assert read[split].image_ids == expected.image_ids
+        for name in ("own", "common", "common_argmax"):
+            np.testing.assert_array_equal(getattr(read[split], name), getattr(expected, name))
+            assert getattr(read[split], name).dtype == np.int64
+
+
+def test_predictions_come_back(tmp_path: Path) -> None:
+    masks = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
+    save_predictions(tmp_path / "p.npz", Predictions(("a", "b"), masks, masks + 1, masks + 2))
+    read = load_predictions(tmp_path / "p.npz")
+    assert read.image_ids == ("a", "b")
+    np.testing.assert_array_equal(read.own, masks)
+    np.testing.assert_array_equal(read.common, masks + 1)
+    np.testing.assert_array_equal(read.common_argmax, masks + 2)
+
+
+def test_a_file_that_is_gone_damaged_or_another_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "confusions.npz"
+    with pytest.raises(WorkError, match=r"confusions\.npz: cannot be read: .*No such file"):
+        load_confusions(path)
+    save_confusions(path, {"val": confusions(4, 0)})
+    whole = path.read_bytes()
+    for content in (whole[:-40], b"PK" + b"\0" * 40, b"", b"text"):
+        path.write_bytes(content)
+        with pytest.raises(WorkError, match=r"confusions\.npz"):
+            load_confusions(path)
+    middle = len(whole) // 2
+    path.write_bytes(whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :])
+    with pytest.raises(WorkError, match=r"confusions\.npz"):
+        load_confusions(path)
+    np.savez(path, other=np.zeros(3))
+    with pytest.raises(WorkError, match=r"confusions\.npz: the image_ids of a split are missing"):
+        load_confusions(path)
+    with pytest.raises(WorkError, match=r"confusions\.npz: .*image_ids.* is missing in it"):
+        load_predictions(path)
+
+
+def test_nothing_that_needs_pickle_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "confusions.npz"
+    np.savez(path, **{"val/image_ids": np.array([{"a": 1}], dtype=object)})
+    with pytest.raises(WorkError) as caught:
+        load_confusions(path)
+    assert str(caught.value) == f"{path}: is damaged, or no file that segexp wrote"
+
+
+@pytest.mark.parametrize(
+    "own",
+    [np.zeros((2, 3, 3), int), np.zeros((1, 3, 4), int), np.zeros((2, 3, 4)), np.zeros(3, int)],
+)
+def test_what_is_no_confusion_matrix_for_each_image_is_refused(tmp_path: Path, own) -> None:
+    path = tmp_path / "confusions.npz"
+    save_confusions(path, {"val": Confusions(("a", "b"), own, own, own)})
+    expected = r"c: val/own: .* of shape .*; expected whole numbers of shape \(2, C, C \+ 1\)"
+    with pytest.raises(WorkError, match=expected):
+        read_confusions(path.read_bytes(), "c")
+
+
+def test_a_single_array_or_a_pickle_is_no_file_of_matrices() -> None:
+    file = io.BytesIO()
+    np.save(file, np.zeros(3))
+    for content in (file.getvalue(), pickle.dumps({"val": 1}), b""):
+        with pytest.raises(WorkError, match="c: is damaged, or no file that segexp wrote"):
+            read_confusions(content, "c")
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        np.full((2, 3, 4), -1),
+        np.full((2, 3, 4), 2**62),
+        np.full((2, 3, 4), 2**64 - 1, np.uint64),
+        np.zeros((2, 0, 1), int),
+    ],
+)
+def test_counts_that_are_none_are_refused(tmp_path: Path, own: np.ndarray) -> None:
+    path = tmp_path / "confusions.npz"
+    save_confusions(path, {"val": Confusions(("a", "b"), own, own, own)})
+    with pytest.raises(WorkError, match="val/own: "):
+        load_confusions(path)
+
+
+@pytest.mark.parametrize(
+    "masks",
+    [np.zeros((2, 3, 4)), np.full((2, 3, 4), 300), np.zeros((3, 3, 4), np.uint8), np.uint8(3)],
+)
+def test_what_is_no_mask_for_each_image_is_refused(tmp_path: Path, masks: np.ndarray) -> None:
+    path = tmp_path / "predictions.npz"
+    save_predictions(path, Predictions(("a", "b"), masks, masks, masks))
+    with pytest.raises(WorkError, match=r"expected uint8 of shape \(2, H, W\)"):
+        load_predictions(path)
+
+
+def test_a_member_that_is_there_twice_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "confusions.npz"
+    save_confusions(path, {"val": confusions(2, 0)})
+    with zipfile.ZipFile(path, "a") as archive, pytest.warns(UserWarning, match="Duplicate"):
+        archive.writestr("val/own.npy", archive.read("val/common.npy"))
+    with pytest.raises(WorkError, match="is damaged, or no file that segexp wrote"):
+        load_confusions(path)

@@ -1,0 +1,332 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import nn
+
+from segexp.core.errors import InputError
+from segexp.data.files.images import read_rgb
+from segexp.data.files.masks import read_png_labels
+from segexp.data.resize import resize_image
+from segexp.data.source import SampleFault
+from segexp.evaluation.predict import (
+    DECODERS,
+    ImageFile,
+    find_images,
+    predict_masks,
+    write_prediction,
+    write_predictions,
+)
+from segexp.labels.files import load_mapping
+from segexp.training.compute import Compute
+from segexp.training.network import make_model
+from segexp.training.preprocess import Preprocessing
+from tests.conftest import ROOT
+
+MAPPINGS = ROOT / "mappings"
+CPU = Compute(torch.device("cpu"), bf16=False, channels_last=False)
+PREPROCESSING = Preprocessing((32, 64), (0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
+
+
+def colour_model() -> nn.Module:
+    """Decide 0, 1 or 2 where red, green or blue is strongest."""
+    model = nn.Conv2d(3, 3, 1, bias=False)
+    nn.init.eye_(model.weight.data.view(3, 3))
+    return model
+
+
+@pytest.fixture(scope="module")
+def unet() -> nn.Module:
+    torch.manual_seed(0)
+    return make_model("Unet", "mobilenet_v2", None, 11, 0.25).eval()
+
+
+def write_image(path: Path, height: int, width: int, seed: int = 0) -> ImageFile:
+    """A noisy picture whose left half is red and whose right half is blue."""
+    pixels = np.random.default_rng(seed).integers(0, 60, (height, width, 3), np.uint8)
+    pixels[:, : width // 2, 0] += 190
+    pixels[:, width // 2 :, 2] += 190
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(path)
+    return ImageFile(path, Path(path.stem))
+
+
+@pytest.mark.parametrize(
+    ("name", "height", "width"),
+    [("a.jpg", 37, 53), ("b.png", 32, 64), ("c.png", 16, 20), ("d.png", 301, 17), ("e.png", 1, 1)],
+)
+def test_a_mask_has_the_images_own_size_and_classes_in_range(
+    unet: nn.Module, tmp_path: Path, name: str, height: int, width: int
+):
+    file = write_image(tmp_path / name, height, width)
+    (prediction,) = predict_masks(unet, PREPROCESSING, CPU, [file])
+    assert prediction.mask.shape == (height, width)
+    assert prediction.mask.dtype == np.uint8
+    assert prediction.mask.max() < 11
+    assert np.array_equal(prediction.image, read_rgb(file.path))
+
+
+def test_the_halves_of_a_picture_are_decided_where_they_are(tmp_path: Path):
+    file = write_image(tmp_path / "a.png", 90, 120)
+    (prediction,) = predict_masks(colour_model(), PREPROCESSING, CPU, [file])
+    assert (prediction.mask[:, :58] == 0).all()
+    assert (prediction.mask[:, 62:] == 2).all()
+
+
+def test_masks_are_those_of_a_forward_pass_by_hand(unet: nn.Module, tmp_path: Path):
+    file = write_image(tmp_path / "a.png", 75, 101)
+    (prediction,) = predict_masks(unet, PREPROCESSING, CPU, [file])
+    resized = torch.from_numpy(resize_image(read_rgb(file.path), (32, 64)))
+    images = (resized.permute(2, 0, 1)[None] / 255 - 0.5) / 0.25
+    with torch.inference_mode():
+        logits = F.interpolate(unet(images), (75, 101), mode="bilinear", align_corners=False)
+    assert (prediction.mask == logits.argmax(dim=1)[0].numpy()).mean() > 0.999
+
+
+def test_images_of_several_sizes_share_a_batch_and_keep_their_order(tmp_path: Path):
+    sizes = [(37, 53), (64, 64), (20, 90), (33, 31), (50, 50)]
+    files = [write_image(tmp_path / f"{i}.png", *size, i) for i, size in enumerate(sizes)]
+    alone = list(predict_masks(colour_model(), PREPROCESSING, CPU, files, batch_size=1))
+    together = list(predict_masks(colour_model(), PREPROCESSING, CPU, files, batch_size=3))
+    assert [p.file for p in together] == files
+    assert [p.mask.shape for p in together] == sizes
+    for one, other in zip(alone, together, strict=True):
+        assert np.array_equal(one.mask, other.mask)
+
+
+@pytest.mark.parametrize("streams", [2, 4])
+def test_several_streams_give_the_same_masks_in_the_same_order(
+    unet: nn.Module, tmp_path: Path, streams: int
+):
+    files = [write_image(tmp_path / f"{i}.png", 30 + i, 40, i) for i in range(11)]
+    threads = torch.get_num_threads()
+    one = list(predict_masks(unet, PREPROCESSING, CPU, files, batch_size=2))
+    several = list(predict_masks(unet, PREPROCESSING, CPU, files, batch_size=2, streams=streams))
+    assert [p.file for p in several] == files
+    for left, right in zip(one, several, strict=True):
+        assert np.array_equal(left.mask, right.mask)
+    assert torch.get_num_threads() == threads
+
+
+def test_large_images_are_predicted_one_after_the_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("segexp.evaluation.predict.MAX_PIXELS", 32 * 64)
+    files = [write_image(tmp_path / f"{i}.png", 60, 80, i) for i in range(5)]
+    predicted = predict_masks(colour_model(), PREPROCESSING, CPU, files, streams=4)
+    mapping = load_mapping(MAPPINGS / "merged10.yaml")
+    written = list(write_predictions(tmp_path / "out", predicted, mapping))
+    assert [mask.name for mask, _, _ in written] == [f"{i}_mask.png" for i in range(5)]
+
+
+def test_what_was_predicted_before_a_fault_is_told_is_written(tmp_path: Path):
+    files = [write_image(tmp_path / f"{i}.png", 32, 64, i) for i in range(6)]
+    files[2].path.write_bytes(b"no image")
+    mapping = load_mapping(MAPPINGS / "merged10.yaml")
+    predicted = predict_masks(colour_model(), PREPROCESSING, CPU, files, batch_size=2)
+    written = []
+    with pytest.raises(InputError, match=r"2\.png: no image that is read"):
+        for mask, _, _ in write_predictions(tmp_path / "out", predicted, mapping):
+            written.append(mask.name)
+    assert written == [f"{i}_mask.png" for i in (0, 1, 3, 4, 5)]
+    assert len(list((tmp_path / "out").iterdir())) == 15
+
+
+def test_bfloat16_with_channels_last_gives_masks_too(unet: nn.Module, tmp_path: Path):
+    compute = Compute(torch.device("cpu"), bf16=True, channels_last=True)
+    file = write_image(tmp_path / "a.png", 40, 70)
+    (prediction,) = predict_masks(unet, PREPROCESSING, compute, [file])
+    assert prediction.mask.shape == (40, 70)
+    assert prediction.mask.max() < 11
+
+
+def test_images_that_cannot_be_read_are_named_at_the_end_and_the_others_are_predicted(
+    tmp_path: Path,
+):
+    names = ("a", "broken", "b", "text")
+    files = [write_image(tmp_path / f"{name}.png", 32, 32) for name in names]
+    files[1].path.write_bytes(files[1].path.read_bytes()[:200])
+    files[3].path.write_text("no image")
+    predicted = []
+    with pytest.raises(InputError) as caught:
+        for prediction in predict_masks(colour_model(), PREPROCESSING, CPU, files, batch_size=2):
+            predicted.append(prediction.file.stem.name)
+    assert predicted == ["a", "b"]
+    assert len(caught.value.faults) == 2
+    assert "broken.png" in caught.value.faults[0]
+    assert "text.png" in caught.value.faults[1]
+
+
+def test_images_are_read_as_they_are_needed(tmp_path: Path):
+    files = [write_image(tmp_path / f"{i}.png", 32, 32) for i in range(20)]
+    taken = []
+
+    def one_by_one() -> Iterator[ImageFile]:
+        for file in files:
+            taken.append(file)
+            yield file
+
+    predictions = predict_masks(colour_model(), PREPROCESSING, CPU, one_by_one(), batch_size=4)
+    next(predictions)
+    assert len(taken) <= 2 * 4 + DECODERS + 1
+    assert not torch.is_inference_mode_enabled()
+    predictions.close()  # type: ignore[attr-defined]
+
+
+def test_directories_are_searched_to_the_bottom_in_order(tmp_path: Path):
+    for name in ("b/2.JPG", "b/1.png", "a.jpeg", "notes.txt", ".hidden/x.png", "b/._1.png"):
+        path = tmp_path / "in" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    (tmp_path / "x.y.png").touch()
+    found = find_images([tmp_path / "x.y.png", tmp_path / "in"])
+    assert [str(stem) for _, stem in found] == ["x.y", "a", "b/1", "b/2"]
+    assert found[2].path == tmp_path / "in" / "b" / "1.png"
+
+
+def test_the_output_directory_is_not_searched(tmp_path: Path):
+    write_image(tmp_path / "a.png", 4, 4)
+    write_image(tmp_path / "out" / "a_mask.png", 4, 4)
+    assert [stem for _, stem in find_images([tmp_path], tmp_path / "out")] == [Path("a")]
+    assert [stem for _, stem in find_images([tmp_path], tmp_path)] == [
+        Path("a"),
+        Path("out/a_mask"),
+    ]
+
+
+def test_an_image_that_is_named_twice_is_taken_once(tmp_path: Path):
+    write_image(tmp_path / "a.png", 4, 4)
+    write_image(tmp_path / "b.png", 4, 4)
+    (tmp_path / "c").mkdir()
+    found = find_images([tmp_path / "a.png", tmp_path, tmp_path / "c" / ".." / "b.png"])
+    assert [str(stem) for _, stem in found] == ["a", "b"]
+
+
+def test_every_wrong_path_and_every_collision_is_named_at_once(tmp_path: Path):
+    for name in ("a.png", "a.jpg", "deep/b.png", "other/b.png", "c.gif"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "empty").mkdir()
+    inputs = ("a.png", "a.jpg", "deep", "other", "c.gif", "empty", "gone.png")
+    with pytest.raises(InputError) as caught:
+        find_images([tmp_path / name for name in inputs])
+    text = "\n".join(caught.value.faults)
+    assert len(caught.value.faults) == 5
+    assert f"a_mask.png: would be written for {tmp_path}/a.png and for {tmp_path}/a.jpg" in text
+    assert f"{tmp_path}/deep/b.png and for {tmp_path}/other/b.png" in text
+    assert "c.gif: not an image by its suffix" in text
+    assert "empty: no images in it" in text
+    assert "gone.png: no such file or directory" in text
+
+
+def test_names_that_no_file_system_takes_are_named(tmp_path: Path):
+    with pytest.raises(InputError) as caught:
+        find_images([tmp_path / ("x" * 300), tmp_path / "a\0b"])
+    long, null = caught.value.faults
+    assert "File name too long" in long
+    assert "null" in null
+
+
+class Broken(nn.Module):
+    """Gives a value that is no number wherever an image is black."""
+
+    def __init__(self, value: float) -> None:
+        super().__init__()
+        self.value = value
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return torch.where(images == images.new_tensor(-2.0), self.value, images)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_an_image_for_which_the_model_gives_no_numbers_is_named_and_the_others_predicted(
+    tmp_path: Path, value: float
+):
+    files = [write_image(tmp_path / f"{name}.png", 32, 64) for name in ("a", "black", "b")]
+    pixels = np.full((32, 64, 3), 90, np.uint8)
+    pixels[3, 4] = 0  # (0 - 0.5) / 0.25 = -2
+    Image.fromarray(pixels).save(files[1].path)
+    for name in (0, 2):
+        Image.fromarray(np.full((32, 64, 3), 90, np.uint8)).save(files[name].path)
+    predicted = []
+    with pytest.raises(InputError) as caught:
+        for found in predict_masks(Broken(value), PREPROCESSING, CPU, files):
+            predicted.append(found.file.stem.name)
+    assert predicted == ["a", "b"]
+    assert caught.value.faults == (f"{files[1].path}: the model's logits are NaN or infinite",)
+
+
+def test_a_predicted_mask_is_refused_as_a_mask_of_raw_ids(tmp_path: Path):
+    mapping = load_mapping(MAPPINGS / "camvid_merged6.yaml")
+    image, mask = np.full((6, 8, 3), 90, np.uint8), np.full((6, 8), 3, np.uint8)
+    path, _, _ = write_prediction(tmp_path, Path("a"), image, mask, mapping)
+    assert np.array_equal(np.array(Image.open(path)), mask)
+    with pytest.raises(SampleFault, match=r"the classes of the mapping 'camvid_merged6'.*second"):
+        read_png_labels(path, mapping.taxonomy, "default")
+
+
+def test_a_prediction_in_classes_that_are_the_raw_ids_is_a_mask_like_any_other(tmp_path: Path):
+    mapping = load_mapping(MAPPINGS / "camvid11.yaml")
+    image, mask = np.full((6, 8, 3), 90, np.uint8), np.full((6, 8), 3, np.uint8)
+    path, _, _ = write_prediction(tmp_path, Path("a"), image, mask, mapping)
+    assert np.array_equal(read_png_labels(path, mapping.taxonomy, "default"), mask)
+
+
+def test_a_prediction_becomes_three_pictures_of_the_images_size(tmp_path: Path):
+    mapping = load_mapping(MAPPINGS / "camvid11.yaml")
+    image = np.full((120, 160, 3), 90, np.uint8)
+    mask = np.zeros((120, 160), np.uint8)
+    mask[60:] = 3
+    paths = write_prediction(tmp_path / "out", Path("day/img.1"), image, mask, mapping)
+    assert [str(p.relative_to(tmp_path)) for p in paths] == [
+        "out/day/img.1_mask.png",
+        "out/day/img.1_color.png",
+        "out/day/img.1_overlay.png",
+    ]
+    assert sorted(tmp_path.rglob("*.png")) == sorted(paths)
+    indices, color, overlay = (Image.open(path) for path in paths)
+    assert (indices.mode, color.mode, overlay.mode) == ("L", "RGB", "RGB")
+    assert np.array_equal(np.array(indices), mask)
+    assert color.getpixel((0, 0)) == (128, 128, 128)  # sky
+    assert color.getpixel((0, 119)) == (128, 64, 128)  # road
+    assert overlay.size == (160, 120)
+
+
+@pytest.mark.parametrize("name", ["x" * 244, "é" * 122])
+def test_an_image_whose_predictions_would_have_too_long_a_name_is_refused(tmp_path, name):
+    write_image(tmp_path / f"{name}.png", 4, 4)
+    with pytest.raises(InputError, match="its name is too long for that of a prediction"):
+        find_images([tmp_path])
+
+
+def test_the_longest_name_that_is_taken_can_be_written(tmp_path):
+    mapping = load_mapping(MAPPINGS / "merged10.yaml")
+    write_image(tmp_path / "in" / f"{'x' * 243}.png", 4, 4)
+    (file,) = find_images([tmp_path / "in"])
+    write_prediction(
+        tmp_path / "out",
+        file.stem,
+        np.zeros((4, 4, 3), np.uint8),
+        np.zeros((4, 4), np.uint8),
+        mapping,
+    )
+    assert len(list((tmp_path / "out").iterdir())) == 3
+
+
+def test_a_link_in_the_output_does_not_lead_predictions_out_of_it(tmp_path):
+    mapping = load_mapping(MAPPINGS / "merged10.yaml")
+    outside, out = tmp_path / "outside", tmp_path / "out"
+    outside.mkdir()
+    out.mkdir()
+    (out / "city").symlink_to(outside)
+    (out / "a_mask.png").symlink_to(outside / "a")
+    image, mask = np.zeros((4, 4, 3), np.uint8), np.zeros((4, 4), np.uint8)
+    with pytest.raises(InputError, match="leads out of it"):
+        write_prediction(out, Path("city/a"), image, mask, mapping)
+    write_prediction(out, Path("a"), image, mask, mapping)
+    assert not (out / "a_mask.png").is_symlink()
+    assert list(outside.iterdir()) == []

@@ -1,0 +1,184 @@
+"""What a worker sends to its supervisor, and how it is told to stop."""
+
+import multiprocessing
+import pickle
+import signal
+from collections.abc import Iterator
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from segexp.core.errors import Interrupted
+from segexp.evaluation.evaluate import Evaluation
+from segexp.study.engines.worker import LAST_TRIAL, _SentDisplay, close_trials, run_trials_here
+from segexp.study.open import join_study
+from segexp.study.plan import definition
+from segexp.study.stop import StopRule
+from segexp.study.storage.open import open_storage
+from segexp.training.fit import EpochResult, Step
+from tests.tiny_study import Said, opened, raising, record_of, states, statuses
+
+STEP = Step(1, 1, 4, 3, torch.tensor(0.5))
+EVALUATION = Evaluation(("a",), 0.25, (np.ones((1, 2, 3), np.int64),), (np.ones((1, 8, 8)),))
+
+
+@pytest.fixture
+def ends() -> Iterator[tuple[Connection, Connection]]:
+    here, there = multiprocessing.Pipe()
+    with here, there:
+        yield here, there
+
+
+def received(connection: Connection) -> list[tuple[str, Any]]:
+    messages = []
+    while connection.poll():
+        messages.append(connection.recv())
+    return messages
+
+
+def test_what_is_shown_is_sent_with_plain_values(ends: tuple[Connection, Connection]) -> None:
+    here, there = ends
+    display = _SentDisplay(there)
+    display.say("hello")
+    display.caching(1, 2)
+    display.trial_started(3, 1, 9, {"arch": "Unet"})
+    display.step(STEP, 2)
+    display.epoch(EpochResult(1, 0.5, 1e-3, EVALUATION, 2.0, 3.0), 0.75, 2)
+    display.trial_ended(3, "FAIL", "out of memory")
+    (said, caching, started, step, epoch, ended) = received(here)
+    assert said == ("say", ("hello",))
+    assert caching == ("caching", (1, 2))
+    assert started == ("trial_started", (3, 1, 9, {"arch": "Unet"}))
+    assert step == ("step", (Step(1, 1, 4, 3, 0.5), 2))
+    assert isinstance(step[1][0].loss, float)
+    result, value, total = epoch[1]
+    assert (result.train_loss, result.validation.loss, value, total) == (0.5, 0.25, 0.75, 2)
+    assert result.validation.confusions == ()  # the matrices of every image would be megabytes
+    assert ended == ("trial_ended", (3, "FAIL", "out of memory"))
+    assert display.failed
+    assert display.beside() is display
+
+
+def test_steps_are_shown_at_the_begin_of_an_epoch_and_now_and_then(
+    ends: tuple[Connection, Connection],
+) -> None:
+    here, there = ends
+    display = _SentDisplay(there)
+    for epoch in (1, 2):
+        for number in range(1, 200):
+            display.step(Step(epoch, number, 199, number, torch.tensor(0.5)), 2)
+    shown = [values[0] for _, values in received(here)]
+    assert {(1, 1), (2, 1)} <= {(s.epoch, s.step) for s in shown}
+    assert len(shown) < 100
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_supervisor_stops_a_worker_at_its_next_step(
+    ends: tuple[Connection, Connection], number: int
+) -> None:
+    here, there = ends
+    display = _SentDisplay(there)
+    display.step(STEP, 2)
+    here.send(int(number))
+    display.say("still writing")
+    with pytest.raises(Interrupted) as caught:
+        display.step(STEP, 2)
+    assert caught.value.signal_number == number
+
+
+def test_a_signal_of_its_own_stops_it_at_its_next_step(ends: tuple[Connection, Connection]) -> None:
+    display = _SentDisplay(ends[1])
+    display.note_signal(signal.SIGTERM, None)
+    display.say("still writing")
+    with pytest.raises(Interrupted) as caught:
+        display.step(STEP, 2)
+    assert caught.value.signal_number == signal.SIGTERM
+
+
+def test_told_so_by_the_supervisor_a_worker_ends_its_trial_and_begins_no_other(
+    ends: tuple[Connection, Connection],
+) -> None:
+    here, there = ends
+    display = _SentDisplay(there)
+    assert display.may_begin()
+    here.send(LAST_TRIAL)
+    display.step(STEP, 2)
+    display.step(STEP, 2)
+    assert not display.may_begin()
+    here.send(int(signal.SIGINT))
+    with pytest.raises(Interrupted):
+        display.step(STEP, 2)
+
+
+@pytest.mark.parametrize("what", ["step", "say", "trial_ended"])
+def test_without_a_supervisor_it_stops(ends: tuple[Connection, Connection], what: str) -> None:
+    here, there = ends
+    here.close()
+    display = _SentDisplay(there)
+    call = {
+        "step": lambda: display.step(STEP, 2),
+        "say": lambda: display.say("hello"),
+        "trial_ended": lambda: display.trial_ended(0, "COMPLETE", ""),
+    }[what]
+    with pytest.raises(Interrupted) as caught:
+        call()
+    assert caught.value.signal_number == signal.SIGTERM
+
+
+def test_a_study_is_joined_from_what_is_sent(project: Path) -> None:
+    first = opened(project, trials=2)
+    sent = pickle.dumps((first.plan, first.experiment, first.parent))
+    plan, experiment, parent = pickle.loads(sent)
+    assert definition(plan, first.dataset) == definition(first.plan, first.dataset)
+    joined = join_study(plan, first.dataset, open_storage(None, project), experiment, parent)
+    assert joined.directory(3) == first.directory(3)
+    assert joined.lock == first.lock
+    assert run_trials_here([joined], Said()) == 2
+    assert states(first.study) == ["COMPLETE"] * 2
+    assert statuses(project, first.study) == ["FINISHED"] * 2
+
+
+def test_what_a_process_has_open_is_closed_and_tried_again(project: Path) -> None:
+    study = opened(project, trials=2)
+    with pytest.raises(Interrupted):
+        run_trials_here([study], Said(raising(Interrupted(2), 1)))
+    assert states(study.study) == ["COMPLETE", "RUNNING"]
+    for _ in range(2):
+        close_trials([study], "interrupted by a signal")
+        assert states(study.study) == ["COMPLETE", "FAIL", "WAITING"]
+        assert statuses(project, study.study) == ["FINISHED", "KILLED"]
+    assert record_of(project, study.study).info.status == "RUNNING"
+
+
+def test_when_time_is_up_the_trial_under_way_is_finished_and_none_is_begun(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr("segexp.study.stop.monotonic", lambda: now[0])
+
+    def at_the_second_trial(trial: int, epoch: int) -> None:
+        if trial == 1:
+            now[0] = 10.0
+
+    study = opened(project, trials=3, epochs=2)
+    display = Said(on_step=at_the_second_trial)
+    assert run_trials_here([study], display, stop=StopRule(deadline=10.0)) == 2
+    assert display.ended == [(0, "COMPLETE"), (1, "COMPLETE")]
+    assert display.epochs[-1] == (1, 2)
+    assert run_trials_here([study], Said(), stop=StopRule(deadline=10.0)) == 0
+    assert run_trials_here([study], Said()) == 1
+    assert states(study.study) == ["COMPLETE"] * 3
+
+
+def test_an_interrupted_trial_is_not_tried_again_after_the_time(project: Path) -> None:
+    study = opened(project, trials=1)
+    with pytest.raises(Interrupted):
+        run_trials_here([study], Said(raising(Interrupted(2), 0)))
+    close_trials([study], "interrupted by a signal")
+    assert run_trials_here([study], Said(), stop=StopRule(deadline=0.0)) == 0
+    assert states(study.study) == ["FAIL", "WAITING"]
+    assert run_trials_here([study], Said()) == 1

@@ -1,0 +1,74 @@
+"""A database server is opened, or refused in one line."""
+
+import socket
+from pathlib import Path
+
+import optuna
+import pytest
+
+from segexp.core.errors import InputError
+from segexp.study.storage.open import open_storage
+from tests.postgres import PostgresServer, postgres_server, postgres_url  # noqa: F401
+
+
+def refusal(url: str) -> str:
+    with pytest.raises(InputError) as caught:
+        open_storage(url, Path())
+    assert "secret" not in str(caught.value)
+    assert len(caught.value.faults) == 1
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_a_url_of_no_database_is_refused_with_what_is_expected() -> None:
+    message = refusal("nosuchdatabase://ann:secret@localhost/x")
+    assert message.startswith("storage: 'nosuchdatabase://localhost/x' cannot be opened (")
+    assert "expected an Optuna URL such as sqlite:///" in message
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql://ann:secret@localhost:port/x", "redis://:secret@localhost/0"]
+)
+def test_a_url_that_cannot_be_read_is_refused(url: str) -> None:
+    assert "cannot be opened" in refusal(url)
+
+
+def test_a_server_that_is_not_there_is_refused_with_the_reason() -> None:
+    pytest.importorskip("psycopg2")
+    with socket.socket() as taken:  # bound and not listening: nobody else can answer there
+        taken.bind(("127.0.0.1", 0))
+        message = refusal(f"postgresql+psycopg2://ann:secret@127.0.0.1:{taken.getsockname()[1]}/x")
+    assert "Connection refused" in message
+
+
+def test_a_database_that_is_not_there_is_refused(postgres_server: PostgresServer) -> None:  # noqa: F811
+    url = postgres_server.url("absent").replace("postgres@", "postgres:secret@")
+    assert 'database "absent" does not exist' in refusal(url)
+
+
+def test_a_url_without_a_driver_takes_one_that_is_installed(postgres_url: str) -> None:  # noqa: F811
+    plain = postgres_url.replace("postgresql+psycopg2:", "postgresql:")
+    optuna.create_study(storage=open_storage(plain, Path()), study_name="a")
+    assert optuna.get_all_study_names(postgres_url) == ["a"]
+
+
+def test_numbers_are_unique_also_on_a_server_that_takes_snapshots_early(
+    postgres_server: PostgresServer,  # noqa: F811
+    postgres_url: str,  # noqa: F811
+) -> None:
+    # With Optuna's own storage, trials made at once get the same number here.
+    database = postgres_url.rpartition("/")[2]
+    level = "SET default_transaction_isolation = 'repeatable read'"
+    postgres_server.execute(f"ALTER DATABASE {database} {level}")
+    storage = open_storage(postgres_url, Path())
+    with storage._backend.engine.connect() as connection:  # type: ignore[attr-defined]
+        shown = connection.exec_driver_sql("SHOW transaction_isolation").scalar_one()
+    assert shown == "read committed"
+
+
+def test_options_in_the_url_win_over_ours(postgres_url: str) -> None:  # noqa: F811
+    storage = open_storage(f"{postgres_url}?keepalives_idle=7", Path())
+    with storage._backend.engine.connect() as connection:  # type: ignore[attr-defined]
+        parameters = connection.connection.driver_connection.get_dsn_parameters()
+    assert parameters["keepalives_idle"] == "7"
+    assert parameters["connect_timeout"] == "10"

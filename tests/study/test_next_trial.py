@@ -1,0 +1,305 @@
+"""One trial of a study: taken, run to its end, and ended in Optuna and in MLflow."""
+
+import errno
+import math
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import optuna
+import pytest
+from optuna.distributions import CategoricalDistribution
+from optuna.trial import TrialState, create_trial
+
+from segexp.core.errors import Interrupted, WorkError
+from segexp.core.lease import lease_seconds, this_process
+from segexp.study.best import find_best
+from segexp.study.engines.processes import run_trials
+from segexp.study.next_trial import _report, is_exhausted, run_next_trial, trials_left
+from segexp.study.open import OpenStudy
+from segexp.study.reconcile import MAX_CRASHES, close_abandoned, close_of
+from segexp.study.samplers import suggest
+from segexp.study.storage.open import BEAT, CRASHES, FAILURE, INTERRUPTED, OWNER, RESULT, RETRY_OF
+from segexp.training.fit import DivergedError
+from tests.tiny_study import Said, finished, opened, raising, records_of, run, states, statuses
+
+OWN = this_process()
+ELSEWHERE = replace(OWN, host="another", boot="another")
+
+
+def run_all(study: OpenStudy, display: Said | None = None) -> None:
+    while run_next_trial(study, display or Said()):
+        pass
+
+
+def declared_dead(study: OpenStudy, in_trial: int, in_epoch: int) -> Callable[[int, int], None]:
+    """Let another process find in one epoch that this one was silent for longer than a lease."""
+
+    def on_epoch(trial: int, epoch: int) -> None:
+        if (trial, epoch) == (in_trial, in_epoch):
+            storage = study.study._storage
+            trial_id = study.study.trials[trial]._trial_id
+            storage.set_trial_user_attr(trial_id, BEAT, time.time() - lease_seconds() - 1)
+            assert close_abandoned(study.study) == [trial]
+
+    return on_epoch
+
+
+@pytest.mark.parametrize(
+    "epoch", [pytest.param(1, id="and reports"), pytest.param(2, id="and is complete")]
+)
+def test_a_process_that_was_declared_dead_discards_its_result_and_goes_on(
+    project: Path, epoch: int
+) -> None:
+    study = opened(project, trials=2, epochs=2)
+    display = Said(on_epoch=declared_dead(study, 0, epoch))
+    run_all(study, display)
+    assert states(study.study) == ["FAIL", "COMPLETE", "COMPLETE"]
+    assert display.ended == [(0, "DISCARDED"), (1, "COMPLETE"), (2, "COMPLETE")]
+    assert "taken for dead" in display.texts[0]
+    first, retry, _ = study.study.trials
+    assert retry.user_attrs[RETRY_OF] == 0
+    assert retry.params == first.params
+    assert RESULT not in first.user_attrs
+    assert finished(study.study) == ["COMPLETE"] * 2
+    assert statuses(project, study.study)[1:] == ["FINISHED"] * 2
+    # Its own run is closed by whoever closed the trial, or by the end of the study.
+    run(project, trials=2, epochs=2)
+    assert statuses(project, study.study) == ["KILLED", "FINISHED", "FINISHED"]
+
+
+def test_an_interrupted_trial_goes_on_from_its_checkpoint_under_another_number(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SEGEXP_CHECKPOINT_SECONDS", "0")
+    study = opened(project, trials=1, epochs=3)
+    with pytest.raises(Interrupted):
+        run_trials([study], Said(raising(Interrupted(2), 0, in_epoch=3)), workers=0)
+    assert states(study.study) == ["FAIL", "WAITING"]
+    assert study.study.trials[0].user_attrs[FAILURE] == "interrupted by a signal"
+    assert (study.directory(0) / "checkpoints" / "state.safetensors").is_file()
+    display = Said()
+    assert run_trials([study], display, workers=0) == 1
+    assert display.epochs == [(1, 3)]
+    assert not study.directory(0).exists()
+    assert {p.name for p in study.directory(1).iterdir()} == {"bundle", "confusions.npz"}
+    first, retry = study.study.trials
+    assert retry.params == first.params
+    assert list(retry.intermediate_values) == [1, 2, 3]
+    assert {k: retry.intermediate_values[k] for k in (1, 2)} == first.intermediate_values
+    assert statuses(project, study.study) == ["KILLED", "FINISHED"]
+    straight, _ = run(project, trials=1, epochs=3, name="straight")
+    assert straight.trials[0].intermediate_values == retry.intermediate_values
+    assert straight.trials[0].value == retry.value
+
+
+def test_a_trial_is_not_asked_for_while_others_run_the_rest(project: Path) -> None:
+    study = opened(project, trials=1)
+    other = study.study.ask()
+    other.set_user_attr(BEAT, time.time())
+    other.set_user_attr(OWNER, ELSEWHERE.to_dict())
+    assert run_next_trial(study, Said()) is False
+    assert states(study.study) == ["RUNNING"]
+    close_of(study.study, ELSEWHERE, "its host went down", crashed=True)
+    assert run_next_trial(study, Said()) is True
+    assert run_next_trial(study, Said()) is False
+    assert finished(study.study) == ["COMPLETE"]
+
+
+def test_a_trial_that_nobody_has_signed_is_waited_for_until_it_is_known_whose_it_is(
+    project: Path,
+) -> None:
+    study = opened(project, trials=1)
+    unsigned = create_trial(state=TrialState.RUNNING)
+    unsigned.datetime_start = datetime.now() - timedelta(seconds=9)
+    study.study.add_trial(unsigned)
+    display = Said()
+    assert run_next_trial(study, display) is True
+    assert any("trial 1 was left by a process" in line for line in display.lines)
+    assert finished(study.study) == ["COMPLETE"]
+    assert run_next_trial(study, display) is False
+
+
+def test_a_retry_that_another_host_put_in_line_as_well_is_run_once(project: Path) -> None:
+    study = opened(project, trials=2)
+    with pytest.raises(Interrupted):
+        run_trials([study], Said(raising(Interrupted(2), 0)), workers=0)
+    params = study.study.trials[0].params
+    study.study.enqueue_trial(params, user_attrs={RETRY_OF: 0, CRASHES: 0})
+    display = Said()
+    run_all(study, display)
+    assert display.started == [1, 3]
+    assert states(study.study) == ["FAIL", "COMPLETE", "FAIL", "COMPLETE"]
+    assert study.study.trials[2].user_attrs[FAILURE] == "another trial takes over trial 0"
+    assert finished(study.study) == ["COMPLETE"] * 2
+    assert len(records_of(project, study.study)) == 3
+
+
+def test_a_trial_beyond_the_budget_that_another_host_took_first_is_dropped(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = opened(project, trials=1)
+    asked: list[int] = []
+
+    original = study.study.ask
+
+    # Another host, with which this one shares no lock, asks just before it.
+    def ask_second(*arguments: object, **named: object) -> optuna.Trial:
+        first = original()
+        first.set_user_attr(BEAT, time.time())
+        first.set_user_attr(OWNER, ELSEWHERE.to_dict())
+        asked.append(first.number)
+        return original()
+
+    monkeypatch.setattr(study.study, "ask", ask_second)
+    display = Said()
+    assert run_next_trial(study, display) is True
+    assert (asked, display.started) == ([0], [])
+    assert states(study.study) == ["RUNNING", "FAIL"]
+    assert study.study.trials[1].user_attrs[FAILURE] == "the study has its 1 trials"
+    assert study.study.trials[1].user_attrs[INTERRUPTED] is True
+    assert run_next_trial(study, display) is False
+
+
+def test_a_full_disk_ends_the_study_and_its_trial_is_tried_again(project: Path) -> None:
+    study = opened(project, trials=1)
+    full = OSError(errno.ENOSPC, "No space left on device")
+    with pytest.raises(WorkError, match=r"No space left on device; .* MB are free in .*; free som"):
+        run_trials([study], Said(raising(full, 0)), workers=0)
+    assert states(study.study) == ["FAIL", "WAITING"]
+    assert "No space left on device" in study.study.trials[0].user_attrs[FAILURE]
+    assert statuses(project, study.study) == ["KILLED"]
+    run_all(study)
+    assert finished(study.study) == ["COMPLETE"]
+    assert study.study.trials[1].user_attrs[CRASHES] == 0
+
+
+def test_what_a_trial_throws_is_its_failure_and_not_the_studys(project: Path) -> None:
+    study = opened(project, trials=3)
+    display = Said(raising(RuntimeError("CUDA error: an illegal access\nsecond line"), 1))
+    run_all(study, display)
+    assert states(study.study) == ["COMPLETE", "FAIL", "COMPLETE"]
+    reason = "RuntimeError: CUDA error: an illegal access"
+    assert study.study.trials[1].user_attrs[FAILURE] == reason
+    assert statuses(project, study.study) == ["FINISHED", "FAILED", "FINISHED"]
+    assert not study.directory(1).exists()
+
+
+def test_a_trial_that_processes_die_in_counts_as_failed(project: Path) -> None:
+    study = opened(project, trials=2)
+    for _ in range(MAX_CRASHES):
+        trial = study.study.ask()
+        trial.set_user_attr(OWNER, replace(OWN, started=1.0).to_dict())
+        trial.suggest_float("learning_rate", 1e-4, 1e-2, log=True)
+        close_abandoned(study.study)
+    run_all(study)
+    assert finished(study.study) == ["FAIL", "COMPLETE"]
+
+
+@pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan])
+def test_an_objective_that_is_not_finite_is_refused(value: float) -> None:
+    trial = optuna.create_study(direction="maximize").ask()
+    with pytest.raises(DivergedError, match=r"the objective is .* in epoch 3"):
+        _report(trial, 3, value)
+    assert trial.study.trials[0].intermediate_values == {}
+
+
+def test_the_baseline_is_scored_on_held_out_images_though_a_better_trial_ended_before_it(
+    project: Path,
+) -> None:
+    study = opened(project, trials=3)
+    study.study.add_trial(
+        create_trial(value=0.99, user_attrs={RESULT: {"bundle": None}})  # of another worker
+    )
+    run_all(study)
+    baseline, _, other = study.study.trials
+    assert baseline.params == {"learning_rate": 1e-3}
+    assert baseline.user_attrs[RESULT]["heldout"] is not None
+    assert other.user_attrs[RESULT]["heldout"] is None
+
+
+def test_the_baseline_is_never_pruned(project: Path) -> None:
+    # Of this pruner's first four trials none passes an epoch.
+    options = {"reduction_factor": 2, "bootstrap_count": 4}
+    pruner = {"name": "successive_halving", "options": options}
+    study, _ = run(project, trials=2, pruner=pruner, **{"training.epochs": 2})
+    assert states(study) == ["COMPLETE", "PRUNED"]
+    assert find_best(study).baseline is not None
+
+
+TWO_POINTS = {
+    "space.loss": ["cross_entropy", "focal"],
+    "space.learning_rate": [1e-3],
+    "sampler": "tpe",
+    "baseline": {"loss": "focal"},
+}
+
+
+def test_a_point_that_is_under_way_elsewhere_is_not_begun_a_second_time(project: Path) -> None:
+    study = opened(project, trials=8, **TWO_POINTS)
+    other = study.study.ask()  # the baseline, which was in line
+    suggest(other, study.plan.space)
+    other.set_user_attr(BEAT, time.time())
+    other.set_user_attr(OWNER, ELSEWHERE.to_dict())
+    assert trials_left(study) == 1
+    run_all(study)
+    assert [t.params["loss"] for t in study.study.trials] == ["focal", "cross_entropy"]
+    assert trials_left(study) == 0
+    assert is_exhausted(study.plan, study.study.trials)
+
+
+def test_an_interrupted_trial_of_the_last_point_is_still_tried_again(project: Path) -> None:
+    study = opened(project, trials=8, **TWO_POINTS)
+    with pytest.raises(Interrupted):
+        run_trials([study], Said(raising(Interrupted(2), 1)), workers=0)
+    assert not is_exhausted(study.plan, study.study.trials)
+    assert trials_left(study) == 1
+    run_all(study)
+    assert finished(study.study) == ["COMPLETE", "COMPLETE"]
+    assert [t.params["loss"] for t in study.study.trials] == ["focal", *["cross_entropy"] * 2]
+
+
+def test_of_two_hosts_that_asked_for_the_same_point_one_drops_it(project: Path) -> None:
+    study = opened(project, trials=8, **TWO_POINTS)
+    run_all(study)
+    # What a host without our lock has put in line meanwhile, and took.
+    study.study.enqueue_trial({"loss": "focal", "learning_rate": 1e-3})
+    run_all(study)
+    assert finished(study.study) == ["COMPLETE", "COMPLETE"]
+    dropped = study.study.trials[2]
+    assert dropped.user_attrs[FAILURE] == "another trial trains the same"
+
+
+def test_a_resumed_study_of_yesterday_with_params_twice_goes_on(project: Path) -> None:
+    study = opened(project, trials=4, **TWO_POINTS)
+    for number in range(2):  # as segexp did: what the sampler says, whatever was tried
+        trial = study.study.ask(
+            {
+                "loss": CategoricalDistribution(("cross_entropy", "focal")),
+                "learning_rate": CategoricalDistribution((1e-3,)),
+            }
+        )
+        study.study.tell(trial, 0.1 * number)
+    run_all(study)
+    tried = [t.params["loss"] for t in study.study.trials]
+    assert set(tried) == {"cross_entropy", "focal"}
+    assert is_exhausted(study.plan, study.study.trials)
+
+
+def test_pairs_that_were_left_out_are_never_begun(project: Path) -> None:
+    """Linknet needs features at half the size, which mit_b0 has not; the study goes on without."""
+    study = opened(
+        project,
+        trials=9,
+        **{
+            "space.arch": ["Unet", "Linknet"],
+            "space.encoder": ["mobilenet_v2", "mit_b0"],
+            "space.learning_rate": [1e-3],
+        },
+    )
+    run_all(study)
+    pairs = {(t.params["arch"], t.params["encoder"]) for t in study.study.trials}
+    assert pairs == {("Unet", "mobilenet_v2"), ("Unet", "mit_b0"), ("Linknet", "mobilenet_v2")}
+    assert finished(study.study) == ["COMPLETE"] * 3

@@ -1,0 +1,251 @@
+"""A study before it runs: what is checked, and what its scores are said to depend on."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from segexp.core.config import load_config
+from segexp.core.errors import InputError
+from segexp.data.open import open_data
+from segexp.study.config import read_study
+from segexp.study.pairs import model_faults
+from segexp.study.plan import StudyPlan, definition, definition_faults, plan_study
+
+
+def planned(project: Path, study: str = "default", **overrides: Any) -> StudyPlan:
+    path, found, config = read_study(project, study, overrides)
+    return plan_study(project, str(path), found, config)
+
+
+def definition_of(plan: StudyPlan) -> dict[str, Any]:
+    data = open_data(plan.project, plan.config, plan.source, lambda done, total: None)
+    return definition(plan, data)
+
+
+def test_the_shipped_default_study_is_planned_with_its_baseline_and_common_space(
+    project: Path,
+) -> None:
+    plan = planned(project)
+    assert list(plan.mappings) == ["cityscapes19", "merged10"]
+    # merged10 coarsens cityscapes19, so it is the finest space that coarsens both.
+    assert plan.common.names == plan.mappings["merged10"].names
+    assert set(plan.first[0]) == set(plan.space)
+    assert plan.first[0]["mapping"] == "cityscapes19"
+    assert plan.first[0]["encoder"] == "resnet18"
+    assert plan.first[0]["arch"] == "Unet"  # not named in the study: config.yaml's own
+    assert plan.source.format == "synthetic"
+
+
+def test_one_mapping_is_its_own_common_space(project: Path) -> None:
+    plan = planned(project, mapping="merged10")
+    assert list(plan.mappings) == ["merged10"]
+    assert plan.common.names == plan.mappings["merged10"].names
+    assert "mapping" not in plan.space
+
+
+def test_faults_of_model_mapping_sampler_and_pruner_come_at_once(project: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        planned(
+            project,
+            **{
+                "space.mapping": ["cityscapes19", "merged11"],
+                "space.arch": ["Unet", "Unnet"],
+                "sampler.options": {"a": 1},
+                "pruner.options": {"b": 1},
+            },
+        )
+    text = str(caught.value)
+    for words in ("'merged10'", "'Unet'", "sampler: tpe: ", "pruner: successive_halving: "):
+        assert words in text
+    assert len(caught.value.faults) == len(set(caught.value.faults)) == 4
+
+
+def test_a_mapping_of_another_taxonomy_than_the_datas_is_refused(project: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        planned(project, **{"space.mapping": ["cityscapes19", "camvid11"]})
+    assert "'camvid11' is over the taxonomy camvid11" in str(caught.value)
+
+
+def test_a_study_with_nothing_to_search_is_sent_to_train(project: Path) -> None:
+    (project / "studies" / "one.yaml").write_text("name: one\nspace: {mapping: [merged10]}\n")
+    with pytest.raises(InputError, match="`segexp train` trains once"):
+        planned(project, "one", mapping="merged10")
+
+
+def test_a_fault_of_an_architecture_is_listed_once_for_all_encoders(project: Path) -> None:
+    config = load_config(project / "config.yaml", {})
+    (fault,) = model_faults(config, ["Unnet"], ["resnet18", "mobilenet_v2"])
+    assert "'Unet'" in fault
+    assert model_faults(config, ["Unet", "FPN"], ["resnet18", "mobilenet_v2"]) == []
+
+
+PAIRS = {
+    "space.arch": ["Unet", "DPT", "Linknet"],
+    "space.encoder": ["resnet18", "mit_b0"],
+    "space.batch_size": [1, 3],
+    "mapping": "merged10",
+}
+
+
+def test_pairs_that_cannot_be_trained_leave_the_space_and_the_rest_stays(project: Path) -> None:
+    """DPT takes encoders of timm alone, Linknet none without features at half the size."""
+    plan = planned(project, **PAIRS | {"space.batch_size": [2, 3]})
+    assert plan.left_out == (
+        "DPT on resnet18, mit_b0: it needs one of timm, such as 'tu-vit_tiny_patch16_224'",
+        "Linknet on mit_b0: its decoder needs features at half the image size",
+    )
+    fit = {"loss": "focal", "batch_size": 3}
+    allowed = [
+        (arch, encoder)
+        for arch in PAIRS["space.arch"]
+        for encoder in PAIRS["space.encoder"]
+        if plan.points.allows({"arch": arch, "encoder": encoder, **fit})
+    ]
+    assert allowed == [("Unet", "resnet18"), ("Unet", "mit_b0"), ("Linknet", "resnet18")]
+
+
+TWO = PAIRS | {"space.arch": ["Unet", "FPN"]}
+
+
+def test_a_batch_of_one_leaves_the_space_where_a_feature_map_has_one_pixel(project: Path) -> None:
+    """At 32x32 the last features of an encoder of stride 32 are one pixel."""
+    plan = planned(project, **TWO, **{"data.image_size": [32, 32]})
+    assert {"arch": "Unet", "encoder": "resnet18", "batch_size": 1} in plan.forbidden
+    assert "more than 1 value per channel" in plan.left_out[0]
+    larger = planned(project, **TWO)  # 32x64
+    assert larger.forbidden == ()
+
+
+def test_a_baseline_that_cannot_be_trained_is_refused_with_its_reason(project: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        planned(project, **PAIRS, **{"baseline.arch": "DPT"})
+    (fault,) = caught.value.faults
+    assert "baseline: arch DPT, encoder resnet18 cannot be trained: it needs one of" in fault
+
+
+def test_a_study_whose_one_pair_cannot_be_trained_is_refused(project: Path) -> None:
+    with pytest.raises(InputError, match="DPT on resnet18: it needs one of timm"):
+        planned(project, arch="DPT", encoder="resnet18")
+
+
+def test_a_study_may_exclude_what_is_not_wanted(project: Path) -> None:
+    exclude = [{"model.arch": "Unet", "encoder": "mit_b0"}, {"batch_size": 1}]
+    plan = planned(project, **PAIRS, exclude=exclude, **{"baseline.batch_size": 3})
+    fit = {"arch": "Unet", "encoder": "resnet18", "batch_size": 3}
+    assert plan.points.allows(fit)
+    assert not plan.points.allows({**fit, "encoder": "mit_b0"})
+    assert not plan.points.allows({**fit, "batch_size": 1})
+    assert definition_of(plan) == definition_of(
+        planned(project, **PAIRS, **{"baseline.batch_size": 3})
+    )
+
+
+def test_an_excluded_baseline_is_refused(project: Path) -> None:
+    with pytest.raises(InputError, match="baseline: encoder resnet18 is excluded"):
+        planned(project, **PAIRS, exclude=[{"encoder": "resnet18"}])
+
+
+def test_every_fault_of_what_is_excluded_is_listed(project: Path) -> None:
+    exclude = [
+        {"arch": "Linkent", "batch_size": 2},
+        {"encodr": "mit_b0"},
+        {"learning_rate": 1e-3},
+        {"arch": "Unet"},
+    ]
+    with pytest.raises(InputError) as caught:
+        planned(project, **PAIRS, exclude=exclude, **{"baseline.arch": "Linknet"})
+    arch, size, name, endless = caught.value.faults
+    assert "exclude.0.arch: 'Linkent' is not in the space" in arch
+    assert "did you mean 'Linknet'?" in arch
+    assert "exclude.0.batch_size: 2 is not in the space: 1, 3" in size
+    assert "exclude.1.encodr: not in the space (did you mean 'encoder'?)" in name
+    assert "exclude.2.learning_rate: is a range without steps" in endless
+
+
+def test_a_float_that_is_counted_in_steps_is_excluded(project: Path) -> None:
+    """0.1 + 0.2 is 0.30000000000000004, and a fifth of a third is no number with an end."""
+    space = {"space.augmentation": {"low": 0.1, "high": 0.5, "step": 0.2}}
+    plan = planned(
+        project, **space, exclude=[{"augmentation": 0.3}], **{"baseline.augmentation": 0.1}
+    )
+    assert plan.points.allows({"augmentation": 0.5})
+    assert not plan.points.allows({"augmentation": 0.1 + 0.2})
+    third = {"space.augmentation": {"low": 0.0, "high": 1.0, "step": 1 / 3}}
+    baseline = {"baseline.augmentation": 0.6666666667}
+    plan = planned(project, **third, exclude=[{"augmentation": 0.3333333333}], **baseline)
+    assert not plan.points.allows({"augmentation": 1 / 3})
+    assert plan.first[0]["augmentation"] == 2 / 3
+
+
+def test_an_excluded_architecture_is_known_in_every_spelling(project: Path) -> None:
+    exclude = [{"arch": "unet", "encoder": "mit_b0"}]
+    pairs = {key: value for key, value in PAIRS.items() if key != "space.arch"}
+    assert planned(project, **pairs, arch="Unet", exclude=exclude).forbidden == (
+        {"encoder": "mit_b0"},
+    )
+
+
+def test_names_that_nothing_has_are_faults_of_what_is_excluded(project: Path) -> None:
+    exclude = [{"mapping": "merged11"}, {"arch": "Unnet", "encoder": "resnet81"}]
+    searched = {"space.learning_rate": [1e-3, 1e-2], "baseline.learning_rate": 1e-3}
+    fixed = {"mapping": "merged10", "arch": "Unet", "encoder": "resnet18"}
+    with pytest.raises(InputError) as caught:
+        planned(project, **searched, **fixed, exclude=exclude)
+    mapping, arch, encoder = caught.value.faults
+    assert ": exclude.0.mapping: " in mapping and "did you mean 'merged10'?" in mapping
+    assert arch.endswith("(did you mean 'Unet'?)") and ": exclude.1.arch: " in arch
+    assert "exclude.1.encoder: " in encoder and "'resnet81' is neither" in encoder
+
+
+def test_what_is_excluded_is_compared_with_a_key_that_an_override_fixes(project: Path) -> None:
+    exclude = [{"arch": "Unet", "encoder": "mit_b0"}, {"arch": "FPN", "encoder": "resnet18"}]
+    pairs = {key: value for key, value in PAIRS.items() if key != "space.arch"}
+    plan = planned(project, **pairs, arch="Unet", exclude=exclude)
+    assert plan.forbidden == ({"encoder": "mit_b0"},)
+
+
+def test_what_is_searched_and_where_things_are_is_not_in_the_definition(project: Path) -> None:
+    found = definition_of(planned(project))
+    assert found["objective"] == "val/miou_common"
+    assert found["space.mapping"] == "cityscapes19, merged10"
+    assert found["training.epochs"] == "2"
+    assert {"mappings.cityscapes19", "mappings.merged10"} <= set(found)
+    for key in ("training.learning_rate", "model.arch", "storage", "data.root", "mapping"):
+        assert key not in found
+    moved = planned(project, storage="journal:a", **{"tracking.experiment": "b", "trials": 3})
+    assert definition_of(moved) == found
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("training.epochs", 3),
+        ("data.image_size", [64, 64]),
+        ("data.synthetic.seed", 1),
+        ("data.normalization", "imagenet"),
+        ("training.seed", 7),
+        ("objective", "val/miou"),
+        ("space.augmentation", {"low": 0.0, "high": 0.5}),
+    ],
+)
+def test_what_scores_depend_on_is_in_the_definition(project: Path, key: str, value: Any) -> None:
+    base = {"mapping": "merged10", "learning_rate": 1e-3}
+    before = definition_of(planned(project, **base))
+    after = definition_of(planned(project, **base, **{key: value}))
+    faults = definition_faults("default", before, after)
+    assert len(faults) >= 2
+    assert all("study 'default' was begun with " in fault for fault in faults[:-1])
+    assert "--study-name" in faults[-1]
+
+
+def test_the_same_definition_has_no_faults_and_a_lost_key_is_one() -> None:
+    stored = {"training.epochs": "2", "objective": "val/miou"}
+    assert definition_faults("a", stored, dict(stored)) == []
+    fault, advice = definition_faults("a", stored, {"objective": "val/miou"})
+    assert "--study-name" in advice
+    assert "training.epochs = 2, now it is nothing" in fault
+    assert "--new-revision" in advice
+    arm = definition_faults("a", stored, {"objective": "val/miou"}, revisable=False)
+    assert "--new-revision" not in arm[-1]
+    assert "--study-name" in arm[-1]

@@ -1,0 +1,358 @@
+"""Hosts that share a study and no lock: project directories of their own, one storage, one MLflow.
+
+Another host is another project directory here, and where it matters another host name.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+from mlflow import MlflowClient
+from optuna.storages import BaseStorage
+from optuna.trial import TrialState, create_trial
+from PIL import Image
+
+from segexp import tracking
+from segexp.compare.design import Design
+from segexp.compare.plan import plan_ab
+from segexp.compare.run import Question, run_ab
+from segexp.core.errors import WorkError
+from segexp.core.lease import lease_seconds, this_process
+from segexp.data.open import open_data
+from segexp.study import next_trial
+from segexp.study import open as open_study
+from segexp.study.next_trial import _ask_once, run_next_trial
+from segexp.study.open import OpenStudy
+from segexp.study.reconcile import sampling_place
+from segexp.study.recorded_place import recorded_place
+from segexp.study.run import run_study
+from segexp.study.samplers import suggest
+from segexp.study.storage.open import (
+    BEAT,
+    FILES,
+    OWNER,
+    PROMOTES,
+    RETRY_OF,
+    RUN_ID,
+    SUPERSEDED,
+    open_storage,
+    replace_attribute,
+)
+from segexp.study.study_runs import gather_records
+from segexp.study.trial_files import directory_of, fetch_files
+from tests.cli.running import segexp
+from tests.tiny_study import Said, plan_of
+from tests.tracking_server import free_port
+
+LayOut = Callable[[Path], Path]
+ELSEWHERE = replace(this_process(), host="elsewhere", boot="elsewhere")
+
+
+class Hosts:
+    """Hosts of one study, and what they share."""
+
+    def __init__(self, directory: Path, lay_out: LayOut) -> None:
+        self.projects = [lay_out(directory / name) for name in ("one", "two")]
+        self.url = f"sqlite:///{directory}/shared.db"
+        self.uri = f"sqlite:///{directory}/shared-mlflow.db"
+
+    def storage(self, host: int) -> BaseStorage:
+        return open_storage(self.url, self.projects[host])
+
+    def plan(self, host: int, **overrides: Any) -> Any:
+        shared = {"storage": self.url, "tracking.uri": self.uri}
+        return plan_of(self.projects[host], **{**shared, **overrides})
+
+    def open(self, host: int, **overrides: Any) -> OpenStudy:
+        plan = self.plan(host, **overrides)
+        dataset = open_data(plan.project, plan.config, plan.source, lambda done, total: None)
+        return open_study.open_study(plan, dataset, self.storage(host))
+
+    def run(
+        self, host: int, display: Said | None = None, **overrides: Any
+    ) -> tuple[optuna.Study, Said]:
+        display = display or Said()
+        study, _ = run_study(self.plan(host, **overrides), self.storage(host), display)
+        return study, display
+
+    @property
+    def client(self) -> MlflowClient:
+        return MlflowClient(self.uri)
+
+
+@pytest.fixture
+def hosts(tmp_path: Path, lay_out_project: LayOut, mlflow_template: Path) -> Hosts:
+    (tmp_path / "shared-mlflow.db").write_bytes(mlflow_template.read_bytes())
+    return Hosts(tmp_path, lay_out_project)
+
+
+@pytest.mark.parametrize("sampler", ["random", "tpe", "cmaes", "gp"])
+def test_hosts_that_ask_at_the_same_moment_train_different_configurations(
+    hosts: Hosts, monkeypatch: pytest.MonkeyPatch, sampler: str
+) -> None:
+    one, two = (hosts.open(host, trials=9, sampler={"name": sampler, "seed": 1}) for host in (0, 1))
+    run_next_trial(one, Said())  # the baseline
+    original, asked = next_trial.sign_next, []
+
+    def while_the_other_asks(study: optuna.Study) -> None:
+        if not asked:
+            asked.append(None)
+            asked[0] = _ask_once(two)
+        original(study)
+
+    monkeypatch.setattr(next_trial, "sign_next", while_the_other_asks)
+    own = _ask_once(one)
+    other = asked[0]
+    assert own is not None and own.number != other.number
+    assert suggest(own, one.plan.space) != suggest(other, two.plan.space)
+
+
+def test_a_trials_place_counts_no_trial_that_tries_another_again() -> None:
+    marks: list[dict[str, int]] = [{}, {}, {RETRY_OF: 1}, {}, {PROMOTES: 0}, {RETRY_OF: 4}, {}]
+    trials = [create_trial(state=TrialState.COMPLETE, value=0.0, user_attrs=m) for m in marks]
+    assert [sampling_place(number, trials) for number in (0, 1, 3, 4, 6)] == [0, 1, 2, 3, 4]
+    assert [sampling_place(number, trials) for number in (2, 5)] == [1, 3]  # theirs: 1 and 4's
+    for trial in trials[:3]:  # what becomes of earlier trials does not matter
+        trial.state = TrialState.FAIL
+    assert sampling_place(6, trials) == 4
+
+
+def test_a_baseline_that_two_hosts_put_in_line_is_trained_once(hosts: Hosts) -> None:
+    one = hosts.open(0, trials=2)
+    one.study.enqueue_trial(one.plan.first[0])
+    while run_next_trial(one, Said()):
+        pass
+    assert [t.state.name for t in one.study.trials] == ["COMPLETE", "FAIL", "COMPLETE"]
+    assert one.study.trials[0].params == {"learning_rate": 1e-3} != one.study.trials[2].params
+
+
+def test_of_many_that_replace_an_attribute_at_once_one_does(hosts: Hosts) -> None:
+    hosts.open(0)
+    stands: list[Any] = []
+    start = threading.Barrier(8)
+
+    def work(own: int) -> None:
+        study = optuna.load_study(study_name="tiny", storage=hosts.storage(0))
+        start.wait()
+        stands.append((own, replace_attribute(study, "key", None, own)))
+
+    threads = [threading.Thread(target=work, args=(own,)) for own in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(stands) == 8 and len({value for _, value in stands}) == 1
+    study = optuna.load_study(study_name="tiny", storage=hosts.storage(0))
+    winner = study.user_attrs["key"]
+    assert (winner, winner) in stands
+    assert replace_attribute(study, "key", winner + 1, "x") == winner
+    assert replace_attribute(study, "key", winner, "x") == "x" == study.user_attrs["key"]
+
+
+def runs_of_kind(hosts: Hosts, kind: str) -> list[Any]:
+    experiments = [e.experiment_id for e in hosts.client.search_experiments()]
+    return list(hosts.client.search_runs(experiments, f"tags.`segexp.kind` = '{kind}'"))
+
+
+def test_a_study_that_two_hosts_begin_at_once_has_one_run(
+    hosts: Hosts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original, others = tracking.start_run, []
+
+    def while_the_other_opens(*arguments: Any, **named: Any) -> tracking.Run:
+        if not others:
+            others.append(None)
+            others[0] = hosts.open(1)
+        return original(*arguments, **named)
+
+    monkeypatch.setattr(tracking, "start_run", while_the_other_opens)
+    one = hosts.open(0)
+    assert one.parent.id == others[0].parent.id == one.study.user_attrs[RUN_ID]
+    (run,) = runs_of_kind(hosts, "study")
+    assert (run.info.run_id, run.info.status) == (one.parent.id, "RUNNING")
+    (other,) = runs_of_kind(hosts, "discarded")
+    assert other.info.status == "KILLED"
+
+
+def test_what_was_recorded_below_a_run_that_was_superseded_is_moved(hosts: Hosts) -> None:
+    one = hosts.open(0)
+    late = tracking.start_run(one.experiment, "late", {"segexp.kind": "study"}, {})
+    trials = [
+        tracking.start_run(one.experiment, str(n), {"segexp.kind": "trial"}, {}, parent)
+        for n, parent in enumerate((late, late, one.parent))
+    ]
+    one.study.set_user_attr(SUPERSEDED, [[late.id, one.parent.id]])
+    gather_records(one.study, one.parent)
+    below = [hosts.client.get_run(t.id).data.tags["mlflow.parentRunId"] for t in trials]
+    assert below == [one.parent.id] * 3
+    discarded = hosts.client.get_run(late.id)
+    assert discarded.data.tags["segexp.kind"] == "discarded"
+    assert discarded.info.status == "KILLED"
+    assert one.study.user_attrs[SUPERSEDED] == []
+
+
+def under_way_elsewhere(study: OpenStudy) -> optuna.Trial:
+    trial = study.study.ask()
+    trial.set_user_attr(OWNER, ELSEWHERE.to_dict())
+    trial.suggest_float("learning_rate", 1e-4, 1e-2, log=True)
+    return trial
+
+
+@dataclass
+class OnWaiting(Said):
+    """A display that calls what a test wants to happen once it is waited for another host."""
+
+    then: Callable[[], Any] = lambda: None
+
+    def say(self, text: str) -> None:
+        super().say(text)
+        if text == "waiting for what other processes run: trial 0 of tiny on elsewhere":
+            self.then()
+
+
+def test_tune_takes_the_last_trial_over_from_a_host_that_died(hosts: Hosts) -> None:
+    trial = under_way_elsewhere(hosts.open(1, trials=2))
+    long_ago = time.time() - lease_seconds() - 1
+    display = OnWaiting(then=lambda: trial.set_user_attr(BEAT, long_ago))
+    study, _ = hosts.run(0, display, trials=2)
+    assert [t.state.name for t in study.trials] == ["FAIL", "COMPLETE", "COMPLETE"]
+    assert study.trials[2].user_attrs[RETRY_OF] == 0
+    assert study.trials[2].params == trial.params
+
+
+def test_tune_waits_for_the_last_trial_of_a_host_that_lives(hosts: Hosts) -> None:
+    other = hosts.open(1, trials=2)
+    trial = under_way_elsewhere(other)
+    display = OnWaiting(then=lambda: other.study.tell(trial, 0.5))
+    study, _ = hosts.run(0, display, trials=2)
+    assert display.started == [1]
+    assert [t.state.name for t in study.trials] == ["COMPLETE", "COMPLETE"]
+
+
+def test_a_promotion_of_another_hosts_trial_says_that_it_begins_again(hosts: Hosts) -> None:
+    options = {"reduction_factor": 2, "promotion": True}
+    one = hosts.open(
+        0,
+        trials=4,
+        pruner={"name": "successive_halving", "options": options},
+        **{"training.epochs": 2},
+    )
+    baseline = one.study.ask()
+    baseline.report(0.9, 1)
+    one.study.tell(baseline, 0.9)
+    for value in (0.4, 0.3, 0.2):
+        params = {"learning_rate": value / 100}
+        one.study.add_trial(
+            create_trial(
+                state=TrialState.PRUNED,
+                params=params,
+                distributions={
+                    "learning_rate": optuna.distributions.FloatDistribution(1e-4, 1e-2, log=True)
+                },
+                intermediate_values={1: value},
+                user_attrs={OWNER: ELSEWHERE.to_dict()},
+            )
+        )
+    display = Said()
+    assert run_next_trial(one, display)
+    assert one.study.trials[4].user_attrs[PROMOTES] == 1
+    assert (
+        "trial 4 begins at epoch 1: no checkpoint of trial 1 is here; it ran on elsewhere"
+        in display.lines
+    )
+    assert (4, 1) in display.epochs
+
+
+def best_of(hosts: Hosts, host: int) -> Any:
+    study, _ = hosts.run(host, trials=1)
+    return study.trials[0]
+
+
+def test_the_files_of_another_hosts_trial_are_read_from_mlflow_and_kept(hosts: Hosts) -> None:
+    trial = best_of(hosts, 0)
+    here, there = (directory_of(project, trial) for project in hosts.projects)
+    names = sorted(trial.user_attrs[FILES])
+    assert names == ["bundle/bundle.json", "bundle/model.safetensors", "confusions.npz"]
+    lines: list[str] = []
+    for prefix in ("confusions.npz", "bundle/"):
+        fetch_files(hosts.projects[1], hosts.uri, trial, prefix, lines.append)
+    for name in names:
+        assert (there / name).read_bytes() == (here / name).read_bytes()
+    assert len(lines) == 2
+    fetch_files(hosts.projects[1], hosts.uri, trial, "bundle/", lines.append)
+    assert len(lines) == 2  # nothing is fetched twice
+
+
+def test_best_says_where_another_hosts_bundle_is_and_predicts_with_mlflows_copy(
+    hosts: Hosts,
+) -> None:
+    trial = best_of(hosts, 0)
+    there = ["--storage", hosts.url, "--set", f"tracking.uri={hosts.uri}"]
+    Image.new("RGB", (64, 32)).save(hosts.projects[1] / "street.png")
+    shown = segexp(hosts.projects[1], "best", "tiny", *there)
+    said = " ".join(shown.err.split())  # lines are broken for a terminal
+    assert shown.code == 0
+    assert f"bundle: not here; the trial ran on {this_process().host}" in said
+    assert f"MLflow run: {trial.user_attrs[RUN_ID]}" in said
+    words = ["--predict", str(hosts.projects[1] / "street.png"), "--out", str(hosts.projects[1])]
+    assert segexp(hosts.projects[1], "best", "tiny", *there, *words).code == 0
+    assert (hosts.projects[1] / "street_mask.png").is_file()
+
+
+def test_an_artifact_that_is_not_what_the_trial_left_is_refused(hosts: Hosts) -> None:
+    trial = best_of(hosts, 0)
+    changed = hosts.projects[0] / "confusions.npz"
+    changed.write_bytes(b"something else")
+    hosts.client.log_artifact(trial.user_attrs[RUN_ID], str(changed))
+    with pytest.raises(WorkError, match=r"is not what trial 0 left: its SHA-256 is .*, not "):
+        fetch_files(hosts.projects[1], hosts.uri, trial, "confusions.npz", lambda line: None)
+    assert not (directory_of(hosts.projects[1], trial) / "confusions.npz").exists()
+
+
+def test_a_host_joins_a_study_while_the_tracking_server_is_away(
+    hosts: Hosts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uri = f"http://127.0.0.1:{free_port()}"
+    away = {"tracking.uri": uri}
+    with pytest.raises(WorkError, match="only what has begun outlasts a server that is away"):
+        hosts.open(0, **away)
+    with monkeypatch.context() as while_it_answered:
+        while_it_answered.setattr(
+            tracking,
+            "open_experiment",
+            lambda project, uri, name, *_: tracking.join_experiment(project, uri, "7", name),
+        )
+        monkeypatch.setattr(open_study, "FOR_STUDY_RUN", 0.1)
+        one = hosts.open(0, **away)
+    place = recorded_place(one.study.user_attrs)
+    assert place is not None and place.id == "7"
+    two = hosts.open(1, **away)
+    assert (two.experiment.id, two.experiment.name) == ("7", "tiny")
+    assert two.parent.id == one.parent.id
+    assert run_next_trial(two, Said())
+    assert tracking.pending_records(hosts.projects[1].absolute(), uri) > 10
+
+
+def test_ab_answers_on_every_host_whoever_trained(hosts: Hosts) -> None:
+    answers, displays = [], [Said(), Said()]
+    for host, display in enumerate(displays):
+        hosts.plan(host)  # writes the study's file
+        plan = plan_ab(
+            hosts.projects[host],
+            "tiny",
+            ("cityscapes19", "merged10"),
+            {"storage": hosts.url, "tracking.uri": hosts.uri},
+            name="ab",
+            design=Design("matched", configs=1, seeds=2),
+        )
+        answer, _ = run_ab(plan, Question(0.01, "auto"), hosts.storage(host), display)
+        answers.append(answer)
+    assert displays[0].started and not displays[1].started
+    assert answers[0] == answers[1]
+    assert not any("no images in the page" in line for line in displays[1].lines)
+    assert [run.info.status for run in runs_of_kind(hosts, "arm")] == ["FINISHED"] * 2

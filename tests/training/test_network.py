@@ -1,0 +1,343 @@
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from huggingface_hub import constants
+from safetensors.torch import save_file
+from segmentation_models_pytorch import MODEL_ARCHITECTURES_MAPPING
+from segmentation_models_pytorch.encoders import encoders as smp_encoders
+
+from segexp.core.errors import InputError, WorkError
+from segexp.training.network import (
+    ARCHS,
+    check_image_size,
+    check_model,
+    decoder_channels,
+    make_model,
+)
+from segexp.training.weights import check_weights
+
+ENCODER = "mobilenet_v2"
+CONVOLUTIONAL = sorted(set(ARCHS) - {"dpt"})
+
+
+def forward_shape(model: torch.nn.Module, height: int, width: int) -> tuple[int, ...]:
+    with torch.inference_mode():
+        return tuple(model.eval()(torch.rand(1, 3, height, width)).shape)
+
+
+def count_parameters(model: torch.nn.Module) -> int:
+    return sum(p.numel() for p in model.decoder.parameters())
+
+
+@pytest.mark.parametrize("arch", CONVOLUTIONAL)
+@pytest.mark.parametrize("decoder_width", [1.0, 0.25, 0.01])
+def test_logits_have_the_size_of_the_image_at_every_width(arch, decoder_width):
+    height, width = (128, 128) if arch == "pan" else (32, 64)
+    model = make_model(arch, ENCODER, None, num_classes=3, decoder_width=decoder_width)
+    assert forward_shape(model, height, width) == (1, 3, height, width)
+
+
+def test_logits_are_not_probabilities():
+    model = make_model("Unet", ENCODER, None, num_classes=3)
+    with torch.inference_mode():
+        logits = model.eval()(torch.rand(1, 3, 32, 32))
+    assert logits.min() < 0 or logits.sum(dim=1).sub(1).abs().max() > 0.1
+
+
+@pytest.mark.parametrize(
+    ("name", "arch"),
+    [
+        ("unet", "Unet"),
+        ("UNET", "Unet"),
+        ("U-Net", "Unet"),
+        ("unet++", "UnetPlusPlus"),
+        ("Unet_plus_plus", "UnetPlusPlus"),
+        ("DeepLabV3+", "DeepLabV3Plus"),
+        ("deeplab_v3_plus", "DeepLabV3Plus"),
+        ("seg-former", "Segformer"),
+    ],
+)
+def test_an_arch_is_found_however_it_is_spelled(name, arch):
+    assert check_model(name, ENCODER) == []
+    model = make_model(name, ENCODER, None, 2, decoder_width=0.25)
+    assert type(model).__name__ == arch
+
+
+# Swin, SwinV2, CoAtNet, MaxViT, Hiera and GCViT have weights that depend on the size; Twins and
+# SwiftFormer say that they take one size only, and take any.
+SIZED = [
+    "tu-swin_tiny_patch4_window7_224",
+    "tu-swinv2_cr_tiny_224",
+    "tu-swinv2_tiny_window8_256",
+    "tu-coatnet_pico_rw_224",
+    "tu-maxvit_pico_rw_256",
+    "tu-hiera_tiny_224",
+    "tu-gcvit_xxtiny",
+    "tu-twins_svt_small",
+    "tu-swiftformer_xs",
+]
+
+
+@pytest.mark.parametrize("encoder", SIZED)
+def test_an_encoder_of_one_image_size_is_built_for_the_studys(encoder):
+    assert check_model("Unet", encoder) == []
+    model = make_model("Unet", encoder, None, 3, 0.1, image_size=(64, 128)).train()
+    logits = model(torch.rand(2, 3, 64, 128))
+    assert logits.shape == (2, 3, 64, 128)
+    logits.sum().backward()
+
+
+@pytest.mark.parametrize(
+    "encoder", ["tu-swin_tiny_patch4_window7_224", "tu-resnet18", "tu-beit_base_patch16_224"]
+)
+def test_dpt_stands_on_encoders_that_refuse_dynamic_img_size(encoder):
+    model = make_model("DPT", encoder, None, 3, 0.125, image_size=(64, 128))
+    assert forward_shape(model, 64, 128) == (1, 3, 64, 128)
+
+
+def test_a_timm_encoder_is_built():
+    model = make_model("FPN", "tu-mobilenetv3_small_050", None, num_classes=4, decoder_width=0.25)
+    assert forward_shape(model, 32, 64) == (1, 4, 32, 64)
+
+
+def test_a_vision_transformer_in_dpt_takes_images_of_another_size():
+    model = make_model("DPT", "tu-vit_tiny_patch16_224", None, num_classes=4, decoder_width=0.125)
+    assert forward_shape(model, 64, 96) == (1, 4, 64, 96)
+
+
+@pytest.mark.parametrize(
+    ("arch", "decoder_width", "expected"),
+    [
+        ("Unet", 1.0, {"decoder_channels": (256, 128, 64, 32, 16)}),
+        ("Unet", 0.25, {"decoder_channels": (64, 32, 16, 8, 8)}),
+        ("FPN", 0.25, {"decoder_pyramid_channels": 64, "decoder_segmentation_channels": 32}),
+        ("FPN", 0.1, {"decoder_pyramid_channels": 32, "decoder_segmentation_channels": 32}),
+        ("Segformer", 0.3, {"decoder_segmentation_channels": 80}),
+        ("PSPNet", 0.5, {"psp_out_channels": 256}),
+        ("PAN", 0.01, {"decoder_channels": 8}),
+        ("Linknet", 0.5, {}),
+    ],
+)
+def test_decoder_width_multiplies_smps_defaults(arch, decoder_width, expected):
+    assert decoder_channels(arch, decoder_width) == expected
+
+
+@pytest.mark.parametrize("arch", sorted(set(CONVOLUTIONAL) - {"linknet"}))
+def test_a_narrower_decoder_has_fewer_parameters(arch):
+    wide, narrow = (make_model(arch, ENCODER, None, 3, width) for width in (1.0, 0.25))
+    assert count_parameters(narrow) < count_parameters(wide)
+
+
+def test_every_fault_of_a_model_is_named_with_a_suggestion():
+    with pytest.raises(InputError) as caught:
+        make_model("Unnet", "resnet19", None, 3, decoder_width=1.5)
+    arch, encoder, width = caught.value.faults
+    assert "'Unnet'" in arch
+    assert "did you mean 'Unet'" in arch
+    assert "did you mean 'resnet1" in encoder
+    assert "1.5 is not in (0, 1]" in width
+
+
+@pytest.mark.parametrize(
+    ("encoder", "suggestion"),
+    [
+        ("mobilenetv3_small_100", "tu-mobilenetv3_small_100"),
+        ("tu-convnext_ato", "tu-convnext_atto"),
+        ("efficientnet_b0", "efficientnet-b0"),
+        ("EfficientNet_B3", "efficientnet-b3"),
+        ("resnet-34", "resnet34"),
+        ("ResNet34", "resnet34"),
+        ("mobilenetv2", "mobilenet_v2"),
+        ("vit_tiny_patch16_224", "tu-vit_tiny_patch16_224"),
+        ("swin_tiny_patch4_window7_224", "tu-swin_tiny_patch4_window7_224"),
+        ("tu-resnet18.nonsense", "tu-resnet"),
+    ],
+)
+def test_an_unknown_encoder_is_refused_with_a_suggestion(encoder, suggestion):
+    (fault,) = check_model("Unet", encoder)
+    assert f"did you mean '{suggestion}" in fault
+
+
+@pytest.mark.parametrize("encoder", ["resnet18", "mit_b0", "tu-resnet18", "tu-resnet18.a1_in1k"])
+def test_a_pair_that_fits_has_no_fault(encoder):
+    assert check_model("Unet", encoder) == []
+
+
+@pytest.mark.parametrize(
+    ("arch", "encoder"),
+    [
+        ("Linknet", "mit_b0"),
+        ("UnetPlusPlus", "mit_b0"),
+        ("DeepLabV3Plus", "vgg11"),
+        ("PAN", "densenet121"),
+        ("DPT", "resnet18"),
+    ],
+)
+def test_a_pair_that_smp_refuses_is_refused_without_building_it(arch, encoder):
+    with pytest.raises(ValueError, match=r"support"):
+        MODEL_ARCHITECTURES_MAPPING[arch.lower()](encoder, encoder_weights=None)
+    (fault,) = check_model(arch, encoder)
+    assert f"{arch!r} does not take encoder {encoder!r}" in fault
+
+
+def test_the_encoders_that_do_not_dilate_are_those_of_which_smp_says_so():
+    for name, settings in smp_encoders.items():
+        refuses = "make_dilated" in vars(settings["encoder"])
+        assert bool(check_model("DeepLabV3", name)) == refuses, name
+
+
+def test_a_timm_encoder_that_does_not_fit_is_refused_when_it_is_built():
+    with pytest.raises(InputError, match="cannot be built on encoder 'tu-vit_tiny_patch16_224'"):
+        make_model("Unet", "tu-vit_tiny_patch16_224", None, 3)
+
+
+@pytest.mark.parametrize(
+    ("arch", "image_size", "message"),
+    [
+        ("Unet", (360, 480), r"\[360, 480\] must be multiples of 32, such as \[384, 480\]"),
+        ("Unet", (0, 32), r"such as \[32, 32\]"),
+        ("pan", (96, 160), r"PAN needs at least 128"),
+    ],
+)
+def test_an_image_size_that_does_not_fit_is_refused(arch, image_size, message):
+    with pytest.raises(InputError, match=message):
+        raise InputError(check_image_size(arch, image_size))
+
+
+@pytest.mark.parametrize("image_size", [(32, 64), (128, 256)])
+def test_a_multiple_of_32_fits(image_size):
+    assert check_image_size("Unet", image_size) == []
+    assert check_image_size("DPT", image_size) == []
+
+
+def test_pan_fits_from_128_and_fails_below():
+    model = make_model("PAN", ENCODER, None, 3)
+    assert check_image_size("PAN", (128, 160)) == []
+    assert forward_shape(model, 128, 160) == (1, 3, 128, 160)
+    with pytest.raises(RuntimeError):
+        forward_shape(model, 96, 160)
+
+
+def save_encoder(directory: Path, encoder: str = ENCODER) -> dict[str, torch.Tensor]:
+    torch.manual_seed(7)
+    model = make_model("Unet", encoder, None, 3)
+    state = model.get_submodule("encoder").state_dict()
+    save_file(state, directory / f"{encoder}.safetensors")
+    return state
+
+
+@pytest.mark.parametrize("encoder", [ENCODER, "tu-test_resnet"])
+def test_encoder_weights_come_back_from_a_directory(tmp_path, encoder):
+    state = save_encoder(tmp_path, encoder)
+    torch.manual_seed(8)
+    check_weights(encoder, str(tmp_path))
+    model = make_model("FPN", encoder, str(tmp_path), 5)
+    loaded = model.get_submodule("encoder").state_dict()
+    assert loaded.keys() == state.keys()
+    assert all(torch.equal(loaded[key], state[key]) for key in state)
+
+
+def test_a_relative_directory_of_weights_starts_at_the_project(tmp_path, monkeypatch):
+    (tmp_path / "project" / "weights").mkdir(parents=True)
+    state = save_encoder(tmp_path / "project" / "weights")
+    monkeypatch.chdir(tmp_path)  # where one stands does not matter
+    check_weights(ENCODER, "weights", tmp_path / "project")
+    model = make_model("FPN", ENCODER, "weights", 5, project=tmp_path / "project")
+    loaded = model.get_submodule("encoder").state_dict()
+    assert all(torch.equal(loaded[key], state[key]) for key in state)
+
+
+def test_weights_that_are_not_the_encoders_are_refused_by_name(tmp_path):
+    state = save_encoder(tmp_path)
+    path = tmp_path / f"{ENCODER}.safetensors"
+    first, second = sorted(state)[:2]
+    state["stray"] = state.pop(first)
+    state[second] = torch.zeros(1, 2, 3)
+    save_file(state, path)
+    with pytest.raises(InputError) as caught:
+        make_model("Unet", ENCODER, str(tmp_path), 3)
+    missing, unexpected, shape = caught.value.faults
+    assert f"1 tensors missing: {first}" in missing
+    assert "1 tensors unexpected: stray" in unexpected
+    assert f"1 tensors of another shape: {second}" in shape
+    assert all(str(path) in fault for fault in caught.value.faults)
+
+
+def test_a_file_that_is_no_safetensors_is_refused(tmp_path):
+    (tmp_path / f"{ENCODER}.safetensors").write_bytes(b"PK\x03\x04 a zip file")
+    with pytest.raises(InputError, match="not a safetensors file"):
+        make_model("Unet", ENCODER, str(tmp_path), 3)
+
+
+def test_a_directory_that_lacks_the_file_or_is_none_is_refused(tmp_path):
+    with pytest.raises(InputError, match=rf"{ENCODER}\.safetensors: no such file"):
+        check_weights(ENCODER, str(tmp_path))
+    with pytest.raises(InputError, match="neither 'imagenet' nor null nor a directory"):
+        check_weights(ENCODER, str(tmp_path / "absent"))
+
+
+@pytest.fixture
+def offline_hub(tmp_path, monkeypatch):
+    """An empty hub cache and no network, as HF_HOME and HF_HUB_OFFLINE=1 set them at start."""
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    return tmp_path
+
+
+def fill_cache(cache: Path, repo: str, revision: str, state: dict[str, torch.Tensor]) -> None:
+    """Lay out files as a download of the hub does."""
+    folder = cache / f"models--{repo.replace('/', '--')}"
+    snapshot = folder / "snapshots" / revision
+    snapshot.mkdir(parents=True)
+    (folder / "refs").mkdir()
+    (folder / "refs" / "main").write_text(revision)
+    (snapshot / "config.json").write_text(json.dumps({"mean": [0.5] * 3, "std": [0.5] * 3}))
+    save_file(state, snapshot / "model.safetensors")
+
+
+@pytest.mark.parametrize("encoder", [ENCODER, "tu-test_resnet"])
+def test_imagenet_weights_that_cannot_be_fetched_say_what_to_do(offline_hub, encoder):
+    for attempt in (
+        lambda: check_weights(encoder, "imagenet"),
+        lambda: make_model("Unet", encoder, "imagenet", 3),
+    ):
+        with pytest.raises(WorkError, match=encoder) as caught:
+            attempt()
+        assert "\n" not in str(caught.value)
+        assert "Run once with a network" in str(caught.value)
+        assert f"{encoder}.safetensors" in str(caught.value)
+        assert "null" in str(caught.value)
+
+
+def test_smps_imagenet_weights_are_loaded_from_the_hubs_cache(offline_hub, tmp_path):
+    state = save_encoder(tmp_path)
+    source = smp_encoders[ENCODER]["pretrained_settings"]["imagenet"]
+    fill_cache(offline_hub, source["repo_id"], source["revision"], state)
+    check_weights(ENCODER, "imagenet")
+    model = make_model("Unet", ENCODER, "imagenet", 3)
+    loaded = model.get_submodule("encoder").state_dict()
+    assert all(torch.equal(loaded[key], state[key]) for key in state)
+
+
+def test_timms_imagenet_weights_are_loaded_from_the_hubs_cache(offline_hub):
+    import timm
+
+    torch.manual_seed(7)
+    whole = timm.create_model("test_resnet", pretrained=False)
+    state = whole.state_dict()
+    fill_cache(offline_hub, "timm/test_resnet.r160_in1k", "0" * 40, state)
+    check_weights("tu-test_resnet", "imagenet")
+    model = make_model("Unet", "tu-test_resnet", "imagenet", 3)
+    first = model.get_submodule("encoder").state_dict()["model.conv1.0.weight"]
+    assert torch.equal(first, state["conv1.0.weight"])
+
+
+def test_an_encoder_without_imagenet_weights_is_refused(offline_hub):
+    with pytest.raises(InputError, match=r"'dpn68b' has no 'imagenet' weights in smp, only"):
+        check_weights("dpn68b", "imagenet")
+
+
+def test_no_weights_need_nothing():
+    check_weights(ENCODER, None)
