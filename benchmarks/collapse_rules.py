@@ -31,11 +31,11 @@ from segexp.data.cache import Dataset, Split
 from segexp.data.open import find_source, open_data
 from segexp.evaluation.evaluate import decide, make_ruler
 from segexp.evaluation.metrics import confusion_matrices, score
-from segexp.evaluation.reading import AS_SOFTMAX, Reading, fitted, groups_of
 from segexp.labels.files import find_mapping
 from segexp.labels.mapping import Mapping, common_space
 from segexp.study.prepare import Training, prepare_training
 from segexp.training.preprocess import forward
+from segexp.training.reading import AS_SOFTMAX, Reading, fitted, groups_of
 
 ROOT = Path(__file__).parents[1]
 LOSSES = (

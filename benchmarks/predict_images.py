@@ -32,9 +32,10 @@ from torch import nn
 
 from segexp.data.files.images import read_rgb
 from segexp.data.layouts.synthetic import SyntheticCounts, open_synthetic
-from segexp.evaluation.predict import find_images, predict_masks, stream_count, write_predictions
+from segexp.evaluation.predict import find_images, predict_masks, stream_count
 from segexp.labels.files import load_mapping
 from segexp.labels.mapping import Mapping
+from segexp.report.predictions import write_predictions
 from segexp.training.bundle import Bundle, load_bundle, save_bundle
 from segexp.training.compute import Compute, choose_compute
 from segexp.training.network import decoder_channels

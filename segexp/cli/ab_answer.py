@@ -7,8 +7,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from segexp.cli.console import console, say
-from segexp.compare.statistics.confidence import interval_title
-from segexp.report.ab_numbers import with_arm_names
+from segexp.report.ab_numbers import interval_title, with_arm_names
 
 
 def show_answer(result: dict[str, Any]) -> None:

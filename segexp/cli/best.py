@@ -98,9 +98,9 @@ def _fetch_bundle(found: "BestTrial", root: Path, study: "Study", uri: str | Non
 
 def _run_shown(found: "BestTrial", root: Path, study: "Study", uri: str | None) -> str:
     """Return the id of a trial's MLflow run, or what is known of one that was not created yet."""
-    from segexp.study.storage.open import PENDING
+    from segexp.core.run_token import is_token
 
-    if not (found.run_id or "").endswith(PENDING):
+    if not is_token(found.run_id or ""):
         return str(found.run_id)
     from segexp.study.recorded_place import recorded_uri
     from segexp.tracking import look_up_id

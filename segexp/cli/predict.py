@@ -36,8 +36,8 @@ def predict_into(bundle_directory: Path, paths: list[Path], out: Path, precision
         predict_masks,
         skipped_files,
         stream_count,
-        write_predictions,
     )
+    from segexp.report.predictions import write_predictions
     from segexp.training.bundle import load_bundle
     from segexp.training.compute import choose_compute
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from segexp.compare.design import LARGEST_SHARE, Design
-from segexp.compare.statistics.confidence import LEVEL
+from segexp.compare.statistics.level import LEVEL
 from segexp.compare.statistics.planning import Plan, Size, pilot_of, plan_study
 from segexp.compare.version import LOOK_FILE, RESULT_FILE
 from segexp.core.config import WORK_DIRECTORY

@@ -1,4 +1,6 @@
-"""Numbers as a person reads them: shares in percent, and how many of something there are."""
+"""Numbers as a person reads them: shares and confidence in percent, and how many there are."""
+
+from math import floor, log10
 
 
 def percent(part: float, whole: float, digits: int = 0) -> str:
@@ -27,3 +29,17 @@ def percent(part: float, whole: float, digits: int = 0) -> str:
 def counted(number: int, what: str) -> str:
     """Return how many there are, such as ``1 trial`` and ``2 trials``."""
     return f"{number} {what}{'s'[: number != 1]}"
+
+
+def confidence(level: float) -> str:
+    """Return the confidence of an interval in percent, with the digits that tell it from 100%.
+
+    Args:
+        level: How often such an interval misses, over 0 and under 1.
+
+    Example:
+        >>> confidence(0.05), confidence(0.05 / 3), confidence(0.0000011)
+        ('95%', '98.3%', '99.9999%')
+    """
+    digits = max(1, -floor(log10(level)) - 2)
+    return f"{100 * (1 - level):.{digits}f}".removesuffix(".0") + "%"

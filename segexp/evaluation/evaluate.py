@@ -18,11 +18,11 @@ from segexp.data.cache import Dataset, Split
 from segexp.data.device_batches import make_batches
 from segexp.data.stats import count_labels
 from segexp.evaluation.metrics import Scores, counted_on_void, score
-from segexp.evaluation.reading import AS_SOFTMAX, Reading, groups_of
 from segexp.labels.mapping import Mapping, collapse_lookup
 from segexp.training.compute import Compute
 from segexp.training.losses import Loss
 from segexp.training.preprocess import Preprocessing, forward, is_finite
+from segexp.training.reading import AS_SOFTMAX, Reading, groups_of
 
 CollapseRule = Literal["argmax", "sum"]
 

@@ -23,12 +23,12 @@ from segexp.evaluation.evaluate import (
     make_ruler,
 )
 from segexp.evaluation.protocols import Counts, background_of, protocol_rows, protocol_scores
-from segexp.evaluation.reading import AS_SOFTMAX, Reading
 from segexp.evaluation.tables import class_table
 from segexp.labels.files import find_mapping
 from segexp.labels.mapping import Mapping
 from segexp.training.bundle import Bundle, load_bundle
 from segexp.training.compute import choose_compute
+from segexp.training.reading import AS_SOFTMAX, Reading
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,8 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from segexp.core.wording import confidence
+
 
 def known(values: Iterable[float | None]) -> bool:
     """Whether all of them are numbers."""
@@ -58,3 +60,16 @@ def interval_text(interval: Sequence[float | None] | None, *, signs: bool = True
         return "unknown"
     low, high = (signed(bound) if signs else plain(bound) for bound in interval)
     return f"[{low}, {high}]"
+
+
+def interval_title(pairs: Sequence[Mapping[str, Any]]) -> str:
+    """Name the intervals of the pairs of an ``ab_result.json``; they may be of several levels.
+
+    Results that an older segexp wrote say no level: their intervals are of 95%.
+
+    Example:
+        >>> interval_title([{"level": 0.025}]), interval_title([{"level": 0.025}, {}])
+        ('97.5% interval', 'interval')
+    """
+    levels = {pair.get("level", 0.05) for pair in pairs}
+    return f"{confidence(levels.pop())} interval" if len(levels) == 1 else "interval"

@@ -6,9 +6,15 @@ The answer is here; what is compared, and how, is in `segexp.report.arm_sections
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from segexp.compare.statistics.confidence import interval_title
 from segexp.report.ab_figures import JsonObject, decomposition_figure
-from segexp.report.ab_numbers import interval_text, p_text, plain, signed, with_arm_names
+from segexp.report.ab_numbers import (
+    interval_text,
+    interval_title,
+    p_text,
+    plain,
+    signed,
+    with_arm_names,
+)
 from segexp.report.arm_pictures import ArmScene
 from segexp.report.arm_sections import (
     CLUSTERS,

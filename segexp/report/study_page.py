@@ -2,8 +2,6 @@
 
 from collections import Counter
 
-import optuna
-
 from segexp.evaluation.result import SplitScores
 from segexp.report import study_figures
 from segexp.report.page import (
@@ -26,29 +24,26 @@ from segexp.report.trials import (
     param_names,
     score_text,
     value_text,
-    view_study,
 )
 
 
-def study_page(study: optuna.Study) -> str:
-    """Draw one Optuna study, whose objective is maximised, as a self-contained HTML page.
+def study_page(view: StudyView) -> str:
+    """Draw one study, whose objective is maximised, as a self-contained HTML page.
 
     Works at any time: before the first trial ends, and when none was completed.
 
     Args:
-        study: The study, with the attributes that `segexp.study.storage.open` names; those that are
-            missing are left out of the page.
+        view: The study; what it does not know is left out of the page.
 
     Returns:
         The HTML document.
     """
-    view = view_study(study)
     sections = [_scores_section(view), _history_section(view)]
     if any("mapping" in row.params for row in view.rows):
         sections.append(mapping_section(view))
     sections += param_sections(view)
     sections.append(_trials_section(view))
-    return render_page(f"Study {study.study_name}", _opening(view), sections)
+    return render_page(f"Study {view.study.study_name}", _opening(view), sections)
 
 
 def _opening(view: StudyView) -> list[Markup]:

@@ -1,4 +1,4 @@
-"""A study and its trials as the page shows them, read from Optuna once."""
+"""A study and its trials as the page shows them: plain rows."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -7,12 +7,8 @@ from typing import Any
 
 import optuna
 from optuna.distributions import CategoricalDistribution
-from optuna.trial import FrozenTrial, TrialState
 
-from segexp.evaluation.result import TrialResult, result_from_dict
-from segexp.study.best import rank
-from segexp.study.promotion import promoted
-from segexp.study.storage.open import CONSTANT, DEFINITION, FAILURE, RESULT, RUN_ID, is_interrupted
+from segexp.evaluation.result import TrialResult
 
 STATES = ("complete", "pruned", "failed", "promoted", "interrupted", "running", "waiting")
 
@@ -32,7 +28,7 @@ class TrialRow:
         result: What a complete trial left; None when it left nothing.
         failure: Why it failed; empty when it did not.
         run_id: Its run in MLflow; empty when it has none.
-        rank: What complete trials are ranked by; see `segexp.study.best.rank`.
+        rank: What complete trials are ranked by, the best last.
     """
 
     number: int
@@ -82,25 +78,8 @@ class StudyView:
     baseline: TrialRow | None
 
 
-def view_study(study: optuna.Study) -> StudyView:
-    """Read a study; attributes that are missing are left empty."""
-    definition = study.user_attrs.get(DEFINITION, {})
-    trials = study.get_trials(deepcopy=False)
-    gone_on = promoted(trials)
-    rows = [_row(trial, trial.number in gone_on) for trial in trials]
-    return StudyView(
-        study=study,
-        objective=str(definition.get("objective", "val/miou_common")),
-        definition=definition,
-        constant=study.user_attrs.get(CONSTANT, {}),
-        rows=rows,
-        best=best_trial(rows),
-        baseline=_baseline_trial(study, rows),
-    )
-
-
 def best_trial(rows: Sequence[TrialRow]) -> TrialRow | None:
-    """Return the best of the complete trials with a finite objective, like `segexp.study.best`."""
+    """Return the best of the complete trials with a finite objective."""
     scored = [row for row in rows if row.value is not None]
     return max(scored, key=lambda row: row.rank, default=None)
 
@@ -130,41 +109,3 @@ def categorical_params(study: optuna.Study) -> set[str]:
         for name, distribution in trial.distributions.items()
         if isinstance(distribution, CategoricalDistribution)
     }
-
-
-def _row(trial: FrozenTrial, is_promoted: bool) -> TrialRow:
-    stored = trial.user_attrs.get(RESULT)
-    result = result_from_dict(stored) if stored else None
-    states = {
-        TrialState.COMPLETE: "complete",
-        TrialState.PRUNED: "promoted" if is_promoted else "pruned",
-        TrialState.FAIL: "interrupted" if is_interrupted(trial) else "failed",
-        TrialState.RUNNING: "running",
-        TrialState.WAITING: "waiting",
-    }
-    value = trial.value if trial.state == TrialState.COMPLETE else None
-    duration = trial.duration.total_seconds() if trial.duration else None
-    return TrialRow(
-        number=trial.number,
-        state=states[trial.state],
-        value=value if value is not None and math.isfinite(value) else None,
-        curve=sorted(trial.intermediate_values.items()),
-        seconds=result.seconds if result else duration,
-        params=trial.params,
-        result=result,
-        failure=str(trial.user_attrs.get(FAILURE, "")),
-        run_id=str(trial.user_attrs.get(RUN_ID, "")),
-        rank=rank(trial),
-    )
-
-
-def _baseline_trial(study: optuna.Study, rows: Sequence[TrialRow]) -> TrialRow | None:
-    """Find the trial of the baseline; where it was interrupted, the one that came through."""
-    if not rows:
-        return None
-    enqueued = study.get_trials(deepcopy=False)[0].system_attrs.get("fixed_params")
-    if not enqueued:
-        return None
-    tries = [row for row in rows if row.params == enqueued]
-    complete = [row for row in tries if row.state == "complete"]
-    return next(iter(complete or tries), None)

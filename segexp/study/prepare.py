@@ -15,7 +15,6 @@ from segexp.data.cache import Dataset
 from segexp.data.device_batches import make_batches
 from segexp.data.stats import count_labels
 from segexp.evaluation.evaluate import Evaluation, Ruler, evaluate, label_batches, make_ruler
-from segexp.evaluation.reading import Reading, fitted, reading_of
 from segexp.labels.mapping import Mapping
 from segexp.training.compute import Compute, choose_compute
 from segexp.training.fit import EpochResult, Optimization, fit, make_optimizer
@@ -23,6 +22,7 @@ from segexp.training.losses import class_weights, make_loss
 from segexp.training.network import make_model
 from segexp.training.network_check import fails_alone
 from segexp.training.preprocess import Preprocessing, make_preprocessing
+from segexp.training.reading import Reading, fitted, reading_of
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,7 @@ from segexp.study.revision import choose_revision, describe_revision
 from segexp.study.stop import NEVER, StopRule
 from segexp.study.storage.open import RESULT, RUN_ID, host_of, revisions
 from segexp.study.study_runs import gather_records
+from segexp.study.view import view_study
 
 SYNC_SECONDS = 5
 """How long a study or training that has ended waits for its tracking server."""
@@ -220,6 +221,6 @@ def _record_best(opened: OpenStudy, parent: tracking.Run) -> None:
 
 def _record_page(opened: OpenStudy, display: StudyDisplay) -> None:
     try:
-        tracking.log_text(opened.parent, study_page(opened.study), "study.html")
+        tracking.log_text(opened.parent, study_page(view_study(opened.study)), "study.html")
     except Exception as error:  # a picture must not hide why a study ended
         display.say(f"the study's page could not be drawn: {type(error).__name__}: {error}")

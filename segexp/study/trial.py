@@ -29,7 +29,6 @@ from segexp.evaluation.confusions import (
     save_predictions,
 )
 from segexp.evaluation.evaluate import Evaluation, evaluate_split
-from segexp.evaluation.reading import AS_SOFTMAX, Reading
 from segexp.evaluation.result import VERSION, TrialResult
 from segexp.labels.mapping import Mapping
 from segexp.study import trial_record
@@ -38,6 +37,7 @@ from segexp.study.prepare import Training, prepare_training
 from segexp.study.trial_record import COMMON, OWN
 from segexp.training.bundle import Bundle, save_bundle
 from segexp.training.checkpoint import Checkpoints, EpochRecord, Progress
+from segexp.training.reading import AS_SOFTMAX, Reading
 
 Prune = Callable[[int, float, Callable[[], None]], None]
 

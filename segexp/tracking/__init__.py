@@ -21,6 +21,7 @@ os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "0"
 # MLflow prints the address of each run that ends; standard output is for --json alone.
 os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"
 
+from segexp.core.run_token import is_token
 from segexp.tracking.artifacts import experiment_of_run, read_artifact
 from segexp.tracking.client import address_of, is_server
 from segexp.tracking.records import (
@@ -57,7 +58,7 @@ from segexp.tracking.sender import (
     start_sending,
     sync,
 )
-from segexp.tracking.spool import is_token, servers_with_records
+from segexp.tracking.spool import servers_with_records
 from segexp.tracking.store import LOCAL_URI, Experiment, join_experiment, open_experiment
 
 # MLflow tells of every table it creates.

@@ -11,9 +11,10 @@ from pathlib import Path
 from mlflow import MlflowClient
 from mlflow.entities import ViewType
 
+from segexp.core.run_token import is_token
 from segexp.tracking.client import what_is_wrong
 from segexp.tracking.operations import RefusedError, apply, find_run, refusal
-from segexp.tracking.spool import Spool, is_token
+from segexp.tracking.spool import Spool
 
 _logger = logging.getLogger("segexp.tracking")
 

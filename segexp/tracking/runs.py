@@ -17,6 +17,7 @@ from mlflow.exceptions import MlflowException
 
 from segexp.core.credentials import all_without_credentials, without_credentials
 from segexp.core.errors import WorkError
+from segexp.core.run_token import is_token, new_token
 from segexp.tracking.client import (
     address_of,
     answer_within,
@@ -27,7 +28,7 @@ from segexp.tracking.client import (
 from segexp.tracking.operations import RECORD, Operation, RefusedError, apply, now_ms
 from segexp.tracking.replay import id_of
 from segexp.tracking.sender import drain, submit
-from segexp.tracking.spool import is_token, new_token, spool_of
+from segexp.tracking.spool import spool_of
 from segexp.tracking.store import Experiment
 
 Status = Literal["FINISHED", "FAILED", "KILLED"]

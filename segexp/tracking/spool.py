@@ -27,7 +27,6 @@ from filelock import FileLock, Timeout
 from segexp.core.config import WORK_DIRECTORY
 from segexp.core.errors import InputError
 from segexp.core.files import make_private, write_atomic
-from segexp.study.storage.open import PENDING
 from segexp.tracking.client import address_of, is_server, key_of
 from segexp.tracking.operations import CONTENT, Operation, RefusedError
 
@@ -232,16 +231,6 @@ def servers_with_records(project: Path, uri: str | None) -> list[str]:
                 f"{path}: names no server; name it with --set tracking.uri=http://..."
             ) from None
     return servers
-
-
-def new_token() -> str:
-    """Return what stands for a run until it is created; its first characters are its own."""
-    return secrets.token_hex(12) + PENDING
-
-
-def is_token(run_id: str) -> bool:
-    """Whether a run's id is a token."""
-    return run_id.endswith(PENDING)
 
 
 # Nobody else is to read what the server would show to those who sign in alone.

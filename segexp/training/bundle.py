@@ -14,7 +14,6 @@ from torch import nn
 
 from segexp.core.errors import InputError, collected
 from segexp.core.files import write_atomic
-from segexp.evaluation.reading import Reading
 from segexp.labels.files import parse_mapping
 from segexp.labels.mapping import Mapping
 from segexp.labels.taxonomy import parse_taxonomy
@@ -40,6 +39,7 @@ from segexp.training.bundle_weights import (
 )
 from segexp.training.network import check_image_size, check_model, plain_state
 from segexp.training.preprocess import Preprocessing
+from segexp.training.reading import Reading
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from segexp.core.errors import NEWER, InputError, at_most, named, shown
 from segexp.core.files import read_bounded
-from segexp.evaluation.reading import TEMPERATURES, Prior, Reading
 from segexp.labels.taxonomy import VOID
 from segexp.training.losses import WEIGHTINGS
 from segexp.training.preprocess import SMALLEST_DEVIATION
+from segexp.training.reading import TEMPERATURES, Prior, Reading
 
 FORMAT_VERSION = 3
 """1 had no digest of the JSON itself, so that a changed byte in it went unnoticed. 2 did not say
@@ -69,7 +69,7 @@ class PreprocessingContent(_Section):
 
 
 class PriorContent(_Section):
-    """See `segexp.evaluation.reading.Prior`."""
+    """See `segexp.training.reading.Prior`."""
 
     weighting: _Name
     pixels: list[Annotated[int, Field(ge=0, le=MAX_PIXELS)]]
@@ -77,7 +77,7 @@ class PriorContent(_Section):
 
 
 class ReadingContent(_Section):
-    """See `segexp.evaluation.reading.Reading`."""
+    """See `segexp.training.reading.Reading`."""
 
     temperature: Annotated[float, Field(ge=TEMPERATURES[0], le=TEMPERATURES[1])]
     one_vs_rest: bool

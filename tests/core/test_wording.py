@@ -1,9 +1,11 @@
+import doctest
 from fractions import Fraction
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import segexp.core.wording
 from segexp.core.wording import counted, percent
 
 
@@ -42,3 +44,9 @@ def test_what_is_said_is_true(whole, data, digits):
 
 def test_one_is_singular():
     assert [counted(n, "trial") for n in (0, 1, 2)] == ["0 trials", "1 trial", "2 trials"]
+
+
+def test_the_examples_in_the_docstrings_are_true():
+    results = doctest.testmod(segexp.core.wording)
+    assert results.attempted > 0
+    assert results.failed == 0

@@ -10,18 +10,15 @@ from torch import nn
 
 from segexp.core.errors import InputError
 from segexp.data.files.images import read_rgb
-from segexp.data.files.masks import read_png_labels
 from segexp.data.resize import resize_image
-from segexp.data.source import SampleFault
 from segexp.evaluation.predict import (
     DECODERS,
     ImageFile,
     find_images,
     predict_masks,
-    write_prediction,
-    write_predictions,
 )
 from segexp.labels.files import load_mapping
+from segexp.report.predictions import write_predictions
 from segexp.training.compute import Compute
 from segexp.training.network import make_model
 from segexp.training.preprocess import Preprocessing
@@ -260,73 +257,8 @@ def test_an_image_for_which_the_model_gives_no_numbers_is_named_and_the_others_p
     assert caught.value.faults == (f"{files[1].path}: the model's logits are NaN or infinite",)
 
 
-def test_a_predicted_mask_is_refused_as_a_mask_of_raw_ids(tmp_path: Path):
-    mapping = load_mapping(MAPPINGS / "camvid_merged6.yaml")
-    image, mask = np.full((6, 8, 3), 90, np.uint8), np.full((6, 8), 3, np.uint8)
-    path, _, _ = write_prediction(tmp_path, Path("a"), image, mask, mapping)
-    assert np.array_equal(np.array(Image.open(path)), mask)
-    with pytest.raises(SampleFault, match=r"the classes of the mapping 'camvid_merged6'.*second"):
-        read_png_labels(path, mapping.taxonomy, "default")
-
-
-def test_a_prediction_in_classes_that_are_the_raw_ids_is_a_mask_like_any_other(tmp_path: Path):
-    mapping = load_mapping(MAPPINGS / "camvid11.yaml")
-    image, mask = np.full((6, 8, 3), 90, np.uint8), np.full((6, 8), 3, np.uint8)
-    path, _, _ = write_prediction(tmp_path, Path("a"), image, mask, mapping)
-    assert np.array_equal(read_png_labels(path, mapping.taxonomy, "default"), mask)
-
-
-def test_a_prediction_becomes_three_pictures_of_the_images_size(tmp_path: Path):
-    mapping = load_mapping(MAPPINGS / "camvid11.yaml")
-    image = np.full((120, 160, 3), 90, np.uint8)
-    mask = np.zeros((120, 160), np.uint8)
-    mask[60:] = 3
-    paths = write_prediction(tmp_path / "out", Path("day/img.1"), image, mask, mapping)
-    assert [str(p.relative_to(tmp_path)) for p in paths] == [
-        "out/day/img.1_mask.png",
-        "out/day/img.1_color.png",
-        "out/day/img.1_overlay.png",
-    ]
-    assert sorted(tmp_path.rglob("*.png")) == sorted(paths)
-    indices, color, overlay = (Image.open(path) for path in paths)
-    assert (indices.mode, color.mode, overlay.mode) == ("L", "RGB", "RGB")
-    assert np.array_equal(np.array(indices), mask)
-    assert color.getpixel((0, 0)) == (128, 128, 128)  # sky
-    assert color.getpixel((0, 119)) == (128, 64, 128)  # road
-    assert overlay.size == (160, 120)
-
-
 @pytest.mark.parametrize("name", ["x" * 244, "é" * 122])
 def test_an_image_whose_predictions_would_have_too_long_a_name_is_refused(tmp_path, name):
     write_image(tmp_path / f"{name}.png", 4, 4)
     with pytest.raises(InputError, match="its name is too long for that of a prediction"):
         find_images([tmp_path])
-
-
-def test_the_longest_name_that_is_taken_can_be_written(tmp_path):
-    mapping = load_mapping(MAPPINGS / "merged10.yaml")
-    write_image(tmp_path / "in" / f"{'x' * 243}.png", 4, 4)
-    (file,) = find_images([tmp_path / "in"])
-    write_prediction(
-        tmp_path / "out",
-        file.stem,
-        np.zeros((4, 4, 3), np.uint8),
-        np.zeros((4, 4), np.uint8),
-        mapping,
-    )
-    assert len(list((tmp_path / "out").iterdir())) == 3
-
-
-def test_a_link_in_the_output_does_not_lead_predictions_out_of_it(tmp_path):
-    mapping = load_mapping(MAPPINGS / "merged10.yaml")
-    outside, out = tmp_path / "outside", tmp_path / "out"
-    outside.mkdir()
-    out.mkdir()
-    (out / "city").symlink_to(outside)
-    (out / "a_mask.png").symlink_to(outside / "a")
-    image, mask = np.zeros((4, 4, 3), np.uint8), np.zeros((4, 4), np.uint8)
-    with pytest.raises(InputError, match="leads out of it"):
-        write_prediction(out, Path("city/a"), image, mask, mapping)
-    write_prediction(out, Path("a"), image, mask, mapping)
-    assert not (out / "a_mask.png").is_symlink()
-    assert list(outside.iterdir()) == []

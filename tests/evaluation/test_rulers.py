@@ -12,12 +12,12 @@ from torch import Tensor, nn
 
 from segexp.core.errors import InputError
 from segexp.evaluation.evaluate import Ruler, decide, decide_all, evaluate, make_ruler
-from segexp.evaluation.reading import Prior, Reading
 from segexp.labels.mapping import MappedClass, Mapping
 from segexp.labels.taxonomy import VOID, Label, Taxonomy
 from segexp.training.compute import Compute
 from segexp.training.losses import WEIGHTINGS
 from segexp.training.preprocess import Preprocessing
+from segexp.training.reading import Prior, Reading
 
 CPU = Compute(torch.device("cpu"), bf16=False, channels_last=False)
 PREPROCESSING = Preprocessing((1, 4), (0.5, 0.5, 0.5), (0.2, 0.2, 0.2))

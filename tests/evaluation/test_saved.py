@@ -13,13 +13,13 @@ from sklearn.metrics import jaccard_score
 from segexp.core.config import Config, load_config
 from segexp.core.errors import InputError
 from segexp.data.resize import resize_image
-from segexp.evaluation.reading import Prior, Reading
 from segexp.evaluation.saved import ScoredBundle, evaluate_bundle
 from segexp.labels.files import find_mapping
 from segexp.training.bundle import Bundle, save_bundle
 from segexp.training.compute import choose_compute
 from segexp.training.network import make_model
 from segexp.training.preprocess import Preprocessing
+from segexp.training.reading import Prior, Reading
 from tests.data.layouts.trees import camvid_like, picture, save
 
 SPLITS = {"train": 4, "val": 2, "test": 3}

@@ -1,7 +1,9 @@
+import doctest
 import math
 
 import pytest
 
+import segexp.report.ab_numbers
 from segexp.report.ab_numbers import interval_text, known, p_text, plain, signed
 
 
@@ -48,3 +50,9 @@ def test_only_finite_numbers_are_known():
     assert known([0.0, -1.0])
     assert not known([0.0, None])
     assert not known([math.inf])
+
+
+def test_the_examples_in_the_docstrings_are_true():
+    results = doctest.testmod(segexp.report.ab_numbers)
+    assert results.attempted > 0
+    assert results.failed == 0

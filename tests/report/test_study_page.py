@@ -7,6 +7,7 @@ from optuna.trial import TrialState
 from segexp.evaluation.result import SplitScores, TrialResult
 from segexp.report.study_page import study_page
 from segexp.study.storage.open import CONSTANT, DEFINITION, FAILURE, INTERRUPTED, RESULT, RUN_ID
+from segexp.study.view import view_study
 from tests.report.parsed import plotly_count, read_page
 
 BASELINE = {"mapping": "fine", "arch": "Unet", "learning_rate": 1e-3}
@@ -73,7 +74,7 @@ def study():
 
 @pytest.fixture(scope="module")
 def page(study):
-    return read_page(study_page(study))
+    return read_page(study_page(view_study(study)))
 
 
 def test_plotly_is_embedded_once(page):
@@ -99,7 +100,7 @@ def test_the_columns_of_all_scores_are_explained(page):
 def test_native_scores_of_an_objective_in_the_native_space():
     study = make_study(3)
     study.set_user_attr(DEFINITION, {"objective": "val/miou"})
-    page = read_page(study_page(study))
+    page = read_page(study_page(view_study(study)))
     assert page.row("baseline: trial 0")[1:] == ["0.5000", "0.5800"]
 
 
@@ -219,7 +220,7 @@ def test_names_are_escaped_wherever_they_stand():
     )
     study.set_user_attr(CONSTANT, {"class": evil, "val": 0.1, "heldout": 0.1})
     study.optimize(run, n_trials=12, catch=(RuntimeError,))
-    html = study_page(study)
+    html = study_page(view_study(study))
     page = read_page(html)
     assert page.tags.count("script") == 1 + len(page.traces())
     assert evil in page.text
@@ -227,7 +228,7 @@ def test_names_are_escaped_wherever_they_stand():
 
 
 def test_a_study_of_one_trial_has_a_page():
-    page = read_page(study_page(make_study(1)))
+    page = read_page(study_page(view_study(make_study(1))))
     assert page.row("best: trial 0")[1:] == ["0.5000", "0.4800"]
     assert "1 trial," in page.text
     assert not any("flatters" in note for note in page.notes)
@@ -235,7 +236,9 @@ def test_a_study_of_one_trial_has_a_page():
 
 
 def test_a_study_that_has_not_begun_has_a_page():
-    page = read_page(study_page(optuna.create_study(study_name="empty", direction="maximize")))
+    page = read_page(
+        study_page(view_study(optuna.create_study(study_name="empty", direction="maximize")))
+    )
     assert any("No trial was completed" in note for note in page.notes)
     assert page.scripts == []
 
@@ -248,7 +251,7 @@ def test_a_study_without_a_complete_trial_has_a_page():
         trial.report(0.25, 1)
         raise optuna.TrialPruned
 
-    page = read_page(study_page(make_study(4, run)))
+    page = read_page(study_page(view_study(make_study(4, run))))
     assert any("No trial was completed" in note for note in page.notes)
     header = ["trial", "state", "objective", "best epoch", "epochs", "seconds", "mapping"]
     assert page.column(header, "state") == ["pruned", "failed"] * 2
@@ -268,7 +271,7 @@ def test_a_baseline_that_was_interrupted_counts_by_the_trial_that_came_through()
         trial = study.ask()
         trial.suggest_float("x", 0, 1)
         study.tell(trial, value)
-    page = read_page(study_page(study))
+    page = read_page(study_page(view_study(study)))
     assert page.row("baseline: trial 1")[1:] == ["0.3000", "not scored"]
     assert page.row("best: trial 2")[1:] == ["0.4000", "not scored"]
     assert ["0", "interrupted", "interrupted by a signal"] in page.rows
@@ -281,7 +284,7 @@ def test_a_best_baseline_is_said_to_be_unbeaten():
         trial = study.ask()
         trial.suggest_float("x", 0, 1)
         study.tell(trial, value)
-    page = read_page(study_page(study))
+    page = read_page(study_page(view_study(study)))
     assert any("No trial beat the baseline" in note for note in page.notes)
 
 
@@ -292,7 +295,7 @@ def test_scores_that_are_not_finite_are_not_ranked():
         trial.suggest_float("x", 0, 1)
         trial.report(value, 1)
         study.tell(trial, value)
-    page = read_page(study_page(study))
+    page = read_page(study_page(view_study(study)))
     assert page.row("best: trial 1")[1] == "0.2000"
     header = ["trial", "state", "objective", "best epoch", "epochs", "seconds", "x"]
     assert page.column(header, "objective") == ["-", "0.2000", "0.1000"]
@@ -302,12 +305,12 @@ def test_a_page_while_trials_are_under_way_counts_them():
     study = make_study(2)
     study.ask()
     study.enqueue_trial(BASELINE)
-    cards = read_page(study_page(study)).text.split()
+    cards = read_page(study_page(view_study(study))).text.split()
     assert cards[cards.index("running") - 1] == "1"
     assert cards[cards.index("waiting") - 1] == "1"
 
 
 def test_two_hundred_trials_are_all_on_the_page():
-    page = read_page(study_page(make_study(200)))
+    page = read_page(study_page(view_study(make_study(200))))
     assert len(page.column(TRIALS, "trial")) == 200
     assert sum(len(figure) for figure in page.traces()) < 200

@@ -22,10 +22,11 @@ from segexp import tracking
 from segexp.cli.sync import sync as sync_command
 from segexp.core.config import load_config
 from segexp.core.errors import InputError, WorkError
+from segexp.core.run_token import is_token
 from segexp.study.single import run_training
 from segexp.tracking import Experiment, Run
 from segexp.tracking.operations import RECORD, Operation, find_run
-from segexp.tracking.spool import is_token, spool_of
+from segexp.tracking.spool import spool_of
 from tests.tiny_study import Said, states
 from tests.tiny_study import run as run_study_of
 from tests.tracking_server import Outage, Proxy, free_port, start_mlflow, stop, wait_until_ready

@@ -15,7 +15,6 @@ from PIL import Image
 
 from segexp.core.errors import InputError
 from segexp.evaluation.predict import find_images, predict_masks
-from segexp.evaluation.reading import Prior, Reading
 from segexp.labels.files import load_mapping
 from segexp.labels.taxonomy import VOID, Label, Taxonomy, load_taxonomy, parse_taxonomy
 from segexp.training.bundle import Bundle, load_bundle, save_bundle
@@ -24,6 +23,7 @@ from segexp.training.bundle_weights import build_model
 from segexp.training.compute import choose_compute
 from segexp.training.network import make_model
 from segexp.training.preprocess import Preprocessing
+from segexp.training.reading import Prior, Reading
 from tests.conftest import ROOT
 
 MAPPINGS = ROOT / "mappings"

@@ -26,9 +26,9 @@ from segexp.compare.statistics.class_differences import (
     compare_groups,
 )
 from segexp.compare.statistics.clusters import Clusters
-from segexp.compare.statistics.confidence import LEVEL
 from segexp.compare.statistics.family import ONE_LOOK, pair_levels
 from segexp.compare.statistics.groups import ClassGroups
+from segexp.compare.statistics.level import LEVEL
 from segexp.compare.statistics.pair import RULES, GroupComparison, PairComparison, RuleComparison
 from segexp.compare.statistics.power import detectable
 from segexp.compare.statistics.sample_size import Sample, needed_to_settle

@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from segexp.compare.statistics.confidence import LEVEL
+from segexp.compare.statistics.level import LEVEL
 from segexp.compare.statistics.tails import Parts, outside, reach
 
 Floats = NDArray[np.float64]

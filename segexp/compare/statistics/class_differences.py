@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from segexp.compare.statistics.bootstrap import NOTHING, Estimate, at_level
 from segexp.compare.statistics.clusters import Clusters
-from segexp.compare.statistics.confidence import LEVEL
 from segexp.compare.statistics.groups import ClassGroups
+from segexp.compare.statistics.level import LEVEL
 from segexp.compare.statistics.pair import ClassComparison, DroppedComparison, GroupComparison
 from segexp.compare.statistics.scores import ArmRuns, Estimator, Floats, Scores, mean_iou, within
 from segexp.compare.statistics.verdict import FEWEST_HOLDING, holm

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from segexp.compare.statistics.bootstrap import Estimate, at_level
-from segexp.compare.statistics.confidence import LEVEL
+from segexp.compare.statistics.level import LEVEL
 from segexp.compare.statistics.spending import nominal_levels
 
 ONE_LOOK = (1.0,)

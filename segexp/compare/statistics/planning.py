@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from segexp.compare.statistics.bootstrap import degrees_of_freedom
-from segexp.compare.statistics.confidence import LEVEL
+from segexp.compare.statistics.level import LEVEL
 from segexp.compare.statistics.power import smallest_found, smallest_margin
 from segexp.core.errors import InputError
 

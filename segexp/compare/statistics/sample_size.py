@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segexp.compare.statistics.bootstrap import Estimate, degrees_of_freedom
-from segexp.compare.statistics.confidence import LEVEL
+from segexp.compare.statistics.level import LEVEL
 from segexp.compare.statistics.power import POWER, chance_to_settle
 
 Floats = NDArray[np.float64]

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segexp.compare.statistics.bootstrap import Estimate
-from segexp.compare.statistics.confidence import LEVEL, confidence
+from segexp.compare.statistics.level import LEVEL
+from segexp.core.wording import confidence
 
 Verdict = Literal["better", "worse", "equivalent", "not enough evidence"]
 

@@ -52,9 +52,6 @@ RETRY = "retry"
 RESULT = "segexp.result"  # trial: its scores, see segexp.study.best
 FILES = "segexp.files"  # trial: the SHA-256 of each file that it left, by name
 
-PENDING = "-pending"
-"""The end of what stands for the id of an MLflow run that a server is yet to create."""
-
 _ELSEWHERE = "a study in another storage is found with --storage URL"
 _NO_STUDY = f"no study has been run in this project yet; start one with `segexp tune`; {_ELSEWHERE}"
 

@@ -12,7 +12,11 @@ from scipy.optimize import minimize
 from torch import Tensor, nn
 
 from segexp.data.cache import Split
-from segexp.evaluation.reading import (
+from segexp.labels.taxonomy import VOID
+from segexp.training.compute import Compute
+from segexp.training.losses import LOSSES, make_loss
+from segexp.training.preprocess import Preprocessing
+from segexp.training.reading import (
     PRIOR_LOSSES,
     Prior,
     Reading,
@@ -22,10 +26,6 @@ from segexp.evaluation.reading import (
     log_focal_posterior,
     reading_of,
 )
-from segexp.labels.taxonomy import VOID
-from segexp.training.compute import Compute
-from segexp.training.losses import LOSSES, make_loss
-from segexp.training.preprocess import Preprocessing
 
 PIXELS = np.array([700, 250, 50])
 WEIGHTS = (1 / PIXELS) / (1 / PIXELS).mean()

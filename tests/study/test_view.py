@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 from optuna.trial import create_trial
 
 from segexp.evaluation.result import SplitScores, TrialResult
-from segexp.report.trials import view_study
 from segexp.study.best import best_trial
 from segexp.study.storage.open import RESULT
+from segexp.study.view import view_study
 
 TABLE = {"class": ["road"], "iou": [0.5], "pixels": [9]}
 trials = st.lists(st.tuples(st.sampled_from([0.1, 0.2, 0.3]), st.booleans()), max_size=6)

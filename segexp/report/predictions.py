@@ -1,0 +1,97 @@
+"""Predictions as files: class indices, colours, and an overlay with a legend."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segexp.core.errors import InputError
+from segexp.core.files import inside, write_atomic
+from segexp.data.files.image_file import CLASS_INDICES
+from segexp.data.files.png import with_png_text
+from segexp.data.threads import work_ahead
+from segexp.evaluation.predict import MAX_PIXELS, Prediction
+from segexp.labels.mapping import Mapping
+from segexp.labels.taxonomy import VOID
+from segexp.report.pictures import colorize, encode_png, overlay
+
+WRITERS = 4
+"""Threads that write pictures: most of the time they wait for the disk."""
+
+
+def write_predictions(
+    out_dir: Path, predictions: Iterable[Prediction], mapping: Mapping
+) -> Iterator[tuple[Path, Path, Path]]:
+    """Write the pictures of predictions while the next ones are made.
+
+    Yields:
+        What `write_prediction` returns, in order.
+
+    Raises:
+        InputError: As `write_prediction` does; and what ``predictions`` raises, after the
+            pictures of all that came before are written.
+        OSError: When one of them cannot be written.
+    """
+    raised: list[InputError] = []
+
+    def without_faults() -> Iterator[Prediction]:
+        try:
+            yield from predictions
+        except InputError as error:
+            raised.append(error)
+
+    def write(found: Prediction) -> tuple[Path, Path, Path]:
+        return write_prediction(out_dir, found.file.stem, found.image, found.mask, mapping)
+
+    yield from work_ahead(write, without_faults(), WRITERS, lambda f: f.mask.size, MAX_PIXELS)
+    if raised:
+        raise raised[0]
+
+
+def write_prediction(
+    out_dir: Path, stem: Path, image: NDArray[np.uint8], mask: NDArray[np.uint8], mapping: Mapping
+) -> tuple[Path, Path, Path]:
+    """Write the three pictures of a prediction.
+
+    Args:
+        out_dir: Made if it is missing, with the sub-directories of ``stem``.
+        stem: Relative to ``out_dir``, without suffix.
+        image: uint8 RGB, shape (H, W, 3).
+        mask: Class indices, shape (H, W).
+        mapping: The classes' colours and names.
+
+    Returns:
+        The paths of ``<stem>_mask.png`` (8-bit class indices), ``<stem>_color.png`` and
+        ``<stem>_overlay.png`` (with a legend). Unless the class indices are the taxonomy's raw ids,
+        a text in the mask's file says that they are not, so that they are not taken for them.
+
+    Raises:
+        InputError: When ``stem`` leads out of ``out_dir``, by a link that lies in it.
+        OSError: When one of them cannot be written.
+    """
+    directory = inside(out_dir, stem.parent)
+    colors = mapping.colors
+    pictures = {
+        "mask": mask,
+        "color": colorize(mask, colors, mapping.taxonomy.void_color),
+        "overlay": overlay(image, mask, colors, mapping.names),
+    }
+    paths = {kind: directory / f"{stem.name}_{kind}.png" for kind in pictures}
+    for kind, pixels in pictures.items():
+        data = encode_png(pixels)
+        if kind == "mask" and not _are_raw_ids(mapping):
+            data = with_png_text(data, CLASS_INDICES, mapping.name)
+        write_atomic(paths[kind], data)
+    return paths["mask"], paths["color"], paths["overlay"]
+
+
+def _are_raw_ids(mapping: Mapping) -> bool:
+    """Whether each class is one label, and its index that label's raw id."""
+    labels = mapping.taxonomy.encodings["default"]
+    return all(
+        c.labels == (mapping.taxonomy.names[labels[index]],)
+        if labels.get(index, VOID) != VOID
+        else False
+        for index, c in enumerate(mapping.classes)
+    )
