@@ -5,10 +5,10 @@ python benchmarks/bare_loop.py --threads 1 --models Unet/resnet18/1 Segformer/mi
 
 The bare loop (`benchmarks/bare.py`) has the same model, batch size, precision, optimizer and
 gradient clipping, on one preloaded batch: no data, no metrics, no logging. It runs in both memory
-formats, and the faster one counts. segexp's side is `segexp.training.fit.fit` over its own batches,
-in the format that it chooses itself, with the default augmentation. Their epochs take turns. Peak
-memory is that of a process for each side; segexp's validates, too. `--clock cpu` counts the
-processor's time, for a machine that others use; it means something with one thread only.
+formats, and the faster one counts. segexp's side is a `segexp.training.fit.Trainer` with its own
+batches, in the format that it chooses itself, with the default augmentation. Their epochs take
+turns. Peak memory is that of a process for each side; segexp's validates, too. `--clock cpu`
+counts the processor's time, for a machine that others use; it means something with one thread only.
 
 Exit status 1 when the sides do not compute the same: the loss of the first step from the same
 weights on the same batch to 1e-4, and the mean over an epoch of the same batches to 1%.

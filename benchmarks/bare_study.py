@@ -26,7 +26,7 @@ def main() -> None:
     for params in json.load(sys.stdin):
         own = with_values(config, params)
         training = prepare_training(own, dataset, plan.mappings[own.mapping], plan.common)
-        *_, last = training.fit()
+        *_, last = training.trainer.epochs(own.training.epochs)
         values.append(objective_value(last.validation, study.objective))
     print(json.dumps(values))
 

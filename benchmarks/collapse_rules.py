@@ -100,7 +100,7 @@ def with_training(config: Config, values: dict[str, object]) -> Config:
 def scored(config: Config, dataset: Dataset, mapping: Mapping, common: Mapping) -> list[float]:
     """Train a model; return its temperature, mIoU by each rule, NLL by softmax and as read."""
     training = prepare_training(config, dataset, mapping, common)
-    for _ in training.fit():
+    for _ in training.trainer.epochs(config.training.epochs):
         pass
     reading = training.read()
     rulers = {rule: make_ruler(mapping, common, rule) for rule in ("argmax", "sum")}
@@ -109,11 +109,11 @@ def scored(config: Config, dataset: Dataset, mapping: Mapping, common: Mapping) 
     alone = groups_of(columns.tolist(), none)
     softmax = fitted(
         AS_SOFTMAX,
-        training.model,
+        training.trainer.model,
         dataset.val,
         mapping.lookup(),
-        training.preprocessing,
-        training.compute,
+        training.trainer.preprocessing,
+        training.trainer.compute,
     )
     logits = logits_of(training, dataset.heldout)
     divided = torch.zeros(len(columns))
@@ -141,12 +141,13 @@ def scored(config: Config, dataset: Dataset, mapping: Mapping, common: Mapping) 
 
 @torch.inference_mode()
 def logits_of(training: Training, split: Split) -> Tensor:
-    training.model.eval()
+    trainer = training.trainer
+    trainer.model.eval()
     parts = [
         torch.from_numpy(split.images[start : start + 16].copy()).permute(0, 3, 1, 2)
         for start in range(0, len(split), 16)
     ]
-    found = [forward(training.model, p, training.preprocessing, training.compute) for p in parts]
+    found = [forward(trainer.model, p, trainer.preprocessing, trainer.compute) for p in parts]
     return torch.cat(found).float().cpu()
 
 

@@ -21,7 +21,7 @@ from segexp.evaluation.evaluate import evaluate, label_batches, make_ruler
 from segexp.labels.files import load_mapping
 from segexp.labels.mapping import Mapping
 from segexp.training.compute import Compute
-from segexp.training.fit import Optimization, fit
+from segexp.training.fit import Optimization, Trainer
 from segexp.training.losses import make_loss
 from segexp.training.preprocess import Preprocessing
 
@@ -80,8 +80,7 @@ def fit_scenes(
 ):
     """Train as a trial does, with its three rulers; yields an `EpochResult` per epoch.
 
-    ``changes`` are other arguments of `segexp.training.fit.fit`, such as ``validate`` or
-    ``on_step``.
+    ``changes`` are other values for ``validate``, ``loss_of`` and ``on_step``.
     """
     mapping, loss = scenes.mapping, make_loss("cross_entropy")
     common = load_mapping(MAPPINGS / "merged10.yaml")
@@ -100,17 +99,17 @@ def fit_scenes(
         compute=compute,
         loss=(loss, torch.from_numpy(mapping.lookup())),
     )
-    arguments = {"validate": validate, "loss_of": loss} | changes
-    return fit(
+    on_step = changes.pop("on_step", lambda step: None)
+    trainer = Trainer(
         model,
         optimizer,
         scene_batches(scenes, compute, seed, augmentation),
+        **({"validate": validate, "loss_of": loss} | changes),
         optimization=optimization,
-        epochs=epochs,
         preprocessing=scenes.preprocessing,
         compute=compute,
-        **arguments,
     )
+    return trainer.epochs(epochs, on_step=on_step)
 
 
 def setting(compute: Compute, *packages: str) -> str:

@@ -40,7 +40,7 @@ from segexp.study.config import read_study
 from segexp.study.plan import plan_study
 from segexp.study.run import run_study
 from segexp.study.storage.open import open_storage
-from segexp.training.fit import EpochResult
+from segexp.training.fit import EpochResult, Trainer
 
 GOAL_S = 0.1
 WARM_UP = 3  # trials that are not counted
@@ -156,10 +156,10 @@ def train_nothing() -> None:
             confusions.append(matrix)
         return Evaluation(ids, 1.0, tuple(confusions))
 
-    def fit(*arguments: Any, epochs: int, epochs_done: int = 0, **named: Any) -> Iterator[Any]:
-        validate = arguments[3]
-        for epoch in range(epochs_done + 1, epochs + 1):
-            yield EpochResult(epoch, 1.0, 1e-3, validate(), 1e-3, 1e3)
+    class NoTrainer(Trainer[Evaluation]):
+        def epochs(self, count: int, *, done: int = 0, **named: Any) -> Iterator[Any]:
+            for epoch in range(done + 1, count + 1):
+                yield EpochResult(epoch, 1.0, 1e-3, self.validate(), 1e-3, 1e3)
 
     def evaluate(
         model: Any, batches: Any, ids: tuple[str, ...], rulers: Any, **named: Any
@@ -169,7 +169,7 @@ def train_nothing() -> None:
     def evaluate_split(model: Any, split: Any, rulers: Any, **named: Any) -> Evaluation:
         return drawn(split.ids, rulers)
 
-    prepare.fit = fit
+    prepare.Trainer = NoTrainer
     prepare.evaluate = evaluate
     trial.evaluate_split = evaluate_split
 

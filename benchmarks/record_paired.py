@@ -129,18 +129,18 @@ def record(directory: Path, table: Table, jobs: list[Job]) -> None:
         training = prepare_training(own, dataset, plan.mappings[job.mapping], plan.common)
         values: list[float] = []
         weights: dict[str, Any] = {}
-        for result in training.fit():
+        for result in training.trainer.epochs(own.training.epochs):
             value = objective_value(result.validation, study.objective)
             if value > max(values, default=-1.0):
-                weights = copy.deepcopy(training.model.state_dict())
+                weights = copy.deepcopy(training.trainer.model.state_dict())
             values.append(value)
-        training.model.load_state_dict(weights)
+        training.trainer.model.load_state_dict(weights)
         heldout = evaluate_split(
-            training.model,
+            training.trainer.model,
             dataset.heldout,
             training.rulers(training.read()),
-            preprocessing=training.preprocessing,
-            compute=training.compute,
+            preprocessing=training.trainer.preprocessing,
+            compute=training.trainer.compute,
         )
         packed = io.BytesIO()
         np.savez_compressed(packed, curve=values, common=confusions_of(heldout).common)

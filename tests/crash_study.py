@@ -321,8 +321,8 @@ def _become_command(request: Mapping[str, Any]) -> NoReturn:
 def _import_all() -> None:
     """Import what the commands import, and start no thread: none would survive the fork."""
     names = (
-        "segexp.study",
-        "segexp.best",
+        "segexp.study.run",
+        "segexp.study.best",
         "segexp.cli.predict",
         "alembic.autogenerate",
         "matplotlib.pyplot",

@@ -6,14 +6,14 @@ test says of pruning, promotion, ties, retries or order must not.
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 import segexp.study.trial
 from segexp.core.config import Config
 from segexp.evaluation.evaluate import Evaluation
 from segexp.study.prepare import Training
-from segexp.training.fit import EpochResult
+from segexp.training.fit import EpochResult, Trainer
 
 Curve = Callable[[Config, int], float]
 """The objective of a configuration after an epoch, from 1, in 0..1."""
@@ -35,12 +35,14 @@ def plant_scores(curve: Curve, put: Callable[[Any, str, Any], None] = setattr) -
     def prepare_noting(config: Config, *others: Any) -> Training:
         training = prepare(config, *others)
 
-        def fit(**options: Any) -> Iterator[EpochResult]:
-            for result in training.fit(**options):
-                reached[:] = [(config, result.epoch)]
-                yield result
+        class NotingTrainer(Trainer[Evaluation]):
+            def epochs(self, *given: Any, **options: Any) -> Iterator[EpochResult[Evaluation]]:
+                for result in super().epochs(*given, **options):
+                    reached[:] = [(config, result.epoch)]
+                    yield result
 
-        return replace(training, fit=fit)
+        parts = {field.name: getattr(training.trainer, field.name) for field in fields(Trainer)}
+        return replace(training, trainer=NotingTrainer(**parts))
 
     def planted(evaluation: Evaluation, objective: str) -> float:
         (at,) = reached

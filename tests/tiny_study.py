@@ -10,6 +10,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from segexp.data.open import open_data
+from segexp.evaluation.evaluate import Evaluation
 from segexp.study.config import read_study
 from segexp.study.open import OpenStudy, open_study
 from segexp.study.plan import StudyPlan, plan_study
@@ -63,7 +64,7 @@ class Said:
     def step(self, step: Step, total_epochs: int) -> None:
         self.on_step(self.trial, step.epoch)
 
-    def epoch(self, result: EpochResult, value: float, total_epochs: int) -> None:
+    def epoch(self, result: EpochResult[Evaluation], value: float, total_epochs: int) -> None:
         self.epochs.append((self.trial, result.epoch))
         self.on_epoch(self.trial, result.epoch)
 

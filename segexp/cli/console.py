@@ -26,6 +26,7 @@ from rich.table import Table
 from segexp.core.credentials import without_credentials
 
 if TYPE_CHECKING:
+    from segexp.evaluation.evaluate import Evaluation
     from segexp.training.fit import EpochResult, Step
 
 _SCORES = frozenset({"iou", "precision", "recall", "f1"})
@@ -213,7 +214,7 @@ class LiveDisplay(AbstractContextManager["LiveDisplay"]):
         title = f"{self._title} epoch {step.epoch}/{total_epochs}".strip()
         self._bar(title, done, total_epochs * step.steps, detail)
 
-    def epoch(self, result: "EpochResult", value: float, total_epochs: int) -> None:
+    def epoch(self, result: "EpochResult[Evaluation]", value: float, total_epochs: int) -> None:
         """Remember the epoch's score; print a line where a bar alone would leave nothing behind."""
         self._miou = value
         if self._epoch_lines:

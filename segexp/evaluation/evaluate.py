@@ -12,23 +12,19 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from segexp.core.errors import WorkError
 from segexp.data.batches import Batches
 from segexp.data.cache import Dataset, Split
 from segexp.data.device_batches import make_batches
 from segexp.data.stats import count_labels
 from segexp.evaluation.metrics import Scores, counted_on_void, score
 from segexp.labels.mapping import Mapping, collapse_lookup
+from segexp.training.checkpoint import KeptValidation
 from segexp.training.compute import Compute
 from segexp.training.losses import Loss
-from segexp.training.preprocess import Preprocessing, forward, is_finite
+from segexp.training.preprocess import NonFiniteLogitsError, Preprocessing, forward, is_finite
 from segexp.training.reading import AS_SOFTMAX, Reading, groups_of
 
 CollapseRule = Literal["argmax", "sum"]
-
-
-class NonFiniteLogitsError(WorkError):
-    """The model gave NaN or infinite logits; argmax would make classes of them all the same."""
 
 
 # Label indices as they are: rulers map them.
@@ -106,6 +102,17 @@ class Evaluation:
     def scores(self, ruler: int) -> Scores:
         """Return the scores of the whole split by one of the rulers."""
         return score(self.confusions[ruler].sum(axis=0))
+
+
+def keep(evaluation: Evaluation) -> KeptValidation:
+    """Return what a checkpoint keeps of an evaluation: ids, loss and matrices."""
+    content = {"ids": evaluation.image_ids, "loss": evaluation.loss}
+    return KeptValidation(content, evaluation.confusions)
+
+
+def kept_evaluation(kept: KeptValidation) -> Evaluation:
+    """Return the evaluation that `keep` was given, without predictions and voids."""
+    return Evaluation(tuple(kept.content["ids"]), float(kept.content["loss"]), kept.arrays)
 
 
 def make_ruler(

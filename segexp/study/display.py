@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from segexp.evaluation.evaluate import Evaluation
 from segexp.training.fit import EpochResult, Step
 
 
@@ -15,7 +16,7 @@ class Display(Protocol):
     def step(self, step: Step, total_epochs: int) -> None:
         """A batch was trained on."""
 
-    def epoch(self, result: EpochResult, value: float, total_epochs: int) -> None:
+    def epoch(self, result: EpochResult[Evaluation], value: float, total_epochs: int) -> None:
         """An epoch was trained and validated; ``value`` is the objective."""
 
 

@@ -1,14 +1,14 @@
 """One training, put together from a configuration: data, model, loss, optimizer, validation."""
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from segexp.core.config import Config
 from segexp.data.cache import Dataset
@@ -16,12 +16,12 @@ from segexp.data.device_batches import make_batches
 from segexp.data.stats import count_labels
 from segexp.evaluation.evaluate import Evaluation, Ruler, evaluate, label_batches, make_ruler
 from segexp.labels.mapping import Mapping
-from segexp.training.compute import Compute, choose_compute
-from segexp.training.fit import EpochResult, Optimization, fit, make_optimizer
+from segexp.training.compute import choose_compute
+from segexp.training.fit import Optimization, Trainer, make_optimizer
 from segexp.training.losses import class_weights, make_loss
 from segexp.training.network import make_model
 from segexp.training.network_check import fails_alone
-from segexp.training.preprocess import Preprocessing, make_preprocessing
+from segexp.training.preprocess import make_preprocessing
 from segexp.training.reading import Reading, fitted, reading_of
 
 
@@ -30,22 +30,14 @@ class Training:
     """A model with all that it takes to train and to score it.
 
     Attributes:
-        model: On its device, with the weights that training begins with.
-        optimizer: Of its parameters.
-        fit: `segexp.training.fit.fit` of all this: takes ``epochs_done`` and ``on_step``.
-        preprocessing: Normalises images.
-        compute: The device and precision.
+        trainer: With the model, whose weights are those that training begins with.
         read: How probabilities are read from the model as it is: fits its temperature on the val
             split.
         rulers: Of its evaluations, read in this way: the mapping's own space, the common space by
             ``sum``, the common space by ``argmax``.
     """
 
-    model: nn.Module
-    optimizer: torch.optim.Optimizer
-    fit: Callable[..., Iterator[EpochResult]]
-    preprocessing: Preprocessing
-    compute: Compute
+    trainer: Trainer[Evaluation]
     read: Callable[[], Reading]
     rulers: Callable[[Reading], tuple[Ruler, ...]]
 
@@ -126,20 +118,17 @@ def prepare_training(
         warmup_epochs=training.warmup_epochs,
         gradient_clip=training.gradient_clip,
     )
-    optimizer = make_optimizer(model, optimization)
-    train = partial(
-        fit,
+    trainer = Trainer(
         model,
-        optimizer,
+        make_optimizer(model, optimization),
         batches,
         validate,
         loss_of,
         optimization,
-        epochs=training.epochs,
-        preprocessing=preprocessing,
-        compute=compute,
+        preprocessing,
+        compute,
     )
-    return Training(model, optimizer, train, preprocessing, compute, read, rulers)
+    return Training(trainer, read, rulers)
 
 
 def seed_everything(seed: int) -> None:

@@ -28,7 +28,7 @@ from segexp.evaluation.confusions import (
     save_confusions,
     save_predictions,
 )
-from segexp.evaluation.evaluate import Evaluation, evaluate_split
+from segexp.evaluation.evaluate import Evaluation, evaluate_split, keep, kept_evaluation
 from segexp.evaluation.result import VERSION, TrialResult
 from segexp.labels.mapping import Mapping
 from segexp.study import trial_record
@@ -100,7 +100,8 @@ def run_trial(
     tracking.log_yaml(run, mapping.to_dict(), "mapping.yaml")
     tracking.log_yaml(run, config.to_dict(), "config.yaml")
     training = prepare_training(config, dataset, mapping, setup.common, setup.project)
-    model, optimizer = training.model, training.optimizer
+    trainer = training.trainer
+    model, optimizer = trainer.model, trainer.optimizer
     checkpoints = Checkpoints(directory / "checkpoints", _meaning(setup))
     progress = checkpoints.restore(model, optimizer)
     if progress.history:
@@ -108,8 +109,8 @@ def run_trial(
         _report_again(progress, run, report, prune)
     started -= progress.seconds
     epochs = config.training.epochs
-    for result in training.fit(
-        epochs_done=progress.epochs, on_step=partial(display.step, total_epochs=epochs)
+    for result in trainer.epochs(
+        epochs, done=progress.epochs, on_step=partial(display.step, total_epochs=epochs)
     ):
         failpoint.passed("epoch")
         value = objective_value(result.validation, setup.objective)
@@ -119,7 +120,7 @@ def run_trial(
         progress = Progress(
             history=(*progress.history, EpochRecord(value, metrics)),
             best_epoch=result.epoch if is_best else progress.best_epoch,
-            best=result.validation if is_best else progress.best,
+            best=keep(result.validation) if is_best else progress.best,
             seconds=time.perf_counter() - started,
         )
         checkpoints.save(model, optimizer, progress, is_last=result.epoch == epochs)
@@ -128,8 +129,8 @@ def run_trial(
         tracking.log_metrics(run, metrics, step=result.epoch)
         display.epoch(result, value, epochs)
         prune(result.epoch, value, partial(checkpoints.write, model, optimizer, progress))
-    best, best_epoch = progress.best, progress.best_epoch
-    assert best is not None  # at least one epoch
+    assert progress.best is not None  # at least one epoch
+    best, best_epoch = kept_evaluation(progress.best), progress.best_epoch
 
     best_value = progress.history[best_epoch - 1].value
     checkpoints.load_best(model)
@@ -141,8 +142,8 @@ def run_trial(
             model,
             dataset.heldout,
             rulers,
-            preprocessing=training.preprocessing,
-            compute=training.compute,
+            preprocessing=trainer.preprocessing,
+            compute=trainer.compute,
             keep_predictions=setup.keeps_predictions,
         )
         if is_kept
@@ -164,8 +165,8 @@ def run_trial(
         model,
         dataset.val,
         rulers[OWN],
-        training.preprocessing,
-        training.compute,
+        trainer.preprocessing,
+        trainer.compute,
     )
     if is_kept:
         _save_bundle(directory / "bundle", training, reading, setup, trial_result, run)
@@ -238,10 +239,10 @@ def _save_bundle(
         encoder=setup.config.model.encoder,
         decoder_width=setup.config.model.decoder_width,
         mapping=setup.mapping,
-        preprocessing=training.preprocessing,
+        preprocessing=training.trainer.preprocessing,
         scores=trial_record.bundle_scores(result),
         origin=origin,
-        model=training.model,
+        model=training.trainer.model,
         reading=reading,
     )
     save_bundle(directory, bundle)

@@ -25,7 +25,7 @@ OWN, COMMON, COMMON_ARGMAX = 0, 1, 2
 OVERLAYS = 4
 
 
-def epoch_metrics(result: EpochResult, is_best: bool) -> dict[str, float]:
+def epoch_metrics(result: EpochResult[Evaluation], is_best: bool) -> dict[str, float]:
     """Return the metrics that MLflow records after an epoch."""
     own = result.validation.scores(OWN)
     common = result.validation.scores(COMMON)

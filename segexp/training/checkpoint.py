@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 import safetensors.torch
 import torch
+from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from segexp.core import failpoint
 from segexp.core.files import written_beside
-from segexp.evaluation.evaluate import Evaluation
 
 CHECKPOINT_SECONDS = 10.0
 """A state is written after an epoch when this much time has passed since the last one, and the last
@@ -36,6 +36,10 @@ BYTES_PER_S = 5e8
 """How fast a state is written, until one was."""
 
 STATE_FILE = "state.safetensors"
+
+_BEST = "best_"
+"""What the names of `KeptValidation.content` begin with in a state's header."""
+
 FORMAT = "3"
 
 
@@ -48,19 +52,32 @@ class EpochRecord:
 
 
 @dataclass(frozen=True)
+class KeptValidation:
+    """The validation of the best epoch, as a state keeps it; its meaning is its owner's.
+
+    Attributes:
+        content: What JSON can hold.
+        arrays: int64, of any shapes, in this order.
+    """
+
+    content: Mapping[str, Any]
+    arrays: tuple[NDArray[np.int64], ...]
+
+
+@dataclass(frozen=True)
 class Progress:
     """How far a training has come.
 
     Attributes:
         history: Its epochs, the first one first.
         best_epoch: The epoch with the best objective, from 1; 0 before the first.
-        best: The evaluation of that epoch.
+        best: What is kept of that epoch's validation; None before the first.
         seconds: How long it has trained.
     """
 
     history: tuple[EpochRecord, ...] = ()
     best_epoch: int = 0
-    best: Evaluation | None = None
+    best: KeptValidation | None = None
     seconds: float = 0.0
 
     @property
@@ -159,9 +176,9 @@ class Checkpoints:
             **_random_tensors(),
         }
         if progress.best is not None:
-            header |= {"best_ids": progress.best.image_ids, "best_loss": progress.best.loss}
-            for number, confusions in enumerate(progress.best.confusions):
-                tensors[f"best.{number}"] = torch.from_numpy(confusions)
+            header |= {f"{_BEST}{name}": value for name, value in progress.best.content.items()}
+            for number, array in enumerate(progress.best.arrays):
+                tensors[f"best.{number}"] = torch.from_numpy(array)
         plain = _plain(tensors)
         text = json.dumps(header)
         metadata = {"segexp": text, "checksum": str(_checksum(text, plain))}
@@ -247,8 +264,14 @@ def _save(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]
 
 
 def _progress(header: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Progress:
-    confusions = [value.numpy().astype(np.int64) for value in _below("best.", tensors).values()]
-    best = Evaluation(tuple(header["best_ids"]), float(header["best_loss"]), tuple(confusions))
+    arrays = tuple(value.numpy().astype(np.int64) for value in _below("best.", tensors).values())
+    own = ("best_epoch", "best_checksum")
+    content = {
+        name.removeprefix(_BEST): value
+        for name, value in header.items()
+        if name.startswith(_BEST) and name not in own
+    }
+    best = KeptValidation(content, arrays)
     history = tuple(EpochRecord(value, metrics) for value, metrics in header["history"])
     return Progress(history, header["best_epoch"], best, header["seconds"])
 

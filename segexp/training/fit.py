@@ -1,20 +1,19 @@
-"""Training: `fit` trains a model and yields one result per epoch. It knows no Optuna, no MLflow."""
+"""Training: a `Trainer` trains a model and yields one result per epoch."""
 
 import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import SupportsFloat
+from typing import Generic, Protocol, SupportsFloat, TypeVar
 
 import torch
 from torch import nn
 
 from segexp.core.errors import InputError, WorkError, did_you_mean
 from segexp.data.batches import Batches
-from segexp.evaluation.evaluate import Evaluation, NonFiniteLogitsError
 from segexp.training.compute import Compute
 from segexp.training.losses import Loss
-from segexp.training.preprocess import Preprocessing, forward, is_finite
+from segexp.training.preprocess import NonFiniteLogitsError, Preprocessing, forward, is_finite
 from segexp.training.schedules import learning_rate_factor
 
 
@@ -53,15 +52,26 @@ class Step:
     loss: SupportsFloat
 
 
+class Validated(Protocol):
+    """What a validation gives: what it is, only its caller knows, but it has a loss."""
+
+    @property
+    def loss(self) -> float:
+        """Mean loss of the val split; NaN or infinite where the training has diverged."""
+
+
+V = TypeVar("V", bound=Validated)
+
+
 @dataclass(frozen=True)
-class EpochResult:
+class EpochResult(Generic[V]):
     """What one epoch gave.
 
     Attributes:
         epoch: From 1.
         train_loss: Mean over the epoch's steps.
         learning_rate: Of the epoch's last step.
-        validation: The evaluation of the val split after the epoch.
+        validation: What the trainer's ``validate`` returned after the epoch.
         seconds: Training and validation together.
         images_per_s: Training images per second of training.
     """
@@ -69,7 +79,7 @@ class EpochResult:
     epoch: int
     train_loss: float
     learning_rate: float
-    validation: Evaluation
+    validation: V
     seconds: float
     images_per_s: float
 
@@ -78,91 +88,103 @@ class DivergedError(WorkError):
     """The loss, or a number of the model, became NaN or infinite."""
 
 
-def fit(
-    model: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    batches: Batches,
-    validate: Callable[[], Evaluation],
-    loss_of: Loss,
-    optimization: Optimization,
-    *,
-    epochs: int,
-    preprocessing: Preprocessing,
-    compute: Compute,
-    epochs_done: int = 0,
-    on_step: Callable[[Step], None] = lambda step: None,
-) -> Iterator[EpochResult]:
-    """Train a model, and validate it after every epoch.
+@dataclass(frozen=True, eq=False)
+class Trainer(Generic[V]):
+    """A model, and all that its training takes.
 
-    The caller may stop between epochs by not asking for the next result.
-
-    Args:
+    Attributes:
         model: On its device already; gives logits.
         optimizer: From `make_optimizer`.
         batches: Of the train split, anywhere.
-        validate: Evaluates the model as it is.
+        validate: Evaluates the model as it is; whatever it returns has a loss.
         loss_of: Logits and class indices to a scalar.
         optimization: What the optimizer was made from, with the schedule.
-        epochs: How many there are in all.
         preprocessing: Normalises each batch on the device.
         compute: The device and precision.
-        epochs_done: How many of them an interrupted training had done; model and optimizer are
-            as they were after the last of those.
-        on_step: Called after every step; what it raises ends the training there.
-
-    Raises:
-        DivergedError: When an epoch's training or validation loss is not finite, or a validation
-            image's logits are not, or the model's weights and buffers, with the epoch and the
-            learning rate.
     """
-    steps = len(batches)
-    warmup_steps = round(optimization.warmup_epochs * steps)
-    for epoch in range(epochs_done + 1, epochs + 1):
-        started = time.perf_counter()
-        batches.set_epoch(epoch)
-        model.train()
-        loss_sum = torch.zeros((), device=compute.device)
+
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    batches: Batches
+    validate: Callable[[], V]
+    loss_of: Loss
+    optimization: Optimization
+    preprocessing: Preprocessing
+    compute: Compute
+
+    def epochs(
+        self, count: int, *, done: int = 0, on_step: Callable[[Step], None] = lambda step: None
+    ) -> Iterator[EpochResult[V]]:
+        """Train the model, and validate it after every epoch.
+
+        The caller may stop between epochs by not asking for the next result.
+
+        Args:
+            count: How many epochs there are in all; the schedule ends with the last.
+            done: How many of them an interrupted training had done; model and optimizer are as
+                they were after the last of those.
+            on_step: Called after every step; what it raises ends the training there.
+
+        Raises:
+            DivergedError: When an epoch's training or validation loss is not finite, or a
+                validation image's logits are not, or the model's weights and buffers, with the
+                epoch and the learning rate.
+        """
+        steps = len(self.batches)
+        for epoch in range(done + 1, count + 1):
+            started = time.perf_counter()
+            train_loss, learning_rate, images = self._pass(epoch, steps, count * steps, on_step)
+            trained = time.perf_counter()
+            _refuse_diverged("training", train_loss, epoch, learning_rate)
+            try:
+                validation = self.validate()
+            except NonFiniteLogitsError as error:
+                raise DivergedError(
+                    f"{error}, in epoch {epoch} at a learning rate of {learning_rate:.3g}"
+                ) from error
+            _refuse_diverged("validation", validation.loss, epoch, learning_rate)
+            if broken := broken_tensors(self.model):
+                raise DivergedError(
+                    f"NaN or infinite numbers in {len(broken)} of the model's tensors, such as "
+                    f"{broken[0]}, in epoch {epoch} at a learning rate of {learning_rate:.3g}"
+                )
+            yield EpochResult(
+                epoch=epoch,
+                train_loss=train_loss,
+                learning_rate=learning_rate,
+                validation=validation,
+                seconds=time.perf_counter() - started,
+                images_per_s=images / (trained - started),
+            )
+
+    def _pass(
+        self, epoch: int, steps: int, steps_in_all: int, on_step: Callable[[Step], None]
+    ) -> tuple[float, float, int]:
+        """Train for one epoch; return its mean loss, its last learning rate, and its images."""
+        optimization, device = self.optimization, self.compute.device
+        warmup_steps = round(optimization.warmup_epochs * steps)
+        self.batches.set_epoch(epoch)
+        self.model.train()
+        loss_sum = torch.zeros((), device=device)
         seen = 0
         learning_rate = optimization.learning_rate
-        for number, (images, target) in enumerate(batches):
+        for number, (images, target) in enumerate(self.batches):
             learning_rate = optimization.learning_rate * learning_rate_factor(
-                optimization.schedule, (epoch - 1) * steps + number, epochs * steps, warmup_steps
+                optimization.schedule, (epoch - 1) * steps + number, steps_in_all, warmup_steps
             )
-            for group in optimizer.param_groups:
+            for group in self.optimizer.param_groups:
                 group["lr"] = learning_rate
-            logits = forward(model, images, preprocessing, compute)
-            loss = loss_of(logits, target.to(compute.device, non_blocking=True))
-            optimizer.zero_grad(set_to_none=True)
+            logits = forward(self.model, images, self.preprocessing, self.compute)
+            loss = self.loss_of(logits, target.to(device, non_blocking=True))
+            self.optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             if optimization.gradient_clip:
-                nn.utils.clip_grad_norm_(model.parameters(), optimization.gradient_clip)
-            optimizer.step()
+                nn.utils.clip_grad_norm_(self.model.parameters(), optimization.gradient_clip)
+            self.optimizer.step()
             loss_sum += loss.detach()
             seen += len(images)
             on_step(Step(epoch, number + 1, steps, seen, loss.detach()))
-        train_loss = float(loss_sum) / steps
-        trained = time.perf_counter()
-        _refuse_diverged("training", train_loss, epoch, learning_rate)
-        try:
-            validation = validate()
-        except NonFiniteLogitsError as error:
-            raise DivergedError(
-                f"{error}, in epoch {epoch} at a learning rate of {learning_rate:.3g}"
-            ) from error
-        _refuse_diverged("validation", validation.loss, epoch, learning_rate)
-        if broken := broken_tensors(model):
-            raise DivergedError(
-                f"NaN or infinite numbers in {len(broken)} of the model's tensors, such as "
-                f"{broken[0]}, in epoch {epoch} at a learning rate of {learning_rate:.3g}"
-            )
-        yield EpochResult(
-            epoch=epoch,
-            train_loss=train_loss,
-            learning_rate=learning_rate,
-            validation=validation,
-            seconds=time.perf_counter() - started,
-            images_per_s=seen / (trained - started),
-        )
+        return float(loss_sum) / steps, learning_rate, seen
 
 
 def _refuse_diverged(what: str, loss: float, epoch: int, learning_rate: float) -> None:

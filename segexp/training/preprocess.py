@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from segexp.core.config import Config
-from segexp.core.errors import InputError
+from segexp.core.errors import InputError, WorkError
 from segexp.data.cache import Dataset
 from segexp.training.compute import Compute
 
@@ -92,6 +92,10 @@ def forward(
     with compute.autocast():
         logits: Tensor = model(preprocessing.normalize(compute.send(images)))
     return logits
+
+
+class NonFiniteLogitsError(WorkError):
+    """The model gave NaN or infinite logits; argmax would make classes of them all the same."""
 
 
 def is_finite(values: Tensor) -> bool:

@@ -23,6 +23,7 @@ from segexp.core.errors import InputError, Interrupted, WorkError
 from segexp.core.lease import lease_seconds
 from segexp.data.open import find_source, open_data
 from segexp.evaluation.confusions import load_confusions, load_predictions
+from segexp.evaluation.evaluate import Evaluation
 from segexp.labels.files import find_mappings
 from segexp.labels.mapping import common_space
 from segexp.study.best import find_best
@@ -72,7 +73,7 @@ class Said:
         if self._fail_in is not None and len(self.started) - 1 == self._fail_in:
             raise RuntimeError("out of memory")
 
-    def epoch(self, result: EpochResult, value: float, total_epochs: int) -> None:
+    def epoch(self, result: EpochResult[Evaluation], value: float, total_epochs: int) -> None:
         pass
 
 

@@ -49,7 +49,7 @@ def write_to_a_full_disk(disk: Path) -> dict[str, tuple[bool, str]]:
 
 
 def test_what_libraries_raise_on_a_full_disk_is_recognised(tmp_path: Path) -> None:
-    found = on_a_small_disk("test_disk", "write_to_a_full_disk", tmp_path, "1M")
+    found = on_a_small_disk(__name__, "write_to_a_full_disk", tmp_path, "1M")
     assert set(found) == {"write_atomic", "safetensors", "sqlite", "afterwards", "beside"}
     assert all(is_right for is_right, _ in found.values()), found
 

@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from segexp.data.cache import Split, open_dataset
 from segexp.evaluation.evaluate import (
     Evaluation,
-    NonFiniteLogitsError,
     Ruler,
     constant_miou,
     decide,
@@ -29,7 +28,7 @@ from segexp.labels.taxonomy import VOID
 from segexp.training.compute import Compute
 from segexp.training.losses import make_loss
 from segexp.training.network import make_model
-from segexp.training.preprocess import Preprocessing
+from segexp.training.preprocess import NonFiniteLogitsError, Preprocessing
 from tests.conftest import ROOT
 from tests.data.layouts.trees import CITYSCAPES, opened, save
 

@@ -12,6 +12,7 @@ from segexp import tracking
 from segexp.core.config import Config, load_config
 from segexp.core.errors import InputError, Interrupted
 from segexp.core.lease import this_process
+from segexp.evaluation.evaluate import Evaluation
 from segexp.study.single import run_training
 from segexp.training.bundle import load_bundle
 from segexp.training.fit import DivergedError, EpochResult, Step
@@ -38,7 +39,7 @@ class Shown:
     def step(self, step: Step, total_epochs: int) -> None:
         pass
 
-    def epoch(self, result: EpochResult, value: float, total_epochs: int) -> None:
+    def epoch(self, result: EpochResult[Evaluation], value: float, total_epochs: int) -> None:
         pass
 
 

@@ -45,7 +45,7 @@ class Watcher:
     def step(self, step: Step, total_epochs: int) -> None:
         self.steps.append((step.epoch, step.step))
 
-    def epoch(self, result: EpochResult, value: float, total_epochs: int) -> None:
+    def epoch(self, result: EpochResult[Evaluation], value: float, total_epochs: int) -> None:
         self.values.append(value)
 
 

@@ -19,11 +19,11 @@ from segexp.core.files import written_beside
 from segexp.data.augment import make_augmentation
 from segexp.data.batches import make_loader
 from segexp.data.cache import Split
-from segexp.evaluation.evaluate import Evaluation, evaluate
+from segexp.evaluation.evaluate import evaluate, keep
 from segexp.labels.taxonomy import VOID
-from segexp.training.checkpoint import Checkpoints, EpochRecord, Progress
+from segexp.training.checkpoint import Checkpoints, EpochRecord, KeptValidation, Progress
 from segexp.training.compute import Compute
-from segexp.training.fit import Optimization, fit, make_optimizer
+from segexp.training.fit import Optimization, Trainer, make_optimizer
 from segexp.training.losses import make_loss
 from segexp.training.network import make_model
 from segexp.training.preprocess import Preprocessing
@@ -75,7 +75,8 @@ def step(model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
 def progress_of(epochs: int, best_epoch: int) -> Progress:
     confusions = (np.arange(24).reshape(2, 3, 4) + best_epoch,)
     history = tuple(EpochRecord(0.1 * e, {"val/miou": 0.1 * e}) for e in range(1, epochs + 1))
-    return Progress(history, best_epoch, Evaluation(("a", "b"), 0.5, confusions), 1.5 * epochs)
+    kept = KeptValidation({"ids": ["a", "b"], "loss": 0.5}, confusions)
+    return Progress(history, best_epoch, kept, 1.5 * epochs)
 
 
 @dataclass
@@ -214,18 +215,16 @@ def train(
         (epoch, past.value, past.metrics["train"], past.metrics["rate"])
         for epoch, past in enumerate(progress.history, start=1)
     ]
-    results = fit(
+    results = Trainer(
         model,
         optimizer,
         loader,
         validate,
         loss,
         optimization,
-        epochs=3,
         preprocessing=PREPROCESSING,
         compute=compute,
-        epochs_done=progress.epochs,
-    )
+    ).epochs(3, done=progress.epochs)
     for result in itertools.islice(results, stop_after - progress.epochs):
         value = -result.validation.loss
         best = max((past.value for past in progress.history), default=-np.inf)
@@ -233,7 +232,7 @@ def train(
         progress = Progress(
             (*progress.history, EpochRecord(value, metrics)),
             result.epoch if value > best else progress.best_epoch,
-            result.validation if value > best else progress.best,
+            keep(result.validation) if value > best else progress.best,
         )
         history.append((result.epoch, value, result.train_loss, result.learning_rate))
         checkpoints.save(model, optimizer, progress, is_last=result.epoch == 3)
@@ -293,9 +292,9 @@ def test_what_was_reported_comes_back_with_the_best_evaluation(tmp_path: Path) -
     assert replace(progress, best=None) == replace(expected, best=None)
     assert progress.best is not None
     assert expected.best is not None
-    assert (progress.best.image_ids, progress.best.loss) == (("a", "b"), 0.5)
-    np.testing.assert_array_equal(progress.best.confusions[0], expected.best.confusions[0])
-    assert progress.best.confusions[0].dtype == np.int64
+    assert progress.best.content == {"ids": ["a", "b"], "loss": 0.5}
+    np.testing.assert_array_equal(progress.best.arrays[0], expected.best.arrays[0])
+    assert progress.best.arrays[0].dtype == np.int64
 
 
 def test_a_crash_between_the_best_weights_and_the_state_leaves_a_pair_that_belongs_together(

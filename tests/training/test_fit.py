@@ -14,7 +14,7 @@ from segexp.data.augment import make_augmentation
 from segexp.data.batches import Batches, make_loader
 from segexp.data.cache import Split
 from segexp.data.device_batches import DeviceBatches
-from segexp.evaluation.evaluate import Evaluation, NonFiniteLogitsError
+from segexp.evaluation.evaluate import Evaluation
 from segexp.labels.taxonomy import VOID
 from segexp.training.compute import Compute
 from segexp.training.fit import (
@@ -22,13 +22,13 @@ from segexp.training.fit import (
     EpochResult,
     Optimization,
     Step,
+    Trainer,
     broken_tensors,
-    fit,
     make_optimizer,
 )
 from segexp.training.losses import make_loss
 from segexp.training.network import make_model
-from segexp.training.preprocess import Preprocessing
+from segexp.training.preprocess import NonFiniteLogitsError, Preprocessing
 from segexp.training.schedules import SCHEDULES, learning_rate_factor
 
 CPU = Compute(torch.device("cpu"), bf16=False, channels_last=False)
@@ -68,20 +68,18 @@ def no_validation() -> Evaluation:
 
 def train(
     model: nn.Module, optimization: Optimization, *, epochs: int = 3, on_step=lambda step: None
-) -> Iterator[EpochResult]:
+) -> Iterator[EpochResult[Evaluation]]:
     """Two full batches of three and a last one of a single picture."""
-    return fit(
+    return Trainer(
         model,
         make_optimizer(model, optimization),
         make_loader(make_split(), IDENTITY, batch_size=3, shuffle=True, seed=4),
         no_validation,
         make_loss("cross_entropy"),
         optimization,
-        epochs=epochs,
         preprocessing=PREPROCESSING,
         compute=CPU,
-        on_step=on_step,
-    )
+    ).epochs(epochs, on_step=on_step)
 
 
 def batches_by_hand(epochs: int) -> Iterator[tuple[int, Tensor, Tensor]]:
@@ -164,17 +162,16 @@ def test_the_same_seed_gives_the_same_losses():
             seed=5,
             augment=make_augmentation(0.7, (32, 32)),
         )
-        results = fit(
+        results = Trainer(
             model,
             make_optimizer(model, ADAMW),
             loader,
             no_validation,
             make_loss("ce_dice"),
             ADAMW,
-            epochs=3,
             preprocessing=PREPROCESSING,
             compute=CPU,
-        )
+        ).epochs(3)
         return [result.train_loss for result in results]
 
     first = losses()
@@ -185,17 +182,16 @@ def test_the_same_seed_gives_the_same_losses():
 def test_training_is_the_same_whoever_makes_the_batches():
     def losses(batches: Batches) -> list[float]:
         model = linear_model()
-        results = fit(
+        results = Trainer(
             model,
             make_optimizer(model, ADAMW),
             batches,
             no_validation,
             make_loss("cross_entropy"),
             ADAMW,
-            epochs=3,
             preprocessing=PREPROCESSING,
             compute=CPU,
-        )
+        ).epochs(3)
         return [result.train_loss for result in results]
 
     loader = make_loader(make_split(), IDENTITY, batch_size=3, shuffle=True, seed=4)
@@ -241,17 +237,16 @@ def test_logits_that_are_not_finite_in_validation_are_named_with_epoch_and_learn
     def validate() -> Evaluation:
         raise NonFiniteLogitsError("the model gives NaN or infinite logits for a")
 
-    results = fit(
+    results = Trainer(
         model,
         make_optimizer(model, SGD),
         make_loader(make_split(), IDENTITY, batch_size=7, shuffle=True, seed=4),
         validate,
         make_loss("cross_entropy"),
         replace(SGD, schedule="constant", warmup_epochs=0.0),
-        epochs=1,
         preprocessing=PREPROCESSING,
         compute=CPU,
-    )
+    ).epochs(1)
     with pytest.raises(DivergedError, match=r"logits for a, in epoch 1 at a .* rate of 0\.05"):
         list(results)
 
@@ -294,7 +289,9 @@ def test_the_epochs_that_are_left_are_those_of_a_whole_training(optimization: Op
         model.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0].clone()))
         return model
 
-    def run(model: nn.Module, epochs: range, optimizer: torch.optim.Optimizer) -> list[EpochResult]:
+    def run(
+        model: nn.Module, epochs: range, optimizer: torch.optim.Optimizer
+    ) -> list[EpochResult[Evaluation]]:
         loader = make_loader(
             make_split(),
             IDENTITY,
@@ -303,18 +300,16 @@ def test_the_epochs_that_are_left_are_those_of_a_whole_training(optimization: Op
             seed=4,
             augment=make_augmentation(0.8, (32, 32)),
         )
-        results = fit(
+        results = Trainer(
             model,
             optimizer,
             loader,
             no_validation,
             make_loss("cross_entropy"),
             optimization,
-            epochs=4,
             preprocessing=PREPROCESSING,
             compute=CPU,
-            epochs_done=epochs.start - 1,
-        )
+        ).epochs(4, done=epochs.start - 1)
         return list(itertools.islice(results, len(epochs)))
 
     expected = run(watched(whole), range(1, 5), make_optimizer(whole, optimization))
@@ -391,18 +386,16 @@ def test_each_epoch_is_validated_once_with_the_model_as_it_is_and_trains_again_a
 
     loader = make_loader(make_split(), IDENTITY, batch_size=7, shuffle=True, seed=4)
     list(
-        fit(
+        Trainer(
             model,
             make_optimizer(model, ADAMW),
             loader,
             validate,
             make_loss("cross_entropy"),
             ADAMW,
-            epochs=2,
             preprocessing=PREPROCESSING,
             compute=CPU,
-            on_step=on_step,
-        )
+        ).epochs(2, on_step=on_step)
     )
     assert modes == [True, True, True, True]
     assert len(seen) == 2

@@ -19,6 +19,7 @@ from segexp.core.errors import InputError, Interrupted, WorkError
 from segexp.core.files import locked
 from segexp.core.lease import this_process
 from segexp.data.open import open_data
+from segexp.evaluation.evaluate import Evaluation
 from segexp.study.display import StudyDisplay
 from segexp.study.engines.seats import Seat
 from segexp.study.next_trial import run_next_trial, trials_left
@@ -176,7 +177,7 @@ class _SentDisplay:
             self._shown = now
             self._send("step", replace(step, loss=float(step.loss)), total_epochs)
 
-    def epoch(self, result: EpochResult, value: float, total_epochs: int) -> None:
+    def epoch(self, result: EpochResult[Evaluation], value: float, total_epochs: int) -> None:
         validation = replace(result.validation, image_ids=(), confusions=(), predictions=())
         self._send("epoch", replace(result, validation=validation), value, total_epochs)
 
