@@ -286,8 +286,7 @@ def test_a_full_disk_fails_the_trial_and_says_what_to_free_and_is_gone_on_from(
     project: Path,
 ) -> None:
     write_study(project)
-    where = "cli.test_interruption"
-    found = on_a_small_disk(where, "tune_on_a_full_disk", project.parent, "100M")
+    found = on_a_small_disk(__name__, "tune_on_a_full_disk", project.parent, "100M")
     for name, code in (("checkpoint", 1), ("database", 1), ("enough", 0)):
         assert found[name]["code"] == code, found[name]["said"]
         assert found[name]["integrity"] == ["ok", "ok"]
