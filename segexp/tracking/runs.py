@@ -359,7 +359,7 @@ def _search_running(parent: Run, parent_id: str, study: str) -> list[tuple[int, 
     found = parent.client.search_runs(
         [parent.experiment],
         f"attributes.status = 'RUNNING' and tags.mlflow.parentRunId = '{parent_id}' "
-        f"and tags.segexp.study.run = '{study}'",
+        f"and tags.segexp.study = '{study}'",
     )
     return [
         (
