@@ -1,5 +1,6 @@
 """``segexp ab``."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -31,6 +32,7 @@ from segexp.compare.statistics.gate import REQUIREMENTS, unmet_requirement
 from segexp.compare.version import PAGE_FILE, RESULT_FILE
 from segexp.core.errors import InputError, WorkError, collected
 from segexp.core.signals import interruption_leaves
+from segexp.core.wording import counted
 from segexp.report.ab_numbers import with_arm_names
 from segexp.study.engines.forkserver import prepare_workers
 
@@ -134,7 +136,8 @@ def ab(
         typer.Option(
             metavar="NAME=MAPPING",
             help="Whose classes the masks of an arm hold: a mapping in mappings/, or a file. By "
-            "default the mapping that is called as the arm is, or that of config.yaml.",
+            "default the mapping that is called as the arm is; without --truth that of "
+            "config.yaml.",
         ),
     ] = None,
     truth: Annotated[
@@ -184,12 +187,15 @@ def ab(
             "--study": study,
             "--storage": storage,
             "--storage-file": storage_file,
+            "--pilot": pilot,
+            "--workers": workers if workers != "auto" else None,
         }
         _refuse_beside_masks(trained, margin)
         from segexp.cli.ab_masks import MaskOptions, compare_folders
 
-        result, directory = compare_folders(
-            MaskOptions(predictions or (), mapping_of or (), truth, out),
+        options = MaskOptions(predictions or (), mapping_of or (), truth, out)
+        compared = compare_folders(
+            options,
             name=study_name,
             margin=margin,
             cluster=cluster,
@@ -198,51 +204,72 @@ def ab(
             set_=set_,
             project=project,
         )
-        _give(result, directory, json_, require)
+        _give(*compared, json_=json_, require=require)
         return
-    if not mappings:
-        raise InputError("MAPPINGS: name two or more mappings to compare, or give --predictions")
+    mappings = _two_or_more(mappings)
     root, processes = open_project(project), worker_count(workers)
     overrides = {**data_overrides(data, format_name, None), **set_overrides(set_)}
     overrides = with_storage(overrides, storage, storage_file)
     _check_options(matched, trials, candidates, configs, margin)
+    _refuse_beside_plan(plan_only, pilot, require, cluster)
     name = _name(study, mappings, data, matched) if study_name is None else study_name
-    from segexp.compare.design import TRIALS, Design, make_design
+    from segexp.compare.design import TRIALS, make_design
 
     if not matched:
         overrides.setdefault("trials", TRIALS if trials is None else trials)
-    number = int(overrides.get("trials", TRIALS))
+    number = _whole("trials", overrides.get("trials", TRIALS))
     configs = configs if matched else candidates
     design = make_design(matched=matched, trials=number, configs=configs, seeds=seeds, looks=looks)
+    asked = _Asked(root, study, overrides, mappings, name, margin, cluster)
     if plan_only:
-        _show_plan(root, pilot or name, mappings, design, number, margin, json_)
+        _show_plan(asked, pilot or name, design, number, json_)
         return
-    if pilot is not None:
-        raise InputError("--pilot: is what --plan plans from; give both")
+    answer = _train_and_compare(asked, design, seeds, processes, debug)
+    _give(*answer, json_=json_, require=require)
 
+
+@dataclass(frozen=True)
+class _Asked:
+    """What is asked of which arms."""
+
+    root: Path
+    study: str | None
+    overrides: dict[str, Any]
+    mappings: list[str]
+    name: str
+    margin: float
+    cluster: str
+
+
+def _train_and_compare(
+    asked: _Asked, design: "Design", seeds: int | None, processes: int | None, debug: bool
+) -> tuple[dict[str, Any], Path, str]:
+    """Train what is missing, and compare; return the answer, its place and where to look next."""
     from segexp.core.disk import full_disk_explained
 
+    root, name = asked.root, asked.name
     with full_disk_explained(root), LiveDisplay() as display:
-        config = _refuse_early(root, study, overrides, mappings, display)
+        known = _refuse_early(root, asked.study, asked.overrides, asked.mappings, display)
         display.say("loading torch, optuna and mlflow ...")
         if processes != 0:
             prepare_workers()
+        from segexp.compare.design import Design
         from segexp.compare.plan import plan_ab
         from segexp.compare.run import Question, begun_as, run_ab
         from segexp.study.recorded_place import recorded_uri
         from segexp.study.storage.open import load_study, open_storage
 
-        if not matched and config is not None and begun_as(config.storage, root, name) == "tuned":
+        if design.mode != "matched" and known and begun_as(known.storage, root, name) == "tuned":
             design = Design("tuned", configs=1, seeds=5 if seeds is None else seeds)
-        plan = plan_ab(root, study, mappings, overrides, name=name, design=design)
+        plan = plan_ab(root, asked.study, asked.mappings, asked.overrides, name=name, design=design)
         config = plan.config
         storage_now = open_storage(config.storage, root)
         display.say(
             f"A/B study {name}: {len(plan.arms)} arms, {_work(design, plan.arms[0].study.trials)}; "
-            f"{config.training.epochs} epochs; compared in {len(plan.common.classes)} common "
-            f"classes, margin {margin:g}"
+            f"{counted(config.training.epochs, 'epoch')}; compared in "
+            f"{len(plan.common.classes)} common classes, margin {asked.margin:g}"
         )
-        question = Question(margin, cluster)
+        question = Question(asked.margin, asked.cluster)
         with interruption_leaves(GOES_ON):
             result, directory = run_ab(
                 plan, question, storage_now, display, workers=processes, debug=debug
@@ -250,15 +277,30 @@ def ab(
 
     recorded = load_study(storage_now, name).user_attrs
     uri = recorded_uri(root, recorded, config.tracking.uri)
-    _give(result, directory, json_, require, where_to_look(uri, root))
+    return result, directory, where_to_look(uri, root)
+
+
+def _two_or_more(mappings: list[str] | None) -> list[str]:
+    if not mappings:
+        raise InputError("MAPPINGS: name two or more mappings to compare, or give --predictions")
+    if len(mappings) == 1:
+        raise InputError(f"MAPPINGS: {mappings[0]} alone; name two or more mappings to compare")
+    return mappings
+
+
+def _whole(key: str, value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise InputError(f"{key}: {value!r}; expected a whole number from 1 on")
+    return value
 
 
 def _give(
     result: dict[str, Any],
     directory: Path,
+    look_next: str | None = None,
+    *,
     json_: bool,
     require: str | None,
-    look_next: str | None = None,
 ) -> None:
     """Print an answer, say where its page is, and end as --require wants it."""
     if json_:
@@ -270,26 +312,19 @@ def _give(
     _refuse_unmet(result, require)
 
 
-def _show_plan(
-    root: Path,
-    pilot: str,
-    mappings: list[str],
-    design: "Design",
-    trials: int,
-    margin: float,
-    json_: bool,
-) -> None:
+def _show_plan(asked: _Asked, pilot: str, design: "Design", trials: int, json_: bool) -> None:
     """Say what a study of this design can find, and what the margin takes."""
     from segexp.compare.design import design_faults
     from segexp.compare.pilot import outlook_lines, outlooks, read_pilot
 
-    if faults := design_faults(design, trials, len(mappings)):
+    if faults := design_faults(design, trials, len(asked.mappings)):
         raise InputError(faults)
-    found = outlooks(read_pilot(root, pilot), mappings, design, trials, margin)
+    known = read_pilot(asked.root, pilot)
+    found = outlooks(known, asked.mappings, design, trials, asked.margin)
     if json_:
         print_json({"plans": [outlook.to_dict() for outlook in found]})
     for outlook in found:
-        for line in outlook_lines(outlook, design, trials, margin):
+        for line in outlook_lines(outlook, design, trials, asked.margin):
             say(line)
 
 
@@ -300,6 +335,7 @@ def _refuse_unmet(result: dict[str, Any], requirement: str | None) -> None:
     arms = [arm["mapping"] for arm in with_arm_names(result)["arms"]]
     if unmet := unmet_requirement(arms, result["pairs"], requirement):
         raise WorkError(unmet)
+    say(f"required is {requirement}, and it is met")
 
 
 def _refuse_early(
@@ -337,6 +373,22 @@ def _refuse_beside_masks(trained: dict[str, Any], margin: float) -> None:
     ]
     with collected(faults):
         _check_options(False, None, None, None, margin)
+    if faults:
+        raise InputError(faults)
+
+
+def _refuse_beside_plan(
+    plan_only: bool, pilot: str | None, require: str | None, cluster: str
+) -> None:
+    """Refuse what asks for an answer beside --plan, which gives none, and a pilot without it."""
+    if not plan_only:
+        if pilot is not None:
+            raise InputError("--pilot: is what --plan plans from; give both")
+        return
+    given = {"--require": require is not None, "--cluster": cluster != "auto"}
+    faults = [
+        f"{name}: --plan compares nothing yet" for name, is_given in given.items() if is_given
+    ]
     if faults:
         raise InputError(faults)
 

@@ -7,7 +7,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from segexp.cli.console import console, say
-from segexp.report.ab_numbers import interval_title, with_arm_names
+from segexp.report.ab_numbers import interval_title, is_all, p_text, with_arm_names
 
 
 def show_answer(result: dict[str, Any]) -> None:
@@ -48,7 +48,7 @@ def _show_pair(pair: dict[str, Any], caveats: list[str]) -> None:
     for sentence in filter(None, (pair.get("untouched_sentence"), pair["sentence"])):
         console.print(sentence, style="bold", highlight=False, soft_wrap=True, markup=False)
     if pair.get("detectable") is not None:
-        say(f"Of this size, four studies of five find a difference of {pair['detectable']:.3f}.")
+        say(f"A study of this size finds a difference of {pair['detectable']:.3f} in 80% of cases.")
     if pair["needed"]:
         say(pair["needed"]["text"])
     for caveat in caveats:
@@ -60,8 +60,9 @@ def _arms_table(result: dict[str, Any]) -> Table:
     units = "" if clusters["kind"] == "none" else f" in {clusters['count']} {clusters['kind']}s"
     runs = len(result["arms"][0]["common"]["runs"])
     runs_of = "1 run" if runs == 1 else f"{runs} runs"
+    kind = "images" if result["heldout_from"] == "truth" else "held-out images"
     table = _table(
-        f"mIoU of {runs_of} on {result['images']} held-out images{units}; bits per pixel",
+        f"mIoU of {runs_of} on {result['images']} {kind}{units}; bits per pixel",
         ("mapping", "own", "common", "95% interval", "kept", "lost"),
     )
     for arm in result["arms"]:
@@ -159,7 +160,7 @@ def _class_table(pair: dict[str, Any]) -> Table:
     for label in pair.get("dropped", []):
         scores = [_number(label[arm] and label[arm]["iou"], ".3f") for arm in "ab"]
         table.add_row(escape(f"dropped: {label['label']}"), *scores, "-", "-", "-")
-    notes = ["of a mean the p is not corrected"] if pair.get("class_groups") else []
+    notes = ["p of a mean is not corrected"] if pair.get("class_groups") else []
     notes += ["what is dropped is scored in an arm's own classes"] if pair.get("dropped") else []
     table.caption, table.caption_justify = "; ".join(notes) or None, "left"
     return table
@@ -172,7 +173,7 @@ def _class_cells(title: str, row: dict[str, Any], p: str) -> list[str]:
         _number(row["b"], ".3f"),
         _number(row["delta"], "+.3f"),
         _range(row["interval"], "+.3f"),
-        _number(row[p], ".3f"),
+        "-" if is_all(row["interval"] or (0, 0)) else p_text(row[p]),
     ]
 
 
@@ -197,6 +198,6 @@ def _number(value: float | None, style: str) -> str:
 def _range(interval: list[float] | None, style: str) -> str:
     if interval is None:
         return "-"
-    if interval[0] <= -1 and interval[1] >= 1:
-        return "unknown"  # all that a difference can be
+    if is_all(interval):
+        return "unknown"
     return " to ".join(format(v, style) for v in interval)

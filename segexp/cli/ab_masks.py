@@ -53,6 +53,14 @@ def compare_folders(
     Returns:
         The content of ``ab_result.json``, and the folder that it was written to.
     """
+    if not options.predictions:
+        given = [
+            n for n, v in (("--truth", options.truth), ("--out", options.out)) if v is not None
+        ]
+        given += ["--mapping-of"] if options.mapping_of else []
+        raise InputError(
+            f"{' and '.join(given)}: for folders of masks; name them with --predictions"
+        )
     root, config = _project(project, data, format_name, set_)
     faults: list[str] = []
     folders = _named("--predictions", options.predictions, "DIR", faults)
@@ -69,7 +77,9 @@ def compare_folders(
     from segexp.core.files import write_atomic
     from segexp.report.ab_page import ab_page
 
-    mappings = _mappings(root, config, folders, named)
+    # Of masks in a folder of one's own the project knows nothing.
+    default = config.mapping if config is not None and options.truth is None else None
+    mappings = _mappings(root, default, folders, named)
     name = name or re.sub(r"[^A-Za-z0-9_.+-]+", "_", "-".join(["ab", *folders]))
     with LiveDisplay() as display:
         truth = _truth(options.truth, root, config, mappings, format_name, display)
@@ -126,14 +136,14 @@ def _named(option: str, items: Sequence[str], what: str, faults: list[str]) -> d
 
 def _mappings(
     root: Path | None,
-    config: "Config | None",
+    default: str | None,
     arms: Dict[str, str],
     named: Dict[str, str],
 ) -> dict[str, "Mapping"]:
     """Find whose classes the masks of each arm hold.
 
     What ``--mapping-of`` says, by name or by the path of a file; else the mapping that is called as
-    the arm is; else the project's ``mapping``.
+    the arm is; else ``default``.
     """
     from segexp.labels.files import find_mapping, load_mapping
 
@@ -142,7 +152,7 @@ def _mappings(
     found: dict[str, Mapping] = {}
     faults: list[str] = []
     for arm in arms:
-        wanted = named.get(arm) or (arm if arm in known else config.mapping if config else None)
+        wanted = named.get(arm) or (arm if arm in known else default)
         if wanted is None:
             faults.append(
                 f"--predictions {arm}={arms[arm]}: nothing says whose classes its masks hold; say "

@@ -115,7 +115,7 @@ def protocol_table(rows: Sequence[Mapping[str, Any]]) -> Table:
     table.add_column("what it counts", overflow="fold")
     for row in rows:
         cells = [_cell(row["scores"][column]) for column in columns]
-        why = f" Not told here: {row['missing']}." if row["missing"] else ""
+        why = f" Left out: {row['missing']}." if row["missing"] else ""
         table.add_row(row["title"], *cells, f"{row['meaning']}{why}")
     return table
 

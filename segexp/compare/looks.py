@@ -74,11 +74,26 @@ def answered(study: optuna.Study) -> Look | None:
     return Look(look["number"], look["configs"], tuple(look["fractions"]))
 
 
-def note_look(study: optuna.Study, plan: AbPlan, look: Look, *, is_answer: bool) -> None:
-    """Note a look that was taken, and the numbers, which are fixed from the first look on."""
-    if answered(study) is None:
-        noted = {**_numbers(plan), "look": asdict(look), "is_answer": is_answer}
+def note_look(
+    study: optuna.Study, plan: AbPlan, look: Look, margin: float, *, is_answer: bool
+) -> None:
+    """Note a look that was taken, its margin, and the numbers, which are fixed from then on."""
+    before = answered(study)
+    if before is None or look.number > before.number:
+        known = study.user_attrs.get(ANSWER, {}).get("margin", margin)
+        noted = {**_numbers(plan), "look": asdict(look), "is_answer": is_answer, "margin": known}
         study.set_user_attr(ANSWER, noted)
+
+
+def other_margin(study: optuna.Study, margin: float) -> str | None:
+    """Say so where the margin is not that of the first look at the arms."""
+    first = (study.user_attrs.get(ANSWER) or {}).get("margin", margin)
+    if first == margin:
+        return None
+    return (
+        f"The arms were first compared with a margin of {first:g}, now it is {margin:g}: a margin "
+        "that is chosen after the answer proves nothing."
+    )
 
 
 def refuse_other_numbers(plan: AbPlan, storage: BaseStorage) -> None:

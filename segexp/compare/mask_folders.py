@@ -1,7 +1,7 @@
 """Folders of masks that any tool wrote: which file is of which image, and of which run."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from segexp.core.errors import InputError, at_most
@@ -40,16 +40,37 @@ class Runs:
 
 
 def image_name(path: Path) -> str:
-    """Return the name of the image that a mask belongs to: its stem without a known ending.
+    """Return the name of the image that a mask belongs to: its stem without known endings.
 
     Example:
         >>> image_name(Path("0016E5_07959_mask.png")), image_name(Path("a b.npy"))
         ('0016E5_07959', 'a b')
+        >>> image_name(Path("ulm_000001_000019_leftImg8bit_mask.png"))
+        'ulm_000001_000019'
     """
+    return _without_endings(path.stem)
+
+
+def _without_endings(name: str) -> str:
     for ending in ENDINGS:
-        if path.stem.endswith(ending) and path.stem != ending:
-            return path.stem.removesuffix(ending)
-    return path.stem
+        if name.endswith(ending) and name != ending:
+            return _without_endings(name.removesuffix(ending))
+    return name
+
+
+def named_as(images: Collection[str], runs: Runs) -> Runs:
+    """Name the masks as the images are whose own names have such an ending, too.
+
+    Args:
+        images: All images that there are.
+        runs: Their masks, by names without endings.
+    """
+    plain: dict[str, list[str]] = {}
+    for image in images:
+        plain.setdefault(_without_endings(image), []).append(image)
+    own = {name: found[0] for name, found in plain.items() if len(found) == 1}
+    files = tuple({own.get(n, n): path for n, path in of_run.items()} for of_run in runs.files)
+    return replace(runs, files=files)
 
 
 def find_runs(directory: Path) -> Runs:

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from math import ceil
+from math import ceil, inf
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,8 @@ class Outlook:
     Attributes:
         a: The name of the first arm.
         b: The name of the other.
-        pilot: The name of the study whose variances are used.
+        pilot: The study whose variances are used: its name, and how it trained.
+        spread: How many times the pilot's the true spread over runs may be, from and to.
         images: Held-out images, as many as the pilot's.
         configs: Configurations that the planned study trains in every arm.
         plan: From `segexp.compare.statistics.planning.plan_study`.
@@ -37,6 +38,7 @@ class Outlook:
     a: str
     b: str
     pilot: str
+    spread: tuple[float, float]
     images: int
     configs: int
     plan: Plan
@@ -60,15 +62,16 @@ def read_pilot(project: Path, pilot: str) -> dict[str, Any]:
     """
     path = Path(pilot)
     if not path.is_file():
-        directories = (project / WORK_DIRECTORY / "ab").glob(f"{pilot}-*")
+        answers = project / WORK_DIRECTORY / "ab"
         # The name of another study may begin with this one's.
-        own = [d for d in directories if d.name.rpartition("-")[0] == pilot]
+        found = answers.iterdir() if answers.is_dir() else ()
+        own = [d for d in found if d.name.rpartition("-")[0] == pilot]
         files = [[d / name for d in own] for name in (RESULT_FILE, LOOK_FILE)]
         results = next((there for of in files if (there := [f for f in of if f.is_file()])), [])
         if not results:
             raise InputError(
                 f"--pilot: {pilot!r} is neither a file nor an A/B study that was looked at; a "
-                "small one will do, such as `segexp ab A B --trials 7 --study-name pilot`, and "
+                "small one will do, such as `segexp ab A B --trials 14 --study-name pilot`, and "
                 "then `segexp ab A B --plan --pilot pilot`"
             )
         path = max(results, key=lambda file: file.stat().st_mtime)
@@ -78,7 +81,34 @@ def read_pilot(project: Path, pilot: str) -> dict[str, Any]:
         raise InputError(f"--pilot {path}: is no JSON: {error}") from None
     if not isinstance(content, dict) or not content.get("pairs"):
         raise InputError(f"--pilot {path}: is no {RESULT_FILE}: it has no pairs of arms")
+    if fault := _pilot_fault(content):
+        raise InputError(f"--pilot {path}: is no {RESULT_FILE}: {fault}")
     return content
+
+
+def _pilot_fault(content: Mapping[str, Any]) -> str | None:
+    """Say what is wrong with what a plan reads of a result."""
+    pairs = content["pairs"]
+    if not isinstance(pairs, list) or not all(isinstance(pair, dict) for pair in pairs):
+        return "its pairs are no list of objects"
+    arms = content.get("arms")
+    if not isinstance(arms, list) or not all(isinstance(arm, dict) for arm in arms):
+        return "its arms are no list of objects"
+    for pair in pairs:
+        missing = [k for k in ("a", "b", "images", "run_groups", "unit") if k not in pair]
+        if missing:
+            return f"a pair has no {', '.join(missing)}"
+        numbers = {
+            "images": pair["images"],
+            "run_groups": pair["run_groups"],
+            "effective_clusters": pair.get("effective_clusters", 2),
+            **{f"variance.{k}": v for k, v in (pair.get("variance") or {}).items()},
+        }
+        for name, value in numbers.items():
+            is_number = isinstance(value, int | float) and not isinstance(value, bool)
+            if value is not None and not (is_number and 0 <= value < inf):
+                return f"{name} is {value!r}, and no number from 0 on"
+    return None
 
 
 def outlooks(
@@ -104,20 +134,28 @@ def outlooks(
             f"{' and '.join(arms)}"
         )
 
+    if pilot.get("mode", design.mode) != design.mode:
+        raise InputError(
+            f"--pilot: {pilot.get('name')} has {pilot['mode']} arms, which tell nothing of "
+            f"{design.mode} ones: random configurations vary several times as much as good ones"
+        )
+
     def planned(pair: Mapping[str, Any]) -> Outlook:
+        of_pilot = pilot_of(pair)
         plan = plan_study(
-            pilot_of(pair), margin, design.configs, pair["images"], level=LEVEL / len(pairs)
+            of_pilot, margin, design.configs, pair["images"], level=LEVEL / len(pairs)
         )
         more = plan.to_find.runs
         return Outlook(
             a=pair["a"],
             b=pair["b"],
-            pilot=str(pilot.get("name")),
+            pilot=_described(pilot),
+            spread=of_pilot.spread_range(),
             images=pair["images"],
             configs=design.configs,
             plan=plan,
-            hours=_hours(pilot, design, design.configs, trials),
-            hours_to_find=None if more is None else _hours(pilot, design, more, trials),
+            hours=_hours(pilot, arms, design, design.configs, trials),
+            hours_to_find=None if more is None else _hours(pilot, arms, design, more, trials),
         )
 
     return [planned(pair) for pair in pairs]
@@ -135,14 +173,28 @@ def outlook_lines(outlook: Outlook, design: Design, trials: int, margin: float) 
         f"{_size(plan.to_find, outlook, design, trials)}{_takes(outlook.hours_to_find)}.",
         f"To be called equivalent within {margin:g} where nothing differs: "
         f"{_size(plan.to_be_equivalent, outlook, design, trials)}.",
+        f"The pilot knows the spread over configurations roughly: the true one may be "
+        f"{outlook.spread[0]:.1f} to {outlook.spread[1]:.1f} times as large, and the differences "
+        "that are found with it.",
     ]
+
+
+def _described(pilot: Mapping[str, Any]) -> str:
+    """Name a pilot, and how it trained: what it tells holds for such trainings."""
+    said = []
+    if size := pilot.get("image_size"):
+        said.append("x".join(map(str, size)))
+    if epochs := pilot.get("design", {}).get("epochs"):
+        said.append(f"{epochs} epoch{'s' * (epochs > 1)}")
+    name = str(pilot.get("name"))
+    return f"{name} ({', '.join(said)})" if said else name
 
 
 def _size(size: Size, outlook: Outlook, design: Design, trials: int) -> str:
     options = []
     if size.runs is not None:
         options.append(f"{_configs(design, size.runs, trials)} on these images")
-    if size.images is not None:
+    if size.images is not None and size.images != outlook.images:
         options.append(f"{size.images:,} held-out images with {outlook.configs} configurations")
     if size.together is not None and size.runs is None:
         runs, images = size.together
@@ -167,10 +219,15 @@ def _takes(hours: float | None) -> str:
     return f"; about {shown} of training, one after the other, at the pilot's speed"
 
 
-def _hours(pilot: Mapping[str, Any], design: Design, configs: int, trials: int) -> float | None:
-    """Return how long searches and trainings would take, one after the other."""
+def _hours(
+    pilot: Mapping[str, Any], arms: Sequence[str], design: Design, configs: int, trials: int
+) -> float | None:
+    """Return how long searches and trainings of some arms would take, one after the other."""
     seconds = 0.0
-    for arm in pilot["arms"]:
+    own = [arm for arm in pilot["arms"] if arm.get("mapping") in arms]
+    if len(own) < len(arms):
+        return None
+    for arm in own:
         trainings, search = arm.get("seconds"), arm.get("search")
         if not trainings:
             return None

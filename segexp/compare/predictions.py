@@ -22,7 +22,14 @@ from segexp.compare.mask_counts import (
     count_masks,
     unreadable_masks,
 )
-from segexp.compare.mask_folders import find_runs, image_name, list_masks, paired_names, unmatched
+from segexp.compare.mask_folders import (
+    find_runs,
+    image_name,
+    list_masks,
+    named_as,
+    paired_names,
+    unmatched,
+)
 from segexp.compare.statistics.arms import ArmRuns, common_scores, compare_arms
 from segexp.compare.statistics.bootstrap import Estimate
 from segexp.compare.statistics.clusters import Clusters, make_clusters
@@ -109,7 +116,7 @@ def plan_masks(
     arms: list[MaskArm] = []
     for arm, folder in folders.items():
         with collected(faults):
-            runs = find_runs(folder)
+            runs = named_as({*truth.ids, *truth.others}, find_runs(folder))
             arms.append(MaskArm(arm, mappings[arm], runs))
             for run, files in enumerate(runs.files):
                 faults += unmatched(truth.ids, truth.others, truth.where, files, runs.place(run))
@@ -227,6 +234,7 @@ def _result(
         clusters,
         margin,
         unit="runs",
+        about=_about(len(groups)),
         class_groups=class_groups([arm.mapping for arm in study.arms], study.common),
         one_run=one_run,
         resamples=RESAMPLES,
@@ -265,6 +273,15 @@ def _result(
     }
 
 
+def _about(runs: int) -> str:
+    """Say what an answer is about: these networks alone, where each arm has one run."""
+    return (
+        "On one run of each arm, these networks alone"
+        if runs == 1
+        else f"On {runs} runs of each arm"
+    )
+
+
 def _one_rule(pair: dict[str, Any]) -> dict[str, Any]:
     """Keep the one rule that decided masks have."""
     return {**pair, "rules": {"argmax": pair["rules"]["argmax"]}, "decision_rule": None}
@@ -299,7 +316,9 @@ def _protocols(study: MaskStudy, counted: CountedMasks) -> dict[str, Any]:
     arms = list(zip(study.arms, counted.arms, strict=True))
     own = {a.name: protocol_scores(c.counts(a.mapping, own=True)) for a, c in arms}
     common = {a.name: protocol_scores(c.counts(study.common, own=False)) for a, c in arms}
-    return protocol_answer(own, common, ["At another size: the masks are counted at their own."])
+    return protocol_answer(
+        own, common, ["at another size, because masks are counted at their own."]
+    )
 
 
 def _scenes(study: MaskStudy, runs: Sequence[ArmRuns]) -> list[ArmScene]:

@@ -51,8 +51,8 @@ def record_masks(
     params = {
         "mode": "predictions",
         "truth": study.truth.where,
-        **{f"masks/{arm.name}": arm.runs.directory for arm in study.arms},
-        **{f"mapping/{arm.name}": arm.mapping.name for arm in study.arms},
+        **{f"masks/{metric_name(arm.name)}": arm.runs.directory for arm in study.arms},
+        **{f"mapping/{metric_name(arm.name)}": arm.mapping.name for arm in study.arms},
     }
     run = tracking.start_run(experiment, study.name, tags, params)
     for space in {s.name: s for s in (*(a.mapping for a in study.arms), study.common)}.values():

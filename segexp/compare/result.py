@@ -115,7 +115,11 @@ def ab_result(
         "version": VERSION,
         "name": plan.name,
         "mode": design.mode,
-        "design": {**asdict(design), "trials": plan.arms[0].study.trials if searches else None},
+        "design": {
+            **asdict(design),
+            "trials": plan.arms[0].study.trials if searches else None,
+            "epochs": plan.config.training.epochs,
+        },
         "look": {**asdict(look), "fractions": list(look.fractions)},
         "data": dataset.name,
         "dataset_hash": dataset.hash,
@@ -144,7 +148,8 @@ def _about(plan: AbPlan, runs: FinalRuns) -> str:
         return "On one configuration"
     said = counted(count, "configuration")
     if plan.design.mode == "matched":
-        return f"On {said} drawn at random, whatever their scores"
+        rest = "the other" if count == 2 else f"{counted(count - 1, 'other')}"
+        return f"On {said}, the baseline and {rest} drawn at random, whatever their scores"
     return f"On {said} that tuning found good in {'either' if len(plan.arms) == 2 else 'any'} arm"
 
 

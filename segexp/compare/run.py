@@ -27,6 +27,7 @@ from segexp.compare.looks import (
     answered,
     in_order_of_training,
     note_look,
+    other_margin,
     planned_looks,
     refuse_other_numbers,
 )
@@ -141,8 +142,11 @@ def run_ab(
             debug=debug,
         )
         found = _find_configs(plan, train, display)
+        # What has answered is asked again; where that is not settled now, the planned looks go on.
         before = answered(study)
-        looks = planned_looks(plan.design, len(found.candidates)) if before is None else [before]
+        planned = planned_looks(plan.design, len(found.candidates))
+        later = [look for look in planned if before is None or look.number > before.number]
+        looks = later if before is None else [before, *later]
         for look in looks:
             finals = train(_finals(plan, found, look))
             display.say("comparing the arms ...")
@@ -155,12 +159,13 @@ def run_ab(
                 continue  # later looks have more of them
             result = ab_result(plan, dataset, found, runs, Terms(clusters, question.margin, look))
             is_answer = is_last or is_settled(result)
-            note_look(study, plan, look, is_answer=is_answer)
+            note_look(study, plan, look, question.margin, is_answer=is_answer)
             if is_answer:
                 break
             _write_look(plan, record, result)
             display.say(_not_settled(look, looks))
-        result["caveats"] = [*warnings, *result["caveats"]]
+        changed = other_margin(study, question.margin)
+        result["caveats"] = [*filter(None, [changed]), *warnings, *result["caveats"]]
         directory = _write(plan, dataset, result, runs, record, display)
     say_what_waits(finals[0].experiment, display)
     return result, directory
@@ -408,9 +413,22 @@ def _write(
         metrics |= {f"delta/{name}": pair["delta"], f"low/{name}": low, f"high/{name}": high}
         tags |= {
             f"segexp.verdict.{name}": pair["verdict"],
-            f"segexp.answer.{name}": pair["sentence"],
+            f"segexp.answer.{name}": " ".join(
+                filter(None, (pair["untouched_sentence"], pair["sentence"]))
+            ),
         }
-    tags |= {"segexp.margin": f"{result['margin']:g}", "segexp.seeds": str(plan.design.seeds)}
+        if pair["detectable"] is not None:
+            metrics[f"detectable/{name}"] = pair["detectable"]
+    tags |= {
+        "segexp.margin": f"{result['margin']:g}",
+        "segexp.seeds": str(plan.design.seeds),
+        "segexp.configurations": str(plan.design.configs),
+        "segexp.looks": str(plan.design.looks),
+        "segexp.images": str(result["images"]),
+        **(
+            {"segexp.trials": str(result["design"]["trials"])} if result["design"]["trials"] else {}
+        ),
+    }
     tracking.log_metrics(record, metrics)
     tracking.set_tags(record, tags)
     return directory

@@ -53,7 +53,7 @@ def run_protocols(
 def _other_size(dataset: Dataset) -> str:
     height, width = dataset.image_size
     if dataset.own_size == dataset.image_size:
-        return "At another size: the masks have this one."
+        return "at another size, because the masks have this one."
     return (
         f"At the masks' own size: the networks were scored at {height}x{width} alone; `segexp "
         "evaluate MODEL --protocols` scores a saved one at both."

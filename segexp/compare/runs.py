@@ -1,5 +1,6 @@
 """The final trainings of an A/B study, read back from what they left: pairs of runs across arms."""
 
+import json
 from collections.abc import Callable, Sequence
 from collections.abc import Mapping as Dict
 from contextlib import suppress
@@ -164,15 +165,16 @@ def _scored_before(trials: Sequence[FrozenTrial | None]) -> str | None:
 
 
 def _groups(listed: Sequence[Dict[str, Any]]) -> tuple[NDArray[np.int64], str]:
-    """Number the configurations of the runs; one configuration makes each run its own group."""
-    configs = [config_of(params) for params in listed]
-    different: list[Dict[str, Any]] = []
-    for config in configs:
-        if config not in different:
-            different.append(config)
+    """Number the configurations of the runs; one configuration makes each run its own group.
+
+    By their params, and not as they were named: draws go to the groups by number, and another order
+    of the arms names the same candidates in another order.
+    """
+    keys = [json.dumps(config_of(params), sort_keys=True) for params in listed]
+    different = sorted(set(keys))
     if len(different) < 2:
         return np.arange(len(listed), dtype=np.int64), "seeds"
-    return np.array([different.index(config) for config in configs], np.int64), "configurations"
+    return np.array([different.index(key) for key in keys], np.int64), "configurations"
 
 
 def config_of(params: Dict[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,9 @@ import re
 from collections.abc import Sequence
 
 _CITYSCAPES = re.compile(r"(?P<city>[^_]+)_(?P<sequence>\d+)_(?P<frame>\d+)")
-_VIDEO = re.compile(r"(?P<sequence>.+)_f?(?P<frame>\d+)")  # 0016E5_07959, Seq05VD_f00030
+# 0016E5_07959, Seq05VD_f00030, video000_frame012, patient000-012
+_VIDEO = re.compile(r"(?P<sequence>.+)[_-](?:f|frame_?)?(?P<frame>\d+)")
+_YEAR = re.compile(r"(19|20)\d\d")
 
 
 def places_of(kind: str, image_ids: Sequence[str], data_format: str) -> list[str] | None:
@@ -35,14 +37,15 @@ def places_of(kind: str, image_ids: Sequence[str], data_format: str) -> list[str
 def certain_places(kind: str, image_ids: Sequence[str], data_format: str) -> list[str] | None:
     """Do as `places_of` does, where that is no guess.
 
-    In a folder the pattern is one, and every sequence must have a digit: 0016E5_07959 is a frame of
-    a video, img_0001 is none of a video called "img".
+    In a folder the pattern is one, and every sequence must have a digit and be no year alone:
+    0016E5_07959 is a frame of a video, img_0001 is none of a video called "img", and Pascal VOC's
+    2007_000027 is an image of the year 2007.
     """
     places = places_of(kind, image_ids, data_format)
-    if places is None or (data_format == "folder" and not all(map(_has_digit, places))):
+    if places is None or (data_format == "folder" and not all(map(_is_sequence, places))):
         return None
     return places
 
 
-def _has_digit(name: str) -> bool:
-    return any(character.isdigit() for character in name)
+def _is_sequence(name: str) -> bool:
+    return any(map(str.isdigit, name)) and not _YEAR.fullmatch(name)

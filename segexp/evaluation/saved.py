@@ -182,7 +182,7 @@ def _by_protocol(
         )
         for full, evaluation in sorted(evaluations.items())
     }
-    missing = [] if len(scores) > 1 else ["At another size: the masks have this one."]
+    missing = [] if len(scores) > 1 else ["at another size, because the masks have this one."]
     return {"rows": protocol_rows(scores), "missing": missing}
 
 

@@ -185,8 +185,8 @@ def images_section(result: JsonObject, scenes: Sequence[ArmScene]) -> Section:
     if len(scenes) < result["images"]:
         extremes = note(
             f"These {len(scenes)} of {result['images']:,} images are the extremes, not a sample: "
-            f"where {last} gains most on {first}, and where it loses most. The verdict rests on "
-            "all images together."
+            f"where {last} gains most on {first}, and where it gains least or loses. The verdict "
+            "rests on all images together."
         )
         parts.insert(0, extremes)
     ordered = sorted(scenes, key=lambda scene: -scene.difference)
@@ -239,9 +239,9 @@ def method_section(result: JsonObject) -> Section:
             paragraph(
                 f"The intervals are from {result['resamples']:,} resamples, a paired bootstrap: "
                 f"{CLUSTERS[result['clusters']['kind']]} are drawn with replacement, the same for "
-                "both arms, and so are the runs, because another seed would have given another "
-                "model. The two are kept apart, and each is given the wide tails of Student's t "
-                "for its number: a few runs tell little of how much runs differ."
+                "both arms, and so are the configurations with their seeds, because others would "
+                "have given other models. The two are kept apart, and each is given the wide tails "
+                "of Student's t for its number: a few runs tell little of how much runs differ."
             ),
             verdicts_table(margin),
             paragraph(METHOD),

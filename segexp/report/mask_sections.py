@@ -37,7 +37,7 @@ def masks_section(result: JsonObject, folders: Sequence[JsonObject]) -> Section:
         ]
     parts += [
         subheading("mIoU of each run"),
-        _runs_table(arms, names or ["the one"]),
+        _runs_table(arms, names or ["the only run"]),
         subheading("IoU of each arm's own classes, mean over its runs"),
         native_table(arms),
     ]

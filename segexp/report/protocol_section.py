@@ -50,6 +50,6 @@ def protocols_section(result: JsonObject) -> Section:
             prose=(1,),
             strong=(0,),
         ),
-        *(paragraph(f"Not told here. {text}") for text in (*missing, *protocols["missing"])),
+        *(paragraph(f"Left out: {text}") for text in (*missing, *protocols["missing"])),
     ]
     return Section("Other protocols", parts)

@@ -47,7 +47,7 @@ def test_people_read_the_sentence_the_tables_and_where_the_page_is(
     for words in (
         "2 arms, a search of 7 trials and 2 candidates trained in each",
         "each candidate trained in every arm",
-        "Of this size, four studies of five find a difference of ",
+        "A study of this size finds a difference of ",
         "winner of the search in merged10: trial ",
         "compared in 10 common classes",
         "training: the model",
@@ -70,7 +70,7 @@ def test_the_arms_are_scored_by_other_protocols_from_what_their_runs_left(
         # The scenes have void pixels, and no network of these says none everywhere on them.
         assert rows["void_error"]["scores"][name] <= rows["segexp"]["scores"][name]
     assert rows["void_error"]["missing"] is None
-    assert result["protocols"]["missing"] == ["At another size: the masks have this one."]
+    assert result["protocols"]["missing"] == ["at another size, because the masks have this one."]
 
 
 def test_asked_again_with_another_margin_nothing_is_trained(compared: tuple[Path, Outcome]) -> None:

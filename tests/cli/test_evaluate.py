@@ -77,7 +77,7 @@ def test_other_protocols_are_a_table_and_part_of_the_json(tuned: tuple[Path, Out
     rows = {row["key"]: row["scores"]["32x64"] for row in found["protocols"]["rows"]}
     assert rows["segexp"] == found["miou"]
     assert rows["absent_0"] <= rows["segexp"] <= 1
-    assert found["protocols"]["missing"] == ["At another size: the masks have this one."]
+    assert found["protocols"]["missing"] == ["at another size, because the masks have this one."]
     shown = segexp(project, "evaluate", bundle_of(project), "--protocols")
     for words in ("other protocols", "absent class as 1", "void as an error", "mean of images"):
         assert words in shown.err

@@ -6,7 +6,13 @@ from pathlib import Path
 import pytest
 
 import segexp.compare.mask_folders
-from segexp.compare.mask_folders import find_runs, list_masks, paired_names, unmatched
+from segexp.compare.mask_folders import (
+    find_runs,
+    list_masks,
+    named_as,
+    paired_names,
+    unmatched,
+)
 from segexp.core.errors import InputError
 
 
@@ -35,6 +41,17 @@ def test_masks_are_joined_by_stem_with_the_endings_of_segexp_and_cityscapes(tmp_
     found, faults = list_masks(tmp_path)
     assert sorted(found) == ["_mask", "aachen_000000_000019", "one", "three", "two words"]
     assert faults == []
+
+
+def test_masks_that_predict_wrote_for_cityscapes_are_of_its_images(tmp_path: Path) -> None:
+    """`predict` keeps the name of the picture, whose own ending the image's id may have or not."""
+    touch(tmp_path / "ulm_000001_000019_leftImg8bit_mask.png")
+    runs = find_runs(tmp_path)
+    assert list(named_as({"ulm_000001_000019"}, runs).files[0]) == ["ulm_000001_000019"]
+    with_ending = "ulm_000001_000019_leftImg8bit"
+    assert list(named_as({with_ending}, runs).files[0]) == [with_ending]
+    both = {"ulm_000001_000019", with_ending}  # which of the two it is of cannot be told
+    assert list(named_as(both, runs).files[0]) == ["ulm_000001_000019"]
 
 
 def test_pictures_that_predict_writes_beside_its_masks_are_passed_over(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from segexp.compare.pilot import outlook_lines, outlooks, read_pilot
 from segexp.core.errors import InputError
 
 
-def pilot(**changes: Any) -> dict[str, Any]:
+def pilot(mode: str = "shared", **changes: Any) -> dict[str, Any]:
     """A study of four configurations on 64 images; each arm's search took 2,000 seconds."""
     pair = {
         "a": "fine",
@@ -25,7 +25,16 @@ def pilot(**changes: Any) -> dict[str, Any]:
     }
     search = {"states": {"COMPLETE": 5, "PRUNED": 15}, "seconds": 2000.0}
     arm = {"seconds": [300.0, 500.0], "search": search}
-    return {"name": "ab-pilot", "pairs": [pair], "arms": [arm, arm], **changes}
+    arms = [{**arm, "mapping": name} for name in ("fine", "coarse", "other")]
+    return {
+        "name": "ab-pilot",
+        "mode": mode,
+        "image_size": [64, 128],
+        "design": {"epochs": 9},
+        "pairs": [pair],
+        "arms": arms,
+        **changes,
+    }
 
 
 def test_detectable_differences_are_those_of_the_planned_size_at_the_pilots_spread() -> None:
@@ -37,10 +46,10 @@ def test_detectable_differences_are_those_of_the_planned_size_at_the_pilots_spre
     assert found.hours == pytest.approx(2 * (20 * 100 + 6 * 400) / 3600)
     lines = outlook_lines(found, make_design(), 20, 0.02)
     assert lines[0] == (
-        "coarse against fine, planned from ab-pilot: 6 candidates of 20 trials on 64 held-out "
-        "images find a difference of 0.048 in four studies of five, and call equal mappings "
-        f"equivalent within {found.plan.margin:.3f}; about 2.4 hours of training, one after the "
-        "other, at the pilot's speed."
+        "coarse against fine, planned from ab-pilot (64x128, 9 epochs): 6 candidates of 20 "
+        "trials on 64 held-out images find a difference of 0.048 in four studies of five, and call "
+        f"equal mappings equivalent within {found.plan.margin:.3f}; about 2.4 hours of training, "
+        "one after the other, at the pilot's speed."
     )
     assert "31 candidates of 104 trials on 331 images" in lines[1]
 
@@ -59,7 +68,7 @@ def test_more_candidates_need_longer_searches() -> None:
 
 def test_matched_arms_cost_no_search() -> None:
     design = make_design(matched=True)
-    (found,) = outlooks(pilot(), ["fine", "coarse"], design, 20, margin=0.02)
+    (found,) = outlooks(pilot("matched"), ["fine", "coarse"], design, 20, margin=0.02)
     assert found.hours == pytest.approx(2 * 24 * 400 / 3600)
     assert "24 random configurations on 64" in outlook_lines(found, design, 20, 0.02)[0]
 
@@ -74,7 +83,8 @@ def test_a_pilot_without_times_gives_no_hours() -> None:
     ("changed", "expected"),
     [
         ({"variance": None}, "says no variances"),
-        ({"run_groups": 1}, "one run an arm does not tell"),
+        ({"run_groups": 1}, "1 run an arm does not tell how runs differ; a pilot needs 3"),
+        ({"run_groups": 2}, "2 runs an arm do not tell how runs differ; a pilot needs 3"),
         ({"b": "other"}, "compared other against fine, which tells nothing of fine and coarse"),
     ],
 )
@@ -83,6 +93,56 @@ def test_a_pilot_that_tells_nothing_is_refused(changed: dict[str, Any], expected
     result["pairs"][0].update(changed)
     with pytest.raises(InputError, match=expected):
         outlooks(result, ["fine", "coarse"], Design("shared", 6, 1), 20, 0.01)
+
+
+def test_the_spread_of_few_candidates_is_known_roughly_and_said_so() -> None:
+    """Chi-square with 3 degrees of freedom: 7.815 and 0.352 at 95% and 5% (any table)."""
+    (found,) = outlooks(pilot(), ["fine", "coarse"], make_design(), 20, margin=0.02)
+    assert found.spread == pytest.approx(((3 / 7.815) ** 0.5, (3 / 0.352) ** 0.5), rel=1e-3)
+    assert "may be 0.6 to 2.9 times as large" in outlook_lines(found, make_design(), 20, 0.02)[3]
+
+
+def test_arms_of_another_kind_tell_nothing() -> None:
+    with pytest.raises(InputError, match="has matched arms, which tell nothing of shared ones"):
+        outlooks(pilot("matched"), ["fine", "coarse"], make_design(), 20, margin=0.02)
+
+
+def test_hours_are_those_of_the_planned_arms_alone() -> None:
+    arms = ["fine", "coarse"]
+    (found,) = outlooks(pilot(), arms, make_design(), 20, margin=0.02)
+    (of_two,) = outlooks(pilot(arms=pilot()["arms"][:2]), arms, make_design(), 20, margin=0.02)
+    assert found.hours == of_two.hours
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"pairs": "abc"}, "its pairs are no list of objects"),
+        ({"pairs": [1]}, "its pairs are no list of objects"),
+        ({"pairs": [{}]}, "a pair has no a, b, images, run_groups, unit"),
+        ({"arms": None}, "its arms are no list of objects"),
+    ],
+)
+def test_a_result_of_another_form_is_refused(tmp_path: Path, changes: Any, said: str) -> None:
+    path = tmp_path / "ab_result.json"
+    path.write_text(json.dumps(pilot(**changes)))
+    with pytest.raises(InputError, match=said):
+        read_pilot(tmp_path, str(path))
+
+
+@pytest.mark.parametrize("value", ["much", -1e-4, True])
+def test_variances_that_are_none_are_refused(tmp_path: Path, value: Any) -> None:
+    content = pilot()
+    content["pairs"][0]["variance"]["runs"] = value
+    path = tmp_path / "ab_result.json"
+    path.write_text(json.dumps(content))
+    with pytest.raises(InputError, match=r"variance\.runs is .* and no number from 0 on"):
+        read_pilot(tmp_path, str(path))
+
+
+def test_an_absolute_path_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="neither a file nor an A/B study"):
+        read_pilot(tmp_path, str(tmp_path / "missing" / "ab_result.json"))
 
 
 def test_a_study_is_found_by_its_own_name_and_the_newest_result_counts(tmp_path: Path) -> None:

@@ -119,7 +119,7 @@ def test_what_is_the_rule_of_decision_is_told_apart_from_the_model():
 
 
 def test_rules_that_disagree_are_pointed_out(page):
-    warning = "merged10 against cityscapes19: the verdict depends on the rule. Be careful with it."
+    warning = "merged10 against cityscapes19: the verdict depends on the rule. Treat it with care."
     assert warning not in page.notes
     pair = TWO["pairs"][0] | {"rules_agree": False}
     assert warning in read_page(ab_page(TWO | {"pairs": [pair]}, [])).notes

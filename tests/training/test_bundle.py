@@ -448,7 +448,8 @@ def test_numbers_that_no_model_has_are_refused_before_one_is_built(
     saved: Path, key: str, value: object, monkeypatch: pytest.MonkeyPatch
 ):
     edit_json(saved, **{key: value})
-    monkeypatch.setattr("segexp.training.bundle.build_model", lambda *_: pytest.fail("a model was built"))
+    built = "segexp.training.bundle.build_model"
+    monkeypatch.setattr(built, lambda *_: pytest.fail("a model was built"))
     assert faults_of(saved)
 
 

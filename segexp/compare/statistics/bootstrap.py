@@ -11,6 +11,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy import stats
 
 from segexp.compare.statistics.level import LEVEL
 from segexp.compare.statistics.tails import Parts, outside, reach
@@ -201,8 +202,9 @@ def estimate(
     unbiased variance and to the tails of Student's t, and added draw by draw. Resampling both at
     once would count the interaction up to three times (Owen 2007, Annals of Applied Statistics),
     and plain percentiles of three to five runs are far too narrow (Hesterberg 2015, The American
-    Statistician). The variances add up as in Cameron, Gelbach & Miller 2011 (Journal of Business &
-    Economic Statistics): images plus runs minus the interaction that is in both.
+    Statistician). It is never narrower than Student's t over the groups of runs. The variances add
+    up as in Cameron, Gelbach & Miller 2011 (Journal of Business & Economic Statistics): images plus
+    runs minus the interaction that is in both.
 
     The draws go to the groups by their numbers: the order of the runs changes nothing, and the
     opposite of all differences gives the opposite interval.
@@ -271,6 +273,8 @@ def estimate(
     # What each image adds in each run goes with the runs here: it is in their observed spread, and
     # far out that spread, which few runs may show too small by chance, is not to be lessened.
     of_runs = few_runs * float(pulls @ pulls)
+    if groups > 1:
+        low, high = _as_wide_as_the_runs(value, low, high, of_runs, df_runs)
     parts: Parts = ((max(0.0, variance_images - interaction), df_images), (of_runs, df_runs))
     if groups == 1:
         parts = ((variance_images, df_images),)
@@ -284,6 +288,24 @@ def estimate(
         df=df,
         parts=parts,
     )
+
+
+def _as_wide_as_the_runs(
+    value: float, low: float, high: float, variance: float, df: float
+) -> tuple[float, float]:
+    """Widen an interval that is narrower than Student's t over the runs alone; it keeps its skew.
+
+    Of two or three runs the spread less the interaction is often 0 by chance, and the interval
+    would be that of the images: it would miss in up to 14% of studies in place of 5%.
+    """
+    narrowest = float(stats.t.isf(LEVEL / 2, df)) * variance**0.5
+    half = (high - low) / 2
+    if half >= narrowest:
+        return low, high
+    if half == 0:
+        return value - narrowest, value + narrowest
+    stretch = narrowest / half
+    return value - stretch * (value - low), value + stretch * (high - value)
 
 
 def _unknown_scale(rng: np.random.Generator, df: float, count: int) -> Floats:

@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy import stats
 
 from segexp.compare.statistics.bootstrap import degrees_of_freedom
 from segexp.compare.statistics.level import LEVEL
 from segexp.compare.statistics.power import smallest_found, smallest_margin
+from segexp.compare.statistics.sample_size import FEWEST_FOR_SPREAD
 from segexp.core.errors import InputError
+from segexp.core.wording import counted
 
 MOST_RUNS, MOST_CLUSTERS = 1_000, 1_000_000
 """More than this is out of reach."""
@@ -27,12 +30,28 @@ class Pilot:
         cluster_variance: Of one cluster of images, how each run fares on it included.
         images_per_cluster: 1 where every image is a cluster of its own.
         unit: What the runs are: ``configurations`` or ``seeds``.
+        runs: How many there were.
     """
 
     run_variance: float
     cluster_variance: float
     images_per_cluster: float
     unit: str
+    runs: int = 6
+
+    def spread_range(self) -> tuple[float, float]:
+        """Return how many times the pilot's the true spread over runs may be, with 90%.
+
+        That of the standard deviation of ``runs`` normal values, from chi-square.
+
+        Example:
+            >>> low, high = Pilot(1.0, 1.0, 1.0, "configurations", runs=6).spread_range()
+            >>> round(low, 2), round(high, 2)
+            (0.67, 2.09)
+        """
+        df = self.runs - 1
+        low, high = (df / stats.chi2.isf(tail, df) for tail in (0.05, 0.95))
+        return float(low**0.5), float(high**0.5)
 
 
 @dataclass(frozen=True)
@@ -71,15 +90,14 @@ class Plan:
 def pilot_of(pair: Mapping[str, Any]) -> Pilot:
     """Take the variances from a pair of an ``ab_result.json``.
 
-    Few runs tell little of their spread: from six, the true variance may well be half or three
-    times as large.
+    Few runs tell little of their spread: see `Pilot.spread_range`.
 
     Args:
         pair: One object under ``pairs``.
 
     Raises:
-        InputError: The pair says no variances, as those of older results; or it has one run an
-            arm, which tells nothing of how runs differ.
+        InputError: The pair says no variances, as those of older results; or it has fewer than
+            three runs an arm, which tell nothing of how runs differ.
     """
     name = f"{pair.get('b')} against {pair.get('a')}"
     variance = pair.get("variance")
@@ -88,14 +106,20 @@ def pilot_of(pair: Mapping[str, Any]) -> Pilot:
             f"{name}: the result says no variances; the same `segexp ab` again writes them, and "
             "trains nothing"
         )
-    if pair["run_groups"] < 2:
-        raise InputError(f"{name}: one run an arm does not tell how runs differ")
+    groups = pair["run_groups"]
+    if groups < FEWEST_FOR_SPREAD:
+        raise InputError(
+            f"{name}: {counted(groups, 'run')} an arm {'does' if groups == 1 else 'do'} not tell "
+            f"how runs differ; a pilot needs {FEWEST_FOR_SPREAD} candidates or more, such as "
+            "those of --trials 10"
+        )
     clusters = pair["effective_clusters"]
     return Pilot(
         run_variance=variance["runs"] * pair["run_groups"],
         cluster_variance=variance["images"] * clusters,
         images_per_cluster=pair["images"] / clusters,
         unit=pair["unit"],
+        runs=groups,
     )
 
 

@@ -15,6 +15,10 @@ Floats = NDArray[np.float64]
 _FARTHEST = 100
 """More than this many times as much is out of reach: it is said that it cannot be done."""
 
+FEWEST_FOR_SPREAD = 3
+"""Of fewer groups of runs the spread is known to no better than a factor of 16 (one degree of
+freedom, 90%): what it would take cannot be told."""
+
 _CLUSTERS = {"sequence": "sequences", "city": "cities"}
 
 
@@ -72,6 +76,9 @@ def needed_to_settle(
         sample: What it was estimated from.
         level: Of the interval that it is to be judged by.
     """
+    if 1 < sample.runs < FEWEST_FOR_SPREAD:
+        text = f"How many more {sample.unit} would settle it, {sample.runs} do not tell."
+        return Needed(None, None, text)
 
     def first(images: Floats, runs: Floats) -> float | None:
         error, df = _error(difference, sample, images, runs)

@@ -14,10 +14,7 @@ from segexp.core.wording import confidence
 Verdict = Literal["better", "worse", "equivalent", "not enough evidence"]
 
 FEW_RUNS = 5
-"""The interval of fewer groups of runs than this misses more often than it says."""
-
-MISSED_BY_TWO, MISSED_BY_THREE = 0.13, 0.10
-"""The most that benchmarks/calibration.py shows for two and for three groups."""
+"""Of fewer groups of runs the interval is wide: Student's t has few degrees of freedom."""
 
 FEWEST_HOLDING = 5
 """A class that fewer clusters of images hold has no interval: its IoU hangs on single images."""
@@ -155,7 +152,8 @@ def untouched_sentence(
     elif settled:
         end = f" {interval_text(delta, digits)} {unit}: {_end(delta, margin)}"
     else:
-        end = f" {interval_text(delta, digits)} {unit}; no verdict, as there is none on all classes"
+        none = "no verdict, because all classes together have none"
+        end = f" {interval_text(delta, digits)} {unit}; {none}"
     return opened(about, f"{said}{end}.")
 
 
@@ -218,11 +216,9 @@ def few_runs_caveat(groups: int, unit: str) -> str | None:
             "Each arm has one run: the interval is over the images alone, and the answer is about "
             "these networks. How another training would have come out is not in it."
         )
-    missed = MISSED_BY_TWO if groups == 2 else MISSED_BY_THREE
     return (
-        f"{groups} {unit} are few to tell their spread by: where it is large, such an interval "
-        f"missed the truth in up to {missed:.0%} of simulated studies instead of 5%, and the "
-        f"classes' intervals more often still (docs/method.md); {FEW_RUNS} or more are better."
+        f"{groups} {unit} are few to tell their spread by: the interval is wide for it, and "
+        f"{FEW_RUNS} or more find far smaller differences."
     )
 
 

@@ -194,6 +194,17 @@ def test_a_run_effect_alone_is_as_wide_as_a_t_interval_over_runs():
     assert found.p == pytest.approx(test.pvalue, abs=0.03)
 
 
+def test_two_runs_that_happen_to_agree_are_no_narrower_than_students_t_over_them():
+    """0.0881 and 0.0924: s / sqrt(2) = 0.00215, and t is 12.706 with one degree of freedom."""
+    rng = np.random.default_rng(0)
+    observed = np.array([0.0881, 0.0924])
+    # What each image adds in each run is far more than the two differ by.
+    resampled = observed + rng.normal(0, 0.01, (2_000, 2))
+    found = estimate(observed, resampled, [0, 1], 50, seed=0)
+    assert (found.high - found.low) / 2 == pytest.approx(12.706 * 0.00215, rel=1e-3)
+    assert found.low < found.value < found.high
+
+
 def test_with_many_images_and_no_runs_it_agrees_with_scipys_bootstrap():
     skewed = np.random.default_rng(5).lognormal(sigma=1.0, size=300)
     found = of_means(np.repeat(skewed[:, None], 2, axis=1), resamples=20_000)

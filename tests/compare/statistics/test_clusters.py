@@ -150,3 +150,20 @@ def test_clusters_that_cannot_be_made_are_refused_with_the_way_out(kind, ids, da
     assert fault in str(refused.value)
     if kind in {"sequence", "city"}:
         assert "take --cluster none, or auto" in str(refused.value)
+
+
+def test_frames_that_are_resampled_one_by_one_are_said_to_be_alike():
+    frames = [f"0016E5_{number:05}" for number in range(20)]
+    clusters = make_clusters("none", frames, "folder")
+    assert clusters.caveat is not None
+    assert "their names tell 1 video sequence: neighbouring frames are alike" in clusters.caveat
+    assert make_clusters("none", [f"img_{n:04}" for n in range(20)], "folder").caveat is None
+
+
+def test_years_are_no_videos_and_frames_with_a_word_are():
+    voc = ["2007_000027", "2007_000032", "2008_000002", "2008_000007"]
+    assert make_clusters("auto", voc, "folder").kind == "none"
+    frames = [f"video{v:03}_frame{f:03}" for v in range(12) for f in range(3)]
+    assert make_clusters("auto", frames, "folder").kind == "sequence"
+    patients = [f"patient{v:03}-{f:03}" for v in range(12) for f in range(3)]
+    assert make_clusters("auto", patients, "folder").kind == "sequence"
