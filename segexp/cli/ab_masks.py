@@ -59,7 +59,7 @@ def compare_folders(
         ]
         given += ["--mapping-of"] if options.mapping_of else []
         raise InputError(
-            f"{' and '.join(given)}: for folders of masks; name them with --predictions"
+            f"{' and '.join(given)}: for folders of masks; name these with --predictions A=DIR"
         )
     root, config = _project(project, data, format_name, set_)
     faults: list[str] = []

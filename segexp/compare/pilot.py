@@ -25,7 +25,9 @@ class Outlook:
     Attributes:
         a: The name of the first arm.
         b: The name of the other.
-        pilot: The study whose variances are used: its name, and how it trained.
+        margin: The margin that was asked about.
+        pilot: The name of the study whose variances are used.
+        trained: How it trained: what it tells holds for such trainings. Empty where it says none.
         spread: How many times the pilot's the true spread over runs may be, from and to.
         images: Held-out images, as many as the pilot's.
         configs: Configurations that the planned study trains in every arm.
@@ -37,7 +39,9 @@ class Outlook:
 
     a: str
     b: str
+    margin: float
     pilot: str
+    trained: str
     spread: tuple[float, float]
     images: int
     configs: int
@@ -149,7 +153,9 @@ def outlooks(
         return Outlook(
             a=pair["a"],
             b=pair["b"],
-            pilot=_described(pilot),
+            margin=margin,
+            pilot=str(pilot.get("name")),
+            trained=_trained(pilot),
             spread=of_pilot.spread_range(),
             images=pair["images"],
             configs=design.configs,
@@ -164,8 +170,9 @@ def outlooks(
 def outlook_lines(outlook: Outlook, design: Design, trials: int, margin: float) -> list[str]:
     """Say what a study can find and what a margin takes, in sentences."""
     plan = outlook.plan
+    trained = f" ({outlook.trained})" if outlook.trained else ""
     return [
-        f"{outlook.b} against {outlook.a}, planned from {outlook.pilot}: "
+        f"{outlook.b} against {outlook.a}, planned from {outlook.pilot}{trained}: "
         f"{_configs(design, design.configs, trials)} on {outlook.images:,} held-out images find a "
         f"difference of {plan.detectable:.3f} in four studies of five, and call equal mappings "
         f"equivalent within {plan.margin:.3f}{_takes(outlook.hours)}.",
@@ -179,15 +186,14 @@ def outlook_lines(outlook: Outlook, design: Design, trials: int, margin: float) 
     ]
 
 
-def _described(pilot: Mapping[str, Any]) -> str:
-    """Name a pilot, and how it trained: what it tells holds for such trainings."""
+def _trained(pilot: Mapping[str, Any]) -> str:
+    """Say at which size and for how many epochs a pilot trained."""
     said = []
     if size := pilot.get("image_size"):
         said.append("x".join(map(str, size)))
     if epochs := pilot.get("design", {}).get("epochs"):
         said.append(f"{epochs} epoch{'s' * (epochs > 1)}")
-    name = str(pilot.get("name"))
-    return f"{name} ({', '.join(said)})" if said else name
+    return ", ".join(said)
 
 
 def _size(size: Size, outlook: Outlook, design: Design, trials: int) -> str:

@@ -108,17 +108,24 @@ def test_what_a_margin_takes_is_planned_from_an_answer_and_trains_nothing(
     compared: tuple[Path, Outcome],
 ) -> None:
     project, before = compared
-    (pair,) = json.loads(before.out)["pairs"]
+    answer = json.loads(before.out)
     words = (*ARMS, "--plan", "--trials", "7", "--margin", "0.05")
-    outcome = segexp(project, *words, "--json")
+    few = segexp(project, *words)
+    assert few.code == 2
+    assert "2 runs an arm do not tell how runs differ; a pilot needs 3 candidates" in few.err
+    pilot = project / "pilot.json"  # as if three had come to this
+    answer["pairs"][0]["run_groups"] = 3
+    pilot.write_text(json.dumps(answer), encoding="utf-8")
+    outcome = segexp(project, *words, "--pilot", str(pilot), "--json")
     assert outcome.code == 0, outcome.err
     (plan,) = json.loads(outcome.out)["plans"]
-    assert plan["plan"]["detectable"] == pytest.approx(pair["detectable"])
-    assert (plan["configs"], plan["images"]) == (2, pair["images"])
+    assert (plan["configs"], plan["images"], plan["margin"]) == (2, answer["images"], 0.05)
     assert plan["hours"] > 0
     assert "2 candidates of 7 trials on 3 held-out images find a difference of" in outcome.err
+    assert "(32x64, 1 epoch)" in outcome.err
     assert "COMPLETE" not in outcome.err
-    other = segexp(project, "ab", "cityscapes19", "categories7", "--plan", "--pilot", plan["pilot"])
+    words = ("ab", "cityscapes19", "categories7", "--plan", "--pilot", plan["pilot"])
+    other = segexp(project, *words)
     assert other.code == 2
     assert "tells nothing of cityscapes19 and categories7" in other.err
 
@@ -151,7 +158,7 @@ def test_a_changed_mapping_is_refused_with_the_difference(
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (("merged10",), "merged10: one arm only"),
+        (("merged10",), "merged10 alone; name two or more"),
         (("cityscapes19", "merged11"), "did you mean 'merged10'?"),
         (("cityscapes19", "camvid11"), "different taxonomies cannot be compared"),
         (("cityscapes19", "merged10", "--margin", "0"), "--margin 0: must be over 0"),

@@ -125,3 +125,47 @@ def test_without_a_truth_the_held_out_images_of_the_project_are_taken(project: P
     assert (result["images"], result["heldout_from"]) == (3, "test")
     assert [arm["common"]["mean"] for arm in result["arms"]] == [1.0, 1.0]
     assert result["pairs"][0]["verdict"] == "equivalent"
+
+
+def test_masks_in_a_folder_of_ones_own_are_read_by_no_mapping_of_the_project(
+    project: Path, tmp_path: Path
+) -> None:
+    lay_out(tmp_path)
+    words = [w.replace("=a", f"={tmp_path}/a").replace("=b", f"={tmp_path}/b") for w in ARMS]
+    outcome = segexp(project, "ab", *words, "--truth", str(tmp_path / "truth"))
+    assert outcome.code == 2
+    assert "nothing says whose classes its masks hold; say it with --mapping-of a=" in outcome.err
+
+
+def test_any_name_of_an_arm_can_be_recorded(project: Path, tmp_path: Path) -> None:
+    lay_out(tmp_path)
+    words = ("--predictions", f"v1 (old)={tmp_path}/a", "--predictions", f"a+b={tmp_path}/b")
+    of = ("--mapping-of", "v1 (old)=cityscapes19", "--mapping-of", "a+b=merged10")
+    name = ("--study-name", "named")
+    outcome = segexp(project, "ab", *words, *of, *name, "--truth", str(tmp_path / "truth"))
+    assert outcome.code == 0, outcome.err
+    client = client_of(project)
+    experiment = client.get_experiment_by_name("named")
+    assert experiment is not None
+    (run,) = client.search_runs([experiment.experiment_id])
+    assert run.info.status == "FINISHED"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("ab", "--truth", "x"), "--truth: for folders of masks; name these with --predictions"),
+        (("ab", "--out", "x"), "--out: for folders of masks; name these with --predictions"),
+        (("ab", "cityscapes19"), "MAPPINGS: cityscapes19 alone; name two or more"),
+        (("ab", "a", "b", "--set", "trials=abc"), "trials: 'abc'; expected a whole number"),
+        (("ab", "a", "b", "--plan", "--require", "better"), "--require: --plan compares nothing"),
+        (("ab", "a", "b", "--plan", "--cluster", "city"), "--cluster: --plan compares nothing"),
+        (("ab", *ARMS, "--pilot", "x"), "--pilot: masks of --predictions are compared as they"),
+    ],
+)
+def test_what_asks_for_two_things_at_once_is_refused(
+    project: Path, words: tuple[str, ...], said: str
+) -> None:
+    outcome = segexp(project, *words)
+    assert outcome.code == 2
+    assert said in outcome.err
