@@ -83,6 +83,7 @@ def test_asked_again_with_another_margin_nothing_is_trained(compared: tuple[Path
     assert pair["verdict"] == "equivalent"
     assert pair["delta"] == first["delta"]
     assert "equivalent within a margin of 0.99" in outcome.err
+    assert "first compared with a margin of 0.01, now it is 0.99" in outcome.err
 
 
 def test_an_answer_that_is_not_as_required_ends_with_exit_code_1_and_is_written_all_the_same(

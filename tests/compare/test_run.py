@@ -320,11 +320,28 @@ def test_a_look_that_settles_it_ends_the_study_and_stays_the_answer(project: Pat
     assert result["pairs"][0]["verdict"] == "equivalent"
     assert result["look"] == {"number": 1, "configs": 4, "fractions": [0.5]}
     again = Said()
-    # Another margin is asked of what was trained: it does not go on.
-    other, _ = run(project, again, Question(1e-6, "auto"), design=design)
+    # Another margin that is settled, too, is asked of what was trained.
+    other, _ = run(project, again, Question(0.98, "auto"), design=design)
     assert again.started == []
     assert other["look"] == result["look"]
     assert other["pairs"][0]["delta"] == result["pairs"][0]["delta"]
+    assert other["caveats"][0].startswith(
+        "The arms were first compared with a margin of 0.99, now it is 0.98:"
+    )
+
+
+def test_a_margin_that_is_not_settled_after_all_goes_on_to_the_next_planned_look(
+    project: Path,
+) -> None:
+    design, display = Design("matched", configs=8, seeds=1, looks=2), Said()
+    first, _ = run(project, Said(), Question(0.99, "auto"), design=design)
+    assert first["look"]["number"] == 1
+    second, _ = run(project, display, Question(1e-6, "auto"), design=design)
+    assert len(display.started) == 8
+    assert second["look"] == {"number": 2, "configs": 8, "fractions": [0.5, 1.0]}
+    again = Said()
+    assert run(project, again, Question(1e-6, "auto"), design=design)[0] == second
+    assert again.started == []
 
 
 def test_a_look_that_does_not_settle_it_goes_on_to_the_last(project: Path) -> None:
@@ -346,14 +363,14 @@ def test_the_numbers_are_fixed_with_the_first_look_and_not_with_the_answer(proje
 
 
 def test_a_study_is_planned_from_its_own_first_candidates(project: Path) -> None:
-    design, question = Design("matched", configs=4, seeds=1, looks=2), Question(1e-6, "auto")
+    design, question = Design("matched", configs=6, seeds=1, looks=2), Question(1e-6, "auto")
     with pytest.raises(Interrupted):  # in the first training after the first look
-        run(project, Said(interrupt_at=4), question, design=design)
+        run(project, Said(interrupt_at=6), question, design=design)
     pilot = read_pilot(project, "ab")
-    assert pilot["look"] == {"number": 1, "configs": 2, "fractions": [0.5]}
+    assert pilot["look"] == {"number": 1, "configs": 3, "fractions": [0.5]}
     (outlook,) = outlooks(pilot, ["cityscapes19", "merged10"], design, 1, 0.01)
     assert outlook.pilot == "ab"
-    assert outlook.configs == 4
+    assert outlook.configs == 6
     answer, _ = run(project, Said(), question, design=design)
     assert read_pilot(project, "ab")["look"] == answer["look"]
 
