@@ -16,6 +16,7 @@ from optuna.storages import BaseStorage
 
 from segexp.compare.candidates import Candidate
 from segexp.compare.design import Design
+from segexp.compare.pilot import read_pilot
 from segexp.compare.plan import AbPlan
 from segexp.core.errors import InputError
 from segexp.study.storage.open import ANSWER
@@ -106,7 +107,7 @@ def refuse_other_numbers(plan: AbPlan, storage: BaseStorage) -> None:
         study = optuna.load_study(study_name=plan.name, storage=storage)
     except KeyError:
         return
-    stored: Mapping[str, Any] | None = study.user_attrs.get(ANSWER)
+    stored: Mapping[str, Any] | None = study.user_attrs.get(ANSWER) or _of_older_answer(plan)
     if stored is None:
         return
     flags = {**_FLAGS, "configs": "--candidates" if plan.design.mode == "shared" else "--configs"}
@@ -114,7 +115,7 @@ def refuse_other_numbers(plan: AbPlan, storage: BaseStorage) -> None:
         f"{flags[name]}: A/B study {plan.name!r} has compared its arms with {stored[name]}, "
         f"now it is {value}"
         for name, value in _numbers(plan).items()
-        if stored[name] != value
+        if stored.get(name, value) != value
     ]
     if faults:
         raise InputError(
@@ -124,6 +125,17 @@ def refuse_other_numbers(plan: AbPlan, storage: BaseStorage) -> None:
                 "that are not there: begin another A/B study with --study-name, which trains anew",
             ]
         )
+
+
+def _of_older_answer(plan: AbPlan) -> dict[str, int] | None:
+    """Return the numbers of an answer of an earlier segexp, which noted none in the study."""
+    try:
+        result = read_pilot(plan.project, plan.name)
+    except InputError:
+        return None
+    if "look" in result:
+        return None
+    return {"configs": result["arms"][0].get("configs", 1), "seeds": len(result.get("seeds", ()))}
 
 
 def _numbers(plan: AbPlan) -> dict[str, int]:
