@@ -140,7 +140,7 @@ def _one_by_one(image_ids: Sequence[str], data_format: str) -> Clusters:
     caveat = (
         f"Images are resampled one by one, but their names tell {count} video "
         f"{'sequence' if count == 1 else 'sequences'}: neighbouring frames are alike, and the "
-        "interval is too narrow, in simulations by so much that it missed up to 74% of the time "
+        "interval is too narrow, in simulations by so much that it missed up to 77% of the time "
         "(docs/method.md). Take --cluster auto."
     )
     return replace(singles, caveat=caveat)
