@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from segexp.labels.taxonomy import VOID
 from segexp.training.compute import choose_compute
-from segexp.training.losses import LOSSES, Loss, make_loss
+from segexp.training.loss import Loss, loss_names, make_loss
 
 SAME_VALUE = 1e-6
 
@@ -51,7 +51,7 @@ def main() -> None:
         for bf16 in (False, True):
             logits, target = batch(size, bf16, compute.device)
             kind = "bf16, channels_last" if bf16 else "fp32, contiguous"
-            for name in LOSSES:
+            for name in loss_names():
                 of_smp, of_segexp = times(name, logits, target, given.repeats, clock)
                 ratio = statistics.median(of_smp) / statistics.median(of_segexp)
                 error, own_error = errors(name, logits, target)

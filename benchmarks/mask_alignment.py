@@ -24,9 +24,10 @@ import alignment  # noqa: E402 - what the tests measure
 
 from segexp.data.stats import count_labels  # noqa: E402
 from segexp.evaluation.evaluate import evaluate_split, make_ruler  # noqa: E402
+from segexp.training.class_weights import class_weights  # noqa: E402
 from segexp.training.compute import Compute, choose_compute  # noqa: E402
 from segexp.training.fit import Optimization, make_optimizer  # noqa: E402
-from segexp.training.losses import class_weights, make_loss  # noqa: E402
+from segexp.training.loss import make_loss  # noqa: E402
 from tests.alignment import COLUMNS, ROWS, Size  # noqa: E402
 
 MODEL = "Unet/mobilenet_v2/0.5"

@@ -22,7 +22,7 @@ from segexp.labels.files import load_mapping
 from segexp.labels.mapping import Mapping
 from segexp.training.compute import Compute
 from segexp.training.fit import Optimization, Trainer
-from segexp.training.losses import make_loss
+from segexp.training.loss import make_loss
 from segexp.training.preprocess import Preprocessing
 
 MAPPINGS = Path(__file__).parents[1] / "mappings"

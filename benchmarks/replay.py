@@ -21,8 +21,9 @@ from numpy.typing import NDArray
 from optuna.trial import TrialState
 
 from segexp.study.config import Pruner, Sampler, read_study
+from segexp.study.pruners import make_pruner
 from segexp.study.rungs import RungPruner
-from segexp.study.samplers import make_pruner, make_sampler, suggest
+from segexp.study.samplers import make_sampler, suggest
 from segexp.study.space import Choices, Parameter, parse_space
 from segexp.study.storage.open import PROMOTES, hush_optuna
 

@@ -30,8 +30,9 @@ from segexp.labels.mapping import (
     common_space,
 )
 from segexp.labels.taxonomy import VOID, VOID_NAME, Label, Taxonomy, to_label_indices
+from segexp.training.class_weights import WEIGHTINGS, class_weights
 from segexp.training.compute import Compute
-from segexp.training.losses import LOSSES, WEIGHTINGS, class_weights, make_loss
+from segexp.training.loss import loss_names, make_loss
 from segexp.training.preprocess import Preprocessing
 from tests.cli.running import segexp
 from tests.data.layouts.trees import camvid_like, npy_like, picture, raw_mask, save, tree_digest
@@ -320,7 +321,7 @@ def targets(draw: st.DrawFn) -> tuple[int, Pixels]:
 
 
 @pytest.mark.parametrize("weighting", WEIGHTINGS)
-@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("name", loss_names())
 @settings(max_examples=25, deadline=None)
 @given(targets(), st.integers(0, 99))
 def test_every_loss_is_finite_and_blind_to_void(
@@ -344,7 +345,7 @@ def test_every_loss_is_finite_and_blind_to_void(
     assert torch.equal(other_gradient, gradient)
 
 
-@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("name", loss_names())
 @settings(max_examples=25, deadline=None)
 @given(targets(), st.permutations(range(3)), st.integers(0, 99))
 def test_the_order_of_images_in_a_batch_does_not_change_the_loss(

@@ -3,10 +3,11 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from segexp.core.choices import Offered
 from segexp.core.credentials import url_fault, url_without_credentials
 from segexp.core.errors import InputError, at_most, did_you_mean, named, shown
 from segexp.core.files import name_fault
@@ -22,12 +23,10 @@ MAX_PIXELS = 1 << 24  # as in a bundle
 Format = Literal["auto", "synthetic", "cityscapes-npy", "cityscapes", "folder"]
 Normalization = Literal["dataset", "imagenet"]
 HeldoutBy = Literal["auto", "city", "sequence", "image"]
-Optimizer = Literal["adamw", "sgd"]
-Schedule = Literal["constant", "cosine", "poly", "onecycle", "step"]
-Loss = Literal["cross_entropy", "ce_dice", "focal", "lovasz"]
-LossWeighting = Literal[
-    "none", "inverse_frequency", "median_frequency", "effective_number", "enet_log"
-]
+Optimizer = Annotated[str, Offered("segexp.training.optimizers:OPTIMIZERS")]
+Schedule = Annotated[str, Offered("segexp.training.schedules:SCHEDULES")]
+Loss = Annotated[str, Offered("segexp.training.losses")]
+LossWeighting = Annotated[str, Offered("segexp.training.class_weights:WEIGHTINGS")]
 Precision = Literal["auto", "fp32", "bf16"]
 
 

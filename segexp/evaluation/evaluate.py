@@ -20,7 +20,7 @@ from segexp.evaluation.metrics import Scores, counted_on_void, score
 from segexp.labels.mapping import Mapping, collapse_lookup
 from segexp.training.checkpoint import KeptValidation
 from segexp.training.compute import Compute
-from segexp.training.losses import Loss
+from segexp.training.loss import Loss
 from segexp.training.preprocess import NonFiniteLogitsError, Preprocessing, forward, is_finite
 from segexp.training.reading import AS_SOFTMAX, Reading, groups_of
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from segexp.core.choices import Offered
 from segexp.core.config import (
     CONFIG_FILE,
     Config,
@@ -39,7 +40,7 @@ class Sampler(BaseModel):
     """An Optuna sampler: its name, a seed, and further keyword arguments of Optuna's class."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, str_max_length=200)
-    name: Literal["tpe", "random", "gp", "cmaes", "grid"] = "tpe"
+    name: Annotated[str, Offered("segexp.study.choices:SAMPLERS")] = "tpe"
     seed: int = Field(0, ge=0, lt=2**31)
     options: Options = Field({}, max_length=20)
 
@@ -50,9 +51,7 @@ class Pruner(BaseModel):
     """An Optuna pruner: its name and further keyword arguments of Optuna's class."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, str_max_length=200)
-    name: Literal["hyperband", "successive_halving", "median", "percentile", "patient", "none"] = (
-        "hyperband"
-    )
+    name: Annotated[str, Offered("segexp.study.choices:PRUNERS")] = "hyperband"
     options: Options = Field({}, max_length=20)
 
     _bounded = field_validator("options")(_checked_options)

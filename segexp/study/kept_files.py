@@ -16,8 +16,8 @@ from optuna.trial import FrozenTrial
 from segexp.study.best import best_of
 from segexp.study.open import OpenStudy
 from segexp.study.promotion import number_before
+from segexp.study.pruners import Promoting
 from segexp.study.reconcile import forerunners, taken
-from segexp.study.rungs import RungPruner
 from segexp.study.storage.open import INTERRUPTED, RESULT, RETRY, is_interrupted
 
 
@@ -52,7 +52,7 @@ def prune_directories(opened: OpenStudy) -> list[Path]:
 def _may_go_on(opened: OpenStudy, trials: Sequence[FrozenTrial]) -> set[int]:
     """Return the pruned trials that are the next to go on, unless the study is over."""
     pruner = opened.study.pruner
-    if not isinstance(pruner, RungPruner):
+    if not isinstance(pruner, Promoting):
         return set()
     has_all = len(taken(trials)) >= opened.plan.study.trials
     if has_all and all(t.state.is_finished() for t in trials) and pruner.promotable(trials) is None:

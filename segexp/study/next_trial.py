@@ -29,6 +29,7 @@ from segexp.study.kept_files import prune_directories
 from segexp.study.open import OpenStudy
 from segexp.study.plan import StudyPlan
 from segexp.study.promotion import is_promotion, number_before
+from segexp.study.pruners import Placing, Promoting
 from segexp.study.reconcile import (
     close_abandoned,
     close_interrupted,
@@ -53,7 +54,6 @@ from segexp.study.reconcile import (
     sign_next,
     taken,
 )
-from segexp.study.rungs import PlacedHyperbandPruner, RungPruner
 from segexp.study.samplers import make_sampler, suggest
 from segexp.study.storage.open import FAILURE, FILES, RESULT, RUN_ID, host_of, is_interrupted
 from segexp.study.trial import TrialSetup, run_tags, run_trial
@@ -141,7 +141,7 @@ def _ask_once(opened: OpenStudy) -> optuna.Trial | None:
     study, plan = opened.study, opened.plan
     trials = study.get_trials(deepcopy=False)
     interrupted = [t.number for t in trials if is_interrupted(t)]
-    if isinstance(study.pruner, PlacedHyperbandPruner):
+    if isinstance(study.pruner, Placing):
         study.pruner.interrupted = interrupted
     if plan.keeps_all:
         if not put_next_in_line(study, plan.first):
@@ -374,7 +374,7 @@ def _prune(
     if is_over or _is_baseline(opened, trial) or not trial.should_prune():
         return
     trials = opened.study.get_trials(deepcopy=False)
-    if isinstance(pruner, RungPruner) and pruner.will_be_next_in_line(trials[trial.number], trials):
+    if isinstance(pruner, Promoting) and pruner.will_be_next_in_line(trials[trial.number], trials):
         write()
     raise optuna.TrialPruned(f"epoch {epoch}, {plan.study.objective} {value:.4f}")
 

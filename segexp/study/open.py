@@ -22,9 +22,9 @@ from segexp.data.warnings import data_warnings
 from segexp.evaluation.evaluate import constant_miou
 from segexp.evaluation.result import refuse_newer
 from segexp.study.plan import StudyPlan, definition, definition_faults
+from segexp.study.pruners import make_pruner
 from segexp.study.reconcile import close_records
 from segexp.study.recorded_place import open_recorded, remember_place
-from segexp.study.samplers import make_pruner
 from segexp.study.storage.open import (
     CARRIED_FROM,
     CONSTANT,

@@ -16,9 +16,10 @@ from segexp.data.device_batches import make_batches
 from segexp.data.stats import count_labels
 from segexp.evaluation.evaluate import Evaluation, Ruler, evaluate, label_batches, make_ruler
 from segexp.labels.mapping import Mapping
+from segexp.training.class_weights import class_weights
 from segexp.training.compute import choose_compute
 from segexp.training.fit import Optimization, Trainer, make_optimizer
-from segexp.training.losses import class_weights, make_loss
+from segexp.training.loss import make_loss
 from segexp.training.network import make_model
 from segexp.training.network_check import fails_alone
 from segexp.training.preprocess import make_preprocessing

@@ -25,7 +25,7 @@ from segexp import tracking
 from segexp.core import failpoint
 from segexp.core.lease import Owner, beating, is_gone, owner_from_dict, this_process
 from segexp.study.promotion import first_number, is_promotion, number_before, promoted
-from segexp.study.rungs import RungPruner
+from segexp.study.pruners import Promoting
 from segexp.study.storage.open import (
     BEAT,
     CRASHED,
@@ -262,7 +262,7 @@ def next_promotion(study: optuna.Study, trials: Sequence[FrozenTrial]) -> int | 
         if trial.state == TrialState.WAITING and is_promotion(trial):
             number: int = trial.user_attrs[PROMOTES]
             return number
-    return study.pruner.promotable(trials) if isinstance(study.pruner, RungPruner) else None
+    return study.pruner.promotable(trials) if isinstance(study.pruner, Promoting) else None
 
 
 def is_second(trial: FrozenTrial, trials: Sequence[FrozenTrial]) -> bool:

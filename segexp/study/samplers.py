@@ -1,18 +1,17 @@
-"""The search space, samplers and pruners of a study, in Optuna's terms."""
+"""The search space and the samplers of a study, in Optuna's terms."""
 
 import math
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import optuna
-from optuna.pruners import BasePruner
 from optuna.samplers import BaseSampler
 
 from segexp.core.errors import InputError, collected
+from segexp.study.choices import SAMPLERS, load
 from segexp.study.config import Pruner, Sampler
-from segexp.study.rungs import PlacedHyperbandPruner, RungPruner
+from segexp.study.pruners import make_pruner, named_in_faults
 from segexp.study.space import Choices, Parameter, Range
 from segexp.study.storage.open import hush_optuna
 from segexp.study.untried import MAX_LISTED, Points, count_values
@@ -83,18 +82,12 @@ def make_sampler(sampler: Sampler, space: Mapping[str, Parameter], place: int) -
     """
     seed = int(np.random.SeedSequence([sampler.seed, place]).generate_state(1)[0])
     options: dict[str, Any] = dict(sampler.options)
-    with _named_in_faults("sampler", sampler.name):
-        if sampler.name == "tpe":
-            return optuna.samplers.TPESampler(seed=seed, **options)
-        if sampler.name == "random":
-            return optuna.samplers.RandomSampler(seed=seed, **options)
-        if sampler.name == "gp":
-            return optuna.samplers.GPSampler(seed=seed, **options)
-        if sampler.name == "cmaes":
-            return optuna.samplers.CmaEsSampler(seed=seed, **options)
-        # All points in any order: see `segexp.study.untried`, which suggests none of them twice.
-        _refuse_endless(space)
-        return optuna.samplers.RandomSampler(seed=seed, **options)
+    row = SAMPLERS[sampler.name]
+    with named_in_faults("sampler", sampler.name):
+        if row.walks_all:
+            _refuse_endless(space)
+        made: BaseSampler = load(row.place)(seed=seed, **options)
+        return made
 
 
 def _refuse_endless(space: Mapping[str, Parameter]) -> None:
@@ -120,16 +113,16 @@ def option_faults(
     hush_optuna()
     study = optuna.create_study(direction="maximize")
     faults: list[str] = []
-    with collected(faults), _named_in_faults("sampler", sampler.name):
+    with collected(faults), named_in_faults("sampler", sampler.name):
         study.sampler = make_sampler(sampler, space, 0)
         suggest(study.ask(), space)
-        if sampler.name == "tpe":  # its first trials are drawn at random, whatever the options
+        if startup := SAMPLERS[sampler.name].startup:
             _finish_two_trials(study, space)
-            options = {**sampler.options, "n_startup_trials": 1}
-            study.sampler = make_sampler(Sampler(options=options), space, 0)
+            options = {**sampler.options, startup: 1}
+            study.sampler = make_sampler(Sampler(name=sampler.name, options=options), space, 0)
             suggest(study.ask(), space)
     study.sampler = optuna.samplers.RandomSampler()
-    with collected(faults), _named_in_faults("pruner", pruner.name):
+    with collected(faults), named_in_faults("pruner", pruner.name):
         study.pruner = make_pruner(pruner, epochs)
         trial = study.ask()
         trial.report(0.0, 1)
@@ -143,43 +136,3 @@ def _finish_two_trials(study: optuna.Study, space: Mapping[str, Parameter]) -> N
         trial = study.ask()
         suggest(trial, space)
         study.tell(trial, value)
-
-
-def make_pruner(pruner: Pruner, epochs: int, label: str = "study") -> BasePruner:
-    """Make an Optuna pruner; its resource is epochs.
-
-    Args:
-        pruner: Its name and options.
-        epochs: Of a whole trial.
-        label: What Hyperband draws its brackets from: the study's name, or what arms share.
-
-    Raises:
-        InputError: For an option that Optuna's class does not take.
-    """
-    options: dict[str, Any] = dict(pruner.options)
-    with _named_in_faults("pruner", pruner.name):
-        if pruner.name == "hyperband":
-            return PlacedHyperbandPruner(label, **{"max_resource": epochs, **options})
-        if pruner.name == "successive_halving":
-            return RungPruner(**options)
-        if pruner.name == "median":
-            return optuna.pruners.MedianPruner(**options)
-        if pruner.name == "percentile":
-            return optuna.pruners.PercentilePruner(**{"percentile": 25.0, **options})
-        if pruner.name == "patient":
-            patience = options.pop("patience", 2)
-            return optuna.pruners.PatientPruner(
-                optuna.pruners.MedianPruner(), patience=patience, **options
-            )
-        return optuna.pruners.NopPruner(**options)
-
-
-@contextmanager
-def _named_in_faults(what: str, name: str) -> Iterator[None]:
-    """Turn whatever Optuna's class raises for its options into an `InputError`."""
-    try:
-        yield
-    except InputError:
-        raise
-    except Exception as error:  # a TypeError for a name; for a value nearly anything
-        raise InputError(f"{what}: {name}: options: {error}") from None

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from segexp.core.errors import NEWER, InputError, at_most, named, shown
 from segexp.core.files import read_bounded
 from segexp.labels.taxonomy import VOID
-from segexp.training.losses import WEIGHTINGS
+from segexp.training.class_weights import WEIGHTINGS
 from segexp.training.preprocess import SMALLEST_DEVIATION
 from segexp.training.reading import TEMPERATURES, Prior, Reading
 

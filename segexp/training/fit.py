@@ -12,7 +12,8 @@ from torch import nn
 from segexp.core.errors import InputError, WorkError, did_you_mean
 from segexp.data.batches import Batches
 from segexp.training.compute import Compute
-from segexp.training.losses import Loss
+from segexp.training.loss import Loss
+from segexp.training.optimizers import OPTIMIZERS
 from segexp.training.preprocess import NonFiniteLogitsError, Preprocessing, forward, is_finite
 from segexp.training.schedules import learning_rate_factor
 
@@ -22,7 +23,7 @@ class Optimization:
     """How the weights are changed.
 
     Attributes:
-        optimizer: ``adamw`` or ``sgd``.
+        optimizer: A name in `segexp.training.optimizers.OPTIMIZERS`.
         learning_rate: The peak of the schedule.
         weight_decay: Decoupled (AdamW) or L2 (SGD).
         schedule: A name in `segexp.training.schedules.SCHEDULES`.
@@ -210,15 +211,14 @@ def make_optimizer(model: nn.Module, optimization: Optimization) -> torch.optim.
     """Make the optimizer of a model's parameters.
 
     Raises:
-        InputError: For a name that is neither ``adamw`` nor ``sgd``.
+        InputError: For a name that is none of `segexp.training.optimizers.OPTIMIZERS`.
     """
-    parameters, rate = model.parameters(), optimization.learning_rate
-    decay = optimization.weight_decay
-    if optimization.optimizer == "adamw":
-        return torch.optim.AdamW(parameters, lr=rate, weight_decay=decay, fused=True)
-    if optimization.optimizer == "sgd":
-        return torch.optim.SGD(
-            parameters, lr=rate, weight_decay=decay, momentum=0.9, nesterov=True, fused=True
-        )
-    name = optimization.optimizer
-    raise InputError(f"optimizer {name!r}: adamw or sgd{did_you_mean(name, ('adamw', 'sgd'))}")
+    name, known = optimization.optimizer, tuple(OPTIMIZERS)
+    if name not in OPTIMIZERS:
+        raise InputError(f"optimizer {name!r}: {' or '.join(known)}{did_you_mean(name, known)}")
+    of_torch, options = OPTIMIZERS[name]
+    rates = {"lr": optimization.learning_rate, "weight_decay": optimization.weight_decay}
+    made: torch.optim.Optimizer = getattr(torch.optim, of_torch)(
+        model.parameters(), **rates, **options
+    )
+    return made

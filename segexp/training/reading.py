@@ -17,16 +17,10 @@ from torch import Tensor, nn
 
 from segexp.data.cache import Split
 from segexp.labels.taxonomy import VOID
+from segexp.training.class_weights import class_weights
 from segexp.training.compute import Compute
-from segexp.training.losses import class_weights
+from segexp.training.loss import module_of
 from segexp.training.preprocess import Preprocessing, forward, is_finite
-
-ONE_VS_REST_LOSSES = ("focal",)
-"""Losses that train each logit as the sigmoid of its class against the rest."""
-
-PRIOR_LOSSES = ("cross_entropy", "ce_dice")
-"""Losses whose class weights shift the probabilities: they weight pixels by their true class. Those
-of focal and lovasz weight the classes' terms, and no term is least elsewhere for its weight."""
 
 TEMPERATURES = (0.05, 20.0)
 """Between these one is looked for."""
@@ -42,7 +36,7 @@ class Prior:
     """What the class weights of a training were made from.
 
     Attributes:
-        weighting: One of `segexp.training.losses.WEIGHTINGS`.
+        weighting: One of `segexp.training.class_weights.WEIGHTINGS`.
         pixels: Pixels of each of the C classes on the train split.
         pixels_where_present: Valid pixels of all images that contain the class.
     """
@@ -171,16 +165,17 @@ def reading_of(
     """Return how a model is read that was trained with a loss, before its temperature is known.
 
     Args:
-        loss: One of `segexp.training.losses.LOSSES`.
-        weighting: One of `segexp.training.losses.WEIGHTINGS`.
-        pixels: As for `segexp.training.losses.class_weights`; None where there are no weights.
+        loss: A module of `segexp.training.losses`.
+        weighting: One of `segexp.training.class_weights.WEIGHTINGS`.
+        pixels: As for `class_weights`; None where there are no weights.
         pixels_where_present: Likewise.
     """
+    of_loss = module_of(loss)
     prior = None
-    if weighting != "none" and loss in PRIOR_LOSSES:
+    if weighting != "none" and of_loss.WEIGHTS_SHIFT_PROBABILITIES:
         assert pixels is not None and pixels_where_present is not None
         prior = Prior(weighting, tuple(pixels.tolist()), tuple(pixels_where_present.tolist()))
-    return Reading(one_vs_rest=loss in ONE_VS_REST_LOSSES, prior=prior)
+    return Reading(one_vs_rest=of_loss.ONE_VS_REST, prior=prior)
 
 
 def fit_temperature(logits: Tensor, classes: Tensor, reading: Reading) -> float:

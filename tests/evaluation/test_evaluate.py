@@ -26,7 +26,7 @@ from segexp.labels.files import load_mapping
 from segexp.labels.mapping import collapse_lookup, common_space
 from segexp.labels.taxonomy import VOID
 from segexp.training.compute import Compute
-from segexp.training.losses import make_loss
+from segexp.training.loss import make_loss
 from segexp.training.network import make_model
 from segexp.training.preprocess import NonFiniteLogitsError, Preprocessing
 from tests.conftest import ROOT

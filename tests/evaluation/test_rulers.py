@@ -14,8 +14,8 @@ from segexp.core.errors import InputError
 from segexp.evaluation.evaluate import Ruler, decide, decide_all, evaluate, make_ruler
 from segexp.labels.mapping import MappedClass, Mapping
 from segexp.labels.taxonomy import VOID, Label, Taxonomy
+from segexp.training.class_weights import WEIGHTINGS
 from segexp.training.compute import Compute
-from segexp.training.losses import WEIGHTINGS
 from segexp.training.preprocess import Preprocessing
 from segexp.training.reading import Prior, Reading
 
@@ -127,7 +127,7 @@ def test_a_class_of_two_labels_has_the_weight_of_one_class_and_not_of_two():
 @settings(deadline=None, max_examples=40)
 @given(
     st.lists(st.integers(1, 10_000), min_size=3, max_size=3),
-    st.sampled_from(WEIGHTINGS),
+    st.sampled_from(tuple(WEIGHTINGS)),
     st.floats(0.2, 5),
     st.booleans(),
     st.integers(0, 9),

@@ -11,8 +11,8 @@ from optuna.pruners import BasePruner
 from optuna.trial import TrialState, create_trial
 
 from segexp.study.config import Pruner
+from segexp.study.pruners import make_pruner
 from segexp.study.rungs import PlacedHyperbandPruner, RungPruner
-from segexp.study.samplers import make_pruner
 from segexp.study.storage.open import PROMOTES, hush_optuna
 
 EPOCHS = 9

@@ -24,7 +24,7 @@ from segexp.labels.taxonomy import VOID
 from segexp.training.checkpoint import Checkpoints, EpochRecord, KeptValidation, Progress
 from segexp.training.compute import Compute
 from segexp.training.fit import Optimization, Trainer, make_optimizer
-from segexp.training.losses import make_loss
+from segexp.training.loss import make_loss
 from segexp.training.network import make_model
 from segexp.training.preprocess import Preprocessing
 

@@ -26,7 +26,7 @@ from segexp.training.fit import (
     broken_tensors,
     make_optimizer,
 )
-from segexp.training.losses import make_loss
+from segexp.training.loss import make_loss
 from segexp.training.network import make_model
 from segexp.training.preprocess import NonFiniteLogitsError, Preprocessing
 from segexp.training.schedules import SCHEDULES, learning_rate_factor

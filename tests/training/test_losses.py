@@ -10,7 +10,8 @@ from segmentation_models_pytorch.losses.lovasz import _lovasz_softmax
 from torch import Tensor, nn
 
 from segexp.core.errors import InputError
-from segexp.training.losses import LOSSES, WEIGHTINGS, class_weights, make_loss
+from segexp.training.class_weights import WEIGHTINGS, class_weights
+from segexp.training.loss import loss_names, make_loss
 
 CLASSES = 5
 WEIGHTS = torch.tensor([0.2, 3.0, 1.0, 0.7, 2.5])
@@ -54,7 +55,7 @@ def reference(name: str, weights: Tensor | None = None) -> nn.Module:
     return smp_losses.LovaszLoss("multiclass", ignore_index=255)
 
 
-@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("name", loss_names())
 def test_value_and_gradient_equal_those_of_torch_and_smp(name):
     logits, target = make_batch()
     value, gradient = value_and_gradient(make_loss(name), logits, target)
@@ -95,7 +96,7 @@ def test_lovasz_is_the_same_where_absent_classes_are_sorted_too_as_on_a_gpu(
         target = torch.full_like(target, 255)
     expected, expected_gradient = value_and_gradient(make_loss("lovasz", weights), logits, target)
     monkeypatch.setattr(
-        "segexp.training.losses._classes_to_sort", lambda pixels: torch.arange(len(pixels))
+        "segexp.training.losses.lovasz._classes_to_sort", lambda pixels: torch.arange(len(pixels))
     )
     value, gradient = value_and_gradient(make_loss("lovasz", weights), logits, target)
     assert value == pytest.approx(expected, abs=1e-6)
@@ -117,7 +118,7 @@ def test_lovasz_of_a_hand_worked_case():
     assert loss.item() == pytest.approx(0.55)
 
 
-@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("name", loss_names())
 @pytest.mark.parametrize("weights", [None, WEIGHTS])
 def test_logits_under_void_change_neither_value_nor_gradient(name, weights):
     logits, target = make_batch()
@@ -133,7 +134,7 @@ def test_logits_under_void_change_neither_value_nor_gradient(name, weights):
     assert gradient.masked_select(~void).any()
 
 
-@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("name", loss_names())
 @pytest.mark.parametrize("weights", [None, WEIGHTS])
 def test_a_batch_without_a_valid_pixel_has_loss_0_and_gradient_0(name, weights):
     logits, target = make_batch()
@@ -144,7 +145,7 @@ def test_a_batch_without_a_valid_pixel_has_loss_0_and_gradient_0(name, weights):
     assert not gradient.any()
 
 
-@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("name", loss_names())
 @pytest.mark.parametrize(
     ("wrong", "dtype"), [(5, torch.uint8), (254, torch.uint8), (-1, torch.long)]
 )
@@ -156,7 +157,7 @@ def test_a_target_out_of_range_is_refused_with_its_value(name, wrong, dtype):
         make_loss(name)(logits, target)
 
 
-@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("name", loss_names())
 def test_half_precision_logits_give_a_float32_loss_under_autocast(name):
     logits, target = make_batch()
     logits = logits.bfloat16()
@@ -167,7 +168,7 @@ def test_half_precision_logits_give_a_float32_loss_under_autocast(name):
     assert value.item() == expected.item()
 
 
-@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("name", loss_names())
 def test_the_memory_format_does_not_change_the_loss(name):
     logits, target = make_batch()
     loss = make_loss(name)
@@ -175,14 +176,14 @@ def test_the_memory_format_does_not_change_the_loss(name):
     assert loss(channels_last, target).item() == loss(logits, target).item()
 
 
-@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("name", loss_names())
 def test_unit_weights_change_nothing(name):
     logits, target = make_batch()
     plain, weighted = make_loss(name), make_loss(name, torch.ones(CLASSES))
     assert weighted(logits, target).item() == pytest.approx(plain(logits, target).item(), abs=1e-7)
 
 
-@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("name", loss_names())
 def test_a_perfect_prediction_scores_better_than_a_wrong_one(name):
     _, target = make_batch()
     right = 40 * nn.functional.one_hot(target.long() % 255, CLASSES).movedim(-1, 1).float() - 20

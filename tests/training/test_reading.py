@@ -14,10 +14,9 @@ from torch import Tensor, nn
 from segexp.data.cache import Split
 from segexp.labels.taxonomy import VOID
 from segexp.training.compute import Compute
-from segexp.training.losses import LOSSES, make_loss
+from segexp.training.loss import loss_names, make_loss, module_of
 from segexp.training.preprocess import Preprocessing
 from segexp.training.reading import (
-    PRIOR_LOSSES,
     Prior,
     Reading,
     fit_temperature,
@@ -69,10 +68,11 @@ def test_the_weights_of_cross_entropy_shift_its_probabilities_and_those_of_focal
     sigmoids, weighted_sigmoids = (least("focal", w).sigmoid() for w in (None, WEIGHTS))
     assert weighted_sigmoids.flatten().numpy() == pytest.approx(sigmoids.flatten(), abs=2e-3)
     assert abs(float(sigmoids[0, 2]) - 0.05) > 0.05  # nor is a sigmoid the probability
-    assert [loss for loss in LOSSES if loss in PRIOR_LOSSES] == ["cross_entropy", "ce_dice"]
+    shifting = [n for n in loss_names() if module_of(n).WEIGHTS_SHIFT_PROBABILITIES]
+    assert shifting == ["ce_dice", "cross_entropy"]
 
 
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("loss", loss_names())
 def test_no_loss_has_a_prior_without_weights(loss: str):
     assert reading_of(loss, "none") == Reading(one_vs_rest=loss == "focal")
 

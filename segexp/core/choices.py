@@ -1,0 +1,53 @@
+"""Choices that a room offers by name: config asks the room, and knows none of the names."""
+
+import pkgutil
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+
+@dataclass(frozen=True)
+class Offered:
+    """The type of a key whose values are names that a room offers, for `typing.Annotated`.
+
+    The room's module is imported when a value is checked, and needs no heavy library: a wrong word
+    is refused at once.
+
+    Attributes:
+        place: The table, such as ``segexp.training.schedules:SCHEDULES``: its keys are the names;
+            or a package, each of whose modules is one: ``segexp.training.losses``.
+    """
+
+    place: str
+
+    def names(self) -> tuple[str, ...]:
+        """Return the names, those of a table in its order."""
+        module, _, table = self.place.partition(":")
+        found = import_module(module)
+        return tuple(getattr(found, table)) if table else names_in(found.__path__)
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(self._check)
+
+    def _check(self, value: Any) -> str:
+        names = self.names()
+        if isinstance(value, str) and value in names:
+            return value
+        # As pydantic says it of a Literal.
+        raise PydanticCustomError(
+            "literal_error", "Input should be {expected}", {"expected": _listed(names)}
+        )
+
+
+def names_in(path: Iterable[str]) -> tuple[str, ...]:
+    """Return the modules of a package, without importing one; those with an underscore are none."""
+    found = (module.name for module in pkgutil.iter_modules(path))
+    return tuple(sorted(name for name in found if not name.startswith("_")))
+
+
+def _listed(names: Sequence[str]) -> str:
+    quoted = [f"'{name}'" for name in names]
+    return " or ".join(filter(None, (", ".join(quoted[:-1]), quoted[-1])))

@@ -1,0 +1,74 @@
+"""The pruner of a study, in Optuna's terms, and what some pruners can do besides."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Protocol, runtime_checkable
+
+import optuna
+from optuna.pruners import BasePruner
+from optuna.trial import FrozenTrial
+
+from segexp.core.errors import InputError
+from segexp.study.choices import PRUNERS, load
+from segexp.study.config import Pruner
+
+
+@runtime_checkable
+class Promoting(Protocol):
+    """A pruner whose stopped trials may go on later, from their checkpoints."""
+
+    def promotable(self, trials: Sequence[FrozenTrial]) -> int | None:
+        """Return the number of the stopped trial that is to go on first; None when none is."""
+
+    def next_in_line(self, trials: Sequence[FrozenTrial]) -> set[int]:
+        """Return the numbers of the stopped trials whose checkpoints are kept."""
+
+    def will_be_next_in_line(self, trial: FrozenTrial, trials: Sequence[FrozenTrial]) -> bool:
+        """Whether a trial that is stopped now, at its last epoch, is one of `next_in_line`."""
+
+
+@runtime_checkable
+class Placing(Protocol):
+    """A pruner that judges trials by their place in the study.
+
+    Attributes:
+        interrupted: The numbers of the study's interrupted trials, ascending, which take no place;
+            kept up to date by whoever asks for trials.
+    """
+
+    interrupted: Sequence[int]
+
+
+def make_pruner(pruner: Pruner, epochs: int, label: str = "study") -> BasePruner:
+    """Make an Optuna pruner; its resource is epochs.
+
+    Args:
+        pruner: Its name and options.
+        epochs: Of a whole trial.
+        label: What Hyperband draws its brackets from: the study's name, or what arms share.
+
+    Raises:
+        InputError: For an option that Optuna's class does not take.
+    """
+    row = PRUNERS[pruner.name]
+    context = ((row.epochs, epochs), (row.label, label))
+    given: dict[str, Any] = {option: value for option, value in context if option is not None}
+    with named_in_faults("pruner", pruner.name):
+        made: BasePruner = load(row.place)(**{**row.defaults, **given, **pruner.options})
+        return made
+
+
+def patient(patience: int = 2, **options: Any) -> BasePruner:
+    """Make a median pruner that waits for ``patience`` epochs without progress."""
+    return optuna.pruners.PatientPruner(optuna.pruners.MedianPruner(), patience, **options)
+
+
+@contextmanager
+def named_in_faults(what: str, name: str) -> Iterator[None]:
+    """Turn whatever Optuna's class raises for its options into an `InputError`."""
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:  # a TypeError for a name; for a value nearly anything
+        raise InputError(f"{what}: {name}: options: {error}") from None

@@ -1,0 +1,102 @@
+"""Class weights from the pixel counts of the mapped train split; numpy only."""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segexp.core.errors import InputError, did_you_mean
+
+Floats = NDArray[np.float64]
+
+Weighting = Callable[[Floats, Floats], Floats]
+"""From the pixels n_c of each present class, and the valid pixels of the images that have it."""
+
+WEIGHTINGS: dict[str, Weighting] = {}
+
+
+def weighting(function: Weighting) -> Weighting:
+    """Offer a weighting by its function's name."""
+    WEIGHTINGS[function.__name__] = function
+    return function
+
+
+@weighting
+def none(pixels: Floats, where_present: Floats) -> Floats:
+    """1."""
+    return np.ones_like(pixels)
+
+
+@weighting
+def inverse_frequency(pixels: Floats, where_present: Floats) -> Floats:
+    """1 / p_c, with p_c = n_c / N and N the sum of all n_c."""
+    return np.asarray(1.0 / (pixels / pixels.sum()))
+
+
+@weighting
+def median_frequency(pixels: Floats, where_present: Floats) -> Floats:
+    """median(f) / f_c, with f_c = n_c / (valid pixels of the images that contain c).
+
+    The median is over the present classes (Eigen & Fergus 2015, section 6.3.2).
+    """
+    frequency = pixels / where_present
+    return np.asarray(np.median(frequency) / frequency)
+
+
+@weighting
+def effective_number(pixels: Floats, where_present: Floats) -> Floats:
+    """(1 - beta) / (1 - beta^n_c) with beta = 1 - 1/M, M the mean of n_c (Cui et al. 2019).
+
+    The paper takes beta = 1 - 1/M for M unique prototypes of a class and tries M up to 10^4 on
+    counts of *images*. Pixel counts start where that ends, so its values would weight every class
+    alike, and any fixed value would mean something else after a change of image size. M as the mean
+    count makes the weights depend on frequencies alone: classes much rarer than the mean get nearly
+    1 / p_c, more frequent ones level off.
+    """
+    with np.errstate(divide="ignore"):  # one pixel a class: beta = 0, and log(0) is the right limit
+        log_beta = np.log1p(-1.0 / pixels.mean())
+    return np.asarray(-1.0 / np.expm1(pixels * log_beta))
+
+
+@weighting
+def enet_log(pixels: Floats, where_present: Floats) -> Floats:
+    """1 / ln(1.02 + p_c) (Paszke et al. 2016)."""
+    return np.asarray(1.0 / np.log(1.02 + pixels / pixels.sum()))
+
+
+def class_weights(
+    name: str, pixels: NDArray[np.int64], pixels_where_present: NDArray[np.int64]
+) -> Floats:
+    """Weight of each class from its pixel counts on the mapped train split.
+
+    The weights of the present classes are scaled so that their mean is 1, which leaves the size of
+    the loss, and so the learning rate, comparable between weightings. A class without a pixel has
+    weight 1, the mean: no count speaks for more or less. The largest weight, the limit of the
+    formulas, would let a class that is never seen lead the focal loss, where it is "the rest"
+    everywhere, and the validation loss, where it may appear.
+
+    Args:
+        name: One of ``WEIGHTINGS``.
+        pixels: Pixels of each class, shape (C,).
+        pixels_where_present: Valid pixels of all images that contain the class, shape (C,). Only
+            ``median_frequency`` reads it.
+
+    Returns:
+        Finite positive weights, shape (C,).
+
+    Raises:
+        InputError: ``name`` is none of ``WEIGHTINGS``.
+    """
+    if name not in WEIGHTINGS:
+        hint = did_you_mean(name, tuple(WEIGHTINGS))
+        raise InputError(f"loss weighting {name!r} is not one of {', '.join(WEIGHTINGS)}{hint}")
+    weights = np.ones(len(pixels), dtype=np.float64)
+    present = np.asarray(pixels) > 0
+    if name == "none" or not present.any():
+        return weights
+    counts, where = (
+        np.asarray(counted, dtype=np.float64)[present] for counted in (pixels, pixels_where_present)
+    )
+    raw = WEIGHTINGS[name](counts, where)
+    weights[present] = raw / raw.mean()
+    return weights

@@ -1,0 +1,100 @@
+"""What people add is one file or one row: here each is added from outside, with no other edit."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from segexp.training import losses, optimizers, schedules
+from tests.cli.running import segexp, study_of, write_study
+
+BRIER = """\
+\"\"\"Mean squared distance of the probabilities from the truth (Brier 1950).\"\"\"
+
+from segexp.labels.taxonomy import VOID
+
+ONE_VS_REST = False
+WEIGHTS_SHIFT_PROBABILITIES = False
+
+
+def of_logits(logits, target, pixels, weights):
+    valid = (target != VOID).unsqueeze(1)
+    truth = logits.new_zeros(logits.shape).scatter_(1, (target * valid[:, 0]).unsqueeze(1), 1.0)
+    distance = ((logits.softmax(1) - truth).square() * valid).sum()
+    return distance / valid.sum().clamp_min(1)
+"""
+
+STUDY = """\
+name: tiny
+trials: 2
+sampler: {sampler}
+pruner: {pruner}
+space: {{learning_rate: {{low: 1e-4, high: 1e-2, log: true}}}}
+config: {{mapping: merged10, training.epochs: 2}}
+"""
+
+
+def test_a_loss_is_a_file(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "brier.py").write_text(BRIER, encoding="utf-8")
+    monkeypatch.setattr(losses, "__path__", [*losses.__path__, str(tmp_path)])
+    refused = segexp(project, "train", "--mapping", "merged10", "--set", "loss=briar")
+    assert refused.code == 2
+    assert "did you mean 'brier'?" in refused.err
+    done = segexp(project, "train", "--mapping", "merged10", "--set", "loss=brier")
+    assert done.code == 0, done.err
+
+
+def test_a_schedule_is_a_function(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(schedules, "SCHEDULES", dict(schedules.SCHEDULES))
+
+    @schedules.after_warmup
+    def linear(done: float) -> float:
+        return 1 - done
+
+    refused = segexp(project, "train", "--mapping", "merged10", "--set", "schedule=linaer")
+    assert "did you mean 'linear'?" in refused.err
+    done = segexp(project, "train", "--mapping", "merged10", "--set", "schedule=linear")
+    assert done.code == 0, done.err
+
+
+def test_an_optimizer_is_a_row(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(optimizers.OPTIMIZERS, "radam", ("RAdam", {"decoupled_weight_decay": True}))
+    done = segexp(project, "train", "--mapping", "merged10", "--set", "optimizer=radam")
+    assert done.code == 0, done.err
+
+
+def test_a_sampler_is_a_row(project: Path, tmp_path: Path) -> None:
+    row = 'SAMPLERS["qmc"] = SamplerRow("optuna.samplers:QMCSampler")'
+    sampler = "{name: qmc, options: {scramble: true}}"
+    write_study(project, STUDY.format(sampler=sampler, pruner="none"))
+    code, err = tune_with(row, project, tmp_path)
+    assert code == 0, err
+    assert len(study_of(project, "tiny").trials) == 2
+
+
+def test_a_pruner_is_a_row(project: Path, tmp_path: Path) -> None:
+    """No score is above 1.5; the baseline is never pruned."""
+    row = 'PRUNERS["threshold"] = PrunerRow("optuna.pruners:ThresholdPruner", {"lower": 1.5})'
+    write_study(project, STUDY.format(sampler="random", pruner="threshold"))
+    code, err = tune_with(row, project, tmp_path)
+    assert code == 0, err
+    states = [trial.state.name for trial in study_of(project, "tiny").trials]
+    assert states == ["COMPLETE", "PRUNED"]
+
+
+def tune_with(row: str, project: Path, directory: Path) -> tuple[int, str]:
+    """Run the study with one row more, in this command's processes and in all of its workers."""
+    code = f"from segexp.study.choices import *\n{row}\n"
+    (directory / "sitecustomize.py").write_text(code, encoding="utf-8")
+    path = os.pathsep.join([str(directory), *sys.path])
+    done = subprocess.run(
+        [sys.executable, "-m", "segexp", "tune", "tiny", "--workers", "1"],
+        cwd=project,
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stderr
