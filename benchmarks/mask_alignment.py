@@ -20,7 +20,7 @@ from one_trial import Scenes, draw_scenes, fit_scenes, setting
 
 sys.path[:0] = [str(Path(__file__).parents[1])]
 
-import alignment  # noqa: E402 - what the tests measure
+from tests import alignment  # noqa: E402 - what the tests measure
 
 from segexp.data.stats import count_labels  # noqa: E402
 from segexp.evaluation.evaluate import evaluate_split, make_ruler  # noqa: E402
