@@ -14,14 +14,12 @@ import tempfile
 import time
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).parents[1])]
+from kills import storages
 
-from kills import storages  # noqa: E402
-
-from tests.crash_check import read_trials  # noqa: E402 - what the tests do, with more trials
-from tests.crash_crowd import run_together  # noqa: E402
-from tests.crash_study import STORAGES, Study, warm  # noqa: E402
-from tests.postgres import NotInstalledError  # noqa: E402
+from harness.crash_check import read_trials
+from harness.crash_crowd import run_together
+from harness.crash_study import STORAGES, Study, warm
+from harness.postgres import NotInstalledError
 
 
 def main() -> None:

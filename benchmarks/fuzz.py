@@ -1,6 +1,6 @@
 """Feed hostile files and names to segexp, with fixed seeds, and print what became of them.
 
-python benchmarks/fuzz.py                                   # all targets of tests/fuzzing
+python benchmarks/fuzz.py                                   # all targets of harness/fuzzing
 python benchmarks/fuzz.py --share 0.1 --target yaml_files   # a tenth of one
 python benchmarks/fuzz.py --target names --case 17          # one case, with its traceback
 
@@ -27,8 +27,6 @@ from typing import Any
 import numpy as np
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT)]
-
 MAX_SECONDS = 5.0
 MAX_MEGABYTES = 1024
 HUNG_AFTER = 60  # seconds: then a case is given up
@@ -68,8 +66,8 @@ def main() -> None:
 
 
 def target_names() -> list[str]:
-    """The modules of tests/fuzzing that have cases."""
-    folder = ROOT / "tests" / "fuzzing"
+    """The modules of harness/fuzzing that have cases."""
+    folder = ROOT / "harness" / "fuzzing"
     return sorted(p.stem for p in folder.glob("*.py") if "\ndef run_case(" in p.read_text("utf-8"))
 
 
@@ -117,11 +115,11 @@ def in_a_process(name: str, share: float, seed: int) -> dict[str, Any]:
 
 def run_cases(name: str, share: float, seed: int) -> dict[str, Any]:
     """Run a target's cases in this process, whose memory is counted."""
-    watch = importlib.import_module("tests.fuzzing")
+    watch = importlib.import_module("harness.fuzzing")
     # What is not even reserved cannot be taken: a case that asks for more gets a MemoryError.
     resource.setrlimit(resource.RLIMIT_DATA, (4 << 30, resource.RLIM_INFINITY))
     signal.signal(signal.SIGALRM, _give_up)
-    target = importlib.import_module(f"tests.fuzzing.{name}")
+    target = importlib.import_module(f"harness.fuzzing.{name}")
     scratch = Path(os.environ["SEGEXP_FUZZ"])
     (scratch / "neighbour").mkdir()
     (scratch / "neighbour" / "file").write_text("kept")
@@ -167,7 +165,7 @@ def run_one(name: str, seed: int, case: int) -> None:
     directory = Path(tempfile.mkdtemp(prefix="segexp-fuzz-")) / f"case-{case:05d}"
     directory.mkdir()
     print(f"the input is in {directory}")
-    target = importlib.import_module(f"tests.fuzzing.{name}")
+    target = importlib.import_module(f"harness.fuzzing.{name}")
     started = time.perf_counter()
     print(target.run_case(generator(name, seed, case), directory))
     print(f"{time.perf_counter() - started:.2f} s")

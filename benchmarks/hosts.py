@@ -17,19 +17,17 @@ import time
 from collections import Counter
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).parents[1])]
+import optuna
+import yaml
+from mlflow import MlflowClient
+from optuna.trial import FrozenTrial
 
-import optuna  # noqa: E402
-import yaml  # noqa: E402
-from mlflow import MlflowClient  # noqa: E402
-from optuna.trial import FrozenTrial  # noqa: E402
-
-from segexp.study.promotion import is_promotion  # noqa: E402
-from segexp.study.reconcile import counts_towards_budget  # noqa: E402
-from segexp.study.storage.open import INTERRUPTED, host_of, open_storage  # noqa: E402
-from tests.crash_study import ENVIRONMENT, lay_out  # noqa: E402
-from tests.postgres import running_server  # noqa: E402
-from tests.tracking_server import free_port, start_mlflow, stop, wait_until_ready  # noqa: E402
+from harness.crash_study import ENVIRONMENT, lay_out
+from harness.postgres import running_server
+from harness.tracking_server import free_port, start_mlflow, stop, wait_until_ready
+from segexp.study.promotion import is_promotion
+from segexp.study.reconcile import counts_towards_budget
+from segexp.study.storage.open import INTERRUPTED, host_of, open_storage
 
 AS_HOST = """\
 import socket, sys

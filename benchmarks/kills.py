@@ -15,11 +15,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).parents[1])]
-
-from tests.crash_kills import Ground, Tally, kill_at_random  # noqa: E402 - what the tests do, more often
-from tests.crash_study import STORAGES, make_template, warm  # noqa: E402
-from tests.postgres import running_server  # noqa: E402
+from harness.crash_kills import Ground, Tally, kill_at_random
+from harness.crash_study import STORAGES, make_template, warm
+from harness.postgres import running_server
 
 
 def main() -> None:

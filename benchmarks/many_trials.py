@@ -8,21 +8,17 @@ promotion, `not_taken` three times a final training of an A/B study.
 """
 
 import argparse
-import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-sys.path[:0] = [str(Path(__file__).parents[1])]
+import optuna
+from study import machine
 
-import optuna  # noqa: E402
-from study import machine  # noqa: E402
-
-from segexp.study.reconcile import not_taken  # noqa: E402
-from segexp.study.rungs import RungPruner  # noqa: E402
-from segexp.study.storage.open import hush_optuna  # noqa: E402
-from tests.study.test_many_trials import PRUNERS, ended_trials  # noqa: E402
+from harness.ended_trials import PRUNERS, ended_trials
+from segexp.study.reconcile import not_taken
+from segexp.study.rungs import RungPruner
+from segexp.study.storage.open import hush_optuna
 
 TURNS = 5
 

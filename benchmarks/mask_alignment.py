@@ -9,7 +9,6 @@ What a change brought is seen by the same command at the commit before it:
 
 import argparse
 import statistics
-import sys
 import tempfile
 from pathlib import Path
 
@@ -18,17 +17,14 @@ import torch
 from bare_loop import no_validation
 from one_trial import Scenes, draw_scenes, fit_scenes, setting
 
-sys.path[:0] = [str(Path(__file__).parents[1])]
-
-from tests import alignment  # noqa: E402 - what the tests measure
-
-from segexp.data.stats import count_labels  # noqa: E402
-from segexp.evaluation.evaluate import evaluate_split, make_ruler  # noqa: E402
-from segexp.training.class_weights import class_weights  # noqa: E402
-from segexp.training.compute import Compute, choose_compute  # noqa: E402
-from segexp.training.fit import Optimization, make_optimizer  # noqa: E402
-from segexp.training.loss import make_loss  # noqa: E402
-from tests.alignment import COLUMNS, ROWS, Size  # noqa: E402
+from harness import alignment
+from harness.alignment import COLUMNS, ROWS, Size
+from segexp.data.stats import count_labels
+from segexp.evaluation.evaluate import evaluate_split, make_ruler
+from segexp.training.class_weights import class_weights
+from segexp.training.compute import Compute, choose_compute
+from segexp.training.fit import Optimization, make_optimizer
+from segexp.training.loss import make_loss
 
 MODEL = "Unet/mobilenet_v2/0.5"
 SIZE = (64, 128)

@@ -13,7 +13,6 @@ import os
 import random
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -22,11 +21,9 @@ from pathlib import Path
 
 from mlflow.entities import ViewType
 
+from harness.tracking_server import free_port, start_mlflow, stop, wait_until_ready
 from segexp import tracking
 from segexp.core.files import write_atomic
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from tests.tracking_server import free_port, start_mlflow, stop, wait_until_ready
 
 METRICS = ("train/loss", "val/miou", "val/miou_common")
 

@@ -14,10 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-sys.path[:0] = [str(Path(__file__).parents[1])]
-
-from tests.load import run_together  # noqa: E402 - what the tests do, with more trials
-from tests.postgres import NotInstalledError, running_server  # noqa: E402
+from harness.load import run_together
+from harness.postgres import NotInstalledError, running_server
 
 
 def main() -> None:

@@ -1,29 +1,13 @@
 """What several test modules share: a tiny project, and the environment that tests run in."""
 
-import os
 import shutil
-import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import yaml
 
-# Read once, when the libraries are imported. Two threads on two cores are 50 times slower than
-# one as soon as another process is busy too: they wait for each other by spinning.
-os.environ.setdefault("OMP_NUM_THREADS", "1")
-os.environ["HF_HUB_OFFLINE"] = "1"
-os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"
-os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
-os.environ.pop("MLFLOW_TRACKING_URI", None)
-
-PRECISION = os.environ.get("SEGEXP_TEST_PRECISION", "fp32")
-"""In which trainings of tests compute: `bf16` finds what a processor with units for it would.
-
-It stands in the tests' projects, so that the processes that they start have it, too.
-"""
-
-ROOT = Path(__file__).parents[1]
+from harness.project import PRECISION, ROOT, copy_database
 
 TINY = {
     "data": {
@@ -73,11 +57,3 @@ def lay_out_project(mlflow_template: Path) -> Callable[[Path], Path]:
 def project(tmp_path: Path, lay_out_project: Callable[[Path], Path]) -> Path:
     """A tiny project directory of the test's own."""
     return lay_out_project(tmp_path / "project")
-
-
-def copy_database(source: Path, target: Path) -> None:
-    """Copy a SQLite file with what is still in its write-ahead log."""
-    with sqlite3.connect(source) as reader, sqlite3.connect(target) as writer:
-        reader.backup(writer)
-    reader.close()
-    writer.close()

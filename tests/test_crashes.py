@@ -13,8 +13,7 @@ from pathlib import Path
 import pytest
 from optuna.trial import FrozenTrial
 
-from segexp.core import failpoint
-from tests.crash_check import (
+from harness.crash_check import (
     Faults,
     check_invariants,
     is_counted,
@@ -22,10 +21,11 @@ from tests.crash_check import (
     read_trials,
     same_trials,
 )
-from tests.crash_crowd import run_together
-from tests.crash_kills import Ground, kill_at_random
-from tests.crash_study import STORAGES, Running, Study, Warm, lay_out, make_template, warm
-from tests.postgres import NotInstalledError, running_server
+from harness.crash_crowd import run_together
+from harness.crash_kills import Ground, kill_at_random
+from harness.crash_study import STORAGES, Running, Study, Warm, lay_out, make_template, warm
+from harness.postgres import NotInstalledError, running_server
+from segexp.core import failpoint
 
 KILLED = -signal.SIGKILL
 

@@ -1,4 +1,4 @@
-"""A tenth of each target of tests/fuzzing; `python benchmarks/fuzz.py` runs all of it."""
+"""A tenth of each target of harness/fuzzing; `python benchmarks/fuzz.py` runs all of it."""
 
 import json
 import runpy
@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tests.conftest import ROOT
+from harness.project import ROOT
 
 FUZZ = ROOT / "benchmarks" / "fuzz.py"
 fuzz = runpy.run_path(str(FUZZ))

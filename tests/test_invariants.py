@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import minimum_filter
 from torch import Tensor, nn
 
+from harness.trees import camvid_like, npy_like, picture, raw_mask, save, tree_digest
 from segexp.core.errors import InputError
 from segexp.data.augment import make_augmentation
 from segexp.data.batches import make_loader
@@ -35,7 +36,6 @@ from segexp.training.compute import Compute
 from segexp.training.loss import loss_names, make_loss
 from segexp.training.preprocess import Preprocessing
 from tests.cli.running import segexp
-from tests.data.layouts.trees import camvid_like, npy_like, picture, raw_mask, save, tree_digest
 
 CPU = Compute(torch.device("cpu"), bf16=False, channels_last=False)
 PLAIN = Preprocessing((32, 32), (0.0, 0.0, 0.0), (1 / 255, 1 / 255, 1 / 255))

@@ -14,6 +14,7 @@ import pytest
 from optuna.trial import create_trial
 from sklearn.metrics import jaccard_score
 
+from harness.trees import camvid_like, picture, raw_mask, save
 from segexp.core.errors import InputError, WorkError
 from segexp.evaluation.confusions import load_confusions
 from segexp.evaluation.result import result_from_dict
@@ -22,7 +23,6 @@ from segexp.study.best import find_best, scored_otherwise_note
 from segexp.study.open import is_known
 from segexp.study.plan import definition_faults
 from segexp.study.storage.open import DEFINITION, RESULT, open_storage
-from tests.data.layouts.trees import camvid_like, picture, raw_mask, save
 from tests.tiny_study import Said, run
 
 STORED = Path(__file__).parent / "stored"

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from tests.conftest import ROOT
+from harness.project import ROOT
 
 COMMAND = "python -m typer segexp.cli utils docs --name segexp --output docs/cli.md"
 

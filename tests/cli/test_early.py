@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.data.layouts.trees import camvid_like, picture, save, truncate
+from harness.trees import camvid_like, picture, save, truncate
 
 PROGRAM = """
 import sys

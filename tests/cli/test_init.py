@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from harness.project import ROOT
 from segexp.cli.init import SHIPPED
 from tests.cli.running import segexp
-from tests.conftest import ROOT
 
 
 def test_a_new_project_is_what_is_shipped(tmp_path: Path) -> None:

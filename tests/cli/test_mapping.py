@@ -11,9 +11,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from harness.trees import camvid_like, mapping, save
 from segexp.cli.mapping_table import fitted, mapping_table, swatch
 from tests.cli.running import Outcome, segexp
-from tests.data.layouts.trees import camvid_like, mapping, save
 
 
 def read(outcome: Outcome) -> dict:

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import yaml
 
+from harness.trees import cityscapes_like, picture, save
 from segexp.labels.files import load_mapping
 from segexp.labels.taxonomy import load_taxonomy
 from tests.cli.running import segexp
-from tests.data.layouts.trees import cityscapes_like, picture, save
 from tests.labels.importers.foreign import (
     CITYSCAPES,
     FOUNDING,

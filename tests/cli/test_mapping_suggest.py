@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from harness.project import copy_database
 from segexp.evaluation.confusions import load_confusions
 from segexp.evaluation.metrics import score
 from segexp.labels.files import find_mapping
 from segexp.labels.mapping import collapse_confusion, collapse_lookup
 from tests.cli.running import Outcome, client_of, runs_of, segexp
-from tests.conftest import copy_database
 
 
 @pytest.fixture(scope="module")

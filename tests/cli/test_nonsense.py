@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from harness.trees import picture, save
 from tests.cli.running import Outcome, segexp
-from tests.data.layouts.trees import picture, save
 
 SIZE = (32, 64)
 PALETTE = np.array([(0, 0, 0), (250, 50, 83), (51, 221, 255)], np.uint8)

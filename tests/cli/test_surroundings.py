@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.project import ROOT
 from tests.cli.running import Outcome, segexp
-from tests.conftest import ROOT
 
 
 def in_a_shell(project: Path, script: str, **variables: str) -> subprocess.CompletedProcess[str]:

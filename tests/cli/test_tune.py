@@ -8,6 +8,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
+from harness.planted_scores import faster_is_better, plant_scores
 from segexp.cli.options import seconds_of
 from tests.cli.running import (
     Outcome,
@@ -18,7 +19,6 @@ from tests.cli.running import (
     study_of,
     write_study,
 )
-from tests.planted_scores import faster_is_better, plant_scores
 
 # At a learning rate of 100 the weights grow a thousandfold with every step.
 DIVERGING = """\

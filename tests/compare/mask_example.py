@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from harness.project import ROOT
 from segexp.labels.files import find_mappings
 from segexp.labels.mapping import Mapping
-from tests.conftest import ROOT
 
 PROJECT = ROOT
 FINE, COARSE = find_mappings(PROJECT, ["cityscapes19", "merged10"])

@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 
-from tests.conftest import ROOT
+from harness.project import ROOT
 
 sys.path.insert(0, str(ROOT / "benchmarks"))
 

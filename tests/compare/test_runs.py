@@ -5,9 +5,9 @@ from typing import Any
 
 from optuna.trial import FrozenTrial, create_trial
 
+from harness.project import ROOT
 from segexp.compare.runs import _scored_before
 from segexp.study.storage.open import RESULT
-from tests.conftest import ROOT
 
 STORED = ROOT / "tests" / "stored" / "trial_result.json"
 

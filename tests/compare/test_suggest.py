@@ -8,6 +8,7 @@ import optuna
 import pytest
 import yaml
 
+from harness.project import ROOT
 from segexp import tracking
 from segexp.compare.suggest import (
     DEFAULT_CLASSES,
@@ -28,7 +29,6 @@ from segexp.labels.mapping import MappedClass, Mapping, coarsens
 from segexp.labels.taxonomy import Label, Taxonomy
 from segexp.study.storage.open import RESULT, RUN_ID
 from segexp.tracking import Experiment, Run
-from tests.conftest import ROOT
 
 IMAGES = ("aachen_0", "aachen_1")
 SHIPPED_CONFIG = ROOT / "config.yaml"

@@ -4,6 +4,7 @@ from typing import get_args
 import pytest
 import yaml
 
+from harness.project import ROOT
 from segexp.core import config as schema
 from segexp.core.config import (
     Config,
@@ -18,7 +19,6 @@ from segexp.core.config import (
     with_values,
 )
 from segexp.core.errors import MAX_LISTED, InputError
-from tests.conftest import ROOT
 
 
 def faults_of(content: object, overrides: dict | None = None) -> tuple[str, ...]:

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from harness.trees import mapping
 from segexp.data.batches import MappedImages, make_loader
 from segexp.data.cache import Split
-from tests.data.layouts.trees import mapping
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (7, 4, 6, 3), np.uint8)
 LABELS = np.random.default_rng(1).integers(0, 19, (7, 4, 6), np.uint8)

@@ -11,13 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from segexp.core.errors import InputError, WorkError
-from segexp.data import content_hash
-from segexp.data.cache import open_dataset
-from segexp.data.layouts.registry import SyntheticCounts, open_source
-from segexp.labels.taxonomy import Taxonomy
-from tests.conftest import ROOT
-from tests.data.layouts.trees import (
+from harness.project import ROOT
+from harness.trees import (
     CAMVID,
     CITYSCAPES,
     SIZE,
@@ -29,6 +24,11 @@ from tests.data.layouts.trees import (
     save,
     tree_digest,
 )
+from segexp.core.errors import InputError, WorkError
+from segexp.data import content_hash
+from segexp.data.cache import open_dataset
+from segexp.data.layouts.registry import SyntheticCounts, open_source
+from segexp.labels.taxonomy import Taxonomy
 
 
 @pytest.fixture

@@ -5,10 +5,7 @@ import os
 import numpy as np
 import pytest
 
-from segexp.core.errors import InputError
-from segexp.data.cache import open_dataset
-from segexp.data.check import CheckReport, check_source
-from tests.data.layouts.trees import (
+from harness.trees import (
     CITYSCAPES,
     SIZE,
     camvid_like,
@@ -21,6 +18,9 @@ from tests.data.layouts.trees import (
     tree_digest,
     truncate,
 )
+from segexp.core.errors import InputError
+from segexp.data.cache import open_dataset
+from segexp.data.check import CheckReport, check_source
 
 
 def refused_by_both(source, tmp_path) -> tuple[str, ...]:

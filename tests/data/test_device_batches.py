@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
+from harness.trees import mapping
 from segexp.data.batches import make_loader
 from segexp.data.cache import Split
 from segexp.data.device_batches import BATCHES_AT_ONCE, DeviceBatches, fits, make_batches
-from tests.data.layouts.trees import mapping
 
 CPU = torch.device("cpu")
 COUNT, SIZE = 37, (16, 24)

@@ -6,10 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segexp.core.errors import InputError
-from segexp.data.cache import open_dataset
-from segexp.data.halves import divide
-from tests.data.layouts.trees import (
+from harness.trees import (
     CITYSCAPES,
     SIZE,
     camvid_like,
@@ -19,6 +16,9 @@ from tests.data.layouts.trees import (
     raw_mask,
     save,
 )
+from segexp.core.errors import InputError
+from segexp.data.cache import open_dataset
+from segexp.data.halves import divide
 
 
 def cities(**images):

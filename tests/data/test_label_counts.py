@@ -4,11 +4,11 @@ from pathlib import Path
 
 import numpy as np
 
+from harness.trees import camvid_like, opened
 from segexp.data.cache import open_dataset
 from segexp.data.check import scan_source
 from segexp.data.label_counts import half_counts
 from segexp.data.stats import half_histograms, label_histograms
-from tests.data.layouts.trees import camvid_like, opened
 
 
 def test_the_middle_row_counts_as_lower():

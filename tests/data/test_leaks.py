@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
+from harness.trees import SIZE, camvid_like, opened, picture, raw_mask, save
 from segexp.data.cache import open_dataset
 from segexp.data.check import check_source
 from segexp.data.leaks import Leaks, Pair, describe_leaks, find_leaks
 from segexp.data.near_duplicates import look_of
-from tests.data.layouts.trees import SIZE, camvid_like, opened, picture, raw_mask, save
 
 BIG = (48, 64)
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import yaml
 
+from harness.trees import MAPPINGS, camvid_like, picture, save
 from segexp.core.config import load_config
 from segexp.core.errors import InputError
 from segexp.data.mapping_check import check_on_data, find_data, names_data
 from segexp.labels.files import find_mapping
-from tests.data.layouts.trees import MAPPINGS, camvid_like, picture, save
 
 ROAD_HEAVY = [0] * 30 + [*range(18)]
 """48 pixels of train ids 0 road to 17 motorcycle; 18 bicycle does not occur."""

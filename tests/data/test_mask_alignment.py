@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from harness import alignment
+from harness.alignment import COLUMNS, ROWS
 from segexp.report.arm_pictures import MAX_PANE_WIDTH, arm_comparison
 from segexp.scenes.canvas import Canvas
 from segexp.scenes.finish import develop
 from segexp.scenes.light import sample_light
-from tests import alignment
-from tests.alignment import COLUMNS, ROWS
 
 MOST = 0.02
 

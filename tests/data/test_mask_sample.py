@@ -6,13 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from segexp.data.mask_sample import (
-    LOOKED_AT,
-    fitting_taxonomies,
-    palette_warnings,
-    sample_masks,
-)
-from tests.data.layouts.trees import (
+from harness.trees import (
     CAMVID,
     CITYSCAPES,
     camvid_like,
@@ -20,6 +14,12 @@ from tests.data.layouts.trees import (
     opened,
     save,
     truncate,
+)
+from segexp.data.mask_sample import (
+    LOOKED_AT,
+    fitting_taxonomies,
+    palette_warnings,
+    sample_masks,
 )
 
 # The palette that Pascal VOC's tools write: by the bits of the index.

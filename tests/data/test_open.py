@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from harness.trees import camvid_like, cityscapes_like, npy_like, picture, raw_mask, save
 from segexp.core.config import Config, load_config
 from segexp.core.errors import InputError
 from segexp.data.cache import Dataset
@@ -17,7 +18,6 @@ from segexp.data.open import (
 )
 from segexp.labels.files import find_mapping, find_mappings
 from segexp.training.preprocess import IMAGENET_MEAN, IMAGENET_STD, make_preprocessing
-from tests.data.layouts.trees import camvid_like, cityscapes_like, npy_like, picture, raw_mask, save
 
 
 def configured(project: Path, **values: object) -> Config:

@@ -5,10 +5,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from segexp.data.files.masks import look_at_mask
-from segexp.data.layouts.registry import SyntheticCounts, open_source
-from segexp.data.raw_ids import count_raw_ids
-from tests.data.layouts.trees import (
+from harness.trees import (
     CAMVID,
     CITYSCAPES,
     camvid_like,
@@ -18,6 +15,9 @@ from tests.data.layouts.trees import (
     save,
     truncate,
 )
+from segexp.data.files.masks import look_at_mask
+from segexp.data.layouts.registry import SyntheticCounts, open_source
+from segexp.data.raw_ids import count_raw_ids
 
 
 def counted(*masks: np.ndarray) -> dict[int, int]:

@@ -5,10 +5,10 @@ import json
 import numpy as np
 import pytest
 
+from harness.trees import SIZE, camvid_like, mapping, opened
 from segexp.data.cache import Split, open_dataset
 from segexp.data.channels import channel_mean_std
 from segexp.data.stats import count_labels, dataset_stats
-from tests.data.layouts.trees import SIZE, camvid_like, mapping, opened
 
 LABELS = np.array(
     [

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from harness.trees import picture, save
 from segexp.core.config import load_config
 from segexp.core.errors import InputError
 from segexp.data.open import find_source
-from tests.data.layouts.trees import picture, save
 
 SPLITS = ("train", "train", "val", "val")
 

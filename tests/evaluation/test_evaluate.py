@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from sklearn import metrics as sklearn
 from torch import Tensor, nn
 
+from harness.project import ROOT
+from harness.trees import CITYSCAPES, opened, save
 from segexp.data.cache import Split, open_dataset
 from segexp.evaluation.evaluate import (
     Evaluation,
@@ -29,8 +31,6 @@ from segexp.training.compute import Compute
 from segexp.training.loss import make_loss
 from segexp.training.network import make_model
 from segexp.training.preprocess import NonFiniteLogitsError, Preprocessing
-from tests.conftest import ROOT
-from tests.data.layouts.trees import CITYSCAPES, opened, save
 
 MAPPINGS = ROOT / "mappings"
 CPU = Compute(torch.device("cpu"), bf16=False, channels_last=False)

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import nn
 
+from harness.project import ROOT
 from segexp.core.errors import InputError
 from segexp.data.files.images import read_rgb
 from segexp.data.resize import resize_image
@@ -22,7 +23,6 @@ from segexp.report.predictions import write_predictions
 from segexp.training.compute import Compute
 from segexp.training.network import make_model
 from segexp.training.preprocess import Preprocessing
-from tests.conftest import ROOT
 
 MAPPINGS = ROOT / "mappings"
 CPU = Compute(torch.device("cpu"), bf16=False, channels_last=False)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn.metrics import jaccard_score
 
+from harness.project import ROOT
 from segexp.evaluation.metrics import score
 from segexp.evaluation.protocols import (
     PROTOCOLS,
@@ -20,7 +21,6 @@ from segexp.evaluation.protocols import (
     ranked_differently,
 )
 from segexp.labels.files import find_mapping, read_mappings
-from tests.conftest import ROOT
 
 CLASSES = 4
 NONE = CLASSES

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from sklearn.metrics import jaccard_score
 
+from harness.trees import camvid_like, picture, save
 from segexp.core.config import Config, load_config
 from segexp.core.errors import InputError
 from segexp.data.resize import resize_image
@@ -20,7 +21,6 @@ from segexp.training.compute import choose_compute
 from segexp.training.network import make_model
 from segexp.training.preprocess import Preprocessing
 from segexp.training.reading import Prior, Reading
-from tests.data.layouts.trees import camvid_like, picture, save
 
 SPLITS = {"train": 4, "val": 2, "test": 3}
 OWN_SIZE = (48, 80)

@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from harness.trees import CAMVID, mapping
 from segexp.labels.checks import color_warnings, histogram_warnings
 from segexp.labels.mapping import MappedClass, Mapping
 from segexp.labels.taxonomy import VOID
-from tests.data.layouts.trees import CAMVID, mapping
 
 SHIPPED = [
     *("cityscapes19", "merged10", "merged10_background", "merged10_two_wheeler", "categories7"),

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.project import ROOT
 from segexp.labels.checks import LOOK_ALIKE
 from segexp.labels.colors import (
     DEFICIENCIES,
@@ -15,7 +16,6 @@ from segexp.labels.colors import (
     to_linear,
 )
 from segexp.labels.files import load_mapping
-from tests.conftest import ROOT
 
 MAPPINGS = ROOT / "mappings"
 

@@ -3,10 +3,10 @@
 import pytest
 from hypothesis import given
 
+from harness.trees import mapping
 from segexp.core.errors import InputError
 from segexp.labels.diff import LabelChange, coarsened_by, describe_common_space, diff_mappings
 from segexp.labels.mapping import coarsens
-from tests.data.layouts.trees import mapping
 from tests.labels.test_mapping import make_mapping, mappings_over_one_taxonomy
 
 

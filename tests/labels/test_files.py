@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from harness.project import ROOT
 from segexp.core.errors import MAX_LISTED, InputError
 from segexp.labels.files import (
     find_mapping,
@@ -12,7 +13,6 @@ from segexp.labels.files import (
     read_mappings,
 )
 from segexp.labels.taxonomy import Taxonomy, parse_taxonomy
-from tests.conftest import ROOT
 
 SHIPPED = sorted((ROOT / "mappings").glob("*.yaml"))
 

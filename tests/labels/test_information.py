@@ -8,11 +8,11 @@ from scipy.stats import entropy
 from sklearn.metrics import mutual_info_score
 
 import segexp.labels.information
+from harness.project import ROOT
 from segexp.labels.files import load_mapping
 from segexp.labels.information import bits_kept, bits_lost, entropy_bits
 from segexp.labels.mapping import MappedClass, Mapping
 from segexp.labels.taxonomy import Label, Taxonomy
-from tests.conftest import ROOT
 
 SHIPPED = ROOT / "mappings"
 

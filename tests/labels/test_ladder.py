@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import entropy
 
+from harness.project import ROOT
 from segexp.core.errors import InputError
 from segexp.evaluation.metrics import score
 from segexp.labels.files import load_mapping
@@ -20,7 +21,6 @@ from segexp.labels.mapping import (
     collapse_lookup,
 )
 from segexp.labels.taxonomy import Label, Taxonomy
-from tests.conftest import ROOT
 
 MAPPINGS = ROOT / "mappings"
 CITYSCAPES = load_mapping(MAPPINGS / "cityscapes19.yaml")

@@ -9,6 +9,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import confusion_matrix
 
+from harness.project import ROOT
 from segexp.core.errors import InputError
 from segexp.core.files import name_fault
 from segexp.labels.files import load_mapping
@@ -21,7 +22,6 @@ from segexp.labels.mapping import (
     common_space,
 )
 from segexp.labels.taxonomy import VOID, Label, Taxonomy
-from tests.conftest import ROOT
 
 SHIPPED = ROOT / "mappings"
 

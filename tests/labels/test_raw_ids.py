@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.trees import CAMVID, CITYSCAPES
 from segexp.labels.raw_ids import explaining_shift, id_ranges, raw_id_warnings, shifted_ids
-from tests.data.layouts.trees import CAMVID, CITYSCAPES
 
 LABELS = list(CITYSCAPES.names)
 LABEL_NAMES = {-1: "void", 255: "void"} | dict(enumerate(LABELS))

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from harness.trees import CITYSCAPES, mapping
 from segexp.labels.mapping import MappedClass, Mapping
 from segexp.labels.score_warnings import label_warnings, objective_faults
 from segexp.labels.taxonomy import VOID, Label, Taxonomy
-from tests.data.layouts.trees import CITYSCAPES, mapping
 
 PETS = Taxonomy(
     "pets",

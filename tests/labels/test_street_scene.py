@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from harness.trees import CAMVID, CITYSCAPES
 from segexp.labels.street_scene import street_warnings
 from segexp.labels.taxonomy import VOID, Label, Taxonomy
-from tests.data.layouts.trees import CAMVID, CITYSCAPES
 
 # Percent of the labelled pixels of the train split: Cordts et al. 2016, figure 2.
 CITYSCAPES_SHARES = {

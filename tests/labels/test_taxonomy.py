@@ -5,9 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from harness.project import ROOT
 from segexp.core.errors import MAX_LISTED, InputError
 from segexp.labels.taxonomy import VOID, load_taxonomy, parse_taxonomy, to_label_indices
-from tests.conftest import ROOT
 
 TAXONOMIES = ROOT / "mappings" / "taxonomies"
 

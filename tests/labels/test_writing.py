@@ -5,12 +5,12 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.project import ROOT
 from segexp.core.yaml import parse_yaml
 from segexp.labels.files import load_mapping, parse_mapping
 from segexp.labels.mapping import MappedClass, Mapping
 from segexp.labels.taxonomy import VOID, Label, Taxonomy, load_taxonomy
 from segexp.labels.writing import mapping_yaml, taxonomy_yaml, yaml_word
-from tests.conftest import ROOT
 
 MAPPINGS = ROOT / "mappings"
 SHIPPED = sorted(MAPPINGS.glob("*.yaml"))

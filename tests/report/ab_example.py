@@ -4,9 +4,9 @@ import itertools
 
 import numpy as np
 
+from harness.project import ROOT
 from segexp.labels.files import find_mappings
 from segexp.labels.mapping import common_space
-from tests.conftest import ROOT
 
 PROJECT = ROOT
 # What a common class scores in these arms, before its own noise.

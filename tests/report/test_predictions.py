@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from harness.project import ROOT
 from segexp.core.errors import InputError
 from segexp.data.files.masks import read_png_labels
 from segexp.data.source import SampleFault
 from segexp.evaluation.predict import find_images
 from segexp.labels.files import load_mapping
 from segexp.report.predictions import write_prediction
-from tests.conftest import ROOT
 
 MAPPINGS = ROOT / "mappings"
 

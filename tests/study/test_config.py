@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from harness.project import ROOT
 from segexp.core.config import CONFIG_FILE, load_config
 from segexp.core.errors import InputError
 from segexp.labels.files import find_mappings
@@ -18,7 +19,6 @@ from segexp.study.config import (
     without_keys,
 )
 from segexp.study.space import Choices, parse_space
-from tests.conftest import ROOT
 
 SHIPPED = sorted((ROOT / "studies").glob("*.yaml"))
 

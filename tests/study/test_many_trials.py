@@ -4,7 +4,6 @@ Work is counted, not timed. `PER_TRIAL` is the bound: so many lines of segexp's 
 trial that the study has, in all that a trial needs beside its training.
 """
 
-import random
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,9 +12,9 @@ import optuna
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from optuna.distributions import FloatDistribution
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from harness.ended_trials import PRUNERS, ended_trials
 from segexp.data.open import open_data
 from segexp.study import next_trial
 from segexp.study.next_trial import run_next_trial, trials_left
@@ -24,44 +23,12 @@ from segexp.study.reconcile import not_taken, params_of, put_next_in_line, taken
 from segexp.study.rungs import KEPT_AT_RUNG, RungPruner
 from segexp.study.samplers import suggest
 from segexp.study.stop import StopRule
-from segexp.study.storage.open import PROMOTES, RESULT, hush_optuna
+from segexp.study.storage.open import PROMOTES, hush_optuna
 from tests.counted_work import Compared, comparisons, lines_run
 from tests.tiny_study import Said, plan_of
 
 FEW, MANY = 100, 10_000
 PER_TRIAL = 100
-LEARNING_RATE = FloatDistribution(1e-4, 1e-2, log=True)
-
-PRUNERS: dict[str, dict[str, Any]] = {
-    "successive_halving": {"reduction_factor": 3, "promotion": True},
-    "hyperband": {},
-    "none": {},
-}
-
-
-def ended_trials(count: int, share_promoted: float) -> list[FrozenTrial]:
-    """Trials 1 to `count` of nine epochs, most of them stopped at a rung; a share went on then."""
-    rng = random.Random(0)
-    trials: list[FrozenTrial] = []
-    for number in range(1, count + 1):
-        rate = rng.uniform(1e-4, 1e-2)
-        marks = {}
-        if trials and trials[-1].state == TrialState.PRUNED and rng.random() < share_promoted:
-            marks = {PROMOTES: number - 1}
-            rate = trials[-1].params["learning_rate"]
-        epochs = rng.choice([1, 1, 1, 3, 9])
-        values = {epoch: rng.random() for epoch in range(1, epochs + 1)}
-        is_whole = epochs == 9
-        trial = create_trial(
-            state=TrialState.COMPLETE if is_whole else TrialState.PRUNED,
-            value=values[epochs] if is_whole else None,
-            params={"learning_rate": rate},
-            distributions={"learning_rate": LEARNING_RATE},
-            intermediate_values=values,
-            user_attrs={**marks, **({RESULT: {"bundle": None}} if is_whole else {})},
-        )
-        trials.append(trial)
-    return trials
 
 
 def opened_with(project: Path, count: int, **overrides: Any) -> OpenStudy:

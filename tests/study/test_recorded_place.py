@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
+from harness.project import copy_database
 from segexp.core.errors import InputError
 from segexp.study.run import run_study
 from segexp.study.storage.open import RUN_ID, TRACKING, open_storage
-from tests.conftest import copy_database
 from tests.tiny_study import Said, client_of, plan_of, record_of, run
 
 OTHER = {"tracking.uri": "sqlite:///other.db"}

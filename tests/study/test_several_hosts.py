@@ -17,6 +17,7 @@ from optuna.storages import BaseStorage
 from optuna.trial import TrialState, create_trial
 from PIL import Image
 
+from harness.tracking_server import free_port
 from segexp import tracking
 from segexp.compare.design import Design
 from segexp.compare.plan import plan_ab
@@ -47,7 +48,6 @@ from segexp.study.study_runs import gather_records
 from segexp.study.trial_files import directory_of, fetch_files
 from tests.cli.running import segexp
 from tests.tiny_study import Said, plan_of
-from tests.tracking_server import free_port
 
 LayOut = Callable[[Path], Path]
 ELSEWHERE = replace(this_process(), host="elsewhere", boot="elsewhere")

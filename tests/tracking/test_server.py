@@ -18,6 +18,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Run as Recorded
 from mlflow.entities import ViewType
 
+from harness.tracking_server import Outage, Proxy, free_port, start_mlflow, stop, wait_until_ready
 from segexp import tracking
 from segexp.cli.sync import sync as sync_command
 from segexp.core.config import load_config
@@ -29,7 +30,6 @@ from segexp.tracking.operations import RECORD, Operation, find_run
 from segexp.tracking.spool import spool_of
 from tests.tiny_study import Said, states
 from tests.tiny_study import run as run_study_of
-from tests.tracking_server import Outage, Proxy, free_port, start_mlflow, stop, wait_until_ready
 
 # What no call may take: far from MLflow's own time-out of 10 s, and from a slow test machine.
 STALLED = 2.0

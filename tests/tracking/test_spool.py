@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.tracking_server import free_port
 from segexp.cli.sync import sync as sync_command
 from segexp.core.errors import InputError, WorkError
 from segexp.core.run_token import new_token
@@ -19,7 +20,6 @@ from segexp.tracking import Run, drain, log_bytes, log_file, log_metrics, pendin
 from segexp.tracking.client import address_of, answer_within, key_of
 from segexp.tracking.operations import Operation, RefusedError
 from segexp.tracking.spool import Spool, name_server, servers_with_records, spool_of
-from tests.tracking_server import free_port
 
 
 def tags(run: str, **values: str) -> Operation:

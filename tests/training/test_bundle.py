@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from harness.project import ROOT
 from segexp.core.errors import InputError
 from segexp.evaluation.predict import find_images, predict_masks
 from segexp.labels.files import load_mapping
@@ -24,7 +25,6 @@ from segexp.training.compute import choose_compute
 from segexp.training.network import make_model
 from segexp.training.preprocess import Preprocessing
 from segexp.training.reading import Prior, Reading
-from tests.conftest import ROOT
 
 MAPPINGS = ROOT / "mappings"
 

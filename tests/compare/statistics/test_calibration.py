@@ -9,8 +9,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from harness.project import ROOT
 from segexp.compare.statistics.bootstrap import estimate, resample_weights
-from tests.conftest import ROOT
 
 simulation = runpy.run_path(str(ROOT / "benchmarks" / "calibration.py"))
 deltas, intervals, misses = (simulation[name] for name in ("deltas", "intervals", "misses"))

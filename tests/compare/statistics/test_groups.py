@@ -1,8 +1,8 @@
+from harness.project import ROOT
 from segexp.compare.statistics.groups import DroppedLabel, class_groups
 from segexp.labels.files import load_mapping
 from segexp.labels.mapping import MappedClass, Mapping, common_space
 from segexp.labels.taxonomy import Label, Taxonomy
-from tests.conftest import ROOT
 
 TAXONOMY = Taxonomy(
     "tiny",

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from scipy import stats
 
 import segexp.compare.statistics.spending
+from harness.project import ROOT
 from segexp.compare.statistics.spending import nominal_levels, spent
 from segexp.core.errors import InputError
-from tests.conftest import ROOT
 
 
 def boundaries(*fractions: float) -> list[float]:

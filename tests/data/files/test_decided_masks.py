@@ -7,12 +7,12 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from harness.project import ROOT
 from segexp.data.files.decided_masks import NONE, read_decided
 from segexp.data.files.image_file import CLASS_INDICES
 from segexp.data.files.png import with_png_text
 from segexp.data.source import SampleFault
 from segexp.labels.files import find_mapping
-from tests.conftest import ROOT
 
 MAPPING = find_mapping(ROOT, "merged10")
 COLORS = MAPPING.colors

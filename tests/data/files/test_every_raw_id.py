@@ -7,11 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from segexp.data.check import check_source
-from segexp.data.files.masks import read_npy_labels, read_png_labels
-from segexp.data.source import SampleFault
-from segexp.labels.taxonomy import Taxonomy
-from tests.data.layouts.trees import (
+from harness.trees import (
     CAMVID,
     CITYSCAPES,
     camvid_like,
@@ -20,6 +16,10 @@ from tests.data.layouts.trees import (
     raw_mask,
     save,
 )
+from segexp.data.check import check_source
+from segexp.data.files.masks import read_npy_labels, read_png_labels
+from segexp.data.source import SampleFault
+from segexp.labels.taxonomy import Taxonomy
 
 ENCODINGS = [
     pytest.param(CAMVID, "default", id="camvid"),

@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from harness.trees import picture, save, truncate
 from segexp.data.files.file_kind import file_kind
 from segexp.data.files.image_file import MAX_PIXELS
 from segexp.data.files.images import read_rgb
 from segexp.data.files.npy import read_npy_image
 from segexp.data.files.png import PNG_MAGIC, check_png, png_chunk
 from segexp.data.source import SampleFault
-from tests.data.layouts.trees import picture, save, truncate
 
 
 def refused(path: Path) -> str:

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from harness.trees import CAMVID, CITYSCAPES, picture, save
 from segexp.data.files.masks import read_npy_labels, read_png_labels
 from segexp.data.files.png import PNG_MAGIC, png_chunk
 from segexp.data.source import SampleFault
 from segexp.labels.taxonomy import VOID, Label, Taxonomy
-from tests.data.layouts.trees import CAMVID, CITYSCAPES, picture, save
 
 
 def labels_of(path: Path, taxonomy: Taxonomy = CAMVID, encoding: str = "default") -> list:

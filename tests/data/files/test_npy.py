@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from numpy.lib import format as npy_format
 
+from harness.trees import picture, save
 from segexp.data.files.npy import read_array, read_npy_image
 from segexp.data.source import SampleFault
-from tests.data.layouts.trees import picture, save
 
 
 def refused(path: Path) -> str:

@@ -2,9 +2,9 @@
 
 import pytest
 
+from harness.trees import CAMVID, CITYSCAPES, cityscapes_like, opened, picture, save
 from segexp.core.errors import InputError
 from segexp.data.layouts.cityscapes import open_cityscapes
-from tests.data.layouts.trees import CAMVID, CITYSCAPES, cityscapes_like, opened, picture, save
 
 CAR, ROAD, VOID = 13, 0, 255
 

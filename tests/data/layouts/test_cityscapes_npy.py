@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tests.data.layouts.trees import CITYSCAPES, npy_like, opened, picture, raw_mask, save
+from harness.trees import CITYSCAPES, npy_like, opened, picture, raw_mask, save
 
 
 def test_images_and_labels_come_back_with_void_and_without_an_offset(tmp_path):

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from harness.trees import CAMVID, camvid_like, opened, picture, raw_mask, save
 from segexp.data.layouts.folder import open_folder
 from segexp.data.source import SampleFault
-from tests.data.layouts.trees import CAMVID, camvid_like, opened, picture, raw_mask, save
 
 
 def test_images_and_masks_are_joined_by_stem_never_by_order(tmp_path):

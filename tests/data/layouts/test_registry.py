@@ -2,14 +2,7 @@
 
 import pytest
 
-from segexp.core.errors import InputError
-from segexp.data.layouts.registry import (
-    SyntheticCounts,
-    default_taxonomy_name,
-    open_source,
-    recognise_format,
-)
-from tests.data.layouts.trees import (
+from harness.trees import (
     CAMVID,
     CITYSCAPES,
     camvid_like,
@@ -17,6 +10,13 @@ from tests.data.layouts.trees import (
     npy_like,
     picture,
     save,
+)
+from segexp.core.errors import InputError
+from segexp.data.layouts.registry import (
+    SyntheticCounts,
+    default_taxonomy_name,
+    open_source,
+    recognise_format,
 )
 
 

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from harness.trees import CITYSCAPES, opened, tree_digest
 from segexp.core.errors import InputError
 from segexp.data.layouts.registry import SyntheticCounts, open_source, recognise_format
 from segexp.data.layouts.synth_export import write_npy_layout
-from tests.data.layouts.trees import CITYSCAPES, opened, tree_digest
 
 COUNTS = SyntheticCounts(train=3, val=2, test=1, seed=1, size=(32, 48))
 

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
+from harness.trees import CAMVID, CITYSCAPES
 from segexp.core.errors import InputError
 from segexp.data.layouts.registry import SyntheticCounts, open_source
 from segexp.data.layouts.synthetic import scene_seed
 from segexp.scenes import render_scene
-from tests.data.layouts.trees import CAMVID, CITYSCAPES
 
 COUNTS = SyntheticCounts(train=4, val=3, test=2, seed=5, size=(32, 48))
 

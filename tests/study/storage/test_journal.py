@@ -14,9 +14,9 @@ import pytest
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
+from harness.project import ROOT
 from segexp.core.errors import InputError, WorkError
 from segexp.study.storage.journal import open_journal
-from tests.conftest import ROOT
 
 
 @pytest.fixture

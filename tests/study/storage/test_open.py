@@ -9,11 +9,11 @@ import pytest
 from optuna.storages import JournalStorage
 from optuna.trial import FrozenTrial
 
+from harness.load import run_together
+from harness.postgres import postgres_server, postgres_url  # noqa: F401
 from segexp.core.errors import InputError
 from segexp.core.file_system import read_mountinfo
 from segexp.study.storage.open import ARM_RUNS, LISTED, load_study, open_storage
-from tests.load import run_together
-from tests.postgres import postgres_server, postgres_url  # noqa: F401
 
 
 def toy_study(storage: optuna.storages.BaseStorage, name: str, trials: int = 1) -> optuna.Study:

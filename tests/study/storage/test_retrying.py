@@ -16,10 +16,10 @@ from optuna.storages import BaseStorage, RDBStorage
 from optuna.trial import TrialState
 from sqlalchemy.engine.default import DefaultDialect
 
+from harness.postgres import PostgresServer, postgres_server, postgres_url  # noqa: F401
 from segexp.core.errors import WorkError
 from segexp.study.storage.open import open_storage
 from segexp.study.storage.retrying import RetryingStorage
-from tests.postgres import PostgresServer, postgres_server, postgres_url  # noqa: F401
 
 
 class Breaker:

@@ -6,9 +6,9 @@ from pathlib import Path
 import optuna
 import pytest
 
+from harness.postgres import PostgresServer, postgres_server, postgres_url  # noqa: F401
 from segexp.core.errors import InputError
 from segexp.study.storage.open import open_storage
-from tests.postgres import PostgresServer, postgres_server, postgres_url  # noqa: F401
 
 
 def refusal(url: str) -> str:

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import yaml
 
+from harness.project import ROOT
 from segexp.core.errors import InputError, WorkError
 from segexp.labels.files import load_mapping
 from segexp.labels.importers._writing import target_of, write_imported
 from segexp.labels.importers.recognise import FORMATS
 from segexp.labels.importers.registry import APPLIES_TO, Choices, import_mapping
 from segexp.labels.taxonomy import load_taxonomy
-from tests.conftest import ROOT
 
 from . import writing_only_below
 from .mutations import damaged, pick

@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from harness.project import ROOT
 from segexp.data.layouts.registry import SyntheticCounts, open_source, recognise_format
 from segexp.data.source import Source
 from segexp.labels.files import load_mapping
 from segexp.labels.mapping import Mapping
 from segexp.labels.taxonomy import Taxonomy, load_taxonomy
-from tests.conftest import ROOT
 
 MAPPINGS = ROOT / "mappings"
 CAMVID = load_taxonomy(MAPPINGS / "taxonomies" / "camvid11.yaml")

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 from optuna.trial import FrozenTrial
 
-from tests.crash_check import (
+from harness.crash_check import (
     Faults,
     check_invariants,
     is_counted,
@@ -19,7 +19,7 @@ from tests.crash_check import (
     read_trials,
     same_trials,
 )
-from tests.crash_study import Running, Study, Warm, lay_out
+from harness.crash_study import Running, Study, Warm, lay_out
 
 VICTIMS = ("all", "worker", "supervisor")
 

@@ -3,6 +3,6 @@
 What a killed study goes on with hangs on which epochs are the best and which trials are stopped.
 """
 
-from tests.planted_scores import faster_is_better, plant_scores
+from harness.planted_scores import faster_is_better, plant_scores
 
 plant_scores(faster_is_better)

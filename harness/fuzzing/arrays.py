@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from harness.fuzzing.mutations import damaged, pick
+from harness.trees import CITYSCAPES, picture, save
 from segexp.core.errors import InputError, WorkError
 from segexp.data.check import check_source
 from segexp.data.layouts.registry import SyntheticCounts, open_source
@@ -20,8 +22,6 @@ from segexp.evaluation.confusions import (
     save_confusions,
     save_predictions,
 )
-from tests.data.layouts.trees import CITYSCAPES, picture, save
-from tests.fuzzing.mutations import damaged, pick
 
 COUNT = 4_000
 

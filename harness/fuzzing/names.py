@@ -11,6 +11,7 @@ from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
 from mlflow.utils.validation import _validate_metric_name
 from PIL import Image
 
+from harness.project import ROOT
 from segexp.core.config import build_config
 from segexp.core.errors import InputError, WorkError
 from segexp.core.files import locked, write_atomic
@@ -26,7 +27,6 @@ from segexp.study.config import find_study_file, load_study_config
 from segexp.tracking import metric_name
 from segexp.tracking.operations import Operation
 from segexp.tracking.spool import Spool
-from tests.conftest import ROOT
 
 from . import writing_only_below
 from .mutations import pick

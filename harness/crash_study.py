@@ -27,7 +27,7 @@ from typing import Any, NoReturn
 
 import yaml
 
-from tests.conftest import PRECISION, ROOT, copy_database
+from harness.project import PRECISION, ROOT, copy_database
 
 STUDIES = {
     # Some trials are complete, some pruned, and one fails: no loss survives a rate of 100.
@@ -72,7 +72,7 @@ ENVIRONMENT = {
     "SEGEXP_CHECKPOINT_SECONDS": "0",  # after every epoch
 }
 
-PLANTED = "tests.planted_in_crashes"
+PLANTED = "harness.planted_in_crashes"
 """The module that plants scores in the process that imports it."""
 
 STORAGES = {"sqlite": "sqlite:///studies/optuna.db", "journal": "journal:studies/optuna.log"}

@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 import torch
 
+from harness.fuzzing.mutations import damaged, pick
+from harness.trees import mapping
 from segexp.core.errors import InputError, WorkError
 from segexp.training.bundle import Bundle, load_bundle, save_bundle
 from segexp.training.bundle_json import JSON_FILE, WEIGHTS_FILE, signed
 from segexp.training.network import make_model
 from segexp.training.preprocess import Preprocessing
 from segexp.training.reading import Prior, Reading
-from tests.data.layouts.trees import mapping
-from tests.fuzzing.mutations import damaged, pick
 
 COUNT = 2_000
 

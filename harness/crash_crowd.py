@@ -1,7 +1,7 @@
 """Processes that start the same study at the same moment, in a directory without any database."""
 
-from tests.crash_check import Faults, check_invariants
-from tests.crash_study import Study, Warm, lay_out
+from harness.crash_check import Faults, check_invariants
+from harness.crash_study import Study, Warm, lay_out
 
 
 def run_together(warm: Warm, study: Study, processes: int) -> Faults:

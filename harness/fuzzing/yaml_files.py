@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import yaml
 
+from harness.project import ROOT
 from segexp.cli.console import console
 from segexp.cli.mapping_table import mapping_table
 from segexp.core.config import WORK_DIRECTORY, load_config, parse_overrides
@@ -24,7 +25,6 @@ from segexp.labels.writing import mapping_yaml, taxonomy_yaml
 from segexp.study.config import read_study
 from segexp.study.pairs import CHECKS_FILE
 from segexp.study.plan import plan_study
-from tests.conftest import ROOT
 
 from . import writing_only_below
 from .mutations import damaged, pick

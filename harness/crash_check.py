@@ -23,6 +23,7 @@ from optuna.trial import FrozenTrial, TrialState
 from PIL import Image
 from safetensors import safe_open
 
+from harness.crash_study import Study
 from segexp.study.storage.open import (
     FAILURE,
     INTERRUPTED,
@@ -32,7 +33,6 @@ from segexp.study.storage.open import (
     RETRY_OF,
     RUN_ID,
 )
-from tests.crash_study import Study
 
 STATUS = {TrialState.COMPLETE: "FINISHED", TrialState.PRUNED: "FINISHED", TrialState.FAIL: "FAILED"}
 

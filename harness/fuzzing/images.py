@@ -10,6 +10,8 @@ import torch
 from PIL import Image
 from torch import nn
 
+from harness.fuzzing.mutations import damaged, pick
+from harness.trees import CAMVID, picture, raw_mask, save
 from segexp.core.errors import InputError, WorkError
 from segexp.data.check import check_source
 from segexp.data.files.png import PNG_MAGIC, png_chunk
@@ -17,8 +19,6 @@ from segexp.data.layouts.registry import SyntheticCounts, open_source
 from segexp.evaluation.predict import find_images, predict_masks
 from segexp.training.compute import Compute
 from segexp.training.preprocess import Preprocessing
-from tests.data.layouts.trees import CAMVID, picture, raw_mask, save
-from tests.fuzzing.mutations import damaged, pick
 
 COUNT = 6_000
 
