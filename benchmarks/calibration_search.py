@@ -21,9 +21,11 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
-from record_paired import CURVES, FEW_IMAGES, IMAGES, MAPPINGS, TABLE
-from replay import read_table
-from replayed_ab import (
+from study import machine
+
+from harness.paired import CURVES, FEW_IMAGES, IMAGES, MAPPINGS, TABLE
+from harness.replay import read_table
+from harness.replayed_ab import (
     SEARCH,
     Answer,
     Design,
@@ -37,8 +39,6 @@ from replayed_ab import (
     trained,
     with_differences,
 )
-from study import machine
-
 from segexp.core.files import write_atomic
 
 TRIALS = (10, 20, 50)

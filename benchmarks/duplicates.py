@@ -22,8 +22,8 @@ from typing import Any
 
 import numpy as np
 import optuna
-from replay import Table, place_of, read_table
 
+from harness.replay import Table, place_of, read_table
 from segexp.study.config import Sampler
 from segexp.study.samplers import make_sampler, suggest
 from segexp.study.space import Choices, Parameter

@@ -29,9 +29,19 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from replay import Table, read_table
 from study import machine, segexp
 
+from harness.paired import (
+    CURVES,
+    FEW_IMAGES,
+    IMAGES,
+    MAPPINGS,
+    RESAMPLES,
+    TABLE,
+    UNIT,
+    VARIED_BY_IMAGES,
+)
+from harness.replay import Table, read_table
 from segexp.compare.statistics.bootstrap import resample_weights, resampled_ious
 from segexp.compare.statistics.scores import mean_iou
 from segexp.core.config import with_values
@@ -43,14 +53,6 @@ from segexp.study.plan import plan_study
 from segexp.study.prepare import prepare_training
 from segexp.study.trial import objective_value
 from segexp.study.trial_record import confusions_of
-
-MAPPINGS = ("cityscapes19", "merged10")
-IMAGES, FEW_IMAGES = 512, 64
-RESAMPLES = 500
-UNIT = 1e-5
-CURVES = Path(__file__).with_name("curves.csv")
-TABLE = Path(__file__).with_name("paired_curves.csv")
-VARIED_BY_IMAGES = Path(__file__).with_name("paired_images.npz")
 
 
 @dataclass(frozen=True)

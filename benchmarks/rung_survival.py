@@ -13,10 +13,11 @@ from pathlib import Path
 
 import numpy as np
 from optuna.trial import TrialState
-from replay import Method, Replay, Table, read_table
 from scipy.stats import fisher_exact
 from study import machine
 from time_to_target import RANDOM, TPE, halving, promotion, quantile
+
+from harness.replay import Method, Replay, Table, read_table
 
 TABLE = Path(__file__).with_name("curves.csv")
 FACTOR = 4

@@ -22,9 +22,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from replay import Method, Outcome, Replay, Table, read_table
 from study import machine
 
+from harness.replay import Method, Outcome, Replay, Table, read_table
 from segexp.study.config import Pruner, Sampler
 
 Floats = NDArray[np.float64]

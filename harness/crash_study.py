@@ -259,7 +259,7 @@ def _serve() -> None:
     living: set[int] = set()
     answer: dict[str, Any] = {"forkserver": forkserver}
     while True:
-        print(json.dumps(answer), flush=True)  # noqa: T201
+        print(json.dumps(answer), flush=True)
         line = sys.stdin.readline()
         if not line:
             break

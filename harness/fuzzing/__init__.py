@@ -1,4 +1,4 @@
-"""Hostile input with fixed seeds; `benchmarks/fuzz.py` runs it, `tests/test_fuzzing.py` a tenth.
+"""Hostile input with fixed seeds: `python -m harness.fuzzing`; tests/test_fuzzing.py is a tenth.
 
 A target is a module here with ``COUNT``, the number of its cases, and ``run_case(rng, directory)``,
 which makes one hostile input in the directory, gives it to segexp as a command would, and returns

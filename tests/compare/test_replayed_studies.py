@@ -1,21 +1,15 @@
-"""Replayed A/B studies: benchmarks/replayed_ab.py, whose tables docs/method.md has.
+"""Replayed A/B studies: harness/replayed_ab.py, whose tables docs/method.md has.
 
 Configurations come from benchmarks/curves.csv; the luck is planted, so that what follows from it
 can be worked out by hand.
 """
 
-import sys
-
 import numpy as np
 import pytest
 
-from harness.project import ROOT
-
-sys.path.insert(0, str(ROOT / "benchmarks"))
-
-from record_paired import CURVES
-from replay import read_table
-from replayed_ab import (
+from harness.paired import CURVES
+from harness.replay import read_table
+from harness.replayed_ab import (
     Design,
     Found,
     Luck,

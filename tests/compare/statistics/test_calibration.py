@@ -1,21 +1,25 @@
 """How often the interval is wrong where the truth is known: simulated studies, fixed seeds.
 
-benchmarks/calibration.py draws the studies, and prints the larger table of docs/method.md.
+benchmarks/calibration.py prints the larger table of docs/method.md.
 """
 
-import runpy
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from harness.project import ROOT
+from harness.simulated_studies import (
+    CLUSTERED,
+    MARGIN,
+    MODEST,
+    PLANTED,
+    SCENARIOS,
+    deltas,
+    intervals,
+    misses,
+    simulate,
+)
 from segexp.compare.statistics.bootstrap import estimate, resample_weights
-
-simulation = runpy.run_path(str(ROOT / "benchmarks" / "calibration.py"))
-deltas, intervals, misses = (simulation[name] for name in ("deltas", "intervals", "misses"))
-SCENARIOS, CLUSTERED, MODEST = (simulation[n] for n in ("SCENARIOS", "CLUSTERED", "MODEST"))
-MARGIN, PLANTED = simulation["MARGIN"], simulation["PLANTED"]
 
 STUDIES, RESAMPLES = 1_000, 1_000
 
@@ -25,7 +29,7 @@ def missed(found: np.ndarray, truth: float = 0.0) -> float:
 
 
 def test_the_same_predictions_in_both_arms_differ_by_exactly_nothing():
-    arm, _ = simulation["simulate"](SCENARIOS["all three"], [0])
+    arm, _ = simulate(SCENARIOS["all three"], [0])
     weights = resample_weights(np.arange(50), RESAMPLES, seed=0)
     observed, resampled = deltas((arm, arm), np.ones((1, 50)))[0], deltas((arm, arm), weights)
     found = estimate(observed, resampled, np.arange(5), 50, seed=0)
@@ -65,8 +69,7 @@ def test_a_difference_of_twice_the_margin_is_found():
 def test_the_planted_difference_is_twice_the_margin():
     many = replace(MODEST, num_images=400, groups=400)
     with_it, without = (
-        deltas(simulation["simulate"](many, [1], planted), np.ones((1, 400))).mean()
-        for planted in (PLANTED, 0.0)
+        deltas(simulate(many, [1], planted), np.ones((1, 400))).mean() for planted in (PLANTED, 0.0)
     )
     assert with_it - without == pytest.approx(2 * MARGIN, rel=0.02)
 

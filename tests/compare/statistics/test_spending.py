@@ -1,5 +1,4 @@
 import doctest
-import runpy
 from itertools import pairwise
 
 import numpy as np
@@ -9,7 +8,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 import segexp.compare.statistics.spending
-from harness.project import ROOT
+from harness.simulated_looks import by_students_t
 from segexp.compare.statistics.spending import nominal_levels, spent
 from segexp.core.errors import InputError
 
@@ -74,9 +73,8 @@ def test_random_walks_cross_the_boundaries_as_often_as_alpha_says():
 
 def test_with_students_t_of_four_to_twelve_configurations_it_holds_nearly():
     # The levels are exact for known variances; benchmarks/looks.py prints the same of 100,000.
-    looks = runpy.run_path(str(ROOT / "benchmarks" / "looks.py"))
     every = tuple(range(4, 13))
-    assert 0.047 <= looks["by_students_t"](every, 20_000) <= 0.06
+    assert 0.047 <= by_students_t(every, 20_000) <= 0.06
     values = np.random.default_rng(0).normal(size=(20_000, 12))
     settled = np.zeros(len(values), dtype=bool)
     for count in every:

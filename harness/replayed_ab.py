@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from record_paired import FEW_IMAGES, IMAGES, MAPPINGS, TABLE, UNIT, VARIED_BY_IMAGES
-from replay import Method, Replay, Table, place_of
 
+from harness.paired import FEW_IMAGES, IMAGES, MAPPINGS, TABLE, UNIT, VARIED_BY_IMAGES
+from harness.replay import Method, Replay, Table, place_of
 from segexp.compare.candidates import best_first, choose_candidates
 from segexp.compare.statistics.bootstrap import Estimate, at_level, estimate
 from segexp.compare.statistics.spending import nominal_levels

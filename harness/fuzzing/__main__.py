@@ -1,8 +1,8 @@
 """Feed hostile files and names to segexp, with fixed seeds, and print what became of them.
 
-python benchmarks/fuzz.py                                   # all targets of harness/fuzzing
-python benchmarks/fuzz.py --share 0.1 --target yaml_files   # a tenth of one
-python benchmarks/fuzz.py --target names --case 17          # one case, with its traceback
+python -m harness.fuzzing                                   # all targets of harness/fuzzing
+python -m harness.fuzzing --share 0.1 --target yaml_files   # a tenth of one
+python -m harness.fuzzing --target names --case 17          # one case, with its traceback
 
 Each target runs in a process of its own, so that the memory is its own. Exit code 1 when any case
 ends in a traceback, writes outside its output directory, takes 5 s, or a target takes 1 GB.
@@ -26,7 +26,8 @@ from typing import Any
 
 import numpy as np
 
-ROOT = Path(__file__).resolve().parents[1]
+from harness.project import ROOT
+
 MAX_SECONDS = 5.0
 MAX_MEGABYTES = 1024
 HUNG_AFTER = 60  # seconds: then a case is given up
@@ -67,7 +68,7 @@ def main() -> None:
 
 def target_names() -> list[str]:
     """The modules of harness/fuzzing that have cases."""
-    folder = ROOT / "harness" / "fuzzing"
+    folder = Path(__file__).parent
     return sorted(p.stem for p in folder.glob("*.py") if "\ndef run_case(" in p.read_text("utf-8"))
 
 
@@ -91,8 +92,9 @@ def in_a_process(name: str, share: float, seed: int) -> dict[str, Any]:
             "NO_ALBUMENTATIONS_UPDATE": "1",
             "HF_HUB_OFFLINE": "1",
             "MLFLOW_DISABLE_TELEMETRY": "true",
+            "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path]),
         }
-        command = [sys.executable, __file__, "--child", "--target", name]
+        command = [sys.executable, "-m", "harness.fuzzing", "--child", "--target", name]
         command += ["--share", str(share), "--seed", str(seed)]
         for folder in ("home", "tmp", "cwd"):
             Path(scratch, folder).mkdir()
