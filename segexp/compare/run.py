@@ -39,7 +39,7 @@ from segexp.compare.search import Found, describe_search
 from segexp.compare.statistics.clusters import make_clusters
 from segexp.compare.version import LOOK_FILE, PAGE_FILE, RESULT_FILE
 from segexp.core.config import WORK_DIRECTORY
-from segexp.core.errors import WorkError
+from segexp.core.errors import InputError, WorkError, collected
 from segexp.core.files import locked, write_atomic
 from segexp.core.signals import signals_held_back
 from segexp.data.cache import Dataset
@@ -278,9 +278,14 @@ def begun_as(url: str | None, project: Path, name: str) -> Mode | None:
 
 def _refuse_another(plan: AbPlan, dataset: Dataset, storage: BaseStorage) -> None:
     """Refuse what an A/B study of this name was not begun as, before any run is opened."""
-    is_known(storage, plan.name, ab_definition(plan, dataset))
+    faults: list[str] = []
+    with collected(faults):
+        is_known(storage, plan.name, ab_definition(plan, dataset))
     matched = plan.design.mode == "matched"
-    refuse_changed(of_configs(plan, plan.configs) if matched else plan.arms, dataset, storage)
+    with collected(faults):  # these say which settings
+        refuse_changed(of_configs(plan, plan.configs) if matched else plan.arms, dataset, storage)
+    if faults:
+        raise InputError(faults)
     refuse_other_numbers(plan, storage)
 
 

@@ -563,6 +563,15 @@ def test_an_interrupted_study_is_balanced_and_goes_on(project: Path) -> None:
     assert sum(r.data.tags["segexp.kind"] == "arm" for r in runs) == 2
 
 
+def test_settings_that_were_forgotten_are_named_and_not_the_digest_alone(shared: Compared) -> None:
+    forgotten = {"data.image_size": [64, 64], "training.epochs": 3}
+    with pytest.raises(InputError) as refused:
+        run(shared.project, overrides=forgotten)
+    said = " ".join(refused.value.faults)
+    assert "was begun with data.image_size = (32, 64), now it is (64, 64)" in said
+    assert "was begun with training.epochs = 1, now it is 3" in said
+
+
 def test_a_changed_mapping_is_refused_with_the_labels_that_changed(project: Path) -> None:
     run(project, configs=1)
     path = project / "mappings" / "merged10.yaml"
