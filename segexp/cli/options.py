@@ -91,7 +91,7 @@ def open_project(project: Path | None) -> Path:
         InputError: When ``--project`` names no directory with a config.yaml, or none is above.
     """
     from segexp.core.config import CONFIG_FILE, find_project
-    from segexp.tracking.moved_project import follow_move
+    from segexp.core.moved_project import follow_move
 
     try:
         here = Path.cwd()

@@ -14,9 +14,9 @@ from segexp.core.credentials import without_credentials
 from segexp.core.damaged_database import refuse_damaged_file
 from segexp.core.database_url import sqlite_file
 from segexp.core.errors import InputError, WorkError, first_line
+from segexp.core.moved_project import artifacts_now
 from segexp.core.sqlite_file import reading_uri
 from segexp.tracking.client import client_of, is_server
-from segexp.tracking.moved_project import artifacts_now
 from segexp.tracking.operations import RefusedError
 from segexp.tracking.replay import id_of
 from segexp.tracking.sender import pending_records

@@ -21,7 +21,7 @@ from segexp.core.credentials import without_credentials
 from segexp.core.damaged_database import is_damage, refuse_damaged_file
 from segexp.core.database_url import refuse_unescaped
 from segexp.core.errors import InputError
-from segexp.tracking.moved_project import ARTIFACTS
+from segexp.core.moved_project import ARTIFACTS
 
 _DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 _BOOKKEEPING = "alembic_version"  # where alembic notes the revision; Optuna's is of the same name

@@ -18,9 +18,9 @@ from segexp.core.database_url import sqlite_file
 from segexp.core.errors import InputError, WorkError, first_line
 from segexp.core.file_system import refuse_network_file_system
 from segexp.core.files import locked, may_write
+from segexp.core.moved_project import follow_move
 from segexp.core.sqlite_file import fill_empty, has_tables, use_write_ahead_log
 from segexp.tracking.client import client_of, what_is_wrong, with_driver
-from segexp.tracking.moved_project import follow_move
 from segexp.tracking.schema import make_tables
 from segexp.tracking.sender import start_sending
 

@@ -19,8 +19,8 @@ from mlflow.store.tracking.dbmodels.initial_models import Base as InitialBase
 
 from segexp import tracking
 from segexp.core.errors import InputError
+from segexp.core.moved_project import follow_move, newest_revision
 from segexp.tracking.client import client_of
-from segexp.tracking.moved_project import follow_move, newest_revision
 from tests.cli.running import segexp, write_study
 
 OLD = "acf3f17fdcc7"  # of MLflow 2.0 to 2.2: tables of today are missing
