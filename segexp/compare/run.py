@@ -281,12 +281,26 @@ def _refuse_another(plan: AbPlan, dataset: Dataset, storage: BaseStorage) -> Non
     faults: list[str] = []
     with collected(faults):
         is_known(storage, plan.name, ab_definition(plan, dataset))
+    of_arms: list[str] = []
     matched = plan.design.mode == "matched"
-    with collected(faults):  # these say which settings
+    with collected(of_arms):
         refuse_changed(of_configs(plan, plan.configs) if matched else plan.arms, dataset, storage)
     if faults:
-        raise InputError(faults)
+        raise InputError([*faults[:-1], *_changed_settings(of_arms), faults[-1]])
+    if of_arms:
+        raise InputError(of_arms)
     refuse_other_numbers(plan, storage)
+
+
+def _changed_settings(faults: Sequence[str]) -> list[str]:
+    """Return the settings behind another digest of the data, as the first arm names them."""
+    by_setting: dict[str, str] = {}
+    for fault in faults:
+        _, begun, setting = fault.partition(" was begun with ")
+        key, is_one, _ = setting.partition(" = ")
+        if begun and is_one and key not in {"data", "heldout", "common_space"}:
+            by_setting.setdefault(setting, fault)
+    return list(by_setting.values())
 
 
 @contextmanager

@@ -567,9 +567,11 @@ def test_settings_that_were_forgotten_are_named_and_not_the_digest_alone(shared:
     forgotten = {"data.image_size": [64, 64], "training.epochs": 3}
     with pytest.raises(InputError) as refused:
         run(shared.project, overrides=forgotten)
-    said = " ".join(refused.value.faults)
-    assert "was begun with data.image_size = (32, 64), now it is (64, 64)" in said
-    assert "was begun with training.epochs = 1, now it is 3" in said
+    digest, size, epochs, way_out = refused.value.faults
+    assert digest.startswith("study 'ab' was begun with data = synthetic ")
+    assert size.endswith(" was begun with data.image_size = [32, 64], now it is [64, 64]")
+    assert epochs.endswith(" was begun with training.epochs = 1, now it is 3")
+    assert way_out.startswith("study 'ab' cannot go on as something else")
 
 
 def test_a_changed_mapping_is_refused_with_the_labels_that_changed(project: Path) -> None:
