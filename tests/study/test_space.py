@@ -105,7 +105,7 @@ def test_every_searchable_key_is_a_key_whose_value_can_be_its_only_choice(key):
         ({"mapping": [["a"]]}, "mapping: ['a']: input should be a valid string"),
         (
             {"loss": ["cross_entropy", "focl"]},
-            "loss: 'focl': input should be 'cross_entropy', 'ce_dice', 'focal' or 'lovasz' "
+            "loss: 'focl': input should be 'ce_dice', 'cross_entropy', 'focal' or 'lovasz' "
             "(did you mean 'focal'?)",
         ),
         ({"batch_size": ["8"]}, "batch_size: '8': input should be a valid integer"),
