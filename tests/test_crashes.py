@@ -164,6 +164,7 @@ def test_no_failpoint_is_left_out() -> None:
     assert {passage.partition(":")[0] for passage in FIRST_PASSAGES} == set(failpoint.NAMES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("killed_at", FIRST_PASSAGES)
 def test_a_study_that_is_killed_ends_as_one_that_was_not(
     process: Warm,
@@ -184,6 +185,7 @@ def test_a_study_that_is_killed_ends_as_one_that_was_not(
     assert epochs == dict.fromkeys(studies, FIRST_PASSAGES[killed_at])
 
 
+@pytest.mark.slow
 def test_so_does_one_that_is_killed_at_a_later_passage(
     process: Warm, template: Path, expected: list[FrozenTrial], tmp_path: Path
 ) -> None:
@@ -194,6 +196,7 @@ def test_so_does_one_that_is_killed_at_a_later_passage(
     assert epochs == LATER_PASSAGES
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_killed_is_replaced_and_the_study_ends_by_itself(
     process: Warm, template: Path, expected: list[FrozenTrial], tmp_path: Path
 ) -> None:
@@ -209,6 +212,7 @@ def test_a_worker_that_is_killed_is_replaced_and_the_study_ends_by_itself(
         assert said_so == bool(interrupted), passage
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("storage", "name", "budget"),
     [("sqlite", "tiny", 4), ("journal", "tiny", 4), ("journal", "promotion", 8)],
@@ -224,6 +228,7 @@ def test_a_study_that_is_killed_at_random_moments_loses_nothing(
     assert tally.kills == 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("storage", STORAGES)
 def test_eight_processes_that_start_a_study_at_once_share_it(
     process: Warm, tmp_path: Path, storage: str

@@ -415,6 +415,7 @@ def kaggle(root: Path) -> Path:
     return npy_like(root, train=4, val=2, test=2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("lay_out", "mapping"),
     [(camvid, "camvid11"), (folder, "camvid_merged6"), (kaggle, "merged10")],

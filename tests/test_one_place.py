@@ -65,6 +65,7 @@ def test_an_optimizer_is_a_row(project: Path, monkeypatch: pytest.MonkeyPatch) -
     assert done.code == 0, done.err
 
 
+@pytest.mark.slow
 def test_a_sampler_is_a_row(project: Path, tmp_path: Path) -> None:
     row = 'SAMPLERS["qmc"] = SamplerRow("optuna.samplers:QMCSampler")'
     sampler = "{name: qmc, options: {scramble: true}}"
@@ -74,6 +75,7 @@ def test_a_sampler_is_a_row(project: Path, tmp_path: Path) -> None:
     assert len(study_of(project, "tiny").trials) == 2
 
 
+@pytest.mark.slow
 def test_a_pruner_is_a_row(project: Path, tmp_path: Path) -> None:
     """No score is above 1.5; the baseline is never pruned."""
     row = 'PRUNERS["threshold"] = PrunerRow("optuna.pruners:ThresholdPruner", {"lower": 1.5})'

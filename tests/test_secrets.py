@@ -198,6 +198,7 @@ def rows_of(server: PostgresServer, database: str) -> bytes:
     return repr(rows).encode()
 
 
+@pytest.mark.slow
 def test_no_password_is_left_by_studies_crashes_outages_and_an_ab_study(place: Place) -> None:
     project, tune = place.project, ("tune", "tiny", "--workers", "1")
     # A worker dies, and its trial is tried again.
@@ -299,6 +300,7 @@ def test_no_password_is_in_what_a_command_says_is_wrong(place: Place) -> None:
         assert leaks_in(" ".join(words), (outcome.out + outcome.err).encode()) == []
 
 
+@pytest.mark.slow
 def test_passwords_come_from_the_environment_and_from_pgpass(place: Place) -> None:
     passwords = place.project.parent / "pgpass"
     passwords.write_text(f"127.0.0.1:*:*:ann:{STORAGE_PASSWORD}\n")

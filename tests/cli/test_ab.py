@@ -86,6 +86,7 @@ def test_asked_again_with_another_margin_nothing_is_trained(compared: tuple[Path
     assert "first compared with a margin of 0.01, now it is 0.99" in outcome.err
 
 
+@pytest.mark.slow
 def test_an_answer_that_is_not_as_required_ends_with_exit_code_1_and_is_written_all_the_same(
     compared: tuple[Path, Outcome],
 ) -> None:
@@ -141,6 +142,7 @@ def test_other_numbers_are_refused_once_it_has_answered(compared: tuple[Path, Ou
     assert "begin another A/B study with --study-name" in outcome.err
 
 
+@pytest.mark.slow
 def test_a_changed_mapping_is_refused_with_the_difference(
     tmp_path: Path, lay_out_project: Callable[[Path], Path]
 ) -> None:
@@ -156,6 +158,7 @@ def test_a_changed_mapping_is_refused_with_the_difference(
     assert "label rider was in person, now in void" in outcome.err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "expected"),
     [

@@ -42,6 +42,7 @@ def test_check_lists_all_faults_and_tune_refuses_the_same_data(project: Path, sc
     assert segexp(project, "best").code == 2  # no study was begun
 
 
+@pytest.mark.slow
 def test_check_names_images_that_look_the_same_in_train_and_in_the_test_split(
     project: Path, scenes: Path
 ) -> None:

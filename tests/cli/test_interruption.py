@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import pytest
 
 from segexp.study.reconcile import close_abandoned
 from tests.cli.running import runs_of, segexp, study_names, study_of, write_study
@@ -138,6 +139,7 @@ def assert_the_next_run_does_the_rest(project: Path, trials: int = 2) -> None:
     assert states_of(project) == states
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_what_is_finished_and_leaves_nothing_running(project: Path) -> None:
     write_study(project)
     with started(project, *TUNE) as command:
@@ -165,6 +167,7 @@ def test_ctrl_c_keeps_what_is_finished_and_leaves_nothing_running(project: Path)
     assert [path.name for path in left] == [f"trial-{best:04d}"]
 
 
+@pytest.mark.slow
 def test_a_worker_that_hangs_does_not_hold_up_the_end(project: Path) -> None:
     """SIGTERM as a service is stopped; one of two workers waits for a device for ever."""
     write_study(project)
@@ -183,6 +186,7 @@ def test_a_worker_that_hangs_does_not_hold_up_the_end(project: Path) -> None:
     assert_the_next_run_does_the_rest(project)
 
 
+@pytest.mark.slow
 def test_a_second_ctrl_c_stops_at_once_and_loses_nothing_that_was_finished(project: Path) -> None:
     write_study(project)
     with started(project, *TUNE) as command:
@@ -212,6 +216,7 @@ def test_ctrl_c_while_it_starts_leaves_nothing_behind(project: Path) -> None:
     assert study_names(project) == []
 
 
+@pytest.mark.slow
 def test_workers_whose_supervisor_was_killed_end_by_themselves(project: Path) -> None:
     write_study(project)
     with started(project, *TUNE, "--workers", "2") as command:
@@ -225,6 +230,7 @@ def test_workers_whose_supervisor_was_killed_end_by_themselves(project: Path) ->
     assert_the_next_run_does_the_rest(project)
 
 
+@pytest.mark.slow
 def test_what_was_killed_as_a_whole_is_closed_by_the_next_run_once(project: Path) -> None:
     write_study(project)
     with started(project, *TUNE) as command:
@@ -282,6 +288,7 @@ def tune_on_a_full_disk(disk: Path) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.slow
 def test_a_full_disk_fails_the_trial_and_says_what_to_free_and_is_gone_on_from(
     project: Path,
 ) -> None:

@@ -155,6 +155,7 @@ def test_a_black_background_in_rgb_masks_is_the_label_that_has_black(project: Pa
     }
 
 
+@pytest.mark.slow
 def test_a_study_says_it_before_training_beside_the_score_and_when_it_is_looked_at_again(
     project: Path, tmp_path: Path
 ):
@@ -172,6 +173,7 @@ def test_a_study_says_it_before_training_beside_the_score_and_when_it_is_looked_
     assert [f"warning: {text}".startswith(warning) for text in said["warnings"]] == [True]
 
 
+@pytest.mark.slow
 def test_an_ab_study_says_it_before_training_and_among_its_caveats(project: Path, tmp_path: Path):
     root = folder(tmp_path / "pets", 0, 1, upper=3)
     named = ("--data", str(root), "--set", "data.taxonomy=camvid11", "--set", "epochs=1")

@@ -23,6 +23,7 @@ def copied(tuned: tuple[Path, Outcome], shared: Path) -> Path:  # noqa: F811
     return Path(shutil.copytree(tuned[0], shared / "project"))
 
 
+@pytest.mark.slow
 def test_another_user_reads_what_there_is_and_leaves_nothing(
     tuned: tuple[Path, Outcome], copied: Path
 ) -> None:
@@ -58,6 +59,7 @@ def test_another_user_reads_what_there_is_and_leaves_nothing(
     assert listing(copied) == before
 
 
+@pytest.mark.slow
 def test_another_user_is_told_that_what_a_dead_process_left_stays_open(copied: Path) -> None:
     dead = {**Owner("a-host-that-is-gone", "", 1, 0.0).to_dict(), "beat": 0.0}
     with closing(sqlite3.connect(copied / "studies" / "optuna.db")) as connection, connection:

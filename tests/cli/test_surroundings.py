@@ -26,6 +26,7 @@ def in_a_shell(project: Path, script: str, **variables: str) -> subprocess.Compl
     )
 
 
+@pytest.mark.slow
 def test_warnings_that_would_be_errors_end_no_command(
     tuned: tuple[Path, Outcome], tmp_path: Path
 ) -> None:

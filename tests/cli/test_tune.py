@@ -95,6 +95,7 @@ def test_metrics_of_an_epoch_have_the_epoch_as_their_step(tuned: tuple[Path, Out
     assert sorted(reported) == [1, 2]
 
 
+@pytest.mark.slow
 def test_a_finished_study_has_nothing_to_do_and_more_trials_go_on(project: Path) -> None:
     write_study(project)
     assert segexp(project, "tune", "tiny", "--trials", "1").code == 0
@@ -324,6 +325,7 @@ def test_a_trial_that_diverges_is_a_fail_with_its_reason_and_the_study_goes_on(
     assert "Traceback" not in outcome.err
 
 
+@pytest.mark.slow
 def test_three_failures_at_the_start_end_a_study_with_their_reasons(project: Path) -> None:
     write_study(
         project,
@@ -345,6 +347,7 @@ def test_three_failures_at_the_start_end_a_study_with_their_reasons(project: Pat
     assert "Traceback" in outcome.err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sampler", ["grid", "tpe"])
 def test_a_study_ends_when_all_points_are_tried(project: Path, sampler: str) -> None:
     write_study(
@@ -384,6 +387,7 @@ def test_a_pruned_trial_is_a_finished_run_with_the_state_pruned(
         assert not list((project / ".segexp" / "studies").glob(f"tiny-*/trial-{trial.number:04d}"))
 
 
+@pytest.mark.slow
 def test_a_study_of_the_same_name_in_another_storage_keeps_its_hands_off_the_bundle(
     project: Path,
 ) -> None:

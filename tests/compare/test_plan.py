@@ -133,6 +133,7 @@ def test_three_arms_share_one_common_space(project: Path) -> None:
     assert {arm.common.hash for arm in found.arms} == {found.common.hash}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("mappings", "changes", "expected"),
     [

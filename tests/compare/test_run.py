@@ -312,6 +312,7 @@ def test_once_it_has_answered_other_numbers_are_refused_and_train_nothing(
     assert display.started == []
 
 
+@pytest.mark.slow
 def test_a_look_that_settles_it_ends_the_study_and_stays_the_answer(project: Path) -> None:
     design, easy = Design("matched", configs=8, seeds=1, looks=2), Question(0.99, "auto")
     display = Said()
@@ -330,6 +331,7 @@ def test_a_look_that_settles_it_ends_the_study_and_stays_the_answer(project: Pat
     )
 
 
+@pytest.mark.slow
 def test_a_margin_that_is_not_settled_after_all_goes_on_to_the_next_planned_look(
     project: Path,
 ) -> None:
@@ -344,6 +346,7 @@ def test_a_margin_that_is_not_settled_after_all_goes_on_to_the_next_planned_look
     assert again.started == []
 
 
+@pytest.mark.slow
 def test_a_look_that_does_not_settle_it_goes_on_to_the_last(project: Path) -> None:
     design, display = Design("matched", configs=4, seeds=1, looks=2), Said()
     result, _ = run(project, display, Question(1e-6, "auto"), design=design)
@@ -353,6 +356,7 @@ def test_a_look_that_does_not_settle_it_goes_on_to_the_last(project: Path) -> No
     assert result["arms"][0]["configs"] == 4
 
 
+@pytest.mark.slow
 def test_the_numbers_are_fixed_with_the_first_look_and_not_with_the_answer(project: Path) -> None:
     design, question = Design("matched", configs=4, seeds=1, looks=2), Question(1e-6, "auto")
     with pytest.raises(Interrupted):  # in the first training after the first look
@@ -362,6 +366,7 @@ def test_the_numbers_are_fixed_with_the_first_look_and_not_with_the_answer(proje
     assert run(project, Said(), question, design=design)[0]["look"]["number"] == 2
 
 
+@pytest.mark.slow
 def test_a_study_is_planned_from_its_own_first_candidates(project: Path) -> None:
     design, question = Design("matched", configs=6, seeds=1, looks=2), Question(1e-6, "auto")
     with pytest.raises(Interrupted):  # in the first training after the first look
@@ -375,6 +380,7 @@ def test_a_study_is_planned_from_its_own_first_candidates(project: Path) -> None
     assert read_pilot(project, "ab")["look"] == answer["look"]
 
 
+@pytest.mark.slow
 def test_a_failed_training_before_an_early_look_leaves_the_later_ones(project: Path) -> None:
     design = Design("matched", configs=4, seeds=1, looks=2)
     result, _ = run(project, Said(fail_in=1), Question(1e-6, "auto"), design=design)
@@ -382,6 +388,7 @@ def test_a_failed_training_before_an_early_look_leaves_the_later_ones(project: P
     assert result["arms"][0]["configs"] == 3
 
 
+@pytest.mark.slow
 def test_before_it_has_answered_the_list_of_trainings_may_change(project: Path) -> None:
     with pytest.raises(Interrupted):
         run(project, Said(interrupt_at=10), configs=2, seeds=3)
@@ -393,6 +400,7 @@ def test_before_it_has_answered_the_list_of_trainings_may_change(project: Path) 
     assert run(project, display, configs=3, seeds=2)[0] == result
 
 
+@pytest.mark.slow
 def test_after_an_interruption_fewer_seeds_train_no_others(project: Path) -> None:
     with pytest.raises(Interrupted):
         run(project, Said(interrupt_at=4), configs=1, seeds=5)
@@ -407,6 +415,7 @@ def test_after_an_interruption_fewer_seeds_train_no_others(project: Path) -> Non
         assert complete == [1, 2, 3]
 
 
+@pytest.mark.slow
 def test_a_study_whose_runs_mlflow_lost_answers_all_the_same(project: Path) -> None:
     before, _ = run(project, configs=1)
     client = MlflowClient(tracking_uri=f"sqlite:///{project}/mlflow.db")
@@ -419,6 +428,7 @@ def test_a_study_whose_runs_mlflow_lost_answers_all_the_same(project: Path) -> N
     assert elsewhere == before
 
 
+@pytest.mark.slow
 def test_what_an_arm_suggests_and_reports_does_not_depend_on_the_other_arms(
     project: Path,
 ) -> None:
@@ -447,6 +457,7 @@ def test_what_an_arm_suggests_and_reports_does_not_depend_on_the_other_arms(
     assert with_fine == with_finer
 
 
+@pytest.mark.slow
 def test_an_arm_whose_search_had_fewer_chances_is_named(project: Path) -> None:
     result, _ = run(project, Said(fail_in=3))  # merged10's second trial
     assert [arm["search"]["states"] for arm in result["arms"]] == [
@@ -458,6 +469,7 @@ def test_an_arm_whose_search_had_fewer_chances_is_named(project: Path) -> None:
     assert not any("luck" in c for c in result["caveats"])
 
 
+@pytest.mark.slow
 def test_a_study_of_the_earlier_design_goes_on_as_what_it_was(project: Path) -> None:
     """Its arms' winners with several seeds, and that this knows nothing of the searches' luck."""
     assert begun_as(None, project, "ab") is None
@@ -477,6 +489,7 @@ def test_a_study_of_the_earlier_design_goes_on_as_what_it_was(project: Path) -> 
         run(project)
 
 
+@pytest.mark.slow
 def test_pages_without_their_predictions_have_no_images_and_the_same_answer(project: Path) -> None:
     before, _ = run(project, configs=1)
     for path in project.rglob("predictions.npz"):  # MLflow's copies, too
@@ -491,6 +504,7 @@ def test_pages_without_their_predictions_have_no_images_and_the_same_answer(proj
     assert '<img class="picture"' not in (directory / "ab.html").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_trials_of_another_host_are_waited_for_until_it_was_silent_for_a_lease(
     project: Path,
 ) -> None:
@@ -524,6 +538,7 @@ def test_a_name_that_another_study_has_is_refused(project: Path) -> None:
         run(project, configs=1, name="ab-merged10")
 
 
+@pytest.mark.slow
 def test_matched_arms_train_what_is_listed_and_nothing_else(project: Path) -> None:
     display = Said()
     result, _ = run(project, display, configs=2, seeds=2)
@@ -540,6 +555,7 @@ def test_matched_arms_train_what_is_listed_and_nothing_else(project: Path) -> No
     assert result["pairs"][0]["runs"] == 4
 
 
+@pytest.mark.slow
 def test_an_interrupted_study_is_balanced_and_goes_on(project: Path) -> None:
     with pytest.raises(Interrupted):
         run(project, Said(interrupt_at=2))
@@ -574,6 +590,7 @@ def test_settings_that_were_forgotten_are_named_and_not_the_digest_alone(shared:
     assert way_out.startswith("study 'ab' cannot go on as something else")
 
 
+@pytest.mark.slow
 def test_a_changed_mapping_is_refused_with_the_labels_that_changed(project: Path) -> None:
     run(project, configs=1)
     path = project / "mappings" / "merged10.yaml"
@@ -606,6 +623,7 @@ def test_other_arms_or_another_mode_under_the_same_name_are_refused(project: Pat
         run(project)
 
 
+@pytest.mark.slow
 def test_a_failed_training_is_left_out_of_every_arm_and_said(project: Path) -> None:
     display = Said(fail_in=3)  # the second configuration of the second arm
     result, _ = run(project, display, configs=3, seeds=1)
@@ -641,6 +659,7 @@ def test_matrices_that_are_gone_are_read_from_mlflow_or_named_with_their_run(
         run(project, configs=1)
 
 
+@pytest.mark.slow
 def test_three_arms_are_compared_pair_by_pair(project: Path) -> None:
     mappings = ("cityscapes19", "merged10", "categories7")
     result, _ = run(project, mappings=mappings, configs=1)

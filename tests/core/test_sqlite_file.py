@@ -57,6 +57,7 @@ def test_who_may_write_leaves_no_log_either(database: Path):
     assert names(database) == {"t.db"}
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("unwritable")
 def test_a_file_without_a_log_is_whole_while_another_program_writes_it(tmp_path: Path):
     """`mlflow server` makes its database so; half of a large transaction lies in it meanwhile."""

@@ -262,6 +262,7 @@ def measured(
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", ["flip", "colour changed"])
 def test_it_happens_as_often_as_with_albumentations(what):
     theirs, ours = (sample[what] for sample in samples())

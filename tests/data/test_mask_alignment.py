@@ -39,6 +39,7 @@ def test_the_offset_that_is_measured_is_that_of_a_mask_moved_by_hand(axis: int) 
     assert alignment.offset(np.flip(image, axis), np.flip(moved, axis), axis) == pytest.approx(-1)
 
 
+@pytest.mark.slow
 @AXES
 @pytest.mark.parametrize("strength", [0.3, 1.0])
 @pytest.mark.parametrize("size", [(64, 128), (63, 127)], ids=["even", "odd"])
@@ -46,6 +47,7 @@ def test_augmentation_by_albumentations(size: tuple[int, int], strength: float, 
     assert abs(alignment.augmented(size, axis, strength)) < MOST
 
 
+@pytest.mark.slow
 @AXES
 @pytest.mark.parametrize("size", [(64, 128), (63, 127)], ids=["even", "odd"])
 def test_augmentation_of_whole_batches_by_torch(size: tuple[int, int], axis: int) -> None:

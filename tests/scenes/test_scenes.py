@@ -110,6 +110,7 @@ def test_the_labels_fit_the_image():
     assert own < 0.9 * mirrored
 
 
+@pytest.mark.slow
 def test_every_label_and_void_occur():
     assert (pixels_per_image().sum(axis=0) > 0).all()
 

@@ -71,6 +71,7 @@ def work_of_a_trial(opened: OpenStudy) -> int:
     return lines_run(work)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_stopped_at_once")
 @pytest.mark.parametrize("pruner", PRUNERS)
 def test_a_trial_takes_work_in_proportion_to_the_trials_of_its_study(

@@ -47,6 +47,7 @@ def declared_dead(study: OpenStudy, in_trial: int, in_epoch: int) -> Callable[[i
     return on_epoch
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "epoch", [pytest.param(1, id="and reports"), pytest.param(2, id="and is complete")]
 )
@@ -70,6 +71,7 @@ def test_a_process_that_was_declared_dead_discards_its_result_and_goes_on(
     assert statuses(project, study.study) == ["KILLED", "FINISHED", "FINISHED"]
 
 
+@pytest.mark.slow
 def test_an_interrupted_trial_goes_on_from_its_checkpoint_under_another_number(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -108,6 +110,7 @@ def test_a_trial_is_not_asked_for_while_others_run_the_rest(project: Path) -> No
     assert finished(study.study) == ["COMPLETE"]
 
 
+@pytest.mark.slow
 def test_a_trial_that_nobody_has_signed_is_waited_for_until_it_is_known_whose_it_is(
     project: Path,
 ) -> None:
@@ -250,6 +253,7 @@ def test_a_point_that_is_under_way_elsewhere_is_not_begun_a_second_time(project:
     assert is_exhausted(study.plan, study.study.trials)
 
 
+@pytest.mark.slow
 def test_an_interrupted_trial_of_the_last_point_is_still_tried_again(project: Path) -> None:
     study = opened(project, trials=8, **TWO_POINTS)
     with pytest.raises(Interrupted):
@@ -261,6 +265,7 @@ def test_an_interrupted_trial_of_the_last_point_is_still_tried_again(project: Pa
     assert [t.params["loss"] for t in study.study.trials] == ["focal", *["cross_entropy"] * 2]
 
 
+@pytest.mark.slow
 def test_of_two_hosts_that_asked_for_the_same_point_one_drops_it(project: Path) -> None:
     study = opened(project, trials=8, **TWO_POINTS)
     run_all(study)
@@ -288,6 +293,7 @@ def test_a_resumed_study_of_yesterday_with_params_twice_goes_on(project: Path) -
     assert is_exhausted(study.plan, study.study.trials)
 
 
+@pytest.mark.slow
 def test_pairs_that_were_left_out_are_never_begun(project: Path) -> None:
     """Linknet needs features at half the size, which mit_b0 has not; the study goes on without."""
     study = opened(

@@ -217,6 +217,7 @@ def test_what_is_searched_and_where_things_are_is_not_in_the_definition(project:
     assert definition_of(moved) == found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("key", "value"),
     [

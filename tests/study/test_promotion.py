@@ -52,6 +52,7 @@ def promotions(study: optuna.Study) -> list[FrozenTrial]:
     return [trial for trial in study.trials if PROMOTES in trial.user_attrs]
 
 
+@pytest.mark.slow
 def test_a_pruned_trial_that_is_among_the_best_later_goes_on_from_its_checkpoint(
     project: Path,
 ) -> None:
@@ -80,6 +81,7 @@ def test_a_pruned_trial_that_is_among_the_best_later_goes_on_from_its_checkpoint
     assert directories == {"trial-0004"}
 
 
+@pytest.mark.slow
 def test_a_trial_that_goes_on_comes_to_what_it_had_come_to_without_a_pause(project: Path) -> None:
     study, _ = run(project, **PROMOTION)
     whole, _ = run(project, **{**PROMOTION, "name": "whole", "pruner": {"name": "none"}})
@@ -90,6 +92,7 @@ def test_a_trial_that_goes_on_comes_to_what_it_had_come_to_without_a_pause(proje
         assert trial.intermediate_values == {epoch: expected[epoch] for epoch in reached}
 
 
+@pytest.mark.slow
 def test_a_configuration_that_goes_on_is_counted_once(project: Path) -> None:
     study, _ = run(project, **PROMOTION)
     gone_on = promoted(study.trials)
@@ -102,6 +105,7 @@ def test_a_configuration_that_goes_on_is_counted_once(project: Path) -> None:
     assert run(project, **PROMOTION)[1] == 0  # nothing is left to do
 
 
+@pytest.mark.slow
 def test_a_promotion_that_is_interrupted_is_tried_again_and_stays_one(project: Path) -> None:
     study, _ = run(project, **PROMOTION)
     first = promotions(study)[0]
@@ -149,6 +153,7 @@ def test_a_promotion_comes_before_a_new_trial_and_is_put_in_line_once(project: P
     assert trials_left(study) == 3
 
 
+@pytest.mark.slow
 def test_a_promotion_that_another_host_put_in_line_as_well_is_run_once(project: Path) -> None:
     study = study_with_one_to_go_on(project)
     put_promotion(study.study, study.study.trials)

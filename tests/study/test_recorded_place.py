@@ -22,6 +22,7 @@ def runs_in(project: Path, database: str, experiment: str) -> list[str]:
     return sorted(run.data.tags["segexp.kind"] for run in runs)
 
 
+@pytest.mark.slow
 def test_an_experiment_that_was_renamed_goes_on_under_its_new_name(project: Path):
     run(project, trials=1)
     client = client_of(project)
@@ -46,6 +47,7 @@ def test_a_study_of_an_earlier_version_is_found_by_its_run(project: Path):
     assert runs_in(project, "mlflow.db", "tiny") == []
 
 
+@pytest.mark.slow
 def test_a_place_that_is_not_named_again_is_gone_on_in(project: Path):
     run(project, trials=1, **OTHER)
     said = Said()
@@ -56,6 +58,7 @@ def test_a_place_that_is_not_named_again_is_gone_on_in(project: Path):
     assert study.user_attrs[TRACKING][0] == "sqlite:///other.db"
 
 
+@pytest.mark.slow
 def test_another_place_is_refused_while_the_records_are_where_they_were(project: Path):
     run(project, trials=1)
     with pytest.raises(InputError, match=r"other.db: study 'tiny' is recorded in mlflow.db") as e:
@@ -76,6 +79,7 @@ def test_records_that_moved_to_another_database_are_gone_on_with_there(project: 
     assert runs_in(project, "other.db", "tiny") == ["study", "trial", "trial"]
 
 
+@pytest.mark.slow
 def test_where_the_records_are_gone_another_place_is_taken_and_it_is_said(project: Path):
     run(project, trials=1)
     (project / "mlflow.db").unlink()
@@ -96,6 +100,7 @@ def test_another_experiment_is_refused_and_leaving_it_out_goes_on(project: Path)
     assert client_of(project).get_experiment_by_name("yours") is None
 
 
+@pytest.mark.slow
 def test_a_moved_project_goes_on_with_a_database_inside_of_it(project: Path, tmp_path: Path):
     run(project, trials=1, **{"tracking.uri": f"sqlite:///{project}/other.db"})
     moved = project.rename(tmp_path / "moved")
@@ -126,6 +131,7 @@ def test_a_deleted_run_of_a_study_gets_another_one_and_it_is_said(project: Path)
     assert f"mlflow runs restore --run-id {first}" in line
 
 
+@pytest.mark.slow
 def test_what_a_study_searches_with_now_is_what_mlflow_has(project: Path):
     study, _ = run(project, trials=1)
     first = record_of(project, study)

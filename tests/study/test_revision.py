@@ -22,6 +22,7 @@ def revise(project: Path, display: Said, **overrides: Any) -> tuple[optuna.Study
     return study, ran.new + ran.others
 
 
+@pytest.mark.slow
 def test_a_study_that_was_interrupted_goes_on_as_a_revision_with_all_that_is_finished(
     project: Path,
 ) -> None:
@@ -59,6 +60,7 @@ def test_a_study_that_was_interrupted_goes_on_as_a_revision_with_all_that_is_fin
     assert find_best(study).baseline is not None
 
 
+@pytest.mark.slow
 def test_a_trial_of_a_revision_that_is_interrupted_is_tried_again(project: Path) -> None:
     run(project, trials=2)
     plan = plan_of(project, trials=3, **TWO_LOSSES)

@@ -19,6 +19,7 @@ from segexp.study.storage.open import DEFINITION, PROMOTES, RESULT, RUN_ID, open
 from tests.tiny_study import Said, plan_of, raising, record_of, run, statuses
 
 
+@pytest.mark.slow
 def test_in_the_end_the_best_trial_alone_keeps_its_directory(project: Path) -> None:
     display = Said()
     study, ran = run(project, display, trials=4)
@@ -72,6 +73,7 @@ def test_an_interruption_keeps_what_is_finished_and_the_rest_is_done_by_the_next
     assert runs == ["FINISHED", "KILLED", "FINISHED", "FINISHED"]
 
 
+@pytest.mark.slow
 def test_an_interrupted_study_ends_with_the_trials_of_one_that_was_not(project: Path) -> None:
     with pytest.raises(Interrupted):
         run(project, Said(raising(Interrupted(15), in_trial=2)), trials=3)
@@ -101,6 +103,7 @@ def test_a_cache_that_cannot_be_written_leaves_no_study_behind(project: Path) ->
     assert optuna.get_all_study_names(storage) == []
 
 
+@pytest.mark.slow
 def test_two_processes_share_one_study(project: Path) -> None:
     trials = 4
     plan = plan_of(project, trials=trials)

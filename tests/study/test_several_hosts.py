@@ -91,6 +91,7 @@ def hosts(tmp_path: Path, lay_out_project: LayOut, mlflow_template: Path) -> Hos
     return Hosts(tmp_path, lay_out_project)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sampler", ["random", "tpe", "cmaes", "gp"])
 def test_hosts_that_ask_at_the_same_moment_train_different_configurations(
     hosts: Hosts, monkeypatch: pytest.MonkeyPatch, sampler: str
@@ -215,6 +216,7 @@ class OnWaiting(Said):
             self.then()
 
 
+@pytest.mark.slow
 def test_tune_takes_the_last_trial_over_from_a_host_that_died(hosts: Hosts) -> None:
     trial = under_way_elsewhere(hosts.open(1, trials=2))
     long_ago = time.time() - lease_seconds() - 1
@@ -338,6 +340,7 @@ def test_a_host_joins_a_study_while_the_tracking_server_is_away(
     assert tracking.pending_records(hosts.projects[1].absolute(), uri) > 10
 
 
+@pytest.mark.slow
 def test_ab_answers_on_every_host_whoever_trained(hosts: Hosts) -> None:
     answers, displays = [], [Said(), Said()]
     for host, display in enumerate(displays):

@@ -307,6 +307,7 @@ class KilledError(BaseException):
     """Ends a trial as a kill would at that moment: nobody else hears of it."""
 
 
+@pytest.mark.slow
 def test_a_trial_that_was_killed_goes_on_and_ends_as_one_that_was_not(
     finished: Finished, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

@@ -60,6 +60,7 @@ tracking.end_run(run, "FINISHED")
 """
 
 
+@pytest.mark.slow
 def test_projects_that_make_their_shared_database_at_once_lose_none_of_their_runs(tmp_path: Path):
     processes = []
     for name in ("one", "two"):
@@ -88,6 +89,7 @@ def test_a_folder_that_is_not_there_is_refused_and_not_made(project: Path):
     assert not (project / "missing").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["a b'c\"d", "back\\slash's \"", "10 :30's"])
 def test_a_project_whose_path_has_quotes_is_recorded_in(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

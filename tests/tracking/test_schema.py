@@ -63,6 +63,7 @@ def refusal(project: Path, database: Path, *words: str) -> str:
     return outcome.err.replace("\n", " ")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("forget_clients")
 def test_an_older_database_is_left_as_it_is_until_mlflow_has_upgraded_it(
     project: Path, old_database: Path

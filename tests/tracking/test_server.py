@@ -133,6 +133,7 @@ def record_everything(timed: Stopwatch, experiment: Experiment, run: Run, tmp_pa
     return child
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("outage", OUTAGES)
 def test_an_outage_holds_up_no_call_and_loses_and_doubles_nothing(
     proxy: Proxy, experiment: Experiment, run: Run, tmp_path: Path, outage: Outage
@@ -272,6 +273,7 @@ def test_what_a_killed_process_spooled_is_sent_once_by_sync(
     assert_filled(killed, 3, 4, "killed")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("requests", [1, 2, 9, 20])
 def test_a_process_that_is_killed_while_it_sends_doubles_nothing(
     proxy: Proxy, killed: Experiment, requests: int
@@ -293,6 +295,7 @@ tracking.sync(experiment.project, experiment.uri)
     assert_filled(killed, 3, 4, "killed")
 
 
+@pytest.mark.slow
 def test_processes_that_record_at_once_keep_all_through_outages(
     proxy: Proxy, experiment: Experiment
 ):
@@ -429,6 +432,7 @@ def test_a_server_that_is_away_at_the_start_is_a_work_error(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_study_and_a_training_end_with_the_server_away_and_say_what_waits(
     project: Path, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ):
@@ -479,6 +483,7 @@ def test_an_artifact_that_waits_is_said_to_wait(experiment: Experiment, tmp_path
         tracking.read_artifact(tmp_path / "b", experiment.uri, "0" * 24 + "-pending", "a.txt")
 
 
+@pytest.mark.slow
 def test_a_kill_between_two_files_of_a_directory_leaves_the_first(
     experiment: Experiment, run: Run, tmp_path: Path
 ):

@@ -69,6 +69,7 @@ def test_what_follows_something_sent_stands_behind_what_still_waits(spool: Spool
     assert read == ["1", "2", "3"]
 
 
+@pytest.mark.slow
 def test_processes_that_append_at_once_keep_all_and_the_order_of_each(spool: Spool):
     code = """
 import sys

@@ -239,6 +239,7 @@ def train(
     return Trained(model, optimizer, history, images)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("optimization", "compute", "killed_after"),
     [

@@ -46,6 +46,7 @@ def trains(arch: str, encoder: str, batch: int, size: tuple[int, int]) -> bool:
     return tuple(logits.shape[2:]) == size
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("arch", "encoder"), PAIRS)
 def test_a_pair_is_refused_where_a_real_training_step_fails(arch: str, encoder: str) -> None:
     verdict = check_pair(arch, encoder, SIZE)

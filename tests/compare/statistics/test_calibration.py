@@ -36,6 +36,7 @@ def test_the_same_predictions_in_both_arms_differ_by_exactly_nothing():
     assert (found.value, found.low, found.high, found.p) == (0, 0, 0, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["images, image x run", "all three"])
 def test_where_there_is_no_difference_one_interval_in_twenty_says_otherwise(name):
     ours, _ = intervals(SCENARIOS[name], STUDIES, RESAMPLES)
@@ -49,6 +50,7 @@ def test_where_runs_differ_by_their_images_alone_the_interval_is_wide_and_not_na
     assert 0.005 <= missed(ours) <= 0.05
 
 
+@pytest.mark.slow
 def test_plain_percentiles_are_too_wide_for_independent_noise_and_too_narrow_for_runs():
     # Why it is not the textbook's bootstrap: this is what it does.
     _, independent = intervals(SCENARIOS["image x run only"], 300, RESAMPLES)
@@ -74,6 +76,7 @@ def test_the_planted_difference_is_twice_the_margin():
     assert with_it - without == pytest.approx(2 * MARGIN, rel=0.02)
 
 
+@pytest.mark.slow
 def test_frames_of_one_video_taken_for_independent_are_overconfident_and_by_sequence_not():
     as_images, _ = intervals(CLUSTERED, STUDIES, RESAMPLES, clustered=False)
     by_sequence, _ = intervals(CLUSTERED, STUDIES, RESAMPLES)

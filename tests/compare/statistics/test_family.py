@@ -66,6 +66,7 @@ def test_a_pair_without_a_score_is_never_settled_and_stops_nothing():
     assert judge([nothing, students(0.05, 0.001, 50)], 0.01) == ["not enough evidence", "better"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arms", [3, 4, 5])
 def test_among_equal_arms_any_false_verdict_is_as_rare_as_among_two(arms):
     # Six runs each, paired: without correction there is one in 12, 19 and 28% of studies.
@@ -82,6 +83,7 @@ def test_among_equal_arms_any_false_verdict_is_as_rare_as_among_two(arms):
     assert found["apart"] / studies > 0.08
 
 
+@pytest.mark.slow
 def test_differences_of_just_the_margin_are_together_called_equivalent_in_one_in_twenty_at_most():
     rng = np.random.default_rng(3)
     studies, wrong = 500, 0

@@ -57,6 +57,7 @@ def test_every_8_bit_value_in_an_npy_mask(tmp_path, taxonomy, encoding, dtype):
         check_value(read_npy_labels, path, value, taxonomy, encoding, px)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["<i2", ">i2"])
 def test_every_16_bit_value_in_an_npy_mask(tmp_path, dtype):
     # Twelve at a time, as many as a fault lists; only the file's numbers are written anew.

@@ -25,6 +25,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="a forkserver is used on Linux")
 @pytest.mark.parametrize(
     ("of_user", "shown"),

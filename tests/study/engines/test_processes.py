@@ -66,6 +66,7 @@ def _nobody_is_left() -> Iterator[None]:
     wait_until(lambda: workers() == [])
 
 
+@pytest.mark.slow
 def test_two_workers_reach_the_budget_exactly(project: Path) -> None:
     display = Said()
     pids: set[int] = set()
@@ -85,6 +86,7 @@ def test_two_workers_reach_the_budget_exactly(project: Path) -> None:
     assert run(project, workers=2, trials=4)[1] == 0
 
 
+@pytest.mark.slow
 def test_a_trial_whose_workers_die_fails_with_the_reason_and_the_study_goes_on(
     project: Path,
 ) -> None:
@@ -124,6 +126,7 @@ def test_a_trial_whose_workers_die_fails_with_the_reason_and_the_study_goes_on(
     assert record_of(project, study).info.status == "FINISHED"
 
 
+@pytest.mark.slow
 def test_a_trial_whose_worker_dies_goes_on_from_its_checkpoint(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -151,6 +154,7 @@ def test_a_trial_whose_worker_dies_goes_on_from_its_checkpoint(
     assert straight.trials[0].value == study.trials[1].value
 
 
+@pytest.mark.slow
 def test_a_worker_that_was_stopped_and_taken_for_dead_discards_its_result_and_goes_on(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -185,6 +189,7 @@ def test_a_worker_that_was_stopped_and_taken_for_dead_discards_its_result_and_go
     assert lease_seconds() == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_told_to_stop_the_workers_close_what_they_have_open(
     project: Path, number: signal.Signals
@@ -252,6 +257,7 @@ def test_when_time_is_up_no_worker_is_started(project: Path) -> None:
     assert run(project, workers=2, trials=2)[1] == 2
 
 
+@pytest.mark.slow
 def test_workers_end_a_study_that_gets_no_better_and_it_goes_on_without_the_rule(
     project: Path,
 ) -> None:

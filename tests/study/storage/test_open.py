@@ -88,6 +88,7 @@ def empty_storage(request: pytest.FixtureRequest) -> str:
     return {"sqlite": "sqlite:///studies/a.db", "journal": "journal:studies/a.log"}[request.param]
 
 
+@pytest.mark.slow
 def test_eight_processes_that_open_an_empty_storage_at_once_all_succeed(
     tmp_path: Path, empty_storage: str
 ) -> None:
@@ -97,6 +98,7 @@ def test_eight_processes_that_open_an_empty_storage_at_once_all_succeed(
     assert len({trial.user_attrs["owner"] for trial in trials}) == 8
 
 
+@pytest.mark.slow
 def test_eight_processes_leave_no_trial_open_and_no_number_twice(
     tmp_path: Path, empty_storage: str
 ) -> None:
@@ -105,6 +107,7 @@ def test_eight_processes_leave_no_trial_open_and_no_number_twice(
     check_whole(trials, 80)
 
 
+@pytest.mark.slow
 def test_trials_are_numbered_without_gaps_also_without_our_lock(
     tmp_path: Path, empty_storage: str
 ) -> None:

@@ -98,6 +98,7 @@ def check_small_study(storage: str | RDBStorage, name: str) -> None:
     assert [t.intermediate_values for t in trials] == [{1: t.params["x"]} for t in trials]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", ["before", "after", "statement"])
 def test_a_connection_that_ends_at_any_moment_loses_and_doubles_nothing(
     postgres_server: PostgresServer,  # noqa: F811
@@ -123,6 +124,7 @@ def test_a_connection_that_ends_at_any_moment_loses_and_doubles_nothing(
     assert len(optuna.get_all_study_names(postgres_url)) == len(tried) + 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", ["before", "after", "statement"])
 def test_a_connection_that_ends_while_the_tables_are_made_leaves_a_whole_database(
     postgres_server: PostgresServer,  # noqa: F811
