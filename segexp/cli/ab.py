@@ -324,7 +324,7 @@ def _show_plan(asked: _Asked, pilot: str, design: "Design", trials: int, json_: 
     if json_:
         print_json({"plans": [outlook.to_dict() for outlook in found]})
     for outlook in found:
-        for line in outlook_lines(outlook, design, trials, asked.margin):
+        for line in outlook_lines(outlook, design, trials):
             say(line)
 
 

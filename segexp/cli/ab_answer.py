@@ -7,7 +7,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from segexp.cli.console import console, say
-from segexp.report.ab_numbers import interval_title, is_all, p_text, with_arm_names
+from segexp.report.ab_numbers import images_of, interval_title, is_all, p_of, with_arm_names
 
 
 def show_answer(result: dict[str, Any]) -> None:
@@ -60,9 +60,8 @@ def _arms_table(result: dict[str, Any]) -> Table:
     units = "" if clusters["kind"] == "none" else f" in {clusters['count']} {clusters['kind']}s"
     runs = len(result["arms"][0]["common"]["runs"])
     runs_of = "1 run" if runs == 1 else f"{runs} runs"
-    kind = "images" if result["heldout_from"] == "truth" else "held-out images"
     table = _table(
-        f"mIoU of {runs_of} on {result['images']} {kind}{units}; bits per pixel",
+        f"mIoU of {runs_of} on {result['images']} {images_of(result)}{units}; bits per pixel",
         ("mapping", "own", "common", "95% interval", "kept", "lost"),
     )
     for arm in result["arms"]:
@@ -173,7 +172,7 @@ def _class_cells(title: str, row: dict[str, Any], p: str) -> list[str]:
         _number(row["b"], ".3f"),
         _number(row["delta"], "+.3f"),
         _range(row["interval"], "+.3f"),
-        "-" if is_all(row["interval"] or (0, 0)) else p_text(row[p]),
+        p_of(row, p),
     ]
 
 

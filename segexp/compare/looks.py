@@ -69,7 +69,7 @@ def in_order_of_training(candidates: Sequence[Candidate], plan: AbPlan) -> list[
 def answered(study: optuna.Study) -> Look | None:
     """Return the look at which an A/B study gave its answer; None while it has given none."""
     stored = study.user_attrs.get(ANSWER)
-    if stored is None or not stored.get("is_answer", True):
+    if stored is None or not stored["is_answer"]:
         return None
     look = stored["look"]
     return Look(look["number"], look["configs"], tuple(look["fractions"]))

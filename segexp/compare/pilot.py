@@ -14,6 +14,7 @@ from segexp.compare.version import LOOK_FILE, RESULT_FILE
 from segexp.core.config import WORK_DIRECTORY
 from segexp.core.errors import InputError
 from segexp.core.files import read_bounded
+from segexp.core.wording import counted
 
 MAX_BYTES = 100_000_000
 
@@ -167,9 +168,9 @@ def outlooks(
     return [planned(pair) for pair in pairs]
 
 
-def outlook_lines(outlook: Outlook, design: Design, trials: int, margin: float) -> list[str]:
+def outlook_lines(outlook: Outlook, design: Design, trials: int) -> list[str]:
     """Say what a study can find and what a margin takes, in sentences."""
-    plan = outlook.plan
+    plan, margin = outlook.plan, outlook.margin
     trained = f" ({outlook.trained})" if outlook.trained else ""
     return [
         f"{outlook.b} against {outlook.a}, planned from {outlook.pilot}{trained}: "
@@ -192,7 +193,7 @@ def _trained(pilot: Mapping[str, Any]) -> str:
     if size := pilot.get("image_size"):
         said.append("x".join(map(str, size)))
     if epochs := pilot.get("design", {}).get("epochs"):
-        said.append(f"{epochs} epoch{'s' * (epochs > 1)}")
+        said.append(counted(epochs, "epoch"))
     return ", ".join(said)
 
 

@@ -43,6 +43,17 @@ def p_text(p: float | None) -> str:
     return "<0.001" if p < 0.001 else f"{p:.3f}"
 
 
+def p_of(entry: Mapping[str, Any], name: str) -> str:
+    """Write the p value of a class or a group; one whose interval leaves nothing out has none."""
+    interval = entry["interval"]
+    return "-" if interval is not None and is_all(interval) else p_text(entry[name])
+
+
+def images_of(result: Mapping[str, Any]) -> str:
+    """Name the images of an answer; those of a folder of masks may have served for anything."""
+    return "images" if result["heldout_from"] == "truth" else "held-out images"
+
+
 def is_all(interval: Sequence[float | None]) -> bool:
     """Whether an interval has all that a difference of scores can be, -1 to 1."""
     low, high = interval

@@ -8,10 +8,10 @@ from typing import Any
 
 from segexp.report.ab_figures import JsonObject, decomposition_figure
 from segexp.report.ab_numbers import (
+    images_of,
     interval_text,
     interval_title,
-    is_all,
-    p_text,
+    p_of,
     plain,
     signed,
     with_arm_names,
@@ -112,8 +112,7 @@ def _opening(result: JsonObject) -> list[Markup]:
         for pair in pairs
         if pair.get("detectable") is not None
     ]
-    kind = "images" if result["heldout_from"] == "truth" else "held-out images"
-    entries.append((f"{result['images']:,}", kind))
+    entries.append((f"{result['images']:,}", images_of(result)))
     clusters = result["clusters"]
     if clusters["kind"] != "none":
         entries.append((f"{clusters['count']:,}", CLUSTERS[clusters["kind"]]))
@@ -280,7 +279,7 @@ def _classes_section(pairs: Sequence[JsonObject], space: JsonObject) -> Section:
             for name in group["classes"]:
                 if not told_apart(entries[name]):
                     faint.append(len(lines))
-                p_holm = _p_text(entries[name], "p_holm")
+                p_holm = p_of(entries[name], "p_holm")
                 lines.append([swatch(colors[name], name), *_numbers(entries[name]), p_holm])
         header = ["class", pair["a"], pair["b"], "difference", "95% interval", "p", "p after Holm"]
         parts.append(table(header, lines, numeric=range(1, 7), faint=faint, strong=strong))
@@ -294,14 +293,8 @@ def _numbers(entry: JsonObject) -> list[Cell]:
         plain(entry["b"]),
         signed(entry["delta"]),
         interval_text(entry["interval"]),
-        _p_text(entry, "p"),
+        p_of(entry, "p"),
     ]
-
-
-def _p_text(entry: JsonObject, name: str) -> str:
-    """Write a p value; there is none where the interval leaves nothing out."""
-    unknown = entry["interval"] is not None and is_all(entry["interval"])
-    return "-" if unknown else p_text(entry[name])
 
 
 def _dropped(pair: JsonObject) -> list[Part]:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segexp.core.errors import InputError, did_you_mean
+from segexp.core.wording import counted
 from segexp.data.sequences import certain_places, places_of
 
 KINDS = ("auto", "none", "sequence", "city")
@@ -138,8 +139,8 @@ def _one_by_one(image_ids: Sequence[str], data_format: str) -> Clusters:
         return singles
     count = len(set(labels))
     caveat = (
-        f"Images are resampled one by one, but their names tell {count} video "
-        f"{'sequence' if count == 1 else 'sequences'}: neighbouring frames are alike, and the "
+        f"Images are resampled one by one, but their names tell "
+        f"{counted(count, 'video sequence')}: neighbouring frames are alike, and the "
         "interval is too narrow, in simulations by so much that it missed up to 77% of the time "
         "(docs/method.md). Take --cluster auto."
     )
