@@ -30,7 +30,14 @@ from study import machine, segexp
 
 from segexp.core.lease import this_process
 from segexp.evaluation.result import SplitScores, TrialResult
-from segexp.study.storage.open import BEAT, CONSTANT, OWNER, RESULT, RUN_ID, open_storage
+from segexp.study.attributes import (
+    BEAT,
+    CONSTANT,
+    OWNER,
+    RESULT,
+    RUN_ID,
+)
+from segexp.study.storage.open import open_storage
 
 GOAL = 1.5  # seconds
 NAME = "large"

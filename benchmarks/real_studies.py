@@ -17,8 +17,9 @@ import optuna
 from optuna.trial import TrialState
 from study import machine, segexp
 
+from segexp.study.attributes import is_interrupted
 from segexp.study.promotion import epochs_judged
-from segexp.study.storage.open import is_interrupted, open_storage
+from segexp.study.storage.open import open_storage
 
 
 def main() -> None:

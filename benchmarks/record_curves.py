@@ -24,8 +24,9 @@ from optuna.trial import TrialState
 from study import machine, segexp, write_random_study
 
 from segexp.core.files import write_atomic
+from segexp.study.attributes import DEFINITION, RESULT
 from segexp.study.reconcile import counts_towards_budget, params_of
-from segexp.study.storage.open import DEFINITION, RESULT, open_storage
+from segexp.study.storage.open import open_storage
 
 STUDY = "curves"
 TABLE = Path(__file__).with_name("curves.csv")

@@ -24,7 +24,7 @@ from PIL import Image
 from safetensors import safe_open
 
 from harness.crash_study import Study
-from segexp.study.storage.open import (
+from segexp.study.attributes import (
     FAILURE,
     INTERRUPTED,
     PROMOTES,

@@ -6,7 +6,7 @@ from typing import Any
 from optuna.distributions import FloatDistribution
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from segexp.study.storage.open import PROMOTES, RESULT
+from segexp.study.attributes import PROMOTES, RESULT
 
 LEARNING_RATE = FloatDistribution(1e-4, 1e-2, log=True)
 

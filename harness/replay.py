@@ -20,12 +20,13 @@ import optuna
 from numpy.typing import NDArray
 from optuna.trial import TrialState
 
+from segexp.study.attributes import PROMOTES
 from segexp.study.config import Pruner, Sampler, read_study
 from segexp.study.pruners import make_pruner
 from segexp.study.rungs import RungPruner
 from segexp.study.samplers import make_sampler, suggest
 from segexp.study.space import Choices, Parameter, parse_space
-from segexp.study.storage.open import PROMOTES, hush_optuna
+from segexp.study.storage.open import hush_optuna
 
 ROOT = Path(__file__).parents[1]
 

@@ -21,7 +21,7 @@ from mlflow import MlflowClient
 
 from harness.postgres import PostgresServer, postgres_server  # noqa: F401
 from harness.tracking_server import Outage, Proxy, free_port, start_mlflow, stop, wait_until_ready
-from segexp.study.storage.open import TRACKING
+from segexp.study.attributes import TRACKING
 from tests.cli.running import segexp, write_study
 
 # Whatever is written of a password holds one of these: as it is, percent-encoded, or in part.

@@ -19,10 +19,11 @@ from segexp.core.errors import InputError, WorkError
 from segexp.evaluation.confusions import load_confusions
 from segexp.evaluation.result import result_from_dict
 from segexp.report.ab_page import ab_page
+from segexp.study.attributes import DEFINITION, RESULT
 from segexp.study.best import find_best, scored_otherwise_note
 from segexp.study.open import is_known
 from segexp.study.plan import definition_faults
-from segexp.study.storage.open import DEFINITION, RESULT, open_storage
+from segexp.study.storage.open import open_storage
 from tests.tiny_study import Said, run
 
 STORED = Path(__file__).parent / "stored"

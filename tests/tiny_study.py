@@ -11,13 +11,14 @@ from mlflow.entities import Run
 
 from segexp.data.open import open_data
 from segexp.evaluation.evaluate import Evaluation
+from segexp.study.attributes import RUN_ID
 from segexp.study.config import read_study
 from segexp.study.open import OpenStudy, open_study
 from segexp.study.plan import StudyPlan, plan_study
 from segexp.study.reconcile import counts_towards_budget
 from segexp.study.run import run_study
 from segexp.study.stop import NEVER, StopRule
-from segexp.study.storage.open import RUN_ID, open_storage
+from segexp.study.storage.open import open_storage
 from segexp.training.fit import EpochResult, Step
 
 STUDY = """\

@@ -19,7 +19,7 @@ from segexp.compare.design import Design
 from segexp.compare.pilot import read_pilot
 from segexp.compare.plan import AbPlan
 from segexp.core.errors import InputError
-from segexp.study.storage.open import ANSWER
+from segexp.study.attributes import ANSWER
 
 _FLAGS = {"trials": "--trials", "seeds": "--seeds", "looks": "--looks"}
 

@@ -47,6 +47,12 @@ from segexp.data.open import describe_data, open_data
 from segexp.data.warnings import warn_of_data
 from segexp.report.ab_page import ab_page
 from segexp.study.abandoned import forget_supervisors, supervised
+from segexp.study.attributes import (
+    DEFINITION,
+    PART_RUNS,
+    RUN_ID,
+    RUN_KEY,
+)
 from segexp.study.display import StudyDisplay
 from segexp.study.open import (
     Arm,
@@ -60,21 +66,13 @@ from segexp.study.open import (
 from segexp.study.plan import StudyPlan, say_left_out, with_begun_halves
 from segexp.study.recorded_place import open_recorded, remember_place
 from segexp.study.run import ended_by, run_to_the_end, say_what_waits, under_way
-from segexp.study.storage.open import (
-    ARM_RUNS,
-    DEFINITION,
-    RUN_ID,
-    RUN_KEY,
-    open_storage,
-    replace_attribute,
-    storage_file,
-)
+from segexp.study.storage.open import open_storage, replace_attribute, storage_file
 from segexp.study.study_runs import (
     FOR_STUDY_RUN,
     find_run,
     gather_records,
     new_run_instead,
-    note_arm,
+    note_part,
     note_run,
 )
 from segexp.tracking import metric_name
@@ -312,7 +310,7 @@ def _records(
 
     def end(status: tracking.Status) -> None:
         gather_records(study, record)
-        for run_id in (*study.user_attrs[ARM_RUNS].values(), study.user_attrs[RUN_ID]):
+        for run_id in (*study.user_attrs[PART_RUNS].values(), study.user_attrs[RUN_ID]):
             tracking.end_run(replace(record, id=run_id), status)
 
     forget_supervisors(study)
@@ -360,7 +358,7 @@ def _open_records(
             record = note_run(study, noted, record)
         if line := new_run_instead(noted, record, f"A/B study {plan.name!r}"):
             say(line)
-        known: dict[str, str] = study.user_attrs.get(ARM_RUNS, {})
+        known: dict[str, str] = study.user_attrs.get(PART_RUNS, {})
         arms: list[Arm] = []
         for mapping in plan.mappings:
             key_of_arm = f"{key}-{mapping.name}"
@@ -376,7 +374,7 @@ def _open_records(
                     experiment, mapping.name, tags | of_arm, {}, record, FOR_STUDY_RUN
                 )
             if known.get(mapping.name) != run.id:
-                run = note_arm(study, mapping.name, run)
+                run = note_part(study, mapping.name, run)
             if line := new_run_instead(known.get(mapping.name), run, f"arm {mapping.name}"):
                 say(line)
             arms.append(Arm(experiment, run))

@@ -23,9 +23,9 @@ from segexp.evaluation.confusions import (
     load_confusions,
 )
 from segexp.evaluation.result import is_older
+from segexp.study.attributes import RESULT, RUN_ID
 from segexp.study.best import complete_trials
 from segexp.study.open import OpenStudy
-from segexp.study.storage.open import RESULT, RUN_ID
 from segexp.study.trial_files import directory_of, fetch_files
 
 

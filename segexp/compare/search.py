@@ -10,10 +10,10 @@ from optuna.trial import FrozenTrial, TrialState
 
 from segexp.compare.candidates import Candidate
 from segexp.core.errors import WorkError
+from segexp.study.attributes import FAILURE
 from segexp.study.best import best_trial
 from segexp.study.open import OpenStudy
 from segexp.study.reconcile import last_of_each
-from segexp.study.storage.open import FAILURE
 
 
 @dataclass(frozen=True)

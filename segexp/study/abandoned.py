@@ -13,7 +13,7 @@ import optuna
 from optuna.storages import BaseStorage
 
 from segexp.core.lease import beating, is_gone, owner_from_dict, this_process
-from segexp.study.storage.open import SUPERVISORS
+from segexp.study.attributes import SUPERVISORS
 
 
 @contextmanager

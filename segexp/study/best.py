@@ -12,8 +12,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from segexp.core.errors import InputError, WorkError
 from segexp.evaluation.result import SplitScores, TrialResult, is_older, result_from_dict
-from segexp.study.promotion import promoted
-from segexp.study.storage.open import (
+from segexp.study.attributes import (
     CONSTANT,
     DEFINITION,
     FAILURE,
@@ -21,10 +20,11 @@ from segexp.study.storage.open import (
     RESULT,
     RUN_ID,
     WARNINGS,
-    arm_studies,
     host_of,
     is_interrupted,
 )
+from segexp.study.promotion import promoted
+from segexp.study.storage.open import part_studies
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ def find_best(study: optuna.Study) -> BestTrial:
     gone_on = promoted(trials)
     states = Counter(_state(trial, gone_on) for trial in trials)
     best = best_trial(study)
-    if arms := arm_studies(study):
+    if arms := part_studies(study):
         raise InputError(
             f"{study.study_name!r} is an A/B study, which has no best trial: run the same "
             f"`segexp ab` again for its answer, or take an arm: {', '.join(arms)}"

@@ -13,12 +13,17 @@ from pathlib import Path
 
 from optuna.trial import FrozenTrial
 
+from segexp.study.attributes import (
+    INTERRUPTED,
+    RESULT,
+    RETRY,
+    is_interrupted,
+)
 from segexp.study.best import best_of
 from segexp.study.open import OpenStudy
 from segexp.study.promotion import number_before
 from segexp.study.pruners import Promoting
 from segexp.study.reconcile import forerunners, taken
-from segexp.study.storage.open import INTERRUPTED, RESULT, RETRY, is_interrupted
 
 
 def prune_directories(opened: OpenStudy) -> list[Path]:

@@ -23,6 +23,14 @@ from segexp.core.errors import WorkError
 from segexp.core.files import locked
 from segexp.core.signals import signals_held_back
 from segexp.evaluation.result import TrialResult
+from segexp.study.attributes import (
+    FAILURE,
+    FILES,
+    RESULT,
+    RUN_ID,
+    host_of,
+    is_interrupted,
+)
 from segexp.study.best import best_trial
 from segexp.study.display import StudyDisplay
 from segexp.study.kept_files import prune_directories
@@ -55,7 +63,6 @@ from segexp.study.reconcile import (
     taken,
 )
 from segexp.study.samplers import make_sampler, suggest
-from segexp.study.storage.open import FAILURE, FILES, RESULT, RUN_ID, host_of, is_interrupted
 from segexp.study.trial import TrialSetup, run_tags, run_trial
 from segexp.study.trial_files import file_digests
 from segexp.study.untried import Key, UntriedSampler

@@ -21,11 +21,7 @@ from segexp.data.cache import Dataset
 from segexp.data.warnings import data_warnings
 from segexp.evaluation.evaluate import constant_miou
 from segexp.evaluation.result import refuse_newer
-from segexp.study.plan import StudyPlan, definition, definition_faults
-from segexp.study.pruners import make_pruner
-from segexp.study.reconcile import close_records
-from segexp.study.recorded_place import open_recorded, remember_place
-from segexp.study.storage.open import (
+from segexp.study.attributes import (
     CARRIED_FROM,
     CONSTANT,
     DEFINITION,
@@ -34,8 +30,12 @@ from segexp.study.storage.open import (
     RUN_ID,
     RUN_KEY,
     WARNINGS,
-    replace_attribute,
 )
+from segexp.study.plan import StudyPlan, definition, definition_faults
+from segexp.study.pruners import make_pruner
+from segexp.study.reconcile import close_records
+from segexp.study.recorded_place import open_recorded, remember_place
+from segexp.study.storage.open import replace_attribute
 from segexp.study.study_runs import FOR_STUDY_RUN, find_run, new_run_instead, note_run
 
 _MAY_CHANGE = ("sampler", "pruner", "trials")

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from optuna.trial import FrozenTrial
 
-from segexp.study.storage.open import PROMOTES, RETRY_OF, is_interrupted
+from segexp.study.attributes import PROMOTES, RETRY_OF, is_interrupted
 
 
 def is_promotion(trial: FrozenTrial) -> bool:

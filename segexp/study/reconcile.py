@@ -24,9 +24,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from segexp import tracking
 from segexp.core import failpoint
 from segexp.core.lease import Owner, beating, is_gone, owner_from_dict, this_process
-from segexp.study.promotion import first_number, is_promotion, number_before, promoted
-from segexp.study.pruners import Promoting
-from segexp.study.storage.open import (
+from segexp.study.attributes import (
     BEAT,
     CRASHED,
     CRASHES,
@@ -38,6 +36,8 @@ from segexp.study.storage.open import (
     RETRY_OF,
     is_interrupted,
 )
+from segexp.study.promotion import first_number, is_promotion, number_before, promoted
+from segexp.study.pruners import Promoting
 
 MAX_CRASHES = 3
 """A trial that this many processes have died in fails for good."""

@@ -18,7 +18,7 @@ from segexp.core.config import TrackingConfig
 from segexp.core.credentials import is_same_place, url_without_credentials, without_credentials
 from segexp.core.database_url import DEFAULT_TRACKING, sqlite_file
 from segexp.core.errors import InputError, WorkError
-from segexp.study.storage.open import RUN_ID, TRACKING
+from segexp.study.attributes import RUN_ID, TRACKING
 
 VARIABLE = "MLFLOW_TRACKING_URI"
 

@@ -13,10 +13,11 @@ from segexp.core.credentials import with_credentials
 from segexp.core.errors import InputError, WorkError
 from segexp.core.files import locked, may_write, name_fault
 from segexp.study.abandoned import forget_supervisors
+from segexp.study.attributes import PART_RUNS
 from segexp.study.open import lock_of
 from segexp.study.reconcile import close_abandoned, close_records
 from segexp.study.recorded_place import recorded_place
-from segexp.study.storage.open import ARM_RUNS, open_storage, storage_file
+from segexp.study.storage.open import open_storage, storage_file
 
 
 def recover_if_allowed(
@@ -83,7 +84,7 @@ def _end_runs(project: Path, study: optuna.Study, configured: str | None) -> Non
     experiment = tracking.open_experiment(project, uri, place.experiment, place.id)
     own = place.run
     close_records(study, tracking.Run(project, experiment.uri, experiment.id, own))
-    for run_id in (*study.user_attrs.get(ARM_RUNS, {}).values(), own):
+    for run_id in (*study.user_attrs.get(PART_RUNS, {}).values(), own):
         run = tracking.find_running(experiment, run_id)
         if run is not None:
             tracking.end_run(run, "KILLED")

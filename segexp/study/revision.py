@@ -17,11 +17,12 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from segexp.core.config import flatten, resolve_key
 from segexp.core.errors import InputError
 from segexp.data.cache import Dataset
+from segexp.study.attributes import CARRIED_FROM, RESULT, RUN_ID
 from segexp.study.open import is_known, stored_definition
 from segexp.study.plan import StudyPlan, definition, with_later_settings
 from segexp.study.promotion import promoted
 from segexp.study.space import Choices, Parameter, contains
-from segexp.study.storage.open import CARRIED_FROM, RESULT, RUN_ID, revisions
+from segexp.study.storage.open import revisions
 from segexp.study.untried import distribution_of
 
 

@@ -19,6 +19,7 @@ from segexp.data.warnings import warn_of_data
 from segexp.evaluation.result import result_from_dict
 from segexp.report.study_page import study_page
 from segexp.study.abandoned import forget_supervisors, supervised
+from segexp.study.attributes import RESULT, RUN_ID, host_of
 from segexp.study.best import best_trial
 from segexp.study.display import StudyDisplay
 from segexp.study.engines.processes import run_trials
@@ -30,7 +31,7 @@ from segexp.study.plan import StudyPlan, say_left_out, with_begun_halves
 from segexp.study.reconcile import close_records, counts_towards_budget
 from segexp.study.revision import choose_revision, describe_revision
 from segexp.study.stop import NEVER, StopRule
-from segexp.study.storage.open import RESULT, RUN_ID, host_of, revisions
+from segexp.study.storage.open import revisions
 from segexp.study.study_runs import gather_records
 from segexp.study.view import view_study
 

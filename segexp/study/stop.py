@@ -12,10 +12,10 @@ from time import monotonic
 import optuna
 from optuna.trial import TrialState
 
+from segexp.study.attributes import CARRIED_FROM
 from segexp.study.best import best_trial
 from segexp.study.config import StudyConfig
 from segexp.study.reconcile import counts_towards_budget, taken
-from segexp.study.storage.open import CARRIED_FROM
 
 TIME_IS_UP = "time is up"
 

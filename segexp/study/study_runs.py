@@ -9,7 +9,13 @@ from dataclasses import replace
 import optuna
 
 from segexp import tracking
-from segexp.study.storage.open import ARM_RUNS, RUN_ID, RUN_KEY, SUPERSEDED, replace_attribute
+from segexp.study.attributes import (
+    PART_RUNS,
+    RUN_ID,
+    RUN_KEY,
+    SUPERSEDED,
+)
+from segexp.study.storage.open import replace_attribute
 
 FOR_STUDY_RUN = 10.0
 """How many seconds a study waits for a tracking server that has just answered to make its run."""
@@ -41,12 +47,12 @@ def note_run(study: optuna.Study, noted: str | None, run: tracking.Run) -> track
     return _settle(study, noted, run, stands)
 
 
-def note_arm(study: optuna.Study, arm: str, run: tracking.Run) -> tracking.Run:
+def note_part(study: optuna.Study, arm: str, run: tracking.Run) -> tracking.Run:
     """Note the run of an arm of an A/B study, as `note_run` does that of a study."""
-    known: dict[str, str] = study.user_attrs.get(ARM_RUNS, {})
+    known: dict[str, str] = study.user_attrs.get(PART_RUNS, {})
     noted = known.get(arm)
     while known.get(arm) == noted:
-        known = replace_attribute(study, ARM_RUNS, known or None, {**known, arm: run.id}) or {}
+        known = replace_attribute(study, PART_RUNS, known or None, {**known, arm: run.id}) or {}
         if known.get(arm) == run.id:
             break
     return _settle(study, noted, run, known[arm])
@@ -88,6 +94,6 @@ def gather_records(study: optuna.Study, run: tracking.Run) -> None:
     if superseded and all(done):
         study.set_user_attr(SUPERSEDED, [])
     # A trial may have been recorded before the run that it is below.
-    for standing in (attributes.get(RUN_ID), *attributes.get(ARM_RUNS, {}).values()):
+    for standing in (attributes.get(RUN_ID), *attributes.get(PART_RUNS, {}).values()):
         if standing is not None and tracking.is_token(standing):
             tracking.adopt(replace(run, id=standing), [standing])

@@ -8,9 +8,16 @@ from optuna.trial import FrozenTrial, TrialState
 
 from segexp.evaluation.result import result_from_dict
 from segexp.report.trials import StudyView, TrialRow, best_trial
+from segexp.study.attributes import (
+    CONSTANT,
+    DEFINITION,
+    FAILURE,
+    RESULT,
+    RUN_ID,
+    is_interrupted,
+)
 from segexp.study.best import rank
 from segexp.study.promotion import promoted
-from segexp.study.storage.open import CONSTANT, DEFINITION, FAILURE, RESULT, RUN_ID, is_interrupted
 
 
 def view_study(study: optuna.Study) -> StudyView:

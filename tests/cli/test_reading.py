@@ -12,7 +12,7 @@ from mlflow import MlflowClient
 from PIL import Image
 
 from segexp.core.lease import Owner
-from segexp.study.storage.open import SUPERVISORS
+from segexp.study.attributes import SUPERVISORS
 from tests.cli.running import Outcome, segexp
 from tests.stranger import listing, nobody_writes, run_as, shared  # noqa: F401
 

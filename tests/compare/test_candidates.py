@@ -7,7 +7,7 @@ from optuna.distributions import FloatDistribution
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from segexp.compare.candidates import best_first, choose_candidates
-from segexp.study.storage.open import PROMOTES, RESULT
+from segexp.study.attributes import PROMOTES, RESULT
 
 X = {"x": FloatDistribution(0, 100)}
 

@@ -26,8 +26,14 @@ from segexp.evaluation.confusions import load_confusions, load_predictions
 from segexp.evaluation.evaluate import Evaluation
 from segexp.labels.files import find_mappings
 from segexp.labels.mapping import common_space
+from segexp.study.attributes import (
+    BEAT,
+    OWNER,
+    PART_RUNS,
+    RUN_ID,
+)
 from segexp.study.best import find_best
-from segexp.study.storage.open import ARM_RUNS, BEAT, OWNER, RUN_ID, load_study, open_storage
+from segexp.study.storage.open import load_study, open_storage
 from segexp.training.fit import EpochResult, Step
 
 STUDY = {
@@ -419,7 +425,7 @@ def test_after_an_interruption_fewer_seeds_train_no_others(project: Path) -> Non
 def test_a_study_whose_runs_mlflow_lost_answers_all_the_same(project: Path) -> None:
     before, _ = run(project, configs=1)
     client = MlflowClient(tracking_uri=f"sqlite:///{project}/mlflow.db")
-    for arm_run in study_of(project, "ab").user_attrs[ARM_RUNS].values():
+    for arm_run in study_of(project, "ab").user_attrs[PART_RUNS].values():
         client.delete_run(arm_run)
     after, _ = run(project, configs=1)
     assert after == before
@@ -668,7 +674,7 @@ def test_three_arms_are_compared_pair_by_pair(project: Path) -> None:
         ("cityscapes19", "categories7"),
         ("merged10", "categories7"),
     ]
-    arms = study_of(project, "ab").user_attrs[ARM_RUNS]
+    arms = study_of(project, "ab").user_attrs[PART_RUNS]
     assert list(arms) == list(mappings)
     kept = {arm["mapping"]: arm["bits_kept"] for arm in result["arms"]}
     assert kept["cityscapes19"] > kept["merged10"]
@@ -678,7 +684,7 @@ def test_a_refusal_leaves_the_records_of_what_was_finished_alone(project: Path) 
     run(project, configs=1)
     client = MlflowClient(tracking_uri=f"sqlite:///{project}/mlflow.db")
     ab = study_of(project, "ab")
-    runs = [ab.user_attrs[RUN_ID], *ab.user_attrs[ARM_RUNS].values()]
+    runs = [ab.user_attrs[RUN_ID], *ab.user_attrs[PART_RUNS].values()]
     with pytest.raises(InputError, match=r"training\.batch_size = 3, now it is 2"):
         run(project, configs=1, overrides={"batch_size": 2})
     assert [client.get_run(run_id).info.status for run_id in runs] == ["FINISHED"] * 3

@@ -7,7 +7,7 @@ from optuna.trial import FrozenTrial, create_trial
 
 from harness.project import ROOT
 from segexp.compare.runs import _scored_before
-from segexp.study.storage.open import RESULT
+from segexp.study.attributes import RESULT
 
 STORED = ROOT / "tests" / "stored" / "trial_result.json"
 

@@ -27,7 +27,7 @@ from segexp.labels.files import find_mapping
 from segexp.labels.ladder import RULER_EFFECT, make_ladder
 from segexp.labels.mapping import MappedClass, Mapping, coarsens
 from segexp.labels.taxonomy import Label, Taxonomy
-from segexp.study.storage.open import RESULT, RUN_ID
+from segexp.study.attributes import RESULT, RUN_ID
 from segexp.tracking import Experiment, Run
 
 IMAGES = ("aachen_0", "aachen_1")

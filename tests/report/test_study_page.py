@@ -6,7 +6,14 @@ from optuna.trial import TrialState
 
 from segexp.evaluation.result import SplitScores, TrialResult
 from segexp.report.study_page import study_page
-from segexp.study.storage.open import CONSTANT, DEFINITION, FAILURE, INTERRUPTED, RESULT, RUN_ID
+from segexp.study.attributes import (
+    CONSTANT,
+    DEFINITION,
+    FAILURE,
+    INTERRUPTED,
+    RESULT,
+    RUN_ID,
+)
 from segexp.study.view import view_study
 from tests.report.parsed import plotly_count, read_page
 

@@ -9,7 +9,8 @@ import pytest
 
 from segexp.core.lease import Owner, lease_seconds, this_process
 from segexp.study.abandoned import forget_supervisors, left_behind, supervised
-from segexp.study.storage.open import SUPERVISORS, open_storage
+from segexp.study.attributes import SUPERVISORS
+from segexp.study.storage.open import open_storage
 
 
 @pytest.fixture

@@ -9,8 +9,14 @@ from optuna.trial import TrialState
 
 from segexp.core.errors import InputError, WorkError
 from segexp.evaluation.result import SplitScores, TrialResult
+from segexp.study.attributes import (
+    CONSTANT,
+    INTERRUPTED,
+    PART_RUNS,
+    RESULT,
+    RUN_ID,
+)
 from segexp.study.best import best_trial, find_best
-from segexp.study.storage.open import ARM_RUNS, CONSTANT, INTERRUPTED, RESULT, RUN_ID
 
 
 def scores(miou: float) -> SplitScores:
@@ -94,7 +100,7 @@ def test_without_a_complete_trial_the_states_are_said(study: optuna.Study) -> No
 
 
 def test_an_ab_study_names_the_studies_of_its_arms(study: optuna.Study) -> None:
-    study.set_user_attr(ARM_RUNS, {"fine": "run-1", "coarse": "run-2"})
+    study.set_user_attr(PART_RUNS, {"fine": "run-1", "coarse": "run-2"})
     with pytest.raises(InputError, match=r"an A/B study, .* take an arm: tiny-fine, tiny-coarse"):
         find_best(study)
 

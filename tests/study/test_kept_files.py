@@ -6,10 +6,10 @@ from typing import Any
 
 from optuna.trial import TrialState, create_trial
 
+from segexp.study.attributes import RESULT
 from segexp.study.kept_files import prune_directories
 from segexp.study.open import OpenStudy
 from segexp.study.reconcile import close_interrupted, drop, put_retries
-from segexp.study.storage.open import RESULT
 from tests.tiny_study import opened
 
 

@@ -17,13 +17,14 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from harness.ended_trials import PRUNERS, ended_trials
 from segexp.data.open import open_data
 from segexp.study import next_trial
+from segexp.study.attributes import PROMOTES
 from segexp.study.next_trial import run_next_trial, trials_left
 from segexp.study.open import OpenStudy, open_study
 from segexp.study.reconcile import not_taken, params_of, put_next_in_line, taken
 from segexp.study.rungs import KEPT_AT_RUNG, RungPruner
 from segexp.study.samplers import suggest
 from segexp.study.stop import StopRule
-from segexp.study.storage.open import PROMOTES, hush_optuna
+from segexp.study.storage.open import hush_optuna
 from tests.counted_work import Compared, comparisons, lines_run
 from tests.tiny_study import Said, plan_of
 

@@ -15,13 +15,21 @@ from optuna.trial import TrialState, create_trial
 
 from segexp.core.errors import Interrupted, WorkError
 from segexp.core.lease import lease_seconds, this_process
+from segexp.study.attributes import (
+    BEAT,
+    CRASHES,
+    FAILURE,
+    INTERRUPTED,
+    OWNER,
+    RESULT,
+    RETRY_OF,
+)
 from segexp.study.best import find_best
 from segexp.study.engines.processes import run_trials
 from segexp.study.next_trial import _report, is_exhausted, run_next_trial, trials_left
 from segexp.study.open import OpenStudy
 from segexp.study.reconcile import MAX_CRASHES, close_abandoned, close_of
 from segexp.study.samplers import suggest
-from segexp.study.storage.open import BEAT, CRASHES, FAILURE, INTERRUPTED, OWNER, RESULT, RETRY_OF
 from segexp.training.fit import DivergedError
 from tests.tiny_study import Said, finished, opened, raising, records_of, run, states, statuses
 

@@ -15,6 +15,18 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from segexp import tracking
 from segexp.core.lease import Owner, lease_seconds, this_process
+from segexp.study.attributes import (
+    BEAT,
+    CRASHED,
+    CRASHES,
+    FAILURE,
+    INTERRUPTED,
+    OWNER,
+    PROMOTES,
+    RETRY,
+    RETRY_OF,
+    is_interrupted,
+)
 from segexp.study.reconcile import (
     MAX_CRASHES,
     close_abandoned,
@@ -34,18 +46,6 @@ from segexp.study.reconcile import (
     sign,
     sign_next,
     taken,
-)
-from segexp.study.storage.open import (
-    BEAT,
-    CRASHED,
-    CRASHES,
-    FAILURE,
-    INTERRUPTED,
-    OWNER,
-    PROMOTES,
-    RETRY,
-    RETRY_OF,
-    is_interrupted,
 )
 from segexp.study.storage.open import open_storage as open_project_storage
 

@@ -7,8 +7,9 @@ from mlflow import MlflowClient
 
 from harness.project import copy_database
 from segexp.core.errors import InputError
+from segexp.study.attributes import RUN_ID, TRACKING
 from segexp.study.run import run_study
-from segexp.study.storage.open import RUN_ID, TRACKING, open_storage
+from segexp.study.storage.open import open_storage
 from tests.tiny_study import Said, client_of, plan_of, record_of, run
 
 OTHER = {"tracking.uri": "sqlite:///other.db"}

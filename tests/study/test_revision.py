@@ -8,9 +8,15 @@ import pytest
 from optuna.trial import TrialState
 
 from segexp.core.errors import InputError, Interrupted
+from segexp.study.attributes import (
+    CARRIED_FROM,
+    RESULT,
+    RETRY_OF,
+    RUN_ID,
+)
 from segexp.study.best import find_best
 from segexp.study.run import run_study
-from segexp.study.storage.open import CARRIED_FROM, RESULT, RETRY_OF, RUN_ID, open_storage
+from segexp.study.storage.open import open_storage
 from tests.tiny_study import Said, finished, plan_of, raising, records_of, run
 
 TWO_LOSSES = {"space.loss": ["cross_entropy", "focal"]}

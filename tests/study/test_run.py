@@ -11,11 +11,17 @@ from optuna.distributions import FloatDistribution
 from optuna.trial import TrialState, create_trial
 
 from segexp.core.errors import Interrupted, WorkError
+from segexp.study.attributes import (
+    DEFINITION,
+    PROMOTES,
+    RESULT,
+    RUN_ID,
+)
 from segexp.study.engines.forkserver import process_context
 from segexp.study.open import OpenStudy
 from segexp.study.plan import StudyPlan
 from segexp.study.run import Ran, run_study
-from segexp.study.storage.open import DEFINITION, PROMOTES, RESULT, RUN_ID, open_storage
+from segexp.study.storage.open import open_storage
 from tests.tiny_study import Said, plan_of, raising, record_of, run, statuses
 
 

@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 from optuna.pruners import BasePruner
 from optuna.trial import TrialState, create_trial
 
+from segexp.study.attributes import PROMOTES
 from segexp.study.config import Pruner
 from segexp.study.pruners import make_pruner
 from segexp.study.rungs import PlacedHyperbandPruner, RungPruner
-from segexp.study.storage.open import PROMOTES, hush_optuna
+from segexp.study.storage.open import hush_optuna
 
 EPOCHS = 9
 

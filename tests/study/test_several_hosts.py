@@ -27,13 +27,7 @@ from segexp.core.lease import lease_seconds, this_process
 from segexp.data.open import open_data
 from segexp.study import next_trial
 from segexp.study import open as open_study
-from segexp.study.next_trial import _ask_once, run_next_trial
-from segexp.study.open import OpenStudy
-from segexp.study.reconcile import sampling_place
-from segexp.study.recorded_place import recorded_place
-from segexp.study.run import run_study
-from segexp.study.samplers import suggest
-from segexp.study.storage.open import (
+from segexp.study.attributes import (
     BEAT,
     FILES,
     OWNER,
@@ -41,9 +35,14 @@ from segexp.study.storage.open import (
     RETRY_OF,
     RUN_ID,
     SUPERSEDED,
-    open_storage,
-    replace_attribute,
 )
+from segexp.study.next_trial import _ask_once, run_next_trial
+from segexp.study.open import OpenStudy
+from segexp.study.reconcile import sampling_place
+from segexp.study.recorded_place import recorded_place
+from segexp.study.run import run_study
+from segexp.study.samplers import suggest
+from segexp.study.storage.open import open_storage, replace_attribute
 from segexp.study.study_runs import gather_records
 from segexp.study.trial_files import directory_of, fetch_files
 from tests.cli.running import segexp

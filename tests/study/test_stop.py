@@ -11,9 +11,10 @@ from optuna.study import StudyDirection
 from optuna.terminator import BestValueStagnationEvaluator
 from optuna.trial import TrialState, create_trial
 
+from segexp.study.attributes import CARRIED_FROM, INTERRUPTED, RESULT
 from segexp.study.config import StudyConfig
 from segexp.study.stop import NEVER, TIME_IS_UP, StopRule, ended_early, trials_since_best
-from segexp.study.storage.open import CARRIED_FROM, INTERRUPTED, RESULT, hush_optuna
+from segexp.study.storage.open import hush_optuna
 
 hush_optuna()
 COMPLETE, PRUNED, FAIL, RUNNING, WAITING = (

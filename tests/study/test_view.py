@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from optuna.trial import create_trial
 
 from segexp.evaluation.result import SplitScores, TrialResult
+from segexp.study.attributes import RESULT
 from segexp.study.best import best_trial
-from segexp.study.storage.open import RESULT
 from segexp.study.view import view_study
 
 TABLE = {"class": ["road"], "iou": [0.5], "pixels": [9]}

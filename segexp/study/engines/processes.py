@@ -17,6 +17,7 @@ from segexp.core.errors import InputError, Interrupted, WorkError
 from segexp.core.files import locked
 from segexp.core.lease import Owner
 from segexp.core.signals import signals_held_back
+from segexp.study.attributes import FAILURE, is_interrupted
 from segexp.study.display import StudyDisplay
 from segexp.study.engines.forkserver import prepare_workers, process_context
 from segexp.study.engines.seats import Seat, describe_team, seat_workers
@@ -32,7 +33,6 @@ from segexp.study.next_trial import give_up_if_hopeless, trials_left
 from segexp.study.open import OpenStudy
 from segexp.study.reconcile import close_of, close_records
 from segexp.study.stop import NEVER, StopRule
-from segexp.study.storage.open import FAILURE, is_interrupted
 
 STOP_SECONDS = 4
 """How long a worker may take to its next step when it is told to stop; then it is killed."""

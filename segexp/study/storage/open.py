@@ -1,4 +1,4 @@
-"""Optuna's storage: where studies and trials live, and what a trial carries besides its params."""
+"""Optuna's storage: where studies and trials live."""
 
 import sqlite3
 import warnings
@@ -11,7 +11,6 @@ from typing import Any
 import optuna
 from optuna.exceptions import StorageInternalError
 from optuna.storages import BaseStorage
-from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -20,54 +19,14 @@ from segexp.core.database_url import DEFAULT_STORAGE, optuna_url, sqlite_file
 from segexp.core.errors import InputError, did_you_mean
 from segexp.core.file_system import refuse_network_file_system
 from segexp.core.files import locked
-from segexp.core.lease import owner_from_dict
 from segexp.core.sqlite_file import open_for_reading, use_write_ahead_log
+from segexp.study.attributes import LISTED, PART_RUNS
 from segexp.study.storage.journal import open_journal
 from segexp.study.storage.retrying import RetryingStorage, reason_of
 from segexp.study.storage.server import open_server
 
-# What segexp keeps in user attributes of studies and trials.
-DEFINITION = "segexp.definition"  # study: what its scores depend on
-RUN_ID = "segexp.run_id"  # study: the MLflow parent run; trial: its own run
-ARM_RUNS = "segexp.arm_runs"  # A/B study: the MLflow run of each arm
-LISTED = "segexp.listed"  # study: whether it trains a list, and searches nothing
-CONSTANT = "segexp.constant"  # study: the scores of always predicting the most frequent class
-SUPERVISORS = "segexp.supervisor."  # study, with a token: a run of it; None once it has ended
-WARNINGS = "segexp.warnings"  # study: what is to be said of its data beside every score
-SUPERSEDED = "segexp.superseded"  # study: parent runs of hosts that came second
-RUN_KEY = "segexp.run_key"  # study: what its MLflow run is tagged with, noted before it is made
-TRACKING = "segexp.tracking"  # study: the tracking URI and the experiment of its MLflow runs
-ANSWER = "segexp.ab_answer"  # A/B study: the numbers and the look with which it answered
-OWNER = "segexp.owner"  # trial: the process that runs it
-BEAT = "segexp.beat"  # trial: when that process was last heard of
-CRASHES = "segexp.crashes"  # trial: how many processes died in the trials that it tries again
-CRASHED = "segexp.crashed"  # trial: whether its own process died
-RETRY_OF = "segexp.retry_of"  # trial: the number of the trial that it tries again
-PROMOTES = "segexp.promotes"  # trial: the number of the pruned trial that it goes on with
-CARRIED_FROM = "segexp.carried_from"  # trial: STUDY/NUMBER of the revision before that it ran in
-FAILURE = "segexp.failure"  # trial: why it failed
-INTERRUPTED = "segexp.interrupted"  # trial: failed by a signal or a crash, or is not wanted any
-# more; does not count. RETRY when it is to be tried again.
-RETRY = "retry"
-RESULT = "segexp.result"  # trial: its scores, see segexp.study.best
-FILES = "segexp.files"  # trial: the SHA-256 of each file that it left, by name
-
 _ELSEWHERE = "a study in another storage is found with --storage URL"
 _NO_STUDY = f"no study has been run in this project yet; start one with `segexp tune`; {_ELSEWHERE}"
-
-
-def is_interrupted(trial: FrozenTrial) -> bool:
-    """Whether a trial was ended by a signal or a crash, or was not wanted any more.
-
-    One that ended by itself while another process took it for dead bears the mark as well.
-    """
-    return trial.state == TrialState.FAIL and bool(trial.user_attrs.get(INTERRUPTED))
-
-
-def host_of(trial: FrozenTrial) -> str:
-    """Return the name of the host that a trial ran on, as far as it is known."""
-    owner = owner_from_dict(trial.user_attrs.get(OWNER))
-    return owner.host if owner else "an unknown host"
 
 
 def open_storage(url: str | None, project: Path) -> BaseStorage:
@@ -154,7 +113,7 @@ def load_study(storage: BaseStorage, name: str | None) -> optuna.Study:
     studies = [optuna.load_study(study_name=other, storage=storage) for other in known]
     searching = [study for study in studies if not study.user_attrs.get(LISTED)]
     last = max(searching or studies, key=_last_begin)
-    whole = (s for s in studies if last.study_name in arm_studies(s))
+    whole = (s for s in studies if last.study_name in part_studies(s))
     return next(whole, last)
 
 
@@ -168,9 +127,9 @@ def _names_shown(storage: BaseStorage) -> str:
     return ", ".join(sorted(study.study_name for study in begun or studies))
 
 
-def arm_studies(study: optuna.Study) -> list[str]:
+def part_studies(study: optuna.Study) -> list[str]:
     """Return the names of the studies of an A/B study's arms; none of another study."""
-    return [f"{study.study_name}-{arm}" for arm in study.user_attrs.get(ARM_RUNS, {})]
+    return [f"{study.study_name}-{arm}" for arm in study.user_attrs.get(PART_RUNS, {})]
 
 
 def replace_attribute(study: optuna.Study, key: str, expected: Any, value: Any) -> Any:

@@ -17,13 +17,19 @@ import pytest
 from segexp.core.errors import Interrupted, WorkError
 from segexp.core.lease import lease_seconds
 from segexp.study.abandoned import left_behind
+from segexp.study.attributes import (
+    CRASHES,
+    FAILURE,
+    OWNER,
+    RETRY_OF,
+)
 from segexp.study.engines.forkserver import prepare_workers, process_context
 from segexp.study.engines.processes import MAX_EARLY_DEATHS, _watch, _Worker
 from segexp.study.engines.seats import Seat
 from segexp.study.engines.worker import LAST_TRIAL
 from segexp.study.reconcile import close_abandoned
 from segexp.study.stop import StopRule
-from segexp.study.storage.open import CRASHES, FAILURE, OWNER, RETRY_OF, open_storage
+from segexp.study.storage.open import open_storage
 from tests.tiny_study import Said, client_of, finished, record_of, records_of, run, states
 from tests.tiny_study import statuses as statuses_of
 

@@ -13,7 +13,8 @@ from harness.load import run_together
 from harness.postgres import postgres_server, postgres_url  # noqa: F401
 from segexp.core.errors import InputError
 from segexp.core.file_system import read_mountinfo
-from segexp.study.storage.open import ARM_RUNS, LISTED, load_study, open_storage
+from segexp.study.attributes import LISTED, PART_RUNS
+from segexp.study.storage.open import load_study, open_storage
 
 
 def toy_study(storage: optuna.storages.BaseStorage, name: str, trials: int = 1) -> optuna.Study:
@@ -168,7 +169,7 @@ def test_where_an_arm_of_an_ab_study_ran_last_it_is_the_ab_study(tmp_path: Path)
     storage = open_storage(None, tmp_path)
     toy_study(storage, "before")
     whole = optuna.create_study(storage=storage, study_name="ab")
-    whole.set_user_attr(ARM_RUNS, {"fine": "run-1", "coarse": "run-2"})
+    whole.set_user_attr(PART_RUNS, {"fine": "run-1", "coarse": "run-2"})
     toy_study(storage, "ab-coarse")
     assert load_study(storage, None).study_name == "ab"
     assert load_study(storage, "ab-coarse").study_name == "ab-coarse"
