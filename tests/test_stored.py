@@ -15,10 +15,10 @@ from optuna.trial import create_trial
 from sklearn.metrics import jaccard_score
 
 from harness.trees import camvid_like, picture, raw_mask, save
+from segexp.compare.page.ab_page import ab_page
 from segexp.core.errors import InputError, WorkError
 from segexp.evaluation.confusions import load_confusions
 from segexp.evaluation.result import result_from_dict
-from segexp.report.ab_page import ab_page
 from segexp.study.attributes import DEFINITION, RESULT
 from segexp.study.best import find_best, scored_otherwise_note
 from segexp.study.open import is_known

@@ -28,12 +28,12 @@ from segexp.cli.options import (
     with_storage,
     worker_count,
 )
+from segexp.compare.page.numbers import with_arm_names
 from segexp.compare.statistics.gate import REQUIREMENTS, unmet_requirement
 from segexp.compare.version import PAGE_FILE, RESULT_FILE
 from segexp.core.errors import InputError, WorkError, collected
 from segexp.core.signals import interruption_leaves
 from segexp.core.wording import counted
-from segexp.report.ab_numbers import with_arm_names
 from segexp.study.engines.forkserver import prepare_workers
 
 if TYPE_CHECKING:

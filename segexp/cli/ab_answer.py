@@ -7,7 +7,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from segexp.cli.console import console, say
-from segexp.report.ab_numbers import images_of, interval_title, is_all, p_of, with_arm_names
+from segexp.compare.page.numbers import images_of, interval_title, is_all, p_of, with_arm_names
 
 
 def show_answer(result: dict[str, Any]) -> None:

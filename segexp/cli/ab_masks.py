@@ -72,10 +72,10 @@ def compare_folders(
     ]
     if faults:
         raise InputError(faults)
+    from segexp.compare.page.ab_page import ab_page
     from segexp.compare.predictions import compare_masks, plan_masks
     from segexp.core.disk import full_disk_explained
     from segexp.core.files import write_atomic
-    from segexp.report.ab_page import ab_page
 
     # Of masks in a folder of one's own the project knows nothing.
     default = config.mapping if config is not None and options.truth is None else None

@@ -2,5 +2,5 @@
 
 May import every room but cli. `plan` says what each arm trains, `run` runs the arms in turn, `runs`
 reads back what the trainings left, `statistics` says how sure, `result` is the answer.
-`predictions` compares folders of masks, `suggest` proposes mappings.
+`page/` shows it, `predictions` compares folders of masks, `suggest` proposes mappings.
 """

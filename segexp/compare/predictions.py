@@ -30,6 +30,7 @@ from segexp.compare.mask_folders import (
     paired_names,
     unmatched,
 )
+from segexp.compare.page.pictures import ArmScene, arm_comparison, choose_scenes
 from segexp.compare.statistics.arms import ArmRuns, common_scores, compare_arms
 from segexp.compare.statistics.bootstrap import Estimate
 from segexp.compare.statistics.clusters import Clusters, make_clusters
@@ -45,7 +46,6 @@ from segexp.evaluation.result import none_if_nan
 from segexp.labels.information import bits_kept, bits_lost
 from segexp.labels.mapping import Mapping, common_space
 from segexp.labels.taxonomy import Taxonomy
-from segexp.report.arm_pictures import ArmScene, arm_comparison, choose_scenes
 from segexp.report.pictures import encode_png
 
 RESAMPLES = 10_000

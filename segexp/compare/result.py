@@ -17,6 +17,7 @@ from segexp.compare.candidate_scores import (
 )
 from segexp.compare.described_arms import class_ious, described_space, image_mious, scores_of_runs
 from segexp.compare.looks import Look
+from segexp.compare.page.pictures import ArmScene, arm_comparison, choose_scenes
 from segexp.compare.plan import AbPlan
 from segexp.compare.runs import FinalRuns
 from segexp.compare.search import Found, luck_of_searches, unequal_searches
@@ -31,7 +32,6 @@ from segexp.evaluation.confusions import load_predictions
 from segexp.evaluation.result import none_if_nan
 from segexp.labels.information import bits_kept, bits_lost
 from segexp.labels.mapping import Mapping
-from segexp.report.arm_pictures import ArmScene, arm_comparison, choose_scenes
 from segexp.report.pictures import encode_png
 from segexp.tracking import config_params
 

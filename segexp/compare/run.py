@@ -31,6 +31,7 @@ from segexp.compare.looks import (
     planned_looks,
     refuse_other_numbers,
 )
+from segexp.compare.page.ab_page import ab_page
 from segexp.compare.plan import AbPlan, ab_definition, of_candidates, of_configs, of_winner
 from segexp.compare.result import Terms, ab_result, arm_scenes
 from segexp.compare.run_protocols import run_protocols
@@ -45,7 +46,6 @@ from segexp.core.signals import signals_held_back
 from segexp.data.cache import Dataset
 from segexp.data.open import describe_data, open_data
 from segexp.data.warnings import warn_of_data
-from segexp.report.ab_page import ab_page
 from segexp.study.abandoned import forget_supervisors, supervised
 from segexp.study.attributes import (
     DEFINITION,

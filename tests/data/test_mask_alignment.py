@@ -7,7 +7,7 @@ import pytest
 
 from harness import alignment
 from harness.alignment import COLUMNS, ROWS
-from segexp.report.arm_pictures import MAX_PANE_WIDTH, arm_comparison
+from segexp.compare.page.pictures import MAX_PANE_WIDTH, arm_comparison
 from segexp.scenes.canvas import Canvas
 from segexp.scenes.finish import develop
 from segexp.scenes.light import sample_light

@@ -4,12 +4,12 @@ import json
 import numpy as np
 import pytest
 
+from segexp.compare.page.ab_page import ab_page
+from segexp.compare.page.pictures import ArmScene, arm_comparison
 from segexp.compare.statistics.arms import ArmRuns, compare_arms
 from segexp.compare.statistics.clusters import Clusters
-from segexp.report.ab_page import ab_page
-from segexp.report.arm_pictures import ArmScene, arm_comparison
 from segexp.report.pictures import encode_png
-from tests.report.ab_example import ab_example
+from tests.compare.page.ab_example import ab_example
 from tests.report.parsed import plotly_count, read_page
 
 EVIL = "<script>alert('x')</script>"

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from itertools import zip_longest
 from typing import Any
 
-from segexp.report.ab_figures import JsonObject, pareto_figure, runs_figure
-from segexp.report.ab_numbers import interval_text, plain, signed
-from segexp.report.arm_pictures import ArmScene
+from segexp.compare.page.figures import JsonObject, pareto_figure, runs_figure
+from segexp.compare.page.numbers import interval_text, plain, signed
+from segexp.compare.page.pictures import ArmScene
 from segexp.report.page import (
     Cell,
     Markup,

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from segexp.report.arm_pictures import MAX_PANE_WIDTH, arm_comparison, choose_scenes
+from segexp.compare.page.pictures import MAX_PANE_WIDTH, arm_comparison, choose_scenes
 from segexp.report.legend import hatching
 from segexp.report.pictures import colorize
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import plotly.graph_objects as go
 
-from segexp.report.ab_figures import FIRST, SECOND, UNDECIDED, JsonObject
-from segexp.report.ab_numbers import interval_text, known, signed
+from segexp.compare.page.figures import FIRST, SECOND, UNDECIDED, JsonObject
+from segexp.compare.page.numbers import interval_text, known, signed
 from segexp.report.page import INK, figure_text
 
 SIGNIFICANT = 0.05

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from segexp.report.ab_figures import JsonObject, runs_figure
-from segexp.report.ab_numbers import plain
-from segexp.report.arm_sections import CLUSTERS, METHOD, native_table, verdicts_table
+from segexp.compare.page.arm_sections import CLUSTERS, METHOD, native_table, verdicts_table
+from segexp.compare.page.figures import JsonObject, runs_figure
+from segexp.compare.page.numbers import plain
 from segexp.report.page import Cell, Part, Section, paragraph, subheading, table
 
 

@@ -1,7 +1,7 @@
 """The section of an A/B study's page about other conventions of scoring the same predictions."""
 
-from segexp.report.ab_figures import JsonObject
-from segexp.report.ab_numbers import plain, signed
+from segexp.compare.page.figures import JsonObject
+from segexp.compare.page.numbers import plain, signed
 from segexp.report.page import Cell, Part, Section, note, paragraph, table
 
 

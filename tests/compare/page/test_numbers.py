@@ -3,8 +3,8 @@ import math
 
 import pytest
 
-import segexp.report.ab_numbers
-from segexp.report.ab_numbers import interval_text, known, p_text, plain, signed
+import segexp.compare.page.numbers
+from segexp.compare.page.numbers import interval_text, known, p_text, plain, signed
 
 
 @pytest.mark.parametrize(
@@ -53,6 +53,6 @@ def test_only_finite_numbers_are_known():
 
 
 def test_the_examples_in_the_docstrings_are_true():
-    results = doctest.testmod(segexp.report.ab_numbers)
+    results = doctest.testmod(segexp.compare.page.numbers)
     assert results.attempted > 0
     assert results.failed == 0

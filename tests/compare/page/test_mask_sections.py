@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from segexp.compare.page.ab_page import ab_page
 from segexp.compare.predictions import MaskAnswer, compare_masks, plan_masks, truth_in
-from segexp.report.ab_page import ab_page
 from tests.compare.mask_example import COARSE, FINE, lay_out
 from tests.report.parsed import read_page
 

@@ -3,8 +3,8 @@ import math
 
 import pytest
 
-from segexp.report.forest_figures import classes_figure, headline_figure
-from tests.report.ab_example import ab_example
+from segexp.compare.page.forest import classes_figure, headline_figure
+from tests.compare.page.ab_example import ab_example
 
 TWO = ab_example()
 THREE = ab_example(("cityscapes19", "merged10", "categories7"))

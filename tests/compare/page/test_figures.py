@@ -2,8 +2,8 @@ import math
 
 import pytest
 
-from segexp.report.ab_figures import decomposition_figure, pareto_figure, runs_figure
-from tests.report.ab_example import ab_example
+from segexp.compare.page.figures import decomposition_figure, pareto_figure, runs_figure
+from tests.compare.page.ab_example import ab_example
 
 TWO = ab_example()
 THREE = ab_example(("cityscapes19", "merged10", "categories7"))

@@ -1,13 +1,23 @@
 """The page of an A/B study: which mapping trains the better model, and how sure one can be.
 
-The answer is here; what is compared, and how, is in `segexp.report.arm_sections`.
+The answer is here; what is compared, and how, is in `segexp.compare.page.arm_sections`.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from segexp.report.ab_figures import JsonObject, decomposition_figure
-from segexp.report.ab_numbers import (
+from segexp.compare.page.arm_sections import (
+    CLUSTERS,
+    arms_section,
+    common_space_section,
+    images_section,
+    information_section,
+    method_section,
+)
+from segexp.compare.page.figures import JsonObject, decomposition_figure
+from segexp.compare.page.forest import classes_figure, headline_figure, told_apart
+from segexp.compare.page.mask_sections import masks_method_section, masks_section
+from segexp.compare.page.numbers import (
     images_of,
     interval_text,
     interval_title,
@@ -16,17 +26,8 @@ from segexp.report.ab_numbers import (
     signed,
     with_arm_names,
 )
-from segexp.report.arm_pictures import ArmScene
-from segexp.report.arm_sections import (
-    CLUSTERS,
-    arms_section,
-    common_space_section,
-    images_section,
-    information_section,
-    method_section,
-)
-from segexp.report.forest_figures import classes_figure, headline_figure, told_apart
-from segexp.report.mask_sections import masks_method_section, masks_section
+from segexp.compare.page.pictures import ArmScene
+from segexp.compare.page.protocol_section import protocols_section
 from segexp.report.page import (
     Cell,
     Markup,
@@ -41,7 +42,6 @@ from segexp.report.page import (
     swatch,
     table,
 )
-from segexp.report.protocol_section import protocols_section
 
 
 def ab_page(result: Mapping[str, Any], scenes: Sequence[ArmScene]) -> str:

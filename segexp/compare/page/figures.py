@@ -8,7 +8,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from segexp.report.ab_numbers import interval_text, known, signed
+from segexp.compare.page.numbers import interval_text, known, signed
 from segexp.report.page import INK, figure_text
 from segexp.report.study_figures import GREY, PALETTE
 
