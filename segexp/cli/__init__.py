@@ -97,7 +97,7 @@ def main() -> NoReturn:
     put_right()
     debug = "--debug" in sys.argv
     try:
-        failpoint.arm(os.environ.get(failpoint.VARIABLE))
+        failpoint.choose(os.environ.get(failpoint.VARIABLE))
         app(standalone_mode=True)
     except InputError as error:
         for fault in error.faults[:MAX_PRINTED]:

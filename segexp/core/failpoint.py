@@ -27,18 +27,18 @@ NAMES = (
 )
 
 _passages: Counter[str] = Counter()
-_armed: tuple[str, int] | None = None
+_chosen: tuple[str, int] | None = None
 
 
-def arm(spec: str | None) -> None:
-    """Choose where this process is to die; None disarms.
+def choose(spec: str | None) -> None:
+    """Choose where this process is to die; none where None.
 
     Raises:
         InputError: For anything but ``NAME:N`` with a known name and N of at least 1.
     """
-    global _armed  # noqa: PLW0603 - the state of the process
+    global _chosen  # noqa: PLW0603 - the state of the process
     _passages.clear()
-    _armed = None
+    _chosen = None
     if not spec:
         return
     name, _, count = spec.partition(":")
@@ -46,13 +46,13 @@ def arm(spec: str | None) -> None:
         raise InputError(f"{VARIABLE}={spec}: no failpoint {name!r}{did_you_mean(name, NAMES)}")
     if not count.isdecimal() or int(count) < 1:
         raise InputError(f"{VARIABLE}={spec}: expected NAME:N with N of at least 1")
-    _armed = (name, int(count))
+    _chosen = (name, int(count))
 
 
 def passed(name: str) -> None:
     """Die here if this is the passage that was chosen."""
-    if _armed is None or _armed[0] != name:
+    if _chosen is None or _chosen[0] != name:
         return
     _passages[name] += 1
-    if _passages[name] == _armed[1]:
+    if _passages[name] == _chosen[1]:
         os.kill(os.getpid(), signal.SIGKILL)

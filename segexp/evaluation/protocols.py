@@ -203,7 +203,7 @@ PROTOCOLS = (
 
 
 def protocol_scores(runs: Sequence[Counts]) -> dict[str, float | None]:
-    """Score the runs of one arm, or one model, by every protocol.
+    """Score the runs of one model by every protocol.
 
     Args:
         runs: The counts of each run.
@@ -224,7 +224,7 @@ def protocol_rows(scores: Mapping[str, Mapping[str, float | None]]) -> list[dict
     """Return a table of protocols, as JSON holds it.
 
     Args:
-        scores: For each column, such as an arm, what `protocol_scores` returned.
+        scores: For each column, such as a model, what `protocol_scores` returned.
 
     Returns:
         Rows of ``key``, ``title``, ``meaning``, ``scores`` by column, and ``missing``: why there is
@@ -257,8 +257,8 @@ def protocol_answer(
     """Return the object under ``protocols`` in ``ab_result.json``.
 
     Args:
-        own: What `protocol_scores` returned for each arm in its own space.
-        common: The same in the common space, where alone arms may be ranked.
+        own: What `protocol_scores` returned for each model in its own space.
+        common: The same in the common space, the only one in which models may be ranked.
         missing: What else cannot be told, in sentences.
     """
     rows = protocol_rows(common)

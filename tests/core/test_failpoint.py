@@ -10,12 +10,12 @@ import pytest
 
 from segexp.core import failpoint
 from segexp.core.errors import InputError
-from segexp.core.failpoint import NAMES, arm, passed
+from segexp.core.failpoint import NAMES, choose, passed
 
 PASS_THRICE = """\
 import sys
-from segexp.core.failpoint import arm, passed
-arm(sys.argv[1])
+from segexp.core.failpoint import choose, passed
+choose(sys.argv[1])
 for place in range(3):
     passed("run_opened")
     passed("epoch")
@@ -24,9 +24,9 @@ for place in range(3):
 
 
 @pytest.fixture(autouse=True)
-def _disarmed() -> Iterator[None]:
+def _none_chosen() -> Iterator[None]:
     yield
-    arm(None)
+    choose(None)
 
 
 @pytest.mark.parametrize("passage", [1, 3])
@@ -45,15 +45,15 @@ def test_the_process_is_killed_at_the_passage_that_was_chosen(passage: int) -> N
 
 @pytest.mark.parametrize("spec", [None, "", "epoch:9", "mid_artifact:1"])
 def test_other_passages_are_survived(spec: str | None) -> None:
-    arm(spec)
+    choose(spec)
     for _ in range(3):
         passed("epoch")
 
 
 def test_arming_again_counts_from_the_beginning() -> None:
-    arm("epoch:2")
+    choose("epoch:2")
     passed("epoch")
-    arm("epoch:2")
+    choose("epoch:2")
     passed("epoch")
     assert failpoint._passages["epoch"] == 1
 
@@ -71,10 +71,10 @@ def test_arming_again_counts_from_the_beginning() -> None:
 )
 def test_what_names_no_passage_is_refused(spec: str, said: str) -> None:
     with pytest.raises(InputError) as caught:
-        arm(spec)
+        choose(spec)
     assert said in str(caught.value)
     assert spec in str(caught.value)
-    passed("epoch")  # nothing is armed
+    passed("epoch")  # nothing is chosen
 
 
 def test_the_failpoints_of_the_reliability_contract_are_there() -> None:

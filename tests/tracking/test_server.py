@@ -496,7 +496,7 @@ import pickle, sys
 from pathlib import Path
 from segexp import tracking
 from segexp.core import failpoint
-failpoint.arm("mid_artifact:1")
+failpoint.choose("mid_artifact:1")
 tracking.log_directory(pickle.loads(bytes.fromhex(sys.argv[1])), Path(sys.argv[2]), "bundle")
 """
     local = tracking.start_run(

@@ -95,7 +95,7 @@ def work(connection: Connection, task: Task) -> None:
     os.environ.update(task.environment)
     display = _SentDisplay(connection)
     signal.signal(signal.SIGTERM, display.note_signal)
-    failpoint.arm(task.failpoint)
+    failpoint.choose(task.failpoint)
     if task.seat.threads:
         torch.set_num_threads(task.seat.threads)
     if task.seat.gpu is not None:
