@@ -3,11 +3,15 @@
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import yaml
 
 from harness.project import PRECISION, ROOT, copy_database
+
+if TYPE_CHECKING:
+    import torch
 
 TINY = {
     "data": {
@@ -17,6 +21,32 @@ TINY = {
     "model": {"arch": "Unet", "encoder": "mobilenet_v2", "decoder_width": 0.25},
     "training": {"epochs": 2, "batch_size": 3, "precision": PRECISION},
 }
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("cuda") is not None:
+        import torch
+
+        if not torch.cuda.is_available():
+            pytest.skip("needs a CUDA device")
+
+
+@pytest.fixture(params=["cpu", pytest.param("cuda", marks=pytest.mark.cuda)])
+def device(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> "torch.device":
+    """A device that segexp chooses by itself: the CPU, where no GPU is seen, or a GPU.
+
+    A GPU multiplies in whole float32 then, so that it can be held against a CPU. Processes that a
+    test starts do not know of that.
+    """
+    import torch
+
+    if request.param == "cuda":
+        monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
+    else:
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+        monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")  # workers look themselves
+    return torch.device(request.param)
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,7 @@ from segexp.data.augment import FILL, make_augmentation
 from segexp.data.augment_batch import Draws, augment_batch, draw
 from segexp.labels.taxonomy import VOID
 
+CPU = torch.device("cpu")
 SIZE = (48, 96)
 UNTOUCHED = (1.0, 1.0, 1.0, 0.0)
 RNG = np.random.default_rng(0)
@@ -34,14 +35,14 @@ def one(*, flip=False, size=SIZE, place=(0, 0), order=(0, 1, 2, 3), factors=UNTO
 
 
 def augmented(
-    images: np.ndarray, classes: np.ndarray, draws: Draws
+    images: np.ndarray, classes: np.ndarray, draws: Draws, device: torch.device = CPU
 ) -> tuple[np.ndarray, np.ndarray]:
     """Call `augment_batch` with arrays, images (N, H, W, 3)."""
-    pixels = torch.from_numpy(images).permute(0, 3, 1, 2)
-    new, new_classes = augment_batch(pixels, torch.from_numpy(classes), draws)
+    pixels = torch.from_numpy(images).to(device).permute(0, 3, 1, 2)
+    new, new_classes = augment_batch(pixels, torch.from_numpy(classes).to(device), draws.to(device))
     assert new.is_contiguous(memory_format=torch.channels_last)
     assert new.dtype == new_classes.dtype == torch.uint8
-    return new.permute(0, 2, 3, 1).numpy(), new_classes.numpy()
+    return new.permute(0, 2, 3, 1).cpu().numpy(), new_classes.cpu().numpy()
 
 
 def difference(one: np.ndarray, other: np.ndarray) -> np.ndarray:
@@ -51,7 +52,7 @@ def difference(one: np.ndarray, other: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("image", [NOISE, SMOOTH], ids=["noise", "smooth"])
 @pytest.mark.parametrize("flip", [False, True])
 @pytest.mark.parametrize("factor", [0.5, 0.613, 0.75, 0.99, 1.0, 1.01, 1.25, 1.4142, 1.5])
-def test_flip_scale_and_place_are_those_of_albumentations(image, flip, factor):
+def test_flip_scale_and_place_are_those_of_albumentations(image, flip, factor, device):
     # Sizes are cut to whole pixels, a place is at random. Masks are the same to the pixel, but for
     # those that lie between two pixels; images to one grey level, since OpenCV interpolates with
     # weights of 11 bits.
@@ -75,7 +76,7 @@ def test_flip_scale_and_place_are_those_of_albumentations(image, flip, factor):
     )
     expected = transform(image=image, mask=CLASSES)
     draws = one(flip=flip, size=size, place=(down, across))
-    images, classes = augmented(image[None], CLASSES[None], draws)
+    images, classes = augmented(image[None], CLASSES[None], draws, device)
     clear = [
         (2 * (np.arange(whole) - at) + 1) * whole % (2 * part) != 0
         for whole, part, at in zip(SIZE, size, (down, across), strict=True)
@@ -104,20 +105,21 @@ def jittered(image: np.ndarray, factors: tuple[float, ...], order: tuple[int, ..
         (1, 1, 1, -0.033),
     ],
 )
-def test_each_colour_operation_is_that_of_albumentations_to_one_grey_level(image, factors):
-    images, _ = augmented(image[None], CLASSES[None], one(factors=factors))
+def test_each_colour_operation_is_that_of_albumentations_to_one_grey_level(image, factors, device):
+    images, _ = augmented(image[None], CLASSES[None], one(factors=factors), device)
     off = difference(images[0], jittered(image, factors, (0, 1, 2, 3)))
     assert off.max() <= 1
     assert (off == 0).mean() > 0.95  # all but the hue: nearly all
 
 
-def test_four_colour_operations_are_done_in_the_order_that_was_drawn():
+def test_four_colour_operations_are_done_in_the_order_that_was_drawn(device):
     # One level of difference before the hue, which is counted in steps of 2 degrees, may become
     # several behind it: few pixels have that.
     factors = (1.2, 0.7, 1.4, 0.05)
     results = set()
     for order in np.argsort(RNG.random((12, 4)), axis=1).tolist():
-        images, _ = augmented(SMOOTH[None], CLASSES[None], one(order=order, factors=factors))
+        draws = one(order=order, factors=factors)
+        images, _ = augmented(SMOOTH[None], CLASSES[None], draws, device)
         off = difference(images[0], jittered(SMOOTH, factors, order))
         assert (off <= 1).mean() > 0.99
         assert off.max() <= 6

@@ -90,25 +90,21 @@ def test_elsewhere_than_on_cuda_the_loader_makes_them():
     assert same(taken(batches, 2), taken(make_loader(SPLIT, LOOKUP, **VALUES), 2))
 
 
-needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-
-
-@needs_cuda
-def test_a_gpu_makes_the_batches_that_the_cpu_makes():
-    cuda = torch.device("cuda")
-    assert isinstance(
-        make_batches(SPLIT, LOOKUP, **VALUES, augmentation=0.7, device=cuda), DeviceBatches
-    )
+def test_every_device_makes_the_batches_that_the_cpu_makes(device):
+    # A GPU divides by a number by multiplying with its inverse: a grey level may come out one
+    # lower, and the colour operations after the hue enlarge that in few pixels.
     for (images, classes), (others, other_classes) in zip(
-        taken(on(cuda), 2), taken(on(), 2), strict=True
+        taken(on(device), 2), taken(on(), 2), strict=True
     ):
         assert torch.equal(classes, other_classes)
-        assert (images.int() - others.int()).abs().max() <= 1
-    assert same(taken(on(cuda), 2), taken(on(cuda), 2))
-    assert same(taken(on(cuda, augmentation=0), 2), taken(on(augmentation=0), 2))
+        off = (images.int() - others.int()).abs()
+        assert off.max() <= 6
+        assert (off <= 1).float().mean() > 0.99
+    assert same(taken(on(device), 2), taken(on(device), 2))
+    assert same(taken(on(device, augmentation=0), 2), taken(on(augmentation=0), 2))
 
 
-@needs_cuda
+@pytest.mark.cuda
 def test_no_batch_waits_for_the_gpu():
     batches = on(torch.device("cuda"))
     taken(batches, 1)
@@ -121,10 +117,12 @@ def test_no_batch_waits_for_the_gpu():
         torch.cuda.set_sync_debug_mode("default")
 
 
-@needs_cuda
-def test_a_split_that_is_too_large_does_not_fit():
+@pytest.mark.cuda
+def test_a_gpu_makes_the_batches_of_a_split_that_fits_into_an_eighth_of_its_memory():
     cuda = torch.device("cuda")
     assert fits(SPLIT, cuda)
+    batches = make_batches(SPLIT, LOOKUP, **VALUES, augmentation=0.7, device=cuda)
+    assert isinstance(batches, DeviceBatches)
     memory = torch.cuda.get_device_properties(cuda).total_memory
     images = np.broadcast_to(np.zeros((), np.uint8), (memory // 8 // 48 + 1, 4, 4, 3))
     too_large = Split(

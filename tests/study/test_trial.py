@@ -303,6 +303,39 @@ def test_the_same_configuration_gives_the_same_trial(finished: Finished, tmp_pat
     )
 
 
+def test_a_trial_on_every_device_is_scored_as_its_bundle_is_on_the_cpu(
+    project: Path, tmp_path: Path, device: torch.device, monkeypatch: pytest.MonkeyPatch
+):
+    setup = set_up(project, epochs=3, learning_rate=0.01, augmentation=0.0)
+    result = run_trial(
+        setup,
+        start(project, setup),
+        tmp_path,
+        report=lambda epoch, value: None,
+        prune=lambda epoch, value, write: None,
+        is_worth_keeping=lambda value: True,
+        display=Watcher(),
+    )
+    assert choose_compute("auto").device.type == device.type
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    for split in ("val", "heldout"):
+        recorded = getattr(result, split)
+        again = evaluate_bundle(
+            project,
+            setup.config,
+            Path(str(result.bundle)),
+            split=split,
+            space=None,
+            rule="sum",
+            full_size=False,
+            caching=lambda done, total: None,
+        )
+        # Another order of sums decides a pixel in a thousand otherwise, of 3 x 32 x 64.
+        tolerance = 1e-9 if device.type == "cpu" else 0.001
+        assert again.pixel_accuracy == pytest.approx(recorded.pixel_accuracy, abs=tolerance)
+        assert again.miou == pytest.approx(recorded.miou, abs=10 * tolerance)
+
+
 class KilledError(BaseException):
     """Ends a trial as a kill would at that moment: nobody else hears of it."""
 

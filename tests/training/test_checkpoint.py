@@ -171,12 +171,13 @@ def make_split(name: str, count: int) -> Split:
 
 @dataclass(frozen=True)
 class Trained:
-    """What a training came to; times are left out."""
+    """What a training came to, without times; ``drawn`` is what its device draws next."""
 
     model: nn.Module
     optimizer: torch.optim.Optimizer
     history: list[tuple[int, float, float, float]]
     images: list[Tensor]
+    drawn: Tensor
 
 
 def train(
@@ -236,7 +237,7 @@ def train(
         )
         history.append((result.epoch, value, result.train_loss, result.learning_rate))
         checkpoints.save(model, optimizer, progress, is_last=result.epoch == 3)
-    return Trained(model, optimizer, history, images)
+    return Trained(model, optimizer, history, images, torch.rand(8, device=compute.device))
 
 
 @pytest.mark.slow
@@ -271,6 +272,30 @@ def test_a_training_that_was_killed_goes_on_bit_for_bit(
             if value.dim() == 4:
                 assert state[number][key].stride() == value.stride(), (number, key)
     assert bests_of(tmp_path / "cut") == bests_of(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("bf16", [False, True], ids=["fp32", "bf16"])
+def test_a_training_that_was_killed_resumes_on_every_device(
+    tmp_path: Path, device: torch.device, bf16: bool
+) -> None:
+    """To the bit on a CPU; a GPU's sums have no fixed order, its images and random numbers have."""
+    compute = Compute(device, bf16=bf16, channels_last=True)
+    whole = train(tmp_path / "whole", ADAMW, compute)
+    begun = train(tmp_path / "cut", ADAMW, compute, stop_after=2)
+    torch.manual_seed(99)  # another process
+    resumed = train(tmp_path / "cut", ADAMW, compute)
+    assert all(map(torch.equal, begun.images + resumed.images, whole.images))
+    assert torch.equal(resumed.drawn, whole.drawn)
+    assert not torch.equal(resumed.drawn, begun.drawn)
+    tolerance = 0 if device.type == "cpu" else 0.02
+    for found, expected in zip(resumed.history, whole.history, strict=True):
+        assert found == pytest.approx(expected, rel=tolerance, abs=0)
+    for name, value in whole.model.state_dict().items():
+        found = resumed.model.state_dict()[name]
+        torch.testing.assert_close(found, value, rtol=tolerance, atol=tolerance, msg=name)
+    moments = [m for state in resumed.optimizer.state.values() for m in state.values()]
+    assert moments
+    assert {moment.device.type for moment in moments} == {device.type}
 
 
 def bests_of(directory: Path) -> dict[str, bytes]:

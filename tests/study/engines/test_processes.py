@@ -13,7 +13,9 @@ from pathlib import Path
 import optuna
 import psutil
 import pytest
+import torch
 
+from harness.project import PRECISION
 from segexp.core.errors import Interrupted, WorkError
 from segexp.core.lease import lease_seconds
 from segexp.study.abandoned import left_behind
@@ -30,6 +32,7 @@ from segexp.study.engines.worker import LAST_TRIAL
 from segexp.study.reconcile import close_abandoned
 from segexp.study.stop import StopRule
 from segexp.study.storage.open import open_storage
+from segexp.training.compute import choose_compute
 from tests.tiny_study import Said, client_of, finished, record_of, records_of, run, states
 from tests.tiny_study import statuses as statuses_of
 
@@ -90,6 +93,24 @@ def test_two_workers_reach_the_budget_exactly(project: Path) -> None:
     assert record_of(project, study).info.status == "FINISHED"
     assert left_behind(open_storage(None, project)) == []
     assert run(project, workers=2, trials=4)[1] == 0
+
+
+@pytest.mark.slow
+def test_two_workers_on_every_device_score_as_one_alone_does(
+    project: Path, tmp_path: Path, lay_out_project: Callable[[Path], Path], device: torch.device
+) -> None:
+    display = Said()
+    pids: set[int] = set()
+    display.on_epoch = lambda trial, epoch: pids.update(p.pid for p in workers())
+    study, ran = run(project, display, workers=2, trials=4)
+    assert (ran, states(study), len(pids)) == (4, ["COMPLETE"] * 4, 2)
+    name = choose_compute(PRECISION).description
+    assert any("2 workers" in line and name in line for line in display.lines)
+    alone, _ = run(lay_out_project(tmp_path / "alone"), workers=1, trials=4)
+    # Two workers may ask for params in another order; a GPU's sums have no fixed one.
+    scores = [{t.params["learning_rate"]: t.value for t in s.trials} for s in (study, alone)]
+    tolerance = 1e-9 if device.type == "cpu" else 0.02
+    assert scores[0] == pytest.approx(scores[1], abs=tolerance)
 
 
 @pytest.mark.slow
