@@ -49,7 +49,7 @@ def train(
         with compute.autocast():
             loss = F.cross_entropy(model(images), target, ignore_index=255)
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(model.parameters(), CLIP)
         optimizer.step()
         losses.append(loss.detach())

@@ -38,7 +38,7 @@ from one_trial import (
 
 from segexp.evaluation.evaluate import Evaluation
 from segexp.training.compute import Compute, choose_compute
-from segexp.training.fit import Optimization, Step, make_optimizer
+from segexp.training.fit import EpochResult, Optimization, Step, make_optimizer
 
 OPTIMIZATION = Optimization("adamw", 1e-3, 1e-4, "constant", 0.0, bare.CLIP)
 SPEED_GOAL, MEMORY_GOAL = 0.97, 1.3
@@ -107,7 +107,7 @@ def speeds(
         way: bare_side(name, scenes, replace(compute, channels_last=formats[way]))
         for way in formats
     }
-    own = fit_segexp(name, scenes, compute, epochs=epochs + 1, validate=no_validation)
+    own = fit_segexp(name, scenes, compute, epochs + 1, no_validation)
     images = len(scenes.dataset.train)
     of_formats: dict[str, list[float]] = {way: [] for way in formats}
     of_segexp = []
@@ -149,7 +149,7 @@ def differences_of(name: str, scenes: Scenes, compute: Compute) -> list[str]:
     def note(step: Step) -> None:
         found.append(float(step.loss))
 
-    list(fit_segexp(name, scenes, compute, epochs=1, validate=no_validation, on_step=note))
+    list(fit_segexp(name, scenes, compute, 1, no_validation, note))
     differences = []
     if abs(found[0] - expected[0]) > SAME_FIRST_LOSS:
         differences.append(f"first loss {expected[0]:.6f} bare, {found[0]:.6f} segexp")
@@ -161,11 +161,26 @@ def differences_of(name: str, scenes: Scenes, compute: Compute) -> list[str]:
     return differences
 
 
-def fit_segexp(name: str, scenes: Scenes, compute: Compute, **changes):
+def fit_segexp(
+    name: str,
+    scenes: Scenes,
+    compute: Compute,
+    epochs: int,
+    validate: Callable[[], Evaluation] | None = None,
+    on_step: Callable[[Step], None] = lambda step: None,
+) -> Iterator[EpochResult[Evaluation]]:
     """Train segexp's side from the bare loop's first weights; see `fit_scenes`."""
     model = bare.make(name, compute)
-    optimizer = make_optimizer(model, OPTIMIZATION)
-    return fit_scenes(model, optimizer, scenes, compute, OPTIMIZATION, **changes)
+    return fit_scenes(
+        model,
+        make_optimizer(model, OPTIMIZATION),
+        scenes,
+        compute,
+        OPTIMIZATION,
+        epochs=epochs,
+        validate=validate,
+        on_step=on_step,
+    )
 
 
 def batches(scenes: Scenes, compute: Compute) -> Iterator[bare.Batch]:
@@ -185,7 +200,7 @@ def peak_of_segexp(name: str, size: tuple[int, int], compute: Compute) -> float:
     """Train and validate two epochs; return this process's peak memory in MiB."""
     with tempfile.TemporaryDirectory(prefix="segexp-") as cache:
         scenes = draw_scenes(size, Path(cache))
-        list(fit_segexp(name, scenes, compute, epochs=2))
+        list(fit_segexp(name, scenes, compute, 2))
     return bare.peak_mib(compute)
 
 

@@ -100,12 +100,12 @@ def main() -> None:
         "\n\n| correlation of neighbouring frames | 50 images | 200 images |\n|---|---|---|"
     )
     for alike in (0.0, 0.5, 0.8, 0.95):
-        found = [
+        shares = [
             alike_frames(images, alike, blocks, given.studies // 2, given.resamples // 2)
             for images in (50, 200)
             for blocks in (10, images)
         ]
-        few, few_single, many, many_single = (f"{100 * share:.1f}" for share in found)
+        few, few_single, many, many_single = (f"{100 * share:.1f}" for share in shares)
         print(f"| {alike:g} | {few} ({few_single}) | {many} ({many_single}) |", flush=True)
     classes(given.studies // 2, given.resamples // 2)
 

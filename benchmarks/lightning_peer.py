@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import albumentations
 import bare
@@ -16,7 +17,6 @@ import cv2
 import lightning
 import torch
 from albumentations.pytorch import ToTensorV2
-from numpy.typing import NDArray
 from one_trial import AUGMENTATION, Scenes
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
@@ -43,7 +43,7 @@ def save_png_files(scenes: Scenes, directory: Path) -> None:
             cv2.imwrite(str(directory / split.name / "masks" / name), mask)
 
 
-class PngFiles(Dataset):
+class PngFiles(Dataset[tuple[Tensor, Tensor]]):
     """Pairs of image and mask, read, augmented and normalised one by one."""
 
     def __init__(self, directory: Path, transform: albumentations.Compose) -> None:
@@ -55,13 +55,14 @@ class PngFiles(Dataset):
         return len(self.images)
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
-        image = cv2.cvtColor(cv2.imread(str(self.images[index])), cv2.COLOR_BGR2RGB)
-        mask: NDArray = cv2.imread(str(self.masks[index]), cv2.IMREAD_GRAYSCALE)
-        sample = self.transform(image=image, mask=mask)
+        image = cv2.imread(str(self.images[index]))
+        mask = cv2.imread(str(self.masks[index]), cv2.IMREAD_GRAYSCALE)
+        assert image is not None
+        sample = self.transform(image=cv2.cvtColor(image, cv2.COLOR_BGR2RGB), mask=mask)
         return sample["image"], sample["mask"].long()
 
 
-class SegmentationModel(lightning.LightningModule):
+class SegmentationModel(lightning.LightningModule):  # type: ignore[misc]
     """Loss and IoU as in the example; in its strict form no IoU of the training batches.
 
     AdamW is not fused in either form: Lightning refuses to clip gradients then, under bf16-mixed.
@@ -82,12 +83,13 @@ class SegmentationModel(lightning.LightningModule):
     def forward(self, images: Tensor) -> Tensor:
         if self.strict:
             images = images.contiguous(memory_format=torch.channels_last)
-        return self.model(images)
+        logits: Tensor = self.model(images)
+        return logits
 
     def training_step(self, batch: tuple[Tensor, Tensor], _: int) -> Tensor:
         images, masks = batch
         logits = self(images)
-        loss = self.loss(logits, masks)
+        loss: Tensor = self.loss(logits, masks)
         if not self.strict:
             self.train_iou.update(logits.argmax(dim=1), masks)
         self.log("train_loss", loss, on_step=False, on_epoch=True)
@@ -112,7 +114,7 @@ class SegmentationModel(lightning.LightningModule):
             self.epoch_miou.append(score(confusion).miou)
         self.val_iou.reset()
 
-    def configure_optimizers(self) -> dict:
+    def configure_optimizers(self) -> dict[str, Any]:
         given = self.optimization
         optimizer = torch.optim.AdamW(
             self.parameters(),
@@ -130,7 +132,7 @@ class SegmentationModel(lightning.LightningModule):
         }
 
 
-class Stopwatch(lightning.Callback):
+class Stopwatch(lightning.Callback):  # type: ignore[misc]
     """Seconds of each epoch, and of its training alone."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
@@ -139,14 +141,16 @@ class Stopwatch(lightning.Callback):
         self.trained: list[float] = []
         self.ended = 0.0
 
-    def on_train_epoch_start(self, trainer, module) -> None:
+    def on_train_epoch_start(self, trainer: lightning.Trainer, module: SegmentationModel) -> None:
         self.begun.append(self.clock())
 
-    def on_validation_epoch_start(self, trainer, module) -> None:
+    def on_validation_epoch_start(
+        self, trainer: lightning.Trainer, module: SegmentationModel
+    ) -> None:
         if not trainer.sanity_checking:
             self.trained.append(self.clock())
 
-    def on_train_end(self, trainer, module) -> None:
+    def on_train_end(self, trainer: lightning.Trainer, module: SegmentationModel) -> None:
         self.ended = self.clock()
 
 
@@ -226,7 +230,7 @@ def training_transform(scenes: Scenes, seed: int) -> albumentations.Compose:
     )
 
 
-def _to_tensor(scenes: Scenes) -> list:
+def _to_tensor(scenes: Scenes) -> list[Any]:
     normalisation = scenes.preprocessing
     return [
         albumentations.Normalize(mean=normalisation.mean, std=normalisation.std),

@@ -85,8 +85,10 @@ def reference(name: str) -> Loss:
         dice = smp_losses.DiceLoss("multiclass", ignore_index=VOID)
         return lambda logits, target: cross_entropy(logits, target) + dice(logits, target)
     if name == "focal":
-        return smp_losses.FocalLoss("multiclass", ignore_index=VOID)
-    return smp_losses.LovaszLoss("multiclass", ignore_index=VOID)
+        focal: Loss = smp_losses.FocalLoss("multiclass", ignore_index=VOID)
+        return focal
+    lovasz: Loss = smp_losses.LovaszLoss("multiclass", ignore_index=VOID)
+    return lovasz
 
 
 def times(
@@ -99,7 +101,8 @@ def times(
         for (loss, mask), own in zip(sides, measured, strict=True):
             inputs = logits.detach().requires_grad_()
             begun = clock()
-            loss(inputs if own is measured[1] else inputs.float(), mask).backward()
+            value = loss(inputs if own is measured[1] else inputs.float(), mask)
+            value.backward()  # type: ignore[no-untyped-call]
             if inputs.grad is None or not bool(torch.isfinite(inputs.grad.sum())):  # waits for CUDA
                 sys.exit(f"{name}: no finite gradient")
             own.append(1e3 * (clock() - begun))

@@ -10,6 +10,7 @@ promotion, `not_taken` three times a final training of an A/B study.
 import argparse
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import optuna
@@ -40,9 +41,9 @@ def main() -> None:
         trials = study.get_trials(deepcopy=False)
         listed = [trial.params for trial in trials]
         calls: list[Callable[[], Any]] = [
-            lambda pruner=pruner, trials=trials: pruner.next_in_line(trials),
-            lambda pruner=pruner, trials=trials: pruner.promotable(trials),
-            lambda listed=listed, trials=trials: not_taken(listed, trials),
+            partial(pruner.next_in_line, trials),
+            partial(pruner.promotable, trials),
+            partial(not_taken, listed, trials),
         ]
         print(f"| {count:,} | {' | '.join(f'{milliseconds(call):,.1f}' for call in calls)} |")
 

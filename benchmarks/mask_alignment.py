@@ -120,7 +120,7 @@ def trained(
         seed=seed,
         augmentation=augmentation,
         validate=no_validation,
-        loss_of=make_loss("cross_entropy", weights),
+        loss=make_loss("cross_entropy", weights),
     )
     for _ in of_epochs:
         pass

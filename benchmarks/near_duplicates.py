@@ -66,7 +66,9 @@ def main() -> None:
 
 
 def read(path: Path) -> Image:
-    return np.ascontiguousarray(cv2.imread(str(path))[:, :, ::-1])
+    image = cv2.imread(str(path))
+    assert image is not None, path
+    return np.ascontiguousarray(image[:, :, ::-1], np.uint8)
 
 
 def evenly(images: Sequence[Image], count: int) -> Sequence[Image]:

@@ -3,7 +3,7 @@
 import platform
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
@@ -14,15 +14,16 @@ import torch
 from study import machine
 from torch import nn
 
+from segexp.data.batches import Batches
 from segexp.data.cache import Dataset, open_dataset
 from segexp.data.device_batches import make_batches
 from segexp.data.layouts.synthetic import SyntheticCounts, open_synthetic
-from segexp.evaluation.evaluate import evaluate, label_batches, make_ruler
+from segexp.evaluation.evaluate import Evaluation, evaluate, label_batches, make_ruler
 from segexp.labels.files import load_mapping
 from segexp.labels.mapping import Mapping
 from segexp.training.compute import Compute
-from segexp.training.fit import Optimization, Trainer
-from segexp.training.loss import make_loss
+from segexp.training.fit import EpochResult, Optimization, Step, Trainer
+from segexp.training.loss import Loss, make_loss
 from segexp.training.preprocess import Preprocessing
 
 MAPPINGS = Path(__file__).parents[1] / "mappings"
@@ -53,7 +54,7 @@ def draw_scenes(
 
 def scene_batches(
     scenes: Scenes, compute: Compute, seed: int = 0, augmentation: float = AUGMENTATION
-):
+) -> Batches:
     """Return the train split's batches as a trial makes them."""
     return make_batches(
         scenes.dataset.train,
@@ -74,22 +75,25 @@ def fit_scenes(
     optimization: Optimization,
     *,
     epochs: int,
+    done: int = 0,
     seed: int = 0,
     augmentation: float = AUGMENTATION,
-    **changes,
-):
-    """Train as a trial does, with its three rulers; yields an `EpochResult` per epoch.
+    validate: Callable[[], Evaluation] | None = None,
+    loss: Loss | None = None,
+    on_step: Callable[[Step], None] = lambda step: None,
+) -> Iterator[EpochResult[Evaluation]]:
+    """Train as a trial does, with its three rulers, by cross-entropy.
 
-    ``changes`` are other values for ``validate``, ``loss_of`` and ``on_step``.
+    ``done`` epochs of them came before; ``validate`` and ``loss`` take the place of its own.
     """
-    mapping, loss = scenes.mapping, make_loss("cross_entropy")
+    mapping, loss = scenes.mapping, loss or make_loss("cross_entropy")
     common = load_mapping(MAPPINGS / "merged10.yaml")
     rulers = (
         make_ruler(mapping, mapping),
         make_ruler(mapping, common, "sum"),
         make_ruler(mapping, common, "argmax"),
     )
-    validate = partial(
+    score = partial(
         evaluate,
         model,
         label_batches(scenes.dataset.val, compute.device),
@@ -99,17 +103,17 @@ def fit_scenes(
         compute=compute,
         loss=(loss, torch.from_numpy(mapping.lookup())),
     )
-    on_step = changes.pop("on_step", lambda step: None)
     trainer = Trainer(
         model,
         optimizer,
         scene_batches(scenes, compute, seed, augmentation),
-        **({"validate": validate, "loss_of": loss} | changes),
-        optimization=optimization,
-        preprocessing=scenes.preprocessing,
-        compute=compute,
+        validate or score,
+        loss,
+        optimization,
+        scenes.preprocessing,
+        compute,
     )
-    return trainer.epochs(epochs, on_step=on_step)
+    return trainer.epochs(epochs, done=done, on_step=on_step)
 
 
 def setting(compute: Compute, *packages: str) -> str:

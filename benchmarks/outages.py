@@ -16,15 +16,20 @@ import subprocess
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
+from multiprocessing.queues import Queue
+from multiprocessing.synchronize import Event
 from pathlib import Path
+from typing import Any, TypeVar
 
-from mlflow.entities import ViewType
+from mlflow.entities import Run, ViewType
 
 from harness.tracking_server import free_port, start_mlflow, stop, wait_until_ready
 from segexp import tracking
 from segexp.core.files import write_atomic
 
+T = TypeVar("T")
 METRICS = ("train/loss", "val/miou", "val/miou_common")
 
 
@@ -79,13 +84,13 @@ def main() -> None:
         stop(server, signal.SIGKILL)
 
 
-def record_trials(load: Load, worker: str, is_over, answers) -> None:
+def record_trials(load: Load, worker: str, is_over: Event, answers: Queue[Any]) -> None:
     """Record trials as a study does; answer how many, and how long calls took at most."""
     longest: dict[str, float] = {}
     trial = 0
     alone = load.experiment.project / f"{worker}.txt"
 
-    def timed(call, *arguments, **named):
+    def timed(call: Callable[..., T], *arguments: Any, **named: Any) -> T:
         started = time.perf_counter()
         answer = call(*arguments, **named)
         seconds = time.perf_counter() - started
@@ -143,11 +148,12 @@ def report(
     experiment: tracking.Experiment, epochs: int, recorded: dict[str, tuple[int, dict[str, float]]]
 ) -> None:
     client = experiment.client
-    runs = []
-    page = None
-    while page is None or page.token:
-        token = page.token if page else None
-        page = client.search_runs([experiment.id], run_view_type=ViewType.ALL, page_token=token)
+    page = client.search_runs([experiment.id], run_view_type=ViewType.ALL)
+    runs: list[Run] = list(page)
+    while page.token:
+        page = client.search_runs(
+            [experiment.id], run_view_type=ViewType.ALL, page_token=page.token
+        )
         runs += page
     names = Counter(run.info.run_name for run in runs)
     wanted = {f"{w}-{trial}": trial for w, (n, _) in recorded.items() for trial in range(n)}
@@ -188,7 +194,7 @@ def report(
     print(f"| longest write of 300 bytes beside them | {write:.2f} s |")
 
 
-def without_params(runs: list) -> int:
+def without_params(runs: list[Run]) -> int:
     return sum("trial" not in run.data.params for run in runs)
 
 

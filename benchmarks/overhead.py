@@ -128,9 +128,9 @@ def main() -> None:
         }
         path, study, config = read_study(project, None, overrides)
         plan = plan_study(project, str(path), study, config)
-        study, _ = run_study(plan, open_storage(None, project), display, workers=0)
+        ran, _ = run_study(plan, open_storage(None, project), display, workers=0)
         watch.stop()
-        bare = run_bare(study.trials, Path(directory))
+        bare = run_bare(ran.trials, Path(directory))
     wall, cpu = [np.diff([moment[k] for moment in display.ended]) for k in (0, 1)]
     states = ", ".join(f"{n} {state.lower()}" for state, n in Counter(display.states).items())
     print(f"On {machine()}. Trials: {states}.\n")
@@ -169,9 +169,12 @@ def train_nothing() -> None:
     def evaluate_split(model: Any, split: Any, rulers: Any, **named: Any) -> Evaluation:
         return drawn(split.ids, rulers)
 
-    prepare.Trainer = NoTrainer
-    prepare.evaluate = evaluate
-    trial.evaluate_split = evaluate_split
+    for module, name, value in (
+        (prepare, "Trainer", NoTrainer),
+        (prepare, "evaluate", evaluate),
+        (trial, "evaluate_split", evaluate_split),
+    ):
+        setattr(module, name, value)
 
 
 def watch_parts(watch: Watch) -> None:

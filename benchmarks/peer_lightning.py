@@ -30,6 +30,7 @@ import torch
 from lightning_peer import save_png_files, train_peer
 from one_trial import Scenes, clock_named, draw_scenes, fit_scenes, setting, spread, verdict
 
+from segexp.evaluation.evaluate import keep
 from segexp.training.checkpoint import Checkpoints, EpochRecord, Progress
 from segexp.training.compute import Compute, choose_compute
 from segexp.training.fit import Optimization, Step, make_optimizer
@@ -55,6 +56,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--sizes", nargs="+", type=bare.size, default=[(64, 128), (128, 256)])
+    parser.add_argument("--images", type=int, default=96, help="to train on; a third to validate")
     parser.add_argument("--model", default="Unet/mobilenet_v2/0.5", help="arch/encoder/width")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--peer-workers", type=int, default=0, help="the peer's DataLoader's")
@@ -85,7 +87,7 @@ def train_all(
     size: tuple[int, int], directory: Path, given: argparse.Namespace
 ) -> dict[str, list[Training]]:
     """Train every side with every seed; all sides of a seed before the next seed."""
-    scenes = draw_scenes(size, directory / "cache")
+    scenes = draw_scenes(size, directory / "cache", given.images, given.images // 3)
     save_png_files(scenes, directory / "png")
     clock = clock_named(given.clock)
     device = choose_compute("auto").device
@@ -156,7 +158,7 @@ def train_segexp(
         progress = Progress(
             history,
             result.epoch if is_best else progress.best_epoch,
-            result.validation if is_best else progress.best,
+            keep(result.validation) if is_best else progress.best,
         )
         checkpoints.save(model, optimizer, progress, is_last=result.epoch == epochs)
         seconds.append(clock() - begun)

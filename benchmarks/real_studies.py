@@ -70,11 +70,11 @@ def follow(
         (t for t in trials if t.state.is_finished() and not is_interrupted(t)),
         key=lambda t: t.datetime_complete.timestamp() if t.datetime_complete else 0.0,
     )
-    complete = [t for t in ended if t.state == TrialState.COMPLETE]
-    first = next((n for n, t in enumerate(ended) if t in complete and t.value >= target), None)
+    values = {t.number: t.value for t in ended if t.state == TrialState.COMPLETE and t.value}
+    first = next((n for n, t in enumerate(ended) if values.get(t.number, -1) >= target), None)
     epochs = None if first is None else sum(trained(t, trials) for t in ended[: first + 1])
     gone_on = sum(epochs_judged(t, trials) > 0 for t in ended)
-    return epochs, max(t.value for t in complete), len(complete), gone_on
+    return epochs, max(values.values()), len(values), gone_on
 
 
 def spent(trials: list[optuna.trial.FrozenTrial]) -> int:

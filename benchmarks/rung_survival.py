@@ -106,7 +106,7 @@ def outcome(table: Table, method: Method, seed: int, trials: int, names: list[st
         return float(max(rows, key=lambda row: final[row]) not in complete) if rows else np.nan
 
     lost = [is_lost([row for row in replay.taken if mapping[row] == name]) for name in names]
-    return [*lost, is_lost(replay.taken), max(t.value for t in ended), epochs]
+    return [*lost, is_lost(replay.taken), max(t.value or 0.0 for t in ended), epochs]
 
 
 def print_target(table: Table, seeds: int) -> None:

@@ -33,7 +33,7 @@ def main() -> None:
             seconds = time.perf_counter() - began
         open_still = sum(not trial.state.is_finished() for trial in trials)
         doubled = len(trials) - len({trial.number for trial in trials})
-        shown = ", ".join(map(str, sorted(set(codes))))
+        shown = ", ".join(sorted({str(code) for code in codes}))
         print(f"| {name} | {shown} | {len(trials)} | {open_still} | {doubled} | {seconds:.1f} |")
 
 

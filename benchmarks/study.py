@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -46,7 +47,7 @@ def main() -> None:
     print_classes(best)
 
 
-def print_scores(best: dict) -> None:
+def print_scores(best: dict[str, Any]) -> None:
     tuning, heldout = best["scores"]["tuning"], best["scores"]["heldout"]
     baseline, constant = best["baseline"], best["constant"]
     print("| mIoU in the common space | tuning images | held-out images |\n|---|---|---|")
@@ -67,7 +68,7 @@ def print_scores(best: dict) -> None:
     print()
 
 
-def print_classes(best: dict) -> None:
+def print_classes(best: dict[str, Any]) -> None:
     print("| class | IoU, tuning | IoU, held-out |\n|---|---|---|")
     for name, iou in best["iou"]["tuning"].items():
         other = best["iou"]["heldout"][name]
@@ -108,7 +109,7 @@ def machine() -> str:
     return f"{os.cpu_count()} cores of {cpu}, Python {platform.python_version()}"
 
 
-def count(states: dict) -> str:
+def count(states: dict[str, int]) -> str:
     return ", ".join(f"{n} {name.lower()}" for name, n in states.items())
 
 

@@ -92,8 +92,10 @@ def measure(trials: int, epochs: int) -> dict[str, float]:
         scores = [trial.intermediate_values[epochs] for trial in ran]
         if json.loads(answer.stdout) != scores:
             sys.exit(f"the sides differ: {scores} in the study, {answer.stdout} in the bare loop")
-        starts = [trial.datetime_start.timestamp() for trial in ran]
-        ends = [trial.datetime_complete.timestamp() for trial in ran]
+        starts, ends = (
+            [moment.timestamp() for moment in moments if moment is not None]
+            for moments in zip(*((t.datetime_start, t.datetime_complete) for t in ran), strict=True)
+        )
         steps = steps_of(project)
         inside = sum(ends) - sum(starts)
         return {

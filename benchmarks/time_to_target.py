@@ -47,7 +47,7 @@ def promotion(factor: int, **options: Any) -> Pruner:
     return halving(factor, promotion=True, **options)
 
 
-def tpe(**options: bool | int) -> Sampler:
+def tpe(**options: Any) -> Sampler:
     return Sampler(name="tpe", options=options)
 
 

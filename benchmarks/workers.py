@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import optuna
 from study import forget_studies, machine, write_random_study
@@ -75,7 +76,7 @@ def tune(project: Path, workers: str, threads: str | None, trials: int, epochs: 
     segexp("tune", STUDY, *budget, "--workers", workers, "--project", str(project), env=environment)
 
 
-def params_of(project: Path) -> list[dict]:
+def params_of(project: Path) -> list[dict[str, Any]]:
     study = optuna.load_study(study_name=STUDY, storage=open_storage(None, project))
     return [trial.params for trial in study.trials]
 

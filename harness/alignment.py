@@ -130,8 +130,8 @@ def cached(own: Size, size: Size, axis: int, directory: Path) -> float:
                 (root / folder).mkdir(parents=True, exist_ok=True)
                 Image.fromarray(pixels).save(root / folder / f"{number:03d}.png")
     source = open_source("folder", root, TAXONOMY, SyntheticCounts())
-    split = open_dataset(source, size, directory / "cache").train
-    return mean_offset(((split.image(i), split.label(i)) for i in range(len(split))), axis)
+    read = open_dataset(source, size, directory / "cache").train
+    return mean_offset(((read.image(i), read.label(i)) for i in range(len(read))), axis)
 
 
 def scored_at_full_size(own: Size, size: Size, axis: int) -> float:

@@ -343,7 +343,8 @@ def _read(path: Path) -> object:
     text = path.read_text(encoding="utf-8")
     if path.suffix == ".html":
         return text.rstrip().endswith("</html>") or None
-    return {".json": json.loads, ".yaml": yaml.safe_load}[path.suffix](text)
+    read: dict[str, Callable[[str], object]] = {".json": json.loads, ".yaml": yaml.safe_load}
+    return read[path.suffix](text)
 
 
 def _parsed(read: Callable[[Any], object], content: object) -> object:

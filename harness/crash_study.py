@@ -350,7 +350,7 @@ def _start_forkserver() -> int:
     of_segexp.process_context = lambda: context
     of_segexp.prepare_workers()
     # A command is forked from this process, and would take its forkserver for a child.
-    server: Any = forkserver._forkserver  # type: ignore[attr-defined]
+    server: Any = forkserver._forkserver
     server.ensure_running = forkserver.ensure_running = lambda: None
     return int(server._forkserver_pid)
 

@@ -12,7 +12,8 @@ from typing import Any
 import segexp.study.trial
 from segexp.core.config import Config
 from segexp.evaluation.evaluate import Evaluation
-from segexp.study.prepare import Training
+from segexp.study.prepare import Training, prepare_training
+from segexp.study.trial import objective_value
 from segexp.training.fit import EpochResult, Trainer
 
 Curve = Callable[[Config, int], float]
@@ -29,7 +30,7 @@ def plant_scores(curve: Curve, put: Callable[[Any, str, Any], None] = setattr) -
         curve: What they report.
         put: Puts it in place; ``monkeypatch.setattr`` takes it back when the test ends.
     """
-    prepare, value_of = segexp.study.trial.prepare_training, segexp.study.trial.objective_value
+    prepare, value_of = prepare_training, objective_value
     reached: list[tuple[Config, int]] = []
 
     def prepare_noting(config: Config, *others: Any) -> Training:

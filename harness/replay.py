@@ -235,7 +235,7 @@ class Replay:
 
     def _train(self, trial: optuna.Trial, row: int, past: int) -> Generator[float, None, float]:
         """Yield how long each epoch takes; return the trial's value, -infinity for a pruned one."""
-        curve = self.table.curves[row].tolist()
+        curve: list[float] = self.table.curves[row].tolist()
         for epoch, value in enumerate(curve, start=1):
             if epoch > past:
                 yield self.table.seconds[row] / len(curve)
@@ -253,12 +253,12 @@ class Replay:
         before = len(self.study.get_trials(deepcopy=False))
         sampler = self.method.sampler.model_copy(update={"seed": self.seed})
         self.study.sampler = make_sampler(sampler, table.space, before)
-        is_first = before == 0 and self.method.baseline_first and table.baseline is not None
-        if is_first:
-            self.study.enqueue_trial(table.params[table.baseline])
+        first = table.baseline if before == 0 and self.method.baseline_first else None
+        if first is not None:
+            self.study.enqueue_trial(table.params[first])
         trial = self.study.ask()
         proposed = place_of(suggest(trial, table.space), table.space)
-        row = table.baseline if is_first else self._nearest(np.array(proposed))
+        row = self._nearest(np.array(proposed)) if first is None else first
         self.free[row] = False
         for name, distribution in trial.distributions.items():
             value = distribution.to_internal_repr(table.params[row][name])

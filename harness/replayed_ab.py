@@ -285,7 +285,8 @@ class Pairs:
     @property
     def differences(self) -> Floats:
         """The second mapping less the first, for each configuration, (C,)."""
-        return np.diff(np.nanmean(self.heldout, axis=1), axis=0)[0]
+        found: Floats = np.diff(np.nanmean(self.heldout, axis=1), axis=0)[0]
+        return found
 
     @property
     def spread(self) -> float:
@@ -306,7 +307,8 @@ class Pairs:
         ]
         found = self.differences
         shrunk = self.spread / found.std(ddof=1)
-        return found.mean() + shrunk * (found[picked] - found.mean())
+        drawn: Floats = found.mean() + shrunk * (found[picked] - found.mean())
+        return drawn
 
 
 def read_pairs() -> Pairs:
@@ -358,13 +360,14 @@ def _without_mapping(table: Table, rows: Sequence[int]) -> Table:
     """Return some rows of a table, for a search whose mapping is given."""
     space = _without(table.space)
     params = [_without(table.params[row]) for row in rows]
+    baseline = table.baseline
     return replace(
         table,
         params=params,
         curves=table.curves[rows],
         seconds=table.seconds[rows],
         places=np.array([place_of(p, space) for p in params]),
-        baseline=list(rows).index(table.baseline) if table.baseline in rows else None,
+        baseline=None if baseline is None or baseline not in rows else list(rows).index(baseline),
         space=space,
     )
 

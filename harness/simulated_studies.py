@@ -81,7 +81,9 @@ def simulate(scenario: Scenario, seed: list[int], planted: float = 0.0) -> tuple
     )
 
 
-def _arm(scenario: Scenario, rng: np.random.Generator, pixels: Counts, log_odds: NDArray) -> Counts:
+def _arm(
+    scenario: Scenario, rng: np.random.Generator, pixels: Counts, log_odds: NDArray[np.float64]
+) -> Counts:
     images, classes = pixels.shape
     sequences = scenario.clusters.max() + 1
     log_odds = log_odds + scenario.images * rng.normal(size=(images, classes))
@@ -101,7 +103,8 @@ def _arm(scenario: Scenario, rng: np.random.Generator, pixels: Counts, log_odds:
 def deltas(arms: tuple[Counts, Counts], weights: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return mIoU of B minus mIoU of A, (B, R)."""
     a, b = (np.nanmean(resampled_ious(arm, weights), axis=2) for arm in arms)
-    return b - a
+    difference: NDArray[np.float64] = b - a
+    return difference
 
 
 def intervals(

@@ -107,7 +107,8 @@ def in_a_process(name: str, share: float, seed: int) -> dict[str, Any]:
             check=False,
         )
         if done.returncode == 0:
-            return json.loads(done.stdout.splitlines()[-1])
+            counted: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+            return counted
         at = Path(scratch, "case")
         case = at.read_text() if at.is_file() else "none"
         reason = f"the process ended with {done.returncode} at case {case}: {done.stderr[-2000:]}"

@@ -31,8 +31,10 @@ _TYPES = (
     *("|u1", "|i1", "<i2", ">i2", "<u2", "<i4", ">u4", "<i8", ">i8", "<u8", "<f2", "<f4", ">f4"),
     *("<f8", ">f8", "<f16", "|b1", "<c8", "|O", "|S4", "<U9", "|V8", "<M8[s]", "", "<f3", "x"),
 )
-_NUMBERS = (0, 1, -1, 18, 19, 255, 256, 0.5, 1e-9, 254.999, 1e38, 1e300, -0.0, 2**31, 2**63)
-_NUMBERS += (float("nan"), float("inf"), -float("inf"))
+_NUMBERS = (
+    *(0, 1, -1, 18, 19, 255, 256, 0.5, 1e-9, 254.999, 1e38, 1e300, -0.0, 2**31, 2**63),
+    *(float("nan"), float("inf"), -float("inf")),
+)
 
 
 def run_case(rng: np.random.Generator, directory: Path) -> str:
@@ -76,7 +78,7 @@ def _npy(rng: np.random.Generator, role: str) -> bytes:
     return data
 
 
-def _image(rng: np.random.Generator) -> np.ndarray:
+def _image(rng: np.random.Generator) -> Any:
     array: Any = rng.random((*SIZE, 3))
     action = rng.integers(9)
     if action == 0:
@@ -98,7 +100,7 @@ def _image(rng: np.random.Generator) -> np.ndarray:
     return array
 
 
-def _mask(rng: np.random.Generator) -> np.ndarray:
+def _mask(rng: np.random.Generator) -> Any:
     array: Any = rng.integers(-1, 19, SIZE)
     action = rng.integers(7)
     if action == 0:

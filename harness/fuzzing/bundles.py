@@ -156,15 +156,15 @@ def _change_field(rng: np.random.Generator, content: dict[str, Any]) -> None:
     if rng.random() < 0.6:
         keys, values = pick(rng, aimed)
         inner = content
-        for key in keys[:-1]:
-            inner = inner.get(key, {}) if isinstance(inner, dict) else {}
+        for name in keys[:-1]:
+            inner = inner.get(name, {}) if isinstance(inner, dict) else {}
         if isinstance(inner, dict):
             inner[keys[-1]] = copy.deepcopy(pick(rng, values))
         return
     node: Any = content
     while isinstance(node, dict | list) and node and rng.random() < 0.85:
         keys_here = list(node) if isinstance(node, dict) else list(range(len(node)))
-        key = pick(rng, keys_here)
+        key: Any = pick(rng, keys_here)
         if not isinstance(node[key], dict | list) or rng.random() < 0.2:
             node[key] = copy.copy(pick(rng, _NUMBERS))
             return

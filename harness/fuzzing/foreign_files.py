@@ -26,7 +26,7 @@ CITYSCAPES = load_taxonomy(ROOT / "mappings" / "taxonomies" / "cityscapes19.yaml
 NAMES = CITYSCAPES.names
 COLORS = [list(color) for color in CITYSCAPES.colors]
 
-VALUES = (
+VALUES: tuple[Any, ...] = (
     *(None, True, 0, -1, 255, 10**9, 10**400, 1.5, float("nan"), float("inf"), "", "void", "road"),
     *("\x1b[2J", "\ud800", "a\nb", "../x", "<b>", "[/]", "x" * 3000, [], {}, [[]], {"a": {}}),
 )

@@ -149,13 +149,13 @@ def _as_image_id(rng: np.random.Generator, directory: Path, project: Path, name:
         spool.append(operation, b"x")
         _, file = spool.read(spool.waiting()[0])
         artifacts = LocalArtifactRepository((directory / "out" / "artifacts").as_uri())
-        artifacts.log_artifact(str(file), "overlays")
+        artifacts.log_artifact(str(file), "overlays")  # type: ignore[no-untyped-call]
 
 
 def _as_class(rng: np.random.Generator, directory: Path, project: Path, name: str) -> None:
     if fault := word_fault(name, []):
         raise InputError(fault)
-    _validate_metric_name(metric_name(f"iou/{name}"))
+    _validate_metric_name(metric_name(f"iou/{name}"))  # type: ignore[no-untyped-call]
 
 
 def _make_images(rng: np.random.Generator, directory: Path, name: str) -> None:

@@ -26,10 +26,11 @@ class Screen:
     text = ""
 
     def __enter__(self) -> "Screen":
-        self._before, console.file = console.file, io.StringIO()
+        self._before, self._printed = console.file, io.StringIO()
+        console.file = self._printed
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.text, console.file = console.file.getvalue(), self._before
+        self.text, console.file = self._printed.getvalue(), self._before
         steering = {c for c in self.text if unicodedata.category(c)[0] == "C" and c != "\n"}
         assert not steering, steering

@@ -138,8 +138,9 @@ def _read_mapping(rng: np.random.Generator, project: Path, file: Path) -> None:
     for faults in files.broken.values():
         tell(InputError(faults))
     mapping = find_mapping(project, file.stem)
-    again, faults = parse_mapping("x", parse_yaml(mapping_yaml(mapping), "x"), mapping.taxonomy)
-    assert (again, faults) == (mapping, [])
+    again, broken = parse_mapping("x", parse_yaml(mapping_yaml(mapping), "x"), mapping.taxonomy)
+    assert again == mapping
+    assert not broken
     color_warnings(mapping)
     common_space([mapping, mapping])
     with Screen():
