@@ -1,8 +1,8 @@
 """The command line: parse, call, print. Heavy imports stand inside the commands."""
 
+import logging
 import os
 import sys
-import traceback
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -11,7 +11,7 @@ from typer.core import TyperGroup
 from segexp import __version__
 from segexp.cli.ab import ab
 from segexp.cli.best import best
-from segexp.cli.console import print_error, say
+from segexp.cli.console import SaidLog, print_error
 from segexp.cli.data import data_app
 from segexp.cli.evaluate import evaluate
 from segexp.cli.init import init
@@ -27,6 +27,8 @@ from segexp.core import failpoint
 from segexp.core.credentials import without_credentials
 from segexp.core.errors import InputError, Interrupted, WorkError, first_line
 from segexp.core.signals import raise_on_signals
+
+_log = logging.getLogger(__name__)
 
 MAX_PRINTED = 500
 """Faults that are printed; a file of a stranger may have hundreds of thousands."""
@@ -88,6 +90,13 @@ mapping_app.command()(suggest)
 app.add_typer(mapping_app, name="mapping")
 
 
+def _show_log(is_wanted: bool) -> None:
+    """Show the tracebacks that are logged, or nothing below a warning."""
+    log = logging.getLogger("segexp")
+    log.setLevel(logging.DEBUG if is_wanted else logging.NOTSET)
+    log.handlers = [SaidLog()] if is_wanted else []
+
+
 def main() -> NoReturn:
     """Run the command line and exit with one of the documented codes.
 
@@ -95,7 +104,7 @@ def main() -> NoReturn:
     """
     raise_on_signals()
     put_right()
-    debug = "--debug" in sys.argv
+    _show_log("--debug" in sys.argv)
     try:
         failpoint.choose(os.environ.get(failpoint.VARIABLE))
         app(standalone_mode=True)
@@ -110,22 +119,19 @@ def main() -> NoReturn:
         code = 128 + error.signal_number
     except WorkError as error:
         print_error(str(error))
-        if debug:
-            say(traceback.format_exc())
+        _log.debug("it came from here:", exc_info=True)
         code = 1
     except BrokenPipeError:
         code = 1
     except OSError as error:  # a folder that cannot be written, a full disk, a device that is gone
         where = f"{error.filename}: " if error.filename is not None else ""
         print_error(f"{where}{error.strerror or first_line(error)}")
-        if debug:
-            say(traceback.format_exc())
+        _log.debug("it came from here:", exc_info=True)
         code = 1
     except Exception as error:
         print_error(f"{type(error).__name__}: {error}".partition("\n")[0])
         print_error("this is unexpected; --debug shows where it came from")
-        if debug:
-            say(traceback.format_exc())
+        _log.debug("it came from here:", exc_info=True)
         code = 1
     else:
         code = 0

@@ -224,7 +224,7 @@ def ab(
     if plan_only:
         _show_plan(asked, pilot or name, design, number, json_)
         return
-    answer = _train_and_compare(asked, design, seeds, processes, debug)
+    answer = _train_and_compare(asked, design, seeds, processes)
     _give(*answer, json_=json_, require=require)
 
 
@@ -242,7 +242,7 @@ class _Asked:
 
 
 def _train_and_compare(
-    asked: _Asked, design: "Design", seeds: int | None, processes: int | None, debug: bool
+    asked: _Asked, design: "Design", seeds: int | None, processes: int | None
 ) -> tuple[dict[str, Any], Path, str]:
     """Train what is missing, and compare; return the answer, its place and where to look next."""
     from segexp.core.disk import full_disk_explained
@@ -271,9 +271,7 @@ def _train_and_compare(
         )
         question = Question(asked.margin, asked.cluster)
         with interruption_leaves(GOES_ON):
-            result, directory = run_ab(
-                plan, question, storage_now, display, workers=processes, debug=debug
-            )
+            result, directory = run_ab(plan, question, storage_now, display, workers=processes)
 
     recorded = load_study(storage_now, name).user_attrs
     uri = recorded_uri(root, recorded, config.tracking.uri)

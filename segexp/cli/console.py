@@ -1,6 +1,7 @@
 """What a person sees: everything goes to standard error, so that `--json` output stays alone."""
 
 import json
+import logging
 import math
 import sys
 import time
@@ -74,6 +75,14 @@ def print_error(text: str) -> None:
 def say(text: str) -> None:
     """Print one line."""
     console.print(escape(plain(without_credentials(text))), soft_wrap=True)
+
+
+class SaidLog(logging.Handler):
+    """Prints what is logged, with tracebacks."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print one record."""
+        say(self.format(record))
 
 
 def print_json(content: Mapping[str, Any]) -> None:

@@ -135,7 +135,6 @@ def tune(
                 workers=processes,
                 stop=stop,
                 new_revision=new_revision,
-                debug=debug,
             )
 
     cut_short = ""

@@ -99,7 +99,6 @@ def run_ab(
     display: StudyDisplay,
     *,
     workers: int | None = 0,
-    debug: bool = False,
 ) -> tuple[dict[str, Any], Path]:
     """Train what is missing of an A/B study, and compare its arms.
 
@@ -110,7 +109,6 @@ def run_ab(
         display: Shows progress.
         workers: How many processes run trials at a time; 0 runs them in this one, None takes as
             many as suit the machine.
-        debug: Show the traceback of a trial that failed.
 
     Returns:
         The content of ``ab_result.json``, and the directory that it was written to with
@@ -137,7 +135,6 @@ def run_ab(
             arms=arms,
             display=display,
             workers=workers,
-            debug=debug,
         )
         found = _find_configs(plan, train, display)
         # What has answered is asked again; where that is not settled now, the planned looks go on.
@@ -242,7 +239,6 @@ def _run_in_turn(
     display: StudyDisplay,
     *,
     workers: int | None,
-    debug: bool,
 ) -> list[OpenStudy]:
     """Run the studies of the arms, always the next trial of the one that is least advanced."""
     opened = [
@@ -251,7 +247,7 @@ def _run_in_turn(
     with ExitStack() as stack:
         for study in opened:
             stack.enter_context(under_way(study, display))
-        run_to_the_end(opened, display, workers=workers, debug=debug)
+        run_to_the_end(opened, display, workers=workers)
         return opened
 
 

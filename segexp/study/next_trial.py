@@ -1,9 +1,9 @@
 """The next trial of a study: taken, run to its end, and ended in Optuna and in MLflow."""
 
+import logging
 import math
 import shutil
 import time
-import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -68,11 +68,13 @@ from segexp.study.trial_files import file_digests
 from segexp.study.untried import Key, UntriedSampler
 from segexp.training.fit import DivergedError
 
+_log = logging.getLogger(__name__)
+
 # A study whose first trials all fail is ended: the rest would fail as well.
 GIVE_UP_AFTER = 3
 
 
-def run_next_trial(opened: OpenStudy, display: StudyDisplay, *, debug: bool = False) -> bool:
+def run_next_trial(opened: OpenStudy, display: StudyDisplay) -> bool:
     """Run one trial of a study.
 
     An interruption passes through; the trial is closed by whoever ends the process' work.
@@ -90,7 +92,7 @@ def run_next_trial(opened: OpenStudy, display: StudyDisplay, *, debug: bool = Fa
         if trial is None:
             return False
         with heard_of(trial):
-            _run_one(opened, trial, display, debug)
+            _run_one(opened, trial, display)
     return True
 
 
@@ -228,7 +230,7 @@ class _Outcome:
     disk_is_full: bool = False
 
 
-def _run_one(opened: OpenStudy, trial: optuna.Trial, display: StudyDisplay, debug: bool) -> None:
+def _run_one(opened: OpenStudy, trial: optuna.Trial, display: StudyDisplay) -> None:
     """Run a trial to its end, and end it in Optuna first and in MLflow then."""
     trials = opened.study.get_trials(deepcopy=False)
     if reason := _is_too_much(opened, trial, trials):
@@ -248,7 +250,7 @@ def _run_one(opened: OpenStudy, trial: optuna.Trial, display: StudyDisplay, debu
         )
     place = place_of(trials[trial.number], trials)
     try:
-        outcome = _train(opened, trial, place, display, debug)
+        outcome = _train(opened, trial, place, display)
         failpoint.passed("before_tell")
         with locked(opened.lock), signals_held_back():
             told = _tell(opened, trial, outcome)
@@ -267,9 +269,7 @@ def _run_one(opened: OpenStudy, trial: optuna.Trial, display: StudyDisplay, debu
         give_up_if_hopeless(opened.study)
 
 
-def _train(
-    opened: OpenStudy, trial: optuna.Trial, place: int, display: StudyDisplay, debug: bool
-) -> _Outcome:
+def _train(opened: OpenStudy, trial: optuna.Trial, place: int, display: StudyDisplay) -> _Outcome:
     """Train and score a trial, whatever happens.
 
     Raises:
@@ -298,8 +298,7 @@ def _train(
         raise
     except Exception as error:
         # Whatever a model, a loss or the device throws is this trial's failure, not the study's.
-        if debug:
-            display.say(traceback.format_exc())
+        _log.debug("trial %d failed", trial.number, exc_info=True)
         text = without_credentials(f"{type(error).__name__}: {error}".partition("\n")[0])
         return _Outcome(TrialState.FAIL, text, run, disk_is_full=is_full(error))
 

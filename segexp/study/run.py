@@ -60,7 +60,6 @@ def run_study(
     workers: int | None = 0,
     stop: StopRule = NEVER,
     new_revision: bool = False,
-    debug: bool = False,
 ) -> tuple[optuna.Study, Ran]:
     """Run trials until the study has as many finished ones as it is to reach, or a rule says stop.
 
@@ -75,7 +74,6 @@ def run_study(
             many as suit the machine.
         stop: From when on no trial is begun.
         new_revision: Whether a study that means something else now goes on as a new one.
-        debug: Show the traceback of a trial that failed.
 
     Returns:
         The study, and how many trials this call ran.
@@ -99,7 +97,7 @@ def run_study(
     opened = open_study(revision.plan, dataset, storage, carried=revision.carried, say=display.say)
     before = _count(opened.study)
     with under_way(opened, display):
-        ran = run_to_the_end([opened], display, workers=workers, stop=stop, debug=debug)
+        ran = run_to_the_end([opened], display, workers=workers, stop=stop)
     say_what_waits(opened.experiment, display)
     # Other processes may have run some of them.
     new = min(ran, _count(opened.study) - before)
@@ -116,7 +114,6 @@ def run_to_the_end(
     *,
     workers: int | None,
     stop: StopRule = NEVER,
-    debug: bool = False,
 ) -> int:
     """Run trials as `run_trials` does, and wait for those that other processes have under way.
 
@@ -127,7 +124,7 @@ def run_to_the_end(
     """
     ran = 0
     while True:
-        ran += run_trials(studies, display, workers=workers, stop=stop, debug=debug)
+        ran += run_trials(studies, display, workers=workers, stop=stop)
         running = _running(studies)
         if not running or is_stopped(studies, stop):
             return ran

@@ -1,5 +1,6 @@
 """The supervisor starts a study's workers, shows what they do, and replaces those that die."""
 
+import logging
 import multiprocessing
 import os
 import signal
@@ -81,7 +82,6 @@ def run_trials(
     *,
     workers: int | None,
     stop: StopRule = NEVER,
-    debug: bool = False,
 ) -> int:
     """Run trials of studies that take turns, until none is left to take or a rule says stop.
 
@@ -93,7 +93,6 @@ def run_trials(
         workers: How many processes; 0 runs the trials in this one, None takes as many as suit the
             machine.
         stop: From when on no trial is begun.
-        debug: Show the traceback of a trial that failed.
 
     Returns:
         How many trials were ended.
@@ -105,7 +104,7 @@ def run_trials(
     """
     if workers == 0:
         try:
-            return run_trials_here(studies, display, stop=stop, debug=debug)
+            return run_trials_here(studies, display, stop=stop)
         except BaseException as error:
             is_signal = not isinstance(error, Exception)
             reason = "interrupted by a signal" if is_signal else "its process failed"
@@ -119,7 +118,7 @@ def run_trials(
     plans = [opened.plan for opened in studies]
     seats = seat_workers(plans, workers)
     display.say(describe_team(seats, plans[0].config.training.precision))
-    start = partial(_start, studies, stop, debug)
+    start = partial(_start, studies, stop)
     armed = os.environ.get(failpoint.VARIABLE)
     team: list[_Worker] = []
     try:
@@ -184,6 +183,10 @@ def _listen(worker: _Worker) -> None:
                 (worker.owner,) = values
             elif name in {"done", "stopped"}:
                 worker.is_done, worker.is_stopped = True, name == "stopped"
+            elif name == "log":
+                (record,) = values
+                if (log := logging.getLogger(record.name)).isEnabledFor(record.levelno):
+                    log.handle(record)
             elif name != "spent":
                 raise _ERRORS[name](*values)
     except (EOFError, OSError):
@@ -193,7 +196,6 @@ def _listen(worker: _Worker) -> None:
 def _start(
     studies: Sequence[OpenStudy],
     stop: StopRule,
-    debug: bool,
     seat: Seat,
     display: StudyDisplay,
     armed: str | None,
@@ -203,7 +205,6 @@ def _start(
         studies=tuple((s.plan, s.experiment, s.parent) for s in studies),
         seat=seat,
         stop=stop,
-        debug=debug,
         environment={k: v for k, v in os.environ.items() if k.startswith("SEGEXP_")},
         failpoint=armed,
     )

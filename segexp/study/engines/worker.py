@@ -1,13 +1,15 @@
 """A worker: a process that runs trials, so that none of them can take the study down with it."""
 
+import logging
 import os
 import signal
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from logging.handlers import QueueHandler
 from multiprocessing.connection import Connection
-from types import FrameType
+from types import FrameType, SimpleNamespace
 from typing import Any
 
 import torch
@@ -45,7 +47,6 @@ class Task:
             its trials are below.
         seat: What it computes on.
         stop: When it is to begin no further trial.
-        debug: Show the traceback of a trial that failed.
         environment: Variables that differ from what the process was started with.
         failpoint: Where the process is to die; see `segexp.core.failpoint`.
     """
@@ -53,7 +54,6 @@ class Task:
     studies: tuple[tuple[StudyPlan, tracking.Experiment, tracking.Run], ...]
     seat: Seat
     stop: StopRule
-    debug: bool
     environment: Mapping[str, str]
     failpoint: str | None
 
@@ -63,7 +63,6 @@ def run_trials_here(
     display: StudyDisplay,
     *,
     stop: StopRule = NEVER,
-    debug: bool = False,
 ) -> int:
     """Run trials in this process until none is left to take, or the rule of one study says stop.
 
@@ -71,7 +70,7 @@ def run_trials_here(
         How many were run.
     """
     ran = 0
-    while not is_stopped(studies, stop) and _run_next(studies, display, debug):
+    while not is_stopped(studies, stop) and _run_next(studies, display):
         ran += 1
     return ran
 
@@ -94,6 +93,7 @@ def work(connection: Connection, task: Task) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the supervisor says when to stop
     os.environ.update(task.environment)
     display = _SentDisplay(connection)
+    _send_log(display)
     signal.signal(signal.SIGTERM, display.note_signal)
     failpoint.choose(task.failpoint)
     if task.seat.threads:
@@ -108,7 +108,7 @@ def work(connection: Connection, task: Task) -> None:
             if is_stopped(opened, task.stop):
                 connection.send(("stopped", ()))
                 return
-            if not _run_next(opened, display, task.debug):
+            if not _run_next(opened, display):
                 break
             if display.failed and torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
                 # After an error on the device every later call in this process may fail.
@@ -126,6 +126,15 @@ def work(connection: Connection, task: Task) -> None:
         _close(opened, "its process failed")
         text = str(error) if isinstance(error, WorkError) else f"{type(error).__name__}: {error}"
         _send_last(connection, "work_error", text)
+
+
+def _send_log(display: "_SentDisplay") -> None:
+    """Have what this process logs sent: the supervisor knows what a person wants to see of it."""
+    queue: Any = SimpleNamespace(put_nowait=display.log)
+    log = logging.getLogger("segexp")
+    log.addHandler(QueueHandler(queue))
+    log.setLevel(logging.DEBUG)
+    log.propagate = False
 
 
 def _close(opened: Sequence[OpenStudy], reason: str) -> None:
@@ -159,6 +168,10 @@ class _SentDisplay:
 
     def say(self, text: str) -> None:
         self._send("say", text)
+
+    def log(self, record: logging.LogRecord) -> None:
+        """Send what was logged."""
+        self._send("log", record)
 
     def caching(self, done: int, total: int) -> None:
         self._send("caching", done, total)
@@ -207,7 +220,7 @@ class _SentDisplay:
             raise Interrupted(signal.SIGTERM) from None
 
 
-def _run_next(studies: Sequence[OpenStudy], display: StudyDisplay, debug: bool) -> bool:
+def _run_next(studies: Sequence[OpenStudy], display: StudyDisplay) -> bool:
     """Run the next trial of the study that is least advanced.
 
     However it is interrupted, no study is more than a trial ahead.
@@ -215,7 +228,7 @@ def _run_next(studies: Sequence[OpenStudy], display: StudyDisplay, debug: bool) 
     in_turn = studies
     if len(studies) > 1:  # all of them have as many trials
         in_turn = sorted(studies, key=trials_left, reverse=True)
-    return any(run_next_trial(opened, display, debug=debug) for opened in in_turn)
+    return any(run_next_trial(opened, display) for opened in in_turn)
 
 
 def _open(task: Task) -> list[OpenStudy]:

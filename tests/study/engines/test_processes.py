@@ -1,5 +1,6 @@
 """Worker processes that are killed, stopped and told to stop, in studies that really run."""
 
+import logging
 import multiprocessing
 import signal
 import threading
@@ -28,7 +29,7 @@ from segexp.study.attributes import (
 from segexp.study.engines.forkserver import prepare_workers, process_context
 from segexp.study.engines.processes import MAX_EARLY_DEATHS, _watch, _Worker
 from segexp.study.engines.seats import Seat
-from segexp.study.engines.worker import LAST_TRIAL
+from segexp.study.engines.worker import LAST_TRIAL, _send_log, _SentDisplay
 from segexp.study.reconcile import close_abandoned
 from segexp.study.stop import StopRule
 from segexp.study.storage.open import open_storage
@@ -306,6 +307,32 @@ def test_where_one_worker_stops_the_others_are_told() -> None:
         team.append(_Worker(process, Seat(1), here, said))
     assert _watch(list(team), [], lambda dead: pytest.fail(str(dead))) == 0
     assert [worker.process.exitcode for worker in team] == [0, 0]
+
+
+def test_a_traceback_that_a_worker_logs_is_shown_here_where_it_is_wanted(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    for level, shown in [(logging.INFO, []), (logging.DEBUG, ["trial 3 failed"])]:
+        caplog.clear()
+        with caplog.at_level(level, "segexp"):
+            here, there = multiprocessing.Pipe()
+            process = process_context().Process(target=logs, args=(there,))
+            process.start()
+            there.close()
+            assert _watch([_Worker(process, Seat(1), here, Said())], [], lambda dead: dead) == 0
+        lines = [record.getMessage().splitlines() for record in caplog.records]
+        assert [line for line, *_ in lines] == shown
+        assert all(rest[-1] == "ZeroDivisionError: division by zero" for _, *rest in lines)
+
+
+def logs(connection: Connection) -> None:
+    """As a worker does whose trial fails."""
+    _send_log(_SentDisplay(connection))
+    try:
+        _ = 1 / 0
+    except ZeroDivisionError:
+        logging.getLogger("segexp.study.next_trial").debug("trial %d failed", 3, exc_info=True)
+    connection.send(("done", ()))
 
 
 def stops(connection: Connection) -> None:
