@@ -128,7 +128,7 @@ def main() -> None:
         }
         path, study, config = read_study(project, None, overrides)
         plan = plan_study(project, str(path), study, config)
-        ran, _ = run_study(plan, open_storage(None, project), display, workers=0)
+        ran, _ = run_study(plan, open_storage(None, project), display)
         watch.stop()
         bare = run_bare(ran.trials, Path(directory))
     wall, cpu = [np.diff([moment[k] for moment in display.ended]) for k in (0, 1)]

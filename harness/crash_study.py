@@ -345,7 +345,7 @@ def _start_forkserver() -> int:
 
     context = of_segexp.process_context()
     assert not isinstance(context, SpawnContext)
-    context.set_forkserver_preload(["segexp.study.engines.preloaded", PLANTED])
+    context.set_forkserver_preload(["segexp.study.engines._preloaded", PLANTED])
     # It would choose anew what is loaded.
     of_segexp.process_context = lambda: context
     of_segexp.prepare_workers()

@@ -86,17 +86,65 @@ def test_a_pruner_is_a_row(project: Path, tmp_path: Path) -> None:
     assert states == ["COMPLETE", "PRUNED"]
 
 
+ENGINE = """\
+\"\"\"Each trial in a thread of its own.\"\"\"
+
+from threading import Thread
+
+from segexp.core.lease import is_gone
+
+
+def prepare(workers):
+    pass
+
+
+def run_trials(studies, display, *, workers, stop):
+    from segexp.study.turns import is_stopped, run_next
+
+    found = [True]
+    while found.pop() and not is_stopped(studies, stop):
+        thread = Thread(target=lambda: found.append(run_next(studies, display)))
+        thread.start()
+        thread.join()
+        display.say(f"{thread.name} has ended")
+    return len(studies[0].study.trials)
+"""
+
+
+@pytest.mark.slow
+def test_an_engine_is_a_file(project: Path, tmp_path: Path) -> None:
+    more = tmp_path / "engines"
+    more.mkdir()
+    (more / "threads.py").write_text(ENGINE, encoding="utf-8")
+    code = f"import segexp.study.engines as e\ne.__path__.append({str(more)!r})\n"
+    write_study(project, STUDY.format(sampler="random", pruner="none"))
+    rc, err = run_with(code, project, tmp_path, "tune", "--help")
+    assert "What runs trials: here, threads, workers." in " ".join(err.replace("│", "").split())
+    rc, err = run_with(code, project, tmp_path, "tune", "tiny", "--engine", "treads")
+    assert (rc, "did you mean 'threads'?" in err) == (2, True)
+    rc, err = run_with(code, project, tmp_path, "tune", "tiny", "--engine", "threads")
+    assert rc == 0, err
+    assert "has ended" in err
+    assert len(study_of(project, "tiny").trials) == 2
+
+
 def tune_with(row: str, project: Path, directory: Path) -> tuple[int, str]:
     """Run the study with one row more, in this command's processes and in all of its workers."""
     code = f"from segexp.study.choices import *\n{row}\n"
+    return run_with(code, project, directory, "tune", "tiny", "--workers", "1")
+
+
+def run_with(code: str, project: Path, directory: Path, *words: str) -> tuple[int, str]:
+    """Run a command, each of whose processes begins with some code; return what it printed."""
     (directory / "sitecustomize.py").write_text(code, encoding="utf-8")
     path = os.pathsep.join([str(directory), *sys.path])
     done = subprocess.run(
-        [sys.executable, "-m", "segexp", "tune", "tiny", "--workers", "1"],
+        [sys.executable, "-m", "segexp", *words],
         cwd=project,
         env={**os.environ, "PYTHONPATH": path},
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
         check=False,
     )
-    return done.returncode, done.stderr
+    return done.returncode, done.stdout

@@ -1,6 +1,6 @@
 """A study of tiny trainings on drawn data, for the tests that really run one."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,8 @@ from segexp.data.open import open_data
 from segexp.evaluation.evaluate import Evaluation
 from segexp.study.attributes import RUN_ID
 from segexp.study.config import read_study
+from segexp.study.engines import Engine, here
+from segexp.study.engines import workers as in_workers
 from segexp.study.open import OpenStudy, open_study
 from segexp.study.plan import StudyPlan, plan_study
 from segexp.study.reconcile import counts_towards_budget
@@ -108,7 +110,10 @@ def run(
 ) -> tuple[optuna.Study, int]:
     plan = plan_of(project, **overrides)
     storage = open_storage(None, project)
-    study, ran = run_study(plan, storage, display or Said(), workers=workers, stop=stop)
+    engine: Engine = here if workers == 0 else in_workers
+    study, ran = run_study(
+        plan, storage, display or Said(), engine=engine, workers=workers, stop=stop
+    )
     return study, ran.new + ran.others
 
 
@@ -117,6 +122,11 @@ def opened(project: Path, **overrides: Any) -> OpenStudy:
     plan = plan_of(project, **overrides)
     dataset = open_data(project, plan.config, plan.source, lambda done, total: None)
     return open_study(plan, dataset, open_storage(None, project))
+
+
+def run_here(studies: Sequence[OpenStudy], display: Said, stop: StopRule = NEVER) -> int:
+    """Run trials in this process."""
+    return here.run_trials(studies, display, workers=None, stop=stop)
 
 
 def states(study: optuna.Study) -> list[str]:

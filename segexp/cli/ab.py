@@ -12,6 +12,7 @@ from segexp.cli.options import (
     GOES_ON,
     Data,
     Debug,
+    EngineName,
     Format,
     Json,
     Project,
@@ -21,12 +22,12 @@ from segexp.cli.options import (
     Workers,
     check_choice,
     data_overrides,
+    engine_of,
     open_project,
     refuse_unreachable,
     set_overrides,
     where_to_look,
     with_storage,
-    worker_count,
 )
 from segexp.compare.page.numbers import with_arm_names
 from segexp.compare.statistics.gate import REQUIREMENTS, unmet_requirement
@@ -34,7 +35,7 @@ from segexp.compare.version import PAGE_FILE, RESULT_FILE
 from segexp.core.errors import InputError, WorkError, collected
 from segexp.core.signals import interruption_leaves
 from segexp.core.wording import counted
-from segexp.study.engines.forkserver import prepare_workers
+from segexp.study.engines import Engine
 
 if TYPE_CHECKING:
     from segexp.compare.design import Design
@@ -157,6 +158,7 @@ def ab(
         ),
     ] = None,
     json_: Json = False,
+    engine_name: EngineName = None,
     workers: Workers = "auto",
     storage: Storage = None,
     storage_file: StorageFile = None,
@@ -188,6 +190,7 @@ def ab(
             "--storage": storage,
             "--storage-file": storage_file,
             "--pilot": pilot,
+            "--engine": engine_name,
             "--workers": workers if workers != "auto" else None,
         }
         _refuse_beside_masks(trained, margin)
@@ -207,7 +210,7 @@ def ab(
         _give(*compared, json_=json_, require=require)
         return
     mappings = _two_or_more(mappings)
-    root, processes = open_project(project), worker_count(workers)
+    root, engine = open_project(project), engine_of(engine_name, workers)
     overrides = {**data_overrides(data, format_name, None), **set_overrides(set_)}
     overrides = with_storage(overrides, storage, storage_file)
     _check_options(matched, trials, candidates, configs, margin)
@@ -224,7 +227,7 @@ def ab(
     if plan_only:
         _show_plan(asked, pilot or name, design, number, json_)
         return
-    answer = _train_and_compare(asked, design, seeds, processes)
+    answer = _train_and_compare(asked, design, seeds, *engine)
     _give(*answer, json_=json_, require=require)
 
 
@@ -242,7 +245,7 @@ class _Asked:
 
 
 def _train_and_compare(
-    asked: _Asked, design: "Design", seeds: int | None, processes: int | None
+    asked: _Asked, design: "Design", seeds: int | None, engine: Engine, at_once: int | None
 ) -> tuple[dict[str, Any], Path, str]:
     """Train what is missing, and compare; return the answer, its place and where to look next."""
     from segexp.core.disk import full_disk_explained
@@ -251,8 +254,7 @@ def _train_and_compare(
     with full_disk_explained(root), LiveDisplay() as display:
         known = _refuse_early(root, asked.study, asked.overrides, asked.mappings, display)
         display.say("loading torch, optuna and mlflow ...")
-        if processes != 0:
-            prepare_workers()
+        engine.prepare(at_once)
         from segexp.compare.design import Design
         from segexp.compare.plan import plan_ab
         from segexp.compare.run import Question, begun_as, run_ab
@@ -271,7 +273,9 @@ def _train_and_compare(
         )
         question = Question(asked.margin, asked.cluster)
         with interruption_leaves(GOES_ON):
-            result, directory = run_ab(plan, question, storage_now, display, workers=processes)
+            result, directory = run_ab(
+                plan, question, storage_now, display, engine=engine, workers=at_once
+            )
 
     recorded = load_study(storage_now, name).user_attrs
     uri = recorded_uri(root, recorded, config.tracking.uri)

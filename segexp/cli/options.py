@@ -12,6 +12,7 @@ import typer
 from segexp.cli.console import say
 from segexp.core.credentials import without_credentials
 from segexp.core.errors import InputError, did_you_mean, shown
+from segexp.study.engines import Engine, engine_names, load_engine
 
 if TYPE_CHECKING:
     from segexp.core.config import Config
@@ -78,6 +79,15 @@ Workers = Annotated[
         metavar="N",
         help="How many processes run trials at a time: auto (one to each GPU, or as many as cores, "
         "memory and trials allow), a number, or 0 to run them in this one.",
+    ),
+]
+EngineName = Annotated[
+    str | None,
+    typer.Option(
+        "--engine",
+        metavar="NAME",
+        help=f"What runs trials: {', '.join(engine_names())}. By default workers, and here with "
+        "--workers 0.",
     ),
 ]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")]
@@ -240,6 +250,18 @@ def worker_count(workers: str) -> int | None:
     if workers.isascii() and workers.isdecimal() and int(workers) <= MAX_WORKERS:
         return int(workers)
     raise InputError(f"--workers {workers}: auto, or a number from 0 to {MAX_WORKERS}")
+
+
+def engine_of(name: str | None, workers: str) -> tuple[Engine, int | None]:
+    """Return what ``--engine`` and ``--workers`` say: the engine, and how many trials at a time.
+
+    Raises:
+        InputError: When there is no such engine, or ``--workers`` is no number of processes.
+    """
+    count = worker_count(workers)
+    name = name or ("here" if count == 0 else "workers")
+    check_choice("--engine", name, engine_names())
+    return load_engine(name), count
 
 
 def seconds_of(option: str, text: str) -> float:

@@ -12,6 +12,7 @@ from segexp.cli.options import (
     GOES_ON,
     Data,
     Debug,
+    EngineName,
     Format,
     MappingName,
     Project,
@@ -20,6 +21,7 @@ from segexp.cli.options import (
     StorageFile,
     Workers,
     data_overrides,
+    engine_of,
     open_project,
     refuse_unreachable,
     seconds_of,
@@ -27,12 +29,10 @@ from segexp.cli.options import (
     storage_option,
     where_to_look,
     with_storage,
-    worker_count,
 )
 from segexp.core.errors import InputError
 from segexp.core.signals import interruption_leaves
 from segexp.core.wording import counted
-from segexp.study.engines.forkserver import prepare_workers
 
 if TYPE_CHECKING:
     from segexp.core.config import Config
@@ -81,6 +81,7 @@ def tune(
             "that are still valid.",
         ),
     ] = False,
+    engine_name: EngineName = None,
     workers: Workers = "auto",
     storage: Storage = None,
     storage_file: StorageFile = None,
@@ -98,7 +99,7 @@ def tune(
 
     started = time.monotonic()
     deadline = math.inf if timeout is None else started + seconds_of("--timeout", timeout)
-    root, processes = open_project(project), worker_count(workers)
+    root, (engine, at_once) = open_project(project), engine_of(engine_name, workers)
     overrides = {**data_overrides(data, format_name, mapping), **set_overrides(set_)}
     overrides = with_storage(overrides, storage, storage_file)
     if trials is not None:
@@ -109,8 +110,7 @@ def tune(
     with full_disk_explained(root), LiveDisplay() as display:
         _refuse_early(root, str(path), definition, config, display)
         display.say("loading torch, optuna and mlflow ...")
-        if processes != 0:
-            prepare_workers()
+        engine.prepare(at_once)
         from segexp.study.best import best_trial, find_best
         from segexp.study.next_trial import is_exhausted
         from segexp.study.plan import plan_study
@@ -132,7 +132,8 @@ def tune(
                 plan,
                 storage_now,
                 display,
-                workers=processes,
+                engine=engine,
+                workers=at_once,
                 stop=stop,
                 new_revision=new_revision,
             )

@@ -54,6 +54,7 @@ from segexp.study.attributes import (
     RUN_KEY,
 )
 from segexp.study.display import StudyDisplay
+from segexp.study.engines import Engine, here
 from segexp.study.open import (
     Arm,
     OpenStudy,
@@ -98,7 +99,8 @@ def run_ab(
     storage: BaseStorage,
     display: StudyDisplay,
     *,
-    workers: int | None = 0,
+    engine: Engine = here,
+    workers: int | None = None,
 ) -> tuple[dict[str, Any], Path]:
     """Train what is missing of an A/B study, and compare its arms.
 
@@ -107,8 +109,8 @@ def run_ab(
         question: The margin and the clusters.
         storage: Optuna's storage.
         display: Shows progress.
-        workers: How many processes run trials at a time; 0 runs them in this one, None takes as
-            many as suit the machine.
+        engine: What runs trials.
+        workers: How many of them run at a time; None for as many as suit it.
 
     Returns:
         The content of ``ab_result.json``, and the directory that it was written to with
@@ -134,6 +136,7 @@ def run_ab(
             storage=storage,
             arms=arms,
             display=display,
+            engine=engine,
             workers=workers,
         )
         found = _find_configs(plan, train, display)
@@ -238,6 +241,7 @@ def _run_in_turn(
     arms: Sequence[Arm],
     display: StudyDisplay,
     *,
+    engine: Engine,
     workers: int | None,
 ) -> list[OpenStudy]:
     """Run the studies of the arms, always the next trial of the one that is least advanced."""
@@ -247,7 +251,7 @@ def _run_in_turn(
     with ExitStack() as stack:
         for study in opened:
             stack.enter_context(under_way(study, display))
-        run_to_the_end(opened, display, workers=workers)
+        run_to_the_end(opened, display, engine, workers=workers)
         return opened
 
 

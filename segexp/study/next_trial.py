@@ -21,6 +21,7 @@ from segexp.core.credentials import without_credentials
 from segexp.core.disk import FullDiskError, full_disk_explained, is_full, what_to_free
 from segexp.core.errors import WorkError
 from segexp.core.files import locked
+from segexp.core.lease import Owner, is_gone
 from segexp.core.signals import signals_held_back
 from segexp.evaluation.result import TrialResult
 from segexp.study.attributes import (
@@ -134,9 +135,13 @@ def _tried(plan: StudyPlan, trials: Iterable[FrozenTrial]) -> set[Key]:
     return {plan.points.key(params_of(trial)) for trial in trials}
 
 
-def reconcile(opened: OpenStudy, display: StudyDisplay) -> None:
+def reconcile(
+    opened: OpenStudy,
+    display: StudyDisplay,
+    is_gone: Callable[[Owner, float | None], bool] = is_gone,
+) -> None:
     """Close what processes left behind that are gone; the caller holds the study's lock."""
-    abandoned = close_abandoned(opened.study)
+    abandoned = close_abandoned(opened.study, is_gone)
     if not abandoned:
         return
     close_records(opened.study, opened.parent)

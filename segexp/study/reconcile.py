@@ -12,7 +12,7 @@ heartbeat, nor one between a trial's failure and its retry.
 """
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
@@ -160,17 +160,23 @@ def drop(study: optuna.Study, trial: FrozenTrial, reason: str) -> None:
         study._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
 
 
-def close_abandoned(study: optuna.Study) -> list[int]:
+def close_abandoned(
+    study: optuna.Study, is_gone: Callable[[Owner, float | None], bool] = is_gone
+) -> list[int]:
     """Close the running trials whose process is gone, and put their params in line again.
 
     So is a trial without an owner, except for its first seconds.
+
+    Args:
+        study: The study.
+        is_gone: Whether an owner, last heard of at a time, is gone; as `segexp.core.lease.is_gone`.
 
     Returns:
         The numbers of the trials that were closed.
     """
     trials = study.get_trials(deepcopy=False)
     running = [trial for trial in trials if trial.state == TrialState.RUNNING]
-    abandoned = [trial for trial in running if _is_abandoned(trial)]
+    abandoned = [trial for trial in running if _is_abandoned(trial, is_gone)]
     if abandoned:
         failpoint.passed("reconcile")
     for trial in abandoned:
@@ -343,7 +349,7 @@ def _signature() -> dict[str, Any]:
     return {BEAT: time.time(), OWNER: this_process().to_dict()}
 
 
-def _is_abandoned(trial: FrozenTrial) -> bool:
+def _is_abandoned(trial: FrozenTrial, is_gone: Callable[[Owner, float | None], bool]) -> bool:
     owner = owner_from_dict(trial.user_attrs.get(OWNER))
     begun = trial.datetime_start
     if owner is None:

@@ -22,8 +22,7 @@ from segexp.study.abandoned import forget_supervisors, supervised
 from segexp.study.attributes import RESULT, RUN_ID, host_of
 from segexp.study.best import best_trial
 from segexp.study.display import StudyDisplay
-from segexp.study.engines.processes import run_trials
-from segexp.study.engines.worker import is_stopped
+from segexp.study.engines import Engine, here
 from segexp.study.kept_files import prune_directories
 from segexp.study.next_trial import reconcile
 from segexp.study.open import OpenStudy, open_study, stored_definition
@@ -33,6 +32,7 @@ from segexp.study.revision import choose_revision, describe_revision
 from segexp.study.stop import NEVER, StopRule
 from segexp.study.storage.open import revisions
 from segexp.study.study_runs import gather_records
+from segexp.study.turns import is_stopped
 from segexp.study.view import view_study
 
 SYNC_SECONDS = 5
@@ -57,7 +57,8 @@ def run_study(
     storage: BaseStorage,
     display: StudyDisplay,
     *,
-    workers: int | None = 0,
+    engine: Engine = here,
+    workers: int | None = None,
     stop: StopRule = NEVER,
     new_revision: bool = False,
 ) -> tuple[optuna.Study, Ran]:
@@ -70,8 +71,8 @@ def run_study(
         plan: From `segexp.study.plan.plan_study`.
         storage: Optuna's storage.
         display: Shows progress.
-        workers: How many processes run trials at a time; 0 runs them in this one, None takes as
-            many as suit the machine.
+        engine: What runs trials.
+        workers: How many of them run at a time; None for as many as suit it.
         stop: From when on no trial is begun.
         new_revision: Whether a study that means something else now goes on as a new one.
 
@@ -97,7 +98,7 @@ def run_study(
     opened = open_study(revision.plan, dataset, storage, carried=revision.carried, say=display.say)
     before = _count(opened.study)
     with under_way(opened, display):
-        ran = run_to_the_end([opened], display, workers=workers, stop=stop)
+        ran = run_to_the_end([opened], display, engine, workers=workers, stop=stop)
     say_what_waits(opened.experiment, display)
     # Other processes may have run some of them.
     new = min(ran, _count(opened.study) - before)
@@ -111,11 +112,12 @@ def _count(study: optuna.Study) -> int:
 def run_to_the_end(
     studies: Sequence[OpenStudy],
     display: StudyDisplay,
+    engine: Engine,
     *,
     workers: int | None,
     stop: StopRule = NEVER,
 ) -> int:
-    """Run trials as `run_trials` does, and wait for those that other processes have under way.
+    """Run trials as an engine does, and wait for those that other processes have under way.
 
     One whose process is gone, on whatever host, is closed and run here.
 
@@ -124,7 +126,7 @@ def run_to_the_end(
     """
     ran = 0
     while True:
-        ran += run_trials(studies, display, workers=workers, stop=stop)
+        ran += engine.run_trials(studies, display, workers=workers, stop=stop)
         running = _running(studies)
         if not running or is_stopped(studies, stop):
             return ran
@@ -133,7 +135,7 @@ def run_to_the_end(
             time.sleep(1)
             for opened in studies:
                 with locked(opened.lock), signals_held_back():
-                    reconcile(opened, display)
+                    reconcile(opened, display, engine.is_gone)
 
 
 def _running(studies: Sequence[OpenStudy]) -> set[str]:

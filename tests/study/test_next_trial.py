@@ -25,13 +25,22 @@ from segexp.study.attributes import (
     RETRY_OF,
 )
 from segexp.study.best import find_best
-from segexp.study.engines.processes import run_trials
 from segexp.study.next_trial import _report, is_exhausted, run_next_trial, trials_left
 from segexp.study.open import OpenStudy
 from segexp.study.reconcile import MAX_CRASHES, close_abandoned, close_of
 from segexp.study.samplers import suggest
 from segexp.training.fit import DivergedError
-from tests.tiny_study import Said, finished, opened, raising, records_of, run, states, statuses
+from tests.tiny_study import (
+    Said,
+    finished,
+    opened,
+    raising,
+    records_of,
+    run,
+    run_here,
+    states,
+    statuses,
+)
 
 OWN = this_process()
 ELSEWHERE = replace(OWN, host="another", boot="another")
@@ -86,12 +95,12 @@ def test_an_interrupted_trial_goes_on_from_its_checkpoint_under_another_number(
     monkeypatch.setenv("SEGEXP_CHECKPOINT_SECONDS", "0")
     study = opened(project, trials=1, epochs=3)
     with pytest.raises(Interrupted):
-        run_trials([study], Said(raising(Interrupted(2), 0, in_epoch=3)), workers=0)
+        run_here([study], Said(raising(Interrupted(2), 0, in_epoch=3)))
     assert states(study.study) == ["FAIL", "WAITING"]
     assert study.study.trials[0].user_attrs[FAILURE] == "interrupted by a signal"
     assert (study.directory(0) / "checkpoints" / "state.safetensors").is_file()
     display = Said()
-    assert run_trials([study], display, workers=0) == 1
+    assert run_here([study], display) == 1
     assert display.epochs == [(1, 3)]
     assert not study.directory(0).exists()
     assert {p.name for p in study.directory(1).iterdir()} == {"bundle", "confusions.npz"}
@@ -136,7 +145,7 @@ def test_a_trial_that_nobody_has_signed_is_waited_for_until_it_is_known_whose_it
 def test_a_retry_that_another_host_put_in_line_as_well_is_run_once(project: Path) -> None:
     study = opened(project, trials=2)
     with pytest.raises(Interrupted):
-        run_trials([study], Said(raising(Interrupted(2), 0)), workers=0)
+        run_here([study], Said(raising(Interrupted(2), 0)))
     params = study.study.trials[0].params
     study.study.enqueue_trial(params, user_attrs={RETRY_OF: 0, CRASHES: 0})
     display = Said()
@@ -178,7 +187,7 @@ def test_a_full_disk_ends_the_study_and_its_trial_is_tried_again(project: Path) 
     study = opened(project, trials=1)
     full = OSError(errno.ENOSPC, "No space left on device")
     with pytest.raises(WorkError, match=r"No space left on device; .* MB are free in .*; free som"):
-        run_trials([study], Said(raising(full, 0)), workers=0)
+        run_here([study], Said(raising(full, 0)))
     assert states(study.study) == ["FAIL", "WAITING"]
     assert "No space left on device" in study.study.trials[0].user_attrs[FAILURE]
     assert statuses(project, study.study) == ["KILLED"]
@@ -265,7 +274,7 @@ def test_a_point_that_is_under_way_elsewhere_is_not_begun_a_second_time(project:
 def test_an_interrupted_trial_of_the_last_point_is_still_tried_again(project: Path) -> None:
     study = opened(project, trials=8, **TWO_POINTS)
     with pytest.raises(Interrupted):
-        run_trials([study], Said(raising(Interrupted(2), 1)), workers=0)
+        run_here([study], Said(raising(Interrupted(2), 1)))
     assert not is_exhausted(study.plan, study.study.trials)
     assert trials_left(study) == 1
     run_all(study)

@@ -141,7 +141,7 @@ def test_what_a_study_searches_with_now_is_what_mlflow_has(project: Path):
         "1",
     )
     plan = plan_of(project, trials=2, sampler={"name": "tpe", "seed": 5}, pruner="median")
-    study, _ = run_study(plan, open_storage(None, project), Said(), workers=0)
+    study, _ = run_study(plan, open_storage(None, project), Said())
     tags = record_of(project, study).data.tags
     assert tags["segexp.sampler"] == "tpe seed=5"
     assert tags["segexp.pruner"] == "median"

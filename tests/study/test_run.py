@@ -3,6 +3,8 @@
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import optuna
 import pytest
@@ -11,13 +13,14 @@ from optuna.distributions import FloatDistribution
 from optuna.trial import TrialState, create_trial
 
 from segexp.core.errors import Interrupted, WorkError
+from segexp.core.lease import is_gone
 from segexp.study.attributes import (
     DEFINITION,
     PROMOTES,
     RESULT,
     RUN_ID,
 )
-from segexp.study.engines.forkserver import process_context
+from segexp.study.engines._forkserver import process_context
 from segexp.study.open import OpenStudy
 from segexp.study.plan import StudyPlan
 from segexp.study.run import Ran, run_study
@@ -131,9 +134,7 @@ def test_two_processes_share_one_study(project: Path) -> None:
     assert record_of(project, study).info.status == "FINISHED"
 
 
-def test_trials_that_go_on_with_a_pruned_one_are_no_more_trials(
-    project: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_trials_that_go_on_with_a_pruned_one_are_no_more_trials(project: Path) -> None:
     # What two workers did: of two trials one was pruned, and a third one went on with it.
     def run_trials(studies: Sequence[OpenStudy], *_: object, **__: object) -> int:
         study = studies[0].study
@@ -145,8 +146,9 @@ def test_trials_that_go_on_with_a_pruned_one_are_no_more_trials(
         study.add_trial(create_trial(value=0.3, user_attrs=promoted, **params))
         return 3
 
-    monkeypatch.setattr("segexp.study.run.run_trials", run_trials)
-    _, ran = run_study(plan_of(project, trials=2), open_storage(None, project), Said())
+    engine: Any = SimpleNamespace(run_trials=run_trials, is_gone=is_gone)
+    plan = plan_of(project, trials=2)
+    _, ran = run_study(plan, open_storage(None, project), Said(), engine=engine)
     assert ran == Ran(new=2, others=1)
 
 

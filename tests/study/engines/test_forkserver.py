@@ -7,11 +7,11 @@ from multiprocessing import forkserver
 
 import pytest
 
-from segexp.study.engines.forkserver import prepare_workers
+from segexp.study.engines._forkserver import prepare_workers
 
 SHOW = """
 import os
-from segexp.study.engines.forkserver import prepare_workers, process_context
+from segexp.study.engines._forkserver import prepare_workers, process_context
 
 def show():
     print("worker", os.environ.get("GLIBC_TUNABLES"), flush=True)

@@ -8,8 +8,8 @@ import psutil
 import pytest
 import torch
 
-from segexp.study.engines import seats
-from segexp.study.engines.seats import Seat, describe_team, seat_workers
+from segexp.study.engines import _seats as seats
+from segexp.study.engines._seats import Seat, describe_team, seat_workers
 from tests.tiny_study import Said, finished, plan_of, run
 
 

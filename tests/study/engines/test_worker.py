@@ -14,13 +14,12 @@ import torch
 
 from segexp.core.errors import Interrupted
 from segexp.evaluation.evaluate import Evaluation
-from segexp.study.engines.worker import LAST_TRIAL, _SentDisplay, close_trials, run_trials_here
+from segexp.study.engines._worker import LAST_TRIAL, _SentDisplay
 from segexp.study.open import join_study
 from segexp.study.plan import definition
-from segexp.study.stop import StopRule
 from segexp.study.storage.open import open_storage
 from segexp.training.fit import EpochResult, Step
-from tests.tiny_study import Said, opened, raising, record_of, states, statuses
+from tests.tiny_study import Said, opened, run_here, states, statuses
 
 STEP = Step(1, 1, 4, 3, torch.tensor(0.5))
 EVALUATION = Evaluation(("a",), 0.25, (np.ones((1, 2, 3), np.int64),), (np.ones((1, 8, 8)),))
@@ -137,48 +136,6 @@ def test_a_study_is_joined_from_what_is_sent(project: Path) -> None:
     joined = join_study(plan, first.dataset, open_storage(None, project), experiment, parent)
     assert joined.directory(3) == first.directory(3)
     assert joined.lock == first.lock
-    assert run_trials_here([joined], Said()) == 2
+    assert run_here([joined], Said()) == 2
     assert states(first.study) == ["COMPLETE"] * 2
     assert statuses(project, first.study) == ["FINISHED"] * 2
-
-
-def test_what_a_process_has_open_is_closed_and_tried_again(project: Path) -> None:
-    study = opened(project, trials=2)
-    with pytest.raises(Interrupted):
-        run_trials_here([study], Said(raising(Interrupted(2), 1)))
-    assert states(study.study) == ["COMPLETE", "RUNNING"]
-    for _ in range(2):
-        close_trials([study], "interrupted by a signal")
-        assert states(study.study) == ["COMPLETE", "FAIL", "WAITING"]
-        assert statuses(project, study.study) == ["FINISHED", "KILLED"]
-    assert record_of(project, study.study).info.status == "RUNNING"
-
-
-def test_when_time_is_up_the_trial_under_way_is_finished_and_none_is_begun(
-    project: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    now = [0.0]
-    monkeypatch.setattr("segexp.study.stop.monotonic", lambda: now[0])
-
-    def at_the_second_trial(trial: int, epoch: int) -> None:
-        if trial == 1:
-            now[0] = 10.0
-
-    study = opened(project, trials=3, epochs=2)
-    display = Said(on_step=at_the_second_trial)
-    assert run_trials_here([study], display, stop=StopRule(deadline=10.0)) == 2
-    assert display.ended == [(0, "COMPLETE"), (1, "COMPLETE")]
-    assert display.epochs[-1] == (1, 2)
-    assert run_trials_here([study], Said(), stop=StopRule(deadline=10.0)) == 0
-    assert run_trials_here([study], Said()) == 1
-    assert states(study.study) == ["COMPLETE"] * 3
-
-
-def test_an_interrupted_trial_is_not_tried_again_after_the_time(project: Path) -> None:
-    study = opened(project, trials=1)
-    with pytest.raises(Interrupted):
-        run_trials_here([study], Said(raising(Interrupted(2), 0)))
-    close_trials([study], "interrupted by a signal")
-    assert run_trials_here([study], Said(), stop=StopRule(deadline=0.0)) == 0
-    assert states(study.study) == ["FAIL", "WAITING"]
-    assert run_trials_here([study], Said()) == 1

@@ -18,18 +18,16 @@ from segexp import tracking
 from segexp.core import failpoint
 from segexp.core.disk import FullDiskError
 from segexp.core.errors import InputError, Interrupted, WorkError
-from segexp.core.files import locked
 from segexp.core.lease import this_process
 from segexp.data.open import open_data
 from segexp.evaluation.evaluate import Evaluation
 from segexp.study.display import StudyDisplay
-from segexp.study.engines.seats import Seat
-from segexp.study.next_trial import run_next_trial, trials_left
+from segexp.study.engines._seats import Seat
 from segexp.study.open import OpenStudy, join_study
 from segexp.study.plan import StudyPlan
-from segexp.study.reconcile import close_of, close_records
-from segexp.study.stop import NEVER, StopRule
+from segexp.study.stop import StopRule
 from segexp.study.storage.open import open_storage
+from segexp.study.turns import close_trials, is_stopped, run_next
 from segexp.training.fit import EpochResult, Step
 
 STEPS_SHOWN_PER_S = 2
@@ -58,36 +56,6 @@ class Task:
     failpoint: str | None
 
 
-def run_trials_here(
-    studies: Sequence[OpenStudy],
-    display: StudyDisplay,
-    *,
-    stop: StopRule = NEVER,
-) -> int:
-    """Run trials in this process until none is left to take, or the rule of one study says stop.
-
-    Returns:
-        How many were run.
-    """
-    ran = 0
-    while not is_stopped(studies, stop) and _run_next(studies, display):
-        ran += 1
-    return ran
-
-
-def is_stopped(studies: Sequence[OpenStudy], stop: StopRule) -> bool:
-    """Whether no further trial is to be begun, though there may be some left."""
-    return any(stop.reason(opened.study) is not None for opened in studies)
-
-
-def close_trials(studies: Sequence[OpenStudy], reason: str) -> None:
-    """Close what this process has open; all of it is tried again."""
-    for opened in studies:
-        with locked(opened.lock):
-            close_of(opened.study, this_process(), reason, crashed=False)
-            close_records(opened.study, opened.parent)
-
-
 def work(connection: Connection, task: Task) -> None:
     """Run trials until none is left, and send what happens; the body of a worker process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the supervisor says when to stop
@@ -108,7 +76,7 @@ def work(connection: Connection, task: Task) -> None:
             if is_stopped(opened, task.stop):
                 connection.send(("stopped", ()))
                 return
-            if not _run_next(opened, display):
+            if not run_next(opened, display):
                 break
             if display.failed and torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
                 # After an error on the device every later call in this process may fail.
@@ -140,7 +108,7 @@ def _send_log(display: "_SentDisplay") -> None:
 def _close(opened: Sequence[OpenStudy], reason: str) -> None:
     # Where the storage is away or the disk is full, the next start closes it.
     with suppress(Exception):
-        close_trials(opened, reason)
+        close_trials(opened, this_process(), reason, crashed=False)
 
 
 def _send_last(connection: Connection, name: str, value: Any) -> None:
@@ -218,17 +186,6 @@ class _SentDisplay:
             self._connection.send((name, values))
         except OSError:
             raise Interrupted(signal.SIGTERM) from None
-
-
-def _run_next(studies: Sequence[OpenStudy], display: StudyDisplay) -> bool:
-    """Run the next trial of the study that is least advanced.
-
-    However it is interrupted, no study is more than a trial ahead.
-    """
-    in_turn = studies
-    if len(studies) > 1:  # all of them have as many trials
-        in_turn = sorted(studies, key=trials_left, reverse=True)
-    return any(run_next_trial(opened, display) for opened in in_turn)
 
 
 def _open(task: Task) -> list[OpenStudy]:

@@ -26,10 +26,10 @@ from segexp.study.attributes import (
     OWNER,
     RETRY_OF,
 )
-from segexp.study.engines.forkserver import prepare_workers, process_context
-from segexp.study.engines.processes import MAX_EARLY_DEATHS, _watch, _Worker
-from segexp.study.engines.seats import Seat
-from segexp.study.engines.worker import LAST_TRIAL, _send_log, _SentDisplay
+from segexp.study.engines._forkserver import prepare_workers, process_context
+from segexp.study.engines._seats import Seat
+from segexp.study.engines._supervisor import MAX_EARLY_DEATHS, _watch, _Worker
+from segexp.study.engines._worker import LAST_TRIAL, _send_log, _SentDisplay
 from segexp.study.reconcile import close_abandoned
 from segexp.study.stop import StopRule
 from segexp.study.storage.open import open_storage
@@ -245,7 +245,7 @@ def test_told_to_stop_the_workers_close_what_they_have_open(
 def test_a_worker_that_does_not_stop_is_killed_and_its_trial_is_in_line(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("segexp.study.engines.processes.STOP_SECONDS", 0.5)
+    monkeypatch.setattr("segexp.study.engines._supervisor.STOP_SECONDS", 0.5)
 
     def hang(trial: int, epoch: int) -> None:
         worker_of(project, trial).suspend()  # as one that waits for a device for ever

@@ -15,25 +15,16 @@ from multiprocessing.process import BaseProcess
 from segexp.core import failpoint
 from segexp.core.disk import FullDiskError
 from segexp.core.errors import InputError, Interrupted, WorkError
-from segexp.core.files import locked
 from segexp.core.lease import Owner
-from segexp.core.signals import signals_held_back
 from segexp.study.attributes import FAILURE, is_interrupted
 from segexp.study.display import StudyDisplay
-from segexp.study.engines.forkserver import prepare_workers, process_context
-from segexp.study.engines.seats import Seat, describe_team, seat_workers
-from segexp.study.engines.worker import (
-    LAST_TRIAL,
-    Task,
-    close_trials,
-    is_stopped,
-    run_trials_here,
-    work,
-)
+from segexp.study.engines._forkserver import prepare_workers, process_context
+from segexp.study.engines._seats import Seat, describe_team, seat_workers
+from segexp.study.engines._worker import LAST_TRIAL, Task, work
 from segexp.study.next_trial import give_up_if_hopeless, trials_left
 from segexp.study.open import OpenStudy
-from segexp.study.reconcile import close_of, close_records
-from segexp.study.stop import NEVER, StopRule
+from segexp.study.stop import StopRule
+from segexp.study.turns import close_trials, is_stopped
 
 STOP_SECONDS = 4
 """How long a worker may take to its next step when it is told to stop; then it is killed."""
@@ -76,42 +67,10 @@ class _Worker:
     is_stopped: bool = False
 
 
-def run_trials(
-    studies: Sequence[OpenStudy],
-    display: StudyDisplay,
-    *,
-    workers: int | None,
-    stop: StopRule = NEVER,
+def supervise(
+    studies: Sequence[OpenStudy], display: StudyDisplay, workers: int | None, stop: StopRule
 ) -> int:
-    """Run trials of studies that take turns, until none is left to take or a rule says stop.
-
-    A worker that dies fails its trial, which is tried again a few times, and is replaced.
-
-    Args:
-        studies: Of one project, on the same data.
-        display: Shows progress.
-        workers: How many processes; 0 runs the trials in this one, None takes as many as suit the
-            machine.
-        stop: From when on no trial is begun.
-
-    Returns:
-        How many trials were ended.
-
-    Raises:
-        Interrupted: When a signal arrived; the trials under way are in line again.
-        WorkError: When the first trials all fail, workers die before they begin, or the disk is
-            full.
-    """
-    if workers == 0:
-        try:
-            return run_trials_here(studies, display, stop=stop)
-        except BaseException as error:
-            is_signal = not isinstance(error, Exception)
-            reason = "interrupted by a signal" if is_signal else "its process failed"
-            # Why it ends matters more; where the storage is away, the next start closes it.
-            with suppress(Exception), signals_held_back():
-                close_trials(studies, reason)
-            raise
+    """Run trials in worker processes; see `segexp.study.engines.workers`."""
     left = sum(map(trials_left, studies))
     if left == 0 or is_stopped(studies, stop):
         return 0
@@ -263,17 +222,9 @@ def _kill(team: Iterable[_Worker], studies: Sequence[OpenStudy]) -> None:
 def _close(
     worker: _Worker, studies: Sequence[OpenStudy], reason: str, *, crashed: bool
 ) -> list[tuple[OpenStudy, int]]:
-    """Close the trials of a worker that has ended; return their studies and numbers."""
-    closed: list[tuple[OpenStudy, int]] = []
     if worker.owner is None:
-        return closed
-    for opened in studies:
-        with locked(opened.lock), signals_held_back():
-            numbers = close_of(opened.study, worker.owner, reason, crashed=crashed)
-            if numbers:
-                close_records(opened.study, opened.parent)
-        closed += [(opened, number) for number in numbers]
-    return closed
+        return []
+    return close_trials(studies, worker.owner, reason, crashed=crashed)
 
 
 def _how_it_died(code: int | None) -> str:

@@ -23,7 +23,7 @@ def process_context() -> SpawnContext | ForkServerContext:
     if not sys.platform.startswith("linux"):
         return multiprocessing.get_context("spawn")  # forking is not safe on macOS
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["segexp.study.engines.preloaded"])
+    context.set_forkserver_preload(["segexp.study.engines._preloaded"])
     return context
 
 
