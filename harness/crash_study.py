@@ -341,7 +341,7 @@ def _start_forkserver() -> int:
     """Start the process that workers are forked from, and let all commands use this one."""
     from multiprocessing import forkserver
 
-    from segexp.study.engines import forkserver as of_segexp
+    from segexp.study.engines import _forkserver as of_segexp
 
     context = of_segexp.process_context()
     assert not isinstance(context, SpawnContext)
