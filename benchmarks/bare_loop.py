@@ -193,7 +193,7 @@ def batches(scenes: Scenes, compute: Compute) -> Iterator[bare.Batch]:
 
 
 def no_validation() -> Evaluation:
-    return Evaluation((), 0.0, ())
+    return Evaluation((), 0.0, {})
 
 
 def peak_of_segexp(name: str, size: tuple[int, int], compute: Compute) -> float:

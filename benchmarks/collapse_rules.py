@@ -29,8 +29,9 @@ from torch import Tensor
 from segexp.core.config import Config, load_config
 from segexp.data.cache import Dataset, Split
 from segexp.data.open import find_source, open_data
-from segexp.evaluation.evaluate import decide, make_ruler
-from segexp.evaluation.metrics import confusion_matrices, score
+from segexp.evaluation.counting import confusion_matrices
+from segexp.evaluation.metrics import score
+from segexp.evaluation.rulers import decide, make_ruler
 from segexp.labels.files import find_mapping
 from segexp.labels.mapping import Mapping, common_space
 from segexp.study.prepare import Training, prepare_training

@@ -37,6 +37,7 @@ from segexp.data.augment import make_augmentation
 from segexp.data.batches import Batches, make_loader
 from segexp.data.device_batches import DeviceBatches
 from segexp.evaluation.evaluate import keep
+from segexp.evaluation.metrics import OWN, miou
 from segexp.study.storage.open import open_storage
 from segexp.training.checkpoint import Checkpoints, EpochRecord, Progress
 from segexp.training.compute import Compute, choose_compute
@@ -236,7 +237,7 @@ def bf16(sizes: Sizes) -> str:
                     seed=seed,
                 )
                 last.append(result)
-            mious.append(statistics.fmean(r.validation.scores(0).miou for r in last))
+            mious.append(statistics.fmean(miou(r.validation.confusion(OWN)) for r in last))
             speeds.append(statistics.median(r.images_per_s for r in last))
     figure = f"mIoU {mious[1]:.3f} and {mious[0]:.3f}, {speeds[1] / speeds[0]:.2f} times as fast"
     if not abs(mious[1] - mious[0]) <= SAME_MIOU:

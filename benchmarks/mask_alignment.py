@@ -20,7 +20,9 @@ from one_trial import Scenes, draw_scenes, fit_scenes, setting
 from harness import alignment
 from harness.alignment import COLUMNS, ROWS, Size
 from segexp.data.stats import count_labels
-from segexp.evaluation.evaluate import evaluate_split, make_ruler
+from segexp.evaluation.evaluate import evaluate_split
+from segexp.evaluation.metrics import score
+from segexp.evaluation.rulers import make_ruler
 from segexp.training.class_weights import class_weights
 from segexp.training.compute import Compute, choose_compute
 from segexp.training.fit import Optimization, make_optimizer
@@ -127,11 +129,11 @@ def trained(
     evaluation = evaluate_split(
         model,
         scenes.dataset.heldout,
-        [ruler],
+        {"own": ruler},
         preprocessing=scenes.preprocessing,
         compute=compute,
     )
-    scores = evaluation.scores(0)
+    scores = score(evaluation.confusion("own"))
     return [*(float(scores.iou[scenes.mapping.names.index(name)]) for name in THIN), scores.miou]
 
 

@@ -18,7 +18,9 @@ from segexp.data.batches import Batches
 from segexp.data.cache import Dataset, open_dataset
 from segexp.data.device_batches import make_batches
 from segexp.data.layouts.synthetic import SyntheticCounts, open_synthetic
-from segexp.evaluation.evaluate import Evaluation, evaluate, label_batches, make_ruler
+from segexp.evaluation.evaluate import Evaluation, evaluate, label_batches
+from segexp.evaluation.metrics import COMMON, COMMON_ARGMAX, OWN
+from segexp.evaluation.rulers import make_ruler
 from segexp.labels.files import load_mapping
 from segexp.labels.mapping import Mapping
 from segexp.training.compute import Compute
@@ -88,11 +90,11 @@ def fit_scenes(
     """
     mapping, loss = scenes.mapping, loss or make_loss("cross_entropy")
     common = load_mapping(MAPPINGS / "merged10.yaml")
-    rulers = (
-        make_ruler(mapping, mapping),
-        make_ruler(mapping, common, "sum"),
-        make_ruler(mapping, common, "argmax"),
-    )
+    rulers = {
+        OWN: make_ruler(mapping, mapping),
+        COMMON: make_ruler(mapping, common, "sum"),
+        COMMON_ARGMAX: make_ruler(mapping, common, "argmax"),
+    }
     score = partial(
         evaluate,
         model,

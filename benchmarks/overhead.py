@@ -147,14 +147,14 @@ def train_nothing() -> None:
     rng = np.random.default_rng(0)
 
     def drawn(ids: tuple[str, ...], rulers: Any) -> Evaluation:
-        confusions = []
-        for ruler in rulers:
+        confusions = {}
+        for name, ruler in rulers.items():
             classes = len(ruler.space.classes)
             matrix = rng.integers(0, 50, (len(ids), classes, classes), dtype=np.int64)
             right = rng.integers(0, 2_000, (len(ids), classes))
             matrix[:, range(classes), range(classes)] += right
-            confusions.append(matrix)
-        return Evaluation(ids, 1.0, tuple(confusions))
+            confusions[name] = matrix
+        return Evaluation(ids, 1.0, confusions)
 
     class NoTrainer(Trainer[Evaluation]):
         def epochs(self, count: int, *, done: int = 0, **named: Any) -> Iterator[Any]:

@@ -31,6 +31,7 @@ from lightning_peer import save_png_files, train_peer
 from one_trial import Scenes, clock_named, draw_scenes, fit_scenes, setting, spread, verdict
 
 from segexp.evaluation.evaluate import keep
+from segexp.evaluation.metrics import OWN, miou
 from segexp.training.checkpoint import Checkpoints, EpochRecord, Progress
 from segexp.training.compute import Compute, choose_compute
 from segexp.training.fit import Optimization, Step, make_optimizer
@@ -152,9 +153,9 @@ def train_segexp(
     )
     begun = clock()
     for result in results:
-        miou = result.validation.scores(0).miou
-        history = (*progress.history, EpochRecord(miou, {}))
-        is_best = miou == max(past.value for past in history)
+        value = miou(result.validation.confusion(OWN))
+        history = (*progress.history, EpochRecord(value, {}))
+        is_best = value == max(past.value for past in history)
         progress = Progress(
             history,
             result.epoch if is_best else progress.best_epoch,

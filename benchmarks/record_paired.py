@@ -48,11 +48,11 @@ from segexp.core.config import with_values
 from segexp.core.files import write_atomic
 from segexp.data.open import open_data
 from segexp.evaluation.evaluate import evaluate_split
+from segexp.evaluation.metrics import COMMON
 from segexp.study.config import read_study
 from segexp.study.plan import plan_study
 from segexp.study.prepare import prepare_training
 from segexp.study.trial import objective_value
-from segexp.study.trial_record import confusions_of
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,7 @@ def record(directory: Path, table: Table, jobs: list[Job]) -> None:
             compute=training.trainer.compute,
         )
         packed = io.BytesIO()
-        np.savez_compressed(packed, curve=values, common=confusions_of(heldout).common)
+        np.savez_compressed(packed, curve=values, common=heldout.confusions[COMMON])
         write_atomic(file, packed.getvalue())
         print(job, f"{max(values):.4f}", flush=True)
 

@@ -19,8 +19,9 @@ from segexp.data.augment_batch import augment_batch, draw
 from segexp.data.cache import open_dataset
 from segexp.data.layouts.registry import SyntheticCounts, open_source
 from segexp.data.resize import resize_image
-from segexp.evaluation.evaluate import evaluate_full_size, make_ruler
+from segexp.evaluation.evaluate import evaluate
 from segexp.evaluation.predict import ImageFile, predict_masks
+from segexp.evaluation.rulers import make_ruler
 from segexp.labels.mapping import MappedClass, Mapping
 from segexp.labels.taxonomy import VOID, Label, Taxonomy
 from segexp.training.compute import Compute
@@ -137,18 +138,21 @@ def cached(own: Size, size: Size, axis: int, directory: Path) -> float:
 def scored_at_full_size(own: Size, size: Size, axis: int) -> float:
     """Score a model of one size at the masks' own size: the decided edge against the mask's."""
     samples = [
-        (torch.from_numpy(resize_image(image, size)).permute(2, 0, 1), torch.from_numpy(labels))
+        (
+            torch.from_numpy(resize_image(image, size)).permute(2, 0, 1)[None],
+            torch.from_numpy(labels)[None],
+        )
         for image, labels in edges(own, axis)
     ]
-    evaluation = evaluate_full_size(
+    evaluation = evaluate(
         _ByBrightness(),
         samples,
         [str(number) for number in range(len(samples))],
-        [make_ruler(MAPPING, MAPPING)],
+        {"own": make_ruler(MAPPING, MAPPING)},
         preprocessing=_preprocessing(size),
         compute=CPU,
     )
-    counted = evaluation.confusions[0]  # (N, truth, prediction)
+    counted = evaluation.confusions["own"]  # (N, truth, prediction)
     differences = counted[:, 1, 0] - counted[:, 0, 1]  # decided dark too often, or too rarely
     return -float(differences.mean()) / own[1 - axis]
 

@@ -1,12 +1,19 @@
 """What people add is one file or one row: here each is added from outside, with no other edit."""
 
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from mlflow import MlflowClient
+from sklearn.metrics import jaccard_score
 
+from segexp.evaluation.confusions import CONFUSIONS_FILE, load_confusions
+from segexp.study.attributes import RUN_ID
+from segexp.study.trial_files import directory_of
 from segexp.training import losses, optimizers, schedules
 from tests.cli.running import segexp, study_of, write_study
 
@@ -24,6 +31,27 @@ def of_logits(logits, target, pixels, weights):
     truth = logits.new_zeros(logits.shape).scatter_(1, (target * valid[:, 0]).unsqueeze(1), 1.0)
     distance = ((logits.softmax(1) - truth).square() * valid).sum()
     return distance / valid.sum().clamp_min(1)
+"""
+
+FWIOU = """\
+import numpy as np
+from segexp.evaluation.metrics import metric, score
+
+@metric("frequency-weighted IoU")
+def fwiou(confusion):
+    scores = score(confusion)
+    there = scores.pixels > 0
+    return float((scores.iou[there] * scores.pixels[there]).sum() / scores.pixels.sum())
+"""
+
+METRIC_STUDY = """\
+name: tiny
+trials: 1
+objective: {objective}
+sampler: random
+pruner: none
+space: {{learning_rate: {{low: 1e-4, high: 1e-2, log: true}}}}
+config: {{mapping: merged10, training.epochs: 2}}
 """
 
 STUDY = """\
@@ -128,6 +156,37 @@ def test_an_engine_is_a_file(project: Path, tmp_path: Path) -> None:
     assert len(study_of(project, "tiny").trials) == 2
 
 
+@pytest.mark.slow
+def test_a_metric_is_a_function(project: Path, tmp_path: Path) -> None:
+    """Recorded, ranked by, and shown, by the name of the function and its title."""
+    write_study(project, METRIC_STUDY.format(objective="val/fwio_common"))
+    code, err = run_with(FWIOU, project, tmp_path, "tune", "tiny", "--workers", "1")
+    assert code == 2
+    assert "did you mean 'val/fwiou_common'?" in err
+    write_study(project, METRIC_STUDY.format(objective="val/fwiou_common"))
+    code, err = run_with(FWIOU, project, tmp_path, "tune", "tiny", "--workers", "1")
+    assert code == 0, err
+    assert "held-out frequency-weighted IoU, common space: " in err
+
+    trial = study_of(project, "tiny").trials[0]
+    confusions = load_confusions(directory_of(project, trial) / CONFUSIONS_FILE)
+    counts = confusions["val"].by["common"].sum(axis=0)[:, :-1]  # "none" is empty: one mapping
+    truth, guess = (np.repeat(a, counts.ravel()) for a in np.indices(counts.shape))
+    by_hand = jaccard_score(truth, guess, average="weighted", labels=np.unique(truth))
+    assert trial.value == pytest.approx(by_hand, abs=1e-9)
+
+    run = MlflowClient(f"sqlite:///{project}/mlflow.db").get_run(trial.user_attrs[RUN_ID])
+    assert run.data.metrics["best/fwiou_common"] == pytest.approx(by_hand, abs=1e-9)
+    _, shown = run_with(FWIOU, project, tmp_path, "best", "tiny")
+    assert "frequency-weighted IoU, common space" in shown
+    _, told = run_with(FWIOU, project, tmp_path, "best", "tiny", "--json")
+    assert json.loads(told)["scores"]["tuning"]["fwiou"] == pytest.approx(by_hand, abs=1e-9)
+    pages = [path.read_text() for path in project.glob("mlruns/**/study.html")]
+    assert all("frequency-weighted IoU, own space" in page for page in pages) and pages
+    # Where nobody knows the metric any more, the study still opens.
+    assert segexp(project, "best", "tiny").code == 0
+
+
 def tune_with(row: str, project: Path, directory: Path) -> tuple[int, str]:
     """Run the study with one row more, in this command's processes and in all of its workers."""
     code = f"from segexp.study.choices import *\n{row}\n"
@@ -141,7 +200,7 @@ def run_with(code: str, project: Path, directory: Path, *words: str) -> tuple[in
     done = subprocess.run(
         [sys.executable, "-m", "segexp", *words],
         cwd=project,
-        env={**os.environ, "PYTHONPATH": path},
+        env={**os.environ, "PYTHONPATH": path, "COLUMNS": "200"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

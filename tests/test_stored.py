@@ -4,6 +4,7 @@ The files are as segexp wrote them, of one trial on three synthetic images of 32
 """
 
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,7 @@ def stored_result() -> dict[str, Any]:
 
 def true_iou(split: str) -> float:
     """Mean IoU of the classes that the truth has, by scikit-learn from the stored matrices."""
-    confusion = load_confusions(STORED / "confusions.npz")[split].own.sum(axis=0)
+    confusion = load_confusions(STORED / "confusions.npz")[split].by["own"].sum(axis=0)
     truth, prediction = np.indices(confusion.shape)
     truth, prediction = (np.repeat(a, confusion.ravel()) for a in (truth, prediction))
     ious = jaccard_score(truth, prediction, labels=np.unique(truth), average=None)
@@ -57,13 +58,16 @@ def test_a_result_of_before_is_read_with_the_means_of_today():
     found = result_from_dict(content)
     assert found.heldout is not None
     for split, scores in (("val", found.val), ("heldout", found.heldout)):
-        assert scores.miou == pytest.approx(true_iou(split), abs=1e-12)
-        assert scores.miou_common == scores.miou  # its common space is its own
-        assert scores.classes_in_mean + scores.classes_predicted_only == 16
+        assert scores.of("miou") == pytest.approx(true_iou(split), abs=1e-12)
+        assert scores.of("miou", "common") == scores.of("miou")  # its common space is its own
+        assert scores.of("classes_in_mean") + scores.of("classes_predicted_only") == 16
+        assert scores.of("pixel_accuracy") == content[split]["pixel_accuracy"]
+        assert scores.of("miou", "common_argmax") == content[split]["miou_common_argmax"]
         assert content[split]["classes_in_mean"] == 16
-    assert (found.val.classes_in_mean, found.val.classes_predicted_only) == (14, 2)
-    assert found.val.miou == pytest.approx(content["val"]["miou"] * 16 / 14)
-    assert found.val.table == content["val"]["table"]
+    counts = [found.val.of(name) for name in ("classes_in_mean", "classes_predicted_only")]
+    assert counts == [14, 2]
+    assert found.val.of("miou") == pytest.approx(content["val"]["miou"] * 16 / 14)
+    assert found.val.tables["own"] == content["val"]["table"]
     assert found.value == content["value"]  # what the study ranks it by stays
     assert found.bundle == content["bundle"]
 
@@ -71,27 +75,39 @@ def test_a_result_of_before_is_read_with_the_means_of_today():
 def test_what_is_read_is_written_in_the_version_of_today_and_read_again():
     found = result_from_dict(stored_result())
     written = json.loads(json.dumps(found.to_dict()))
-    assert written["version"] == 3
+    assert written["version"] == 4
     assert result_from_dict(written) == found
 
 
 def test_a_field_that_a_later_segexp_added_is_left_out_and_one_that_is_missing_has_its_default():
     content = {**result_from_dict(stored_result()).to_dict(), "energy_kwh": 1.5}
-    content["val"] = {**content["val"], "boundary_iou": 0.3}
+    content["val"] = {**content["val"], "classes_of_interest": ["pole"]}
     del content["bundle"], content["heldout"]
     found = result_from_dict(content)
     assert found == replace(result_from_dict(stored_result()), bundle=None, heldout=None)
 
 
+@pytest.mark.parametrize("version", [2, 3])
+def test_the_scores_of_the_versions_before_are_read_as_they_stand(version: int):
+    content = {**stored_result(), "version": version}
+    content["val"] |= {"miou": 0.25, "miou_common": 0.5, "miou_common_argmax": 0.375}
+    scores = result_from_dict(content).val
+    assert scores.of("miou") == 0.25
+    assert scores.of("miou", "common") == 0.5
+    assert scores.of("miou", "common_argmax") == 0.375
+    assert math.isnan(scores.of("pixel_accuracy", "common"))  # nobody had recorded it
+    assert scores.tables["common"] == content["val"]["table_common"]
+
+
 def test_a_result_of_a_newer_version_is_refused_and_says_to_upgrade():
-    content = {**stored_result(), "version": 4}
-    with pytest.raises(InputError, match=r"version 4, and this segexp reads up to 3: .*upgrade"):
+    content = {**stored_result(), "version": 5}
+    with pytest.raises(InputError, match=r"version 5, and this segexp reads up to 4: .*upgrade"):
         result_from_dict(content)
 
 
 def test_the_best_trial_of_a_study_of_before_is_shown_and_how_it_was_ranked_is_said():
     best = find_best(study_of(stored_result()))
-    assert best.result.val.miou == pytest.approx(true_iou("val"), abs=1e-12)
+    assert best.result.val.of("miou") == pytest.approx(true_iou("val"), abs=1e-12)
     assert best.scored_otherwise == (0,)
     note = scored_otherwise_note(best)
     assert note is not None
@@ -107,13 +123,13 @@ def test_where_every_predicted_class_is_true_nothing_was_scored_otherwise():
         rows = zip(ious, pixels, strict=True)
         content["val"][table][column] = [iou if count else None for iou, count in rows]
     scores = result_from_dict(content).val
-    best = find_best(study_of({**content, "value": scores.miou_common}))
+    best = find_best(study_of({**content, "value": scores.of("miou", "common")}))
     assert best.scored_otherwise == ()
     assert scored_otherwise_note(best) is None
 
 
 def test_trials_that_were_ranked_by_the_sum_of_before_are_named_where_it_decided_anything():
-    content = result_from_dict(stored_result()).to_dict()
+    content = {**stored_result(), "version": 2}
     content["value"] = content["val"]["miou_common_argmax"] = content["val"]["miou_common"]
     merged = {**content, "val": {**content["val"], "miou_common_argmax": 0.01}}
     for version, found, numbers in ((2, content, ()), (2, merged, (0,)), (3, merged, ())):
@@ -126,7 +142,7 @@ def test_trials_that_were_ranked_by_the_sum_of_before_are_named_where_it_decided
 
 def test_a_study_that_a_newer_segexp_went_on_with_is_refused_before_anything_is_run(project: Path):
     study, _ = run(project, trials=1)
-    newer = {**study.trials[0].user_attrs[RESULT], "version": 4}
+    newer = {**study.trials[0].user_attrs[RESULT], "version": 5}
     study.add_trial(
         create_trial(
             value=0.5,

@@ -22,6 +22,7 @@ from segexp.evaluation.confusions import (
     save_confusions,
     save_predictions,
 )
+from segexp.evaluation.metrics import RULERS
 
 COUNT = 4_000
 
@@ -162,14 +163,15 @@ def _npz_case(rng: np.random.Generator, path: Path, role: str) -> str:
     try:
         if role == "predictions":
             found = load_predictions(path)
-            assert found.own.shape == found.common.shape == found.common_argmax.shape
-            assert len(found.own) == len(found.image_ids)
-            assert found.own.dtype == np.uint8
+            assert len({masks.shape for masks in found.by.values()}) == 1
+            assert len(found.by["own"]) == len(found.image_ids)
+            assert found.by["own"].dtype == np.uint8
         else:
             for confusions in load_confusions(path).values():
-                assert confusions.own.min() >= 0
-                assert len(confusions.own) == len(confusions.image_ids)
-                assert confusions.own.sum() >= 0
+                own = confusions.by["own"]
+                assert own.min() >= 0
+                assert len(own) == len(confusions.image_ids)
+                assert own.sum() >= 0
     except (InputError, WorkError):
         return "refused"
     return "accepted"
@@ -179,10 +181,11 @@ def _write_sound(rng: np.random.Generator, path: Path, role: str) -> None:
     ids = tuple(f"scene_{i}" for i in range(3))
     if role == "predictions":
         masks = rng.integers(0, 5, (3, 4, 6), np.uint8)
-        save_predictions(path, Predictions(ids, masks, masks, masks))
+        save_predictions(path, Predictions(ids, dict.fromkeys(RULERS, masks)))
     else:
         own, common = rng.integers(0, 99, (3, 4, 5)), rng.integers(0, 99, (3, 2, 3))
-        save_confusions(path, {"val": Confusions(ids, own, common, common)})
+        by = {"own": own, "common": common, "common_argmax": common}
+        save_confusions(path, {"val": Confusions(ids, by)})
 
 
 def _rewrite(rng: np.random.Generator, path: Path) -> None:

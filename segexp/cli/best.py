@@ -24,6 +24,7 @@ from segexp.core.errors import InputError, collected
 if TYPE_CHECKING:
     from optuna import Study
 
+    from segexp.evaluation.result import SplitScores
     from segexp.study.best import BestTrial
 
 
@@ -115,6 +116,8 @@ def _run_shown(found: "BestTrial", root: Path, study: "Study", uri: str | None) 
 
 
 def _show(found: "BestTrial", root: Path, study: "Study", uri: str | None) -> None:
+    from segexp.evaluation.metrics import OWN
+
     result = found.result
     states = ", ".join(f"{n} {name.lower()}" for name, n in found.states.items())
     say(f"study {found.study}: {states}")
@@ -127,7 +130,7 @@ def _show(found: "BestTrial", root: Path, study: "Study", uri: str | None) -> No
         "held-out: images that it never saw."
     )
     split, scores = ("held-out", result.heldout) if result.heldout else ("tuning", result.val)
-    console.print(class_table(f"per class, {split} images", dict(scores.table)))
+    console.print(class_table(f"per class, {split} images", dict(scores.tables[OWN])))
     for warning in found.warnings:
         say(f"warning: {warning}")
     if result.bundle and (root / result.bundle).is_dir():
@@ -141,44 +144,41 @@ def _show(found: "BestTrial", root: Path, study: "Study", uri: str | None) -> No
 
 
 def _scores_table(found: "BestTrial") -> Table:
+    from segexp.evaluation.metrics import COMMON, METRICS, OWN, metric_of, title_of
+    from segexp.report.trials import score_text
+
     table = Table(header_style="bold")
     for name in ("", "tuning", "held-out"):
         table.add_column(name, justify="left" if not name else "right")
     val, heldout = found.result.val, found.result.heldout
-    rows = [
-        ("mIoU, own space", "miou", ""),
-        ("mIoU, common space", "miou_common", "_common"),
-        ("pixel accuracy, own space", "pixel_accuracy", None),
-    ]
-    for title, key, space in rows:
-        cells = []
-        for scores in (val, heldout):
-            if scores is None:
-                cells.append("-")
-                continue
-            numbers = scores.numbers()
-            if space is None:
-                cells.append(f"{numbers[key]:.4f}")
-                continue
-            table_of = scores.table_common if space else scores.table
-            counted = classes_text(
-                int(numbers[f"classes_in_mean{space}"]),
-                len(table_of["class"]),
-                int(numbers[f"classes_predicted_only{space}"]),
-            )
-            cells.append(f"{numbers[key]:.4f} ({counted})")
-        table.add_row(title, *cells)
+    for name in METRICS:
+        for ruler in (OWN, COMMON):
+            cells = [_score_cell(scores, name, ruler) for scores in (val, heldout)]
+            table.add_row(title_of(name, ruler), *cells)
+    metric, ruler = metric_of(found.objective)
     if found.baseline:
         base = found.baseline
         table.add_row(
-            "baseline trial 0, common space",
-            f"{base.val.miou_common:.4f}",
-            f"{base.heldout.miou_common:.4f}" if base.heldout else "-",
+            f"baseline trial 0: {title_of(metric, ruler)}",
+            score_text(base.val.of(metric, ruler)),
+            score_text(base.heldout.of(metric, ruler)) if base.heldout else "-",
         )
     if found.constant:
+        floor = title_of(*metric_of(found.constant_objective))
         table.add_row(
-            escape(f"always {found.constant['class']!r}, common space"),
+            escape(f"always {found.constant['class']!r}: {floor}"),
             f"{found.constant['val']:.4f}",
             f"{found.constant['heldout']:.4f}",
         )
     return table
+
+
+def _score_cell(scores: "SplitScores | None", metric: str, ruler: str) -> str:
+    from segexp.report.trials import score_text
+
+    if scores is None:
+        return "-"
+    text = score_text(scores.of(metric, ruler))
+    if metric != "miou":
+        return text
+    return f"{text} ({classes_text(scores.scores[ruler], len(scores.tables[ruler]['class']))})"

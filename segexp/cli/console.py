@@ -129,10 +129,18 @@ def protocol_table(rows: Sequence[Mapping[str, Any]]) -> Table:
     return table
 
 
-def classes_text(in_mean: int, classes: int, predicted_only: int) -> str:
-    """Say how many classes of a space entered a mean, and how many are predicted and never true."""
+def classes_text(scores: Mapping[str, float], classes: int) -> str:
+    """Say how many classes of a space entered a mean, and how many are predicted and never true.
+
+    Args:
+        scores: What `segexp.evaluation.metrics.measure` returned.
+        classes: How many classes the space has.
+    """
+    from segexp.evaluation.metrics import IN_MEAN, PREDICTED_ONLY
+
+    predicted_only = int(scores[PREDICTED_ONLY])
     beside = f", {predicted_only} only predicted" if predicted_only else ""
-    return f"{in_mean} of {classes} classes{beside}"
+    return f"{int(scores[IN_MEAN])} of {classes} classes{beside}"
 
 
 class LiveDisplay(AbstractContextManager["LiveDisplay"]):

@@ -92,11 +92,11 @@ def evaluate(
         say(f"probabilities: {scored.reading}")
     console.print(class_table("per class", scored.table))
     classes = len(scored.table["class"])
-    say(
-        f"mIoU {scored.miou:.4f} over "
-        f"{classes_text(scored.classes_in_mean, classes, scored.classes_predicted_only)}, "
-        f"pixel accuracy {scored.pixel_accuracy:.4f}"
-    )
+    from segexp.evaluation.metrics import METRICS
+
+    shown = [f"{metric.title} {scored.scores[name]:.4f}" for name, metric in METRICS.items()]
+    shown[0] += f" over {classes_text(scored.scores, classes)}"
+    say(", ".join(shown))
     if scored.protocols is not None:
         console.print(protocol_table(scored.protocols["rows"]))
         for text in scored.protocols["missing"]:

@@ -44,13 +44,15 @@ def train(
             f"{choose_compute(config.training.precision).description}"
         )
         run_id, result, warnings = run_training(root, config, display)
+    from segexp.evaluation.metrics import OWN
+
     scores = result.heldout or result.val
-    counted = classes_text(
-        scores.classes_in_mean, len(scores.table["class"]), scores.classes_predicted_only
-    )
-    console.print(class_table("per class, held-out images", dict(scores.table)))
+    table = dict(scores.tables[OWN])
+    counted = classes_text(scores.scores[OWN], len(table["class"]))
+    console.print(class_table("per class, held-out images", table))
+    miou, heldout = result.val.of("miou"), scores.of("miou")
     say(
-        f"mIoU {result.val.miou:.4f} on val in epoch {result.best_epoch}, {scores.miou:.4f} on "
+        f"mIoU {miou:.4f} on val in epoch {result.best_epoch}, {heldout:.4f} on "
         f"held-out images, over {counted}; {result.seconds:.0f} s"
     )
     for warning in warnings:

@@ -159,6 +159,7 @@ def tune(
 
 
 def _say_best(best: "BestTrial", objective: str) -> None:
+    from segexp.evaluation.metrics import metric_of, title_of
     from segexp.study.best import scored_otherwise_note
 
     if note := scored_otherwise_note(best):
@@ -168,7 +169,9 @@ def _say_best(best: "BestTrial", objective: str) -> None:
     for name, value in best.params.items():
         say(f"  {name}: {value:.4g}" if isinstance(value, float) else f"  {name}: {value}")
     if result.heldout:
-        say(f"held-out mIoU in the common space: {result.heldout.miou_common:.4f}")
+        metric, ruler = metric_of(objective)
+        score = result.heldout.of(metric, ruler)
+        say(f"held-out {title_of(metric, ruler)}: {score:.4f}")
     for warning in best.warnings:
         say(f"warning: {warning}")
 
@@ -190,13 +193,14 @@ def _refuse_early(
     """Refuse what need not wait until torch is loaded: databases, a search space, data."""
     from segexp.core.damaged_database import refuse_damaged
     from segexp.data.warnings import refuse_data
+    from segexp.evaluation.metrics import OWN, metric_of
     from segexp.study.space import check_space, parse_space, values_of
 
     refuse_damaged(root, {"storage": config.storage, "tracking.uri": config.tracking.uri})
     check_space(where, definition, config)
     space, _ = parse_space(where, definition, config)
     mappings = [str(name) for name in values_of(space, config, "mapping")]
-    by_own = definition.objective == "val/miou"
+    by_own = metric_of(definition.objective)[1] == OWN
     refuse_data(root, config, mappings, display.caching, by_own=by_own)
     refuse_unreachable(root, config, display.say)
 

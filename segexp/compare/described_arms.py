@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from segexp.compare.statistics.arms import ArmRuns, mean_iou
 from segexp.compare.statistics.bootstrap import resampled_ious
+from segexp.evaluation.metrics import score
 from segexp.evaluation.result import none_if_nan
-from segexp.evaluation.scores import score
 from segexp.labels.mapping import Mapping
 
 

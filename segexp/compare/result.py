@@ -29,6 +29,7 @@ from segexp.compare.version import VERSION
 from segexp.data.cache import Dataset, Split
 from segexp.data.stats import label_pixels
 from segexp.evaluation.confusions import load_predictions
+from segexp.evaluation.metrics import COMMON
 from segexp.evaluation.result import none_if_nan
 from segexp.labels.information import bits_kept, bits_lost
 from segexp.labels.mapping import Mapping
@@ -200,7 +201,7 @@ def arm_scenes(runs: FinalRuns, split: Split, common: Mapping) -> list[ArmScene]
     differences = by_arm[-1] - by_arm[0]
     chosen = choose_scenes(differences)
     predictions = [
-        load_predictions(runs.predictions(place, 0)).common for place in range(len(runs.arms))
+        load_predictions(runs.predictions(place, 0)).by[COMMON] for place in range(len(runs.arms))
     ]
     names = [arm.name for arm in runs.arms]
     lookup = common.lookup()

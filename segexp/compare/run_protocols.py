@@ -10,6 +10,7 @@ from segexp.compare.runs import FinalRuns
 from segexp.core.errors import WorkError
 from segexp.data.cache import Dataset, Split
 from segexp.evaluation.confusions import Predictions, load_predictions
+from segexp.evaluation.metrics import COMMON, OWN
 from segexp.evaluation.protocols import Counts, background_of, protocol_answer, protocol_scores
 from segexp.labels.mapping import Mapping
 from segexp.labels.taxonomy import VOID
@@ -37,13 +38,13 @@ def run_protocols(
         found = [_predictions(runs, place, run) for run in range(len(arm.own))]
         own[arm.name] = protocol_scores(
             [
-                _counts(matrices, None if p is None else p.own, mapping, dataset.heldout)
+                _counts(matrices, None if p is None else p.by[OWN], mapping, dataset.heldout)
                 for matrices, p in zip(arm.own, found, strict=True)
             ]
         )
         shared[arm.name] = protocol_scores(
             [
-                _counts(matrices, None if p is None else p.common, common, dataset.heldout)
+                _counts(matrices, None if p is None else p.by[COMMON], common, dataset.heldout)
                 for matrices, p in zip(arm.common, found, strict=True)
             ]
         )

@@ -22,7 +22,8 @@ from segexp.evaluation.confusions import (
     Confusions,
     load_confusions,
 )
-from segexp.evaluation.result import is_older
+from segexp.evaluation.metrics import COMMON, COMMON_ARGMAX, OWN
+from segexp.evaluation.result import is_scored_otherwise
 from segexp.study.attributes import RESULT, RUN_ID
 from segexp.study.best import complete_trials
 from segexp.study.open import OpenStudy
@@ -103,9 +104,9 @@ def collect_runs(finals: Sequence[OpenStudy], say: Callable[[str], None]) -> Fin
         arms.append(
             ArmRuns(
                 name=opened.plan.config.mapping,
-                own=np.stack([k.own for k in kept]),
-                common=np.stack([k.common for k in kept]),
-                common_argmax=np.stack([k.common_argmax for k in kept]),
+                own=np.stack([k.by[OWN] for k in kept]),
+                common=np.stack([k.by[COMMON] for k in kept]),
+                common_argmax=np.stack([k.by[COMMON_ARGMAX] for k in kept]),
             )
         )
         run_ids.append(tuple(str(trial.user_attrs.get(RUN_ID)) for trial in chosen))
@@ -152,7 +153,7 @@ def _scored_before(trials: Sequence[FrozenTrial | None]) -> str | None:
     before = [
         result
         for result in found
-        if is_older(result)
+        if is_scored_otherwise(result)
         and (result["heldout"] or {}).get("miou_common")
         != (result["heldout"] or {}).get("miou_common_argmax")
     ]

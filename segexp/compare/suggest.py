@@ -16,6 +16,7 @@ from segexp.core.files import inside, name_fault
 from segexp.core.yaml import MAX_BYTES, parse_yaml_mapping
 from segexp.data.open import find_taxonomy
 from segexp.evaluation.confusions import CONFUSIONS_FILE, read_confusions
+from segexp.evaluation.metrics import OWN
 from segexp.labels.files import find_mapping, load_mapping, parse_mapping
 from segexp.labels.ladder import RULER_EFFECT, Ladder, Rung, make_ladder
 from segexp.labels.mapping import Mapping
@@ -236,7 +237,7 @@ def _read_run(
     splits = read_confusions(matrices, where)
     if SPLIT not in splits:
         raise WorkError(f"{where}: has no part {SPLIT!r}, only {', '.join(splits) or 'nothing'}")
-    own: NDArray[np.int64] = splits[SPLIT].own.sum(axis=0)
+    own: NDArray[np.int64] = splits[SPLIT].by[OWN].sum(axis=0)
     where, content = _read_yaml(project, uri, run_id, "mapping.yaml")
     for key in ("name", "taxonomy"):
         if not isinstance(content.get(key), str):

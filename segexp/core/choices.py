@@ -18,7 +18,8 @@ class Offered:
 
     Attributes:
         place: The table, such as ``segexp.training.schedules:SCHEDULES``: its keys are the names;
-            or a package, each of whose modules is one: ``segexp.training.losses``.
+            a function that returns them; or a package, each of whose modules is one:
+            ``segexp.training.losses``.
     """
 
     place: str
@@ -27,7 +28,10 @@ class Offered:
         """Return the names, those of a table in its order."""
         module, _, table = self.place.partition(":")
         found = import_module(module)
-        return tuple(getattr(found, table)) if table else names_in(found.__path__)
+        if not table:
+            return names_in(found.__path__)
+        names = getattr(found, table)
+        return tuple(names() if callable(names) else names)
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> CoreSchema:
         return core_schema.no_info_plain_validator_function(self._check)

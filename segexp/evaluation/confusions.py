@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from segexp.core.errors import NEWER, InputError, WorkError
 from segexp.core.files import read_bounded, write_atomic
+from segexp.evaluation.metrics import OWN, RULERS
 from segexp.evaluation.npz import read_npz
 
 CONFUSIONS_FILE = "confusions.npz"
@@ -36,19 +37,14 @@ MAX_PIXELS_COUNTED = 2**62
 class Confusions:
     """What one model did on each image of a split; rows ground truth, columns prediction.
 
-    N images, C classes of the model's mapping, K of the common space. The last column is *none*.
-
     Attributes:
         image_ids: The N images.
-        own: In the mapping's own space, int64 (N, C, C + 1).
-        common: In the common space by the rule ``sum``, int64 (N, K, K + 1).
-        common_argmax: In the common space by the rule ``argmax``, int64 (N, K, K + 1).
+        by: Ruler (one of `segexp.evaluation.metrics.RULERS`) -> matrices in its space of K classes,
+            int64 (N, K, K + 1). The last column is *none*.
     """
 
     image_ids: tuple[str, ...]
-    own: NDArray[np.int64]
-    common: NDArray[np.int64]
-    common_argmax: NDArray[np.int64]
+    by: Mapping[str, NDArray[np.int64]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,20 +53,15 @@ class Predictions:
 
     Attributes:
         image_ids: The N images.
-        own: Classes of the model's mapping, uint8 (N, H, W).
-        common: Classes of the common space by the rule ``sum``, uint8 (N, H, W); K is *none*.
-        common_argmax: The same by ``argmax``.
+        by: Ruler -> classes in its space, uint8 (N, H, W); K is *none*.
     """
 
     image_ids: tuple[str, ...]
-    own: NDArray[np.uint8]
-    common: NDArray[np.uint8]
-    common_argmax: NDArray[np.uint8]
+    by: Mapping[str, NDArray[np.uint8]]
 
 
 Arrays = dict[str, NDArray[Any]]
 
-_ARRAYS = ("own", "common", "common_argmax")
 _VERSION = "version"
 
 
@@ -79,7 +70,7 @@ def save_confusions(path: Path, splits: Mapping[str, Confusions]) -> None:
     arrays: Arrays = {}
     for split, confusions in splits.items():
         arrays[f"{split}/image_ids"] = np.array(confusions.image_ids)
-        arrays |= {f"{split}/{name}": getattr(confusions, name) for name in _ARRAYS}
+        arrays |= {f"{split}/{ruler}": matrices for ruler, matrices in confusions.by.items()}
     _save(path, arrays)
 
 
@@ -112,10 +103,10 @@ def read_confusions(content: bytes, where: str) -> dict[str, Confusions]:
 def _split(arrays: Arrays, split: str, where: str) -> Confusions:
     try:
         ids = _ids(arrays[f"{split}/image_ids"], where)
-        matrices = [arrays[f"{split}/{name}"] for name in _ARRAYS]
+        by = {ruler: arrays[f"{split}/{ruler}"] for ruler in RULERS}
     except KeyError as error:
         raise WorkError(f"{where}: {error} is missing in it") from None
-    for name, found in zip(_ARRAYS, matrices, strict=True):
+    for name, found in by.items():
         rows = found.shape[1] if found.ndim == 3 else 0
         if found.shape != (len(ids), rows, rows + 1) or found.dtype.kind not in "iu" or not rows:
             raise WorkError(
@@ -127,13 +118,13 @@ def _split(arrays: Arrays, split: str, where: str) -> Confusions:
                 f"{where}: {split}/{name}: counts from {found.min()} to {found.max()}; expected "
                 f"numbers of pixels, together at most {MAX_PIXELS_COUNTED}"
             )
-    return Confusions(ids, *(found.astype(np.int64, copy=False) for found in matrices))
+    return Confusions(ids, {name: found.astype(np.int64, copy=False) for name, found in by.items()})
 
 
 def save_predictions(path: Path, predictions: Predictions) -> None:
     """Write the predictions of one split."""
     ids = np.array(predictions.image_ids)
-    _save(path, {"image_ids": ids, **{name: getattr(predictions, name) for name in _ARRAYS}})
+    _save(path, {"image_ids": ids, **predictions.by})
 
 
 def load_predictions(path: Path) -> Predictions:
@@ -145,17 +136,17 @@ def load_predictions(path: Path) -> Predictions:
     arrays = _arrays(_read(path, MAX_PREDICTION_BYTES), str(path), MAX_PREDICTION_BYTES)
     try:
         ids = _ids(arrays["image_ids"], str(path))
-        masks = [arrays[name] for name in _ARRAYS]
+        by = {ruler: arrays[ruler] for ruler in RULERS}
     except KeyError as error:
         raise WorkError(f"{path}: {error} is missing in it") from None
-    for name, found in zip(_ARRAYS, masks, strict=True):
-        right = (len(ids), *masks[0].shape[1:])
+    for name, found in by.items():
+        right = (len(ids), *by[OWN].shape[1:])
         if found.shape != right or found.ndim != 3 or found.dtype != np.uint8:
             raise WorkError(
                 f"{path}: {name}: {found.dtype} of shape {found.shape}; expected uint8 of shape "
                 f"({len(ids)}, H, W), a mask for each image"
             )
-    return Predictions(ids, *masks)
+    return Predictions(ids, by)
 
 
 def _save(path: Path, arrays: Mapping[str, NDArray[np.generic]]) -> None:

@@ -1,106 +1,200 @@
-"""Confusion matrices and the scores that come from them.
+"""What a model is measured by. A metric is a function of a confusion matrix, and all of one place.
 
-Orientation, everywhere: rows are ground truth, columns are the prediction. Scores come from one
-matrix over a whole split, the sum of its images' matrices, never from an average of scores.
+It is recorded after each epoch in every label space, is in results, tables and pages, and may be a
+study's objective. Orientation, everywhere: rows are ground truth, columns are the prediction.
+
+Numpy only: names are checked, and foreign masks scored, without loading torch.
 """
 
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from segexp.evaluation.scores import Scores, score
-from segexp.labels.taxonomy import VOID
+from segexp.labels.iou import iou_counts, iou_of
 
-__all__ = ["Labels", "Scores", "confusion_matrices", "counted_on_void", "score"]
+Confusion = NDArray[np.int64]
 
-Labels = Tensor | NDArray[np.integer]
+OWN, COMMON, COMMON_ARGMAX = "own", "common", "common_argmax"
+RULERS = {
+    OWN: "own space",
+    COMMON: "common space",
+    COMMON_ARGMAX: "common space, by argmax",
+}
+"""What a trial is scored by, and how people are told: in its mapping's own space; in the common
+space of the study, where the probabilities of the classes that become one are added up (``sum``);
+there, with each pixel decided among the model's own classes first (``argmax``)."""
+
+OBJECTIVE = "val/miou_common"
+"""What a study maximises unless it says another."""
+
+IN_MEAN, PREDICTED_ONLY = "classes_in_mean", "classes_predicted_only"
 
 
-def confusion_matrices(
-    target: Labels, prediction: Labels, num_classes: int, num_predicted: int | None = None
-) -> NDArray[np.int64]:
-    """Count one confusion matrix for each image of a batch.
+@dataclass(frozen=True)
+class Metric:
+    """One figure of a confusion matrix; the higher, the better.
 
-    Pixels whose target is ``VOID`` = 255 are left out, whatever is predicted there. Tensors are
-    counted where they are; only the counts leave the device.
+    Attributes:
+        title: Its name for people.
+        of: Takes counts (C, C) or (C, C + 1), whose last column is *none*; returns NaN where the
+            truth has no pixel.
+    """
+
+    title: str
+    of: Callable[[Confusion], float]
+
+
+METRICS: dict[str, Metric] = {}
+
+
+def metric(title: str) -> Callable[[Callable[[Confusion], float]], Callable[[Confusion], float]]:
+    """Enter a function into METRICS by its name."""
+
+    def enter(function: Callable[[Confusion], float]) -> Callable[[Confusion], float]:
+        METRICS[function.__name__] = Metric(title, function)
+        return function
+
+    return enter
+
+
+@metric("mIoU")
+def miou(confusion: Confusion) -> float:
+    """Return the mean of the IoUs of the classes that the truth has."""
+    return score(confusion).miou
+
+
+@metric("pixel accuracy")
+def pixel_accuracy(confusion: Confusion) -> float:
+    """Return the share of the pixels that are right."""
+    return score(confusion).pixel_accuracy
+
+
+def measure(confusion: Confusion) -> dict[str, float]:
+    """Return every metric by name, and how many classes the means are over (IN_MEAN, ...)."""
+    scores = score(confusion)
+    return {
+        **{name: metric.of(confusion) for name, metric in METRICS.items()},
+        IN_MEAN: scores.classes_in_mean,
+        PREDICTED_ONLY: scores.classes_predicted_only,
+    }
+
+
+def flat_name(name: str, ruler: str) -> str:
+    """Name a figure by one ruler, as MLflow and ``--json`` have it: ``miou``, ``miou_common``."""
+    return name if ruler == OWN else f"{name}_{ruler}"
+
+
+def flat(scores: Mapping[str, Mapping[str, float]], rulers: Iterable[str]) -> dict[str, float]:
+    """Return the metrics by some rulers, by `flat_name`; without the numbers of classes."""
+    return {
+        flat_name(name, ruler): scores[ruler][name]
+        for name in METRICS
+        for ruler in rulers
+        if name in scores.get(ruler, {})
+    }
+
+
+def title_of(name: str, ruler: str) -> str:
+    """Name a metric by one ruler for people: ``mIoU, common space``.
+
+    A study may be ranked by a metric that this installation does not have: it keeps its name.
+    """
+    title = METRICS[name].title if name in METRICS else name
+    return f"{title}, {RULERS[ruler]}"
+
+
+def objectives() -> tuple[str, ...]:
+    """Return what a study may maximise: each metric in the common space and in the own one."""
+    return tuple(f"val/{flat_name(name, ruler)}" for name in METRICS for ruler in (COMMON, OWN))
+
+
+def metric_of(objective: str) -> tuple[str, str]:
+    """Return the metric and the ruler of an objective, such as ``val/miou_common``."""
+    name = objective.removeprefix("val/")
+    ruler = COMMON if name.endswith(f"_{COMMON}") else OWN
+    return name.removesuffix(f"_{COMMON}") if ruler == COMMON else name, ruler
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """Scores of one confusion matrix over C classes.
+
+    A score without a denominator is NaN, never 0 or 1: IoU and F1 where the class is in neither
+    truth nor prediction, recall where it is not in the truth, precision where it was never
+    predicted.
+
+    Attributes:
+        iou: TP / (TP + FP + FN) of each class, shape (C,).
+        precision: TP / (TP + FP), shape (C,).
+        recall: TP / (TP + FN), shape (C,).
+        f1: 2 TP / (2 TP + FP + FN), shape (C,).
+        pixels: Ground truth pixels of each class, shape (C,).
+        miou: Mean of the IoUs of the classes that the truth has; NaN if it has none. A class that
+            is predicted and never true has IoU 0 and does not count: one stray pixel would enter it
+            into the mean of one model and not of another.
+        classes_in_mean: The number of IoUs in that mean.
+        classes_predicted_only: The number of classes that are predicted and never true.
+        pixel_accuracy: Share of the pixels that are right; NaN without a pixel.
+    """
+
+    iou: NDArray[np.float64]
+    precision: NDArray[np.float64]
+    recall: NDArray[np.float64]
+    f1: NDArray[np.float64]
+    pixels: NDArray[np.int64]
+    miou: float
+    classes_in_mean: int
+    classes_predicted_only: int
+    pixel_accuracy: float
+
+
+def score(confusion: Confusion) -> Scores:
+    """Compute the scores of a confusion matrix.
 
     Args:
-        target: Ground truth, shape (N, H, W), class indices 0..num_classes-1 or ``VOID``.
-        prediction: Predicted class indices, shape (N, H, W), 0..num_predicted-1.
-        num_classes: C, the rows of a matrix.
-        num_predicted: Columns of a matrix; None for C. C + 1 where the last column stands for
-            "none": a prediction that falls into no class of a coarser space, and is always wrong.
-
-    Returns:
-        Counts, shape (N, num_classes, num_predicted).
+        confusion: Counts, shape (C, C) or (C, C + 1). A last column without a row is *none*: its
+            pixels are missed, and no class predicted them.
 
     Raises:
-        ValueError: The shapes differ, or an index is out of range at a pixel that is not void.
+        ValueError: Another shape.
 
     Example:
-        >>> target = np.array([[[0, 0, 1, 255]]])
-        >>> prediction = np.array([[[0, 1, 1, 1]]])
-        >>> confusion_matrices(target, prediction, num_classes=2)
-        array([[[1, 1],
-                [0, 1]]])
+        Class 0 has 5 pixels, of which 3 were found, 1 was called class 1 and 1 class 3. Class 2
+        is in neither, so it has no IoU. Neither it nor class 3 is in the mean.
+
+        >>> confusion = [[3, 1, 0, 1], [0, 1, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]]
+        >>> scores = score(np.array(confusion))
+        >>> scores.iou.round(3)
+        array([0.6, 0.5, nan, 0. ])
+        >>> round(scores.miou, 3), scores.classes_in_mean, scores.classes_predicted_only
+        (0.55, 2, 1)
     """
-    return counted_on_void(target, prediction, num_classes, num_predicted)[0]
+    if confusion.ndim != 2:
+        raise ValueError(f"a confusion matrix is (C, C) or (C, C + 1), got {confusion.shape}")
+    counts = iou_counts(confusion)
+    right, either, pixels = counts.astype(np.int64)
+    predicted = either - pixels + right
+    only_predicted = (pixels == 0) & (predicted > 0)
+    iou = iou_of(counts)
+    in_mean = iou[pixels > 0]
+    iou[only_predicted] = 0.0
+    total = int(confusion.sum())
+    return Scores(
+        iou=iou,
+        precision=_ratio(right, predicted),
+        recall=_ratio(right, pixels),
+        f1=_ratio(2 * right, pixels + predicted),
+        pixels=pixels,
+        miou=float(in_mean.mean()) if len(in_mean) else float("nan"),
+        classes_in_mean=len(in_mean),
+        classes_predicted_only=int(only_predicted.sum()),
+        pixel_accuracy=int(right.sum()) / total if total else float("nan"),
+    )
 
 
-def counted_on_void(
-    target: Labels, prediction: Labels, num_classes: int, num_predicted: int | None = None
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Count as `confusion_matrices` does, and also what is predicted where the target is void.
-
-    Returns:
-        The matrices, and the counts on void pixels, shape (N, num_predicted); what is out of range
-        there is in none of them.
-    """
-    columns = num_classes if num_predicted is None else num_predicted
-    truth, guess = _as_int64(target), _as_int64(prediction)
-    if truth.shape != guess.shape or truth.ndim != 3:
-        shapes = f"{tuple(truth.shape)} and {tuple(guess.shape)}"
-        raise ValueError(f"target and prediction must share one shape (N, H, W), got {shapes}")
-
-    uncounted: Tensor | None = None
-    if not (_within(truth, VOID) and _within(guess, columns - 1)):
-        _refuse_strange(truth, guess, num_classes, columns)
-        strange = (guess < 0) | (guess >= columns)  # only on void, where it does not count
-        guess, uncounted = guess.masked_fill(strange, 0), strange.sum(dim=(1, 2))
-    image = torch.arange(len(truth), device=truth.device).view(-1, 1, 1)
-    # A row for every value of a byte, so that nothing has to be filtered first.
-    cell = (image * (VOID + 1) + truth) * columns + guess
-    pairs = torch.bincount(cell.flatten(), minlength=len(truth) * (VOID + 1) * columns)
-    rows: NDArray[np.int64] = pairs.cpu().numpy().reshape(-1, VOID + 1, columns)
-    if rows[:, num_classes:VOID].any():
-        _refuse_strange(truth, guess, num_classes, columns)
-    on_void = rows[:, VOID].copy()
-    if uncounted is not None:
-        on_void[:, 0] -= uncounted.cpu().numpy()
-    return rows[:, :num_classes].copy(), on_void
-
-
-def _refuse_strange(truth: Tensor, guess: Tensor, num_classes: int, columns: int) -> None:
-    known = (truth >= 0) & (truth < num_classes) & (guess >= 0) & (guess < columns)
-    wrong = ~known & (truth != VOID)
-    if wrong.any():
-        raise ValueError(
-            f"{int(wrong.sum())} pixels hold indices out of range: "
-            f"target {sorted(set(truth[wrong].tolist()))}, "
-            f"right are 0..{num_classes - 1} and {VOID}; "
-            f"prediction {sorted(set(guess[wrong].tolist()))}, right are 0..{columns - 1}"
-        )
-
-
-def _within(labels: Tensor, highest: int) -> bool:
-    if not labels.numel():
-        return True
-    low, high = torch.aminmax(labels)
-    return bool((low >= 0) & (high <= highest))
-
-
-def _as_int64(labels: Labels) -> Tensor:
-    if isinstance(labels, Tensor):
-        return labels.long()
-    return torch.from_numpy(np.array(labels, dtype=np.int64))  # a copy: a memory map is read-only
+def _ratio(part: NDArray[np.int64], whole: NDArray[np.int64]) -> NDArray[np.float64]:
+    ratio = np.full(len(part), np.nan)
+    np.divide(part, whole, out=ratio, where=whole > 0)
+    return ratio

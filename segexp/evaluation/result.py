@@ -6,12 +6,24 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from segexp.core.errors import NEWER, InputError
+from segexp.evaluation.metrics import (
+    COMMON,
+    COMMON_ARGMAX,
+    IN_MEAN,
+    OWN,
+    PREDICTED_ONLY,
+    RULERS,
+    flat_name,
+)
 
-VERSION = 3
-"""Of stored results. Those of version 1 say no version; in their means a class that was predicted
-and never true counted as 0, and is left out when they are read. Up to version 2 the rule `sum`
-pooled the classes that are void in the common space, and read probabilities from logits as they
-were, without temperature, class weights and focal loss; these scores stay as they are."""
+VERSION = 4
+"""Of stored results; those of version 1 say none. From 4 scores are by ruler and metric."""
+
+RULES_OF_TODAY = 3
+"""The version since when scores mean what they mean today. In the means of version 1 a class that
+was predicted and never true counted as 0; it is left out when they are read. In version 2 the rule
+`sum` pooled the classes that are void in the common space, and read probabilities from logits as
+they were, without temperature, class weights and focal loss; these scores stay as they are."""
 
 Table = Mapping[str, list[Any]]
 """Columns of a per-class table: class, iou, precision, recall, f1, pixels, images, predicted.
@@ -24,46 +36,25 @@ class SplitScores:
     """Scores of one model over one split.
 
     Attributes:
-        miou: In the mapping's own space. Never compared between mappings.
-        classes_in_mean: How many classes entered that mean: those that the truth has.
-        pixel_accuracy: In the mapping's own space.
-        miou_common: In the study's common space, collapsed by ``sum``.
-        miou_common_argmax: The same, collapsed by ``argmax``.
-        classes_in_mean_common: How many classes entered the common mean.
-        table: Per class, own space; a score without a denominator is None.
-        table_common: Per class, common space.
+        scores: Ruler -> metric -> value, as `segexp.evaluation.metrics.measure` returned it. A
+            metric that a later segexp added is missing. What is in the mapping's own space is
+            never compared between mappings.
+        tables: The per-class tables of OWN and COMMON; a score without a denominator is None.
     """
 
-    miou: float
-    classes_in_mean: int
-    pixel_accuracy: float
-    miou_common: float
-    miou_common_argmax: float
-    classes_in_mean_common: int
-    table: Table
-    table_common: Table
+    scores: Mapping[str, Mapping[str, float]]
+    tables: Mapping[str, Table]
 
-    @property
-    def classes_predicted_only(self) -> int:
-        """How many classes of the own space are predicted and never true: in no mean."""
-        return len(_ious(self.table, is_true=False))
-
-    @property
-    def classes_predicted_only_common(self) -> int:
-        """The same of the common space."""
-        return len(_ious(self.table_common, is_true=False))
+    def of(self, metric: str, ruler: str = OWN) -> float:
+        """Return one score; NaN where it was not recorded."""
+        return self.scores.get(ruler, {}).get(metric, math.nan)
 
     def numbers(self) -> dict[str, float]:
-        """Return the scores without the tables."""
+        """Return all of them, such as ``miou`` and ``miou_common``; see `flat_name`."""
         return {
-            "miou": self.miou,
-            "classes_in_mean": self.classes_in_mean,
-            "classes_predicted_only": self.classes_predicted_only,
-            "pixel_accuracy": self.pixel_accuracy,
-            "miou_common": self.miou_common,
-            "miou_common_argmax": self.miou_common_argmax,
-            "classes_in_mean_common": self.classes_in_mean_common,
-            "classes_predicted_only_common": self.classes_predicted_only_common,
+            flat_name(name, ruler): value
+            for ruler, named in self.scores.items()
+            for name, value in named.items()
         }
 
 
@@ -103,18 +94,19 @@ def result_from_dict(content: Mapping[str, Any]) -> TrialResult:
         InputError: When it is of a newer version.
     """
     refuse_newer(content)
-    heldout, older = content.get("heldout"), content.get("version", 1) < 2
+    version = content.get("version", 1)
+    heldout = content.get("heldout")
     known = {
-        **_known(TrialResult, content),
-        "val": _split(content["val"], older),
-        "heldout": _split(heldout, older) if heldout else None,
+        **{f.name: content[f.name] for f in fields(TrialResult) if f.name in content},
+        "val": _split(content["val"], version),
+        "heldout": _split(heldout, version) if heldout else None,
     }
     return TrialResult(**known)
 
 
-def is_older(content: Mapping[str, Any]) -> bool:
-    """Whether a stored result is of an older version."""
-    return bool(content.get("version", 1) < VERSION)
+def is_scored_otherwise(content: Mapping[str, Any]) -> bool:
+    """Whether a stored result was scored by other rules than those of today."""
+    return bool(content.get("version", 1) < RULES_OF_TODAY)
 
 
 def refuse_newer(content: Mapping[str, Any]) -> None:
@@ -131,22 +123,22 @@ def refuse_newer(content: Mapping[str, Any]) -> None:
         )
 
 
-def _split(content: Mapping[str, Any], is_of_version_1: bool) -> SplitScores:
-    known = _known(SplitScores, content)
-    if is_of_version_1:
-        own, common = (_ious(known[t], is_true=True) for t in ("table", "table_common"))
-        # miou_common_argmax stays as it was: there is no table to take it from.
-        known |= {
-            "miou": _mean(own),
-            "classes_in_mean": len(own),
-            "miou_common": _mean(common),
-            "classes_in_mean_common": len(common),
+def _split(content: Mapping[str, Any], version: int) -> SplitScores:
+    if version >= 4:
+        return SplitScores(content["scores"], content["tables"])
+    tables = {OWN: content["table"], COMMON: content["table_common"]}
+    scores: dict[str, dict[str, float]] = {
+        COMMON_ARGMAX: {"miou": content["miou_common_argmax"]}  # no table has what it was before
+    }
+    for ruler, table in tables.items():
+        own = _ious(table, is_true=True)
+        scores[ruler] = {
+            "miou": _mean(own) if version == 1 else content[flat_name("miou", ruler)],
+            IN_MEAN: len(own) if version == 1 else content[flat_name(IN_MEAN, ruler)],
+            PREDICTED_ONLY: len(_ious(table, is_true=False)),
         }
-    return SplitScores(**known)
-
-
-def _known(kind: type, content: Mapping[str, Any]) -> dict[str, Any]:
-    return {f.name: content[f.name] for f in fields(kind) if f.name in content}
+    scores[OWN]["pixel_accuracy"] = content["pixel_accuracy"]
+    return SplitScores({ruler: scores[ruler] for ruler in RULERS}, tables)
 
 
 def _ious(table: Table, *, is_true: bool) -> list[float]:

@@ -1,6 +1,6 @@
 """A saved model scored on a split of the project's data."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,20 +15,19 @@ from segexp.data.open import describe_data, find_source, open_data
 from segexp.data.sequences import places_of
 from segexp.data.source import Source
 from segexp.data.warnings import data_warnings
-from segexp.evaluation.evaluate import (
-    CollapseRule,
-    Evaluation,
-    evaluate_full_size,
-    evaluate_split,
-    make_ruler,
-)
+from segexp.evaluation.evaluate import Evaluation, evaluate, label_batches
+from segexp.evaluation.metrics import measure
 from segexp.evaluation.protocols import Counts, background_of, protocol_rows, protocol_scores
+from segexp.evaluation.rulers import CollapseRule, make_ruler
 from segexp.evaluation.tables import class_table
 from segexp.labels.files import find_mapping
 from segexp.labels.mapping import Mapping
 from segexp.training.bundle import Bundle, load_bundle
 from segexp.training.compute import choose_compute
 from segexp.training.reading import AS_SOFTMAX, Reading
+
+_ASKED = "asked"
+"""The name of the one ruler here."""
 
 
 @dataclass(frozen=True)
@@ -45,10 +44,7 @@ class ScoredBundle:
         rule: How predictions collapsed into it.
         reading: How probabilities were read where ``sum`` added them, for people; None where none
             were added.
-        miou: Mean IoU.
-        classes_in_mean: How many classes entered it: those that the truth has.
-        classes_predicted_only: How many classes are predicted and never true.
-        pixel_accuracy: Share of the pixels that are right.
+        scores: What `segexp.evaluation.metrics.measure` returns.
         table: Per class: iou, precision, recall, f1, pixels, images, predicted.
         warnings: What was probably not meant in the data.
         protocols: What the same model scores by other conventions, by size: ``rows`` of
@@ -63,17 +59,15 @@ class ScoredBundle:
     space: str
     rule: str
     reading: str | None
-    miou: float
-    classes_in_mean: int
-    classes_predicted_only: int
-    pixel_accuracy: float
+    scores: dict[str, float]
     table: dict[str, list[Any]]
     warnings: tuple[str, ...]
     protocols: dict[str, Any] | None
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
-        return asdict(self)
+        content = asdict(self)
+        return {**content.pop("scores"), **content}
 
 
 def evaluate_bundle(
@@ -128,14 +122,14 @@ def evaluate_bundle(
 
     def evaluated(at_own_size: bool) -> Evaluation:
         if not at_own_size:
-            return evaluate_split(
-                model, chosen, [ruler], preprocessing=bundle.preprocessing, compute=compute
-            )
-        return evaluate_full_size(
+            batches: Iterable[tuple[Tensor, Tensor]] = label_batches(chosen, compute.device)
+        else:
+            batches = _at_own_size(dataset, chosen)
+        return evaluate(
             model,
-            _at_own_size(dataset, chosen),
+            batches,
             chosen.ids,
-            [ruler],
+            {_ASKED: ruler},
             preprocessing=bundle.preprocessing,
             compute=compute,
         )
@@ -147,7 +141,6 @@ def evaluate_bundle(
         if dataset.own_size != dataset.image_size:
             both[not full_size] = evaluated(not full_size)
         by_protocol = _by_protocol(both, target, dataset)
-    scores = evaluation.scores(0)
     return ScoredBundle(
         data=describe_data(dataset),
         split=split,
@@ -157,11 +150,8 @@ def evaluate_bundle(
         space=target.name,
         rule=rule,
         reading=_described(bundle.reading) if rule == "sum" and ruler.merges else None,
-        miou=scores.miou,
-        classes_in_mean=scores.classes_in_mean,
-        classes_predicted_only=scores.classes_predicted_only,
-        pixel_accuracy=scores.pixel_accuracy,
-        table=class_table(evaluation.confusions[0], target.names),
+        scores=measure(evaluation.confusion(_ASKED)),
+        table=class_table(evaluation.confusions[_ASKED], target.names),
         warnings=tuple(data_warnings(dataset, [target])),
         protocols=by_protocol,
     )
@@ -178,9 +168,9 @@ def _by_protocol(
     """Score evaluations, by whether they are at the masks' own size, by every protocol."""
     scores = {
         _size_text(full, dataset): protocol_scores(
-            [Counts(evaluation.confusions[0], evaluation.voids[0], background_of(space))]
+            [Counts(found.confusions[_ASKED], found.voids[_ASKED], background_of(space))]
         )
-        for full, evaluation in sorted(evaluations.items())
+        for full, found in sorted(evaluations.items())
     }
     missing = [] if len(scores) > 1 else ["at another size, because the masks have this one."]
     return {"rows": protocol_rows(scores), "missing": missing}
@@ -202,13 +192,16 @@ def _halved_as(bundle: Bundle, source: Source, asked: str) -> str:
 
 
 def _at_own_size(dataset: Dataset, split: Split) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield each image as the cache has it, with its label indices read from the file again."""
+    """Yield each image as the cache has it, and its label indices read from the file again.
+
+    uint8 (1, 3, H, W), and (1, H', W') at the mask's own size.
+    """
     name = dataset.heldout_from if split.name == "heldout" else split.name
     samples = {sample.id: sample for sample in dataset.source.splits[name]}
     for index, image_id in enumerate(split.ids):
         labels = dataset.source.read_labels(samples[image_id])
         image = torch.from_numpy(split.image(index).copy()).permute(2, 0, 1)
-        yield image, torch.from_numpy(labels)
+        yield image[None], torch.from_numpy(labels)[None]
 
 
 def _described(reading: Reading | None) -> str:

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from segexp.core.errors import InputError, did_you_mean
 from segexp.labels.information import entropy_bits
+from segexp.labels.iou import ious
 from segexp.labels.mapping import MappedClass, Mapping, collapse_confusion, collapse_lookup
-from segexp.labels.merge_gains import MergeGains, ious, merge_gains
+from segexp.labels.merge_gains import MergeGains, merge_gains
 
 RULER_EFFECT = (
     "Every gain here is predicted and is the ruler effect: what the same predictions score when "

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from segexp.labels.iou import Floats, iou_counts, iou_of
 
 NOTHING = 1e-12
 """Bits below this are rounding."""
@@ -40,20 +40,6 @@ class MergeGains:
     worth: Floats
 
 
-def ious(confusion: NDArray[np.int64]) -> Floats:
-    """Return the IoUs that are in the mean of `segexp.evaluation.metrics.score`, without torch.
-
-    Args:
-        confusion: (K, K) or (K, K + 1), rows ground truth; a last column without a row is *none*.
-
-    Returns:
-        Shape (K,); NaN for a class that the truth does not have.
-    """
-    right = np.diagonal(confusion).astype(np.float64)
-    either = _either(confusion) - right
-    return _ratio(right, np.where(confusion.sum(axis=1) > 0, either, 0.0))
-
-
 def merge_gains(confusion: NDArray[np.int64]) -> MergeGains:
     """Work out what each merge of two classes would do.
 
@@ -64,13 +50,12 @@ def merge_gains(confusion: NDArray[np.int64]) -> MergeGains:
     square = confusion[:, :num].astype(np.float64)
     off_diagonal = ~np.eye(num, dtype=bool)
     mutual = (square + square.T) * off_diagonal
-    right, either = np.diagonal(square), _either(confusion)
-    # A confusion between the two stands in a row and in a column of theirs, a hit likewise.
+    right, either, truth = counts = iou_counts(confusion)
     right_both = right[:, None] + right + mutual
-    union = either[:, None] + either - right_both
-    resolved = np.nan_to_num(_ratio(mutual, union)) * off_diagonal
-    true = confusion.sum(axis=1) > 0
-    merged = _ratio(right_both, np.where(true[:, None] | true, union, 0.0))
+    # A confusion between the two is in the union of each, and once in that of both.
+    union = either[:, None] + either - mutual
+    resolved = np.divide(mutual, union, out=np.zeros_like(union), where=union > 0)
+    merged = iou_of(np.stack([right_both, union, truth[:, None] + truth]))
     share = confusion / confusion.sum()
     bits_lost = _pooled(share.sum(axis=1)[:, None], share.sum(axis=1)) * off_diagonal
     told = _told_bits_lost(share) * off_diagonal
@@ -78,25 +63,12 @@ def merge_gains(confusion: NDArray[np.int64]) -> MergeGains:
     worth = np.where(resolved > 0, np.inf, 0.0)
     np.divide(resolved, told, out=worth, where=told > NOTHING)
     return MergeGains(
-        gain=_miou_gain(ious(confusion), merged) * off_diagonal,
+        gain=_miou_gain(iou_of(counts), merged) * off_diagonal,
         resolved=resolved,
         bits_lost=bits_lost,
         told_bits_lost=told,
         worth=worth,
     )
-
-
-def _either(confusion: NDArray[np.int64]) -> Floats:
-    """Return the true pixels plus the predicted pixels of each class; hits are in it twice."""
-    num = len(confusion)
-    counts: Floats = (confusion.sum(axis=1) + confusion[:, :num].sum(axis=0)).astype(np.float64)
-    return counts
-
-
-def _ratio(part: Floats, whole: Floats) -> Floats:
-    ratio = np.full(whole.shape, np.nan)
-    np.divide(part, whole, out=ratio, where=whole > 0)
-    return ratio
 
 
 def _miou_gain(single: Floats, merged: Floats) -> Floats:

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from statistics import median
 
+from segexp.evaluation.metrics import IN_MEAN
 from segexp.report import study_figures
 from segexp.report.importances import both_importances
 from segexp.report.page import Cell, Grid, Part, Section, note, paragraph, table
@@ -34,8 +35,8 @@ def mapping_section(view: StudyView) -> Section:
             [
                 name,
                 *_category_cells(members),
-                score_text(scores.miou if scores else None),
-                str(scores.classes_in_mean) if scores else "-",
+                score_text(scores.of("miou") if scores else None),
+                f"{scores.of(IN_MEAN):.0f}" if scores else "-",
             ]
         )
     header = ["mapping", *_CATEGORY_HEADER, "its native mIoU", "native classes"]

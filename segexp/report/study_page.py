@@ -2,6 +2,17 @@
 
 from collections import Counter
 
+from segexp.evaluation.metrics import (
+    COMMON,
+    IN_MEAN,
+    METRICS,
+    OBJECTIVE,
+    OWN,
+    PREDICTED_ONLY,
+    RULERS,
+    metric_of,
+    title_of,
+)
 from segexp.evaluation.result import SplitScores
 from segexp.report import study_figures
 from segexp.report.page import (
@@ -80,7 +91,7 @@ def _scores_section(view: StudyView) -> Section:
         state = "" if baseline.state == "complete" else f" ({baseline.state})"
         name = f"baseline: trial {baseline.number}{state}"
         lines.append([name, *_val_and_heldout(baseline, view.objective)])
-    if view.constant:
+    if view.constant.get("objective", OBJECTIVE) == view.objective and "class" in view.constant:
         name = f"constant predictor: always {view.constant['class']!r}"
         scores = (view.constant["val"], view.constant["heldout"])
         lines.append([name, *map(score_text, scores)])
@@ -101,11 +112,11 @@ def _scores_section(view: StudyView) -> Section:
         parts.append(_split_table(best.result.val, best.result.heldout))
         parts.append(
             note(
-                "Classes in it: those that the truth has. Only predicted: classes that the model "
-                "says somewhere and the truth has nowhere; they count in no mean. Argmax: each "
-                "pixel is decided among the model's own classes and then looked up in the common "
-                "ones; without that word, the probabilities of the classes that become one are "
-                "added up before it is decided."
+                "Classes in the mean: those that the truth has. Only predicted: classes that the "
+                "model says somewhere and the truth has nowhere; they count in no mean. By argmax: "
+                "each pixel is decided among the model's own classes and then looked up in the "
+                "common ones; without that word, the probabilities of the classes that become one "
+                "are added up before it is decided."
             )
         )
     facts: list[list[Cell]] = [[name, value_text(v)] for name, v in best.params.items()]
@@ -127,38 +138,22 @@ def _heldout(row: TrialRow, objective: str) -> float | None:
     """Return the objective's score on the held-out images."""
     if row.result is None or row.result.heldout is None:
         return None
-    scores = row.result.heldout
-    return scores.miou if objective == "val/miou" else scores.miou_common
+    return row.result.heldout.of(*metric_of(objective))
 
 
 def _split_table(val: SplitScores, heldout: SplitScores | None) -> Markup:
-    header = [
-        "split",
-        "mIoU common",
-        "classes in it",
-        "only predicted",
-        "mIoU common, argmax",
-        "mIoU native",
-        "classes in it",
-        "only predicted",
-        "pixel accuracy, native",
-    ]
+    splits = {"val": val} | ({"held-out": heldout} if heldout else {})
     lines: list[list[Cell]] = [
-        [
-            name,
-            score_text(scores.miou_common),
-            str(scores.classes_in_mean_common),
-            str(scores.classes_predicted_only_common),
-            score_text(scores.miou_common_argmax),
-            score_text(scores.miou),
-            str(scores.classes_in_mean),
-            str(scores.classes_predicted_only),
-            score_text(scores.pixel_accuracy),
-        ]
-        for name, scores in (("val", val), ("held-out", heldout))
-        if scores is not None
+        [title_of(name, ruler), *(score_text(scores.of(name, ruler)) for scores in splits.values())]
+        for name in METRICS
+        for ruler in RULERS
     ]
-    return table(header, lines, numeric=range(1, len(header)))
+    for key, title in ((IN_MEAN, "classes in the mean"), (PREDICTED_ONLY, "only predicted")):
+        lines += [
+            [f"{title}, {RULERS[ruler]}", *(f"{s.of(key, ruler):.0f}" for s in splits.values())]
+            for ruler in (OWN, COMMON)
+        ]
+    return table(["", *splits], lines, numeric=range(1, 1 + len(splits)))
 
 
 def _history_section(view: StudyView) -> Section:

@@ -11,7 +11,8 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from segexp.core.errors import InputError, WorkError
-from segexp.evaluation.result import SplitScores, TrialResult, is_older, result_from_dict
+from segexp.evaluation.metrics import COMMON, OBJECTIVE, OWN, metric_of
+from segexp.evaluation.result import SplitScores, TrialResult, is_scored_otherwise, result_from_dict
 from segexp.study.attributes import (
     CONSTANT,
     DEFINITION,
@@ -41,8 +42,9 @@ class BestTrial:
         states: How many trials are in which state of Optuna's, or INTERRUPTED, or PROMOTED: pruned,
             and another trial goes on with them.
         baseline: The scores of the enqueued baseline; None when it is not complete.
-        constant: The class, and the mIoU on ``val`` and ``heldout``, of the predictor that says
-            the most frequent class everywhere.
+        objective: What the study maximises.
+        constant: The class, and the scores on ``val`` and ``heldout``, of the predictor that says
+            the most frequent class everywhere; by which ``objective``, where it was not mIoU.
         warnings: What was probably not meant in the data; `data_warnings`.
         scored_otherwise: The numbers of the trials that the study ranks by an older rule than that
             of today; see `segexp.evaluation.result`.
@@ -56,9 +58,15 @@ class BestTrial:
     host: str
     states: Mapping[str, int]
     baseline: TrialResult | None
+    objective: str
     constant: Mapping[str, Any]
     warnings: tuple[str, ...] = ()
     scored_otherwise: tuple[int, ...] = ()
+
+    @property
+    def constant_objective(self) -> str:
+        """By what the constant predictor was scored."""
+        return str(self.constant.get("objective", OBJECTIVE))
 
     def bundle(self, project: Path) -> Path:
         """Return the directory of the saved model.
@@ -79,6 +87,7 @@ class BestTrial:
         heldout, baseline = self.result.heldout, self.baseline
         return {
             "study": self.study,
+            "objective": self.objective,
             "trial": self.number,
             "params": dict(self.params),
             "scores": {
@@ -138,10 +147,16 @@ def find_best(study: optuna.Study) -> BestTrial:
         host=host_of(best),
         states=states,
         baseline=result_from_dict(first.user_attrs[RESULT]) if first else None,
+        objective=objective_of(study),
         constant=study.user_attrs.get(CONSTANT, {}),
         warnings=tuple(study.user_attrs.get(WARNINGS, ())),
         scored_otherwise=_scored_otherwise(study),
     )
+
+
+def objective_of(study: optuna.Study) -> str:
+    """Return what a study maximises."""
+    return str(study.user_attrs.get(DEFINITION, {}).get("objective", OBJECTIVE))
 
 
 def _why_none(trials: Sequence[FrozenTrial], states: Mapping[str, int]) -> str:
@@ -202,7 +217,8 @@ def _state(trial: FrozenTrial, gone_on: Collection[int]) -> str:
 
 
 def _iou(scores: SplitScores) -> dict[str, float | None]:
-    return dict(zip(scores.table["class"], scores.table["iou"], strict=True))
+    table = scores.tables[OWN]
+    return dict(zip(table["class"], table["iou"], strict=True))
 
 
 def _scored_otherwise(study: optuna.Study) -> tuple[int, ...]:
@@ -211,18 +227,18 @@ def _scored_otherwise(study: optuna.Study) -> tuple[int, ...]:
     The objective is another than that of the result as read, or is of the rule ``sum`` of before
     where that decided otherwise than ``argmax``.
     """
-    is_own = study.user_attrs.get(DEFINITION, {}).get("objective") == "val/miou"
+    metric, ruler = metric_of(objective_of(study))
 
     def differs(trial: FrozenTrial) -> bool:
         stored = trial.user_attrs[RESULT]
-        scores = result_from_dict(stored).val
-        now = scores.miou if is_own else scores.miou_common
+        now = result_from_dict(stored).val.of(metric, ruler)
         as_it_was = stored["val"]
-        summed = not is_own and as_it_was["miou_common"] != as_it_was["miou_common_argmax"]
+        by_sum = ruler == COMMON
+        summed = by_sum and as_it_was["miou_common"] != as_it_was["miou_common_argmax"]
         is_other = trial.value is not None and not math.isclose(trial.value, now, abs_tol=1e-9)
         return is_other or summed
 
-    older = [t for t in complete_trials(study) if is_older(t.user_attrs[RESULT])]
+    older = [t for t in complete_trials(study) if is_scored_otherwise(t.user_attrs[RESULT])]
     return tuple(trial.number for trial in older if differs(trial))
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -18,9 +18,10 @@ from segexp.core.config import (
 from segexp.core.errors import InputError, collected, named, shown
 from segexp.core.files import name_fault
 from segexp.core.yaml import find_yaml, read_yaml_mapping
+from segexp.evaluation.metrics import OBJECTIVE
 from segexp.labels.files import find_mapping
 
-Objective = Literal["val/miou_common", "val/miou"]
+Objective = Annotated[str, Offered("segexp.evaluation.metrics:objectives")]
 
 MAX_OPTION = 10_000
 """The largest number for a sampler or a pruner: some of them reserve memory for as many."""
@@ -62,7 +63,8 @@ class StudyConfig(BaseModel):
 
     Attributes:
         name: The study's name in Optuna and MLflow.
-        objective: The metric that is maximised, reported and pruned on.
+        objective: The metric that is maximised, reported and pruned on;
+            `segexp.evaluation.metrics.objectives`.
         trials: How many finished trials the study is to reach in total.
         sampler: Which sampler; a bare name or name, seed and options.
         pruner: Which pruner; a bare name or name and options.
@@ -74,7 +76,7 @@ class StudyConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
     name: str
-    objective: Objective = "val/miou_common"
+    objective: Objective = OBJECTIVE
     trials: int = Field(50, ge=1, le=1_000_000)
     sampler: Sampler = Sampler()
     pruner: Pruner = Pruner()

@@ -19,7 +19,8 @@ from segexp.core.errors import InputError, WorkError, collected
 from segexp.core.files import locked
 from segexp.data.cache import Dataset
 from segexp.data.warnings import data_warnings
-from segexp.evaluation.evaluate import constant_miou
+from segexp.evaluation.evaluate import constant_scores
+from segexp.evaluation.metrics import COMMON, metric_of
 from segexp.evaluation.result import refuse_newer
 from segexp.study.attributes import (
     CARRIED_FROM,
@@ -135,7 +136,7 @@ def open_study(
         failpoint.passed("study_create")
         if is_new:
             _put_first(study, plan, carried)
-            study.set_user_attr(CONSTANT, constant_miou(dataset, plan.common))
+            study.set_user_attr(CONSTANT, _constant(plan, dataset))
             study.set_user_attr(LISTED, plan.keeps_all)
         warnings = data_warnings(dataset, [*plan.mappings.values()])
         if study.user_attrs.get(WARNINGS) != warnings:  # segexp may see more than it did
@@ -166,6 +167,14 @@ def _put_first(study: optuna.Study, plan: StudyPlan, carried: Sequence[FrozenTri
     for trial in carried:
         if trial.user_attrs[CARRIED_FROM] not in known:  # one that died while it was made
             study.add_trial(trial)
+
+
+def _constant(plan: StudyPlan, dataset: Dataset) -> dict[str, Any]:
+    """Score the constant predictor by the study's objective."""
+    objective = plan.study.objective
+    metric, ruler = metric_of(objective)
+    space = plan.common if ruler == COMMON else next(iter(plan.mappings.values()))
+    return {**constant_scores(dataset, space, metric), "objective": objective}
 
 
 def _make_pruner(plan: StudyPlan) -> BasePruner:

@@ -14,7 +14,9 @@ from segexp.core.config import Config
 from segexp.data.cache import Dataset
 from segexp.data.device_batches import make_batches
 from segexp.data.stats import count_labels
-from segexp.evaluation.evaluate import Evaluation, Ruler, evaluate, label_batches, make_ruler
+from segexp.evaluation.evaluate import Evaluation, evaluate, label_batches
+from segexp.evaluation.metrics import COMMON, COMMON_ARGMAX, OWN
+from segexp.evaluation.rulers import Ruler, make_ruler
 from segexp.labels.mapping import Mapping
 from segexp.training.class_weights import class_weights
 from segexp.training.compute import choose_compute
@@ -34,13 +36,12 @@ class Training:
         trainer: With the model, whose weights are those that training begins with.
         read: How probabilities are read from the model as it is: fits its temperature on the val
             split.
-        rulers: Of its evaluations, read in this way: the mapping's own space, the common space by
-            ``sum``, the common space by ``argmax``.
+        rulers: Of its evaluations, read in this way, by name; `segexp.evaluation.metrics.RULERS`.
     """
 
     trainer: Trainer[Evaluation]
     read: Callable[[], Reading]
-    rulers: Callable[[Reading], tuple[Ruler, ...]]
+    rulers: Callable[[Reading], dict[str, Ruler]]
 
 
 def prepare_training(
@@ -106,7 +107,7 @@ def prepare_training(
         compute=compute,
         loss=(loss_of, torch.from_numpy(table)),
     )
-    merges = any(ruler.merges for ruler in rulers(reading))
+    merges = any(ruler.merges for ruler in rulers(reading).values())
 
     def validate() -> Evaluation:
         return score(rulers(read() if merges else reading))
@@ -139,12 +140,12 @@ def seed_everything(seed: int) -> None:
     torch.manual_seed(seed)
 
 
-def _rulers(mapping: Mapping, common: Mapping, reading: Reading) -> tuple[Ruler, ...]:
-    return (
-        make_ruler(mapping, mapping, reading=reading),
-        make_ruler(mapping, common, "sum", reading),
-        make_ruler(mapping, common, "argmax", reading),
-    )
+def _rulers(mapping: Mapping, common: Mapping, reading: Reading) -> dict[str, Ruler]:
+    return {
+        OWN: make_ruler(mapping, mapping, reading=reading),
+        COMMON: make_ruler(mapping, common, "sum", reading),
+        COMMON_ARGMAX: make_ruler(mapping, common, "argmax", reading),
+    }
 
 
 def _weights_and_reading(

@@ -16,6 +16,7 @@ from segexp.core.files import locked
 from segexp.core.signals import signals_held_back
 from segexp.data.open import describe_data, open_data
 from segexp.data.warnings import warn_of_data
+from segexp.evaluation.metrics import COMMON, metric_of
 from segexp.evaluation.result import result_from_dict
 from segexp.report.study_page import study_page
 from segexp.study.abandoned import forget_supervisors, supervised
@@ -32,6 +33,7 @@ from segexp.study.revision import choose_revision, describe_revision
 from segexp.study.stop import NEVER, StopRule
 from segexp.study.storage.open import revisions
 from segexp.study.study_runs import gather_records
+from segexp.study.trial_record import named_best
 from segexp.study.turns import is_stopped
 from segexp.study.view import view_study
 
@@ -90,7 +92,7 @@ def run_study(
     display.say(describe_data(dataset))
     say_left_out(plan, display.say)
     mappings = [*plan.mappings.values()]
-    is_common = plan.study.objective == "val/miou_common"
+    is_common = metric_of(plan.study.objective)[1] == COMMON
     warn_of_data(dataset, mappings, [plan.common] if is_common else mappings, display.say)
     revision = choose_revision(plan, dataset, storage, new=new_revision)
     for line in describe_revision(revision, plan.study.name):
@@ -208,14 +210,7 @@ def _record_best(opened: OpenStudy, parent: tracking.Run) -> None:
     if best is None:
         return
     result = result_from_dict(best.user_attrs[RESULT])
-    tracking.log_metrics(
-        parent,
-        {
-            "best/miou": result.val.miou,
-            "best/miou_common": result.val.miou_common,
-            "best/epoch": float(result.best_epoch),
-        },
-    )
+    tracking.log_metrics(parent, named_best(result.val.scores, result.best_epoch))
     tracking.set_tags(parent, {"segexp.best_trial": str(best.number)})
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from segexp.core.config import Config, flatten, resolve_key, with_values
 from segexp.core.errors import InputError, did_you_mean, named, shown
 from segexp.core.value_key import value_key
+from segexp.evaluation.metrics import COMMON, OWN, metric_of
 from segexp.study.config import StudyConfig
 
 Choice = str | int | float | bool | None
@@ -105,9 +106,10 @@ def parse_space(
     ]
     baseline, wrong = _baseline(where, study, config, space)
     faults += unknown + wrong
-    if study.objective == "val/miou" and "mapping" in searched:
+    if metric_of(study.objective)[1] == OWN and "mapping" in searched:
         faults.append(
-            f"{where}: objective: 'val/miou' cannot rank different mappings; use 'val/miou_common'"
+            f"{where}: objective: {study.objective!r} cannot rank different mappings; use "
+            f"'{study.objective}_{COMMON}'"
         )
     if faults:
         raise InputError(faults)

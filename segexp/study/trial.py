@@ -25,16 +25,18 @@ from segexp.data.cache import Dataset
 from segexp.evaluation.confusions import (
     CONFUSIONS_FILE,
     PREDICTIONS_FILE,
+    Confusions,
+    Predictions,
     save_confusions,
     save_predictions,
 )
 from segexp.evaluation.evaluate import Evaluation, evaluate_split, keep, kept_evaluation
-from segexp.evaluation.result import VERSION, TrialResult
+from segexp.evaluation.metrics import METRICS, OWN, metric_of
+from segexp.evaluation.result import RULES_OF_TODAY, TrialResult
 from segexp.labels.mapping import Mapping
 from segexp.study import trial_record
 from segexp.study.display import Display
 from segexp.study.prepare import Training, prepare_training
-from segexp.study.trial_record import COMMON, OWN
 from segexp.training.bundle import Bundle, save_bundle
 from segexp.training.checkpoint import Checkpoints, EpochRecord, Progress
 from segexp.training.reading import AS_SOFTMAX, Reading
@@ -51,7 +53,7 @@ class TrialSetup:
         dataset: The data, at the configured size.
         mapping: What the labels become.
         common: The common space of all mappings that the trial is compared with.
-        objective: ``val/miou_common`` or ``val/miou``.
+        objective: One of `segexp.evaluation.metrics.objectives`.
         origin: Where the trial comes from (study, number): written into its bundle.
         keeps_predictions: Whether the predictions of the held-out images are kept, too.
         project: Where a relative directory of encoder weights starts.
@@ -198,7 +200,7 @@ def _meaning(setup: TrialSetup) -> str:
         "mapping": setup.mapping.hash,
         "common": setup.common.hash,
         "objective": setup.objective,
-        "scores": VERSION,  # the epochs before are scored as those to come
+        "scores": RULES_OF_TODAY,  # the epochs before are scored as those to come
         "torch": torch.__version__,
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
@@ -209,11 +211,14 @@ def _save_evaluations(
 ) -> None:
     """Save the confusion matrix of every image, here and among the run's artifacts."""
     splits = {"val": val} | ({"heldout": heldout} if heldout else {})
-    confusions = {name: trial_record.confusions_of(split) for name, split in splits.items()}
+    confusions = {
+        name: Confusions(split.image_ids, split.confusions) for name, split in splits.items()
+    }
     save_confusions(directory / CONFUSIONS_FILE, confusions)
     tracking.log_file(run, directory / CONFUSIONS_FILE)
     if heldout and heldout.predictions:
-        save_predictions(directory / PREDICTIONS_FILE, trial_record.predictions_of(heldout))
+        predictions = Predictions(heldout.image_ids, heldout.predictions)
+        save_predictions(directory / PREDICTIONS_FILE, predictions)
         tracking.log_file(run, directory / PREDICTIONS_FILE)
 
 
@@ -268,7 +273,8 @@ def objective_value(evaluation: Evaluation, objective: str) -> float:
     Raises:
         WorkError: When no class entered the mean.
     """
-    miou = evaluation.scores(OWN if objective == "val/miou" else COMMON).miou
-    if not math.isfinite(miou):
-        raise WorkError(f"{objective} is {miou}: no pixel of the val images has a class")
-    return miou
+    metric, ruler = metric_of(objective)
+    value = METRICS[metric].of(evaluation.confusion(ruler))
+    if not math.isfinite(value):
+        raise WorkError(f"{objective} is {value}: no pixel of the val images has a class")
+    return value

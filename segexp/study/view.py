@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
+from segexp.evaluation.metrics import OBJECTIVE
 from segexp.evaluation.result import result_from_dict
 from segexp.report.trials import StudyView, TrialRow, best_trial
 from segexp.study.attributes import (
@@ -28,7 +29,7 @@ def view_study(study: optuna.Study) -> StudyView:
     rows = [_row(trial, trial.number in gone_on) for trial in trials]
     return StudyView(
         study=study,
-        objective=str(definition.get("objective", "val/miou_common")),
+        objective=str(definition.get("objective", OBJECTIVE)),
         definition=definition,
         constant=study.user_attrs.get(CONSTANT, {}),
         rows=rows,

@@ -89,8 +89,11 @@ def test_a_class_that_the_truth_lacks_has_no_score_in_a_table_and_its_predicted_
     assert ["train", "-", "-", "0", "0", "12"] in rows  # 0.000 would look as if it counted
     assert ["bus", "-", "-", "0", "0", "0"] in rows
     assert ["pole", "0.000", "-", "7", "1", "0"] in rows  # there, and never found
-    assert classes_text(2, 4, 1) == "2 of 4 classes, 1 only predicted"
-    assert classes_text(4, 4, 0) == "4 of 4 classes"
+    assert (
+        classes_text({"classes_in_mean": 2, "classes_predicted_only": 1}, 4)
+        == "2 of 4 classes, 1 only predicted"
+    )
+    assert classes_text({"classes_in_mean": 4, "classes_predicted_only": 0}, 4) == "4 of 4 classes"
 
 
 def test_nothing_else_that_is_printed_can_steer_the_terminal(screen):

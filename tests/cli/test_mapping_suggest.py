@@ -36,7 +36,7 @@ def test_a_run_becomes_a_mapping_that_can_be_scored_and_a_page(project: Path, tm
     assert done.code == 0, done.err
     content = json.loads(done.out)
     path = client_of(project).download_artifacts(run.info.run_id, "confusions.npz", str(tmp_path))
-    own = load_confusions(Path(path))["val"].own.sum(axis=0)
+    own = load_confusions(Path(path))["val"].by["own"].sum(axis=0)
     fine, four = find_mapping(project, mapping), find_mapping(project, "four")
     collapsed = collapse_confusion(own, collapse_lookup(fine, four), 4)
     assert content["suggested"]["miou"] == pytest.approx(score(collapsed).miou, abs=1e-12)

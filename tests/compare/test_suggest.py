@@ -22,7 +22,7 @@ from segexp.core.config import load_config
 from segexp.core.errors import InputError, WorkError
 from segexp.core.yaml import MAX_BYTES
 from segexp.evaluation.confusions import CONFUSIONS_FILE, Confusions, save_confusions
-from segexp.evaluation.metrics import score
+from segexp.evaluation.metrics import RULERS, score
 from segexp.labels.files import find_mapping
 from segexp.labels.ladder import RULER_EFFECT, make_ladder
 from segexp.labels.mapping import MappedClass, Mapping, coarsens
@@ -48,7 +48,7 @@ def record(experiment: Experiment, mapping, val, heldout=None, data=()) -> Run:
     splits = {"val": val} if heldout is None else {"val": val, "heldout": heldout}
     save_confusions(
         artifacts(experiment, run) / CONFUSIONS_FILE,
-        {name: Confusions(IMAGES, own, own, own) for name, own in splits.items()},
+        {name: Confusions(IMAGES, dict.fromkeys(RULERS, own)) for name, own in splits.items()},
     )
     tracking.log_yaml(run, mapping.to_dict(), "mapping.yaml")
     config = load_config(SHIPPED_CONFIG, dict(data)).to_dict()

@@ -24,10 +24,17 @@ def confusions(images: int, seed: int) -> Confusions:
     random = np.random.default_rng(seed)
     return Confusions(
         tuple(f"scene_{i}" for i in range(images)),
-        random.integers(0, 2**40, (images, 5, 6)),
-        random.integers(0, 9, (images, 3, 4)),
-        random.integers(0, 9, (images, 3, 4)),
+        {
+            "own": random.integers(0, 2**40, (images, 5, 6)),
+            "common": random.integers(0, 9, (images, 3, 4)),
+            "common_argmax": random.integers(0, 9, (images, 3, 4)),
+        },
     )
+
+
+def of_all(array: np.ndarray) -> dict[str, np.ndarray]:
+    """The same array by every ruler."""
+    return dict.fromkeys(("own", "common", "common_argmax"), array)
 
 
 def test_matrices_come_back_by_split_and_to_the_last_count(tmp_path: Path) -> None:
@@ -38,18 +45,19 @@ def test_matrices_come_back_by_split_and_to_the_last_count(tmp_path: Path) -> No
     for split, expected in written.items():
         assert read[split].image_ids == expected.image_ids
         for name in ("own", "common", "common_argmax"):
-            np.testing.assert_array_equal(getattr(read[split], name), getattr(expected, name))
-            assert getattr(read[split], name).dtype == np.int64
+            np.testing.assert_array_equal(read[split].by[name], expected.by[name])
+            assert read[split].by[name].dtype == np.int64
 
 
 def test_predictions_come_back(tmp_path: Path) -> None:
     masks = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
-    save_predictions(tmp_path / "p.npz", Predictions(("a", "b"), masks, masks + 1, masks + 2))
+    by = {"own": masks, "common": masks + 1, "common_argmax": masks + 2}
+    save_predictions(tmp_path / "p.npz", Predictions(("a", "b"), by))
     read = load_predictions(tmp_path / "p.npz")
     assert read.image_ids == ("a", "b")
-    np.testing.assert_array_equal(read.own, masks)
-    np.testing.assert_array_equal(read.common, masks + 1)
-    np.testing.assert_array_equal(read.common_argmax, masks + 2)
+    assert list(read.by) == list(by)
+    for ruler, expected in by.items():
+        np.testing.assert_array_equal(read.by[ruler], expected)
 
 
 def test_a_file_that_is_gone_damaged_or_another_is_named(tmp_path: Path) -> None:
@@ -87,7 +95,7 @@ def test_nothing_that_needs_pickle_is_read(tmp_path: Path) -> None:
 )
 def test_what_is_no_confusion_matrix_for_each_image_is_refused(tmp_path: Path, own) -> None:
     path = tmp_path / "confusions.npz"
-    save_confusions(path, {"val": Confusions(("a", "b"), own, own, own)})
+    save_confusions(path, {"val": Confusions(("a", "b"), of_all(own))})
     expected = r"c: val/own: .* of shape .*; expected whole numbers of shape \(2, C, C \+ 1\)"
     with pytest.raises(WorkError, match=expected):
         read_confusions(path.read_bytes(), "c")
@@ -112,7 +120,7 @@ def test_a_single_array_or_a_pickle_is_no_file_of_matrices() -> None:
 )
 def test_counts_that_are_none_are_refused(tmp_path: Path, own: np.ndarray) -> None:
     path = tmp_path / "confusions.npz"
-    save_confusions(path, {"val": Confusions(("a", "b"), own, own, own)})
+    save_confusions(path, {"val": Confusions(("a", "b"), of_all(own))})
     with pytest.raises(WorkError, match="val/own: "):
         load_confusions(path)
 
@@ -123,7 +131,7 @@ def test_counts_that_are_none_are_refused(tmp_path: Path, own: np.ndarray) -> No
 )
 def test_what_is_no_mask_for_each_image_is_refused(tmp_path: Path, masks: np.ndarray) -> None:
     path = tmp_path / "predictions.npz"
-    save_predictions(path, Predictions(("a", "b"), masks, masks, masks))
+    save_predictions(path, Predictions(("a", "b"), of_all(masks)))
     with pytest.raises(WorkError, match=r"expected uint8 of shape \(2, H, W\)"):
         load_predictions(path)
 

@@ -13,17 +13,9 @@ from torch import Tensor, nn
 from harness.project import ROOT
 from harness.trees import CITYSCAPES, opened, save
 from segexp.data.cache import Split, open_dataset
-from segexp.evaluation.evaluate import (
-    Evaluation,
-    Ruler,
-    constant_miou,
-    decide,
-    evaluate,
-    evaluate_full_size,
-    evaluate_split,
-    make_ruler,
-)
-from segexp.evaluation.metrics import Scores
+from segexp.evaluation.evaluate import Evaluation, constant_scores, evaluate, evaluate_split
+from segexp.evaluation.metrics import Scores, score
+from segexp.evaluation.rulers import Ruler, decide, make_ruler
 from segexp.labels.files import load_mapping
 from segexp.labels.mapping import collapse_lookup, common_space
 from segexp.labels.taxonomy import VOID
@@ -127,12 +119,20 @@ def assert_same(scores: Scores, expected: Scores) -> None:
         assert getattr(scores, name) == getattr(expected, name), name
 
 
+def named(*rulers: Ruler) -> dict[str, Ruler]:
+    return {str(number): ruler for number, ruler in enumerate(rulers)}
+
+
 def run(model: nn.Module, split: Split, *rulers: Ruler) -> Evaluation:
-    return evaluate_split(model, split, rulers, preprocessing=PREPROCESSING, compute=CPU)
+    return evaluate_split(model, split, named(*rulers), preprocessing=PREPROCESSING, compute=CPU)
+
+
+def scores_of(evaluation: Evaluation, ruler: str = "0") -> Scores:
+    return score(evaluation.confusion(ruler))
 
 
 def test_scores_in_the_own_space_are_scikit_learns(unet, split, logits):
-    scores = run(unet, split, make_ruler(FINE, FINE)).scores(0)
+    scores = scores_of(run(unet, split, make_ruler(FINE, FINE)))
     expected = sklearn_scores(split.labels.ravel(), logits.argmax(dim=1).numpy().ravel(), 19)
     assert expected.classes_in_mean >= 15  # or the comparison would say little
     assert 0 < expected.miou < 1
@@ -143,7 +143,7 @@ def test_scores_in_the_common_space_by_argmax_are_scikit_learns(unet, split, log
     place = {label: i for i, c in enumerate(COMMON.classes) for label in c.labels}
     table = np.array([place.get(name, len(COMMON.classes)) for name in FINE.names])
     truth = np.array([place.get(name, VOID) for name in FINE.names] + [VOID] * 237, np.uint8)
-    scores = run(unet, split, make_ruler(FINE, COMMON, "argmax")).scores(0)
+    scores = scores_of(run(unet, split, make_ruler(FINE, COMMON, "argmax")))
     prediction = table[logits.argmax(dim=1).numpy()]
     assert (prediction == len(COMMON.classes)).any()  # pole and bicycle, which fall into none
     expected = sklearn_scores(truth[split.labels].ravel(), prediction.ravel(), len(COMMON.classes))
@@ -174,7 +174,7 @@ def test_scores_in_the_common_space_by_sum_are_scikit_learns(unet, split, logits
 
     truth = np.array([place.get(name, VOID) for name in FINE.names] + [VOID] * 237, np.uint8)
     expected = sklearn_scores(truth[split.labels].ravel(), decided.ravel(), none)
-    assert_same(run(unet, split, ruler).scores(0), expected)
+    assert_same(scores_of(run(unet, split, ruler)), expected)
 
 
 def test_an_absent_class_has_no_iou_and_is_left_out_of_the_mean(split):
@@ -183,7 +183,7 @@ def test_an_absent_class_has_no_iou_and_is_left_out_of_the_mean(split):
     model = ByPixel(len(FINE.classes))  # never decides sky: it copies the red channel
     images = np.where(split.labels == VOID, 0, split.labels)[..., None].repeat(3, axis=3)
     perfect = Split("val", split.ids, images, split.labels)
-    scores = run(model, perfect, make_ruler(FINE, FINE)).scores(0)
+    scores = scores_of(run(model, perfect, make_ruler(FINE, FINE)))
     assert math.isnan(scores.iou[sky])
     assert (scores.miou, scores.classes_in_mean, scores.pixel_accuracy) == (1.0, 18, 1.0)
 
@@ -208,7 +208,7 @@ def evaluate_in_batches(model: nn.Module, split: Split, size: int) -> Evaluation
         model,
         batches_of(split, size),
         split.ids,
-        RULERS,
+        named(*RULERS),
         preprocessing=PREPROCESSING,
         compute=CPU,
         loss=CE,
@@ -219,8 +219,8 @@ def evaluate_in_batches(model: nn.Module, split: Split, size: int) -> Evaluation
 def test_confusions_do_not_depend_on_the_batch_size(split, size):
     model = conv_model()
     whole, parts = (evaluate_in_batches(model, split, n) for n in (len(split), size))
-    for a, b in zip(whole.confusions, parts.confusions, strict=True):
-        assert np.array_equal(a, b)
+    for name, counts in whole.confusions.items():
+        assert np.array_equal(counts, parts.confusions[name])
 
 
 def test_the_order_of_the_images_only_orders_the_confusions(split):
@@ -231,9 +231,9 @@ def test_the_order_of_the_images_only_orders_the_confusions(split):
     model = conv_model()
     straight, mixed = (run(model, s, *RULERS) for s in (split, shuffled))
     assert mixed.image_ids == ("image_3", "image_0", "image_4", "image_2", "image_1")
-    for number, (a, b) in enumerate(zip(straight.confusions, mixed.confusions, strict=True)):
-        assert np.array_equal(a[order], b)
-        assert straight.scores(number).miou == mixed.scores(number).miou
+    for name, counts in straight.confusions.items():
+        assert np.array_equal(counts[order], mixed.confusions[name])
+        assert scores_of(straight, name).miou == scores_of(mixed, name).miou
 
 
 def test_what_a_model_says_under_void_changes_neither_scores_nor_loss(split):
@@ -245,18 +245,18 @@ def test_what_a_model_says_under_void_changes_neither_scores_nor_loss(split):
     before, after = (evaluate_in_batches(model, s, 2) for s in (split, other))
     assert not np.array_equal(changed, split.images)
     assert before.loss == after.loss
-    for a, b in zip(before.confusions, after.confusions, strict=True):
-        assert np.array_equal(a, b)
+    for name, counts in before.confusions.items():
+        assert np.array_equal(counts, after.confusions[name])
 
 
 def test_an_image_of_void_alone_counts_nothing(split):
     alone = split.part("val", 3, 4)
     evaluation = evaluate_in_batches(conv_model(), alone, 1)
     assert evaluation.loss == 0
-    for number, counts in enumerate(evaluation.confusions):
+    for name, counts in evaluation.confusions.items():
         assert counts.sum() == 0
-        assert math.isnan(evaluation.scores(number).miou)
-        assert evaluation.scores(number).classes_in_mean == 0
+        assert math.isnan(scores_of(evaluation, name).miou)
+        assert scores_of(evaluation, name).classes_in_mean == 0
 
 
 def test_the_loss_is_the_mean_of_the_batches_weighted_by_their_images(split):
@@ -284,11 +284,14 @@ def test_a_model_is_scored_in_evaluation_mode(split):
 
 def test_bf16_gives_nearly_the_same_scores(unet, split, logits):
     compute = Compute(torch.device("cpu"), bf16=True, channels_last=True)
-    evaluation = evaluate_split(unet, split, RULERS, preprocessing=PREPROCESSING, compute=compute)
+    evaluation = evaluate_split(
+        unet, split, named(*RULERS), preprocessing=PREPROCESSING, compute=compute
+    )
     exact = run(unet, split, *RULERS)
-    for number in range(len(RULERS)):
-        assert evaluation.scores(number).miou == pytest.approx(exact.scores(number).miou, abs=0.01)
-        assert evaluation.confusions[number].sum() == exact.confusions[number].sum()
+    for name, counts in exact.confusions.items():
+        miou = scores_of(evaluation, name).miou
+        assert miou == pytest.approx(scores_of(exact, name).miou, abs=0.01)
+        assert evaluation.confusions[name].sum() == counts.sum()
 
 
 def test_full_size_scores_are_those_of_logits_resized_by_hand(unet, split):
@@ -299,11 +302,11 @@ def test_full_size_scores_are_those_of_logits_resized_by_hand(unet, split):
         for i, size in enumerate(sizes)
     ]
     samples[0][1][:9] = VOID
-    evaluation = evaluate_full_size(
+    evaluation = evaluate(
         unet,
-        [(image, torch.from_numpy(labels)) for image, labels in samples],
+        [(image[None], torch.from_numpy(labels)[None]) for image, labels in samples],
         ["x", "y", "z"],
-        [make_ruler(FINE, FINE), make_ruler(FINE, MERGED, "argmax")],
+        named(make_ruler(FINE, FINE), make_ruler(FINE, MERGED, "argmax")),
         preprocessing=PREPROCESSING,
         compute=CPU,
     )
@@ -315,21 +318,12 @@ def test_full_size_scores_are_those_of_logits_resized_by_hand(unet, split):
         truths.append(labels.ravel())
         predictions.append(large.argmax(dim=1).numpy().ravel())
     truth, prediction = np.concatenate(truths), np.concatenate(predictions)
-    assert_same(evaluation.scores(0), sklearn_scores(truth, prediction, 19))
+    assert_same(scores_of(evaluation), sklearn_scores(truth, prediction, 19))
     assert evaluation.image_ids == ("x", "y", "z")
-    assert evaluation.confusions[0].sum(axis=(1, 2)).tolist() == [38 * 101, 32 * 64, 20 * 33]
+    assert evaluation.confusions["0"].sum(axis=(1, 2)).tolist() == [38 * 101, 32 * 64, 20 * 33]
     merged = collapse_lookup(FINE, MERGED)[prediction]
     expected = sklearn_scores(MERGED.lookup()[truth], merged, len(MERGED.classes))
-    assert_same(evaluation.scores(1), expected)
-
-
-def test_masks_of_the_models_own_size_are_scored_as_evaluate_does(unet, split):
-    samples = [(images[0], labels[0]) for images, labels in batches_of(split, 1)]
-    full = evaluate_full_size(
-        unet, samples, split.ids, RULERS, preprocessing=PREPROCESSING, compute=CPU
-    )
-    for a, b in zip(full.confusions, run(unet, split, *RULERS).confusions, strict=True):
-        assert np.abs(a - b).sum() <= 4  # a pixel may round the other way in a batch of one
+    assert_same(scores_of(evaluation, "1"), expected)
 
 
 def write_split(root: Path, split: str, *masks: list[list[int]]) -> None:
@@ -340,7 +334,7 @@ def write_split(root: Path, split: str, *masks: list[list[int]]) -> None:
         save(root / split / "image" / f"{number}.npy", image)
 
 
-def test_the_constant_predictors_miou_is_that_of_a_hand_count(tmp_path):
+def test_the_constant_predictors_score_is_that_of_a_hand_count(tmp_path):
     road, sidewalk, sky, pole = 0, 1, 10, 5
     root = tmp_path / "data"
     write_split(root, "train", [[road, road], [sidewalk, sky]], [[sky, sky], [pole, -1]])
@@ -349,14 +343,14 @@ def test_the_constant_predictors_miou_is_that_of_a_hand_count(tmp_path):
     # heldout: sky 3 of 4, the void pixel is out, and pole.
     write_split(root, "test", [[sky, sky], [sky, pole]], [[-1, -1], [-1, -1]])
     dataset = open_dataset(opened(root, CITYSCAPES), (2, 2), tmp_path / "cache")
-    assert constant_miou(dataset, FINE) == {
+    assert constant_scores(dataset, FINE, "miou") == {
         "class": "sky",
         "val": pytest.approx(0.25 / 3),
         "heldout": pytest.approx(0.75 / 2),
     }
     # merged10: road and sidewalk are one class, as frequent as sky in train; the first one wins.
     # val: road 6 of 8, sky 0. heldout: pole is void, so sky alone is there: 0 of 3 and road 0.
-    assert constant_miou(dataset, MERGED) == {
+    assert constant_scores(dataset, MERGED, "miou") == {
         "class": "road",
         "val": pytest.approx(0.75 / 2),
         "heldout": 0.0,
@@ -370,17 +364,17 @@ def test_the_decisions_that_were_counted_are_returned_where_they_are_asked_for()
     table[:] = 10  # none
     table[:4] = torch.arange(4)
     ruler = Ruler(COMMON, torch.from_numpy(COMMON.lookup()), table, "argmax")
-    score = lambda **options: evaluate_split(  # noqa: E731
-        model, split, [ruler], preprocessing=PREPROCESSING, compute=CPU, **options
+    scored = lambda **options: evaluate_split(  # noqa: E731
+        model, split, named(ruler), preprocessing=PREPROCESSING, compute=CPU, **options
     )
-    assert score().predictions == ()
-    kept = score(keep_predictions=True)
-    (decided,) = kept.predictions
+    assert scored().predictions == {}
+    kept = scored(keep_predictions=True)
+    (decided,) = kept.predictions.values()
     assert decided.shape == (5, 32, 64)
     assert decided.dtype == np.uint8
     red = split.images[..., 0]
     np.testing.assert_array_equal(decided, np.where(red < 4, red, 10))
-    np.testing.assert_array_equal(kept.confusions[0], score().confusions[0])
+    np.testing.assert_array_equal(kept.confusions["0"], scored().confusions["0"])
 
 
 class SometimesBroken(nn.Module):
@@ -402,14 +396,14 @@ def test_logits_that_are_no_numbers_are_never_scored(value: float):
     split = make_split()
     split.images[:, 0, 0, 0] = [1, 2, 77, 4, 5]
     options = {"preprocessing": PREPROCESSING, "compute": CPU}
-    rulers = [make_ruler(FINE, FINE)]
+    rulers = named(make_ruler(FINE, FINE))
     with pytest.raises(NonFiniteLogitsError, match="NaN or infinite logits for image_2: "):
         evaluate_split(SometimesBroken(value), split, rulers, **options)
-    samples = [
-        (torch.from_numpy(split.image(i)).permute(2, 0, 1), torch.from_numpy(split.label(i)))
-        for i in range(len(split))
+    larger = [
+        (images, F.interpolate(labels[None], scale_factor=2)[0])
+        for images, labels in batches_of(split, 1)
     ]
     with pytest.raises(NonFiniteLogitsError, match="NaN or infinite logits for image_2: "):
-        evaluate_full_size(SometimesBroken(value), samples, split.ids, rulers, **options)
+        evaluate(SometimesBroken(value), larger, split.ids, rulers, **options)
     whole = evaluate_split(SometimesBroken(0.0), split, rulers, **options)
-    assert whole.confusions[0].sum() == (split.labels != VOID).sum()
+    assert whole.confusions["0"].sum() == (split.labels != VOID).sum()

@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from sklearn import metrics as sk
 
+import segexp.evaluation.counting
 import segexp.evaluation.metrics
-import segexp.evaluation.scores
-from segexp.evaluation.metrics import confusion_matrices, counted_on_void, score
+from segexp.evaluation.counting import confusion_matrices, counted_on_void
+from segexp.evaluation.metrics import score
 
 CLASSES = 6
 
@@ -26,7 +27,7 @@ def make_batch(seed: int = 0, images: int = 3) -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_the_examples_in_the_docstrings_are_true():
-    for module in (segexp.evaluation.metrics, segexp.evaluation.scores):
+    for module in (segexp.evaluation.metrics, segexp.evaluation.counting):
         assert doctest.testmod(module).attempted > 0
         assert doctest.testmod(module).failed == 0
 

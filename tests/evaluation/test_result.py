@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from segexp.evaluation.result import SplitScores, TrialResult, none_if_nan, result_from_dict
+from harness.results import made_scores
+from segexp.evaluation.result import TrialResult, none_if_nan, result_from_dict
 
 TABLE = {
     "class": ["road", "sky", "pole"],
@@ -12,22 +13,15 @@ TABLE = {
     "pixels": [10, 0, 0],
     "images": [1, 0, 0],
 }
-SCORES = SplitScores(
-    miou=1 / 3,
-    classes_in_mean=1,
-    pixel_accuracy=0.7,
-    miou_common=0.4,
-    miou_common_argmax=0.3,
-    classes_in_mean_common=2,
-    table=TABLE,
-    table_common=TABLE,
+SCORES = made_scores(
+    1 / 3, 0.4, TABLE, by_argmax=0.3, accuracy=0.7, in_mean=(1, 2), predicted_only=1
 )
 RESULT = TrialResult(
     value=0.4,
     best_epoch=2,
     seconds=1.5,
     val=SCORES,
-    heldout=replace(SCORES, miou=0.25),
+    heldout=made_scores(0.25, 0.4, TABLE),
     bundle=".segexp/studies/default/trial-0001/bundle",
 )
 
@@ -45,10 +39,16 @@ def test_the_numbers_are_the_scores_without_the_tables():
         "classes_predicted_only": 1,
         "pixel_accuracy": 0.7,
         "miou_common": 0.4,
-        "miou_common_argmax": 0.3,
         "classes_in_mean_common": 2,
         "classes_predicted_only_common": 1,
+        "miou_common_argmax": 0.3,
     }
+
+
+def test_a_metric_that_a_result_was_written_without_is_nan():
+    """As every result of yesterday is once there is another metric."""
+    assert math.isnan(SCORES.of("pixel_accuracy", "common"))
+    assert math.isnan(SCORES.of("a_metric_of_tomorrow"))
 
 
 def test_an_undefined_score_is_none_in_json():

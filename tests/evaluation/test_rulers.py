@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from segexp.core.errors import InputError
-from segexp.evaluation.evaluate import Ruler, decide, decide_all, evaluate, make_ruler
+from segexp.evaluation.evaluate import evaluate
+from segexp.evaluation.metrics import score
+from segexp.evaluation.rulers import Ruler, decide, decide_all, make_ruler
 from segexp.labels.mapping import MappedClass, Mapping
 from segexp.labels.taxonomy import VOID, Label, Taxonomy
 from segexp.training.class_weights import WEIGHTINGS
@@ -61,8 +63,10 @@ def one_row(*labels: int) -> tuple[Tensor, Tensor]:
 
 
 def confusion(model: nn.Module, batch: tuple[Tensor, Tensor], ruler: Ruler) -> list[list[int]]:
-    evaluation = evaluate(model, [batch], ["x"], [ruler], preprocessing=PREPROCESSING, compute=CPU)
-    return evaluation.confusions[0][0].tolist()
+    evaluation = evaluate(
+        model, [batch], ["x"], {"r": ruler}, preprocessing=PREPROCESSING, compute=CPU
+    )
+    return evaluation.confusions["r"][0].tolist()
 
 
 def test_argmax_and_sum_decide_differently_where_merged_classes_share_the_probability():
@@ -80,9 +84,12 @@ def test_a_class_that_falls_into_none_can_be_predicted_and_is_wrong(rule):
     # The third pixel is c: void here, whatever is predicted.
     batch = one_row(0, 0, 2, 1)
     assert confusion(model, batch, ruler) == [[1, 0, 1], [0, 1, 0]]
-    evaluation = evaluate(model, [batch], ["x"], [ruler], preprocessing=PREPROCESSING, compute=CPU)
-    assert evaluation.scores(0).iou.tolist() == [0.5, 1.0]
-    assert evaluation.scores(0).pixel_accuracy == 2 / 3
+    evaluation = evaluate(
+        model, [batch], ["x"], {"r": ruler}, preprocessing=PREPROCESSING, compute=CPU
+    )
+    scores = score(evaluation.confusion("r"))
+    assert scores.iou.tolist() == [0.5, 1.0]
+    assert scores.pixel_accuracy == 2 / 3
 
 
 STREET = Taxonomy(

@@ -8,8 +8,7 @@ from hypothesis.extra.numpy import arrays
 from scipy.stats import entropy
 from sklearn.metrics import jaccard_score, mutual_info_score
 
-from segexp.evaluation.metrics import score
-from segexp.labels.merge_gains import ious, merge_gains
+from segexp.labels.merge_gains import merge_gains
 
 SMALL = arrays(np.int64, (4, 5), elements=st.integers(0, 6)).filter(lambda m: m.sum() > 0)
 
@@ -88,12 +87,3 @@ def test_a_pair_is_worth_the_same_in_either_order(confusion):
     gains = merge_gains(confusion)
     for values in (gains.gain, gains.resolved, gains.bits_lost, gains.told_bits_lost):
         np.testing.assert_allclose(values, values.T, atol=1e-12)
-
-
-@given(SMALL)
-@settings(max_examples=60, deadline=None)
-def test_ious_are_those_in_the_mean_of_the_metrics(confusion):
-    scores = score(confusion)
-    expected = np.where(scores.pixels > 0, scores.iou, np.nan)
-    np.testing.assert_array_equal(ious(confusion), expected)
-    assert np.nanmean(ious(confusion)) == pytest.approx(scores.miou)

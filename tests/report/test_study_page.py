@@ -4,7 +4,8 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from segexp.evaluation.result import SplitScores, TrialResult
+from harness.results import made_scores
+from segexp.evaluation.result import TrialResult
 from segexp.report.study_page import study_page
 from segexp.study.attributes import (
     CONSTANT,
@@ -25,7 +26,15 @@ CATEGORIES = ["complete", "pruned", "failed", "best", "by trial", "median"]
 
 def scores(value):
     table = {"iou": [value, 0.0, None], "pixels": [9, 0, 0]}  # one class is predicted only
-    return SplitScores(value + 0.1, 19, 0.8, value, value - 0.01, 10, table, table)
+    return made_scores(
+        value + 0.1,
+        value,
+        table,
+        by_argmax=value - 0.01,
+        accuracy=0.8,
+        in_mean=(19, 10),
+        predicted_only=1,
+    )
 
 
 def objective(trial):
@@ -91,7 +100,7 @@ def test_plotly_is_embedded_once(page):
 def test_best_baseline_and_constant_stand_beside_each_other_with_heldout_scores(study, page):
     best = study.best_trial
     assert best.number != 0
-    heldout = best.user_attrs[RESULT]["heldout"]["miou_common"]
+    heldout = best.user_attrs[RESULT]["heldout"]["scores"]["common"]["miou"]
     assert page.row(f"best: trial {best.number}")[1:] == [f"{best.value:.4f}", f"{heldout:.4f}"]
     # log10(1e-3) is 1 away from the optimum: 0.6 - 0.1
     assert page.row("baseline: trial 0")[1:] == ["0.5000", "0.4800"]
@@ -101,7 +110,7 @@ def test_best_baseline_and_constant_stand_beside_each_other_with_heldout_scores(
 
 def test_the_columns_of_all_scores_are_explained(page):
     assert "Only predicted: classes that the model says somewhere and the truth has" in page.text
-    assert "Argmax: each pixel is decided among the model's own classes" in page.text
+    assert "By argmax: each pixel is decided among the model's own classes" in page.text
 
 
 def test_native_scores_of_an_objective_in_the_native_space():

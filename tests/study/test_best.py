@@ -7,6 +7,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
+from harness.results import made_scores
 from segexp.core.errors import InputError, WorkError
 from segexp.evaluation.result import SplitScores, TrialResult
 from segexp.study.attributes import (
@@ -21,7 +22,7 @@ from segexp.study.best import best_trial, find_best
 
 def scores(miou: float) -> SplitScores:
     table = {"class": ["road", "car"], "iou": [miou, None], "pixels": [9, 0]}
-    return SplitScores(miou, 1, 0.5, miou, miou, 1, table, table)
+    return made_scores(miou, miou, table)
 
 
 def end(
@@ -58,7 +59,7 @@ def test_it_has_the_highest_objective_and_the_baseline_beside_it(study: optuna.S
     best = find_best(study)
     assert (best.number, best.result.value, best.run_id) == (1, 0.6, "run-1")
     assert best.baseline is not None
-    assert best.baseline.val.miou == 0.3
+    assert best.baseline.val.of("miou") == 0.3
     assert best.states == {"COMPLETE": 3}
 
 
@@ -78,7 +79,7 @@ def test_an_interrupted_baseline_is_the_trial_that_took_its_params(study: optuna
     end(study, 0.5, 0.6)
     best = find_best(study)
     assert best.baseline is not None
-    assert best.baseline.val.miou == 0.3
+    assert best.baseline.val.of("miou") == 0.3
     assert best.states == {"INTERRUPTED": 1, "COMPLETE": 2}
 
 

@@ -149,7 +149,8 @@ def test_every_fault_of_a_study_is_listed_at_once(home):
     assert faults_of(home, content) == (
         "name: 'a b': use 1 to 100 letters (a-z, A-Z), digits, '_', '.', '+' and '-', beginning "
         "with a letter or a digit and not ending in '.'",
-        "objective: 'val/miuo': input should be 'val/miou_common' or 'val/miou' (did you mean "
+        "objective: 'val/miuo': input should be 'val/miou_common', 'val/miou', "
+        "'val/pixel_accuracy_common' or 'val/pixel_accuracy' (did you mean "
         "'val/miou'?)",
         "trials: True: input should be a valid integer",
         "sampler.name: 'tpee': input should be 'tpe', 'random', 'gp', 'cmaes' or 'grid' (did you "

@@ -17,8 +17,10 @@ from segexp import tracking
 from segexp.core.config import load_config, with_values
 from segexp.core.errors import WorkError
 from segexp.data.open import find_source, open_data
-from segexp.evaluation.evaluate import Evaluation, evaluate_split, make_ruler
+from segexp.evaluation.evaluate import Evaluation, evaluate_split
+from segexp.evaluation.metrics import score
 from segexp.evaluation.result import TrialResult
+from segexp.evaluation.rulers import make_ruler
 from segexp.evaluation.saved import evaluate_bundle
 from segexp.labels.files import find_mappings
 from segexp.labels.mapping import common_space
@@ -126,7 +128,7 @@ def test_the_value_is_the_best_reported_objective(finished: Finished):
     assert finished.result.value == max(values)
     assert finished.asked == [max(values)]
     assert finished.result.best_epoch == 1 + values.index(max(values))
-    assert finished.result.value == finished.result.val.miou_common
+    assert finished.result.value == finished.result.val.of("miou", "common")
     assert finished.result.seconds > 0
 
 
@@ -157,22 +159,23 @@ def test_each_epochs_metrics_are_in_mlflow_with_the_epoch_as_step(finished: Fini
 
 def test_the_best_epochs_scores_are_in_mlflow(finished: Finished):
     metrics, val = finished.record.data.metrics, finished.result.val
-    assert metrics["best/miou"] == val.miou
-    assert metrics["best/miou_common"] == val.miou_common
+    assert metrics["best/miou"] == val.of("miou")
+    assert metrics["best/miou_common"] == val.of("miou", "common")
     assert metrics["best/epoch"] == finished.result.best_epoch
-    for name, iou in zip(val.table["class"], val.table["iou"], strict=True):
+    for name, iou in zip(*(val.tables["own"][key] for key in ("class", "iou")), strict=True):
         assert metrics.get(f"iou/{name}") == iou, name
-    assert sum(name.startswith("iou/") for name in metrics) == val.classes_in_mean
-    assert metrics["heldout/miou"] == finished.result.heldout.miou
+    assert sum(name.startswith("iou/") for name in metrics) == val.of("classes_in_mean")
+    assert metrics["heldout/miou"] == finished.result.heldout.of("miou")
 
 
 def test_the_tables_in_mlflow_are_the_results(finished: Finished, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(finished.project)
     client = MlflowClient()  # as a person has it who knows nothing but MLflow
     experiment = client.get_experiment_by_name("street")
+    tables = finished.result.val.tables
     for name, table, classes in (
-        ("iou_table.json", finished.result.val.table, finished.setup.mapping.names),
-        ("iou_table_common.json", finished.result.val.table_common, finished.setup.common.names),
+        ("iou_table.json", tables["own"], finished.setup.mapping.names),
+        ("iou_table_common.json", tables["common"], finished.setup.common.names),
     ):
         frame = client.load_table(experiment.experiment_id, name, [finished.run.id])
         assert list(frame) == COLUMNS
@@ -238,9 +241,8 @@ def test_the_reloaded_bundle_reproduces_the_recorded_scores(
         full_size=False,
         caching=lambda done, total: None,
     )
-    assert own.miou == pytest.approx(recorded.miou, abs=1e-9)
-    assert own.pixel_accuracy == pytest.approx(recorded.pixel_accuracy, abs=1e-9)
-    assert own.table == recorded.table
+    assert own.scores == pytest.approx(recorded.scores["own"], abs=1e-9)
+    assert own.table == recorded.tables["own"]
 
 
 def test_the_common_scores_are_those_of_the_reloaded_model_in_the_common_space(finished: Finished):
@@ -248,9 +250,10 @@ def test_the_common_scores_are_those_of_the_reloaded_model_in_the_common_space(f
     setup = finished.setup
     assert bundle.reading is not None
     assert bundle.reading.temperature != 1
-    rulers = [
-        make_ruler(bundle.mapping, setup.common, rule, bundle.reading) for rule in ("sum", "argmax")
-    ]
+    rulers = {
+        rule: make_ruler(bundle.mapping, setup.common, rule, bundle.reading)
+        for rule in ("sum", "argmax")
+    }
     compute = choose_compute(setup.config.training.precision)
     evaluation = evaluate_split(
         compute.place(bundle.model),
@@ -260,9 +263,10 @@ def test_the_common_scores_are_those_of_the_reloaded_model_in_the_common_space(f
         compute=compute,
     )
     heldout = finished.result.heldout
-    assert heldout.miou_common == pytest.approx(evaluation.scores(0).miou, abs=1e-9)
-    assert heldout.miou_common_argmax == pytest.approx(evaluation.scores(1).miou, abs=1e-9)
-    assert heldout.classes_in_mean_common == evaluation.scores(0).classes_in_mean
+    summed, by_argmax = (score(evaluation.confusion(rule)) for rule in ("sum", "argmax"))
+    assert heldout.of("miou", "common") == pytest.approx(summed.miou, abs=1e-9)
+    assert heldout.of("miou", "common_argmax") == pytest.approx(by_argmax.miou, abs=1e-9)
+    assert heldout.of("classes_in_mean", "common") == summed.classes_in_mean
 
 
 def test_the_bundle_says_where_it_comes_from(finished: Finished):
@@ -280,8 +284,8 @@ def test_the_bundle_says_where_it_comes_from(finished: Finished):
         "heldout_by": None,  # there is a test split
         "common_space": finished.setup.common.name,
     }
-    assert bundle.scores["val/miou"] == finished.result.val.miou
-    assert bundle.scores["heldout/miou_common"] == finished.result.heldout.miou_common
+    assert bundle.scores["val/miou"] == finished.result.val.of("miou")
+    assert bundle.scores["heldout/miou_common"] == finished.result.heldout.of("miou", "common")
 
 
 def test_the_result_is_plain_json(finished: Finished):
@@ -520,7 +524,7 @@ def test_other_configurations_run_to_their_end(project: Path, tmp_path: Path, va
         is_worth_keeping=lambda value: False,
         display=Watcher(),
     )
-    assert 0 < result.val.pixel_accuracy < 1
+    assert 0 < result.val.of("pixel_accuracy") < 1
 
 
 def confusion(right: int, wrong: int) -> np.ndarray:
@@ -530,7 +534,7 @@ def confusion(right: int, wrong: int) -> np.ndarray:
 def test_the_objective_is_the_miou_of_the_space_that_it_names():
     # Own space: one class found in 1 of 4 pixels; common space: in 3 of 4. The other is absent in
     # the truth and predicted: its IoU is 0, and it is not in the mean.
-    evaluation = Evaluation(("x",), 0.0, (confusion(1, 3), confusion(3, 1), confusion(2, 2)))
+    evaluation = Evaluation(("x",), 0.0, {"own": confusion(1, 3), "common": confusion(3, 1)})
     assert objective_value(evaluation, "val/miou") == 0.25
     assert objective_value(evaluation, "val/miou_common") == 0.75
 
@@ -538,6 +542,6 @@ def test_the_objective_is_the_miou_of_the_space_that_it_names():
 @pytest.mark.parametrize("objective", ["val/miou", "val/miou_common"])
 def test_an_objective_without_a_class_is_refused(objective: str):
     nothing = confusion(0, 0)
-    evaluation = Evaluation(("x",), 0.0, (nothing, nothing, nothing))
+    evaluation = Evaluation(("x",), 0.0, {"own": nothing, "common": nothing})
     with pytest.raises(WorkError, match=f"{objective} is nan: no pixel of the val images"):
         objective_value(evaluation, objective)

@@ -11,8 +11,9 @@ from torch import Tensor, nn
 
 from segexp import tracking
 from segexp.data.cache import Split
-from segexp.evaluation.evaluate import Evaluation, make_ruler
+from segexp.evaluation.evaluate import Evaluation
 from segexp.evaluation.result import TrialResult
+from segexp.evaluation.rulers import make_ruler
 from segexp.labels.mapping import MappedClass, Mapping
 from segexp.labels.taxonomy import VOID, Label, Taxonomy
 from segexp.study import trial_record
@@ -44,7 +45,7 @@ COARSE = Mapping(
 OWN = np.array([[[6, 2, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]]])
 SUM = np.array([[[8, 0, 0], [0, 0, 0]]])
 ARGMAX = np.array([[[6, 0, 2], [0, 0, 0]]])
-EVALUATION = Evaluation(("x",), 0.5, (OWN, SUM, ARGMAX))
+EVALUATION = Evaluation(("x",), 0.5, {"own": OWN, "common": SUM, "common_argmax": ARGMAX})
 EPOCH = EpochResult(3, 0.25, 1e-3, EVALUATION, 2.0, 48.0)
 COLUMNS = ["class", "iou", "precision", "recall", "f1", "pixels", "images", "predicted"]
 
@@ -69,11 +70,19 @@ def test_an_epochs_metrics_have_the_names_of_the_contract():
         "val/miou_common": 1.0,
         "val/miou_common_argmax": 0.75,
         "val/pixel_accuracy": 0.75,
+        "val/pixel_accuracy_common": 1.0,
+        "val/pixel_accuracy_common_argmax": 0.75,
         "time/epoch_s": 2.0,
         "time/images_per_s": 48.0,
     }
     best = trial_record.epoch_metrics(EPOCH, is_best=True)
-    assert best == metrics | {"best/miou": 0.75, "best/miou_common": 1.0, "best/epoch": 3}
+    assert best == metrics | {
+        "best/miou": 0.75,
+        "best/miou_common": 1.0,
+        "best/pixel_accuracy": 0.75,
+        "best/pixel_accuracy_common": 1.0,
+        "best/epoch": 3,
+    }
 
 
 def test_the_stored_scores_are_those_of_the_three_rulers():
@@ -84,14 +93,18 @@ def test_the_stored_scores_are_those_of_the_three_rulers():
         "classes_predicted_only": 1,
         "pixel_accuracy": 0.75,
         "miou_common": 1.0,
-        "miou_common_argmax": 0.75,
+        "pixel_accuracy_common": 1.0,
         "classes_in_mean_common": 1,
         "classes_predicted_only_common": 0,
+        "miou_common_argmax": 0.75,
+        "pixel_accuracy_common_argmax": 0.75,
+        "classes_in_mean_common_argmax": 1,
+        "classes_predicted_only_common_argmax": 0,
     }
-    assert scores.table["class"] == ["a", "b", "c"]
-    assert scores.table["iou"] == [0.75, 0.0, None]
-    assert scores.table_common["class"] == ["a+b", "c"]
-    assert scores.table_common["iou"] == [1.0, None]
+    assert scores.tables["own"]["class"] == ["a", "b", "c"]
+    assert scores.tables["own"]["iou"] == [0.75, 0.0, None]
+    assert scores.tables["common"]["class"] == ["a+b", "c"]
+    assert scores.tables["common"]["iou"] == [1.0, None]
 
 
 def result(heldout: bool) -> TrialResult:
@@ -102,7 +115,7 @@ def result(heldout: bool) -> TrialResult:
 def test_a_bundles_scores_say_which_split_they_are_of():
     scores = trial_record.bundle_scores(result(heldout=True))
     assert scores["val/miou"] == scores["heldout/miou"] == 0.75
-    assert len(scores) == 16
+    assert len(scores) == 24
     assert {name.partition("/")[0] for name in trial_record.bundle_scores(result(False))} == {"val"}
 
 
@@ -114,6 +127,8 @@ def test_the_final_scores_are_recorded_at_the_best_epoch(run: Run, tmp_path: Pat
         "iou/b": 0.0,  # and none for c, which is in neither truth nor prediction
         "heldout/miou": 0.75,
         "heldout/miou_common": 1.0,
+        "heldout/pixel_accuracy": 0.75,
+        "heldout/pixel_accuracy_common": 1.0,
     }
     assert [m.step for m in run.client.get_metric_history(run.id, "iou/a")] == [3]
     for name, classes in (("iou_table", "abc"), ("iou_table_common", ["a+b", "c"])):
@@ -183,10 +198,12 @@ def test_an_overlay_shows_where_the_model_is_wrong(run: Run, tmp_path: Path):
 
 
 def test_scores_without_a_pixel_are_nan_and_recorded_as_nothing(run: Run):
-    nothing = Evaluation(("x",), 0.0, (0 * OWN, 0 * SUM, 0 * ARGMAX))
+    nothing = Evaluation(
+        ("x",), 0.0, {name: 0 * counts for name, counts in EVALUATION.confusions.items()}
+    )
     scores = trial_record.split_scores(nothing, FINE, COARSE)
-    assert math.isnan(scores.miou)
-    assert scores.classes_in_mean == 0
+    assert math.isnan(scores.of("miou"))
+    assert scores.of("classes_in_mean") == 0
     epoch = EpochResult(1, 0.25, 1e-3, nothing, 2.0, 48.0)
     tracking.log_metrics(run, trial_record.epoch_metrics(epoch, is_best=True), step=1)
     assert "val/miou" not in run.client.get_run(run.id).data.metrics

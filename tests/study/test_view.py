@@ -5,7 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from optuna.trial import create_trial
 
-from segexp.evaluation.result import SplitScores, TrialResult
+from harness.results import made_scores
+from segexp.evaluation.result import TrialResult
 from segexp.study.attributes import RESULT
 from segexp.study.best import best_trial
 from segexp.study.view import view_study
@@ -19,7 +20,7 @@ def study_of(ended: list[tuple[float, bool]]) -> optuna.Study:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     study = optuna.create_study(direction="maximize")
     for value, keeps_model in ended:
-        scores = SplitScores(value, 1, 0.5, value, value, 1, TABLE, TABLE)
+        scores = made_scores(value, value, TABLE)
         result = TrialResult(value, 1, 2.0, scores, None, "b" if keeps_model else None)
         study.add_trial(create_trial(value=value, user_attrs={RESULT: result.to_dict()}))
     return study

@@ -207,7 +207,7 @@ def train(
         model,
         batches,
         val.ids,
-        (),
+        {},
         preprocessing=PREPROCESSING,
         compute=compute,
         loss=(loss, torch.from_numpy(IDENTITY)),

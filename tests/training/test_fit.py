@@ -63,7 +63,7 @@ def linear_model() -> nn.Conv2d:
 
 
 def no_validation() -> Evaluation:
-    return Evaluation((), 0.0, ())
+    return Evaluation((), 0.0, {})
 
 
 def train(

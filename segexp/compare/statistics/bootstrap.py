@@ -15,8 +15,7 @@ from scipy import stats
 
 from segexp.compare.statistics.level import LEVEL
 from segexp.compare.statistics.tails import Parts, outside, reach
-
-Floats = NDArray[np.float64]
+from segexp.labels.iou import Floats, iou_counts, iou_of
 
 CHUNK_BYTES = 128_000_000
 
@@ -64,8 +63,7 @@ def resample_weights(
 def resampled_ious(confusions: NDArray[np.int64], weights: Floats) -> Floats:
     """Compute the IoU of each class from the weighted sum of the images' confusion matrices.
 
-    Weights of one give the IoUs that are in the mean of `segexp.evaluation.metrics.score`, to the
-    last bit: a class that the truth does not have is NaN, also where some run predicted it.
+    Weights of one give the IoUs of the summed matrices to the last bit.
 
     Args:
         confusions: Counts per run and image, shape (R, N, K, K) or (R, N, K, K + 1), rows ground
@@ -78,23 +76,16 @@ def resampled_ious(confusions: NDArray[np.int64], weights: Floats) -> Floats:
     Raises:
         ValueError: Another shape of confusion matrix, or weights of another number of images.
     """
-    runs, images, num_classes, columns = confusions.shape
-    if columns - num_classes not in {0, 1} or weights.shape[1] != images:
-        shapes = f"{confusions.shape} and weights {weights.shape}"
-        raise ValueError(f"confusions are (R, N, K, K) or (R, N, K, K + 1), got {shapes}")
-    right = np.diagonal(confusions, axis1=2, axis2=3)
-    truth = confusions.sum(axis=3)
-    either = truth + confusions[..., :num_classes].sum(axis=2) - right
-    # Sums of counts in float64 are exact up to 2**53 pixels, in whatever order they are added.
-    tallies = np.stack([right, either, truth]).astype(np.float64)
-    by_image = tallies.transpose(2, 0, 1, 3).reshape(images, -1)
+    runs, images, num_classes, _ = confusions.shape
+    if weights.shape[1] != images:
+        raise ValueError(f"weights of {weights.shape} for confusions of {confusions.shape}")
+    by_image = iou_counts(confusions).transpose(2, 0, 1, 3).reshape(images, -1)
     ious = np.empty((len(weights), runs, num_classes))
     chunk = max(1, CHUNK_BYTES // (8 * by_image.shape[1]))
     for first in range(0, len(weights), chunk):
         rows = slice(first, first + chunk)
         sums = (weights[rows] @ by_image).reshape(-1, 3, runs, num_classes)
-        ious[rows] = np.nan
-        np.divide(sums[:, 0], sums[:, 1], out=ious[rows], where=sums[:, 2] > 0)
+        ious[rows] = iou_of(sums.swapaxes(0, 1))
     return ious
 
 

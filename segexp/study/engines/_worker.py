@@ -159,7 +159,7 @@ class _SentDisplay:
             self._send("step", replace(step, loss=float(step.loss)), total_epochs)
 
     def epoch(self, result: EpochResult[Evaluation], value: float, total_epochs: int) -> None:
-        validation = replace(result.validation, image_ids=(), confusions=(), predictions=())
+        validation = replace(result.validation, image_ids=(), confusions={}, predictions={})
         self._send("epoch", replace(result, validation=validation), value, total_epochs)
 
     def beside(self) -> StudyDisplay:

@@ -14,7 +14,8 @@ from segexp.compare.statistics.clusters import Clusters
 from segexp.compare.statistics.groups import ClassGroups, DroppedLabel
 from segexp.compare.statistics.planning import pilot_of
 from segexp.core.errors import InputError
-from segexp.evaluation.metrics import confusion_matrices, score
+from segexp.evaluation.counting import confusion_matrices
+from segexp.evaluation.metrics import score
 
 NAMES = ("road", "building", "sky")
 SEEDS = np.arange(3)

@@ -22,7 +22,9 @@ from segexp.training.fit import EpochResult, Step
 from tests.tiny_study import Said, opened, run_here, states, statuses
 
 STEP = Step(1, 1, 4, 3, torch.tensor(0.5))
-EVALUATION = Evaluation(("a",), 0.25, (np.ones((1, 2, 3), np.int64),), (np.ones((1, 8, 8)),))
+EVALUATION = Evaluation(
+    ("a",), 0.25, {"own": np.ones((1, 2, 3), np.int64)}, {"own": np.ones((1, 8, 8))}
+)
 
 
 @pytest.fixture
@@ -56,7 +58,7 @@ def test_what_is_shown_is_sent_with_plain_values(ends: tuple[Connection, Connect
     assert isinstance(step[1][0].loss, float)
     result, value, total = epoch[1]
     assert (result.train_loss, result.validation.loss, value, total) == (0.5, 0.25, 0.75, 2)
-    assert result.validation.confusions == ()  # the matrices of every image would be megabytes
+    assert result.validation.confusions == {}  # the matrices of every image would be megabytes
     assert ended == ("trial_ended", (3, "FAIL", "out of memory"))
     assert display.failed
     assert display.beside() is display
