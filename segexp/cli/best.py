@@ -151,25 +151,18 @@ def _scores_table(found: "BestTrial") -> Table:
     for name in ("", "tuning", "held-out"):
         table.add_column(name, justify="left" if not name else "right")
     val, heldout = found.result.val, found.result.heldout
+    objective, floor = metric_of(found.objective), metric_of(found.constant_objective)
     for name in METRICS:
         for ruler in (OWN, COMMON):
             cells = [_score_cell(scores, name, ruler) for scores in (val, heldout)]
             table.add_row(title_of(name, ruler), *cells)
-    metric, ruler = metric_of(found.objective)
-    if found.baseline:
-        base = found.baseline
-        table.add_row(
-            f"baseline trial 0: {title_of(metric, ruler)}",
-            score_text(base.val.of(metric, ruler)),
-            score_text(base.heldout.of(metric, ruler)) if base.heldout else "-",
-        )
-    if found.constant:
-        floor = title_of(*metric_of(found.constant_objective))
-        table.add_row(
-            escape(f"always {found.constant['class']!r}: {floor}"),
-            f"{found.constant['val']:.4f}",
-            f"{found.constant['heldout']:.4f}",
-        )
+            if found.baseline and (name, ruler) == objective:
+                base = [found.baseline.val, found.baseline.heldout]
+                cells = [score_text(scores.of(name, ruler)) if scores else "-" for scores in base]
+                table.add_row("  the baseline, trial 0", *cells)
+            if found.constant and (name, ruler) == floor:
+                cells = [score_text(found.constant[split]) for split in ("val", "heldout")]
+                table.add_row(escape(f"  always {found.constant['class']!r}"), *cells)
     return table
 
 
