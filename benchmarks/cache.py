@@ -30,8 +30,7 @@ from one_trial import MAPPINGS
 from study import machine
 
 from segexp.data.cache import open_dataset
-from segexp.data.layouts.registry import open_source
-from segexp.data.layouts.synthetic import SyntheticCounts, open_synthetic
+from segexp.data.layout import SyntheticCounts, open_source
 from segexp.data.resize import resize_labels
 from segexp.data.source import Source
 from segexp.labels.taxonomy import Taxonomy, load_taxonomy
@@ -178,7 +177,7 @@ def write_png(root: Path, counts: dict[str, int], taxonomy: Taxonomy) -> None:
 def scenes(
     size: tuple[int, int], taxonomy: Taxonomy, drawn: int = DRAWN
 ) -> tuple[list[Pixels], list[Pixels]]:
-    source = open_synthetic(SyntheticCounts(drawn, 1, 1, 0, size), taxonomy)
+    source = open_source("synthetic", None, taxonomy, SyntheticCounts(drawn, 1, 1, 0, size))
     samples = source.splits["train"]
     return [source.read_image(s) for s in samples], [source.read_labels(s) for s in samples]
 

@@ -17,7 +17,7 @@ from torch import nn
 from segexp.data.batches import Batches
 from segexp.data.cache import Dataset, open_dataset
 from segexp.data.device_batches import make_batches
-from segexp.data.layouts.synthetic import SyntheticCounts, open_synthetic
+from segexp.data.layout import SyntheticCounts, open_source
 from segexp.evaluation.evaluate import Evaluation, evaluate, label_batches
 from segexp.evaluation.metrics import COMMON, COMMON_ARGMAX, OWN
 from segexp.evaluation.rulers import make_ruler
@@ -47,7 +47,9 @@ def draw_scenes(
     """Draw as many scenes as the default configuration has; the same ones each time."""
     mapping = load_mapping(MAPPINGS / "cityscapes19.yaml")
     # Half of val is held out where there is no test split.
-    source = open_synthetic(SyntheticCounts(train, val, test, 0, size), mapping.taxonomy)
+    source = open_source(
+        "synthetic", None, mapping.taxonomy, SyntheticCounts(train, val, test, 0, size)
+    )
     dataset = open_dataset(source, size, cache)
     mean, std = dataset.mean.tolist(), dataset.std.tolist()
     normalisation = Preprocessing(size, (mean[0], mean[1], mean[2]), (std[0], std[1], std[2]))

@@ -31,7 +31,7 @@ from PIL import Image
 from torch import nn
 
 from segexp.data.files.images import read_rgb
-from segexp.data.layouts.synthetic import SyntheticCounts, open_synthetic
+from segexp.data.layout import SyntheticCounts, open_source
 from segexp.evaluation.predict import find_images, predict_masks, stream_count
 from segexp.labels.files import load_mapping
 from segexp.labels.mapping import Mapping
@@ -218,7 +218,7 @@ def save(bundle: Path, name: str, size: tuple[int, int], mapping: Mapping) -> No
 def write_images(
     folder: Path, count: int, size: tuple[int, int], mapping: Mapping, drawn: int = 24
 ) -> None:
-    source = open_synthetic(SyntheticCounts(drawn, 1, 1, 0, size), mapping.taxonomy)
+    source = open_source("synthetic", None, mapping.taxonomy, SyntheticCounts(drawn, 1, 1, 0, size))
     images: Sequence[np.ndarray] = [source.read_image(s) for s in source.splits["train"]]
     folder.mkdir()
     for n in range(count):

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from segexp.data.augment import make_augmentation
 from segexp.data.augment_batch import augment_batch, draw
 from segexp.data.cache import open_dataset
-from segexp.data.layouts.registry import SyntheticCounts, open_source
+from segexp.data.layout import SyntheticCounts, open_source
 from segexp.data.resize import resize_image
 from segexp.evaluation.evaluate import evaluate
 from segexp.evaluation.predict import ImageFile, predict_masks

@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from harness.project import ROOT
-from segexp.data.layouts.registry import SyntheticCounts, open_source, recognise_format
+from segexp.data.layout import SyntheticCounts, open_source, recognise_format
 from segexp.data.source import Source
 from segexp.labels.files import load_mapping
 from segexp.labels.mapping import Mapping

@@ -11,6 +11,8 @@ import pytest
 from mlflow import MlflowClient
 from sklearn.metrics import jaccard_score
 
+from harness.trees import picture, raw_mask, save
+from segexp.data import layouts
 from segexp.evaluation.confusions import CONFUSIONS_FILE, load_confusions
 from segexp.study.attributes import RUN_ID
 from segexp.study.trial_files import directory_of
@@ -54,6 +56,41 @@ space: {{learning_rate: {{low: 1e-4, high: 1e-2, log: true}}}}
 config: {{mapping: merged10, training.epochs: 2}}
 """
 
+SIDE_BY_SIDE = """\
+\"\"\"`<split>/<name>.jpg` beside `<split>/<name>_mask.png`, as Roboflow exports it.\"\"\"
+
+from segexp.data.layout import Layout
+from segexp.data.layouts._pairing import directory_entries, join, present, source_of
+from segexp.data.layouts.folder import VIDEO
+
+FOLDERS = {"train": "train", "val": "valid"}
+
+
+def open_side_by_side(root, taxonomy):
+    listings = {}
+    for split, name in FOLDERS.items():
+        files = {path.stem: path for path in directory_entries(root / name)}
+        masks = {s[:-5]: path for s, path in files.items() if s.endswith("_mask")}
+        images = {s: path for s, path in files.items() if not s.endswith("_mask")}
+        listings[split] = join(images, masks, root / name, root / name)
+    return source_of(root, taxonomy, listings)
+
+
+def recognised(root):
+    return ", ".join(present(root, FOLDERS.values())) if any(root.glob("*/*_mask.png")) else None
+
+
+LAYOUT = Layout(
+    form="train/*.jpg with train/*_mask.png",
+    recognised=recognised,
+    open=open_side_by_side,
+    taxonomy=lambda root: "camvid11",
+    places=VIDEO,
+    rather_than=("folder",),
+    nearly=lambda root: "unpack export.zip" if (root / "export.zip").exists() else None,
+)
+"""
+
 STUDY = """\
 name: tiny
 trials: 2
@@ -72,6 +109,44 @@ def test_a_loss_is_a_file(project: Path, tmp_path: Path, monkeypatch: pytest.Mon
     assert "did you mean 'brier'?" in refused.err
     done = segexp(project, "train", "--mapping", "merged10", "--set", "loss=brier")
     assert done.code == 0, done.err
+
+
+def test_a_layout_is_a_file(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its frames of two videos look like no layout of ours; beside them stands part of another."""
+    (tmp_path / "rooms" / "side_by_side.py").parent.mkdir()
+    (tmp_path / "rooms" / "side_by_side.py").write_text(SIDE_BY_SIDE, encoding="utf-8")
+    monkeypatch.setattr(layouts, "__path__", [*layouts.__path__, str(tmp_path / "rooms")])
+    data = tmp_path / "data"
+    for number in range(8):
+        path = data / ("valid" if number % 2 else "train") / f"Seq{number // 4}_{number:05d}.jpg"
+        save(path, picture(number, (32, 64)))
+        save(path.with_name(f"{path.stem}_mask.png"), raw_mask(number, (32, 64)))
+    (data / "trainannot").mkdir()
+
+    checked = segexp(project, "data", "check", "--data", str(data))
+    assert checked.code == 0, checked.err
+    assert "data: side-by-side, data, taxonomy camvid11, as its layout tells" in checked.err
+    assert "held-out (a half of val, by sequence)" in checked.err
+    words = ("train", "--data", str(data), "--mapping", "camvid11")
+    refused = segexp(project, *words, "--format", "side-by-sid")
+    assert refused.code == 2
+    assert "did you mean 'side-by-side'?" in refused.err
+    done = segexp(project, *words, "--format", "side-by-side")
+    assert done.code == 0, done.err
+
+    (tmp_path / "packed").mkdir()
+    (tmp_path / "packed" / "export.zip").touch()
+    unknown = segexp(project, "data", "check", "--data", str(tmp_path / "packed"))
+    assert "packed: no known layout: unpack export.zip; expected leftImg8bit/ with" in unknown.err
+    assert "train/*.jpg with train/*_mask.png (side-by-side)" in unknown.err
+    told = help_with(layouts.__name__, tmp_path / "rooms", tmp_path, "train")
+    assert "folder, side-by-side, synthetic; by default recognised" in told
+
+
+def help_with(package: str, rooms: Path, directory: Path, *words: str) -> str:
+    """Return the help of a command of a process whose package has one more folder of modules."""
+    code = f"import {package} as package\npackage.__path__.append({str(rooms)!r})\n"
+    return run_with(code, directory, directory, *words, "--help")[1]
 
 
 def test_a_schedule_is_a_function(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -200,7 +275,7 @@ def run_with(code: str, project: Path, directory: Path, *words: str) -> tuple[in
     done = subprocess.run(
         [sys.executable, "-m", "segexp", *words],
         cwd=project,
-        env={**os.environ, "PYTHONPATH": path, "COLUMNS": "200"},
+        env={**os.environ, "PYTHONPATH": path, "COLUMNS": "300"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -13,7 +13,7 @@ from harness.fuzzing.mutations import damaged, pick
 from harness.trees import CITYSCAPES, picture, save
 from segexp.core.errors import InputError, WorkError
 from segexp.data.check import check_source
-from segexp.data.layouts.registry import SyntheticCounts, open_source
+from segexp.data.layout import SyntheticCounts, open_source
 from segexp.evaluation.confusions import (
     Confusions,
     Predictions,

@@ -15,7 +15,7 @@ from harness.trees import CAMVID, picture, raw_mask, save
 from segexp.core.errors import InputError, WorkError
 from segexp.data.check import check_source
 from segexp.data.files.png import PNG_MAGIC, png_chunk
-from segexp.data.layouts.registry import SyntheticCounts, open_source
+from segexp.data.layout import SyntheticCounts, open_source
 from segexp.evaluation.predict import find_images, predict_masks
 from segexp.training.compute import Compute
 from segexp.training.preprocess import Preprocessing

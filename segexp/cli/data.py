@@ -169,7 +169,7 @@ def synth(
     root = open_project(project)
     config = read_config(root, {}, set_)
 
-    from segexp.data.layouts.synth_export import write_npy_layout
+    from segexp.data.layouts.synthetic import write_npy_layout
     from segexp.data.open import find_taxonomy, synthetic_counts
 
     with LiveDisplay() as display:

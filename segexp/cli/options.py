@@ -12,6 +12,7 @@ import typer
 from segexp.cli.console import say
 from segexp.core.credentials import without_credentials
 from segexp.core.errors import InputError, did_you_mean, shown
+from segexp.data.layouts import layout_names
 from segexp.study.engines import Engine, engine_names, load_engine
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ Format = Annotated[
     str | None,
     typer.Option(
         "--format",
-        help="cityscapes-npy, cityscapes, folder or synthetic; by default recognised from DIR.",
+        help=f"{', '.join(layout_names())}; by default recognised from DIR.",
     ),
 ]
 MappingName = Annotated[

@@ -14,6 +14,7 @@ from segexp.core.config import CONFIG_FILE, Config, build_config, load_config
 from segexp.core.errors import InputError, WorkError
 from segexp.core.files import inside, name_fault
 from segexp.core.yaml import MAX_BYTES, parse_yaml_mapping
+from segexp.data.layout import is_drawn
 from segexp.data.open import find_taxonomy
 from segexp.evaluation.confusions import CONFUSIONS_FILE, read_confusions
 from segexp.evaluation.metrics import OWN
@@ -287,12 +288,12 @@ def _missing_arm(project: Path, mapping: Mapping) -> str | None:
 def _data_options(project: Path, of_run: Config) -> list[str]:
     """Return the options by which `segexp ab` reads the run's data, where config.yaml has other."""
     own, other = load_config(project / CONFIG_FILE, {}).data, of_run.data
-    if other.format == "synthetic":
-        return [] if own.format == "synthetic" else ["--format", "synthetic"]
+    if is_drawn(other.format):
+        return [] if own.format == other.format else ["--format", other.format]
     if other.root is None:
         return []
     root = (project / Path(other.root).expanduser()).resolve()
-    is_read = own.format != "synthetic" and own.root is not None
+    is_read = not is_drawn(own.format) and own.root is not None
     if is_read and (project / Path(own.root or "").expanduser()).resolve() == root:
         return []
     named = [] if other.format == "auto" else ["--format", other.format]

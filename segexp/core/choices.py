@@ -4,6 +4,7 @@ import pkgutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
@@ -47,9 +48,14 @@ class Offered:
 
 
 def names_in(path: Iterable[str]) -> tuple[str, ...]:
-    """Return the modules of a package, without importing one; those with an underscore are none."""
+    """Return the modules of a package without importing them; a leading underscore hides one."""
     found = (module.name for module in pkgutil.iter_modules(path))
     return tuple(sorted(name for name in found if not name.startswith("_")))
+
+
+def module_in(package: ModuleType, name: str) -> ModuleType:
+    """Import a module of a package; its name may have ``-`` for ``_``."""
+    return import_module(f"{package.__name__}.{name.replace('-', '_')}")
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -20,7 +20,7 @@ MAX_SIDE = 16_384
 MAX_PIXELS = 1 << 24  # as in a bundle
 """Of an image as it is trained: as large as the largest that is read."""
 
-Format = Literal["auto", "synthetic", "cityscapes-npy", "cityscapes", "folder"]
+Format = Annotated[str, Offered("segexp.data.layouts:format_names")]
 Normalization = Literal["dataset", "imagenet"]
 HeldoutBy = Literal["auto", "city", "sequence", "image"]
 Optimizer = Annotated[str, Offered("segexp.training.optimizers:OPTIMIZERS")]

@@ -46,7 +46,7 @@ def divide(ids: Sequence[str], data_format: str, rule: str = "auto") -> Halves:
 
     Args:
         ids: The ids of val, each once, in any order.
-        data_format: Of `segexp.data.source.FORMATS`.
+        data_format: The name of the layout.
         rule: One of RULES.
 
     Raises:

@@ -6,6 +6,7 @@ from pathlib import Path
 from segexp.core.config import Config
 from segexp.core.errors import InputError
 from segexp.data.cache import Dataset
+from segexp.data.layout import is_drawn
 from segexp.data.open import find_source, open_data
 from segexp.data.raw_ids import count_raw_ids
 from segexp.data.source import Source
@@ -115,7 +116,7 @@ def check_on_data(
 
 def _is_missing(project: Path, config: Config) -> bool:
     data = config.data
-    if data.format == "synthetic":
+    if is_drawn(data.format):
         return False
     return data.root is None or not (project / Path(data.root).expanduser()).is_dir()
 

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from segexp.core.config import Config
-from segexp.data.layouts.registry import open_source
+from segexp.data.layout import is_drawn, open_source
 from segexp.data.mapping_check import find_data
 from segexp.data.mask_sample import sample_masks
 from segexp.data.open import find_layout, find_taxonomy, synthetic_counts
@@ -79,7 +79,7 @@ def _labelled_in_new(
 ) -> ImportedOnData:
     """Take data for labelled in the taxonomy that was just made; it is not written yet."""
     layout, root = find_layout(project, config)
-    if layout == "synthetic":
+    if is_drawn(layout):
         return ImportedOnData(imported, None, "its taxonomy is new, and drawn scenes have another")
     if _is_foreground(imported, list_files(layout, root)):
         # As void, 255 would leave one class, with which nothing can be done.

@@ -10,8 +10,13 @@ from segexp.core.config import WORK_DIRECTORY, Config
 from segexp.core.errors import InputError
 from segexp.core.yaml import find_yaml
 from segexp.data.cache import Dataset, open_dataset
-from segexp.data.layouts.registry import default_taxonomy_name, open_source, recognise_format
-from segexp.data.layouts.synthetic import SyntheticCounts
+from segexp.data.layout import (
+    SyntheticCounts,
+    is_drawn,
+    layout_of,
+    open_source,
+    recognise_format,
+)
 from segexp.data.source import Source
 from segexp.data.taxonomy_choice import list_files, unknown_taxonomy
 from segexp.labels.files import read_mappings
@@ -40,7 +45,7 @@ def find_source(
             taxonomy it is labelled, or a mapping is over another taxonomy.
     """
     layout, root = find_layout(project, config)
-    named = config.data.taxonomy or default_taxonomy_name(layout, root)
+    named = config.data.taxonomy or layout_of(layout).taxonomy(root)
     if named is None:  # what the masks mean is nothing to guess at
         raise InputError(unknown_taxonomy(project, list_files(layout, root)))
     taxonomy = find_taxonomy(project, named)
@@ -82,8 +87,8 @@ def find_layout(project: Path, config: Config) -> tuple[str, Path | None]:
     """
     data = config.data
     root = project / Path(data.root).expanduser() if data.root is not None else None
-    if data.format == "synthetic":
-        return "synthetic", root
+    if is_drawn(data.format):
+        return data.format, root
     if root is None:
         raise InputError(f"data.root: null; format {data.format!r} needs a folder: --data DIR")
     if not root.is_dir():

@@ -3,48 +3,49 @@
 import re
 from collections.abc import Sequence
 
-_CITYSCAPES = re.compile(r"(?P<city>[^_]+)_(?P<sequence>\d+)_(?P<frame>\d+)")
-# 0016E5_07959, Seq05VD_f00030, video000_frame012, patient000-012
-_VIDEO = re.compile(r"(?P<sequence>.+)[_-](?:f|frame_?)?(?P<frame>\d+)")
+from segexp.data.layout import Places, layout_of
+from segexp.data.layouts import layout_names
+
 _YEAR = re.compile(r"(19|20)\d\d")
 
 
 def places_of(kind: str, image_ids: Sequence[str], data_format: str) -> list[str] | None:
     """Name the sequence or the city of each image, or return None where the ids do not.
 
-    Ids have both in the format ``cityscapes`` (``<city>_<sequence>_<frame>``), and sequences in the
-    format ``folder`` if every id is ``<sequence>_<frame number>`` with fewer sequences than images.
+    The layout says how its ids name them. Where it guesses, as `folder` does from ``<sequence>_
+    <frame number>``, every id must match, and there must be fewer sequences than images.
 
     Args:
         kind: ``sequence`` or ``city``.
         image_ids: The ids, each once.
-        data_format: Of `segexp.data.source.FORMATS`.
+        data_format: The name of the layout.
     """
-    if data_format == "cityscapes":
-        pattern, parts = _CITYSCAPES, {"city": ("city",), "sequence": ("city", "sequence")}
-    elif data_format == "folder":
-        pattern, parts = _VIDEO, {"sequence": ("sequence",)}
-    else:
+    told = _told_by(data_format)
+    if told is None or kind not in told.kinds:
         return None
-    matches = [pattern.fullmatch(image_id) for image_id in image_ids]
-    if kind not in parts or not all(matches):
+    matches = [told.pattern.fullmatch(image_id) for image_id in image_ids]
+    if not all(matches):
         return None
-    labels = ["_".join(match[part] for part in parts[kind]) for match in matches if match]
-    alone = data_format == "folder" and len(set(labels)) == len(labels)
-    return None if alone else labels
+    names = ["_".join(match[part] for part in told.kinds[kind]) for match in matches if match]
+    alone = told.guessed and len(set(names)) == len(names)
+    return None if alone else names
 
 
 def certain_places(kind: str, image_ids: Sequence[str], data_format: str) -> list[str] | None:
-    """Do as `places_of` does, where that is no guess.
+    """Do as `places_of` does, but do not guess.
 
-    In a folder the pattern is one, and every sequence must have a digit and be no year alone:
-    0016E5_07959 is a frame of a video, img_0001 is none of a video called "img", and Pascal VOC's
-    2007_000027 is an image of the year 2007.
+    Where the layout guesses, every sequence must have a digit and must not be a year:
+    0016E5_07959 is a frame of a video, img_0001 is not a frame of a video called "img", and Pascal
+    VOC's 2007_000027 is an image of the year 2007.
     """
-    places = places_of(kind, image_ids, data_format)
-    if places is None or (data_format == "folder" and not all(map(_is_sequence, places))):
+    places, told = places_of(kind, image_ids, data_format), _told_by(data_format)
+    if places is None or (told and told.guessed and not all(map(_is_sequence, places))):
         return None
     return places
+
+
+def _told_by(data_format: str) -> Places | None:
+    return layout_of(data_format).places if data_format in layout_names() else None
 
 
 def _is_sequence(name: str) -> bool:

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from segexp.labels.taxonomy import Taxonomy
 
-FORMATS = ("synthetic", "cityscapes-npy", "cityscapes", "folder")
 SPLITS = ("train", "val", "test")
 
 
@@ -45,7 +44,6 @@ class Source:
     """A data set whose files are listed and paired, but not read.
 
     Attributes:
-        format: One of FORMATS.
         name: ``synthetic``, or the name of the root folder.
         root: The root folder; None for synthetic.
         taxonomy: What the masks' raw ids mean.
@@ -56,9 +54,9 @@ class Source:
         notes: What a person should know about the listing, such as a folder left out.
         reading: How the files are read where their content does not say it (the encoding of
             raw ids, the generator's version): it enters the data set's hash.
+        format: The layout's name, which `open_source` fills in.
     """
 
-    format: str
     name: str
     root: Path | None
     taxonomy: Taxonomy
@@ -68,6 +66,7 @@ class Source:
     read_labels: Callable[[Sample], NDArray[np.uint8]]
     notes: tuple[str, ...] = ()
     reading: str = ""
+    format: str = ""
 
 
 def file_of(sample: Sample, part: Literal["image", "mask"]) -> Path:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from segexp.core.errors import InputError
-from segexp.data.layouts.registry import SyntheticCounts, open_source
+from segexp.data.layout import SyntheticCounts, open_source
 from segexp.data.mask_sample import MaskSample, fitting_taxonomies, sample_masks
 from segexp.data.source import Source
 from segexp.labels.taxonomy import VOID, VOID_NAME, Color, Taxonomy, load_taxonomy

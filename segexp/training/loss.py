@@ -1,13 +1,12 @@
 """A loss, made from one of `segexp.training.losses`."""
 
 from collections.abc import Callable
-from importlib import import_module
 from types import ModuleType
 
 import torch
 from torch import Tensor
 
-from segexp.core.choices import names_in
+from segexp.core.choices import module_in, names_in
 from segexp.core.errors import InputError, did_you_mean
 from segexp.labels.taxonomy import VOID
 from segexp.training import losses
@@ -30,7 +29,7 @@ def module_of(name: str) -> ModuleType:
     if name not in known:
         hint = did_you_mean(name, known)
         raise InputError(f"loss {name!r} is not one of {', '.join(known)}{hint}")
-    return import_module(f"{losses.__name__}.{name}")
+    return module_in(losses, name)
 
 
 def make_loss(name: str, weights: Tensor | None = None) -> Loss:

@@ -27,7 +27,7 @@ from harness.trees import (
 from segexp.core.errors import InputError, WorkError
 from segexp.data import content_hash
 from segexp.data.cache import open_dataset
-from segexp.data.layouts.registry import SyntheticCounts, open_source
+from segexp.data.layout import SyntheticCounts, open_source
 from segexp.labels.taxonomy import Taxonomy
 
 
@@ -279,7 +279,7 @@ OPEN = """
 import sys
 from pathlib import Path
 from segexp.data.cache import open_dataset
-from segexp.data.layouts.registry import SyntheticCounts, open_source
+from segexp.data.layout import SyntheticCounts, open_source
 from segexp.labels.taxonomy import load_taxonomy
 root, cache, taxonomy = map(Path, sys.argv[1:])
 source = open_source("folder", root, load_taxonomy(taxonomy), SyntheticCounts())

@@ -16,7 +16,7 @@ from harness.trees import (
     truncate,
 )
 from segexp.data.files.masks import look_at_mask
-from segexp.data.layouts.registry import SyntheticCounts, open_source
+from segexp.data.layout import SyntheticCounts, open_source
 from segexp.data.raw_ids import count_raw_ids
 
 

@@ -4,8 +4,7 @@ import pytest
 
 from harness.project import ROOT
 from segexp.data.cache import open_dataset
-from segexp.data.layouts.registry import open_source
-from segexp.data.layouts.synthetic import SyntheticCounts
+from segexp.data.layout import SyntheticCounts, open_source
 from segexp.data.stats import dataset_stats
 from segexp.labels.files import load_mapping
 from segexp.report.data_page import data_page

@@ -59,7 +59,7 @@ def make_clusters(kind: str, image_ids: Sequence[str], data_format: str) -> Clus
     Args:
         kind: One of KINDS.
         image_ids: N ids, each once.
-        data_format: The data set's format, of `segexp.data.source.FORMATS`.
+        data_format: The name of the data set's layout.
 
     Raises:
         InputError: The kind is unknown, the ids do not name it, or all images are in one cluster.

@@ -1,11 +1,18 @@
-"""Images and masks joined by file stem, never by order."""
+"""What layouts share: images and masks are joined by file stem, never by order."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from segexp.core.errors import InputError
-from segexp.data.source import SPLITS, Sample
+from segexp.data.files.images import read_rgb
+from segexp.data.files.masks import read_png_labels
+from segexp.data.source import SPLITS, Sample, Source, read_file
+from segexp.labels.taxonomy import Taxonomy
 
 MASK_SUFFIXES = (".png",)
 
@@ -17,6 +24,56 @@ class Listing:
     samples: tuple[Sample, ...] = ()
     faults: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+
+
+def source_of(
+    root: Path,
+    taxonomy: Taxonomy,
+    listings: Mapping[str, Listing],
+    *,
+    encoding: str = "default",
+    faults: Sequence[str] = (),
+    notes: Sequence[str] = (),
+    read_image: Callable[[Path], NDArray[np.uint8]] = read_rgb,
+    read_labels: Callable[..., NDArray[np.uint8]] = read_png_labels,
+) -> Source:
+    """Return the data set of a folder whose images and masks are files of their own.
+
+    Args:
+        root: The folder.
+        taxonomy: What the masks' raw ids mean.
+        listings: The files of each split, in the order of the splits.
+        encoding: The taxonomy's encoding that the masks are written in.
+        faults: What is wrong beside the listings' faults.
+        notes: What a person should know beside the listings' notes.
+        read_image: Decodes an image file to uint8 (H, W, 3), RGB.
+        read_labels: Decodes a mask file, by ``taxonomy`` and ``encoding``, to uint8 (H, W).
+    """
+    splits = {split: listing.samples for split, listing in listings.items()}
+    decode = partial(read_labels, taxonomy=taxonomy, encoding=encoding)
+    listed = listings.values()
+    return Source(
+        root.resolve().name,
+        root,
+        taxonomy,
+        splits,
+        (*_split_faults(root, splits), *faults, *(f for each in listed for f in each.faults)),
+        read_image=partial(read_file, read_image, "image"),
+        read_labels=partial(read_file, decode, "mask"),
+        notes=(*(n for each in listed for n in each.notes), *notes),
+        reading=encoding,
+    )
+
+
+def present(root: Path, names: Iterable[str]) -> list[str]:
+    """Return the folders that are in ``root``, each with a ``/`` behind it."""
+    return [f"{name}/" for name in names if (root / name).is_dir()]
+
+
+def misnamed(paths: Iterable[Path], root: Path) -> str | None:
+    """Say that folders must be called in small letters as a layout has them; None for no folder."""
+    names = ", ".join([f"{path.relative_to(root)}/" for path in paths][:4])
+    return f"{names} must be called as below, with small letters" if names else None
 
 
 def pair_folders(
@@ -72,7 +129,7 @@ def join(
     return Listing(tuple(Sample(id_, images[id_], masks[id_]) for id_ in ids), tuple(faults))
 
 
-def split_faults(root: Path, splits: Mapping[str, Sequence[Sample]]) -> tuple[str, ...]:
+def _split_faults(root: Path, splits: Mapping[str, Sequence[Sample]]) -> tuple[str, ...]:
     """Return a fault for train and val where they are missing, and for every empty split."""
     missing = [
         f"{root}: no {name} split{_similar_folders(root, name)}"

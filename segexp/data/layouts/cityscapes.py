@@ -1,24 +1,26 @@
 """The official Cityscapes tree: ``{leftImg8bit,gtFine}/<split>/<city>/``."""
 
-from functools import partial
+import re
+from dataclasses import replace
 from pathlib import Path
 
 from segexp.core.errors import InputError
-from segexp.data.files.images import read_rgb
-from segexp.data.files.masks import read_png_labels
-from segexp.data.layouts._pairing import directory_entries, join, split_faults
-from segexp.data.source import SPLITS, Sample, Source, read_file
+from segexp.data.layout import Layout, Places
+from segexp.data.layouts._pairing import (
+    Listing,
+    directory_entries,
+    join,
+    misnamed,
+    present,
+    source_of,
+)
+from segexp.data.source import SPLITS, Source
 from segexp.labels.taxonomy import Taxonomy
 
+PARTS = ("leftImg8bit", "gtFine")
 IMAGE_END = "_leftImg8bit.png"
 ENCODINGS = {"labelIds": "labelIds", "labelTrainIds": "default"}
 """The masks' file names, and the taxonomy's encoding that they are written in."""
-
-
-def recognised(root: Path) -> str | None:
-    """Say what of this layout is in ``root``, or None."""
-    seen = [f"{name}/" for name in ("leftImg8bit", "gtFine") if (root / name).is_dir()]
-    return ", ".join(seen) or None
 
 
 def open_cityscapes(root: Path, taxonomy: Taxonomy) -> Source:
@@ -30,17 +32,16 @@ def open_cityscapes(root: Path, taxonomy: Taxonomy) -> Source:
     Raises:
         InputError: When the taxonomy has no encoding for these masks.
     """
-    images_root, masks_root = root / "leftImg8bit", root / "gtFine"
+    images_root, masks_root = (root / part for part in PARTS)
     kind = max(ENCODINGS, key=lambda k: sum(len(_masks(masks_root / s, k)[0]) for s in SPLITS))
     encoding = ENCODINGS[kind]
-    splits: dict[str, tuple[Sample, ...]] = {}
-    faults: list[str] = []
-    notes: list[str] = []
     if encoding not in taxonomy.encodings:
         raise InputError(
             f"{root}: the masks are written in {kind}, but the taxonomy {taxonomy.name} has no "
             f"encoding {encoding!r}; it has {', '.join(taxonomy.encodings)}"
         )
+    listings: dict[str, Listing] = {}
+    notes: list[str] = []
     for split in SPLITS:
         images, masks = images_root / split, masks_root / split
         if not images.is_dir() and not masks.is_dir():
@@ -51,24 +52,9 @@ def open_cityscapes(root: Path, taxonomy: Taxonomy) -> Source:
             continue
         by_image, image_faults = _files(images, IMAGE_END)
         joined = join(by_image, by_mask, images, masks)
-        splits[split] = joined.samples
-        faults += [*image_faults, *mask_faults, *joined.faults]
-    return Source(
-        "cityscapes",
-        root.resolve().name,
-        root,
-        taxonomy,
-        splits,
-        (*split_faults(root, splits), *faults),
-        read_image=partial(read_file, read_rgb, "image"),
-        read_labels=partial(
-            read_file,
-            partial(read_png_labels, taxonomy=taxonomy, encoding=encoding),
-            "mask",
-        ),
-        notes=tuple(notes),
-        reading=encoding,
-    )
+        faults = (*image_faults, *mask_faults, *joined.faults)
+        listings[split] = replace(joined, faults=faults)
+    return source_of(root, taxonomy, listings, encoding=encoding, notes=notes)
 
 
 def _masks(directory: Path, kind: str) -> tuple[dict[str, Path], list[str]]:
@@ -88,3 +74,28 @@ def _files(split: Path, end: str) -> tuple[dict[str, Path], list[str]]:
                 faults.append(f"{path}: {id_} is in {found[id_].parent}, too; keep one of them")
             found.setdefault(id_, path)
     return found, faults
+
+
+def _nearly(root: Path) -> str | None:
+    """Name the two halves where they were unpacked into a folder each, and wrong capitals."""
+    inside = [path for path in directory_entries(root) if path.is_dir()]
+    halves = {part: path / part for part in PARTS for path in inside if (path / part).is_dir()}
+    if len(halves) == 2:
+        places = " and ".join(map(str, halves.values()))
+        return f"put {places} beside each other into one folder, and give that"
+    lower = [part.lower() for part in PARTS]
+    return misnamed((path for path in inside if path.name.lower() in lower), root)
+
+
+LAYOUT = Layout(
+    form="leftImg8bit/ with gtFine/",
+    recognised=lambda root: ", ".join(present(root, PARTS)) or None,
+    open=open_cityscapes,
+    taxonomy=lambda root: "cityscapes19",
+    places=Places(
+        re.compile(r"(?P<city>[^_]+)_(?P<sequence>\d+)_(?P<frame>\d+)"),
+        {"city": ("city",), "sequence": ("city", "sequence")},
+    ),
+    pairs=(PARTS,),
+    nearly=_nearly,
+)

@@ -1,24 +1,15 @@
 """The layout of Kaggle's "cityscapes-depth-and-segmentation": ``<split>/{image,label}/<n>.npy``."""
 
-from functools import partial
 from pathlib import Path
 
 from segexp.data.files.masks import read_npy_labels
 from segexp.data.files.npy import read_npy_image
-from segexp.data.layouts._pairing import pair_folders, split_faults
-from segexp.data.source import SPLITS, Sample, Source, read_file
+from segexp.data.layout import Layout
+from segexp.data.layouts._pairing import Listing, pair_folders, present, source_of
+from segexp.data.source import SPLITS, Source
 from segexp.labels.taxonomy import Taxonomy
 
-
-def recognised(root: Path) -> str | None:
-    """Say what of this layout is in ``root``, or None."""
-    seen = [
-        f"{split}/{part}/"
-        for split in SPLITS
-        for part in ("image", "label")
-        if (root / split / part).is_dir()
-    ]
-    return ", ".join(seen) or None
+PAIRS = tuple((f"{split}/image", f"{split}/label") for split in SPLITS)
 
 
 def open_cityscapes_npy(root: Path, taxonomy: Taxonomy) -> Source:
@@ -26,8 +17,7 @@ def open_cityscapes_npy(root: Path, taxonomy: Taxonomy) -> Source:
 
     A test split without labels is left out with a note.
     """
-    splits: dict[str, tuple[Sample, ...]] = {}
-    faults: list[str] = []
+    listings: dict[str, Listing] = {}
     notes: list[str] = []
     for split in SPLITS:
         images, labels = root / split / "image", root / split / "label"
@@ -36,23 +26,19 @@ def open_cityscapes_npy(root: Path, taxonomy: Taxonomy) -> Source:
         if split == "test" and not labels.is_dir():
             notes.append(f"{root / split}: no label/ folder; the test split is left out")
             continue
-        listing = pair_folders(images, labels, (".npy",), (".npy",))
-        splits[split] = listing.samples
-        faults += listing.faults
-        notes += listing.notes
-    return Source(
-        "cityscapes-npy",
-        root.resolve().name,
-        root,
-        taxonomy,
-        splits,
-        (*split_faults(root, splits), *faults),
-        read_image=partial(read_file, read_npy_image, "image"),
-        read_labels=partial(
-            read_file,
-            partial(read_npy_labels, taxonomy=taxonomy, encoding="default"),
-            "mask",
-        ),
-        notes=tuple(notes),
-        reading="default",
+        listings[split] = pair_folders(images, labels, (".npy",), (".npy",))
+    return source_of(
+        *(root, taxonomy, listings),
+        notes=notes,
+        read_image=read_npy_image,
+        read_labels=read_npy_labels,
     )
+
+
+LAYOUT = Layout(
+    form="train/image/*.npy with train/label/*.npy",
+    recognised=lambda root: ", ".join(present(root, (p for pair in PAIRS for p in pair))) or None,
+    open=open_cityscapes_npy,
+    taxonomy=lambda root: "cityscapes19",
+    pairs=PAIRS,
+)

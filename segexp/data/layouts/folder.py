@@ -1,38 +1,35 @@
 """Plain folders: ``<split>/`` and ``<split>annot/``, or ``{images,masks}/<split>/``."""
 
-from functools import partial
+import re
 from pathlib import Path
 
 from segexp.data.files.image_file import IMAGE_SUFFIXES
-from segexp.data.files.images import read_rgb
-from segexp.data.files.masks import read_png_labels
-from segexp.data.layouts._pairing import MASK_SUFFIXES, pair_folders, split_faults
-from segexp.data.source import Sample, Source, read_file
+from segexp.data.layout import Layout, Places
+from segexp.data.layouts._pairing import (
+    MASK_SUFFIXES,
+    Listing,
+    directory_entries,
+    misnamed,
+    pair_folders,
+    present,
+    source_of,
+)
+from segexp.data.source import SPLITS, Source
 from segexp.labels.taxonomy import Taxonomy
 
+PARTS = ("images", "masks")
 SPLIT_FOLDERS = {"train": ("train",), "val": ("val", "valid", "validation"), "test": ("test",)}
+SPLIT_NAMES = tuple(name for names in SPLIT_FOLDERS.values() for name in names)
+SIMILAR_NAMES = (*SPLIT_NAMES, "training")
+"""The names of splits in small letters, and one that is not read."""
 
-
-def annot_folders(root: Path) -> list[str]:
-    """Return the ``<split>annot`` folders of ``root`` (CamVid's layout)."""
-    names = [name for names in SPLIT_FOLDERS.values() for name in names]
-    return [f"{name}annot/" for name in names if (root / f"{name}annot").is_dir()]
-
-
-def parted_folders(root: Path) -> list[str]:
-    """Return the ``images/<split>`` and ``masks/<split>`` folders of ``root``."""
-    names = [name for names in SPLIT_FOLDERS.values() for name in names]
-    return [
-        f"{part}/{name}/"
-        for part in ("images", "masks")
-        for name in names
-        if (root / part / name).is_dir()
-    ]
-
-
-def recognised(root: Path) -> str | None:
-    """Say what of these layouts is in ``root``, or None."""
-    return ", ".join([*annot_folders(root), *parted_folders(root)]) or None
+VIDEO = Places(
+    # 0016E5_07959, Seq05VD_f00030, video000_frame012, patient000-012
+    re.compile(r"(?P<sequence>.+)[_-](?:f|frame_?)?(?P<frame>\d+)"),
+    {"sequence": ("sequence",)},
+    guessed=True,
+)
+"""Frames of videos, among files of any name."""
 
 
 def open_folder(root: Path, taxonomy: Taxonomy) -> Source:
@@ -41,10 +38,10 @@ def open_folder(root: Path, taxonomy: Taxonomy) -> Source:
     The split ``val`` may be called ``valid`` or ``validation``. A test split without masks is
     left out with a note.
     """
-    splits: dict[str, tuple[Sample, ...]] = {}
+    listings: dict[str, Listing] = {}
     faults: list[str] = []
     notes: list[str] = []
-    annotated, parted = annot_folders(root), parted_folders(root)
+    annotated, parted = _annotated(root), _parted(root)
     if annotated and parted:
         faults.append(
             f"{root}: two layouts at once: {', '.join(annotated)} and {', '.join(parted)}; "
@@ -67,23 +64,46 @@ def open_folder(root: Path, taxonomy: Taxonomy) -> Source:
         if split == "test" and not masks.is_dir():
             notes.append(f"{images}: no masks ({masks} is missing); the test split is left out")
             continue
-        listing = pair_folders(images, masks, IMAGE_SUFFIXES, MASK_SUFFIXES)
-        splits[split] = listing.samples
-        faults += listing.faults
-        notes += listing.notes
-    return Source(
-        "folder",
-        root.resolve().name,
-        root,
-        taxonomy,
-        splits,
-        (*split_faults(root, splits), *faults),
-        read_image=partial(read_file, read_rgb, "image"),
-        read_labels=partial(
-            read_file,
-            partial(read_png_labels, taxonomy=taxonomy, encoding="default"),
-            "mask",
-        ),
-        notes=tuple(notes),
-        reading="default",
-    )
+        listings[split] = pair_folders(images, masks, IMAGE_SUFFIXES, MASK_SUFFIXES)
+    return source_of(root, taxonomy, listings, faults=faults, notes=notes)
+
+
+def _annotated(root: Path) -> list[str]:
+    """Return the ``<split>annot`` folders of ``root`` (CamVid's)."""
+    return present(root, (f"{name}annot" for name in SPLIT_NAMES))
+
+
+def _parted(root: Path) -> list[str]:
+    """Return the ``images/<split>`` and ``masks/<split>`` folders of ``root``."""
+    return present(root, (f"{part}/{name}" for part in PARTS for name in SPLIT_NAMES))
+
+
+def _nearly(root: Path) -> str | None:
+    """Name the folders whose capitals are wrong, or where the splits are missing."""
+    inside = [path for path in directory_entries(root) if path.is_dir()]
+    wrong = [path for path in inside if path.name.lower() in PARTS and path.name not in PARTS]
+    wrong += [
+        path
+        for folder in (root, *(root / part for part in PARTS))
+        for path in directory_entries(folder)
+        if path.is_dir() and path.name not in SPLITS and path.name.lower() in SIMILAR_NAMES
+    ]
+    flat = [part for part in PARTS if any(p.is_file() for p in directory_entries(root / part))]
+    if wrong or not flat:
+        return misnamed(wrong, root)
+    names = " and ".join(f"{part}/" for part in flat)
+    return f"{names} must hold a folder for each split, train/ and val/, not files"
+
+
+LAYOUT = Layout(
+    form="train/ with trainannot/ or images/train/ with masks/train/",
+    recognised=lambda root: ", ".join([*_annotated(root), *_parted(root)]) or None,
+    open=open_folder,
+    taxonomy=lambda root: "camvid11" if root is not None and _annotated(root) else None,
+    places=VIDEO,
+    pairs=(
+        *((name, f"{name}annot") for name in SIMILAR_NAMES),
+        *((f"images/{name}", f"masks/{name}") for name in SIMILAR_NAMES),
+    ),
+    nearly=_nearly,
+)

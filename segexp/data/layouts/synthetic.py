@@ -1,36 +1,21 @@
-"""The synthetic source: street scenes rendered from seeds, the data of a fresh machine."""
+"""Street scenes rendered from seeds: data for a fresh machine, as such or written as files."""
 
-from dataclasses import dataclass
+import secrets
+import shutil
 from functools import lru_cache, partial
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from segexp.core.errors import InputError
+from segexp.core.errors import InputError, WorkError
+from segexp.data.layout import Layout, SyntheticCounts
 from segexp.data.source import SPLITS, Sample, Source
-from segexp.labels.taxonomy import Taxonomy
+from segexp.data.threads import Progress, map_in_threads
+from segexp.labels.taxonomy import VOID, Taxonomy
 from segexp.scenes import LABELS, Scene, generator_version, render_scene
 
 SMALLEST_SIDE = 32
-
-
-@dataclass(frozen=True)
-class SyntheticCounts:
-    """How many scenes to render, and how.
-
-    Attributes:
-        train: Scenes of the train split.
-        val: Scenes of the val split.
-        test: Scenes of the test split; 0 for none.
-        seed: Another seed gives other scenes.
-        size: Height and width that the scenes are rendered at.
-    """
-
-    train: int = 96
-    val: int = 32
-    test: int = 512
-    seed: int = 0
-    size: tuple[int, int] = (64, 128)
 
 
 def scene_seed(seed: int, split: str, number: int) -> int:
@@ -70,9 +55,7 @@ def open_synthetic(counts: SyntheticCounts, taxonomy: Taxonomy) -> Source:
         if count
     }
     height, width = counts.size
-
     return Source(
-        "synthetic",
         "synthetic",
         None,
         taxonomy,
@@ -82,6 +65,52 @@ def open_synthetic(counts: SyntheticCounts, taxonomy: Taxonomy) -> Source:
         read_labels=partial(_read_labels, height, width),
         reading=f"generator {generator_version(height)}, {height}x{width}",
     )
+
+
+def write_npy_layout(
+    directory: Path,
+    counts: SyntheticCounts,
+    taxonomy: Taxonomy,
+    progress: Progress | None = None,
+) -> None:
+    """Write scenes as ``{train,val,test}/{image,label}/<n>.npy``: the layout cityscapes-npy.
+
+    The folder appears whole or not at all.
+    Images are float32 (H, W, 3) in 0..1, labels int16 (H, W) with -1 for void, as on Kaggle.
+
+    Args:
+        directory: A folder that is empty or not there yet.
+        counts: Which scenes.
+        taxonomy: cityscapes19.
+        progress: Called with how many scenes are written, and of how many.
+
+    Raises:
+        InputError: When the folder is not empty, or is not a folder.
+        WorkError: When it cannot be written.
+    """
+    source = open_synthetic(counts, taxonomy)
+    if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
+        what = "is not empty" if directory.is_dir() else "is not a folder"
+        raise InputError(f"{directory}: {what}; name a new folder or an empty one")
+    directory = directory.absolute()
+    beside = directory.with_name(f".{directory.name}.{secrets.token_hex(6)}")
+    try:
+        for split in source.splits:
+            (beside / split / "image").mkdir(parents=True)
+            (beside / split / "label").mkdir()
+        scenes = [
+            (split, number, sample)
+            for split, samples in source.splits.items()
+            for number, sample in enumerate(samples)
+        ]
+        map_in_threads(
+            lambda scene: _write_scene(source, beside / scene[0], *scene[1:]), scenes, progress
+        )
+        beside.rename(directory)
+    except OSError as error:
+        raise WorkError(f"{directory}: cannot be written: {error}") from None
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
 
 
 def _read_image(height: int, width: int, sample: Sample) -> NDArray[np.uint8]:
@@ -95,3 +124,14 @@ def _read_labels(height: int, width: int, sample: Sample) -> NDArray[np.uint8]:
 @lru_cache(maxsize=16)  # image and labels of a scene are asked for one after the other
 def _render(seed: int, height: int, width: int) -> Scene:
     return render_scene(seed, height, width)
+
+
+def _write_scene(source: Source, split: Path, number: int, sample: Sample) -> None:
+    labels = source.read_labels(sample)
+    raw = np.where(labels == VOID, -1, labels.astype(np.int16)).astype(np.int16)
+    image = source.read_image(sample).astype(np.float32) / np.float32(255)
+    np.save(split / "image" / f"{number}.npy", image, allow_pickle=False)
+    np.save(split / "label" / f"{number}.npy", raw, allow_pickle=False)
+
+
+LAYOUT = Layout(draw=open_synthetic, taxonomy=lambda root: "cityscapes19")

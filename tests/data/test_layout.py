@@ -12,9 +12,9 @@ from harness.trees import (
     save,
 )
 from segexp.core.errors import InputError
-from segexp.data.layouts.registry import (
+from segexp.data.layout import (
     SyntheticCounts,
-    default_taxonomy_name,
+    layout_of,
     open_source,
     recognise_format,
 )
@@ -36,11 +36,11 @@ def test_each_layout_is_recognised_with_its_default_taxonomy(tmp_path):
     assert recognise_format(npy) == "cityscapes-npy"
     assert recognise_format(official) == "cityscapes"
     assert recognise_format(tmp_path / "parted") == "folder"
-    assert default_taxonomy_name("folder", camvid) == "camvid11"
-    assert default_taxonomy_name("folder", tmp_path / "parted") is None
-    assert default_taxonomy_name("cityscapes-npy", npy) == "cityscapes19"
-    assert default_taxonomy_name("cityscapes", official) == "cityscapes19"
-    assert default_taxonomy_name("synthetic", None) == "cityscapes19"
+    assert layout_of("folder").taxonomy(camvid) == "camvid11"
+    assert layout_of("folder").taxonomy(tmp_path / "parted") is None
+    assert layout_of("cityscapes-npy").taxonomy(npy) == "cityscapes19"
+    assert layout_of("cityscapes").taxonomy(official) == "cityscapes19"
+    assert layout_of("synthetic").taxonomy(None) == "cityscapes19"
 
 
 def test_a_folder_of_two_formats_is_ambiguous(tmp_path):

@@ -1,0 +1,183 @@
+"""A data layout, which of them a folder has, and the data set that it lists.
+
+Each module of `segexp.data.layouts` is one; its name, with ``-`` for ``_``, is the layout's.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from segexp.core.choices import module_in
+from segexp.core.errors import InputError, did_you_mean
+from segexp.data import layouts
+from segexp.data.layouts import layout_names
+from segexp.data.layouts._pairing import directory_entries
+from segexp.data.source import Source
+from segexp.labels.taxonomy import Taxonomy
+
+
+@dataclass(frozen=True)
+class SyntheticCounts:
+    """How many scenes to render, and how.
+
+    Attributes:
+        train: Scenes of the train split.
+        val: Scenes of the val split.
+        test: Scenes of the test split; 0 for none.
+        seed: Another seed gives other scenes.
+        size: Height and width that the scenes are rendered at.
+    """
+
+    train: int = 96
+    val: int = 32
+    test: int = 512
+    seed: int = 0
+    size: tuple[int, int] = (64, 128)
+
+
+@dataclass(frozen=True)
+class Places:
+    """What the image ids of a layout say of where a picture comes from.
+
+    Attributes:
+        pattern: A whole id, with groups.
+        kinds: The groups that together name a ``sequence`` or a ``city``.
+        guessed: The layout takes any file name, so that a match may mean nothing.
+    """
+
+    pattern: re.Pattern[str]
+    kinds: Mapping[str, tuple[str, ...]]
+    guessed: bool = False
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How one kind of data set lies in its folder: ``LAYOUT`` in its module.
+
+    A layout without a folder has `draw`, every other one `open`.
+
+    Attributes:
+        form: The folders and files that make it, for a refusal: ``leftImg8bit/ with gtFine/``.
+        recognised: Returns what of it is in a folder, such as ``leftImg8bit/``; None for nothing.
+            A part of it is enough: `open` lists what is missing as faults.
+        open: Lists the files of a folder. What is wrong with them is in `Source.faults`.
+        draw: Makes a data set of so many scenes, where there is no folder.
+        taxonomy: Returns the name of the taxonomy that the layout implies for a folder, or None.
+        places: What its image ids say of sequences and cities; None for nothing.
+        rather_than: Layouts that are broader: they give way where both recognise a folder.
+        pairs: Folders of images and of masks. Where both of a pair are one level down, the folder
+            that holds them is named: "did you mean ...?".
+        nearly: Returns what to change where a folder that no layout recognises is almost this one.
+    """
+
+    form: str = ""
+    recognised: Callable[[Path], str | None] = lambda root: None
+    open: Callable[[Path, Taxonomy], Source] | None = None
+    draw: Callable[[SyntheticCounts, Taxonomy], Source] | None = None
+    taxonomy: Callable[[Path | None], str | None] = lambda root: None
+    places: Places | None = None
+    rather_than: tuple[str, ...] = ()
+    pairs: tuple[tuple[str, str], ...] = ()
+    nearly: Callable[[Path], str | None] = lambda root: None
+
+
+def layout_of(name: str) -> Layout:
+    """Return a layout.
+
+    Raises:
+        InputError: When there is none of that name, with a did-you-mean.
+    """
+    known = layout_names()
+    if name not in known:
+        raise InputError(
+            f"data.format: {name!r} is unknown{did_you_mean(name, known)}; "
+            f"known are {', '.join(known)}"
+        )
+    layout: Layout = module_in(layouts, name).LAYOUT
+    return layout
+
+
+def is_drawn(name: str) -> bool:
+    """Whether data of a format, which may be ``auto``, is drawn and lies in no folder."""
+    return name in layout_names() and layout_of(name).draw is not None
+
+
+def recognise_format(root: Path) -> str:
+    """Tell the layout of a data set from what is in ``root``.
+
+    Raises:
+        InputError: When ``root`` is not a folder, holds no known layout, or holds more than one.
+    """
+    _check_root(root)
+    known = {name: layout_of(name) for name in layout_names()}
+    seen = {name: what for name, layout in known.items() if (what := layout.recognised(root))}
+    broader = {other for name in seen for other in known[name].rather_than}
+    seen = {name: what for name, what in seen.items() if name not in broader}
+    if len(seen) == 1:
+        return next(iter(seen))
+    if seen:
+        listing = "; ".join(f"{name} ({what})" for name, what in seen.items())
+        raise InputError(
+            f"{root}: looks like {len(seen)} formats: {listing}; choose one with --format"
+        )
+    forms = ", ".join(f"{layout.form} ({name})" for name, layout in known.items() if layout.form)
+    raise InputError(
+        f"{root}: no known layout{_way_on(root, known)}; expected {forms}; found {_content(root)}"
+    )
+
+
+def open_source(
+    format: str,  # noqa: A002 - the word of the command line and of config.yaml
+    root: Path | None,
+    taxonomy: Taxonomy,
+    synthetic: SyntheticCounts,
+) -> Source:
+    """List the files of a data set whose layout is decided.
+
+    Args:
+        format: The layout's name.
+        root: The data set's folder; not looked at where the data is drawn.
+        taxonomy: What its masks' raw ids mean.
+        synthetic: What to draw; not looked at where there is a folder.
+
+    Raises:
+        InputError: For an unknown layout or a folder that cannot be read. What is wrong with
+            the files is in ``Source.faults``.
+    """
+    layout = layout_of(format)
+    if layout.draw is not None:
+        return replace(layout.draw(synthetic, taxonomy), format=format)
+    if root is None:
+        raise InputError(f"data.root: missing; the format {format} needs a folder")
+    _check_root(root)
+    assert layout.open is not None  # only drawn data is without
+    return replace(layout.open(root, taxonomy), format=format)
+
+
+def _way_on(root: Path, known: Mapping[str, Layout]) -> str:
+    """Say which folder in ``root`` is meant, or what is in the way, where that can be seen."""
+    pairs = [pair for layout in known.values() for pair in layout.pairs]
+    for path in directory_entries(root):
+        if any((path / images).is_dir() and (path / masks).is_dir() for images, masks in pairs):
+            return f" (did you mean {path}?)"
+    advice = dict.fromkeys(said for layout in known.values() if (said := layout.nearly(root)))
+    return f": {'; '.join(advice)}" if advice else ""
+
+
+def _content(root: Path) -> str:
+    """List what a folder holds, and of the folders in it, which folders they hold."""
+    names = []
+    for path in directory_entries(root):
+        inner = [p.name for p in directory_entries(path) if p.is_dir()][:4]
+        below = f" ({', '.join(f'{name}/' for name in inner)})" if inner else ""
+        names.append(f"{path.name}/{below}" if path.is_dir() else path.name)
+    return ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "") or (
+        "nothing"
+    )
+
+
+def _check_root(root: Path) -> None:
+    if not root.is_dir():
+        what = "is not a folder" if root.exists() else "does not exist"
+        raise InputError(f"data.root: {root} {what}")
