@@ -14,6 +14,8 @@ from sklearn.metrics import jaccard_score
 from harness.trees import picture, raw_mask, save
 from segexp.data import layouts
 from segexp.evaluation.confusions import CONFUSIONS_FILE, load_confusions
+from segexp.labels import importers
+from segexp.labels.files import load_mapping
 from segexp.study.attributes import RUN_ID
 from segexp.study.trial_files import directory_of
 from segexp.training import losses, optimizers, schedules
@@ -91,6 +93,37 @@ LAYOUT = Layout(
 )
 """
 
+LABELMAP = """\
+\"\"\"`labelmap.txt` of CVAT and Pascal VOC: `name:r,g,b:parts:actions` a line.\"\"\"
+
+from segexp.labels.importer import Importer, Read
+from segexp.labels.importers._rows import Row
+from segexp.labels.taxonomy import parse_taxonomy
+
+
+def read(file, taxonomy, choices):
+    rows = []
+    for number, line in enumerate(file.text.splitlines(), 1):
+        if not line.startswith("#"):
+            name, color = line.split(":")[:2]
+            color = tuple(map(int, color.split(",")))
+            rows.append(Row(f"{file.where}:{number}", name, name, color))
+    labels = [{"name": r.label, "id": i, "color": list(r.color)} for i, r in enumerate(rows)]
+    own, _ = parse_taxonomy(
+        file.where, {"name": choices.new_taxonomy or "own", "labels": labels, "void": [255]}
+    )
+    return Read(rows, taxonomy=own if choices.new_taxonomy else None)
+
+
+IMPORTER = Importer(
+    looked_for="labelmap.txt",
+    recognised=lambda file: file.path.name == "labelmap.txt",
+    read=read,
+    choices=("new_taxonomy",),
+    rather_than=("csv",),
+)
+"""
+
 STUDY = """\
 name: tiny
 trials: 2
@@ -141,6 +174,34 @@ def test_a_layout_is_a_file(project: Path, tmp_path: Path, monkeypatch: pytest.M
     assert "train/*.jpg with train/*_mask.png (side-by-side)" in unknown.err
     told = help_with(layouts.__name__, tmp_path / "rooms", tmp_path, "train")
     assert "folder, side-by-side, synthetic; by default recognised" in told
+
+
+def test_an_importer_is_a_file(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "rooms" / "labelmap.py").parent.mkdir()
+    (tmp_path / "rooms" / "labelmap.py").write_text(LABELMAP, encoding="utf-8")
+    monkeypatch.setattr(importers, "__path__", [*importers.__path__, str(tmp_path / "rooms")])
+    text = "# label:color_rgb:parts:actions\ncat:9,0,0::\ndog:0,9,0::\n"
+    (project / "labelmap.txt").write_text(text, encoding="utf-8")
+
+    words = ("mapping", "import", "labelmap.txt", "--new-taxonomy", "pets")
+    refused = segexp(project, *words, "--format", "lablemap")
+    assert refused.code == 2
+    assert "did you mean 'labelmap'?" in refused.err
+    refused = segexp(project, *words, "--column", "cats")
+    assert "--column: is for mseg; this file is labelmap" in refused.err
+    done = segexp(project, *words)
+    assert done.code == 0, done.err
+    assert "labelmap.txt: labelmap, 2 classes over pets: cat, dog; void: raw id 255" in done.err
+    assert load_mapping(project / "mappings" / "labelmap.yaml").names == ("cat", "dog")
+
+    (project / "words.csv").write_text("a,b,c\n", encoding="utf-8")
+    unknown = segexp(project, "mapping", "import", "words.csv")
+    assert "looked for " in unknown.err
+    assert "labelmap.txt (labelmap)" in unknown.err
+    told = help_with(importers.__name__, tmp_path / "rooms", tmp_path, "mapping", "import")
+    assert "label-list, labelmap, mapping-dict" in told
 
 
 def help_with(package: str, rooms: Path, directory: Path, *words: str) -> str:

@@ -11,9 +11,9 @@ import yaml
 from harness.project import ROOT
 from segexp.core.errors import InputError, WorkError
 from segexp.labels.files import load_mapping
+from segexp.labels.importer import Choices, import_mapping, importer_of
+from segexp.labels.importers import importer_names
 from segexp.labels.importers._writing import target_of, write_imported
-from segexp.labels.importers.recognise import FORMATS
-from segexp.labels.importers.registry import APPLIES_TO, Choices, import_mapping
 from segexp.labels.taxonomy import load_taxonomy
 
 from . import writing_only_below
@@ -57,7 +57,7 @@ def run_case(rng: np.random.Generator, directory: Path) -> str:
     file = directory / f"foreign{pick(rng, SUFFIXES) if rng.random() < 0.05 else suffix}"
     file.write_bytes(data)
     if rng.random() < 0.1:
-        format_name = pick(rng, FORMATS)
+        format_name = pick(rng, importer_names())
     choices = _choices(rng, format_name)
     taxonomy = CITYSCAPES if choices.new_taxonomy is None else None
     try:
@@ -82,7 +82,8 @@ def _choices(rng: np.random.Generator, format_name: str) -> Choices:
         "shift": int(pick(rng, (-1, 1, 10**9))),
         "new_taxonomy": pick(rng, ("mine", "../x", "cityscapes19")),
     }
-    fitting = {k: v for k, v in said.items() if format_name in APPLIES_TO[k] or rng.random() < 0.02}
+    known = importer_of(format_name).choices
+    fitting = {k: v for k, v in said.items() if k in known or rng.random() < 0.02}
     kept = {k: v for k, v in fitting.items() if k == "column" or rng.random() < 0.4}
     return Choices(**kept, background_as_void=bool(rng.random() < 0.2))
 

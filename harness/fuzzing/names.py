@@ -19,8 +19,8 @@ from segexp.data.layouts._pairing import pair_folders
 from segexp.data.open import find_taxonomy
 from segexp.evaluation.predict import find_images
 from segexp.labels.files import find_mapping, load_mapping
+from segexp.labels.importer import Choices, import_mapping
 from segexp.labels.importers._writing import target_of, write_imported
-from segexp.labels.importers.registry import Choices, import_mapping
 from segexp.labels.taxonomy import load_taxonomy, word_fault
 from segexp.report.predictions import write_prediction
 from segexp.study.config import find_study_file, load_study_config

@@ -21,11 +21,12 @@ from segexp.cli.options import (
     set_overrides,
 )
 from segexp.core.errors import InputError
+from segexp.labels.importers import importer_names
 
 if TYPE_CHECKING:
     from segexp.core.config import Config
     from segexp.data.source import Source
-    from segexp.labels.importers.registry import Imported
+    from segexp.labels.importer import Imported
     from segexp.labels.mapping import Mapping
     from segexp.labels.warning import MappingWarning
 
@@ -39,8 +40,7 @@ def import_(
         str,
         typer.Option(
             "--format",
-            help="mapping-dict, cityscapes-labels, mmseg, label-list, mseg or csv; by default "
-            "recognised.",
+            help=f"{', '.join(importer_names())}; by default recognised.",
         ),
     ] = "auto",
     taxonomy_name: Annotated[
@@ -54,19 +54,19 @@ def import_(
     encoding: Annotated[
         str | None,
         typer.Option(
-            help="mapping-dict: which of the taxonomy's numberings its raw ids follow, such as "
-            "labelIds; by default the one of the data's masks."
+            help="Which of the taxonomy's numberings the raw ids in FILE follow, such as labelIds; "
+            "by default the one of the data's masks."
         ),
     ] = None,
-    shift: Annotated[
-        int, typer.Option(help="mapping-dict: what to add to its raw ids, such as -1.")
-    ] = 0,
+    shift: Annotated[int, typer.Option(help="What to add to the raw ids in FILE, such as -1.")] = 0,
     by: Annotated[
         str | None,
-        typer.Option(help="cityscapes-labels: trainId (the default) or category makes a class."),
+        typer.Option(
+            help="What makes the classes of a label table: trainId (default) or category."
+        ),
     ] = None,
     column: Annotated[
-        str | None, typer.Option(help="mseg: the data set's column, such as cityscapes-19.")
+        str | None, typer.Option(help="Which column of FILE is meant, such as cityscapes-19.")
     ] = None,
     background_as_void: Annotated[
         bool,
@@ -78,15 +78,15 @@ def import_(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="cityscapes-labels, mmseg, label-list: make a taxonomy of the file's own labels.",
+            help="Make a taxonomy of this name of the labels in FILE.",
         ),
     ] = None,
     ids: Annotated[
         str | None,
         typer.Option(
             metavar="I,J,...",
-            help="mmseg, label-list with --new-taxonomy: the raw ids of the classes in the masks, "
-            "in their order, such as 0,255; by default 0,1,... with 255 void.",
+            help="With --new-taxonomy: the raw ids of the classes in the masks, in their order, "
+            "such as 0,255; by default 0,1,... with 255 void.",
         ),
     ] = None,
     out: Annotated[
@@ -102,20 +102,16 @@ def import_(
 ) -> None:
     """Turn another project's classes into a mapping, and check it against the data.
 
-    FILE: a numeric mapping_dict, a cityscapesScripts label table, a METAINFO of mmsegmentation,
-    a list of labels as in COCO, a table of MSeg, or CSV with label and class names. Nothing in it
-    is executed.
+    FILE: such as a numeric mapping_dict, a cityscapesScripts label table, a METAINFO of
+    mmsegmentation, a list of labels as in COCO, or CSV with label and class names. Nothing in it is
+    executed. --format lists all formats; an option that means nothing for one is refused.
     """
     from segexp.data.mapping_check import names_data
     from segexp.data.mapping_import import import_on_data
+    from segexp.labels.importer import Choices
     from segexp.labels.importers._writing import target_of, write_imported
-    from segexp.labels.importers.cityscapes_labels import BY
-    from segexp.labels.importers.recognise import FORMATS
-    from segexp.labels.importers.registry import Choices
 
-    check_choice("--format", format_name, ("auto", *FORMATS))
-    if by is not None:
-        check_choice("--by", by, BY)
+    check_choice("--format", format_name, ("auto", *importer_names()))
     if new_taxonomy is not None and taxonomy_name is not None:
         raise InputError("--new-taxonomy and --taxonomy: one or the other")
     if ids is not None and new_taxonomy is None:
@@ -175,7 +171,7 @@ def _warnings(
     from segexp.data.raw_ids import count_raw_ids
     from segexp.data.stats import label_pixels
     from segexp.labels.checks import color_warnings
-    from segexp.labels.importers.numeric_check import numbering_warnings, numeric_warnings
+    from segexp.labels.numeric_check import numbering_warnings, numeric_warnings
     from segexp.labels.warning import MAX_VOID, MIN_SHARE
 
     warnings = color_warnings(imported.mapping)

@@ -243,7 +243,7 @@ def test_the_labels_of_a_file_become_a_taxonomy_of_the_project(project):
     [
         (["absent.csv"], "absent.csv: cannot be read"),
         (["founding.yaml", "--format", "mapping_dict"], "did you mean 'mapping-dict'?"),
-        (["founding.yaml", "--by", "trainID"], "--by 'trainID': expected trainId, category"),
+        (["labels.csv", "--by", "trainID"], "--by 'trainID': expected trainId, category"),
         (["founding.yaml", "--by", "trainId"], "--by: is for cityscapes-labels"),
         (["founding.yaml", "--taxonomy", "cityscapes"], "did you mean 'cityscapes19'?"),
         (["founding.yaml", "--encoding", "trainIds"], "cityscapes19 has default, labelIds"),
@@ -258,6 +258,7 @@ def test_the_labels_of_a_file_become_a_taxonomy_of_the_project(project):
 def test_wrong_input_is_exit_2_and_one_clear_line(project, founding, words, fault):
     content = {"classes": ["a", "b"], "palette": [[1, 2, 3], [4, 5, 6]]}
     write(project / "street.json", json.dumps(content))
+    write(project / "labels.csv", "name,trainId,category\nroad,0,flat\n")
     before = sorted((project / "mappings").rglob("*"))
     outcome = segexp(project, "mapping", "import", *words)
     assert outcome.code == 2, outcome.err

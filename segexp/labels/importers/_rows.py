@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from segexp.core.errors import InputError, at_most, did_you_mean, shown
 from segexp.labels.files import parse_mapping
-from segexp.labels.importers._text_file import MAX_ROWS
+from segexp.labels.importers._file import MAX_ROWS
 from segexp.labels.mapping import MappedClass, Mapping
 from segexp.labels.taxonomy import LONGEST_NAME, VOID_NAME, Color, Taxonomy
 

@@ -5,7 +5,7 @@ import io
 from dataclasses import dataclass
 
 from segexp.core.errors import InputError
-from segexp.labels.importers._text_file import MAX_ROWS
+from segexp.labels.importers._file import MAX_ROWS, ForeignFile
 
 
 @dataclass(frozen=True)
@@ -14,6 +14,11 @@ class Line:
 
     number: int
     cells: tuple[str, ...]
+
+
+def header_of(file: ForeignFile) -> tuple[str, ...]:
+    """Return the first row of a table, or nothing of another kind of file; see `read_table`."""
+    return read_table(file.text, file.where)[0].cells if file.kind == "table" else ()
 
 
 def read_table(text: str, where: str) -> list[Line]:

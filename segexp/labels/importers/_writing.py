@@ -6,7 +6,7 @@ from pathlib import Path
 from segexp.core.errors import InputError
 from segexp.core.files import inside, name_fault, write_atomic
 from segexp.core.yaml import MAX_BYTES
-from segexp.labels.importers.registry import Imported
+from segexp.labels.importer import Imported
 from segexp.labels.taxonomy import Taxonomy, load_taxonomy
 from segexp.labels.writing import mapping_yaml, taxonomy_yaml
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from segexp.core.errors import InputError, collected, did_you_mean, named, shown
+from segexp.labels.importer import Choices, Importer, Read
+from segexp.labels.importers._file import MAX_ROWS, ForeignFile
 from segexp.labels.importers._python_source import calls_of, literal, parse_source
 from segexp.labels.importers._rows import Row
-from segexp.labels.importers._tables import read_table
-from segexp.labels.importers._text_file import MAX_ROWS
+from segexp.labels.importers._tables import header_of, read_table
 from segexp.labels.taxonomy import Color, Taxonomy, free_void_color, parse_color, parse_taxonomy
 
 BY = ("trainId", "category")
@@ -206,3 +207,27 @@ def _record(at: str, values: dict[str, Any], faults: list[str]) -> LabelRecord:
         str(category),
         parsed,
     )
+
+
+def _recognised(file: ForeignFile) -> bool:
+    if file.kind == "python":
+        return re.search(r"\bLabel\s*\(", file.text) is not None
+    return "trainId" in header_of(file)
+
+
+def _read(file: ForeignFile, choices: Choices) -> Read:
+    by, name = choices.by or BY[0], choices.new_taxonomy
+    if by not in BY:
+        raise InputError(f"--by {by!r}: expected {', '.join(BY)}{did_you_mean(by, BY)}")
+    records = read_label_table(file.text, file.where, is_python=file.kind == "python")
+    own = None if name is None else label_table_taxonomy(file.where, name, records)
+    return Read(label_table_rows(records, by), taxonomy=own)
+
+
+IMPORTER = Importer(
+    looked_for="Label(...) in .py, a table with the column `trainId`",
+    recognised=_recognised,
+    read=lambda file, taxonomy, choices: _read(file, choices),
+    choices=("by", "new_taxonomy"),
+    rather_than=("mmseg", "csv"),
+)

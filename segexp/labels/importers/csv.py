@@ -1,8 +1,9 @@
 """CSV with two columns: the name of a label, the name of its class."""
 
 from segexp.core.errors import InputError, did_you_mean, shown
+from segexp.labels.importer import Importer, Read, needed
 from segexp.labels.importers._rows import Row, label_finder
-from segexp.labels.importers._tables import Line, read_table
+from segexp.labels.importers._tables import Line, header_of, read_table
 from segexp.labels.taxonomy import VOID_NAME, Taxonomy
 
 HEADER_WORDS = ("label", "labels", "label name", "name", "from", "source")
@@ -37,3 +38,12 @@ def _is_header(line: Line, taxonomy: Taxonomy) -> bool:
     if label_finder(taxonomy)(word) is not None:
         return False
     return word.lower() in HEADER_WORDS or not did_you_mean(word, (*taxonomy.names, VOID_NAME))
+
+
+IMPORTER = Importer(
+    looked_for="a table of two columns",
+    recognised=lambda file: len(header_of(file)) == 2,
+    read=lambda file, taxonomy, choices: Read(
+        label_csv_rows(file.text, file.where, needed(taxonomy))
+    ),
+)

@@ -7,9 +7,10 @@ import re
 from typing import Any
 
 from segexp.core.errors import InputError, shown
+from segexp.labels.importer import Importer
+from segexp.labels.importers._file import MAX_ROWS, ForeignFile
 from segexp.labels.importers._nested import whole_number
-from segexp.labels.importers._text_file import MAX_ROWS
-from segexp.labels.importers.mmseg import Metainfo
+from segexp.labels.importers.mmseg import Metainfo, names_classes, read_labels
 from segexp.labels.taxonomy import Color, parse_color
 
 LISTS = ("categories", "labels", "classes")
@@ -101,3 +102,20 @@ def _as_numbers(color: Any) -> Any:
     if isinstance(color, str) and (parts := re.fullmatch(r"#([0-9a-fA-F]{6})", color.strip())):
         return list(bytes.fromhex(parts[1]))
     return color
+
+
+def _recognised(file: ForeignFile) -> bool:
+    is_list = file.kind == "data" and label_list_in(file.content) is not None
+    return is_list and not names_classes(file.content)
+
+
+IMPORTER = Importer(
+    looked_for="a list of labels with `name`, `id` and `color` in .yaml and .json",
+    recognised=_recognised,
+    read=lambda file, taxonomy, choices: read_labels(
+        read_label_list(file.content, file.where), choices
+    ),
+    choices=("new_taxonomy", "ids"),
+    rather_than=("mmseg",),
+    unlisted_are_void=True,
+)

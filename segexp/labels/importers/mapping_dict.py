@@ -5,10 +5,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from segexp.core.errors import InputError, at_most, did_you_mean, shown
+from segexp.labels.importer import Choices, Importer, Read, needed
+from segexp.labels.importers._file import ForeignFile
 from segexp.labels.importers._nested import (
     is_listing,
     numbered,
     reads_as_names,
+    sections_with,
     the_section_with,
     whole_number,
 )
@@ -252,3 +255,24 @@ def _colors(
         elif class_id not in IGNORED_CLASS_IDS:
             faults.append(f"{where}[{shown(key)}]: no class of that id or name in classes")
     return colors
+
+
+def _recognised(file: ForeignFile) -> bool:
+    is_one = file.kind == "data" and isinstance(file.content, dict)
+    return is_one and bool(sections_with(file.content, "mapping_dict"))
+
+
+def _read(file: ForeignFile, taxonomy: Taxonomy | None, choices: Choices) -> Read:
+    known = label_names(needed(taxonomy), choices.encoding or "default")
+    numeric = read_mapping_dict(file.content, file.where)
+    rows, notes = mapping_dict_rows(numeric, known, choices.shift)
+    return Read(rows, notes, numeric=numeric)
+
+
+IMPORTER = Importer(
+    looked_for="`mapping_dict` in .yaml and .json",
+    recognised=_recognised,
+    read=_read,
+    choices=("encoding", "shift"),
+    rather_than=("mmseg", "label-list"),
+)

@@ -6,23 +6,24 @@ there are and how they are drawn; every label is a class.
 """
 
 import ast
-import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from segexp.core.errors import InputError, shown
-from segexp.core.yaml import MAX_DEPTH, parse_yaml
+from segexp.labels.importer import Choices, Importer, Read
+from segexp.labels.importers._file import MAX_ROWS, ForeignFile
 from segexp.labels.importers._nested import (
     is_listing,
     numbered,
     reads_as_names,
+    sections_with,
     the_section_with,
     whole_number,
 )
 from segexp.labels.importers._python_source import assigned, literal, parse_source
 from segexp.labels.importers._rows import Row
-from segexp.labels.importers._text_file import MAX_ROWS
 from segexp.labels.taxonomy import (
     VOID,
     Color,
@@ -31,6 +32,8 @@ from segexp.labels.taxonomy import (
     parse_color,
     parse_taxonomy,
 )
+
+KEYS = ("classes", "CLASSES")
 
 
 @dataclass(frozen=True)
@@ -56,25 +59,29 @@ class Metainfo:
     coloring: str = "palette"
 
 
-def read_metainfo(text: str, where: str, suffix: str) -> Metainfo:
-    """Read a METAINFO from the text of a ``.py``, ``.json`` or YAML file.
+def names_classes(content: Any) -> bool:
+    """Whether a dictionary names classes, at any depth."""
+    return isinstance(content, dict) and any(
+        sections_with(content, key, reads_as_names) for key in KEYS
+    )
+
+
+def read_metainfo(file: ForeignFile) -> Metainfo:
+    """Read a METAINFO from Python source, JSON or YAML.
 
     Raises:
-        InputError: With every fault: no METAINFO or several, names that are no words, a palette
-            of another length, colours that are none.
+        InputError: With every fault: no METAINFO or several, names that are not words, a palette
+            of another length, colours that are not colours.
     """
-    if suffix == ".py":
-        content = _from_python(text, where)
-    else:
-        content = parse_json(text, where) if suffix == ".json" else parse_yaml(text, where)
-        path, section = _section(content, where)
-        return _checked(section, where, path)
-    return _checked(content, where)
+    if file.kind == "python":
+        return _checked(_from_python(file.text, file.where), file.where)
+    path, section = _section(file.content, file.where)
+    return _checked(section, file.where, path)
 
 
 def _section(content: Any, where: str) -> tuple[str, dict[str, Any]]:
     """Return what stands beside the classes, by keys in lower case, and the path to it."""
-    for key in ("classes", "CLASSES"):
+    for key in KEYS:
         rather = (
             lambda held: "palette" in held or "PALETTE" in held,
             lambda held, key=key: reads_as_names(held[key]),
@@ -134,46 +141,6 @@ def metainfo_taxonomy(name: str, metainfo: Metainfo, ids: Sequence[int] = ()) ->
     if faults:
         raise InputError(faults)
     return taxonomy
-
-
-def parse_json(text: str, where: str) -> Any:
-    """Parse JSON; a key that appears twice is refused.
-
-    Raises:
-        InputError: With the line of the fault.
-    """
-
-    def without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        seen: dict[str, Any] = {}
-        for key, value in pairs:
-            if key in seen:
-                raise InputError(f"{where}: the key {shown(key)} appears twice")
-            seen[key] = value
-        return seen
-
-    try:
-        content = json.loads(text, object_pairs_hook=without_duplicates)
-    except json.JSONDecodeError as error:
-        raise InputError(f"{where}:{error.lineno}:{error.colno}: {error.msg}") from None
-    except RecursionError:
-        raise InputError(f"{where}: cannot be parsed: nested too deeply") from None
-    except ValueError as error:
-        raise InputError(f"{where}: cannot be parsed: {shown(str(error))}") from None
-    if _is_deeper(content, MAX_DEPTH):
-        raise InputError(f"{where}: nested deeper than {MAX_DEPTH} levels")
-    return content
-
-
-def _is_deeper(content: Any, levels: int) -> bool:
-    """Whether lists and dictionaries are nested deeper than some levels, without recursion."""
-    layer = [content]
-    for _ in range(levels + 1):
-        inner: list[Any] = []
-        for value in layer:
-            if isinstance(value, list | dict):
-                inner += value.values() if isinstance(value, dict) else value
-        layer = inner
-    return bool(layer)
 
 
 def _from_python(text: str, where: str) -> dict[str, Any]:
@@ -298,3 +265,32 @@ def _in_order_of_names(
         f"{where}: no colour of {shown(name)}" for i, name in enumerate(names) if i not in by_place
     ]
     return [] if faults else [by_place[i] for i in range(len(names))]
+
+
+def read_labels(metainfo: Metainfo, choices: Choices) -> Read:
+    """Return the classes as rows, and as a taxonomy where a new one is asked for."""
+    name = choices.new_taxonomy
+    own = None if name is None else metainfo_taxonomy(name, metainfo, choices.ids)
+    return Read(metainfo_rows(metainfo), taxonomy=own)
+
+
+def _recognised(file: ForeignFile) -> bool:
+    if file.kind == "python":
+        return re.search(r"\b(METAINFO|CLASSES)\b", file.text) is not None
+    if file.kind != "data" or not isinstance(file.content, dict):
+        return False
+    return (
+        bool({*KEYS, "METAINFO", "metainfo"} & file.content.keys())
+        or names_classes(file.content)
+        or bool(sections_with(file.content, "classes", is_listing))
+    )
+
+
+IMPORTER = Importer(
+    looked_for="`classes` with `palette` in .yaml and .json, METAINFO in .py",
+    recognised=_recognised,
+    read=lambda file, taxonomy, choices: read_labels(read_metainfo(file), choices),
+    choices=("new_taxonomy", "ids"),
+    unlisted_are_void=True,
+    ids_are_places=True,
+)

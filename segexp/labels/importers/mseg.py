@@ -5,8 +5,9 @@ Columns are data sets. A row is a class of the universal taxonomy, named in the 
 """
 
 from segexp.core.errors import InputError, did_you_mean, named, shown
+from segexp.labels.importer import Importer, Read
 from segexp.labels.importers._rows import Row
-from segexp.labels.importers._tables import Line, read_table
+from segexp.labels.importers._tables import Line, header_of, read_table
 
 UNIVERSAL = "universal"
 
@@ -58,3 +59,12 @@ def _cell(line: Line, place: int) -> str:
 def _names(cell: str) -> list[str]:
     inner = cell[1:-1] if cell.startswith("{") and cell.endswith("}") else cell
     return [name for part in inner.split(",") if (name := part.strip())]
+
+
+IMPORTER = Importer(
+    looked_for="a table with the column `universal`",
+    recognised=lambda file: UNIVERSAL in header_of(file) and len(header_of(file)) > 2,
+    read=lambda file, taxonomy, choices: Read(mseg_rows(file.text, file.where, choices.column)),
+    choices=("column",),
+    rather_than=("cityscapes-labels",),
+)

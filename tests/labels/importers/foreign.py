@@ -5,7 +5,7 @@ from pathlib import Path
 from harness.project import ROOT
 from segexp.core.errors import InputError
 from segexp.labels.files import load_mapping
-from segexp.labels.importers.registry import Choices, Imported, import_mapping
+from segexp.labels.importer import Choices, Imported, import_mapping
 from segexp.labels.taxonomy import Taxonomy, load_taxonomy, parse_taxonomy
 
 MAPPINGS = ROOT / "mappings"

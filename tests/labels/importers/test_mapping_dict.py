@@ -6,9 +6,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from segexp.core.errors import InputError
+from segexp.labels.importer import Choices, import_mapping
 from segexp.labels.importers.mapping_dict import read_mapping_dict, shifted
-from segexp.labels.importers.numeric_check import numeric_warnings, raw_id_counts
-from segexp.labels.importers.registry import Choices, import_mapping
+from segexp.labels.numeric_check import numeric_warnings, raw_id_counts
 from segexp.labels.taxonomy import Taxonomy, parse_taxonomy
 from tests.labels.importers.foreign import (
     CITYSCAPES,

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from segexp.labels.importers.registry import Choices, import_mapping
+from segexp.labels.importer import Choices, import_mapping
 from tests.labels.importers.foreign import by_class, faults_of, imported, write
 
 CLASSES = {

@@ -5,8 +5,8 @@ import pytest
 
 from segexp.core.errors import InputError
 from segexp.labels.files import load_mapping
+from segexp.labels.importer import Choices, import_mapping
 from segexp.labels.importers._writing import target_of, write_imported
-from segexp.labels.importers.registry import Choices, import_mapping
 from segexp.labels.taxonomy import load_taxonomy
 from tests.labels.importers.foreign import FOUNDING, MAPPINGS, imported, write
 

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segexp.core.errors import InputError
+from segexp.labels.importer import Imported
 from segexp.labels.importers._rows import mapping_from_rows
 from segexp.labels.importers.mapping_dict import (
     MappingDict,
@@ -14,7 +15,6 @@ from segexp.labels.importers.mapping_dict import (
     shifted,
     unlisted_ids,
 )
-from segexp.labels.importers.registry import Imported
 from segexp.labels.raw_ids import explaining_shift, moves_with_shift, raw_id_warnings
 from segexp.labels.taxonomy import VOID
 from segexp.labels.warning import MappingWarning

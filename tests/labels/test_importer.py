@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from segexp.core.errors import InputError
-from segexp.labels.importers.recognise import recognise_format
-from segexp.labels.importers.registry import Choices, import_mapping
+from segexp.labels.importer import Choices, import_mapping, recognise_format
+from segexp.labels.importers._file import ForeignFile
 from tests.labels.importers.foreign import MAPPINGS, STREET, faults_of, imported, write
 
 
@@ -34,7 +34,7 @@ from tests.labels.importers.foreign import MAPPINGS, STREET, faults_of, imported
     ],
 )
 def test_a_format_is_told_from_the_ending_and_the_content(name, text, format_name):
-    assert recognise_format(Path(name), text) == format_name
+    assert recognise_format(ForeignFile(Path(name), text)) == format_name
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_a_format_is_told_from_the_ending_and_the_content(name, text, format_nam
 def test_what_is_no_known_format_can_be_named(tmp_path, name, text):
     (fault,) = faults_of(write(tmp_path / name, text))
     assert fault.startswith("FILE: no format that is known")
-    assert "--format mapping-dict|cityscapes-labels|mmseg|label-list|mseg|csv" in fault
+    assert "--format cityscapes-labels|csv|label-list|mapping-dict|mmseg|mseg" in fault
 
 
 def test_a_named_format_is_not_doubted(tmp_path):
@@ -76,7 +76,7 @@ def test_choices_of_other_formats_are_refused_together(tmp_path):
         "--column: is for mseg; this file is csv",
         "--encoding: is for mapping-dict; this file is csv",
         "--shift: is for mapping-dict; this file is csv",
-        "--new-taxonomy: is for cityscapes-labels and mmseg and label-list; this file is csv",
+        "--new-taxonomy: is for cityscapes-labels and label-list and mmseg; this file is csv",
     ]
 
 
