@@ -1,4 +1,4 @@
-"""What is probably not meant in a mapping: by its colours, and by the labels of a data set."""
+"""Probable mistakes in a mapping: in its colours, and against the labels of a data set."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,16 +9,16 @@ from segexp.labels.taxonomy import VOID, VOID_NAME
 from segexp.labels.warning import MAX_VOID, MIN_SHARE, MappingWarning
 
 MAX_UNLABELLED = 0.25
-"""Data with more pixels than this without a label is warned of. Street scenes have some as a rule,
-and no mapping can help it; a taxonomy that takes road for void has far more."""
+"""A larger share of pixels without a label is warned of. Street scenes usually have some, whatever
+the mapping; a taxonomy that takes road for void has far more."""
 
 LOOK_ALIKE = 5.0
-"""Colours nearer than this (CIEDE2000) are said to look alike: 2 of the 171 pairs of Cityscapes'
+"""Colours closer than this (CIEDE2000) count as looking alike: 2 of the 171 pairs of Cityscapes'
 own colours (vegetation and person, fence and pole), where 10 would name 11 of them."""
 
 
 def color_warnings(mapping: Mapping) -> list[MappingWarning]:
-    """Find colours that two classes share, and pairs that somebody cannot tell apart.
+    """Find colours that two classes share, and pairs that some people cannot tell apart.
 
     Returns:
         ``shared-color`` and ``look-alike-colors``, the nearest first; one a pair of classes.
@@ -62,7 +62,7 @@ def histogram_warnings(
     Returns:
         ``absent-label``; ``empty-class``; ``rare-class``; ``hidden-pixels``, which the mapping
         makes void; ``unlabelled-pixels``, which the data leaves void and no class takes. In
-        this order, each where there is cause.
+        this order; each only where it applies.
     """
     return [
         *_absent_labels(mapping, counts),
@@ -84,7 +84,7 @@ def _absent_labels(mapping: Mapping, counts: NDArray[np.int64]) -> list[MappingW
         return []
     message = (
         f"{_counted(len(absent), 'label')} of {mapping.taxonomy.name} never in the {len(counts)} "
-        f"train images: {', '.join(absent)}: nothing is learned of them; if they should be "
+        f"train images: {', '.join(absent)}: nothing is learned about them; if they should be "
         "there, check the taxonomy's raw ids"
     )
     return [MappingWarning("absent-label", message)]

@@ -38,7 +38,7 @@ DEFICIENCIES: dict[str, Floats] = {
         ]
     ),
 }
-"""Linear RGB of a colour -> linear RGB of what is seen of it (Machado et al., severity 1)."""
+"""Linear RGB -> linear RGB as it is seen (Machado et al., severity 1)."""
 
 XYZ_OF_SRGB = np.array(
     [
@@ -69,12 +69,12 @@ class LookAlike:
 
 
 def confusable(colors: Sequence[Color], threshold: float) -> list[LookAlike]:
-    """Find the pairs of colours that somebody cannot tell apart, the nearest first.
+    """Find the pairs of colours that some people cannot tell apart, the closest first.
 
     Args:
         colors: R, G, B in 0..255.
         threshold: Pairs whose CIEDE2000 is below it are found; 2 is just seen side by side,
-            10 is seen at a glance. Equal colours are found, too.
+            10 is seen at a glance. Equal colours are found too.
     """
     linear = to_linear(np.array(colors, np.float64).reshape(-1, 3))
     views = {"none": linear} | {name: simulate(linear, name) for name in DEFICIENCIES}
@@ -91,7 +91,7 @@ def confusable(colors: Sequence[Color], threshold: float) -> list[LookAlike]:
 
 
 def simulate(linear: Floats, deficiency: str) -> Floats:
-    """Return what is seen of linear sRGB, shape (..., 3), with a key of DEFICIENCIES; in 0..1."""
+    """Return linear sRGB, shape (..., 3), as a person with one of DEFICIENCIES sees it; in 0..1."""
     return np.clip(linear @ DEFICIENCIES[deficiency].T, 0.0, 1.0)
 
 
@@ -118,7 +118,7 @@ def ciede2000(first: ArrayLike, second: ArrayLike) -> Floats:
 
     Args:
         first: Shape (..., 3).
-        second: Likewise; the two are broadcast.
+        second: The same; the two are broadcast.
 
     Returns:
         Shape (...). As in Sharma, Wu and Dalal, "The CIEDE2000 Color-Difference Formula:

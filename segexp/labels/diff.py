@@ -63,7 +63,7 @@ class MappingDiff:
 def diff_mappings(first: Mapping, second: Mapping) -> MappingDiff:
     """Compare two mappings over one taxonomy.
 
-    Labels that either leaves out do not count in what is merged, split or renamed.
+    Labels that either mapping leaves out are not counted as merged, split or renamed.
 
     Raises:
         InputError: When the taxonomies differ.

@@ -64,7 +64,7 @@ class MappingFiles:
 
 
 def read_mappings(project: Path) -> MappingFiles:
-    """Read every mapping file of a project; a broken one is reported and stops nothing."""
+    """Read every mapping file of a project; a broken one does not stop the others."""
     mappings: list[Mapping] = []
     broken: dict[Path, tuple[str, ...]] = {}
     for path in sorted((project / "mappings").glob("*.yaml")):
@@ -79,7 +79,7 @@ def find_mapping(project: Path, name: str) -> Mapping:
     """Load a mapping of the project by its name.
 
     Raises:
-        InputError: When there is none of that name (with a did-you-mean), or it has faults.
+        InputError: When no mapping has that name (with a did-you-mean), or it has faults.
     """
     directory = project / "mappings"
     return load_mapping(find_yaml(directory, name, f"no mapping {shown(name)} in {directory}"))
@@ -192,4 +192,4 @@ def _label_fault(where: str, label: str, count: int, taxonomy: Taxonomy) -> str:
     known = (*taxonomy.names, VOID_NAME)
     if label in known:
         return f"{where}: {label!r} is listed {count} times; once only"
-    return f"{where}: {shown(label)} is no label of {taxonomy.name}{did_you_mean(label, known)}"
+    return f"{where}: {shown(label)} is not a label of {taxonomy.name}{did_you_mean(label, known)}"

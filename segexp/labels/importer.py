@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Choices:
-    """What a person may say about a file beside its format; None or 0 is unsaid.
+    """What a person may say about a file besides its format; None or 0 is unsaid.
 
     Attributes:
         by: What makes the classes of a label table: ``trainId`` (the default) or ``category``.
         column: The data set in an MSeg table.
         encoding: Which numbering of the taxonomy a numeric mapping's raw ids follow.
         shift: What to add to a numeric mapping's raw ids.
-        background_as_void: Whether a class called *background* is no class but void.
+        background_as_void: Whether a class called *background* becomes void.
         new_taxonomy: The name of a taxonomy to make of the file's own labels.
         ids: The raw ids of the file's classes in that taxonomy, in their order; empty for
             0, 1, ...
@@ -100,7 +100,7 @@ class Imported:
         mapping: The mapping.
         format: The format that the file was read in.
         notes: What a person should know of the reading, a line each.
-        choices: What was said of the file.
+        choices: What a person said about the file.
         new_taxonomy: Whether the taxonomy was made of the file's own labels.
         numeric: The numeric mapping as the file has it, for `numeric_check`; None for others.
         encoding: The numbering that its raw ids follow once they are shifted.
@@ -119,7 +119,7 @@ def importer_of(name: str) -> Importer:
     """Return what reads a format.
 
     Raises:
-        InputError: When there is none of that name, with a did-you-mean.
+        InputError: When no format has that name, with a did-you-mean.
     """
     known = importer_names()
     if name not in known:
@@ -154,7 +154,7 @@ def recognise_format(file: ForeignFile) -> str:
         raise InputError(f"{file.where}: looks like {' and '.join(seen)}; choose one with --format")
     listing = "; ".join(f"{importer.looked_for} ({name})" for name, importer in known.items())
     raise InputError(
-        f"{file.where}: no format that is known; looked for {listing}; name it with "
+        f"{file.where}: unknown format; looked for {listing}; name it with "
         f"--format {'|'.join(known)}"
     )
 
@@ -179,8 +179,8 @@ def import_mapping(
             say it.
 
     Raises:
-        InputError: With every fault that was found in the file, or choices that the format has
-            no use for.
+        InputError: With every fault that was found in the file, or choices that mean
+            nothing for the format.
     """
     file = read_foreign_file(path)
     if format_name == "auto":
@@ -234,7 +234,7 @@ def _unlabelled_note(mapping: Mapping) -> list[str]:
 
 
 def _shared_colors(path: Path, taxonomy: Taxonomy) -> list[str]:
-    """Say which labels of a new taxonomy a mask that holds colours cannot tell apart."""
+    """Say which labels of a new taxonomy cannot be told apart in masks of colours."""
     of_color: dict[Color, list[str]] = {}
     for name, color in zip(taxonomy.names, taxonomy.colors, strict=True):
         of_color.setdefault(color, []).append(name)
@@ -252,7 +252,7 @@ def needed(taxonomy: Taxonomy | None) -> Taxonomy:
     """Return the taxonomy whose labels a file names.
 
     Raises:
-        InputError: When there is none.
+        InputError: When it is not known.
     """
     if taxonomy is None:
         raise InputError("--taxonomy: missing; the file does not say what its labels are")
@@ -260,7 +260,7 @@ def needed(taxonomy: Taxonomy | None) -> Taxonomy:
 
 
 def _refuse_idle_choices(format_name: str, choices: Choices) -> None:
-    """Refuse what was said of the file and means nothing for its format."""
+    """Refuse choices that mean nothing for the format."""
     known = {name: importer_of(name).choices for name in importer_names()}
     idle = [
         field.name

@@ -1,4 +1,4 @@
-"""What a mapping throws away: the entropy of its labels, in bits per pixel.
+"""What a mapping discards: the entropy of its labels, in bits per pixel.
 
 A mapping with fewer classes is easier to score well on because it says less. Entropy measures how
 much less (Cover & Thomas, Elements of Information Theory, chapter 2).
@@ -29,20 +29,20 @@ def entropy_bits(pixels: NDArray[np.int64]) -> float:
 
 
 def bits_kept(mapping: Mapping, pixels: NDArray[np.int64]) -> float:
-    """Return what the mapping tells of a labelled pixel: P(scored) H(class | scored).
+    """Return what the mapping keeps of a labelled pixel: P(scored) H(class | scored).
 
-    A pixel whose label the mapping leaves void tells nothing: no model is trained to say so.
+    A pixel whose label the mapping leaves void keeps nothing: no model is trained on it.
 
     Args:
         mapping: The mapping.
-        pixels: Pixels of each label index, shape (256,). Place ``VOID`` = 255, the unlabelled
+        pixels: Pixels of each label index, shape (256,). Entry ``VOID`` = 255, the unlabelled
             pixels, is not read, whether the mapping makes them a class or not.
 
     Returns:
         Bits per labelled pixel, 0..``entropy_bits(labels)``; NaN without a labelled pixel.
 
     Raises:
-        ValueError: Another shape, or pixels at a place that is no label of the taxonomy.
+        ValueError: Another shape, or pixels at an index that is not a label of the taxonomy.
     """
     labels = _labelled(mapping, pixels)
     if labels.sum() == 0:
@@ -54,7 +54,7 @@ def bits_kept(mapping: Mapping, pixels: NDArray[np.int64]) -> float:
 
 
 def bits_lost(mapping: Mapping, pixels: NDArray[np.int64]) -> float:
-    """Return what the mapping throws away of a labelled pixel: H(label) - ``bits_kept``.
+    """Return what the mapping discards of a labelled pixel: H(label) - ``bits_kept``.
 
     Args and errors are those of ``bits_kept``. 0 for a mapping that keeps every label apart, and
     H(label) for one that scores a single class.

@@ -34,8 +34,8 @@ class Rung:
         merged: The names of the two classes of the rung above that became one.
         miou: Predicted mIoU in this space, of the classes that the truth has.
         gain: ``miou`` minus that of the rung above.
-        resolved: The part of ``gain`` that is confusion between the two, which is no error any
-            more. The rest comes from what enters the mean: a class with a low IoU no longer
+        resolved: The part of ``gain`` from confusion between the two, which is no longer an
+            error. The rest comes from what enters the mean: a class with a low IoU no longer
             does.
         bits_kept: Entropy of the space's classes over the scored pixels, bits per pixel.
         bits_lost: What the merge takes from it.
@@ -63,7 +63,7 @@ class Ladder:
         bits_kept: Entropy of its classes over the scored pixels, bits per pixel.
         rungs: The spaces below, each of one class fewer; down to two, or to where ``keep`` and
             ``within`` allow no further merge.
-        absent: The classes without a true pixel: nothing is known of them.
+        absent: The classes without a true pixel: nothing is known about them.
         never_right: The classes with pixels of which the model found none.
     """
 
@@ -83,7 +83,7 @@ class Ladder:
         """Return the rung of this many classes; the last one where the ladder ends above it.
 
         Args:
-            classes: Fewer than the model's own classes have; the ladder has a rung or more.
+            classes: Fewer than the model has; the ladder must have a rung.
         """
         return self.rungs[len(self.base.classes) - 1 - max(classes, self.fewest)]
 
@@ -96,9 +96,10 @@ def make_ladder(
 ) -> Ladder:
     """Merge the classes of a model one pair at a time.
 
-    Each step is the merge that resolves most for the information it costs; `merge_gains` says
-    what that is, and `docs/mappings.md` why. Merges that lower mIoU come after those that do not.
-    Of equals the one that costs fewer bits, then the one of fewer pixels, then of lower indices.
+    Each step is the merge that resolves most for the information it costs; `merge_gains`
+    defines that, and `docs/mappings.md` gives the reasons. Merges that lower mIoU come after those
+    that do not. Ties go to the merge that costs fewer bits, then to fewer pixels, then to lower
+    indices.
 
     Args:
         mapping: The model's own label space, of C classes.
@@ -157,9 +158,9 @@ def make_ladder(
 
 
 def _families(mapping: Mapping, keep: Collection[str], within: Mapping | None) -> NDArray[np.int64]:
-    """Number the classes so that two may be merged when they share a number that is not -1."""
+    """Number the classes: two may be merged when they share a number other than -1."""
     faults = [
-        f"--keep: {name!r} is no class of {mapping.name}{did_you_mean(name, mapping.names)}; "
+        f"--keep: {name!r} is not a class of {mapping.name}{did_you_mean(name, mapping.names)}; "
         f"its classes are {', '.join(mapping.names)}"
         for name in keep
         if name not in mapping.names

@@ -171,7 +171,7 @@ def refuse_different_taxonomies(mappings: Sequence[Mapping]) -> None:
 
 
 def _components(mappings: Sequence[Mapping]) -> tuple[list[list[int]], list[str]]:
-    """Return the components as places, and in words how they came to be so few."""
+    """Return the components as places, and in words why they are so few."""
     taxonomy = mappings[0].taxonomy
     tables = [m.lookup() for m in mappings]
     scored = [p for p in _places(taxonomy) if all(table[p] != VOID for table in tables)]

@@ -16,17 +16,17 @@ NOTHING = 1e-12
 
 @dataclass(frozen=True, eq=False)
 class MergeGains:
-    """Of each pair of K classes, what their merge would do; shape (K, K), the diagonal 0.
+    """What merging each pair of K classes would do; shape (K, K), the diagonal 0.
 
     Attributes:
         gain: Change of mIoU.
         resolved: How much of the merged class's IoU is confusion between the two, which is no
-            error any more: (C_ij + C_ji) / |truth or prediction is i or j|. That is its IoU minus
+            longer an error: (C_ij + C_ji) / |truth or prediction is i or j|. That is its IoU minus
             what it would be if these confusions still counted as wrong.
         bits_lost: Entropy of the true classes that is lost, bits per pixel:
             (p_i + p_j) H(p_i / (p_i + p_j)).
         told_bits_lost: Mutual information of truth and prediction that is lost, bits per pixel:
-            what the model did tell of the difference. 0 for two classes that it cannot tell apart,
+            what the model knew of the difference. 0 for two classes that it cannot tell apart,
             however frequent they are.
         worth: ``resolved`` per bit of ``told_bits_lost``; infinite where something is resolved
             for nothing. Merges are ranked by it, as in the agglomerative information bottleneck
@@ -59,7 +59,7 @@ def merge_gains(confusion: NDArray[np.int64]) -> MergeGains:
     share = confusion / confusion.sum()
     bits_lost = _pooled(share.sum(axis=1)[:, None], share.sum(axis=1)) * off_diagonal
     told = _told_bits_lost(share) * off_diagonal
-    # What is resolved for nothing is worth all; what resolves nothing is worth nothing.
+    # A free resolution is worth infinity; a merge that resolves nothing is worth 0.
     worth = np.where(resolved > 0, np.inf, 0.0)
     np.divide(resolved, told, out=worth, where=told > NOTHING)
     return MergeGains(
@@ -77,7 +77,7 @@ def _miou_gain(single: Floats, merged: Floats) -> Floats:
     entering, entering_value = ~np.isnan(merged), np.nan_to_num(merged)
     classes = counted.sum() - counted[:, None] - counted.astype(int) + entering
     total = value.sum() - value[:, None] - value + entering_value
-    # A mean of nothing: two classes are left, and the truth has neither.
+    # The mean of no classes: two are left, and the truth has neither.
     mean = np.divide(total, classes, out=np.zeros_like(total), where=classes > 0)
     gain: Floats = mean - value.sum() / counted.sum()
     return gain

@@ -29,17 +29,17 @@ def numeric_warnings(
     """Compare the raw ids of a numeric mapping with those in the data.
 
     Args:
-        imported: What was imported; there is nothing to say of formats other than numeric ones.
+        imported: What was imported. Formats without raw ids give no warnings.
         raw_counts: Raw id -> its pixels in the masks, in the numbering that the mapping follows.
             Empty where masks hold no such ids: drawn scenes, colours, another numbering.
-        pixels: Pixels of each label index, int64 (256,), void at 255; they are the witness where
-            ``raw_counts`` is empty.
-        witness: What they are counted in, for people.
+        pixels: Pixels of each label index, int64 (256,), void at 255; used where ``raw_counts`` is
+            empty.
+        witness: What was counted, for the messages.
 
     Returns:
         First ``shift-offered``, where importing again with another ``--shift`` would fit the data
         better and be accepted, or ``shift-refused``, with what stands in the way; then those of
-        `raw_id_check.raw_id_warnings`.
+        `raw_ids.raw_id_warnings`.
     """
     numeric, shift = imported.numeric, imported.choices.shift
     if numeric is None:
@@ -58,7 +58,7 @@ def numeric_warnings(
 
 
 def numbering_warnings(imported: Imported) -> list[MappingWarning]:
-    """Ask whether a numeric mapping is off by one where there is no data to count.
+    """Check whether a numeric mapping is off by one where there is no data to count.
 
     Then names alone are witnesses: a shift that sends more labels to the class of their own name,
     and leaves none without a class.
@@ -78,9 +78,9 @@ def numbering_warnings(imported: Imported) -> list[MappingWarning]:
 
 
 def raw_id_counts(pixels: NDArray[np.int64], encoding: Mapping[int, int]) -> dict[int, int]:
-    """Return the pixels of each raw id; void pixels are shared out among the void ids.
+    """Return the pixels of each raw id; void pixels are divided among the void ids.
 
-    Label indices have one void: which of several void ids a mask holds is not known any more.
+    Label indices have one void: which of several void ids a mask held is no longer known.
     """
     void_ids = [raw_id for raw_id, index in encoding.items() if index == VOID]
     each, left = divmod(int(pixels[VOID]), max(len(void_ids), 1))
@@ -101,10 +101,10 @@ def _offer(
     off = f"the raw ids{so_far} look one too {'high' if by < 0 else 'low'} for {witness}"
     refused = _refusal(imported, numeric, known, better)
     if refused:
-        text = f"--shift {better} would mend the mapping, but be refused: {off}; {refused}"
+        text = f"--shift {better} would fix the mapping, but would be refused: {off}; {refused}"
         return MappingWarning("shift-refused", text)
     again = f"import it again with --shift {better} --force"
-    text = f"--shift {better} mends the mapping: {off}; {again}"
+    text = f"--shift {better} fixes the mapping: {off}; {again}"
     return MappingWarning("shift-offered", text)
 
 

@@ -1,4 +1,4 @@
-"""Raw ids that a numeric mapping lists against the ids in the data: the mapping that is off by one.
+"""The raw ids of a numeric mapping against those in the data: is the mapping off by one?
 
 The npy Cityscapes numbers road 0 and bicycle 18. A mapping that takes 0 for background and begins
 with road at 1 runs without an error: it trains road as background and sidewalk as road, and lists
@@ -28,18 +28,18 @@ def raw_id_warnings(
         names_of_classes: The class names, by class id; others are shown as void or as numbers.
         counts: Raw id -> its pixels in the data; ids that do not occur may be left out.
         label_names: Raw id -> what the taxonomy calls it, ``void`` for its void ids. Empty when
-            nothing but the mapping itself says what an id means: then negative ids and 255 are
-            taken for void.
+            only the mapping itself says what an id means: then negative ids and 255 count as
+            void.
         background: The class ids that stand for void, background, unlabelled or ignored.
         shift: What is added to the listed ids, by `shifted_ids`, before they are compared.
 
     Returns:
-        Where there is cause, in this order: ``absent-id``, a listed id that never occurs;
+        Those that apply, in this order: ``absent-id``, a listed id that never occurs;
         ``unlisted-id``, a label in the data that is not listed; ``void-in-class``, a void id
         that goes to a class; ``background-label``, the most frequent label in a background class;
         and ``shifted-ids``, where there is an `explaining_shift`. Listed void ids that do not
-        occur are no cause: a mapping may list both -1 and 255. Without counts there is nothing
-        to say.
+        occur are not reported: a mapping may list both -1 and 255. Without counts the list is
+        empty.
     """
     listed = _listing(class_of, names_of_classes, counts, label_names, background, shift)
     if not listed.counts:
@@ -57,7 +57,7 @@ def raw_id_warnings(
         )
     if listed.void_in_class:
         ids = ", ".join(f"{listed.called(i)} -> {listed.goes_to(i)}" for i in listed.void_in_class)
-        messages["void-in-class"] = f"raw id {ids} is void, but would be learned: make it void"
+        messages["void-in-class"] = f"raw id {ids} is void but would be learned: make it void"
     top = listed.most_frequent
     if top is not None and listed.hides(top):
         messages["background-label"] = (
@@ -80,11 +80,11 @@ def explaining_shift(
 ) -> int | None:
     """Return the shift, one less or one more than ``shift``, that makes the ids fit the data.
 
-    So shifted, they must leave fewer findings, none but absent ids (a rare label may be missing
-    besides), and part no label from a class of its own name. Without label names the ids must be
-    in doubt for a cause: the most frequent id in the data, or any other, is unlisted, or the most
-    frequent is in a background class. Else data that merely lacks the last label, in a numbering
-    with void at 0, would look shifted.
+    After the shift there must be fewer findings, only absent ids (a rare label may be missing), and
+    no label may leave a class of its own name. Without label names there must be a reason to doubt
+    the ids: an id in the data is unlisted, or the most frequent one is in a background class.
+    Otherwise data that merely lacks the last label, in a numbering with void at 0, would look
+    shifted.
 
     Args:
         class_of: As in `raw_id_warnings`, like the others.
@@ -92,7 +92,7 @@ def explaining_shift(
         counts: Raw id -> its pixels in the data.
         label_names: Raw id -> what the taxonomy calls it; may be empty.
         background: The class ids that stand for void or background.
-        shift: What is added to the listed ids as it is.
+        shift: What is added to the listed ids now.
 
     Returns:
         What to add instead, or None when the ids fit as they are or no such shift helps.
@@ -105,7 +105,7 @@ def explaining_shift(
 def shifted_ids(class_of: Mapping[int, int], shift: int) -> dict[int, int]:
     """Add a number to every listed raw id but negative ones and 255.
 
-    Those mean void in any numbering; one that a shifted id reaches gives way to it.
+    Those mean void in any numbering; a shifted id that reaches one replaces it.
     """
     stays = {i: class_id for i, class_id in class_of.items() if not moves_with_shift(i)}
     moves = {i + shift: class_id for i, class_id in class_of.items() if moves_with_shift(i)}
@@ -251,9 +251,9 @@ def _shift_message(listed: _Listing, by: int) -> str:
     if top in other.class_of and other.class_of[top] != listed.class_of.get(top):
         gains.append(f"{other.called(top)} goes to {other.goes_to(top)}")
     if other.namesakes > listed.namesakes:
-        go = "label (0 now) goes to its namesake"
+        go = "label (0 now) goes to the class of its name"
         if other.namesakes > 1:
-            go = f"labels ({listed.namesakes} now) go to their namesakes"
+            go = f"labels ({listed.namesakes} now) go to the classes of their names"
         gains.append(f"{other.namesakes} {go}")
     moved = [i + listed.shift for i in listed.own if moves_with_shift(i)]
     example = f"{min(moved)} -> {min(moved) + by}, ..., {max(moved)} -> {max(moved) + by}"

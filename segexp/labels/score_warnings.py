@@ -1,7 +1,7 @@
-"""What makes a score say less than it seems to: void everywhere, classes that never occur.
+"""What makes a score mean less than it seems to: void everywhere, classes that never occur.
 
-The counts are of the splits as training sees them. `mapping_check` looks at one mapping more
-closely; what stands here is said by every command that trains or scores.
+The counts are of the splits as training sees them. `checks` looks at one mapping more closely;
+every command that trains or scores gives the warnings here.
 """
 
 from collections.abc import Mapping as Dict
@@ -16,7 +16,7 @@ from segexp.labels.taxonomy import VOID, VOID_NAME, Taxonomy
 from segexp.labels.warning import MappingWarning
 
 MOST = 0.5
-"""Void in more than this share of a split's pixels is warned of. Street scenes have under 15%."""
+"""A larger share of void pixels in a split is warned of. Street scenes have under 15%."""
 
 LISTED = 12
 """How many names a line lists."""
@@ -31,10 +31,10 @@ def label_warnings(
     mappings: Sequence[Mapping],
     counts: Counts,
 ) -> list[MappingWarning]:
-    """Compare what the splits of a data set hold with what is to be learned and scored.
+    """Compare the labels in a data set's splits with what is to be learned and scored.
 
     Args:
-        taxonomy: Of the data.
+        taxonomy: The data's taxonomy.
         encoding: The numbering of its masks; see `street_scene.street_warnings`.
         mappings: What the labels become; without any, the labels themselves are looked at.
         counts: Of ``train`` and the other splits.
@@ -51,15 +51,15 @@ def label_warnings(
     for mapping in mappings:
         where = f"mapping {mapping.name}"
         found += _warnings(taxonomy, where, mapping.lookup(), pixels, mapping)
-    # Several mappings over one taxonomy may all have the same to say.
+    # Several mappings over one taxonomy may give the same warning.
     return list({warning.message: warning for warning in found}.values())
 
 
 def objective_faults(spaces: Sequence[Mapping], counts: Counts) -> list[str]:
-    """Say where there is nothing to tell apart, so that the mIoU of a model means nothing.
+    """List splits with one class or none, where the mIoU of a model means nothing.
 
-    With one class in train, a model learns to say it everywhere; with one class in val, saying
-    it everywhere scores 1.0000.
+    With one class in train, a model learns to predict it everywhere; with one class in val,
+    predicting it everywhere scores 1.0000.
 
     Args:
         spaces: The label spaces in which trials are scored.
@@ -82,7 +82,7 @@ def objective_faults(spaces: Sequence[Mapping], counts: Counts) -> list[str]:
                 )
             fault = (
                 f"{what}: there is nothing to tell apart, "
-                f"and a model that says it everywhere has mIoU 1.0000; "
+                f"and a model that predicts it everywhere has mIoU 1.0000; "
                 f"{_way_out(space, lookup, pixels)}"
             )
             faults.setdefault(fault, []).append(split)
@@ -115,7 +115,7 @@ def _warnings(
     single = [f"{names[c[0]]!r} in {split}" for split, c in present.items() if len(c) == 1]
     if single:
         message = (
-            f"{where}: one class alone occurs, {', '.join(single)}: saying it everywhere scores "
+            f"{where}: only one class occurs, {', '.join(single)}: predicting it everywhere scores "
             "mIoU 1.0000 there, which means nothing"
         )
         found.append(MappingWarning("one-class", message))

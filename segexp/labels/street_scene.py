@@ -1,15 +1,15 @@
-"""What nearly all street scenes have in common, as a witness against a wrong numbering.
+"""What nearly all street scenes have in common, as evidence of a wrong numbering.
 
-A mask whose ids are read in another data set's numbering is a valid mask: nothing but what street
-scenes look like shows it. Three things hold in every one that we counted, with wide margins:
+A mask whose ids are read in another data set's numbering is a valid mask: only the look of a street
+scene gives it away. Three things hold in every data set that we counted, with wide margins:
 
 - road, sidewalk, building, vegetation, sky and car are most of what is labelled: 92% of the train
   split of Cityscapes (Cordts et al. 2016, figure 2), 96% of CamVid, 92% of our drawn scenes. One
   id more or less leaves about half of it, and CamVid read as Cityscapes too;
 - the sky is above the road;
-- one shift of all ids that brings the share back is no chance.
+- a shift of all ids that restores the share is not a coincidence.
 
-Only a taxonomy that has road, building, sky and vegetation, or tree, is judged at all.
+Only a taxonomy that has road, building, sky and vegetation, or tree, is judged.
 """
 
 from collections.abc import Mapping
@@ -32,27 +32,27 @@ COMMON = {
 NEEDED = ("road", "building", "vegetation", "sky")
 
 LEAST = 0.6
-"""Under this share of the labelled pixels in common labels, a data set is no street scenes."""
+"""With a smaller share of labelled pixels in common labels, a data set is not of street scenes."""
 
 MENDED = 0.8
-"""A shift of the ids that brings the share of the common labels up to this is the right one."""
+"""A shift of the ids that raises the share of the common labels to this is the right one,"""
 
 GAIN = 0.25
-"""But only when it is by so much more than the share without it."""
+"""if it raises the share by at least this much."""
 
 SEEN = 0.03
-"""A label with less of the labelled pixels says nothing of where it lies."""
+"""The position of a label with a smaller share of the labelled pixels means nothing."""
 
 
 def street_warnings(
     taxonomy: Taxonomy, encoding: Mapping[int, int], counts: NDArray[np.int64]
 ) -> list[MappingWarning]:
-    """Ask whether labels are distributed as in street scenes.
+    """Check whether labels are distributed as in street scenes.
 
     Args:
-        taxonomy: Of the masks.
+        taxonomy: The masks' taxonomy.
         encoding: Raw id -> label index or VOID: the numbering that the masks follow; empty where
-            they follow none, as colours do.
+            they follow none, as colour masks do.
         counts: Pixels of each label index in the upper and in the lower halves of the images;
             int64 (2, 256).
 
@@ -117,9 +117,9 @@ def _better_shift(
     common: Mapping[str, int],
     share: float,
 ) -> tuple[int, float] | None:
-    """Return the shift of all raw ids, -1 or +1, that makes street scenes of them, and its share.
+    """Return the shift of all raw ids, -1 or +1, that makes them street scenes, and its share.
 
-    Ids that mean void in any numbering stay; of one that leaves the taxonomy nothing is known.
+    Ids that mean void in any numbering stay; one that leaves the taxonomy becomes void.
     """
     found = []
     for by in (-1, 1):

@@ -116,7 +116,7 @@ def to_label_indices(
     if raw.size == 0:
         return np.full(raw.shape, VOID, np.uint8), {}
     lowest, highest = int(raw.min()), int(raw.max())
-    # 32-bit nonsense: a table over the range would not fit, or its ends not in int64.
+    # 32-bit nonsense: a table over the range would be too large, or overflow int64.
     if highest - lowest > 1 << 17 or highest > np.iinfo(np.int64).max:
         ids, inverse, counts = np.unique(raw, return_inverse=True, return_counts=True)
         table = np.array([encoding.get(int(i), VOID) for i in ids], np.uint8)
@@ -230,10 +230,10 @@ def file_name_faults(where: str, content: Mapping[str, Any]) -> list[str]:
 
 
 def word_fault(name: Any, taken: Collection[str]) -> str | None:
-    """Say what is wrong with the name of a label or a class; None when it is good.
+    """Return what is wrong with the name of a label or a class, or None.
 
     Args:
-        name: What its file has.
+        name: The value in the file.
         taken: The names before it.
     """
     if not isinstance(name, str) or not name.strip() or name == VOID_NAME:
@@ -298,7 +298,7 @@ def _add_id(where: str, raw_id: Any, index: int, ids: dict[int, int], faults: li
 
 
 def free_void_color(colors: Collection[Color]) -> Color:
-    """Return a colour for void that no label has: black, or where one has it, another usual one."""
+    """Return a colour for void that no label has: black if it is free, else another usual one."""
     usual = ((0, 0, 0), (224, 224, 192), (255, 255, 255))  # Cityscapes, Pascal VOC, ADE20K
     others = ((grey, grey, grey) for grey in range(1, VOID))  # a taxonomy has at most 255 labels
     return next(color for color in (*usual, *others) if color not in colors)

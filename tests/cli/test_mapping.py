@@ -64,7 +64,7 @@ def test_list_shows_a_broken_file_with_every_reason(project: Path) -> None:
     said = for_people(segexp(project, "mapping", "list"))
     assert "broken: mine.yaml" in said
     assert "name: 'yours'" in said
-    assert "'raod' is no label of cityscapes19 (did you mean 'road'?)" in said
+    assert "'raod' is not a label of cityscapes19 (did you mean 'road'?)" in said
     (broken,) = read(segexp(project, "mapping", "list", "--json"))["broken"]
     assert broken["file"] == str(path)
     assert len(broken["faults"]) > 2

@@ -53,7 +53,7 @@ def test_the_founding_dictionary_is_warned_of_as_off_by_one(project, npy_data, f
         "0 (road) is the most frequent label" in line and "'background'" in line for line in warned
     )
     assert any("off by one" in line and "every listed id occurs" in line for line in warned)
-    assert warned[0].startswith("warning: --shift -1 mends the mapping: the raw ids look one too")
+    assert warned[0].startswith("warning: --shift -1 fixes the mapping: the raw ids look one too")
     mapping = load_mapping(project / "mappings" / "founding.yaml")
     assert mapping.classes[0].labels == ("void", "road", "traffic light")
 
@@ -63,7 +63,7 @@ def test_the_founding_projects_own_config_is_read_and_its_off_by_one_is_seen(pro
     outcome = segexp(project, "mapping", "import", "theirs.yaml", "--data", "npy")
     assert outcome.code == 0, outcome.err
     warned = [line for line in outcome.err.splitlines() if line.startswith("warning: ")]
-    assert warned[0].startswith("warning: --shift -1 mends the mapping: the raw ids look one too")
+    assert warned[0].startswith("warning: --shift -1 fixes the mapping: the raw ids look one too")
     words = ("mapping", "import", "theirs.yaml", "--data", "npy", "--shift", "-1", "--force")
     assert segexp(project, *words).code == 0
     ours = {frozenset(c.labels) for c in shipped("merged10_background").classes}
@@ -152,7 +152,7 @@ def test_void_ids_are_those_of_the_masks(project, npy_data):
     write(project / "a.yaml", f"mapping_dict: {{{listed}, 255: 19}}\nclasses: [{names}]\n")
     outcome = segexp(project, "mapping", "import", "a.yaml", "--data", "npy")
     assert outcome.code == 0, outcome.err
-    assert "raw id 255 (void) -> 'rest' is void, but would be learned" in outcome.err
+    assert "raw id 255 (void) -> 'rest' is void but would be learned" in outcome.err
     assert "never occurs" not in outcome.err
     assert "the data holds" not in outcome.err
 
@@ -160,7 +160,7 @@ def test_void_ids_are_those_of_the_masks(project, npy_data):
 def test_drawn_scenes_show_the_shift_too(project, founding):
     outcome = segexp(project, "mapping", "import", "founding.yaml")
     assert outcome.code == 0, outcome.err
-    assert "warning: --shift -1 mends the mapping" in outcome.err
+    assert "warning: --shift -1 fixes the mapping" in outcome.err
     assert "the data holds" not in outcome.err
 
 
@@ -223,7 +223,7 @@ def test_a_taxonomy_other_than_the_datas_is_not_checked_against_it(project):
     refused = segexp(project, *words, "--name", "again")
     assert refused.code == 2
     assert "three.csv:3: 'pole'" not in refused.err  # both have a pole
-    assert "three.csv:5: 'pavement' is no label of cityscapes19" in refused.err
+    assert "three.csv:5: 'pavement' is not a label of cityscapes19" in refused.err
     assert not (project / "mappings" / "again.yaml").exists()
 
 

@@ -140,7 +140,7 @@ def test_every_fault_of_a_file_is_listed_at_once(home):
         "classes[3]: labels: [1, 2]; expected names, not numbers",
         "classes[4]: {'name': 'short'}; expected {name: ..., color: [r, g, b], labels: [...]}",
         "'road' is listed 2 times; once only",
-        "'bycicle' is no label of street (did you mean 'bicycle'?)",
+        "'bycicle' is not a label of street (did you mean 'bicycle'?)",
         "name: 'three'; must be the file's own name, 'two'",
     )
 
@@ -293,7 +293,7 @@ def test_of_thousands_of_unknown_labels_the_first_are_told(home):
     content = good()
     content["void"] = [f"label{i}" for i in range(4000)]
     faults = faults_of_file(home, content)
-    unknown = [fault for fault in faults if "is no label of" in fault]
+    unknown = [fault for fault in faults if "is not a label of" in fault]
     assert len(unknown) == MAX_LISTED
     assert f"and {4000 - MAX_LISTED} more like these" in faults
 

@@ -51,7 +51,7 @@ def test_a_format_is_told_from_the_ending_and_the_content(name, text, format_nam
 )
 def test_what_is_no_known_format_can_be_named(tmp_path, name, text):
     (fault,) = faults_of(write(tmp_path / name, text))
-    assert fault.startswith("FILE: no format that is known")
+    assert fault.startswith("FILE: unknown format")
     assert "--format cityscapes-labels|csv|label-list|mapping-dict|mmseg|mseg" in fault
 
 

@@ -182,7 +182,7 @@ def test_every_wrong_constraint_is_named():
         make_ladder(MERGED, with_none(np.eye(10)), ["persn", "rider"], CITYSCAPES)
     persn, rider, within = caught.value.faults
     assert "did you mean 'person'?" in persn
-    assert "'rider' is no class of merged10" in rider
+    assert "'rider' is not a class of merged10" in rider
     assert within.startswith("--within cityscapes19: must be coarser")
     assert "road falls into road and sidewalk" in within
 

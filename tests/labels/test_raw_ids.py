@@ -52,7 +52,7 @@ def test_the_founding_dictionary_is_warned_of_in_three_lines():
     assert "every listed id occurs" in shifted
     assert "0 (road) goes to 'road'" in shifted
     # road, vegetation, terrain, sky, person, car, motorcycle; now not one.
-    assert "7 labels (0 now) go to their namesakes" in shifted
+    assert "7 labels (0 now) go to the classes of their names" in shifted
 
 
 def test_without_void_in_the_data_the_founding_dictionary_is_found_all_the_same():
@@ -162,7 +162,7 @@ def test_one_namesake_is_written_as_one():
     label_names = {0: "road", 1: "car", 2: "sky"}
     listing = {0: 0, 1: 1, 2: 2, 3: 2}
     messages = warn(listing, {0: 50, 1: 10, 2: 10}, label_names, ["background", "road", "x"])
-    assert "1 label (0 now) goes to its namesake;" in messages["shifted-ids"]
+    assert "1 label (0 now) goes to the class of its name;" in messages["shifted-ids"]
 
 
 def test_negative_ids_and_255_stay_and_give_way():

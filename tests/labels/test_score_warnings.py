@@ -75,7 +75,7 @@ def test_classes_that_never_occur_are_listed_once_for_the_splits_that_lack_the_s
 
 def test_a_split_of_one_class_is_warned_of():
     message = found([ALL], FULL, FULL, split(cat=100, void=20))["one-class"]
-    assert "one class alone occurs, 'cat' in held-out: saying it everywhere scores" in message
+    assert "only one class occurs, 'cat' in held-out: predicting it everywhere scores" in message
 
 
 def test_two_mappings_are_each_said():

@@ -325,7 +325,7 @@ def test_faults_of_mapping_architecture_and_weights_come_together(saved: Path):
     with (saved / "model.safetensors").open("ab") as file:
         file.write(b"\0")
     text = "\n".join(faults_of(saved))
-    assert "'skyy' is no label of camvid11 (did you mean 'sky'?)" in text
+    assert "'skyy' is not a label of camvid11 (did you mean 'sky'?)" in text
     assert "mobilenet_v9" in text
     assert "cut or exchanged" in text
 

@@ -1,4 +1,4 @@
-"""What stands somewhere in a YAML or JSON file of another project: at any depth, in any form."""
+"""Sections and listings in a YAML or JSON file of another project, at any depth, in any form."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -15,7 +15,7 @@ def sections_with(
     Args:
         content: What was parsed; its depth is bounded where it was.
         key: The key.
-        is_one: Whether what stands below the key is what is looked for.
+        is_one: Whether the value of the key is what is looked for.
 
     Returns:
         Each with the path to it, such as ``dataset.train[0].``; empty for the content itself.
@@ -42,18 +42,17 @@ def the_section_with(
     is_one: Callable[[Any], bool] = lambda value: True,
     rather: Sequence[Callable[[dict[Any, Any]], bool]] = (),
 ) -> tuple[str, dict[Any, Any]] | None:
-    """Return the only dictionary that holds a key, and the path to it; None where there is none.
+    """Return the only dictionary that holds a key, and the path to it; None if none does.
 
     Args:
         content: What was parsed.
         key: The key.
         where: What to call the file in a fault.
-        is_one: Whether what stands below the key is what is looked for.
-        rather: Where several hold it, whether a dictionary is the one that is meant; the first of
-            these that is true of exactly one decides.
+        is_one: Whether the value of the key is what is looked for.
+        rather: Tests that decide where several hold it: the first that is true of exactly one.
 
     Raises:
-        InputError: When several do and the outermost is not the file itself.
+        InputError: When several hold it and the outermost is not the file itself.
     """
     found = sections_with(content, key, is_one)
     if not found:
@@ -64,7 +63,7 @@ def the_section_with(
             if len(meant) == 1:
                 return meant[0]
         places = ", ".join(f"{path}{key}" for path, _ in found)
-        raise InputError(f"{where}: {key} is there {len(found)} times: {places}; keep one of them")
+        raise InputError(f"{where}: {key} appears {len(found)} times: {places}; keep one of them")
     return found[0]
 
 
@@ -87,8 +86,8 @@ def reads_as_names(value: Any) -> bool:
 def numbered(value: Any) -> list[tuple[Any, Any]]:
     """Return a listing of classes as ids with names, whichever of three forms it has.
 
-    A list, whose places are the ids; ``id: name``; or ``name: id``, which it is when all that
-    stands right of the colons is whole numbers and not all that stands left of them.
+    A list, whose places are the ids; ``id: name``; or ``name: id``, if all values are whole numbers
+    and not all keys are.
     """
     if isinstance(value, list | tuple):
         return list(enumerate(value))
@@ -103,7 +102,7 @@ def numbered(value: Any) -> list[tuple[Any, Any]]:
 
 
 def whole_number(value: Any) -> int | None:
-    """Return a whole number of at most 9 digits, also one written as a word, as JSON's keys are."""
+    """Return a number of at most 9 digits, also from text, as JSON's keys are; else None."""
     if type(value) is int:
         return value if abs(value) < 10**9 else None
     if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,9}", value.strip()):

@@ -1,4 +1,4 @@
-"""What every foreign format becomes, rows of a label and its class; and rows into a mapping."""
+"""Rows of a label and its class, which every format becomes, and a mapping from them."""
 
 import re
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -22,7 +22,7 @@ class Row:
     """One label of a foreign file and what becomes of it.
 
     Attributes:
-        at: Where it stands, for an error: ``<file>:<line>`` or ``<file>: <key>``.
+        at: Where it is, for an error: ``<file>:<line>`` or ``<file>: <key>``.
         label: The label's name as the file spells it; ``void`` for the unlabelled pixels.
         class_name: The class that it falls into; None for none.
         color: The colour that the file gives the class, or None.
@@ -38,7 +38,7 @@ class Row:
 
 @dataclass(frozen=True)
 class FromRows:
-    """A mapping, and what a person should know of how the rows became it."""
+    """A mapping, and what a person should know about how it was made."""
 
     mapping: Mapping
     notes: tuple[str, ...]
@@ -46,7 +46,7 @@ class FromRows:
 
 @dataclass(frozen=True)
 class _Trained:
-    """A row, and the class that is trained of it; None for void."""
+    """A row, and the class that it is trained as; None for void."""
 
     row: Row
     class_name: str | None
@@ -77,7 +77,7 @@ def mapping_from_rows(
 
     Raises:
         InputError: With every label that the taxonomy lacks, that two classes hold or that no row
-            names, and every name that is no name.
+            names, and every name that is invalid.
     """
     if len(rows) > MAX_ROWS:
         raise InputError(f"{where}: {len(rows)} labels; at most {MAX_ROWS} are read")
@@ -88,7 +88,7 @@ def mapping_from_rows(
     unlisted = _listed(label for label in taxonomy.names if label not in placed)
     if unlisted and not unlisted_are_void:
         faults.append(
-            f"{where}: says nothing of {unlisted} of {taxonomy.name}; every label needs a class, "
+            f"{where}: does not mention {unlisted} of {taxonomy.name}; every label needs a class, "
             f"or {VOID_NAME!r} for its class"
         )
     classes = _classes(placed, taxonomy)
@@ -139,11 +139,11 @@ def _class_name(row: Row, void_classes: Collection[str]) -> str | None:
 def _in_taxonomy(
     trained: Sequence[_Trained], taxonomy: Taxonomy
 ) -> tuple[list[tuple[str, _Trained]], list[str], list[str]]:
-    """Return the rows by their labels; of the others those that may be absent, and faults."""
+    """Return the rows by their labels, the labels that may be absent, and faults."""
     find = label_finder(taxonomy)
     known: list[tuple[str, _Trained]] = []
     absent: list[str] = []
-    strangers: list[Row] = []
+    unknown: list[Row] = []
     for each in trained:
         label = find(each.row.label)
         if label is not None:
@@ -151,10 +151,10 @@ def _in_taxonomy(
         elif each.class_name is None or each.row.optional:
             absent.append(each.row.label)
         else:
-            strangers.append(each.row)
-    told, more = at_most(strangers, taxonomy.name)
+            unknown.append(each.row)
+    told, more = at_most(unknown, taxonomy.name)
     faults = [
-        f"{row.at}: {shown(row.label)} is no label of {taxonomy.name}"
+        f"{row.at}: {shown(row.label)} is not a label of {taxonomy.name}"
         f"{did_you_mean(row.label, (*taxonomy.names, VOID_NAME))}"
         for row in told
     ]

@@ -1,4 +1,4 @@
-"""Where an imported mapping is written, and that nothing is overwritten by accident."""
+"""Writing an imported mapping; nothing is overwritten by accident."""
 
 import re
 from pathlib import Path
@@ -31,7 +31,7 @@ def target_of(
     if out is not None and out.suffix != ".yaml":
         faults.append(f"--out {out}: expected a file that ends in .yaml")
     if out is not None and name is not None and out.stem != name:
-        faults.append(f"--name {name!r}: a mapping is called as its file, {out.stem!r}")
+        faults.append(f"--name {name!r}: a mapping has the name of its file, {out.stem!r}")
     chosen = out.stem if out is not None else _as_name(file.stem) if name is None else name
     if fault := name_fault("--name" if out is None else "--out", chosen):
         faults.append(fault)
@@ -47,7 +47,7 @@ def target_of(
 
 
 def write_imported(imported: Imported, path: Path, comment: str) -> list[Path]:
-    """Write the mapping's file, and its taxonomy's below it where there is none of its name.
+    """Write the mapping's file, and its taxonomy's unless there is one already.
 
     Args:
         imported: What was imported.
@@ -77,7 +77,7 @@ def write_imported(imported: Imported, path: Path, comment: str) -> list[Path]:
 
 
 def _readable(path: Path, text: str) -> str:
-    """Return the text of a YAML file, unless it is larger than what is read back."""
+    """Return the text of a YAML file; refuse one that is too large to be read back."""
     size = len(text.encode())
     if size > MAX_BYTES:
         raise InputError(

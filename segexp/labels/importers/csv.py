@@ -17,7 +17,7 @@ def label_csv_rows(text: str, where: str, taxonomy: Taxonomy) -> list[Row]:
     names of the two taxonomies.
 
     Raises:
-        InputError: With every line that has not two cells.
+        InputError: With every line that does not have two cells.
     """
     lines = read_table(text, where)
     if _is_header(lines[0], taxonomy):

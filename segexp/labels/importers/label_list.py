@@ -1,6 +1,6 @@
-"""Labels that are listed one by one: ``[{id, name, color}, ...]`` in JSON or YAML.
+"""Lists of labels, ``[{id, name, color}, ...]`` in JSON or YAML.
 
-So COCO lists its ``categories``, and CVAT and other tools their labels.
+COCO lists its ``categories`` like this; CVAT and other tools list their labels.
 """
 
 import re
@@ -14,7 +14,7 @@ from segexp.labels.importers.mmseg import Metainfo, names_classes, read_labels
 from segexp.labels.taxonomy import Color, parse_color
 
 LISTS = ("categories", "labels", "classes")
-"""The keys of such lists; COCO's other lists, such as its licenses, have ids and names, too."""
+"""The keys of such lists; COCO's other lists, such as its licenses, have ids and names too."""
 
 
 def label_list_in(content: Any) -> tuple[str, list[dict[str, Any]]] | None:
@@ -45,8 +45,8 @@ def read_label_list(content: Any, where: str) -> Metainfo:
     A colour is ``[r, g, b]`` or ``#rrggbb``.
 
     Raises:
-        InputError: With every fault: names that are no words, ids that are no whole numbers, that
-            appear twice or that some have and others not, and the same of colours.
+        InputError: With every fault: names that are not words, ids that are not whole numbers,
+            appear twice or are missing for some, and the same for colours.
     """
     found = label_list_in(content)
     if found is None:

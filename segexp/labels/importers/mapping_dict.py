@@ -54,12 +54,12 @@ def read_mapping_dict(content: Any, where: str) -> MappingDict:
     ``mapping_dict`` may stand at any depth, and ``classes`` and ``color_map`` beside it or
     elsewhere. ``classes`` is a list (the place is the class id), ``id: name`` or ``name: id``;
     ``mapping_dict`` a list (the place is the raw id) or ``raw id: class id``, where the class may
-    be named, too; ``color_map`` a list, or colours by class id or name, or missing. Other keys
+    be a name too; ``color_map`` a list, or colours by class id or name, or missing. Other keys
     are left alone.
 
     Raises:
-        InputError: With every fault: ids that are no whole numbers, class ids without a name,
-            colours that are none; and when one of the three is there more than once.
+        InputError: With every fault: ids that are not whole numbers, class ids without a
+            name, invalid colours; and when one of the three appears more than once.
     """
     found = the_section_with(content, "mapping_dict", where)
     if found is None:
@@ -71,7 +71,7 @@ def read_mapping_dict(content: Any, where: str) -> MappingDict:
     where_ids = f"{where}: {path}mapping_dict"
     class_of = _ids(where_ids, section["mapping_dict"], names, faults)
     unnamed: list[int] = []
-    has_names = bool(names)  # if not, that is said already
+    has_names = bool(names)  # if not, there is a fault already
     for raw_id, class_id in class_of.items():
         if class_id not in names and class_id in IGNORED_CLASS_IDS:
             names[class_id] = VOID_NAME
@@ -130,7 +130,7 @@ def mapping_dict_rows(
         shift: What is added to its raw ids first, by `shifted`.
 
     Raises:
-        InputError: When it lacks raw ids of labels: all of them in one line.
+        InputError: When it lacks raw ids of labels, all in one line.
     """
     at = f"{numeric.where}: mapping_dict"
     as_in_file, numeric = numeric, shifted(numeric, shift)
@@ -154,15 +154,15 @@ def mapping_dict_rows(
         for raw_id, place in sorted(numeric.class_of.items(), key=lambda item: (item[1], item[0]))
         if raw_id in names
     ]
-    strangers: dict[str, list[int]] = {}
+    unknown: dict[str, list[int]] = {}
     for raw_id, place in numeric.class_of.items():
         if raw_id not in names:
-            strangers.setdefault(numeric.class_names[place], []).append(raw_id)
+            unknown.setdefault(numeric.class_names[place], []).append(raw_id)
     notes = []
-    if strangers:
-        entries = "; ".join(f"{id_ranges(ids)} -> {name}" for name, ids in strangers.items())
+    if unknown:
+        entries = "; ".join(f"{id_ranges(ids)} -> {name}" for name, ids in unknown.items())
         notes.append(
-            f"no raw id of the taxonomy, which knows {id_ranges(names)}, so ignored: {entries}"
+            f"not a raw id of the taxonomy, which has {id_ranges(names)}, so ignored: {entries}"
         )
     reached = {row.class_name for row in rows}
     empty = [name for name in dict.fromkeys(numeric.class_names) if name not in reached]

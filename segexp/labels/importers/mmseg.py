@@ -1,8 +1,8 @@
 """The ``METAINFO`` of mmsegmentation's data sets: ``classes`` and ``palette``.
 
 As Python source (``METAINFO = dict(...)`` of release 1, ``CLASSES`` and ``PALETTE`` before it),
-JSON or YAML, where either spelling and a palette by id or name are read, too. It says which labels
-there are and how they are drawn; every label is a class.
+JSON or YAML, where either spelling and a palette by id or name are read too. It lists the labels
+and their colours; every label is a class.
 """
 
 import ast
@@ -80,7 +80,7 @@ def read_metainfo(file: ForeignFile) -> Metainfo:
 
 
 def _section(content: Any, where: str) -> tuple[str, dict[str, Any]]:
-    """Return what stands beside the classes, by keys in lower case, and the path to it."""
+    """Return the dictionary that holds the classes, its keys in lower case, and the path to it."""
     for key in KEYS:
         rather = (
             lambda held: "palette" in held or "PALETTE" in held,
@@ -88,7 +88,7 @@ def _section(content: Any, where: str) -> tuple[str, dict[str, Any]]:
         )
         found = the_section_with(content, key, where, is_listing, rather)
         if found is None and isinstance(content, dict) and key in content:
-            found = "", content  # what is wrong with them is said there
+            found = "", content  # `_checked` says what is wrong with them
         if found is not None:
             path, section = found
             return path, {str(k).lower(): v for k, v in section.items() if k != key} | {
@@ -148,7 +148,9 @@ def _from_python(text: str, where: str) -> dict[str, Any]:
     found = assigned(tree, "METAINFO")
     if len(found) > 1:
         lines = ", ".join(str(node.lineno) for node in found)
-        raise InputError(f"{where}: {len(found)} METAINFO, in the lines {lines}; one is expected")
+        raise InputError(
+            f"{where}: METAINFO appears {len(found)} times, in lines {lines}; expected one"
+        )
     if found:
         parts = _items(found[0], where)
     else:

@@ -1,7 +1,7 @@
 """The tables of MSeg (Lambert et al. 2020; mseg-api's ``MSeg_master.tsv``).
 
 Columns are data sets. A row is a class of the universal taxonomy, named in the column
-``universal``; a cell holds the label of that data set which becomes it, or several as ``{a, b}``.
+``universal``; a cell holds the label of that data set that becomes it, or several as ``{a, b}``.
 """
 
 from segexp.core.errors import InputError, did_you_mean, named, shown
@@ -21,8 +21,8 @@ def mseg_rows(text: str, where: str, column: str | None) -> list[Row]:
         column: The data set, as the header calls it.
 
     Raises:
-        InputError: When there is no such column (with a did-you-mean), or no column was asked
-            for, or a row has labels but no universal name.
+        InputError: When there is no such column (with a did-you-mean), none was named, or a row
+            has labels but no universal name.
     """
     lines = read_table(text, where)
     header = lines[0].cells
@@ -30,7 +30,9 @@ def mseg_rows(text: str, where: str, column: str | None) -> list[Row]:
         raise InputError(f"{where}:{lines[0].number}: no column {UNIVERSAL!r}; not a table of MSeg")
     known = [name for name in header if name and name != UNIVERSAL]
     if column is None or column not in known:
-        said = "--column: missing" if column is None else f"--column {shown(column)}: no such one"
+        said = (
+            "--column: missing" if column is None else f"--column {shown(column)}: no such column"
+        )
         raise InputError(
             f"{said}{did_you_mean(column or '', known)}; the columns of {where} are "
             f"{named(', '.join(known))}"

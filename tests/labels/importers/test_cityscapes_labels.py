@@ -165,9 +165,9 @@ def test_a_csv_that_lacks_columns_or_cells_is_refused(tmp_path):
 def test_labels_of_another_taxonomy_are_all_named_with_a_way_out(tmp_path):
     rows = STREET_ROWS.replace("'sky'  ", "'skyy' ").replace("'road'", "'rodd'")
     assert faults_of(write(tmp_path / "labels.py", HEAD + rows + TAIL)) == [
-        "FILE:12: 'rodd' is no label of street (did you mean 'road'?)",
-        "FILE:11: 'skyy' is no label of street (did you mean 'sky'?)",
-        "FILE: says nothing of road, sky of street; every label needs a class, or 'void' for its "
+        "FILE:12: 'rodd' is not a label of street (did you mean 'road'?)",
+        "FILE:11: 'skyy' is not a label of street (did you mean 'sky'?)",
+        "FILE: does not mention road, sky of street; every label needs a class, or 'void' for its "
         "class",
         "FILE: if the labels are of another taxonomy: --taxonomy NAME, or --new-taxonomy NAME "
         "makes one of them",

@@ -35,11 +35,11 @@ def test_every_wrong_name_comes_with_its_line_and_what_is_meant(tmp_path):
     text = "raod,ground\nsky,above\ntrafic light,above\nsky,ground\nsky,\x1b[31m\n"
     assert faults_of(write(tmp_path / "a.csv", text)) == [
         r"FILE:5: class '\x1b[31m': has characters that cannot be printed",
-        "FILE:1: 'raod' is no label of street (did you mean 'road'?)",
-        "FILE:3: 'trafic light' is no label of street (did you mean 'traffic light'?)",
+        "FILE:1: 'raod' is not a label of street (did you mean 'road'?)",
+        "FILE:3: 'trafic light' is not a label of street (did you mean 'traffic light'?)",
         "FILE:4: 'sky' falls into 'ground', but at FILE:2 into 'above'; one class only",
         "FILE:5: 'sky' falls into '\\x1b[31m', but at FILE:2 into 'above'; one class only",
-        "FILE: says nothing of road, traffic light of street; every label needs a class, or "
+        "FILE: does not mention road, traffic light of street; every label needs a class, or "
         "'void' for its class",
     ]
 

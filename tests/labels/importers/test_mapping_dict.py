@@ -107,7 +107,7 @@ def test_a_class_without_labels_is_left_out_with_a_note(tmp_path):
     found = imported(write(tmp_path / "a.yaml", text))
     assert found.mapping.names == ("road", "rest")
     assert found.notes == (
-        "no raw id of the taxonomy, which knows -1..2, 255, so ignored: 19 -> ghost",
+        "not a raw id of the taxonomy, which has -1..2, 255, so ignored: 19 -> ghost",
         "no label falls into ghost: left out, the classes after it move up",
     )
 
@@ -208,7 +208,7 @@ def test_the_founding_dictionary_is_warned_of_and_the_shift_is_offered(tmp_path)
     messages = told(imported(path, CITYSCAPES), STREET_DATA)
     assert list(messages) == ["shift-offered", "absent-id", "background-label", "shifted-ids"]
     assert messages["shift-offered"] == (
-        "--shift -1 mends the mapping: the raw ids look one too high for this data; "
+        "--shift -1 fixes the mapping: the raw ids look one too high for this data; "
         "import it again with --shift -1 --force"
     )
     assert "19 -> 'background'" in messages["absent-id"]
@@ -229,7 +229,7 @@ def test_a_dictionary_without_the_last_entry_is_told_to_add_it(tmp_path):
     messages = told(imported(path, CITYSCAPES), data)
     assert "shift-offered" not in messages
     assert messages["shift-refused"] == (
-        "--shift -1 would mend the mapping, but be refused: the raw ids look one too high for "
+        "--shift -1 would fix the mapping, but would be refused: the raw ids look one too high for "
         "this data; first add to mapping_dict an entry for 19 (bicycle)"
     )
     assert "no entry for the raw ids 18 (bicycle)" in faults_of(path, CITYSCAPES, shift=-1)[0]
@@ -242,7 +242,7 @@ def test_a_dictionary_off_by_two_is_offered_the_sum(tmp_path):
     path = write(tmp_path / "a.yaml", text)
     messages = told(imported(path, CITYSCAPES, shift=-1), STREET_DATA)
     assert messages["shift-offered"].startswith(
-        "--shift -2 mends the mapping: the raw ids with --shift -1 look one too high"
+        "--shift -2 fixes the mapping: the raw ids with --shift -1 look one too high"
     )
     assert "(-1 -> -2, ..., 19 -> 18)" in messages["shifted-ids"]
     found = imported(path, CITYSCAPES, shift=-2)
@@ -266,7 +266,7 @@ def test_a_void_id_in_a_class_is_warned_of_as_the_masks_hold_it(tmp_path):
     text = f"mapping_dict: {{{listed}, 255: 19}}\nclasses: [{', '.join(CITYSCAPES.names)}, rest]\n"
     data = {raw_id: n for raw_id, n in STREET_DATA.items() if raw_id >= 0} | {255: 90}
     found = imported(write(tmp_path / "a.yaml", text), CITYSCAPES)
-    kept = {"void-in-class": "raw id 255 (void) -> 'rest' is void, but would be learned"}
+    kept = {"void-in-class": "raw id 255 (void) -> 'rest' is void but would be learned"}
     messages = told(found, data)
     assert {kind: text.partition(":")[0] for kind, text in messages.items()} == kept
     messages = told(found, {}, pixels_of(90, *[9] * 19))
@@ -342,7 +342,7 @@ def test_a_dictionary_that_begins_too_low_is_offered_the_other_shift(tmp_path, f
     path = write(tmp_path / "a.yaml", text)
     messages = told(imported(path, from_one), {0: 5, 1: 20, 2: 30, 3: 10})
     assert messages["shift-offered"].startswith(
-        "--shift 1 mends the mapping: the raw ids look one too low"
+        "--shift 1 fixes the mapping: the raw ids look one too low"
     )
     found = imported(path, from_one, shift=1)
     assert by_class(found) == {"background": ("sky",), "tree": ("tree",), "road": ("road",)}

@@ -94,8 +94,9 @@ def test_labels_that_are_not_listed_are_void_with_a_note(tmp_path):
 def test_unknown_names_are_all_listed(tmp_path):
     path = write(tmp_path / "a.json", '{"classes": ["rode", "traffic lihgt", "sky"]}')
     assert faults_of(path)[:2] == [
-        "FILE: classes[0]: 'rode' is no label of street (did you mean 'road'?)",
-        "FILE: classes[1]: 'traffic lihgt' is no label of street (did you mean 'traffic light'?)",
+        "FILE: classes[0]: 'rode' is not a label of street (did you mean 'road'?)",
+        "FILE: classes[1]: 'traffic lihgt' is not a label of street "
+        "(did you mean 'traffic light'?)",
     ]
 
 
@@ -140,7 +141,7 @@ def test_of_several_classes_those_that_are_names_are_meant(tmp_path):
     assert by_class(found) == {"road": ("road",), "sky": ("sky",)}
     text = "fine:\n  classes: [road, sky]\ncoarse:\n  classes: [way, rest]\n"
     assert faults_of(write(tmp_path / "b.yaml", text)) == [
-        "FILE: classes is there 2 times: fine.classes, coarse.classes; keep one of them"
+        "FILE: classes appears 2 times: fine.classes, coarse.classes; keep one of them"
     ]
 
 
@@ -180,7 +181,7 @@ def test_a_taxonomy_needs_colours(tmp_path):
             "METAINFO = make()",
             "FILE:1: METAINFO: expected dict(classes=..., palette=...)",
         ),
-        ("a.py", SOURCE + SOURCE, "FILE: 2 METAINFO, in the lines 7, 20; one is expected"),
+        ("a.py", SOURCE + SOURCE, "FILE: METAINFO appears 2 times, in lines 7, 20; expected one"),
         ("a.py", "# METAINFO", "FILE: no METAINFO with `classes` and `palette` in it"),
         ("a.json", '{"classes": 5}', "FILE: classes: 5; expected a list of names"),
         (

@@ -31,16 +31,16 @@ def test_the_column_must_be_one_of_the_table(tmp_path):
     columns = "the columns of FILE are Parent Category, big-set, street-3, Defn, camvid-11"
     assert faults_of(path) == [f"--column: missing; {columns}"]
     assert faults_of(path, column="street-4") == [
-        f"--column 'street-4': no such one (did you mean 'street-3'?); {columns}"
+        f"--column 'street-4': no such column (did you mean 'street-3'?); {columns}"
     ]
-    assert faults_of(path, column="universal")[0].startswith("--column 'universal': no such one")
+    assert faults_of(path, column="universal")[0].startswith("--column 'universal': no such column")
 
 
 def test_a_label_in_two_rows_and_one_in_none_are_faults(tmp_path):
     text = TABLE.replace("\ttraffic light, sky\t", "\troad\t")
     assert faults_of(write(tmp_path / "m.tsv", text), column="street-3") == [
         "FILE:3: 'road' falls into 'traffic_stuff', but at FILE:2 into 'road'; one class only",
-        "FILE: says nothing of traffic light, sky of street; every label needs a class, or "
+        "FILE: does not mention traffic light, sky of street; every label needs a class, or "
         "'void' for its class",
     ]
 

@@ -54,7 +54,7 @@ def test_two_dictionaries_are_refused_with_their_places(tmp_path):
     each = "  {mapping_dict: {0: 0, 1: 1, 2: 1}, classes: [way, rest]}\n"
     text = f"coarse:\n{each}fine:\n{each}"
     assert faults_of(write(tmp_path / "a.yaml", text)) == [
-        "FILE: mapping_dict is there 2 times: coarse.mapping_dict, fine.mapping_dict; keep one of "
+        "FILE: mapping_dict appears 2 times: coarse.mapping_dict, fine.mapping_dict; keep one of "
         "them"
     ]
 
@@ -89,4 +89,4 @@ def test_the_files_own_ids_are_the_taxonomys(tmp_path):
 
 def test_a_number_of_classes_is_no_listing(tmp_path):
     (fault,) = faults_of(write(tmp_path / "a.yaml", "model: {classes: 19}\n"))
-    assert fault.startswith("FILE: no format that is known")
+    assert fault.startswith("FILE: unknown format")

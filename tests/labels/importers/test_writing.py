@@ -52,7 +52,7 @@ def test_a_file_elsewhere_gives_the_name(tmp_path):
         target_of(tmp_path, Path("a.csv"), "other", tmp_path / "mine.txt", force=False)
     assert caught.value.faults == (
         f"--out {tmp_path / 'mine.txt'}: expected a file that ends in .yaml",
-        "--name 'other': a mapping is called as its file, 'mine'",
+        "--name 'other': a mapping has the name of its file, 'mine'",
     )
 
 
