@@ -38,7 +38,7 @@ class SyntheticCounts:
 
 @dataclass(frozen=True)
 class Places:
-    """What the image ids of a layout say of where a picture comes from.
+    """What the image ids of a layout say about where a picture comes from.
 
     Attributes:
         pattern: A whole id, with groups.
@@ -86,7 +86,7 @@ def layout_of(name: str) -> Layout:
     """Return a layout.
 
     Raises:
-        InputError: When there is none of that name, with a did-you-mean.
+        InputError: When no layout has that name, with a did-you-mean.
     """
     known = layout_names()
     if name not in known:
@@ -156,7 +156,7 @@ def open_source(
 
 
 def _way_on(root: Path, known: Mapping[str, Layout]) -> str:
-    """Say which folder in ``root`` is meant, or what is in the way, where that can be seen."""
+    """Say which folder in ``root`` is probably meant, or what to change."""
     pairs = [pair for layout in known.values() for pair in layout.pairs]
     for path in directory_entries(root):
         if any((path / images).is_dir() and (path / masks).is_dir() for images, masks in pairs):
@@ -166,7 +166,7 @@ def _way_on(root: Path, known: Mapping[str, Layout]) -> str:
 
 
 def _content(root: Path) -> str:
-    """List what a folder holds, and of the folders in it, which folders they hold."""
+    """List what a folder holds, and the folders inside its folders."""
     names = []
     for path in directory_entries(root):
         inner = [p.name for p in directory_entries(path) if p.is_dir()][:4]

@@ -1,6 +1,6 @@
-"""What a configuration names, found in the project: mappings, taxonomies and the data set.
+"""The data set and the taxonomy that a configuration names.
 
-Without torch: data that is refused is refused before that is loaded.
+Without torch: bad data is refused before torch is loaded.
 """
 
 from collections.abc import Callable, Sequence
@@ -37,27 +37,27 @@ def find_source(
         project: The project directory.
         config: Its ``data`` section says where and in which format.
         mappings: The mappings that the data is to be used with.
-        named_by: How the command at hand names a mapping, for the message; None where it takes
-            none, as with a saved model, which has its own.
+        named_by: How this command names a mapping, for the message; None where the mapping is
+            fixed, as with a saved model.
 
     Raises:
-        InputError: When the data is not there, its format is ambiguous, nothing says in which
-            taxonomy it is labelled, or a mapping is over another taxonomy.
+        InputError: When the data is missing, its format is ambiguous, its taxonomy is unknown, or a
+            mapping is over another taxonomy.
     """
     layout, root = find_layout(project, config)
     named = config.data.taxonomy or layout_of(layout).taxonomy(root)
-    if named is None:  # what the masks mean is nothing to guess at
+    if named is None:  # never guess what the masks mean
         raise InputError(unknown_taxonomy(project, list_files(layout, root)))
     taxonomy = find_taxonomy(project, named)
-    strangers = [m for m in mappings if m.taxonomy.hash != taxonomy.hash]
-    if strangers:
+    misfits = [m for m in mappings if m.taxonomy.hash != taxonomy.hash]
+    if misfits:
         fitting = [m.name for m in mappings_over(project, taxonomy)]
         raise InputError(
             [
                 f"mapping {m.name!r} is over the taxonomy {m.taxonomy.name}, but the data "
                 f"({layout}{f', {root}' if root else ''}) is labelled in {taxonomy.name}; "
                 f"{_way_out(project, m, root, fitting, named_by)}"
-                for m in strangers
+                for m in misfits
             ]
         )
     return open_source(layout, root, taxonomy, synthetic_counts(config))
@@ -66,7 +66,7 @@ def find_source(
 def _way_out(
     project: Path, mapping: Mapping, root: Path | None, fitting: list[str], named_by: str | None
 ) -> str:
-    """Say what to do about a mapping that does not fit the data."""
+    """Say what to do with a mapping that does not fit the data."""
     other_data = f"name data labelled in {mapping.taxonomy.name} with --data DIR"
     if root is not None:
         way_out = "or set data.taxonomy, if the masks are labelled in another one"
@@ -80,10 +80,10 @@ def _way_out(
 
 
 def find_layout(project: Path, config: Config) -> tuple[str, Path | None]:
-    """Return the format of the configured data, and its folder, which drawn data has not.
+    """Return the format of the configured data, and its folder; drawn data has none.
 
     Raises:
-        InputError: When the folder is not there, or looks like no format or like several.
+        InputError: When the folder is missing, or looks like no format or like several.
     """
     data = config.data
     root = project / Path(data.root).expanduser() if data.root is not None else None
@@ -116,7 +116,7 @@ def open_data(
 
 
 def describe_data(dataset: Dataset) -> str:
-    """Say what the data is, in one line; drawn data always says ``synthetic``."""
+    """Describe the data in one line; drawn data always says ``synthetic``."""
     height, width = dataset.image_size
     own_height, own_width = dataset.own_size
     size = f"{own_height}x{own_width}"
@@ -136,7 +136,7 @@ def find_taxonomy(project: Path, name: str) -> Taxonomy:
     """Load a taxonomy of the project by its name.
 
     Raises:
-        InputError: When there is none of that name, or it has faults.
+        InputError: When no taxonomy has that name, or it has faults.
     """
     directory = project / "mappings" / "taxonomies"
     return load_taxonomy(find_yaml(directory, name, f"taxonomy {name!r} is not in {directory}"))

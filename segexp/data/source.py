@@ -1,4 +1,4 @@
-"""What a data set looks like before it is decoded: samples by split, and how to read them."""
+"""A data set before it is decoded: its samples by split, and how to read them."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from segexp.labels.taxonomy import Taxonomy
 SPLITS = ("train", "val", "test")
 
 
-class SampleFault(Exception):  # noqa: N818 - the product says fault for what is wrong with an input
+class SampleFault(Exception):  # noqa: N818 - wrong input is called a fault here
     """One file cannot be used. The message begins with its path and says what is wrong."""
 
 
@@ -86,8 +86,8 @@ def read_file(
 ) -> NDArray[np.uint8]:
     """Read the image file or the mask file of a sample.
 
-    With `functools.partial` it makes the readers of a `Source`, which can be sent to another
-    process then.
+    With `functools.partial` it makes the readers of a `Source`, which can then be sent to another
+    process.
 
     Raises:
         SampleFault: For a synthetic sample, and when the file cannot be read.

@@ -71,7 +71,7 @@ def test_splits_in_capitals_are_named(tmp_path):
         save(tmp_path / part / "Train" / "x.png", picture(1))
         save(tmp_path / part / "val2" / "x.png", picture(2))
     message = fault(tmp_path)
-    assert "no known layout: images/Train/, masks/Train/ must be called as below, with" in message
+    assert "no known layout: images/Train/, masks/Train/ must be named as below, in" in message
     assert "found images/ (Train/, val2/), masks/ (Train/, val2/)" in message
 
 

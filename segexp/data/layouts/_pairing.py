@@ -19,7 +19,7 @@ MASK_SUFFIXES = (".png",)
 
 @dataclass(frozen=True)
 class Listing:
-    """Samples found, in order, with what is wrong and what was left out."""
+    """Samples found, in order, with faults and what was left out."""
 
     samples: tuple[Sample, ...] = ()
     faults: tuple[str, ...] = ()
@@ -44,8 +44,8 @@ def source_of(
         taxonomy: What the masks' raw ids mean.
         listings: The files of each split, in the order of the splits.
         encoding: The taxonomy's encoding that the masks are written in.
-        faults: What is wrong beside the listings' faults.
-        notes: What a person should know beside the listings' notes.
+        faults: Faults besides those of the listings.
+        notes: Notes besides those of the listings.
         read_image: Decodes an image file to uint8 (H, W, 3), RGB.
         read_labels: Decodes a mask file, by ``taxonomy`` and ``encoding``, to uint8 (H, W).
     """
@@ -71,9 +71,9 @@ def present(root: Path, names: Iterable[str]) -> list[str]:
 
 
 def misnamed(paths: Iterable[Path], root: Path) -> str | None:
-    """Say that folders must be called in small letters as a layout has them; None for no folder."""
+    """Say that folders must be named in lower case, as in a layout; None if there are none."""
     names = ", ".join([f"{path.relative_to(root)}/" for path in paths][:4])
-    return f"{names} must be called as below, with small letters" if names else None
+    return f"{names} must be named as below, in lower case" if names else None
 
 
 def pair_folders(
@@ -110,7 +110,7 @@ def pair_folders(
 def join(
     images: Mapping[str, Path], masks: Mapping[str, Path], image_root: Path, mask_root: Path
 ) -> Listing:
-    """Join images and masks by id; where none has its partner, one fault says so."""
+    """Join images and masks by id; if no image has its mask, there is one fault."""
     ids = sorted(images.keys() & masks.keys(), key=_by_number)
     if not ids and (images or masks):
         return Listing(faults=(_nothing_in_common(images, masks, image_root, mask_root),))
@@ -130,7 +130,7 @@ def join(
 
 
 def _split_faults(root: Path, splits: Mapping[str, Sequence[Sample]]) -> tuple[str, ...]:
-    """Return a fault for train and val where they are missing, and for every empty split."""
+    """Return a fault if train or val is missing, and for every empty split."""
     missing = [
         f"{root}: no {name} split{_similar_folders(root, name)}"
         for name in ("train", "val")
@@ -143,7 +143,7 @@ def _split_faults(root: Path, splits: Mapping[str, Sequence[Sample]]) -> tuple[s
 
 
 def _similar_folders(root: Path, split: str) -> str:
-    """Name folders that may be meant for a split, but are called or placed otherwise."""
+    """Name folders that may be meant as a split, but have another name or place."""
     inside = [path for path in directory_entries(root) if path.is_dir()]
     below = [path for folder in inside for path in directory_entries(folder) if path.is_dir()]
     found = [
@@ -155,8 +155,8 @@ def _similar_folders(root: Path, split: str) -> str:
         return ""
     more = f" and {len(found) - 4} more" if len(found) > 4 else ""
     return (
-        f"; there is {', '.join(found[:4])}{more}: folders of a split are called {split} (of all "
-        f"splits: {', '.join(SPLITS)}), beside those of the other splits"
+        f"; there is {', '.join(found[:4])}{more}: the folders of a split are named {split} (all "
+        f"splits: {', '.join(SPLITS)}) and lie beside those of the other splits"
     )
 
 
@@ -173,7 +173,7 @@ def _nothing_in_common(
     image, mask = min(images.values()), min(masks.values())
     return (
         f"{image_root}: {n_images}, but none has a mask of its name in {mask_root}, which holds "
-        f"{n_masks}: {image.name} beside {mask.name}; call each mask as its image"
+        f"{n_masks}: {image.name} beside {mask.name}; give each mask the name of its image"
     )
 
 
@@ -215,14 +215,14 @@ def _by_stem(
     if ignored:
         shown = ", ".join(ignored[:3]) + (", ..." if len(ignored) > 3 else "")
         notes.append(
-            f"{directory}: {len(ignored)} entries that are no {'/'.join(suffixes)} files "
+            f"{directory}: {len(ignored)} entries that are not {'/'.join(suffixes)} files "
             f"are left out ({shown})"
         )
     return found, faults, notes
 
 
 def _is_text(name: str) -> bool:
-    """Whether a name can be written down: file systems take any bytes."""
+    """Whether a name is valid Unicode: file systems take any bytes."""
     try:
         name.encode()
     except UnicodeEncodeError:
@@ -231,5 +231,5 @@ def _is_text(name: str) -> bool:
 
 
 def _by_number(stem: str) -> tuple[int, str]:
-    """Order 2 before 10, and words by their letters behind the numbers."""
+    """Order 2 before 10, and words alphabetically after the numbers."""
     return (int(stem), stem) if stem.isascii() and stem.isdigit() else (1 << 62, stem)

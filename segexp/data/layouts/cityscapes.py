@@ -77,7 +77,7 @@ def _files(split: Path, end: str) -> tuple[dict[str, Path], list[str]]:
 
 
 def _nearly(root: Path) -> str | None:
-    """Name the two halves where they were unpacked into a folder each, and wrong capitals."""
+    """Name the two halves if each was unpacked into a folder of its own, and wrong capitals."""
     inside = [path for path in directory_entries(root) if path.is_dir()]
     halves = {part: path / part for part in PARTS for path in inside if (path / part).is_dir()}
     if len(halves) == 2:

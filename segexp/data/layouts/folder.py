@@ -21,7 +21,7 @@ PARTS = ("images", "masks")
 SPLIT_FOLDERS = {"train": ("train",), "val": ("val", "valid", "validation"), "test": ("test",)}
 SPLIT_NAMES = tuple(name for names in SPLIT_FOLDERS.values() for name in names)
 SIMILAR_NAMES = (*SPLIT_NAMES, "training")
-"""The names of splits in small letters, and one that is not read."""
+"""The names of splits in lower case, and one that is not read."""
 
 VIDEO = Places(
     # 0016E5_07959, Seq05VD_f00030, video000_frame012, patient000-012
@@ -57,7 +57,7 @@ def open_folder(root: Path, taxonomy: Taxonomy) -> Source:
         there = [pair for pair in pairs if any(folder.is_dir() for folder in pair)]
         if len(there) > 1:
             names_now = ", ".join(str(images) for images, _ in there)
-            faults.append(f"{root}: {split} is there more than once ({names_now}); keep one")
+            faults.append(f"{root}: {split} appears more than once ({names_now}); keep one")
         if not there:
             continue
         images, masks = there[0]

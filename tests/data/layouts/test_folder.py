@@ -54,7 +54,7 @@ def test_val_has_three_names(tmp_path, name, layout):
 def test_two_folders_for_val_are_a_fault(tmp_path):
     source = opened(camvid_like(tmp_path, train=1, val=1, valid=1))
     assert len(source.faults) == 1
-    assert "val is there more than once" in source.faults[0]
+    assert "val appears more than once" in source.faults[0]
 
 
 def test_the_order_of_splits_is_train_val_test(tmp_path):
@@ -107,7 +107,8 @@ def test_images_whose_masks_are_called_otherwise_are_one_fault_that_shows_a_pair
     assert split == f"{tmp_path}: the train split has no image with a mask"
     assert names == (
         f"{tmp_path}/train: 12 images, but none has a mask of its name in {tmp_path}/trainannot, "
-        "which holds 12 masks: train_0.png beside train_0_L.png; call each mask as its image"
+        "which holds 12 masks: train_0.png beside train_0_L.png; give each mask the name of its "
+        "image"
     )
 
 
@@ -124,7 +125,7 @@ def test_files_of_a_kind_that_is_not_read_are_said_to_be_there(tmp_path):
     for path in (tmp_path / "train").iterdir():
         path.rename(path.with_suffix(".heic"))
     faults = opened(tmp_path).faults
-    assert "train: 2 entries that are no .png/.jpg/.jpeg/.webp/.bmp/.tif/.tiff files " in faults[1]
+    assert "train: 2 entries that are not .png/.jpg/.jpeg/.webp/.bmp/.tif/.tiff files " in faults[1]
     assert faults[1].endswith("(train_0.heic, train_1.heic), and no other")
     assert faults[2].endswith(f"no images in it; {tmp_path}/trainannot holds 2 masks")
 
@@ -133,7 +134,9 @@ def test_a_missing_split_is_told_of_folders_that_may_be_meant(tmp_path):
     camvid_like(tmp_path, val=1)
     save(tmp_path / "training" / "x.png", picture(9))
     (fault,) = opened(tmp_path).faults
-    assert fault.startswith(f"{tmp_path}: no train split; there is training/: folders of a split ")
+    assert fault.startswith(
+        f"{tmp_path}: no train split; there is training/: the folders of a split "
+    )
 
 
 @pytest.mark.parametrize("suffix", [".webp", ".bmp", ".tif"])
