@@ -115,11 +115,11 @@ def import_(
     if new_taxonomy is not None and taxonomy_name is not None:
         raise InputError("--new-taxonomy and --taxonomy: one or the other")
     if ids is not None and new_taxonomy is None:
-        raise InputError("--ids: is for --new-taxonomy; a taxonomy that is there has its ids")
+        raise InputError("--ids: is for --new-taxonomy; an existing taxonomy has its own ids")
     root = open_project(project)
     overrides = data_overrides(data, None, None)
     if data is not None and taxonomy_name is not None:
-        overrides["data.taxonomy"] = taxonomy_name  # what the masks mean is said, too
+        overrides["data.taxonomy"] = taxonomy_name  # that is what the masks mean, too
     config = read_config(root, overrides, set_)
     name, path = target_of(root, file, name, out, force)
 
@@ -202,7 +202,7 @@ def _whole_numbers(text: str | None) -> tuple[int, ...]:
 
 
 def _void_of(mapping: "Mapping") -> str:
-    """Say what is neither learned nor scored: labels, and the ids that the taxonomy calls void."""
+    """Name what is neither learned nor scored: labels, and the ids that the taxonomy calls void."""
     from segexp.labels.taxonomy import VOID
 
     words = list(mapping.void_labels)

@@ -80,7 +80,7 @@ def suggest(
     mapping for `segexp ab`. Its predicted gain is the ruler effect: only an A/B study shows more.
     """
     if (run is None) == (study is None):
-        raise InputError("name a trained model: --run RUN or --study NAME, one of them")
+        raise InputError("name one trained model: --run RUN or --study NAME")
     root = open_project(project)
     config = read_config(root, with_storage({}, storage, storage_file), set_)
 
@@ -104,14 +104,14 @@ def suggest(
     file = suggested_file(root, found, force)
     folder = folder_for(out, PAGE)
     path, is_kept = file.path, file.text is None
-    # The page first: when it cannot be written, no mapping is left that nothing tells of.
+    # The page first: if it cannot be written, no mapping is left behind without one.
     written = []
     if folder is not None:
         page = ladder_page(found.ladder, found.rung, found.notes, found.study_command)
         write_named(folder / PAGE, page, f"--out {folder}")
         written.append(folder / PAGE)
     if file.text is not None and (folder is not None or may_write(path)):
-        if not may_write(path) and folder is not None:  # of another user, or on a read-only disk
+        if not may_write(path) and folder is not None:  # another user's, or on a read-only disk
             path = folder / path.name
         write_named(path, file.text, str(path))
         written.insert(0, path)
@@ -131,13 +131,13 @@ def suggest(
     command = found.study_command or f"segexp mapping show {found.rung.space.name}"
     first = ""
     if path not in written and not is_kept:
-        say(f"not written: {path} cannot be")
+        say(f"not written: {path} is not writable")
         first = "the same command with --out DIR writes it; copy it"
     elif path != file.path:
         say(f"{file.path} cannot be written here")
         first = f"copy {path}"
     if first:
-        say(f"look next:  {first} into mappings/ of a project that you may write, and there")
+        say(f"look next:  {first} into mappings/ of a project that you can write to, and there")
         say(f"            {command}")
     else:
         say(f"look next:  {command}")

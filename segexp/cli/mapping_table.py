@@ -1,4 +1,4 @@
-"""Mappings as tables for a person, with the colours of their classes where a terminal has any."""
+"""Mappings as tables, with the colours of their classes if the terminal has colours."""
 
 from collections.abc import Mapping as Dictionary
 from collections.abc import Sequence
@@ -15,11 +15,11 @@ from segexp.labels.taxonomy import VOID_NAME, Color
 NOTHING = "-"
 
 UNLABELLED = "unlabelled pixels"
-"""What a mapping file calls ``void``, which in a table would be taken for what is left out."""
+"""A mapping file calls these ``void``; in a table that would look like what is left out."""
 
 
 def swatch(color: Color) -> Text:
-    """Return a block in a colour and its hexadecimal; without colours only that is seen."""
+    """Return a block in a colour and its hexadecimal; without colours only the latter shows."""
     return Text.assemble(_block(color), f" #{color[0]:02x}{color[1]:02x}{color[2]:02x}")
 
 
@@ -72,13 +72,13 @@ def common_table(names: Sequence[str], common: CommonSpace) -> Table:
 
 
 def fitted(table: Table, width: int) -> Table:
-    """Choose the widths of columns in which no word is broken, where a terminal has the room.
+    """Choose widths of columns that break no word, if the terminal is wide enough.
 
     Rich narrows the widest columns first, and breaks names in one while another has room to spare.
 
     Args:
         table: Changed in place where it is wider than the terminal.
-        width: Of the terminal, in characters.
+        width: The terminal's, in characters.
 
     Returns:
         The table.
