@@ -33,7 +33,7 @@ Size = tuple[int, int]
 ROWS, COLUMNS = 0, 1
 DARK, BRIGHT = 80, 160  # brightness and contrast of strength 1 leave both inside 0..255
 MIDDLE = (DARK + BRIGHT) / 2 / 255
-MARGIN = 4  # an edge that is nearer to the end of what is seen, in pixels, is not measured
+MARGIN = 4  # an edge that is nearer than this to the border, in pixels, is not measured
 
 TAXONOMY = Taxonomy(
     "halves",
@@ -67,7 +67,7 @@ def edges(size: Size, axis: int) -> Iterator[tuple[Pixels, Pixels]]:
 def offset(image: Pixels, labels: Pixels, axis: int) -> float | None:
     """Measure how far the mask's edge lies behind the picture's, in pixels.
 
-    None where the edge is not seen, or too near to the end of what is.
+    None where the edge is not seen, or lies too near to the border.
     """
     inside = labels != VOID
     rows, columns = inside.any(axis=1), inside.any(axis=0)
@@ -124,7 +124,7 @@ def cached(own: Size, size: Size, axis: int, directory: Path) -> float:
     """Read PNG files of one size through the cache at another."""
     root = directory / "data"
     train = list(edges(own, axis))
-    val = [edge(own, place, axis) for place in (1, 2)]  # a picture may be in one split only
+    val = [edge(own, place, axis) for place in (1, 2)]  # a picture must not be in two splits
     for split, pairs in (("train", train), ("val", val)):
         for number, pair in enumerate(pairs):
             for folder, pixels in zip((split, f"{split}annot"), pair, strict=True):

@@ -95,7 +95,7 @@ def read_trials(study: Study) -> list[FrozenTrial]:
 
 
 def note_lost(before: Sequence[FrozenTrial], now: Sequence[FrozenTrial], faults: Faults) -> None:
-    """Note the finished trials of before that are not there as they were."""
+    """Note the trials that had finished before and are gone or changed."""
     for trial in before:
         if not trial.state.is_finished():
             continue
@@ -123,8 +123,8 @@ def check_invariants(study: Study, faults: Faults) -> list[FrozenTrial]:
 def same_trials(trials: Sequence[FrozenTrial], reference: Sequence[FrozenTrial]) -> list[str]:
     """Compare the trials that count with those of a study that nobody killed.
 
-    On a CPU a training that goes on from a checkpoint gives the same numbers bit for bit. Not
-    compared are studies with a trial that was killed so often that it failed for good, or between
+    On a CPU a training that is resumed from a checkpoint gives the same numbers bit for bit.
+    Studies are not compared where a trial was killed so often that it failed for good, or between
     the suggestions of two of its params.
     """
     params = max(len(trial.params) for trial in reference)
@@ -151,8 +151,8 @@ def _check_trials(study: Study, trials: Sequence[FrozenTrial], faults: Faults) -
     begun = [trial for trial in counted if PROMOTES not in trial.user_attrs]
     if len(begun) != study.budget:
         faults.other.append(f"{len(begun)} trials are finished, of {study.budget}")
-    gone_on = Counter(t.user_attrs[PROMOTES] for t in counted if PROMOTES in t.user_attrs)
-    faults.doubled += [f"{n} trials go on with trial {own}" for own, n in gone_on.items() if n > 1]
+    resumed = Counter(t.user_attrs[PROMOTES] for t in counted if PROMOTES in t.user_attrs)
+    faults.doubled += [f"{n} trials resume trial {own}" for own, n in resumed.items() if n > 1]
     for trial in counted:
         epochs = list(trial.intermediate_values)
         steps = list(range(1, len(epochs) + 1))
@@ -183,7 +183,7 @@ def _check_retries(trials: Sequence[FrozenTrial], faults: Faults) -> None:
             kind = faults.doubled if len(tried_again) > 1 else faults.lost
             kind.append(f"trial {trial.number} is tried again {len(tried_again)} times")
         for retry in tried_again:
-            # Those in line are yet to be taken where it was killed as well.
+            # Where that one was killed, too, a queued one has not been taken yet.
             params = {**retry.system_attrs.get("fixed_params", {}), **retry.params}
             if not trial.params.items() <= params.items():
                 faults.lost.append(
@@ -235,7 +235,7 @@ def _check_record(trial: FrozenTrial, run: Run, faults: Faults) -> None:
     if is_counted(trial):
         epochs = list(trial.intermediate_values)
         recorded = run.steps.get("val/miou", [])
-        # A trial that is given up may have died between the two.
+        # A trial that was given up may have died between storing the two.
         if recorded != epochs and not (
             trial.state == TrialState.FAIL and recorded == epochs[: len(recorded)]
         ):

@@ -37,7 +37,7 @@ class Tally:
         studies: How many studies were run to their end.
         finished: How many trials of them count.
         interrupted: How many of their trials were ended by a kill.
-        resumed: How many trials went on from a checkpoint.
+        resumed: How many trials were resumed from a checkpoint.
         given_up: How many failed for good, because they were killed again and again.
         hopeless: How many studies ended because this happened to their first trials; these are
             not checked.
@@ -97,7 +97,7 @@ def kill_at_random(
 ) -> Tally:
     """Run studies, kill them at random moments, run them again, and check what is left.
 
-    The first one is not killed: it says how long a run takes, and what the others are to give.
+    The first one is not killed: it shows how long a run takes, and what the others must give.
     """
     rng = random.Random(seed)
     tally = Tally()

@@ -1,7 +1,7 @@
 """A study of tiny trials that can be killed, and processes that run the command line at once.
 
 Importing torch, optuna and mlflow takes seconds. `Warm` is a process that has imported them, and
-forks one for each command: what is killed is a `segexp` of its own, and starts in no time.
+forks one for each command: what is killed is a whole `segexp` process, which starts at once.
 
 For tests/test_crashes.py and benchmarks/kills.py.
 """
@@ -38,7 +38,7 @@ pruner: {name: percentile, options: {percentile: 50.0, n_startup_trials: 1}}
 space: {learning_rate: [1.0e-4, 1.0e-3, 1.0e-2, 3.0e-2, 100.0], augmentation: [0.0, 0.5, 1.0]}
 config: {mapping: merged10, training.epochs: 3, training.augmentation: 0.0}
 """,
-    # Trials that are stopped go on later, from the checkpoints of others.
+    # Stopped trials are resumed later, from the checkpoints of others.
     "promotion": """\
 name: promotion
 sampler: {name: random, seed: 3}
@@ -80,7 +80,7 @@ STORAGES = {"sqlite": "sqlite:///studies/optuna.db", "journal": "journal:studies
 
 @dataclass(frozen=True)
 class Study:
-    """A study in a project of its own.
+    """A study in its own project.
 
     Attributes:
         project: The project directory.
@@ -100,7 +100,7 @@ class Study:
         return int(yaml.safe_load(STUDIES[self.name])["config"]["training.epochs"])
 
     def tune(self, workers: int = 0) -> list[str]:
-        """Return the arguments of the command that runs it, and goes on with it."""
+        """Return the arguments of the command that runs it, and resumes it."""
         options = {"--trials": self.budget, "--storage": self.storage, "--workers": workers}
         return ["tune", self.name, *(str(part) for pair in options.items() for part in pair)]
 
@@ -193,7 +193,7 @@ class Warm:
     def run(
         self, arguments: Sequence[str], project: Path, environment: Mapping[str, str] | None = None
     ) -> Running:
-        """Start a command of `segexp` in a project, with variables of its own."""
+        """Start a command of `segexp` in a project, with further environment variables."""
         self._runs += 1
         log = self._directory / f"{self._runs:05d}.log"
         log.touch()  # the command may be killed before it says anything
@@ -227,15 +227,15 @@ class Warm:
 
 @contextmanager
 def warm(directory: Path, *, with_workers: bool = False) -> Iterator[Warm]:
-    """Have a warm process while the block runs.
+    """Keep a warm process while the block runs.
 
     Args:
         directory: For the logs of its commands; made where it is missing.
         with_workers: Whether commands may have workers. These are forked from one process for
-            all commands, where each command has one of its own otherwise.
+            all commands; otherwise each command has its own.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    temporary = directory / "tmp"  # what a kill leaves in a temporary directory goes with it
+    temporary = directory / "tmp"  # what a kill leaves in a temporary directory is deleted with it
     temporary.mkdir(exist_ok=True)
     path = str(ROOT)
     environment = os.environ | ENVIRONMENT | {"PYTHONPATH": path, "TMPDIR": str(temporary)}
@@ -248,7 +248,7 @@ def warm(directory: Path, *, with_workers: bool = False) -> Iterator[Warm]:
             yield Warm(process, directory)
         finally:
             assert process.stdin is not None
-            process.stdin.close()  # with its input it ends itself
+            process.stdin.close()  # it ends when its input is closed
             process.wait()
 
 
@@ -302,7 +302,7 @@ def _become_command(request: Mapping[str, Any]) -> NoReturn:
         os.dup2(file, number)
     os.chdir(request["project"])
     os.environ.update(request["environment"])
-    random.seed()  # two commands must not wait for random times that are the same
+    random.seed()  # two commands must not wait for the same random times
     sys.argv = ["segexp", *request["run"]]
     from segexp.cli import main
 

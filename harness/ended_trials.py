@@ -18,7 +18,7 @@ PRUNERS: dict[str, dict[str, Any]] = {
 
 
 def ended_trials(count: int, share_promoted: float) -> list[FrozenTrial]:
-    """Trials 1 to `count` of nine epochs, most of them stopped at a rung; a share went on then."""
+    """Trials 1 to `count` of nine epochs, most stopped at a rung, some of these resumed."""
     rng = random.Random(0)
     trials: list[FrozenTrial] = []
     for number in range(1, count + 1):

@@ -13,7 +13,7 @@ from optuna.trial import FrozenTrial
 from segexp.core.files import locked
 from segexp.study.storage.open import load_study, open_storage
 
-# Imported once, and not by each process; the forkserver of Python 3.11 does not look into tests/.
+# Imported once, not by each process; the forkserver of Python 3.11 does not look into tests/.
 PRELOADED = ["alembic.command", "numpy", "optuna.storages", "scipy.stats", "segexp.storage"]
 
 

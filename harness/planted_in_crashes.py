@@ -1,6 +1,6 @@
 """Plants the scores of trials in the commands of crash_study, and in their workers.
 
-What a killed study goes on with hangs on which epochs are the best and which trials are stopped.
+What a resumed study does next depends on which epochs are the best and which trials are stopped.
 """
 
 from harness.planted_scores import faster_is_better, plant_scores

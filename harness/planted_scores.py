@@ -1,7 +1,7 @@
 """Objectives that a test plants: real trainings, whose scores are the test's own.
 
-Which of some tiny trainings wins hangs on the processor, the number format and the versions. What a
-test says of pruning, promotion, ties, retries or order must not.
+Which of several tiny trainings wins depends on the processor, the number format and the versions.
+What a test says of pruning, promotion, ties, retries or order must not.
 """
 
 import math
@@ -56,7 +56,7 @@ def plant_scores(curve: Curve, put: Callable[[Any, str, Any], None] = setattr) -
 def in_order(curves: Sequence[Sequence[float]]) -> Curve:
     """Give each configuration a curve, in the order in which their first epochs end.
 
-    Configurations are told apart by their learning rates. Those beyond the last curve have it, too.
+    Configurations are told apart by their learning rates. Those beyond the last curve share it.
     """
     given: dict[float, Sequence[float]] = {}
 

@@ -1,4 +1,4 @@
-"""A PostgreSQL server of the tests' own, and a fresh database for each test.
+"""A PostgreSQL server for the tests, and a fresh database for each test.
 
 A test module takes both with `from postgres import postgres_server, postgres_url  # noqa: F401`.
 Tests that use them are skipped where PostgreSQL or a driver is not installed.

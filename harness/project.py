@@ -13,9 +13,9 @@ os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ.pop("MLFLOW_TRACKING_URI", None)
 
 PRECISION = os.environ.get("SEGEXP_TEST_PRECISION", "fp32")
-"""In which trainings of tests compute: `bf16` finds what a processor with units for it would.
+"""The precision of the tests' trainings: `bf16` shows what a processor with units for it would do.
 
-It stands in the tests' projects, so that the processes that they start have it, too.
+It is in the tests' projects, so that the processes that they start use it, too.
 """
 
 ROOT = Path(__file__).parents[1]

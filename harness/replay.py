@@ -206,7 +206,7 @@ class Replay:
     def advance(self, trials: int) -> int:
         """Run trials one at a time, as a study of so many ends: all begun, none to be promoted.
 
-        Called again with more trials it goes on, and is then where one call would be.
+        A second call with more trials continues, and ends where a single call would.
 
         Returns:
             How many epochs this took.

@@ -125,7 +125,7 @@ def by_students_t(looks: tuple[int, ...], studies: int = 100_000) -> float:
 def among_equal_arms(arms: int, studies: int, resamples: int) -> tuple[float, float]:
     """Return how often any pair of equal arms is called better or worse, apart and together.
 
-    Six configurations of each arm, scored on the same images; each arm has noise of its own.
+    Six configurations of each arm, scored on the same images; each arm has its own noise.
     """
     noise, runs = NOISES["configurations and images differ"], 6
     apart = together = 0

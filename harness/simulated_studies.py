@@ -127,7 +127,7 @@ def intervals(
         by_group = resampled.reshape(resamples, scenario.groups, scenario.runs_per_group).mean(
             axis=2
         )
-        # A stream of its own: with as many groups as clusters, another would draw them together.
+        # Another stream: with as many groups as clusters, the same one would draw them together.
         rng = np.random.default_rng(np.random.SeedSequence(study).spawn(3)[2])
         drawn = rng.integers(0, scenario.groups, (resamples, scenario.groups))
         naive[study] = np.quantile(

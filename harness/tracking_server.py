@@ -22,7 +22,7 @@ class Outage(Enum):
     REFUSED = "refused"  # nothing listens
     HANGING = "hanging"  # connections are taken, and nothing is answered
     ERRORS = "errors"  # everything is answered with 500
-    CUT = "cut"  # everything is passed on and done, and its answer is lost
+    CUT = "cut"  # everything is passed on and done, but the answer is lost
 
 
 def free_port() -> int:
@@ -38,7 +38,7 @@ def start_mlflow(directory: Path, port: int) -> subprocess.Popen[bytes]:
     words += ["--backend-store-uri", f"sqlite:///{directory}/server.db", "--workers", "1"]
     words += ["--artifacts-destination", str(directory / "artifacts")]
     with (directory / "server.log").open("ab") as log:
-        # A session of its own: the server is several processes, which `stop` ends together.
+        # Its own session: the server is several processes, which `stop` ends together.
         return subprocess.Popen(
             words, cwd=directory, stdout=log, stderr=log, start_new_session=True, env=os.environ
         )
@@ -75,8 +75,8 @@ class Proxy:
         outage: What is wrong now.
         cut_only: With `Outage.CUT`: cut only requests whose first line has this in it.
         seen: The first lines of the requests that reached the server.
-        authorization: What requests have to say behind ``Authorization:``; those that do not are
-            answered with 401. None where everybody may ask.
+        authorization: What requests must say after ``Authorization:``; others are answered
+            with 401. None lets everybody in.
     """
 
     def __init__(self, target: int) -> None:

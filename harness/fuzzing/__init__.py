@@ -30,7 +30,7 @@ def tree(root: Path, apart_from: Path) -> Tree:
                 waiting.append(path)
             status = path.lstat()
             link = str(path.readlink()) if path.is_symlink() else ""
-            # A folder's own time changes whenever something in it does: that is seen by itself.
+            # A folder's time changes whenever something in it does, which is seen anyway.
             found[str(path)] = (
                 (0, 0, "") if is_folder else (status.st_size, status.st_mtime_ns, link)
             )

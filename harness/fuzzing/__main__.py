@@ -4,7 +4,7 @@ python -m harness.fuzzing                                   # all targets of har
 python -m harness.fuzzing --share 0.1 --target yaml_files   # a tenth of one
 python -m harness.fuzzing --target names --case 17          # one case, with its traceback
 
-Each target runs in a process of its own, so that the memory is its own. Exit code 1 when any case
+Each target runs in its own process, so that its memory can be measured. Exit code 1 when any case
 ends in a traceback, writes outside its output directory, takes 5 s, or a target takes 1 GB.
 """
 
@@ -31,13 +31,13 @@ from harness.project import ROOT
 MAX_SECONDS = 5.0
 MAX_MEGABYTES = 1024
 HUNG_AFTER = 60  # seconds: then a case is given up
-KEPT = 5  # failures that are told of a target
+KEPT = 5  # failures that are shown for a target
 
 COLUMNS = ("cases", "refused", "accepted", "tracebacks", "outside", "slowest_s", "peak_mb")
 
 
 class HungError(Exception):
-    """A case does not come to an end."""
+    """A case does not end."""
 
 
 def main() -> None:
@@ -119,7 +119,7 @@ def in_a_process(name: str, share: float, seed: int) -> dict[str, Any]:
 def run_cases(name: str, share: float, seed: int) -> dict[str, Any]:
     """Run a target's cases in this process, whose memory is counted."""
     watch = importlib.import_module("harness.fuzzing")
-    # What is not even reserved cannot be taken: a case that asks for more gets a MemoryError.
+    # A case that asks for more than this gets a MemoryError.
     resource.setrlimit(resource.RLIMIT_DATA, (4 << 30, resource.RLIM_INFINITY))
     signal.signal(signal.SIGALRM, _give_up)
     target = importlib.import_module(f"harness.fuzzing.{name}")

@@ -153,7 +153,7 @@ def _written(rng: np.random.Generator, content: Any, format_name: str) -> tuple[
 
 
 def _with_expressions(rng: np.random.Generator, source: str) -> str:
-    """Return source with some of its values computed, or too deep, or no Python."""
+    """Return source with some of its values computed, too deep, or not Python."""
     parts = source.split(",")
     for _ in range(rng.integers(0, 3)):
         parts[int(rng.integers(len(parts)))] = pick(rng, EXPRESSIONS)

@@ -53,7 +53,7 @@ PIECES = (
 
 
 def run_case(rng: np.random.Generator, directory: Path) -> str:
-    """Give one hostile name to one of the places that make a file's name of it."""
+    """Give one hostile name to one of the places that make a file name of it."""
     project = directory / "out" / "project"
     (project / "mappings" / "taxonomies").mkdir(parents=True)
     (project / "studies").mkdir()
@@ -106,7 +106,7 @@ def _as_mapping(rng: np.random.Generator, directory: Path, project: Path, name: 
 
 
 def _as_stem(rng: np.random.Generator, directory: Path, project: Path, name: str) -> None:
-    """The mapping is called as the file that it is imported from."""
+    """The mapping has the name of the file that it is imported from."""
     _, path = target_of(project, Path(f"{name}.csv"), None, None, force=False)
     write_atomic(path, "x")
 
@@ -129,7 +129,7 @@ def _as_reference(rng: np.random.Generator, directory: Path, project: Path, name
 
 
 def _as_image(rng: np.random.Generator, directory: Path, project: Path, name: str) -> None:
-    """What is predicted is called as the image, in folders like the image's."""
+    """A prediction is named after its image, in folders like the image's."""
     out = directory / "out" / "predictions"
     if rng.random() < 0.3:
         _plant_links(rng, directory, out)
@@ -139,7 +139,7 @@ def _as_image(rng: np.random.Generator, directory: Path, project: Path, name: st
 
 
 def _as_image_id(rng: np.random.Generator, directory: Path, project: Path, name: str) -> None:
-    """An overlay is called as the image of the data set, on its way to the server and there."""
+    """An overlay is named after its image, on its way to the server and there."""
     _make_images(rng, directory / "out", name)
     images = directory / "out" / "images"
     for sample in pair_folders(images, images, (".png",), (".png",)).samples:
@@ -159,7 +159,7 @@ def _as_class(rng: np.random.Generator, directory: Path, project: Path, name: st
 
 
 def _make_images(rng: np.random.Generator, directory: Path, name: str) -> None:
-    """Make an image of this name; a name that no file can have becomes another one."""
+    """Make an image of this name; a name that no file can have is changed."""
     folder = directory / "images"
     folder.mkdir()
     kept = name.replace("\0", "").lstrip("/").replace("..", "_")

@@ -1,4 +1,4 @@
-"""What a command prints, looked at as a terminal would: does it steer?"""
+"""What a command prints, read as a terminal reads it: are there control characters?"""
 
 import io
 import unicodedata
@@ -10,7 +10,7 @@ MAX_PRINTED = 500
 
 
 def tell(error: InputError | WorkError) -> None:
-    """Print an error as the command line does, and refuse what would steer a terminal."""
+    """Print an error as the command line does, and refuse control characters."""
     faults = error.faults if isinstance(error, InputError) else (str(error),)
     assert faults
     assert all(faults), faults

@@ -101,7 +101,7 @@ def run_case(rng: np.random.Generator, directory: Path) -> str:
         shutil.copy(kept, place)
     hostile = project / source.relative_to(ROOT)
     hostile.parent.mkdir(exist_ok=True)
-    # Of the mappings that the shipped files name, the project has one.
+    # The project has one of the mappings that the shipped files name.
     hostile.write_bytes(_hostile(rng, source.read_text("utf-8").replace(*NAMED[kind])))
     read: Callable[..., None] = globals()[f"_read_{kind}"]
     try:
@@ -127,7 +127,7 @@ def _read_study(rng: np.random.Generator, project: Path, file: Path) -> None:
     path, study, config = read_study(project, file.stem, {"mapping": "categories7"})
     try:
         plan_study(project, str(path), study, config)
-    finally:  # what it found out about models is all that it may keep
+    finally:  # it may keep what it found out about models, and nothing else
         (project / WORK_DIRECTORY / CHECKS_FILE).unlink(missing_ok=True)
         with suppress(OSError):
             (project / WORK_DIRECTORY).rmdir()
@@ -170,7 +170,7 @@ def _hostile(rng: np.random.Generator, text: str) -> bytes:
     style = pick(rng, (None, None, True, False))
     try:
         text = yaml.safe_dump(content, default_flow_style=style, sort_keys=False, width=200)
-    except yaml.YAMLError:  # a key that is no word
+    except yaml.YAMLError:  # a key that is not a word
         text = repr(content)
     for number, snippet in enumerate(snippets):
         text = text.replace(f"SNIPPET{number}X", snippet)
@@ -208,7 +208,7 @@ def _other_lines(rng: np.random.Generator, data: bytes) -> bytes:
 
 
 def _nudge(rng: np.random.Generator, content: Any) -> None:
-    """Change one place a little: such content is often good, and gets further."""
+    """Change one place a little: such content is often valid, and gets further."""
     container, key = pick(rng, list(_places(content)) or [([None], 0)])
     value = container[key]
     if isinstance(value, int | float) and not isinstance(value, bool):
@@ -255,7 +255,7 @@ def _change(rng: np.random.Generator, content: Any, snippets: list[str]) -> None
 
 
 def _multiply(rng: np.random.Generator, container: Any, key: Any) -> None:
-    """Put in hundreds or thousands of what there is one of."""
+    """Repeat something hundreds or thousands of times."""
     count = int(10 ** rng.uniform(0.5, 3.8))
     value = container[key]
     if isinstance(value, list) and value:
