@@ -4,9 +4,9 @@ python benchmarks/aa_studies.py --directory DIR                 # 20 studies, ho
 python benchmarks/aa_studies.py --directory DIR --studies 1 --trials 10 --candidates 3 --epochs 2
 
 The copy has the classes in another order, so that no number is the same bit for bit and the truth
-is that there is no difference. Every study has scenes, sampler seeds and training seeds of its own.
+is that there is no difference. Every study has its own scenes, sampler seeds and training seeds.
 The trainings are small and real: scenes of 32x64, a narrow decoder. Searches are long enough that
-the baseline is not the winner of both; the table says where it was. Interrupted, it goes on.
+the baseline is not the winner of both; the table says where it was. An interrupted run is resumed.
 """
 
 from functools import partial

@@ -8,7 +8,7 @@ gradient clipping, on one preloaded batch: no data, no metrics, no logging. It r
 formats, and the faster one counts. segexp's side is a `segexp.training.fit.Trainer` with its own
 batches, in the format that it chooses itself, with the default augmentation. Their epochs take
 turns. Peak memory is that of a process for each side; segexp's validates, too. `--clock cpu`
-counts the processor's time, for a machine that others use; it means something with one thread only.
+counts the processor's time, for a machine that others use; it is meaningful with one thread only.
 
 Exit status 1 when the sides do not compute the same: the loss of the first step from the same
 weights on the same batch to 1e-4, and the mean over an epoch of the same batches to 1%.
@@ -43,7 +43,7 @@ from segexp.training.fit import EpochResult, Optimization, Step, make_optimizer
 OPTIMIZATION = Optimization("adamw", 1e-3, 1e-4, "constant", 0.0, bare.CLIP)
 SPEED_GOAL, MEMORY_GOAL = 0.97, 1.3
 SAME_FIRST_LOSS = 1e-4
-SAME_EPOCH_LOSS = 0.01  # bf16 rounds another order of sums otherwise, and the steps enlarge that
+SAME_EPOCH_LOSS = 0.01  # bf16 rounds sums in another order differently, and the steps enlarge that
 
 
 def main() -> None:

@@ -2,7 +2,7 @@
 
 python benchmarks/best_of_study.py
 
-The other side is a process of its own: Python, `import optuna`, `load_study`, `get_trials`, and
+The other side is another process: Python, `import optuna`, `load_study`, `get_trials`, and
 the best value. The study has the rows of a real one: eight params, nine epochs, segexp's
 attributes, and a table of scores on every other trial, which is complete; the others are pruned.
 Its first hundred trials are written through Optuna; the rest are copies of their rows, since Optuna
@@ -136,7 +136,7 @@ def scores(value: float) -> SplitScores:
 
 
 def copy_rows(database: Path, trials: int) -> None:
-    """Copy the rows of the trials that are there, until there are so many."""
+    """Copy the rows of the existing trials until there are this many."""
     connection = sqlite3.connect(database)
     with connection:
         for shift in range(WRITTEN, trials, WRITTEN):

@@ -4,8 +4,8 @@ python benchmarks/gpu_check.py                          # on one GPU
 python benchmarks/gpu_check.py --checks bf16 resume     # some of the checks
 python benchmarks/gpu_check.py --device cpu             # tiny sizes, to try the script itself
 
-Each check runs in a process of its own and has a limit of time: one that fails or runs out of time
-does not stop the others. The peer needs `pip install 'segexp[peer]'`. On a CPU the limits are ten
+Each check runs in its own process and has a time limit: one that fails or runs out of time does not
+stop the others. The peer needs `pip install 'segexp[peer]'`. On a CPU the limits are ten
 times as long. Exit status 1 when a check fails, 2 without a GPU.
 """
 
@@ -125,7 +125,7 @@ def main() -> None:
 
 
 def run(name: str, device: str, seconds: float) -> tuple[str, str]:
-    """Run one check in a process of its own; return its result and its figure, or why not."""
+    """Run one check in its own process; return its result and its figure, or why not."""
     if seconds <= 0:
         return "no time left", ""
     command = [sys.executable, __file__, "--device", device, "--here", name]

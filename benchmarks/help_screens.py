@@ -4,8 +4,8 @@ python benchmarks/help_screens.py
 
 The other program is written from the real one: the same groups, commands and help texts, each with
 as many arguments and options of the same kinds, whose functions are empty and whose module imports
-typer alone. Both are started in turn, in processes of their own. Exit status 1 when the screens
-are not of the same commands and options.
+typer alone. They are started in turn, each in its own process. Exit status 1 when the screens
+do not have the same commands and options.
 """
 
 import argparse

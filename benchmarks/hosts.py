@@ -3,8 +3,8 @@
 python benchmarks/hosts.py                          # two hosts and four, 16 trials; one is killed
 python benchmarks/hosts.py --hosts 3 --trials 30 --no-kill
 
-A host is a `segexp tune` in a project directory of its own, with a host name and locks of its own;
-they start at the same moment. A lease is 15 s. Printed is Markdown.
+A host is a `segexp tune` in its own project directory, with its own host name and locks; all start
+at the same moment. A lease is 15 s. Prints Markdown.
 """
 
 import argparse

@@ -84,7 +84,7 @@ def print_table(given: argparse.Namespace, tally: Tally) -> None:
 
 @contextmanager
 def storages(kind: str) -> Iterator[Callable[[], str]]:
-    """Have something that names a new storage for each project while the block runs."""
+    """While the block runs, name a new storage for each project."""
     if kind in STORAGES:
         yield lambda: STORAGES[kind]
         return

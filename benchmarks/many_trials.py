@@ -2,8 +2,8 @@
 
 python benchmarks/many_trials.py                    # studies of 500, 2,000 and 10,000 trials
 
-The studies are in memory, so that it is segexp's own work that is seen, and Optuna's samplers and
-databases are not. `RungPruner.next_in_line` is asked once a trial of successive halving with
+The studies are in memory, so that segexp's own work is measured, without Optuna's samplers and
+databases. `RungPruner.next_in_line` is asked once a trial of successive halving with
 promotion, `not_taken` three times a final training of an A/B study.
 """
 

@@ -3,7 +3,7 @@
 python benchmarks/mask_alignment.py                # mean offsets, in pixels of the result
 python benchmarks/mask_alignment.py --seeds 5      # and IoU of thin classes, trained with 5 seeds
 
-What a change brought is seen by the same command at the commit before it:
+To see what a change brought, run the same command at the commit before it:
 `git worktree add /tmp/before COMMIT && PYTHONPATH=/tmp/before python benchmarks/mask_alignment.py`.
 """
 

@@ -4,8 +4,8 @@ python benchmarks/memory_format.py --clock cpu
 ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2 python benchmarks/memory_format.py --clock cpu
 
 The second is what a processor without AVX-512 does, on one that has it. The bare loop of
-`benchmarks/bare.py`, one thread; the ways take turns. What `segexp.training.compute.choose_compute`
-does stands on this table.
+`benchmarks/bare.py`, one thread; the ways take turns. `segexp.training.compute.choose_compute`
+follows this table.
 """
 
 import argparse

@@ -17,7 +17,7 @@ from pathlib import Path
 from segexp.training.network import ARCHS
 from segexp.training.network_check import check_pairs
 
-# Of each family one that is small.
+# A small one of each family.
 OF_SMP = (
     "resnet18 resnext50_32x4d se_resnet50 senet154 densenet121 dpn68 vgg11_bn inceptionv4 "
     "inceptionresnetv2 xception efficientnet-b0 timm-efficientnet-b0 mobilenet_v2 mobileone_s0 "

@@ -1,4 +1,4 @@
-"""What the near-duplicates of `segexp data check` find, and what they call so wrongly.
+"""Which near-duplicates `segexp data check` finds, and how many of them are false alarms.
 
 python benchmarks/near_duplicates.py --camvid DIR   # copies found, false alarms, and the time
 

@@ -88,7 +88,7 @@ def fit_scenes(
 ) -> Iterator[EpochResult[Evaluation]]:
     """Train as a trial does, with its three rulers, by cross-entropy.
 
-    ``done`` epochs of them came before; ``validate`` and ``loss`` take the place of its own.
+    ``done`` of the epochs came before; ``validate`` and ``loss`` replace its own.
     """
     mapping, loss = scenes.mapping, loss or make_loss("cross_entropy")
     common = load_mapping(MAPPINGS / "merged10.yaml")

@@ -85,7 +85,7 @@ def main() -> None:
 
 
 def record_trials(load: Load, worker: str, is_over: Event, answers: Queue[Any]) -> None:
-    """Record trials as a study does; answer how many, and how long calls took at most."""
+    """Record trials as a study does; answer how many, and how long the longest calls took."""
     longest: dict[str, float] = {}
     trial = 0
     alone = load.experiment.project / f"{worker}.txt"
@@ -124,7 +124,7 @@ def disturb(
 ) -> tuple[subprocess.Popen[bytes], float]:
     """Kill or freeze the server at random moments; return the last one, and how long it was away.
 
-    A kill is a SIGKILL of all of its processes in the midst of what they do.
+    A kill is a SIGKILL of all of its processes, whatever they are doing.
     """
     chance.shuffle(outages)
     away = 0.0

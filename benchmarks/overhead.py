@@ -4,8 +4,8 @@ python benchmarks/overhead.py                        # 50 trials of the default 
 python benchmarks/overhead.py --trials 1000 --sampler random    # does it grow?
 
 Everything else is real: sampling and pruning by Optuna, its storage, the model that is built, the
-MLflow run with its metrics, tables, figures and overlays, the bundle of a trial that is the best by
-then. Scores are drawn at random, so that trials are pruned and bests are beaten. The study runs in
+MLflow run with its metrics, tables, figures and overlays, the bundle of a trial that is the best so
+far. Scores are drawn at random, so that trials are pruned and bests are beaten. The study runs in
 this process; what it takes to load torch, optuna and mlflow is not counted.
 
 Beside it stands what the libraries take alone: trials with the same params and as many epochs that
@@ -54,7 +54,7 @@ class Watch:
         self.inside = False
 
     def stop(self) -> None:
-        """Watch nothing any more."""
+        """Stop watching."""
         self.inside = True
 
     def over(self, owner: Any, name: str, part: str) -> None:

@@ -8,7 +8,7 @@ there are batches: in one loop on all threads, and in as many loops as segexp ha
 its part of the threads; the faster one counts. segexp's side decodes, resizes, decides, draws,
 encodes and writes three pictures of each image besides. A second table has one image: `segexp
 predict` against a script that imports torch and smp, builds the model, loads the weights and runs
-it once, each a process of its own. Exit status 1 when a mask that was written is not what the model
+it once, each in its own process. Exit status 1 when a mask that was written is not what the model
 alone decides (0.1% of the pixels may differ: logits of two classes may be equal in bf16).
 """
 
@@ -186,7 +186,7 @@ class Runs:
 
 
 def single_row(name: str, bundle: Path, root: Path, repeats: int) -> tuple[str, float]:
-    """Time one image by both sides, in processes of their own; return how many pixels agree."""
+    """Time one image by both sides, each in its own process; return how many pixels agree."""
     arch, encoder, width = name.split("/")
     image, out = root / "one.png", root / "one"
     shutil.copy(next((root / "in").iterdir()), image)

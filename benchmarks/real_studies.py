@@ -3,8 +3,8 @@
 python benchmarks/real_studies.py --target 0.4713                 # the default study, 5 seeds
 python benchmarks/real_studies.py --pruner median --seeds 1 2     # with another pruner
 
-It confirms what benchmarks/time_to_target.py replays: the seeds are the sampler's, and a trial that
-was stopped and goes on trains its later epochs only. One worker, so that epochs have an order.
+It confirms what benchmarks/time_to_target.py replays: the seeds are the sampler's, and a stopped
+trial that is resumed trains its later epochs only. One worker, so that epochs have an order.
 """
 
 import argparse
@@ -34,7 +34,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=1)
     given = parser.parse_args()
     print(f"{given.trials} trials of study {given.study} on {machine()}.\n")
-    print("| seed | epochs to target | best | epochs in all | complete | gone on with |")
+    print("| seed | epochs to target | best | epochs in all | complete | resumed |")
     print("|---|---|---|---|---|---|", flush=True)
     reached, bests = [], []
     with tempfile.TemporaryDirectory(prefix="segexp-real-") as directory:
@@ -47,10 +47,10 @@ def main() -> None:
             named = ["--study-name", name, "--set", f"sampler.seed={seed}", *other]
             segexp("tune", given.study, *budget, *named, "--project", str(project))
             study = optuna.load_study(study_name=name, storage=open_storage(None, project))
-            epochs, best, complete, gone_on = follow(study.trials, given.target)
+            epochs, best, complete, resumed = follow(study.trials, given.target)
             reached.append(epochs)
             bests.append(best)
-            row = [seed, epochs or "missed", f"{best:.4f}", spent(study.trials), complete, gone_on]
+            row = [seed, epochs or "missed", f"{best:.4f}", spent(study.trials), complete, resumed]
             print("|", " | ".join(map(str, row)), "|", flush=True)
     found = [epochs for epochs in reached if epochs is not None]
     print(
@@ -73,8 +73,8 @@ def follow(
     values = {t.number: t.value for t in ended if t.state == TrialState.COMPLETE and t.value}
     first = next((n for n, t in enumerate(ended) if values.get(t.number, -1) >= target), None)
     epochs = None if first is None else sum(trained(t, trials) for t in ended[: first + 1])
-    gone_on = sum(epochs_judged(t, trials) > 0 for t in ended)
-    return epochs, max(values.values()), len(values), gone_on
+    resumed = sum(epochs_judged(t, trials) > 0 for t in ended)
+    return epochs, max(values.values()), len(values), resumed
 
 
 def spent(trials: list[optuna.trial.FrozenTrial]) -> int:

@@ -1,10 +1,10 @@
 """Record full learning curves of random configurations of the default study, for a replay.
 
 python benchmarks/record_curves.py --project DIR            # 160 configurations, about 45 minutes
-python benchmarks/record_curves.py --project DIR --export-only   # writes what is there by now
+python benchmarks/record_curves.py --project DIR --export-only   # writes what is there so far
 
-The configurations are trained by `segexp tune` in a project of their own, drawn at random and never
-pruned; run again on the same directory it goes on. Then each that is complete becomes a line of
+The configurations are trained by `segexp tune` in their own project, drawn at random and never
+pruned; run again on the same directory, it resumes. Then each that is complete becomes a line of
 `benchmarks/curves.csv`: its params, the seconds that it took, and the objective after each epoch.
 `benchmarks/time_to_target.py` replays that file.
 """

@@ -1,12 +1,12 @@
 """Train configurations of the default study under both of its mappings, some with two seeds.
 
 python benchmarks/record_paired.py --directory DIR                   # 160 trainings, an hour
-python benchmarks/record_paired.py --directory DIR --export-only     # writes what is there by now
+python benchmarks/record_paired.py --directory DIR --export-only     # writes what is there so far
 
 `benchmarks/curves.csv` has each configuration under one mapping. Here configurations of it are
 trained under both, never pruned: the study's baseline, then in turn one of its best quarter and
 one of the others. The first ones have two seeds; a seed is the same in both mappings. Run again on
-the same directory it goes on; several processes share the work (`--process 0 2` and `1 2`).
+the same directory, it resumes; several processes share the work (`--process 0 2` and `1 2`).
 
 What is complete under both mappings becomes lines of `benchmarks/paired_curves.csv`: params, the
 objective after each epoch, and mIoU in the common space on 512 held-out images at the best epoch.

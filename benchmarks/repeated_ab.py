@@ -1,7 +1,7 @@
 """A/B studies that are asked again with other seeds: for aa_studies.py and rerun_agreement.py.
 
-Each study has a project of its own, `study-00` and on, and leaves `answer.json` there when it is
-done; what is done is not done again, and what was interrupted goes on.
+Each study has its own project, `study-00` and on, and leaves `answer.json` there when it is done.
+Finished studies are not run again, interrupted ones are resumed.
 """
 
 import argparse
@@ -49,7 +49,7 @@ def ask(
     arguments: Sequence[str],
     prepare: Callable[[Path], None] = lambda project: None,
 ) -> Answered:
-    """Run an A/B study over the default study's space with seeds of its own, or read its answer.
+    """Run an A/B study over the default study's space with its own seeds, or read its answer.
 
     Args:
         directory: Holds the projects.

@@ -5,7 +5,7 @@ python benchmarks/rerun_agreement.py --directory DIR --studies 2 --trials 10 --c
 
 Study 2n and study 2n + 1 are a pair: the same question of the same data, with other seeds of the
 samplers and of the trainings. A pair contradicts itself when one says better and the other worse.
-Interrupted, it goes on.
+An interrupted run is resumed.
 """
 
 from repeated_ab import Answered, ask, budget, counted, options, print_table

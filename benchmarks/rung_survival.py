@@ -1,4 +1,4 @@
-"""Who survives rungs that compare trials of all mappings, or each with those of its own?
+"""Who survives rungs that compare trials of all mappings, or only those of one mapping?
 
 python benchmarks/rung_survival.py              # the tables of docs/performance.md
 

@@ -91,7 +91,7 @@ def write_random_study(project: Path, name: str) -> None:
 
 
 def forget_studies(project: Path) -> None:
-    """Leave what was read of the images, and nothing of the study that read it."""
+    """Delete a study, but keep the images that it has read."""
     for path in (*project.glob("studies/optuna.db*"), *project.glob("mlflow.db*")):
         path.unlink()
     shutil.rmtree(project / "mlruns")

@@ -7,8 +7,8 @@ segexp's side is a whole `segexp tune` with one worker, from its start to its pa
 without pruning, so that every trial trains all of its epochs. The other side is a process that
 trains and validates the same configurations for as many epochs on the same images, and does
 nothing else: no Optuna, no MLflow, no checkpoints, pictures, bundles or held-out images. The sides
-take turns; they end with an error where they do not reach the same scores. Of a few short trials
-the start is most.
+take turns; they end with an error where they do not reach the same scores. With a few short trials
+most of the time is the start.
 """
 
 import argparse

@@ -5,8 +5,8 @@ python benchmarks/time_to_target.py --seeds 20 --only tpe    # a look
 python benchmarks/time_to_target.py --half 1           # on half of the curves, with its own target
 
 The target is the median, over seeds that are used for nothing else, of the best value that random
-search without pruning has after 50 whole trials, which is its whole budget. Counted are the epochs
-that are trained until a trial is complete that reaches it, those of pruned trials included.
+search without pruning has after 50 whole trials, which is its whole budget. It counts the
+epochs until a complete trial reaches it, those of pruned trials included.
 """
 
 import argparse

@@ -4,8 +4,8 @@ python benchmarks/workers.py                            # 8 trials of 3 epochs, 
 python benchmarks/workers.py --trials 50 --epochs 9 --repeats 1
 
 Both sides run the same independent trials: random search without pruning over the space of
-studies/default.yaml. Every run is a whole `segexp tune`, from start to page, in a project of
-its own whose images were read before. A single worker has all cores, as it has in `segexp tune`,
+studies/default.yaml. Every run is a whole `segexp tune`, from start to page, in its own
+project, whose images were read before. A single worker has all cores, as it has in `segexp tune`,
 or one thread, as each of `auto` has.
 """
 
