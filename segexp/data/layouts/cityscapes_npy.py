@@ -28,7 +28,9 @@ def open_cityscapes_npy(root: Path, taxonomy: Taxonomy) -> Source:
             continue
         listings[split] = pair_folders(images, labels, (".npy",), (".npy",))
     return source_of(
-        *(root, taxonomy, listings),
+        root,
+        taxonomy,
+        listings,
         notes=notes,
         read_image=read_npy_image,
         read_labels=read_npy_labels,
