@@ -5,11 +5,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import plotly.graph_objects as go
+from markupsafe import Markup
 
 from segexp.core.wording import percent
 from segexp.report.page import (
-    Cell,
-    Markup,
     Part,
     Section,
     cards,
@@ -64,7 +63,7 @@ def _opening(stats: Mapping[str, Any]) -> list[Markup]:
     own = [f"{h} x {w} ({n:,})" for h, w, n in stats["own_sizes"][:4]]
     if len(stats["own_sizes"]) > len(own):
         own.append(f"{len(stats['own_sizes']) - len(own)} more")
-    facts: list[list[Cell]] = [
+    facts = [
         ["format", stats["format"]],
         ["taxonomy", stats["taxonomy"]],
         ["images' own size, height x width", ", ".join(own)],
@@ -88,7 +87,7 @@ def _split_parts(stats: Mapping[str, Any]) -> list[Part]:
         f"halved by {stats['heldout_by']}"
     )
     uses = {"train": "trained on", "val": "tuning sees it", "heldout": heldout}
-    lines: list[list[Cell]] = []
+    lines: list[list[str]] = []
     for name in SPLITS:
         split = stats["splits"][name]
         lines.append(
@@ -124,9 +123,9 @@ def _class_parts(
     parts: list[Part] = [note(text) for text in _absences(kind, rows)]
     parts.append(subheading("Share of the pixels, and of the images that contain it"))
     parts.append(_frequency_figure(rows, images))
-    lines: list[list[Cell]] = []
+    lines: list[list[str]] = []
     for i, row in enumerate(rows["train"]):
-        line: list[Cell] = [swatch(row["color"], row["name"])]
+        line: list[str] = [swatch(row["color"], row["name"])]
         for split in SPLITS:
             counts = rows[split][i]
             line += [
@@ -136,7 +135,7 @@ def _class_parts(
                 percent(counts["images"], images[split], digits=1),
             ]
         lines.append(line)
-    last: list[Cell] = ["void, of all pixels"]
+    last: list[str] = ["void, of all pixels"]
     for split in SPLITS:
         last += [f"{void[split]:,}", percent(void[split], pixels[split], digits=3), "", ""]
     parts.append(

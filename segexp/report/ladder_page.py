@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 
 import plotly.graph_objects as go
+from markupsafe import Markup
 
 from segexp.labels.ladder import RULER_EFFECT, Ladder, Rung
 from segexp.labels.taxonomy import VOID_NAME
 from segexp.report.page import (
-    Cell,
-    Markup,
     Section,
     cards,
     css_color,
@@ -226,8 +225,8 @@ def _leaf_order(ladder: Ladder) -> list[str]:
 
 
 def _steps(ladder: Ladder, chosen: int) -> Markup:
-    top: list[Cell] = [str(len(ladder.base.classes)), "", f"{ladder.miou:.4f}", "", "", "", ""]
-    rows: list[list[Cell]] = [[*top, f"{ladder.bits_kept:.4f}"]]
+    top: list[str] = [str(len(ladder.base.classes)), "", f"{ladder.miou:.4f}", "", "", "", ""]
+    rows = [[*top, f"{ladder.bits_kept:.4f}"]]
     for rung in ladder.rungs:
         rows.append(
             [
@@ -260,7 +259,7 @@ def _steps(ladder: Ladder, chosen: int) -> Markup:
 
 def _classes(chosen: Rung) -> Markup:
     space, unlabelled = chosen.space, "unlabelled pixels"
-    rows: list[list[Cell]] = [
+    rows = [
         [
             swatch(c.color, c.name),
             ", ".join(unlabelled if label == VOID_NAME else label for label in c.labels),

@@ -7,7 +7,7 @@ from statistics import median
 from segexp.evaluation.metrics import IN_MEAN
 from segexp.report import study_figures
 from segexp.report.importances import both_importances
-from segexp.report.page import Cell, Grid, Part, Section, note, paragraph, table
+from segexp.report.page import Grid, Part, Section, note, paragraph, table
 from segexp.report.trials import (
     StudyView,
     TrialRow,
@@ -26,7 +26,7 @@ _CATEGORY_HEADER = ("complete", "pruned", "failed", "best", "by trial", "median"
 
 def mapping_section(view: StudyView) -> Section:
     """Compare the mappings of a study as far as a study can compare them."""
-    lines: list[list[Cell]] = []
+    lines: list[list[str]] = []
     for name in _values(view.rows, "mapping"):
         members = _with_value(view.rows, "mapping", name)
         top = best_trial(members)
@@ -82,7 +82,7 @@ def param_sections(view: StudyView) -> list[Section]:
 
 
 def _categories_section(view: StudyView, names: Sequence[str]) -> Section:
-    lines: list[list[Cell]] = [
+    lines = [
         [name, value, *_category_cells(_with_value(view.rows, name, value))]
         for name in names
         for value in _values(view.rows, name)
@@ -127,7 +127,7 @@ def _importances_section(view: StudyView) -> Section:
     return Section("Importance of the params", parts)
 
 
-def _category_cells(members: Sequence[TrialRow]) -> list[Cell]:
+def _category_cells(members: Sequence[TrialRow]) -> list[str]:
     counts = Counter(row.state for row in members)
     values = [row.value for row in members if row.value is not None]
     top = best_trial(members)

@@ -2,6 +2,8 @@
 
 from collections import Counter
 
+from markupsafe import Markup
+
 from segexp.evaluation.metrics import (
     COMMON,
     IN_MEAN,
@@ -16,8 +18,6 @@ from segexp.evaluation.metrics import (
 from segexp.evaluation.result import SplitScores
 from segexp.report import study_figures
 from segexp.report.page import (
-    Cell,
-    Markup,
     Part,
     Section,
     cards,
@@ -84,9 +84,7 @@ def _scores_section(view: StudyView) -> Section:
     if best is None:
         return Section("Best trial", [note("No trial was completed with a score.")])
     complete = sum(row.state == "complete" for row in view.rows)
-    lines: list[list[Cell]] = [
-        [f"best: trial {best.number}", *_val_and_heldout(best, view.objective)]
-    ]
+    lines = [[f"best: trial {best.number}", *_val_and_heldout(best, view.objective)]]
     if baseline is not None:
         state = "" if baseline.state == "complete" else f" ({baseline.state})"
         name = f"baseline: trial {baseline.number}{state}"
@@ -119,7 +117,7 @@ def _scores_section(view: StudyView) -> Section:
                 "are added up before it is decided."
             )
         )
-    facts: list[list[Cell]] = [[name, value_text(v)] for name, v in best.params.items()]
+    facts = [[name, value_text(v)] for name, v in best.params.items()]
     facts.append(["best epoch", str(best.best_epoch)])
     if best.run_id:
         facts.append(["MLflow run", best.run_id])
@@ -129,7 +127,7 @@ def _scores_section(view: StudyView) -> Section:
     return Section("Best trial", parts)
 
 
-def _val_and_heldout(row: TrialRow, objective: str) -> list[Cell]:
+def _val_and_heldout(row: TrialRow, objective: str) -> list[str]:
     heldout = _heldout(row, objective)
     return [score_text(row.value), "not scored" if heldout is None else score_text(heldout)]
 
@@ -143,7 +141,7 @@ def _heldout(row: TrialRow, objective: str) -> float | None:
 
 def _split_table(val: SplitScores, heldout: SplitScores | None) -> Markup:
     splits = {"val": val} | ({"held-out": heldout} if heldout else {})
-    lines: list[list[Cell]] = [
+    lines = [
         [title_of(name, ruler), *(score_text(scores.of(name, ruler)) for scores in splits.values())]
         for name in METRICS
         for ruler in RULERS
@@ -176,7 +174,7 @@ def _history_section(view: StudyView) -> Section:
 
 def _trials_section(view: StudyView) -> Section:
     names = param_names(view.rows)
-    lines: list[list[Cell]] = [
+    lines = [
         [
             str(row.number),
             row.state,
@@ -198,7 +196,7 @@ def _trials_section(view: StudyView) -> Section:
             faint=[i for i, row in enumerate(view.rows) if row.state != "complete"],
         ),
     ]
-    ended: list[list[Cell]] = [[str(r.number), r.state, r.failure] for r in view.rows if r.failure]
+    ended = [[str(r.number), r.state, r.failure] for r in view.rows if r.failure]
     if ended:
         parts.append(subheading("Why trials failed or were interrupted"))
         parts.append(table(["trial", "state", "reason"], ended, numeric=(0,), prose=(2,)))

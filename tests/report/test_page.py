@@ -2,10 +2,10 @@ import base64
 import hashlib
 
 import plotly.graph_objects as go
+from markupsafe import Markup
 
 from segexp.report.page import (
     Grid,
-    Markup,
     Section,
     cards,
     image,
@@ -93,7 +93,7 @@ def test_a_figure_offers_no_button_that_sends_it_elsewhere():
 
 
 def test_rows_and_columns_are_marked_as_asked():
-    html = table(["a", "b"], [["1", "2"], ["3", "4"]], numeric=[1], strong=[0], faint=[1]).html
+    html = table(["a", "b"], [["1", "2"], ["3", "4"]], numeric=[1], strong=[0], faint=[1])
     assert '<tr class="strong"><td>1</td><td class="n">2</td></tr>' in html
     assert '<tr class="faint"><td>3</td><td class="n">4</td></tr>' in html
 

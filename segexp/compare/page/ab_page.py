@@ -6,6 +6,8 @@ The answer is here; what is compared, and how, is in `segexp.compare.page.arm_se
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from markupsafe import Markup
+
 from segexp.compare.page.arm_sections import (
     CLUSTERS,
     arms_section,
@@ -29,8 +31,6 @@ from segexp.compare.page.numbers import (
 from segexp.compare.page.pictures import ArmScene
 from segexp.compare.page.protocol_section import protocols_section
 from segexp.report.page import (
-    Cell,
-    Markup,
     Part,
     Section,
     cards,
@@ -202,7 +202,7 @@ def _decomposition_table(pair: JsonObject) -> Markup:
         ("ruler_b", f"ruler effect of {b}", f"{b}: its own classes instead of the common ones"),
         ("native_gap", "gap of the native scores", "the sum of the three"),
     ]
-    lines: list[list[Cell]] = [
+    lines = [
         [
             name,
             meaning,
@@ -227,7 +227,7 @@ def _rules_section(pairs: Sequence[JsonObject]) -> Section:
         for pair in pairs
         if not pair["rules_agree"]
     ]
-    lines: list[list[Cell]] = [
+    lines = [
         [
             _title(pair),
             rule,
@@ -269,7 +269,7 @@ def _classes_section(pairs: Sequence[JsonObject], space: JsonObject) -> Section:
         if len(pairs) > 1:
             parts.append(subheading(_title(pair)))
         entries = {entry["class"]: entry for entry in pair["per_class"]}
-        lines: list[list[Cell]] = []
+        lines: list[list[str]] = []
         faint, strong = [], []
         for group in pair.get("class_groups") or [{"classes": list(entries)}]:
             if "delta" in group:
@@ -287,7 +287,7 @@ def _classes_section(pairs: Sequence[JsonObject], space: JsonObject) -> Section:
     return Section("Class by class", parts)
 
 
-def _numbers(entry: JsonObject) -> list[Cell]:
+def _numbers(entry: JsonObject) -> list[str]:
     return [
         plain(entry["a"]),
         plain(entry["b"]),
@@ -299,7 +299,7 @@ def _numbers(entry: JsonObject) -> list[Cell]:
 
 def _dropped(pair: JsonObject) -> list[Part]:
     """Return the labels that the common space leaves out, in the arms that score them."""
-    lines: list[list[Cell]] = []
+    lines: list[list[str]] = []
     for label in pair.get("dropped", []):
         held = [
             label["a"] or {"class": "-", "iou": None},

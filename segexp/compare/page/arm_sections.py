@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from itertools import zip_longest
 from typing import Any
 
+from markupsafe import Markup
+
 from segexp.compare.page.figures import JsonObject, pareto_figure, runs_figure
 from segexp.compare.page.numbers import interval_text, plain, signed
 from segexp.compare.page.pictures import ArmScene
 from segexp.report.page import (
-    Cell,
-    Markup,
     Part,
     Section,
     image,
@@ -35,7 +35,7 @@ CLUSTERS = {
 
 def information_section(arms: Sequence[JsonObject], counted_in: str = "train split") -> Section:
     """What each mapping throws away of the labels, beside what its model scores."""
-    lines: list[list[Cell]] = [
+    lines = [
         [
             arm["mapping"],
             str(arm["classes"]),
@@ -105,7 +105,7 @@ def _candidates(result: JsonObject) -> list[Part]:
     candidates, names = result["candidates"], [arm["mapping"] for arm in result["arms"]]
     numbers = [f"configuration {i}" for i in range(1, len(candidates) + 1)]
     pair = result["pairs"][0] if len(result["pairs"]) == 1 else None
-    lines: list[list[Cell]] = [
+    lines = [
         [
             number,
             " and ".join(candidate["named_by"]),
@@ -148,7 +148,7 @@ def _candidates(result: JsonObject) -> list[Part]:
 def common_space_section(result: JsonObject) -> Section:
     """The classes over which the arms are compared."""
     space, arms = result["common_space"], result["arms"]
-    lines: list[list[Cell]] = [
+    lines = [
         [
             swatch(c["color"], c["name"]),
             ", ".join(c["labels"]),
@@ -257,7 +257,7 @@ METHOD = (
 
 def verdicts_table(margin: float) -> Markup:
     """When an interval is called what."""
-    lines: list[list[Cell]] = [
+    lines = [
         ["equivalent", f"the interval lies between -{margin:g} and +{margin:g}"],
         ["better", "else, if the interval lies above zero"],
         ["worse", "else, if it lies below zero"],
@@ -269,7 +269,7 @@ def verdicts_table(margin: float) -> Markup:
 def _params_table(names: Sequence[str], configs: Sequence[JsonObject]) -> Markup:
     """Return a table of configurations, side by side under their names."""
     params = list(dict.fromkeys(param for config in configs for param in config))
-    lines: list[list[Cell]] = [
+    lines = [
         [param, *(value_text(config[param]) if param in config else "-" for config in configs)]
         for param in params
     ]
@@ -278,7 +278,7 @@ def _params_table(names: Sequence[str], configs: Sequence[JsonObject]) -> Markup
 
 def _runs_table(arms: Sequence[JsonObject], names: Sequence[str]) -> Markup:
     scores = ("native", "common", "common_argmax")
-    lines: list[list[Cell]] = [
+    lines = [
         [name, *(plain(arm[score]["runs"][run]) for arm in arms for score in scores)]
         for run, name in enumerate(names)
     ]
@@ -296,7 +296,7 @@ def native_table(arms: Sequence[JsonObject]) -> Markup:
     """The IoU of each arm's own classes."""
     columns = [[(name, plain(iou)) for name, iou in arm["iou_native"].items()] for arm in arms]
     rows = zip_longest(*columns, fillvalue=("", ""))
-    lines: list[list[Cell]] = [[text for pair in row for text in pair] for row in rows]
+    lines = [[text for pair in row for text in pair] for row in rows]
     return table(
         ["class", "IoU"] * len(arms),
         lines,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from segexp.compare.page.arm_sections import CLUSTERS, METHOD, native_table, verdicts_table
 from segexp.compare.page.figures import JsonObject, runs_figure
 from segexp.compare.page.numbers import plain
-from segexp.report.page import Cell, Part, Section, paragraph, subheading, table
+from segexp.report.page import Part, Section, paragraph, subheading, table
 
 
 def masks_section(result: JsonObject, folders: Sequence[JsonObject]) -> Section:
@@ -16,7 +16,7 @@ def masks_section(result: JsonObject, folders: Sequence[JsonObject]) -> Section:
         folders: Its arms as they are in the file.
     """
     arms = result["arms"]
-    lines: list[list[Cell]] = [
+    lines = [
         [
             arm["mapping"],
             found["folder"],
@@ -92,7 +92,7 @@ def _sizes(result: JsonObject) -> str:
 
 def _runs_table(arms: Sequence[JsonObject], names: Sequence[str]) -> Part:
     scores = ("native", "common")
-    lines: list[list[Cell]] = [
+    lines = [
         [name, *(plain(arm[score]["runs"][run]) for arm in arms for score in scores)]
         for run, name in enumerate(names)
     ]

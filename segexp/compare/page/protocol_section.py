@@ -2,7 +2,7 @@
 
 from segexp.compare.page.figures import JsonObject
 from segexp.compare.page.numbers import plain, signed
-from segexp.report.page import Cell, Part, Section, note, paragraph, table
+from segexp.report.page import Part, Section, note, paragraph, table
 
 
 def protocols_section(result: JsonObject) -> Section:
@@ -12,12 +12,12 @@ def protocols_section(result: JsonObject) -> Section:
     common = {row["key"]: row for row in protocols["common"]}
     keys = [key for key in own if key in common] + [key for key in common if key not in own]
     keys += [key for key in own if key not in common]
-    lines: list[list[Cell]] = []
+    lines: list[list[str]] = []
     for key in dict.fromkeys(keys):
         row = common.get(key) or own[key]
         in_own = own.get(key, {"scores": {}})["scores"]
         in_common = common.get(key, {"scores": {}})["scores"]
-        cells: list[Cell] = [row["title"], row["meaning"]]
+        cells: list[str] = [row["title"], row["meaning"]]
         cells += [plain(in_own.get(name)) for name in names]
         cells += [plain(in_common.get(name)) for name in names]
         if len(names) == 2:
