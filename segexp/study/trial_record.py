@@ -13,8 +13,9 @@ from segexp.evaluation.evaluate import Evaluation
 from segexp.evaluation.metrics import COMMON, OWN, RULERS, flat, measure, miou
 from segexp.evaluation.result import SplitScores, TrialResult
 from segexp.evaluation.rulers import Ruler, decide
-from segexp.evaluation.tables import class_table, confusion_page
+from segexp.evaluation.tables import class_table
 from segexp.labels.mapping import Mapping
+from segexp.report.confusion_page import confusion_page
 from segexp.report.pictures import comparison, encode_png
 from segexp.tracking import Run
 from segexp.training.compute import Compute

@@ -1,0 +1,38 @@
+"""The page of a confusion matrix."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segexp.report.page import confusion_table, paragraph, render_page
+
+_LEGEND = "Rows: ground truth, in percent of the row. Columns: prediction. Right: the row's pixels."
+_RIGHT, _WRONG = "22,110,60", "190,40,30"
+
+
+def confusion_page(confusion: NDArray[np.int64], names: Sequence[str], title: str) -> str:
+    """Draw a confusion matrix as a self-contained HTML page without scripts.
+
+    Each row is the ground truth of a class and adds up to 100%; the diagonal is recall.
+
+    Args:
+        confusion: (K, K) or (K, K + 1); a last column *none* is shown when it is not empty.
+        names: The K class names.
+        title: The heading.
+    """
+    columns = [*names, "none"][: confusion.shape[1]]
+    if len(columns) > len(names) and not confusion[:, -1].any():
+        columns = columns[:-1]
+    totals = confusion.sum(axis=1)
+    rows = []
+    for i, name in enumerate(names):
+        cells = []
+        for j, predicted in enumerate(columns):
+            share = confusion[i, j] / totals[i] if totals[i] else 0.0
+            hint = f"{name} predicted as {predicted}: {confusion[i, j]:,} pixels"
+            text = f"{100 * share:.0f}" if share >= 0.005 else ""
+            style = f"background:rgba({_RIGHT if i == j else _WRONG},{share:.3f})"
+            cells.append((text, hint, f"{style};color:#fff" if share > 0.55 else style))
+        rows.append((name, cells, f"{totals[i]:,}"))
+    return render_page(title, [paragraph(_LEGEND), confusion_table(columns, rows)], [])
