@@ -1,7 +1,7 @@
 """The page of a data set: what is in it, and what a mapping makes of it."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import plotly.graph_objects as go
@@ -22,6 +22,7 @@ from segexp.report.page import (
     table,
 )
 
+Stats = Mapping[str, Any]
 Rows = Sequence[Mapping[str, Any]]
 SPLITS = ("train", "val", "heldout")
 _SPLIT_NAMES = {"train": "train", "val": "val", "heldout": "held-out"}
@@ -29,7 +30,7 @@ _PLURALS = {"label": "Labels", "class": "Classes"}
 _MARKS = {"val": ("circle", "#fff", "#111"), "heldout": ("diamond", "#111", "#fff")}
 
 
-def data_page(stats: Mapping[str, Any]) -> str:
+def data_page(stats: Stats) -> str:
     """Draw a data set as a self-contained HTML page.
 
     Args:
@@ -38,26 +39,11 @@ def data_page(stats: Mapping[str, Any]) -> str:
     Returns:
         The HTML document.
     """
-    splits = stats["splits"]
-    images = {name: splits[name]["images"] for name in SPLITS}
-    pixels = {name: splits[name]["pixels"] for name in SPLITS}
-    labels = {name: splits[name]["labels"] for name in SPLITS}
-    void = {name: splits[name]["void_pixels"] for name in SPLITS}
-    sections = [
-        Section("Splits", _split_parts(stats)),
-        Section(
-            f"Labels of {stats['taxonomy']}", _class_parts("label", labels, void, images, pixels)
-        ),
-    ]
-    for name, by_split in stats["mappings"].items():
-        classes = {split: by_split[split]["classes"] for split in SPLITS}
-        void = {split: by_split[split]["void_pixels"] for split in SPLITS}
-        parts = _class_parts("class", classes, void, images, pixels)
-        sections.append(Section(f"Mapping {name}", parts))
+    sections = [section for of_stats in SECTIONS for section in of_stats(stats)]
     return render_page(f"Data set {stats['dataset']}", _opening(stats), sections)
 
 
-def _opening(stats: Mapping[str, Any]) -> list[Markup]:
+def _opening(stats: Stats) -> list[Markup]:
     height, width = stats["image_size"]
     # Of a data set with images of every size, the common ones say enough.
     own = [f"{h} x {w} ({n:,})" for h, w, n in stats["own_sizes"][:4]]
@@ -79,7 +65,8 @@ def _opening(stats: Mapping[str, Any]) -> list[Markup]:
     return [cards(entries), table(["", ""], facts, prose=(1,))]
 
 
-def _split_parts(stats: Mapping[str, Any]) -> list[Part]:
+def splits_section(stats: Stats) -> Iterator[Section]:
+    """What each split is for, and how large it is."""
     heldout = (
         "only final scores see it: the test split"
         if stats["heldout_from"] == "test"
@@ -101,25 +88,33 @@ def _split_parts(stats: Mapping[str, Any]) -> list[Part]:
             ]
         )
     header = ["split", "use", "images", "pixels", "void pixels", "void"]
-    return [table(header, lines, numeric=range(2, 6), prose=(1,))]
+    yield Section("Splits", [table(header, lines, numeric=range(2, 6), prose=(1,))])
 
 
-def _class_parts(
-    kind: str,
-    rows: Mapping[str, Rows],
-    void: Mapping[str, int],
-    images: Mapping[str, int],
-    pixels: Mapping[str, int],
-) -> list[Part]:
+def labels_section(stats: Stats) -> Iterator[Section]:
+    """How often each label of the taxonomy occurs."""
+    parts = _class_parts("label", "labels", stats["splits"], stats["splits"])
+    yield Section(f"Labels of {stats['taxonomy']}", parts)
+
+
+def mapping_sections(stats: Stats) -> Iterator[Section]:
+    """How often each class of a mapping occurs, for every mapping."""
+    for name, by_split in stats["mappings"].items():
+        parts = _class_parts("class", "classes", by_split, stats["splits"])
+        yield Section(f"Mapping {name}", parts)
+
+
+def _class_parts(kind: str, key: str, counts: Stats, splits: Stats) -> list[Part]:
     """Chart and table of the labels, or of a mapping's classes.
 
     Args:
         kind: ``label`` or ``class``.
-        rows: Name, color, pixels, share and images of each, by split.
-        void: Void pixels by split.
-        images: Images by split.
-        pixels: All pixels by split.
+        key: Below which the counts have name, color, pixels, share and images of each.
+        counts: What was counted, by split, with ``void_pixels``.
+        splits: Images and pixels by split.
     """
+    rows: dict[str, Rows] = {split: counts[split][key] for split in SPLITS}
+    images = {split: splits[split]["images"] for split in SPLITS}
     parts: list[Part] = [note(text) for text in _absences(kind, rows)]
     parts.append(subheading("Share of the pixels, and of the images that contain it"))
     parts.append(_frequency_figure(rows, images))
@@ -127,17 +122,18 @@ def _class_parts(
     for i, row in enumerate(rows["train"]):
         line: list[str] = [swatch(row["color"], row["name"])]
         for split in SPLITS:
-            counts = rows[split][i]
+            found = rows[split][i]
             line += [
-                f"{counts['pixels']:,}",
-                percent(counts["share"], 1, digits=3),
-                f"{counts['images']:,}",
-                percent(counts["images"], images[split], digits=1),
+                f"{found['pixels']:,}",
+                percent(found["share"], 1, digits=3),
+                f"{found['images']:,}",
+                percent(found["images"], images[split], digits=1),
             ]
         lines.append(line)
     last: list[str] = ["void, of all pixels"]
     for split in SPLITS:
-        last += [f"{void[split]:,}", percent(void[split], pixels[split], digits=3), "", ""]
+        void = counts[split]["void_pixels"]
+        last += [f"{void:,}", percent(void, splits[split]["pixels"], digits=3), "", ""]
     parts.append(
         table(
             [kind, *(["pixels", "share", "images", "of images"] * len(SPLITS))],
@@ -238,3 +234,11 @@ def _frequency_figure(rows: Mapping[str, Rows], images: Mapping[str, int]) -> go
 
 def _numbers(values: Sequence[float]) -> str:
     return ", ".join(f"{value:.4f}" for value in values)
+
+
+SECTIONS: list[Callable[[Stats], Iterator[Section]]] = [
+    splits_section,
+    labels_section,
+    mapping_sections,
+]
+"""What the page consists of, in order: each yields its sections, or none."""

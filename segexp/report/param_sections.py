@@ -1,7 +1,7 @@
 """The sections of a study's page about its params: mappings, categories, ranges, importances."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from statistics import median
 
 from segexp.evaluation.metrics import IN_MEAN
@@ -24,8 +24,10 @@ FEW = 20
 _CATEGORY_HEADER = ("complete", "pruned", "failed", "best", "by trial", "median")
 
 
-def mapping_section(view: StudyView) -> Section:
+def mappings_section(view: StudyView) -> Iterator[Section]:
     """Compare the mappings of a study as far as a study can compare them."""
+    if not any("mapping" in row.params for row in view.rows):
+        return
     lines: list[list[str]] = []
     for name in _values(view.rows, "mapping"):
         members = _with_value(view.rows, "mapping", name)
@@ -40,7 +42,7 @@ def mapping_section(view: StudyView) -> Section:
             ]
         )
     header = ["mapping", *_CATEGORY_HEADER, "its native mIoU", "native classes"]
-    return Section(
+    yield Section(
         "Mappings",
         [
             paragraph(
@@ -57,31 +59,12 @@ def mapping_section(view: StudyView) -> Section:
     )
 
 
-def param_sections(view: StudyView) -> list[Section]:
-    """Show how the objective depends on the params, as far as there are trials to compare."""
-    if sum(row.value is not None for row in view.rows) < 2:
-        return [_importances_section(view)] if view.best is not None else []
-    categorical = categorical_params(view.study)
-    ranges = [
-        name
-        for name in param_names([row for row in view.rows if row.value is not None])
-        if name not in categorical
-    ]
-    sections = []
-    if categorical - {"mapping"}:
-        names = [n for n in param_names(view.rows) if n in categorical - {"mapping"}]
-        sections.append(_categories_section(view, names))
-    if ranges:
-        figure = study_figures.slices_figure(view.study, ranges, view.objective)
-        sections.append(Section("Ranges", [figure]))
-    sections.append(
-        Section("All params at once", [study_figures.parallel_figure(view.study, view.objective)])
-    )
-    sections.append(_importances_section(view))
-    return sections
-
-
-def _categories_section(view: StudyView, names: Sequence[str]) -> Section:
+def categories_section(view: StudyView) -> Iterator[Section]:
+    """What was chosen from a list, but for the mapping."""
+    categorical = categorical_params(view.study) - {"mapping"}
+    names = [name for name in param_names(view.rows) if name in categorical]
+    if not names or not _can_be_compared(view):
+        return
     lines = [
         [name, value, *_category_cells(_with_value(view.rows, name, value))]
         for name in names
@@ -89,7 +72,7 @@ def _categories_section(view: StudyView, names: Sequence[str]) -> Section:
     ]
     header = ["param", "value", *_CATEGORY_HEADER]
     figures = [(n, study_figures.category_figure(view.rows, n, view.objective)) for n in names]
-    return Section(
+    yield Section(
         "Categories",
         [
             paragraph("Circles are complete trials, grey crosses pruned ones at their last value."),
@@ -99,7 +82,26 @@ def _categories_section(view: StudyView, names: Sequence[str]) -> Section:
     )
 
 
-def _importances_section(view: StudyView) -> Section:
+def ranges_section(view: StudyView) -> Iterator[Section]:
+    """What was drawn from a range."""
+    categorical = categorical_params(view.study)
+    scored = [row for row in view.rows if row.value is not None]
+    names = [name for name in param_names(scored) if name not in categorical]
+    if names and _can_be_compared(view):
+        yield Section("Ranges", [study_figures.slices_figure(view.study, names, view.objective)])
+
+
+def params_section(view: StudyView) -> Iterator[Section]:
+    """Each trial as a line through its params."""
+    if _can_be_compared(view):
+        figure = study_figures.parallel_figure(view.study, view.objective)
+        yield Section("All params at once", [figure])
+
+
+def importances_section(view: StudyView) -> Iterator[Section]:
+    """How much each param matters, by two evaluators."""
+    if view.best is None:
+        return
     ped_anova, fanova = verdicts = both_importances(view.study)
     parts: list[Part] = [
         paragraph(
@@ -124,7 +126,11 @@ def _importances_section(view: StudyView) -> Section:
         parts.append(note(f"Only {complete} complete trials: take this as a hint at most."))
     if any(verdict.shares for verdict in verdicts):
         parts.append(study_figures.importances_figure(verdicts))
-    return Section("Importance of the params", parts)
+    yield Section("Importance of the params", parts)
+
+
+def _can_be_compared(view: StudyView) -> bool:
+    return sum(row.value is not None for row in view.rows) > 1
 
 
 def _category_cells(members: Sequence[TrialRow]) -> list[str]:

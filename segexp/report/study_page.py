@@ -1,6 +1,7 @@
 """The page of one study: what came out, how sure one can be, and how the trials went."""
 
 from collections import Counter
+from collections.abc import Callable, Iterator
 
 from markupsafe import Markup
 
@@ -27,7 +28,13 @@ from segexp.report.page import (
     subheading,
     table,
 )
-from segexp.report.param_sections import mapping_section, param_sections
+from segexp.report.param_sections import (
+    categories_section,
+    importances_section,
+    mappings_section,
+    params_section,
+    ranges_section,
+)
 from segexp.report.trials import (
     STATES,
     StudyView,
@@ -49,11 +56,7 @@ def study_page(view: StudyView) -> str:
     Returns:
         The HTML document.
     """
-    sections = [_scores_section(view), _history_section(view)]
-    if any("mapping" in row.params for row in view.rows):
-        sections.append(mapping_section(view))
-    sections += param_sections(view)
-    sections.append(_trials_section(view))
+    sections = [section for of_view in SECTIONS for section in of_view(view)]
     return render_page(f"Study {view.study.study_name}", _opening(view), sections)
 
 
@@ -79,10 +82,12 @@ def _opening(view: StudyView) -> list[Markup]:
     return [paragraph(" ".join(about)), cards(entries)]
 
 
-def _scores_section(view: StudyView) -> Section:
+def best_section(view: StudyView) -> Iterator[Section]:
+    """The best trial: its scores beside those of the baseline and of no training, its params."""
     best, baseline = view.best, view.baseline
     if best is None:
-        return Section("Best trial", [note("No trial was completed with a score.")])
+        yield Section("Best trial", [note("No trial was completed with a score.")])
+        return
     complete = sum(row.state == "complete" for row in view.rows)
     lines = [[f"best: trial {best.number}", *_val_and_heldout(best, view.objective)]]
     if baseline is not None:
@@ -124,7 +129,7 @@ def _scores_section(view: StudyView) -> Section:
     if best.result is not None and best.result.bundle:
         facts.append(["saved model", best.result.bundle])
     parts += [subheading(f"Trial {best.number}, params"), table(["param", "value"], facts)]
-    return Section("Best trial", parts)
+    yield Section("Best trial", parts)
 
 
 def _val_and_heldout(row: TrialRow, objective: str) -> list[str]:
@@ -154,7 +159,8 @@ def _split_table(val: SplitScores, heldout: SplitScores | None) -> Markup:
     return table(["", *splits], lines, numeric=range(1, 1 + len(splits)))
 
 
-def _history_section(view: StudyView) -> Section:
+def history_section(view: StudyView) -> Iterator[Section]:
+    """The objective of trial after trial, and epoch after epoch."""
     parts: list[Part] = []
     if view.best is not None:
         baseline = view.baseline.value if view.baseline is not None else None
@@ -169,10 +175,11 @@ def _history_section(view: StudyView) -> Section:
             subheading("Learning curves; a click on the legend hides a group"),
             study_figures.curves_figure(view.rows, view.best, view.objective, color_by),
         ]
-    return Section("How it went", parts or [paragraph("No trial has reported an epoch yet.")])
+    yield Section("How it went", parts or [paragraph("No trial has reported an epoch yet.")])
 
 
-def _trials_section(view: StudyView) -> Section:
+def trials_section(view: StudyView) -> Iterator[Section]:
+    """Every trial, and why those that failed did."""
     names = param_names(view.rows)
     lines = [
         [
@@ -200,4 +207,17 @@ def _trials_section(view: StudyView) -> Section:
     if ended:
         parts.append(subheading("Why trials failed or were interrupted"))
         parts.append(table(["trial", "state", "reason"], ended, numeric=(0,), prose=(2,)))
-    return Section("Trials", parts)
+    yield Section("Trials", parts)
+
+
+SECTIONS: list[Callable[[StudyView], Iterator[Section]]] = [
+    best_section,
+    history_section,
+    mappings_section,
+    categories_section,
+    ranges_section,
+    params_section,
+    importances_section,
+    trials_section,
+]
+"""What the page consists of, in order: each yields its section, or none."""
