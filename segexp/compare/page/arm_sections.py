@@ -1,9 +1,6 @@
-"""The sections of an A/B study's page about what is compared: arms, common space, images, method.
+"""The sections on what is compared: what a mapping keeps, the arms, the common space."""
 
-The objects are those of ``ab_result.json``.
-"""
-
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import zip_longest
 from typing import Any
 
@@ -11,30 +8,14 @@ from markupsafe import Markup
 
 from segexp.compare.page.figures import JsonObject, pareto_figure, runs_figure
 from segexp.compare.page.numbers import interval_text, plain, signed
-from segexp.compare.page.pictures import ArmScene
-from segexp.report.page import (
-    Part,
-    Section,
-    image,
-    note,
-    paragraph,
-    subheading,
-    swatch,
-    table,
-)
+from segexp.compare.page.view import AbView, matched_text
+from segexp.report.page import Part, Section, note, paragraph, subheading, swatch, table
 from segexp.report.trials import value_text
 
-CLUSTERS = {
-    "none": "images",
-    "sequence": "video sequences",
-    "city": "cities",
-    "block": "blocks of consecutive images",
-}
-"""What the images are resampled by, in words, by the kind of their clusters."""
 
-
-def information_section(arms: Sequence[JsonObject], counted_in: str = "train split") -> Section:
+def information_section(view: AbView) -> Iterator[Section]:
     """What each mapping throws away of the labels, beside what its model scores."""
+    counted_in = "truth" if view.is_masks else "train split"
     lines = [
         [
             arm["mapping"],
@@ -45,11 +26,11 @@ def information_section(arms: Sequence[JsonObject], counted_in: str = "train spl
             plain(arm["common"]["mean"]),
             interval_text(arm["interval_common"], signs=False),
         ]
-        for arm in arms
+        for arm in view.arms
     ]
     header = ["arm", "classes", "bits kept", "bits lost", "native mIoU"]
     header += ["mIoU common", "95% interval"]
-    return Section(
+    yield Section(
         "What a mapping costs in information",
         [
             paragraph(
@@ -66,59 +47,94 @@ def information_section(arms: Sequence[JsonObject], counted_in: str = "train spl
                 "The best arms are on the upper right: a high score over the common classes, and "
                 "much said beyond them."
             ),
-            pareto_figure(arms),
+            pareto_figure(view.arms),
         ],
     )
 
 
-def arms_section(result: JsonObject) -> Section:
-    """The arms' configurations, runs and native scores."""
-    arms = result["arms"]
+def arms_section(view: AbView) -> Iterator[Section]:
+    """What each arm is, what each run scores, and the IoU of the arms' own classes."""
+    parts = _of_masks(view) if view.is_masks else _of_trainings(view)
+    parts.append(subheading("IoU of each arm's own classes, mean over its runs"))
+    parts.append(_native_table(view.arms))
+    yield Section("The arms", parts)
+
+
+def _of_trainings(view: AbView) -> list[Part]:
+    """The arms' configurations, and what each run scores."""
     parts: list[Part] = []
-    if result.get("candidates"):
-        parts += _candidates(result)
-    elif any(arm["params"] for arm in arms):
-        found = [arm["params"] or {} for arm in arms]
+    if view.result.get("candidates"):
+        parts += _candidates(view)
+    elif any(arm["params"] for arm in view.arms):
         parts.append(subheading("The best configuration that each arm found"))
-        parts.append(_params_table([arm["mapping"] for arm in arms], found))
+        parts.append(_params_table(view.names, [arm["params"] or {} for arm in view.arms]))
     else:
-        parts.append(paragraph(f"Every arm trained the same configurations ({_matched(result)})."))
-        configs = _configurations(result)
+        trained = f"Every arm trained the same configurations ({matched_text(view.result)})."
+        parts.append(paragraph(trained))
+        configs = _configurations(view.result)
         if configs:
-            numbers = [f"configuration {i}" for i in range(1, len(configs) + 1)]
-            parts.append(_params_table(numbers, configs))
-    names = _run_names(result)
-    parts += [
+            parts.append(_params_table(_numbered(configs), configs))
+    names = _run_names(view.result)
+    return [
+        *parts,
         subheading(
             "Every run, common space; lines join the runs that are compared with each other"
         ),
-        runs_figure(arms, names),
+        runs_figure(view.arms, names),
         paragraph("mIoU over its own classes (native), and over the common ones by both rules:"),
-        _runs_table(arms, names),
+        _runs_table(
+            view.arms, names, {"native": "native", "common": "sum", "common_argmax": "argmax"}
+        ),
     ]
-    parts += [subheading("IoU of each arm's own classes, mean over its runs"), native_table(arms)]
-    return Section("The arms", parts)
 
 
-def _candidates(result: JsonObject) -> list[Part]:
+def _of_masks(view: AbView) -> list[Part]:
+    """Where the masks of each arm lie, whose classes they hold, and what each run scores."""
+    lines = [
+        [
+            arm["mapping"],
+            arm["folder"],
+            f"{arm['of']} ({arm['classes']})",
+            ", ".join(filter(None, arm["folders"])) or "-",
+        ]
+        for arm in view.arms
+    ]
+    parts: list[Part] = [
+        paragraph(f"Truth: {view.result['truth']}; {_sizes(view.result)}."),
+        table(["arm", "folder", "classes of", "runs"], lines, prose=(1, 3)),
+    ]
+    names = [run["run"] for run in view.result["runs"]]
+    if names:
+        parts += [
+            subheading("Every run, common classes; lines join the runs that are paired"),
+            runs_figure(view.arms, names),
+        ]
+    scores = {"native": "its own", "common": "common"}
+    return [
+        *parts,
+        subheading("mIoU of each run"),
+        _runs_table(view.arms, names or ["the only run"], scores),
+    ]
+
+
+def _candidates(view: AbView) -> list[Part]:
     """The candidates, what each scored in every arm, and the winners of the searches."""
-    candidates, names = result["candidates"], [arm["mapping"] for arm in result["arms"]]
-    numbers = [f"configuration {i}" for i in range(1, len(candidates) + 1)]
-    pair = result["pairs"][0] if len(result["pairs"]) == 1 else None
+    candidates, numbers = view.result["candidates"], _numbered(view.result["candidates"])
+    pair = view.pairs[0] if len(view.pairs) == 1 else None
     lines = [
         [
             number,
             " and ".join(candidate["named_by"]),
-            *(plain(candidate["common"][name]) for name in names),
+            *(plain(candidate["common"][name]) for name in view.names),
             *([signed(pair["differences"][place])] if pair else []),
         ]
         for place, (number, candidate) in enumerate(zip(numbers, candidates, strict=True))
     ]
-    header = ["candidate", "named by", *names, *(["difference"] if pair else [])]
+    header = ["candidate", "named by", *view.names, *(["difference"] if pair else [])]
     winners = [
         f"{arm['mapping']}: trial {found['trial']}, {plain(found['tuning'])} while tuning, "
         f"trained again {plain(found['heldout'])}"
-        for arm in result["arms"]
+        for arm in view.arms
         if (found := arm["winner"])
     ]
     return [
@@ -134,7 +150,7 @@ def _candidates(result: JsonObject) -> list[Part]:
                 f"the candidates of {p['a']}, {signed(p['by_origin'][p['b']])} on those of "
                 f"{p['b']}."
             )
-            for p in result["pairs"]
+            for p in view.pairs
         ),
         *(
             [note(f"The winner of each search, without a verdict. {'; '.join(winners)}.")]
@@ -145,19 +161,19 @@ def _candidates(result: JsonObject) -> list[Part]:
     ]
 
 
-def common_space_section(result: JsonObject) -> Section:
+def common_space_section(view: AbView) -> Iterator[Section]:
     """The classes over which the arms are compared."""
-    space, arms = result["common_space"], result["arms"]
+    space = view.result["common_space"]
     lines = [
         [
             swatch(c["color"], c["name"]),
             ", ".join(c["labels"]),
-            *(plain(arm["iou_common"].get(c["name"])) for arm in arms),
+            *(plain(arm["iou_common"].get(c["name"])) for arm in view.arms),
         ]
         for c in space["classes"]
     ]
-    header = ["class", "labels", *(arm["mapping"] for arm in arms)]
-    return Section(
+    header = ["class", "labels", *view.names]
+    yield Section(
         "The common space",
         [
             paragraph(
@@ -170,102 +186,6 @@ def common_space_section(result: JsonObject) -> Section:
     )
 
 
-def images_section(result: JsonObject, scenes: Sequence[ArmScene]) -> Section:
-    """The pictures, from the largest gain to the largest loss of the last arm."""
-    names = [arm["mapping"] for arm in result["arms"]]
-    first, last = names[0], names[-1]
-    if not scenes:
-        return Section("Images", [paragraph("No images were kept.")])
-    parts: list[Part] = [
-        paragraph(
-            "Scores are the mIoU of the one image in the common space, over the classes in it, "
-            "mean over the runs; the pictures show the first run."
-        )
-    ]
-    if len(scenes) < result["images"]:
-        extremes = note(
-            f"These {len(scenes)} of {result['images']:,} images are the extremes, not a sample: "
-            f"where {last} gains most on {first}, and where it gains least or loses. The verdict "
-            "rests on all images together."
-        )
-        parts.insert(0, extremes)
-    ordered = sorted(scenes, key=lambda scene: -scene.difference)
-    groups = [
-        (f"Where {last} scores higher than {first}", [s for s in ordered if s.difference > 0]),
-        ("Where they score the same", [s for s in ordered if s.difference == 0]),
-        (f"Where {last} scores lower than {first}", [s for s in ordered if s.difference < 0]),
-    ]
-    for title, members in groups:
-        if members:
-            parts.append(subheading(title))
-            parts += [_scene_markup(scene, names) for scene in members]
-    return Section("Images", parts)
-
-
-def method_section(result: JsonObject) -> Section:
-    """How the numbers came about, in short."""
-    margin = result["pairs"][0]["margin"]
-    if result["mode"] == "tuned":
-        trained = (
-            "Each arm was tuned by a study of its own, all with the same budget; the best "
-            f"configuration of each was then trained again with the seeds {_list(result['seeds'])}."
-        )
-        paired = "seed"
-    elif result["mode"] == "shared":
-        trained = (
-            f"Each arm was tuned by a study of its own, with {result['design']['trials']} trials. "
-            f"The arms named their best in turn until {len(result['candidates'])} different "
-            "configurations stood, and each of these was trained in every arm with seeds that no "
-            "search had used. The answer is about such configurations, not about one of them."
-        )
-        paired = "configuration and seed"
-    else:
-        trained = f"Every arm trained the same configurations ({_matched(result)})."
-        paired = "configuration and seed"
-    source = (
-        "the test split, which tuning never saw"
-        if result["heldout_from"] == "test"
-        else "the half of the val split that tuning never saw"
-    )
-    return Section(
-        "How this was computed",
-        [
-            paragraph(trained),
-            paragraph(
-                f"All scores are from {result['images']:,} images of {source}. Every run left a "
-                "confusion matrix of each image. A run's mIoU is that of the matrices' sum; a "
-                f"difference is taken between runs of the same {paired}, and its mean reported."
-            ),
-            paragraph(
-                f"The intervals are from {result['resamples']:,} resamples, a paired bootstrap: "
-                f"{CLUSTERS[result['clusters']['kind']]} are drawn with replacement, the same for "
-                "both arms, and so are the configurations with their seeds, because others would "
-                "have given other models. The two are kept apart, and each is given the wide tails "
-                "of Student's t for its number: a few runs tell little of how much runs differ."
-            ),
-            verdicts_table(margin),
-            paragraph(METHOD),
-        ],
-    )
-
-
-METHOD = (
-    "The formulas, the references and the simulations that test the method are in "
-    "docs/method.md of segexp."
-)
-
-
-def verdicts_table(margin: float) -> Markup:
-    """When an interval is called what."""
-    lines = [
-        ["equivalent", f"the interval lies between -{margin:g} and +{margin:g}"],
-        ["better", "else, if the interval lies above zero"],
-        ["worse", "else, if it lies below zero"],
-        ["not enough evidence", "else: the interval holds zero, and more than the margin"],
-    ]
-    return table(["verdict", "when"], lines)
-
-
 def _params_table(names: Sequence[str], configs: Sequence[JsonObject]) -> Markup:
     """Return a table of configurations, side by side under their names."""
     params = list(dict.fromkeys(param for config in configs for param in config))
@@ -276,15 +196,17 @@ def _params_table(names: Sequence[str], configs: Sequence[JsonObject]) -> Markup
     return table(["param", *names], lines)
 
 
-def _runs_table(arms: Sequence[JsonObject], names: Sequence[str]) -> Markup:
-    scores = ("native", "common", "common_argmax")
+def _runs_table(
+    arms: Sequence[JsonObject], names: Sequence[str], scores: Mapping[str, str]
+) -> Markup:
+    """Return a table of the runs' scores and their means; ``scores`` says how each is called."""
     lines = [
         [name, *(plain(arm[score]["runs"][run]) for arm in arms for score in scores)]
         for run, name in enumerate(names)
     ]
     lines.append(["mean", *(plain(arm[score]["mean"]) for arm in arms for score in scores)])
     return table(
-        ["run", *(["native", "sum", "argmax"] * len(arms))],
+        ["run", *(list(scores.values()) * len(arms))],
         lines,
         groups=[("", 1), *((arm["mapping"], len(scores)) for arm in arms)],
         numeric=range(1, 1 + len(scores) * len(arms)),
@@ -292,7 +214,7 @@ def _runs_table(arms: Sequence[JsonObject], names: Sequence[str]) -> Markup:
     )
 
 
-def native_table(arms: Sequence[JsonObject]) -> Markup:
+def _native_table(arms: Sequence[JsonObject]) -> Markup:
     """The IoU of each arm's own classes."""
     columns = [[(name, plain(iou)) for name, iou in arm["iou_native"].items()] for arm in arms]
     rows = zip_longest(*columns, fillvalue=("", ""))
@@ -303,6 +225,10 @@ def native_table(arms: Sequence[JsonObject]) -> Markup:
         groups=[(arm["mapping"], 2) for arm in arms],
         numeric=range(1, 2 * len(arms), 2),
     )
+
+
+def _numbered(configs: Sequence[object]) -> list[str]:
+    return [f"configuration {i}" for i in range(1, len(configs) + 1)]
 
 
 def _configurations(result: JsonObject) -> list[dict[str, Any]]:
@@ -333,22 +259,9 @@ def _without_seed(params: JsonObject) -> dict[str, Any]:
     return {name: value for name, value in params.items() if name != "seed"}
 
 
-def _scene_markup(scene: ArmScene, names: Sequence[str]) -> Markup:
-    scores = ", ".join(
-        f"{name} {plain(score)}" for name, score in zip(names, scene.scores, strict=True)
-    )
-    caption = f"{scene.image_id}: {signed(scene.difference)} ({scores})"
-    alt = (
-        f"{scene.image_id}: image, ground truth, the predictions of {', '.join(names)}, and where "
-        f"{names[0]} and {names[-1]} differ"
-    )
-    return image(scene.picture, alt, caption)
-
-
-def _matched(result: JsonObject) -> str:
-    several = "seeds" if len(result["seeds"]) > 1 else "seed"
-    return f"{result['arms'][0]['configs']}, each with the {several} {_list(result['seeds'])}"
-
-
-def _list(values: Sequence[int]) -> str:
-    return ", ".join(map(str, values))
+def _sizes(result: JsonObject) -> str:
+    sizes = result["image_sizes"]
+    height, width, _ = sizes[0]
+    if len(sizes) == 1:
+        return f"{result['images']:,} images of {height}x{width} pixels"
+    return f"{result['images']:,} images of {len(sizes)} sizes"

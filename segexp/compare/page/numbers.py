@@ -18,9 +18,13 @@ def known(values: Iterable[float | None]) -> bool:
 def with_arm_names(result: Mapping[str, Any]) -> dict[str, Any]:
     """Return an answer whose arms are all called by ``mapping``, as pairs call them.
 
-    Arms that are folders of masks have a ``name`` of their own: two may be of one mapping.
+    Arms that are folders of masks have a ``name`` of their own: two may be of one mapping, which
+    the answer has under ``of``.
     """
-    arms = [{**arm, "mapping": arm.get("name", arm["mapping"])} for arm in result["arms"]]
+    arms = [
+        {**arm, "mapping": arm.get("name", arm["mapping"]), "of": arm["mapping"]}
+        for arm in result["arms"]
+    ]
     return {**result, "arms": arms}
 
 

@@ -1,13 +1,17 @@
-"""The section of an A/B study's page about other conventions of scoring the same predictions."""
+"""The section on other conventions of scoring the same predictions."""
 
-from segexp.compare.page.figures import JsonObject
+from collections.abc import Iterator
+
 from segexp.compare.page.numbers import plain, signed
+from segexp.compare.page.view import AbView
 from segexp.report.page import Part, Section, note, paragraph, table
 
 
-def protocols_section(result: JsonObject) -> Section:
+def protocols_section(view: AbView) -> Iterator[Section]:
     """What the same predictions score by other protocols, in their own classes and common ones."""
-    protocols, names = result["protocols"], [arm["mapping"] for arm in result["arms"]]
+    protocols, names = view.result.get("protocols"), view.names
+    if not protocols:
+        return
     own = {row["key"]: row for row in protocols["own"]}
     common = {row["key"]: row for row in protocols["common"]}
     keys = [key for key in own if key in common] + [key for key in common if key not in own]
@@ -52,4 +56,4 @@ def protocols_section(result: JsonObject) -> Section:
         ),
         *(paragraph(f"Left out: {text}") for text in (*missing, *protocols["missing"])),
     ]
-    return Section("Other protocols", parts)
+    yield Section("Other protocols", parts)

@@ -1,0 +1,186 @@
+"""The sections that answer: the difference, where it comes from, class by class."""
+
+from collections.abc import Iterator, Sequence
+
+from markupsafe import Markup
+
+from segexp.compare.page.figures import JsonObject, decomposition_figure
+from segexp.compare.page.forest import classes_figure, headline_figure, told_apart
+from segexp.compare.page.numbers import interval_text, interval_title, p_of, plain, signed
+from segexp.compare.page.view import AbView, pair_title
+from segexp.report.page import Part, Section, note, paragraph, subheading, swatch, table
+
+
+def difference_section(view: AbView) -> Iterator[Section]:
+    """How much higher one arm scores than another, in all and class by class."""
+    pairs = view.pairs
+    parts: list[Part] = [
+        paragraph(
+            "A square is how much higher the second arm scores than the first when both are "
+            "counted over the same classes, the common space; the line through it is the "
+            f"{interval_title(pairs)}. Right of zero the second arm is ahead. Inside the shaded "
+            f"band, the margin, a difference would not matter. {_about_rules(pairs)}"
+        ),
+        headline_figure(pairs),
+    ]
+    for pair in pairs:
+        parts.append(subheading(f"Class by class: {pair['b']} minus {pair['a']}"))
+        parts.append(classes_figure(pair))
+    yield Section("The difference", parts)
+
+
+def _about_rules(pairs: Sequence[JsonObject]) -> str:
+    if len(pairs[0]["rules"]) == 1:
+        return "A mask is decided: its classes are looked up in the common space (argmax)."
+    return (
+        "sum and argmax are two rules by which a prediction is turned into common classes; sum is "
+        "the headline."
+    )
+
+
+def decomposition_section(view: AbView) -> Iterator[Section]:
+    """How much of the gap is the ruler and how much the model."""
+    pairs = view.pairs
+    parts: list[Part] = [
+        paragraph(
+            "A score is a model measured with a ruler, and the ruler is the set of classes that it "
+            "is counted over. Fewer, easier classes give a higher score even to a model that sees "
+            "nothing more. So the gap between the two native scores, each over its own classes, is "
+            "taken apart. A ruler effect is what the score of one and the same model changes when "
+            "it is counted over other classes: nothing was learned for it. The "
+            "training effect is the difference between two models under one ruler: it alone says "
+            "which labels to train with. The three add up to the gap. Each "
+            "number here is rounded by itself; those of the sentence at the top add up as shown."
+        )
+    ]
+    for pair in pairs:
+        if len(pairs) > 1:
+            parts.append(subheading(pair_title(pair)))
+        parts += [decomposition_figure(pair), _decomposition_table(pair)]
+    yield Section("Ruler effect or training effect", parts)
+
+
+def _decomposition_table(pair: JsonObject) -> Markup:
+    a, b = pair["a"], pair["b"]
+    terms = [
+        ("ruler_a", f"ruler effect of {a}", f"{a}: common classes instead of its own"),
+        ("training", "training effect", f"{b} instead of {a}, both over the common classes"),
+        ("ruler_b", f"ruler effect of {b}", f"{b}: its own classes instead of the common ones"),
+        ("native_gap", "gap of the native scores", "the sum of the three"),
+    ]
+    lines = [
+        [
+            name,
+            meaning,
+            signed(pair["decomposition"][key]),
+            interval_text(pair["decomposition_intervals"][key]),
+        ]
+        for key, name, meaning in terms
+    ]
+    return table(["term", "what changes", "mIoU", interval_title([pair])], lines, numeric=(2, 3))
+
+
+def rules_section(view: AbView) -> Iterator[Section]:
+    """What either collapse rule says; masks are decided, and have but one."""
+    if view.is_masks:
+        return
+    pairs = view.pairs
+    parts: list[Part] = [
+        paragraph(
+            "A model of fine classes can answer in common classes in two ways. sum adds up the "
+            "probabilities of the classes that become one, then decides; argmax decides first and "
+            "then looks up the common class. sum uses all that the model says: it is the headline."
+        )
+    ]
+    parts += [
+        note(f"{pair_title(pair)}: the verdict depends on the rule. Treat it with care.")
+        for pair in pairs
+        if not pair["rules_agree"]
+    ]
+    lines = [
+        [
+            pair_title(pair),
+            rule,
+            signed(of_rule["delta"]),
+            interval_text(of_rule["interval"]),
+            of_rule["verdict"],
+            signed(of_rule["decomposition"]["ruler_a"]),
+            signed(of_rule["decomposition"]["ruler_b"]),
+        ]
+        for pair in pairs
+        for rule, of_rule in pair["rules"].items()
+    ]
+    header = ["arms", "rule", "training effect", interval_title(pairs), "verdict"]
+    header += ["ruler effect of the first", "of the second"]
+    parts.append(table(header, lines, numeric=(2, 3, 5, 6)))
+    parts += [
+        paragraph(
+            f"{pair_title(pair)}: {signed(pair['decision_rule'])} of the training effect is sum "
+            "less argmax, the rule by which classes are decided and not the model."
+        )
+        for pair in pairs
+        if pair.get("decision_rule") is not None
+    ]
+    yield Section("Both collapse rules", parts)
+
+
+def classes_section(view: AbView) -> Iterator[Section]:
+    """The IoU of each common class, and what the common space leaves out."""
+    pairs, space = view.pairs, view.result["common_space"]
+    colors = {c["name"]: c["color"] for c in space["classes"]}
+    parts: list[Part] = [
+        paragraph(
+            f"The IoU of each common class, by the rule {next(iter(pairs[0]['rules']))}, mean over "
+            "the runs. Among many classes one differs by chance alone now and then; Holm's p "
+            "allows for that. Grey rows: not told apart at 0.05. Untouched classes have the same "
+            "labels in every arm; of a merged one some arm tells the labels apart. Means of either "
+            "have the interval of the pair."
+        )
+    ]
+    for pair in pairs:
+        if len(pairs) > 1:
+            parts.append(subheading(pair_title(pair)))
+        entries = {entry["class"]: entry for entry in pair["per_class"]}
+        lines: list[list[str]] = []
+        faint, strong = [], []
+        for group in pair.get("class_groups") or [{"classes": list(entries)}]:
+            if "delta" in group:
+                strong.append(len(lines))
+                title = f"{group['group']}: mean of {len(group['classes'])}"
+                lines.append([title, *_numbers(group), "-"])
+            for name in group["classes"]:
+                if not told_apart(entries[name]):
+                    faint.append(len(lines))
+                p_holm = p_of(entries[name], "p_holm")
+                lines.append([swatch(colors[name], name), *_numbers(entries[name]), p_holm])
+        header = ["class", pair["a"], pair["b"], "difference", "95% interval", "p", "p after Holm"]
+        parts.append(table(header, lines, numeric=range(1, 7), faint=faint, strong=strong))
+        parts += _dropped(pair)
+    yield Section("Class by class", parts)
+
+
+def _numbers(entry: JsonObject) -> list[str]:
+    return [
+        plain(entry["a"]),
+        plain(entry["b"]),
+        signed(entry["delta"]),
+        interval_text(entry["interval"]),
+        p_of(entry, "p"),
+    ]
+
+
+def _dropped(pair: JsonObject) -> list[Part]:
+    """Return the labels that the common space leaves out, in the arms that score them."""
+    lines: list[list[str]] = []
+    for label in pair.get("dropped", []):
+        held = [
+            label["a"] or {"class": "-", "iou": None},
+            label["b"] or {"class": "-", "iou": None},
+        ]
+        lines.append([label["label"], *(c for h in held for c in (h["class"], plain(h["iou"])))])
+    if not lines:
+        return []
+    said = "Dropped: some arm has these labels void, so that nothing is to be compared."
+    header = ["label", "class", "IoU", "class", "IoU"]
+    groups = [("", 1), (pair["a"], 2), (pair["b"], 2)]
+    return [paragraph(said), table(header, lines, groups=groups, numeric=(2, 4))]
