@@ -4,22 +4,32 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import plotly.graph_objects as go
 import pytest
 from mlflow import MlflowClient
 from sklearn.metrics import jaccard_score
 
 from harness.trees import picture, raw_mask, save
+from segexp.compare.page import ab_page
+from segexp.compare.page.view import AbView
 from segexp.data import layouts
 from segexp.evaluation.confusions import CONFUSIONS_FILE, load_confusions
 from segexp.labels import importers
 from segexp.labels.files import load_mapping
+from segexp.report import data_page, study_page
+from segexp.report.page import Section, paragraph
+from segexp.report.trials import StudyView
 from segexp.study.attributes import RUN_ID
 from segexp.study.trial_files import directory_of
 from segexp.training import losses, optimizers, schedules
 from tests.cli.running import segexp, study_of, write_study
+from tests.compare.mask_example import lay_out
+from tests.report.parsed import read_page
 
 BRIER = """\
 \"\"\"Mean squared distance of the probabilities from the truth (Brier 1950).\"\"\"
@@ -321,6 +331,56 @@ def test_a_metric_is_a_function(project: Path, tmp_path: Path) -> None:
     assert all("frequency-weighted IoU, own space" in page for page in pages) and pages
     # Where nobody knows the metric any more, the study still opens.
     assert segexp(project, "best", "tiny").code == 0
+
+
+def test_a_section_of_the_studys_page_is_a_function(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def seconds_section(view: StudyView) -> Iterator[Section]:
+        bars = go.Bar(x=[row.number for row in view.rows], y=[row.seconds for row in view.rows])
+        yield Section("Seconds", [paragraph("Wall time of each trial."), go.Figure(bars)])
+
+    monkeypatch.setattr(study_page, "SECTIONS", [*study_page.SECTIONS, seconds_section])
+    write_study(project, STUDY.format(sampler="random", pruner="none"))
+    done = segexp(project, "tune", "tiny", "--trials", "1", "--workers", "0")
+    assert done.code == 0, done.err
+    (file,) = project.glob("mlruns/**/study.html")
+    page = read_page(file.read_text(encoding="utf-8"))
+    assert page.headings[-1] == "Seconds"
+    (bars,) = page.traces()[-1]
+    assert bars["x"] == [0]
+    assert bars["y"][0] > 0
+
+
+def test_a_section_of_the_data_page_is_a_function(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def format_section(stats: Mapping[str, Any]) -> Iterator[Section]:
+        yield Section("Format", [paragraph(f"This is {stats['format']}.")])
+
+    monkeypatch.setattr(data_page, "SECTIONS", [format_section, *data_page.SECTIONS])
+    done = segexp(project, "data", "stats", "--out", "stats")
+    assert done.code == 0, done.err
+    page = read_page((project / "stats" / "data-stats.html").read_text(encoding="utf-8"))
+    assert page.headings[:2] == ["Format", "Splits"]
+    assert "This is synthetic." in page.texts
+
+
+def test_a_section_of_an_ab_page_is_a_function(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def names_section(view: AbView) -> Iterator[Section]:
+        yield Section("Names", [paragraph(" and ".join(view.names))])
+
+    monkeypatch.setattr(ab_page, "SECTIONS", [names_section, *ab_page.SECTIONS])
+    lay_out(tmp_path)
+    arms = ("cityscapes19=a", "merged10=b")
+    words = [word for arm in arms for word in ("--predictions", arm)]
+    done = segexp(tmp_path, "ab", *words, "--truth", "truth", "--out", "found")
+    assert done.code == 0, done.err
+    page = read_page((tmp_path / "found" / "ab.html").read_text(encoding="utf-8"))
+    assert page.headings[:2] == ["Names", "The difference"]
+    assert "cityscapes19 and merged10" in page.texts
 
 
 def tune_with(row: str, project: Path, directory: Path) -> tuple[int, str]:
