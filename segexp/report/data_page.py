@@ -45,7 +45,7 @@ def data_page(stats: Stats) -> str:
 
 def _opening(stats: Stats) -> list[Markup]:
     height, width = stats["image_size"]
-    # Of a data set with images of every size, the common ones say enough.
+    # Where images have many sizes, the most common ones are enough.
     own = [f"{h} x {w} ({n:,})" for h, w, n in stats["own_sizes"][:4]]
     if len(stats["own_sizes"]) > len(own):
         own.append(f"{len(stats['own_sizes']) - len(own)} more")
@@ -53,7 +53,7 @@ def _opening(stats: Stats) -> list[Markup]:
         ["format", stats["format"]],
         ["taxonomy", stats["taxonomy"]],
         ["images' own size, height x width", ", ".join(own)],
-        ["size that is trained on and counted here", f"{height} x {width}"],
+        ["size used for training and for these counts", f"{height} x {width}"],
         ["mean of R, G, B over train, 0 to 1", _numbers(stats["mean"])],
         ["standard deviation", _numbers(stats["std"])],
         ["hash of the content", stats["hash"]],
@@ -66,14 +66,14 @@ def _opening(stats: Stats) -> list[Markup]:
 
 
 def splits_section(stats: Stats) -> Iterator[Section]:
-    """What each split is for, and how large it is."""
+    """What each split is used for, and its size."""
     heldout = (
-        "only final scores see it: the test split"
+        "for final scores only: the test split"
         if stats["heldout_from"] == "test"
-        else "only final scores see it: the half of the val split that tuning does not see, "
-        f"halved by {stats['heldout_by']}"
+        else "for final scores only: the half of the val split that tuning does not use, "
+        f"divided by {stats['heldout_by']}"
     )
-    uses = {"train": "trained on", "val": "tuning sees it", "heldout": heldout}
+    uses = {"train": "for training", "val": "for tuning", "heldout": heldout}
     lines: list[list[str]] = []
     for name in SPLITS:
         split = stats["splits"][name]
@@ -109,14 +109,14 @@ def _class_parts(kind: str, key: str, counts: Stats, splits: Stats) -> list[Part
 
     Args:
         kind: ``label`` or ``class``.
-        key: Below which the counts have name, color, pixels, share and images of each.
+        key: The key in ``counts`` of the name, color, pixels, share and images of each.
         counts: What was counted, by split, with ``void_pixels``.
         splits: Images and pixels by split.
     """
     rows: dict[str, Rows] = {split: counts[split][key] for split in SPLITS}
     images = {split: splits[split]["images"] for split in SPLITS}
     parts: list[Part] = [note(text) for text in _absences(kind, rows)]
-    parts.append(subheading("Share of the pixels, and of the images that contain it"))
+    parts.append(subheading("Share of pixels, and of images that contain it"))
     parts.append(_frequency_figure(rows, images))
     lines: list[list[str]] = []
     for i, row in enumerate(rows["train"]):
@@ -148,7 +148,7 @@ def _class_parts(kind: str, key: str, counts: Stats, splits: Stats) -> list[Part
 
 
 def _absences(kind: str, rows: Mapping[str, Rows]) -> list[str]:
-    """Say which labels or classes are missing from where, and what follows from it."""
+    """Say which labels or classes are missing where, and what follows."""
     train, val, heldout = (
         {row["name"] for row in rows[split] if row["pixels"] > 0} for split in SPLITS
     )
@@ -156,8 +156,8 @@ def _absences(kind: str, rows: Mapping[str, Rows]) -> list[str]:
     cases = [
         ("no split", set(names) - train - val - heldout, "neither learned nor scored"),
         ("val or held-out but not in train", (val | heldout) - train, "scored, but never learned"),
-        ("train but not in val", train - val, "tuning does not see how well they are learned"),
-        ("train but not in held-out", train - heldout, "the final scores say nothing of them"),
+        ("train but not in val", train - val, "tuning cannot tell how well they are learned"),
+        ("train but not in held-out", train - heldout, "the final scores say nothing about them"),
     ]
     return [
         f"{_PLURALS[kind]} in {where}: {', '.join(n for n in names if n in missing)} "
@@ -184,7 +184,7 @@ def _frequency_figure(rows: Mapping[str, Rows], images: Mapping[str, int]) -> go
             (1, shares, [rows[split][i]["pixels"] for i in order], "pixels"),
             (2, contained, [rows[split][i]["images"] for i in order], "images"),
         ):
-            # A log axis has no zero: what never occurs has no bar and no mark.
+            # A log axis has no zero: a label that never occurs has no bar and no mark.
             percent = [100 * v if v > 0 else None for v in values]
             name = _SPLIT_NAMES[split]
             common = {
@@ -241,4 +241,4 @@ SECTIONS: list[Callable[[Stats], Iterator[Section]]] = [
     labels_section,
     mapping_sections,
 ]
-"""What the page consists of, in order: each yields its sections, or none."""
+"""The sections of the page, in order. Each function yields its sections, or nothing."""

@@ -23,8 +23,8 @@ class Importances:
 
     Attributes:
         evaluator: Its name.
-        shares: Share of each param, adding up to 1, the largest first; empty when there is none.
-        reason: Why there is none.
+        shares: The share of each param, largest first, with sum 1; or empty.
+        reason: Why ``shares`` is empty.
     """
 
     evaluator: str
@@ -40,7 +40,7 @@ class Importances:
 def both_importances(study: optuna.Study) -> tuple[Importances, Importances]:
     """Return the importances by PED-ANOVA, which is Optuna's default, and by fANOVA.
 
-    PED-ANOVA (Watanabe et al. 2023) asks what tells the best tenth of the trials from the rest;
+    PED-ANOVA (Watanabe et al. 2023) asks what distinguishes the best tenth of the trials;
     fANOVA (Hutter et al. 2014) asks what explains the variance over all of them.
     """
     return (
@@ -57,7 +57,7 @@ def _importances(study: optuna.Study, name: str, evaluator: BaseImportanceEvalua
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            # Optuna divides by the sum; where that is 0 it makes all shares equal, as if it knew.
+            # Optuna divides by the sum; where that is 0, it would make all shares equal.
             raw = get_param_importances(study, evaluator=evaluator, normalize=False)
     except (RuntimeError, ValueError) as error:  # all scores, or all params, are the same
         return Importances(name, {}, f"cannot tell: {error}")

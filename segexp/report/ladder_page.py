@@ -32,9 +32,9 @@ def ladder_page(
 
     Args:
         ladder: The ladder.
-        chosen: The rung that is suggested, named as it was written.
-        notes: What a person must know before taking it.
-        study_command: The command that judges it; None where there is none.
+        chosen: The suggested rung, with the name it was written under.
+        notes: What to know before using it.
+        study_command: The command that judges it, if any.
 
     Returns:
         The HTML document.
@@ -58,9 +58,9 @@ def ladder_page(
             [
                 _curves(ladder, chosen),
                 paragraph(
-                    "Predicted mIoU mostly rises as classes go, although nothing is learned; the "
-                    "bits per pixel that the classes tell can only fall. The dashed line is the "
-                    "suggestion."
+                    "Predicted mIoU usually rises as classes merge, although nothing new is "
+                    "learned. The bits per pixel that the classes carry can only fall. The dashed "
+                    "line marks the suggestion."
                 ),
             ],
         ),
@@ -69,9 +69,9 @@ def ladder_page(
             [
                 _tree(ladder, chosen),
                 paragraph(
-                    "Read from left to right: each bracket is a merge, at the number of classes "
-                    "that it leaves. What is joined left of the dashed line is one class of the "
-                    "suggestion."
+                    "Read from left to right: each bracket is a merge, placed at the number of "
+                    "classes that remain. Classes joined left of the dashed line are one class of "
+                    "the suggestion."
                 ),
             ],
         ),
@@ -83,11 +83,11 @@ def ladder_page(
 
 def _explanation() -> str:
     return (
-        "Gain: the change of predicted mIoU. Resolved: the part of it that is confusion between "
-        "the two, which is no error any more; the rest is what enters the mean, such as one low "
-        "IoU fewer. Bits lost: entropy of the true classes, in bits per pixel. Told bits lost: the "
-        "part of what the predictions say about the truth. Each step is the merge that resolves "
-        "most per told bit, and none that lowers mIoU while another does not."
+        "Gain: the change in predicted mIoU. Of it resolved: the part that was confusion between "
+        "the two classes, which is no longer an error; the rest comes from the mean, which for "
+        "example loses one low IoU. Bits lost: entropy of the true classes, in bits per pixel. "
+        "Told bits lost: the part that the predictions told about the truth. Each step takes the "
+        "merge that resolves most per told bit, but none that lowers mIoU while another does not."
     )
 
 
@@ -143,7 +143,7 @@ def _tree(ladder: Ladder, chosen: Rung) -> go.Figure:
     base, start = ladder.base, len(ladder.base.classes)
     order = _leaf_order(ladder)
     place = {name: float(y) for y, name in enumerate(order)}  # of each class, merged or not
-    since = dict.fromkeys(order, start)  # the number of classes when it came to be
+    since = dict.fromkeys(order, start)  # the number of classes when it was made
     above: Sequence[str] = base.names
     x: list[float | None] = []
     y: list[float | None] = []
@@ -189,7 +189,7 @@ def _tree(ladder: Ladder, chosen: Rung) -> go.Figure:
             hoverinfo="skip",
         )
     )
-    # Half a step behind the rung, so that its own merge is at the left of the line.
+    # Half a step after the rung, so that its own merge is left of the line.
     figure.add_vline(
         x=len(chosen.space.classes) - 0.5, line={"color": CHOSEN, "width": 1.5, "dash": "dash"}
     )
@@ -208,7 +208,7 @@ def _tree(ladder: Ladder, chosen: Rung) -> go.Figure:
 
 
 def _new_name(above: Sequence[str], rung: Rung) -> str:
-    """Return the name of the class that a merge made: it stands where the first of the two was."""
+    """Return the name of a merged class: it takes the place of the first of the two."""
     return rung.space.names[above.index(rung.merged[0])]
 
 

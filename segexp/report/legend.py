@@ -12,7 +12,7 @@ from segexp.labels.taxonomy import Color
 
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 Entry = tuple[str, Color | Literal["hatched"] | None]
-"""A line of a legend: its text, and its swatch if it has one."""
+"""A line of a legend: its text, and its swatch if any."""
 
 MAX_SHARE = 1 / 3
 """The largest part of a picture that a legend box may cover."""
@@ -24,12 +24,12 @@ def legend_box(entries: Sequence[Entry], width: int, height: int) -> Image.Image
     """Draw a translucent legend for a picture of width x height.
 
     Args:
-        entries: The most important first; those that do not fit become a count, such as ``+3``.
+        entries: The most important first; those that do not fit are counted, such as ``+3``.
         width: Of the picture, in pixels.
         height: Likewise.
 
     Returns:
-        RGBA, at most MAX_SHARE of the picture; None where not one entry fits.
+        RGBA, at most MAX_SHARE of the picture; None if no entry fits.
     """
     font = load_font(max(9, min(36, round(6 + (width * height) ** 0.5 / 60))))
     line, gap = line_height(font), max(3, line_height(font) // 3)
@@ -55,7 +55,7 @@ def legend_box(entries: Sequence[Entry], width: int, height: int) -> Image.Image
 
 @lru_cache(maxsize=1024)
 def _boxed_entry(entry: Entry, font: Font) -> Image.Image:
-    """Draw an entry as it stands in a box; kept, since most pictures show the same classes."""
+    """Draw an entry of a box; cached, since most pictures show the same classes."""
     drawn = Image.new("RGBA", (entry_width(entry, font), line_height(font)), _BOX)
     draw_entry(drawn, entry, (0, 0), font, (255, 255, 255))
     return drawn
@@ -64,7 +64,7 @@ def _boxed_entry(entry: Entry, font: Font) -> Image.Image:
 def _columns(
     entries: Sequence[Entry], font: Font, line: int, gap: int, within: tuple[int, int]
 ) -> list[Sequence[Entry]]:
-    """Break entries into the columns of the flattest box that is allowed; none where none is.
+    """Break entries into the columns of the flattest box that is allowed, if any is.
 
     Flat, since the top of a street scene is sky and roofs: a tall box hides people and cars.
     """
@@ -140,13 +140,13 @@ def shorten(text: str, font: Font, width: int) -> str:
 
 @lru_cache(maxsize=32)
 def line_height(font: Font) -> int:
-    """Return the height in pixels that no letter leaves."""
+    """Return the height in pixels that holds every letter."""
     return int(font.getbbox("Ag|")[3]) + 1
 
 
 @lru_cache(maxsize=32)
 def load_font(size: int) -> Font:
-    """Load the font that Pillow carries; ``size`` in pixels."""
+    """Load Pillow's own font; ``size`` in pixels."""
     return ImageFont.load_default(size=size)
 
 

@@ -1,8 +1,8 @@
 """The shell of a self-contained HTML page: text, tables, pictures and plotly figures.
 
-The HTML is in ``templates/``, where Jinja2 escapes all text. A page fetches nothing. Its
-Content-Security-Policy forbids it to, and lets run only the scripts that it was written with, by
-their hashes: text that slipped through unescaped could not act.
+The HTML is in ``templates/``, where Jinja2 escapes all text. A page loads nothing from elsewhere.
+Its Content-Security-Policy allows only the scripts that it was written with, by their hashes, so
+that text which slipped through unescaped could not run.
 """
 
 import base64
@@ -19,7 +19,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template, select
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-# Of the text around the charts and inside them.
+# For the text around the charts and inside them.
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif"
 INK = "#1f2328"
 GRID = "#e6e8eb"
@@ -39,7 +39,7 @@ Part: TypeAlias = Markup | Grid | go.Figure
 
 @dataclass(frozen=True)
 class Section:
-    """A heading with what stands below it."""
+    """A heading and the parts below it."""
 
     title: str
     parts: Sequence[Part]
@@ -50,7 +50,7 @@ def render_page(title: str, opening: Sequence[Markup], sections: Sequence[Sectio
 
     Args:
         title: The heading, plain text.
-        opening: What stands above the first section.
+        opening: The parts above the first section.
         sections: The sections, which the page lists at its top.
 
     Returns:
@@ -89,12 +89,12 @@ def paragraph(text: str) -> Markup:
 
 
 def note(text: str) -> Markup:
-    """Return a paragraph that must not be overlooked."""
+    """Return a highlighted paragraph."""
     return _part("note", text)
 
 
 def statement(label: str, text: str) -> Markup:
-    """Return the sentence that a page is there to say, large, under a small label."""
+    """Return a page's main sentence in large type, below a small label."""
     return _part("statement", label, text)
 
 
@@ -103,8 +103,8 @@ def image(png: bytes, alt: str, caption: str = "") -> Markup:
 
     Args:
         png: An encoded PNG.
-        alt: What it shows, for those who do not see it.
-        caption: One line above it; none where it is empty.
+        alt: What it shows, for readers who cannot see it.
+        caption: One line above it, or empty.
     """
     return _part("image", base64.b64encode(png).decode(), alt, caption)
 
@@ -115,7 +115,7 @@ def subheading(text: str) -> Markup:
 
 
 def cards(entries: Sequence[tuple[str, str]]) -> Markup:
-    """Return large figures with what they are: pairs of value and caption."""
+    """Return large numbers with captions, from pairs of value and caption."""
     return _part("cards", entries)
 
 
@@ -134,11 +134,11 @@ def table(
     Args:
         header: The columns' names.
         rows: Their cells, text or markup.
-        groups: Names above the columns', each with how many columns it spans.
-        numeric: Columns that are aligned right.
-        prose: Columns whose text may be broken into lines.
-        strong: Rows that are highlighted.
-        faint: Rows that are grey.
+        groups: Headings above the columns' names, each with the number of columns it spans.
+        numeric: Columns that are aligned to the right.
+        prose: Columns whose text may wrap.
+        strong: Highlighted rows.
+        faint: Grey rows.
     """
     kinds = ["n" if i in numeric else "prose" if i in prose else "" for i in range(len(header))]
     body = [
@@ -154,18 +154,17 @@ def table(
 def confusion_table(
     columns: Sequence[str], rows: Sequence[tuple[str, Sequence[tuple[str, str, str]], str]]
 ) -> Markup:
-    """Return a square of coloured cells under upright names.
+    """Return a table of coloured cells below upright names.
 
     Args:
         columns: The names above.
-        rows: The name of each, its cells (text, what a pointer over it shows, CSS), and what
-            stands at its end.
+        rows: The name of each, its cells (text, tooltip, CSS), and the text at its end.
     """
     return _part("confusion", columns, rows)
 
 
 def swatch(color: Sequence[int], name: str) -> Markup:
-    """Return a name behind a square of its colour (RGB, 0..255)."""
+    """Return a name after a square of its colour (RGB, 0..255)."""
     return _part("swatch", css_color(color), name)
 
 
@@ -176,7 +175,7 @@ def css_color(color: Sequence[int]) -> str:
 
 
 def figure_text(text: str) -> str:
-    """Escape text for a figure: plotly reads a small part of HTML in labels and hover texts."""
+    """Escape text for a figure: plotly interprets some HTML in labels and hover texts."""
     return escape(text, quote=False)
 
 
@@ -226,7 +225,7 @@ def _figure_html(figure: go.Figure, name: str) -> str:
 
 
 def _policy(scripts: Sequence[str]) -> str:
-    """Allow these scripts alone."""
+    """Allow only these scripts."""
     hashes = [
         f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
         for script in scripts

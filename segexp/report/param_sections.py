@@ -46,21 +46,22 @@ def mappings_section(view: StudyView) -> Iterator[Section]:
         "Mappings",
         [
             paragraph(
-                f"Mappings meet in {view.objective} only, which is taken in their common space. "
-                "The native mIoU is over other classes in each row: never compare it between rows."
+                f"Compare mappings by {view.objective} only: it is computed in their common space. "
+                "The native mIoU of each row is over different classes: never compare it between "
+                "rows."
             ),
             table(header, lines, numeric=range(1, len(header))),
             study_figures.category_figure(view.rows, "mapping", view.objective),
             note(
-                "A study is no fair comparison of mappings: the sampler gives more trials to the "
-                "one that looks better, and the best of many is higher than the best of few."
+                "A study does not compare mappings fairly: the sampler gives more trials to the "
+                "mapping that looks better, and the best of many is higher than the best of few."
             ),
         ],
     )
 
 
 def categories_section(view: StudyView) -> Iterator[Section]:
-    """What was chosen from a list, but for the mapping."""
+    """The params that were chosen from a list, except the mapping."""
     categorical = categorical_params(view.study) - {"mapping"}
     names = [name for name in param_names(view.rows) if name in categorical]
     if not names or not _can_be_compared(view):
@@ -75,7 +76,9 @@ def categories_section(view: StudyView) -> Iterator[Section]:
     yield Section(
         "Categories",
         [
-            paragraph("Circles are complete trials, grey crosses pruned ones at their last value."),
+            paragraph(
+                "Circles are complete trials; grey crosses are pruned ones, at their last value."
+            ),
             Grid(figures),
             table(header, lines, numeric=range(2, len(header))),
         ],
@@ -83,7 +86,7 @@ def categories_section(view: StudyView) -> Iterator[Section]:
 
 
 def ranges_section(view: StudyView) -> Iterator[Section]:
-    """What was drawn from a range."""
+    """The params that were drawn from a range."""
     categorical = categorical_params(view.study)
     scored = [row for row in view.rows if row.value is not None]
     names = [name for name in param_names(scored) if name not in categorical]
@@ -105,8 +108,9 @@ def importances_section(view: StudyView) -> Iterator[Section]:
     ped_anova, fanova = verdicts = both_importances(view.study)
     parts: list[Part] = [
         paragraph(
-            "PED-ANOVA, Optuna's default, asks what tells the best trials from the rest; fANOVA "
-            "asks what explains the scores of all complete trials. Trust a param that both name."
+            "PED-ANOVA, Optuna's default, asks what distinguishes the best trials from the rest; "
+            "fANOVA asks what explains the scores of all complete trials. Trust a param that both "
+            "rank high."
         )
     ]
     parts += [
@@ -117,13 +121,13 @@ def importances_section(view: StudyView) -> Iterator[Section]:
     if ped_anova.first and fanova.first and ped_anova.first != fanova.first:
         parts.append(
             note(
-                f"They disagree about the first: PED-ANOVA says {ped_anova.first}, "
+                f"They disagree on the most important param: PED-ANOVA says {ped_anova.first}, "
                 f"fANOVA says {fanova.first}."
             )
         )
     complete = sum(row.value is not None for row in view.rows)
     if 2 <= complete < FEW:
-        parts.append(note(f"Only {complete} complete trials: take this as a hint at most."))
+        parts.append(note(f"Only {complete} complete trials: this is a hint at most."))
     if any(verdict.shares for verdict in verdicts):
         parts.append(study_figures.importances_figure(verdicts))
     yield Section("Importance of the params", parts)

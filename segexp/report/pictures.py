@@ -59,7 +59,7 @@ def overlay(image: Pixels, mask: Pixels, colors: Pixels, names: Sequence[str]) -
     """Blend a mask half and half over its image, with class borders and a legend in the corner.
 
     The legend names the classes that occur, largest area first, as many as fit within a third
-    of the picture; a picture too small for one entry gets none.
+    of the picture; a picture too small for one entry has no legend.
 
     Args:
         image: RGB, shape (H, W, 3).
@@ -79,7 +79,7 @@ def overlay(image: Pixels, mask: Pixels, colors: Pixels, names: Sequence[str]) -
     if areas.sum() < mask.size:
         np.copyto(blended, image, where=(mask == VOID)[..., None])
     border = _borders(mask)
-    blended[border] = blended[border] // 4 + 191  # three parts of white: seen on light and dark
+    blended[border] = blended[border] // 4 + 191  # three quarters white: visible on light and dark
     picture = Image.fromarray(blended)
     present = [int(i) for i in np.argsort(-areas, kind="stable") if areas[i]]
     box = legend_box([(names[i], _color(colors[i])) for i in present], *picture.size)
@@ -147,8 +147,8 @@ def compose(
     Args:
         panes: Caption and RGB of each, all of one size.
         legends: Groups of entries; each begins a row of its own.
-        title: One line above the panes; none where it is empty.
-        columns: How many panes stand beside each other; all where None.
+        title: One line above the panes, or empty.
+        columns: The panes in a row; None for all.
 
     Returns:
         RGB, shape (H, W, 3).
@@ -203,7 +203,7 @@ def paint_hatched(mask: Pixels, colors: Pixels) -> Pixels:
 def mark_pixels(
     image: Pixels, truth: Pixels, marks: Sequence[tuple[NDArray[np.bool_], Color]]
 ) -> Pixels:
-    """Colour pixels of the grey image; where the truth is void it is hatched, marked or not.
+    """Colour pixels of the grey image; void is hatched, also where it is marked.
 
     Args:
         image: RGB, shape (H, W, 3).
@@ -213,7 +213,7 @@ def mark_pixels(
     Returns:
         RGB, shape (H, W, 3).
     """
-    # Half the contrast, lifted: colours stand out and the scene is still recognised.
+    # Half the contrast, lighter: colours stand out, and the scene can still be recognised.
     grey = np.array(Image.fromarray(image).convert("L")) // 2 + 96
     pixels = np.repeat(grey[..., None], 3, axis=2)
     for where, color in marks:

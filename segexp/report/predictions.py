@@ -17,7 +17,7 @@ from segexp.labels.taxonomy import VOID
 from segexp.report.pictures import colorize, encode_png, overlay
 
 WRITERS = 4
-"""Threads that write pictures: most of the time they wait for the disk."""
+"""Threads that write pictures: they mostly wait for the disk."""
 
 
 def write_predictions(
@@ -26,11 +26,11 @@ def write_predictions(
     """Write the pictures of predictions while the next ones are made.
 
     Yields:
-        What `write_prediction` returns, in order.
+        The result of `write_prediction` for each, in order.
 
     Raises:
-        InputError: As `write_prediction` does; and what ``predictions`` raises, after the
-            pictures of all that came before are written.
+        InputError: As `write_prediction`; and what ``predictions`` raises, after all earlier
+            pictures are written.
         OSError: When one of them cannot be written.
     """
     raised: list[InputError] = []
@@ -63,11 +63,11 @@ def write_prediction(
 
     Returns:
         The paths of ``<stem>_mask.png`` (8-bit class indices), ``<stem>_color.png`` and
-        ``<stem>_overlay.png`` (with a legend). Unless the class indices are the taxonomy's raw ids,
-        a text in the mask's file says that they are not, so that they are not taken for them.
+        ``<stem>_overlay.png`` (with a legend). Where the class indices differ from the taxonomy's
+        raw ids, a text in the mask file says so: nobody must take them for raw ids.
 
     Raises:
-        InputError: When ``stem`` leads out of ``out_dir``, by a link that lies in it.
+        InputError: When ``stem`` leads out of ``out_dir`` through a link in it.
         OSError: When one of them cannot be written.
     """
     directory = inside(out_dir, stem.parent)

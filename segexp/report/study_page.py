@@ -48,10 +48,10 @@ from segexp.report.trials import (
 def study_page(view: StudyView) -> str:
     """Draw one study, whose objective is maximised, as a self-contained HTML page.
 
-    Works at any time: before the first trial ends, and when none was completed.
+    Works at any time, also before the first trial ends and when no trial completes.
 
     Args:
-        view: The study; what it does not know is left out of the page.
+        view: The study. The page leaves out what it does not have.
 
     Returns:
         The HTML document.
@@ -68,10 +68,10 @@ def _opening(view: StudyView) -> list[Markup]:
         entries.append((score_text(view.best.value), caption))
         heldout = _heldout(view.best, view.objective)
         if heldout is not None:
-            entries.append((score_text(heldout), "the same trial, held-out images"))
-    # Of an ended study, complete, pruned and failed are of interest even where there is none.
+            entries.append((score_text(heldout), "same trial, held-out images"))
+    # The first three (complete, pruned, failed) are shown even where they are zero.
     entries += [(str(counts[s]), s) for s in STATES if counts[s] or s in STATES[:3]]
-    # One that was tried again, or went on, is the same configuration as the trial that did it.
+    # A trial that was retried or promoted counts once, as the trial that resumed it.
     counted = len(view.rows) - counts["promoted"] - counts["interrupted"]
     total = "1 trial" if counted == 1 else f"{counted} trials"
     about = [f"{total}, ranked by {view.objective}."]
@@ -83,10 +83,10 @@ def _opening(view: StudyView) -> list[Markup]:
 
 
 def best_section(view: StudyView) -> Iterator[Section]:
-    """The best trial: its scores beside those of the baseline and of no training, its params."""
+    """The best trial: its params, and its scores beside the baseline and a constant predictor."""
     best, baseline = view.best, view.baseline
     if best is None:
-        yield Section("Best trial", [note("No trial was completed with a score.")])
+        yield Section("Best trial", [note("No trial has completed with a score.")])
         return
     complete = sum(row.state == "complete" for row in view.rows)
     lines = [[f"best: trial {best.number}", *_val_and_heldout(best, view.objective)]]
@@ -103,23 +103,21 @@ def best_section(view: StudyView) -> Iterator[Section]:
     if complete > 1:
         parts.append(
             note(
-                f"The tuning score of the best of {complete} complete trials flatters: it was "
-                "chosen for being the highest on these images. The held-out images had no part "
-                "in the choice: compare those."
+                f"The tuning score is optimistic: this trial is the best of {complete}, chosen on "
+                "these very images. Compare the held-out scores, which had no part in the choice."
             )
         )
         if best is baseline:
-            parts.append(note("No trial beat the baseline: it is the best."))
+            parts.append(note("No trial beat the baseline."))
     if best.result is not None:
         parts.append(subheading(f"Trial {best.number}, all scores"))
         parts.append(_split_table(best.result.val, best.result.heldout))
         parts.append(
             note(
-                "Classes in the mean: those that the truth has. Only predicted: classes that the "
-                "model says somewhere and the truth has nowhere; they count in no mean. By argmax: "
-                "each pixel is decided among the model's own classes and then looked up in the "
-                "common ones; without that word, the probabilities of the classes that become one "
-                "are added up before it is decided."
+                "Classes in the mean: classes that occur in the truth. Only predicted: classes "
+                "that the model predicts and the truth never has; they count in no mean. By "
+                "argmax: each pixel gets one of the model's own classes, which is then mapped to a "
+                "common class. Otherwise, the probabilities of classes that merge are summed first."
             )
         )
     facts = [[name, value_text(v)] for name, v in best.params.items()]
@@ -160,7 +158,7 @@ def _split_table(val: SplitScores, heldout: SplitScores | None) -> Markup:
 
 
 def history_section(view: StudyView) -> Iterator[Section]:
-    """The objective of trial after trial, and epoch after epoch."""
+    """The objective by trial and by epoch."""
     parts: list[Part] = []
     if view.best is not None:
         baseline = view.baseline.value if view.baseline is not None else None
@@ -172,14 +170,14 @@ def history_section(view: StudyView) -> Iterator[Section]:
         mappings = {str(row.params.get("mapping")) for row in view.rows}
         color_by = "mapping" if len(mappings) > 1 else None
         parts += [
-            subheading("Learning curves; a click on the legend hides a group"),
+            subheading("Learning curves (click the legend to hide a group)"),
             study_figures.curves_figure(view.rows, view.best, view.objective, color_by),
         ]
     yield Section("How it went", parts or [paragraph("No trial has reported an epoch yet.")])
 
 
 def trials_section(view: StudyView) -> Iterator[Section]:
-    """Every trial, and why those that failed did."""
+    """Every trial, and the reasons of failures."""
     names = param_names(view.rows)
     lines = [
         [
@@ -194,7 +192,7 @@ def trials_section(view: StudyView) -> Iterator[Section]:
         for row in view.rows
     ]
     parts: list[Part] = [
-        paragraph("The objective of a trial that was not completed is the last that it reported."),
+        paragraph("The objective of a trial that did not complete is the last value it reported."),
         table(
             ["trial", "state", "objective", "best epoch", "epochs", "seconds", *names],
             lines,
@@ -220,4 +218,4 @@ SECTIONS: list[Callable[[StudyView], Iterator[Section]]] = [
     importances_section,
     trials_section,
 ]
-"""What the page consists of, in order: each yields its section, or none."""
+"""The sections of the page, in order. Each function yields its section, or nothing."""

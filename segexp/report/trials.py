@@ -19,16 +19,16 @@ class TrialRow:
 
     Attributes:
         number: Its number in the study.
-        state: One of STATES; ``promoted`` is one that was pruned and that another trial goes on
-            with, ``interrupted`` one that a signal or a crash ended.
+        state: One of STATES; ``promoted``: pruned, and resumed by another trial; ``interrupted``:
+            ended by a signal or a crash.
         value: The objective of a complete trial when it is finite, else None.
         curve: The objective after each epoch, pairs of epoch (from 1) and value.
         seconds: Wall time; None while it runs.
         params: Its params.
-        result: What a complete trial left; None when it left nothing.
-        failure: Why it failed; empty when it did not.
-        run_id: Its run in MLflow; empty when it has none.
-        rank: What complete trials are ranked by, the best last.
+        result: The result of a complete trial, if it has one.
+        failure: Why it failed, or empty.
+        run_id: Its run in MLflow, or empty.
+        rank: The sort key of complete trials, highest for the best.
     """
 
     number: int
@@ -57,7 +57,7 @@ class TrialRow:
 
 @dataclass(frozen=True)
 class StudyView:
-    """What the page says of a study.
+    """What the page shows of a study.
 
     Attributes:
         study: The study itself, for Optuna's own charts and importances.

@@ -87,13 +87,13 @@ def test_what_the_data_is_stands_at_the_top(page):
     assert "Data set tiny" in page.text
     assert page.row("format")[1] == "folder"
     assert page.row("images' own size, height x width")[1] == "180 x 240 (7), 90 x 120 (1)"
-    assert page.row("size that is trained on and counted here")[1] == "2 x 100"
+    assert page.row("size used for training and for these counts")[1] == "2 x 100"
     assert page.row("mean of R, G, B over train, 0 to 1")[1] == "0.1000, 0.2000, 0.3000"
     assert page.row("standard deviation")[1] == "0.4000, 0.5000, 0.6000"
 
 
 def test_splits_are_listed_with_images_and_void(page):
-    assert page.row("train") == ["train", "trained on", "4", "800", "100", "12.5%"]
+    assert page.row("train") == ["train", "for training", "4", "800", "100", "12.5%"]
     assert "half of the val split" in page.row("held-out")[1]
 
 
@@ -117,7 +117,7 @@ def test_labels_that_are_missing_somewhere_are_called_out(page):
     assert page.notes == [
         "Labels in no split: horse (neither learned nor scored).",
         "Labels in val or held-out but not in train: tram (scored, but never learned).",
-        "Labels in train but not in val: <b>sign (tuning does not see how well they are learned).",
+        "Labels in train but not in val: <b>sign (tuning cannot tell how well they are learned).",
     ]
 
 

@@ -105,12 +105,12 @@ def test_best_baseline_and_constant_stand_beside_each_other_with_heldout_scores(
     # log10(1e-3) is 1 away from the optimum: 0.6 - 0.1
     assert page.row("baseline: trial 0")[1:] == ["0.5000", "0.4800"]
     assert page.row("constant predictor: always 'road'")[1:] == ["0.0361", "0.0355"]
-    assert any("flatters" in note and "best of 18" in note for note in page.notes)
+    assert any("optimistic" in note and "best of 18" in note for note in page.notes)
 
 
 def test_the_columns_of_all_scores_are_explained(page):
-    assert "Only predicted: classes that the model says somewhere and the truth has" in page.text
-    assert "By argmax: each pixel is decided among the model's own classes" in page.text
+    assert "Only predicted: classes that the model predicts and the truth never has" in page.text
+    assert "By argmax: each pixel gets one of the model's own classes" in page.text
 
 
 def test_native_scores_of_an_objective_in_the_native_space():
@@ -197,7 +197,7 @@ def test_mappings_are_ranked_in_the_common_space_and_native_scores_are_set_apart
         assert row[4:6] == [f"{top.value:.4f}", str(top.number)]
         assert row[7:] == [f"{top.value + 0.1:.4f}", "19"]
     assert "never compare it between rows" in page.text
-    assert any("no fair comparison of mappings" in note for note in page.notes)
+    assert any("does not compare mappings fairly" in note for note in page.notes)
 
 
 def test_the_other_categories_have_their_best_value_too(study, page):
@@ -247,7 +247,7 @@ def test_a_study_of_one_trial_has_a_page():
     page = read_page(study_page(view_study(make_study(1))))
     assert page.row("best: trial 0")[1:] == ["0.5000", "0.4800"]
     assert "1 trial," in page.text
-    assert not any("flatters" in note for note in page.notes)
+    assert not any("optimistic" in note for note in page.notes)
     assert any("No importances by fANOVA: it needs at least 2" in note for note in page.notes)
 
 
@@ -255,7 +255,7 @@ def test_a_study_that_has_not_begun_has_a_page():
     page = read_page(
         study_page(view_study(optuna.create_study(study_name="empty", direction="maximize")))
     )
-    assert any("No trial was completed" in note for note in page.notes)
+    assert any("No trial has completed" in note for note in page.notes)
     assert page.scripts == []
 
 
@@ -268,7 +268,7 @@ def test_a_study_without_a_complete_trial_has_a_page():
         raise optuna.TrialPruned
 
     page = read_page(study_page(view_study(make_study(4, run))))
-    assert any("No trial was completed" in note for note in page.notes)
+    assert any("No trial has completed" in note for note in page.notes)
     header = ["trial", "state", "objective", "best epoch", "epochs", "seconds", "mapping"]
     assert page.column(header, "state") == ["pruned", "failed"] * 2
     assert page.column(header, "objective") == ["0.2500", "-"] * 2
