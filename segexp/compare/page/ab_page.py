@@ -44,19 +44,19 @@ SECTIONS: list[Callable[[AbView], Iterator[Section]]] = [
     images_section,
     method_section,
 ]
-"""What the page consists of, in order: each yields its section, or none."""
+"""The sections of the page, in order. Each function yields its section, or nothing."""
 
 
 def ab_page(result: Mapping[str, Any], scenes: Sequence[ArmScene]) -> str:
     """Draw an A/B study as a self-contained HTML page.
 
     Args:
-        result: The content of ``ab_result.json``, or what a JSON reader makes of it. With ``runs``,
-            the params of each run (``seed`` among them), the page names the runs by them.
+        result: The content of ``ab_result.json``. Where it has ``runs``, the params of each run
+            with its ``seed``, the page names the runs by them.
         scenes: The images to show; the page sorts them by their difference.
 
     Returns:
-        The HTML document: 4.8 MB of plotly.js, and the pictures with a third on top.
+        The HTML document: 4.8 MB of plotly.js, and 4/3 of the size of the pictures.
     """
     named = with_arm_names(result)
     view = AbView(named, named["arms"], named["pairs"], scenes)
@@ -98,7 +98,7 @@ def _opening(view: AbView) -> list[Markup]:
     entries += [
         (
             plain(pair["detectable"]),
-            f"{_of(pair, pairs)}a difference that four studies of five of this size find",
+            f"{_of(pair, pairs)}a difference that 4 of 5 studies of this size would find",
         )
         for pair in pairs
         if pair.get("detectable") is not None
@@ -124,7 +124,7 @@ def _opening(view: AbView) -> list[Markup]:
 
 def _what_arms_are(view: AbView) -> str:
     if view.is_masks:
-        return "Each arm is a folder of masks that were predicted before, in classes of its own."
+        return "Each arm is a folder of predicted masks, in its own classes."
     return (
         "Each arm is one mapping: a way to sort the labels of the data into the classes that a "
         "model learns."
@@ -132,5 +132,5 @@ def _what_arms_are(view: AbView) -> str:
 
 
 def _of(pair: JsonObject, pairs: Sequence[JsonObject]) -> str:
-    """Name a pair where there are several."""
+    """Name a pair, unless it is the only one."""
     return f"{pair_title(pair)}: " if len(pairs) > 1 else ""

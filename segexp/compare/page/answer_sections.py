@@ -16,10 +16,10 @@ def difference_section(view: AbView) -> Iterator[Section]:
     pairs = view.pairs
     parts: list[Part] = [
         paragraph(
-            "A square is how much higher the second arm scores than the first when both are "
-            "counted over the same classes, the common space; the line through it is the "
-            f"{interval_title(pairs)}. Right of zero the second arm is ahead. Inside the shaded "
-            f"band, the margin, a difference would not matter. {_about_rules(pairs)}"
+            "Each square shows how much higher the second arm scores than the first when both are "
+            "scored over the same classes, the common space. The line through it is the "
+            f"{interval_title(pairs)}. Right of zero, the second arm is ahead. The shaded band is "
+            f"the margin: a difference inside it would not matter. {_about_rules(pairs)}"
         ),
         headline_figure(pairs),
     ]
@@ -31,26 +31,26 @@ def difference_section(view: AbView) -> Iterator[Section]:
 
 def _about_rules(pairs: Sequence[JsonObject]) -> str:
     if len(pairs[0]["rules"]) == 1:
-        return "A mask is decided: its classes are looked up in the common space (argmax)."
+        return "Masks hold decided classes, which are mapped to the common space (argmax)."
     return (
-        "sum and argmax are two rules by which a prediction is turned into common classes; sum is "
-        "the headline."
+        "sum and argmax are two rules that turn a prediction into common classes; sum is the "
+        "headline."
     )
 
 
 def decomposition_section(view: AbView) -> Iterator[Section]:
-    """How much of the gap is the ruler and how much the model."""
+    """How much of the gap is the ruler, and how much the model."""
     pairs = view.pairs
     parts: list[Part] = [
         paragraph(
-            "A score is a model measured with a ruler, and the ruler is the set of classes that it "
-            "is counted over. Fewer, easier classes give a higher score even to a model that sees "
-            "nothing more. So the gap between the two native scores, each over its own classes, is "
-            "taken apart. A ruler effect is what the score of one and the same model changes when "
-            "it is counted over other classes: nothing was learned for it. The "
-            "training effect is the difference between two models under one ruler: it alone says "
-            "which labels to train with. The three add up to the gap. Each "
-            "number here is rounded by itself; those of the sentence at the top add up as shown."
+            "A score measures a model with a ruler: the set of classes that it is scored over. "
+            "Fewer, easier classes give a higher score even to a model that sees no more. So the "
+            "gap between the two native scores, each over its own classes, is split into three "
+            "terms that add up to it. A ruler effect is how much the score of one model changes "
+            "when it is scored over other classes: nothing new was learned. The training effect is "
+            "the difference between the two models under one ruler: it alone says which labels to "
+            "train with. Each number here is rounded by itself; those of the sentence at the top "
+            "add up as shown."
         )
     ]
     for pair in pairs:
@@ -81,15 +81,15 @@ def _decomposition_table(pair: JsonObject) -> Markup:
 
 
 def rules_section(view: AbView) -> Iterator[Section]:
-    """What either collapse rule says; masks are decided, and have but one."""
+    """The answers of both collapse rules; masks have only one."""
     if view.is_masks:
         return
     pairs = view.pairs
     parts: list[Part] = [
         paragraph(
-            "A model of fine classes can answer in common classes in two ways. sum adds up the "
-            "probabilities of the classes that become one, then decides; argmax decides first and "
-            "then looks up the common class. sum uses all that the model says: it is the headline."
+            "A model with fine classes can answer in common classes in two ways. sum adds up the "
+            "probabilities of the classes that merge, then decides; argmax decides first, then "
+            "maps the class to a common one. sum uses all that the model says: it is the headline."
         )
     ]
     parts += [
@@ -115,8 +115,8 @@ def rules_section(view: AbView) -> Iterator[Section]:
     parts.append(table(header, lines, numeric=(2, 3, 5, 6)))
     parts += [
         paragraph(
-            f"{pair_title(pair)}: {signed(pair['decision_rule'])} of the training effect is sum "
-            "less argmax, the rule by which classes are decided and not the model."
+            f"{pair_title(pair)}: {signed(pair['decision_rule'])} of the training effect comes "
+            "from the rule (sum minus argmax), not from the model."
         )
         for pair in pairs
         if pair.get("decision_rule") is not None
@@ -130,11 +130,11 @@ def classes_section(view: AbView) -> Iterator[Section]:
     colors = {c["name"]: c["color"] for c in space["classes"]}
     parts: list[Part] = [
         paragraph(
-            f"The IoU of each common class, by the rule {next(iter(pairs[0]['rules']))}, mean over "
-            "the runs. Among many classes one differs by chance alone now and then; Holm's p "
-            "allows for that. Grey rows: not told apart at 0.05. Untouched classes have the same "
-            "labels in every arm; of a merged one some arm tells the labels apart. Means of either "
-            "have the interval of the pair."
+            f"The IoU of each common class by the rule {next(iter(pairs[0]['rules']))}, averaged "
+            "over the runs. Among many classes some differ by chance; Holm's p corrects for that. "
+            "Grey rows are not told apart at 0.05. Untouched classes have the same labels in every "
+            "arm; the labels of a merged class are separate classes in some arm. The means of both "
+            "groups have intervals at the level of the pair."
         )
     ]
     for pair in pairs:
@@ -180,7 +180,7 @@ def _dropped(pair: JsonObject) -> list[Part]:
         lines.append([label["label"], *(c for h in held for c in (h["class"], plain(h["iou"])))])
     if not lines:
         return []
-    said = "Dropped: some arm has these labels void, so that nothing is to be compared."
+    said = "Dropped: these labels are void in some arm, so they cannot be compared."
     header = ["label", "class", "IoU", "class", "IoU"]
     groups = [("", 1), (pair["a"], 2), (pair["b"], 2)]
     return [paragraph(said), table(header, lines, groups=groups, numeric=(2, 4))]

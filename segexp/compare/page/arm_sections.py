@@ -14,7 +14,7 @@ from segexp.report.trials import value_text
 
 
 def information_section(view: AbView) -> Iterator[Section]:
-    """What each mapping throws away of the labels, beside what its model scores."""
+    """How much information each mapping loses, beside the scores of its model."""
     counted_in = "truth" if view.is_masks else "train split"
     lines = [
         [
@@ -34,18 +34,20 @@ def information_section(view: AbView) -> Iterator[Section]:
         "What a mapping costs in information",
         [
             paragraph(
-                "Merged labels can no longer be told apart, and void ones are not learned at all. "
-                f"How much a label says, on average over the pixels of the {counted_in}, is its "
-                "entropy in bits per pixel: bits kept is what the classes of an arm still say of "
-                "it, bits lost the rest. Rare labels weigh little here, however much they matter."
+                "Merged labels can no longer be told apart, and void labels are not learned at "
+                "all. The information of the labels is their entropy over the pixels of the "
+                f"{counted_in}, in bits per pixel. Bits kept is the part that the classes of an "
+                "arm still carry; bits lost is the rest. Rare labels weigh little here, however "
+                "much they matter."
             ),
             table(header, lines, numeric=range(1, 7)),
             note(
-                "The native mIoU is over other classes in each row: never compare it between rows."
+                "The native mIoU of each row is over different classes: never compare it between "
+                "rows."
             ),
             paragraph(
-                "The best arms are on the upper right: a high score over the common classes, and "
-                "much said beyond them."
+                "The best arms are at the upper right: a high score over the common classes, and "
+                "much information beyond them."
             ),
             pareto_figure(view.arms),
         ],
@@ -53,7 +55,7 @@ def information_section(view: AbView) -> Iterator[Section]:
 
 
 def arms_section(view: AbView) -> Iterator[Section]:
-    """What each arm is, what each run scores, and the IoU of the arms' own classes."""
+    """The arms, the scores of their runs, and the IoU of their own classes."""
     parts = _of_masks(view) if view.is_masks else _of_trainings(view)
     parts.append(subheading("IoU of each arm's own classes, mean over its runs"))
     parts.append(_native_table(view.arms))
@@ -61,7 +63,7 @@ def arms_section(view: AbView) -> Iterator[Section]:
 
 
 def _of_trainings(view: AbView) -> list[Part]:
-    """The arms' configurations, and what each run scores."""
+    """The configurations of the arms, and the scores of the runs."""
     parts: list[Part] = []
     if view.result.get("candidates"):
         parts += _candidates(view)
@@ -77,11 +79,11 @@ def _of_trainings(view: AbView) -> list[Part]:
     names = _run_names(view.result)
     return [
         *parts,
-        subheading(
-            "Every run, common space; lines join the runs that are compared with each other"
-        ),
+        subheading("Every run, common space; lines join paired runs"),
         runs_figure(view.arms, names),
-        paragraph("mIoU over its own classes (native), and over the common ones by both rules:"),
+        paragraph(
+            "mIoU over the arm's own classes (native), and over the common ones by both rules:"
+        ),
         _runs_table(
             view.arms, names, {"native": "native", "common": "sum", "common_argmax": "argmax"}
         ),
@@ -89,7 +91,7 @@ def _of_trainings(view: AbView) -> list[Part]:
 
 
 def _of_masks(view: AbView) -> list[Part]:
-    """Where the masks of each arm lie, whose classes they hold, and what each run scores."""
+    """Where the masks of each arm are, which classes they hold, and the scores of the runs."""
     lines = [
         [
             arm["mapping"],
@@ -106,7 +108,7 @@ def _of_masks(view: AbView) -> list[Part]:
     names = [run["run"] for run in view.result["runs"]]
     if names:
         parts += [
-            subheading("Every run, common classes; lines join the runs that are paired"),
+            subheading("Every run, common classes; lines join paired runs"),
             runs_figure(view.arms, names),
         ]
     scores = {"native": "its own", "common": "common"}
@@ -118,7 +120,7 @@ def _of_masks(view: AbView) -> list[Part]:
 
 
 def _candidates(view: AbView) -> list[Part]:
-    """The candidates, what each scored in every arm, and the winners of the searches."""
+    """The candidates, their scores in every arm, and the winners of the searches."""
     candidates, numbers = view.result["candidates"], _numbered(view.result["candidates"])
     pair = view.pairs[0] if len(view.pairs) == 1 else None
     lines = [
@@ -138,10 +140,10 @@ def _candidates(view: AbView) -> list[Part]:
         if (found := arm["winner"])
     ]
     return [
-        subheading("What the searches put among their best, trained in every arm"),
+        subheading("The candidates: the best of each search, trained in every arm"),
         paragraph(
-            "Another search would have found others: how much the difference varies between them "
-            "is in the interval."
+            "Another search would have found other candidates; the interval includes how much the "
+            "difference varies between them."
         ),
         table(header, lines, numeric=range(2, len(header))),
         *(
@@ -153,7 +155,7 @@ def _candidates(view: AbView) -> list[Part]:
             for p in view.pairs
         ),
         *(
-            [note(f"The winner of each search, without a verdict. {'; '.join(winners)}.")]
+            [note(f"The winner of each search (no verdict). {'; '.join(winners)}.")]
             if winners
             else []
         ),
@@ -178,8 +180,8 @@ def common_space_section(view: AbView) -> Iterator[Section]:
         [
             paragraph(
                 f"{space['name']}: the finest classes that every arm can answer in. Labels that "
-                "one arm puts into a class together are together here; labels that one arm leaves "
-                "out are not scored. On the right, the IoU of each arm."
+                "any arm merges are merged here; labels that any arm leaves out are not scored. On "
+                "the right: the IoU of each arm."
             ),
             table(header, lines, numeric=range(2, len(header)), prose=(1,)),
         ],
@@ -199,7 +201,7 @@ def _params_table(names: Sequence[str], configs: Sequence[JsonObject]) -> Markup
 def _runs_table(
     arms: Sequence[JsonObject], names: Sequence[str], scores: Mapping[str, str]
 ) -> Markup:
-    """Return a table of the runs' scores and their means; ``scores`` says how each is called."""
+    """Return a table of the runs' scores and their means; ``scores`` has the name of each."""
     lines = [
         [name, *(plain(arm[score]["runs"][run]) for arm in arms for score in scores)]
         for run, name in enumerate(names)
@@ -232,7 +234,7 @@ def _numbered(configs: Sequence[object]) -> list[str]:
 
 
 def _configurations(result: JsonObject) -> list[dict[str, Any]]:
-    """Return the different params of the runs but for the seed; one of each, in order."""
+    """Return the distinct params of the runs, without the seed, in order."""
     found: list[dict[str, Any]] = []
     for params in result.get("runs", []):
         config = _without_seed(params)
@@ -242,7 +244,7 @@ def _configurations(result: JsonObject) -> list[dict[str, Any]]:
 
 
 def _run_names(result: JsonObject) -> list[str]:
-    """Name the runs by their seeds, and by their configurations where there are several."""
+    """Name the runs by seed, and by configuration where there are several."""
     if "runs" not in result:
         count = len(result["arms"][0]["common"]["runs"])
         return [f"run {i}" for i in range(1, count + 1)]

@@ -1,4 +1,4 @@
-"""The charts of an A/B study's page but for its forest plots: the decomposition, the arms.
+"""The charts of an A/B page: decomposition, Pareto front, runs. Forest plots are in `forest`.
 
 Pairs and arms are the JSON objects of ``ab_result.json``.
 """
@@ -14,16 +14,16 @@ from segexp.report.study_figures import GREY, PALETTE
 
 JsonObject = Mapping[str, Any]
 
-# The second arm ahead, the first arm ahead: the colours of the pictures' last pane, too.
+# Second arm ahead, first arm ahead: also the colours in the last pane of the pictures.
 SECOND, FIRST = PALETTE[0], PALETTE[1]
 UNDECIDED = "#6e7781"
 
 
 def decomposition_figure(pair: JsonObject) -> go.Figure:
-    """Draw the way from the first arm's native score to the second's as a waterfall.
+    """Draw a waterfall from the native score of the first arm to that of the second.
 
-    Scores are lines, effects are bars between them with the 95 % interval at the end of each. No
-    bar stands on the axis, which therefore need not begin at zero.
+    Scores are lines, effects are bars between them with the 95 % interval at the end of each. Bars
+    do not start at the axis, so it need not begin at zero.
     """
     a, b = figure_text(pair["a"]), figure_text(pair["b"])
     levels = [
@@ -79,7 +79,7 @@ def decomposition_figure(pair: JsonObject) -> go.Figure:
 def pareto_figure(arms: Sequence[JsonObject]) -> go.Figure:
     """Draw the common-space score of each arm against the information that its mapping keeps.
 
-    Arms that no other arm beats in one without losing in the other are filled and joined.
+    Arms that are not dominated by another arm are filled and joined by a line.
     """
     arms = [
         arm
@@ -101,7 +101,7 @@ def pareto_figure(arms: Sequence[JsonObject]) -> go.Figure:
     figure.add_trace(_arm_points(best, "no arm beats it in both", SECOND, "circle"))
     if others:
         figure.add_trace(_arm_points(others, "another arm is better in both", FIRST, "circle-open"))
-    # On its right a point has its name, and a name needs room.
+    # Names stand to the right of their points and need room.
     bits = [arm["bits_kept"] for arm in arms]
     space = max(bits) - min(bits) or 1.0
     figure.update_layout(

@@ -1,7 +1,7 @@
-"""The forest plots of an A/B study's page: differences with their intervals below each other.
+"""The forest plots of an A/B page: differences with their intervals, one below the other.
 
-Pairs are the JSON objects of ``ab_result.json``. A difference that is null or NaN there (a class
-without a pixel, say) has no row.
+Pairs are the JSON objects of ``ab_result.json``. A difference that is null or NaN there, such as
+of a class without pixels, has no row.
 """
 
 from collections.abc import Sequence
@@ -81,7 +81,7 @@ def _is_complete(estimate: JsonObject) -> bool:
 
 
 def _forest(rows: Sequence[_Estimate], margin: float, band: str) -> go.Figure:
-    """Draw estimates below each other, their numbers beside them, and the margin's band."""
+    """Draw estimates one below the other, with their numbers and the band of the margin."""
     figure = go.Figure()
     figure.add_vrect(x0=-margin, x1=margin, fillcolor=_BAND, line_width=0, layer="below")
     figure.add_vline(x=0, line={"color": INK, "width": 1})

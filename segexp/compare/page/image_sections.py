@@ -1,4 +1,4 @@
-"""The section of the images."""
+"""The section that shows images."""
 
 from collections.abc import Iterator, Sequence
 
@@ -19,15 +19,15 @@ def images_section(view: AbView) -> Iterator[Section]:
         return
     parts: list[Part] = [
         paragraph(
-            "Scores are the mIoU of the one image in the common space, over the classes in it, "
-            "mean over the runs; the pictures show the first run."
+            "Scores are the mIoU of each image in the common space, over the classes in it, "
+            "averaged over the runs. The pictures show the first run."
         )
     ]
     if len(scenes) < view.result["images"]:
         extremes = note(
             f"These {len(scenes)} of {view.result['images']:,} images are the extremes, not a "
             f"sample: where {last} gains most on {first}, and where it gains least or loses. The "
-            "verdict rests on all images together."
+            "verdict uses all images."
         )
         parts.insert(0, extremes)
     ordered = sorted(scenes, key=lambda scene: -scene.difference)

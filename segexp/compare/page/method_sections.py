@@ -1,4 +1,4 @@
-"""The sections on how the numbers came about, in short."""
+"""The section on how the numbers were computed."""
 
 from collections.abc import Iterator
 
@@ -15,7 +15,7 @@ METHOD = (
 
 
 def method_section(view: AbView) -> Iterator[Section]:
-    """How the numbers came about, in short."""
+    """How the numbers were computed, in short."""
     said = _of_masks(view.result) if view.is_masks else _of_trainings(view.result)
     verdicts = _verdicts_table(view.pairs[0]["margin"])
     parts = [*map(paragraph, said), verdicts, paragraph(METHOD)]
@@ -25,16 +25,15 @@ def method_section(view: AbView) -> Iterator[Section]:
 def _of_trainings(result: JsonObject) -> list[str]:
     if result["mode"] == "tuned":
         trained = (
-            "Each arm was tuned by a study of its own, all with the same budget; the best "
-            "configuration of each was then trained again with the seeds "
-            f"{listed(result['seeds'])}."
+            "Each arm was tuned in its own study, all with the same budget. The best configuration "
+            f"of each was then trained again with the seeds {listed(result['seeds'])}."
         )
         paired = "seed"
     elif result["mode"] == "shared":
         trained = (
-            f"Each arm was tuned by a study of its own, with {result['design']['trials']} trials. "
-            f"The arms named their best in turn until {len(result['candidates'])} different "
-            "configurations stood, and each of these was trained in every arm with seeds that no "
+            f"Each arm was tuned in its own study, with {result['design']['trials']} trials. The "
+            f"arms took turns to name their best until there were {len(result['candidates'])} "
+            "different configurations. Each of these was trained in every arm, with seeds that no "
             "search had used. The answer is about such configurations, not about one of them."
         )
         paired = "configuration and seed"
@@ -48,14 +47,14 @@ def _of_trainings(result: JsonObject) -> list[str]:
     )
     return [
         trained,
-        f"All scores are from {result['images']:,} images of {source}. Every run left a confusion "
-        "matrix of each image. A run's mIoU is that of the matrices' sum; a difference is taken "
-        f"between runs of the same {paired}, and its mean reported.",
-        f"The intervals are from {result['resamples']:,} resamples, a paired bootstrap: "
+        f"All scores are from {result['images']:,} images of {source}. Each run has a confusion "
+        "matrix for every image, and its mIoU comes from their sum. Differences are taken between "
+        f"runs of the same {paired}, and their mean is reported.",
+        f"The intervals come from a paired bootstrap with {result['resamples']:,} resamples: "
         f"{CLUSTERS[result['clusters']['kind']]} are drawn with replacement, the same for both "
         "arms, and so are the configurations with their seeds, because others would have given "
-        "other models. The two are kept apart, and each is given the wide tails of Student's t "
-        "for its number: a few runs tell little of how much runs differ.",
+        "other models. These two sources of spread are kept apart, and each has the wide tails of "
+        "Student's t for its number: a few runs say little about how much runs differ.",
     ]
 
 
@@ -64,32 +63,35 @@ def _of_masks(result: JsonObject) -> list[str]:
     if result["pairs"][0]["runs"] == 1:
         drawn = (
             f"{clusters} are drawn with replacement, the same for all arms. There is one run of "
-            "each arm: what another training of the same model would have given is not in the "
-            "interval."
+            "each arm, so the interval does not include what another training would have given."
         )
     else:
         drawn = (
             f"{clusters} are drawn with replacement, the same for all arms, and so are the runs. "
-            "The two are kept apart, and each is given the wide tails of Student's t for its "
-            "number."
+            "These two sources of spread are kept apart, and each has the wide tails of Student's "
+            "t for its number."
         )
     return [
-        "Nothing was trained: the masks were there. Each was read as class indices or colours of "
-        "its mapping, at the size of its truth; where it names no class it is wrong wherever the "
+        "Nothing was trained: the masks existed already. Each was read as class indices or colours "
+        "of its mapping, at the size of its truth. Pixels without a class are wrong wherever the "
         "truth is not void.",
-        f"All scores are from {result['images']:,} images, one confusion matrix for each image and "
-        "run. A run's mIoU is that of the matrices' sum; a difference is taken between runs that "
-        "are paired, and its mean reported.",
-        f"The intervals are from {result['resamples']:,} resamples, a paired bootstrap: {drawn}",
+        f"All scores are from {result['images']:,} images, with one confusion matrix for each "
+        "image and run. The mIoU of a run comes from their sum. Differences are taken between "
+        "paired runs, and their mean is reported.",
+        f"The intervals come from a paired bootstrap with {result['resamples']:,} resamples: "
+        f"{drawn}",
     ]
 
 
 def _verdicts_table(margin: float) -> Markup:
-    """When an interval is called what."""
+    """Return which interval has which verdict."""
     lines = [
         ["equivalent", f"the interval lies between -{margin:g} and +{margin:g}"],
-        ["better", "else, if the interval lies above zero"],
-        ["worse", "else, if it lies below zero"],
-        ["not enough evidence", "else: the interval holds zero, and more than the margin"],
+        ["better", "otherwise, if the interval lies above zero"],
+        ["worse", "otherwise, if it lies below zero"],
+        [
+            "not enough evidence",
+            "otherwise: the interval contains zero and exceeds the margin",
+        ],
     ]
     return table(["verdict", "when"], lines)

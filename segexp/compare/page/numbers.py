@@ -1,6 +1,7 @@
-"""How an A/B study's page writes numbers: three decimals, a sign on every difference.
+"""How an A/B page writes numbers: three decimals, and a sign on every difference.
 
-A number that is null or NaN in ``ab_result.json`` (the IoU of a class without a pixel) is a dash.
+A number that is null or NaN in ``ab_result.json``, such as the IoU of a class without pixels, is a
+dash.
 """
 
 import math
@@ -16,10 +17,10 @@ def known(values: Iterable[float | None]) -> bool:
 
 
 def with_arm_names(result: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an answer whose arms are all called by ``mapping``, as pairs call them.
+    """Return an answer whose arms have their names, as pairs use them, under ``mapping``.
 
-    Arms that are folders of masks have a ``name`` of their own: two may be of one mapping, which
-    the answer has under ``of``.
+    Arms that are folders of masks have a ``name``, since two may have the same mapping; their
+    mapping is under ``of``.
     """
     arms = [
         {**arm, "mapping": arm.get("name", arm["mapping"]), "of": arm["mapping"]}
@@ -48,26 +49,26 @@ def p_text(p: float | None) -> str:
 
 
 def p_of(entry: Mapping[str, Any], name: str) -> str:
-    """Write the p value of a class or a group; one whose interval leaves nothing out has none."""
+    """Write the p value of a class or a group; a dash where the interval is unknown."""
     interval = entry["interval"]
     return "-" if interval is not None and is_all(interval) else p_text(entry[name])
 
 
 def images_of(result: Mapping[str, Any]) -> str:
-    """Name the images of an answer; those of a folder of masks may have served for anything."""
+    """Name the images of an answer; those of a folder of masks may not be held-out ones."""
     return "images" if result["heldout_from"] == "truth" else "held-out images"
 
 
 def is_all(interval: Sequence[float | None]) -> bool:
-    """Whether an interval has all that a difference of scores can be, -1 to 1."""
+    """Whether an interval covers every possible difference of scores, -1 to 1."""
     low, high = interval
     return low is not None and high is not None and low <= -1 and high >= 1
 
 
 def interval_text(interval: Sequence[float | None] | None, *, signs: bool = True) -> str:
-    """Write an interval, of a difference or without signs of a score.
+    """Write an interval of a difference, or of a score (without signs).
 
-    One of a difference that leaves nothing out, as of a few runs that are far apart, is unknown.
+    An interval that covers every possible difference, as of a few runs far apart, is "unknown".
     """
     if interval is None or not known(interval):
         return "-"
@@ -78,9 +79,9 @@ def interval_text(interval: Sequence[float | None] | None, *, signs: bool = True
 
 
 def interval_title(pairs: Sequence[Mapping[str, Any]]) -> str:
-    """Name the intervals of the pairs of an ``ab_result.json``; they may be of several levels.
+    """Name the intervals of the pairs of an ``ab_result.json``; their levels may differ.
 
-    Results that an older segexp wrote say no level: their intervals are of 95%.
+    Results of an older segexp have no level: their intervals are 95% intervals.
 
     Example:
         >>> interval_title([{"level": 0.025}]), interval_title([{"level": 0.025}, {}])

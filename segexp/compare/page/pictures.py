@@ -1,4 +1,4 @@
-"""Pictures of an A/B study: what each arm predicts in the common space, and where they differ.
+"""Pictures of an A/B study: what the arms predict in the common space, and where they differ.
 
 Plain arrays, colours and names in; nothing here knows a mapping or a model.
 """
@@ -24,10 +24,10 @@ from segexp.report.pictures import (
 )
 
 MAX_PANE_WIDTH = 400
-"""Wider images are thinned: a page holds a dozen pictures of five panes or more."""
+"""Wider images are subsampled: a page holds a dozen pictures of five panes or more."""
 
 MAX_COLUMNS = 5
-"""More panes than this stand in several rows: a wide picture is shrunk, and its words with it."""
+"""More panes than this are laid out in rows: a page shrinks a wide picture with its text."""
 
 # Okabe and Ito's: told apart by colour-blind readers too, and on grey.
 FIRST_RIGHT: Color = (213, 94, 0)
@@ -40,12 +40,12 @@ _NO_IMAGE = 200
 """The grey on which differences are marked where there is no image."""
 
 _DISTINCT = 100.0
-"""How far apart two colours are, in RGB units, before nobody takes one for the other."""
+"""Colours at least this far apart, in RGB units, are not mistaken for each other."""
 
 
 @dataclass(frozen=True)
 class ArmScene:
-    """One image of an A/B study with what the arms made of it.
+    """One image of an A/B study, and what the arms predict for it.
 
     Attributes:
         image_id: The image.
@@ -61,16 +61,16 @@ class ArmScene:
 
 
 def choose_scenes(differences: NDArray[np.float64], count: int = 12) -> list[int]:
-    """Choose the images that are shown: where the last arm gains most, and where it loses most.
+    """Choose the images to show: those where the last arm gains most, and where it loses most.
 
     Args:
         differences: Score of the last arm minus that of the first, by image, shape (N,). Images
             without one (NaN) are never chosen.
-        count: How many; of an odd count the larger half are gains.
+        count: How many; an odd count has one more gain than losses.
 
     Returns:
-        Places in ``differences``, the largest gain first and the largest loss last; of equals the
-        first comes first. All places with a difference where there are no more than ``count``.
+        Indices into ``differences``, from the largest gain to the largest loss; ties keep their
+        order. All images with a difference where there are at most ``count``.
     """
     order = [int(i) for i in np.argsort(-differences, kind="stable") if np.isfinite(differences[i])]
     if len(order) <= count:
@@ -93,23 +93,24 @@ def arm_comparison(  # noqa: PLR0917 - masks, names and colours, as in `comparis
 
     The last pane colours the pixels where only the first arm is right, where only the last arm
     is, and where both are wrong in different ways; the rest is grey: both right, or the same
-    mistake. Void is hatched. Small pictures are enlarged and large ones thinned by a whole factor.
+    mistake. Void is hatched. Small pictures are enlarged and large ones subsampled by a whole
+    factor.
 
     Args:
-        image: RGB, shape (H, W, 3); None where there is none: its pane is left out.
+        image: RGB, shape (H, W, 3); None leaves out its pane.
         truth: Classes of the common space or VOID, shape (H, W).
-        predictions: Of two arms or more: classes of the common space, or their number K for
+        predictions: Of at least two arms: classes of the common space, or their number K for
             "none", a predicted class that falls into no class of the space; shape (H, W) each.
         arm_names: The arms' names.
         colors: Shape (K, 3).
         names: The K class names.
-        title: One line above the panes; none where it is empty.
+        title: One line above the panes, or empty.
 
     Returns:
         RGB, larger than the panes by the captions, the title and the legend.
 
     Raises:
-        ValueError: When a mask holds an index that is no class, or fewer than two arms are given.
+        ValueError: When a mask holds an index that is not a class, or of fewer than two arms.
     """
     if len(predictions) < 2 or len(predictions) != len(arm_names):
         raise ValueError(
@@ -180,7 +181,7 @@ def _on_grey(color: Color) -> Color:
 
 
 def _none_color(colors: Pixels) -> Color:
-    """Return the first loud colour that no class has or nearly has: magenta where it is free."""
+    """Return the first loud colour that is far from all classes' colours, else magenta."""
     for loud in _LOUD:
         if (np.linalg.norm(colors.astype(float) - loud, axis=1) >= _DISTINCT).all():
             return loud
@@ -205,7 +206,7 @@ def _factor(pixels: Pixels) -> int:
 
 
 def _thinned(pixels: Pixels) -> tuple[int, int]:
-    """Return height and width divided by the whole number that makes a pane narrow enough."""
+    """Return height and width, divided by the factor that makes a pane narrow enough."""
     height, width = pixels.shape[:2]
     step = max(1, -(-width // MAX_PANE_WIDTH))
     return -(-height // step), -(-width // step)

@@ -8,7 +8,7 @@ from segexp.report.page import Part, Section, note, paragraph, table
 
 
 def protocols_section(view: AbView) -> Iterator[Section]:
-    """What the same predictions score by other protocols, in their own classes and common ones."""
+    """The scores of the same predictions by other protocols, in their own and common classes."""
     protocols, names = view.result.get("protocols"), view.names
     if not protocols:
         return
@@ -36,10 +36,10 @@ def protocols_section(view: AbView) -> Iterator[Section]:
     ]
     parts: list[Part] = [
         paragraph(
-            "A protocol is a ruler, too. The same predictions are counted here by conventions that "
-            "other programs and papers have: how absent classes, void pixels, the background and "
-            "single images enter a mean. Only the first row is a verdict's; compare a score from "
-            "elsewhere with the row that was computed as it was."
+            "A protocol is a ruler, too. Here the same predictions are scored by the conventions "
+            "of other programs and papers: how absent classes, void pixels, the background and "
+            "single images enter a mean. The verdict uses the first row only. Compare a score from "
+            "elsewhere with the row that is computed in the same way."
         ),
         *([note(protocols["sentence"])] if protocols["sentence"] else []),
         table(

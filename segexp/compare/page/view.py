@@ -1,4 +1,4 @@
-"""What the page of an A/B study knows."""
+"""What the sections of an A/B page have to show."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,17 +12,17 @@ CLUSTERS = {
     "city": "cities",
     "block": "blocks of consecutive images",
 }
-"""What the images are resampled by, in words, by the kind of their clusters."""
+"""What is resampled, in words, by the kind of the clusters."""
 
 
 @dataclass(frozen=True)
 class AbView:
-    """What a section may show.
+    """An A/B study as its page shows it.
 
     Attributes:
         result: The content of ``ab_result.json``; see `segexp.compare.page.numbers.with_arm_names`.
-        arms: Its arms.
-        pairs: Every two of them, the earlier one first.
+        arms: The arms.
+        pairs: Every pair of arms, the earlier arm first.
         scenes: The images to show.
     """
 
@@ -33,7 +33,7 @@ class AbView:
 
     @property
     def names(self) -> list[str]:
-        """What the arms are called."""
+        """The names of the arms."""
         return [arm["mapping"] for arm in self.arms]
 
     @property
@@ -48,11 +48,11 @@ def pair_title(pair: JsonObject) -> str:
 
 
 def matched_text(result: JsonObject) -> str:
-    """Say how many configurations every arm trained, and with which seeds."""
+    """Say how many configurations each arm trained, and with which seeds."""
     several = "seeds" if len(result["seeds"]) > 1 else "seed"
     return f"{result['arms'][0]['configs']}, each with the {several} {listed(result['seeds'])}"
 
 
 def listed(values: Sequence[int]) -> str:
-    """Write numbers one after the other."""
+    """Write numbers with commas between them."""
     return ", ".join(map(str, values))

@@ -78,7 +78,7 @@ def test_the_cards_show_difference_margin_images_clusters_and_runs():
     for value, text in (
         (f"{pair['delta']:+.3f}", caption),
         ("0.010", "margin: less would not matter"),
-        ("0.031", "a difference that four studies of five of this size find"),
+        ("0.031", "a difference that 4 of 5 studies of this size would find"),
         ("240", "held-out images"),
         ("17", "video sequences"),
         ("5", "runs of each arm, with 5 seeds"),
@@ -115,7 +115,10 @@ def test_both_rules_stand_below_each_other_with_their_verdicts(page):
 def test_what_is_the_rule_of_decision_is_told_apart_from_the_model():
     (pair,) = TWO["pairs"]
     page = read_page(ab_page({**TWO, "pairs": [{**pair, "decision_rule": 0.0123}]}, []))
-    assert "merged10 against cityscapes19: +0.012 of the training effect is sum less" in page.text
+    assert (
+        "merged10 against cityscapes19: +0.012 of the training effect comes from the rule"
+        in page.text
+    )
 
 
 def test_rules_that_disagree_are_pointed_out(page):
