@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from segexp.report.page import confusion_table, paragraph, render_page
+from segexp.report.page import markup, paragraph, render_page
 
 _LEGEND = "Rows: ground truth, in percent of the row. Columns: prediction. Right: the row's pixels."
 _RIGHT, _WRONG = "22,110,60", "190,40,30"
@@ -35,4 +35,4 @@ def confusion_page(confusion: NDArray[np.int64], names: Sequence[str], title: st
             style = f"background:rgba({_RIGHT if i == j else _WRONG},{share:.3f})"
             cells.append((text, hint, f"{style};color:#fff" if share > 0.55 else style))
         rows.append((name, cells, f"{totals[i]:,}"))
-    return render_page(title, [paragraph(_LEGEND), confusion_table(columns, rows)], [])
+    return render_page(title, [paragraph(_LEGEND), markup("confusion", columns, rows)], [])

@@ -24,6 +24,14 @@ ORANGE = "#d55e00"
 LINE = "#59636e"
 CHOSEN = "#8a5a00"
 
+_COLUMNS = (
+    "Gain: the change in predicted mIoU. Of it resolved: the part that was confusion between "
+    "the two classes, which is no longer an error; the rest comes from the mean, which for "
+    "example loses one low IoU. Bits lost: entropy of the true classes, in bits per pixel. "
+    "Told bits lost: the part that the predictions told about the truth. Each step takes the "
+    "merge that resolves most per told bit, but none that lowers mIoU while another does not."
+)
+
 
 def ladder_page(
     ladder: Ladder, chosen: Rung, notes: Sequence[str], study_command: str | None
@@ -75,20 +83,10 @@ def ladder_page(
                 ),
             ],
         ),
-        Section("Every step", [_steps(ladder, num), paragraph(_explanation())]),
+        Section("Every step", [_steps(ladder, num), paragraph(_COLUMNS)]),
         Section(f"The classes of {chosen.space.name}", [_classes(chosen)]),
     ]
     return render_page(f"Merging the classes of {base.name}", opening, sections)
-
-
-def _explanation() -> str:
-    return (
-        "Gain: the change in predicted mIoU. Of it resolved: the part that was confusion between "
-        "the two classes, which is no longer an error; the rest comes from the mean, which for "
-        "example loses one low IoU. Bits lost: entropy of the true classes, in bits per pixel. "
-        "Told bits lost: the part that the predictions told about the truth. Each step takes the "
-        "merge that resolves most per told bit, but none that lowers mIoU while another does not."
-    )
 
 
 def _curves(ladder: Ladder, chosen: Rung) -> go.Figure:

@@ -67,16 +67,17 @@ def render_page(title: str, opening: Sequence[Markup], sections: Sequence[Sectio
             html = _figure_html(figure, f"figure-{len(scripts) + 1}")
             scripts.extend(_SCRIPT.findall(html))
             named.append((name, Markup(html)))
-        return _part("figures", "grid" if isinstance(part, Grid) else "figure", named)
+        return markup("figures", "grid" if isinstance(part, Grid) else "figure", named)
 
     bodies = [(section.title, [drawn(part) for part in section.parts]) for section in sections]
-    plotly = get_plotlyjs() if scripts else ""
+    if scripts:
+        scripts.insert(0, get_plotlyjs())
     return _template("page.html").render(
         title=title,
         opening=opening,
         sections=bodies,
-        plotly=Markup(plotly),
-        policy=_policy([plotly, *scripts] if scripts else []),
+        plotly=Markup("".join(scripts[:1])),
+        digests=[base64.b64encode(hashlib.sha256(s.encode()).digest()).decode() for s in scripts],
         font=FONT,
         ink=INK,
         grid=GRID,
@@ -85,17 +86,17 @@ def render_page(title: str, opening: Sequence[Markup], sections: Sequence[Sectio
 
 def paragraph(text: str) -> Markup:
     """Return a paragraph of plain text."""
-    return _part("paragraph", text)
+    return markup("paragraph", text)
 
 
 def note(text: str) -> Markup:
     """Return a highlighted paragraph."""
-    return _part("note", text)
+    return markup("note", text)
 
 
 def statement(label: str, text: str) -> Markup:
     """Return a page's main sentence in large type, below a small label."""
-    return _part("statement", label, text)
+    return markup("statement", label, text)
 
 
 def image(png: bytes, alt: str, caption: str = "") -> Markup:
@@ -106,17 +107,17 @@ def image(png: bytes, alt: str, caption: str = "") -> Markup:
         alt: What it shows, for readers who cannot see it.
         caption: One line above it, or empty.
     """
-    return _part("image", base64.b64encode(png).decode(), alt, caption)
+    return markup("image", base64.b64encode(png).decode(), alt, caption)
 
 
 def subheading(text: str) -> Markup:
     """Return a heading within a section."""
-    return _part("subheading", text)
+    return markup("subheading", text)
 
 
 def cards(entries: Sequence[tuple[str, str]]) -> Markup:
     """Return large numbers with captions, from pairs of value and caption."""
-    return _part("cards", entries)
+    return markup("cards", entries)
 
 
 def table(
@@ -148,24 +149,12 @@ def table(
         )
         for i, row in enumerate(rows)
     ]
-    return _part("table", groups, list(zip(kinds, header, strict=True)), body)
-
-
-def confusion_table(
-    columns: Sequence[str], rows: Sequence[tuple[str, Sequence[tuple[str, str, str]], str]]
-) -> Markup:
-    """Return a table of coloured cells below upright names.
-
-    Args:
-        columns: The names above.
-        rows: The name of each, its cells (text, tooltip, CSS), and the text at its end.
-    """
-    return _part("confusion", columns, rows)
+    return markup("table", groups, list(zip(kinds, header, strict=True)), body)
 
 
 def swatch(color: Sequence[int], name: str) -> Markup:
     """Return a name after a square of its colour (RGB, 0..255)."""
-    return _part("swatch", css_color(color), name)
+    return markup("swatch", css_color(color), name)
 
 
 def css_color(color: Sequence[int]) -> str:
@@ -190,7 +179,7 @@ def _template(name: str) -> Template:
     return environment.get_template(name)
 
 
-def _part(macro: str, *values: Any) -> Markup:
+def markup(macro: str, *values: Any) -> Markup:
     """Fill one macro of ``templates/parts.html``."""
     filled: Markup = getattr(_template("parts.html").module, macro)(*values)
     return filled
@@ -222,21 +211,3 @@ def _figure_html(figure: go.Figure, name: str) -> str:
         },
     )
     return html
-
-
-def _policy(scripts: Sequence[str]) -> str:
-    """Allow only these scripts."""
-    hashes = [
-        f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
-        for script in scripts
-    ]
-    return "; ".join(
-        [
-            "default-src 'none'",
-            f"script-src {' '.join(hashes) or chr(39) + 'none' + chr(39)}",
-            "style-src 'unsafe-inline'",  # plotly writes styles into its drawings
-            "img-src data: blob:",  # `image`, and the button that saves a chart as a picture
-            "base-uri 'none'",
-            "form-action 'none'",
-        ]
-    )

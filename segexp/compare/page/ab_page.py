@@ -5,20 +5,14 @@ from typing import Any
 
 from markupsafe import Markup
 
-from segexp.compare.page.answer_sections import (
-    classes_section,
-    decomposition_section,
-    difference_section,
-    rules_section,
-)
-from segexp.compare.page.arm_sections import (
-    arms_section,
-    common_space_section,
-    information_section,
+from segexp.compare.page import (
+    answer_sections,
+    arm_sections,
+    image_sections,
+    method_sections,
+    protocol_sections,
 )
 from segexp.compare.page.figures import JsonObject
-from segexp.compare.page.image_sections import images_section
-from segexp.compare.page.method_sections import method_section
 from segexp.compare.page.numbers import (
     images_of,
     interval_text,
@@ -28,21 +22,20 @@ from segexp.compare.page.numbers import (
     with_arm_names,
 )
 from segexp.compare.page.pictures import ArmScene
-from segexp.compare.page.protocol_sections import protocols_section
 from segexp.compare.page.view import CLUSTERS, AbView, pair_title
 from segexp.report.page import Section, cards, note, paragraph, render_page, statement
 
 SECTIONS: list[Callable[[AbView], Iterator[Section]]] = [
-    difference_section,
-    decomposition_section,
-    rules_section,
-    classes_section,
-    protocols_section,
-    information_section,
-    arms_section,
-    common_space_section,
-    images_section,
-    method_section,
+    answer_sections.difference_section,
+    answer_sections.decomposition_section,
+    answer_sections.rules_section,
+    answer_sections.classes_section,
+    protocol_sections.protocols_section,
+    arm_sections.information_section,
+    arm_sections.arms_section,
+    arm_sections.common_space_section,
+    image_sections.images_section,
+    method_sections.method_section,
 ]
 """The sections of the page, in order. Each function yields its section, or nothing."""
 

@@ -150,6 +150,20 @@ def runs_figure(arms: Sequence[JsonObject], run_names: Sequence[str]) -> go.Figu
     return figure
 
 
+def error_bars(
+    values: Sequence[float], intervals: Sequence[Sequence[float]], color: str
+) -> dict[str, Any]:
+    """Return plotly's error bars that reach from value to both ends of its interval."""
+    return {
+        "symmetric": False,
+        "array": [high - value for value, (_, high) in zip(values, intervals, strict=True)],
+        "arrayminus": [value - low for value, (low, _) in zip(values, intervals, strict=True)],
+        "color": color,
+        "thickness": 1.5,
+        "width": 6,
+    }
+
+
 def _level_line(place: float, label: str, value: float) -> go.Scatter:
     return go.Scatter(
         x=[place - 0.38, place + 0.38],
@@ -172,14 +186,7 @@ def _effect_bar(
         base=[start],
         width=[0.64],
         marker={"color": color, "opacity": 0.7},
-        error_y={
-            "symmetric": False,
-            "array": [interval[1] - end],
-            "arrayminus": [end - interval[0]],
-            "color": INK,
-            "thickness": 1.5,
-            "width": 6,
-        },
+        error_y=error_bars([end], [interval], INK),
         name=label,
         hovertemplate=f"{label.replace('<br>', ' ')}: {text}<extra></extra>",
     )
@@ -191,14 +198,7 @@ def _arm_points(arms: Sequence[JsonObject], name: str, color: str, symbol: str) 
     return go.Scatter(
         x=[arm["bits_kept"] for arm in arms],
         y=means,
-        error_y={
-            "symmetric": False,
-            "array": [high - mean for mean, (_, high) in zip(means, intervals, strict=True)],
-            "arrayminus": [mean - low for mean, (low, _) in zip(means, intervals, strict=True)],
-            "color": color,
-            "thickness": 1.5,
-            "width": 6,
-        },
+        error_y=error_bars(means, intervals, color),
         mode="markers+text",
         marker={"color": color, "size": 12, "symbol": symbol, "line": {"color": color, "width": 2}},
         text=[f"  {figure_text(arm['mapping'])}" for arm in arms],

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import plotly.graph_objects as go
 
-from segexp.compare.page.figures import FIRST, SECOND, UNDECIDED, JsonObject
+from segexp.compare.page.figures import FIRST, SECOND, UNDECIDED, JsonObject, error_bars
 from segexp.compare.page.numbers import interval_text, known, signed
 from segexp.report.page import INK, figure_text
 
@@ -94,14 +94,9 @@ def _forest(rows: Sequence[_Estimate], margin: float, band: str) -> go.Figure:
             go.Scatter(
                 x=[row.value for _, row in members],
                 y=[i for i, _ in members],
-                error_x={
-                    "symmetric": False,
-                    "array": [row.interval[1] - row.value for _, row in members],
-                    "arrayminus": [row.value - row.interval[0] for _, row in members],
-                    "color": color,
-                    "thickness": 2,
-                    "width": 5,
-                },
+                error_x=error_bars(
+                    [row.value for _, row in members], [row.interval for _, row in members], color
+                ),
                 mode="markers",
                 marker={"color": color, "size": 10, "symbol": "square"},
                 name=figure_text(group),
