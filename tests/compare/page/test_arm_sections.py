@@ -1,4 +1,4 @@
-"""The page of arms that are folders of masks."""
+"""The page of arms that are folders of masks: what they are, and other protocols."""
 
 import json
 
