@@ -26,8 +26,8 @@ from harness.crash_study import ENVIRONMENT, lay_out
 from harness.postgres import running_server
 from harness.tracking_server import free_port, start_mlflow, stop, wait_until_ready
 from segexp.study.attributes import INTERRUPTED, host_of
+from segexp.study.budget import counts_towards_budget
 from segexp.study.promotion import is_promotion
-from segexp.study.reconcile import counts_towards_budget
 from segexp.study.storage.open import open_storage
 
 AS_HOST = """\

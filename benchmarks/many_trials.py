@@ -17,7 +17,7 @@ import optuna
 from study import machine
 
 from harness.ended_trials import PRUNERS, ended_trials
-from segexp.study.reconcile import not_taken
+from segexp.study.budget import not_taken
 from segexp.study.rungs import RungPruner
 from segexp.study.storage.open import hush_optuna
 

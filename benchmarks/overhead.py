@@ -38,6 +38,7 @@ from segexp.evaluation.evaluate import Evaluation
 from segexp.study import next_trial, prepare, trial, trial_record
 from segexp.study.config import read_study
 from segexp.study.plan import plan_study
+from segexp.study.read_space import read_space
 from segexp.study.run import run_study
 from segexp.study.storage.open import open_storage
 from segexp.training.fit import EpochResult, Trainer
@@ -127,7 +128,7 @@ def main() -> None:
             **parse_overrides(given.set),
         }
         path, study, config = read_study(project, None, overrides)
-        plan = plan_study(project, str(path), study, config)
+        plan = plan_study(project, str(path), study, config, read_space(str(path), study, config))
         ran, _ = run_study(plan, open_storage(None, project), display)
         watch.stop()
         bare = run_bare(ran.trials, Path(directory))

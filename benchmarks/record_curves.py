@@ -25,7 +25,7 @@ from study import machine, segexp, write_random_study
 
 from segexp.core.files import write_atomic
 from segexp.study.attributes import DEFINITION, RESULT
-from segexp.study.reconcile import counts_towards_budget, params_of
+from segexp.study.budget import counts_towards_budget, params_of
 from segexp.study.storage.open import open_storage
 
 STUDY = "curves"

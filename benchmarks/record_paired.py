@@ -52,6 +52,7 @@ from segexp.evaluation.metrics import COMMON
 from segexp.study.config import read_study
 from segexp.study.plan import plan_study
 from segexp.study.prepare import prepare_training
+from segexp.study.read_space import read_space
 from segexp.study.trial import objective_value
 
 
@@ -120,15 +121,15 @@ def record(directory: Path, table: Table, jobs: list[Job]) -> None:
         segexp("init", str(directory))
     (directory / "recorded").mkdir(exist_ok=True)
     path, study, config = read_study(directory, "default", {"data.synthetic.test": IMAGES})
-    plan = plan_study(directory, str(path), study, config)
-    dataset = open_data(directory, config, plan.source, lambda done, total: None)
+    plan = plan_study(directory, str(path), study, config, read_space(str(path), study, config))
+    dataset = open_data(directory, config, plan.base.source, lambda done, total: None)
     for job in jobs:
         file = directory / "recorded" / job.file
         if file.is_file():
             continue
         params = {**table.params[job.row], "mapping": job.mapping, "seed": job.seed}
         own = with_values(config, params)
-        training = prepare_training(own, dataset, plan.mappings[job.mapping], plan.common)
+        training = prepare_training(own, dataset, plan.base.mappings[job.mapping], plan.base.common)
         values: list[float] = []
         weights: dict[str, Any] = {}
         for result in training.trainer.epochs(own.training.epochs):

@@ -23,9 +23,10 @@ from optuna.trial import TrialState
 from segexp.study.attributes import PROMOTES
 from segexp.study.config import Pruner, Sampler, read_study
 from segexp.study.pruners import make_pruner
+from segexp.study.read_space import parse_space
 from segexp.study.rungs import RungPruner
 from segexp.study.samplers import make_sampler, suggest
-from segexp.study.space import Choices, Parameter, parse_space
+from segexp.study.space import Choices, Parameter
 from segexp.study.storage.open import hush_optuna
 
 ROOT = Path(__file__).parents[1]

@@ -12,12 +12,14 @@ from mlflow.entities import Run
 from segexp.data.open import open_data
 from segexp.evaluation.evaluate import Evaluation
 from segexp.study.attributes import RUN_ID
+from segexp.study.budget import counts_towards_budget
 from segexp.study.config import read_study
+from segexp.study.definition import definition
 from segexp.study.engines import Engine, here
 from segexp.study.engines import workers as in_workers
 from segexp.study.open import OpenStudy, open_study
-from segexp.study.plan import StudyPlan, plan_study
-from segexp.study.reconcile import counts_towards_budget
+from segexp.study.plan import SearchPlan, plan_study
+from segexp.study.read_space import read_space
 from segexp.study.run import run_study
 from segexp.study.stop import NEVER, StopRule
 from segexp.study.storage.open import open_storage
@@ -94,10 +96,10 @@ def raising(error: BaseException, in_trial: int, in_epoch: int = 1) -> Callable[
     return on
 
 
-def plan_of(project: Path, **overrides: Any) -> StudyPlan:
+def plan_of(project: Path, **overrides: Any) -> SearchPlan:
     (project / "studies" / "tiny.yaml").write_text(STUDY, encoding="utf-8")
     path, study, config = read_study(project, "tiny", overrides)
-    return plan_study(project, str(path), study, config)
+    return plan_study(project, str(path), study, config, read_space(str(path), study, config))
 
 
 def run(
@@ -120,8 +122,9 @@ def run(
 def opened(project: Path, **overrides: Any) -> OpenStudy:
     """Open the study as a process does that is about to run its trials."""
     plan = plan_of(project, **overrides)
-    dataset = open_data(project, plan.config, plan.source, lambda done, total: None)
-    return open_study(plan, dataset, open_storage(None, project))
+    dataset = open_data(project, plan.base.config, plan.base.source, lambda done, total: None)
+    now = definition(plan.base, dataset)
+    return open_study(plan, dataset, open_storage(None, project), now)
 
 
 def run_here(studies: Sequence[OpenStudy], display: Said, stop: StopRule = NEVER) -> int:

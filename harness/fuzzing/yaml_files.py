@@ -25,6 +25,7 @@ from segexp.labels.writing import mapping_yaml, taxonomy_yaml
 from segexp.study.config import read_study
 from segexp.study.pairs import CHECKS_FILE
 from segexp.study.plan import plan_study
+from segexp.study.read_space import read_space
 
 from . import writing_only_below
 from .mutations import damaged, pick
@@ -126,7 +127,7 @@ def _read_config(rng: np.random.Generator, project: Path, file: Path) -> None:
 def _read_study(rng: np.random.Generator, project: Path, file: Path) -> None:
     path, study, config = read_study(project, file.stem, {"mapping": "categories7"})
     try:
-        plan_study(project, str(path), study, config)
+        plan_study(project, str(path), study, config, read_space(str(path), study, config))
     finally:  # it may keep what it found out about models, and nothing else
         (project / WORK_DIRECTORY / CHECKS_FILE).unlink(missing_ok=True)
         with suppress(OSError):

@@ -267,7 +267,8 @@ def _train_and_compare(
         config = plan.config
         storage_now = open_storage(config.storage, root)
         display.say(
-            f"A/B study {name}: {len(plan.arms)} arms, {_work(design, plan.arms[0].study.trials)}; "
+            f"A/B study {name}: {len(plan.arms)} arms, "
+            f"{_work(design, plan.arms[0].base.study.trials)}; "
             f"{counted(config.training.epochs, 'epoch')}; compared in "
             f"{len(plan.common.classes)} common classes, margin {asked.margin:g}"
         )

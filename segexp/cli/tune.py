@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from segexp.core.config import Config
     from segexp.study.best import BestTrial
     from segexp.study.config import StudyConfig
+    from segexp.study.read_space import SearchSpace
     from segexp.study.run import Ran
 
 
@@ -108,11 +109,11 @@ def tune(
     definition = _named(definition, study_name, data, overrides.get("mapping"))
 
     with full_disk_explained(root), LiveDisplay() as display:
-        _refuse_early(root, str(path), definition, config, display)
+        searched = _refuse_early(root, str(path), definition, config, display)
         display.say("loading torch, optuna and mlflow ...")
         engine.prepare(at_once)
+        from segexp.study.ask import is_exhausted
         from segexp.study.best import best_trial, find_best
-        from segexp.study.next_trial import is_exhausted
         from segexp.study.plan import plan_study
         from segexp.study.recorded_place import recorded_uri
         from segexp.study.run import run_study
@@ -120,12 +121,13 @@ def tune(
         from segexp.study.storage.open import open_storage
 
         stop = StopRule(deadline, stop_early)
-        plan = plan_study(root, str(path), definition, config, display.say)
+        plan = plan_study(root, str(path), definition, config, searched, display.say)
         storage_now = open_storage(config.storage, root)
         display.say(
             f"study {definition.name}: {counted(definition.trials, 'trial')} of "
-            f"{counted(config.training.epochs, 'epoch')}; mappings {', '.join(plan.mappings)}; "
-            f"scores in the common space ({len(plan.common.classes)} classes)"
+            f"{counted(config.training.epochs, 'epoch')}; "
+            f"mappings {', '.join(plan.base.mappings)}; "
+            f"scores in the common space ({len(plan.base.common.classes)} classes)"
         )
         with interruption_leaves(GOES_ON):
             finished, ran = run_study(
@@ -189,20 +191,21 @@ def _what_was_done(ran: "Ran", seconds: float) -> str:
 
 def _refuse_early(
     root: Path, where: str, definition: "StudyConfig", config: "Config", display: LiveDisplay
-) -> None:
+) -> "SearchSpace":
     """Refuse what need not wait until torch is loaded: databases, a search space, data."""
     from segexp.core.damaged_database import refuse_damaged
     from segexp.data.warnings import refuse_data
     from segexp.evaluation.metrics import OWN, metric_of
-    from segexp.study.space import check_space, parse_space, values_of
+    from segexp.study.read_space import read_space
+    from segexp.study.space import values_of
 
     refuse_damaged(root, {"storage": config.storage, "tracking.uri": config.tracking.uri})
-    check_space(where, definition, config)
-    space, _ = parse_space(where, definition, config)
-    mappings = [str(name) for name in values_of(space, config, "mapping")]
+    searched = read_space(where, definition, config)
+    mappings = [str(name) for name in values_of(searched.space, config, "mapping")]
     by_own = metric_of(definition.objective)[1] == OWN
     refuse_data(root, config, mappings, display.caching, by_own=by_own)
     refuse_unreachable(root, config, display.say)
+    return searched
 
 
 def _what_there_is(best: "BestTrial", trials: int, cut_short: str, has_all: bool) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 from optuna.trial import FrozenTrial, TrialState
 
 from segexp.study.best import rank
-from segexp.study.reconcile import last_of_each
+from segexp.study.budget import last_of_each
 
 
 @dataclass(frozen=True)

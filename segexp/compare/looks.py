@@ -141,5 +141,5 @@ def _of_older_answer(plan: AbPlan) -> dict[str, int] | None:
 def _numbers(plan: AbPlan) -> dict[str, int]:
     """Return the numbers on which an answer depends."""
     design = plan.design
-    searched = {} if design.mode == "matched" else {"trials": plan.arms[0].study.trials}
+    searched = {} if design.mode == "matched" else {"trials": plan.arms[0].base.study.trials}
     return {**searched, "configs": design.configs, "seeds": design.seeds, "looks": design.looks}

@@ -24,7 +24,9 @@ from segexp.data.cache import Dataset
 from segexp.labels.files import find_mappings
 from segexp.labels.mapping import Mapping, common_space
 from segexp.study.config import Pruner, Sampler, read_study
-from segexp.study.plan import StudyPlan, data_definition, mapping_definitions, plan_study
+from segexp.study.definition import data_definition, mapping_definitions
+from segexp.study.plan import ListPlan, SearchPlan, StudyPlan, plan_study
+from segexp.study.read_space import read_space
 from segexp.study.samplers import sample_params
 from segexp.study.space import Parameter, Range
 
@@ -48,14 +50,14 @@ class AbPlan:
     project: Path
     name: str
     design: Design
-    arms: tuple[StudyPlan, ...]
+    arms: tuple[SearchPlan, ...]
     common: Mapping
     configs: tuple[Dict[str, Any], ...]
 
     @property
     def mappings(self) -> tuple[Mapping, ...]:
         """The arms' mappings, in order."""
-        return tuple(next(iter(arm.mappings.values())) for arm in self.arms)
+        return tuple(next(iter(arm.base.mappings.values())) for arm in self.arms)
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -66,7 +68,7 @@ class AbPlan:
     @property
     def config(self) -> Config:
         """The configuration that the arms share but for the mapping: data, tracking, storage."""
-        return self.arms[0].config
+        return self.arms[0].base.config
 
 
 def plan_ab(
@@ -99,7 +101,7 @@ def plan_ab(
     if faults:
         raise InputError([*faults, *design_faults(design, trials, len(mappings))])
     common = common_space(found)
-    arms: list[StudyPlan] = []
+    arms: list[SearchPlan] = []
     for mapping in found:
         with collected(faults):
             path, definition, config = read_study(
@@ -115,15 +117,17 @@ def plan_ab(
             if design.mode == "shared":
                 changes["sampler"] = _own_draws(definition.sampler, mapping.name)
             definition = definition.model_copy(update=changes)
-            planned = plan_study(project, str(path), definition, config)
-            arms.append(replace(planned, common=common, is_arm=True))
-    faults += design_faults(design, arms[0].study.trials if arms else trials, len(mappings))
+            searched = read_space(str(path), definition, config)
+            planned = plan_study(project, str(path), definition, config, searched)
+            base = replace(planned.base, common=common, is_part=True)
+            arms.append(replace(planned, base=base))
+    faults += design_faults(design, arms[0].base.study.trials if arms else trials, len(mappings))
     if faults:
         raise InputError(list(dict.fromkeys(faults)))
     chosen: tuple[Dict[str, Any], ...] = ()
     if design.mode == "matched":
-        seed = arms[0].study.sampler.seed
-        chosen = tuple(sample_params(arms[0].points, arms[0].first[0], design.configs, seed))
+        seed = arms[0].base.study.sampler.seed
+        chosen = tuple(sample_params(arms[0].points, arms[0].baseline, design.configs, seed))
     return AbPlan(project, name, design, tuple(arms), common, chosen)
 
 
@@ -136,7 +140,7 @@ def _own_draws(sampler: Sampler, mapping: str) -> Sampler:
     return sampler.model_copy(update={"seed": int(mixed.generate_state(1)[0] >> 1)})
 
 
-def of_candidates(plan: AbPlan, candidates: Sequence[Candidate]) -> list[StudyPlan]:
+def of_candidates(plan: AbPlan, candidates: Sequence[Candidate]) -> list[ListPlan]:
     """Plan the trainings of the candidates in every arm, with the same seeds in all.
 
     A candidate's seeds follow from its params alone: whatever else is a candidate, it is trained
@@ -150,19 +154,20 @@ def of_candidates(plan: AbPlan, candidates: Sequence[Candidate]) -> list[StudyPl
     ]
     return [
         _listed(arm, f"{arm.study.name}-candidates", arm.config, arm.space, listed)
-        for arm in plan.arms
+        for arm in (arm.base for arm in plan.arms)
     ]
 
 
-def of_configs(plan: AbPlan, configs: Sequence[Dict[str, Any]]) -> list[StudyPlan]:
+def of_configs(plan: AbPlan, configs: Sequence[Dict[str, Any]]) -> list[ListPlan]:
     """Plan the trainings of matched arms: some configurations, each with all seeds."""
     listed = [{**params, "seed": seed} for params in configs for seed in plan.seeds]
-    return [_listed(arm, arm.study.name, arm.config, arm.space, listed) for arm in plan.arms]
+    arms = [arm.base for arm in plan.arms]
+    return [_listed(arm, arm.study.name, arm.config, arm.space, listed) for arm in arms]
 
 
 def of_winner(
-    arm: StudyPlan, number: int, params: Dict[str, Any], seeds: Sequence[int]
-) -> StudyPlan:
+    arm: SearchPlan, number: int, params: Dict[str, Any], seeds: Sequence[int]
+) -> ListPlan:
     """Plan the final trainings of a tuned arm: its best configuration, once with every seed.
 
     Args:
@@ -171,9 +176,10 @@ def of_winner(
         params: That trial's params.
         seeds: The seeds.
     """
-    name = f"{arm.study.name}-trial-{number:04d}"
+    base = arm.base
+    name = f"{base.study.name}-trial-{number:04d}"
     listed = [{"seed": seed} for seed in seeds]
-    return _listed(arm, name, with_values(arm.config, params), {}, listed)
+    return _listed(base, name, with_values(base.config, params), {}, listed)
 
 
 def _fresh_seed(params: Dict[str, Any], tuning: int, place: int) -> int:
@@ -202,7 +208,7 @@ def _listed(
     config: Config,
     space: Dict[str, Parameter],
     listed: Sequence[Dict[str, Any]],
-) -> StudyPlan:
+) -> ListPlan:
     """Return the study that trains what is listed, and keeps all of it."""
     definition = arm.study.model_copy(
         update={
@@ -212,14 +218,8 @@ def _listed(
             "pruner": Pruner(name="none"),
         }
     )
-    return replace(
-        arm,
-        study=definition,
-        config=config,
-        space={**space, **_SEED},
-        first=tuple(listed),
-        keeps_all=True,
-    )
+    base = replace(arm, study=definition, config=config, space={**space, **_SEED})
+    return ListPlan(base, tuple(listed))
 
 
 def _argument_faults(name: str, mappings: Sequence[str], overrides: Dict[str, Any]) -> list[str]:

@@ -118,7 +118,7 @@ def ab_result(
         "mode": design.mode,
         "design": {
             **asdict(design),
-            "trials": plan.arms[0].study.trials if searches else None,
+            "trials": plan.arms[0].base.study.trials if searches else None,
             "epochs": plan.config.training.epochs,
         },
         "look": {**asdict(look), "fractions": list(look.fractions)},
@@ -231,4 +231,4 @@ def _found_params(plan: AbPlan, place: int, runs: FinalRuns) -> dict[str, Any] |
     if plan.design.mode != "tuned":
         return None
     config = config_params(runs.configs[place])
-    return {name: config[name] for name in plan.arms[place].space}
+    return {name: config[name] for name in plan.arms[place].base.space}

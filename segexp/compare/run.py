@@ -53,18 +53,19 @@ from segexp.study.attributes import (
     RUN_ID,
     RUN_KEY,
 )
+from segexp.study.definition import definition, with_begun_halves
 from segexp.study.display import StudyDisplay
 from segexp.study.engines import Engine, here
 from segexp.study.open import (
-    Arm,
     OpenStudy,
+    Place,
     is_known,
     lock_of,
     open_study,
     refuse_changed,
     stored_definition,
 )
-from segexp.study.plan import StudyPlan, say_left_out, with_begun_halves
+from segexp.study.plan import ListPlan, SearchPlan, say_left_out
 from segexp.study.recorded_place import open_recorded, remember_place
 from segexp.study.run import ended_by, run_to_the_end, say_what_waits, under_way
 from segexp.study.storage.open import open_storage, replace_attribute, storage_file
@@ -122,8 +123,10 @@ def run_ab(
         WorkError: When an arm has no run that can be compared.
     """
     begun = stored_definition(storage, plan.name)
-    plan = replace(plan, arms=tuple(with_begun_halves(arm, begun) for arm in plan.arms))
-    dataset = open_data(plan.project, plan.config, plan.arms[0].source, display.caching)
+    plan = replace(
+        plan, arms=tuple(replace(arm, base=with_begun_halves(arm.base, begun)) for arm in plan.arms)
+    )
+    dataset = open_data(plan.project, plan.config, plan.arms[0].base.source, display.caching)
     display.say(describe_data(dataset))
     say_left_out(plan.arms[0], display.say)
     warnings = warn_of_data(dataset, plan.mappings, [plan.common], display.say)
@@ -146,11 +149,12 @@ def run_ab(
         later = [look for look in planned if before is None or look.number > before.number]
         looks = later if before is None else [before, *later]
         for look in looks:
-            finals = train(_finals(plan, found, look))
+            lists = _finals(plan, found, look)
+            finals = train(lists)
             display.say("comparing the arms ...")
             is_last = look is looks[-1]
             try:
-                runs = collect_runs(finals, display.say)
+                runs = collect_runs(finals, lists[0].listed, display.say)
             except TooFewRunsError:
                 if is_last:
                     raise
@@ -182,7 +186,9 @@ def _not_settled(look: Look, looks: Sequence[Look]) -> str:
 
 
 def _find_configs(
-    plan: AbPlan, train: Callable[[Sequence[StudyPlan]], list[OpenStudy]], display: StudyDisplay
+    plan: AbPlan,
+    train: Callable[[Sequence[SearchPlan | ListPlan]], list[OpenStudy]],
+    display: StudyDisplay,
 ) -> Found:
     """Let the arms search, and find what all of them are to train.
 
@@ -197,8 +203,8 @@ def _find_configs(
     searches = tuple(describe_search(arm) for arm in opened)
     for arm, search in zip(opened, searches, strict=True):
         display.say(
-            f"{arm.plan.config.mapping}: trial {search.best_trial} is the best, "
-            f"{arm.plan.study.objective} {search.best_value:.4f}"
+            f"{arm.plan.base.config.mapping}: trial {search.best_trial} is the best, "
+            f"{arm.plan.base.study.objective} {search.best_value:.4f}"
         )
     trials = [arm.study.get_trials(deepcopy=False) for arm in opened]
     if plan.design.mode == "tuned":
@@ -219,7 +225,7 @@ def _find_configs(
     return Found(searches, tuple(in_order_of_training(candidates, plan)))
 
 
-def _finals(plan: AbPlan, found: Found, look: Look) -> list[StudyPlan]:
+def _finals(plan: AbPlan, found: Found, look: Look) -> list[ListPlan]:
     """Plan what has been trained in every arm at a look."""
     if plan.design.mode == "tuned":
         return [
@@ -235,10 +241,10 @@ def _finals(plan: AbPlan, found: Found, look: Look) -> list[StudyPlan]:
 
 
 def _run_in_turn(
-    plans: Sequence[StudyPlan],
+    plans: Sequence[SearchPlan | ListPlan],
     dataset: Dataset,
     storage: BaseStorage,
-    arms: Sequence[Arm],
+    arms: Sequence[Place],
     display: StudyDisplay,
     *,
     engine: Engine,
@@ -246,7 +252,8 @@ def _run_in_turn(
 ) -> list[OpenStudy]:
     """Run the studies of the arms, always the next trial of the one that is least advanced."""
     opened = [
-        open_study(plan, dataset, storage, arm) for plan, arm in zip(plans, arms, strict=True)
+        open_study(plan, dataset, storage, definition(plan.base, dataset), arm)
+        for plan, arm in zip(plans, arms, strict=True)
     ]
     with ExitStack() as stack:
         for study in opened:
@@ -282,7 +289,8 @@ def _refuse_another(plan: AbPlan, dataset: Dataset, storage: BaseStorage) -> Non
     of_arms: list[str] = []
     matched = plan.design.mode == "matched"
     with collected(of_arms):
-        refuse_changed(of_configs(plan, plan.configs) if matched else plan.arms, dataset, storage)
+        plans = of_configs(plan, plan.configs) if matched else plan.arms
+        refuse_changed(storage, {p.base.study.name: definition(p.base, dataset) for p in plans})
     if faults:
         raise InputError([*faults[:-1], *_changed_settings(of_arms), faults[-1]])
     if of_arms:
@@ -304,7 +312,7 @@ def _changed_settings(faults: Sequence[str]) -> list[str]:
 @contextmanager
 def _records(
     plan: AbPlan, dataset: Dataset, storage: BaseStorage, say: Callable[[str], None]
-) -> Iterator[tuple[optuna.Study, tracking.Run, list[Arm]]]:
+) -> Iterator[tuple[optuna.Study, tracking.Run, list[Place]]]:
     """Open the runs of the A/B study and of its arms, and end them as the block ends."""
     study, record, arms = _open_records(plan, dataset, storage, say)
 
@@ -320,7 +328,7 @@ def _records(
 
 def _open_records(
     plan: AbPlan, dataset: Dataset, storage: BaseStorage, say: Callable[[str], None]
-) -> tuple[optuna.Study, tracking.Run, list[Arm]]:
+) -> tuple[optuna.Study, tracking.Run, list[Place]]:
     """Open an A/B study, or make it: a study without trials of its own that knows its runs."""
     now = ab_definition(plan, dataset)
     # An interruption between a run and the note of it would leave the run open for ever.
@@ -359,7 +367,7 @@ def _open_records(
         if line := new_run_instead(noted, record, f"A/B study {plan.name!r}"):
             say(line)
         known: dict[str, str] = study.user_attrs.get(PART_RUNS, {})
-        arms: list[Arm] = []
+        arms: list[Place] = []
         for mapping in plan.mappings:
             key_of_arm = f"{key}-{mapping.name}"
             run = find_run(experiment, known.get(mapping.name), key_of_arm)
@@ -377,7 +385,7 @@ def _open_records(
                 run = note_part(study, mapping.name, run)
             if line := new_run_instead(known.get(mapping.name), run, f"arm {mapping.name}"):
                 say(line)
-            arms.append(Arm(experiment, run))
+            arms.append(Place(experiment, run))
         study.set_user_attr(DEFINITION, now)  # the last: an A/B study that has it is whole
         remember_place(study, experiment)
     return study, record, arms

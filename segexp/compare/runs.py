@@ -66,24 +66,28 @@ class FinalRuns:
         return self.directories[arm][run] / PREDICTIONS_FILE
 
 
-def collect_runs(finals: Sequence[OpenStudy], say: Callable[[str], None]) -> FinalRuns:
+def collect_runs(
+    finals: Sequence[OpenStudy], listed: Sequence[Dict[str, Any]], say: Callable[[str], None]
+) -> FinalRuns:
     """Read the final trainings of all arms, those of other hosts from MLflow's artifacts.
 
     A training that failed in one arm is left out of all arms: runs are compared in pairs.
 
     Args:
-        finals: The study of each arm's final trainings, with the same list of trainings but for
-            what tuning found.
+        finals: The study of each arm's final trainings.
+        listed: The params of these, the same in all arms.
         say: Shows one line.
 
     Raises:
         TooFewRunsError: When fewer than two independent runs are complete in every arm.
         WorkError: When a file of them is gone.
     """
-    listed = finals[0].plan.first
-    done = [[_trial_of(opened, params) for params in opened.plan.first] for opened in finals]
+    done = [[_trial_of(opened, params) for params in listed] for opened in finals]
     whole = [r for r in range(len(listed)) if all(trials[r] is not None for trials in done)]
-    lost = tuple(_lost(opened, trials) for opened, trials in zip(finals, done, strict=True))
+    lost = tuple(
+        _lost(opened.plan.base.config.mapping, listed, trials)
+        for opened, trials in zip(finals, done, strict=True)
+    )
     groups, unit = _groups([listed[r] for r in whole])
     if len(np.unique(groups)) < 2:
         raise TooFewRunsError(
@@ -96,14 +100,14 @@ def collect_runs(finals: Sequence[OpenStudy], say: Callable[[str], None]) -> Fin
     seconds: list[tuple[float, ...]] = []
     for opened, trials in zip(finals, done, strict=True):
         chosen = [trial for r in whole if (trial := trials[r]) is not None]
-        places = tuple(directory_of(opened.plan.project, trial) for trial in chosen)
+        places = tuple(directory_of(opened.plan.base.project, trial) for trial in chosen)
         kept = [_heldout(opened, trial, say) for trial in chosen]
         for trial in chosen:
             with suppress(WorkError):  # whoever needs them says that they are gone
                 fetch_files(*_where(opened), trial, PREDICTIONS_FILE, say)
         arms.append(
             ArmRuns(
-                name=opened.plan.config.mapping,
+                name=opened.plan.base.config.mapping,
                 own=np.stack([k.by[OWN] for k in kept]),
                 common=np.stack([k.by[COMMON] for k in kept]),
                 common_argmax=np.stack([k.by[COMMON_ARGMAX] for k in kept]),
@@ -114,7 +118,7 @@ def collect_runs(finals: Sequence[OpenStudy], say: Callable[[str], None]) -> Fin
         seconds.append(tuple(map(seconds_of, chosen)))
     return FinalRuns(
         listed=tuple(listed[r] for r in whole),
-        configs=tuple(opened.plan.config for opened in finals),
+        configs=tuple(opened.plan.base.config for opened in finals),
         groups=groups,
         unit=unit,
         arms=tuple(arms),
@@ -126,7 +130,7 @@ def collect_runs(finals: Sequence[OpenStudy], say: Callable[[str], None]) -> Fin
 
 
 def _where(opened: OpenStudy) -> tuple[Path, str]:
-    return opened.plan.project, opened.experiment.uri
+    return opened.plan.base.project, opened.experiment.uri
 
 
 def _trial_of(opened: OpenStudy, params: Dict[str, Any]) -> FrozenTrial | None:
@@ -134,15 +138,15 @@ def _trial_of(opened: OpenStudy, params: Dict[str, Any]) -> FrozenTrial | None:
     return next((t for t in complete_trials(opened.study) if t.params == dict(params)), None)
 
 
-def _lost(opened: OpenStudy, trials: Sequence[FrozenTrial | None]) -> str | None:
-    missing = [
-        params for params, trial in zip(opened.plan.first, trials, strict=True) if trial is None
-    ]
+def _lost(
+    mapping: str, listed: Sequence[Dict[str, Any]], trials: Sequence[FrozenTrial | None]
+) -> str | None:
+    missing = [params for params, trial in zip(listed, trials, strict=True) if trial is None]
     if not missing:
         return None
     shown = "; ".join(", ".join(f"{k}={v}" for k, v in params.items()) for params in missing)
     return (
-        f"{len(missing)} of {len(trials)} final trainings of {opened.plan.config.mapping} are not "
+        f"{len(missing)} of {len(trials)} final trainings of {mapping} are not "
         f"complete and left out of every arm ({shown}), which favours the arm that failed."
     )
 
@@ -186,7 +190,7 @@ def config_of(params: Dict[str, Any]) -> dict[str, Any]:
 def _heldout(opened: OpenStudy, trial: FrozenTrial, say: Callable[[str], None]) -> Confusions:
     fetch_files(*_where(opened), trial, CONFUSIONS_FILE, say)
     try:
-        directory = directory_of(opened.plan.project, trial)
+        directory = directory_of(opened.plan.base.project, trial)
         return load_confusions(directory / CONFUSIONS_FILE)["heldout"]
     except WorkError as error:
         raise WorkError(

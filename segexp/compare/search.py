@@ -12,8 +12,8 @@ from segexp.compare.candidates import Candidate
 from segexp.core.errors import WorkError
 from segexp.study.attributes import FAILURE
 from segexp.study.best import best_trial
+from segexp.study.budget import last_of_each
 from segexp.study.open import OpenStudy
-from segexp.study.reconcile import last_of_each
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,8 @@ from segexp.core.lease import owner_from_dict
 DEFINITION = "segexp.definition"  # study: what its scores depend on
 RUN_ID = "segexp.run_id"  # study: the MLflow parent run; trial: its own run
 PART_RUNS = "segexp.arm_runs"  # study of several parts: the MLflow run of each part, by name
+PARTS = "arms"  # in DEFINITION: the names of the parts, of a study that has some
+PARTS_LABEL = "arm"  # what the brackets of all parts are drawn from, see `segexp.study.rungs`
 LISTED = "segexp.listed"  # study: whether it trains a list, and searches nothing
 CONSTANT = "segexp.constant"  # study: the scores of always predicting the most frequent class
 SUPERVISORS = "segexp.supervisor."  # study, with a token: a run of it; None once it has ended

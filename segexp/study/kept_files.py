@@ -20,10 +20,11 @@ from segexp.study.attributes import (
     is_interrupted,
 )
 from segexp.study.best import best_of
+from segexp.study.budget import forerunners, taken
 from segexp.study.open import OpenStudy
+from segexp.study.plan import ListPlan
 from segexp.study.promotion import number_before
 from segexp.study.pruners import Promoting
-from segexp.study.reconcile import forerunners, taken
 
 
 def prune_directories(opened: OpenStudy) -> list[Path]:
@@ -46,7 +47,7 @@ def prune_directories(opened: OpenStudy) -> list[Path]:
         result = trial.user_attrs.get(RESULT)
         has_model = result is not None and result["bundle"] is not None
         is_best = best is not None and trial.number == best.number
-        is_kept = has_model and (is_best or opened.plan.keeps_all)
+        is_kept = has_model and (is_best or isinstance(opened.plan, ListPlan))
         unwanted = directory / "checkpoints" if is_kept else directory
         if unwanted.is_dir():
             shutil.rmtree(unwanted, ignore_errors=True)
@@ -59,7 +60,7 @@ def _may_go_on(opened: OpenStudy, trials: Sequence[FrozenTrial]) -> set[int]:
     pruner = opened.study.pruner
     if not isinstance(pruner, Promoting):
         return set()
-    has_all = len(taken(trials)) >= opened.plan.study.trials
+    has_all = len(taken(trials)) >= opened.plan.base.study.trials
     if has_all and all(t.state.is_finished() for t in trials) and pruner.promotable(trials) is None:
         return set()
     return pruner.next_in_line(trials)

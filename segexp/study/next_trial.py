@@ -3,9 +3,7 @@
 import logging
 import math
 import shutil
-import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -19,60 +17,42 @@ from segexp.core import failpoint
 from segexp.core.config import with_values
 from segexp.core.credentials import without_credentials
 from segexp.core.disk import FullDiskError, full_disk_explained, is_full, what_to_free
-from segexp.core.errors import WorkError
 from segexp.core.files import locked
-from segexp.core.lease import Owner, is_gone
 from segexp.core.signals import signals_held_back
 from segexp.evaluation.result import TrialResult
+from segexp.study.ask import ask, reason_to_drop
 from segexp.study.attributes import (
     FAILURE,
     FILES,
     RESULT,
     RUN_ID,
     host_of,
-    is_interrupted,
 )
 from segexp.study.best import best_trial
+from segexp.study.budget import (
+    forerunners,
+    place_of,
+)
 from segexp.study.display import StudyDisplay
 from segexp.study.kept_files import prune_directories
 from segexp.study.open import OpenStudy
-from segexp.study.plan import StudyPlan
-from segexp.study.promotion import is_promotion, number_before
-from segexp.study.pruners import Placing, Promoting
+from segexp.study.plan import ListPlan, SearchPlan
+from segexp.study.promotion import number_before
+from segexp.study.pruners import Promoting
 from segexp.study.reconcile import (
-    close_abandoned,
     close_interrupted,
     close_record,
-    close_records,
-    counts_towards_budget,
     drop,
-    forerunners,
     heard_of,
-    is_enqueued_twice,
-    is_second,
-    is_unsigned,
-    next_promotion,
-    not_taken,
-    params_of,
-    place_of,
-    put_next_in_line,
-    put_promotion,
     put_retries,
-    sampling_place,
-    sign,
-    sign_next,
-    taken,
 )
-from segexp.study.samplers import make_sampler, suggest
+from segexp.study.samplers import suggest
+from segexp.study.stop import give_up_if_hopeless
 from segexp.study.trial import TrialSetup, run_tags, run_trial
 from segexp.study.trial_files import file_digests
-from segexp.study.untried import Key, UntriedSampler
 from segexp.training.fit import DivergedError
 
 _log = logging.getLogger(__name__)
-
-# A study whose first trials all fail is ended: the rest would fail as well.
-GIVE_UP_AFTER = 3
 
 
 def run_next_trial(opened: OpenStudy, display: StudyDisplay) -> bool:
@@ -88,130 +68,13 @@ def run_next_trial(opened: OpenStudy, display: StudyDisplay) -> bool:
         FullDiskError: When the disk is full.
     """
     # What is still open where a database could not be written to is closed by the next start.
-    with full_disk_explained(opened.plan.project):
-        trial = _ask(opened, display)
+    with full_disk_explained(opened.plan.base.project):
+        trial = ask(opened, display)
         if trial is None:
             return False
         with heard_of(trial):
             _run_one(opened, trial, display)
     return True
-
-
-def _ask(opened: OpenStudy, display: StudyDisplay) -> optuna.Trial | None:
-    """Take the next trial, or None when enough are finished or under way."""
-    while True:
-        with locked(opened.lock), signals_held_back():
-            reconcile(opened, display)
-            trial = _ask_once(opened)
-            if trial is not None:
-                return trial
-            trials = opened.study.get_trials(deepcopy=False)
-        if not any(map(is_unsigned, trials)):
-            return None
-        # Its process has died, or is about to sign it: which of the two decides whether
-        # the trial is still to be run.
-        time.sleep(0.5)
-
-
-def trials_left(opened: OpenStudy) -> int:
-    """Return how many trials of a study can be begun now."""
-    trials, plan = opened.study.get_trials(deepcopy=False), opened.plan
-    if plan.keeps_all:
-        return len(not_taken(plan.first, trials))
-    goes_on = next_promotion(opened.study, trials) is not None
-    left = max(0, plan.study.trials - len(taken(trials)))
-    if plan.points.keys is not None:
-        left = min(left, len(plan.points.keys - _tried(plan, taken(trials))))
-    return left + goes_on
-
-
-def is_exhausted(plan: StudyPlan, trials: Sequence[FrozenTrial]) -> bool:
-    """Whether a study has tried every point of its space, or is about to, and none waits."""
-    is_waited_for = any(t.state == TrialState.WAITING and params_of(t) for t in trials)
-    return not is_waited_for and plan.points.are_all_in(_tried(plan, taken(trials)))
-
-
-def _tried(plan: StudyPlan, trials: Iterable[FrozenTrial]) -> set[Key]:
-    return {plan.points.key(params_of(trial)) for trial in trials}
-
-
-def reconcile(
-    opened: OpenStudy,
-    display: StudyDisplay,
-    is_gone: Callable[[Owner, float | None], bool] = is_gone,
-) -> None:
-    """Close what processes left behind that are gone; the caller holds the study's lock."""
-    abandoned = close_abandoned(opened.study, is_gone)
-    if not abandoned:
-        return
-    close_records(opened.study, opened.parent)
-    trials = opened.study.get_trials(deepcopy=False)
-    for number in abandoned:
-        outlook = "it is tried again" if is_interrupted(trials[number]) else "it is given up"
-        display.say(f"trial {number} was left by a process that ended; {outlook}")
-
-
-def _ask_once(opened: OpenStudy) -> optuna.Trial | None:
-    study, plan = opened.study, opened.plan
-    trials = study.get_trials(deepcopy=False)
-    interrupted = [t.number for t in trials if is_interrupted(t)]
-    if isinstance(study.pruner, Placing):
-        study.pruner.interrupted = interrupted
-    if plan.keeps_all:
-        if not put_next_in_line(study, plan.first):
-            return None
-    elif not put_promotion(study, trials) and len(taken(trials)) >= plan.study.trials:
-        return None
-    study.sampler = make_sampler(plan.study.sampler, plan.space, 0)
-    trials = study.get_trials(deepcopy=False)  # one that is promoted is in line now
-    if not plan.keeps_all and is_exhausted(plan, trials):
-        return None
-    waiting = [t for t in trials if t.state == TrialState.WAITING]
-    tried = _tried(plan, [*waiting, *taken(trials)])
-    sign_next(study)
-    trial = study.ask()
-    # A new one for each trial, seeded by the trial's own number, which no other one has: workers
-    # and hosts that ask at the same time, and runs that go on after an interruption, would
-    # otherwise begin with the same suggestions. Optuna samples when the params are asked for.
-    place = sampling_place(trial.number, study.get_trials(deepcopy=False))
-    study.sampler = make_sampler(plan.study.sampler, plan.space, place)
-    if not plan.keeps_all:
-        study.sampler = UntriedSampler(study.sampler, plan.points, tried, place)
-    failpoint.passed("after_ask")
-    # Again: where there is no lock in common, another process may have signed it as well.
-    with suppress(UpdateFinishedTrialError):  # too late: it is seen when the trial begins
-        sign(trial)
-        if plan.points.keys is not None:
-            suggest(trial, plan.space)  # before another process asks, which is not to take the same
-    return trial
-
-
-def _is_too_much(
-    opened: OpenStudy, trial: optuna.Trial, trials: Sequence[FrozenTrial]
-) -> str | None:
-    """Say why a trial that was just taken is not to be run.
-
-    A lock hands out the trials of a project. Hosts that share a storage have no lock in common:
-    the trials' numbers decide between them.
-    """
-    own = trials[trial.number]
-    if is_second(own, trials):
-        return f"another trial takes over trial {number_before(own)}"
-    if is_promotion(own):
-        return None
-    earlier = taken(trials[: trial.number])
-    if opened.plan.keeps_all:
-        params = params_of(own)
-        is_double = any(params_of(other) == params for other in earlier)
-        return "another trial trains the same" if is_double else None
-    is_tried = bool(own.params) and opened.plan.points.key(own.params) in _tried(
-        opened.plan, earlier
-    )
-    if is_tried or is_enqueued_twice(own, trials):
-        return "another trial trains the same"
-    if len(earlier) >= opened.plan.study.trials:
-        return f"the study has its {opened.plan.study.trials} trials"
-    return None
 
 
 @dataclass(frozen=True)
@@ -238,7 +101,7 @@ class _Outcome:
 def _run_one(opened: OpenStudy, trial: optuna.Trial, display: StudyDisplay) -> None:
     """Run a trial to its end, and end it in Optuna first and in MLflow then."""
     trials = opened.study.get_trials(deepcopy=False)
-    if reason := _is_too_much(opened, trial, trials):
+    if reason := reason_to_drop(opened, trial, trials):
         drop(opened.study, trials[trial.number], reason)
         return
     before = number_before(trials[trial.number])
@@ -269,7 +132,7 @@ def _run_one(opened: OpenStudy, trial: optuna.Trial, display: StudyDisplay) -> N
         return
     display.trial_ended(trial.number, outcome.state.name, outcome.text)
     if outcome.disk_is_full:
-        raise FullDiskError(f"{outcome.text}; {what_to_free(opened.plan.project)}")
+        raise FullDiskError(f"{outcome.text}; {what_to_free(opened.plan.base.project)}")
     if outcome.state == TrialState.FAIL:
         give_up_if_hopeless(opened.study)
 
@@ -316,7 +179,7 @@ def _tell(opened: OpenStudy, trial: optuna.Trial, outcome: _Outcome) -> FrozenTr
         put_retries(opened.study)
         return _frozen(opened, trial)
     if outcome.result is not None:
-        movable = _movable(outcome.result, opened.plan.project)
+        movable = _movable(outcome.result, opened.plan.base.project)
         trial.set_user_attr(RESULT, movable.to_dict())
         if movable.bundle is not None:
             trial.set_user_attr(FILES, dict(outcome.files))
@@ -352,7 +215,7 @@ def _frozen(opened: OpenStudy, trial: optuna.Trial) -> FrozenTrial:
 def _set_up_trial(
     opened: OpenStudy, trial: optuna.Trial, place: int, display: StudyDisplay
 ) -> TrialSetup:
-    plan = opened.plan
+    plan = opened.plan.base
     params = suggest(trial, plan.space)
     config = with_values(plan.config, params)
     shown = {"mapping": config.mapping, **params}
@@ -364,7 +227,7 @@ def _set_up_trial(
         common=plan.common,
         objective=plan.study.objective,
         origin={"study": opened.study.study_name, "trial": trial.number},
-        keeps_predictions=plan.keeps_all,
+        keeps_predictions=isinstance(opened.plan, ListPlan),
         project=plan.project,
     )
 
@@ -379,7 +242,7 @@ def _report(trial: optuna.Trial, epoch: int, value: float) -> None:
 def _prune(
     opened: OpenStudy, trial: optuna.Trial, epoch: int, value: float, write: Callable[[], None]
 ) -> None:
-    plan, pruner = opened.plan, opened.study.pruner
+    plan, pruner = opened.plan.base, opened.study.pruner
     # After the last epoch there is nothing left to save: the trial is complete, good or bad.
     is_over = epoch >= plan.config.training.epochs
     if is_over or _is_baseline(opened, trial) or not trial.should_prune():
@@ -410,30 +273,16 @@ def _start_trial_run(opened: OpenStudy, trial: optuna.Trial, setup: TrialSetup) 
 
 def _is_worth_keeping(opened: OpenStudy, trial: optuna.Trial, value: float) -> bool:
     """Whether a trial is the best by now, or the baseline that the best is compared with."""
-    keeps = opened.plan.keeps_all or _is_baseline(opened, trial)
+    keeps = isinstance(opened.plan, ListPlan) or _is_baseline(opened, trial)
     return keeps or value > _best_value(opened.study)
 
 
 def _is_baseline(opened: OpenStudy, trial: optuna.Trial) -> bool:
     """Whether a trial has the params that all others are compared with, so that it is run whole."""
-    return trial.params == dict(opened.plan.first[0])
+    plan = opened.plan
+    return isinstance(plan, SearchPlan) and trial.params == dict(plan.baseline)
 
 
 def _best_value(study: optuna.Study) -> float:
     best = best_trial(study)
     return float("-inf") if best is None or best.value is None else best.value
-
-
-def give_up_if_hopeless(study: optuna.Study) -> None:
-    """Refuse to go on with a study whose first trials all failed.
-
-    Raises:
-        WorkError: With their reasons.
-    """
-    finished = [t for t in study.get_trials(deepcopy=False) if counts_towards_budget(t)]
-    if len(finished) >= GIVE_UP_AFTER and all(t.state == TrialState.FAIL for t in finished):
-        reasons = dict.fromkeys(str(t.user_attrs.get(FAILURE)) for t in finished)
-        raise WorkError(
-            f"the first {len(finished)} trials all failed: {'; '.join(reasons)}; mend that, and "
-            "begin again with another --study-name"
-        )

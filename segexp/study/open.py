@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Callable, Sequence
+from collections.abc import Mapping as Dict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,12 +28,16 @@ from segexp.study.attributes import (
     CONSTANT,
     DEFINITION,
     LISTED,
+    PARTS,
+    PARTS_LABEL,
     RESULT,
     RUN_ID,
     RUN_KEY,
     WARNINGS,
 )
-from segexp.study.plan import StudyPlan, definition, definition_faults
+from segexp.study.config import StudyConfig
+from segexp.study.definition import definition_faults
+from segexp.study.plan import ListPlan, SearchPlan, StudyPlan
 from segexp.study.pruners import make_pruner
 from segexp.study.reconcile import close_records
 from segexp.study.recorded_place import open_recorded, remember_place
@@ -51,10 +56,10 @@ class OpenStudy:
         dataset: The data.
         study: Optuna's record.
         experiment: The MLflow experiment.
-        parent: The run below which the trials' runs are: the study's own, or an arm's.
+        parent: The run below which the trials' runs are.
     """
 
-    plan: StudyPlan
+    plan: SearchPlan | ListPlan
     dataset: Dataset
     study: optuna.Study
     experiment: tracking.Experiment
@@ -63,26 +68,26 @@ class OpenStudy:
     @property
     def lock(self) -> Path:
         """The lock under which trials are handed out."""
-        return lock_of(self.plan.project, self.plan.study.name)
+        return lock_of(self.plan.base.project, self.plan.base.study.name)
 
     def directory(self, trial: int) -> Path:
         """Return where the checkpoints and the bundle of a trial are."""
-        studies = self.plan.project / WORK_DIRECTORY / "studies"
+        studies = self.plan.base.project / WORK_DIRECTORY / "studies"
         # A study of the same name may live in another storage; its run tells the two apart.
         name = f"{self.study.study_name}-{self.parent.id[:8]}"
         return studies / name / f"trial-{trial:04d}"
 
 
 @dataclass(frozen=True)
-class Arm:
-    """Where the records of an arm's studies go: its run, and the experiment that this is in."""
+class Place:
+    """Where a study is recorded that is part of another: below a run that others end."""
 
     experiment: tracking.Experiment
     run: tracking.Run
 
 
 def join_study(
-    plan: StudyPlan,
+    plan: SearchPlan | ListPlan,
     dataset: Dataset,
     storage: BaseStorage,
     experiment: tracking.Experiment,
@@ -90,80 +95,83 @@ def join_study(
 ) -> OpenStudy:
     """Open a study that another process has opened: nothing is made, checked or recorded."""
     study = optuna.load_study(
-        study_name=plan.study.name, storage=storage, pruner=_make_pruner(plan)
+        study_name=plan.base.study.name, storage=storage, pruner=_make_pruner(plan.base)
     )
     return OpenStudy(plan, dataset, study, experiment, parent)
 
 
 def open_study(
-    plan: StudyPlan,
+    plan: SearchPlan | ListPlan,
     dataset: Dataset,
     storage: BaseStorage,
-    arm: Arm | None = None,
+    now: Dict[str, Any],
+    place: Place | None = None,
+    *,
     carried: Sequence[FrozenTrial] = (),
     say: Callable[[str], None] = lambda line: None,
 ) -> OpenStudy:
-    """Open a study, and make it with its first trials in line where it is not there yet.
+    """Open a study, and make it with its first trials queued if it is not there yet.
 
     Args:
         plan: From `segexp.study.plan.plan_study`.
         dataset: The data, opened.
         storage: Optuna's storage.
-        arm: The arm that the study belongs to; None for a study of its own.
+        now: What the study means: `segexp.study.definition.definition` of plan and data.
+        place: Where to record a study that is part of another.
         carried: Finished trials that a new study begins with; see `segexp.study.revision`.
         say: Shows one line, about where the study is recorded.
 
     Raises:
-        InputError: When a study of this name means something else, or the tracking URI is none.
+        InputError: When a study of this name means something else, or the tracking URI is invalid.
         WorkError: When the storage or the tracking server does not answer.
     """
-    now = definition(plan, dataset)
-    with locked(lock_of(plan.project, plan.study.name)):
-        is_new = not is_known(storage, plan.study.name, now, revisable=not plan.is_arm)
+    base, name = plan.base, plan.base.study.name
+    with locked(lock_of(base.project, name)):
+        is_new = not is_known(storage, name, now, revisable=not base.is_part)
         # Before the study: a tracking URI that is wrong must not leave half a study behind.
-        if arm is None:
-            wanted, name = plan.config.tracking, plan.study.name
-            experiment = open_recorded(plan.project, wanted, storage, name, say)
+        if place is None:
+            experiment = open_recorded(base.project, base.config.tracking, storage, name, say)
         else:
-            experiment = arm.experiment
+            experiment = place.experiment
         study = optuna.create_study(
             storage=storage,
-            study_name=plan.study.name,
+            study_name=name,
             direction="maximize",
             load_if_exists=True,
-            pruner=_make_pruner(plan),
+            pruner=_make_pruner(base),
         )
         failpoint.passed("study_create")
         if is_new:
-            _put_first(study, plan, carried)
-            study.set_user_attr(CONSTANT, _constant(plan, dataset))
-            study.set_user_attr(LISTED, plan.keeps_all)
-        warnings = data_warnings(dataset, [*plan.mappings.values()])
+            if isinstance(plan, SearchPlan):
+                _put_first(study, plan.baseline, carried)
+            study.set_user_attr(CONSTANT, _constant(base, dataset))
+            study.set_user_attr(LISTED, isinstance(plan, ListPlan))
+        warnings = data_warnings(dataset, [*base.mappings.values()])
         if study.user_attrs.get(WARNINGS) != warnings:  # segexp may see more than it did
             study.set_user_attr(WARNINGS, warnings)
         if is_new:
             study.set_user_attr(DEFINITION, now)  # the last: a study that has it is whole
-        if arm is None:
+        if place is None:
             noted = study.user_attrs.get(RUN_ID)
-            parent = _open_parent_run(plan, dataset, study, experiment)
-            _record_search(parent, plan)
-            if line := new_run_instead(noted, parent, f"study {plan.study.name!r}"):
+            parent = _open_parent_run(base, dataset, study, experiment)
+            _record_search(parent, base.study)
+            if line := new_run_instead(noted, parent, f"study {name!r}"):
                 say(line)
         else:
-            parent = arm.run
+            parent = place.run
             study.set_user_attr(RUN_ID, parent.id)
         remember_place(study, experiment)
         close_records(study, parent)
     return OpenStudy(plan, dataset, study, experiment, parent)
 
 
-def _put_first(study: optuna.Study, plan: StudyPlan, carried: Sequence[FrozenTrial]) -> None:
+def _put_first(
+    study: optuna.Study, baseline: Dict[str, Any], carried: Sequence[FrozenTrial]
+) -> None:
     """Give a new study the trials that it begins with, the baseline as its number 0."""
     known = {trial.user_attrs.get(CARRIED_FROM) for trial in study.get_trials(deepcopy=False)}
-    if not plan.keeps_all:
-        for params in plan.first:
-            if dict(params) not in [trial.params for trial in carried]:
-                study.enqueue_trial(dict(params), skip_if_exists=True)
+    if dict(baseline) not in [trial.params for trial in carried]:
+        study.enqueue_trial(dict(baseline), skip_if_exists=True)
     for trial in carried:
         if trial.user_attrs[CARRIED_FROM] not in known:  # one that died while it was made
             study.add_trial(trial)
@@ -178,34 +186,37 @@ def _constant(plan: StudyPlan, dataset: Dataset) -> dict[str, Any]:
 
 
 def _make_pruner(plan: StudyPlan) -> BasePruner:
-    # The arms of an A/B study are pruned by the same rules, whatever they are called.
-    label = "arm" if plan.is_arm else plan.study.name
+    # The parts of a study are pruned by the same rules, whatever they are called.
+    label = PARTS_LABEL if plan.is_part else plan.study.name
     return make_pruner(plan.study.pruner, plan.config.training.epochs, label)
 
 
-def refuse_changed(plans: Sequence[StudyPlan], dataset: Dataset, storage: BaseStorage) -> None:
-    """Refuse studies that were begun as something else, before anything is opened.
+def refuse_changed(storage: BaseStorage, definitions: Dict[str, Dict[str, Any]]) -> None:
+    """Refuse parts of a study that were begun as something else, before anything is opened.
+
+    Args:
+        storage: Optuna's storage.
+        definitions: What each of them means now, by name.
 
     Raises:
         InputError: With the differences of all of them.
     """
     faults: list[str] = []
-    for plan in plans:
+    for name, now in definitions.items():
         with collected(faults):
-            now = definition(plan, dataset)
-            is_known(storage, plan.study.name, now, revisable=not plan.is_arm)
+            is_known(storage, name, now, revisable=False)
     if faults:
         raise InputError(list(dict.fromkeys(faults)))
 
 
 def is_known(
-    storage: BaseStorage, name: str, now: dict[str, Any], *, revisable: bool = True
+    storage: BaseStorage, name: str, now: Dict[str, Any], *, revisable: bool = True
 ) -> bool:
     """Whether there is a study of this name, which then means the same.
 
     Args:
         storage: Optuna's storage.
-        name: Of a study, or of an A/B study, whose definition has ``arms``.
+        name: Of a study, or of one that has parts.
         now: The definition that it would have now.
         revisable: Whether `segexp tune` can go on with it under a new revision.
 
@@ -215,10 +226,10 @@ def is_known(
     stored = stored_definition(storage, name)
     if stored is None:
         return False
-    if ("arms" in stored) != ("arms" in now):
-        kind = "an A/B study" if "arms" in stored else "no A/B study"
+    if (PARTS in stored) != (PARTS in now):
+        kind = "an A/B study" if PARTS in stored else "no A/B study"
         raise InputError(f"{name!r} is {kind}; take another --study-name")
-    revisable = revisable and "arms" not in now
+    revisable = revisable and PARTS not in now
     if faults := definition_faults(name, stored, now, revisable=revisable):
         raise InputError(faults)
     return True
@@ -283,9 +294,8 @@ def _open_parent_run(
     return parent
 
 
-def _record_search(parent: tracking.Run, plan: StudyPlan) -> None:
+def _record_search(parent: tracking.Run, study: StudyConfig) -> None:
     """Record what a study may change when it goes on; params of MLflow could not be changed."""
-    study = plan.study
     tracking.set_tags(
         parent,
         {

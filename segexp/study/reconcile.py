@@ -36,7 +36,8 @@ from segexp.study.attributes import (
     RETRY_OF,
     is_interrupted,
 )
-from segexp.study.promotion import first_number, is_promotion, number_before, promoted
+from segexp.study.budget import not_taken, params_key, params_of
+from segexp.study.promotion import is_promotion, number_before, promoted
 from segexp.study.pruners import Promoting
 
 MAX_CRASHES = 3
@@ -44,87 +45,6 @@ MAX_CRASHES = 3
 
 UNSIGNED_SECONDS = 10
 """How long a trial may run without an owner: its process may just have asked for it."""
-
-
-def counts_towards_budget(trial: FrozenTrial) -> bool:
-    """Whether a trial is finished by itself: not waiting, running, or interrupted.
-
-    One that goes on with a pruned trial does not count: that one did.
-    """
-    return trial.state.is_finished() and not is_interrupted(trial) and not is_promotion(trial)
-
-
-def last_of_each(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
-    """Return the trials that are finished by themselves and that no other one goes on with."""
-    gone_on = promoted(trials)
-    return [
-        trial
-        for trial in trials
-        if trial.state.is_finished() and not is_interrupted(trial) and trial.number not in gone_on
-    ]
-
-
-def taken(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
-    """Return the trials that are finished by themselves or under way, those that count."""
-    return [
-        trial
-        for trial in trials
-        if counts_towards_budget(trial)
-        or (trial.state == TrialState.RUNNING and not is_promotion(trial))
-    ]
-
-
-def place_of(trial: FrozenTrial, trials: Sequence[FrozenTrial]) -> int:
-    """Return the place of a trial's configuration among those that count, from 1.
-
-    A trial that goes on with a pruned one has that one's place.
-    """
-    return len(taken(trials[: first_number(trial, trials) + 1]))
-
-
-def not_taken(
-    listed: Sequence[Mapping[str, Any]], trials: Sequence[FrozenTrial]
-) -> list[dict[str, Any]]:
-    """Return the listed params that no trial has taken, in their order."""
-    known = {_as_key(params_of(trial)) for trial in taken(trials)}
-    return [dict(params) for params in listed if _as_key(params) not in known]
-
-
-def is_unsigned(trial: FrozenTrial) -> bool:
-    """Whether a trial runs and nobody has said yet whose it is."""
-    return trial.state == TrialState.RUNNING and OWNER not in trial.user_attrs
-
-
-def params_of(trial: FrozenTrial) -> dict[str, Any]:
-    """Return a trial's params, or those that were put in line for it and that it is yet to take."""
-    return {**trial.system_attrs.get("fixed_params", {}), **trial.params}
-
-
-def forerunners(trial: FrozenTrial, trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
-    """Return the trials that a trial tries again or goes on with, the last one first."""
-    found: list[FrozenTrial] = []
-    number = number_before(trial)
-    while number is not None and len(found) < len(trials):
-        found.append(trials[number])
-        number = number_before(trials[number])
-    return found
-
-
-def sampling_place(number: int, trials: Sequence[FrozenTrial]) -> int:
-    """Return a trial's place among those of a study that begin something of their own.
-
-    It is the number that a trial would have had without interruptions; a trial that tries another
-    one again has that one's. No two others share one, and it stays whatever becomes of them: a
-    trial tries another one again from the moment on in which it gets its number, or never.
-
-    Args:
-        number: The trial's.
-        trials: All of the study that there are; those with lower numbers are.
-    """
-    first = number
-    while (before := trials[first].user_attrs.get(RETRY_OF)) is not None and before < first:
-        first = before
-    return first - sum(RETRY_OF in trial.user_attrs for trial in trials[:first])
 
 
 def put_next_in_line(study: optuna.Study, listed: Sequence[Mapping[str, Any]]) -> bool:
@@ -138,12 +58,12 @@ def put_next_in_line(study: optuna.Study, listed: Sequence[Mapping[str, Any]]) -
     """
     trials = study.get_trials(deepcopy=False)
     wanted = not_taken(listed, trials)
-    keys = set(map(_as_key, wanted))
+    keys = set(map(params_key, wanted))
     waiting = False
     for trial in trials:
         if trial.state != TrialState.WAITING:
             continue
-        if _as_key(params_of(trial)) in keys:
+        if params_key(params_of(trial)) in keys:
             waiting = True
         else:
             drop(study, trial, "no longer in line")
@@ -338,11 +258,6 @@ def close_record(trial: FrozenTrial, run: tracking.Run) -> None:
         status = "KILLED" if is_interrupted(trial) else "FAILED"
     failure = trial.user_attrs.get(FAILURE) if trial.state == TrialState.FAIL else None
     tracking.close_run(run, status, trial.state.name, failure)
-
-
-def _as_key(params: Mapping[str, Any]) -> frozenset[tuple[str, Any]]:
-    """Return what is equal where params are, and can be looked up among thousands at once."""
-    return frozenset(params.items())
 
 
 def _signature() -> dict[str, Any]:

@@ -16,10 +16,10 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from segexp.core.config import flatten, resolve_key
 from segexp.core.errors import InputError
-from segexp.data.cache import Dataset
-from segexp.study.attributes import CARRIED_FROM, RESULT, RUN_ID
+from segexp.study.attributes import CARRIED_FROM, PARTS, RESULT, RUN_ID
+from segexp.study.definition import with_later_settings
 from segexp.study.open import is_known, stored_definition
-from segexp.study.plan import StudyPlan, definition, with_later_settings
+from segexp.study.plan import SearchPlan, StudyPlan
 from segexp.study.promotion import promoted
 from segexp.study.space import Choices, Parameter, contains
 from segexp.study.storage.open import revisions
@@ -37,27 +37,27 @@ class Revision:
         before: That revision's name; None when this is not a new one.
     """
 
-    plan: StudyPlan
+    plan: SearchPlan
     carried: tuple[FrozenTrial, ...] = ()
     left: int = 0
     before: str | None = None
 
 
 def choose_revision(
-    plan: StudyPlan, dataset: Dataset, storage: BaseStorage, *, new: bool
+    plan: SearchPlan, now: Dict[str, Any], storage: BaseStorage, *, new: bool
 ) -> Revision:
     """Find the newest revision of a study that means what the plan means, or begin one.
 
     Args:
         plan: The plan, under the study's own name.
-        dataset: The data.
+        now: What it means, from `segexp.study.definition.definition`.
         storage: Optuna's storage.
         new: Whether to begin a revision when none means the same.
 
     Raises:
         InputError: When there are revisions, none means the same, and no new one is wanted.
     """
-    name, now = plan.study.name, definition(plan, dataset)
+    name = plan.base.study.name
     names = revisions(storage, name)
     for known in reversed(names):
         stored = stored_definition(storage, known)
@@ -68,7 +68,7 @@ def choose_revision(
     if not new:
         is_known(storage, names[-1], now)  # raises with the differences
     stored = stored_definition(storage, names[-1])
-    if stored is None or "arms" in stored:
+    if stored is None or PARTS in stored:
         raise InputError(f"{names[-1]!r} is an A/B study, which has no revisions")
     stored = with_later_settings(stored, now)
     study = optuna.load_study(study_name=names[-1], storage=storage)
@@ -81,11 +81,11 @@ def choose_revision(
         or (t.state == TrialState.COMPLETE and RESULT in t.user_attrs)
     ]
     carried = [
-        _carry(trial, params, plan.space, names[-1])
+        _carry(trial, params, plan.base.space, names[-1])
         for trial in finished
-        if (params := _params_now(trial, stored, now, plan)) is not None
+        if (params := _params_now(trial, stored, now, plan.base)) is not None
     ]
-    carried.sort(key=lambda trial: trial.params != dict(plan.first[0]))  # the baseline comes first
+    carried.sort(key=lambda trial: trial.params != dict(plan.baseline))  # the baseline comes first
     return Revision(
         _named(plan, f"{name}-rev{len(names) + 1}"),
         tuple(carried),
@@ -94,8 +94,9 @@ def choose_revision(
     )
 
 
-def _named(plan: StudyPlan, name: str) -> StudyPlan:
-    return replace(plan, study=plan.study.model_copy(update={"name": name}))
+def _named(plan: SearchPlan, name: str) -> SearchPlan:
+    study = plan.base.study.model_copy(update={"name": name})
+    return replace(plan, base=replace(plan.base, study=study))
 
 
 def _params_now(
@@ -161,7 +162,7 @@ def _carry(
 
 def describe_revision(revision: Revision, asked: str) -> Sequence[str]:
     """Say which revision of a study it is, and what a new one carries over, for a person."""
-    name = revision.plan.study.name
+    name = revision.plan.base.study.name
     if revision.before is not None:
         return [
             f"new revision {name}: {len(revision.carried)} trials of {revision.before} are carried "

@@ -20,15 +20,17 @@ from segexp.evaluation.metrics import COMMON, metric_of
 from segexp.evaluation.result import result_from_dict
 from segexp.report.study_page import study_page
 from segexp.study.abandoned import forget_supervisors, supervised
+from segexp.study.ask import reconcile
 from segexp.study.attributes import RESULT, RUN_ID, host_of
 from segexp.study.best import best_trial
+from segexp.study.budget import counts_towards_budget
+from segexp.study.definition import definition, with_begun_halves
 from segexp.study.display import StudyDisplay
 from segexp.study.engines import Engine, here
 from segexp.study.kept_files import prune_directories
-from segexp.study.next_trial import reconcile
 from segexp.study.open import OpenStudy, open_study, stored_definition
-from segexp.study.plan import StudyPlan, say_left_out, with_begun_halves
-from segexp.study.reconcile import close_records, counts_towards_budget
+from segexp.study.plan import SearchPlan, say_left_out
+from segexp.study.reconcile import close_records
 from segexp.study.revision import choose_revision, describe_revision
 from segexp.study.stop import NEVER, StopRule
 from segexp.study.storage.open import revisions
@@ -55,7 +57,7 @@ class Ran:
 
 
 def run_study(
-    plan: StudyPlan,
+    plan: SearchPlan,
     storage: BaseStorage,
     display: StudyDisplay,
     *,
@@ -86,18 +88,23 @@ def run_study(
             something else.
         WorkError: When the first trials all fail, or the disk is full.
     """
-    begun = revisions(storage, plan.study.name)
-    plan = with_begun_halves(plan, stored_definition(storage, begun[-1]) if begun else None)
-    dataset = open_data(plan.project, plan.config, plan.source, display.caching)
+    name = plan.base.study.name
+    begun = revisions(storage, name)
+    base = with_begun_halves(plan.base, stored_definition(storage, begun[-1]) if begun else None)
+    plan = replace(plan, base=base)
+    dataset = open_data(base.project, base.config, base.source, display.caching)
     display.say(describe_data(dataset))
     say_left_out(plan, display.say)
-    mappings = [*plan.mappings.values()]
-    is_common = metric_of(plan.study.objective)[1] == COMMON
-    warn_of_data(dataset, mappings, [plan.common] if is_common else mappings, display.say)
-    revision = choose_revision(plan, dataset, storage, new=new_revision)
-    for line in describe_revision(revision, plan.study.name):
+    mappings = [*base.mappings.values()]
+    is_common = metric_of(base.study.objective)[1] == COMMON
+    warn_of_data(dataset, mappings, [base.common] if is_common else mappings, display.say)
+    now = definition(base, dataset)
+    revision = choose_revision(plan, now, storage, new=new_revision)
+    for line in describe_revision(revision, name):
         display.say(line)
-    opened = open_study(revision.plan, dataset, storage, carried=revision.carried, say=display.say)
+    opened = open_study(
+        revision.plan, dataset, storage, now, carried=revision.carried, say=display.say
+    )
     before = _count(opened.study)
     with under_way(opened, display):
         ran = run_to_the_end([opened], display, engine, workers=workers, stop=stop)
@@ -160,7 +167,7 @@ def under_way(opened: OpenStudy, display: StudyDisplay) -> Iterator[None]:
                 forget_supervisors(opened.study)
                 yield
         finally:
-            if not opened.plan.keeps_all:
+            if isinstance(opened.plan, SearchPlan):
                 _record_page(opened, display)
 
 
@@ -196,12 +203,12 @@ def _close(opened: OpenStudy, status: tracking.Status) -> None:
     with locked(opened.lock):
         close_records(opened.study, opened.parent)
         prune_directories(opened)
-        if not opened.plan.is_arm:
+        if not opened.plan.base.is_part:
             gather_records(opened.study, opened.parent)
     parent = replace(opened.parent, id=opened.study.user_attrs[RUN_ID])
-    if not opened.plan.keeps_all:
+    if isinstance(opened.plan, SearchPlan):
         _record_best(opened, parent)
-    if not opened.plan.is_arm:
+    if not opened.plan.base.is_part:
         tracking.end_run(parent, status)
 
 

@@ -12,12 +12,16 @@ from time import monotonic
 import optuna
 from optuna.trial import TrialState
 
-from segexp.study.attributes import CARRIED_FROM
+from segexp.core.errors import WorkError
+from segexp.study.attributes import CARRIED_FROM, FAILURE
 from segexp.study.best import best_trial
+from segexp.study.budget import counts_towards_budget, taken
 from segexp.study.config import StudyConfig
-from segexp.study.reconcile import counts_towards_budget, taken
 
 TIME_IS_UP = "time is up"
+
+# A study whose first trials all fail is ended: the rest would fail as well.
+GIVE_UP_AFTER = 3
 
 
 @dataclass(frozen=True)
@@ -79,3 +83,18 @@ def ended_early(study: optuna.Study, definition: StudyConfig, rule: StopRule) ->
 
 def _no_better(trials: int) -> str:
     return f"{trials} trial{'s'[: trials > 1]} brought no better one"
+
+
+def give_up_if_hopeless(study: optuna.Study) -> None:
+    """Refuse to go on with a study whose first trials all failed.
+
+    Raises:
+        WorkError: With their reasons.
+    """
+    finished = [t for t in study.get_trials(deepcopy=False) if counts_towards_budget(t)]
+    if len(finished) >= GIVE_UP_AFTER and all(t.state == TrialState.FAIL for t in finished):
+        reasons = dict.fromkeys(str(t.user_attrs.get(FAILURE)) for t in finished)
+        raise WorkError(
+            f"the first {len(finished)} trials all failed: {'; '.join(reasons)}; mend that, and "
+            "begin again with another --study-name"
+        )

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from segexp.core.files import locked
 from segexp.core.lease import Owner
 from segexp.core.signals import signals_held_back
+from segexp.study.ask import trials_left
 from segexp.study.display import StudyDisplay
-from segexp.study.next_trial import run_next_trial, trials_left
+from segexp.study.next_trial import run_next_trial
 from segexp.study.open import OpenStudy
 from segexp.study.reconcile import close_of, close_records
 from segexp.study.stop import StopRule

@@ -38,50 +38,52 @@ def test_each_arm_searches_the_same_space_with_its_own_mapping(project: Path) ->
     assert [m.name for m in found.mappings] == ["cityscapes19", "merged10"]
     assert found.common.hash == common_space(found.mappings).hash
     first, second = found.arms
-    assert first.study.name == "ab-cityscapes19"
-    assert second.study.name == "ab-merged10"
-    assert first.space == second.space
-    assert "mapping" not in first.space
-    assert first.study.pruner == second.study.pruner
-    assert (first.study.trials, second.study.trials) == (21, 21)
-    assert first.config.mapping == "cityscapes19"
-    assert second.config.mapping == "merged10"
-    assert first.first == second.first
-    assert first.first[0]["encoder"] == "resnet18"  # the study's baseline
+    assert first.base.study.name == "ab-cityscapes19"
+    assert second.base.study.name == "ab-merged10"
+    assert first.base.space == second.base.space
+    assert "mapping" not in first.base.space
+    assert first.base.study.pruner == second.base.study.pruner
+    assert (first.base.study.trials, second.base.study.trials) == (21, 21)
+    assert first.base.config.mapping == "cityscapes19"
+    assert second.base.config.mapping == "merged10"
+    assert first.baseline == second.baseline
+    assert first.baseline["encoder"] == "resnet18"  # the study's baseline
     for arm in found.arms:
-        assert arm.common.hash == found.common.hash
-        assert list(arm.mappings) == [arm.config.mapping]
-        assert not arm.keeps_all
+        assert arm.base.common.hash == found.common.hash
+        assert list(arm.base.mappings) == [arm.base.config.mapping]
 
 
 def test_each_mapping_has_draws_of_its_own_whatever_the_other_arms_are(project: Path) -> None:
     two = plan(project)
     three = plan(project, "categories7", "merged10", "cityscapes19")
     other = plan(project, overrides={"sampler.seed": 1})
-    seeds = [{a.config.mapping: a.study.sampler.seed for a in p.arms} for p in (two, three, other)]
+    seeds = [
+        {a.base.config.mapping: a.base.study.sampler.seed for a in p.arms}
+        for p in (two, three, other)
+    ]
     assert seeds[1] == {**seeds[0], "categories7": seeds[1]["categories7"]}
     assert len({*seeds[1].values(), *seeds[2].values()}) == 5
 
 
 def test_every_candidate_is_trained_in_every_arm_with_one_fresh_seed(project: Path) -> None:
     found = plan(project, overrides={"training.seed": 40})
-    best = {**found.arms[0].first[0], "learning_rate": 0.0042}
-    candidates = [Candidate(found.arms[0].first[0], (0, 1)), Candidate(best, (1,))]
+    best = {**found.arms[0].baseline, "learning_rate": 0.0042}
+    candidates = [Candidate(found.arms[0].baseline, (0, 1)), Candidate(best, (1,))]
     finals = of_candidates(found, candidates)
-    assert [f.study.name for f in finals] == [
+    assert [f.base.study.name for f in finals] == [
         "ab-cityscapes19-candidates",
         "ab-merged10-candidates",
     ]
-    assert finals[0].first == finals[1].first
-    seeds = [params["seed"] for params in finals[0].first]
-    assert [{**params, "seed": 0} for params in finals[0].first] == [
+    assert finals[0].listed == finals[1].listed
+    seeds = [params["seed"] for params in finals[0].listed]
+    assert [{**params, "seed": 0} for params in finals[0].listed] == [
         {**candidate.params, "seed": 0} for candidate in candidates
     ]
     assert len({*seeds, 40}) == 3
     assert all(0 <= seed < 2**31 for seed in seeds)
-    assert all(f.keeps_all and f.study.pruner.name == "none" for f in finals)
+    assert all(f.base.study.pruner.name == "none" for f in finals)
     # Whatever else is a candidate, it is the same training.
-    assert of_candidates(found, candidates[1:])[0].first == finals[0].first[1:]
+    assert of_candidates(found, candidates[1:])[0].listed == finals[0].listed[1:]
 
 
 def test_the_winner_of_an_earlier_study_is_trained_with_every_seed_and_all_of_it_is_kept(
@@ -89,48 +91,47 @@ def test_the_winner_of_an_earlier_study_is_trained_with_every_seed_and_all_of_it
 ) -> None:
     found = plan(project, design=TUNED)
     assert found.seeds == (1, 2, 3)
-    assert found.arms[0].study.sampler == found.arms[1].study.sampler
+    assert found.arms[0].base.study.sampler == found.arms[1].base.study.sampler
     arm = found.arms[1]
-    params = {**arm.first[0], "learning_rate": 0.0042, "loss": "focal"}
+    params = {**arm.baseline, "learning_rate": 0.0042, "loss": "focal"}
     final = of_winner(arm, 4, params, (1, 2, 3))
-    assert final.study.name == "ab-merged10-trial-0004"
-    assert final.first == ({"seed": 1}, {"seed": 2}, {"seed": 3})
-    assert final.study.trials == 3
-    assert final.study.pruner.name == "none"
-    assert final.config.training.learning_rate == 0.0042
-    assert final.config.training.loss == "focal"
-    assert final.config.mapping == "merged10"
-    assert final.keeps_all
+    assert final.base.study.name == "ab-merged10-trial-0004"
+    assert final.listed == ({"seed": 1}, {"seed": 2}, {"seed": 3})
+    assert final.base.study.trials == 3
+    assert final.base.study.pruner.name == "none"
+    assert final.base.config.training.learning_rate == 0.0042
+    assert final.base.config.training.loss == "focal"
+    assert final.base.config.mapping == "merged10"
 
 
 def test_matched_arms_train_the_same_configurations_with_the_same_seeds(project: Path) -> None:
     found = plan(project, design=matched(4, seeds=2))
     first, second = of_configs(found, found.configs)
-    assert first.study.name == "ab-cityscapes19"
-    assert first.first == second.first
-    assert len(first.first) == 8
-    assert first.study.trials == 8
-    assert [params["seed"] for params in first.first] == [1, 2] * 4
-    configs = [{k: v for k, v in p.items() if k != "seed"} for p in first.first]
+    assert first.base.study.name == "ab-cityscapes19"
+    assert first.listed == second.listed
+    assert len(first.listed) == 8
+    assert first.base.study.trials == 8
+    assert [params["seed"] for params in first.listed] == [1, 2] * 4
+    configs = [{k: v for k, v in p.items() if k != "seed"} for p in first.listed]
     assert configs[0::2] == configs[1::2] == [dict(c) for c in found.configs]
     assert len({repr(c) for c in configs}) == 4
-    assert configs[0] == dict(plan(project).arms[0].first[0])  # the baseline is among them
-    assert all(arm.keeps_all and arm.study.pruner.name == "none" for arm in (first, second))
-    assert of_configs(found, found.configs[:2])[0].first == first.first[:4]
+    assert configs[0] == dict(plan(project).arms[0].baseline)  # the baseline is among them
+    assert all(arm.base.study.pruner.name == "none" for arm in (first, second))
+    assert of_configs(found, found.configs[:2])[0].listed == first.listed[:4]
 
 
 def test_asked_for_more_configurations_and_seeds_the_first_stay_the_same(project: Path) -> None:
     few, many = plan(project, design=matched(3, 2)), plan(project, design=matched(5, 3))
     assert many.configs[:3] == few.configs
     (a, _), (b, _) = of_configs(few, few.configs), of_configs(many, many.configs)
-    assert all(params in b.first for params in a.first)
+    assert all(params in b.listed for params in a.listed)
 
 
 def test_three_arms_share_one_common_space(project: Path) -> None:
     found = plan(project, "cityscapes19", "merged10", "categories7")
     assert len(found.arms) == 3
     assert found.common.hash == common_space(found.mappings).hash
-    assert {arm.common.hash for arm in found.arms} == {found.common.hash}
+    assert {arm.base.common.hash for arm in found.arms} == {found.common.hash}
 
 
 @pytest.mark.slow
@@ -165,7 +166,7 @@ def test_one_configuration_with_several_seeds_and_several_with_one_are_both_enou
 ) -> None:
     for design in (matched(1, 2), matched(2, 1)):
         found = plan(project, design=design)
-        assert len(of_configs(found, found.configs)[0].first) == 2
+        assert len(of_configs(found, found.configs)[0].listed) == 2
 
 
 def test_a_space_with_too_few_points_for_the_configurations_says_how_many_it_has(

@@ -18,7 +18,8 @@ from segexp.study.config import (
     read_study,
     without_keys,
 )
-from segexp.study.space import Choices, parse_space
+from segexp.study.read_space import parse_space
+from segexp.study.space import Choices
 
 SHIPPED = sorted((ROOT / "studies").glob("*.yaml"))
 

@@ -9,6 +9,7 @@ from optuna.trial import TrialState, create_trial
 from segexp.study.attributes import RESULT
 from segexp.study.kept_files import prune_directories
 from segexp.study.open import OpenStudy
+from segexp.study.plan import ListPlan
 from segexp.study.reconcile import close_interrupted, drop, put_retries
 from tests.tiny_study import opened
 
@@ -22,7 +23,7 @@ def add(study: OpenStudy, state: str, value: float | None = None, **attributes: 
     if value is not None:
         (directory / "bundle").mkdir()
         (directory / "confusions.npz").touch()
-        attributes[RESULT] = {"bundle": directory.relative_to(study.plan.project).as_posix()}
+        attributes[RESULT] = {"bundle": directory.relative_to(study.plan.base.project).as_posix()}
     trial = create_trial(state=TrialState[state], value=value, user_attrs=attributes)
     study.study.add_trial(trial)
     return number
@@ -132,7 +133,7 @@ def test_what_is_not_tried_again_leaves_nothing(project: Path) -> None:
 
 def test_final_trainings_are_all_kept_without_their_checkpoints(project: Path) -> None:
     study = opened(project)
-    study = replace(study, plan=replace(study.plan, keeps_all=True))
+    study = replace(study, plan=ListPlan(study.plan.base, ()))
     study.study.ask()
     numbers = [add(study, "COMPLETE", value) for value in (0.3, 0.5, 0.4)]
     failed = add(study, "FAIL")

@@ -17,10 +17,14 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from harness.ended_trials import PRUNERS, ended_trials
 from segexp.data.open import open_data
 from segexp.study import next_trial
+from segexp.study.ask import trials_left
 from segexp.study.attributes import PROMOTES
-from segexp.study.next_trial import run_next_trial, trials_left
+from segexp.study.budget import not_taken, params_of, taken
+from segexp.study.definition import definition
+from segexp.study.next_trial import run_next_trial
 from segexp.study.open import OpenStudy, open_study
-from segexp.study.reconcile import not_taken, params_of, put_next_in_line, taken
+from segexp.study.plan import ListPlan
+from segexp.study.reconcile import put_next_in_line
 from segexp.study.rungs import KEPT_AT_RUNG, RungPruner
 from segexp.study.samplers import suggest
 from segexp.study.stop import StopRule
@@ -36,8 +40,10 @@ def opened_with(project: Path, count: int, **overrides: Any) -> OpenStudy:
     """Open a study in memory that has ended trials."""
     hush_optuna()
     plan = plan_of(project, trials=10 * MANY, **{"training.epochs": 9}, **overrides)
-    dataset = open_data(project, plan.config, plan.source, lambda done, total: None)
-    study = open_study(plan, dataset, optuna.storages.InMemoryStorage())
+    dataset = open_data(project, plan.base.config, plan.base.source, lambda done, total: None)
+    study = open_study(
+        plan, dataset, optuna.storages.InMemoryStorage(), definition(plan.base, dataset)
+    )
     promotes = isinstance(study.study.pruner, RungPruner)
     study.study.add_trials(ended_trials(count, 0.1 if promotes else 0.0))
     return study
@@ -48,7 +54,7 @@ def _stopped_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Put one epoch, after which the pruner is asked, in the place of a training."""
 
     def train(opened: OpenStudy, trial: optuna.Trial, *_: Any) -> next_trial._Outcome:
-        suggest(trial, opened.plan.space)
+        suggest(trial, opened.plan.base.space)
         next_trial._report(trial, 1, 0.0)
         try:
             next_trial._prune(opened, trial, 1, 0.0, lambda: None)
@@ -91,9 +97,7 @@ def test_a_listed_training_takes_work_in_proportion_to_the_list(project: Path) -
         study = opened_with(project, count, name=f"listed-{count}")
         rates = [t.params["learning_rate"] for t in study.study.trials[1:]]
         listed = tuple({"learning_rate": rate} for rate in (*rates, 0.001, 0.002))
-        return work_of_a_trial(
-            replace(study, plan=replace(study.plan, first=listed, keeps_all=True))
-        )
+        return work_of_a_trial(replace(study, plan=ListPlan(study.plan.base, listed)))
 
     few, many = work(FEW), work(MANY)
     assert few < many < PER_TRIAL * MANY

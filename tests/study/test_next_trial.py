@@ -15,6 +15,7 @@ from optuna.trial import TrialState, create_trial
 
 from segexp.core.errors import Interrupted, WorkError
 from segexp.core.lease import lease_seconds, this_process
+from segexp.study.ask import is_exhausted, trials_left
 from segexp.study.attributes import (
     BEAT,
     CRASHES,
@@ -25,7 +26,7 @@ from segexp.study.attributes import (
     RETRY_OF,
 )
 from segexp.study.best import find_best
-from segexp.study.next_trial import _report, is_exhausted, run_next_trial, trials_left
+from segexp.study.next_trial import _report, run_next_trial
 from segexp.study.open import OpenStudy
 from segexp.study.reconcile import MAX_CRASHES, close_abandoned, close_of
 from segexp.study.samplers import suggest
@@ -260,7 +261,7 @@ TWO_POINTS = {
 def test_a_point_that_is_under_way_elsewhere_is_not_begun_a_second_time(project: Path) -> None:
     study = opened(project, trials=8, **TWO_POINTS)
     other = study.study.ask()  # the baseline, which was in line
-    suggest(other, study.plan.space)
+    suggest(other, study.plan.base.space)
     other.set_user_attr(BEAT, time.time())
     other.set_user_attr(OWNER, ELSEWHERE.to_dict())
     assert trials_left(study) == 1

@@ -9,39 +9,43 @@ from segexp.core.config import load_config
 from segexp.core.errors import InputError
 from segexp.data.open import open_data
 from segexp.study.config import read_study
+from segexp.study.definition import definition, definition_faults
 from segexp.study.pairs import model_faults
-from segexp.study.plan import StudyPlan, definition, definition_faults, plan_study
+from segexp.study.plan import SearchPlan, plan_study
+from segexp.study.read_space import read_space
 
 
-def planned(project: Path, study: str = "default", **overrides: Any) -> StudyPlan:
+def planned(project: Path, study: str = "default", **overrides: Any) -> SearchPlan:
     path, found, config = read_study(project, study, overrides)
-    return plan_study(project, str(path), found, config)
+    return plan_study(project, str(path), found, config, read_space(str(path), found, config))
 
 
-def definition_of(plan: StudyPlan) -> dict[str, Any]:
-    data = open_data(plan.project, plan.config, plan.source, lambda done, total: None)
-    return definition(plan, data)
+def definition_of(plan: SearchPlan) -> dict[str, Any]:
+    data = open_data(
+        plan.base.project, plan.base.config, plan.base.source, lambda done, total: None
+    )
+    return definition(plan.base, data)
 
 
 def test_the_shipped_default_study_is_planned_with_its_baseline_and_common_space(
     project: Path,
 ) -> None:
     plan = planned(project)
-    assert list(plan.mappings) == ["cityscapes19", "merged10"]
+    assert list(plan.base.mappings) == ["cityscapes19", "merged10"]
     # merged10 coarsens cityscapes19, so it is the finest space that coarsens both.
-    assert plan.common.names == plan.mappings["merged10"].names
-    assert set(plan.first[0]) == set(plan.space)
-    assert plan.first[0]["mapping"] == "cityscapes19"
-    assert plan.first[0]["encoder"] == "resnet18"
-    assert plan.first[0]["arch"] == "Unet"  # not named in the study: config.yaml's own
-    assert plan.source.format == "synthetic"
+    assert plan.base.common.names == plan.base.mappings["merged10"].names
+    assert set(plan.baseline) == set(plan.base.space)
+    assert plan.baseline["mapping"] == "cityscapes19"
+    assert plan.baseline["encoder"] == "resnet18"
+    assert plan.baseline["arch"] == "Unet"  # not named in the study: config.yaml's own
+    assert plan.base.source.format == "synthetic"
 
 
 def test_one_mapping_is_its_own_common_space(project: Path) -> None:
     plan = planned(project, mapping="merged10")
-    assert list(plan.mappings) == ["merged10"]
-    assert plan.common.names == plan.mappings["merged10"].names
-    assert "mapping" not in plan.space
+    assert list(plan.base.mappings) == ["merged10"]
+    assert plan.base.common.names == plan.base.mappings["merged10"].names
+    assert "mapping" not in plan.base.space
 
 
 def test_faults_of_model_mapping_sampler_and_pruner_come_at_once(project: Path) -> None:
@@ -175,7 +179,7 @@ def test_a_float_that_is_counted_in_steps_is_excluded(project: Path) -> None:
     baseline = {"baseline.augmentation": 0.6666666667}
     plan = planned(project, **third, exclude=[{"augmentation": 0.3333333333}], **baseline)
     assert not plan.points.allows({"augmentation": 1 / 3})
-    assert plan.first[0]["augmentation"] == 2 / 3
+    assert plan.baseline["augmentation"] == 2 / 3
 
 
 def test_an_excluded_architecture_is_known_in_every_spelling(project: Path) -> None:

@@ -9,6 +9,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from harness.planted_scores import in_order, plant_scores
 from segexp.core.errors import Interrupted
+from segexp.study.ask import trials_left
 from segexp.study.attributes import (
     FAILURE,
     INTERRUPTED,
@@ -17,9 +18,10 @@ from segexp.study.attributes import (
     RETRY_OF,
 )
 from segexp.study.best import find_best
-from segexp.study.next_trial import run_next_trial, trials_left
+from segexp.study.budget import taken
+from segexp.study.next_trial import run_next_trial
 from segexp.study.promotion import epochs_judged, first_number, number_before, promoted
-from segexp.study.reconcile import put_promotion, taken
+from segexp.study.reconcile import put_promotion
 from segexp.study.view import view_study
 from tests.tiny_study import Said, opened, raising, records_of, run, states
 

@@ -27,25 +27,27 @@ from segexp.study.attributes import (
     RETRY_OF,
     is_interrupted,
 )
+from segexp.study.budget import (
+    counts_towards_budget,
+    forerunners,
+    is_unsigned,
+    params_of,
+    place_of,
+    sampling_place,
+    taken,
+)
 from segexp.study.reconcile import (
     MAX_CRASHES,
     close_abandoned,
     close_of,
     close_records,
-    counts_towards_budget,
     drop,
-    forerunners,
     heard_of,
     is_second,
-    is_unsigned,
-    params_of,
-    place_of,
     put_next_in_line,
     put_retries,
-    sampling_place,
     sign,
     sign_next,
-    taken,
 )
 from segexp.study.storage.open import open_storage as open_project_storage
 

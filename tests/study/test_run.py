@@ -22,7 +22,7 @@ from segexp.study.attributes import (
 )
 from segexp.study.engines._forkserver import process_context
 from segexp.study.open import OpenStudy
-from segexp.study.plan import StudyPlan
+from segexp.study.plan import SearchPlan
 from segexp.study.run import Ran, run_study
 from segexp.study.storage.open import open_storage
 from tests.tiny_study import Said, plan_of, raising, record_of, run, statuses
@@ -152,6 +152,6 @@ def test_trials_that_go_on_with_a_pruned_one_are_no_more_trials(project: Path) -
     assert ran == Ran(new=2, others=1)
 
 
-def run_elsewhere(plan: StudyPlan) -> None:
+def run_elsewhere(plan: SearchPlan) -> None:
     """Run the study in another process."""
-    run_study(plan, open_storage(None, plan.project), Said())
+    run_study(plan, open_storage(None, plan.base.project), Said())

@@ -27,6 +27,7 @@ from segexp.core.lease import lease_seconds, this_process
 from segexp.data.open import open_data
 from segexp.study import next_trial
 from segexp.study import open as open_study
+from segexp.study.ask import _ask_once
 from segexp.study.attributes import (
     BEAT,
     FILES,
@@ -36,9 +37,10 @@ from segexp.study.attributes import (
     RUN_ID,
     SUPERSEDED,
 )
-from segexp.study.next_trial import _ask_once, run_next_trial
+from segexp.study.budget import sampling_place
+from segexp.study.definition import definition
+from segexp.study.next_trial import run_next_trial
 from segexp.study.open import OpenStudy
-from segexp.study.reconcile import sampling_place
 from segexp.study.recorded_place import recorded_place
 from segexp.study.run import run_study
 from segexp.study.samplers import suggest
@@ -69,8 +71,12 @@ class Hosts:
 
     def open(self, host: int, **overrides: Any) -> OpenStudy:
         plan = self.plan(host, **overrides)
-        dataset = open_data(plan.project, plan.config, plan.source, lambda done, total: None)
-        return open_study.open_study(plan, dataset, self.storage(host))
+        dataset = open_data(
+            plan.base.project, plan.base.config, plan.base.source, lambda done, total: None
+        )
+        return open_study.open_study(
+            plan, dataset, self.storage(host), definition(plan.base, dataset)
+        )
 
     def run(
         self, host: int, display: Said | None = None, **overrides: Any
@@ -109,7 +115,7 @@ def test_hosts_that_ask_at_the_same_moment_train_different_configurations(
     own = _ask_once(one)
     other = asked[0]
     assert own is not None and own.number != other.number
-    assert suggest(own, one.plan.space) != suggest(other, two.plan.space)
+    assert suggest(own, one.plan.base.space) != suggest(other, two.plan.base.space)
 
 
 def test_a_trials_place_counts_no_trial_that_tries_another_again() -> None:
@@ -124,7 +130,7 @@ def test_a_trials_place_counts_no_trial_that_tries_another_again() -> None:
 
 def test_a_baseline_that_two_hosts_put_in_line_is_trained_once(hosts: Hosts) -> None:
     one = hosts.open(0, trials=2)
-    one.study.enqueue_trial(one.plan.first[0])
+    one.study.enqueue_trial(dict(one.plan.baseline))
     while run_next_trial(one, Said()):
         pass
     assert [t.state.name for t in one.study.trials] == ["COMPLETE", "FAIL", "COMPLETE"]

@@ -6,15 +6,9 @@ import pytest
 from segexp.core.config import Config, flatten, resolve_key, with_values
 from segexp.core.errors import InputError
 from segexp.study.config import StudyConfig
+from segexp.study.read_space import SEARCHABLE, parse_space
 from segexp.study.samplers import suggest
-from segexp.study.space import (
-    SEARCHABLE,
-    Choices,
-    Range,
-    contains,
-    describe_parameter,
-    parse_space,
-)
+from segexp.study.space import Choices, Range, contains, describe_parameter
 
 
 def parse(space: dict, baseline: dict | None = None, **settings: object):

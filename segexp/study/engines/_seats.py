@@ -13,7 +13,7 @@ import psutil
 import torch
 
 from segexp.core.config import Config
-from segexp.study.plan import StudyPlan
+from segexp.study.plan import ListPlan, SearchPlan
 from segexp.training.compute import choose_compute
 
 # Measured over seven models at 128x256: 750 to 830 MB before the first batch, and 1 to 6 kB for
@@ -38,7 +38,7 @@ class Seat:
     gpu: int | None = None
 
 
-def seat_workers(plans: Sequence[StudyPlan], workers: int | None) -> list[Seat]:
+def seat_workers(plans: Sequence[SearchPlan | ListPlan], workers: int | None) -> list[Seat]:
     """Divide the machine among workers.
 
     Args:
@@ -50,7 +50,7 @@ def seat_workers(plans: Sequence[StudyPlan], workers: int | None) -> list[Seat]:
     gpus = torch.cuda.device_count()
     cores = joblib.cpu_count()
     if workers is None:
-        device = choose_compute(plans[0].config.training.precision).device.type
+        device = choose_compute(plans[0].base.config.training.precision).device.type
         workers = _most_on_cpu(plans, cores) if device == "cpu" else max(1, gpus)
     # OMP_NUM_THREADS may ask for fewer.
     threads = min(max(1, cores // workers), torch.get_num_threads()) if workers > 1 else 0
@@ -66,9 +66,12 @@ def describe_team(seats: Sequence[Seat], precision: str) -> str:
     return f"{len(seats)} workers of {threads} thread{'s'[: threads > 1]} on {compute}"
 
 
-def _most_on_cpu(plans: Sequence[StudyPlan], cores: int) -> int:
-    at_once = sum(p.study.trials if p.keeps_all else max(4, p.study.trials // 5) for p in plans)
-    in_memory = int(_SHARE_OF_MEMORY * _memory() / _bytes_of_worker(plans[0].config))
+def _most_on_cpu(plans: Sequence[SearchPlan | ListPlan], cores: int) -> int:
+    at_once = sum(
+        len(p.listed) if isinstance(p, ListPlan) else max(4, p.base.study.trials // 5)
+        for p in plans
+    )
+    in_memory = int(_SHARE_OF_MEMORY * _memory() / _bytes_of_worker(plans[0].base.config))
     return max(1, min(cores, at_once, in_memory))
 
 

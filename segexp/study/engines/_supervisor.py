@@ -16,14 +16,14 @@ from segexp.core import failpoint
 from segexp.core.disk import FullDiskError
 from segexp.core.errors import InputError, Interrupted, WorkError
 from segexp.core.lease import Owner
+from segexp.study.ask import trials_left
 from segexp.study.attributes import FAILURE, is_interrupted
 from segexp.study.display import StudyDisplay
 from segexp.study.engines._forkserver import prepare_workers, process_context
 from segexp.study.engines._seats import Seat, describe_team, seat_workers
 from segexp.study.engines._worker import LAST_TRIAL, Task, work
-from segexp.study.next_trial import give_up_if_hopeless, trials_left
 from segexp.study.open import OpenStudy
-from segexp.study.stop import StopRule
+from segexp.study.stop import StopRule, give_up_if_hopeless
 from segexp.study.turns import close_trials, is_stopped
 
 STOP_SECONDS = 4
@@ -76,7 +76,7 @@ def supervise(
         return 0
     plans = [opened.plan for opened in studies]
     seats = seat_workers(plans, workers)
-    display.say(describe_team(seats, plans[0].config.training.precision))
+    display.say(describe_team(seats, plans[0].base.config.training.precision))
     start = partial(_start, studies, stop)
     armed = os.environ.get(failpoint.VARIABLE)
     team: list[_Worker] = []

@@ -24,7 +24,7 @@ from segexp.evaluation.evaluate import Evaluation
 from segexp.study.display import StudyDisplay
 from segexp.study.engines._seats import Seat
 from segexp.study.open import OpenStudy, join_study
-from segexp.study.plan import StudyPlan
+from segexp.study.plan import ListPlan, SearchPlan
 from segexp.study.stop import StopRule
 from segexp.study.storage.open import open_storage
 from segexp.study.turns import close_trials, is_stopped, run_next
@@ -49,7 +49,7 @@ class Task:
         failpoint: Where the process is to die; see `segexp.core.failpoint`.
     """
 
-    studies: tuple[tuple[StudyPlan, tracking.Experiment, tracking.Run], ...]
+    studies: tuple[tuple[SearchPlan | ListPlan, tracking.Experiment, tracking.Run], ...]
     seat: Seat
     stop: StopRule
     environment: Mapping[str, str]
@@ -189,7 +189,7 @@ class _SentDisplay:
 
 
 def _open(task: Task) -> list[OpenStudy]:
-    plan = task.studies[0][0]  # they share project, data and storage
+    plan = task.studies[0][0].base  # they share project, data and storage
     dataset = open_data(plan.project, plan.config, plan.source, lambda done, total: None)
     storage = open_storage(plan.config.storage, plan.project)
     return [join_study(p, dataset, storage, experiment, run) for p, experiment, run in task.studies]

@@ -1,6 +1,5 @@
 """How the machine is divided among workers."""
 
-import dataclasses
 from pathlib import Path
 
 import joblib
@@ -10,6 +9,7 @@ import torch
 
 from segexp.study.engines import _seats as seats
 from segexp.study.engines._seats import Seat, describe_team, seat_workers
+from segexp.study.plan import ListPlan
 from tests.tiny_study import Said, finished, plan_of, run
 
 
@@ -49,7 +49,7 @@ def test_a_sampler_suggests_a_fifth_of_its_trials_at_once_and_four_in_any_case(
 
 def test_listed_trainings_wait_for_none_of_each_other(machine, project: Path):
     machine(cores=64)
-    plan = dataclasses.replace(plan_of(project, trials=12), keeps_all=True)
+    plan = ListPlan(plan_of(project).base, ({},) * 12)
     assert seat_workers([plan], None) == [Seat(threads=5)] * 12
 
 

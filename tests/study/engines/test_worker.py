@@ -14,9 +14,9 @@ import torch
 
 from segexp.core.errors import Interrupted
 from segexp.evaluation.evaluate import Evaluation
+from segexp.study.definition import definition
 from segexp.study.engines._worker import LAST_TRIAL, _SentDisplay
 from segexp.study.open import join_study
-from segexp.study.plan import definition
 from segexp.study.storage.open import open_storage
 from segexp.training.fit import EpochResult, Step
 from tests.tiny_study import Said, opened, run_here, states, statuses
@@ -134,7 +134,7 @@ def test_a_study_is_joined_from_what_is_sent(project: Path) -> None:
     first = opened(project, trials=2)
     sent = pickle.dumps((first.plan, first.experiment, first.parent))
     plan, experiment, parent = pickle.loads(sent)
-    assert definition(plan, first.dataset) == definition(first.plan, first.dataset)
+    assert definition(plan.base, first.dataset) == definition(first.plan.base, first.dataset)
     joined = join_study(plan, first.dataset, open_storage(None, project), experiment, parent)
     assert joined.directory(3) == first.directory(3)
     assert joined.lock == first.lock

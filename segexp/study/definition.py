@@ -1,0 +1,168 @@
+"""What a study means: everything that the scores of its trials depend on."""
+
+from collections.abc import Iterable
+from collections.abc import Mapping as Dict
+from dataclasses import replace
+from typing import Any
+
+from segexp.core.config import Config, flatten, resolve_key
+from segexp.data.cache import Dataset
+from segexp.labels.mapping import Mapping
+from segexp.labels.taxonomy import VOID_NAME
+from segexp.study.plan import StudyPlan
+from segexp.study.space import describe_parameter
+
+# Parts of the configuration that no score depends on.
+_NOT_IN_DEFINITION = (
+    "tracking.",
+    "storage",
+    "data.root",
+    "data.format",
+    "data.synthetic.",
+    "data.heldout_by",  # what it came to is in there
+)
+
+
+_TEST_SPLIT, _HALF = "test split", "half of val by "
+
+
+def definition(plan: StudyPlan, dataset: Dataset) -> dict[str, Any]:
+    """Return everything that the scores of a study's trials depend on, as plain text.
+
+    A study that is resumed must mean the same: otherwise its trials cannot be compared.
+    """
+    searched = {resolve_key(name) for name in plan.space}
+    settings = {
+        key: str(value)
+        for key, value in flatten(plan.config.to_dict()).items()
+        if key not in searched and key != "mapping" and not key.startswith(_NOT_IN_DEFINITION)
+    }
+    return {
+        **data_definition(dataset),
+        "objective": plan.study.objective,
+        "common_space": f"{plan.common.name} {plan.common.hash}",
+        **{f"space.{name}": describe_parameter(p) for name, p in sorted(plan.space.items())},
+        **mapping_definitions(plan.mappings.values()),
+        **settings,
+    }
+
+
+def data_definition(dataset: Dataset) -> dict[str, Any]:
+    """Return the part of a definition that says which images there are, and which are held out."""
+    by = dataset.heldout_by
+    return {
+        "data": f"{dataset.name} {dataset.hash}",
+        "heldout": _TEST_SPLIT if by is None else _HALF + by,
+    }
+
+
+def with_begun_halves(plan: StudyPlan, stored: Dict[str, Any] | None) -> StudyPlan:
+    """Halve val as a study was begun with, unless the configuration says how.
+
+    Before there was a choice it was halved by image. A study goes on with the images that it has
+    tuned on, whatever segexp would choose today.
+
+    Args:
+        plan: The plan of the study.
+        stored: From `definition` when it was begun; None where there is no such study yet.
+    """
+    data = plan.config.data
+    if stored is None or data.heldout_by != "auto":
+        return plan
+    begun = str(stored.get("heldout", f"{_HALF}image"))
+    if begun == _TEST_SPLIT:
+        return plan
+    data = data.model_copy(update={"heldout_by": begun.removeprefix(_HALF)})
+    return replace(plan, config=plan.config.model_copy(update={"data": data}))
+
+
+def mapping_definitions(mappings: Iterable[Mapping]) -> dict[str, Any]:
+    """Return the part of a definition that says what the mappings are, label by label."""
+    return {
+        f"mappings.{m.name}": {
+            "hash": m.hash,
+            "classes": [[c.name, *c.labels] for c in m.classes],
+        }
+        for m in sorted(mappings, key=lambda m: m.name)
+    }
+
+
+def with_later_settings(stored: Dict[str, Any], now: Dict[str, Any]) -> dict[str, Any]:
+    """Add the settings that came to segexp after a study was begun to its stored definition.
+
+    Their defaults are what was done before there was a choice.
+    """
+    defaults = flatten(Config().to_dict())
+    later = {
+        key: str(defaults[key])
+        for key in now
+        if key in defaults and f"space.{key.rpartition('.')[2]}" not in stored
+    }
+    if "heldout" in now:
+        later["heldout"] = _TEST_SPLIT if now["heldout"] == _TEST_SPLIT else f"{_HALF}image"
+    return {**later, **stored}
+
+
+def definition_faults(
+    name: str, stored: Dict[str, Any], now: Dict[str, Any], *, revisable: bool = True
+) -> list[str]:
+    """List how a study's stored definition differs from the one it would have now.
+
+    Args:
+        name: The study's name.
+        stored: From `definition` when it was begun.
+        now: From `definition`.
+        revisable: Whether it can go on under a new revision: one that has parts, or is one, cannot.
+    """
+    faults: list[str] = []
+    stored = with_later_settings(stored, now)
+    changed = [key for key in sorted({*stored, *now}) if stored.get(key) != now.get(key)]
+    if any(key.startswith("mappings.") for key in changed):
+        changed = [key for key in changed if key != "common_space"]  # it follows from them
+    # A setting that is searched now, or was: one line about the space says it.
+    spaces = {key for key in changed if key.startswith("space.")}
+    changed = [k for k in changed if k in spaces or f"space.{k.rpartition('.')[2]}" not in spaces]
+    for key in changed:
+        before, after = stored.get(key), now.get(key)
+        if isinstance(before, dict) and isinstance(after, dict):
+            changes = _changed_labels(before["classes"], after["classes"])
+            mapping = key.removeprefix("mappings.")
+            faults.append(
+                f"mapping {mapping!r} has changed since study {name!r} was begun: {changes}"
+            )
+            continue
+        if key == "heldout" and str(before).startswith(_HALF):
+            by = str(before).removeprefix(_HALF)
+            before = f"{before} (--set data.heldout_by={by})"
+        was, is_ = (_shown(value) for value in (before, after))
+        faults.append(f"study {name!r} was begun with {key} = {was}, now it is {is_}")
+    if faults:
+        revision = (
+            ", go on under a new revision with --new-revision, which keeps the trials that are "
+            "still valid,"
+        )
+        faults.append(
+            f"study {name!r} cannot go on as something else: run it with what it was begun with"
+            f"{revision if revisable else ''} or begin another one with --study-name"
+        )
+    return faults
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, dict):
+        return f"{len(value['classes'])} classes"
+    return "nothing" if value is None else str(value)
+
+
+def _changed_labels(before: list[list[str]], after: list[list[str]]) -> str:
+    """Say which labels became another class; ``[name, label, ...]`` of each class."""
+    was, is_ = (
+        {label: name for name, *labels in classes for label in labels}
+        for classes in (before, after)
+    )
+    changes = [
+        f"label {label} was in {was.get(label, VOID_NAME)}, now in {is_.get(label, VOID_NAME)}"
+        for label in dict.fromkeys([*was, *is_])
+        if was.get(label) != is_.get(label)
+    ]
+    return "; ".join(changes) or "its classes are in another order, or over another taxonomy"
