@@ -22,7 +22,7 @@ from segexp.evaluation.confusions import load_confusions
 from segexp.evaluation.result import result_from_dict
 from segexp.study.attributes import DEFINITION, RESULT
 from segexp.study.best import find_best, scored_otherwise_note
-from segexp.study.definition import definition_faults
+from segexp.study.definition import change_faults, definition_changes
 from segexp.study.open import is_known
 from segexp.study.storage.open import open_storage
 from tests.tiny_study import Said, run
@@ -169,7 +169,7 @@ def test_a_study_of_before_a_setting_was_there_goes_on_at_its_default(project: P
     _, ran = run(project, trials=2)
     assert ran == 1
     changed = {**definition, "training.gradient_clip": "0.5"}
-    first, *_ = definition_faults("tiny", definition, changed)
+    first, *_ = change_faults("tiny", definition_changes(definition, changed))
     assert first == "study 'tiny' was begun with training.gradient_clip = 1.0, now it is 0.5"
 
 
@@ -214,7 +214,7 @@ def test_a_study_goes_on_with_the_halves_that_it_was_begun_with(project: Path):
 def test_a_setting_that_was_searched_is_not_taken_for_one_that_was_not_there():
     stored = {"space.learning_rate": "0.1 to 0.2", "objective": "val/miou"}
     now = {"objective": "val/miou", "training.learning_rate": "0.001"}
-    first, *_ = definition_faults("tiny", stored, now)
+    first, *_ = change_faults("tiny", definition_changes(stored, now))
     assert "space.learning_rate = 0.1 to 0.2" in first
 
 

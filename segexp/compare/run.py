@@ -12,6 +12,7 @@ from collections.abc import Mapping as Dict
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,7 @@ from segexp.compare.search import Found, describe_search
 from segexp.compare.statistics.clusters import make_clusters
 from segexp.compare.version import LOOK_FILE, PAGE_FILE, RESULT_FILE
 from segexp.core.config import WORK_DIRECTORY
-from segexp.core.errors import InputError, WorkError, collected
+from segexp.core.errors import InputError, WorkError
 from segexp.core.files import locked, write_atomic
 from segexp.core.signals import signals_held_back
 from segexp.data.cache import Dataset
@@ -53,16 +54,21 @@ from segexp.study.attributes import (
     RUN_ID,
     RUN_KEY,
 )
-from segexp.study.definition import definition, with_begun_halves
+from segexp.study.definition import (
+    Change,
+    change_faults,
+    definition,
+    describe_change,
+    with_begun_halves,
+)
 from segexp.study.display import StudyDisplay
 from segexp.study.engines import Engine, here
 from segexp.study.open import (
     OpenStudy,
     Place,
-    is_known,
+    changes_since,
     lock_of,
     open_study,
-    refuse_changed,
     stored_definition,
 )
 from segexp.study.plan import ListPlan, SearchPlan, say_left_out
@@ -283,30 +289,32 @@ def begun_as(url: str | None, project: Path, name: str) -> Mode | None:
 
 def _refuse_another(plan: AbPlan, dataset: Dataset, storage: BaseStorage) -> None:
     """Refuse what an A/B study of this name was not begun as, before any run is opened."""
-    faults: list[str] = []
-    with collected(faults):
-        is_known(storage, plan.name, ab_definition(plan, dataset))
-    of_arms: list[str] = []
-    matched = plan.design.mode == "matched"
-    with collected(of_arms):
-        plans = of_configs(plan, plan.configs) if matched else plan.arms
-        refuse_changed(storage, {p.base.study.name: definition(p.base, dataset) for p in plans})
-    if faults:
-        raise InputError([*faults[:-1], *_changed_settings(of_arms), faults[-1]])
-    if of_arms:
-        raise InputError(of_arms)
+    of_all = changes_since(storage, plan.name, ab_definition(plan, dataset)) or []
+    plans = of_configs(plan, plan.configs) if plan.design.mode == "matched" else plan.arms
+    of_arms = {
+        p.base.study.name: changes_since(storage, p.base.study.name, definition(p.base, dataset))
+        for p in plans
+    }
+    if of_all:
+        *faults, advice = change_faults(plan.name, of_all, revisable=False)
+        raise InputError([*faults, *_changed_settings(of_arms), advice])
+    for_each = (change_faults(n, c or [], revisable=False) for n, c in of_arms.items())
+    if faults := list(dict.fromkeys(chain.from_iterable(for_each))):
+        raise InputError(faults)
     refuse_other_numbers(plan, storage)
 
 
-def _changed_settings(faults: Sequence[str]) -> list[str]:
+def _changed_settings(of_arms: Dict[str, Sequence[Change] | None]) -> list[str]:
     """Return the settings behind another digest of the data, as the first arm names them."""
-    by_setting: dict[str, str] = {}
-    for fault in faults:
-        _, begun, setting = fault.partition(" was begun with ")
-        key, is_one, _ = setting.partition(" = ")
-        if begun and is_one and key not in {"data", "heldout", "common_space"}:
-            by_setting.setdefault(setting, fault)
-    return list(by_setting.values())
+    found: list[Change] = []
+    shown: list[str] = []
+    for name, changes in of_arms.items():
+        for change in changes or ():
+            is_setting = change.key not in {"data", "heldout", "common_space"}
+            if is_setting and not change.is_of_labels and change not in found:
+                found.append(change)
+                shown.append(describe_change(name, change))
+    return shown
 
 
 @contextmanager

@@ -1,8 +1,8 @@
 """What a study means: everything that the scores of its trials depend on."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from collections.abc import Mapping as Dict
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from segexp.core.config import Config, flatten, resolve_key
@@ -103,18 +103,33 @@ def with_later_settings(stored: Dict[str, Any], now: Dict[str, Any]) -> dict[str
     return {**later, **stored}
 
 
-def definition_faults(
-    name: str, stored: Dict[str, Any], now: Dict[str, Any], *, revisable: bool = True
-) -> list[str]:
-    """List how a study's stored definition differs from the one it would have now.
+@dataclass(frozen=True)
+class Change:
+    """A part of a study's definition that is another one now.
+
+    Attributes:
+        key: Its key in the definition.
+        before: When the study was begun; None where it had no such part.
+        after: Now; None where it has none any more.
+    """
+
+    key: str
+    before: Any
+    after: Any
+
+    @property
+    def is_of_labels(self) -> bool:
+        """Whether it is a mapping that has other classes now."""
+        return isinstance(self.before, dict) and isinstance(self.after, dict)
+
+
+def definition_changes(stored: Dict[str, Any], now: Dict[str, Any]) -> list[Change]:
+    """Return how a study's stored definition differs from the one it would have now.
 
     Args:
-        name: The study's name.
         stored: From `definition` when it was begun.
         now: From `definition`.
-        revisable: Whether it can go on under a new revision: one that has parts, or is one, cannot.
     """
-    faults: list[str] = []
     stored = with_later_settings(stored, now)
     changed = [key for key in sorted({*stored, *now}) if stored.get(key) != now.get(key)]
     if any(key.startswith("mappings.") for key in changed):
@@ -122,30 +137,41 @@ def definition_faults(
     # A setting that is searched now, or was: one line about the space says it.
     spaces = {key for key in changed if key.startswith("space.")}
     changed = [k for k in changed if k in spaces or f"space.{k.rpartition('.')[2]}" not in spaces]
-    for key in changed:
-        before, after = stored.get(key), now.get(key)
-        if isinstance(before, dict) and isinstance(after, dict):
-            changes = _changed_labels(before["classes"], after["classes"])
-            mapping = key.removeprefix("mappings.")
-            faults.append(
-                f"mapping {mapping!r} has changed since study {name!r} was begun: {changes}"
-            )
-            continue
-        if key == "heldout" and str(before).startswith(_HALF):
-            by = str(before).removeprefix(_HALF)
-            before = f"{before} (--set data.heldout_by={by})"
-        was, is_ = (_shown(value) for value in (before, after))
-        faults.append(f"study {name!r} was begun with {key} = {was}, now it is {is_}")
-    if faults:
-        revision = (
-            ", go on under a new revision with --new-revision, which keeps the trials that are "
-            "still valid,"
-        )
-        faults.append(
-            f"study {name!r} cannot go on as something else: run it with what it was begun with"
-            f"{revision if revisable else ''} or begin another one with --study-name"
-        )
-    return faults
+    return [Change(key, stored.get(key), now.get(key)) for key in changed]
+
+
+def change_faults(name: str, changes: Sequence[Change], *, revisable: bool = True) -> list[str]:
+    """Return a sentence for each change of a study, and last what to do; nothing without changes.
+
+    Args:
+        name: The study's name.
+        changes: From `definition_changes`.
+        revisable: Whether it can go on under a new revision: one that has parts, or is one, cannot.
+    """
+    if not changes:
+        return []
+    revision = (
+        ", go on under a new revision with --new-revision, which keeps the trials that are "
+        "still valid,"
+    )
+    advice = (
+        f"study {name!r} cannot go on as something else: run it with what it was begun with"
+        f"{revision if revisable else ''} or begin another one with --study-name"
+    )
+    return [*(describe_change(name, change) for change in changes), advice]
+
+
+def describe_change(name: str, change: Change) -> str:
+    """Say how a study has changed since it was begun."""
+    key, before = change.key, change.before
+    if change.is_of_labels:
+        labels = _changed_labels(before["classes"], change.after["classes"])
+        mapping = key.removeprefix("mappings.")
+        return f"mapping {mapping!r} has changed since study {name!r} was begun: {labels}"
+    if key == "heldout" and str(before).startswith(_HALF):
+        before = f"{before} (--set data.heldout_by={str(before).removeprefix(_HALF)})"
+    was, is_ = (_shown(value) for value in (before, change.after))
+    return f"study {name!r} was begun with {key} = {was}, now it is {is_}"
 
 
 def _shown(value: Any) -> str:

@@ -16,7 +16,7 @@ from optuna.trial import FrozenTrial, TrialState
 from segexp import tracking
 from segexp.core import failpoint
 from segexp.core.config import WORK_DIRECTORY, flatten
-from segexp.core.errors import InputError, WorkError, collected
+from segexp.core.errors import InputError, WorkError
 from segexp.core.files import locked
 from segexp.data.cache import Dataset
 from segexp.data.warnings import data_warnings
@@ -36,7 +36,7 @@ from segexp.study.attributes import (
     WARNINGS,
 )
 from segexp.study.config import StudyConfig
-from segexp.study.definition import definition_faults
+from segexp.study.definition import Change, change_faults, definition_changes
 from segexp.study.plan import ListPlan, SearchPlan, StudyPlan
 from segexp.study.pruners import make_pruner
 from segexp.study.reconcile import close_records
@@ -191,24 +191,6 @@ def _make_pruner(plan: StudyPlan) -> BasePruner:
     return make_pruner(plan.study.pruner, plan.config.training.epochs, label)
 
 
-def refuse_changed(storage: BaseStorage, definitions: Dict[str, Dict[str, Any]]) -> None:
-    """Refuse parts of a study that were begun as something else, before anything is opened.
-
-    Args:
-        storage: Optuna's storage.
-        definitions: What each of them means now, by name.
-
-    Raises:
-        InputError: With the differences of all of them.
-    """
-    faults: list[str] = []
-    for name, now in definitions.items():
-        with collected(faults):
-            is_known(storage, name, now, revisable=False)
-    if faults:
-        raise InputError(list(dict.fromkeys(faults)))
-
-
 def is_known(
     storage: BaseStorage, name: str, now: Dict[str, Any], *, revisable: bool = True
 ) -> bool:
@@ -223,16 +205,30 @@ def is_known(
     Raises:
         InputError: When it is of the other kind, or was begun as something else.
     """
+    changes = changes_since(storage, name, now)
+    if faults := change_faults(name, changes or [], revisable=revisable):
+        raise InputError(faults)
+    return changes is not None
+
+
+def changes_since(storage: BaseStorage, name: str, now: Dict[str, Any]) -> list[Change] | None:
+    """Return how a study has changed since it was begun; None when there is none of this name.
+
+    Args:
+        storage: Optuna's storage.
+        name: Of a study, or of one that has parts.
+        now: The definition that it would have now.
+
+    Raises:
+        InputError: When it is of the other kind, or segexp did not make it.
+    """
     stored = stored_definition(storage, name)
     if stored is None:
-        return False
+        return None
     if (PARTS in stored) != (PARTS in now):
         kind = "an A/B study" if PARTS in stored else "no A/B study"
         raise InputError(f"{name!r} is {kind}; take another --study-name")
-    revisable = revisable and PARTS not in now
-    if faults := definition_faults(name, stored, now, revisable=revisable):
-        raise InputError(faults)
-    return True
+    return definition_changes(stored, now)
 
 
 def stored_definition(storage: BaseStorage, name: str) -> dict[str, Any] | None:

@@ -9,7 +9,7 @@ from segexp.core.config import load_config
 from segexp.core.errors import InputError
 from segexp.data.open import open_data
 from segexp.study.config import read_study
-from segexp.study.definition import definition, definition_faults
+from segexp.study.definition import change_faults, definition, definition_changes
 from segexp.study.pairs import model_faults
 from segexp.study.plan import SearchPlan, plan_study
 from segexp.study.read_space import read_space
@@ -238,7 +238,7 @@ def test_what_scores_depend_on_is_in_the_definition(project: Path, key: str, val
     base = {"mapping": "merged10", "learning_rate": 1e-3}
     before = definition_of(planned(project, **base))
     after = definition_of(planned(project, **base, **{key: value}))
-    faults = definition_faults("default", before, after)
+    faults = change_faults("default", definition_changes(before, after))
     assert len(faults) >= 2
     assert all("study 'default' was begun with " in fault for fault in faults[:-1])
     assert "--study-name" in faults[-1]
@@ -246,11 +246,11 @@ def test_what_scores_depend_on_is_in_the_definition(project: Path, key: str, val
 
 def test_the_same_definition_has_no_faults_and_a_lost_key_is_one() -> None:
     stored = {"training.epochs": "2", "objective": "val/miou"}
-    assert definition_faults("a", stored, dict(stored)) == []
-    fault, advice = definition_faults("a", stored, {"objective": "val/miou"})
+    assert change_faults("a", definition_changes(stored, dict(stored))) == []
+    fault, advice = change_faults("a", definition_changes(stored, {"objective": "val/miou"}))
     assert "--study-name" in advice
     assert "training.epochs = 2, now it is nothing" in fault
     assert "--new-revision" in advice
-    arm = definition_faults("a", stored, {"objective": "val/miou"}, revisable=False)
+    arm = change_faults("a", definition_changes(stored, {"objective": "val/miou"}), revisable=False)
     assert "--new-revision" not in arm[-1]
     assert "--study-name" in arm[-1]
