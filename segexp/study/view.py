@@ -8,7 +8,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from segexp.evaluation.metrics import OBJECTIVE
 from segexp.evaluation.result import result_from_dict
-from segexp.report.trials import StudyView, TrialRow, best_trial
+from segexp.report.trials import StudyView, TrialRow
 from segexp.study.attributes import (
     CONSTANT,
     DEFINITION,
@@ -17,7 +17,7 @@ from segexp.study.attributes import (
     RUN_ID,
     is_interrupted,
 )
-from segexp.study.best import rank
+from segexp.study.best import best_of, rank
 from segexp.study.promotion import promoted
 
 
@@ -27,13 +27,14 @@ def view_study(study: optuna.Study) -> StudyView:
     trials = study.get_trials(deepcopy=False)
     gone_on = promoted(trials)
     rows = [_row(trial, trial.number in gone_on) for trial in trials]
+    best = best_of(trials)
     return StudyView(
         study=study,
         objective=str(definition.get("objective", OBJECTIVE)),
         definition=definition,
         constant=study.user_attrs.get(CONSTANT, {}),
         rows=rows,
-        best=best_trial(rows),
+        best=None if best is None else rows[best.number],
         baseline=_baseline_trial(study, rows),
     )
 

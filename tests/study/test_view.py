@@ -12,17 +12,20 @@ from segexp.study.best import best_trial
 from segexp.study.view import view_study
 
 TABLE = {"class": ["road"], "iou": [0.5], "pixels": [9]}
-trials = st.lists(st.tuples(st.sampled_from([0.1, 0.2, 0.3]), st.booleans()), max_size=6)
+# Without a result: of a study that segexp did not make, or not alone.
+kept = st.sampled_from([None, False, True])
+trials = st.lists(st.tuples(st.sampled_from([0.1, 0.2, 0.3]), kept), max_size=6)
 
 
-def study_of(ended: list[tuple[float, bool]]) -> optuna.Study:
-    """A study whose trials ended with these objectives, with a saved model or without."""
+def study_of(ended: list[tuple[float, bool | None]]) -> optuna.Study:
+    """A study whose trials ended with these objectives; with a saved model, or without a result."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     study = optuna.create_study(direction="maximize")
     for value, keeps_model in ended:
         scores = made_scores(value, value, TABLE)
         result = TrialResult(value, 1, 2.0, scores, None, "b" if keeps_model else None)
-        study.add_trial(create_trial(value=value, user_attrs={RESULT: result.to_dict()}))
+        attributes = {} if keeps_model is None else {RESULT: result.to_dict()}
+        study.add_trial(create_trial(value=value, user_attrs=attributes))
     return study
 
 
