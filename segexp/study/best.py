@@ -126,10 +126,10 @@ def find_best(study: optuna.Study) -> BestTrial:
     gone_on = promoted(trials)
     states = Counter(_state(trial, gone_on) for trial in trials)
     best = best_trial(study)
-    if arms := part_studies(study):
+    if parts := part_studies(study):
         raise InputError(
             f"{study.study_name!r} is an A/B study, which has no best trial: run the same "
-            f"`segexp ab` again for its answer, or take an arm: {', '.join(arms)}"
+            f"`segexp ab` again for its answer, or take one of {', '.join(parts)}"
         )
     if best is None:
         raise WorkError(f"study {study.study_name!r} {_why_none(trials, states)}")

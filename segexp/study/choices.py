@@ -41,7 +41,7 @@ class PrunerRow:
         defaults: Options that a study file may change.
         epochs: The option that is the number of epochs of a trial where a study file does not say
             it.
-        label: The option that names the study, for all arms of an A/B study alike.
+        label: The option that names the study, for all parts of one alike.
     """
 
     place: str

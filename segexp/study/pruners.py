@@ -45,7 +45,7 @@ def make_pruner(pruner: Pruner, epochs: int, label: str = "study") -> BasePruner
     Args:
         pruner: Its name and options.
         epochs: Of a whole trial.
-        label: What Hyperband draws its brackets from: the study's name, or what arms share.
+        label: What Hyperband draws its brackets from: the study's name, or what its parts share.
 
     Raises:
         InputError: For an option that Optuna's class does not take.

@@ -202,9 +202,9 @@ class RungPruner(optuna.pruners.SuccessiveHalvingPruner):
 class PlacedHyperbandPruner(optuna.pruners.HyperbandPruner):
     """Optuna's Hyperband, whose brackets follow a trial's place in the study.
 
-    Optuna's own draws a trial's bracket from the study's name and the trial's number. So two arms
-    that ask for the same params would be pruned by other rules for their names alone, and an
-    interruption, whose trial is tried again under another number, would shift all that follow.
+    Optuna's own draws a trial's bracket from the study's name and the trial's number. Two parts of
+    a study that ask for the same params would be pruned by different rules for their names alone,
+    and an interrupted trial, tried again under another number, would shift all that follow.
 
     Attributes:
         interrupted: The numbers of the study's interrupted trials, ascending; kept up to date by

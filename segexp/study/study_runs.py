@@ -1,4 +1,4 @@
-"""The MLflow runs that stand for a study, or for an A/B study and its arms: one for all hosts.
+"""The MLflow runs that stand for a study and its parts: one each, for all hosts.
 
 Hosts that begin a study at once may each make one; which of them stands is noted in Optuna's
 storage, where one host can be first.
@@ -47,15 +47,15 @@ def note_run(study: optuna.Study, noted: str | None, run: tracking.Run) -> track
     return _settle(study, noted, run, stands)
 
 
-def note_part(study: optuna.Study, arm: str, run: tracking.Run) -> tracking.Run:
-    """Note the run of an arm of an A/B study, as `note_run` does that of a study."""
+def note_part(study: optuna.Study, part: str, run: tracking.Run) -> tracking.Run:
+    """Note the run of a part of a study, as `note_run` does that of a study."""
     known: dict[str, str] = study.user_attrs.get(PART_RUNS, {})
-    noted = known.get(arm)
-    while known.get(arm) == noted:
-        known = replace_attribute(study, PART_RUNS, known or None, {**known, arm: run.id}) or {}
-        if known.get(arm) == run.id:
+    noted = known.get(part)
+    while known.get(part) == noted:
+        known = replace_attribute(study, PART_RUNS, known or None, {**known, part: run.id}) or {}
+        if known.get(part) == run.id:
             break
-    return _settle(study, noted, run, known[arm])
+    return _settle(study, noted, run, known[part])
 
 
 def _settle(study: optuna.Study, noted: str | None, run: tracking.Run, stands: str) -> tracking.Run:
@@ -85,7 +85,7 @@ def gather_records(study: optuna.Study, run: tracking.Run) -> None:
     Where a tracking server was too slow or away, hosts may have made more than one run for a study.
 
     Args:
-        study: A study, or an A/B study.
+        study: The study; it may have parts.
         run: One of its runs in MLflow.
     """
     attributes = study.user_attrs

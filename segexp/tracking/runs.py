@@ -160,7 +160,7 @@ def find_tagged(experiment: Experiment, tag: str, value: str) -> Run | None:
 def running_trials(parent: Run, study: str) -> list[tuple[int, Run]]:
     """Return the runs of a study's trials that have not ended, with the trials' numbers.
 
-    They are below ``parent``, where an arm has those of several studies. A server is asked only
+    They are below ``parent``, which may have those of several studies. A server is asked only
     when it has all records: it may not know yet that a run has ended. None are returned when it
     has not, or does not answer.
     """

@@ -102,7 +102,7 @@ def test_without_a_complete_trial_the_states_are_said(study: optuna.Study) -> No
 
 def test_an_ab_study_names_the_studies_of_its_arms(study: optuna.Study) -> None:
     study.set_user_attr(PART_RUNS, {"fine": "run-1", "coarse": "run-2"})
-    with pytest.raises(InputError, match=r"an A/B study, .* take an arm: tiny-fine, tiny-coarse"):
+    with pytest.raises(InputError, match=r"an A/B study, .* take one of tiny-fine, tiny-coarse"):
         find_best(study)
 
 

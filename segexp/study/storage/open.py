@@ -95,7 +95,7 @@ def hush_optuna() -> None:
 def load_study(storage: BaseStorage, name: str | None) -> optuna.Study:
     """Load a study by its name, or of those that search the one that began a trial last.
 
-    Where that is an arm of an A/B study, it is the A/B study.
+    If that study is part of another, the other one is loaded.
 
     Raises:
         InputError: When there is no such study, with a did-you-mean.
@@ -120,7 +120,7 @@ def load_study(storage: BaseStorage, name: str | None) -> optuna.Study:
 def _names_shown(storage: BaseStorage) -> str:
     """Return the names of the studies that people began.
 
-    An A/B study has others below it, which train what its searches found.
+    A study that has parts has others below it, which train what its searches found.
     """
     studies = storage.get_all_studies()
     begun = [study for study in studies if not study.user_attrs.get(LISTED)]
@@ -128,8 +128,8 @@ def _names_shown(storage: BaseStorage) -> str:
 
 
 def part_studies(study: optuna.Study) -> list[str]:
-    """Return the names of the studies of an A/B study's arms; none of another study."""
-    return [f"{study.study_name}-{arm}" for arm in study.user_attrs.get(PART_RUNS, {})]
+    """Return the names of the studies that are parts of a study."""
+    return [f"{study.study_name}-{part}" for part in study.user_attrs.get(PART_RUNS, {})]
 
 
 def replace_attribute(study: optuna.Study, key: str, expected: Any, value: Any) -> Any:
