@@ -1,4 +1,4 @@
-"""Options that several commands share, and what they make of `config.yaml`."""
+"""Options that several commands share, and how they change `config.yaml`."""
 
 import os
 import re
@@ -67,7 +67,7 @@ StorageFile = Annotated[
         help="A file with the URL of --storage in it, so that its password is on no command line.",
     ),
 ]
-GOES_ON = "everything finished so far is kept, and the same command goes on"
+GOES_ON = "everything finished so far is kept, and the same command resumes it"
 """What is said of a study that was interrupted."""
 
 STORAGE_VARIABLE = "SEGEXP_STORAGE"
@@ -99,7 +99,7 @@ def open_project(project: Path | None) -> Path:
     """Return the project directory; where it was moved, `mlflow ui` finds its artifacts again.
 
     Raises:
-        InputError: When ``--project`` names no directory with a config.yaml, or none is above.
+        InputError: When no config.yaml is in the directory of ``--project``, or above this one.
     """
     from segexp.core.config import CONFIG_FILE, find_project
     from segexp.core.moved_project import follow_move
@@ -107,11 +107,9 @@ def open_project(project: Path | None) -> Path:
     try:
         here = Path.cwd()
     except FileNotFoundError:
-        raise InputError(
-            "the current directory was deleted; change into one that is there"
-        ) from None
+        raise InputError("the current directory was deleted; change into one that exists") from None
     if project is None:
-        root = find_project(here, lambda path: say(f"{path} is another program's, and passed over"))
+        root = find_project(here, lambda path: say(f"{path} is another program's, and is skipped"))
     elif (project / CONFIG_FILE).is_file():
         root = project.resolve()
     else:
@@ -123,9 +121,9 @@ def open_project(project: Path | None) -> Path:
 
 
 def folder_for(out: Path | None, what: str) -> Path | None:
-    """Return the folder for what a command writes beside its answer: by default the current one.
+    """Return the folder for the files that a command writes beside its answer.
 
-    None where that may not be written and no other is named: the answer needs no file.
+    By default the current one; None if that is not writable: the answer needs no file.
 
     Args:
         out: What ``--out`` names.
@@ -164,7 +162,7 @@ def data_overrides(
     """Return the config keys that ``--data``, ``--format`` and ``--mapping`` stand for."""
     overrides: dict[str, Any] = {}
     if data is not None:
-        # The user's path starts at the current directory, one in config.yaml at the project.
+        # The user's path is relative to the current directory, one in config.yaml to the project.
         overrides["data.root"] = str(data.expanduser().resolve())
         overrides["data.format"] = format_name or "auto"
     elif format_name is not None:
@@ -210,9 +208,9 @@ def _read_storage(path: Path) -> str:
 
 
 def storage_option(storage: str | None, storage_file: Path | None) -> str:
-    """Return the option by which another command finds the same storage, without a password.
+    """Return the option with which another command finds the same storage, without a password.
 
-    As a shell reads it: whoever copies the line gets the same words.
+    It is quoted for a shell.
     """
     if storage_file is not None:
         return f" --storage-file {shlex.quote(str(storage_file))}"
@@ -220,11 +218,11 @@ def storage_option(storage: str | None, storage_file: Path | None) -> str:
 
 
 def refuse_unreachable(project: Path, config: "Config", say: Callable[[str], None]) -> None:
-    """Refuse a storage on a server that does not answer before torch is loaded.
+    """Refuse a storage server that does not answer, before torch is loaded.
 
     Args:
         project: The project directory.
-        config: Its ``storage`` names the server, if it is one.
+        config: Its ``storage`` may name a server.
         say: Shows what is waited for.
 
     Raises:
@@ -257,7 +255,7 @@ def engine_of(name: str | None, workers: str) -> tuple[Engine, int | None]:
     """Return what ``--engine`` and ``--workers`` say: the engine, and how many trials at a time.
 
     Raises:
-        InputError: When there is no such engine, or ``--workers`` is no number of processes.
+        InputError: When there is no such engine, or ``--workers`` is not a number of processes.
     """
     count = worker_count(workers)
     name = name or ("here" if count == 0 else "workers")
@@ -269,7 +267,7 @@ def seconds_of(option: str, text: str) -> float:
     """Return how many seconds a time such as ``1h30m`` is.
 
     Raises:
-        InputError: When it is no time, or none at all.
+        InputError: When it is not a time, or zero.
     """
     number = r"(\d+(?:\.\d+)?)"
     found = re.fullmatch(f"(?:{number}h)?(?:{number}m)?(?:{number}s?)?", text, re.ASCII)
@@ -307,7 +305,7 @@ def where_to_look(tracking_uri: str | None, project: Path) -> str:
 
 
 def check_choice(option: str, value: str, known: tuple[str, ...]) -> None:
-    """Refuse a value that an option does not know.
+    """Refuse a value that is not a choice of an option.
 
     Raises:
         InputError: With a did-you-mean.

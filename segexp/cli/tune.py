@@ -78,7 +78,7 @@ def tune(
         bool,
         typer.Option(
             "--new-revision",
-            help="Go on with a study whose definition has changed as NAME-rev2, with the trials "
+            help="Continue a study whose definition has changed as NAME-rev2, with the trials "
             "that are still valid.",
         ),
     ] = False,
@@ -92,7 +92,7 @@ def tune(
 ) -> None:
     """Search mapping, model, schedule and loss with Optuna, every trial recorded in MLflow.
 
-    Run again after an interruption, it does the trials that are left. --mapping, and --set of a
+    Run again after an interruption, it runs the remaining trials. --mapping, and --set of a
     key that the study searches, fix that key and take it out of the search.
     """
     from segexp.core.disk import full_disk_explained
@@ -144,7 +144,7 @@ def tune(
     has_all = is_exhausted(plan, finished.get_trials(deepcopy=False))
     if not has_all and (why := ended_early(finished, definition, stop)):
         without = "" if why == TIME_IS_UP else " without --stop-early"
-        cut_short = f"; {why}, and the same command{without} goes on"
+        cut_short = f"; {why}, and the same command{without} resumes it"
         if best_trial(finished) is None:
             say(f"study {finished.study_name} has no complete trial yet{cut_short}")
             return
@@ -179,11 +179,11 @@ def _say_best(best: "BestTrial", objective: str) -> None:
 
 
 def _what_was_done(ran: "Ran", seconds: float) -> str:
-    """Say how many trials were run; those that went on or were interrupted are no more trials."""
+    """Say how many trials were run; resumed and interrupted ones are not counted again."""
     if ran.new:
         return f"{counted(ran.new, 'trial')} in {seconds:.0f} s"
     return (
-        f"{counted(ran.others, 'pruned trial')} went on in {seconds:.0f} s"
+        f"{counted(ran.others, 'pruned trial')} resumed in {seconds:.0f} s"
         if ran.others
         else "nothing to do"
     )
@@ -192,7 +192,7 @@ def _what_was_done(ran: "Ran", seconds: float) -> str:
 def _refuse_early(
     root: Path, where: str, definition: "StudyConfig", config: "Config", display: LiveDisplay
 ) -> "SearchSpace":
-    """Refuse what need not wait until torch is loaded: databases, a search space, data."""
+    """Refuse early what needs no torch: databases, the search space, data."""
     from segexp.core.damaged_database import refuse_damaged
     from segexp.data.warnings import refuse_data
     from segexp.evaluation.metrics import OWN, metric_of
@@ -209,7 +209,7 @@ def _refuse_early(
 
 
 def _what_there_is(best: "BestTrial", trials: int, cut_short: str, has_all: bool) -> str:
-    """Say how many trials a study has, and why it has not more of them.
+    """Say how many trials a study has, and why not more.
 
     Args:
         best: Of the study.
@@ -237,7 +237,7 @@ def _has_of(best: "BestTrial", reached: int, trials: int) -> str:
 def _named(
     definition: "StudyConfig", name: str | None, data: Path | None, mapping: str | None
 ) -> "StudyConfig":
-    """Name a study so that other data or another mapping is another study."""
+    """Name a study so that other data or another mapping makes another study."""
     from segexp.core.files import name_fault
 
     if name is None:

@@ -1,4 +1,4 @@
-"""Which studies are being run, and which were left behind by whoever ran them.
+"""Which studies are running, and which were left by a process that died.
 
 Read from Optuna's storage alone: no torch, no MLflow.
 """
@@ -18,7 +18,7 @@ from segexp.study.attributes import SUPERVISORS
 
 @contextmanager
 def supervised(study: optuna.Study) -> Iterator[None]:
-    """Say in a study's attributes that this process runs it, while the block runs."""
+    """Note in a study's attributes that this process runs it, while the block runs."""
     key = f"{SUPERVISORS}{secrets.token_hex(4)}"
     owner = this_process().to_dict()
 
@@ -28,14 +28,13 @@ def supervised(study: optuna.Study) -> Iterator[None]:
     beat()
     with beating(beat):
         yield
-    # Only now, and not where the block was left by an error: what may still be open then
-    # is looked for by the next start.
+    # Only now, and not after an error: the next start closes what may still be open then.
     with suppress(Exception):
         study.set_user_attr(key, None)
 
 
 def left_behind(storage: BaseStorage) -> list[str]:
-    """Return the names of the studies that somebody ran who is gone, and that nobody runs now."""
+    """Return the names of the studies whose processes are all gone, and that nobody runs now."""
     found = []
     for study in storage.get_all_studies():
         supervisors = _supervisors(study.user_attrs)
@@ -45,7 +44,7 @@ def left_behind(storage: BaseStorage) -> list[str]:
 
 
 def forget_supervisors(study: optuna.Study) -> None:
-    """Note that what supervisors that are gone have left behind is dealt with."""
+    """Forget the supervisors that are gone: what they left open is closed."""
     for key, content in _supervisors(study.user_attrs).items():
         if _is_gone(content):
             study.set_user_attr(key, None)

@@ -1,4 +1,4 @@
-"""Which trial is next: taken, sampled and signed, or left to others."""
+"""Which trial is next, and whether it is still to be run."""
 
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -27,8 +27,8 @@ from segexp.study.reconcile import (
     is_enqueued_twice,
     is_second,
     next_promotion,
-    put_next_in_line,
-    put_promotion,
+    queue_listed,
+    queue_promotion,
     sign,
     sign_next,
 )
@@ -37,21 +37,21 @@ from segexp.study.untried import Key, UntriedSampler
 
 
 def trials_left(opened: OpenStudy) -> int:
-    """Return how many trials of a study can be begun now."""
+    """Return how many trials of a study can begin now."""
     trials, plan = opened.study.get_trials(deepcopy=False), opened.plan
     if isinstance(plan, ListPlan):
         return len(not_taken(plan.listed, trials))
-    goes_on = next_promotion(opened.study, trials) is not None
+    resumes = next_promotion(opened.study, trials) is not None
     left = max(0, plan.base.study.trials - len(taken(trials)))
     if plan.points.keys is not None:
         left = min(left, len(plan.points.keys - _tried(plan, taken(trials))))
-    return left + goes_on
+    return left + resumes
 
 
 def is_exhausted(plan: SearchPlan, trials: Sequence[FrozenTrial]) -> bool:
-    """Whether a study has tried every point of its space, or is about to, and none waits."""
-    is_waited_for = any(t.state == TrialState.WAITING and params_of(t) for t in trials)
-    return not is_waited_for and plan.points.are_all_in(_tried(plan, taken(trials)))
+    """Whether every point of a study's space is tried or under way, and no trial is queued."""
+    is_queued = any(t.state == TrialState.WAITING and params_of(t) for t in trials)
+    return not is_queued and plan.points.are_all_in(_tried(plan, taken(trials)))
 
 
 def _tried(plan: SearchPlan, trials: Iterable[FrozenTrial]) -> set[Key]:
@@ -63,7 +63,7 @@ def reconcile(
     display: StudyDisplay,
     is_gone: Callable[[Owner, float | None], bool] = is_gone,
 ) -> None:
-    """Close what processes left behind that are gone; the caller holds the study's lock."""
+    """Close what processes that are gone left open; the caller holds the study's lock."""
     abandoned = close_abandoned(opened.study, is_gone)
     if not abandoned:
         return
@@ -75,7 +75,7 @@ def reconcile(
 
 
 def ask(opened: OpenStudy, display: StudyDisplay) -> optuna.Trial | None:
-    """Take the next trial, or None when enough are finished or under way."""
+    """Take the next trial; None when enough have ended or are under way."""
     while True:
         with locked(opened.lock), signals_held_back():
             reconcile(opened, display)
@@ -85,8 +85,7 @@ def ask(opened: OpenStudy, display: StudyDisplay) -> optuna.Trial | None:
             trials = opened.study.get_trials(deepcopy=False)
         if not any(map(is_unsigned, trials)):
             return None
-        # Its process has died, or is about to sign it: which of the two decides whether
-        # the trial is still to be run.
+        # Its process has died or is about to sign it: wait to see whether it is still to be run.
         time.sleep(0.5)
 
 
@@ -98,41 +97,41 @@ def _ask_once(opened: OpenStudy) -> optuna.Trial | None:
         study.pruner.interrupted = interrupted
     base = plan.base
     if isinstance(plan, ListPlan):
-        if not put_next_in_line(study, plan.listed):
+        if not queue_listed(study, plan.listed):
             return None
-    elif not put_promotion(study, trials) and len(taken(trials)) >= base.study.trials:
+    elif not queue_promotion(study, trials) and len(taken(trials)) >= base.study.trials:
         return None
     study.sampler = make_sampler(base.study.sampler, base.space, 0)
-    trials = study.get_trials(deepcopy=False)  # one that is promoted is in line now
+    trials = study.get_trials(deepcopy=False)  # a promotion is queued now
     if isinstance(plan, SearchPlan) and is_exhausted(plan, trials):
         return None
     waiting = [t for t in trials if t.state == TrialState.WAITING]
     sign_next(study)
     trial = study.ask()
-    # A new one for each trial, seeded by the trial's own number, which no other one has: workers
-    # and hosts that ask at the same time, and runs that go on after an interruption, would
-    # otherwise begin with the same suggestions. Optuna samples when the params are asked for.
+    # Each trial has a sampler seeded by its own number: workers and hosts that ask at the same
+    # time, and resumed runs, would otherwise begin with the same suggestions. Optuna samples when
+    # the params are asked for.
     place = sampling_place(trial.number, study.get_trials(deepcopy=False))
     study.sampler = make_sampler(base.study.sampler, base.space, place)
     if isinstance(plan, SearchPlan):
         tried = _tried(plan, [*waiting, *taken(trials)])
         study.sampler = UntriedSampler(study.sampler, plan.points, tried, place)
     failpoint.passed("after_ask")
-    # Again: where there is no lock in common, another process may have signed it as well.
-    with suppress(UpdateFinishedTrialError):  # too late: it is seen when the trial begins
+    # Again: hosts share no lock, and another one may have signed it, too.
+    with suppress(UpdateFinishedTrialError):  # closed already, as is seen when the trial begins
         sign(trial)
         if isinstance(plan, SearchPlan) and plan.points.keys is not None:
-            suggest(trial, base.space)  # before another process asks, which is not to take the same
+            suggest(trial, base.space)  # before another process takes the same
     return trial
 
 
 def reason_to_drop(
     opened: OpenStudy, trial: optuna.Trial, trials: Sequence[FrozenTrial]
 ) -> str | None:
-    """Say why a trial that was just taken is not to be run.
+    """Say why a trial that was just taken is not to be run; None where it is.
 
-    A lock hands out the trials of a project. Hosts that share a storage have no lock in common:
-    the trials' numbers decide between them.
+    Processes of a project take trials under a lock. Hosts that share a storage have no lock in
+    common: between them the trials' numbers decide.
     """
     own = trials[trial.number]
     if is_second(own, trials):

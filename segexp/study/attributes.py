@@ -19,14 +19,14 @@ TRACKING = "segexp.tracking"  # study: the tracking URI and the experiment of it
 ANSWER = "segexp.ab_answer"  # study of parts: the numbers and the look with which it answered
 OWNER = "segexp.owner"  # trial: the process that runs it
 BEAT = "segexp.beat"  # trial: when that process was last heard of
-CRASHES = "segexp.crashes"  # trial: how many processes died in the trials that it tries again
+CRASHES = "segexp.crashes"  # trial: how many processes died in the trials that it retries
 CRASHED = "segexp.crashed"  # trial: whether its own process died
-RETRY_OF = "segexp.retry_of"  # trial: the number of the trial that it tries again
+RETRY_OF = "segexp.retry_of"  # trial: the number of the trial that it retries
 PROMOTES = "segexp.promotes"  # trial: the number of the pruned trial that it resumes
 CARRIED_FROM = "segexp.carried_from"  # trial: STUDY/NUMBER of the revision that it ran in
 FAILURE = "segexp.failure"  # trial: why it failed
 INTERRUPTED = "segexp.interrupted"  # trial: ended by a signal or a crash, or dropped; not counted
-RETRY = "retry"  # the value of INTERRUPTED of a trial that is to be tried again
+RETRY = "retry"  # the value of INTERRUPTED of a trial that is to be retried
 RESULT = "segexp.result"  # trial: its scores, see segexp.study.best
 FILES = "segexp.files"  # trial: the SHA-256 of each file that it left, by name
 

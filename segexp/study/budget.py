@@ -14,25 +14,25 @@ from segexp.study.promotion import first_number, is_promotion, number_before, pr
 
 
 def counts_towards_budget(trial: FrozenTrial) -> bool:
-    """Whether a trial is finished by itself: not waiting, running, or interrupted.
+    """Whether a trial ended by itself: it is not queued, running or interrupted.
 
-    One that goes on with a pruned trial does not count: that one did.
+    A trial that resumes a pruned one is not counted again.
     """
     return trial.state.is_finished() and not is_interrupted(trial) and not is_promotion(trial)
 
 
 def last_of_each(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
-    """Return the trials that are finished by themselves and that no other one goes on with."""
-    gone_on = promoted(trials)
+    """Return the trials that ended by themselves and that no other trial resumes."""
+    resumed = promoted(trials)
     return [
         trial
         for trial in trials
-        if trial.state.is_finished() and not is_interrupted(trial) and trial.number not in gone_on
+        if trial.state.is_finished() and not is_interrupted(trial) and trial.number not in resumed
     ]
 
 
 def taken(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
-    """Return the trials that are finished by themselves or under way, those that count."""
+    """Return the trials that count: those that ended by themselves or are running."""
     return [
         trial
         for trial in trials
@@ -44,7 +44,7 @@ def taken(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
 def place_of(trial: FrozenTrial, trials: Sequence[FrozenTrial]) -> int:
     """Return the place of a trial's configuration among those that count, from 1.
 
-    A trial that goes on with a pruned one has that one's place.
+    A trial that resumes a pruned one has the pruned trial's place.
     """
     return len(taken(trials[: first_number(trial, trials) + 1]))
 
@@ -63,12 +63,12 @@ def is_unsigned(trial: FrozenTrial) -> bool:
 
 
 def params_of(trial: FrozenTrial) -> dict[str, Any]:
-    """Return a trial's params, or those that were put in line for it and that it is yet to take."""
+    """Return a trial's params, or those that it is queued with."""
     return {**trial.system_attrs.get("fixed_params", {}), **trial.params}
 
 
 def forerunners(trial: FrozenTrial, trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
-    """Return the trials that a trial tries again or goes on with, the last one first."""
+    """Return the trials that a trial retries or resumes, the last one first."""
     found: list[FrozenTrial] = []
     number = number_before(trial)
     while number is not None and len(found) < len(trials):
@@ -78,15 +78,14 @@ def forerunners(trial: FrozenTrial, trials: Sequence[FrozenTrial]) -> list[Froze
 
 
 def sampling_place(number: int, trials: Sequence[FrozenTrial]) -> int:
-    """Return a trial's place among those of a study that begin something of their own.
+    """Return the number that a trial would have had without interruptions.
 
-    It is the number that a trial would have had without interruptions; a trial that tries another
-    one again has that one's. No two others share one, and it stays whatever becomes of them: a
-    trial tries another one again from the moment on in which it gets its number, or never.
+    A retry has the number of the trial that it retries. No two other trials share one, and it never
+    changes: a trial is a retry from the moment in which it gets its number, or never.
 
     Args:
-        number: The trial's.
-        trials: All of the study that there are; those with lower numbers are.
+        number: The trial's own number.
+        trials: Those of the study, with all lower numbers among them.
     """
     first = number
     while (before := trials[first].user_attrs.get(RETRY_OF)) is not None and before < first:

@@ -12,9 +12,9 @@ class SamplerRow:
 
     Attributes:
         place: Its class, or what makes it: takes ``seed`` and the options of a study file.
-        walks_all: Whether a study with it ends only when all points of the space are tried.
-        startup: The option that says how many of its first trials are random, if it has one: what
-            comes after them is tried before a study begins.
+        walks_all: Whether a study with it tries all points of its space.
+        startup: The option that says how many of its first trials are random, if it has one: its
+            later trials are tested before a study begins.
     """
 
     place: str
@@ -34,13 +34,12 @@ SAMPLERS: dict[str, SamplerRow] = {
 
 @dataclass(frozen=True)
 class PrunerRow:
-    """A pruner; where its trials may resume or have places it is `segexp.study.pruners`' protocols.
+    """A pruner; for the protocols that it may follow besides see `segexp.study.pruners`.
 
     Attributes:
         place: Its class, or what makes it: takes the options of a study file.
         defaults: Options that a study file may change.
-        epochs: The option that is the number of epochs of a trial where a study file does not say
-            it.
+        epochs: The option that is the number of epochs of a trial unless a study file sets it.
         label: The option that names the study, for all parts of one alike.
     """
 

@@ -19,7 +19,7 @@ _NOT_IN_DEFINITION = (
     "data.root",
     "data.format",
     "data.synthetic.",
-    "data.heldout_by",  # what it came to is in there
+    "data.heldout_by",  # `heldout` says what it came to
 )
 
 
@@ -29,7 +29,7 @@ _TEST_SPLIT, _HALF = "test split", "half of val by "
 def definition(plan: StudyPlan, dataset: Dataset) -> dict[str, Any]:
     """Return everything that the scores of a study's trials depend on, as plain text.
 
-    A study that is resumed must mean the same: otherwise its trials cannot be compared.
+    A study must mean the same when it is resumed: otherwise its trials cannot be compared.
     """
     searched = {resolve_key(name) for name in plan.space}
     settings = {
@@ -57,14 +57,14 @@ def data_definition(dataset: Dataset) -> dict[str, Any]:
 
 
 def with_begun_halves(plan: StudyPlan, stored: Dict[str, Any] | None) -> StudyPlan:
-    """Halve val as a study was begun with, unless the configuration says how.
+    """Halve val as a study did when it was begun, unless the configuration says how.
 
-    Before there was a choice it was halved by image. A study goes on with the images that it has
-    tuned on, whatever segexp would choose today.
+    Before there was a choice, val was halved by image. A resumed study tunes on the images that it
+    has tuned on, whatever segexp would choose today.
 
     Args:
         plan: The plan of the study.
-        stored: From `definition` when it was begun; None where there is no such study yet.
+        stored: From `definition` when it was begun; None if there is no such study yet.
     """
     data = plan.config.data
     if stored is None or data.heldout_by != "auto":
@@ -88,9 +88,9 @@ def mapping_definitions(mappings: Iterable[Mapping]) -> dict[str, Any]:
 
 
 def with_later_settings(stored: Dict[str, Any], now: Dict[str, Any]) -> dict[str, Any]:
-    """Add the settings that came to segexp after a study was begun to its stored definition.
+    """Add to a stored definition the settings that segexp did not have when the study was begun.
 
-    Their defaults are what was done before there was a choice.
+    Their defaults are what it did then.
     """
     defaults = flatten(Config().to_dict())
     later = {
@@ -134,7 +134,7 @@ def definition_changes(stored: Dict[str, Any], now: Dict[str, Any]) -> list[Chan
     changed = [key for key in sorted({*stored, *now}) if stored.get(key) != now.get(key)]
     if any(key.startswith("mappings.") for key in changed):
         changed = [key for key in changed if key != "common_space"]  # it follows from them
-    # A setting that is searched now, or was: one line about the space says it.
+    # A setting that is or was searched: the line about the space says it.
     spaces = {key for key in changed if key.startswith("space.")}
     changed = [k for k in changed if k in spaces or f"space.{k.rpartition('.')[2]}" not in spaces]
     return [Change(key, stored.get(key), now.get(key)) for key in changed]
@@ -146,16 +146,15 @@ def change_faults(name: str, changes: Sequence[Change], *, revisable: bool = Tru
     Args:
         name: The study's name.
         changes: From `definition_changes`.
-        revisable: Whether it can go on under a new revision: one that has parts, or is one, cannot.
+        revisable: Whether it can have a new revision: a study that has parts, or is one, cannot.
     """
     if not changes:
         return []
     revision = (
-        ", go on under a new revision with --new-revision, which keeps the trials that are "
-        "still valid,"
+        ", begin a new revision with --new-revision, which keeps the trials that are still valid,"
     )
     advice = (
-        f"study {name!r} cannot go on as something else: run it with what it was begun with"
+        f"study {name!r} cannot be resumed as something else: run it with what it was begun with"
         f"{revision if revisable else ''} or begin another one with --study-name"
     )
     return [*(describe_change(name, change) for change in changes), advice]

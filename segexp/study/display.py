@@ -1,4 +1,4 @@
-"""What a person is shown of a study and of its trials, whoever shows it."""
+"""What a person is shown of a study and its trials."""
 
 from collections.abc import Mapping
 from typing import Any, Protocol
@@ -8,7 +8,7 @@ from segexp.training.fit import EpochResult, Step
 
 
 class Display(Protocol):
-    """Shows a person how a trial goes on."""
+    """Shows the progress of a trial."""
 
     def say(self, text: str) -> None:
         """Show one line."""
@@ -21,13 +21,13 @@ class Display(Protocol):
 
 
 class StudyDisplay(Display, Protocol):
-    """Shows a person how a study goes on."""
+    """Shows the progress of a study."""
 
     def caching(self, done: int, total: int) -> None:
         """Show how many images are decoded into the cache."""
 
     def trial_started(self, number: int, place: int, total: int, params: Mapping[str, Any]) -> None:
-        """Show that a trial begins, whose configuration is the ``place``-th of ``total``."""
+        """Show that a trial begins; its configuration is the ``place``-th of ``total``."""
 
     def trial_ended(self, number: int, state: str, text: str) -> None:
         """Show that a trial ended: COMPLETE, PRUNED, FAIL, INTERRUPTED or DISCARDED."""

@@ -1,10 +1,10 @@
 """Which files of a study's trials are kept, and which are deleted.
 
-- Checkpoints are kept while their trial runs, while it waits to be tried again, and of pruned
-  trials that are the next to go on.
-- A saved model is kept of the trial that is the study's best; of earlier bests MLflow has a copy.
-  Final trainings of an A/B study are all kept.
-- All else that a trial leaves in its directory is kept with its saved model.
+- Checkpoints are kept while their trial runs or waits to be retried, and of pruned trials that
+  are resumed next.
+- The saved model of the study's best trial is kept; MLflow has a copy of those of earlier bests. A
+  study that trains a list keeps all of them.
+- The other files of a trial are kept with its saved model.
 """
 
 import shutil
@@ -35,7 +35,7 @@ def prune_directories(opened: OpenStudy) -> list[Path]:
     """
     trials = opened.study.get_trials(deepcopy=False)
     best = best_of(trials)
-    awaited = _awaited(trials) | _may_go_on(opened, trials)
+    awaited = _awaited(trials) | _may_be_resumed(opened, trials)
     deleted = []
     for directory in sorted(opened.directory(0).parent.glob("trial-*")):
         number = directory.name.removeprefix("trial-")
@@ -55,8 +55,8 @@ def prune_directories(opened: OpenStudy) -> list[Path]:
     return deleted
 
 
-def _may_go_on(opened: OpenStudy, trials: Sequence[FrozenTrial]) -> set[int]:
-    """Return the pruned trials that are the next to go on, unless the study is over."""
+def _may_be_resumed(opened: OpenStudy, trials: Sequence[FrozenTrial]) -> set[int]:
+    """Return the pruned trials that are resumed next, unless the study is over."""
     pruner = opened.study.pruner
     if not isinstance(pruner, Promoting):
         return set()

@@ -44,7 +44,7 @@ from segexp.study.reconcile import (
     close_record,
     drop,
     heard_of,
-    put_retries,
+    queue_retries,
 )
 from segexp.study.samplers import suggest
 from segexp.study.stop import give_up_if_hopeless
@@ -58,16 +58,16 @@ _log = logging.getLogger(__name__)
 def run_next_trial(opened: OpenStudy, display: StudyDisplay) -> bool:
     """Run one trial of a study.
 
-    An interruption passes through; the trial is closed by whoever ends the process' work.
+    An interruption is passed on; the engine closes the trial.
 
     Returns:
-        False, and nothing was run, when enough trials are finished or under way.
+        Whether there was one: False when enough have ended or are under way.
 
     Raises:
         WorkError: When the study's first trials all failed.
         FullDiskError: When the disk is full.
     """
-    # What is still open where a database could not be written to is closed by the next start.
+    # What stays open because a database could not be written is closed by the next start.
     with full_disk_explained(opened.plan.base.project):
         trial = ask(opened, display)
         if trial is None:
@@ -79,12 +79,12 @@ def run_next_trial(opened: OpenStudy, display: StudyDisplay) -> bool:
 
 @dataclass(frozen=True)
 class _Outcome:
-    """How a trial went: what Optuna is to be told, and the MLflow run to be closed.
+    """How a trial went: what to tell Optuna, and which MLflow run to close.
 
     Attributes:
         state: Its state.
         text: How it went, for a person.
-        run: Its MLflow run, if it came so far.
+        run: Its MLflow run, if it has one.
         result: Its scores, if it is complete.
         files: The digests of what it leaves, if it keeps its model.
         disk_is_full: Whether that ended it.
@@ -99,7 +99,7 @@ class _Outcome:
 
 
 def _run_one(opened: OpenStudy, trial: optuna.Trial, display: StudyDisplay) -> None:
-    """Run a trial to its end, and end it in Optuna first and in MLflow then."""
+    """Run a trial to its end, and end it in Optuna first, then in MLflow."""
     trials = opened.study.get_trials(deepcopy=False)
     if reason := reason_to_drop(opened, trial, trials):
         drop(opened.study, trials[trial.number], reason)
@@ -109,7 +109,7 @@ def _run_one(opened: OpenStudy, trial: optuna.Trial, display: StudyDisplay) -> N
         what = f"tries trial {before} again"
         if trials[before].state == TrialState.PRUNED:
             epochs = trials[before].last_step
-            what = f"goes on with trial {before}, which is among the best after epoch {epochs} now"
+            what = f"resumes trial {before}, which is now among the best after epoch {epochs}"
         display.say(f"trial {trial.number} {what}")
     if not _take_over(opened, trial, trials) and before is not None:
         display.say(
@@ -172,11 +172,11 @@ def _train(opened: OpenStudy, trial: optuna.Trial, place: int, display: StudyDis
 
 
 def _tell(opened: OpenStudy, trial: optuna.Trial, outcome: _Outcome) -> FrozenTrial:
-    """End a trial in Optuna; one that a full disk has ended is put in line again."""
+    """End a trial in Optuna; if a full disk ended it, queue a retry."""
     if outcome.disk_is_full:
-        # With the next trial the same would happen.
+        # The next trial would end the same way.
         close_interrupted(opened.study, _frozen(opened, trial), outcome.text, crashed=False)
-        put_retries(opened.study)
+        queue_retries(opened.study)
         return _frozen(opened, trial)
     if outcome.result is not None:
         movable = _movable(outcome.result, opened.plan.base.project)
@@ -192,10 +192,10 @@ def _tell(opened: OpenStudy, trial: optuna.Trial, outcome: _Outcome) -> FrozenTr
 
 
 def _take_over(opened: OpenStudy, trial: optuna.Trial, trials: Sequence[FrozenTrial]) -> bool:
-    """Move the checkpoints of the trial that this one tries again to its own directory.
+    """Move the checkpoints of the trials that this one retries or resumes to its own directory.
 
     Returns:
-        Whether there are any, or none is missed: no epoch was reported.
+        Whether there are any, or none is missing because no epoch was reported.
     """
     own = opened.directory(trial.number) / "checkpoints"
     for forerunner in forerunners(trials[trial.number], trials):
@@ -234,7 +234,7 @@ def _set_up_trial(
 
 def _report(trial: optuna.Trial, epoch: int, value: float) -> None:
     if not math.isfinite(value):
-        # Optuna takes infinity for the best value there is.
+        # Optuna ranks infinity as the best value.
         raise DivergedError(f"the objective is {value} in epoch {epoch}")
     trial.report(value, epoch)
 
@@ -243,7 +243,7 @@ def _prune(
     opened: OpenStudy, trial: optuna.Trial, epoch: int, value: float, write: Callable[[], None]
 ) -> None:
     plan, pruner = opened.plan.base, opened.study.pruner
-    # After the last epoch there is nothing left to save: the trial is complete, good or bad.
+    # After the last epoch nothing is saved by pruning: the trial is complete, good or bad.
     is_over = epoch >= plan.config.training.epochs
     if is_over or _is_baseline(opened, trial) or not trial.should_prune():
         return
@@ -272,13 +272,13 @@ def _start_trial_run(opened: OpenStudy, trial: optuna.Trial, setup: TrialSetup) 
 
 
 def _is_worth_keeping(opened: OpenStudy, trial: optuna.Trial, value: float) -> bool:
-    """Whether a trial is the best by now, or the baseline that the best is compared with."""
+    """Whether a trial is the best so far, or the baseline that the best is compared with."""
     keeps = isinstance(opened.plan, ListPlan) or _is_baseline(opened, trial)
     return keeps or value > _best_value(opened.study)
 
 
 def _is_baseline(opened: OpenStudy, trial: optuna.Trial) -> bool:
-    """Whether a trial has the params that all others are compared with, so that it is run whole."""
+    """Whether a trial has the baseline's params; it is never pruned."""
     plan = opened.plan
     return isinstance(plan, SearchPlan) and trial.params == dict(plan.baseline)
 

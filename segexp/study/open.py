@@ -1,4 +1,4 @@
-"""A study opened in Optuna and in MLflow: made where it is not there, checked where it is."""
+"""A study opened in Optuna and in MLflow: made if it is missing, checked if it is there."""
 
 import secrets
 from collections.abc import Callable, Sequence
@@ -67,13 +67,13 @@ class OpenStudy:
 
     @property
     def lock(self) -> Path:
-        """The lock under which trials are handed out."""
+        """The lock under which trials are taken."""
         return lock_of(self.plan.base.project, self.plan.base.study.name)
 
     def directory(self, trial: int) -> Path:
         """Return where the checkpoints and the bundle of a trial are."""
         studies = self.plan.base.project / WORK_DIRECTORY / "studies"
-        # A study of the same name may live in another storage; its run tells the two apart.
+        # Another storage may have a study of the same name; the run tells the two apart.
         name = f"{self.study.study_name}-{self.parent.id[:8]}"
         return studies / name / f"trial-{trial:04d}"
 
@@ -128,7 +128,7 @@ def open_study(
     base, name = plan.base, plan.base.study.name
     with locked(lock_of(base.project, name)):
         is_new = not is_known(storage, name, now, revisable=not base.is_part)
-        # Before the study: a tracking URI that is wrong must not leave half a study behind.
+        # Before the study: an invalid tracking URI must not leave half a study behind.
         if place is None:
             experiment = open_recorded(base.project, base.config.tracking, storage, name, say)
         else:
@@ -147,10 +147,10 @@ def open_study(
             study.set_user_attr(CONSTANT, _constant(base, dataset))
             study.set_user_attr(LISTED, isinstance(plan, ListPlan))
         warnings = data_warnings(dataset, [*base.mappings.values()])
-        if study.user_attrs.get(WARNINGS) != warnings:  # segexp may see more than it did
+        if study.user_attrs.get(WARNINGS) != warnings:  # this segexp may find more
             study.set_user_attr(WARNINGS, warnings)
         if is_new:
-            study.set_user_attr(DEFINITION, now)  # the last: a study that has it is whole
+            study.set_user_attr(DEFINITION, now)  # last: a study that has it is whole
         if place is None:
             noted = study.user_attrs.get(RUN_ID)
             parent = _open_parent_run(base, dataset, study, experiment)
@@ -173,7 +173,7 @@ def _put_first(
     if dict(baseline) not in [trial.params for trial in carried]:
         study.enqueue_trial(dict(baseline), skip_if_exists=True)
     for trial in carried:
-        if trial.user_attrs[CARRIED_FROM] not in known:  # one that died while it was made
+        if trial.user_attrs[CARRIED_FROM] not in known:  # a process may have died in this loop
             study.add_trial(trial)
 
 
@@ -194,13 +194,13 @@ def _make_pruner(plan: StudyPlan) -> BasePruner:
 def is_known(
     storage: BaseStorage, name: str, now: Dict[str, Any], *, revisable: bool = True
 ) -> bool:
-    """Whether there is a study of this name, which then means the same.
+    """Whether there is a study of this name; if there is, it means the same.
 
     Args:
         storage: Optuna's storage.
         name: Of a study, or of one that has parts.
         now: The definition that it would have now.
-        revisable: Whether `segexp tune` can go on with it under a new revision.
+        revisable: Whether `segexp tune` can begin a new revision of it.
 
     Raises:
         InputError: When it is of the other kind, or was begun as something else.
@@ -226,13 +226,13 @@ def changes_since(storage: BaseStorage, name: str, now: Dict[str, Any]) -> list[
     if stored is None:
         return None
     if (PARTS in stored) != (PARTS in now):
-        kind = "an A/B study" if PARTS in stored else "no A/B study"
+        kind = "an A/B study" if PARTS in stored else "not an A/B study"
         raise InputError(f"{name!r} is {kind}; take another --study-name")
     return definition_changes(stored, now)
 
 
 def stored_definition(storage: BaseStorage, name: str) -> dict[str, Any] | None:
-    """Return the definition that a study was begun with; None when there is no such study.
+    """Return the definition that a study was begun with; None if there is no such study.
 
     Raises:
         InputError: When segexp did not make it, or a newer segexp ran its trials.
@@ -285,13 +285,13 @@ def _open_parent_run(
         for mapping in plan.mappings.values():
             tracking.log_yaml(parent, mapping.to_dict(), f"mappings/{mapping.name}.yaml")
         tracking.log_yaml(parent, plan.common.to_dict(), "common_space.yaml")
-        # The last: a run that is noted is whole.
+        # Last: a run that is noted is whole.
         parent = note_run(study, noted, parent)
     return parent
 
 
 def _record_search(parent: tracking.Run, study: StudyConfig) -> None:
-    """Record what a study may change when it goes on; params of MLflow could not be changed."""
+    """Record as tags what may differ when a study is resumed; params of MLflow cannot change."""
     tracking.set_tags(
         parent,
         {
@@ -310,5 +310,5 @@ def _in_words(content: dict[str, Any]) -> str:
 
 
 def lock_of(project: Path, study: str) -> Path:
-    """Return the lock under which the trials of a study are handed out and closed."""
+    """Return the lock under which the trials of a study are taken and closed."""
     return project / WORK_DIRECTORY / "locks" / f"{study}.lock"

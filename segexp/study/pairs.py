@@ -15,7 +15,7 @@ CHECKS_FILE = "models.json"
 
 
 def model_faults(config: Config, archs: list[str], encoders: list[str]) -> list[str]:
-    """List what is wrong with names and the image size, each fault once."""
+    """List what is wrong with names and image size, each fault once."""
     faults = [f for arch in archs for encoder in encoders for f in name_faults(arch, encoder)]
     return list(dict.fromkeys([*faults, *size_faults(config.data.image_size)]))
 
@@ -33,12 +33,12 @@ def impossible(
         project: The project directory, which keeps the verdicts.
         config: The configuration under the space.
         space: The search space.
-        train_images: How many there are: batches are no larger.
+        train_images: How many images; batches are not larger.
         starting: Takes the number of pairs that are not known yet.
 
     Returns:
-        Arch and encoder, with the batch size where it is to blame, as keys of the configuration;
-        and why. One image that is left over from an epoch's batches is no reason: it is left out.
+        Why, by arch and encoder, and the batch size if that is the reason. One image left over from
+        an epoch's batches is not a reason: it is skipped.
     """
     archs, encoders, batch_sizes = (
         values_of(space, config, key)

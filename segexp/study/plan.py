@@ -1,4 +1,4 @@
-"""A study before it runs: everything that can be checked is checked here, and all at once."""
+"""A study before it runs: everything that can be checked early is checked here, all at once."""
 
 from collections.abc import Callable, Sequence
 from collections.abc import Mapping as Dict
@@ -114,7 +114,7 @@ def plan_study(
         study: The study file, with overrides in it.
         config: The configuration, with the study's own values and overrides in it.
         searched: From `segexp.study.read_space.read_space`.
-        say: Takes what a person should know who waits.
+        say: Shows what is waited for.
 
     Raises:
         InputError: With every fault that was found.
@@ -159,7 +159,7 @@ def plan_study(
 def _unknown_in_exclude(
     project: Path, where: str, study: StudyConfig, space: Dict[str, Parameter]
 ) -> list[str]:
-    """List the names that nothing has; those of keys that are searched are known."""
+    """List names under `exclude` that do not exist; names of searched keys are checked already."""
     faults: list[str] = []
     for place, entry in enumerate(study.exclude):
         for key, value in entry.items():
@@ -185,7 +185,7 @@ def _say_it(say: Callable[[str], None], pairs: int) -> None:
 
 
 def say_left_out(plan: SearchPlan, say: Callable[[str], None]) -> None:
-    """Tell a person what leaves the space because it cannot be trained."""
+    """Say what is left out of the space because it cannot be trained."""
     for line in plan.left_out:
         say(f"left out of the space: {line}")
 
@@ -197,7 +197,7 @@ def _left_out(
     found: Dict[tuple[tuple[str, Any], ...], str],
     excluded: Sequence[Dict[str, Any]],
 ) -> tuple[Dict[str, Any], ...]:
-    """Return the combinations of params that leave a space, unless the baseline is one of them.
+    """Return the combinations of params that a space leaves out; the baseline must not be one.
 
     Args:
         where: What to call the study file in a fault.

@@ -1,7 +1,7 @@
-"""Pruned trials that go on later: a trial of the same configuration, from the same checkpoint.
+"""Pruned trials that are resumed later, by a trial with the same params and the same checkpoint.
 
-Optuna lets no trial go on that has ended. So another one takes its params and its checkpoint, and
-bears its number in `PROMOTES`; the two are one configuration of the study.
+Optuna cannot resume a trial that has ended. So another trial takes its params and its checkpoint,
+and has its number in `PROMOTES`. The two count as one configuration of the study.
 """
 
 from collections.abc import Sequence
@@ -12,23 +12,23 @@ from segexp.study.attributes import PROMOTES, RETRY_OF, is_interrupted
 
 
 def is_promotion(trial: FrozenTrial) -> bool:
-    """Whether a trial goes on with a pruned one, so that its configuration is none of its own."""
+    """Whether a trial resumes a pruned one."""
     return PROMOTES in trial.user_attrs
 
 
 def promoted(trials: Sequence[FrozenTrial]) -> set[int]:
-    """Return the numbers of the pruned trials that another one goes on with, or waits to."""
+    """Return the numbers of the pruned trials that another trial resumes, or is queued to."""
     return {
         trial.user_attrs[PROMOTES]
         for trial in trials
         if is_promotion(trial)
-        # One that was interrupted is tried again by a trial with the same mark.
+        # An interrupted one is retried by a trial with the same mark.
         and not is_interrupted(trial)
     }
 
 
 def number_before(trial: FrozenTrial) -> int | None:
-    """Return the number of the trial whose checkpoint a trial takes over; None for none."""
+    """Return the number of the trial whose checkpoint a trial takes over, if there is one."""
     number: int | None = trial.user_attrs.get(RETRY_OF, trial.user_attrs.get(PROMOTES))
     return number
 

@@ -15,10 +15,10 @@ from segexp.study.config import Pruner
 
 @runtime_checkable
 class Promoting(Protocol):
-    """A pruner whose stopped trials may go on later, from their checkpoints."""
+    """A pruner whose stopped trials may be resumed later, from their checkpoints."""
 
     def promotable(self, trials: Sequence[FrozenTrial]) -> int | None:
-        """Return the number of the stopped trial that is to go on first; None when none is."""
+        """Return the number of the stopped trial that is to be resumed first; None when none is."""
 
     def next_in_line(self, trials: Sequence[FrozenTrial]) -> set[int]:
         """Return the numbers of the stopped trials whose checkpoints are kept."""

@@ -141,7 +141,7 @@ def _parse_exclude(
         space: From `parse_space`.
 
     Returns:
-        For each entry the params by name, without those of another configuration.
+        For each entry the params by name, without those whose fixed keys have other values.
 
     Raises:
         InputError: With every fault.

@@ -1,10 +1,10 @@
-"""What a crash left behind: closed in Optuna, then in MLflow, and tried again exactly once.
+"""What a crash left behind: closed in Optuna, then in MLflow, and retried exactly once.
 
-Every step can be cut short by a kill, and taken again by another process, also at the same time:
+A kill can cut any step short, and another process can repeat it, even at the same time:
 
 1. a trial whose process is gone is marked as interrupted;
-2. it fails in Optuna, whose storage lets a running trial end once only;
-3. a trial that tries it again is put in line, unless there is one already (`put_retries`);
+2. it fails in Optuna, whose storage lets a running trial end only once;
+3. a retry is queued, unless there is one already (`queue_retries`);
 4. its MLflow run ends as the trial did.
 
 Optuna's own heartbeats and retries do not cover a kill between asking for a trial and its first
@@ -41,17 +41,17 @@ from segexp.study.promotion import is_promotion, number_before, promoted
 from segexp.study.pruners import Promoting
 
 MAX_CRASHES = 3
-"""A trial that this many processes have died in fails for good."""
+"""A trial in which this many processes have died fails for good."""
 
 UNSIGNED_SECONDS = 10
 """How long a trial may run without an owner: its process may just have asked for it."""
 
 
-def put_next_in_line(study: optuna.Study, listed: Sequence[Mapping[str, Any]]) -> bool:
-    """Put the first of a list of params in line that no trial has taken, and nothing else.
+def queue_listed(study: optuna.Study, listed: Sequence[Mapping[str, Any]]) -> bool:
+    """Queue the first params of a list that no trial has taken, and nothing else.
 
-    The list may have changed since the study was begun: what waits and is not wanted now is
-    closed as interrupted, so that it is neither run nor counted.
+    The list may have changed since the study was begun: a queued trial that is not on it now is
+    dropped, so that it is neither run nor counted.
 
     Returns:
         Whether there is one.
@@ -66,14 +66,14 @@ def put_next_in_line(study: optuna.Study, listed: Sequence[Mapping[str, Any]]) -
         if params_key(params_of(trial)) in keys:
             waiting = True
         else:
-            drop(study, trial, "no longer in line")
+            drop(study, trial, "no longer wanted")
     if wanted and not waiting:
         study.enqueue_trial(wanted[0])
     return bool(wanted)
 
 
 def drop(study: optuna.Study, trial: FrozenTrial, reason: str) -> None:
-    """Close a trial that is not wanted; it is neither counted nor tried again."""
+    """Close a trial that is not wanted; it is neither counted nor retried."""
     with _unless_finished():
         _set(study, trial, INTERRUPTED, True)
         _set(study, trial, FAILURE, reason)
@@ -83,9 +83,9 @@ def drop(study: optuna.Study, trial: FrozenTrial, reason: str) -> None:
 def close_abandoned(
     study: optuna.Study, is_gone: Callable[[Owner, float | None], bool] = is_gone
 ) -> list[int]:
-    """Close the running trials whose process is gone, and put their params in line again.
+    """Close the running trials whose process is gone, and queue retries.
 
-    So is a trial without an owner, except for its first seconds.
+    A trial without an owner is closed, too, except in its first seconds.
 
     Args:
         study: The study.
@@ -101,18 +101,18 @@ def close_abandoned(
         failpoint.passed("reconcile")
     for trial in abandoned:
         close_interrupted(study, trial, "interrupted: its process ended", crashed=True)
-    # Of another process that did not come as far as this, too.
+    # Also for a process that was killed before it came to this.
     if abandoned or any(map(is_interrupted, trials)):
-        put_retries(study)
+        queue_retries(study)
     return [trial.number for trial in abandoned]
 
 
 def close_of(study: optuna.Study, owner: Owner, reason: str, *, crashed: bool) -> list[int]:
-    """Close the running trials of one process, and put their params in line again.
+    """Close the running trials of one process, and queue retries.
 
     Args:
         study: The study.
-        owner: The process; its heartbeat does not matter.
+        owner: The process, whatever its heartbeat.
         reason: Why they ended.
         crashed: Whether the process died in them.
 
@@ -123,17 +123,17 @@ def close_of(study: optuna.Study, owner: Owner, reason: str, *, crashed: bool) -
     own = [t for t in running if owner_from_dict(t.user_attrs.get(OWNER)) == owner]
     for trial in own:
         close_interrupted(study, trial, reason, crashed=crashed)
-    put_retries(study)
+    queue_retries(study)
     return [trial.number for trial in own]
 
 
 def close_interrupted(
     study: optuna.Study, trial: FrozenTrial, reason: str, *, crashed: bool
 ) -> None:
-    """Let a trial fail that is to be tried again; `put_retries` puts its params in line.
+    """Let a trial fail that is to be retried; `queue_retries` queues the retry.
 
-    A trial that one process after the other died in fails for good, and counts. One without params
-    had not begun: that a process died then is not counted against it.
+    A trial in which several processes died one after the other fails for good, and counts. A trial
+    without params had not begun: a death then is not counted against it.
     """
     crashed = crashed and bool(params_of(trial))
     crashes = trial.user_attrs.get(CRASHES, 0) + crashed
@@ -149,10 +149,10 @@ def close_interrupted(
     failpoint.passed("after_fail_before_retry")
 
 
-def put_retries(study: optuna.Study) -> None:
-    """Put every interrupted trial in line again that is not yet, under the number that it had.
+def queue_retries(study: optuna.Study) -> None:
+    """Queue a retry of every interrupted trial that has none.
 
-    Two hosts that do it at once may both put it in line; `is_second` tells the later one.
+    Two hosts may both queue one at the same time; `is_second` tells which came later.
     """
     trials = study.get_trials(deepcopy=False)
     retried = {trial.user_attrs.get(RETRY_OF) for trial in trials}
@@ -170,11 +170,11 @@ def put_retries(study: optuna.Study) -> None:
                 study.add_trial(create_trial(state=TrialState.WAITING, user_attrs=carried))
 
 
-def put_promotion(study: optuna.Study, trials: Sequence[FrozenTrial]) -> bool:
-    """Put the pruned trial in line that is to go on, unless one is.
+def queue_promotion(study: optuna.Study, trials: Sequence[FrozenTrial]) -> bool:
+    """Queue a trial that resumes a pruned one, unless one is queued.
 
     Returns:
-        Whether there is one.
+        Whether one is queued now.
     """
     number = next_promotion(study, trials)
     if number is not None and number not in promoted(trials):
@@ -183,7 +183,7 @@ def put_promotion(study: optuna.Study, trials: Sequence[FrozenTrial]) -> bool:
 
 
 def next_promotion(study: optuna.Study, trials: Sequence[FrozenTrial]) -> int | None:
-    """Return the number of the pruned trial that is to go on next, in line already or not."""
+    """Return the number of the pruned trial that is resumed next, queued already or not."""
     for trial in trials:
         if trial.state == TrialState.WAITING and is_promotion(trial):
             number: int = trial.user_attrs[PROMOTES]
@@ -192,7 +192,7 @@ def next_promotion(study: optuna.Study, trials: Sequence[FrozenTrial]) -> int | 
 
 
 def is_second(trial: FrozenTrial, trials: Sequence[FrozenTrial]) -> bool:
-    """Whether another trial takes over the same one, and came first."""
+    """Whether an earlier trial retries or resumes the same one."""
     key = RETRY_OF if RETRY_OF in trial.user_attrs else PROMOTES
     number = trial.user_attrs.get(key)
     return number is not None and any(
@@ -201,9 +201,9 @@ def is_second(trial: FrozenTrial, trials: Sequence[FrozenTrial]) -> bool:
 
 
 def is_enqueued_twice(trial: FrozenTrial, trials: Sequence[FrozenTrial]) -> bool:
-    """Whether a trial was put in line with the params of an earlier one, as by two hosts at once.
+    """Whether a trial was queued with the params of an earlier one, as by two hosts at once.
 
-    What becomes of the earlier one does not matter: when it is interrupted, another tries it again.
+    It does not matter how the earlier one ends: if it is interrupted, it is retried.
     """
     params = trial.system_attrs.get("fixed_params")
     if params is None or number_before(trial) is not None:
@@ -216,9 +216,9 @@ def is_enqueued_twice(trial: FrozenTrial, trials: Sequence[FrozenTrial]) -> bool
 
 
 def sign_next(study: optuna.Study) -> None:
-    """Sign the trial that is next in line as this process's own; put a new one in line if none is.
+    """Sign the first queued trial as this process's own; queue a new one if there is none.
 
-    So a trial has an owner from its first moment on, whenever its process dies.
+    So a trial has an owner from its first moment on.
     """
     waiting = study.get_trials(deepcopy=False, states=[TrialState.WAITING])
     if not waiting:
@@ -230,20 +230,20 @@ def sign_next(study: optuna.Study) -> None:
 
 
 def sign(trial: optuna.Trial) -> None:
-    """Sign a trial that was just taken as this process's own; its heartbeat is fresh."""
+    """Sign a trial that was just taken as this process's own."""
     trial.set_user_attr(OWNER, this_process().to_dict())
 
 
 @contextmanager
 def heard_of(trial: optuna.Trial) -> Iterator[None]:
-    """Let others know while the block runs that the process of a trial lives."""
+    """Send a trial's heartbeat while the block runs."""
     storage, trial_id = trial.study._storage, trial._trial_id
     with beating(lambda: storage.set_trial_user_attr(trial_id, BEAT, time.time())):
         yield
 
 
 def close_records(study: optuna.Study, parent: tracking.Run) -> None:
-    """End the MLflow runs of trials that are finished in Optuna, as these are."""
+    """End the MLflow runs of trials that have ended in Optuna."""
     open_runs = tracking.running_trials(parent, study.study_name)
     trials = study.get_trials(deepcopy=False) if open_runs else []
     for number, run in open_runs:
@@ -275,7 +275,7 @@ def _is_abandoned(trial: FrozenTrial, is_gone: Callable[[Owner, float | None], b
 
 @contextmanager
 def _unless_finished() -> Iterator[None]:
-    """Leave a trial as it is that ended meanwhile, by itself or closed by another process."""
+    """Leave a trial as it is if it has ended meanwhile."""
     try:
         yield
     except UpdateFinishedTrialError:

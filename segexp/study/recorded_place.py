@@ -1,7 +1,7 @@
-"""Where a study is recorded in MLflow: it remembers the place, and goes on there.
+"""Where a study is recorded in MLflow: it remembers the place, and stays there.
 
-Optuna's storage has the tracking URI, without credentials, and the experiment by its id, which
-stays when it is renamed. A study whose records would be split over two places says so.
+Optuna's storage has the tracking URI, without credentials, and the experiment's id, which a new
+name does not change. Records that would be split over two places are refused or reported.
 """
 
 import os
@@ -45,7 +45,7 @@ class RecordedPlace:
 
 
 def recorded_place(attributes: Mapping[str, Any]) -> RecordedPlace | None:
-    """Read where a study is recorded from its attributes; None when it is nowhere yet."""
+    """Read where a study is recorded from its attributes; None if it is not yet."""
     if TRACKING not in attributes:
         return None
     uri, experiment, *more = attributes[TRACKING]
@@ -57,7 +57,7 @@ def recorded_uri(
 ) -> str | None:
     """Return the tracking URI by which a study's records are found.
 
-    That of the configuration where it names the same place, since it has the credentials.
+    The configured one if it names the same place, since it has the credentials.
     """
     place = recorded_place(attributes)
     if place is None or (configured is not None and _is_same(project, configured, place.uri)):
@@ -81,9 +81,9 @@ def open_recorded(
 ) -> tracking.Experiment:
     """Open the experiment that a study is recorded in, or is to be.
 
-    A study that has begun goes on where it was begun when no other place is asked for. Another
-    one is refused as long as the study's run is where it was: its trials would be split. While its
-    tracking server is away, a study that has begun is joined by what it remembers.
+    A study stays where it was begun unless another place is asked for. That is refused as long as
+    the study's run is where it was: its trials would be split. While its tracking server is away, a
+    study is opened from what it remembers.
 
     Args:
         project: The project directory.
@@ -111,7 +111,7 @@ def open_recorded(
 
 
 def ignored_variable(experiment: tracking.Experiment) -> str | None:
-    """Say that MLFLOW_TRACKING_URI names another place than records go to; None when not."""
+    """Say so if MLFLOW_TRACKING_URI names another place than the one that is recorded in."""
     named = os.environ.get(VARIABLE)
     if not named or _is_same(experiment.project, named, experiment.uri):
         return None
@@ -131,7 +131,7 @@ def _open_known(
 ) -> tracking.Experiment:
     uri, id_ = known.uri, known.id
     if wanted.uri is None and uri is not None:
-        say(f"study {study!r} goes on in {known}, where it was recorded before")
+        say(f"study {study!r} is recorded in {known}, as before")
     elif wanted.uri is not None:
         uri = wanted.uri  # with its credentials
         # The same run there: a server that moved, or goes by another name.
@@ -139,7 +139,8 @@ def _open_known(
             if _has_run(project, known.uri, known):
                 raise InputError(
                     f"tracking.uri: {without_credentials(uri)}: study {study!r} is recorded in "
-                    f"{known}; go on there with --set tracking.uri={known.uri or DEFAULT_TRACKING}"
+                    f"{known}; resume it there with --set "
+                    f"tracking.uri={known.uri or DEFAULT_TRACKING}"
                     ", or begin another study with --study-name"
                 )
             say(
@@ -159,7 +160,7 @@ def _open_known(
     if name not in (experiment.name, known.experiment):
         raise InputError(
             f"tracking.experiment: {name!r}: study {study!r} is recorded in the experiment "
-            f"{experiment.name!r}; leave it out to go on there, rename that one in MLflow, or "
+            f"{experiment.name!r}; leave it out to resume there, rename that one in MLflow, or "
             "begin another study with --study-name"
         )
     if experiment.name != known.experiment:

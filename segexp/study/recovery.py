@@ -50,7 +50,7 @@ def recover(
     uri: str | None,
     say: Callable[[str], None],
 ) -> None:
-    """Close what is still open in studies that nobody runs any more; their next run goes on.
+    """Close what is still open in studies that nobody runs any more, so that they can be resumed.
 
     Args:
         project: The project directory.

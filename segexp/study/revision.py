@@ -1,8 +1,8 @@
-"""Revisions of a study: it goes on as something else, with the trials that are valid there, too.
+"""Revisions of a study: it is changed, and keeps the trials that are still valid.
 
-A study's trials are compared with each other, so what they mean must stay. Whoever adds an encoder
-or a mapping to a study begins a new revision, a study of its own named ``<name>-rev2``; a trial of
-the revision before is carried over when it would come out the same in the new one.
+A study's trials are compared with each other, so they must mean the same. Whoever adds an encoder
+or a mapping to a study begins a new revision, a study named ``<name>-rev2``. A trial of the study
+before is carried over if it would come out the same in the new one.
 """
 
 from collections.abc import Mapping as Dict
@@ -28,13 +28,13 @@ from segexp.study.untried import distribution_of
 
 @dataclass(frozen=True)
 class Revision:
-    """The study that a plan goes on as.
+    """The study that a plan is run as.
 
     Attributes:
         plan: The plan under the revision's name.
         carried: The trials that it begins with.
-        left: How many finished trials of the revision before are not valid in it.
-        before: That revision's name; None when this is not a new one.
+        left: How many trials of the revision before are not valid in it.
+        before: That revision's name; None unless this one is new.
     """
 
     plan: SearchPlan
@@ -46,7 +46,7 @@ class Revision:
 def choose_revision(
     plan: SearchPlan, now: Dict[str, Any], storage: BaseStorage, *, new: bool
 ) -> Revision:
-    """Find the newest revision of a study that means what the plan means, or begin one.
+    """Find the newest revision of a study that means the same as a plan, or begin one.
 
     Args:
         plan: The plan, under the study's own name.
@@ -73,11 +73,11 @@ def choose_revision(
     stored = with_later_settings(stored, now)
     study = optuna.load_study(study_name=names[-1], storage=storage)
     trials = study.get_trials(deepcopy=False)
-    gone_on = promoted(trials)
+    resumed = promoted(trials)
     finished = [
         t
         for t in trials
-        if (t.state == TrialState.PRUNED and t.number not in gone_on)
+        if (t.state == TrialState.PRUNED and t.number not in resumed)
         or (t.state == TrialState.COMPLETE and RESULT in t.user_attrs)
     ]
     carried = [
@@ -126,7 +126,7 @@ def _params_now(
 
 
 def _value_in(parameter: Parameter, text: str | None) -> tuple[Any] | None:
-    """Read a value that a parameter can take from its text; in a tuple, since None is a value."""
+    """Read a parameter's value from text; in a tuple, since None is a value."""
     if text is None:
         return None
     if isinstance(parameter, Choices):
@@ -147,7 +147,7 @@ def _carry(
         value=trial.value if trial.state == TrialState.COMPLETE else None,
         params=dict(params),
         distributions={name: distribution_of(space[name]) for name in params},
-        # Not what it tries again or goes on with: that is a number in the study before.
+        # Not which trial it retries or resumes: that is a number in the study before.
         user_attrs={
             **{key: trial.user_attrs[key] for key in (RESULT, RUN_ID) if key in trial.user_attrs},
             CARRIED_FROM: f"{study}/{trial.number}",
@@ -161,7 +161,7 @@ def _carry(
 
 
 def describe_revision(revision: Revision, asked: str) -> Sequence[str]:
-    """Say which revision of a study it is, and what a new one carries over, for a person."""
+    """Say which revision of a study is run, and what a new one carries over."""
     name = revision.plan.base.study.name
     if revision.before is not None:
         return [
@@ -169,5 +169,5 @@ def describe_revision(revision: Revision, asked: str) -> Sequence[str]:
             f"over, {revision.left} are not valid in it"
         ]
     if name != asked:
-        return [f"going on with {name}, the revision of {asked} that means what it means now"]
+        return [f"resuming {name}, the revision of {asked} that has these settings"]
     return []

@@ -49,7 +49,7 @@ class Ran:
 
     Attributes:
         new: Trials that count towards the total.
-        others: Trials that went on with a pruned one, and those that were interrupted.
+        others: Trials that resumed a pruned one, and interrupted ones.
     """
 
     new: int
@@ -69,7 +69,7 @@ def run_study(
     """Run trials until the study has as many finished ones as it is to reach, or a rule says stop.
 
     Several processes, on one machine or on several, may run the same study. A trial that a signal
-    or a crash ended does not count towards the total, and its params are tried again.
+    or a crash ended does not count towards the total, and is retried.
 
     Args:
         plan: From `segexp.study.plan.plan_study`.
@@ -77,14 +77,14 @@ def run_study(
         display: Shows progress.
         engine: What runs trials.
         workers: How many of them run at a time; None for as many as suit it.
-        stop: From when on no trial is begun.
-        new_revision: Whether a study that means something else now goes on as a new one.
+        stop: When to begin no further trial.
+        new_revision: Whether a study that means something else now gets a new revision.
 
     Returns:
         The study, and how many trials this call ran.
 
     Raises:
-        InputError: When the data has faults or one class alone, or a study of this name means
+        InputError: When the data has faults or only one class, or a study of this name means
             something else.
         WorkError: When the first trials all fail, or the disk is full.
     """
@@ -126,9 +126,9 @@ def run_to_the_end(
     workers: int | None,
     stop: StopRule = NEVER,
 ) -> int:
-    """Run trials as an engine does, and wait for those that other processes have under way.
+    """Run trials by an engine, and wait for those that other processes are running.
 
-    One whose process is gone, on whatever host, is closed and run here.
+    If such a process dies, on whatever host, its trial is retried here.
 
     Returns:
         How many trials were run by this call.
@@ -158,7 +158,7 @@ def _running(studies: Sequence[OpenStudy]) -> set[str]:
 
 @contextmanager
 def under_way(opened: OpenStudy, display: StudyDisplay) -> Iterator[None]:
-    """Close what a study has open, however the block ends."""
+    """Close a study's records however the block ends."""
     with supervised(opened.study):
         try:
             with ended_by(partial(_close, opened)):
@@ -173,15 +173,15 @@ def under_way(opened: OpenStudy, display: StudyDisplay) -> Iterator[None]:
 
 @contextmanager
 def ended_by(end: Callable[[tracking.Status], None]) -> Iterator[None]:
-    """Call ``end`` with how the block ended, and let signals wait meanwhile.
+    """Call ``end`` with how the block ended, and hold signals back meanwhile.
 
-    FINISHED; FAILED by an exception; KILLED by whatever else ends a block, a signal above all.
+    FINISHED; FAILED after an exception; KILLED after anything else, such as a signal.
     """
     try:
         yield
     except BaseException as error:
         status: tracking.Status = "FAILED" if isinstance(error, Exception) else "KILLED"
-        # Why the block ended matters more than that its end cannot be recorded, as on a full disk.
+        # Why the block ended matters more than an end that cannot be recorded, as on a full disk.
         with suppress(Exception), signals_held_back():
             end(status)
         raise
@@ -190,7 +190,7 @@ def ended_by(end: Callable[[tracking.Status], None]) -> Iterator[None]:
 
 
 def say_what_waits(experiment: tracking.Experiment, display: StudyDisplay) -> None:
-    """Wait a little until a tracking server has all records, and say so when it has not."""
+    """Wait a little for a tracking server to have all records, and say so if it does not."""
     left = tracking.drain(experiment.project, experiment.uri, SYNC_SECONDS)
     if left:
         display.say(

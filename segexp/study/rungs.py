@@ -1,9 +1,8 @@
 """Rungs: successive halving, with promotion, and Hyperband, as they hold in interrupted studies.
 
-Optuna's own note in the storage what a trial had at a rung when it is asked there. A trial that
-goes on after an interruption reports its past epochs at once, so it would be noted at the first
-rung with the value of its last epoch; and the interrupted trial that it tries again would stay
-among those that the others have to beat. Here the epochs that trials reported are all there is.
+Optuna's own pruners store a trial's value at a rung when they are asked there. A retry reports its
+past epochs at once, so the first rung would get the value of its last epoch, and the interrupted
+trial would stay among those to beat. Here only the epochs that trials reported count.
 """
 
 import math
@@ -27,21 +26,21 @@ class RungPruner(optuna.pruners.SuccessiveHalvingPruner):
     """Optuna's asynchronous successive halving, where trials that failed do not count.
 
     At the epochs ``min_resource * reduction_factor ** (min_early_stopping_rate + k)`` a trial goes
-    on when it is among the best ``1 / reduction_factor`` of the trials that have a value there.
-    Optuna's samplers and other pruners leave failed trials out as well. Values are finite, and the
-    larger is the better.
+    on if it is among the best ``1 / reduction_factor`` of the trials that have a value there.
+    Optuna's samplers and other pruners leave failed trials out, too. Values are finite; larger is
+    better.
 
     Where trials differ in their mapping, a rung compares each with those of its own mapping: a
-    model of many classes learns later, and after an epoch the best of them lie behind those of few
-    classes that they end up ahead of. From the rung ``within_rungs`` on all are compared.
+    model of many classes learns more slowly, and after one epoch the best of them are behind models
+    of few classes that they end up ahead of. From the rung ``within_rungs`` on all are compared.
 
-    With ``promotion`` a trial that was stopped goes on as soon as it is among the best at its rung,
-    because others did worse: the algorithm of the paper, of which Optuna has the part that stops.
+    With ``promotion`` a stopped trial is resumed once it is among the best at its rung because
+    others did worse. That is the paper's algorithm; Optuna has the part that stops.
 
     Li et al., A System for Massively Parallel Hyperparameter Tuning, MLSys 2020.
 
     Attributes:
-        promotion: Whether trials that were stopped may go on.
+        promotion: Whether stopped trials may be resumed.
     """
 
     def __init__(
@@ -59,14 +58,14 @@ class RungPruner(optuna.pruners.SuccessiveHalvingPruner):
             min_resource: The epoch of the first rung, from 1.
             reduction_factor: From 2.
             min_early_stopping_rate: How many rungs are left out at the beginning.
-            bootstrap_count: How many trials end at a rung before one may go on.
-            promotion: Whether trials that were stopped may go on; see `promotable`.
-            within_rungs: At how many rungs, from the first, trials have rivals of their own mapping
-                alone; 0 for none.
+            bootstrap_count: How many trials end at a rung before one may pass it.
+            promotion: Whether stopped trials may be resumed; see `promotable`.
+            within_rungs: At how many rungs, from the first, a trial is compared only with those of
+                its own mapping; 0 for none.
 
         Raises:
-            ValueError: For a value out of its range, or one that is no whole number: Optuna's own
-                takes these, and fails in a trial.
+            ValueError: For a value out of its range, or not a whole number: Optuna's own pruner
+                accepts these, and fails in a trial.
         """
         given = {
             "min_resource": min_resource,
@@ -102,9 +101,9 @@ class RungPruner(optuna.pruners.SuccessiveHalvingPruner):
         return value < self._bar(list(values.values()))
 
     def promotable(self, trials: Sequence[FrozenTrial]) -> int | None:
-        """Return the number of the stopped trial that is to go on first; None when none is.
+        """Return the number of the stopped trial that is to be resumed first; None when none is.
 
-        Of those that are among the best of their rung, the one that came the furthest.
+        Of those that are among the best of their rung, the one that came furthest.
 
         Args:
             trials: All of the study.
@@ -150,21 +149,21 @@ class RungPruner(optuna.pruners.SuccessiveHalvingPruner):
         return self.promotion and better < KEPT_AT_RUNG
 
     def _stopped(self, trials: Sequence[FrozenTrial]) -> list[tuple[int, float, int]]:
-        """Return epoch, value and number of each trial that was stopped and has not gone on."""
+        """Return epoch, value and number of each stopped trial that is not resumed yet."""
         if not self.promotion:
             return []
-        gone_on = promoted(trials)
+        resumed = promoted(trials)
         return [
             (epoch, trial.intermediate_values[epoch], trial.number)
             for trial in trials
             if trial.state == TrialState.PRUNED
-            and trial.number not in gone_on
+            and trial.number not in resumed
             and (epoch := trial.last_step) is not None
             and self._is_rung(epoch)
         ]
 
     def _bar(self, values: Sequence[float]) -> float:
-        """Return the least value at a rung with which a trial goes on."""
+        """Return the least value with which a trial passes a rung."""
         if len(values) <= self._bootstrap:
             return math.inf
         to_go_on = max(len(values) // self._factor, 1)

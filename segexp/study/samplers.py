@@ -1,4 +1,4 @@
-"""The search space and the samplers of a study, in Optuna's terms."""
+"""The samplers of a study, in Optuna's terms."""
 
 import math
 from collections.abc import Mapping
@@ -41,7 +41,7 @@ def suggest(trial: optuna.Trial, space: Mapping[str, Parameter]) -> dict[str, An
 def sample_params(
     points: Points, first: Mapping[str, Any], count: int, seed: int
 ) -> list[dict[str, Any]]:
-    """Sample different params at random; asked for more of them, the first ones stay the same.
+    """Sample different params at random; a longer list begins with the same ones.
 
     Args:
         points: Those of the search space that may be tried.
@@ -72,9 +72,9 @@ def make_sampler(sampler: Sampler, space: Mapping[str, Parameter], place: int) -
     Args:
         sampler: Its name, seed and options.
         space: The search space; the grid sampler walks all of it.
-        place: Of the trial that it is for, see `segexp.study.reconcile.sampling_place`. It is mixed
-            into the seed: a sampler that starts again with the same one would suggest its first
-            random trials a second time. Added to it, it would make seed 1 repeat what seed 0 drew.
+        place: Of the trial that it is for; see `segexp.study.budget.sampling_place`. It is mixed
+            into the seed: with the same seed a new sampler would suggest the same first random
+            trials again. If it were added, seed 1 would repeat what seed 0 drew.
 
     Raises:
         InputError: For an option that Optuna's class does not take, or a grid over a range
@@ -91,7 +91,7 @@ def make_sampler(sampler: Sampler, space: Mapping[str, Parameter], place: int) -
 
 
 def _refuse_endless(space: Mapping[str, Parameter]) -> None:
-    """Refuse a space whose points are not all tried, one after the other."""
+    """Refuse a space whose points cannot all be tried."""
     for name, parameter in space.items():
         if isinstance(parameter, Range) and not parameter.integer and parameter.step is None:
             raise InputError(
@@ -108,7 +108,7 @@ def option_faults(
 ) -> list[str]:
     """List what is wrong with the options of a sampler and a pruner.
 
-    A trial is taken through both of them in memory: some options Optuna looks at only then.
+    Both run a trial in memory: Optuna checks some options only then.
     """
     hush_optuna()
     study = optuna.create_study(direction="maximize")

@@ -1,4 +1,4 @@
-"""One training outside of a study: a trial whose params are the configuration's own."""
+"""One training outside a study, with the params of the configuration."""
 
 import json
 import secrets
@@ -37,8 +37,8 @@ def run_training(
         display: Shows progress.
 
     Returns:
-        The id of the MLflow run, the result, whose bundle is kept, and what is probably not meant
-        in the data, which stood before the training and belongs beside the score.
+        The id of the MLflow run; the result, whose bundle is kept; and warnings about the data,
+        which belong beside the score.
 
     Raises:
         InputError: With every fault of configuration and data.
@@ -101,7 +101,7 @@ def run_training(
 def _sign(
     directory: Path, config: Config, experiment: tracking.Experiment, run: tracking.Run
 ) -> None:
-    """Note who trains, and where its MLflow run is: Optuna knows nothing of it."""
+    """Note which process trains and where its MLflow run is: Optuna does not know."""
     content = {
         "owner": this_process().to_dict(),
         "uri": all_without_credentials(config.tracking.uri),

@@ -1,4 +1,4 @@
-"""The search space of a study file: its parameters, checked against the configuration."""
+"""The parameters of a search space."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

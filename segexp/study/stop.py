@@ -1,4 +1,4 @@
-"""When a study ends before it has its trials: time is up, or more of them do not pay.
+"""When a study ends before it has its trials: time is up, it gets no better, or all of them fail.
 
 Optuna has both: a timeout as an argument of `Study.optimize`, which segexp does not call, and
 terminators, which are deprecated since Optuna 4.9. Of these the rule here is
@@ -20,7 +20,7 @@ from segexp.study.config import StudyConfig
 
 TIME_IS_UP = "time is up"
 
-# A study whose first trials all fail is ended: the rest would fail as well.
+# A study whose first trials all fail is ended: the others would fail, too.
 GIVE_UP_AFTER = 3
 
 
@@ -52,8 +52,8 @@ def trials_since_best(study: optuna.Study) -> int:
     """Return how many trials after the best one, by number, are complete or pruned.
 
     Optuna's `BestValueStagnationEvaluator` leaves pruned trials out; but with a pruner few trials
-    are complete, and one that is pruned was no better, either. Trials that a revision carried over
-    do not count: what they searched is not what the study searches now.
+    are complete, and a pruned one was not better, either. Trials that a revision carried over do
+    not count: they searched another space.
     """
     best = best_trial(study)
     if best is None:
@@ -70,8 +70,8 @@ def ended_early(study: optuna.Study, definition: StudyConfig, rule: StopRule) ->
     """Say why a study has ended with fewer trials than it was to reach.
 
     Returns:
-        None when it has them, when the rest is under way elsewhere, or when no rule ended it. Of a
-        study that has tried its whole space, do not ask: no rule ended that.
+        None when it has them, when the rest is under way elsewhere, or when no rule ended it. Not
+        for a study that has tried its whole space: no rule ended that.
     """
     if len(taken(study.get_trials(deepcopy=False))) >= definition.trials:
         return None
@@ -86,7 +86,7 @@ def _no_better(trials: int) -> str:
 
 
 def give_up_if_hopeless(study: optuna.Study) -> None:
-    """Refuse to go on with a study whose first trials all failed.
+    """End a study whose first trials all failed.
 
     Raises:
         WorkError: With their reasons.

@@ -1,7 +1,7 @@
 """The MLflow runs that stand for a study and its parts: one each, for all hosts.
 
-Hosts that begin a study at once may each make one; which of them stands is noted in Optuna's
-storage, where one host can be first.
+Hosts that begin a study at the same time may each make one. Which one is used is noted in Optuna's
+storage, where only one host can be first.
 """
 
 from dataclasses import replace
@@ -24,7 +24,7 @@ FOR_STUDY_RUN = 10.0
 def find_run(
     experiment: tracking.Experiment, noted: str | None, key: str | None
 ) -> tracking.Run | None:
-    """Find a run that was noted, or made by a process that died before it could note it."""
+    """Find the run that was noted, or that a process made and died before it noted it."""
     if noted is None and key is not None:
         made = tracking.find_tagged(experiment, RUN_KEY, key)
         noted = made.id if made else None
@@ -32,16 +32,16 @@ def find_run(
 
 
 def note_run(study: optuna.Study, noted: str | None, run: tracking.Run) -> tracking.Run:
-    """Note the run that all hosts are to record under: of those that they made one, the first.
+    """Note the run that all hosts record under: the first that one of them made.
 
     Args:
         study: The study.
-        noted: What was noted when the run was made: nothing, or a run that MLflow does not know
-            any more, or that another host is yet to create there.
+        noted: What was noted when the run was made: nothing, a run that MLflow does not have any
+            more, or one that another host is yet to create.
         run: This host's.
 
     Returns:
-        The run that stands; any other is discarded.
+        The run that is used; any other is discarded.
     """
     stands = replace_attribute(study, RUN_ID, noted, run.id)
     return _settle(study, noted, run, stands)
@@ -69,7 +69,7 @@ def _settle(study: optuna.Study, noted: str | None, run: tracking.Run, stands: s
 
 
 def new_run_instead(noted: str | None, run: tracking.Run, whose: str) -> str | None:
-    """Say that a run that was noted is gone, and which one there is instead; None when none is."""
+    """Say which run takes the place of a noted one that is gone; None if none is gone."""
     if noted in (None, run.id) or tracking.is_token(str(noted)):
         return None  # what another host is yet to create is not gone; see `gather_records`
     return (
@@ -80,9 +80,9 @@ def new_run_instead(noted: str | None, run: tracking.Run, whose: str) -> str | N
 
 
 def gather_records(study: optuna.Study, run: tracking.Run) -> None:
-    """Put what hosts recorded below runs that do not stand below those that do.
+    """Move what hosts recorded below other runs to the runs that are used.
 
-    Where a tracking server was too slow or away, hosts may have made more than one run for a study.
+    While a tracking server was slow or away, hosts may have made more than one run for a study.
 
     Args:
         study: The study; it may have parts.

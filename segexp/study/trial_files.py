@@ -1,7 +1,7 @@
-"""What a trial leaves in its directory, known by digest: found here, or fetched from MLflow.
+"""The files of a trial, by digest: here, or fetched from MLflow.
 
-The hosts of a study have directories of their own, and MLflow has a copy of what is needed of a
-trial. Its digest is in Optuna's storage, so that nothing that changed on the way is taken for it.
+The hosts of a study have separate directories, and MLflow has a copy of the files that others need.
+Their digests are in Optuna's storage, so that a changed file is noticed.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ from segexp.study.attributes import (
 )
 
 WAIT_SECONDS = 60.0
-"""How long records are waited for that the host of a trial may be about to send."""
+"""How long to wait for files that the host of a trial may be about to send."""
 
 _LOOK_EVERY = 1.0
 
@@ -42,7 +42,7 @@ def file_digests(directory: Path) -> dict[str, str]:
 def fetch_files(
     project: Path, uri: str | None, trial: FrozenTrial, prefix: str, say: Callable[[str], None]
 ) -> None:
-    """Fetch what is missing of a trial's files from MLflow's artifacts to where it would lie here.
+    """Fetch a trial's missing files from MLflow's artifacts into its directory here.
 
     Args:
         project: The project directory.
@@ -52,7 +52,7 @@ def fetch_files(
         say: Shows one line.
 
     Raises:
-        WorkError: When MLflow has it not, or something else under its name; with the host that has.
+        WorkError: When MLflow does not have it, or another file under its name; names the host.
     """
     directory = directory_of(project, trial)
     known: dict[str, str] = trial.user_attrs.get(FILES, {})
@@ -92,7 +92,7 @@ def _read(project: Path, uri: str | None, trial: FrozenTrial, name: str) -> byte
         try:
             return tracking.read_artifact(project, uri, run_id, name)
         except (InputError, WorkError) as error:
-            # A server has it as soon as the host has sent it; a database had it at once.
+            # A server has it once the host has sent it; a database has it at once.
             if not tracking.is_server(uri) or time.monotonic() > deadline:
                 raise WorkError(
                     f"{name} of trial {trial.number} is not here, and not in MLflow: {error}; the "

@@ -1,10 +1,10 @@
 """Points of a search space that are still to be tried.
 
-A training with a fixed seed comes out the same twice, bit for bit, so a trial with the params of
-another one finds out nothing. And some points cannot be trained, or are not wanted. Optuna's
-samplers know neither: here they are asked again until they suggest something else, and where they
-insist, as TPE does about the best of a few choices, a point near what they insist on is taken. So
-params keep their names and distributions, and what is left out of a space may change at any time.
+A training with a fixed seed gives the same result twice, bit for bit, so a second trial with the
+same params is wasted. Some points cannot be trained, or are excluded. Optuna's samplers know
+neither: here they are asked again until they suggest something new. Where they insist, as TPE does
+on the best of a few choices, a point nearby is taken. So params keep their names and distributions,
+and what is left out of a space may change at any time.
 """
 
 import itertools
@@ -38,7 +38,7 @@ TRIES = 10
 DRAWS = 1_000
 
 Key = tuple[tuple[str, Any], ...]
-"""What tells trainings apart: of two params with one key, the second finds out nothing."""
+"""What tells trainings apart: two params with the same key give the same result."""
 
 
 def key_of(params: Mapping[str, Any], train_images: int | None = None) -> Key:
@@ -49,9 +49,9 @@ def key_of(params: Mapping[str, Any], train_images: int | None = None) -> Key:
     steps.
 
     Args:
-        params: By name. Where they say no ``arch``, a decoder's width is a number of its own; and
-            without a ``batch_size``, a warm-up's length.
-        train_images: How many there are; None where this is not known.
+        params: By name. Without ``arch``, a decoder's width is compared as a number; without
+            ``batch_size``, so is a warm-up's length.
+        train_images: How many there are; None if unknown.
     """
     return _key(tuple(params.items()), train_images)
 
@@ -63,7 +63,7 @@ def _key(items: tuple[tuple[str, Any], ...], train_images: int | None) -> Key:
     _, arch = key.get("arch", ("", None))
     if "decoder_width" in key and arch in ARCHS:
         key["decoder_width"] = _channels(arch, params["decoder_width"])
-    # Of one image that is left over it is not known here whether it is a batch.
+    # Whether one image that is left over is a batch is not known here.
     if "batch_size" in key and train_images is not None and train_images > 1:
         size = min(params["batch_size"], train_images)
         key["batch_size"] = ("int", size)
@@ -86,7 +86,7 @@ class Points:
         space: The parameters by name.
         forbidden: Values of some params that are not tried together.
         fixed: By name, what is not searched and tells how params train; see `key_of`.
-        train_images: How many there are; None where this is not known.
+        train_images: How many there are; None if unknown.
     """
 
     space: Mapping[str, Parameter]
@@ -115,7 +115,7 @@ class Points:
 
     @cached_property
     def keys(self) -> frozenset[Key] | None:
-        """The keys of all points; None where a space has more than are listed, or no end."""
+        """The keys of all points; None for a space of more than `MAX_LISTED`."""
         if math.prod(map(count_values, self.space.values())) > MAX_LISTED:
             return None
         return frozenset(map(self.key, self.listed()))
@@ -137,7 +137,7 @@ class Points:
 
 
 def count_values(parameter: Parameter) -> float:
-    """Return how many values a parameter has; infinity where there is no end of them."""
+    """Return how many values a parameter has, possibly infinity."""
     if isinstance(parameter, Choices):
         return len(parameter.choices)
     step = parameter.step or (1 if parameter.integer else None)
@@ -163,7 +163,7 @@ def distribution_of(parameter: Parameter) -> BaseDistribution:
 
 
 class UntriedSampler(BaseSampler):
-    """Asks another sampler for points that may be tried and that no trial has tried."""
+    """Asks another sampler for points that may be tried and are new."""
 
     def __init__(
         self, sampler: BaseSampler, points: Points, tried: Iterable[Key], seed: int
@@ -173,8 +173,8 @@ class UntriedSampler(BaseSampler):
         Args:
             sampler: What suggests points.
             points: The points that may be tried.
-            tried: The keys of the trials that there are.
-            seed: Draws the point that is taken where the sampler insists on another.
+            tried: The keys of the trials so far.
+            seed: For drawing the point that is taken instead.
         """
         self._sampler = sampler
         self._points = points
@@ -208,7 +208,7 @@ class UntriedSampler(BaseSampler):
         trial: FrozenTrial,
         search_space: dict[str, BaseDistribution],
     ) -> dict[str, Any]:
-        """Choose the whole point; what the sampler does not relate is drawn one by one."""
+        """Choose the whole point; params that the sampler does not relate are drawn one by one."""
         for _ in range(TRIES):
             related = self._sampler.sample_relative(study, trial, search_space)
             self._chosen = {
@@ -240,10 +240,9 @@ class UntriedSampler(BaseSampler):
         return self._points.allows(params) and self._points.key(params) not in self._tried
 
     def _near(self, params: dict[str, Any]) -> dict[str, Any]:
-        """Return a new point that differs from one in few params, by chance among equals.
+        """Return a new point that differs from one in few params, at random among equals.
 
-        Where there is none, or none was found in a space that is not listed, the nearest that is
-        allowed.
+        If none is found, the nearest point that is allowed.
         """
         if self._points.keys is not None:
             candidates = list(self._points.listed())

@@ -25,8 +25,8 @@ def view_study(study: optuna.Study) -> StudyView:
     """Read a study; attributes that are missing are left empty."""
     definition = study.user_attrs.get(DEFINITION, {})
     trials = study.get_trials(deepcopy=False)
-    gone_on = promoted(trials)
-    rows = [_row(trial, trial.number in gone_on) for trial in trials]
+    resumed = promoted(trials)
+    rows = [_row(trial, trial.number in resumed) for trial in trials]
     best = best_of(trials)
     return StudyView(
         study=study,

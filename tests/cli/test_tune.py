@@ -126,7 +126,7 @@ def test_time_that_is_up_ends_a_study_that_goes_on_the_next_time(project: Path) 
     outcome = segexp(project, *TINY, "--timeout", "0.001")
     assert outcome.code == 0, outcome.err
     assert (
-        "study tiny has no complete trial yet; time is up, and the same command goes on"
+        "study tiny has no complete trial yet; time is up, and the same command resumes it"
         in outcome.err
     )
     assert [t.state for t in study_of(project, "tiny").trials] == [TrialState.WAITING]
@@ -137,7 +137,7 @@ def test_time_that_is_up_ends_a_study_that_goes_on_the_next_time(project: Path) 
     assert outcome.code == 0, outcome.err
     assert (
         "nothing to do: study tiny has 1 of its 2 trials (1 complete); "
-        "time is up, and the same command goes on" in outcome.err
+        "time is up, and the same command resumes it" in outcome.err
     )
     assert "best: trial 0" in outcome.err
 
@@ -151,7 +151,7 @@ def test_a_study_that_gets_no_better_can_be_told_to_end(project: Path) -> None:
     assert trials[-1].value <= max(t.value for t in trials[:-1])
     assert (
         f"study tiny has {len(trials)} of its 50 trials ({len(trials)} complete); "
-        "1 trial brought no better one, and the same command without --stop-early goes on"
+        "1 trial brought no better one, and the same command without --stop-early resumes it"
         in outcome.err
     )
 

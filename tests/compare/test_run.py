@@ -540,7 +540,7 @@ def test_trials_of_another_host_are_waited_for_until_it_was_silent_for_a_lease(
 
 def test_a_name_that_another_study_has_is_refused(project: Path) -> None:
     run(project, configs=1)
-    with pytest.raises(InputError, match="'ab-merged10' is no A/B study"):
+    with pytest.raises(InputError, match="'ab-merged10' is not an A/B study"):
         run(project, configs=1, name="ab-merged10")
 
 
@@ -593,7 +593,7 @@ def test_settings_that_were_forgotten_are_named_and_not_the_digest_alone(shared:
     assert digest.startswith("study 'ab' was begun with data = synthetic ")
     assert size.endswith(" was begun with data.image_size = [32, 64], now it is [64, 64]")
     assert epochs.endswith(" was begun with training.epochs = 1, now it is 3")
-    assert way_out.startswith("study 'ab' cannot go on as something else")
+    assert way_out.startswith("study 'ab' cannot be resumed as something else")
 
 
 @pytest.mark.slow

@@ -10,7 +10,7 @@ from segexp.study.attributes import RESULT
 from segexp.study.kept_files import prune_directories
 from segexp.study.open import OpenStudy
 from segexp.study.plan import ListPlan
-from segexp.study.reconcile import close_interrupted, drop, put_retries
+from segexp.study.reconcile import close_interrupted, drop, queue_retries
 from tests.tiny_study import opened
 
 
@@ -47,7 +47,7 @@ def interrupt(study: OpenStudy, number: int) -> None:
 
 def retry(study: OpenStudy) -> int:
     """Take the trial that waits, with a checkpoint of its own."""
-    put_retries(study.study)
+    queue_retries(study.study)
     number = study.study.ask().number
     (study.directory(number) / "checkpoints").mkdir(parents=True)
     return number
@@ -102,7 +102,7 @@ def test_a_checkpoint_waits_for_the_trial_that_tries_it_again(project: Path) -> 
     assert prune_directories(study) == []
     interrupt(study, number)
     assert prune_directories(study) == []  # its retry is not in line yet
-    put_retries(study.study)
+    queue_retries(study.study)
     assert prune_directories(study) == []
     again = retry(study)
     assert prune_directories(study) == []
@@ -125,8 +125,8 @@ def test_what_is_not_tried_again_leaves_nothing(project: Path) -> None:
 
     number = add(study, "RUNNING")
     interrupt(study, number)
-    put_retries(study.study)
-    drop(study.study, study.study.trials[-1], "no longer in line")
+    queue_retries(study.study)
+    drop(study.study, study.study.trials[-1], "no longer wanted")
     prune_directories(study)
     assert left(study) == {}
 

@@ -24,7 +24,7 @@ from segexp.study.definition import definition
 from segexp.study.next_trial import run_next_trial
 from segexp.study.open import OpenStudy, open_study
 from segexp.study.plan import ListPlan
-from segexp.study.reconcile import put_next_in_line
+from segexp.study.reconcile import queue_listed
 from segexp.study.rungs import KEPT_AT_RUNG, RungPruner
 from segexp.study.samplers import suggest
 from segexp.study.stop import StopRule
@@ -115,7 +115,7 @@ def test_what_is_listed_is_looked_up_and_not_compared_with_each_trial(count: int
         trial.number = number
     assert comparisons(lambda: not_taken(listed, done)) <= 6 * count
     study.add_trials(done)
-    assert comparisons(lambda: put_next_in_line(study, listed)) <= 6 * count
+    assert comparisons(lambda: queue_listed(study, listed)) <= 6 * count
     assert params_of(study.trials[-1]) == {"seed": count - 1}
 
 

@@ -21,7 +21,7 @@ from segexp.study.best import find_best
 from segexp.study.budget import taken
 from segexp.study.next_trial import run_next_trial
 from segexp.study.promotion import epochs_judged, first_number, number_before, promoted
-from segexp.study.reconcile import put_promotion
+from segexp.study.reconcile import queue_promotion
 from segexp.study.view import view_study
 from tests.tiny_study import Said, opened, raising, records_of, run, states
 
@@ -81,8 +81,8 @@ def test_a_pruned_trial_that_is_among_the_best_later_goes_on_from_its_checkpoint
         assert record.data.tags["segexp.state"] == trial.state.name
         assert f"going on after epoch {done}, from its checkpoint" in display.lines
         assert (
-            f"trial {trial.number} goes on with trial {before.number}, which is among the best "
-            f"after epoch {done} now"
+            f"trial {trial.number} resumes trial {before.number}, which is now among the best "
+            f"after epoch {done}"
         ) in display.lines
     assert find_best(study).number == 4
     directories = {p.name for p in opened(project, **PROMOTION).directory(0).parent.iterdir()}
@@ -154,8 +154,8 @@ def study_with_one_to_go_on(project: Path) -> Any:
 def test_a_promotion_comes_before_a_new_trial_and_is_put_in_line_once(project: Path) -> None:
     study = study_with_one_to_go_on(project)
     assert trials_left(study) == 3
-    assert put_promotion(study.study, study.study.trials)
-    assert put_promotion(study.study, study.study.trials)
+    assert queue_promotion(study.study, study.study.trials)
+    assert queue_promotion(study.study, study.study.trials)
     (waiting,) = promotions(study.study)
     assert (waiting.state, waiting.user_attrs[PROMOTES]) == (TrialState.WAITING, 1)
     assert trials_left(study) == 3
@@ -164,7 +164,7 @@ def test_a_promotion_comes_before_a_new_trial_and_is_put_in_line_once(project: P
 @pytest.mark.slow
 def test_a_promotion_that_another_host_put_in_line_as_well_is_run_once(project: Path) -> None:
     study = study_with_one_to_go_on(project)
-    put_promotion(study.study, study.study.trials)
+    queue_promotion(study.study, study.study.trials)
     params = {"learning_rate": 0.001}
     study.study.enqueue_trial(params, user_attrs={PROMOTES: 1})
     first, second = promotions(study.study)

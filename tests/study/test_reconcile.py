@@ -44,8 +44,8 @@ from segexp.study.reconcile import (
     drop,
     heard_of,
     is_second,
-    put_next_in_line,
-    put_retries,
+    queue_listed,
+    queue_retries,
     sign,
     sign_next,
 )
@@ -257,7 +257,7 @@ def test_of_two_reconcilers_at_once_one_retry_is_run(study: optuna.Study, step: 
     assert len(retries) == (2 if step == WRITES - 1 else 1)
     seconds = [is_second(trial, study.trials) for trial in study.trials]
     assert seconds == [False, False, True][: len(seconds)]
-    put_retries(study)
+    queue_retries(study)
     assert len(study.trials) == 1 + len(retries)
 
 
@@ -384,14 +384,14 @@ def test_what_counts_is_what_ended_by_itself(study: optuna.Study) -> None:
     assert [counts_towards_budget(t) for t in trials] == [True, True, True, False, False, False]
     assert [t.number for t in taken(trials)] == [0, 1, 2, 3]
     assert trials[4].user_attrs[FAILURE] == "not wanted"
-    put_retries(study)
+    queue_retries(study)
     assert len(study.trials) == 6
 
 
 def listed_study(study: optuna.Study, *lists: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Put lists in line one after the other; return what waits then."""
     for params in lists:
-        put_next_in_line(study, params)
+        queue_listed(study, params)
     waiting = study.get_trials(states=[WAITING])
     return [trial.system_attrs["fixed_params"] for trial in waiting]
 
@@ -404,14 +404,14 @@ def test_one_listed_training_waits_at_a_time(study: optuna.Study) -> None:
     study.tell(begin(study, OWN), 0.5)
     assert listed_study(study, [A, B]) == [B]
     begin(study, OWN)
-    assert put_next_in_line(study, [A, B]) is False
-    assert put_next_in_line(study, [A, B, C]) is True
+    assert queue_listed(study, [A, B]) is False
+    assert queue_listed(study, [A, B, C]) is True
 
 
 def test_what_is_no_longer_listed_is_closed_and_not_counted(study: optuna.Study) -> None:
     assert listed_study(study, [A], [B]) == [B]
     assert states(study) == [FAIL, WAITING]
-    assert study.trials[0].user_attrs[FAILURE] == "no longer in line"
+    assert study.trials[0].user_attrs[FAILURE] == "no longer wanted"
     assert not counts_towards_budget(study.trials[0])
 
 
@@ -433,7 +433,7 @@ def test_the_retry_of_what_is_no_longer_listed_is_dropped_and_not_tried_again(
     begin(study)
     close_abandoned(study)
     assert listed_study(study, [B]) == [B]
-    put_retries(study)
+    queue_retries(study)
     assert states(study) == [FAIL, FAIL, WAITING]
     assert listed_study(study, [B, A]) == [B]
     study.tell(begin(study, OWN), 0.5)

@@ -55,7 +55,7 @@ def test_a_place_that_is_not_named_again_is_gone_on_in(project: Path):
     study, _ = run(project, said, trials=2)
     assert runs_in(project, "other.db", "tiny") == ["study", "trial", "trial"]
     assert runs_in(project, "mlflow.db", "tiny") == []
-    assert "study 'tiny' goes on in sqlite:///other.db, where it was recorded before" in said.lines
+    assert "study 'tiny' is recorded in sqlite:///other.db, as before" in said.lines
     assert study.user_attrs[TRACKING][0] == "sqlite:///other.db"
 
 

@@ -58,9 +58,7 @@ def test_a_study_that_was_interrupted_goes_on_as_a_revision_with_all_that_is_fin
         assert RETRY_OF not in trial.user_attrs
     again = Said()
     assert run(project, again, trials=4, **TWO_LOSSES)[1] == 0
-    assert "going on with tiny-rev2, the revision of tiny that means what it means now" in (
-        again.lines
-    )
+    assert "resuming tiny-rev2, the revision of tiny that has these settings" in (again.lines)
     (record,) = records_of(project, study)
     assert record.info.status == "FINISHED"
     assert find_best(study).baseline is not None

@@ -1,7 +1,7 @@
 """How worker processes are started: forked from a process that has loaded what they need.
 
-A worker that is replaced, and any after the first, begins at once: torch, optuna and mlflow are
-imported once. Nothing heavy is imported here.
+Later workers and replacements start at once, since torch, optuna and mlflow are imported only once.
+Nothing heavy is imported here.
 """
 
 import multiprocessing
@@ -18,7 +18,7 @@ HUGE_PAGES = "glibc.malloc.hugetlb=1"
 def process_context() -> SpawnContext | ForkServerContext:
     """Return what starts worker processes.
 
-    A plain fork is out of the question: the threads of torch and of MLflow do not survive it.
+    Not a plain fork: the threads of torch and MLflow do not survive it.
     """
     if not sys.platform.startswith("linux"):
         return multiprocessing.get_context("spawn")  # forking is not safe on macOS
@@ -37,12 +37,12 @@ def prepare_workers() -> None:
 
         resource_tracker.ensure_running()  # it would lift the mask
         # Inherited, and never lifted there: Ctrl-C in a terminal reaches all processes of a
-        # command, and what to do then is the supervisor's to say.
+        # command, but the supervisor decides what to do.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
         is_set_by_user = TUNABLES in os.environ
         os.environ.setdefault(TUNABLES, HUGE_PAGES)  # glibc reads it when a process starts
-        # Newer Pythons repeat the command line in that of the process, where `ps` shows it after
-        # this one has ended; there may be a password in it.
+        # Newer Pythons repeat the command line in that of the server, where `ps` shows it after
+        # this process has ended; it may hold a password.
         arguments, sys.argv = sys.argv, sys.argv[:1]
         try:
             forkserver.ensure_running()

@@ -5,6 +5,6 @@ import os
 
 import segexp.study.engines._worker  # noqa: F401
 
-# It has nothing to finish. To take apart what it has loaded takes more than a second, in which it
-# keeps what `segexp tune` was piped into waiting.
+# It has nothing to finish. Unloading takes more than a second, for which whatever `segexp tune` is
+# piped into would wait.
 atexit.register(os._exit, 0)

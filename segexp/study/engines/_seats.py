@@ -1,7 +1,7 @@
 """How many worker processes run a study's trials, and what each of them computes on.
 
-On a CPU two workers of one thread do more than one worker of two, and two workers of two threads
-each far less: their threads wait for one another by spinning. So threads add up to the cores.
+On a CPU of two cores, two workers of one thread do more than one worker of two threads, and two of
+two threads far less: their threads spin while they wait. So threads add up to the cores.
 """
 
 from collections.abc import Sequence
@@ -16,8 +16,8 @@ from segexp.core.config import Config
 from segexp.study.plan import ListPlan, SearchPlan
 from segexp.training.compute import choose_compute
 
-# Measured over seven models at 128x256: 750 to 830 MB before the first batch, and 1 to 6 kB for
-# each pixel of a batch, with weights and optimizer.
+# Measured with seven models at 128x256: 750 to 830 MB before the first batch, and 1 to 6 kB per
+# pixel of a batch, with weights and optimizer.
 _BYTES = 1_000_000_000
 _BYTES_PER_PIXEL = 4_000
 _SHARE_OF_MEMORY = 0.8
@@ -43,9 +43,9 @@ def seat_workers(plans: Sequence[SearchPlan | ListPlan], workers: int | None) ->
 
     Args:
         plans: Of the studies that take turns.
-        workers: How many; None for one to each GPU, and without a GPU as many as there are cores,
-            memory for, and trials that a sampler can suggest before it has seen the others end:
-            a fifth of a study's trials, and four in any case.
+        workers: How many; None for one per GPU. Without a GPU: as many as cores and memory allow,
+            but no more than can be sampled before others end: a fifth of a study's trials, at
+            least four.
     """
     gpus = torch.cuda.device_count()
     cores = joblib.cpu_count()

@@ -27,10 +27,10 @@ from segexp.study.stop import StopRule, give_up_if_hopeless
 from segexp.study.turns import close_trials, is_stopped
 
 STOP_SECONDS = 4
-"""How long a worker may take to its next step when it is told to stop; then it is killed."""
+"""How long a worker that is told to stop may take to its next step before it is killed."""
 
 MAX_EARLY_DEATHS = 3
-"""So many workers may die before they have taken a trial."""
+"""How many workers may die before one takes a trial."""
 
 _SHOWN = ("say", "caching", "trial_started", "trial_ended", "step", "epoch")
 
@@ -177,7 +177,7 @@ def _start(
 def _let_end(team: Iterable[_Worker]) -> None:
     """Tell workers to begin no other trial.
 
-    One whose trial is the best of all would go on, and alone.
+    Otherwise a worker whose trial is the best so far would go on alone.
     """
     for worker in team:
         with suppress(OSError):  # it has ended
@@ -201,7 +201,7 @@ def _stop(team: Iterable[_Worker], number: int) -> None:
 
 
 def _forget(worker: _Worker) -> None:
-    """Read what a worker sends and leave it: one whose pipe is full would wait for ever."""
+    """Read and drop what a worker sends: with a full pipe it would wait forever."""
     try:
         while worker.connection.poll():
             worker.connection.recv()
@@ -214,7 +214,7 @@ def _kill(team: Iterable[_Worker], studies: Sequence[OpenStudy]) -> None:
         if worker.process.is_alive():
             worker.process.kill()
         worker.process.join()
-        # Why it ends matters more; where the storage is away, the next start closes it.
+        # The first error matters more; if the storage is away, the next start closes the trial.
         with suppress(Exception):
             _close(worker, studies, "interrupted by a signal", crashed=False)
 

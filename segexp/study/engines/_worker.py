@@ -1,4 +1,4 @@
-"""A worker: a process that runs trials, so that none of them can take the study down with it."""
+"""A worker: a process that runs trials, so that a crash does not end the study."""
 
 import logging
 import os
@@ -33,7 +33,7 @@ from segexp.training.fit import EpochResult, Step
 STEPS_SHOWN_PER_S = 2
 
 LAST_TRIAL = 0
-"""What a supervisor sends, where the number of a signal would end the trial: begin no other one."""
+"""What a supervisor sends for: begin no other trial. The number of a signal ends the trial, too."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def work(connection: Connection, task: Task) -> None:
             if not run_next(opened, display):
                 break
             if display.failed and torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
-                # After an error on the device every later call in this process may fail.
+                # After a device error every later call in this process may fail.
                 connection.send(("spent", ()))
                 return
         connection.send(("done", ()))
@@ -106,7 +106,7 @@ def _send_log(display: "_SentDisplay") -> None:
 
 
 def _close(opened: Sequence[OpenStudy], reason: str) -> None:
-    # Where the storage is away or the disk is full, the next start closes it.
+    # If the storage is away or the disk is full, the next start closes it.
     with suppress(Exception):
         close_trials(opened, this_process(), reason, crashed=False)
 
@@ -117,7 +117,7 @@ def _send_last(connection: Connection, name: str, value: Any) -> None:
 
 
 class _SentDisplay:
-    """Shows a study in the supervisor's process, and asks it whether to go on.
+    """Shows a study in the supervisor's process, and asks whether to stop.
 
     Attributes:
         failed: Whether the last trial failed.

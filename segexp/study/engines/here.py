@@ -42,7 +42,7 @@ def run_trials(
     except BaseException as error:
         is_signal = not isinstance(error, Exception)
         reason = "interrupted by a signal" if is_signal else "its process failed"
-        # Why it ends matters more; where the storage is away, the next start closes it.
+        # The first error matters more; if the storage is away, the next start closes the trial.
         with suppress(Exception), signals_held_back():
             close_trials(studies, this_process(), reason, crashed=False)
         raise
