@@ -27,7 +27,7 @@ from mlflow import MlflowClient
 from optuna.trial import FrozenTrial
 from study import forget_studies, machine, segexp, write_random_study
 
-from segexp.study.engines._forkserver import HUGE_PAGES, TUNABLES
+from segexp.study.engines.workers import HUGE_PAGES, TUNABLES
 from segexp.study.storage.open import open_storage
 
 STUDY = "independent"

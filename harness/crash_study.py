@@ -341,14 +341,14 @@ def _start_forkserver() -> int:
     """Start the process that workers are forked from, and let all commands use this one."""
     from multiprocessing import forkserver
 
-    from segexp.study.engines import _forkserver as of_segexp
+    from segexp.study.engines import workers as of_segexp
 
     context = of_segexp.process_context()
     assert not isinstance(context, SpawnContext)
     context.set_forkserver_preload(["segexp.study.engines._preloaded", PLANTED])
     # It would choose anew what is loaded.
     of_segexp.process_context = lambda: context
-    of_segexp.prepare_workers()
+    of_segexp.prepare()
     # A command is forked from this process, and would take its forkserver for a child.
     server: Any = forkserver._forkserver
     server.ensure_running = forkserver.ensure_running = lambda: None

@@ -23,7 +23,7 @@ from optuna.trial import TrialState
 from segexp.study.attributes import PROMOTES
 from segexp.study.config import Pruner, Sampler, read_study
 from segexp.study.pruners import make_pruner
-from segexp.study.read_space import parse_space
+from segexp.study.read_space import read_space
 from segexp.study.rungs import RungPruner
 from segexp.study.samplers import make_sampler, suggest
 from segexp.study.space import Choices, Parameter
@@ -112,7 +112,7 @@ class Training:
 def read_table(path: Path) -> Table:
     """Read what record_curves.py wrote."""
     where, study, config = read_study(ROOT, "default", {})
-    space, _ = parse_space(str(where), study, config)
+    space = read_space(str(where), study, config).space
     lines = path.read_text().splitlines()
     head = [line[2:] for line in lines if line.startswith("#")]
     rows = list(csv.DictReader(line for line in lines if not line.startswith("#")))

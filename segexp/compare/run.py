@@ -48,12 +48,7 @@ from segexp.data.cache import Dataset
 from segexp.data.open import describe_data, open_data
 from segexp.data.warnings import warn_of_data
 from segexp.study.abandoned import forget_supervisors, supervised
-from segexp.study.attributes import (
-    DEFINITION,
-    PART_RUNS,
-    RUN_ID,
-    RUN_KEY,
-)
+from segexp.study.attributes import DEFINITION, PART_RUNS, RUN_ID, RUN_KEY
 from segexp.study.definition import (
     Change,
     change_faults,
@@ -206,7 +201,7 @@ def _find_configs(
         candidates = [Candidate(params, ()) for params in plan.configs]
         return Found((), tuple(in_order_of_training(candidates, plan)))
     opened = train(plan.arms)
-    searches = tuple(describe_search(arm) for arm in opened)
+    searches = tuple(describe_search(arm.study) for arm in opened)
     for arm, search in zip(opened, searches, strict=True):
         display.say(
             f"{arm.plan.base.config.mapping}: trial {search.best_trial} is the best, "

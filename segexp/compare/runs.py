@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import optuna
 from numpy.typing import NDArray
 from optuna.trial import FrozenTrial
 
@@ -82,7 +83,7 @@ def collect_runs(
         TooFewRunsError: When fewer than two independent runs are complete in every arm.
         WorkError: When a file of them is gone.
     """
-    done = [[_trial_of(opened, params) for params in listed] for opened in finals]
+    done = [[_trial_of(opened.study, params) for params in listed] for opened in finals]
     whole = [r for r in range(len(listed)) if all(trials[r] is not None for trials in done)]
     lost = tuple(
         _lost(opened.plan.base.config.mapping, listed, trials)
@@ -101,7 +102,7 @@ def collect_runs(
     for opened, trials in zip(finals, done, strict=True):
         chosen = [trial for r in whole if (trial := trials[r]) is not None]
         places = tuple(directory_of(opened.plan.base.project, trial) for trial in chosen)
-        kept = [_heldout(opened, trial, say) for trial in chosen]
+        kept = [_heldout(*_where(opened), trial, say) for trial in chosen]
         for trial in chosen:
             with suppress(WorkError):  # whoever needs them says that they are gone
                 fetch_files(*_where(opened), trial, PREDICTIONS_FILE, say)
@@ -133,9 +134,9 @@ def _where(opened: OpenStudy) -> tuple[Path, str]:
     return opened.plan.base.project, opened.experiment.uri
 
 
-def _trial_of(opened: OpenStudy, params: Dict[str, Any]) -> FrozenTrial | None:
+def _trial_of(study: optuna.Study, params: Dict[str, Any]) -> FrozenTrial | None:
     """Return the complete trial with these params; None when it failed."""
-    return next((t for t in complete_trials(opened.study) if t.params == dict(params)), None)
+    return next((t for t in complete_trials(study) if t.params == dict(params)), None)
 
 
 def _lost(
@@ -187,10 +188,12 @@ def config_of(params: Dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in params.items() if name != "seed"}
 
 
-def _heldout(opened: OpenStudy, trial: FrozenTrial, say: Callable[[str], None]) -> Confusions:
-    fetch_files(*_where(opened), trial, CONFUSIONS_FILE, say)
+def _heldout(
+    project: Path, uri: str | None, trial: FrozenTrial, say: Callable[[str], None]
+) -> Confusions:
+    fetch_files(project, uri, trial, CONFUSIONS_FILE, say)
     try:
-        directory = directory_of(opened.plan.base.project, trial)
+        directory = directory_of(project, trial)
         return load_confusions(directory / CONFUSIONS_FILE)["heldout"]
     except WorkError as error:
         raise WorkError(

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from segexp.compare.candidates import Candidate
@@ -13,7 +14,6 @@ from segexp.core.errors import WorkError
 from segexp.study.attributes import FAILURE
 from segexp.study.best import best_trial
 from segexp.study.budget import last_of_each
-from segexp.study.open import OpenStudy
 
 
 @dataclass(frozen=True)
@@ -53,27 +53,27 @@ class Found:
     candidates: tuple[Candidate, ...]
 
 
-def describe_search(opened: OpenStudy) -> Search:
+def describe_search(study: optuna.Study) -> Search:
     """Describe the search of an arm that has run.
 
     Raises:
         WorkError: When no trial is complete, with why trials failed.
     """
-    trials = last_of_each(opened.study.get_trials(deepcopy=False))
+    trials = last_of_each(study.get_trials(deepcopy=False))
     states = dict(sorted(Counter(t.state.name for t in trials).items()))
-    best = best_trial(opened.study)
+    best = best_trial(study)
     if best is None or best.value is None:
         counted = ", ".join(f"{n} {name.lower()}" for name, n in states.items())
         reasons = dict.fromkeys(
             str(t.user_attrs[FAILURE]) for t in trials if FAILURE in t.user_attrs
         )
         raise WorkError(
-            f"study {opened.study.study_name!r} has no complete trial to train again ({counted}"
+            f"study {study.study_name!r} has no complete trial to train again ({counted}"
             f"{': ' if reasons else ''}{'; '.join(reasons)}); give the arms more --trials"
         )
     epochs = sum(len(t.intermediate_values) for t in trials)
-    seconds = sum(map(seconds_of, opened.study.get_trials(deepcopy=False)))
-    name, params = opened.study.study_name, dict(best.params)
+    seconds = sum(map(seconds_of, study.get_trials(deepcopy=False)))
+    name, params = study.study_name, dict(best.params)
     return Search(name, states, epochs, seconds, best.number, best.value, params)
 
 

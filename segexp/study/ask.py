@@ -12,9 +12,7 @@ from segexp.core import failpoint
 from segexp.core.files import locked
 from segexp.core.lease import Owner, is_gone
 from segexp.core.signals import signals_held_back
-from segexp.study.attributes import (
-    is_interrupted,
-)
+from segexp.study.attributes import is_interrupted
 from segexp.study.budget import is_unsigned, not_taken, params_of, sampling_place, taken
 from segexp.study.display import StudyDisplay
 from segexp.study.open import OpenStudy
@@ -36,12 +34,12 @@ from segexp.study.samplers import make_sampler, suggest
 from segexp.study.untried import Key, UntriedSampler
 
 
-def trials_left(opened: OpenStudy) -> int:
+def trials_left(plan: SearchPlan | ListPlan, study: optuna.Study) -> int:
     """Return how many trials of a study can begin now."""
-    trials, plan = opened.study.get_trials(deepcopy=False), opened.plan
+    trials = study.get_trials(deepcopy=False)
     if isinstance(plan, ListPlan):
         return len(not_taken(plan.listed, trials))
-    resumes = next_promotion(opened.study, trials) is not None
+    resumes = next_promotion(study, trials) is not None
     left = max(0, plan.base.study.trials - len(taken(trials)))
     if plan.points.keys is not None:
         left = min(left, len(plan.points.keys - _tried(plan, taken(trials))))
@@ -79,7 +77,7 @@ def ask(opened: OpenStudy, display: StudyDisplay) -> optuna.Trial | None:
     while True:
         with locked(opened.lock), signals_held_back():
             reconcile(opened, display)
-            trial = _ask_once(opened)
+            trial = _ask_once(opened.plan, opened.study)
             if trial is not None:
                 return trial
             trials = opened.study.get_trials(deepcopy=False)
@@ -89,8 +87,7 @@ def ask(opened: OpenStudy, display: StudyDisplay) -> optuna.Trial | None:
         time.sleep(0.5)
 
 
-def _ask_once(opened: OpenStudy) -> optuna.Trial | None:
-    study, plan = opened.study, opened.plan
+def _ask_once(plan: SearchPlan | ListPlan, study: optuna.Study) -> optuna.Trial | None:
     trials = study.get_trials(deepcopy=False)
     interrupted = [t.number for t in trials if is_interrupted(t)]
     if isinstance(study.pruner, Placing):
@@ -126,28 +123,25 @@ def _ask_once(opened: OpenStudy) -> optuna.Trial | None:
 
 
 def reason_to_drop(
-    opened: OpenStudy, trial: optuna.Trial, trials: Sequence[FrozenTrial]
+    plan: SearchPlan | ListPlan, own: FrozenTrial, trials: Sequence[FrozenTrial]
 ) -> str | None:
     """Say why a trial that was just taken is not to be run; None where it is.
 
     Processes of a project take trials under a lock. Hosts that share a storage have no lock in
     common: between them the trials' numbers decide.
     """
-    own = trials[trial.number]
     if is_second(own, trials):
         return f"another trial takes over trial {number_before(own)}"
     if is_promotion(own):
         return None
-    earlier = taken(trials[: trial.number])
-    if isinstance(opened.plan, ListPlan):
+    earlier = taken(trials[: own.number])
+    if isinstance(plan, ListPlan):
         params = params_of(own)
         is_double = any(params_of(other) == params for other in earlier)
         return "another trial trains the same" if is_double else None
-    is_tried = bool(own.params) and opened.plan.points.key(own.params) in _tried(
-        opened.plan, earlier
-    )
+    is_tried = bool(own.params) and plan.points.key(own.params) in _tried(plan, earlier)
     if is_tried or is_enqueued_twice(own, trials):
         return "another trial trains the same"
-    if len(earlier) >= opened.plan.base.study.trials:
-        return f"the study has its {opened.plan.base.study.trials} trials"
+    if len(earlier) >= plan.base.study.trials:
+        return f"the study has its {plan.base.study.trials} trials"
     return None

@@ -5,11 +5,7 @@ from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
 
-from segexp.study.attributes import (
-    OWNER,
-    RETRY_OF,
-    is_interrupted,
-)
+from segexp.study.attributes import OWNER, RETRY_OF, is_interrupted
 from segexp.study.promotion import first_number, is_promotion, number_before, promoted
 
 

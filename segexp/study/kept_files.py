@@ -13,12 +13,7 @@ from pathlib import Path
 
 from optuna.trial import FrozenTrial
 
-from segexp.study.attributes import (
-    INTERRUPTED,
-    RESULT,
-    RETRY,
-    is_interrupted,
-)
+from segexp.study.attributes import INTERRUPTED, RESULT, RETRY, is_interrupted
 from segexp.study.best import best_of
 from segexp.study.budget import forerunners, taken
 from segexp.study.open import OpenStudy

@@ -21,31 +21,16 @@ from segexp.core.files import locked
 from segexp.core.signals import signals_held_back
 from segexp.evaluation.result import TrialResult
 from segexp.study.ask import ask, reason_to_drop
-from segexp.study.attributes import (
-    FAILURE,
-    FILES,
-    RESULT,
-    RUN_ID,
-    host_of,
-)
+from segexp.study.attributes import FAILURE, FILES, RESULT, RUN_ID, host_of
 from segexp.study.best import best_trial
-from segexp.study.budget import (
-    forerunners,
-    place_of,
-)
+from segexp.study.budget import forerunners, place_of
 from segexp.study.display import StudyDisplay
 from segexp.study.kept_files import prune_directories
 from segexp.study.open import OpenStudy
 from segexp.study.plan import ListPlan, SearchPlan
 from segexp.study.promotion import number_before
 from segexp.study.pruners import Promoting
-from segexp.study.reconcile import (
-    close_interrupted,
-    close_record,
-    drop,
-    heard_of,
-    queue_retries,
-)
+from segexp.study.reconcile import close_interrupted, close_record, drop, heard_of, queue_retries
 from segexp.study.samplers import suggest
 from segexp.study.stop import give_up_if_hopeless
 from segexp.study.trial import TrialSetup, run_tags, run_trial
@@ -101,7 +86,7 @@ class _Outcome:
 def _run_one(opened: OpenStudy, trial: optuna.Trial, display: StudyDisplay) -> None:
     """Run a trial to its end, and end it in Optuna first, then in MLflow."""
     trials = opened.study.get_trials(deepcopy=False)
-    if reason := reason_to_drop(opened, trial, trials):
+    if reason := reason_to_drop(opened.plan, trials[trial.number], trials):
         drop(opened.study, trials[trial.number], reason)
         return
     before = number_before(trials[trial.number])
@@ -121,7 +106,7 @@ def _run_one(opened: OpenStudy, trial: optuna.Trial, display: StudyDisplay) -> N
         outcome = _train(opened, trial, place, display)
         failpoint.passed("before_tell")
         with locked(opened.lock), signals_held_back():
-            told = _tell(opened, trial, outcome)
+            told = _tell(opened.plan.base.project, trial, outcome)
             failpoint.passed("after_tell_before_run_close")
             if outcome.run is not None:
                 close_record(told, outcome.run)
@@ -153,8 +138,8 @@ def _train(opened: OpenStudy, trial: optuna.Trial, place: int, display: StudyDis
             run,
             opened.directory(trial.number),
             report=partial(_report, trial),
-            prune=partial(_prune, opened, trial),
-            is_worth_keeping=lambda value: _is_worth_keeping(opened, trial, value),
+            prune=partial(_prune, opened.plan, trial),
+            is_worth_keeping=lambda value: _is_worth_keeping(opened.plan, trial, value),
             display=display,
         )
         text = f"{setup.objective} {result.value:.4f}"
@@ -171,24 +156,24 @@ def _train(opened: OpenStudy, trial: optuna.Trial, place: int, display: StudyDis
         return _Outcome(TrialState.FAIL, text, run, disk_is_full=is_full(error))
 
 
-def _tell(opened: OpenStudy, trial: optuna.Trial, outcome: _Outcome) -> FrozenTrial:
+def _tell(project: Path, trial: optuna.Trial, outcome: _Outcome) -> FrozenTrial:
     """End a trial in Optuna; if a full disk ended it, queue a retry."""
     if outcome.disk_is_full:
         # The next trial would end the same way.
-        close_interrupted(opened.study, _frozen(opened, trial), outcome.text, crashed=False)
-        queue_retries(opened.study)
-        return _frozen(opened, trial)
+        close_interrupted(trial.study, _frozen(trial), outcome.text, crashed=False)
+        queue_retries(trial.study)
+        return _frozen(trial)
     if outcome.result is not None:
-        movable = _movable(outcome.result, opened.plan.base.project)
+        movable = _movable(outcome.result, project)
         trial.set_user_attr(RESULT, movable.to_dict())
         if movable.bundle is not None:
             trial.set_user_attr(FILES, dict(outcome.files))
         if outcome.run is not None and (known := tracking.known_id(outcome.run)) != outcome.run.id:
             trial.set_user_attr(RUN_ID, known)
-        return opened.study.tell(trial, outcome.result.value)
+        return trial.study.tell(trial, outcome.result.value)
     if outcome.state == TrialState.FAIL:
         trial.set_user_attr(FAILURE, outcome.text)
-    return opened.study.tell(trial, state=outcome.state)
+    return trial.study.tell(trial, state=outcome.state)
 
 
 def _take_over(opened: OpenStudy, trial: optuna.Trial, trials: Sequence[FrozenTrial]) -> bool:
@@ -208,8 +193,8 @@ def _take_over(opened: OpenStudy, trial: optuna.Trial, trials: Sequence[FrozenTr
     return own.is_dir() or not any(t.intermediate_values for t in past)
 
 
-def _frozen(opened: OpenStudy, trial: optuna.Trial) -> FrozenTrial:
-    return opened.study.get_trials(deepcopy=False)[trial.number]
+def _frozen(trial: optuna.Trial) -> FrozenTrial:
+    return trial.study.get_trials(deepcopy=False)[trial.number]
 
 
 def _set_up_trial(
@@ -240,17 +225,21 @@ def _report(trial: optuna.Trial, epoch: int, value: float) -> None:
 
 
 def _prune(
-    opened: OpenStudy, trial: optuna.Trial, epoch: int, value: float, write: Callable[[], None]
+    plan: SearchPlan | ListPlan,
+    trial: optuna.Trial,
+    epoch: int,
+    value: float,
+    write: Callable[[], None],
 ) -> None:
-    plan, pruner = opened.plan.base, opened.study.pruner
+    base, pruner = plan.base, trial.study.pruner
     # After the last epoch nothing is saved by pruning: the trial is complete, good or bad.
-    is_over = epoch >= plan.config.training.epochs
-    if is_over or _is_baseline(opened, trial) or not trial.should_prune():
+    is_over = epoch >= base.config.training.epochs
+    if is_over or _is_baseline(plan, trial) or not trial.should_prune():
         return
-    trials = opened.study.get_trials(deepcopy=False)
+    trials = trial.study.get_trials(deepcopy=False)
     if isinstance(pruner, Promoting) and pruner.will_be_next_in_line(trials[trial.number], trials):
         write()
-    raise optuna.TrialPruned(f"epoch {epoch}, {plan.study.objective} {value:.4f}")
+    raise optuna.TrialPruned(f"epoch {epoch}, {base.study.objective} {value:.4f}")
 
 
 def _movable(result: TrialResult, project: Path) -> TrialResult:
@@ -271,15 +260,14 @@ def _start_trial_run(opened: OpenStudy, trial: optuna.Trial, setup: TrialSetup) 
     return run
 
 
-def _is_worth_keeping(opened: OpenStudy, trial: optuna.Trial, value: float) -> bool:
+def _is_worth_keeping(plan: SearchPlan | ListPlan, trial: optuna.Trial, value: float) -> bool:
     """Whether a trial is the best so far, or the baseline that the best is compared with."""
-    keeps = isinstance(opened.plan, ListPlan) or _is_baseline(opened, trial)
-    return keeps or value > _best_value(opened.study)
+    keeps = isinstance(plan, ListPlan) or _is_baseline(plan, trial)
+    return keeps or value > _best_value(trial.study)
 
 
-def _is_baseline(opened: OpenStudy, trial: optuna.Trial) -> bool:
+def _is_baseline(plan: SearchPlan | ListPlan, trial: optuna.Trial) -> bool:
     """Whether a trial has the baseline's params; it is never pruned."""
-    plan = opened.plan
     return isinstance(plan, SearchPlan) and trial.params == dict(plan.baseline)
 
 

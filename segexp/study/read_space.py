@@ -54,23 +54,20 @@ class SearchSpace:
     excluded: tuple[Mapping[str, Any], ...]
 
 
-def parse_space(
-    where: str, study: StudyConfig, config: Config
-) -> tuple[dict[str, Parameter], dict[str, Any]]:
-    """Check a study's space and baseline against the configuration that they vary.
+def read_space(where: str, study: StudyConfig, config: Config) -> SearchSpace:
+    """Check a study's space and baseline against the configuration, and what it leaves out.
 
     Args:
         where: What to call the study file in a fault.
         study: The study.
-        config: The configuration under it: every choice must fit the key that it is for.
-
-    Returns:
-        The parameters by the last part of their keys (their names in Optuna), and the baseline
-        with a value for each: what it does not name comes from the configuration.
+        config: The configuration under it. Every choice must fit the key that it is for, and what
+            the baseline does not name comes from here.
 
     Raises:
-        InputError: With every fault.
+        InputError: With every fault of the first two, or of the last; or when nothing is searched.
     """
+    if not study.space:
+        raise InputError(f"{where}: space: nothing is left to search; `segexp train` trains once")
     faults: list[str] = []
     space: dict[str, Parameter] = {}
     searched: dict[str, str] = {}
@@ -109,23 +106,6 @@ def parse_space(
         )
     if faults:
         raise InputError(faults)
-    return space, baseline
-
-
-def read_space(where: str, study: StudyConfig, config: Config) -> SearchSpace:
-    """Check a study's space, its baseline and what it leaves out.
-
-    Args:
-        where: What to call the study file in a fault.
-        study: The study.
-        config: The configuration under it.
-
-    Raises:
-        InputError: With every fault of the first two, or of the last; or when nothing is searched.
-    """
-    if not study.space:
-        raise InputError(f"{where}: space: nothing is left to search; `segexp train` trains once")
-    space, baseline = parse_space(where, study, config)
     return SearchSpace(space, baseline, tuple(_parse_exclude(where, study, config, space)))
 
 
@@ -138,7 +118,7 @@ def _parse_exclude(
         where: What to call the study file in a fault.
         study: The study.
         config: The configuration under it. A key that an override has fixed is compared with it.
-        space: From `parse_space`.
+        space: The parameters by name.
 
     Returns:
         For each entry the params by name, without those whose fixed keys have other values.

@@ -168,7 +168,7 @@ def under_way(opened: OpenStudy, display: StudyDisplay) -> Iterator[None]:
                 yield
         finally:
             if isinstance(opened.plan, SearchPlan):
-                _record_page(opened, display)
+                _record_page(opened.study, opened.parent, display)
 
 
 @contextmanager
@@ -207,13 +207,13 @@ def _close(opened: OpenStudy, status: tracking.Status) -> None:
             gather_records(opened.study, opened.parent)
     parent = replace(opened.parent, id=opened.study.user_attrs[RUN_ID])
     if isinstance(opened.plan, SearchPlan):
-        _record_best(opened, parent)
+        _record_best(opened.study, parent)
     if not opened.plan.base.is_part:
         tracking.end_run(parent, status)
 
 
-def _record_best(opened: OpenStudy, parent: tracking.Run) -> None:
-    best = best_trial(opened.study)
+def _record_best(study: optuna.Study, parent: tracking.Run) -> None:
+    best = best_trial(study)
     if best is None:
         return
     result = result_from_dict(best.user_attrs[RESULT])
@@ -221,8 +221,8 @@ def _record_best(opened: OpenStudy, parent: tracking.Run) -> None:
     tracking.set_tags(parent, {"segexp.best_trial": str(best.number)})
 
 
-def _record_page(opened: OpenStudy, display: StudyDisplay) -> None:
+def _record_page(study: optuna.Study, parent: tracking.Run, display: StudyDisplay) -> None:
     try:
-        tracking.log_text(opened.parent, study_page(view_study(opened.study)), "study.html")
+        tracking.log_text(parent, study_page(view_study(study)), "study.html")
     except Exception as error:  # a picture must not hide why a study ended
         display.say(f"the study's page could not be drawn: {type(error).__name__}: {error}")

@@ -9,12 +9,7 @@ from dataclasses import replace
 import optuna
 
 from segexp import tracking
-from segexp.study.attributes import (
-    PART_RUNS,
-    RUN_ID,
-    RUN_KEY,
-    SUPERSEDED,
-)
+from segexp.study.attributes import PART_RUNS, RUN_ID, RUN_KEY, SUPERSEDED
 from segexp.study.storage.open import replace_attribute
 
 FOR_STUDY_RUN = 10.0

@@ -15,12 +15,7 @@ from segexp import tracking
 from segexp.core.errors import InputError, WorkError
 from segexp.core.files import inside, write_atomic
 from segexp.evaluation.confusions import CONFUSIONS_FILE, PREDICTIONS_FILE
-from segexp.study.attributes import (
-    FILES,
-    RESULT,
-    RUN_ID,
-    host_of,
-)
+from segexp.study.attributes import FILES, RESULT, RUN_ID, host_of
 
 WAIT_SECONDS = 60.0
 """How long to wait for files that the host of a trial may be about to send."""

@@ -23,7 +23,7 @@ def run_next(studies: Sequence[OpenStudy], display: StudyDisplay) -> bool:
     """
     in_turn = studies
     if len(studies) > 1:  # all of them have as many trials
-        in_turn = sorted(studies, key=trials_left, reverse=True)
+        in_turn = sorted(studies, key=lambda s: trials_left(s.plan, s.study), reverse=True)
     return any(run_next_trial(opened, display) for opened in in_turn)
 
 

@@ -9,14 +9,7 @@ from optuna.trial import FrozenTrial, TrialState
 from segexp.evaluation.metrics import OBJECTIVE
 from segexp.evaluation.result import result_from_dict
 from segexp.report.trials import StudyView, TrialRow
-from segexp.study.attributes import (
-    CONSTANT,
-    DEFINITION,
-    FAILURE,
-    RESULT,
-    RUN_ID,
-    is_interrupted,
-)
+from segexp.study.attributes import CONSTANT, DEFINITION, FAILURE, RESULT, RUN_ID, is_interrupted
 from segexp.study.best import best_of, rank
 from segexp.study.promotion import promoted
 

@@ -51,13 +51,7 @@ from segexp.tracking.runs import (
     set_tags,
     start_run,
 )
-from segexp.tracking.sender import (
-    SyncResult,
-    drain,
-    pending_records,
-    start_sending,
-    sync,
-)
+from segexp.tracking.sender import SyncResult, drain, pending_records, start_sending, sync
 from segexp.tracking.spool import servers_with_records
 from segexp.tracking.store import LOCAL_URI, Experiment, join_experiment, open_experiment
 

@@ -18,13 +18,7 @@ from mlflow.exceptions import MlflowException
 from segexp.core.credentials import all_without_credentials, without_credentials
 from segexp.core.errors import WorkError
 from segexp.core.run_token import is_token, new_token
-from segexp.tracking.client import (
-    address_of,
-    answer_within,
-    client_of,
-    is_server,
-    what_is_wrong,
-)
+from segexp.tracking.client import address_of, answer_within, client_of, is_server, what_is_wrong
 from segexp.tracking.operations import RECORD, Operation, RefusedError, apply, now_ms
 from segexp.tracking.replay import id_of
 from segexp.tracking.sender import drain, submit

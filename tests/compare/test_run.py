@@ -26,12 +26,7 @@ from segexp.evaluation.confusions import load_confusions, load_predictions
 from segexp.evaluation.evaluate import Evaluation
 from segexp.labels.files import find_mappings
 from segexp.labels.mapping import common_space
-from segexp.study.attributes import (
-    BEAT,
-    OWNER,
-    PART_RUNS,
-    RUN_ID,
-)
+from segexp.study.attributes import BEAT, OWNER, PART_RUNS, RUN_ID
 from segexp.study.best import find_best
 from segexp.study.storage.open import load_study, open_storage
 from segexp.training.fit import EpochResult, Step

@@ -10,13 +10,7 @@ from optuna.trial import TrialState
 from harness.results import made_scores
 from segexp.core.errors import InputError, WorkError
 from segexp.evaluation.result import SplitScores, TrialResult
-from segexp.study.attributes import (
-    CONSTANT,
-    INTERRUPTED,
-    PART_RUNS,
-    RESULT,
-    RUN_ID,
-)
+from segexp.study.attributes import CONSTANT, INTERRUPTED, PART_RUNS, RESULT, RUN_ID
 from segexp.study.best import best_trial, find_best
 
 

@@ -18,7 +18,7 @@ from segexp.study.config import (
     read_study,
     without_keys,
 )
-from segexp.study.read_space import parse_space
+from segexp.study.read_space import read_space
 from segexp.study.space import Choices
 
 SHIPPED = sorted((ROOT / "studies").glob("*.yaml"))
@@ -54,7 +54,8 @@ def test_a_shipped_study_fits_the_shipped_config_and_mappings(path):
     found, study, config = read_study(ROOT, path.stem, {})
     assert found == path
     assert study.name == path.stem
-    space, baseline = parse_space(str(path), study, config)
+    found = read_space(str(path), study, config)
+    space, baseline = found.space, found.baseline
     assert baseline.keys() == space.keys()
     mapping = space["mapping"]
     assert isinstance(mapping, Choices)
@@ -64,7 +65,7 @@ def test_a_shipped_study_fits_the_shipped_config_and_mappings(path):
 
 def test_the_default_study_searches_what_it_promises():
     _, study, config = read_study(ROOT, None, {})
-    space, _ = parse_space("default", study, config)
+    space = read_space("default", study, config).space
     assert study.name == "default"
     assert (study.objective, study.trials) == ("val/miou_common", 50)
     assert (study.sampler.name, study.pruner.name) == ("tpe", "successive_halving")

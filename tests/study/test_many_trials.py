@@ -71,7 +71,7 @@ def work_of_a_trial(opened: OpenStudy) -> int:
 
     def work() -> None:
         StopRule(stagnation=100_000).reason(opened.study)
-        trials_left(opened)
+        trials_left(opened.plan, opened.study)
         assert run_next_trial(opened, Said())
 
     work()  # the baseline, which is never pruned

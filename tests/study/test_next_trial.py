@@ -16,15 +16,7 @@ from optuna.trial import TrialState, create_trial
 from segexp.core.errors import Interrupted, WorkError
 from segexp.core.lease import lease_seconds, this_process
 from segexp.study.ask import is_exhausted, trials_left
-from segexp.study.attributes import (
-    BEAT,
-    CRASHES,
-    FAILURE,
-    INTERRUPTED,
-    OWNER,
-    RESULT,
-    RETRY_OF,
-)
+from segexp.study.attributes import BEAT, CRASHES, FAILURE, INTERRUPTED, OWNER, RESULT, RETRY_OF
 from segexp.study.best import find_best
 from segexp.study.next_trial import _report, run_next_trial
 from segexp.study.open import OpenStudy
@@ -264,10 +256,10 @@ def test_a_point_that_is_under_way_elsewhere_is_not_begun_a_second_time(project:
     suggest(other, study.plan.base.space)
     other.set_user_attr(BEAT, time.time())
     other.set_user_attr(OWNER, ELSEWHERE.to_dict())
-    assert trials_left(study) == 1
+    assert trials_left(study.plan, study.study) == 1
     run_all(study)
     assert [t.params["loss"] for t in study.study.trials] == ["focal", "cross_entropy"]
-    assert trials_left(study) == 0
+    assert trials_left(study.plan, study.study) == 0
     assert is_exhausted(study.plan, study.study.trials)
 
 
@@ -277,7 +269,7 @@ def test_an_interrupted_trial_of_the_last_point_is_still_tried_again(project: Pa
     with pytest.raises(Interrupted):
         run_here([study], Said(raising(Interrupted(2), 1)))
     assert not is_exhausted(study.plan, study.study.trials)
-    assert trials_left(study) == 1
+    assert trials_left(study.plan, study.study) == 1
     run_all(study)
     assert finished(study.study) == ["COMPLETE", "COMPLETE"]
     assert [t.params["loss"] for t in study.study.trials] == ["focal", *["cross_entropy"] * 2]

@@ -10,13 +10,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from harness.planted_scores import in_order, plant_scores
 from segexp.core.errors import Interrupted
 from segexp.study.ask import trials_left
-from segexp.study.attributes import (
-    FAILURE,
-    INTERRUPTED,
-    PROMOTES,
-    RETRY,
-    RETRY_OF,
-)
+from segexp.study.attributes import FAILURE, INTERRUPTED, PROMOTES, RETRY, RETRY_OF
 from segexp.study.best import find_best
 from segexp.study.budget import taken
 from segexp.study.next_trial import run_next_trial
@@ -153,12 +147,12 @@ def study_with_one_to_go_on(project: Path) -> Any:
 
 def test_a_promotion_comes_before_a_new_trial_and_is_put_in_line_once(project: Path) -> None:
     study = study_with_one_to_go_on(project)
-    assert trials_left(study) == 3
+    assert trials_left(study.plan, study.study) == 3
     assert queue_promotion(study.study, study.study.trials)
     assert queue_promotion(study.study, study.study.trials)
     (waiting,) = promotions(study.study)
     assert (waiting.state, waiting.user_attrs[PROMOTES]) == (TrialState.WAITING, 1)
-    assert trials_left(study) == 3
+    assert trials_left(study.plan, study.study) == 3
 
 
 @pytest.mark.slow

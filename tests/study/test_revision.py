@@ -8,12 +8,7 @@ import pytest
 from optuna.trial import TrialState
 
 from segexp.core.errors import InputError, Interrupted
-from segexp.study.attributes import (
-    CARRIED_FROM,
-    RESULT,
-    RETRY_OF,
-    RUN_ID,
-)
+from segexp.study.attributes import CARRIED_FROM, RESULT, RETRY_OF, RUN_ID
 from segexp.study.best import find_best
 from segexp.study.run import run_study
 from segexp.study.storage.open import open_storage

@@ -14,13 +14,8 @@ from optuna.trial import TrialState, create_trial
 
 from segexp.core.errors import Interrupted, WorkError
 from segexp.core.lease import is_gone
-from segexp.study.attributes import (
-    DEFINITION,
-    PROMOTES,
-    RESULT,
-    RUN_ID,
-)
-from segexp.study.engines._forkserver import process_context
+from segexp.study.attributes import DEFINITION, PROMOTES, RESULT, RUN_ID
+from segexp.study.engines.workers import process_context
 from segexp.study.open import OpenStudy
 from segexp.study.plan import SearchPlan
 from segexp.study.run import Ran, run_study

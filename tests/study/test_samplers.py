@@ -6,12 +6,7 @@ from optuna.trial import TrialState
 
 from segexp.core.errors import InputError
 from segexp.study.config import Pruner, Sampler
-from segexp.study.samplers import (
-    make_pruner,
-    make_sampler,
-    option_faults,
-    suggest,
-)
+from segexp.study.samplers import make_pruner, make_sampler, option_faults, suggest
 from segexp.study.space import Choices, Parameter, Range
 from segexp.study.storage.open import hush_optuna
 

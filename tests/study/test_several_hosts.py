@@ -28,15 +28,7 @@ from segexp.data.open import open_data
 from segexp.study import next_trial
 from segexp.study import open as open_study
 from segexp.study.ask import _ask_once
-from segexp.study.attributes import (
-    BEAT,
-    FILES,
-    OWNER,
-    PROMOTES,
-    RETRY_OF,
-    RUN_ID,
-    SUPERSEDED,
-)
+from segexp.study.attributes import BEAT, FILES, OWNER, PROMOTES, RETRY_OF, RUN_ID, SUPERSEDED
 from segexp.study.budget import sampling_place
 from segexp.study.definition import definition
 from segexp.study.next_trial import run_next_trial

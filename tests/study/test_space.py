@@ -6,14 +6,15 @@ import pytest
 from segexp.core.config import Config, flatten, resolve_key, with_values
 from segexp.core.errors import InputError
 from segexp.study.config import StudyConfig
-from segexp.study.read_space import SEARCHABLE, parse_space
+from segexp.study.read_space import SEARCHABLE, read_space
 from segexp.study.samplers import suggest
 from segexp.study.space import Choices, Range, contains, describe_parameter
 
 
 def parse(space: dict, baseline: dict | None = None, **settings: object):
     study = StudyConfig(name="s", space=space, baseline=baseline or {}, **settings)
-    return parse_space("s.yaml", study, Config())
+    found = read_space("s.yaml", study, Config())
+    return found.space, found.baseline
 
 
 def faults_of(space: dict, baseline: dict | None = None, **settings: object) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""What workers are forked from has imported; see `segexp.study.engines._forkserver`."""
+"""What workers are forked from has imported; see `segexp.study.engines.workers`."""
 
 import atexit
 import os

@@ -19,9 +19,9 @@ from segexp.core.lease import Owner
 from segexp.study.ask import trials_left
 from segexp.study.attributes import FAILURE, is_interrupted
 from segexp.study.display import StudyDisplay
-from segexp.study.engines._forkserver import prepare_workers, process_context
 from segexp.study.engines._seats import Seat, describe_team, seat_workers
 from segexp.study.engines._worker import LAST_TRIAL, Task, work
+from segexp.study.engines.workers import prepare, process_context
 from segexp.study.open import OpenStudy
 from segexp.study.stop import StopRule, give_up_if_hopeless
 from segexp.study.turns import close_trials, is_stopped
@@ -71,7 +71,7 @@ def supervise(
     studies: Sequence[OpenStudy], display: StudyDisplay, workers: int | None, stop: StopRule
 ) -> int:
     """Run trials in worker processes; see `segexp.study.engines.workers`."""
-    left = sum(map(trials_left, studies))
+    left = sum(trials_left(opened.plan, opened.study) for opened in studies)
     if left == 0 or is_stopped(studies, stop):
         return 0
     plans = [opened.plan for opened in studies]
@@ -167,7 +167,7 @@ def _start(
         environment={k: v for k, v in os.environ.items() if k.startswith("SEGEXP_")},
         failpoint=armed,
     )
-    prepare_workers()
+    prepare()
     process = process_context().Process(target=work, args=(there, task), name="segexp-worker")
     process.start()
     there.close()  # so that its end is seen here

@@ -7,17 +7,17 @@ from multiprocessing import forkserver
 
 import pytest
 
-from segexp.study.engines._forkserver import prepare_workers
+from segexp.study.engines.workers import prepare
 
 SHOW = """
 import os
-from segexp.study.engines._forkserver import prepare_workers, process_context
+from segexp.study.engines.workers import prepare, process_context
 
 def show():
     print("worker", os.environ.get("GLIBC_TUNABLES"), flush=True)
 
 if __name__ == "__main__":
-    prepare_workers()
+    prepare()
     process = process_context().Process(target=show)
     process.start()
     process.join()
@@ -57,6 +57,6 @@ def test_the_command_line_is_not_repeated_in_that_of_workers(
     monkeypatch.setattr(sys, "argv", arguments)
     handed_on: list[list[str]] = []
     monkeypatch.setattr(forkserver, "ensure_running", lambda: handed_on.append(list(sys.argv)))
-    prepare_workers()
+    prepare()
     assert handed_on == [["segexp"]]
     assert sys.argv == arguments

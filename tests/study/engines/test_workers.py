@@ -20,16 +20,11 @@ from harness.project import PRECISION
 from segexp.core.errors import Interrupted, WorkError
 from segexp.core.lease import lease_seconds
 from segexp.study.abandoned import left_behind
-from segexp.study.attributes import (
-    CRASHES,
-    FAILURE,
-    OWNER,
-    RETRY_OF,
-)
-from segexp.study.engines._forkserver import prepare_workers, process_context
+from segexp.study.attributes import CRASHES, FAILURE, OWNER, RETRY_OF
 from segexp.study.engines._seats import Seat
 from segexp.study.engines._supervisor import MAX_EARLY_DEATHS, _watch, _Worker
 from segexp.study.engines._worker import LAST_TRIAL, _send_log, _SentDisplay
+from segexp.study.engines.workers import prepare, process_context
 from segexp.study.reconcile import close_abandoned
 from segexp.study.stop import StopRule
 from segexp.study.storage.open import open_storage
@@ -44,7 +39,7 @@ PATIENCE = 60
 @pytest.fixture(scope="module", autouse=True)
 def _workers_start_in_a_plain_environment() -> None:
     """Before a test sets a variable: later ones have workers of the same server."""
-    prepare_workers()
+    prepare()
 
 
 @cache
