@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from segexp.cli.options import storage_option, where_to_look, with_storage
+from segexp.cli.options import engine_of, storage_option, where_to_look, with_storage
 from segexp.core.errors import InputError
+from segexp.study.engines import here, workers
 from tests.cli.running import segexp
 
 URL = "postgresql://ann:secret@host/a"
@@ -74,3 +75,19 @@ def test_where_to_look_next_is_read_by_a_shell_as_it_was_meant(name: str) -> Non
     assert shlex.split(storage_option(url, None)) == ["--storage", url]
     command = shlex.split(where_to_look(url, Path()))
     assert command == ["mlflow", "ui", "--backend-store-uri", url]
+
+
+def test_without_an_engine_the_number_of_workers_chooses_one() -> None:
+    assert engine_of(None, "auto") == (workers, None)
+    assert engine_of(None, "3") == (workers, 3)
+    assert engine_of(None, "0") == (here, 0)
+    assert engine_of("here", "auto") == (here, None)
+    with pytest.raises(InputError, match=r"--engine 'worker': .* did you mean 'workers'"):
+        engine_of("worker", "auto")
+
+
+def test_an_engine_refuses_a_number_of_workers_that_it_cannot_run(project: Path) -> None:
+    for name, number in (("here", "2"), ("workers", "0")):
+        outcome = segexp(project, "tune", "--engine", name, "--workers", number)
+        assert outcome.code == 2
+        assert f"--workers {number}: the engine '{name}'" in outcome.err
