@@ -1,11 +1,11 @@
 """What MLflow records. The only package that imports MLflow.
 
-Optuna's storage decides and MLflow records: nothing that a study computes with is read back from
+Optuna's storage decides and MLflow records: a study computes with nothing that is read back from
 here. `store` opens experiments, `runs` starts and ends runs, `records` fills them.
 
-What is recorded is an operation (`operations`). A database has it applied at once. For a server,
-which may be away, it is written to disk (`spool`) and sent from there (`sender`, `replay`): a study
-neither waits for a server nor loses what one did not take.
+A record is an operation (`operations`). It is applied to a database at once. For a server, which
+may be away, it is written to disk (`spool`) and sent from there (`sender`, `replay`): a study neither
+waits for a server nor loses what it did not take.
 """
 
 import logging
@@ -16,9 +16,9 @@ import os
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-# Whatever a user set: a request to create a run that is repeated below us makes two.
+# Whatever the user set: a repeated request to create a run would make two.
 os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "0"
-# MLflow prints the address of each run that ends; standard output is for --json alone.
+# MLflow prints the address of each run that ends; standard output is for --json only.
 os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"
 
 from segexp.core.run_token import is_token
@@ -55,9 +55,9 @@ from segexp.tracking.sender import SyncResult, drain, pending_records, start_sen
 from segexp.tracking.spool import servers_with_records
 from segexp.tracking.store import LOCAL_URI, Experiment, join_experiment, open_experiment
 
-# MLflow tells of every table it creates.
+# MLflow reports every table that it creates.
 logging.getLogger("mlflow").setLevel(logging.WARNING)
-# It prints the traceback of what it raises as well, such as a full disk.
+# It also prints the traceback of what it raises, such as a full disk.
 logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
 
 __all__ = [

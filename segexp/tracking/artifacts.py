@@ -1,4 +1,4 @@
-"""Files among a run's artifacts, read back."""
+"""Reads back the files among a run's artifacts."""
 
 import tempfile
 from pathlib import Path
@@ -28,14 +28,14 @@ def read_artifact(project: Path, uri: str | None, run_id: str, name: str) -> byt
     """Read a file among a run's artifacts.
 
     Args:
-        project: The project directory; a relative SQLite path starts there.
+        project: The project directory, to which a SQLite path may be relative.
         uri: As for `open_experiment`.
         run_id: The run, or the token of one that a server has created since.
         name: The artifact; may have folders.
 
     Raises:
         InputError: When the tracking store has no such run, or the run no such artifact.
-        WorkError: When the store does not answer, or what it names is gone from the disk.
+        WorkError: When the store does not answer, or the file is gone from the disk.
     """
     uri = uri or LOCAL_URI
     try:
@@ -60,12 +60,12 @@ def read_artifact(project: Path, uri: str | None, run_id: str, name: str) -> byt
 def experiment_of_run(project: Path, uri: str | None, run_id: str | None) -> str | None:
     """Return the id of the experiment that a run is in, deleted or not.
 
-    None when there is no such run, no such store, or a server does not answer.
+    None if there is no such run or store, or a server does not answer.
 
     Args:
         project: As for `read_artifact`.
         uri: As for `read_artifact`.
-        run_id: As for `read_artifact`; of None there is no run.
+        run_id: As for `read_artifact`, or None.
     """
     if run_id is None:
         return None
@@ -76,7 +76,7 @@ def experiment_of_run(project: Path, uri: str | None, run_id: str | None) -> str
 
 
 def _find_run(project: Path, uri: str, run_id: str) -> tuple[MlflowClient, Run]:
-    """Return a client and the run; nothing is created, and no permission to write is needed."""
+    """Return a client and the run; creates nothing, and needs no permission to write."""
     shown = without_credentials(uri)
     file = sqlite_file(uri, project) if uri.startswith("sqlite:") else None
     if file is not None:

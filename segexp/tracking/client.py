@@ -1,4 +1,4 @@
-"""Ways to MLflow: one client for each store and process, and calls that do not wait for ever."""
+"""MLflow clients, one for each store and process, and calls that do not wait forever."""
 
 import atexit
 import hashlib
@@ -21,13 +21,13 @@ T = TypeVar("T")
 
 def with_driver(uri: str) -> str:
     """Return a tracking URI as MLflow is given it."""
-    # Under the plain name MLflow makes the file's folder, and takes escapes such as %20 for names.
+    # With the plain name MLflow makes the file's folder, and takes escapes such as %20 literally.
     return uri.replace("sqlite:", "sqlite+pysqlite:", 1)
 
 
 @cache
 def client_of(uri: str) -> MlflowClient:
-    """Return this process's client of a tracking store; that of a server asks it nothing yet.
+    """Return this process's client of a tracking store; a server is not asked yet.
 
     Args:
         uri: An MLflow tracking URI; the path of a SQLite file is absolute.
@@ -45,12 +45,12 @@ def client_of(uri: str) -> MlflowClient:
 
 
 def is_server(uri: str | None) -> bool:
-    """Whether a tracking URI names a server, which may be away, and not a database."""
+    """Whether a tracking URI names a server and not a database."""
     return uri is not None and uri.startswith(("http://", "https://"))
 
 
 def address_of(uri: str) -> str:
-    """Return a server's URI without credentials and what is said twice."""
+    """Return a server's URI in a normal form, without credentials."""
     parts = urlsplit(without_credentials(uri))
     return f"{parts.scheme}://{parts.netloc.lower()}{parts.path.rstrip('/')}"
 
@@ -63,7 +63,7 @@ def key_of(uri: str) -> str:
 
 
 def what_is_wrong(error: Exception) -> str:
-    """Return the first line of what a call to a server raised: its cause where it names one.
+    """Return the first line of what a call to a server raised, or its cause if it names one.
 
     Of ``... (Caused by NewConnectionError("...: [Errno 111] Connection refused"))`` that is
     ``[Errno 111] Connection refused``.
@@ -78,7 +78,7 @@ def what_is_wrong(error: Exception) -> str:
 def answer_within(seconds: float, ask: Callable[[], T]) -> T | None:
     """Return what a call returns, or None when that takes longer.
 
-    The call itself goes on in a thread until it ends by its own time-out.
+    The call itself continues in a thread until its own time-out.
 
     Raises:
         Exception: What the call raises in time.

@@ -1,9 +1,9 @@
-"""What can be recorded, and how each is applied to a store: twice changes nothing.
+"""What can be recorded, and how it is applied to a store; applying it twice changes nothing.
 
 An operation is plain JSON with all of its times in it, and at most one file. It may be applied
-again after its answer was lost: a metric of the same time, step and value is one point to MLflow
-(the primary key of its table), params and tags that are the same are the same, artifacts replace
-those of their name, and a run is found again by the tag that names the operation that made it.
+again after its answer was lost: metrics of the same time, step and value are one point to MLflow
+(the primary key of its table), params and tags are set to the same value, artifacts replace those
+of the same name, and a run is found by the tag that names the operation that made it.
 """
 
 import json
@@ -30,21 +30,21 @@ CONTENT: dict[Kind, set[str]] = {
     "metrics": {"metrics"},  # [key, value, timestamp in ms, step] of each
     "tags": {"tags"},
     "artifact": {"folder", "is_table"},
-    "status": {"status", "end_time"},  # in ms; None for a run that goes on
+    "status": {"status", "end_time"},  # in ms; None for a run that is resumed
 }
 
 RECORD = "segexp.record"  # the tag of a run that was created through a spool
 
-# MLflow's names of what this operation alone is to blame for. Not BAD_REQUEST: that is how it
-# names trouble with its own database, such as a pool that is used up (mlflow/store/db/utils.py).
+# MLflow's error codes for which only the operation is to blame. Not BAD_REQUEST: MLflow uses it for
+# trouble with its own database, such as an exhausted pool (mlflow/store/db/utils.py).
 _REFUSALS = ("INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST", "RESOURCE_ALREADY_EXISTS")
 # The same for artifacts, which are plain HTTP. Not 401, 403, 407, 408, 409, 425 and 429: these
-# are about who asks, or when.
+# depend on who asks, or when.
 _REFUSED_FILES = (400, 404, 405, 410, 411, 413, 414, 415, 422)
 
 
 class RefusedError(Exception):
-    """An operation that cannot be applied, now or later: it is damaged, or its run is none."""
+    """An operation that can never be applied: it is damaged, or its run does not exist."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Operation:
         kind: What it does.
         run: The run's id, or the token of one that waits to be created.
         content: Plain values, of the keys that `CONTENT` names.
-        file: The name of the file that belongs to it, None where there is none.
+        file: The name of its file, if it has one.
     """
 
     kind: Kind
@@ -84,7 +84,7 @@ def apply(
         operation: What to do.
         id_of: Turns a run's id or token into its id.
         file: Where the operation's file is.
-        is_repeated: Whether it may have been applied before. Only a creation needs to know.
+        is_repeated: Whether it may have been applied before; only for a creation.
 
     Returns:
         The id of the run.
@@ -115,9 +115,9 @@ def apply(
 
 
 def find_run(client: MlflowClient, token: str, experiments: Sequence[str]) -> str | None:
-    """Return the id of the run that was created for a token; None when there is none.
+    """Return the id of the run that was created for a token; None if there is none.
 
-    Of two, which a server makes that answers neither of two requests, the other is deleted.
+    A server that answers neither of two requests makes two runs: one is deleted.
     """
     found = client.search_runs(
         list(experiments), f"tags.`{RECORD}` = '{token}'", run_view_type=ViewType.ALL
@@ -130,7 +130,7 @@ def find_run(client: MlflowClient, token: str, experiments: Sequence[str]) -> st
 
 
 def refusal(error: Exception) -> str | None:
-    """Say why an operation will never be taken; None when it may well be, later."""
+    """Say why an operation is refused for good; None if it may be taken later."""
     if isinstance(error, requests.HTTPError) and error.response is not None:
         refused = error.response.status_code in _REFUSED_FILES
     elif isinstance(error, MlflowException):
@@ -148,7 +148,7 @@ def _create(
         try:
             tags["mlflow.parentRunId"] = id_of(content["parent"])
         except RefusedError:
-            # Another host is yet to create it, or never will; see `segexp.tracking.adopt`.
+            # Another host has yet to create it, or never will; see `segexp.tracking.adopt`.
             tags["mlflow.parentRunId"] = content["parent"]
     experiment = content["experiment"]
     if is_repeated and (known := find_run(client, tags[RECORD], [experiment])):

@@ -1,4 +1,4 @@
-"""What a run holds: metrics, tables and other artifacts, under names that MLflow takes."""
+"""Records metrics, tables and other artifacts of a run, under names that MLflow takes."""
 
 import json
 import math
@@ -16,7 +16,7 @@ from segexp.core.credentials import all_without_credentials
 from segexp.tracking.operations import Operation, now_ms
 from segexp.tracking.runs import Run, record
 
-# libyaml's is 8 times as fast, and every trial writes two files.
+# libyaml's is 8 times faster, and every trial writes two files.
 _DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
@@ -35,8 +35,8 @@ def log_metrics(run: Run, metrics: Mapping[str, float], step: int = 0) -> None:
 def log_table(run: Run, columns: Mapping[str, Sequence[Any]], name: str) -> None:
     """Record an MLflow table, which its UI shows and compares between runs.
 
-    It replaces one of the same name, where MLflow's own call appends to it. Missing values are
-    None or NaN.
+    It replaces a table of the same name; MLflow's own call would append. Missing values are None
+    or NaN.
     """
     rows = [[_plain(value) for value in row] for row in zip(*columns.values(), strict=True)]
     content = json.dumps({"columns": list(columns), "data": rows}, allow_nan=False)
@@ -75,7 +75,7 @@ def log_bytes(run: Run, content: bytes, name: str) -> None:
 
 
 def config_params(config: Config) -> dict[str, Any]:
-    """Name a configuration's values for MLflow as Optuna names them: by the last part of the key.
+    """Name a configuration's values as Optuna does: by the last part of the key.
 
     Where two keys share a last part, the longer key keeps all of its parts.
     """
@@ -88,7 +88,7 @@ def config_params(config: Config) -> dict[str, Any]:
 
 
 def metric_name(name: str) -> str:
-    """Make a name one that MLflow takes for a metric.
+    """Turn a name into one that MLflow takes for a metric.
 
     Characters that it refuses become ``_``; letters of any script are kept. To MLflow a name is a
     path: parts that are empty, ``.`` or ``..`` become ``_``, too. At most 250 characters are kept.

@@ -1,6 +1,6 @@
-"""What is spooled for a tracking server is applied to it, in order: nothing is skipped or doubled.
+"""Applies what is spooled to a tracking server, in order: nothing is skipped or doubled.
 
-What the server refuses for good is put aside, with the reason, and the rest goes on.
+What the server refuses for good is put aside, with the reason, and the rest is sent.
 """
 
 import logging
@@ -29,9 +29,9 @@ class Sent:
 
 
 def replay(spool: Spool, client: MlflowClient) -> Sent:
-    """Send what waits, in order, until nothing does or the server is in trouble.
+    """Send what is queued, in order, until nothing is left or the server is in trouble.
 
-    Only `Spool.sole_sender` may do it.
+    For the process that holds `Spool.sole_sender`.
     """
     sent = refused = 0
     while waiting := spool.waiting():
@@ -46,10 +46,10 @@ def replay(spool: Spool, client: MlflowClient) -> Sent:
 
 
 def id_of(spool: Spool, client: MlflowClient, run_id: str) -> str:
-    """Return MLflow's id of a run, of which there may be no more than a token.
+    """Return MLflow's id of a run, given its id or its token.
 
     Raises:
-        RefusedError: When there is no run for the token, and will be none.
+        RefusedError: When the token has no run, and never will.
     """
     if not is_token(run_id):
         return run_id
@@ -74,7 +74,7 @@ def _experiments(client: MlflowClient) -> list[str]:
 
 
 def _send(spool: Spool, client: MlflowClient, path: Path) -> str | None:
-    """Send an operation, and say why when the server will never take it."""
+    """Send an operation; return why the server refused it for good, if it did."""
     try:
         operation, file = spool.read(path)
         is_repeated = operation.kind == "create" and spool.note_attempt(operation.run)
@@ -82,7 +82,7 @@ def _send(spool: Spool, client: MlflowClient, path: Path) -> str | None:
         made = apply(client, operation, resolve, file, is_repeated=is_repeated)
     except Exception as error:
         if not path.exists():
-            return None  # whoever appended it was interrupted, and took it back
+            return None  # its process was interrupted while it appended it, and removed it
         reason = refusal(error)
         if reason is None:
             raise
@@ -109,5 +109,5 @@ def _put_aside(spool: Spool, path: Path, reason: str) -> None:
 
 @cache
 def _say_refused(run: str, reason: str, where: Path) -> None:
-    """Say it once: what follows of a run is refused for the same reason."""
+    """Say it once: later records of the run are refused for the same reason."""
     _logger.warning("the tracking server refused a record of %s: %s; see %s", run, reason, where)

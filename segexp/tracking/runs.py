@@ -1,7 +1,7 @@
 """MLflow's runs: started, found again, tagged and ended.
 
-Through `MlflowClient`, never through the fluent API, whose active run would become FINISHED when a
-process is interrupted.
+Always by `MlflowClient`: the fluent API would mark the active run FINISHED when a process is
+interrupted.
 """
 
 import tempfile
@@ -27,10 +27,10 @@ from segexp.tracking.store import Experiment
 
 Status = Literal["FINISHED", "FAILED", "KILLED"]
 
-# How long a call waits for a server, in seconds: well below one, whatever it asks.
+# How long a call waits for a server, in seconds.
 _FOR_CREATION = 0.5
 _FOR_SPOOL, _FOR_ANSWER = 0.25, 0.5
-_FOR_ADOPTION = 5.0  # once a study, and only where hosts made more than one run for it
+_FOR_ADOPTION = 5.0  # once a study, and only if hosts made more than one run for it
 
 
 @dataclass(frozen=True)
@@ -65,9 +65,9 @@ def start_run(
 ) -> Run:
     """Start a run with its tags and params, below its parent.
 
-    Where a server does not create it within ``patience`` seconds, the run's id is a token: all of
-    this package takes it in place of the id, in any process and after the run was created, and the
-    run has it as its tag ``segexp.study.trial_record``. A server that is away is not waited for.
+    If a server does not create it within ``patience`` seconds, its id is a token. This package
+    takes it in place of the id, in any process and after the run was created, and the run has it as
+    its tag ``segexp.record``. A server that is away is not waited for.
 
     Raises:
         OSError: When the disk is full.
@@ -94,16 +94,16 @@ def start_run(
 
 
 def record(run: Run, operation: Operation, source: Path | bytes | None = None) -> None:
-    """Record something: at once in a database, by way of the spool on a server.
+    """Record something: in a database at once, on a server through the spool.
 
     Args:
         run: The run.
         operation: What to record.
-        source: Its file, or what is in it.
+        source: Its file, or the file's content.
 
     Raises:
         OSError: When the disk is full.
-        mlflow.exceptions.MlflowException: When a database does not take it.
+        mlflow.exceptions.MlflowException: When a database refuses it.
     """
     if is_server(run.uri):
         submit(run.project, run.uri, operation, source)
@@ -121,7 +121,7 @@ def record(run: Run, operation: Operation, source: Path | bytes | None = None) -
 def attach_run(experiment: Experiment, run_id: str | None) -> Run | None:
     """Return an existing run, set to RUNNING again; None when it is gone or was deleted.
 
-    A server that does not answer in time is trusted to have it still.
+    A server that does not answer in time is assumed to have it.
     """
     if run_id is None:
         return None
@@ -135,7 +135,7 @@ def attach_run(experiment: Experiment, run_id: str | None) -> Run | None:
 def find_tagged(experiment: Experiment, tag: str, value: str) -> Run | None:
     """Return the run of an experiment that has a tag of this value.
 
-    None is returned when there is none, and when a server does not answer in time.
+    None if there is none, or a server does not answer in time.
     """
 
     def ask() -> str | None:
@@ -155,8 +155,8 @@ def running_trials(parent: Run, study: str) -> list[tuple[int, Run]]:
     """Return the runs of a study's trials that have not ended, with the trials' numbers.
 
     They are below ``parent``, which may have those of several studies. A server is asked only
-    when it has all records: it may not know yet that a run has ended. None are returned when it
-    has not, or does not answer.
+    once it has all records: before that it may not know that a run has ended. Otherwise, and if it
+    does not answer, the list is empty.
     """
     if not is_server(parent.uri):
         return _search_running(parent, parent.id, study)
@@ -172,14 +172,14 @@ def find_running(experiment: Experiment, run_id: str) -> Run | None:
     """Return a run that has not ended; None when it has, or is gone.
 
     Raises:
-        WorkError: When a server does not answer, or has not all records yet.
+        WorkError: When a server does not answer, or does not have all records yet.
     """
     run = Run(experiment.project, experiment.uri, experiment.id, run_id)
     try:
         if not is_server(run.uri):
             return run if _is_running(run) else None
         if drain(run.project, run.uri, _FOR_SPOOL):
-            raise WorkError(f"{address_of(run.uri)} has not all records yet")
+            raise WorkError(f"{address_of(run.uri)} does not have all records yet")
         answer = answer_within(_FOR_ANSWER, partial(_is_running, run))
     except (MlflowException, RefusedError) as error:
         if getattr(error, "error_code", None) == "RESOURCE_DOES_NOT_EXIST":
@@ -202,20 +202,20 @@ def end_run(run: Run, status: Status) -> None:
 
 
 def discard_run(run: Run) -> None:
-    """End a run that another one stands for; nothing that looks for studies finds it."""
+    """End a run that another run replaces; no search for studies finds it."""
     set_tags(run, {"segexp.kind": "discarded"})
     end_run(run, "KILLED")
 
 
 def adopt(parent: Run, others: Sequence[str]) -> bool:
-    """Put below a run what is below others, and discard these.
+    """Move the runs below other runs to a run, and discard the others.
 
     Args:
         parent: The run.
         others: The ids or tokens of the others.
 
     Returns:
-        Whether all of it is done; False where a server does not answer, or has not all records.
+        Whether all is done; False if a server does not answer, or does not have all records.
     """
     if not others:
         return True
@@ -230,10 +230,7 @@ def adopt(parent: Run, others: Sequence[str]) -> bool:
 
 
 def look_up_id(project: Path, uri: str | None, token: str) -> str | None:
-    """Return MLflow's id of the run that a token stands for; None when there is none yet.
-
-    None is returned as well when the server does not answer.
-    """
+    """Return MLflow's id of the run that a token stands for; None while it is unknown."""
     if uri is None or not is_server(uri):
         return None
     try:
@@ -245,10 +242,7 @@ def look_up_id(project: Path, uri: str | None, token: str) -> str | None:
 
 
 def known_id(run: Run) -> str:
-    """Return MLflow's id of a run; its token where the run was not created yet, as far as is known.
-
-    Nothing is asked.
-    """
+    """Return MLflow's id of a run, or its token while the id is unknown here. Asks no server."""
     if not is_token(run.id):
         return run.id
     try:
@@ -282,7 +276,7 @@ def _spool_creation(
         time.sleep(0.01)
         try:
             run_id = spool.run_id(token)
-        except RefusedError:  # it was said, and the study can do without
+        except RefusedError:  # a warning was logged, and the study goes on without it
             return token
         if run_id is not None:
             return run_id
@@ -331,7 +325,7 @@ def _adopt(parent: Run, others: Sequence[str]) -> bool:
         names = [other]
         try:
             names.append(id_of(spool, client, other))
-        except RefusedError:  # it waits on the host that made it, or went with it
+        except RefusedError:  # it waits on the host that made it, or is lost with that host
             is_done = False
         for name in dict.fromkeys(names):
             query = f"tags.mlflow.parentRunId = '{name}'"

@@ -1,7 +1,7 @@
-"""The schema of a tracking database: of this MLflow, an older or a newer one, or none of MLflow's.
+"""The schema of a tracking database: of this MLflow, an older or newer one, or another program.
 
-MLflow refuses what is not its own, but not always before it has changed it: where a table is
-missing, it migrates the database without asking. So it is looked at first.
+MLflow refuses databases of other programs, but may change them first: if a table is missing, it
+migrates the database without asking. So segexp looks first.
 """
 
 import shlex
@@ -34,7 +34,7 @@ class _Schema:
 
     Attributes:
         tables: The names of its tables, without alembic's own.
-        revisions: What alembic has noted: one, none where nobody has finished a first migration.
+        revisions: What alembic has noted: one, or none before a first migration has finished.
     """
 
     tables: frozenset[str]
@@ -47,14 +47,14 @@ def is_database(uri: str) -> bool:
 
 
 def open_database(uri: str) -> MlflowClient:
-    """Return a client of a tracking database; makes MLflow's tables in an empty one.
+    """Return a client of a tracking database; make MLflow's tables if it is empty.
 
     Args:
         uri: As MLflow takes it; the path of a SQLite file is absolute.
 
     Raises:
-        InputError: When it is of another version of MLflow, incomplete, or none of MLflow's, with
-            what to do; nothing in it is changed.
+        InputError: When it is of another version of MLflow or another program, or incomplete; says
+            what to do, and changes nothing.
     """
     refuse_unescaped("tracking.uri", uri)
     schema = _look(uri)
@@ -73,10 +73,9 @@ def open_database(uri: str) -> MlflowClient:
 def make_tables(uri: str) -> None:
     """Make MLflow's tables in an empty database.
 
-    MLflow would do so when a client is made. The experiment that it puts into them has the current
-    directory in the path of its artifacts, which goes into SQL as Python quotes a text: a path with
-    ``'`` and ``"``, with a backslash or with a word after a colon ends in a syntax error. A URI has
-    none of these.
+    MLflow would do so when a client is made, but it puts the current directory into SQL, quoted as
+    Python quotes it: a path with ``'`` and ``"``, a backslash, or a word after a colon is a syntax
+    error. A URI has none of these.
 
     Args:
         uri: As MLflow takes it; the path of a SQLite file is absolute.
@@ -149,7 +148,7 @@ def _shown(uri: str) -> str:
 
 
 def _own_tables() -> frozenset[str]:
-    # Here, since it takes long and a server does not need it. The second makes the tables known.
+    # Imported here: it takes long, and a server does not need it. `utils` registers the tables.
     from mlflow.store.db import base_sql_model, utils  # noqa: F401, PLC0415
 
     return frozenset(base_sql_model.Base.metadata.tables)

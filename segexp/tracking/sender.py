@@ -1,7 +1,7 @@
-"""Who sends what is spooled for a tracking server, and when: one process at a time, until it is.
+"""Which process sends what is spooled for a tracking server: one at a time, until all is sent.
 
-A daemon thread in every process that records tries to become the one that sends. It never gives
-up. `drain` waits for it; `sync` sends without it.
+A daemon thread in every process that records tries to become the sender. It never gives up. `drain`
+waits for it; `sync` sends without it.
 """
 
 import logging
@@ -22,8 +22,8 @@ from segexp.tracking.spool import Spool, name_server, spool_of
 _LOOK_EVERY = 0.5  # for what other processes have recorded
 _ANOTHER_SENDS = 0.1
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 5.0
-# A server that hung still works off requests that nobody waits for any more. What it is asked
-# before it has done so may be answered by what was.
+# A server that hung still handles requests that nobody waits for any more. Until it has done so,
+# its answers may be out of date.
 _SETTLE = 1.0
 _PATIENCE = 20.0  # for another process, as long as it sends nothing
 
@@ -36,9 +36,9 @@ class SyncResult:
 
     Attributes:
         sent: How many records it sent.
-        left: How many still wait.
-        refused: How many the server will never take; they are in ``refused/`` of the spool.
-        trouble: Why some are left; None when none are.
+        left: How many are still queued.
+        refused: How many the server refused for good; they are in ``refused/`` of the spool.
+        trouble: Why some are left, if any.
     """
 
     sent: int
@@ -72,7 +72,7 @@ def submit(
 
 
 def start_sending(project: Path, uri: str) -> None:
-    """Have what waits for a server sent, also by processes that ended; nothing for a database."""
+    """Start sending what is queued for a server, also by processes that ended."""
     if not is_server(uri):
         return
     with _starting:
@@ -91,7 +91,7 @@ def start_sending(project: Path, uri: str) -> None:
 
 
 def pending_records(project: Path, uri: str | None) -> int:
-    """Return how many records wait for a tracking server; 0 for a database.
+    """Return how many records are queued for a tracking server; 0 for a database.
 
     Args:
         project: The project directory.
@@ -101,10 +101,10 @@ def pending_records(project: Path, uri: str | None) -> int:
 
 
 def drain(project: Path, uri: str | None, seconds: float) -> int:
-    """Wait until a tracking server has all records, but not longer than some seconds.
+    """Wait until a tracking server has all records, for a limited time.
 
     Returns:
-        How many records still wait; 0 at once for a database.
+        How many records are still queued; 0 at once for a database.
     """
     left = pending_records(project, uri)
     if uri is None or left == 0:
@@ -118,7 +118,7 @@ def drain(project: Path, uri: str | None, seconds: float) -> int:
 
 
 def sync(project: Path, uri: str | None) -> SyncResult:
-    """Send all records that wait for a tracking server; give up when it does not answer.
+    """Send all records that are queued for a tracking server; give up when it does not answer.
 
     Args:
         project: The project directory.
@@ -163,13 +163,13 @@ def _send_for_ever(spool: Spool, uri: str, work: threading.Event) -> None:
                         _send_all(spool, client, uri)
                 if not is_sole:
                     time.sleep(_ANOTHER_SENDS)
-        except Exception as error:  # a full disk, above all: the next round may find room
+        except Exception as error:  # such as a full disk: the next round may find room
             _logger.warning("records wait in %s: %s", spool.directory, first_line(error))
             time.sleep(_LONGEST_PAUSE)
 
 
 def _send_all(spool: Spool, client: MlflowClient, uri: str) -> None:
-    """Send until nothing waits, however long the server is away."""
+    """Send until nothing is queued, however long the server is away."""
     failures, pause = 0, _FIRST_PAUSE
     while trouble := (done := replay(spool, client)).trouble:
         if done.sent:
@@ -190,7 +190,7 @@ def _send_all(spool: Spool, client: MlflowClient, uri: str) -> None:
 
 
 def _trouble(client: MlflowClient) -> str | None:
-    """Ask the server for next to nothing; say what is wrong with it."""
+    """Send the server a small request; return what is wrong with it."""
     try:
         client.search_experiments(max_results=1)
     except Exception as error:

@@ -1,12 +1,12 @@
-"""Records on their way to a tracking server, kept on disk until it has them.
+"""Records for a tracking server, kept on disk until it has them.
 
 ``.segexp/spool/<server>/`` of a project holds::
 
     server.json                  the server's address
-    operations/<number>-<id>.json  what waits, in the order in which it was recorded
+    operations/<number>-<id>.json  the queue, in the order of recording
     payloads/<id>/<file>         the file of an operation
-    runs/<token>.json            the id of a run that was handed out before it was created
-    refused/                     what the server will not take, each with the reason
+    runs/<token>.json            the id of a run that had a token before it was created
+    refused/                     what the server refused, each with the reason
     sender.lock                  held by the process that sends
 """
 
@@ -32,7 +32,7 @@ from segexp.tracking.operations import CONTENT, Operation, RefusedError
 
 _NAME = re.compile(r"[0-9]{12}-.+\.json")
 _AWAY_AFTER = 2.0  # seconds
-_FORGOTTEN_AFTER = 3600.0  # seconds after which what a dead process left half-written is removed
+_FORGOTTEN_AFTER = 3600.0  # seconds after which half-written files of a dead process are removed
 
 
 @dataclass(frozen=True)
@@ -42,13 +42,13 @@ class Spool:
     directory: Path
 
     def append(self, operation: Operation, source: Path | bytes | None = None) -> None:
-        """Add an operation behind all that this process knows of; `source` becomes its file.
+        """Add an operation after all that this process knows of; `source` becomes its file.
 
-        No lock: two processes that take the same number know nothing of each other's operation,
-        so that either order is right, and a stopped process holds up nobody.
+        Without a lock, so that a stopped process blocks nobody: two processes that take the same
+        number do not know each other's operation, and either order is right.
 
         Raises:
-            OSError: When the disk is full or not writable; nothing is left behind then.
+            OSError: When the disk is full or not writable; nothing is left of it then.
         """
         identity = operation.run if operation.kind == "create" else secrets.token_hex(8)
         make_private(self.directory)
@@ -66,16 +66,16 @@ class Spool:
             raise
 
     def waiting(self) -> list[Path]:
-        """Return the operations that wait, the first to be sent first."""
+        """Return the queued operations in order."""
         folder = self.directory / "operations"
         return [folder / name for name in sorted(self._names())]
 
     def count(self) -> int:
-        """Return how many operations wait."""
+        """Return how many operations are queued."""
         return len(self._names())
 
     def is_behind(self) -> bool:
-        """Whether something has waited so long that the server seems to be away."""
+        """Whether an operation is queued for so long that the server seems to be away."""
         first = min(self._names(), default=None)
         if first is None:
             return False
@@ -86,14 +86,14 @@ class Spool:
         return time.time() - begun > _AWAY_AFTER
 
     def is_to_be_created(self, token: str) -> bool:
-        """Whether the run that a token stands for waits to be created."""
+        """Whether the creation of a token's run is queued."""
         return any(name.endswith(f"-{token}.json") for name in self._names())
 
     def read(self, path: Path) -> tuple[Operation, Path | None]:
         """Read an operation and where its file is.
 
         Raises:
-            RefusedError: When it cannot be read: nothing behind it is to wait for it.
+            RefusedError: When it cannot be read: later operations must not wait for it.
         """
         try:
             operation = Operation(**json.loads(path.read_bytes()))
@@ -106,12 +106,12 @@ class Spool:
         return operation, self._payload(path) / name if name else None
 
     def remove(self, path: Path) -> None:
-        """Forget an operation that the server has."""
+        """Delete an operation that the server has."""
         path.unlink(missing_ok=True)
         shutil.rmtree(self._payload(path), ignore_errors=True)
 
     def refuse(self, path: Path, reason: str) -> None:
-        """Put an operation aside with the reason, and its file with it."""
+        """Put an operation and its file aside, with the reason."""
         aside = self.directory / "refused" / path.stem
         aside.mkdir(parents=True, exist_ok=True)
         _write(aside / "reason.txt", reason + "\n")
@@ -121,26 +121,26 @@ class Spool:
         shutil.rmtree(self._payload(path), ignore_errors=True)
 
     def refused(self) -> int:
-        """Return how many operations were ever put aside."""
+        """Return how many operations have been put aside."""
         return len(list((self.directory / "refused").glob("*/operation.json")))
 
     def note_attempt(self, token: str) -> bool:
-        """Remember that a run is about to be created; return whether it was so before."""
+        """Note that a run is about to be created; return whether that was noted before."""
         is_repeated = self._run(token).exists()
         if not is_repeated:
             _write(self._run(token), json.dumps({}))
         return is_repeated
 
     def resolve(self, token: str, run_id: str) -> None:
-        """Remember the id of the run that a token stands for."""
+        """Note the id of a token's run."""
         _write(self._run(token), json.dumps({"id": run_id}))
 
     def resolve_refused(self, token: str, reason: str) -> None:
-        """Remember that there will never be a run for a token."""
+        """Note that a token will never have a run."""
         _write(self._run(token), json.dumps({"refused": reason}))
 
     def run_id(self, token: str) -> str | None:
-        """Return the id of the run that a token stands for; None while that is not known here.
+        """Return the id of a token's run; None while it is unknown here.
 
         Raises:
             RefusedError: When there will never be one.
@@ -148,14 +148,14 @@ class Spool:
         try:
             known: dict[str, str] = json.loads(self._run(token).read_bytes())
         except (FileNotFoundError, ValueError):
-            return None  # where it is damaged, the server still knows
+            return None  # damaged or missing, but the server knows
         if "refused" in known:
             raise RefusedError(f"its run could not be created: {known['refused']}")
         return known.get("id")
 
     @contextmanager
     def sole_sender(self) -> Iterator[bool]:
-        """Try to become the one process that sends; the system frees its lock when it dies."""
+        """Try to become the one process that sends. If it dies, the system frees the lock."""
         lock = FileLock(self.directory / "sender.lock", timeout=0, thread_local=False)
         try:
             make_private(self.directory)
@@ -169,7 +169,7 @@ class Spool:
             lock.release()
 
     def sweep(self) -> None:
-        """Remove what processes left half-written when they were killed."""
+        """Remove half-written files of killed processes."""
         known = {path.stem.partition("-")[2] for path in self.waiting()}
         left = [p for p in (self.directory / "payloads").glob("*") if p.name not in known]
         left += (self.directory / "operations").glob(".*")
@@ -179,7 +179,7 @@ class Spool:
                     shutil.rmtree(path) if path.is_dir() else path.unlink()
 
     def _names(self) -> list[str]:
-        # Plain strings: thousands may wait, and every record asks for their last.
+        # Plain strings: thousands may be queued, and every record asks for the last.
         try:
             names = os.listdir(self.directory / "operations")  # noqa: PTH208
         except FileNotFoundError:
@@ -194,12 +194,12 @@ class Spool:
 
 
 def spool_of(project: Path, uri: str) -> Spool:
-    """Return the spool of a project for a server, which there may be nothing of yet."""
+    """Return the spool of a project for a server; it may not exist yet."""
     return Spool(project / WORK_DIRECTORY / "spool" / key_of(uri))
 
 
 def name_server(spool: Spool, uri: str) -> None:
-    """Write down which server a spool is for, where that is not known yet."""
+    """Note which server a spool is for, unless it is noted."""
     path = spool.directory / "server.json"
     if not path.is_file():
         make_private(spool.directory)
@@ -207,15 +207,14 @@ def name_server(spool: Spool, uri: str) -> None:
 
 
 def servers_with_records(project: Path, uri: str | None) -> list[str]:
-    """Return the tracking URIs of all servers that records of a project wait for.
+    """Return the tracking URIs of all servers for which records are queued.
 
     Args:
         project: The project directory.
-        uri: The configured one. It stands for the server that it names, since passwords are not
-            written down.
+        uri: The configured one, which is used for its server, since passwords are not stored.
 
     Raises:
-        InputError: When it cannot be told which server some wait for.
+        InputError: When it is unknown for which server some are queued.
     """
     servers = []
     for path in sorted((project / WORK_DIRECTORY / "spool").glob("*/server.json")):
@@ -233,18 +232,18 @@ def servers_with_records(project: Path, uri: str | None) -> list[str]:
     return servers
 
 
-# Nobody else is to read what the server would show to those who sign in alone.
+# Private, since the server may show it only to those who sign in.
 _write = partial(write_atomic, is_private=True)
 
 
 def _place(source: Path | bytes, target: Path) -> None:
-    """Put a file into the spool: the caller may delete its own at once."""
+    """Put a file into the spool; the caller may delete its own at once."""
     if isinstance(source, bytes):
         _write(target, source)
         return
     source = source.resolve()
     try:
-        # Our files are replaced and never changed in place, so a second name for one is a copy.
+        # segexp's files are replaced, never changed in place, so a hard link is as good as a copy.
         os.link(source, target)
     except OSError:
         shutil.copyfile(source, target)

@@ -1,4 +1,4 @@
-"""Where MLflow keeps what it records: stores and experiments, opened or made."""
+"""MLflow's stores and experiments, opened or created."""
 
 import secrets
 import sqlite3
@@ -52,7 +52,7 @@ class Experiment:
 def open_experiment(
     project: Path, uri: str | None, name: str, experiment_id: str | None = None
 ) -> Experiment:
-    """Open an experiment of a tracking store, and create both where they are missing.
+    """Open an experiment of a tracking store, and create both if they are missing.
 
     Records that an earlier process left for a tracking server are sent from now on.
 
@@ -61,11 +61,11 @@ def open_experiment(
         uri: An MLflow tracking URI; None is ``mlflow.db`` and ``mlruns/`` in the project, where a
             bare ``mlflow ui`` looks.
         name: The experiment's name.
-        experiment_id: Its id, which counts where there is one of it: it may have been renamed.
+        experiment_id: Its id, if known; an experiment of this id is opened whatever its name.
 
     Raises:
-        InputError: When the URI is none that MLflow takes or its database cannot be opened, or
-            the experiment was deleted.
+        InputError: When MLflow does not take the URI, its database cannot be opened, or the
+            experiment was deleted.
         WorkError: When a tracking server does not answer.
     """
     uri, project = uri or LOCAL_URI, project.absolute()
@@ -82,7 +82,7 @@ def open_experiment(
             raise InputError(message) from None
         raise WorkError(
             f"{message}; start that server, or record in the project with --set "
-            "tracking.uri=sqlite:///mlflow.db: only what has begun outlasts a server that is away"
+            "tracking.uri=sqlite:///mlflow.db: only a begun study can do without its server"
         ) from None
     except (SQLAlchemyError, sqlite3.Error, ImportError) as error:
         raise InputError(
@@ -93,7 +93,7 @@ def open_experiment(
 
 
 def join_experiment(project: Path, uri: str, experiment: str, name: str) -> Experiment:
-    """Take an experiment of a server that others have opened; the server is not asked.
+    """Use an experiment of a server that others have opened, without asking the server.
 
     Args:
         project: The project directory.
@@ -111,8 +111,8 @@ def _open_sqlite(
     refuse_network_file_system(database, "tracking.uri")
     artifacts = project / "mlruns" / name
     uri = url.set(database=str(database)).render_as_string()
-    # A new database is migrated for seconds; several processes that do it at once break it. The
-    # lock is beside it: other projects may record there, too.
+    # To migrate a new database takes seconds, and several processes at once break it. The lock is
+    # beside it: other projects may record there, too.
     with _locked(database):
         is_new = _is_new(database)
         if is_new:
@@ -139,14 +139,14 @@ def _is_new(database: Path) -> bool:
     try:
         return not has_tables(database)
     except (OSError, sqlite3.Error):
-        return False  # what is wrong with it `client_of` says
+        return False  # `client_of` says what is wrong with it
 
 
 def _make_database(database: Path) -> None:
     """Make MLflow's tables in a database without any; the caller holds the lock.
 
-    They are made beside it first: MLflow cannot open one again whose migration was cut short by a
-    kill.
+    They are made in another file first: MLflow cannot open a database whose migration was cut short
+    by a kill.
     """
     for leftover in database.parent.glob(f".{database.name}.*.building*"):
         leftover.unlink(missing_ok=True)
@@ -162,7 +162,7 @@ def _make_database(database: Path) -> None:
 def _get_or_create(
     client: MlflowClient, name: str, artifacts: str | None, experiment_id: str | None
 ) -> tuple[str, str]:
-    """Return the id and the name of the experiment of an id, or else of a name."""
+    """Return the id and the name of the experiment with an id, or else with a name."""
     found = _experiment_of_id(client, experiment_id) if experiment_id is not None else None
     try:
         if found is None:
@@ -191,4 +191,4 @@ def _experiment_of_id(client: MlflowClient, experiment_id: str) -> MlflowExperim
     except MlflowException as error:
         if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
             raise
-        return None  # of a database that was deleted
+        return None  # the id is from a database that was deleted

@@ -318,7 +318,7 @@ def test_a_host_joins_a_study_while_the_tracking_server_is_away(
 ) -> None:
     uri = f"http://127.0.0.1:{free_port()}"
     away = {"tracking.uri": uri}
-    with pytest.raises(WorkError, match="only what has begun outlasts a server that is away"):
+    with pytest.raises(WorkError, match="only a begun study can do without its server"):
         hosts.open(0, **away)
     with monkeypatch.context() as while_it_answered:
         while_it_answered.setattr(
