@@ -102,6 +102,18 @@ def plan_of(project: Path, **overrides: Any) -> SearchPlan:
     return plan_study(project, str(path), study, config, read_space(str(path), study, config))
 
 
+def planned(project: Path, study: str = "default", **overrides: Any) -> SearchPlan:
+    path, found, config = read_study(project, study, overrides)
+    return plan_study(project, str(path), found, config, read_space(str(path), found, config))
+
+
+def definition_of(plan: SearchPlan) -> dict[str, Any]:
+    data = open_data(
+        plan.base.project, plan.base.config, plan.base.source, lambda done, total: None
+    )
+    return definition(plan.base, data)
+
+
 def run(
     project: Path,
     display: Said | None = None,

@@ -4,8 +4,8 @@ Optuna's storage decides and MLflow records: a study computes with nothing that 
 here. `store` opens experiments, `runs` starts and ends runs, `records` fills them.
 
 A record is an operation (`operations`). It is applied to a database at once. For a server, which
-may be away, it is written to disk (`spool`) and sent from there (`sender`, `replay`): a study neither
-waits for a server nor loses what it did not take.
+may be away, it is written to disk (`spool`) and sent from there (`sender`, `replay`): a study does
+not wait for a server, and loses nothing that it did not take.
 """
 
 import logging

@@ -1,0 +1,56 @@
+"""What the scores of a study depend on."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from segexp.study.definition import change_faults, definition_changes
+from tests.tiny_study import definition_of, planned
+
+
+def test_what_is_searched_and_where_things_are_is_not_in_the_definition(project: Path) -> None:
+    found = definition_of(planned(project))
+    assert found["objective"] == "val/miou_common"
+    assert found["space.mapping"] == "cityscapes19, merged10"
+    assert found["training.epochs"] == "2"
+    assert {"mappings.cityscapes19", "mappings.merged10"} <= set(found)
+    for key in ("training.learning_rate", "model.arch", "storage", "data.root", "mapping"):
+        assert key not in found
+    moved = planned(project, storage="journal:a", **{"tracking.experiment": "b", "trials": 3})
+    assert definition_of(moved) == found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("training.epochs", 3),
+        ("data.image_size", [64, 64]),
+        ("data.synthetic.seed", 1),
+        ("data.normalization", "imagenet"),
+        ("training.seed", 7),
+        ("objective", "val/miou"),
+        ("space.augmentation", {"low": 0.0, "high": 0.5}),
+    ],
+)
+def test_what_scores_depend_on_is_in_the_definition(project: Path, key: str, value: Any) -> None:
+    base = {"mapping": "merged10", "learning_rate": 1e-3}
+    before = definition_of(planned(project, **base))
+    after = definition_of(planned(project, **base, **{key: value}))
+    faults = change_faults("default", definition_changes(before, after))
+    assert len(faults) >= 2
+    assert all("study 'default' was begun with " in fault for fault in faults[:-1])
+    assert "--study-name" in faults[-1]
+
+
+def test_the_same_definition_has_no_faults_and_a_lost_key_is_one() -> None:
+    stored = {"training.epochs": "2", "objective": "val/miou"}
+    assert change_faults("a", definition_changes(stored, dict(stored))) == []
+    fault, advice = change_faults("a", definition_changes(stored, {"objective": "val/miou"}))
+    assert "--study-name" in advice
+    assert "training.epochs = 2, now it is nothing" in fault
+    assert "--new-revision" in advice
+    arm = change_faults("a", definition_changes(stored, {"objective": "val/miou"}), revisable=False)
+    assert "--new-revision" not in arm[-1]
+    assert "--study-name" in arm[-1]
