@@ -52,20 +52,15 @@ from segexp.study.attributes import DEFINITION, PART_RUNS, RUN_ID, RUN_KEY
 from segexp.study.definition import (
     Change,
     change_faults,
+    changes_since,
     definition,
     describe_change,
+    stored_definition,
     with_begun_halves,
 )
 from segexp.study.display import StudyDisplay
 from segexp.study.engines import Engine, here
-from segexp.study.open import (
-    OpenStudy,
-    Place,
-    changes_since,
-    lock_of,
-    open_study,
-    stored_definition,
-)
+from segexp.study.open import OpenStudy, Place, lock_of, open_study
 from segexp.study.plan import ListPlan, SearchPlan, say_left_out
 from segexp.study.recorded_place import open_recorded, remember_place
 from segexp.study.run import ended_by, run_to_the_end, say_what_waits, under_way

@@ -1,14 +1,22 @@
-"""What a study means: everything that the scores of its trials depend on."""
+"""What a study means: what its scores depend on, now and when it was begun."""
 
 from collections.abc import Iterable, Sequence
 from collections.abc import Mapping as Dict
 from dataclasses import dataclass, replace
 from typing import Any
 
+import optuna
+from optuna.storages import BaseStorage
+from optuna.study import StudyDirection
+from optuna.trial import TrialState
+
 from segexp.core.config import Config, flatten, resolve_key
+from segexp.core.errors import InputError, WorkError
 from segexp.data.cache import Dataset
+from segexp.evaluation.result import refuse_newer
 from segexp.labels.mapping import Mapping
 from segexp.labels.taxonomy import VOID_NAME
+from segexp.study.attributes import DEFINITION, PARTS, RESULT
 from segexp.study.plan import StudyPlan
 from segexp.study.space import describe_parameter
 
@@ -191,3 +199,68 @@ def _changed_labels(before: list[list[str]], after: list[list[str]]) -> str:
         if was.get(label) != is_.get(label)
     ]
     return "; ".join(changes) or "its classes are in another order, or over another taxonomy"
+
+
+def is_known(
+    storage: BaseStorage, name: str, now: Dict[str, Any], *, revisable: bool = True
+) -> bool:
+    """Whether there is a study of this name; if there is, it means the same.
+
+    Args:
+        storage: Optuna's storage.
+        name: Of a study, or of one that has parts.
+        now: The definition that it would have now.
+        revisable: Whether `segexp tune` can begin a new revision of it.
+
+    Raises:
+        InputError: When it is of the other kind, or was begun as something else.
+    """
+    changes = changes_since(storage, name, now)
+    if faults := change_faults(name, changes or [], revisable=revisable):
+        raise InputError(faults)
+    return changes is not None
+
+
+def changes_since(storage: BaseStorage, name: str, now: Dict[str, Any]) -> list[Change] | None:
+    """Return how a study has changed since it was begun; None when there is none of this name.
+
+    Args:
+        storage: Optuna's storage.
+        name: Of a study, or of one that has parts.
+        now: The definition that it would have now.
+
+    Raises:
+        InputError: When it is of the other kind, or segexp did not make it.
+    """
+    stored = stored_definition(storage, name)
+    if stored is None:
+        return None
+    if (PARTS in stored) != (PARTS in now):
+        kind = "an A/B study" if PARTS in stored else "not an A/B study"
+        raise InputError(f"{name!r} is {kind}; take another --study-name")
+    return definition_changes(stored, now)
+
+
+def stored_definition(storage: BaseStorage, name: str) -> dict[str, Any] | None:
+    """Return the definition that a study was begun with; None if there is no such study.
+
+    Raises:
+        InputError: When segexp did not make it, or a newer segexp ran its trials.
+    """
+    try:
+        study = optuna.load_study(study_name=name, storage=storage)
+    except KeyError:
+        return None
+    except optuna.exceptions.StorageInternalError as error:
+        raise WorkError(f"storage: {error}") from error
+    stored: dict[str, Any] | None = study.user_attrs.get(DEFINITION)
+    trials = study.get_trials(deepcopy=False)
+    for trial in trials:
+        refuse_newer(trial.user_attrs.get(RESULT, {}))
+    begun = any(t.state != TrialState.WAITING for t in trials)
+    if stored is None and (begun or study.directions != [StudyDirection.MAXIMIZE]):
+        raise InputError(
+            f"study {name!r} is in the storage, but segexp did not make it; "
+            "take another --study-name"
+        )
+    return stored

@@ -10,33 +10,28 @@ from typing import Any
 import optuna
 from optuna.pruners import BasePruner
 from optuna.storages import BaseStorage
-from optuna.study import StudyDirection
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial
 
 from segexp import tracking
 from segexp.core import failpoint
 from segexp.core.config import WORK_DIRECTORY, flatten
-from segexp.core.errors import InputError, WorkError
 from segexp.core.files import locked
 from segexp.data.cache import Dataset
 from segexp.data.warnings import data_warnings
 from segexp.evaluation.evaluate import constant_scores
 from segexp.evaluation.metrics import COMMON, metric_of
-from segexp.evaluation.result import refuse_newer
 from segexp.study.attributes import (
     CARRIED_FROM,
     CONSTANT,
     DEFINITION,
     LISTED,
-    PARTS,
     PARTS_LABEL,
-    RESULT,
     RUN_ID,
     RUN_KEY,
     WARNINGS,
 )
 from segexp.study.config import StudyConfig
-from segexp.study.definition import Change, change_faults, definition_changes
+from segexp.study.definition import is_known
 from segexp.study.plan import ListPlan, SearchPlan, StudyPlan
 from segexp.study.pruners import make_pruner
 from segexp.study.reconcile import close_records
@@ -189,71 +184,6 @@ def _make_pruner(plan: StudyPlan) -> BasePruner:
     # The parts of a study are pruned by the same rules, whatever they are called.
     label = PARTS_LABEL if plan.is_part else plan.study.name
     return make_pruner(plan.study.pruner, plan.config.training.epochs, label)
-
-
-def is_known(
-    storage: BaseStorage, name: str, now: Dict[str, Any], *, revisable: bool = True
-) -> bool:
-    """Whether there is a study of this name; if there is, it means the same.
-
-    Args:
-        storage: Optuna's storage.
-        name: Of a study, or of one that has parts.
-        now: The definition that it would have now.
-        revisable: Whether `segexp tune` can begin a new revision of it.
-
-    Raises:
-        InputError: When it is of the other kind, or was begun as something else.
-    """
-    changes = changes_since(storage, name, now)
-    if faults := change_faults(name, changes or [], revisable=revisable):
-        raise InputError(faults)
-    return changes is not None
-
-
-def changes_since(storage: BaseStorage, name: str, now: Dict[str, Any]) -> list[Change] | None:
-    """Return how a study has changed since it was begun; None when there is none of this name.
-
-    Args:
-        storage: Optuna's storage.
-        name: Of a study, or of one that has parts.
-        now: The definition that it would have now.
-
-    Raises:
-        InputError: When it is of the other kind, or segexp did not make it.
-    """
-    stored = stored_definition(storage, name)
-    if stored is None:
-        return None
-    if (PARTS in stored) != (PARTS in now):
-        kind = "an A/B study" if PARTS in stored else "not an A/B study"
-        raise InputError(f"{name!r} is {kind}; take another --study-name")
-    return definition_changes(stored, now)
-
-
-def stored_definition(storage: BaseStorage, name: str) -> dict[str, Any] | None:
-    """Return the definition that a study was begun with; None if there is no such study.
-
-    Raises:
-        InputError: When segexp did not make it, or a newer segexp ran its trials.
-    """
-    try:
-        study = optuna.load_study(study_name=name, storage=storage)
-    except KeyError:
-        return None
-    except optuna.exceptions.StorageInternalError as error:
-        raise WorkError(f"storage: {error}") from error
-    stored: dict[str, Any] | None = study.user_attrs.get(DEFINITION)
-    trials = study.get_trials(deepcopy=False)
-    for trial in trials:
-        refuse_newer(trial.user_attrs.get(RESULT, {}))
-    begun = any(t.state != TrialState.WAITING for t in trials)
-    if stored is None and (begun or study.directions != [StudyDirection.MAXIMIZE]):
-        raise InputError(
-            f"study {name!r} is in the storage, but segexp did not make it; "
-            "take another --study-name"
-        )
-    return stored
 
 
 def _open_parent_run(

@@ -17,8 +17,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from segexp.core.config import flatten, resolve_key
 from segexp.core.errors import InputError
 from segexp.study.attributes import CARRIED_FROM, PARTS, RESULT, RUN_ID
-from segexp.study.definition import with_later_settings
-from segexp.study.open import is_known, stored_definition
+from segexp.study.definition import is_known, stored_definition, with_later_settings
 from segexp.study.plan import SearchPlan, StudyPlan
 from segexp.study.promotion import promoted
 from segexp.study.space import Choices, Parameter, contains

@@ -24,11 +24,11 @@ from segexp.study.ask import reconcile
 from segexp.study.attributes import RESULT, RUN_ID, host_of
 from segexp.study.best import best_trial
 from segexp.study.budget import counts_towards_budget
-from segexp.study.definition import definition, with_begun_halves
+from segexp.study.definition import definition, stored_definition, with_begun_halves
 from segexp.study.display import StudyDisplay
 from segexp.study.engines import Engine, here
 from segexp.study.kept_files import prune_directories
-from segexp.study.open import OpenStudy, open_study, stored_definition
+from segexp.study.open import OpenStudy, open_study
 from segexp.study.plan import SearchPlan, say_left_out
 from segexp.study.reconcile import close_records
 from segexp.study.revision import choose_revision, describe_revision
