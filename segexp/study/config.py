@@ -24,7 +24,7 @@ from segexp.labels.files import find_mapping
 Objective = Annotated[str, Offered("segexp.evaluation.metrics:objectives")]
 
 MAX_OPTION = 10_000
-"""The largest number for a sampler or a pruner: some of them reserve memory for as many."""
+"""The largest number for a sampler or a pruner: some of them allocate memory for as many."""
 
 Options = dict[str, bool | int | float | str | None]
 
@@ -142,10 +142,10 @@ def load_study_config(path: Path, overrides: Mapping[str, Any]) -> StudyConfig:
 
 
 def _put_config_key(content: dict[str, Any], section: str, key: str, value: Any) -> None:
-    """Set a key of `config.yaml` in a section of a study, whichever way the section spells it."""
+    """Set a key of `config.yaml` in a section of a study, however the section spells it."""
     values = content.setdefault(section, {})
     if not isinstance(values, dict):
-        return  # a section that is none; validation says so
+        return  # not a section, as validation will say
     whole = resolve_key(key) or key
     same = [k for k in values if (resolve_key(str(k)) or k) == whole]
     for spelling in same:

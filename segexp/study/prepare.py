@@ -30,10 +30,10 @@ from segexp.training.reading import Reading, fitted, reading_of
 
 @dataclass(frozen=True)
 class Training:
-    """A model with all that it takes to train and to score it.
+    """A model with all that is needed to train and score it.
 
     Attributes:
-        trainer: With the model, whose weights are those that training begins with.
+        trainer: With the model at its first weights.
         read: How probabilities are read from the model as it is: fits its temperature on the val
             split.
         rulers: Of its evaluations, read in this way, by name; `segexp.evaluation.metrics.RULERS`.
@@ -47,7 +47,7 @@ class Training:
 def prepare_training(
     config: Config, dataset: Dataset, mapping: Mapping, common: Mapping, project: Path = Path()
 ) -> Training:
-    """Put a training together; seeds Python, NumPy and torch before anything is drawn.
+    """Put a training together; seeds Python, NumPy and torch first.
 
     Args:
         config: With a trial's params in it.

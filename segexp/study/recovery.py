@@ -1,4 +1,4 @@
-"""Studies that were left behind by whoever ran them: closed in Optuna and in MLflow."""
+"""Studies whose process died: closed in Optuna and in MLflow."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -23,7 +23,7 @@ from segexp.study.storage.open import open_storage, storage_file
 def recover_if_allowed(
     project: Path, config: Config, names: Sequence[str], say: Callable[[str], None]
 ) -> None:
-    """Call `recover`, or say that somebody else has to: reading must need no permission to write.
+    """Call `recover`, or say that somebody else must: reading needs no permission to write.
 
     Args:
         project: The project directory.
@@ -61,7 +61,7 @@ def recover(
     """
     for name in names:
         if name_fault("study name", name):
-            continue  # of a stranger's database: no path is made from it
+            continue  # from a stranger's database: not to be used in a path
         study = optuna.load_study(study_name=name, storage=storage)
         with locked(lock_of(project, name)):
             for number in close_abandoned(study):

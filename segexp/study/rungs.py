@@ -124,8 +124,8 @@ class RungPruner(optuna.pruners.SuccessiveHalvingPruner):
     def next_in_line(self, trials: Sequence[FrozenTrial]) -> set[int]:
         """Return the numbers of the best stopped trials of each rung, whose checkpoints are kept.
 
-        Of each mapping, where a rung compares within one. One beyond them that goes on after all
-        begins again: of many that are stopped few go on.
+        For each mapping, if a rung compares within one. Any other trial that is resumed after all
+        begins at epoch 1; that is rare.
 
         Args:
             trials: All of the study.
