@@ -57,10 +57,10 @@ def _stopped_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
         suggest(trial, opened.plan.base.space)
         next_trial._report(trial, 1, 0.0)
         try:
-            next_trial._prune(opened, trial, 1, 0.0, lambda: None)
+            next_trial._prune(opened.plan, trial, 1, 0.0, lambda: None)
         except optuna.TrialPruned as pruned:
             return next_trial._Outcome(TrialState.PRUNED, str(pruned), None)
-        next_trial._is_worth_keeping(opened, trial, 0.0)
+        next_trial._is_worth_keeping(opened.plan, trial, 0.0)
         return next_trial._Outcome(TrialState.FAIL, "no training", None)
 
     monkeypatch.setattr(next_trial, "_train", train)

@@ -25,9 +25,8 @@ from segexp.compare.run import Question, run_ab
 from segexp.core.errors import WorkError
 from segexp.core.lease import lease_seconds, this_process
 from segexp.data.open import open_data
-from segexp.study import next_trial
+from segexp.study import ask
 from segexp.study import open as open_study
-from segexp.study.ask import _ask_once
 from segexp.study.attributes import BEAT, FILES, OWNER, PROMOTES, RETRY_OF, RUN_ID, SUPERSEDED
 from segexp.study.budget import sampling_place
 from segexp.study.definition import definition
@@ -95,16 +94,16 @@ def test_hosts_that_ask_at_the_same_moment_train_different_configurations(
 ) -> None:
     one, two = (hosts.open(host, trials=9, sampler={"name": sampler, "seed": 1}) for host in (0, 1))
     run_next_trial(one, Said())  # the baseline
-    original, asked = next_trial.sign_next, []
+    original, asked = ask.sign_next, []
 
     def while_the_other_asks(study: optuna.Study) -> None:
         if not asked:
             asked.append(None)
-            asked[0] = _ask_once(two)
+            asked[0] = ask._ask_once(two.plan, two.study)
         original(study)
 
-    monkeypatch.setattr(next_trial, "sign_next", while_the_other_asks)
-    own = _ask_once(one)
+    monkeypatch.setattr(ask, "sign_next", while_the_other_asks)
+    own = ask._ask_once(one.plan, one.study)
     other = asked[0]
     assert own is not None and own.number != other.number
     assert suggest(own, one.plan.base.space) != suggest(other, two.plan.base.space)
