@@ -82,7 +82,7 @@ def test_without_an_engine_the_number_of_workers_chooses_one() -> None:
     assert engine_of(None, "3") == (workers, 3)
     assert engine_of(None, "0") == (here, 0)
     assert engine_of("here", "auto") == (here, None)
-    with pytest.raises(InputError, match=r"--engine 'worker': .* did you mean 'workers'"):
+    with pytest.raises(InputError, match=r"--engine 'worker': .*did you mean 'workers'"):
         engine_of("worker", "auto")
 
 
