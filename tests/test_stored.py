@@ -100,7 +100,7 @@ def test_the_scores_of_the_versions_before_are_read_as_they_stand(version: int):
 
 def test_a_result_of_a_newer_version_is_refused_and_says_to_upgrade():
     content = {**stored_result(), "version": 5}
-    with pytest.raises(InputError, match=r"version 5, and this segexp reads up to 4: .*upgrade"):
+    with pytest.raises(InputError, match=r"version 5, but this segexp reads up to 4: .*upgrade"):
         result_from_dict(content)
 
 

@@ -1,6 +1,6 @@
-"""Scores: rulers, confusion matrices, metrics, predictions, and what a trial is left with.
+"""Scores: rulers, confusion matrices, metrics, predictions, and the result of a trial.
 
 May import training, data, labels and core; knows neither Optuna nor MLflow. `evaluate` scores a
-model over a split in several label spaces at once, `scores` has the formulas, `predict` writes
-masks for images.
+model over a split in several label spaces at once, `metrics` has the formulas, `predict` makes
+masks of images.
 """

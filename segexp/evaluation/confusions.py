@@ -1,4 +1,4 @@
-"""Per-image confusion matrices and predictions of one model, kept for whatever is asked later.
+"""Per-image confusion matrices and predictions of one model, saved for later analysis.
 
 Written with `numpy.savez_compressed` and read without pickle: loading runs no code.
 """
@@ -21,13 +21,13 @@ CONFUSIONS_FILE = "confusions.npz"
 PREDICTIONS_FILE = "predictions.npz"
 
 VERSION = 1
-"""Of both files; a file that says none is of version 1."""
+"""The version of both files; a file without one is version 1."""
 
 MAX_CONFUSION_BYTES = 512 << 20
-"""2,000 images of 100 classes."""
+"""Enough for 2,000 images of 100 classes."""
 
 MAX_PREDICTION_BYTES = 4 << 30
-"""The 500 images of a val split at 1024 x 2048, three times over."""
+"""Enough for three rulers on 500 images of 1024 x 2048."""
 
 MAX_PIXELS_COUNTED = 2**62
 """The sum of all counts has to fit into 64 bits."""
@@ -49,7 +49,7 @@ class Confusions:
 
 @dataclass(frozen=True, eq=False)
 class Predictions:
-    """The decisions of one model on a split, at the data's size.
+    """The classes that one model predicted on a split, at the data's size.
 
     Attributes:
         image_ids: The N images.
@@ -78,25 +78,25 @@ def load_confusions(path: Path) -> dict[str, Confusions]:
     """Read what `save_confusions` wrote, by split name.
 
     Raises:
-        WorkError: When the file is gone or damaged.
+        WorkError: When the file is missing or damaged.
     """
     return read_confusions(_read(path, MAX_CONFUSION_BYTES), str(path))
 
 
 def read_confusions(content: bytes, where: str) -> dict[str, Confusions]:
-    """Read the content of a file that `save_confusions` wrote, by split name.
+    """Parse a file that `save_confusions` wrote; return its splits by name.
 
     Args:
         content: The file's content.
-        where: What to call it in an error.
+        where: Its name in error messages.
 
     Raises:
-        WorkError: When it is damaged.
+        WorkError: When the file is damaged.
     """
     arrays = _arrays(content, where, MAX_CONFUSION_BYTES)
     splits = dict.fromkeys(name.partition("/")[0] for name in arrays if "/" in name)
     if not splits:
-        raise WorkError(f"{where}: the image_ids of a split are missing in it")
+        raise WorkError(f"{where}: no split has image_ids")
     return {split: _split(arrays, split, where) for split in splits}
 
 
@@ -105,7 +105,7 @@ def _split(arrays: Arrays, split: str, where: str) -> Confusions:
         ids = _ids(arrays[f"{split}/image_ids"], where)
         by = {ruler: arrays[f"{split}/{ruler}"] for ruler in RULERS}
     except KeyError as error:
-        raise WorkError(f"{where}: {error} is missing in it") from None
+        raise WorkError(f"{where}: {error} is missing") from None
     for name, found in by.items():
         rows = found.shape[1] if found.ndim == 3 else 0
         if found.shape != (len(ids), rows, rows + 1) or found.dtype.kind not in "iu" or not rows:
@@ -116,7 +116,7 @@ def _split(arrays: Arrays, split: str, where: str) -> Confusions:
         if found.size and (found.min() < 0 or found.sum(dtype=np.float64) > MAX_PIXELS_COUNTED):
             raise WorkError(
                 f"{where}: {split}/{name}: counts from {found.min()} to {found.max()}; expected "
-                f"numbers of pixels, together at most {MAX_PIXELS_COUNTED}"
+                f"pixel counts whose sum is at most {MAX_PIXELS_COUNTED}"
             )
     return Confusions(ids, {name: found.astype(np.int64, copy=False) for name, found in by.items()})
 
@@ -131,14 +131,14 @@ def load_predictions(path: Path) -> Predictions:
     """Read what `save_predictions` wrote.
 
     Raises:
-        WorkError: When the file is gone or damaged.
+        WorkError: When the file is missing or damaged.
     """
     arrays = _arrays(_read(path, MAX_PREDICTION_BYTES), str(path), MAX_PREDICTION_BYTES)
     try:
         ids = _ids(arrays["image_ids"], str(path))
         by = {ruler: arrays[ruler] for ruler in RULERS}
     except KeyError as error:
-        raise WorkError(f"{path}: {error} is missing in it") from None
+        raise WorkError(f"{path}: {error} is missing") from None
     for name, found in by.items():
         right = (len(ids), *by[OWN].shape[1:])
         if found.shape != right or found.ndim != 3 or found.dtype != np.uint8:
@@ -170,7 +170,10 @@ def _arrays(content: bytes, where: str, limit: int) -> Arrays:
         raise WorkError(f"{where}: {error}") from None
     version = arrays.get(_VERSION, np.array([VERSION]))
     if version.shape != (1,) or version.dtype.kind not in "iu" or version[0] < 1:
-        raise WorkError(f"{where}: version: {version.dtype} of shape {version.shape}; expected one")
+        raise WorkError(
+            f"{where}: version: {version.dtype} of shape {version.shape}; "
+            "expected one positive integer"
+        )
     if version[0] > VERSION:
         raise WorkError(
             f"{where}: is of version {version[0]}, and this segexp reads up to {VERSION}: {NEWER}"
@@ -180,8 +183,10 @@ def _arrays(content: bytes, where: str, limit: int) -> Arrays:
 
 def _ids(texts: NDArray[np.generic], where: str) -> tuple[str, ...]:
     if texts.ndim != 1 or texts.dtype.kind != "U":
-        raise WorkError(f"{where}: image_ids: {texts.dtype} of shape {texts.shape}; expected texts")
+        raise WorkError(
+            f"{where}: image_ids: {texts.dtype} of shape {texts.shape}; expected strings"
+        )
     try:
         return tuple(str(text) for text in texts)
-    except ValueError:  # code points that Unicode has not
-        raise WorkError(f"{where}: image_ids: no texts") from None
+    except ValueError:  # invalid code points
+        raise WorkError(f"{where}: image_ids: invalid Unicode") from None

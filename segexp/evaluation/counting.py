@@ -1,7 +1,7 @@
-"""Confusion matrices, one for each image: rows are ground truth, columns are the prediction.
+"""Confusion matrices, one per image: rows are ground truth, columns are predictions.
 
-Scores come from one matrix over a whole split, the sum of its images' matrices, never from an
-average of scores.
+Scores come from one matrix over a whole split, the sum of its images' matrices; scores are never
+averaged.
 """
 
 import numpy as np
@@ -20,14 +20,14 @@ def confusion_matrices(
     """Count one confusion matrix for each image of a batch.
 
     Pixels whose target is ``VOID`` = 255 are left out, whatever is predicted there. Tensors are
-    counted where they are; only the counts leave the device.
+    counted on their own device; only the counts leave it.
 
     Args:
         target: Ground truth, shape (N, H, W), class indices 0..num_classes-1 or ``VOID``.
         prediction: Predicted class indices, shape (N, H, W), 0..num_predicted-1.
         num_classes: C, the rows of a matrix.
-        num_predicted: Columns of a matrix; None for C. C + 1 where the last column stands for
-            "none": a prediction that falls into no class of a coarser space, and is always wrong.
+        num_predicted: Columns of a matrix; None means C. With C + 1, the last column is "none": a
+            prediction that falls into no class of a coarser space and is always wrong.
 
     Returns:
         Counts, shape (N, num_classes, num_predicted).
@@ -48,11 +48,11 @@ def confusion_matrices(
 def counted_on_void(
     target: Labels, prediction: Labels, num_classes: int, num_predicted: int | None = None
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Count as `confusion_matrices` does, and also what is predicted where the target is void.
+    """Count as `confusion_matrices` does, and also the predictions on void pixels.
 
     Returns:
-        The matrices, and the counts on void pixels, shape (N, num_predicted); what is out of range
-        there is in none of them.
+        The matrices, and the counts on void pixels, shape (N, num_predicted). Predictions that are
+        out of range on void pixels are not counted.
     """
     columns = num_classes if num_predicted is None else num_predicted
     truth, guess = _as_int64(target), _as_int64(prediction)
@@ -63,10 +63,10 @@ def counted_on_void(
     uncounted: Tensor | None = None
     if not (_within(truth, VOID) and _within(guess, columns - 1)):
         _refuse_strange(truth, guess, num_classes, columns)
-        strange = (guess < 0) | (guess >= columns)  # only on void, where it does not count
+        strange = (guess < 0) | (guess >= columns)  # only on void pixels, which are not scored
         guess, uncounted = guess.masked_fill(strange, 0), strange.sum(dim=(1, 2))
     image = torch.arange(len(truth), device=truth.device).view(-1, 1, 1)
-    # A row for every value of a byte, so that nothing has to be filtered first.
+    # A row for every value of a byte: nothing has to be filtered first.
     cell = (image * (VOID + 1) + truth) * columns + guess
     pairs = torch.bincount(cell.flatten(), minlength=len(truth) * (VOID + 1) * columns)
     rows: NDArray[np.int64] = pairs.cpu().numpy().reshape(-1, VOID + 1, columns)
@@ -85,8 +85,8 @@ def _refuse_strange(truth: Tensor, guess: Tensor, num_classes: int, columns: int
         raise ValueError(
             f"{int(wrong.sum())} pixels hold indices out of range: "
             f"target {sorted(set(truth[wrong].tolist()))}, "
-            f"right are 0..{num_classes - 1} and {VOID}; "
-            f"prediction {sorted(set(guess[wrong].tolist()))}, right are 0..{columns - 1}"
+            f"expected 0..{num_classes - 1} or {VOID}; "
+            f"prediction {sorted(set(guess[wrong].tolist()))}, expected 0..{columns - 1}"
         )
 
 

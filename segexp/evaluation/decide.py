@@ -1,4 +1,4 @@
-"""Classes from logits at an image's own size."""
+"""From logits to classes at an image's own size."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,10 +9,10 @@ from torch import Tensor
 
 
 def decide_at_size(logits: Tensor, size: tuple[int, int]) -> Tensor:
-    """Resize the logits of one image bilinearly and decide, in bands that fit the cache.
+    """Resize the logits of one image bilinearly and take the argmax, in bands that fit the cache.
 
-    The same as ``F.interpolate(..., mode="bilinear", align_corners=False)`` and ``argmax`` up to
-    rounding, in a third of the time on a CPU and without the logits at full size (19 classes of
+    Equals ``F.interpolate(..., mode="bilinear", align_corners=False)`` and ``argmax`` up to
+    rounding, in a third of the time on a CPU. The logits never exist at full size (19 classes of
     a 48-megapixel photograph are 3.6 GB).
 
     Args:
@@ -38,7 +38,7 @@ def decide_at_size(logits: Tensor, size: tuple[int, int]) -> Tensor:
         for start in range(0, size[0], band_rows):
             band = slice(start, start + band_rows)
             resized = torch.lerp(logits[:, above[band]], logits[:, below[band]], weight[band])[None]
-            # NHWC: argmax over the innermost axis is several times as fast as over the outermost.
+            # NHWC: argmax over the innermost axis is several times faster than over the outermost.
             resized = resized.contiguous(memory_format=torch.channels_last)
             resized = F.interpolate(
                 resized, (resized.shape[2], size[1]), mode="bilinear", align_corners=False
@@ -49,10 +49,10 @@ def decide_at_size(logits: Tensor, size: tuple[int, int]) -> Tensor:
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """Keep torch to one thread while it does many small pieces of work.
+    """Limit torch to one thread for many small pieces of work.
 
-    Several threads would wait for each other after each piece, spinning; on a busy machine that
-    took up to 40 times as long as the work itself.
+    Several threads would spin while they wait for each other after each piece. On a busy machine
+    that took up to 40 times as long as the work itself.
     """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)

@@ -25,23 +25,23 @@ from segexp.training.compute import Compute
 from segexp.training.loss import Loss
 from segexp.training.preprocess import NonFiniteLogitsError, Preprocessing, forward, is_finite
 
-# Label indices as they are: rulers map them.
+# Label indices are left unchanged: rulers map them.
 IDENTITY = np.arange(256, dtype=np.uint8)
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a model did on the images of a split, by each ruler.
+    """What a model did on the images of a split, by ruler.
 
     Attributes:
         image_ids: The images, in the order of the matrices.
-        loss: Mean loss per batch, weighted by its images; NaN when none was computed.
+        loss: Mean loss of the batches, weighted by their images; NaN when none was computed.
         confusions: Ruler -> one matrix per image, rows ground truth: (N, K, K + 1), whose last
             column is *none*.
-        predictions: Ruler -> the decided classes, uint8 (N, H, W), where K is *none*; empty unless
-            they were asked for.
-        voids: Ruler -> how often each class and *none* is decided on the void pixels of each image,
-            (N, K + 1); empty where only the matrices were kept, as in a checkpoint.
+        predictions: Ruler -> predicted classes, uint8 (N, H, W), where K is *none*; empty unless
+            asked for.
+        voids: Ruler -> how often each class and *none* is predicted on the void pixels of each
+            image, (N, K + 1); empty when only the matrices were kept, as in a checkpoint.
     """
 
     image_ids: tuple[str, ...]
@@ -51,13 +51,13 @@ class Evaluation:
     voids: Dict[str, NDArray[np.int64]] = field(default_factory=dict)
 
     def confusion(self, ruler: str) -> NDArray[np.int64]:
-        """Return the matrix of the whole split by one of the rulers, (K, K + 1)."""
+        """Return the matrix of the whole split by one ruler, (K, K + 1)."""
         total: NDArray[np.int64] = self.confusions[ruler].sum(axis=0)
         return total
 
 
 def keep(evaluation: Evaluation) -> KeptValidation:
-    """Return what a checkpoint keeps of an evaluation: ids, loss and matrices."""
+    """Return the part of an evaluation that a checkpoint keeps: ids, loss and matrices."""
     content = {
         "ids": evaluation.image_ids,
         "loss": evaluation.loss,
@@ -67,8 +67,8 @@ def keep(evaluation: Evaluation) -> KeptValidation:
 
 
 def kept_evaluation(kept: KeptValidation) -> Evaluation:
-    """Return the evaluation that `keep` was given, without predictions and voids."""
-    names = kept.content.get("rulers", RULERS)  # version 0.1 named none: they were these
+    """Undo `keep`: return the evaluation without predictions and voids."""
+    names = kept.content.get("rulers", RULERS)  # version 0.1 did not name its rulers: these
     confusions = dict(zip(names, kept.arrays, strict=True))
     return Evaluation(tuple(kept.content["ids"]), float(kept.content["loss"]), confusions)
 
@@ -89,25 +89,24 @@ def evaluate(
 
     Args:
         model: Gives logits (N, C, H, W); is put into evaluation mode.
-        batches: uint8 images (N, 3, H, W) and *label* indices, not classes: each ruler maps them
-            itself, since a class may mix labels that a space scores with some that it does not.
-            The labels are (N, H, W), or at the masks' own size (N, H', W'): the logits are resized
-            to it bilinearly, as Cityscapes scores are given.
+        batches: uint8 images (N, 3, H, W) and *label* indices, not classes: each ruler maps them,
+            since a class may mix labels that a space scores with labels that it does not. The
+            labels are (N, H, W), or at the masks' own size (N, H', W'): the logits are resized to
+            that size bilinearly, as for published Cityscapes scores.
         image_ids: The names of the images, in the order of the batches.
         rulers: The spaces to score in, by name.
         preprocessing: What training did to an image.
         compute: The device.
-        loss: A loss and the table from label to class index that it was trained with.
-        keep_predictions: Whether the decided classes are returned, too: H * W bytes an image and
-            ruler.
+        loss: A loss, and the table from label to class index that it was trained with.
+        keep_predictions: Whether to return the predicted classes: H * W bytes per image and ruler.
 
     Raises:
-        NonFiniteLogitsError: When the model gives NaN or infinity, with the images of the batch.
+        NonFiniteLogitsError: When the model gives NaN or infinity; names the images of the batch.
     """
     model.eval()
     counts: dict[str, list[_Counted]] = {name: [] for name in rulers}
     predictions: dict[str, list[NDArray[np.uint8]]] = {name: [] for name in rulers}
-    there = {name: ruler.to(compute.device) for name, ruler in rulers.items()}
+    placed = {name: ruler.to(compute.device) for name, ruler in rulers.items()}
     loss = (loss[0], loss[1].to(compute.device)) if loss is not None else None
     losses: list[tuple[Tensor, int]] = []
     seen = 0
@@ -121,8 +120,8 @@ def evaluate(
         if loss is not None:
             loss_of, table = loss
             losses.append((loss_of(logits, table[labels.long()]), len(images)))
-        for name, decided in zip(there, decide_all(logits, there.values()), strict=True):
-            counts[name].append(_count(decided, labels, there[name]))
+        for name, decided in zip(placed, decide_all(logits, placed.values()), strict=True):
+            counts[name].append(_count(decided, labels, placed[name]))
             if keep_predictions:
                 predictions[name].append(decided.to(torch.uint8).cpu().numpy())
         seen += len(images)
@@ -136,7 +135,7 @@ def evaluate(
 
 
 def label_batches(split: Split, device: torch.device) -> Batches:
-    """Return what `evaluate` takes of a split; to be kept where it is scored again and again."""
+    """Return a split's batches for `evaluate`; keep them where the split is scored repeatedly."""
     return make_batches(
         split, IDENTITY, batch_size=16, shuffle=False, seed=0, augmentation=0, device=device
     )
@@ -176,7 +175,7 @@ def _refuse_non_finite(logits: Tensor, image_ids: Sequence[str]) -> None:
 
 
 _Counted = tuple[NDArray[np.int64], NDArray[np.int64]]
-"""Of a batch: a matrix for each image, and what is decided on its void pixels."""
+"""Of a batch: a matrix per image, and the counts of what is predicted on its void pixels."""
 
 
 def _count(decided: Tensor, labels: Tensor, ruler: Ruler) -> _Counted:
@@ -186,10 +185,10 @@ def _count(decided: Tensor, labels: Tensor, ruler: Ruler) -> _Counted:
 
 
 def constant_scores(dataset: Dataset, space: Mapping, metric: str) -> dict[str, Any]:
-    """Score the predictor that says the most frequent class of the train split everywhere.
+    """Score the predictor that gives the most frequent class of the train split everywhere.
 
     Returns:
-        ``class``, and its score by a metric in ``space`` on ``val`` and on ``heldout``: the floor
+        ``class``, and its scores by a metric in ``space`` on ``val`` and ``heldout``: the floor
         that any model must beat.
     """
     num_classes = len(space.classes)

@@ -1,9 +1,9 @@
-"""What a model is measured by. A metric is a function of a confusion matrix, and all of one place.
+"""What a model is measured by. A metric is a function of a confusion matrix; to add one, edit here.
 
-It is recorded after each epoch in every label space, is in results, tables and pages, and may be a
-study's objective. Orientation, everywhere: rows are ground truth, columns are the prediction.
+Each is recorded after every epoch in every label space, is shown in results, tables and pages, and
+may be a study's objective. Rows are always ground truth, columns are predictions.
 
-Numpy only: names are checked, and foreign masks scored, without loading torch.
+Numpy only: names are checked, and masks of other tools scored, without loading torch.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -22,12 +22,12 @@ RULERS = {
     COMMON: "common space",
     COMMON_ARGMAX: "common space, by argmax",
 }
-"""What a trial is scored by, and how people are told: in its mapping's own space; in the common
-space of the study, where the probabilities of the classes that become one are added up (``sum``);
-there, with each pixel decided among the model's own classes first (``argmax``)."""
+"""What a trial is scored by, and its name for people: its mapping's own space; the study's common
+space, where the probabilities of merged classes are added (``sum``); the common space, where each
+pixel is first decided among the model's own classes (``argmax``)."""
 
 OBJECTIVE = "val/miou_common"
-"""What a study maximises unless it says another."""
+"""What a study maximises by default."""
 
 IN_MEAN, PREDICTED_ONLY = "classes_in_mean", "classes_predicted_only"
 
@@ -50,29 +50,29 @@ METRICS: dict[str, Metric] = {}
 
 
 def metric(title: str) -> Callable[[Callable[[Confusion], float]], Callable[[Confusion], float]]:
-    """Enter a function into METRICS by its name."""
+    """Add a function to METRICS under its name."""
 
-    def enter(function: Callable[[Confusion], float]) -> Callable[[Confusion], float]:
+    def add(function: Callable[[Confusion], float]) -> Callable[[Confusion], float]:
         METRICS[function.__name__] = Metric(title, function)
         return function
 
-    return enter
+    return add
 
 
 @metric("mIoU")
 def miou(confusion: Confusion) -> float:
-    """Return the mean of the IoUs of the classes that the truth has."""
+    """Return the mean IoU of the classes that the truth has."""
     return score(confusion).miou
 
 
 @metric("pixel accuracy")
 def pixel_accuracy(confusion: Confusion) -> float:
-    """Return the share of the pixels that are right."""
+    """Return the share of pixels that are right."""
     return score(confusion).pixel_accuracy
 
 
 def measure(confusion: Confusion) -> dict[str, float]:
-    """Return every metric by name, and how many classes the means are over (IN_MEAN, ...)."""
+    """Return every metric by name, and the numbers of classes IN_MEAN and PREDICTED_ONLY."""
     scores = score(confusion)
     return {
         **{name: metric.of(confusion) for name, metric in METRICS.items()},
@@ -82,12 +82,12 @@ def measure(confusion: Confusion) -> dict[str, float]:
 
 
 def flat_name(name: str, ruler: str) -> str:
-    """Name a figure by one ruler, as MLflow and ``--json`` have it: ``miou``, ``miou_common``."""
+    """Return a figure's name in MLflow and ``--json``: ``miou``, ``miou_common``."""
     return name if ruler == OWN else f"{name}_{ruler}"
 
 
 def flat(scores: Mapping[str, Mapping[str, float]], rulers: Iterable[str]) -> dict[str, float]:
-    """Return the metrics by some rulers, by `flat_name`; without the numbers of classes."""
+    """Return the metrics by some rulers under their `flat_name`, without the numbers of classes."""
     return {
         flat_name(name, ruler): scores[ruler][name]
         for name in METRICS
@@ -97,16 +97,16 @@ def flat(scores: Mapping[str, Mapping[str, float]], rulers: Iterable[str]) -> di
 
 
 def title_of(name: str, ruler: str) -> str:
-    """Name a metric by one ruler for people: ``mIoU, common space``.
+    """Return a metric's name for people: ``mIoU, common space``.
 
-    A study may be ranked by a metric that this installation does not have: it keeps its name.
+    A study may be ranked by a metric that this installation lacks: its key is shown then.
     """
     title = METRICS[name].title if name in METRICS else name
     return f"{title}, {RULERS[ruler]}"
 
 
 def objectives() -> tuple[str, ...]:
-    """Return what a study may maximise: each metric in the common space and in the own one."""
+    """Return what a study may maximise: each metric in the common and in the own space."""
     return tuple(f"val/{flat_name(name, ruler)}" for name in METRICS for ruler in (COMMON, OWN))
 
 
@@ -131,12 +131,12 @@ class Scores:
         recall: TP / (TP + FN), shape (C,).
         f1: 2 TP / (2 TP + FP + FN), shape (C,).
         pixels: Ground truth pixels of each class, shape (C,).
-        miou: Mean of the IoUs of the classes that the truth has; NaN if it has none. A class that
-            is predicted and never true has IoU 0 and does not count: one stray pixel would enter it
+        miou: Mean IoU of the classes that the truth has; NaN if it has none. A class that is
+            predicted but never true has IoU 0 and is not in the mean: one stray pixel would put it
             into the mean of one model and not of another.
         classes_in_mean: The number of IoUs in that mean.
-        classes_predicted_only: The number of classes that are predicted and never true.
-        pixel_accuracy: Share of the pixels that are right; NaN without a pixel.
+        classes_predicted_only: The number of classes that are predicted but never true.
+        pixel_accuracy: Share of pixels that are right; NaN without pixels.
     """
 
     iou: NDArray[np.float64]
@@ -154,15 +154,15 @@ def score(confusion: Confusion) -> Scores:
     """Compute the scores of a confusion matrix.
 
     Args:
-        confusion: Counts, shape (C, C) or (C, C + 1). A last column without a row is *none*: its
-            pixels are missed, and no class predicted them.
+        confusion: Counts, shape (C, C) or (C, C + 1). The extra last column is *none*: its pixels
+            are missed, and no class predicted them.
 
     Raises:
-        ValueError: Another shape.
+        ValueError: The shape is another.
 
     Example:
-        Class 0 has 5 pixels, of which 3 were found, 1 was called class 1 and 1 class 3. Class 2
-        is in neither, so it has no IoU. Neither it nor class 3 is in the mean.
+        Class 0 has 5 pixels: 3 were found, 1 was predicted as class 1 and 1 as class 3. Class 2 is
+        in neither truth nor prediction, so it has no IoU. Classes 2 and 3 are not in the mean.
 
         >>> confusion = [[3, 1, 0, 1], [0, 1, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]]
         >>> scores = score(np.array(confusion))

@@ -26,21 +26,20 @@ from segexp.training.compute import Compute
 from segexp.training.preprocess import Preprocessing, forward, is_finite
 
 MAX_PIXELS = 32_000_000
-"""Batches are closed early, and wait for each other, when the pixels of the images that are held
-reach this: large photographs add up."""
+"""Limit on the pixels of all images in memory: at it a batch is closed early, and batches wait for
+each other."""
 
 DECODERS = 2
 """Threads that decode images while the model computes."""
 
 STREAMS = 4
-"""Threads that run the model at most, each on a batch of its own, with a part of the cores."""
-
+"""At most this many threads run the model, each on its own batch with a share of the cores."""
 
 _EXPECTED = ", ".join(IMAGE_SUFFIXES)
 
 
 class ImageFile(NamedTuple):
-    """An image to predict, and the relative path of its output without suffix."""
+    """An image to predict, and the relative path of its output without the suffix."""
 
     path: Path
     stem: Path
@@ -64,15 +63,15 @@ class Prediction:
 def find_images(paths: Sequence[Path], out_dir: Path | None = None) -> list[ImageFile]:
     """List the images among files and directories, in the order given; directories sorted.
 
-    A directory is searched to its bottom, without hidden files; sub-directories are kept in the
+    A directory is searched recursively, without hidden files; its subdirectories are kept in the
     output stems. An image that is named twice is taken once.
 
     Args:
-        paths: Images, and directories of them.
-        out_dir: Where the output goes: not searched when it lies inside one of the directories.
+        paths: Images, and directories of images.
+        out_dir: The output directory: not searched when it lies inside one of the directories.
 
     Raises:
-        InputError: With every fault: paths that are missing or no images, directories without
+        InputError: With every fault: paths that are missing or not images, directories without
             images, and images that would write the same output.
     """
     faults: list[str] = []
@@ -90,7 +89,7 @@ def find_images(paths: Sequence[Path], out_dir: Path | None = None) -> list[Imag
             found += [ImageFile(p, p.relative_to(path).with_suffix("")) for p in inside]
             if not inside:
                 faults.append(
-                    f"{path}: no images in it; expected files {', '.join(IMAGE_SUFFIXES)}"
+                    f"{path}: no images in it; expected files with {', '.join(IMAGE_SUFFIXES)}"
                 )
         elif not path.is_file():
             faults.append(f"{path}: neither a file nor a directory")
@@ -107,13 +106,13 @@ def find_images(paths: Sequence[Path], out_dir: Path | None = None) -> list[Imag
     for file in distinct.values():
         by_stem.setdefault(file.stem, []).append(str(file.path))
     faults += [
-        f"{stem}_mask.png: would be written for {' and for '.join(same)}; predict them apart, "
-        "each into a directory of its own"
+        f"{stem}_mask.png: would be written for {' and for '.join(same)}; predict them separately, "
+        "each into its own directory"
         for stem, same in by_stem.items()
         if len(same) > 1
     ]
     faults += [
-        f"{shown(str(file.path))}: its name is too long for that of a prediction; rename it"
+        f"{shown(str(file.path))}: its name is too long to name a prediction after it; rename it"
         for file in distinct.values()
         if len(os.fsencode(f"{file.stem.name}_overlay.png")) > LONGEST_FILE_NAME
     ]
@@ -132,17 +131,17 @@ def predict_masks(
 ) -> Iterator[Prediction]:
     """Predict the mask of each image at the image's own size.
 
-    Images are resized as training resized them, and the logits are resized bilinearly
-    (``align_corners=False``) to the image's own size before the classes are decided.
+    Images are resized as in training. The logits are resized bilinearly (``align_corners=False``)
+    to the image's own size before the classes are decided.
 
-    Several batches on a part of the cores each are faster than one on all of them, whose threads
-    wait for each other after every layer, and far faster on a machine that does other work too.
+    Several batches, each on a share of the cores, are faster than one batch on all cores, whose
+    threads wait for each other after every layer; on a busy machine they are far faster.
 
     Args:
         model: On its device already; gives logits (N, C, H, W); is put into evaluation mode.
-        preprocessing: Of the model's bundle.
+        preprocessing: From the model's bundle.
         compute: The device and precision.
-        files: The images, of any sizes.
+        files: The images, of any size.
         batch_size: Images per forward pass.
         streams: Batches at a time; see `stream_count`.
 
@@ -150,13 +149,13 @@ def predict_masks(
         A prediction for each readable image, in order. Memory is bounded by the batches.
 
     Raises:
-        InputError: After the last image, with a fault for every image that could not be read,
-            or for which the model gave NaN or infinite logits.
+        InputError: After the last image, with a fault for every image that could not be read or
+            whose logits are NaN or infinite.
     """
     model.eval()
     faults: list[str] = []
     threads = torch.get_num_threads()
-    # Only a processor runs several forward passes at a time.
+    # Only a CPU runs several forward passes at a time.
     turn = Lock() if compute.device.type != "cpu" else nullcontext()
 
     def decide(batch: Sequence[_Decoded]) -> list[NDArray[np.uint8] | None]:
@@ -178,13 +177,13 @@ def predict_masks(
                 else:
                     yield Prediction(decoded.file, decoded.image, mask)
     finally:
-        torch.set_num_threads(threads)  # what a thread sets is what later threads begin with
+        torch.set_num_threads(threads)  # later threads start with what any thread has set
     if faults:
         raise InputError(faults)
 
 
 def stream_count(images: int, batch_size: int = 8) -> int:
-    """Return how many streams of `predict_masks` suit so many images on this machine."""
+    """Return how many streams of `predict_masks` suit a number of images on this machine."""
     return max(1, min(STREAMS, torch.get_num_threads(), images // batch_size))
 
 
@@ -198,7 +197,7 @@ class _Decoded:
 
 
 def skipped_files(paths: Sequence[Path], out_dir: Path | None = None) -> list[Path]:
-    """Return the files in directories that `find_images` leaves alone, hidden ones aside."""
+    """Return the files in directories that `find_images` skips, except hidden ones."""
     directories = [path for path in paths if path.is_dir()]
     found = [file for path in directories for file in _files_in(path, out_dir)]
     return [path for path in found if path.suffix.lower() not in IMAGE_SUFFIXES]
@@ -249,7 +248,7 @@ def _pixels_of(batch: Sequence[_Decoded]) -> int:
     return sum(max(decoded.image.size, decoded.resized.size) // 3 for decoded in batch)
 
 
-# Not around the generator: inference mode would leak into the caller between two predictions.
+# Not on the generator: inference mode would leak into the caller between two predictions.
 @torch.inference_mode()
 def _decide(
     model: nn.Module,
@@ -258,7 +257,7 @@ def _decide(
     batch: Sequence[_Decoded],
     turn: AbstractContextManager[object],
 ) -> list[NDArray[np.uint8] | None]:
-    """Return the masks of a batch; None where the model gave values that are no numbers."""
+    """Return the masks of a batch; None where the logits are not finite."""
     images = torch.from_numpy(np.stack([decoded.resized for decoded in batch]))
     with turn:
         logits = forward(model, images.permute(0, 3, 1, 2), preprocessing, compute)

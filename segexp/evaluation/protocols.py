@@ -1,8 +1,8 @@
-"""The same predictions scored by other conventions: a protocol is a ruler, too.
+"""The same predictions scored by other conventions: a protocol is part of the ruler.
 
-Two papers that report "mIoU" may have counted absent classes, void pixels and images differently.
-Here each convention is one function of the same counts. segexp's own is
-``segexp.evaluation.scores.score``: one matrix over a split, and the mean over the classes that its
+Two papers that report "mIoU" may count absent classes, void pixels and images differently. Here
+each convention is one function of the same counts. segexp's own is
+``segexp.evaluation.metrics.score``: one matrix over a split, and the mean over the classes that its
 truth has.
 """
 
@@ -21,7 +21,7 @@ from segexp.labels.taxonomy import VOID_NAME
 
 Floats = NDArray[np.float64]
 
-NO_VOID = "what was predicted on void pixels is not known"
+NO_VOID = "the predictions on void pixels are not known"
 NO_BACKGROUND = "no class of this space is the background"
 
 _BACKGROUND_NAMES = ("background", "unlabelled", "unlabeled")
@@ -32,11 +32,11 @@ class Counts:
     """What one model predicted on the N images of a split, in a space of K classes.
 
     Attributes:
-        matrices: A confusion matrix for each image, int64 (N, K, K + 1), rows ground truth; the
-            last column is *none*.
-        void: How often each class, and *none*, is predicted on the void pixels of each image,
-            int64 (N, K + 1); None where that is not known.
-        background: The class that holds what is nothing else; None where there is none.
+        matrices: One confusion matrix per image, int64 (N, K, K + 1), rows ground truth; the last
+            column is *none*.
+        void: How often each class and *none* is predicted on the void pixels of each image, int64
+            (N, K + 1); None if unknown.
+        background: The class of everything that has no class of its own; None if there is none.
     """
 
     matrices: NDArray[np.int64]
@@ -52,8 +52,8 @@ class Protocol:
         key: Its name in ``ab_result.json``.
         title: Its name for people.
         meaning: What it counts, in one sentence.
-        score: Its mean of IoUs in 0..1; NaN where it has none; None where it cannot be told.
-        missing: Why it cannot be told, where ``score`` returns None.
+        score: Its mean IoU in 0..1; NaN without any IoU; None if it cannot be computed.
+        missing: Why it cannot be computed, where ``score`` returns None.
     """
 
     key: str
@@ -64,7 +64,7 @@ class Protocol:
 
 
 def background_of(space: LabelSpace) -> int | None:
-    """Return the class that is the background: it holds the unlabelled pixels, or is called so."""
+    """Return the background class: the one with the unlabelled pixels, or with such a name."""
     holding = [i for i, c in enumerate(space.classes) if VOID_NAME in c.labels]
     called = [i for i, c in enumerate(space.classes) if c.name.lower() in _BACKGROUND_NAMES]
     return next(iter((*holding, *called)), None)
@@ -141,20 +141,20 @@ PROTOCOLS = (
     Protocol(
         "predicted_too",
         "predicted-only class as 0",
-        "A class that is predicted and nowhere true counts as 0; one that is in neither is left "
-        "out (the NaN-mean of mmsegmentation and others).",
+        "A class that is predicted but never true counts as 0; a class in neither is left out "
+        "(the NaN-mean of mmsegmentation and others).",
         _of_truth_or_prediction,
     ),
     Protocol(
         "absent_0",
         "absent class as 0",
-        "The mean over all classes; one that is in neither truth nor prediction counts as 0.",
+        "The mean over all classes; a class in neither truth nor prediction counts as 0.",
         _absent_as(0.0),
     ),
     Protocol(
         "absent_1",
         "absent class as 1",
-        "The mean over all classes; one that is in neither truth nor prediction counts as 1.",
+        "The mean over all classes; a class in neither truth nor prediction counts as 1.",
         _absent_as(1.0),
     ),
     Protocol(
@@ -167,23 +167,23 @@ PROTOCOLS = (
     Protocol(
         "void_class",
         "void as a class",
-        "Void pixels are a class of their own, the background; a model that never says none has "
-        "IoU 0 there.",
+        "Void pixels are one more class, the background; a model that never predicts none has "
+        "IoU 0 for it.",
         _void_as_class,
         NO_VOID,
     ),
     Protocol(
         "without_background",
         "background left out",
-        "The class of what is nothing else does not enter the mean; what is wrong there still "
-        "counts against the others.",
+        "The background class is not in the mean; errors on its pixels still count against the "
+        "other classes.",
         _without_background,
         NO_BACKGROUND,
     ),
     Protocol(
         "image_mean",
         "mean of images",
-        "The mIoU of each image over the classes in it, and the mean of these.",
+        "The mean over images of each image's mIoU over the classes in it.",
         _mean_of_images,
     ),
     Protocol(
@@ -195,11 +195,11 @@ PROTOCOLS = (
     Protocol(
         "frequency",
         "weighted by pixels",
-        "Each class weighs as many pixels as it has in the truth (frequency-weighted IoU).",
+        "Each class is weighted by its pixels in the truth (frequency-weighted IoU).",
         _by_frequency,
     ),
 )
-"""All that need one set of counts; the first is the one by which everything else is scored."""
+"""The conventions; the first is segexp's own, by which everything else is scored."""
 
 
 def protocol_scores(runs: Sequence[Counts]) -> dict[str, float | None]:
@@ -209,7 +209,7 @@ def protocol_scores(runs: Sequence[Counts]) -> dict[str, float | None]:
         runs: The counts of each run.
 
     Returns:
-        By the protocol's key the mean over the runs in 0..1; None where a run has no such score.
+        Protocol key -> mean over the runs in 0..1; None where a run has no such score.
     """
     found: dict[str, float | None] = {}
     for protocol in PROTOCOLS:
@@ -227,9 +227,9 @@ def protocol_rows(scores: Mapping[str, Mapping[str, float | None]]) -> list[dict
         scores: For each column, such as a model, what `protocol_scores` returned.
 
     Returns:
-        Rows of ``key``, ``title``, ``meaning``, ``scores`` by column, and ``missing``: why there is
-        none where no column has a score, else None. A protocol about a background that no column
-        has is left out.
+        Rows of ``key``, ``title``, ``meaning``, ``scores`` by column, and ``missing``: why no
+        column has a score, else None. Protocols about the background are left out when no column
+        has one.
     """
     rows = []
     for protocol in PROTOCOLS:
@@ -258,8 +258,8 @@ def protocol_answer(
 
     Args:
         own: What `protocol_scores` returned for each model in its own space.
-        common: The same in the common space, the only one in which models may be ranked.
-        missing: What else cannot be told, in sentences.
+        common: The same in the common space, the only space in which models may be ranked.
+        missing: What else cannot be computed, in sentences.
     """
     rows = protocol_rows(common)
     return {
@@ -271,13 +271,13 @@ def protocol_answer(
 
 
 def ranked_differently(rows: Sequence[Mapping[str, Any]]) -> str | None:
-    """Say it in one sentence where two protocols rank two columns differently.
+    """Return a sentence if two protocols rank two columns differently, else None.
 
-    A difference counts where it shows in three decimals. Of several contradictions the one with
-    segexp's own protocol is told first, and the largest.
+    A difference counts if it shows in three decimals. Of several contradictions those with
+    segexp's own protocol come first, then the largest.
 
     Args:
-        rows: Of `protocol_rows`, all of one space.
+        rows: From `protocol_rows`, all of one space.
     """
     found: list[tuple[tuple[bool, float], str]] = []
     for one, other in combinations(rows, 2):
@@ -288,7 +288,7 @@ def ranked_differently(rows: Sequence[Mapping[str, Any]]) -> str | None:
             ahead, behind = (b, a) if first > 0 else (a, b)
             text = (
                 f"By {one['title']!r} {ahead} scores {abs(first):.3f} higher than {behind}, by "
-                f"{other['title']!r} {abs(second):.3f} lower: which of them is ahead hangs on the "
+                f"{other['title']!r} {abs(second):.3f} lower: which is ahead depends on the "
                 "protocol."
             )
             strength = min(abs(first), abs(second))
@@ -297,7 +297,7 @@ def ranked_differently(rows: Sequence[Mapping[str, Any]]) -> str | None:
 
 
 def _shown_gap(row: Mapping[str, Any], a: str, b: str) -> float:
-    """Return column b minus column a as three decimals show it; 0 where one has no score."""
+    """Return column b minus column a to three decimals; 0 where one has no score."""
     first, second = row["scores"][a], row["scores"][b]
     if first is None or second is None:
         return 0.0
@@ -310,8 +310,8 @@ def _ious(
     """Return IoU (NaN without a union), pixels of the truth, and the union, each (..., R).
 
     Args:
-        confusion: (..., R, C) with R <= C: R classes, and columns that are no class.
-        predicted_on_void: Pixels that are added to what each class is predicted on, shape (R,).
+        confusion: (..., R, C) with R <= C: R classes, and columns that are not classes.
+        predicted_on_void: Void pixels predicted as each class, added to its union, shape (R,).
     """
     classes = confusion.shape[-2]
     right = np.diagonal(confusion, axis1=-2, axis2=-1)[..., :classes]

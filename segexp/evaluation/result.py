@@ -1,4 +1,4 @@
-"""What a trial is left with: plain numbers that fit into Optuna's storage and into JSON."""
+"""The result of a trial: plain numbers for Optuna's storage and for JSON."""
 
 import math
 from collections.abc import Mapping
@@ -17,18 +17,19 @@ from segexp.evaluation.metrics import (
 )
 
 VERSION = 4
-"""Of stored results; those of version 1 say none. From 4 scores are by ruler and metric."""
+"""The version of stored results; version 1 did not record it. Since 4, scores are by ruler and
+metric."""
 
-RULES_OF_TODAY = 3
-"""The version since when scores mean what they mean today. In the means of version 1 a class that
-was predicted and never true counted as 0; it is left out when they are read. In version 2 the rule
-`sum` pooled the classes that are void in the common space, and read probabilities from logits as
-they were, without temperature, class weights and focal loss; these scores stay as they are."""
+CURRENT_RULES = 3
+"""The first version whose scores mean what current scores mean. In the means of version 1 a class
+that was predicted but never true counted as 0; on reading it is left out. In version 2 the rule
+`sum` pooled the classes that are void in the common space, and read probabilities from the raw
+logits, without temperature, class weights and focal loss; these scores are not changed."""
 
 Table = Mapping[str, list[Any]]
 """Columns of a per-class table: class, iou, precision, recall, f1, pixels, images, predicted.
 
-The last is not in those that were written before it was there."""
+Older tables lack the last."""
 
 
 @dataclass(frozen=True)
@@ -36,9 +37,9 @@ class SplitScores:
     """Scores of one model over one split.
 
     Attributes:
-        scores: Ruler -> metric -> value, as `segexp.evaluation.metrics.measure` returned it. A
-            metric that a later segexp added is missing. What is in the mapping's own space is
-            never compared between mappings.
+        scores: Ruler -> metric -> value, as `segexp.evaluation.metrics.measure` returned it. Old
+            results lack newer metrics. Scores in the mapping's own space are never compared
+            between mappings.
         tables: The per-class tables of OWN and COMMON; a score without a denominator is None.
     """
 
@@ -50,7 +51,7 @@ class SplitScores:
         return self.scores.get(ruler, {}).get(metric, math.nan)
 
     def numbers(self) -> dict[str, float]:
-        """Return all of them, such as ``miou`` and ``miou_common``; see `flat_name`."""
+        """Return all scores, such as ``miou`` and ``miou_common``; see `flat_name`."""
         return {
             flat_name(name, ruler): value
             for ruler, named in self.scores.items()
@@ -67,10 +68,10 @@ class TrialResult:
         best_epoch: That epoch, from 1.
         seconds: Wall time of the trial.
         val: Scores of the best epoch on the images that tuning sees.
-        heldout: Scores on the images that tuning never sees; None when the trial was not the
-            study's best when it ended, and not its baseline.
-        bundle: The directory of its saved model; in a study's storage it is relative to the
-            project, which may be moved. None likewise.
+        heldout: Scores on the images that tuning never sees; None unless the trial was the study's
+            best when it ended, or is its baseline.
+        bundle: The directory of its saved model; None as for ``heldout``. In a study's storage it
+            is relative to the project, which may be moved.
     """
 
     value: float
@@ -88,10 +89,10 @@ class TrialResult:
 def result_from_dict(content: Mapping[str, Any]) -> TrialResult:
     """Read what `TrialResult.to_dict` wrote, in this or an older version.
 
-    Fields that are not known are left out: a later segexp of the same version added them.
+    Unknown fields are skipped: a later segexp may add fields within one version.
 
     Raises:
-        InputError: When it is of a newer version.
+        InputError: When the result has a newer version.
     """
     refuse_newer(content)
     version = content.get("version", 1)
@@ -105,20 +106,20 @@ def result_from_dict(content: Mapping[str, Any]) -> TrialResult:
 
 
 def is_scored_otherwise(content: Mapping[str, Any]) -> bool:
-    """Whether a stored result was scored by other rules than those of today."""
-    return bool(content.get("version", 1) < RULES_OF_TODAY)
+    """Whether a stored result was scored by older rules than the current ones."""
+    return bool(content.get("version", 1) < CURRENT_RULES)
 
 
 def refuse_newer(content: Mapping[str, Any]) -> None:
     """Refuse a stored result that this segexp would misread.
 
     Raises:
-        InputError: When it is of a newer version.
+        InputError: When the result has a newer version.
     """
     version = content.get("version", 1)
     if version > VERSION:
         raise InputError(
-            f"a trial's result is of version {version}, and this segexp reads up to {VERSION}: "
+            f"a trial's result has version {version}, but this segexp reads up to {VERSION}: "
             f"{NEWER}"
         )
 
@@ -128,7 +129,7 @@ def _split(content: Mapping[str, Any], version: int) -> SplitScores:
         return SplitScores(content["scores"], content["tables"])
     tables = {OWN: content["table"], COMMON: content["table_common"]}
     scores: dict[str, dict[str, float]] = {
-        COMMON_ARGMAX: {"miou": content["miou_common_argmax"]}  # no table has what it was before
+        COMMON_ARGMAX: {"miou": content["miou_common_argmax"]}  # no table to recompute it from
     }
     for ruler, table in tables.items():
         own = _ious(table, is_true=True)
@@ -152,5 +153,5 @@ def _mean(ious: list[float]) -> float:
 
 
 def none_if_nan(value: float) -> float | None:
-    """JSON has no NaN; an undefined score is null there."""
+    """Return None for NaN, which JSON lacks: an undefined score is null there."""
     return None if math.isnan(value) else float(value)

@@ -22,10 +22,10 @@ class Ruler:
         space: The label space, with K classes.
         truth: Label index -> class of the space or VOID, shape (256,).
         columns: Class of the model -> class of the space, or K for *none*; shape (C,).
-        rule: ``argmax`` decides and then maps; ``sum`` adds the probabilities of the classes
-            that fall together and then decides. Each class that falls into *none* competes by
-            itself. They are the same where nothing is merged.
-        reading: How probabilities are read from the model's logits; ``sum`` alone asks.
+        rule: ``argmax`` decides and then maps; ``sum`` adds the probabilities of the classes that
+            merge and then decides. Each class that falls into *none* competes alone. Both rules
+            agree where nothing is merged.
+        reading: How probabilities are read from the model's logits; only ``sum`` uses it.
     """
 
     space: Mapping
@@ -42,11 +42,11 @@ class Ruler:
 
     @cached_property
     def competitors(self) -> tuple[int, Tensor, Tensor]:
-        """What decides by ``sum``: the K classes of the space, then each class outside of it.
+        """What competes by ``sum``: the K classes of the space, then each class outside of it.
 
         Returns:
-            How many there are; the competitor of each class of the model, (C,); what is added to
-            the class's log scores before those of a competitor are summed, float32 (C,), see
+            The number of competitors; the competitor of each class of the model, (C,); what is
+            added to each class's log scores before a competitor's are summed, float32 (C,), see
             `Reading.offsets`.
         """
         columns, none = self.columns.tolist(), len(self.space.classes)
@@ -57,7 +57,7 @@ class Ruler:
         return count, torch.from_numpy(groups).to(device), offsets.to(device)
 
     def to(self, device: torch.device) -> "Ruler":
-        """Return the ruler with its tables on a device, where a batch does not wait for a copy."""
+        """Return the ruler with its tables on a device, so that no batch waits for a copy."""
         return replace(self, truth=self.truth.to(device), columns=self.columns.to(device))
 
 
@@ -88,12 +88,12 @@ def decide(logits: Tensor, ruler: Ruler) -> Tensor:
 
 
 def decide_all(logits: Tensor, rulers: Iterable[Ruler]) -> Iterator[Tensor]:
-    """Decide in the spaces of several rulers in turn, as `decide` does for one of them."""
+    """Decide in the space of each ruler in turn, as `decide` does for one."""
     best: Tensor | None = None
     for ruler in rulers:
         columns = ruler.columns.to(logits.device)
         if ruler.rule == "sum" and ruler.merges:
-            # On a CPU one image at a time, which fits its cache.
+            # On a CPU one image at a time fits the cache.
             parts = torch.split(logits, 1 if logits.device.type == "cpu" else len(logits))
             yield torch.cat([_decide_by_sum(part, ruler) for part in parts])
         else:
@@ -103,8 +103,8 @@ def decide_all(logits: Tensor, rulers: Iterable[Ruler]) -> Iterator[Tensor]:
 
 def _decide_by_sum(logits: Tensor, ruler: Ruler) -> Tensor:
     count, groups, offsets = ruler.competitors
-    # A sum over classes is one of whole planes where the classes do not lie innermost, as they do
-    # in channels_last; argmax wants the opposite.
+    # Summing over classes is fast on whole planes, so not in channels_last, where classes are
+    # innermost; argmax is fast there.
     scores = ruler.reading.log_scores(logits.contiguous())
     if ruler.reading.prior is not None:
         scores = scores + offsets.to(logits.device)[:, None, None]

@@ -38,16 +38,15 @@ class ScoredBundle:
         data: What the data is, in one line.
         split: The split.
         images: How many images were scored.
-        size: The size at which they were scored, for people.
+        size: The size they were scored at, for people.
         mapping: The model's own mapping.
         space: The label space of the scores.
-        rule: How predictions collapsed into it.
-        reading: How probabilities were read where ``sum`` added them, for people; None where none
-            were added.
+        rule: How predictions were collapsed into it.
+        reading: How probabilities were read, for people; None where none were added.
         scores: What `segexp.evaluation.metrics.measure` returns.
         table: Per class: iou, precision, recall, f1, pixels, images, predicted.
-        warnings: What was probably not meant in the data.
-        protocols: What the same model scores by other conventions, by size: ``rows`` of
+        warnings: What is probably wrong in the data.
+        protocols: The model's scores by other conventions, by size: ``rows`` of
             `segexp.evaluation.protocols.protocol_rows`, and ``missing``. None unless asked for.
     """
 
@@ -91,22 +90,22 @@ def evaluate_bundle(
         config: Its ``data`` section says which data.
         bundle_directory: The saved model.
         split: ``train``, ``val`` (what tuning sees), ``heldout`` (what it does not see), or
-            ``test``, which is the held-out split where there is a test split.
+            ``test``: the held-out split, if the data has a test split.
         space: A mapping that coarsens the model's own, or None for its own.
         rule: How predictions collapse into it.
         full_size: Whether to score at the masks' own size.
-        protocols: Whether to score by other conventions, too, and at both sizes.
+        protocols: Whether to score by other conventions as well, at both sizes.
         caching: Shows how many images are decoded.
 
     Raises:
-        InputError: When bundle, data and space do not fit together.
+        InputError: When bundle, data and space do not match.
     """
     bundle = load_bundle(bundle_directory)
     target = bundle.mapping if space is None else find_mapping(project, space)
     if target.taxonomy.hash != bundle.mapping.taxonomy.hash:
         raise InputError(
-            f"--space {target.name}: is over the taxonomy {target.taxonomy.name}, the model over "
-            f"{bundle.mapping.taxonomy.name}"
+            f"--space {target.name}: maps the taxonomy {target.taxonomy.name}, but the model's "
+            f"taxonomy is {bundle.mapping.taxonomy.name}"
         )
     ruler = make_ruler(bundle.mapping, target, rule, bundle.reading or AS_SOFTMAX)
     size = bundle.preprocessing.image_size
@@ -115,7 +114,7 @@ def evaluate_bundle(
     config = config.model_copy(update={"data": config.data.model_copy(update=used)})
     dataset = open_data(project, config, source, caching)
     if split == "test" and dataset.heldout_from != "test":
-        raise InputError("--split test: the data has none; heldout is the half of val kept for it")
+        raise InputError("--split test: the data has no test split; --split heldout is half of val")
     chosen = {"train": dataset.train, "val": dataset.val}.get(split, dataset.heldout)
     compute = choose_compute(config.training.precision)
     model = compute.place(bundle.model)
@@ -172,18 +171,18 @@ def _by_protocol(
         )
         for full, found in sorted(evaluations.items())
     }
-    missing = [] if len(scores) > 1 else ["at another size, because the masks have this one."]
+    missing = [] if len(scores) > 1 else ["at another size, because the masks have this size."]
     return {"rows": protocol_rows(scores), "missing": missing}
 
 
 def _halved_as(bundle: Bundle, source: Source, asked: str) -> str:
-    """Return how val is halved: as this model's study did, unless another rule is asked for.
+    """Return how val is halved: as in this model's study, unless another rule is asked for.
 
-    By another rule half of what is held out may be images that the model was tuned on.
+    By another rule, half of the held-out images may be ones that the model was tuned on.
     """
     if asked != "auto" or not bundle.origin.get("dataset_hash"):
         return asked
-    # Before there was a choice it was halved by image.
+    # Before there was a choice, val was halved by image.
     by = str(bundle.origin.get("heldout_by", "image") or "auto")
     ids = [sample.id for sample in source.splits.get("val", ())]
     if by in {"auto", "image"}:
@@ -192,7 +191,7 @@ def _halved_as(bundle: Bundle, source: Source, asked: str) -> str:
 
 
 def _at_own_size(dataset: Dataset, split: Split) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield each image as the cache has it, and its label indices read from the file again.
+    """Yield each image from the cache, with its label indices read from the mask file.
 
     uint8 (1, 3, H, W), and (1, H', W') at the mask's own size.
     """
@@ -207,9 +206,7 @@ def _at_own_size(dataset: Dataset, split: Split) -> Iterator[tuple[Tensor, Tenso
 def _described(reading: Reading | None) -> str:
     """Say how probabilities are read from a model's logits."""
     if reading is None:
-        return (
-            "as a softmax gives them: the bundle is of an earlier segexp, and says no temperature"
-        )
+        return "softmax; the bundle is from an earlier segexp and has no temperature"
     kind = "sigmoids of the focal loss" if reading.one_vs_rest else "softmax"
     weights = f", {reading.prior.weighting} weights divided out" if reading.prior else ""
     return f"{kind}, temperature {reading.temperature:.2f}{weights}"

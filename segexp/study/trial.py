@@ -32,7 +32,7 @@ from segexp.evaluation.confusions import (
 )
 from segexp.evaluation.evaluate import Evaluation, evaluate_split, keep, kept_evaluation
 from segexp.evaluation.metrics import METRICS, OWN, metric_of
-from segexp.evaluation.result import RULES_OF_TODAY, TrialResult
+from segexp.evaluation.result import CURRENT_RULES, TrialResult
 from segexp.labels.mapping import Mapping
 from segexp.study import trial_record
 from segexp.study.display import Display
@@ -200,7 +200,7 @@ def _meaning(setup: TrialSetup) -> str:
         "mapping": setup.mapping.hash,
         "common": setup.common.hash,
         "objective": setup.objective,
-        "scores": RULES_OF_TODAY,  # the epochs before are scored as those to come
+        "scores": CURRENT_RULES,  # the epochs before are scored as those to come
         "torch": torch.__version__,
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

@@ -70,7 +70,7 @@ def test_the_arms_are_scored_by_other_protocols_from_what_their_runs_left(
         # The scenes have void pixels, and no network of these says none everywhere on them.
         assert rows["void_error"]["scores"][name] <= rows["segexp"]["scores"][name]
     assert rows["void_error"]["missing"] is None
-    assert result["protocols"]["missing"] == ["at another size, because the masks have this one."]
+    assert result["protocols"]["missing"] == ["at another size, because the masks have this size."]
 
 
 def test_asked_again_with_another_margin_nothing_is_trained(compared: tuple[Path, Outcome]) -> None:

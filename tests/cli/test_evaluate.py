@@ -77,7 +77,7 @@ def test_other_protocols_are_a_table_and_part_of_the_json(tuned: tuple[Path, Out
     rows = {row["key"]: row["scores"]["32x64"] for row in found["protocols"]["rows"]}
     assert rows["segexp"] == found["miou"]
     assert rows["absent_0"] <= rows["segexp"] <= 1
-    assert found["protocols"]["missing"] == ["at another size, because the masks have this one."]
+    assert found["protocols"]["missing"] == ["at another size, because the masks have this size."]
     shown = segexp(project, "evaluate", bundle_of(project), "--protocols")
     for words in ("other protocols", "absent class as 1", "void as an error", "mean of images"):
         assert words in shown.err
@@ -90,7 +90,7 @@ def test_other_protocols_are_a_table_and_part_of_the_json(tuned: tuple[Path, Out
         (["--split", "tset"], ["--split 'tset'", "did you mean 'test'?"]),
         (
             ["--split", "test", "--set", "data.synthetic.test=0"],
-            ["--split test: the data has none"],
+            ["--split test: the data has no test split"],
         ),
         (["--rule", "som"], ["--rule 'som'", "did you mean 'sum'?"]),
         (["--space", "merged11"], ["no mapping 'merged11'", "did you mean 'merged10'?"]),

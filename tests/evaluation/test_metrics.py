@@ -75,9 +75,9 @@ def test_a_prediction_in_no_class_is_counted_in_the_last_column():
 @pytest.mark.parametrize(
     ("target", "prediction", "message"),
     [
-        ([[[0, 2]]], [[[0, 0]]], r"target \[2\], right are 0\.\.1 and 255"),
+        ([[[0, 2]]], [[[0, 0]]], r"target \[2\], expected 0\.\.1 or 255"),
         ([[[0, -1]]], [[[0, 0]]], r"target \[-1\]"),
-        ([[[0, 1]]], [[[0, 2]]], r"prediction \[2\], right are 0\.\.1"),
+        ([[[0, 1]]], [[[0, 2]]], r"prediction \[2\], expected 0\.\.1"),
         ([[[0, 1]]], [[[0, -1]]], r"prediction \[-1\]"),
         ([[[0, 1]]], [[[0, 255]]], r"1 pixels .* prediction \[255\]"),
     ],

@@ -260,5 +260,5 @@ def test_an_image_for_which_the_model_gives_no_numbers_is_named_and_the_others_p
 @pytest.mark.parametrize("name", ["x" * 244, "é" * 122])
 def test_an_image_whose_predictions_would_have_too_long_a_name_is_refused(tmp_path, name):
     write_image(tmp_path / f"{name}.png", 4, 4)
-    with pytest.raises(InputError, match="its name is too long for that of a prediction"):
+    with pytest.raises(InputError, match="its name is too long to name a prediction after it"):
         find_images([tmp_path])

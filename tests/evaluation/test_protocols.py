@@ -130,7 +130,7 @@ def test_what_is_not_known_is_said_and_not_made_up() -> None:
     without_void = Counts(counts.matrices, None)
     rows = {r["key"]: r for r in protocol_rows({"a": protocol_scores([without_void])})}
     assert rows["void_error"]["scores"] == {"a": None}
-    assert rows["void_error"]["missing"] == "what was predicted on void pixels is not known"
+    assert rows["void_error"]["missing"] == "the predictions on void pixels are not known"
     assert rows["segexp"]["missing"] is None
     assert "without_background" not in rows
     # One run of two without void counts: a mean over the other would be of other runs.
@@ -164,8 +164,8 @@ def test_a_contradiction_between_protocols_is_told_in_one_sentence() -> None:
         _row("void_error", a=None, b=None),
     ]
     assert ranked_differently(rows) == (
-        "By 'segexp' b scores 0.020 higher than a, by 'image_mean' 0.015 lower: which of them is "
-        "ahead hangs on the protocol."
+        "By 'segexp' b scores 0.020 higher than a, by 'image_mean' 0.015 lower: which is ahead "
+        "depends on the protocol."
     )
 
 

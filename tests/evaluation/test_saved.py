@@ -200,7 +200,7 @@ def test_a_space_that_does_not_coarsen_the_models_is_refused(
     project: Path, bundle: Bundle, root: Path
 ):
     config = configured(project, root)
-    with pytest.raises(InputError, match="camvid11: is over the taxonomy camvid11, the model over"):
+    with pytest.raises(InputError, match="camvid11: maps the taxonomy camvid11, but"):
         scored(project, config, space="camvid11")
     with pytest.raises(InputError, match="cannot be given in merged10_background"):
         scored(project, config, space="merged10_background")
@@ -288,7 +288,7 @@ def test_probabilities_are_read_as_the_bundle_says_where_they_are_added_and_it_i
     config = configured(project, root)
     older = scored(project, config, space="merged10")
     assert older.reading is not None
-    assert "of an earlier segexp" in older.reading
+    assert "from an earlier segexp" in older.reading
     pixels = tuple(range(1, 20))
     prior = Prior("inverse_frequency", pixels, (1000,) * 19)
     save_bundle(project / "bundle", replace(bundle, reading=Reading(3.0, False, prior)))
