@@ -1,6 +1,6 @@
-"""What survives of a training that is killed: a state to go on from, and the best epoch's weights.
+"""What survives when a training is killed: a state to resume from, and the best epoch's weights.
 
-Safetensors with JSON in its header: nothing that is read back can run code.
+Safetensors with JSON in its header: reading it back cannot run code.
 """
 
 import json
@@ -23,29 +23,29 @@ from segexp.core import failpoint
 from segexp.core.files import written_beside
 
 CHECKPOINT_SECONDS = 10.0
-"""A state is written after an epoch when this much time has passed since the last one, and the last
-one took at most LARGEST_SHARE of that time.
+"""A state is written after an epoch when this much time has passed since the last one, and writing
+the last one took at most LARGEST_SHARE of that time.
 
-SEGEXP_CHECKPOINT_SECONDS is the time whatever a state takes; 0 writes one after every epoch.
+SEGEXP_CHECKPOINT_SECONDS replaces both conditions; 0 writes a state after every epoch.
 """
 
 LARGEST_SHARE = 0.01
-"""How much of a training's time its states may take, about."""
+"""About how much of a training's time writing states may take."""
 
 BYTES_PER_S = 5e8
-"""How fast a state is written, until one was."""
+"""Assumed write speed, until a state has been written."""
 
 STATE_FILE = "state.safetensors"
 
 _BEST = "best_"
-"""What the names of `KeptValidation.content` begin with in a state's header."""
+"""Prefix of the names of `KeptValidation.content` in a state's header."""
 
 FORMAT = "3"
 
 
 @dataclass(frozen=True)
 class EpochRecord:
-    """What was reported and recorded of an epoch: its objective, and its metrics by name."""
+    """What was reported and recorded for an epoch: its objective, and its metrics by name."""
 
     value: float
     metrics: Mapping[str, float]
@@ -53,11 +53,11 @@ class EpochRecord:
 
 @dataclass(frozen=True)
 class KeptValidation:
-    """The validation of the best epoch, as a state keeps it; its meaning is its owner's.
+    """The validation of the best epoch, as a state keeps it; only its owner knows what it means.
 
     Attributes:
-        content: What JSON can hold.
-        arrays: int64, of any shapes, in this order.
+        content: Values for JSON.
+        arrays: int64, of any shapes, in order.
     """
 
     content: Mapping[str, Any]
@@ -66,10 +66,10 @@ class KeptValidation:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a training has come.
+    """How far a training has got.
 
     Attributes:
-        history: Its epochs, the first one first.
+        history: Its epochs, in order.
         best_epoch: The epoch with the best objective, from 1; 0 before the first.
         best: What is kept of that epoch's validation; None before the first.
         seconds: How long it has trained.
@@ -90,15 +90,14 @@ class Progress:
 class Checkpoints:
     """The best weights of one training, and its files in a directory of its own.
 
-    ``best-EEEE.safetensors`` holds the weights of epoch EEEE, ``state.safetensors`` all that it
-    takes to go on. The state names its best epoch, whose weights stay until a newer state is
-    written: a crash between the two finds a pair that belongs together. Checksums tell files
-    that were damaged. Without a state the best weights are of no use, so that they stay in memory
-    until one is written.
+    ``best-EEEE.safetensors`` holds the weights of epoch EEEE, ``state.safetensors`` all that
+    resuming needs. The state names its best epoch, whose weights stay until a newer state is
+    written: a crash between the two leaves a matching pair. Checksums detect damaged files. The
+    best weights are useless without a state, so they stay in memory until one is written.
 
     Attributes:
         directory: Made when the first file is written.
-        meaning: What is trained, on what: a state with another meaning is not gone on from.
+        meaning: What is trained, on what data: a state with another meaning is not resumed.
     """
 
     directory: Path
@@ -110,26 +109,26 @@ class Checkpoints:
     _best_of_state: int = 0
 
     def best(self, epoch: int) -> Path:
-        """Return the file with the weights of an epoch that was a written state's best."""
+        """Return the file of the weights of an epoch that was the best when a state was written."""
         return self.directory / f"best-{epoch:04d}.safetensors"
 
     def load_best(self, model: nn.Module) -> None:
-        """Give a model, on its own device, the weights that it had after the best epoch."""
+        """Load the weights of the best epoch into the model, on its own device."""
         model.load_state_dict(self._best)
 
     def save(
         self, model: nn.Module, optimizer: torch.optim.Optimizer, progress: Progress, is_last: bool
     ) -> None:
-        """Save what an epoch has changed: in memory, and in a file when it is time for one.
+        """Save what an epoch has changed: in memory, and in a file when one is due.
 
         Args:
             model: After the epoch.
             optimizer: Of the model.
-            progress: With this epoch as its last one.
-            is_last: Whether no epoch follows, so that no state is needed.
+            progress: This epoch is its last one.
+            is_last: Whether this is the last epoch, which needs no state.
 
         Raises:
-            OSError: When the disk is full; the older files are whole then.
+            OSError: When the disk is full; the older files stay intact.
         """
         if progress.best_epoch == progress.epochs:
             self._keep(model)
@@ -139,7 +138,7 @@ class Checkpoints:
             self.write(model, optimizer, progress)
 
     def _keep(self, model: nn.Module) -> None:
-        """Copy the weights on their own device, in their own memory format."""
+        """Copy the weights, on their own device and in their own memory format."""
         state = model.state_dict()
         if not self._best:
             self._best = {name: torch.empty_like(value) for name, value in state.items()}
@@ -155,7 +154,7 @@ class Checkpoints:
             progress: All epochs.
 
         Raises:
-            OSError: When the disk is full; the older files are whole then.
+            OSError: When the disk is full; the older files stay intact.
         """
         begun = time.monotonic()
         if progress.best_epoch != self._best_of_state:
@@ -189,13 +188,13 @@ class Checkpoints:
         self._seconds_to_write = self._written - begun
 
     def restore(self, model: nn.Module, optimizer: torch.optim.Optimizer) -> Progress:
-        """Bring a training back to its last state, or leave it as it begins where there is none.
+        """Restore the last state of a training, if there is one; else change nothing.
 
-        On a CPU what follows equals a training that was not interrupted bit for bit. On CUDA it
-        differs as two runs of one seed do there, whose sums are taken in no fixed order.
+        On a CPU the resumed training equals an uninterrupted one bit for bit. On CUDA it differs as
+        two runs of one seed do, because the order of summation is not fixed there.
 
         Returns:
-            How far it had come.
+            How far the training had got.
         """
         try:
             header, tensors = self._read()
@@ -210,8 +209,8 @@ class Checkpoints:
                 return Progress()
             moments = _optimizer_state(optimizer, tensors)
         except (SafetensorError, OSError, LookupError, ValueError, TypeError):
-            # There is none, or it is of another version, or damaged: the training is done again
-            # from its beginning, and so nothing was changed yet.
+            # No state, or one that is damaged or of another version: the training starts from the
+            # beginning, so nothing has been changed yet.
             return Progress()
         model.load_state_dict(weights)
         optimizer.state.update(moments)
@@ -229,11 +228,11 @@ class Checkpoints:
         """
         with safe_open(self.directory / STATE_FILE, framework="pt", device="cpu") as file:
             metadata = file.metadata() or {}
-            # Copies: the tensors would else keep a file mapped, and its room taken, that is
-            # deleted when the next state is written.
+            # Copies: otherwise the tensors would keep the file mapped, and its disk space in use
+            # after the next state has replaced it.
             tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
         if metadata["checksum"] != str(_checksum(metadata["segexp"], tensors)):
-            raise ValueError("the checksum is another")
+            raise ValueError("the checksum does not match")
         header: dict[str, Any] = json.loads(metadata["segexp"])
         return header, tensors
 
@@ -248,17 +247,17 @@ def _plain(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _bytes_of(model: nn.Module, optimizer: torch.optim.Optimizer) -> int:
-    """Count the best weights, the last ones, and what the optimizer knows of each."""
+    """Count the best weights, the last weights, and the optimizer's state."""
     weights = model.state_dict().values()
     return sum(t.nbytes for t in (*weights, *weights, *_optimizer_tensors(optimizer).values()))
 
 
 def _save(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
-    """Write tensors from where they are: to put them together in memory first takes far longer."""
+    """Write tensors one by one: joining them in memory first takes far longer."""
     with written_beside(path) as beside:
         try:
             safetensors.torch.save_file(dict(tensors), beside, dict(metadata))
-        except SafetensorError as error:  # of the system, such as a full disk's
+        except SafetensorError as error:  # from the system, such as a full disk
             raise OSError(str(error)) from error
         failpoint.passed("mid_checkpoint")
 
@@ -311,7 +310,7 @@ def _optimizer_state(
         number, _, key = name.partition(".")
         parameter = parameters[int(number)]
         if value.shape == parameter.shape:
-            # In the parameter's own memory format: fused optimizers walk both side by side.
+            # In the parameter's own memory format: fused optimizers read both in step.
             value = torch.zeros_like(parameter, dtype=value.dtype).copy_(value)  # noqa: PLW2901
         elif parameter.is_cuda:
             value = value.to(parameter.device)  # noqa: PLW2901
@@ -320,7 +319,7 @@ def _optimizer_state(
 
 
 def _random_tensors() -> dict[str, Tensor]:
-    """Return torch's random states: dropout draws from them. Data is drawn from seeds alone."""
+    """Return torch's random states, which dropout draws from. Data is drawn from seeds alone."""
     states = {"random.cpu": torch.get_rng_state()}
     if torch.cuda.is_available() and torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
         states["random.cuda"] = torch.cuda.get_rng_state()

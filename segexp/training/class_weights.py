@@ -10,13 +10,13 @@ from segexp.core.errors import InputError, did_you_mean
 Floats = NDArray[np.float64]
 
 Weighting = Callable[[Floats, Floats], Floats]
-"""From the pixels n_c of each present class, and the valid pixels of the images that have it."""
+"""Takes the pixels n_c of each present class, and the valid pixels of the images that have it."""
 
 WEIGHTINGS: dict[str, Weighting] = {}
 
 
 def weighting(function: Weighting) -> Weighting:
-    """Offer a weighting by its function's name."""
+    """Add a weighting under its function's name."""
     WEIGHTINGS[function.__name__] = function
     return function
 
@@ -48,12 +48,12 @@ def effective_number(pixels: Floats, where_present: Floats) -> Floats:
     """(1 - beta) / (1 - beta^n_c) with beta = 1 - 1/M, M the mean of n_c (Cui et al. 2019).
 
     The paper takes beta = 1 - 1/M for M unique prototypes of a class and tries M up to 10^4 on
-    counts of *images*. Pixel counts start where that ends, so its values would weight every class
-    alike, and any fixed value would mean something else after a change of image size. M as the mean
-    count makes the weights depend on frequencies alone: classes much rarer than the mean get nearly
-    1 / p_c, more frequent ones level off.
+    counts of *images*. Pixel counts start where that ends, so these values would weight all classes
+    alike, and any fixed value would change its meaning with the image size. With the mean count as
+    M the weights depend on frequencies alone: classes much rarer than the mean get nearly 1 / p_c,
+    more frequent ones level off.
     """
-    with np.errstate(divide="ignore"):  # one pixel a class: beta = 0, and log(0) is the right limit
+    with np.errstate(divide="ignore"):  # one pixel per class: beta = 0, and log(0) is the limit
         log_beta = np.log1p(-1.0 / pixels.mean())
     return np.asarray(-1.0 / np.expm1(pixels * log_beta))
 
@@ -67,12 +67,12 @@ def enet_log(pixels: Floats, where_present: Floats) -> Floats:
 def class_weights(
     name: str, pixels: NDArray[np.int64], pixels_where_present: NDArray[np.int64]
 ) -> Floats:
-    """Weight of each class from its pixel counts on the mapped train split.
+    """Return the weight of each class from its pixel counts on the mapped train split.
 
-    The weights of the present classes are scaled so that their mean is 1, which leaves the size of
-    the loss, and so the learning rate, comparable between weightings. A class without a pixel has
-    weight 1, the mean: no count speaks for more or less. The largest weight, the limit of the
-    formulas, would let a class that is never seen lead the focal loss, where it is "the rest"
+    The weights of the present classes are scaled to a mean of 1, which keeps the size of the loss,
+    and so the learning rate, comparable between weightings. A class without pixels has weight 1,
+    the mean: no count speaks for more or less. The largest weight, which is the limit of the
+    formulas, would let a class that is never seen dominate the focal loss, where it is "the rest"
     everywhere, and the validation loss, where it may appear.
 
     Args:
@@ -85,7 +85,7 @@ def class_weights(
         Finite positive weights, shape (C,).
 
     Raises:
-        InputError: ``name`` is none of ``WEIGHTINGS``.
+        InputError: ``name`` is not in ``WEIGHTINGS``.
     """
     if name not in WEIGHTINGS:
         hint = did_you_mean(name, tuple(WEIGHTINGS))

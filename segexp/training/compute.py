@@ -1,4 +1,4 @@
-"""Where a model computes, and in which number format."""
+"""Where a model runs, and in which number format."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -55,16 +55,15 @@ class Compute:
 
 
 def choose_compute(precision: str) -> Compute:
-    """Choose the device and how it computes: precision and memory format are two decisions.
+    """Choose the device, the precision and the memory format.
 
-    On a processor images lie in channels_last, with bf16 or without: in float32 it is 1.1 times as
-    fast as contiguous with AVX-512 in the median, about as fast with AVX2, and 0.9 to 1.4 by model
-    (docs/performance.md).
+    On a CPU images are channels_last, with or without bf16: in float32, compared with contiguous,
+    it is 1.1 times as fast in the median with AVX-512, about as fast with AVX2, and 0.9 to 1.4
+    times by model (docs/performance.md).
 
     Args:
-        precision: ``auto`` takes bf16 on CUDA devices and processors that have units for it
-            (AVX512-BF16 or AMX; elsewhere it is emulated and slow), ``bf16`` takes it
-            always, ``fp32`` never.
+        precision: ``auto`` takes bf16 on CUDA devices and CPUs that have units for it (AVX512-BF16
+            or AMX; elsewhere it is emulated and slow), ``bf16`` always, ``fp32`` never.
     """
     device = torch.device(
         "cuda"

@@ -1,7 +1,7 @@
-"""Depthwise convolutions that train in float32 on a processor where bfloat16 would be slow.
+"""Depthwise convolutions that train in float32 on a CPU, where bfloat16 would be slow.
 
-Of depthwise convolutions in bfloat16, torch's backward pass on a CPU (2.15, with oneDNN) has a fast
-path for kernels of 3x3 with stride 1 alone. The others take 3 to 16 times as long as in float32: a
+For depthwise convolutions in bfloat16, torch's backward pass on a CPU (2.15, with oneDNN) has a
+fast path only for 3x3 kernels with stride 1. Others take 3 to 16 times as long as in float32: a
 quarter of a training step of mobilenet_v2, and efficientnet-b0 was slower than without bfloat16.
 """
 
@@ -16,12 +16,12 @@ _FAST_KERNEL = 3
 def widen_depthwise(model: nn.Module) -> None:
     """Let a model's depthwise convolutions train in their weights' precision under autocast.
 
-    Values enter and leave them in the precision of the layers around them. Without gradients
-    nothing changes: forward passes in bfloat16 are fast.
+    Their inputs and outputs keep the precision of the layers around them. Without gradients nothing
+    changes: forward passes in bfloat16 are fast.
     """
     for module in model.modules():
         if isinstance(module, nn.Conv2d) and 1 < module.groups == module.in_channels:
-            # A method and no closure: a deep copy of the model gets one of its own.
+            # A method, not a closure: a deep copy of the model gets its own.
             module.forward = MethodType(_forward, module)  # type: ignore[method-assign]
 
 

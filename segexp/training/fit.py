@@ -54,7 +54,7 @@ class Step:
 
 
 class Validated(Protocol):
-    """What a validation gives: what it is, only its caller knows, but it has a loss."""
+    """The result of a validation: it has a loss; only the caller knows the rest."""
 
     @property
     def loss(self) -> float:
@@ -66,7 +66,7 @@ V = TypeVar("V", bound=Validated)
 
 @dataclass(frozen=True)
 class EpochResult(Generic[V]):
-    """What one epoch gave.
+    """The result of one epoch.
 
     Attributes:
         epoch: From 1.
@@ -91,13 +91,13 @@ class DivergedError(WorkError):
 
 @dataclass(frozen=True, eq=False)
 class Trainer(Generic[V]):
-    """A model, and all that its training takes.
+    """A model, and all that its training needs.
 
     Attributes:
         model: On its device already; gives logits.
         optimizer: From `make_optimizer`.
-        batches: Of the train split, anywhere.
-        validate: Evaluates the model as it is; whatever it returns has a loss.
+        batches: Of the train split, on any device.
+        validate: Evaluates the current model; its result has a loss.
         loss_of: Logits and class indices to a scalar.
         optimization: What the optimizer was made from, with the schedule.
         preprocessing: Normalises each batch on the device.
@@ -124,12 +124,11 @@ class Trainer(Generic[V]):
             count: How many epochs there are in all; the schedule ends with the last.
             done: How many of them an interrupted training had done; model and optimizer are as
                 they were after the last of those.
-            on_step: Called after every step; what it raises ends the training there.
+            on_step: Called after every step; an exception from it ends the training there.
 
         Raises:
-            DivergedError: When an epoch's training or validation loss is not finite, or a
-                validation image's logits are not, or the model's weights and buffers, with the
-                epoch and the learning rate.
+            DivergedError: When a training or validation loss, a validation image's logits, or the
+                model's weights or buffers are not finite; names the epoch and the learning rate.
         """
         steps = len(self.batches)
         for epoch in range(done + 1, count + 1):
@@ -198,8 +197,8 @@ def _refuse_diverged(what: str, loss: float, epoch: int, learning_rate: float) -
 def broken_tensors(model: nn.Module) -> list[str]:
     """Return the names of a model's weights and buffers that hold NaN or infinity.
 
-    Logits can be finite all the same: a batch norm whose running variance is infinite gives zeros.
-    One pass over all of them, and one answer that a GPU is waited for.
+    Logits can be finite even so: a batch norm whose running variance is infinite gives zeros. All
+    tensors are summed before the one wait for a GPU.
     """
     state = {name: v.detach() for name, v in model.state_dict().items() if v.is_floating_point()}
     if not state or bool(torch.stack([v.float().sum() for v in state.values()]).isfinite().all()):
@@ -211,11 +210,13 @@ def make_optimizer(model: nn.Module, optimization: Optimization) -> torch.optim.
     """Make the optimizer of a model's parameters.
 
     Raises:
-        InputError: For a name that is none of `segexp.training.optimizers.OPTIMIZERS`.
+        InputError: For a name that is not in `segexp.training.optimizers.OPTIMIZERS`.
     """
     name, known = optimization.optimizer, tuple(OPTIMIZERS)
     if name not in OPTIMIZERS:
-        raise InputError(f"optimizer {name!r}: {' or '.join(known)}{did_you_mean(name, known)}")
+        raise InputError(
+            f"optimizer {name!r} is not one of {', '.join(known)}{did_you_mean(name, known)}"
+        )
     of_torch, options = OPTIMIZERS[name]
     rates = {"lr": optimization.learning_rate, "weight_decay": optimization.weight_decay}
     made: torch.optim.Optimizer = getattr(torch.optim, of_torch)(

@@ -1,4 +1,4 @@
-"""A loss, made from one of `segexp.training.losses`."""
+"""Make a loss function from a module of `segexp.training.losses`."""
 
 from collections.abc import Callable
 from types import ModuleType
@@ -36,9 +36,9 @@ def make_loss(name: str, weights: Tensor | None = None) -> Loss:
     """Make the loss of logits against class indices, over the valid pixels of a batch.
 
     The returned function takes logits (N, C, H, W) of any float dtype and targets (N, H, W), uint8
-    or int64, with ``VOID`` = 255, and returns a float32 scalar, computed in float32 under autocast
-    too. Void pixels change neither value nor gradient. Without a valid pixel the loss is 0 and so
-    is its gradient. On the CPU a target that is neither a class nor void raises a ValueError. On
+    or int64, with ``VOID`` = 255, and returns a float32 scalar, computed in float32 even under
+    autocast. Void pixels change neither value nor gradient. Without a valid pixel the loss and its
+    gradient are 0. On the CPU a target that is neither a class nor void raises a ValueError. On
     CUDA that check would make every step wait for the device; there the kernels' own index
     assertion ends the process.
 
@@ -56,8 +56,8 @@ def make_loss(name: str, weights: Tensor | None = None) -> Loss:
         pixels = _pixels_per_class(target, logits.shape[1])
         on_device = None if weights is None else weights.to(logits.device)
         with torch.autocast(logits.device.type, enabled=False):
-            # Softmax and scatters take up to twice the time on channels_last. The copy comes before
-            # the widening, where it moves half of the bytes.
+            # Softmax and scatter take up to twice as long on channels_last. Copying before the
+            # conversion to float32 moves half of the bytes.
             plain = logits.contiguous().float()
             value: Tensor = of_logits(plain, target.long(), pixels, on_device)
             return value
@@ -66,7 +66,7 @@ def make_loss(name: str, weights: Tensor | None = None) -> Loss:
 
 
 def _pixels_per_class(target: Tensor, num_classes: int) -> Tensor:
-    """Count the valid pixels of each class, shape (C,), float32; on the CPU refuse other ids."""
+    """Count the valid pixels of each class, (C,), float32; on the CPU refuse invalid ids."""
     if target.device.type != "cpu":  # bincount would wait for the device
         classes = torch.arange(num_classes, device=target.device)[:, None]
         return (target.flatten() == classes).sum(dim=1).float()
@@ -85,5 +85,5 @@ def _strange_ids(target: Tensor, num_classes: int) -> ValueError:
     ids = sorted(set(target[wrong].tolist()))
     return ValueError(
         f"target holds ids {ids} at {int(wrong.sum())} pixels; "
-        f"right are 0..{num_classes - 1} and {VOID} (void)"
+        f"expected 0..{num_classes - 1} or {VOID} (void)"
     )

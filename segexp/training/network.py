@@ -1,4 +1,4 @@
-"""Segmentation models from segmentation-models-pytorch (smp), and what can be asked for."""
+"""Segmentation models from segmentation-models-pytorch (smp), and which can be built."""
 
 import inspect
 import re
@@ -40,14 +40,14 @@ def check_model(arch: str, encoder: str) -> list[str]:
         encoder: An encoder of smp, such as ``resnet18``, or ``tu-`` and a timm name. Exact case.
 
     Returns:
-        One line for each fault; empty when the pair is known to fit. Some timm encoders still
-        turn out not to, when they are built and run: see `segexp.training.network_check`.
+        One line for each fault; empty when none is known. Some timm encoders still fail when they
+        are built and run: see `segexp.training.network_check`.
     """
     return name_faults(arch, encoder) or _pair_faults(ARCHS[arch_key(arch)], encoder)
 
 
 def name_faults(arch: str, encoder: str) -> list[str]:
-    """Find what is wrong with an architecture's and an encoder's name, each by itself."""
+    """Find what is wrong with an architecture's and an encoder's name, checked separately."""
     return arch_faults(arch) + encoder_faults(encoder)
 
 
@@ -67,7 +67,7 @@ def encoder_faults(encoder: str) -> list[str]:
         return []
     return [
         f"model.encoder {shown(encoder)} is neither an encoder of segmentation-models-pytorch "
-        f"nor 'tu-' and a model of timm{_encoder_hint(encoder)}"
+        f"nor 'tu-' and a timm model{_encoder_hint(encoder)}"
     ]
 
 
@@ -84,7 +84,7 @@ def check_image_size(arch: str, image_size: tuple[int, int]) -> list[str]:
     faults = size_faults(image_size)
     if arch_key(arch) == "pan" and min(image_size) < _PAN_MIN_SIZE:
         faults.append(
-            f"data.image_size {list(image_size)}: PAN needs at least {_PAN_MIN_SIZE} each way"
+            f"data.image_size {list(image_size)}: PAN needs at least {_PAN_MIN_SIZE} on each side"
         )
     return faults
 
@@ -119,11 +119,11 @@ def make_model(
         encoder_weights: ``imagenet`` (smp's or timm's, from the hub or its cache), a directory
             that holds ``<encoder>.safetensors`` (the encoder's own state dict), or None for none.
         num_classes: Channels of the logits.
-        decoder_width: Multiplies smp's default number of channels of the decoder, in (0, 1].
-            Results are rounded to multiples of 8 (32 in FPN, for its group norm), at least one of
-            them. Linknet has no such number and ignores it.
+        decoder_width: Multiplies smp's default channels of the decoder, in (0, 1]. The result is
+            rounded to a multiple of 8 (32 in FPN, for its group norm), at least 8 (32). Linknet
+            has no such channels and ignores it.
         image_size: Height and width of the images. Timm encoders whose weights depend on the size
-            (Swin, CoAtNet, Hiera, GCViT ...) are built for it; None is timm's own size, and every
+            (Swin, CoAtNet, Hiera, GCViT ...) are built for it; None is timm's own size. Every
             other encoder takes images of any size.
         project: Where a relative directory of encoder weights starts.
 
@@ -144,14 +144,14 @@ def make_model(
         from_hub = "imagenet"
         path = fetch_imagenet(encoder)
         if encoder.startswith("tu-"):
-            # Left alone, timm asks the hub each time, and takes a pickle if there is nothing else.
+            # By default timm asks the hub each time, and takes a pickle if there is nothing else.
             from_hub = True
             options["pretrained_cfg_overlay"] = {"file": str(path)}
     model: nn.Module | None = None
     for of_size in _size_options(arch, encoder, image_size):
         try:
             with warnings.catch_warnings():
-                # Of DPT, which adds that another of its readouts would suit such an encoder.
+                # DPT's, which adds that another readout would suit such an encoder.
                 warnings.filterwarnings("ignore", message="Encoder does not have prefix tokens")
                 model = smp.create_model(
                     arch_key(arch),
@@ -162,7 +162,7 @@ def make_model(
                     **of_size,
                 )
             break
-        # smp and timm refuse a pair with whatever the constructor happened to run into.
+        # smp and timm refuse a pair with whatever error its constructor happens to hit.
         except Exception as error:
             if of_size and _is_unknown_option(error, of_size):
                 continue
@@ -172,11 +172,11 @@ def make_model(
             if "output_stride" in reason or (
                 isinstance(error, AssertionError) and arch_key(arch) in _DILATING_ARCHS
             ):
-                reason = "it dilates the encoder, which this one does not take"
+                reason = "it dilates the encoder, which this encoder does not support"
             raise InputError(
                 f"model.arch {arch!r} cannot be built on encoder {encoder!r}: {reason}"
             ) from error
-    assert model is not None  # the last options are none, which no encoder refuses
+    assert model is not None  # the last attempt has no options, which no encoder refuses
     if encoder_weights is not None and encoder_weights != "imagenet":
         directory = weights_directory(encoder_weights, project)
         load_directory(model.get_submodule("encoder"), encoder, directory)
@@ -186,10 +186,10 @@ def make_model(
 def _size_options(
     arch: str, encoder: str, image_size: tuple[int, int] | None
 ) -> list[dict[str, Any]]:
-    """List what timm may take to build an encoder for an image size, what it is asked for first.
+    """List the options to try for building a timm encoder at an image size, in order.
 
-    Which of its models take which option, timm says by refusing it. One that has
-    ``fixed_input_size`` in its configuration takes ``img_size``, with few exceptions.
+    The only way to know which option a timm model takes is to try. Models with
+    ``fixed_input_size`` in their configuration take ``img_size``, with few exceptions.
     """
     options: list[dict[str, Any]] = [{}]
     if not encoder.startswith("tu-"):
@@ -210,7 +210,7 @@ def _is_unknown_option(error: Exception, options: dict[str, Any]) -> bool:
 
 
 def decoder_channels(arch: str, decoder_width: float) -> dict[str, int | tuple[int, ...]]:
-    """Keyword arguments of an smp architecture for a narrower decoder.
+    """Return the keyword arguments of an smp architecture for a narrower decoder.
 
     Args:
         arch: An smp architecture.
@@ -233,10 +233,10 @@ def decoder_channels(arch: str, decoder_width: float) -> dict[str, int | tuple[i
 
 @cache
 def _encoder_hint(encoder: str) -> str:
-    """Return the did-you-mean for an encoder, which a study may name beside each architecture."""
+    """Return the did-you-mean for an encoder; cached: a study repeats it for each architecture."""
     timm_names = [f"tu-{name}" for name in timm.list_models()]
     known = [*smp.encoders.get_encoder_names(), *timm_names]
-    # `resnet-34`, `EfficientNet_B3`, `vit_tiny_patch16_224`: one name, written in another way.
+    # `resnet-34`, `EfficientNet_B3`, `vit_tiny_patch16_224`: a known name in another spelling.
     same = [name for name in known if _plain(name) == _plain(encoder)]
     return did_you_mean(encoder, same) or did_you_mean(encoder, known)
 
@@ -261,14 +261,14 @@ def _pair_faults(arch: str, encoder: str) -> list[str]:
     refused = f"model.arch {arch!r} does not take encoder {encoder!r}"
     if arch == "DPT":
         if not encoder.startswith("tu-"):
-            return [f"{refused}: it needs one of timm, such as 'tu-vit_tiny_patch16_224'"]
+            return [f"{refused}: it needs a timm encoder, such as 'tu-vit_tiny_patch16_224'"]
         patch = re.search(r"patch(\d+)", encoder)
         if patch and int(patch[1]) not in (4, 8, 16, 32):
             return [f"{refused}: it needs patches of 4, 8, 16 or 32 pixels"]
     if arch_key(arch) in _NO_MIT_ARCHS and encoder.startswith("mit_b"):
         return [f"{refused}: its decoder needs features at half the image size"]
     if arch_key(arch) in _DILATING_ARCHS and encoder.startswith(_NOT_DILATABLE):
-        return [f"{refused}: it dilates the encoder, which this one's pooling does not allow"]
+        return [f"{refused}: it dilates the encoder, which this encoder's pooling does not allow"]
     return []
 
 

@@ -1,9 +1,9 @@
-"""Which architecture runs on which encoder: every pair is built and run once, without any numbers.
+"""Which architecture runs on which encoder: every pair is built and run once, on shapes alone.
 
-Names do not say it. Of timm's encoders some do not dilate, some have feature maps of other sizes
-than the decoders add up, some refuse an image size; and batch normalisation refuses a single image
-where a feature map has shrunk to one pixel. A tensor on torch's meta device has a shape and no
-values, so a model of any size is built and run in a tenth of a second.
+Names do not tell. Some timm encoders do not dilate, some have feature maps whose sizes a decoder
+cannot add, some refuse an image size; and batch normalisation refuses a single image where a
+feature map has shrunk to one pixel. A tensor on torch's meta device has a shape but no values, so
+a model of any size is built and run in a tenth of a second.
 """
 
 import json
@@ -32,16 +32,16 @@ Pair = tuple[str, str]
 """An architecture and an encoder."""
 
 CLASSES = 3
-"""Of the models that are tried; whether a pair runs does not depend on it."""
+"""Classes of the models that are tried; whether a pair runs does not depend on it."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What came of running a pair once.
+    """The outcome of running a pair once.
 
     Attributes:
-        refused: Why it cannot be trained, at any batch size; None where it can.
-        alone: Why it cannot be trained on a batch of one image; None where it can.
+        refused: Why it cannot be trained at any batch size; None if it can.
+        alone: Why it cannot be trained on a batch of one image; None if it can.
     """
 
     refused: str | None = None
@@ -59,9 +59,9 @@ def check_pairs(
     Args:
         pairs: Known names; see `segexp.training.network.name_faults`.
         image_size: Height and width in pixels.
-        file: A JSON file with the verdicts of earlier calls, and now of this one: they hold as
-            long as torch, timm and smp stay what they are.
-        starting: Takes the number of pairs that are not in it, if there are any.
+        file: A JSON file of verdicts, which this call adds to: they hold for one version of torch,
+            timm and smp.
+        starting: Takes the number of pairs that are not in the file, if there are any.
     """
     wanted = list(dict.fromkeys(pairs))
     context = _context(image_size)
@@ -96,7 +96,7 @@ def check_pair(arch: str, encoder: str, image_size: tuple[int, int]) -> Verdict:
             alone = refused or _refusal(model, 1, image_size, is_meta=is_meta)
         except InputError as error:
             refused = alone = _reason(error.faults[0])
-        # What only a tensor without values refuses, such as `.item()`, is no verdict.
+        # A refusal that only a tensor without values causes, such as of `.item()`, does not count.
         if refused is None or not is_meta or "meta" not in refused.lower():
             break
     return Verdict(refused, alone)
@@ -105,13 +105,13 @@ def check_pair(arch: str, encoder: str, image_size: tuple[int, int]) -> Verdict:
 def fails_alone(arch: str, encoder: str, image_size: tuple[int, int]) -> bool:
     """Whether a pair that can be trained cannot be trained on a batch of one image.
 
-    torch does not normalise over one value: that of a feature map of one pixel.
+    torch does not normalise over a single value, as of a feature map of one pixel.
     """
     return check_pair(arch, encoder, image_size).alone is not None
 
 
 def _reason(fault: str) -> str:
-    """Leave out what a fault says before its reason: which pair it is."""
+    """Return the reason in a fault, without the names of the pair before it."""
     before, colon, reason = fault.partition(": ")
     return reason if colon and before.startswith("model.arch ") else fault
 
@@ -147,9 +147,9 @@ def _refusal(
 
 @contextmanager
 def _one_encoder() -> Iterator[None]:
-    """Let the architectures that are built in the block share an encoder, and its feature maps.
+    """Let the architectures that are built in the block share an encoder and its feature maps.
 
-    Each of them asks smp for one in its constructor; seven of twelve ask for the same.
+    Each asks smp for an encoder in its constructor; seven of twelve ask for the same one.
     """
     built: dict[str, nn.Module] = {}
 
@@ -176,7 +176,7 @@ def _one_encoder() -> Iterator[None]:
 
 
 class _CountedOnCpu(TorchFunctionMode):
-    """Lets constructors count on the CPU: some read the rates of their layers from a tensor."""
+    """Runs `torch.linspace` on the CPU: some constructors read their layers' rates from it."""
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
@@ -212,7 +212,7 @@ _KEEP_SHAPE = frozenset(
 
 
 class _ShapesOnly(TorchFunctionMode):
-    """Passes over what keeps a shape, which the meta device takes most of its time for."""
+    """Skips operations that keep the shape, on which the meta device spends most of its time."""
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
@@ -234,7 +234,7 @@ class _ShapesOnly(TorchFunctionMode):
 
 
 def _refuse_single_value(image: Tensor) -> None:
-    """Refuse what torch's batch normalisation refuses in training, with its words."""
+    """Refuse what torch's batch normalisation refuses in training, in its words."""
     if image.numel() == image.shape[1]:
         raise ValueError(
             f"Expected more than 1 value per channel when training, got input size {image.size()}"
@@ -252,7 +252,7 @@ def _key(pair: Pair) -> str:
 
 
 def _read(file: Path) -> dict[str, dict[str, Verdict]]:
-    """Read earlier verdicts; a file that is gone or damaged holds none."""
+    """Read earlier verdicts; a missing or damaged file has none."""
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
         return {
@@ -268,9 +268,9 @@ def _write(file: Path, known: Mapping[str, Mapping[str, Verdict]]) -> None:
         context: {key: asdict(verdict) for key, verdict in verdicts.items()}
         for context, verdicts in known.items()
     }
-    with suppress(OSError):  # they are found again; what cannot be written is said where it matters
+    with suppress(OSError):  # the verdicts can be found again; a full disk is reported elsewhere
         file.parent.mkdir(parents=True, exist_ok=True)
-        for leftover in file.parent.glob(f".{file.name}.*"):  # of a process that was killed here
+        for leftover in file.parent.glob(f".{file.name}.*"):  # of a process that was killed
             leftover.unlink(missing_ok=True)
         with written_beside(file) as beside:
             beside.write_text(json.dumps(content, indent=1), encoding="utf-8")

@@ -16,7 +16,7 @@ IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
 SMALLEST_DEVIATION = 1e-6
-"""Far under one step of 255 in one pixel of a million; dividing by less gives no finite numbers."""
+"""Far below one step of 255 in one pixel of a million; dividing by less is not finite."""
 
 
 @dataclass(frozen=True)
@@ -29,8 +29,8 @@ class Preprocessing:
         std: Channel standard deviations of the same.
 
     Raises:
-        InputError: When a mean is not finite, or a deviation under SMALLEST_DEVIATION: a channel
-            that has one value in all images cannot be normalised.
+        InputError: When a mean is not finite, or a deviation is below SMALLEST_DEVIATION: a channel
+            with one value in all images cannot be normalised.
     """
 
     image_size: tuple[int, int]
@@ -44,8 +44,8 @@ class Preprocessing:
         ):
             raise InputError(
                 f"channel statistics: mean {self.mean}, deviation {self.std}; a deviation must be "
-                f"{SMALLEST_DEVIATION} or more: are all train images of one colour? "
-                "data.normalization: imagenet does not need them"
+                f"{SMALLEST_DEVIATION} or more. Are all train images of one colour? "
+                "data.normalization: imagenet does not need these statistics"
             )
 
     def normalize(self, images: Tensor) -> Tensor:
@@ -57,7 +57,7 @@ class Preprocessing:
         mean, scale = _shift_and_scale(self.mean, self.std, images.device)
         if not pixels.is_contiguous(memory_format=torch.channels_last):
             return pixels.sub_(mean.view(1, 3, 1, 1)).mul_(scale.view(1, 3, 1, 1))
-        # Row by row: runs of three channels would be too short for the processor's vectors.
+        # Row by row: runs of three channels would be too short for vector instructions.
         count, channels, height, width = pixels.shape
         rows = pixels.permute(0, 2, 3, 1).view(count, height, width * channels)
         rows.sub_(mean.repeat(width)).mul_(scale.repeat(width))
@@ -68,7 +68,7 @@ class Preprocessing:
 def _shift_and_scale(
     mean: tuple[float, ...], std: tuple[float, ...], device: torch.device
 ) -> tuple[Tensor, Tensor]:
-    """Return what is subtracted and multiplied; kept, since a copy to a GPU would wait for it."""
+    """Return what to subtract and multiply by; cached, as a copy to a GPU would wait for it."""
     return (
         torch.tensor(mean, dtype=torch.float32, device=device).mul_(255),
         torch.tensor(std, dtype=torch.float32, device=device).mul_(255).reciprocal_(),
@@ -78,11 +78,11 @@ def _shift_and_scale(
 def forward(
     model: nn.Module, images: Tensor, preprocessing: Preprocessing, compute: Compute
 ) -> Tensor:
-    """Run a model on a batch: the one way that training, scoring and prediction share.
+    """Run a model on a batch; training, scoring and prediction all use this.
 
     Args:
         model: On the device already.
-        images: uint8 (N, 3, H, W), anywhere.
+        images: uint8 (N, 3, H, W), on any device.
         preprocessing: Normalises the batch on the device.
         compute: The device, memory format and precision.
 
@@ -95,12 +95,12 @@ def forward(
 
 
 class NonFiniteLogitsError(WorkError):
-    """The model gave NaN or infinite logits; argmax would make classes of them all the same."""
+    """The model gave NaN or infinite logits, which argmax would still turn into classes."""
 
 
 def is_finite(values: Tensor) -> bool:
-    """Whether none is NaN or infinite: decisions from such logits only look like classes."""
-    if bool(torch.isfinite(values.sum())):  # a tenth of the time; a sum may overflow, though
+    """Whether no value is NaN or infinite."""
+    if bool(torch.isfinite(values.sum())):  # takes a tenth of the time, but a sum may overflow
         return True
     low, high = torch.aminmax(values)
     return bool(torch.isfinite(low) & torch.isfinite(high))

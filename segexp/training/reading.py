@@ -1,7 +1,7 @@
 """How class probabilities are read from a model's logits, where probabilities are added.
 
-`argmax` needs none of this: it takes the largest logit. The sum of probabilities does: it hangs on
-their spread (temperature), on the class weights of the loss, and on what a logit was trained to be.
+`argmax` takes the largest logit and needs none of this. A sum of probabilities depends on their
+spread (temperature), on the class weights of the loss, and on what the logits were trained to be.
 """
 
 import math
@@ -23,12 +23,12 @@ from segexp.training.loss import module_of
 from segexp.training.preprocess import Preprocessing, forward, is_finite
 
 TEMPERATURES = (0.05, 20.0)
-"""Between these one is looked for."""
+"""The range of temperatures that is searched."""
 
 IMAGES = 16
 PIXELS = 1 << 13
-"""Of so many tuning images, evenly spaced, so many pixels at most tell the temperature: it is one
-number, and is fitted after every epoch."""
+"""The temperature is fitted on at most so many pixels of so many tuning images, evenly spaced: it
+is one number, and is fitted after every epoch."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +52,8 @@ class Prior:
     def weights_of_groups(self, groups: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return the weights that the same weighting gives to groups of classes.
 
-        Where a group has several classes, the images with any of them are taken to be those with
-        the one that most images have; only ``median_frequency`` asks for that.
+        The images with any class of a group are taken to be those with the class that most images
+        have; only ``median_frequency`` uses them.
 
         Args:
             groups: The group of each class, 0..G-1, shape (C,).
@@ -78,9 +78,9 @@ class Reading:
     """How probabilities are read from the logits of one model.
 
     Attributes:
-        temperature: Divides the logits; over 1 for a model that is too sure of itself.
+        temperature: Divides the logits; above 1 for an overconfident model.
         one_vs_rest: Whether each logit was trained as a sigmoid against the rest by the focal loss.
-        prior: Of the class weights where the loss has them in its probabilities; else None.
+        prior: The source of the class weights, if the model's probabilities contain them.
     """
 
     temperature: float = 1.0
@@ -88,30 +88,30 @@ class Reading:
     prior: Prior | None = None
 
     def log_scores(self, logits: Tensor) -> Tensor:
-        """Return the logarithms of what is proportional to the model's probabilities.
+        """Return logarithms of scores proportional to the model's probabilities.
 
         A softmax gives q(c) from x / T (Guo et al. 2017). The focal loss trains sigmoids, and its
-        least value is not at the probability: that is read from the sigmoid by
-        `log_focal_posterior`; over the classes it is normalised by its sum (Zadrozny & Elkan 2002).
+        minimum is not at the probability: `log_focal_posterior` reads that from the sigmoid, and
+        over the classes it is normalised by its sum (Zadrozny & Elkan 2002).
 
         Args:
             logits: Shape (N, C, ...), any float dtype.
 
         Returns:
-            float32, the same shape; their softmax over C is the model's own probability, that of
-            the data as the loss weighted it.
+            float32, the same shape; their softmax over C is the model's own probability, for the
+            data as the loss weighted it.
         """
         scaled = logits.float() / self.temperature
         return log_focal_posterior(scaled) if self.one_vs_rest else scaled
 
     def offsets(self, groups: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return what is added to the log scores of each class before groups of them are summed.
+        """Return what to add to the log scores of each class before groups of them are summed.
 
-        A loss with class weights w estimates q(c) ~ p(c) w(c), p being the probability in the data
-        (Elkan 2001; Menon et al. 2021). So q(c) / w(c) is what may be added up. A model that was
-        trained on the groups themselves would have their weights W in its probabilities: the group
-        g gets W(g) times the sum. A class that stays alone has W = w, up to a factor that all
-        share: where nothing is merged the decision is that of argmax.
+        A loss with class weights w estimates q(c) ~ p(c) w(c), where p is the probability in the
+        data (Elkan 2001; Menon et al. 2021). So q(c) / w(c) may be added. A model trained on the
+        groups themselves would have their weights W in its probabilities: group g gets W(g) times
+        the sum. A class that stays alone has W = w, up to a factor that all share: where nothing is
+        merged, the decision equals argmax.
 
         Args:
             groups: The group of each class, 0..G-1, shape (C,).
@@ -127,14 +127,14 @@ class Reading:
 
 
 AS_SOFTMAX = Reading()
-"""Of a model about which nothing is known, such as one that an earlier segexp saved."""
+"""For a model about which nothing is known, such as one that an earlier segexp saved."""
 
 
 def log_focal_posterior(logits: Tensor) -> Tensor:
     """Read the log probability of each class against the rest from sigmoids of the focal loss.
 
     With q = sigmoid(x) and gamma = 2, the expected loss at probability p,
-    -p (1 - q)^2 log q - (1 - p) q^2 log(1 - q), is least where p A(q) = (1 - p) A(1 - q),
+    -p (1 - q)^2 log q - (1 - p) q^2 log(1 - q), is minimal where p A(q) = (1 - p) A(1 - q) with
     A(q) = (1 - q)^2 / q - 2 (1 - q) log q: q lies between p and 1/2. This p is returned. It grows
     with q (Charoenphakdee et al. 2021, On focal loss for class-posterior probability estimation).
 
@@ -144,9 +144,9 @@ def log_focal_posterior(logits: Tensor) -> Tensor:
     Returns:
         log p, the same shape; finite.
     """
-    # log p - log(1 - p) = log A(1 - q) - log A(q), which is odd in x: of |x| = a with e = exp(-a),
-    # s = -log q = log(1 + e) and t = -log(1 - q) = a + s it is
-    # 3 a + log(1 + 2 t e) - log(1 + 2 s / e). Beyond a = 60 s / e is 1, and e would end in 0.
+    # log p - log(1 - p) = log A(1 - q) - log A(q), which is odd in x. For |x| = a, e = exp(-a),
+    # s = -log q = log(1 + e) and t = -log(1 - q) = a + s, it is
+    # 3 a + log(1 + 2 t e) - log(1 + 2 s / e). Beyond a = 60, s / e is 1, and e would underflow.
     a = logits.abs()
     e = a.clamp_max(60).neg_().exp_()
     s = e.log1p()
@@ -162,12 +162,12 @@ def reading_of(
     pixels: NDArray[np.int64] | None = None,
     pixels_where_present: NDArray[np.int64] | None = None,
 ) -> Reading:
-    """Return how a model is read that was trained with a loss, before its temperature is known.
+    """Return how to read a model that was trained with a loss, before its temperature is known.
 
     Args:
         loss: A module of `segexp.training.losses`.
         weighting: One of `segexp.training.class_weights.WEIGHTINGS`.
-        pixels: As for `class_weights`; None where there are no weights.
+        pixels: As for `class_weights`; None without weights.
         pixels_where_present: Likewise.
     """
     of_loss = module_of(loss)
@@ -179,18 +179,19 @@ def reading_of(
 
 
 def fit_temperature(logits: Tensor, classes: Tensor, reading: Reading) -> float:
-    """Return the temperature with which a model's probabilities are the likeliest.
+    """Return the temperature that maximises the likelihood of the true classes.
 
-    The least mean of -log p(true class) over the pixels, p the probability in the data, without the
-    weights of the loss (Guo et al. 2017: one number, fitted on images that training has not seen).
+    It minimises the mean of -log p(true class) over the pixels, where p is the probability in the
+    data, without the weights of the loss (Guo et al. 2017: one number, fitted on images that
+    training has not seen).
 
     Args:
         logits: Shape (P, C), finite.
-        classes: The true classes, shape (P,); VOID does not count.
-        reading: Of the model; its temperature is not looked at.
+        classes: The true classes, shape (P,); VOID is ignored.
+        reading: Of the model; its temperature is ignored.
 
     Returns:
-        Within `TEMPERATURES`; 1 without a pixel that counts.
+        Within `TEMPERATURES`; 1 if all pixels are void.
     """
     scored = classes != VOID
     if not bool(scored.any()):
@@ -219,12 +220,12 @@ def fitted(
     preprocessing: Preprocessing,
     compute: Compute,
 ) -> Reading:
-    """Return a reading with the temperature of a model as it is.
+    """Return a reading with the temperature of the current model.
 
     Args:
         reading: Of the model.
         model: Gives logits (N, C, H, W); is put into evaluation mode.
-        split: The images that tuning sees; never those that are held out.
+        split: The images that tuning sees; never the held-out ones.
         table: Label index -> class of the model or VOID, shape (256,).
         preprocessing: What training did to an image.
         compute: The device.
@@ -235,7 +236,7 @@ def fitted(
     classes = table[np.stack([split.label(index) for index in shown])]
     logits = forward(model, torch.from_numpy(images).permute(0, 3, 1, 2), preprocessing, compute)
     if not is_finite(logits):
-        return reading  # scoring says which images
+        return reading  # scoring names the images
     pixels = _some_of(classes.size)
     flat = logits.permute(0, 2, 3, 1).reshape(-1, logits.shape[1])
     chosen = torch.from_numpy(classes.reshape(-1)[pixels]).to(logits.device)
@@ -244,7 +245,7 @@ def fitted(
 
 
 def _some_of(count: int) -> NDArray[np.int64]:
-    """Draw places at random, the same ones every time."""
+    """Draw indices at random, the same ones every time."""
     if count <= PIXELS:
         return np.arange(count)
     return np.sort(np.random.default_rng(0).choice(count, PIXELS, replace=False))
@@ -258,7 +259,7 @@ def groups_of(columns: Sequence[int], num_coarse: int) -> NDArray[np.int64]:
         num_coarse: K.
 
     Returns:
-        The competitor of each class of the model, 0..K+V-1, V being how many fall into none.
+        The competitor of each class of the model, 0..K+V-1, where V classes fall into *none*.
     """
     groups = np.array(columns, np.int64)
     outside = np.flatnonzero(groups == num_coarse)

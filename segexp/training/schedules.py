@@ -6,7 +6,8 @@ from collections.abc import Callable
 from segexp.core.errors import InputError, did_you_mean
 
 Schedule = Callable[[int, int, int], float]
-"""The factor of the base learning rate from step (from 0), all steps, and steps of the warm-up."""
+"""Takes the step (from 0), the number of steps, and of warm-up steps; returns the factor of the
+base learning rate."""
 
 SCHEDULES: dict[str, Schedule] = {}
 
@@ -19,17 +20,18 @@ ONECYCLE_END = 1 / 25 / 1e4
 
 
 def schedule(function: Schedule) -> Schedule:
-    """Offer a schedule by its function's name; its warm-up is its own."""
+    """Add a schedule, which does its own warm-up, under its function's name."""
     SCHEDULES[function.__name__] = function
     return function
 
 
 def after_warmup(curve: Callable[[float], float]) -> Callable[[float], float]:
-    """Offer a schedule that is a curve over what is done after a linear warm-up, 0 to 1.
+    """Add a schedule that follows a curve after a linear warm-up.
 
-    The warm-up is (step + 1) / (warmup_steps + 1): the first step already learns, and the step
-    after the warm-up has the curve's beginning (torch's LinearLR from 1 / (warmup_steps + 1)). A
-    run shorter than its warm-up ends within it.
+    The curve takes the share of the steps after the warm-up that are done, 0 to 1. The warm-up is
+    (step + 1) / (warmup_steps + 1): the first step already learns, and the first step after the
+    warm-up starts the curve (torch's LinearLR from 1 / (warmup_steps + 1)). A run shorter than its
+    warm-up ends within it.
     """
 
     def factor(step: int, total_steps: int, warmup_steps: int) -> float:
@@ -42,7 +44,7 @@ def after_warmup(curve: Callable[[float], float]) -> Callable[[float], float]:
 
 
 def learning_rate_factor(name: str, step: int, total_steps: int, warmup_steps: int) -> float:
-    """Multiplier of the base learning rate at one optimizer step.
+    """Return the factor of the base learning rate at one optimizer step.
 
     Args:
         name: One of ``SCHEDULES``.
@@ -54,7 +56,7 @@ def learning_rate_factor(name: str, step: int, total_steps: int, warmup_steps: i
         The factor, in (0, 1].
 
     Raises:
-        InputError: ``name`` is none of ``SCHEDULES``.
+        InputError: ``name`` is not in ``SCHEDULES``.
         ValueError: ``step`` or ``warmup_steps`` is negative, or ``total_steps`` is below 1.
     """
     if name not in SCHEDULES:
@@ -89,9 +91,9 @@ def poly(done: float) -> float:
 def onecycle(step: int, total_steps: int, warmup_steps: int) -> float:
     """Torch's OneCycleLR: a cosine rise from 1/25 to 1, then a cosine fall to 4e-6.
 
-    The rise *is* the warm-up and takes ``warmup_steps``, or 30% of all steps where that is 0.
+    The rise *is* the warm-up and takes ``warmup_steps``, or 30% of all steps if that is 0.
     """
-    # torch would start a very short run behind the peak, with its smallest factor.
+    # torch would start a very short run after the peak, at its smallest factor.
     peak = max((warmup_steps or ONECYCLE_RISE * total_steps) - 1, 0.0)
     if step < peak:
         return _cosine_between(ONECYCLE_START, 1.0, step / peak)
@@ -101,7 +103,7 @@ def onecycle(step: int, total_steps: int, warmup_steps: int) -> float:
 
 @after_warmup
 def step(done: float) -> float:
-    """1, then 0.1 from the half on, then 0.01 from three quarters on."""
+    """1, then 0.1 after half of the steps, then 0.01 after three quarters."""
     return float(STEP_GAMMA ** sum(done >= milestone for milestone in STEP_MILESTONES))
 
 

@@ -1,6 +1,6 @@
 """Pretrained encoder weights: ImageNet's from the hub, or a directory of safetensors files.
 
-Only safetensors files are read, so that nothing in a weights file can run.
+Only safetensors files are read, so a weights file cannot run code.
 """
 
 from pathlib import Path
@@ -23,13 +23,13 @@ _PROBE_TIMEOUT_S = 10.0
 
 
 def check_weights(encoder: str, encoder_weights: str | None, project: Path = Path()) -> None:
-    """Make sure, once for a study, that an encoder's weights can be had.
+    """Make sure, once per study, that an encoder's weights are available.
 
     ImageNet weights that are not in the hub's cache are downloaded into it, so that no trial
     waits for them and all trials get the same. Without a network this fails in seconds.
 
     Args:
-        encoder: A name that ``check_model`` has no fault with.
+        encoder: A name that ``check_model`` accepts.
         encoder_weights: As for ``make_model``.
         project: Where a relative directory starts.
 
@@ -49,16 +49,16 @@ def weights_directory(encoder_weights: str, project: Path) -> Path:
 
 
 def fetch_imagenet(encoder: str) -> Path:
-    """Path of the encoder's ImageNet weights in the hub's cache, downloaded if need be.
+    """Return the path of an encoder's ImageNet weights in the hub's cache; download if missing.
 
     Raises:
-        InputError: smp or timm names no such weights.
+        InputError: smp or timm has no such weights.
         WorkError: They are not in the cache and the hub cannot be reached.
     """
     repo, revision, files = _imagenet_source(encoder)
     try:
         return [_fetch(repo, revision, name) for name in files][-1]
-    # The hub raises OSError, its own errors and those of whichever HTTP client it has.
+    # The hub raises OSError, its own errors and those of its HTTP client.
     except Exception as error:
         reason = str(error).split("\n")[0].rstrip(". ")
         raise WorkError(
@@ -118,7 +118,7 @@ def _file_in(directory: Path, encoder: str) -> Path:
 
 
 def _imagenet_source(encoder: str) -> tuple[str, str | None, tuple[str, ...]]:
-    """Hub repository, revision and the files to fetch, the weights last."""
+    """Return the hub repository, revision and the files to fetch, the weights last."""
     if encoder.startswith("tu-"):
         source = timm.models.get_pretrained_cfg(encoder.removeprefix("tu-"))
         if source is None or not source.hf_hub_id:
@@ -137,6 +137,6 @@ def _fetch(repo: str, revision: str | None, name: str) -> Path:
     cached = try_to_load_from_cache(repo, name, revision=revision)
     if isinstance(cached, str):
         return Path(cached)
-    # Unlike the download this does not retry, so that a machine without a network hears it at once.
+    # Unlike the download this does not retry, so it fails at once without a network.
     get_hf_file_metadata(hf_hub_url(repo, name, revision=revision), timeout=_PROBE_TIMEOUT_S)
     return Path(hf_hub_download(repo, name, revision=revision))

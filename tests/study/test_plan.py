@@ -79,7 +79,7 @@ def test_pairs_that_cannot_be_trained_leave_the_space_and_the_rest_stays(project
     """DPT takes encoders of timm alone, Linknet none without features at half the size."""
     plan = planned(project, **PAIRS | {"space.batch_size": [2, 3]})
     assert plan.left_out == (
-        "DPT on resnet18, mit_b0: it needs one of timm, such as 'tu-vit_tiny_patch16_224'",
+        "DPT on resnet18, mit_b0: it needs a timm encoder, such as 'tu-vit_tiny_patch16_224'",
         "Linknet on mit_b0: its decoder needs features at half the image size",
     )
     fit = {"loss": "focal", "batch_size": 3}
@@ -112,7 +112,7 @@ def test_a_baseline_that_cannot_be_trained_is_refused_with_its_reason(project: P
 
 
 def test_a_study_whose_one_pair_cannot_be_trained_is_refused(project: Path) -> None:
-    with pytest.raises(InputError, match="DPT on resnet18: it needs one of timm"):
+    with pytest.raises(InputError, match="DPT on resnet18: it needs a timm encoder"):
         planned(project, arch="DPT", encoder="resnet18")
 
 

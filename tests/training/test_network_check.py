@@ -65,7 +65,7 @@ def test_one_image_is_refused_as_by_torch(arch: str, size: tuple[int, int]) -> N
 
 def test_the_reason_is_a_sentence_about_the_pair() -> None:
     verdict = check_pair("DeepLabV3Plus", "tu-edgenext_xx_small", SIZE)
-    assert verdict.refused == "it dilates the encoder, which this one does not take"
+    assert verdict.refused == "it dilates the encoder, which this encoder does not support"
     alone = check_pair("PAN", "resnet18", (128, 128)).alone
     assert alone is not None
     assert alone.startswith("Expected more than 1 value per channel when training")

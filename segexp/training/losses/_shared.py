@@ -1,4 +1,4 @@
-"""What several losses share."""
+"""Functions that several losses share."""
 
 import torch
 import torch.nn.functional as F

@@ -1,8 +1,8 @@
 """Cross-entropy plus smp's multiclass Dice loss.
 
-1 - Dice of a class over the whole batch, 0 for a class that is not in the batch's masks, mean over
-all classes. Weights: both parts, Dice as with smp's ``class_weights`` (a weighted mean over
-classes).
+The Dice part is 1 - Dice of each class over the whole batch, 0 for a class that is not in the
+batch's masks, averaged over all classes. Weights act on both parts; on Dice as smp's
+``class_weights`` do (a weighted mean over classes).
 """
 
 import torch

@@ -1,7 +1,7 @@
 """smp's multiclass focal loss: one *sigmoid* against the rest for each class, gamma 2.
 
-Mean over pixels and classes (Lin et al. 2017). Weights: as with smp's ``class_weights``; they
-weight the classes' terms, and no term is least elsewhere for its weight.
+Mean over pixels and classes (Lin et al. 2017). Weights act as smp's ``class_weights``: they weight
+the classes' terms, and do not move the minimum of any term.
 """
 
 import torch

@@ -1,6 +1,6 @@
 """smp's Lovasz-Softmax with ``per_image=False`` (Berman et al. 2018).
 
-Mean over the classes that are in the batch's masks. Weights: a weighted mean over those classes.
+Mean over the classes in the batch's masks; with weights, a weighted mean over them.
 """
 
 import numpy as np
@@ -19,7 +19,7 @@ def of_logits(logits: Tensor, target: Tensor, pixels: Tensor, weights: Tensor | 
     valid = target != VOID
     index = target.masked_fill(~valid, 0).unsqueeze(1)
     truth = torch.zeros_like(logits, dtype=torch.bool).scatter_(1, index, valid.unsqueeze(1))
-    # An error of 0 adds nothing to the loss wherever it is sorted to, so void pixels may stay.
+    # An error of 0 adds nothing to the loss, wherever it is sorted, so void pixels may stay.
     errors = (truth.float() - F.softmax(logits, dim=1)).abs() * valid.unsqueeze(1)
 
     scored = _classes_to_sort(pixels)
@@ -33,9 +33,9 @@ def of_logits(logits: Tensor, target: Tensor, pixels: Tensor, weights: Tensor | 
 
 
 def _classes_to_sort(pixels: Tensor) -> Tensor:
-    """Return the classes that are present; on a GPU all, which need not be asked which these are.
+    """Return the present classes; on a GPU all classes, as finding them would wait for the device.
 
-    An absent class counts nothing, but its sorting takes time.
+    An absent class counts for nothing, but sorting it takes time.
     """
     if pixels.device.type != "cpu":
         return torch.arange(len(pixels), device=pixels.device)
@@ -62,7 +62,7 @@ def _lovasz_slope(errors: Tensor, truth: Tensor) -> Tensor:
 
 
 def _descending(errors: Tensor) -> Tensor:
-    """Indices that sort each row from large to small."""
+    """Return the indices that sort each row from large to small."""
     if errors.device.type != "cpu":
         return errors.argsort(dim=1, descending=True)
     # numpy sorts with vector instructions: on the CPU this takes a third of torch's time.
