@@ -159,7 +159,7 @@ def _run_to_the_end(
         if code is None:
             code = run.wait()
         said = run.said()
-        tally.resumed += len(re.findall("^going on after epoch ", said, re.MULTILINE))
+        tally.resumed += len(re.findall("^resuming after epoch ", said, re.MULTILINE))
         if code == 1 and "trials all failed: " in said and "given up after" in said:
             return False
         if "Traceback" in said or code not in (0, -9):

@@ -1,4 +1,4 @@
-"""The best trial of a study, read from Optuna's storage alone: no torch, no MLflow."""
+"""The best trial of a study, read only from Optuna's storage: no torch, no MLflow."""
 
 import math
 from collections import Counter
@@ -30,7 +30,7 @@ from segexp.study.storage.open import part_studies
 
 @dataclass(frozen=True)
 class BestTrial:
-    """The best trial of a study, and what it is to be compared with.
+    """The best trial of a study, and what to compare it with.
 
     Attributes:
         study: The study's name.
@@ -39,15 +39,15 @@ class BestTrial:
         result: Its scores.
         run_id: Its MLflow run.
         host: The host that it ran on.
-        states: How many trials are in which state of Optuna's, or INTERRUPTED, or PROMOTED: pruned,
-            and another trial goes on with them.
-        baseline: The scores of the enqueued baseline; None when it is not complete.
+        states: How many trials are in each of Optuna's states, or INTERRUPTED, or PROMOTED: pruned,
+            then resumed by another trial.
+        baseline: The scores of the queued baseline; None when it is not complete.
         objective: What the study maximises.
-        constant: The class, and the scores on ``val`` and ``heldout``, of the predictor that says
-            the most frequent class everywhere; by which ``objective``, where it was not mIoU.
-        warnings: What was probably not meant in the data; `data_warnings`.
-        scored_otherwise: The numbers of the trials that the study ranks by an older rule than that
-            of today; see `segexp.evaluation.result`.
+        constant: The class, and the scores on ``val`` and ``heldout``, of the predictor that gives
+            the most frequent class everywhere; and its ``objective``, if it is not mIoU.
+        warnings: What is probably wrong in the data; see `data_warnings`.
+        scored_otherwise: The numbers of the trials that are ranked by an older rule; see
+            `segexp.evaluation.result`.
     """
 
     study: str
@@ -65,20 +65,20 @@ class BestTrial:
 
     @property
     def constant_objective(self) -> str:
-        """By what the constant predictor was scored."""
+        """The objective that the constant predictor was scored by."""
         return str(self.constant.get("objective", OBJECTIVE))
 
     def bundle(self, project: Path) -> Path:
         """Return the directory of the saved model.
 
         Raises:
-            WorkError: When it is gone.
+            WorkError: When it is missing.
         """
         bundle = project / (self.result.bundle or "")
         if self.result.bundle is None or not bundle.is_dir():
             raise WorkError(
-                f"the bundle of trial {self.number} is not in {bundle}; it ran on {self.host}; "
-                f"MLflow has a copy among the artifacts of run {self.run_id}"
+                f"the bundle of trial {self.number} is not in {bundle}; the trial ran on "
+                f"{self.host}; MLflow has a copy in the artifacts of run {self.run_id}"
             )
         return bundle
 
@@ -123,21 +123,21 @@ def find_best(study: optuna.Study) -> BestTrial:
         WorkError: When no trial of the study is complete.
     """
     trials = study.get_trials(deepcopy=False)
-    gone_on = promoted(trials)
-    states = Counter(_state(trial, gone_on) for trial in trials)
+    resumed = promoted(trials)
+    states = Counter(_state(trial, resumed) for trial in trials)
     best = best_trial(study)
     if parts := part_studies(study):
         raise InputError(
-            f"{study.study_name!r} is an A/B study, which has no best trial: run the same "
-            f"`segexp ab` again for its answer, or take one of {', '.join(parts)}"
+            f"{study.study_name!r} is an A/B study, which has no best trial: repeat its "
+            f"`segexp ab` command for the answer, or name one of {', '.join(parts)}"
         )
     if best is None:
-        raise WorkError(f"study {study.study_name!r} {_why_none(trials, states)}")
-    # The baseline was the first in line; when it was interrupted, a later trial took its params.
+        raise WorkError(f"study {study.study_name!r} {_why_no_best(trials, states)}")
+    # The baseline was first in the queue; if it was interrupted, a later trial took its params.
     wanted = trials[0].system_attrs.get("fixed_params", trials[0].params)
     first = next((t for t in complete_trials(study) if t.params == wanted), None)
     if study.user_attrs.get(LISTED):
-        first = None  # what is listed has no baseline
+        first = None  # a study of listed trials has no baseline
     return BestTrial(
         study=study.study_name,
         number=best.number,
@@ -159,22 +159,22 @@ def objective_of(study: optuna.Study) -> str:
     return str(study.user_attrs.get(DEFINITION, {}).get("objective", OBJECTIVE))
 
 
-def _why_none(trials: Sequence[FrozenTrial], states: Mapping[str, int]) -> str:
+def _why_no_best(trials: Sequence[FrozenTrial], states: Mapping[str, int]) -> str:
     """Say why a study has no best trial, and what to do."""
     counted = ", ".join(f"{n} {name.lower()}" for name, n in states.items()) or "no trials"
     if "COMPLETE" in states:
-        return f"was not made by segexp ({counted}): its trials have no scores of segexp's"
+        return f"was not made by segexp ({counted}): its trials have no segexp scores"
     none_yet = f"has no complete trial yet ({counted})"
     if "RUNNING" in states:
-        return f"{none_yet}; it runs"
+        return f"{none_yet}; it is running"
     ended = [t for t in trials if t.state.is_finished() and not is_interrupted(t)]
     if not ended:
-        return f"{none_yet}; go on with `segexp tune`"
+        return f"{none_yet}; resume it with `segexp tune`"
     if all(trial.state == TrialState.FAIL for trial in ended):
         known = [str(t.user_attrs[FAILURE]) for t in ended if FAILURE in t.user_attrs]
         reasons = "; ".join(dict.fromkeys(known)) or counted
-        return f"has only failed trials ({reasons}); mend that, and take another --study-name"
-    return f"{none_yet}; go on with `segexp tune` and more --trials than these"
+        return f"has only failed trials ({reasons}); fix that, and take another --study-name"
+    return f"{none_yet}; resume it with `segexp tune` and more --trials"
 
 
 def best_trial(study: optuna.Study) -> FrozenTrial | None:
@@ -183,9 +183,9 @@ def best_trial(study: optuna.Study) -> FrozenTrial | None:
 
 
 def best_of(trials: Sequence[FrozenTrial]) -> FrozenTrial | None:
-    """Return the best of the trials that ended with a result: the first of those that rank highest.
+    """Return the trial with a result that ranks highest, the first of equals; see `rank`.
 
-    See `rank`. Trials are in the order of their numbers.
+    Trials are in the order of their numbers.
     """
     return max(filter(_has_result, trials), key=rank, default=None)
 
@@ -193,8 +193,8 @@ def best_of(trials: Sequence[FrozenTrial]) -> FrozenTrial | None:
 def rank(trial: FrozenTrial) -> tuple[float, bool]:
     """Return what complete trials are ranked by: the objective, and whether there is a bundle.
 
-    Of two workers' equal trials, only the one that ended first keeps a bundle. An objective that is
-    not finite, as a study that segexp did not make can have, ranks lowest.
+    Of two workers' equal trials, only the first to end keeps a bundle. An objective that is not
+    finite, which studies not made by segexp may have, ranks lowest.
     """
     value = trial.value if trial.value is not None else -math.inf
     result = trial.user_attrs.get(RESULT, {})
@@ -210,10 +210,10 @@ def _has_result(trial: FrozenTrial) -> bool:
     return trial.state == TrialState.COMPLETE and RESULT in trial.user_attrs
 
 
-def _state(trial: FrozenTrial, gone_on: Collection[int]) -> str:
+def _state(trial: FrozenTrial, resumed: Collection[int]) -> str:
     if is_interrupted(trial):
         return "INTERRUPTED"
-    return "PROMOTED" if trial.number in gone_on else trial.state.name
+    return "PROMOTED" if trial.number in resumed else trial.state.name
 
 
 def _iou(scores: SplitScores) -> dict[str, float | None]:
@@ -222,10 +222,10 @@ def _iou(scores: SplitScores) -> dict[str, float | None]:
 
 
 def _scored_otherwise(study: optuna.Study) -> tuple[int, ...]:
-    """Return the complete trials whose objective the rules of today would give otherwise.
+    """Return the complete trials whose objective would differ by the current rules.
 
-    The objective is another than that of the result as read, or is of the rule ``sum`` of before
-    where that decided otherwise than ``argmax``.
+    The stored objective differs from that of the result as read, or is by the older rule ``sum``
+    and that rule differed from ``argmax``.
     """
     metric, ruler = metric_of(objective_of(study))
 
@@ -243,12 +243,12 @@ def _scored_otherwise(study: optuna.Study) -> tuple[int, ...]:
 
 
 def scored_otherwise_note(best: BestTrial) -> str | None:
-    """Say so where a study has trials that an older segexp scored by another rule."""
+    """Return a note if an older segexp scored trials of the study by another rule, else None."""
     numbers = ", ".join(map(str, best.scored_otherwise))
     if not numbers:
         return None
     return (
         f"ranked as an older segexp scored them: trials {numbers}. In their objective a class that "
-        "is predicted and never true counted as 0, or probabilities were added up by the rule of "
-        "then (CHANGELOG, collapse by sum); means are shown without such classes, sums as they were"
+        "is predicted but never true counted as 0, or probabilities were added by an older rule "
+        "(CHANGELOG, collapse by sum); means are shown without such classes, sums as they were"
     )

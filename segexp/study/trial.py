@@ -1,8 +1,8 @@
 """One trial, from its configuration to its scores. Read this first.
 
-data, model, loss, optimizer (`segexp.study.prepare`); the state of an interrupted trial, if there
-is one -> for each epoch: train, validate, save, report, record, and prune where it does not pay ->
-scores of the best epoch, in the mapping's own space and in the common space -> tables, per-image
+data, model, loss, optimizer (`segexp.study.prepare`); the checkpoint of an interrupted trial, if
+there is one -> for each epoch: train, validate, save, report, record, and prune if it does not pay
+-> scores of the best epoch, in the mapping's own space and in the common space -> tables, per-image
 confusion matrices, overlays, and the bundle if the trial is worth keeping
 """
 
@@ -49,13 +49,13 @@ class TrialSetup:
     """What a trial trains on and how it is judged.
 
     Attributes:
-        config: The configuration with the trial's params in it.
+        config: The configuration, with the trial's params.
         dataset: The data, at the configured size.
-        mapping: What the labels become.
+        mapping: The mapping that it trains.
         common: The common space of all mappings that the trial is compared with.
         objective: One of `segexp.evaluation.metrics.objectives`.
         origin: Where the trial comes from (study, number): written into its bundle.
-        keeps_predictions: Whether the predictions of the held-out images are kept, too.
+        keeps_predictions: Whether to keep the predictions of the held-out images.
         project: Where a relative directory of encoder weights starts.
     """
 
@@ -85,12 +85,12 @@ def run_trial(
         setup: What to train and how to judge it.
         run: The MLflow run that records it; the caller ends it.
         directory: The trial's own directory for checkpoints, confusion matrices and the bundle.
-            A trial that finds a checkpoint of its own configuration there goes on from it.
-        report: Takes each epoch (from 1) and its objective, those of before an interruption, too.
-        prune: Takes the same, and what writes a checkpoint for a trial that may go on later;
-            raises `optuna.TrialPruned` where it does not pay to go on now.
-        is_worth_keeping: Whether a trial that ends with this objective keeps its bundle and is
-            scored on the held-out images.
+            A checkpoint of the same configuration there is resumed.
+        report: Takes each epoch (from 1) and its objective, including those before an interruption.
+        prune: Takes the same, and a function that writes a checkpoint for a trial that may resume
+            later; raises `optuna.TrialPruned` if training on does not pay now.
+        is_worth_keeping: Whether a trial with this objective keeps its bundle and is scored on the
+            held-out images.
         display: Shows progress.
 
     Raises:
@@ -107,7 +107,7 @@ def run_trial(
     checkpoints = Checkpoints(directory / "checkpoints", _meaning(setup))
     progress = checkpoints.restore(model, optimizer)
     if progress.history:
-        display.say(f"going on after epoch {progress.epochs}, from its checkpoint")
+        display.say(f"resuming after epoch {progress.epochs}, from its checkpoint")
         _report_again(progress, run, report, prune)
     started -= progress.seconds
     epochs = config.training.epochs
@@ -181,16 +181,16 @@ def _report_again(
     report: Callable[[int, float], None],
     prune: Prune,
 ) -> None:
-    """Report and record the epochs that an interrupted training had done."""
+    """Report and record the epochs that were done before an interruption."""
     for epoch, past in enumerate(progress.history, start=1):
         report(epoch, past.value)
         tracking.log_metrics(run, past.metrics, step=epoch)
-    # It may have been interrupted before this was asked; its checkpoint is there.
+    # The interruption may have come before this call; the checkpoint is already written.
     prune(progress.epochs, progress.history[-1].value, lambda: None)
 
 
 def _meaning(setup: TrialSetup) -> str:
-    """Digest what a training is: a checkpoint of another one is not gone on from."""
+    """Return a digest of what is trained: a checkpoint with another digest is not resumed."""
     config = setup.config.to_dict()
     config["data"].pop("root")  # it may have been moved
     config["data"]["heldout_by"] = setup.dataset.heldout_by
@@ -200,7 +200,7 @@ def _meaning(setup: TrialSetup) -> str:
         "mapping": setup.mapping.hash,
         "common": setup.common.hash,
         "objective": setup.objective,
-        "scores": CURRENT_RULES,  # the epochs before are scored as those to come
+        "scores": CURRENT_RULES,  # all epochs must be scored by the same rules
         "torch": torch.__version__,
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
@@ -209,7 +209,7 @@ def _meaning(setup: TrialSetup) -> str:
 def _save_evaluations(
     directory: Path, val: Evaluation, heldout: Evaluation | None, run: tracking.Run
 ) -> None:
-    """Save the confusion matrix of every image, here and among the run's artifacts."""
+    """Save the confusion matrix of every image, locally and as artifacts of the run."""
     splits = {"val": val} | ({"heldout": heldout} if heldout else {})
     confusions = {
         name: Confusions(split.image_ids, split.confusions) for name, split in splits.items()
@@ -230,7 +230,7 @@ def _save_bundle(
     result: TrialResult,
     run: tracking.Run,
 ) -> None:
-    """Save the model with all that it takes to use it, here and among the run's artifacts."""
+    """Save the model with all that using it needs, locally and as artifacts of the run."""
     origin = {
         **setup.origin,
         "run_id": run.id,
@@ -255,7 +255,7 @@ def _save_bundle(
 
 
 def run_tags(setup: TrialSetup) -> dict[str, str]:
-    """Return the tags that the MLflow run of any trial has, in a study or outside of one."""
+    """Return the tags of the MLflow run of any trial, inside or outside a study."""
     return {
         "segexp.kind": "trial",
         "segexp.mapping": setup.mapping.name,

@@ -1,4 +1,4 @@
-"""What a trial leaves in MLflow: metrics, tables, the confusion matrix, overlays."""
+"""What a trial records in MLflow: metrics, tables, the confusion matrix, overlays."""
 
 from collections.abc import Mapping as Dict
 
@@ -43,7 +43,7 @@ def epoch_metrics(result: EpochResult[Evaluation], is_best: bool) -> dict[str, f
 
 
 def named_best(scores: Dict[str, Dict[str, float]], epoch: int) -> dict[str, float]:
-    """Return the scores of a best epoch as MLflow has them."""
+    """Return the scores of a best epoch under their names in MLflow."""
     best = {f"best/{name}": value for name, value in flat(scores, (OWN, COMMON)).items()}
     return {**best, "best/epoch": float(epoch)}
 
@@ -61,7 +61,7 @@ def split_scores(evaluation: Evaluation, mapping: Mapping, common: Mapping) -> S
 
 
 def bundle_scores(result: TrialResult) -> dict[str, float]:
-    """Return the scores that a bundle carries, such as ``val/miou`` and ``heldout/miou_common``."""
+    """Return the scores for a bundle, such as ``val/miou`` and ``heldout/miou_common``."""
     scores = {f"val/{name}": value for name, value in result.val.numbers().items()}
     if result.heldout:
         scores |= {f"heldout/{name}": value for name, value in result.heldout.numbers().items()}
@@ -86,7 +86,7 @@ def log_result(run: Run, result: TrialResult) -> None:
 
 
 def log_confusion(run: Run, evaluation: Evaluation, mapping: Mapping, split: str) -> None:
-    """Record the confusion matrix of a split in the mapping's own space as a page."""
+    """Record the confusion matrix of a split, in the mapping's own space, as a page."""
     confusion = evaluation.confusion(OWN)
     page = confusion_page(confusion, mapping.names, f"Confusion matrix: {mapping.name}, {split}")
     tracking.log_text(run, page, "confusion_matrix.html")

@@ -690,5 +690,5 @@ def test_best_without_a_name_after_an_ab_study_names_its_arms(shared: Compared) 
     assert load_study(storage, None).study_name == "ab"
     (final,) = [n for n in optuna.get_all_study_names(storage) if "merged10-candidates" in n]
     assert find_best(load_study(storage, final)).baseline is None
-    with pytest.raises(InputError, match=r"take one of ab-cityscapes19, ab-merged10"):
+    with pytest.raises(InputError, match=r"name one of ab-cityscapes19, ab-merged10"):
         find_best(load_study(storage, None))

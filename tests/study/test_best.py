@@ -90,13 +90,13 @@ def test_without_a_complete_trial_the_states_are_said(study: optuna.Study) -> No
     with pytest.raises(WorkError, match=r"has only failed trials \(1 fail\)"):
         find_best(study)
     empty = optuna.create_study(direction="maximize")
-    with pytest.raises(WorkError, match=r"\(no trials\); go on with `segexp tune`"):
+    with pytest.raises(WorkError, match=r"\(no trials\); resume it with `segexp tune`"):
         find_best(empty)
 
 
 def test_an_ab_study_names_the_studies_of_its_arms(study: optuna.Study) -> None:
     study.set_user_attr(PART_RUNS, {"fine": "run-1", "coarse": "run-2"})
-    with pytest.raises(InputError, match=r"an A/B study, .* take one of tiny-fine, tiny-coarse"):
+    with pytest.raises(InputError, match=r"an A/B study, .* name one of tiny-fine, tiny-coarse"):
         find_best(study)
 
 
@@ -119,7 +119,7 @@ def test_a_bundle_that_is_gone_is_said_with_where_mlflow_has_it(
 ) -> None:
     end(study, 0.25, 0.3)
     best = find_best(study)
-    with pytest.raises(WorkError, match="among the artifacts of run run-0"):
+    with pytest.raises(WorkError, match="in the artifacts of run run-0"):
         best.bundle(tmp_path)
     (tmp_path / "b").mkdir()
     assert best.bundle(tmp_path) == tmp_path / "b"
@@ -142,5 +142,5 @@ def test_where_all_trials_failed_it_says_why_and_not_to_go_on() -> None:
         find_best(study)
     assert str(caught.value) == (
         "study 'failing' has only failed trials (the loss is nan; out of memory); "
-        "mend that, and take another --study-name"
+        "fix that, and take another --study-name"
     )

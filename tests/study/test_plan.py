@@ -108,7 +108,7 @@ def test_a_baseline_that_cannot_be_trained_is_refused_with_its_reason(project: P
     with pytest.raises(InputError) as caught:
         planned(project, **PAIRS, **{"baseline.arch": "DPT"})
     (fault,) = caught.value.faults
-    assert "baseline: arch DPT, encoder resnet18 cannot be trained: it needs one of" in fault
+    assert "baseline: arch DPT, encoder resnet18 cannot be trained: it needs a timm" in fault
 
 
 def test_a_study_whose_one_pair_cannot_be_trained_is_refused(project: Path) -> None:

@@ -73,7 +73,7 @@ def test_a_pruned_trial_that_is_among_the_best_later_goes_on_from_its_checkpoint
         )
         record = records_of(project, study)[trial.number]
         assert record.data.tags["segexp.state"] == trial.state.name
-        assert f"going on after epoch {done}, from its checkpoint" in display.lines
+        assert f"resuming after epoch {done}, from its checkpoint" in display.lines
         assert (
             f"trial {trial.number} resumes trial {before.number}, which is now among the best "
             f"after epoch {done}"
@@ -123,7 +123,7 @@ def test_a_promotion_that_is_interrupted_is_tried_again_and_stays_one(project: P
     assert interrupted.state == TrialState.FAIL and interrupted.user_attrs[INTERRUPTED] == RETRY
     assert retry.user_attrs[RETRY_OF] == interrupted.number
     assert retry.user_attrs[PROMOTES] == first.user_attrs[PROMOTES]
-    assert f"going on after epoch {epochs_judged(retry, study.trials)}, from its checkpoint" in (
+    assert f"resuming after epoch {epochs_judged(retry, study.trials)}, from its checkpoint" in (
         display.lines
     )
     assert len(taken(study.trials)) == 6
