@@ -1,6 +1,6 @@
 """Mappings compared: did the model get better, or only the ruler? Read `run` first.
 
 May import every room but cli. `plan` says what each arm trains, `run` runs the arms in turn, `runs`
-reads back what the trainings left, `statistics` says how sure, `result` is the answer.
-`page/` shows it, `predictions` compares folders of masks, `suggest` proposes mappings.
+reads the trainings' files, `statistics` says how sure the answer is, `result` is the answer,
+`page/` shows it. `predictions` compares folders of masks, `suggest` proposes mappings.
 """

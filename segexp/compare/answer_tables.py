@@ -5,7 +5,7 @@ from typing import Any
 
 
 def answer_tables(result: Mapping[str, Any]) -> dict[str, dict[str, list[Any]]]:
-    """Return the content of ``ab_result.json`` as tables: by file name, columns of equal length."""
+    """Return the content of ``ab_result.json`` as tables: file name -> columns of equal length."""
     arms, pairs = result["arms"], result["pairs"]
     per_class = [(pair, row) for pair in pairs for row in pair["per_class"]]
     return {

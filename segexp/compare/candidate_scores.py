@@ -1,4 +1,4 @@
-"""What each candidate of an A/B study scored in every arm, and whose idea it was."""
+"""What each candidate of an A/B study scored in every arm, and which arms named it."""
 
 from collections.abc import Callable, Hashable, Sequence
 from collections.abc import Mapping as Dict
@@ -31,7 +31,7 @@ class ScoredCandidate:
 
 
 def scored_candidates(candidates: Sequence[Candidate], runs: FinalRuns) -> list[ScoredCandidate]:
-    """Score the candidates, those that failed in an arm left out."""
+    """Score the candidates, without those that failed in an arm."""
     mious = [[score(run.sum(axis=0)).miou for run in arm.common] for arm in runs.arms]
     configs = [config_of(params) for params in runs.listed]
     found = []
@@ -61,14 +61,14 @@ def winner(
     candidates: Sequence[ScoredCandidate],
     key: Callable[[Dict[str, Any]], Hashable],
 ) -> dict[str, Any] | None:
-    """Return what the winner of an arm's search came to when it was trained again.
+    """Return the scores of the winner of an arm's search when it was trained again.
 
-    It is shown without a verdict: another search has another winner. None where its training is
-    not complete: it failed, or an earlier look has settled the study.
+    It is shown without a verdict: another search has another winner. None if its training is not
+    complete: it failed, or an earlier look settled the study.
 
     Args:
-        place: The arm's.
-        search: Its search.
+        place: The arm's place.
+        search: The arm's search.
         candidates: Those that are complete in every arm.
         key: What tells configurations apart; see `segexp.compare.candidates.choose_candidates`.
     """
@@ -87,10 +87,10 @@ def winner(
 def by_origin(
     candidates: Sequence[ScoredCandidate], a: str, b: str, places: Dict[str, int]
 ) -> dict[str, Any]:
-    """Return the differences of a pair, b minus a: of each candidate, and by the arm that named it.
+    """Return the differences of a pair, b minus a: per candidate, and by the arm that named it.
 
-    Where the two means have different signs, the mean of all hangs on whose candidates there are
-    more of: ``signs_differ``.
+    If the two means have different signs (``signs_differ``), the mean of all depends on which arm
+    has more candidates.
 
     Args:
         candidates: Those that are complete in every arm.
@@ -129,12 +129,12 @@ def counted(number: int, noun: str) -> str:
 
 
 def opposite_signs(pair: Dict[str, Any]) -> str | None:
-    """Say so where a pair differs the other way round on the candidates of the other arm."""
+    """Return a note if the candidates of the two arms differ in opposite directions, else None."""
     if not pair.get("signs_differ"):
         return None
     a, b, means = pair["a"], pair["b"], pair["by_origin"]
     kind = "its own candidates" if means[a] < 0 else "what the other found"
     return (
         f"Each arm prefers {kind}: {b} minus {a} is {means[a]:+.3f} on the candidates of {a}, and "
-        f"{means[b]:+.3f} on those of {b}. The mean of all hangs on how many of each there are."
+        f"{means[b]:+.3f} on those of {b}. The mean of all depends on how many there are of each."
     )

@@ -1,9 +1,8 @@
 """The candidates of an A/B study: configurations that a search put among its best.
 
-One search finds one winner, and another search of the same mapping another one: in a table of
-recorded curves two winners of 20 trials differ with a standard deviation of 0.048 mIoU
-(docs/method.md). So no winner stands for its mapping. Several good configurations, of every arm's
-search, are trained in every arm.
+Another search of the same mapping finds another winner: in a table of recorded curves two winners
+of 20 trials differ with a standard deviation of 0.048 mIoU (docs/method.md). So one winner does not
+represent its mapping. Several good configurations from every arm's search are trained in every arm.
 """
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -22,7 +21,7 @@ class Candidate:
 
     Attributes:
         params: By name, a point of the search space.
-        named_by: The places of the arms whose searches have it among their best, from 0.
+        named_by: The places, from 0, of the arms whose searches have it among their best.
     """
 
     params: Mapping[str, Any]
@@ -36,17 +35,18 @@ def choose_candidates(
 ) -> list[Candidate]:
     """Let the arms name their best in turn, until there are enough different configurations.
 
-    In each turn every arm names its best configuration that it has not named yet. One that another
-    arm named before gets a second name and no second place.
+    In each turn every arm names the best configuration that it has not named yet. A configuration
+    that several arms name is one candidate with several names.
 
     Args:
         ranked: By arm, the params of its trials, the best first; see `best_first`.
-        count: How many candidates there are to be.
+        count: How many candidates are wanted.
         key: What tells configurations apart, such as `segexp.study.untried.Points.key`; by default
             any difference does.
 
     Returns:
-        As many, in the order in which they were first named; fewer where the searches have no more.
+        The candidates, in the order in which they were first named; fewer than ``count`` if the
+        searches have no more.
 
     Example:
         >>> found = choose_candidates([[{"x": 1}, {"x": 2}], [{"x": 1}, {"x": 3}]], 2)
@@ -70,7 +70,7 @@ def choose_candidates(
 def _first_of_each(
     ranked: Sequence[Mapping[str, Any]], key: Callable[[Mapping[str, Any]], Hashable]
 ) -> list[Mapping[str, Any]]:
-    """Leave out what trains the same as something better: a repetition takes up no turn."""
+    """Leave out params that train the same as better ones: a repetition takes no turn."""
     found: dict[Hashable, Mapping[str, Any]] = {}
     for params in ranked:
         found.setdefault(key(params), params)
@@ -80,17 +80,17 @@ def _first_of_each(
 def best_first(trials: Sequence[FrozenTrial]) -> list[dict[str, Any]]:
     """Return the params of the trials of a search, the best first.
 
-    Complete trials by `segexp.study.best.rank`, then the pruned ones: what came furthest before
-    what was ended earlier, and of these the better one at its last epoch. Of equal ones the first.
-    A trial that failed names nothing.
+    Complete trials come first, by `segexp.study.best.rank`; then pruned trials, by their last epoch
+    and then by their score there. Of equal trials the first comes first. Failed trials are left
+    out.
 
     Args:
-        trials: All of the study, in the order of their numbers.
+        trials: All trials of the study, in the order of their numbers.
     """
     ended = last_of_each(trials)
     complete = [t for t in ended if t.state == TrialState.COMPLETE]
     pruned = [t for t in ended if t.state == TrialState.PRUNED and t.intermediate_values]
-    complete.sort(key=rank, reverse=True)  # is stable: of equal ones the first stays first
+    complete.sort(key=rank, reverse=True)  # stable: of equal trials the first stays first
     pruned.sort(key=_how_far, reverse=True)
     return [dict(trial.params) for trial in (*complete, *pruned)]
 

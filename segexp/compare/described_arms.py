@@ -1,4 +1,4 @@
-"""What ``ab_result.json`` says of an arm, from its confusion matrices alone."""
+"""What ``ab_result.json`` says about an arm that its confusion matrices tell."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ def scores_of_runs(confusions: NDArray[np.int64]) -> dict[str, Any]:
     return {
         "mean": none_if_nan(float(np.mean([s.miou for s in scores]))),
         "runs": [none_if_nan(s.miou) for s in scores],
-        "classes_in_mean": scores[0].classes_in_mean,  # of the truth, which all runs share
+        "classes_in_mean": scores[0].classes_in_mean,  # from the truth, which all runs share
         "classes_predicted_only": [s.classes_predicted_only for s in scores],
     }
 

@@ -1,4 +1,4 @@
-"""How an A/B study compares its arms, and how much it trains for that."""
+"""How an A/B study compares its arms, and how much it trains."""
 
 from dataclasses import dataclass
 from math import ceil, floor
@@ -7,14 +7,14 @@ from typing import Literal
 Mode = Literal["shared", "matched", "tuned"]
 
 LARGEST_SHARE = 0.3
-"""More candidates than this share of a search's trials are no longer its best: the estimate drifts
-towards the typical configuration (docs/method.md)."""
+"""A larger share of a search's trials is no longer its best: the estimate drifts towards the
+typical configuration (docs/method.md)."""
 
 TRIALS = 20
-"""Of each arm's search, unless one says otherwise."""
+"""Trials of each arm's search, by default."""
 
 CANDIDATES, MATCHED_CONFIGS = 6, 24
-"""How many configurations are trained in every arm, unless one says otherwise."""
+"""How many configurations are trained in every arm, by default."""
 
 FEWEST = 2
 """Configurations or, with one configuration, seeds: fewer show no spread."""
@@ -24,17 +24,17 @@ FEWEST = 2
 class Design:
     """What is trained in every arm, fixed before the first answer.
 
-    ``shared`` arms search, each by itself, and every arm then trains the configurations that the
-    searches put among their best. ``matched`` arms train configurations drawn at random. ``tuned``
-    arms each train their own search's winner with several seeds: the design of earlier versions,
-    in which their studies go on; the luck of two searches is not in its interval.
+    ``shared`` arms each run a search, then every arm trains the configurations that the searches
+    put among their best. ``matched`` arms train configurations drawn at random. ``tuned`` arms each
+    train their own search's winner with several seeds: the design of earlier versions, with which
+    their studies resume; its interval does not include the luck of the searches.
 
     Attributes:
         mode: One of these.
         configs: Configurations that every arm trains; 1 for tuned arms.
-        seeds: Trainings of each of them in each arm.
-        looks: How often the arms are compared while the configurations are trained: at an early
-            look that settles it the rest is not trained.
+        seeds: Trainings of each configuration in each arm.
+        looks: How often the arms are compared while the configurations are trained: if an early
+            look settles the question, the rest is not trained.
     """
 
     mode: Mode
@@ -55,14 +55,14 @@ def make_design(
     seeds: int | None = None,
     looks: int = 1,
 ) -> Design:
-    """Return the design of a new A/B study, with the usual numbers where none are given.
+    """Return the design of a new A/B study, with defaults for numbers that are not given.
 
     Args:
         matched: Whether the configurations are drawn at random instead of searched for.
-        trials: Of each arm's search.
-        configs: Candidates of shared arms, by default 6, and fewer of fewer than 20 trials;
+        trials: Trials of each arm's search.
+        configs: Candidates of shared arms, by default 6, or fewer with fewer than 20 trials;
             configurations of matched arms, by default 24.
-        seeds: Trainings of each in each arm; by default 1.
+        seeds: Trainings of each configuration in each arm; by default 1.
         looks: How often the arms are compared.
     """
     if configs is None:
@@ -71,7 +71,7 @@ def make_design(
 
 
 def most_candidates(trials: int) -> int:
-    """Return how many candidates searches of so many trials may have at most."""
+    """Return the largest number of candidates for searches with a number of trials."""
     return floor(LARGEST_SHARE * trials + 1e-9)
 
 
@@ -80,8 +80,8 @@ def design_faults(design: Design, trials: int, arms: int) -> list[str]:
 
     Args:
         design: The design.
-        trials: Of each arm's search.
-        arms: How many arms there are.
+        trials: Trials of each arm's search.
+        arms: The number of arms.
     """
     faults = []
     if design.seeds < 1:
@@ -94,7 +94,7 @@ def design_faults(design: Design, trials: int, arms: int) -> list[str]:
         faults.append(f"--configs {design.configs}: take 1 or more")
     elif design.configs < FEWEST and design.seeds < FEWEST:
         faults.append(
-            f"--seeds {design.seeds}: the noise of training cannot be seen with one; take 2 or more"
+            f"--seeds {design.seeds}: one seed does not show the noise of training; take 2 or more"
         )
     if not faults and design.looks > 1 and design.configs < FEWEST * design.looks:
         faults.append(

@@ -1,9 +1,8 @@
-"""When an A/B study is looked at, and that what was looked at is not changed until it pleases.
+"""When the arms of an A/B study are compared, and that its numbers do not change after that.
 
-Whoever adds seeds until a 95% interval leaves 0 out is told of a difference in one of six studies
-that have none (docs/method.md). So the numbers of an A/B study are fixed with its first look, and
-the error that may be made is spent over the looks that were planned:
-`segexp.compare.statistics.spending`.
+Adding seeds until a 95% interval excludes 0 finds a difference in one of six studies that have none
+(docs/method.md). So the numbers of an A/B study are fixed at its first look, and the permitted
+error is spent over the planned looks: `segexp.compare.statistics.spending`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,13 +25,13 @@ _FLAGS = {"trials": "--trials", "seeds": "--seeds", "looks": "--looks"}
 
 @dataclass(frozen=True)
 class Look:
-    """A comparison of the arms while, or after, their configurations are trained.
+    """A comparison of the arms while their configurations are trained, or after that.
 
     Attributes:
         number: From 1.
         configs: How many configurations have been trained in every arm.
-        fractions: The part of all configurations that each look so far has seen, this one the
-            last: see `segexp.compare.statistics.spending`.
+        fractions: The share of all configurations that each look so far has seen, up to this look:
+            see `segexp.compare.statistics.spending`.
     """
 
     number: int
@@ -45,7 +44,7 @@ def planned_looks(design: Design, available: int) -> list[Look]:
 
     Args:
         design: The design.
-        available: How many configurations there are: searches of a small space may find fewer.
+        available: The number of configurations: searches of a small space may find fewer.
     """
     counts = list(dict.fromkeys(min(count, available) for count in design.configs_at_looks()))
     fractions = [count / counts[-1] for count in counts]
@@ -56,9 +55,9 @@ def planned_looks(design: Design, available: int) -> list[Look]:
 
 
 def in_order_of_training(candidates: Sequence[Candidate], plan: AbPlan) -> list[Candidate]:
-    """Return the candidates as they are trained: mixed, where an early look sees a part of them.
+    """Return the candidates in the order of training: shuffled, if there is an early look.
 
-    In the order in which they were named, an early look would see the best ones alone.
+    In the order in which they were named, an early look would see only the best.
     """
     if plan.design.looks == 1:
         return list(candidates)
@@ -67,7 +66,7 @@ def in_order_of_training(candidates: Sequence[Candidate], plan: AbPlan) -> list[
 
 
 def answered(study: optuna.Study) -> Look | None:
-    """Return the look at which an A/B study gave its answer; None while it has given none."""
+    """Return the look at which an A/B study gave its answer; None if it has not answered yet."""
     stored = study.user_attrs.get(ANSWER)
     if stored is None or not stored["is_answer"]:
         return None
@@ -78,7 +77,7 @@ def answered(study: optuna.Study) -> Look | None:
 def note_look(
     study: optuna.Study, plan: AbPlan, look: Look, margin: float, *, is_answer: bool
 ) -> None:
-    """Note a look that was taken, its margin, and the numbers, which are fixed from then on."""
+    """Store a look, its margin, and the study's numbers, which are fixed from then on."""
     before = answered(study)
     if before is None or look.number > before.number:
         known = study.user_attrs.get(ANSWER, {}).get("margin", margin)
@@ -87,18 +86,18 @@ def note_look(
 
 
 def other_margin(study: optuna.Study, margin: float) -> str | None:
-    """Say so where the margin is not that of the first look at the arms."""
+    """Return a note if the margin is not that of the first look at the arms, else None."""
     first = (study.user_attrs.get(ANSWER) or {}).get("margin", margin)
     if first == margin:
         return None
     return (
         f"The arms were first compared with a margin of {first:g}, now it is {margin:g}: a margin "
-        "that is chosen after the answer proves nothing."
+        "chosen after the answer proves nothing."
     )
 
 
 def refuse_other_numbers(plan: AbPlan, storage: BaseStorage) -> None:
-    """Refuse to go on with an A/B study whose arms have been compared, in other numbers.
+    """Refuse to resume an A/B study with other numbers after its arms have been compared.
 
     Raises:
         InputError: With every number that differs.
@@ -121,14 +120,14 @@ def refuse_other_numbers(plan: AbPlan, storage: BaseStorage) -> None:
         raise InputError(
             [
                 *faults,
-                "whoever asks again with other numbers until the answer pleases finds differences "
-                "that are not there: begin another A/B study with --study-name, which trains anew",
+                "asking with other numbers until the answer pleases finds differences that do not "
+                "exist: start another A/B study with --study-name, which trains everything again",
             ]
         )
 
 
 def _of_older_answer(plan: AbPlan) -> dict[str, int] | None:
-    """Return the numbers of an answer of an earlier segexp, which noted none in the study."""
+    """Return the numbers of an answer of an earlier segexp, which did not store them."""
     try:
         result = read_pilot(plan.project, plan.name)
     except InputError:

@@ -1,4 +1,4 @@
-"""Masks that were decided elsewhere, counted against the truth: matrices for each image and run."""
+"""Masks from any tool, counted against the truth: a matrix for each image and run."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -26,14 +26,14 @@ class Truth:
     """The ground truth of the images that are compared.
 
     Attributes:
-        name: Of the data, for people.
-        where: The folder that it lies in, or what else it is.
+        name: The data's name for people.
+        where: Its folder, or a description of the data.
         ids: The images, in order.
         read_labels: Returns the label indices of an image at its own size, uint8 (H, W).
-        read_image: Returns the image itself, uint8 (H, W, 3); None where there is none.
+        read_image: Returns the image itself, uint8 (H, W, 3); None without images.
         data_format: How the images' names are read for clusters.
-        heldout_from: ``truth``, or the split of the project that the images are of.
-        others: Further images of the same data, whose masks are left out.
+        heldout_from: ``truth``, or the split of the project that the images are from.
+        others: Further images of the same data, whose masks are skipped.
     """
 
     name: str
@@ -48,7 +48,7 @@ class Truth:
 
 @dataclass(frozen=True)
 class MaskArm:
-    """One arm: its name, whose classes its masks hold, and where they lie."""
+    """One arm: its name, the mapping of its masks' classes, and the masks."""
 
     name: str
     mapping: Mapping
@@ -61,9 +61,9 @@ class CountedArm:
 
     Attributes:
         own: int64 (R, N, C, C + 1).
-        own_void: What is predicted on void pixels of its own space, int64 (R, N, C + 1).
+        own_void: The predictions on void pixels of its own space, int64 (R, N, C + 1).
         common: int64 (R, N, K, K + 1).
-        common_void: The same of the common space, int64 (R, N, K + 1).
+        common_void: The same in the common space, int64 (R, N, K + 1).
     """
 
     own: Matrices
@@ -72,11 +72,11 @@ class CountedArm:
     common_void: Matrices
 
     def as_runs(self, name: str) -> ArmRuns:
-        """Return what is compared: of a decided mask both rules of collapse say the same."""
+        """Return what is compared: for decided masks both rules of collapse agree."""
         return ArmRuns(name, self.own, self.common, self.common)
 
     def counts(self, space: Mapping, *, own: bool) -> list[Counts]:
-        """Return what protocols score, for each run."""
+        """Return the counts of each run, which protocols score."""
         matrices, void = (self.own, self.own_void) if own else (self.common, self.common_void)
         return [Counts(m, v, background_of(space)) for m, v in zip(matrices, void, strict=True)]
 
@@ -86,10 +86,10 @@ class CountedMasks:
     """All arms counted.
 
     Attributes:
-        arms: In their order.
+        arms: In order.
         pixels: Pixels of each label index in the truth, int64 (256,).
-        sizes: Height and width of the images -> how many have it.
-        same: Whether all masks of all arms say the same in the common space.
+        sizes: Height and width -> number of images of that size.
+        same: Whether all masks of all arms are equal in the common space.
     """
 
     arms: tuple[CountedArm, ...]
@@ -110,7 +110,7 @@ class _Table:
 
 @dataclass(frozen=True, eq=False)
 class _ImageCounts:
-    """Of one image: for each arm and run own, own void, common, common void; or its faults."""
+    """One image: own, own void, common, common void for each arm and run; or its faults."""
 
     counted: list[list[tuple[Matrices, Matrices, Matrices, Matrices]]]
     pixels: Matrices
@@ -126,13 +126,13 @@ def count_masks(
 
     Args:
         arms: Every run has a mask of every image.
-        truth: What is right.
+        truth: The ground truth.
         common: The common space of the arms' mappings.
         progress: Called with how many images are counted, and of how many.
 
     Raises:
-        InputError: With every mask that cannot be read, is of another size than its truth, or holds
-            what is no class.
+        InputError: With every mask that cannot be read, has another size than its truth, or has
+            values that are not classes.
     """
     tables = [_table(arm.mapping, common) for arm in arms]
     truth_common = common.lookup()
@@ -167,7 +167,7 @@ def count_masks(
 
 
 def unreadable_masks(arms: Sequence[MaskArm], truth: Truth) -> list[str]:
-    """List the faults of all masks that are there, where others are missing."""
+    """List the faults of all masks that exist, when others are missing."""
 
     def read(image: str) -> list[str]:
         try:
@@ -243,18 +243,18 @@ def _count_image(
 
 
 def _read_at(path: Path, mapping: Mapping, labels: Mask) -> Mask:
-    """Read a mask that has to be of the size of its truth."""
+    """Read a mask, which must have the size of its truth."""
     decided = read_decided(path, mapping)
     if decided.shape != labels.shape:
         raise SampleFault(
-            f"{path}: {decided.shape[0]}x{decided.shape[1]} pixels, and its truth has "
+            f"{path}: {decided.shape[0]}x{decided.shape[1]} pixels, but its truth has "
             f"{labels.shape[0]}x{labels.shape[1]}; write predictions at the size of the images"
         )
     return decided
 
 
 def _matrix(truth: Mask, guess: NDArray[np.int64], rows: int) -> tuple[Matrices, Matrices]:
-    """Count one image: (rows, rows + 1), and what is predicted on void, (rows + 1,)."""
+    """Count one image: (rows, rows + 1), and the predictions on void pixels, (rows + 1,)."""
     columns = rows + 1
     cells = truth.astype(np.int64) * columns + guess
     counts = np.bincount(cells.ravel(), minlength=256 * columns).reshape(256, columns)

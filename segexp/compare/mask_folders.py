@@ -1,4 +1,4 @@
-"""Folders of masks that any tool wrote: which file is of which image, and of which run."""
+"""Folders of masks from any tool: which file belongs to which image and run."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,10 +10,10 @@ from segexp.data.layouts._pairing import counted, directory_entries
 SUFFIXES = (".png", ".npy")
 
 ENDINGS = ("_mask", "_leftImg8bit", "_gtFine_labelIds", "_gtFine_labelTrainIds")
-"""What the name of a mask may have behind the image's: segexp's own, and those of Cityscapes."""
+"""What a mask's name may add to the image's: segexp's own ending, and those of Cityscapes."""
 
 _BESIDE = ("_color", "_overlay")
-"""Pictures that `segexp predict` writes beside ``<stem>_mask.png``."""
+"""Pictures that `segexp predict` writes next to ``<stem>_mask.png``."""
 
 Files = Mapping[str, Path]
 """The mask of each image, by the image's name."""
@@ -25,8 +25,8 @@ class Runs:
 
     Attributes:
         directory: The arm's folder.
-        names: The runs: the sub-folders, in order; one empty name where the masks lie in the
-            folder itself.
+        names: The runs: the subfolders, in order; one empty name if the masks are in the folder
+            itself.
         files: The masks of each run.
     """
 
@@ -59,10 +59,10 @@ def _without_endings(name: str) -> str:
 
 
 def named_as(images: Collection[str], runs: Runs) -> Runs:
-    """Name the masks as the images are whose own names have such an ending, too.
+    """Rename the masks to match images whose own names have such an ending.
 
     Args:
-        images: All images that there are.
+        images: All images.
         runs: Their masks, by names without endings.
     """
     plain: dict[str, list[str]] = {}
@@ -74,11 +74,11 @@ def named_as(images: Collection[str], runs: Runs) -> Runs:
 
 
 def find_runs(directory: Path) -> Runs:
-    """List the masks of an arm: in its folder, or of several runs in its sub-folders.
+    """List the masks of an arm: in its folder, or of several runs in its subfolders.
 
     Raises:
-        InputError: When the folder is not there or holds no masks, two files are of one image, or
-            the sub-folders are parts of one run and not several.
+        InputError: When the folder is missing or has no masks, two files are of one image, or the
+            subfolders are parts of one run instead of several runs.
     """
     if not directory.is_dir():
         raise InputError(f"{directory}: no such folder")
@@ -100,11 +100,11 @@ def find_runs(directory: Path) -> Runs:
     if faults:
         raise InputError(faults)
     if not runs:
-        raise InputError(f"{directory}: no masks in it; expected files {', '.join(SUFFIXES)}")
+        raise InputError(f"{directory}: no masks in it; expected {' or '.join(SUFFIXES)} files")
     if len(runs) > 1 and sum(map(len, runs)) == len({image for run in runs for image in run}):
         raise InputError(
             f"{directory}: its folders {', '.join(names[:3])}{', ...' if len(names) > 3 else ''} "
-            "have no image in common: sub-folders are runs, each with a mask of every image; put "
+            "have no image in common: subfolders are runs, each with a mask of every image; put "
             "the masks of one run into one folder"
         )
     return Runs(directory, tuple(names), tuple(runs))
@@ -129,7 +129,7 @@ def list_masks(directory: Path) -> tuple[dict[str, Path], list[str]]:
         image = image_name(path)
         if image in found:
             faults.append(
-                f"{path}: is of the image {image!r}, as {found[image].name} is; keep one of them"
+                f"{path}: is a mask of {image!r}, and so is {found[image].name}; keep one of them"
             )
         else:
             found[image] = path
@@ -139,22 +139,22 @@ def list_masks(directory: Path) -> tuple[dict[str, Path], list[str]]:
 def unmatched(
     images: Sequence[str], others: Collection[str], where: str, files: Files, folder: Path
 ) -> list[str]:
-    """List every image without its mask, and every mask without its image.
+    """List every image without a mask, and every mask without an image.
 
     Args:
         images: The images that have a truth.
-        others: Images whose masks may be there, too, and are left out.
-        where: What to call the place of the truth.
+        others: Images whose masks may exist and are skipped.
+        where: The place of the truth, for people.
         files: The masks of one run.
-        folder: Where these lie.
+        folder: Their folder.
     """
     known = {*images, *others}
     missing = [image for image in images if image not in files]
     extra = [path for image, path in files.items() if image not in known]
     if len(missing) == len(images) and images and files:
         return [
-            f"{folder}: {counted(len(files), 'mask')}, but none is called as one of the "
-            f"{counted(len(images), 'image')} of {where}: {min(files.values()).name} beside "
+            f"{folder}: {counted(len(files), 'mask')}, but none has the name of one of the "
+            f"{counted(len(images), 'image')} of {where}: {min(files.values()).name} against "
             f"{min(images)}"
         ]
     told, more = at_most(missing, str(folder))
@@ -166,20 +166,20 @@ def unmatched(
 
 
 def paired_names(arms: Mapping[str, Runs]) -> tuple[tuple[str, ...], str | None]:
-    """Return how the runs are called that are compared with each other, and a caveat.
+    """Return the names of the pairs of runs, and a caveat.
 
-    Runs of one name are compared with each other. Where the arms have no name in common, they are
-    in the order of their names.
+    Runs of the same name are compared with each other; if the arms have no name in common, runs
+    are paired in the order of their names.
 
     Raises:
-        InputError: When the arms have different numbers of runs, or the same names only in part.
+        InputError: When the arms have different numbers of runs, or only some names in common.
     """
     first, *others = arms.items()
     names = {name: runs.names for name, runs in arms.items()}
     counts = {name: len(found) for name, found in names.items()}
     if len(set(counts.values())) > 1:
         listing = ", ".join(f"{name} has {n}" for name, n in counts.items())
-        raise InputError(f"--predictions: runs are compared in pairs, and {listing}")
+        raise InputError(f"--predictions: runs are compared in pairs, but {listing}")
     if all(names[name] == first[1].names for name, _ in others):
         return first[1].names, None
     for name, runs in others:
@@ -187,13 +187,13 @@ def paired_names(arms: Mapping[str, Runs]) -> tuple[tuple[str, ...], str | None]
         if shared and set(runs.names) != set(first[1].names):
             apart = sorted(set(runs.names) ^ set(first[1].names))
             raise InputError(
-                f"--predictions: the runs of {first[0]} and {name} have the same names in part; "
-                f"{', '.join(apart)} {'is' if len(apart) == 1 else 'are'} on one side alone"
+                f"--predictions: the runs of {first[0]} and {name} share only some names; "
+                f"{', '.join(apart)} {'is' if len(apart) == 1 else 'are'} on one side only"
             )
     if counts[first[0]] == 1:
         return ("",), None
     return (
         tuple(str(i) for i in range(1, counts[first[0]] + 1)),
-        "The arms' runs have different names: they are paired in the order of their names, as "
-        "independent runs may be.",
+        "The arms' runs have different names: they are paired in the order of their names, which "
+        "is right for independent runs.",
     )

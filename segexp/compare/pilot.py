@@ -1,4 +1,4 @@
-"""What an A/B study would take, from an earlier one or its own first look: `segexp ab --plan`."""
+"""What an A/B study would need, from an earlier one or its own first look: `segexp ab --plan`."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -21,19 +21,19 @@ MAX_BYTES = 100_000_000
 
 @dataclass(frozen=True)
 class Outlook:
-    """What an A/B study of some size can say of one pair of arms, and what a margin takes.
+    """What an A/B study of a given size can say about a pair of arms, and what a margin needs.
 
     Attributes:
         a: The name of the first arm.
         b: The name of the other.
         margin: The margin that was asked about.
         pilot: The name of the study whose variances are used.
-        trained: How it trained: what it tells holds for such trainings. Empty where it says none.
-        spread: How many times the pilot's the true spread over runs may be, from and to.
+        trained: How the pilot trained: its figures hold for such trainings. Empty if unknown.
+        spread: The range of the true spread over runs, as multiples of the pilot's.
         images: Held-out images, as many as the pilot's.
         configs: Configurations that the planned study trains in every arm.
         plan: From `segexp.compare.statistics.planning.plan_study`.
-        hours: Of the planned study, one training after the other at the pilot's speed; None where
+        hours: Time of the planned study, one training after the other at the pilot's speed; None if
             the pilot does not say how long its trainings took.
         hours_to_find: The same for ``plan.to_find.runs`` configurations.
     """
@@ -56,14 +56,14 @@ class Outlook:
 
 
 def read_pilot(project: Path, pilot: str) -> dict[str, Any]:
-    """Read the result of an A/B study, or of its latest look where it has not answered yet.
+    """Read the result of an A/B study, or of its latest look if it has not answered yet.
 
     Args:
         project: The project directory.
         pilot: The study's name, or the path of an ``ab_result.json``.
 
     Raises:
-        InputError: When there is none, or it is no result.
+        InputError: When the file is missing or not a result.
     """
     path = Path(pilot)
     if not path.is_file():
@@ -75,30 +75,30 @@ def read_pilot(project: Path, pilot: str) -> dict[str, Any]:
         results = next((there for of in files if (there := [f for f in of if f.is_file()])), [])
         if not results:
             raise InputError(
-                f"--pilot: {pilot!r} is neither a file nor an A/B study that was looked at; a "
-                "small one will do, such as `segexp ab A B --trials 14 --study-name pilot`, and "
-                "then `segexp ab A B --plan --pilot pilot`"
+                f"--pilot: {pilot!r} is neither a file nor an A/B study with a result; a small "
+                "one will do: run `segexp ab A B --trials 14 --study-name pilot`, then "
+                "`segexp ab A B --plan --pilot pilot`"
             )
         path = max(results, key=lambda file: file.stat().st_mtime)
     try:
         content = json.loads(read_bounded(path, MAX_BYTES))
     except ValueError as error:
-        raise InputError(f"--pilot {path}: is no JSON: {error}") from None
+        raise InputError(f"--pilot {path}: is not JSON: {error}") from None
     if not isinstance(content, dict) or not content.get("pairs"):
-        raise InputError(f"--pilot {path}: is no {RESULT_FILE}: it has no pairs of arms")
+        raise InputError(f"--pilot {path}: is not an {RESULT_FILE}: it has no pairs of arms")
     if fault := _pilot_fault(content):
-        raise InputError(f"--pilot {path}: is no {RESULT_FILE}: {fault}")
+        raise InputError(f"--pilot {path}: is not an {RESULT_FILE}: {fault}")
     return content
 
 
 def _pilot_fault(content: Mapping[str, Any]) -> str | None:
-    """Say what is wrong with what a plan reads of a result."""
+    """Say what is wrong with the parts of a result that a plan reads."""
     pairs = content["pairs"]
     if not isinstance(pairs, list) or not all(isinstance(pair, dict) for pair in pairs):
-        return "its pairs are no list of objects"
+        return "its pairs are not a list of objects"
     arms = content.get("arms")
     if not isinstance(arms, list) or not all(isinstance(arm, dict) for arm in arms):
-        return "its arms are no list of objects"
+        return "its arms are not a list of objects"
     for pair in pairs:
         missing = [k for k in ("a", "b", "images", "run_groups", "unit") if k not in pair]
         if missing:
@@ -112,7 +112,7 @@ def _pilot_fault(content: Mapping[str, Any]) -> str | None:
         for name, value in numbers.items():
             is_number = isinstance(value, int | float) and not isinstance(value, bool)
             if value is not None and not (is_number and 0 <= value < inf):
-                return f"{name} is {value!r}, and no number from 0 on"
+                return f"{name} is {value!r}; expected a number of at least 0"
     return None
 
 
@@ -124,25 +124,25 @@ def outlooks(
     Args:
         pilot: The content of its ``ab_result.json``.
         arms: The names of the arms.
-        design: Of the planned study.
-        trials: Of each of its searches.
+        design: The planned study's design.
+        trials: Trials of each of its searches.
         margin: Differences below it do not matter.
 
     Raises:
-        InputError: When the pilot compared other arms, or says no variances.
+        InputError: When the pilot compared other arms, or has no variances.
     """
     pairs = [pair for pair in pilot["pairs"] if pair["a"] in arms and pair["b"] in arms]
     if len(pairs) < len(arms) * (len(arms) - 1) // 2:
         compared = ", ".join(f"{pair['b']} against {pair['a']}" for pair in pilot["pairs"])
         raise InputError(
-            f"--pilot: {pilot.get('name')} compared {compared}, which tells nothing of "
+            f"--pilot: {pilot.get('name')} compared {compared}, which tells nothing about "
             f"{' and '.join(arms)}"
         )
 
     if pilot.get("mode", design.mode) != design.mode:
         raise InputError(
-            f"--pilot: {pilot.get('name')} has {pilot['mode']} arms, which tell nothing of "
-            f"{design.mode} ones: random configurations vary several times as much as good ones"
+            f"--pilot: {pilot.get('name')} has {pilot['mode']} arms, which tell nothing about "
+            f"{design.mode} arms: random configurations vary several times as much as good ones"
         )
 
     def planned(pair: Mapping[str, Any]) -> Outlook:
@@ -169,26 +169,26 @@ def outlooks(
 
 
 def outlook_lines(outlook: Outlook, design: Design, trials: int) -> list[str]:
-    """Say what a study can find and what a margin takes, in sentences."""
+    """Say in sentences what a study can find and what a margin needs."""
     plan, margin = outlook.plan, outlook.margin
     trained = f" ({outlook.trained})" if outlook.trained else ""
     return [
         f"{outlook.b} against {outlook.a}, planned from {outlook.pilot}{trained}: "
         f"{_configs(design, design.configs, trials)} on {outlook.images:,} held-out images find a "
-        f"difference of {plan.detectable:.3f} in four studies of five, and call equal mappings "
+        f"difference of {plan.detectable:.3f} in four of five studies, and call equal mappings "
         f"equivalent within {plan.margin:.3f}{_takes(outlook.hours)}.",
         f"To find a difference of {margin:g}: "
         f"{_size(plan.to_find, outlook, design, trials)}{_takes(outlook.hours_to_find)}.",
-        f"To be called equivalent within {margin:g} where nothing differs: "
+        f"To be called equivalent within {margin:g} if nothing differs: "
         f"{_size(plan.to_be_equivalent, outlook, design, trials)}.",
-        f"The pilot knows the spread over configurations roughly: the true one may be "
-        f"{outlook.spread[0]:.1f} to {outlook.spread[1]:.1f} times as large, and the differences "
-        "that are found with it.",
+        f"The pilot tells the spread over configurations only roughly: the true spread may be "
+        f"{outlook.spread[0]:.1f} to {outlook.spread[1]:.1f} times as large, and so may the "
+        "differences that can be found.",
     ]
 
 
 def _trained(pilot: Mapping[str, Any]) -> str:
-    """Say at which size and for how many epochs a pilot trained."""
+    """Say at which image size and for how many epochs a pilot trained."""
     said = []
     if size := pilot.get("image_size"):
         said.append("x".join(map(str, size)))
@@ -229,7 +229,7 @@ def _takes(hours: float | None) -> str:
 def _hours(
     pilot: Mapping[str, Any], arms: Sequence[str], design: Design, configs: int, trials: int
 ) -> float | None:
-    """Return how long searches and trainings of some arms would take, one after the other."""
+    """Return how long the searches and trainings of the arms would take, one after the other."""
     seconds = 0.0
     own = [arm for arm in pilot["arms"] if arm.get("mapping") in arms]
     if len(own) < len(arms):

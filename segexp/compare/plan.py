@@ -1,6 +1,6 @@
-"""An A/B study of mappings before it runs: its arms, and the trainings that each of them needs.
+"""An A/B study of mappings before it runs: its arms, and the trainings that each needs.
 
-Shared arms search, each in a study of its own, and then all of them train the candidates: the
+Shared arms each run a search in their own study, then all arms train the candidates: the
 configurations that the searches put among their best. Matched arms train random configurations.
 """
 
@@ -36,15 +36,15 @@ _SEED = {"seed": Range(0, 2**31 - 1, integer=True)}
 
 @dataclass(frozen=True)
 class AbPlan:
-    """An A/B study with everything checked that can be checked before data is read.
+    """An A/B study, checked as far as possible before data is read.
 
     Attributes:
         project: The project directory.
         name: The A/B study's name.
         design: How the arms are compared.
-        arms: The search of each arm; matched arms do not run theirs.
+        arms: The search of each arm; matched arms do not run it.
         common: The common space of the arms' mappings.
-        configs: The configurations of matched arms; none for others, whose searches find them.
+        configs: The configurations of matched arms; empty for others, whose searches find them.
     """
 
     project: Path
@@ -67,7 +67,7 @@ class AbPlan:
 
     @property
     def config(self) -> Config:
-        """The configuration that the arms share but for the mapping: data, tracking, storage."""
+        """The configuration that the arms share except for the mapping: data, tracking, storage."""
         return self.arms[0].base.config
 
 
@@ -80,11 +80,11 @@ def plan_ab(
     name: str,
     design: Design,
 ) -> AbPlan:
-    """Check an A/B study: its mappings, and a study for each of them.
+    """Check an A/B study: its mappings, and a study for each mapping.
 
     Args:
         project: The project directory.
-        study: The study whose search space the arms have; None for ``default``.
+        study: The study whose search space the arms use; None for ``default``.
         mappings: The arms, two or more.
         overrides: Keys of config and study that are overridden, such as ``trials``.
         name: The A/B study's name.
@@ -132,9 +132,9 @@ def plan_ab(
 
 
 def _own_draws(sampler: Sampler, mapping: str) -> Sampler:
-    """Give the search of a mapping draws of its own, whatever the other arms are.
+    """Give the search of a mapping its own random draws, whatever the other arms are.
 
-    Searches that draw the same would find the same, and there would be fewer different candidates.
+    Searches with the same draws would find the same, which would leave fewer different candidates.
     """
     mixed = np.random.SeedSequence([sampler.seed, crc32(mapping.encode())])
     return sampler.model_copy(update={"seed": int(mixed.generate_state(1)[0] >> 1)})
@@ -143,8 +143,8 @@ def _own_draws(sampler: Sampler, mapping: str) -> Sampler:
 def of_candidates(plan: AbPlan, candidates: Sequence[Candidate]) -> list[ListPlan]:
     """Plan the trainings of the candidates in every arm, with the same seeds in all.
 
-    A candidate's seeds follow from its params alone: whatever else is a candidate, it is trained
-    once.
+    A candidate's seeds depend on its params alone, so it is trained only once, whatever the other
+    candidates are.
     """
     first = plan.config.training.seed
     listed = [
@@ -159,7 +159,7 @@ def of_candidates(plan: AbPlan, candidates: Sequence[Candidate]) -> list[ListPla
 
 
 def of_configs(plan: AbPlan, configs: Sequence[Dict[str, Any]]) -> list[ListPlan]:
-    """Plan the trainings of matched arms: some configurations, each with all seeds."""
+    """Plan the trainings of matched arms: each configuration with all seeds."""
     listed = [{**params, "seed": seed} for params in configs for seed in plan.seeds]
     arms = [arm.base for arm in plan.arms]
     return [_listed(arm, arm.study.name, arm.config, arm.space, listed) for arm in arms]
@@ -172,7 +172,7 @@ def of_winner(
 
     Args:
         arm: The arm's search.
-        number: The number of its best trial: another best trial is another study.
+        number: The number of its best trial: another best trial makes another study.
         params: That trial's params.
         seeds: The seeds.
     """
@@ -183,14 +183,14 @@ def of_winner(
 
 
 def _fresh_seed(params: Dict[str, Any], tuning: int, place: int) -> int:
-    """Return a seed from 0 to 2**31 - 1 that is not the one that tuning has used."""
+    """Return a seed from 0 to 2**31 - 1 that tuning has not used."""
     content = json.dumps([sorted(params.items()), tuning, place])
     seed = int.from_bytes(hashlib.sha256(content.encode()).digest()[:4]) >> 1
     return seed if seed != tuning else seed ^ 1
 
 
 def ab_definition(plan: AbPlan, dataset: Dataset) -> dict[str, Any]:
-    """Return what an A/B study means: resumed, it must mean the same.
+    """Return what defines an A/B study: it must be the same when the study is resumed.
 
     What a single training depends on is in the definitions of the arms' studies.
     """
@@ -209,7 +209,7 @@ def _listed(
     space: Dict[str, Parameter],
     listed: Sequence[Dict[str, Any]],
 ) -> ListPlan:
-    """Return the study that trains what is listed, and keeps all of it."""
+    """Return the study that trains the listed params and keeps all results."""
     definition = arm.study.model_copy(
         update={
             "name": name,
@@ -227,7 +227,7 @@ def _argument_faults(name: str, mappings: Sequence[str], overrides: Dict[str, An
     fault = name_fault("study name", name) or name_fault("study name", f"{longest}-candidates")
     faults = [f"{fault}; name it with --study-name"] if fault else []
     if len(mappings) < 2:
-        faults.append(f"{' '.join(mappings)}: one arm only; name two or more mappings to compare")
+        faults.append(f"{' '.join(mappings)}: only one arm; name two or more mappings to compare")
     twice = [name for name in dict.fromkeys(mappings) if list(mappings).count(name) > 1]
     faults += [f"{name}: is named twice; the arms must be different mappings" for name in twice]
     if any(resolve_key(key) == "mapping" for key in overrides):

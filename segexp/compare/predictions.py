@@ -1,7 +1,7 @@
-"""Arms that are folders of masks, whatever wrote them: the answer of `segexp ab` without training.
+"""Arms that are folders of masks from any tool: the answer of `segexp ab` without training.
 
-names and folders -> one matrix for each image and run (`segexp.compare.mask_counts`) -> the
-comparison that trained arms get. Neither torch, Optuna nor MLflow is loaded.
+names and folders -> a matrix for each image and run (`segexp.compare.mask_counts`) -> the same
+comparison as for trained arms. Neither torch, Optuna nor MLflow is loaded.
 """
 
 from collections.abc import Mapping as Dict
@@ -56,12 +56,12 @@ class MaskStudy:
     """Arms of decided masks, ready to be counted.
 
     Attributes:
-        name: Of the comparison.
+        name: The comparison's name.
         arms: Two or more.
-        truth: What is right.
+        truth: The ground truth.
         common: The common space of the arms' mappings.
-        run_names: How the runs are called that are compared in pairs; one empty name for one run.
-        caveats: What limits the answer already.
+        run_names: The names of the pairs of runs; one empty name for a single run.
+        caveats: Known limits of the answer.
     """
 
     name: str
@@ -74,7 +74,7 @@ class MaskStudy:
 
 @dataclass(frozen=True)
 class MaskAnswer:
-    """What a comparison of masks comes to.
+    """The answer of a comparison of masks.
 
     Attributes:
         result: The content of ``ab_result.json``.
@@ -88,13 +88,13 @@ class MaskAnswer:
 def plan_masks(
     name: str, folders: Dict[str, Path], mappings: Dict[str, Mapping], truth: Truth
 ) -> MaskStudy:
-    """Find the masks of every arm, and refuse what does not fit together.
+    """Find the masks of every arm, and refuse what does not match.
 
     Args:
-        name: Of the comparison.
+        name: The comparison's name.
         folders: The folder of each arm, by the arm's name.
-        mappings: Whose classes its masks hold, likewise.
-        truth: What is right.
+        mappings: The mapping of each arm's classes, likewise.
+        truth: The ground truth.
 
     Raises:
         InputError: With every fault: folders that are missing, empty or given twice, images without
@@ -112,7 +112,7 @@ def plan_masks(
     for arm, folder in folders.items():
         other = seen.setdefault(folder.resolve(), arm)
         if other != arm:
-            faults.append(f"--predictions {arm}={folder}: is the folder of {other}, too")
+            faults.append(f"--predictions {arm}={folder}: is also the folder of {other}")
     arms: list[MaskArm] = []
     for arm, folder in folders.items():
         with collected(faults):
@@ -136,13 +136,13 @@ def plan_masks(
 
 
 def truth_in(directory: Path, taxonomy: Taxonomy, data_format: str) -> Truth:
-    """Find the truth in a folder of raw masks, or in the city folders of one.
+    """Find the truth in a folder of raw masks, or in its city folders.
 
-    Masks that are called ``*_labelIds`` are read in the taxonomy's encoding of that name, all
-    others in its own; RGB masks by its colours.
+    Masks named ``*_labelIds`` are read in the taxonomy's encoding of that name, all others in its
+    default encoding; RGB masks by its colours.
 
     Raises:
-        InputError: When the folder is not there, holds no masks, or two files are of one image.
+        InputError: When the folder is missing or has no masks, or two files are of one image.
     """
     if not directory.is_dir():
         raise InputError(f"--truth {directory}: no such folder")
@@ -171,7 +171,7 @@ def truth_in(directory: Path, taxonomy: Taxonomy, data_format: str) -> Truth:
 
 
 def _truth_files(directory: Path) -> tuple[dict[str, Path], list[str]]:
-    """List the masks of a folder; where it has none, those of the folders in it."""
+    """List the masks of a folder; if it has none, those of its subfolders."""
     files, faults = _one_kind(directory)
     if files or faults:
         return files, faults
@@ -180,13 +180,13 @@ def _truth_files(directory: Path) -> tuple[dict[str, Path], list[str]]:
         faults += wrong
         for image, path in listed.items():
             if image in files:
-                faults.append(f"{path}: is of the image {image!r}, as {files[image]} is")
+                faults.append(f"{path}: is a mask of {image!r}, and so is {files[image]}")
             files.setdefault(image, path)
     return files, faults
 
 
 def _one_kind(folder: Path) -> tuple[dict[str, Path], list[str]]:
-    """List the masks of a folder: of Cityscapes' several kinds the label ids alone."""
+    """List the masks of a folder; of the several kinds of Cityscapes only the label ids."""
     official = {
         image_name(path): path
         for path in directory_entries(folder)
@@ -198,7 +198,7 @@ def _one_kind(folder: Path) -> tuple[dict[str, Path], list[str]]:
 def compare_masks(
     study: MaskStudy, cluster: str, margin: float, progress: Progress | None = None
 ) -> MaskAnswer:
-    """Count all masks, and compare the arms as trained ones are compared.
+    """Count all masks, and compare the arms as trained arms are compared.
 
     Args:
         study: From `plan_masks`.
@@ -242,9 +242,9 @@ def _result(
     scores = common_scores(runs, groups, clusters, one_run=one_run, resamples=RESAMPLES)
     caveats = [*study.caveats]
     if counted.same:
-        caveats.append("Every mask of all arms says the same in the common classes.")
+        caveats.append("The masks of all arms are equal in the common classes.")
     caveats.append(
-        "Masks are decided already: only the argmax rule of collapse can be told, and it is the "
+        "Masks hold decided classes: only the argmax rule of collapse applies, and it is the "
         "headline."
     )
     size = max(counted.sizes, key=lambda s: counted.sizes[s])
@@ -274,16 +274,16 @@ def _result(
 
 
 def _about(runs: int) -> str:
-    """Say what an answer is about: these networks alone, where each arm has one run."""
+    """Say what an answer is about: only these networks, if each arm has one run."""
     return (
-        "On one run of each arm, these networks alone"
+        "On one run of each arm, only these networks"
         if runs == 1
         else f"On {runs} runs of each arm"
     )
 
 
 def _one_rule(pair: dict[str, Any]) -> dict[str, Any]:
-    """Keep the one rule that decided masks have."""
+    """Keep only the rule that applies to decided masks."""
     return {**pair, "rules": {"argmax": pair["rules"]["argmax"]}, "decision_rule": None}
 
 
@@ -317,7 +317,7 @@ def _protocols(study: MaskStudy, counted: CountedMasks) -> dict[str, Any]:
     own = {a.name: protocol_scores(c.counts(a.mapping, own=True)) for a, c in arms}
     common = {a.name: protocol_scores(c.counts(study.common, own=False)) for a, c in arms}
     return protocol_answer(
-        own, common, ["at another size, because masks are counted at their own."]
+        own, common, ["at another size, because masks are counted at their own size."]
     )
 
 

@@ -1,4 +1,4 @@
-"""A comparison of masks recorded in MLflow, as that of trained arms is."""
+"""A comparison of masks recorded in MLflow, like that of trained arms."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +14,7 @@ from segexp.study.recorded_place import ignored_variable
 from segexp.tracking import metric_name
 
 SYNC_SECONDS = 10.0
-"""How long a tracking server that is slow is waited for."""
+"""How long to wait for a slow tracking server."""
 
 
 def record_masks(
@@ -25,11 +25,11 @@ def record_masks(
     files: list[Path],
     say: Callable[[str], None],
 ) -> None:
-    """Record an answer in a run of its own, kind ``ab``; where that cannot be done, say so.
+    """Record an answer in its own run, kind ``ab``; if that fails, say so.
 
     Args:
         project: The project directory.
-        wanted: Where the project records.
+        wanted: The project's tracking settings.
         study: What was compared.
         result: The content of ``ab_result.json``.
         files: ``ab_result.json`` and the page.

@@ -41,12 +41,12 @@ RESAMPLES = 10_000
 
 @dataclass(frozen=True, eq=False)
 class Terms:
-    """On what terms arms are compared.
+    """The terms of a comparison.
 
     Attributes:
         clusters: How the held-out images are grouped for resampling.
         margin: A difference of mIoU that would not matter.
-        look: When it is asked.
+        look: The look at which the arms are compared.
     """
 
     clusters: Clusters
@@ -61,14 +61,14 @@ def ab_result(
     runs: FinalRuns,
     terms: Terms,
 ) -> dict[str, Any]:
-    """Compare the arms, and return everything that there is to say, as JSON holds it.
+    """Compare the arms, and return the whole answer as plain values for JSON.
 
     Args:
         plan: The A/B study.
         dataset: Its data.
-        found: What the searches did, and the configurations that all arms are compared on.
+        found: Its searches, and the configurations that all arms are compared on.
         runs: Its final trainings.
-        terms: On what terms they are compared.
+        terms: The terms of the comparison.
     """
     clusters, margin, look = terms.clusters, terms.margin, terms.look
     design, searches = plan.design, found.searches
@@ -87,12 +87,12 @@ def ab_result(
         resamples=RESAMPLES,
     )
     scores = common_scores(runs.arms, runs.groups, clusters, resamples=RESAMPLES)
-    caveats = [*unequal_searches(searches), *runs.lost]
+    caveats = [*unequal_searches(searches), *runs.caveats]
     if design.mode == "tuned":
         caveats = [*luck_of_searches(searches), *caveats]
     if dataset.heldout_from == "val":
         caveats.append(
-            "The data has no test split: the held-out images are a half of val, and tuning saw "
+            "The data has no test split: the held-out images are one half of val, and tuning saw "
             "the other half."
         )
     pixels = label_pixels(dataset.train)
@@ -141,7 +141,7 @@ def ab_result(
 
 
 def _about(plan: AbPlan, runs: FinalRuns) -> str:
-    """Say on what the arms are compared: what an answer is about."""
+    """Say what an answer is about: what the arms are compared on."""
     count = len(set(runs.groups.tolist()))
     if plan.design.mode == "tuned":
         return "On the one configuration that a search found in each arm"
@@ -177,13 +177,13 @@ def _arm(
 
 
 def _only_predicted(arm: Dict[str, Any]) -> str | None:
-    """Say so where networks predict classes of the common space that are not there to be found."""
+    """Return a note if networks predict common classes that the held-out images lack, else None."""
     counts = arm["common"]["classes_predicted_only"]
     if not any(counts):
         return None
     return (
         f"Networks of {arm['mapping']} predict up to {max(counts)} of the common classes that no "
-        "held-out image has. Such a class is in no mean: what is called so is missed elsewhere."
+        "held-out image has. Such a class is in no mean: its pixels count as missed elsewhere."
     )
 
 
@@ -227,7 +227,7 @@ def arm_scenes(runs: FinalRuns, split: Split, common: Mapping) -> list[ArmScene]
 
 
 def _found_params(plan: AbPlan, place: int, runs: FinalRuns) -> dict[str, Any] | None:
-    """Return the params of the winner that a tuned arm trained; None where arms share theirs."""
+    """Return the params of the winner that a tuned arm trained; None for other arms."""
     if plan.design.mode != "tuned":
         return None
     config = config_params(runs.configs[place])

@@ -1,8 +1,8 @@
 """An A/B study of mappings: did the model get better, or only the ruler?
 
-a study for each arm, the arms taking turns -> the candidates: the best configurations of each, all
-of them trained in every arm -> per-image confusion matrices on images that no tuning saw -> the
-answer (`segexp.compare.result`)
+a study for each arm, in turns -> the candidates: the best configurations of each arm, trained in
+every arm -> per-image confusion matrices on images that tuning never saw -> the answer
+(`segexp.compare.result`)
 """
 
 import json
@@ -78,10 +78,10 @@ from segexp.tracking import metric_name
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked of the trained runs; nothing has to be trained again to ask otherwise.
+    """What is asked about the trained runs; asking differently needs no new training.
 
     Attributes:
-        margin: A difference of mIoU that would not matter, over 0.
+        margin: A difference of mIoU that would not matter, above 0.
         cluster: How the images are grouped for resampling: see
             `segexp.compare.statistics.clusters`.
     """
@@ -99,7 +99,7 @@ def run_ab(
     engine: Engine = here,
     workers: int | None = None,
 ) -> tuple[dict[str, Any], Path]:
-    """Train what is missing of an A/B study, and compare its arms.
+    """Train what an A/B study still needs, and compare its arms.
 
     Args:
         plan: From `segexp.compare.plan.plan_ab`.
@@ -107,15 +107,14 @@ def run_ab(
         storage: Optuna's storage.
         display: Shows progress.
         engine: What runs trials.
-        workers: How many of them run at a time; None for as many as suit it.
+        workers: How many trials run at a time; None lets the engine choose.
 
     Returns:
-        The content of ``ab_result.json``, and the directory that it was written to with
-        ``ab.html``.
+        The content of ``ab_result.json``, and the directory of that file and ``ab.html``.
 
     Raises:
         InputError: When the data has faults, the images cannot be clustered as asked, or an A/B
-            study of this name means something else.
+            study of this name has another definition.
         WorkError: When an arm has no run that can be compared.
     """
     begun = stored_definition(storage, plan.name)
@@ -139,7 +138,7 @@ def run_ab(
             workers=workers,
         )
         found = _find_configs(plan, train, display)
-        # What has answered is asked again; where that is not settled now, the planned looks go on.
+        # An answered study is compared again; if that does not settle it, planned looks follow.
         before = answered(study)
         planned = planned_looks(plan.design, len(found.candidates))
         later = [look for look in planned if before is None or look.number > before.number]
@@ -154,7 +153,7 @@ def run_ab(
             except TooFewRunsError:
                 if is_last:
                     raise
-                continue  # later looks have more of them
+                continue  # later looks have more runs
             result = ab_result(plan, dataset, found, runs, Terms(clusters, question.margin, look))
             is_answer = is_last or is_settled(result)
             note_look(study, plan, look, question.margin, is_answer=is_answer)
@@ -177,7 +176,7 @@ def is_settled(result: Dict[str, Any]) -> bool:
 def _not_settled(look: Look, looks: Sequence[Look]) -> str:
     return (
         f"look {look.number} of {len(looks)}, at {look.configs} of {looks[-1].configs} "
-        "configurations, does not settle it: going on"
+        "configurations, does not settle it: continuing"
     )
 
 
@@ -186,11 +185,11 @@ def _find_configs(
     train: Callable[[Sequence[SearchPlan | ListPlan]], list[OpenStudy]],
     display: StudyDisplay,
 ) -> Found:
-    """Let the arms search, and find what all of them are to train.
+    """Let the arms search, and choose what all of them train.
 
     Raises:
-        WorkError: When a search has no complete trial, or the searches have tried fewer than two
-            configurations between them.
+        WorkError: When a search has no complete trial, or all searches together have tried fewer
+            than two configurations.
     """
     if plan.design.mode == "matched":
         candidates = [Candidate(params, ()) for params in plan.configs]
@@ -210,19 +209,19 @@ def _find_configs(
         )
         return Found(searches, tuple(winners))
     ranked = [best_first(of_arm) for of_arm in trials]
-    key = plan.arms[0].points.key  # which the arms share: they search one space
+    key = plan.arms[0].points.key  # the same for all arms: they search one space
     candidates = choose_candidates(ranked, plan.design.configs, key)
     if len(candidates) < FEWEST:
         raise WorkError(
-            f"the searches have tried {len(candidates)} configuration between them, and one shows "
-            "no spread; give the arms more --trials, or a larger space"
+            f"the searches have tried only {len(candidates)} configuration, which shows no spread; "
+            "give the arms more --trials, or a larger space"
         )
     display.say(f"{len(candidates)} candidates, the best of all searches, are trained in every arm")
     return Found(searches, tuple(in_order_of_training(candidates, plan)))
 
 
 def _finals(plan: AbPlan, found: Found, look: Look) -> list[ListPlan]:
-    """Plan what has been trained in every arm at a look."""
+    """Plan the trainings of every arm up to a look."""
     if plan.design.mode == "tuned":
         return [
             of_winner(arm, search.best_trial, candidate.params, plan.seeds)
@@ -246,7 +245,7 @@ def _run_in_turn(
     engine: Engine,
     workers: int | None,
 ) -> list[OpenStudy]:
-    """Run the studies of the arms, always the next trial of the one that is least advanced."""
+    """Run the studies of the arms; the next trial is always of the least advanced arm."""
     opened = [
         open_study(plan, dataset, storage, definition(plan.base, dataset), arm)
         for plan, arm in zip(plans, arms, strict=True)
@@ -259,7 +258,7 @@ def _run_in_turn(
 
 
 def begun_as(url: str | None, project: Path, name: str) -> Mode | None:
-    """Return how the arms of an A/B study of this name are compared; None where there is none.
+    """Return how the arms of an A/B study are compared; None if no study has this name.
 
     Args:
         url: Optuna's storage, as for `segexp.study.storage.open.open_storage`.
@@ -278,7 +277,7 @@ def begun_as(url: str | None, project: Path, name: str) -> Mode | None:
 
 
 def _refuse_another(plan: AbPlan, dataset: Dataset, storage: BaseStorage) -> None:
-    """Refuse what an A/B study of this name was not begun as, before any run is opened."""
+    """Refuse an A/B study of this name with another definition, before any run is opened."""
     of_all = changes_since(storage, plan.name, ab_definition(plan, dataset)) or []
     plans = of_configs(plan, plan.configs) if plan.design.mode == "matched" else plan.arms
     of_arms = {
@@ -311,7 +310,7 @@ def _changed_settings(of_arms: Dict[str, Sequence[Change] | None]) -> list[str]:
 def _records(
     plan: AbPlan, dataset: Dataset, storage: BaseStorage, say: Callable[[str], None]
 ) -> Iterator[tuple[optuna.Study, tracking.Run, list[Place]]]:
-    """Open the runs of the A/B study and of its arms, and end them as the block ends."""
+    """Open the runs of the A/B study and of its arms, and end them with the block."""
     study, record, arms = _open_records(plan, dataset, storage, say)
 
     def end(status: tracking.Status) -> None:
@@ -327,16 +326,16 @@ def _records(
 def _open_records(
     plan: AbPlan, dataset: Dataset, storage: BaseStorage, say: Callable[[str], None]
 ) -> tuple[optuna.Study, tracking.Run, list[Place]]:
-    """Open an A/B study, or make it: a study without trials of its own that knows its runs."""
+    """Open or make an A/B study: an Optuna study without trials that stores the ids of its runs."""
     now = ab_definition(plan, dataset)
-    # An interruption between a run and the note of it would leave the run open for ever.
+    # An interruption between starting a run and storing its id would leave the run open forever.
     with signals_held_back(), locked(lock_of(plan.project, plan.name)):
         wanted = plan.config.tracking
         experiment = open_recorded(plan.project, wanted, storage, plan.name, say)
         study = optuna.create_study(
             storage=storage, study_name=plan.name, direction="maximize", load_if_exists=True
         )
-        # Before the runs: a kill may leave one that is not noted.
+        # Before the runs: a kill may leave a run whose id is not stored.
         key = study.user_attrs.get(RUN_KEY) or replace_attribute(
             study, RUN_KEY, None, secrets.token_hex(8)
         )
@@ -360,7 +359,7 @@ def _open_records(
         if noted != record.id:
             for space in (*plan.mappings, plan.common):
                 tracking.log_yaml(record, space.to_dict(), f"mappings/{space.name}.yaml")
-            # The last: a run that is noted is whole.
+            # Last: a run whose id is stored is complete.
             record = note_run(study, noted, record)
         if line := new_run_instead(noted, record, f"A/B study {plan.name!r}"):
             say(line)
@@ -384,13 +383,13 @@ def _open_records(
             if line := new_run_instead(known.get(mapping.name), run, f"arm {mapping.name}"):
                 say(line)
             arms.append(Place(experiment, run))
-        study.set_user_attr(DEFINITION, now)  # the last: an A/B study that has it is whole
+        study.set_user_attr(DEFINITION, now)  # last: an A/B study that has it is complete
         remember_place(study, experiment)
     return study, record, arms
 
 
 def _directory(plan: AbPlan, record: tracking.Run) -> Path:
-    """Return the directory of what is written about an A/B study, made where it is missing."""
+    """Return the directory of an A/B study's files; make it if it is missing."""
     directory = plan.project / WORK_DIRECTORY / "ab" / f"{plan.name}-{record.id[:8]}"
     directory.mkdir(parents=True, exist_ok=True)
     return directory
@@ -401,7 +400,7 @@ def _write_json(path: Path, content: dict[str, Any]) -> None:
 
 
 def _write_look(plan: AbPlan, record: tracking.Run, result: dict[str, Any]) -> None:
-    """Write what an early look found: from its spread `--plan` says what the rest will take."""
+    """Write what an early look found: `--plan` uses its spread to say what the rest will need."""
     _write_json(_directory(plan, record) / LOOK_FILE, result)
 
 
@@ -413,13 +412,13 @@ def _write(
     record: tracking.Run,
     display: StudyDisplay,
 ) -> Path:
-    """Write the result and its page, and record them with the tables in the A/B study's run."""
+    """Write the result and its page, and record both with the tables in the A/B study's run."""
     directory = _directory(plan, record)
     result["protocols"] = run_protocols(runs, plan.mappings, plan.common, dataset)
     try:
         scenes = arm_scenes(runs, dataset.heldout, plan.common)
-    except WorkError as error:  # the answer does not need them
-        display.say(f"no images in the page: {error}")
+    except WorkError as error:  # the answer does not need the images
+        display.say(f"no images on the page: {error}")
         scenes = []
     page = ab_page(result, scenes)
     _write_json(directory / RESULT_FILE, result)

@@ -1,4 +1,4 @@
-"""What trained arms score by other protocols, from what their runs left."""
+"""What trained arms score by other protocols, from the files of their runs."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -19,10 +19,10 @@ from segexp.labels.taxonomy import VOID
 def run_protocols(
     runs: FinalRuns, mappings: Sequence[Mapping], common: Mapping, dataset: Dataset
 ) -> dict[str, Any]:
-    """Score every arm by every protocol, in its own space and, by the rule ``sum``, in the common.
+    """Score every arm by every protocol, in its own and, by the rule ``sum``, in the common space.
 
-    What was predicted on void pixels is read from the predictions of each run. Where one of an
-    arm's is gone (another host has it), what needs it is not told.
+    The predictions on void pixels are read from each run's file. If one of an arm is missing
+    (another host has it), protocols that need it have no score.
 
     Args:
         runs: The final trainings.
@@ -54,9 +54,9 @@ def run_protocols(
 def _other_size(dataset: Dataset) -> str:
     height, width = dataset.image_size
     if dataset.own_size == dataset.image_size:
-        return "at another size, because the masks have this one."
+        return "at another size, because the masks have this size."
     return (
-        f"At the masks' own size: the networks were scored at {height}x{width} alone; `segexp "
+        f"At the masks' own size: the networks were scored only at {height}x{width}; `segexp "
         "evaluate MODEL --protocols` scores a saved one at both."
     )
 
@@ -79,7 +79,7 @@ def _counts(
 
 
 def _on_void(decided: NDArray[np.uint8], space: Mapping, split: Split) -> NDArray[np.int64]:
-    """Count what is decided on the void pixels of each image, (N, K + 1)."""
+    """Count the predictions on the void pixels of each image, (N, K + 1)."""
     table, columns = space.lookup(), len(space.classes) + 1
     return np.stack(
         [

@@ -1,4 +1,4 @@
-"""The final trainings of an A/B study, read back from what they left: pairs of runs across arms."""
+"""The final trainings of an A/B study, read from their files: pairs of runs across arms."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -37,19 +37,19 @@ class TooFewRunsError(WorkError):
 
 @dataclass(frozen=True, eq=False)
 class FinalRuns:
-    """The final trainings that every arm has completed; run r has one seed and place in all arms.
+    """The final trainings that every arm has completed; run r has the same seed in all arms.
 
     Attributes:
-        listed: The params of each of the R runs, among them ``seed``.
-        configs: What the trainings of an arm share: its configuration, by arm.
-        groups: Which configuration each run trains, shape (R,); where there is one
-            configuration, every run is a group of its own.
-        unit: What a group is to a person: ``seeds`` or ``configurations``.
+        listed: The params of each of the R runs, including ``seed``.
+        configs: By arm, the configuration that its trainings share.
+        groups: Which configuration each run trains, shape (R,); with a single configuration every
+            run is its own group.
+        unit: What a group is, for people: ``seeds`` or ``configurations``.
         arms: Their confusion matrices on the held-out images, by arm.
         run_ids: Their MLflow runs, by arm.
-        directories: Where they lie, by arm.
-        seconds: How long each of them took, by arm.
-        lost: What was left out, or is scored otherwise, in sentences.
+        directories: Their directories, by arm.
+        seconds: How long each took, by arm.
+        caveats: What was left out or scored by older rules, in sentences.
     """
 
     listed: tuple[Dict[str, Any], ...]
@@ -60,7 +60,7 @@ class FinalRuns:
     run_ids: tuple[tuple[str, ...], ...]
     directories: tuple[tuple[Path, ...], ...]
     seconds: tuple[tuple[float, ...], ...]
-    lost: tuple[str, ...]
+    caveats: tuple[str, ...]
 
     def predictions(self, arm: int, run: int) -> Path:
         """Return the file with the predictions of one run on the held-out images."""
@@ -76,24 +76,24 @@ def collect_runs(
 
     Args:
         finals: The study of each arm's final trainings.
-        listed: The params of these, the same in all arms.
+        listed: Their params, the same in all arms.
         say: Shows one line.
 
     Raises:
         TooFewRunsError: When fewer than two independent runs are complete in every arm.
-        WorkError: When a file of them is gone.
+        WorkError: When a file of one of them is missing.
     """
     done = [[_trial_of(opened.study, params) for params in listed] for opened in finals]
     whole = [r for r in range(len(listed)) if all(trials[r] is not None for trials in done)]
-    lost = tuple(
-        _lost(opened.plan.base.config.mapping, listed, trials)
+    missing = tuple(
+        _missing(opened.plan.base.config.mapping, listed, trials)
         for opened, trials in zip(finals, done, strict=True)
     )
     groups, unit = _groups([listed[r] for r in whole])
     if len(np.unique(groups)) < 2:
         raise TooFewRunsError(
-            "two independent runs that are complete in every arm are needed to compare them, "
-            f"there are {len(np.unique(groups))}; {' '.join(filter(None, lost))}".rstrip("; ")
+            "comparing the arms needs two independent runs that are complete in every arm, but "
+            f"there are {len(np.unique(groups))}; {' '.join(filter(None, missing))}".rstrip("; ")
         )
     arms: list[ArmRuns] = []
     run_ids: list[tuple[str, ...]] = []
@@ -104,7 +104,7 @@ def collect_runs(
         places = tuple(directory_of(opened.plan.base.project, trial) for trial in chosen)
         kept = [_heldout(*_where(opened), trial, say) for trial in chosen]
         for trial in chosen:
-            with suppress(WorkError):  # whoever needs them says that they are gone
+            with suppress(WorkError):  # reported where they are needed
                 fetch_files(*_where(opened), trial, PREDICTIONS_FILE, say)
         arms.append(
             ArmRuns(
@@ -126,7 +126,9 @@ def collect_runs(
         run_ids=tuple(run_ids),
         directories=tuple(directories),
         seconds=tuple(seconds),
-        lost=tuple(filter(None, (*lost, _scored_before([t for trials in done for t in trials])))),
+        caveats=tuple(
+            filter(None, (*missing, _scored_before([t for trials in done for t in trials])))
+        ),
     )
 
 
@@ -135,11 +137,11 @@ def _where(opened: OpenStudy) -> tuple[Path, str]:
 
 
 def _trial_of(study: optuna.Study, params: Dict[str, Any]) -> FrozenTrial | None:
-    """Return the complete trial with these params; None when it failed."""
+    """Return the complete trial with these params; None if it failed."""
     return next((t for t in complete_trials(study) if t.params == dict(params)), None)
 
 
-def _lost(
+def _missing(
     mapping: str, listed: Sequence[Dict[str, Any]], trials: Sequence[FrozenTrial | None]
 ) -> str | None:
     missing = [params for params, trial in zip(listed, trials, strict=True) if trial is None]
@@ -148,12 +150,12 @@ def _lost(
     shown = "; ".join(", ".join(f"{k}={v}" for k, v in params.items()) for params in missing)
     return (
         f"{len(missing)} of {len(trials)} final trainings of {mapping} are not "
-        f"complete and left out of every arm ({shown}), which favours the arm that failed."
+        f"complete and are left out of every arm ({shown}), which favours the arm that failed."
     )
 
 
 def _scored_before(trials: Sequence[FrozenTrial | None]) -> str | None:
-    """Say so where final trainings have scores by the rule ``sum`` of an earlier segexp."""
+    """Return a note if an earlier segexp scored final trainings by its rule ``sum``, else None."""
     found = [trial.user_attrs[RESULT] for trial in trials if trial is not None]
     before = [
         result
@@ -166,15 +168,15 @@ def _scored_before(trials: Sequence[FrozenTrial | None]) -> str | None:
         return None
     return (
         f"{len(before)} of {len(found)} final trainings were scored by the rule sum of an earlier "
-        "segexp; another --study-name trains and scores all by the rule of today."
+        "segexp; another --study-name trains and scores all by the current rule."
     )
 
 
 def _groups(listed: Sequence[Dict[str, Any]]) -> tuple[NDArray[np.int64], str]:
-    """Number the configurations of the runs; one configuration makes each run its own group.
+    """Number the configurations of the runs; with one configuration each run is its own group.
 
-    By their params, and not as they were named: draws go to the groups by number, and another order
-    of the arms names the same candidates in another order.
+    Numbered by their params, not in the order of naming: draws go to the groups by number, and
+    another order of the arms names the same candidates in another order.
     """
     keys = [json.dumps(config_of(params), sort_keys=True) for params in listed]
     different = sorted(set(keys))
@@ -197,5 +199,5 @@ def _heldout(
         return load_confusions(directory / CONFUSIONS_FILE)["heldout"]
     except WorkError as error:
         raise WorkError(
-            f"{error}; MLflow has a copy among the artifacts of run {trial.user_attrs.get(RUN_ID)}"
+            f"{error}; MLflow has a copy in the artifacts of run {trial.user_attrs.get(RUN_ID)}"
         ) from None

@@ -1,4 +1,4 @@
-"""What the searches of the arms did: recorded, so that anybody can see that they were equal."""
+"""What the searches of the arms did: recorded, so that anyone can check that they were equal."""
 
 from collections import Counter
 from collections.abc import Mapping as Dict
@@ -22,13 +22,13 @@ class Search:
 
     Attributes:
         study: The name of its Optuna study.
-        states: How many of its trials ended how, without the interrupted ones; one that was pruned
-            and went on is counted as it ended.
-        epochs: Epochs that these trials trained, pruned ones included.
+        states: How many of its trials ended in each state, without the interrupted ones; a trial
+            that was pruned and resumed counts once, with its last state.
+        epochs: Epochs that these trials trained, including pruned ones.
         seconds: How long all its trials ran, one after the other.
-        best_trial: The number of the trial that won it.
-        best_value: Its objective.
-        params: Its params.
+        best_trial: The number of its best trial.
+        best_value: That trial's objective.
+        params: That trial's params.
     """
 
     study: str
@@ -45,8 +45,8 @@ class Found:
     """The configurations that the arms are compared on, and the searches that found them.
 
     Attributes:
-        searches: By arm; none for matched arms.
-        candidates: In the order in which they are trained; of tuned arms the winner of each.
+        searches: By arm; empty for matched arms.
+        candidates: In the order of training; for tuned arms the winner of each.
     """
 
     searches: tuple[Search, ...]
@@ -54,10 +54,10 @@ class Found:
 
 
 def describe_search(study: optuna.Study) -> Search:
-    """Describe the search of an arm that has run.
+    """Describe the search of an arm after it has run.
 
     Raises:
-        WorkError: When no trial is complete, with why trials failed.
+        WorkError: When no trial is complete; says why trials failed.
     """
     trials = last_of_each(study.get_trials(deepcopy=False))
     states = dict(sorted(Counter(t.state.name for t in trials).items()))
@@ -78,24 +78,24 @@ def describe_search(study: optuna.Study) -> Search:
 
 
 def seconds_of(trial: FrozenTrial) -> float:
-    """Return how long a trial ran; 0 for one that has not ended."""
+    """Return how long a trial ran; 0 if it has not ended."""
     return trial.duration.total_seconds() if trial.duration else 0.0
 
 
 def luck_of_searches(searches: Sequence[Search]) -> list[str]:
-    """Say it of tuned arms: another search of as many trials may find another configuration."""
+    """Return the caveat of tuned arms: another search of as many trials may find another winner."""
     trials = max(sum(search.states.values()) for search in searches)
     return [
         "This study was begun by an earlier segexp, which compared the winner of one search with "
-        "that of another. The intervals know images and seeds, not the luck of a search of "
-        f"{trials} trials: they hold for these two configurations. Two searches of one and the "
-        "same mapping were told apart in about half of replayed studies (docs/method.md). A study "
-        "of another --study-name counts that luck."
+        "that of another. The intervals include images and seeds, but not the luck of a search of "
+        f"{trials} trials: they hold for these two configurations. Two searches of the same "
+        "mapping were told apart in about half of replayed studies (docs/method.md). A new study "
+        "with another --study-name includes that luck."
     ]
 
 
 def unequal_searches(searches: Sequence[Search]) -> list[str]:
-    """Say it where the searches of the arms were not equal: one of them had more chances."""
+    """Return a caveat if the searches of the arms were not equal: one had more chances."""
     done = [
         sum(n for state, n in search.states.items() if state != TrialState.FAIL.name)
         for search in searches
@@ -104,6 +104,6 @@ def unequal_searches(searches: Sequence[Search]) -> list[str]:
         return []
     counted = ", ".join(f"{n} in {s.study}" for n, s in zip(done, searches, strict=True))
     return [
-        f"The searches were not equal: of their trials {counted} did not fail. The arm with more "
-        "of them had more chances."
+        f"The searches were not equal: of their trials, {counted} did not fail. The arm with more "
+        "had more chances."
     ]

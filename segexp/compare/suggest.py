@@ -1,4 +1,4 @@
-"""Mappings that a trained model suggests: from its recorded confusions to a mapping file."""
+"""Mappings suggested by a trained model: from its recorded confusions to a mapping file."""
 
 import shlex
 from collections.abc import Collection
@@ -27,24 +27,25 @@ from segexp.study.recorded_place import recorded_uri
 from segexp.study.storage.open import load_study, read_storage
 
 SPLIT = "val"
-"""What tuning saw. A mapping chosen on the held-out images could not be judged on them."""
+"""The images that tuning saw. A mapping chosen on the held-out images could not be judged on them.
+"""
 
 DEFAULT_CLASSES = 10
-"""How many classes are suggested when the caller does not say."""
+"""How many classes are suggested by default."""
 
 
 @dataclass(frozen=True)
 class Suggestion:
-    """A ladder of merges, and the rung that is suggested.
+    """A ladder of merges, and the suggested rung.
 
     Attributes:
         run_id: The MLflow run of the model.
         images: How many images its confusions are from.
         ladder: All rungs.
-        rung: The suggested one; its space has the name under which it is written.
-        notes: What a person must know before taking it, one line each.
-        study_command: The command that judges it; None when the project no longer has the
-            model's own mapping.
+        rung: The suggested rung; its space has the name of the file to write.
+        notes: What a person must know before using it, one line each.
+        study_command: The command that judges it; None if the project no longer has the model's
+            own mapping.
     """
 
     run_id: str
@@ -94,8 +95,8 @@ class SuggestedFile:
 
     Attributes:
         path: The file.
-        text: What to write; None when the file holds the same label space already and is kept,
-            with the colours and comments that a person may have put there.
+        text: What to write; None if the file already has the same label space: it is kept, with the
+            colours and comments that a person may have added.
     """
 
     path: Path
@@ -115,7 +116,7 @@ def best_run(
 
     Raises:
         InputError: When there is no such study.
-        WorkError: When none of its trials is complete, or the best one was never recorded.
+        WorkError: When no trial of it is complete, or the best one was never recorded.
     """
     loaded = load_study(read_storage(storage, project), study)
     best = find_best(loaded)
@@ -134,22 +135,22 @@ def suggest_mapping(
     keep: Collection[str] = (),
     within: Mapping | None = None,
 ) -> Suggestion:
-    """Make the ladder of a recorded model and choose a rung of it.
+    """Make the ladder of a recorded model and choose one of its rungs.
 
     Args:
-        project: The project directory; the model's taxonomy is looked up there. Its mapping is
-            taken from the run, whatever became of the file.
+        project: The project directory; the model's taxonomy is looked up there. The mapping is
+            taken from the run, whatever the project's file says now.
         tracking_uri: As for `segexp.tracking.open_experiment`.
         run_id: The MLflow run of a complete trial or training.
         classes: How many classes to suggest; None for 10, or one fewer than the model has.
-        name: What to call the suggested mapping; None for ``<mapping>_suggested<classes>``.
+        name: The name of the suggested mapping; None for ``<mapping>_suggested<classes>``.
         keep: Classes that are never merged.
         within: Only classes that fall into the same class of this mapping are merged.
 
     Raises:
         InputError: When the run has no confusions, an option does not fit its mapping, or the
-            project's mapping of that name is over another taxonomy.
-        WorkError: When a file that the run left is damaged.
+            project's mapping of that name has another taxonomy.
+        WorkError: When a file of the run is damaged.
     """
     mapping, confusion, images = _read_run(project, tracking_uri, run_id)
     missing = _missing_arm(project, mapping)
@@ -160,7 +161,7 @@ def suggest_mapping(
     wanted = min(DEFAULT_CLASSES, most) if classes is None else classes
     if not 2 <= wanted <= most:
         raise InputError(
-            f"--classes {wanted}: expected 2 to {most}: the model that is asked was trained with "
+            f"--classes {wanted}: expected 2 to {most}: the model was trained with "
             f"{mapping.name}, which has {most + 1} classes"
         )
     if not ladder.rungs:
@@ -179,20 +180,20 @@ def suggest_mapping(
     try:
         words += _data_options(project, _read_config(project, tracking_uri, run_id))
     except InputError as error:
-        notes.append(f"name the model's data to `segexp ab`: {error.faults[0]}")
+        notes.append(f"tell `segexp ab` where the model's data is: {error.faults[0]}")
     return Suggestion(run_id, images, ladder, rung, tuple(notes), shlex.join(words))
 
 
 def suggested_file(project: Path, suggestion: Suggestion, force: bool) -> SuggestedFile:
-    """Return what is to be written into the project's ``mappings/``; nothing is written yet.
+    """Return what to write into the project's ``mappings/``; nothing is written yet.
 
     Args:
         project: The project directory.
         suggestion: The suggestion.
-        force: Whether what is in the file may be replaced.
+        force: Whether an existing file may be replaced.
 
     Raises:
-        InputError: When the file holds another mapping or a broken one, or when its text would be
+        InputError: When the file has another mapping or an invalid one, or when its text would be
             too long to be read again.
     """
     space = suggestion.rung.space
@@ -215,8 +216,8 @@ def suggested_file(project: Path, suggestion: Suggestion, force: bool) -> Sugges
     size = len(text.encode())
     if size > MAX_BYTES:
         raise InputError(
-            f"{path}: would have {size} bytes, but at most {MAX_BYTES} of a mapping file are read; "
-            f"shorter names of the labels of {space.taxonomy.name} would fit"
+            f"{path}: would have {size} bytes, but a mapping file may have at most {MAX_BYTES}; "
+            f"shorten the label names of {space.taxonomy.name}"
         )
     return SuggestedFile(path, text)
 
@@ -231,8 +232,8 @@ def _read_run(
         if CONFUSIONS_FILE not in str(error):
             raise
         raise InputError(
-            f"{error}; a trial or training leaves it when it was trained to its end (not pruned) "
-            "by this version of segexp or a later one; --study NAME finds a study's best trial"
+            f"{error}; only trials and trainings that ran to the end (not pruned), with this "
+            "version of segexp or a later one, have it; --study NAME finds a study's best trial"
         ) from None
     where = f"{CONFUSIONS_FILE} of run {run_id}"
     splits = read_confusions(matrices, where)
@@ -254,7 +255,7 @@ def _read_run(
 def _read_yaml(
     project: Path, uri: str | None, run_id: str, name: str
 ) -> tuple[str, dict[str, Any]]:
-    """Return what to call a YAML file of a run, and its content."""
+    """Return the name of a YAML file of a run for error messages, and its content."""
     where = f"{name} of run {run_id}"
     return where, parse_yaml_mapping(tracking.read_artifact(project, uri, run_id, name), where)
 
@@ -265,20 +266,20 @@ def _read_config(project: Path, uri: str | None, run_id: str) -> Config:
 
 
 def _missing_arm(project: Path, mapping: Mapping) -> str | None:
-    """Say why the model's own mapping can be no arm of a study in the project, if it cannot.
+    """Say why the model's own mapping cannot be an arm of a study in the project; None if it can.
 
     Raises:
-        InputError: When the project's mapping of that name is over another taxonomy.
+        InputError: When the project's mapping of that name has another taxonomy.
     """
-    way_out = f"put the model's own back into mappings/{mapping.name}.yaml before an A/B study"
+    way_out = f"restore the model's own mappings/{mapping.name}.yaml before an A/B study"
     try:
         found = find_mapping(project, mapping.name)
     except InputError as error:
         return f"{error.faults[0]}; {way_out}"
     if found.taxonomy.hash != mapping.taxonomy.hash:
         raise InputError(
-            f"mapping {mapping.name} is over the taxonomy {found.taxonomy.name} in this project, "
-            f"but the model's own of that name is over {mapping.taxonomy.name}"
+            f"mapping {mapping.name} has the taxonomy {found.taxonomy.name} in this project, "
+            f"but the model's own mapping of that name has {mapping.taxonomy.name}"
         )
     if found.hash != mapping.hash:
         return f"mappings/{mapping.name}.yaml is no longer what the model was trained on; {way_out}"
@@ -286,7 +287,7 @@ def _missing_arm(project: Path, mapping: Mapping) -> str | None:
 
 
 def _data_options(project: Path, of_run: Config) -> list[str]:
-    """Return the options by which `segexp ab` reads the run's data, where config.yaml has other."""
+    """Return the options that make `segexp ab` read the run's data, if config.yaml has other."""
     own, other = load_config(project / CONFIG_FILE, {}).data, of_run.data
     if is_drawn(other.format):
         return [] if own.format == other.format else ["--format", other.format]
@@ -309,12 +310,12 @@ def _notes(ladder: Ladder, wanted: int) -> list[str]:
         )
     if ladder.never_right:
         notes.append(
-            f"the model found no pixel of {', '.join(ladder.never_right)}: what it takes them for "
-            "decides where they go, and a longer training may say otherwise"
+            f"the model found no pixel of {', '.join(ladder.never_right)}: they are merged with "
+            "what it takes them for, and a longer training may say otherwise"
         )
     if ladder.absent:
         notes.append(
-            f"no pixel of {', '.join(ladder.absent)} in {SPLIT}: nothing is known of them, and "
+            f"no pixel of {', '.join(ladder.absent)} in {SPLIT}: nothing is known about them, and "
             "merging them costs nothing here"
         )
     return notes
@@ -328,5 +329,5 @@ def _comment(suggestion: Suggestion) -> str:
         f"MLflow run\n{suggestion.run_id} on {suggestion.images} images of {SPLIT}.\n"
         f"Predicted mIoU {rung.miou:.4f}, after {ladder.miou:.4f} in the {len(ladder.base.classes)}"
         f" classes of {ladder.base.name}: the ruler effect,\nwhat the same predictions score in "
-        f"fewer classes. Whether training on them is better, only an A/B\nstudy can show{command}"
+        f"fewer classes. Only an A/B study can show whether training\non them is better{command}"
     )

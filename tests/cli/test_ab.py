@@ -114,7 +114,7 @@ def test_what_a_margin_takes_is_planned_from_an_answer_and_trains_nothing(
     words = (*ARMS, "--plan", "--trials", "7", "--margin", "0.05")
     few = segexp(project, *words)
     assert few.code == 2
-    assert "2 runs an arm do not tell how runs differ; a pilot needs 3 candidates" in few.err
+    assert "2 runs per arm do not tell how runs differ; a pilot needs 3 candidates" in few.err
     pilot = project / "pilot.json"  # as if three had come to this
     answer["pairs"][0]["run_groups"] = 3
     pilot.write_text(json.dumps(answer), encoding="utf-8")
@@ -129,7 +129,7 @@ def test_what_a_margin_takes_is_planned_from_an_answer_and_trains_nothing(
     words = ("ab", "cityscapes19", "categories7", "--plan", "--pilot", plan["pilot"])
     other = segexp(project, *words)
     assert other.code == 2
-    assert "tells nothing of cityscapes19 and categories7" in other.err
+    assert "tells nothing about cityscapes19 and categories7" in other.err
 
 
 def test_other_numbers_are_refused_once_it_has_answered(compared: tuple[Path, Outcome]) -> None:
@@ -139,7 +139,7 @@ def test_other_numbers_are_refused_once_it_has_answered(compared: tuple[Path, Ou
     assert "--trials: A/B study 'ab-small-cityscapes19-merged10' has compared its arms with 7" in (
         outcome.err
     )
-    assert "begin another A/B study with --study-name" in outcome.err
+    assert "start another A/B study with --study-name" in outcome.err
 
 
 @pytest.mark.slow

@@ -60,7 +60,8 @@ def test_differences_are_told_apart_by_the_arm_that_named_the_candidate() -> Non
     assert found["signs_differ"]
     assert opposite_signs({"a": "fine", "b": "coarse", **found}) == (
         "Each arm prefers its own candidates: coarse minus fine is -0.005 on the candidates of "
-        "fine, and +0.035 on those of coarse. The mean of all hangs on how many of each there are."
+        "fine, and +0.035 on those of coarse. The mean of all depends on how many there are of "
+        "each."
     )
 
 

@@ -68,12 +68,12 @@ def test_pictures_that_predict_writes_beside_its_masks_are_passed_over(tmp_path:
 def test_two_masks_of_one_image_are_a_fault(tmp_path: Path) -> None:
     touch(tmp_path / "x.png", tmp_path / "x_mask.png")
     (fault,) = faults_of(tmp_path)
-    assert "is of the image 'x', as x.png is; keep one of them" in fault
+    assert "is a mask of 'x', and so is x.png; keep one of them" in fault
 
 
 def test_folders_that_are_missing_or_empty_are_faults(tmp_path: Path) -> None:
     assert faults_of(tmp_path / "nowhere") == (f"{tmp_path / 'nowhere'}: no such folder",)
-    assert "no masks in it; expected files .png, .npy" in faults_of(tmp_path)[0]
+    assert "no masks in it; expected .png or .npy files" in faults_of(tmp_path)[0]
 
 
 def test_sub_folders_are_runs(tmp_path: Path) -> None:
@@ -103,7 +103,7 @@ def test_folders_with_no_name_in_common_are_one_fault(tmp_path: Path) -> None:
     files = {f"case_{i}": tmp_path / f"case_{i}.png" for i in range(3)}
     (fault,) = unmatched(["1", "2"], (), "truth", files, tmp_path)
     assert fault.endswith(
-        "3 masks, but none is called as one of the 2 images of truth: case_0.png beside 1"
+        "3 masks, but none has the name of one of the 2 images of truth: case_0.png against 1"
     )
 
 
@@ -129,7 +129,7 @@ def test_runs_are_paired_by_name_or_in_order_where_no_name_is_shared(tmp_path: P
 def test_runs_that_agree_in_part_or_are_of_another_number_are_refused(tmp_path: Path) -> None:
     a, b = _runs(tmp_path, "a", "seed1", "seed2"), _runs(tmp_path, "b", "seed2", "seed3")
     c = _runs(tmp_path, "c", "seed1")
-    with pytest.raises(InputError, match="seed1, seed3 are on one side alone"):
+    with pytest.raises(InputError, match="seed1, seed3 are on one side only"):
         _paired(a, b)
     with pytest.raises(InputError, match="a has 2, c has 1"):
         _paired(a, c)

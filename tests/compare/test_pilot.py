@@ -47,7 +47,7 @@ def test_detectable_differences_are_those_of_the_planned_size_at_the_pilots_spre
     lines = outlook_lines(found, make_design(), 20)
     assert lines[0] == (
         "coarse against fine, planned from ab-pilot (64x128, 9 epochs): 6 candidates of 20 "
-        "trials on 64 held-out images find a difference of 0.048 in four studies of five, and call "
+        "trials on 64 held-out images find a difference of 0.048 in four of five studies, and call "
         f"equal mappings equivalent within {found.plan.margin:.3f}; about 2.4 hours of training, "
         "one after the other, at the pilot's speed."
     )
@@ -84,8 +84,8 @@ def test_a_pilot_without_times_gives_no_hours() -> None:
     [
         ({"variance": None}, "says no variances"),
         ({"run_groups": 1}, "1 run an arm does not tell how runs differ; a pilot needs 3"),
-        ({"run_groups": 2}, "2 runs an arm do not tell how runs differ; a pilot needs 3"),
-        ({"b": "other"}, "compared other against fine, which tells nothing of fine and coarse"),
+        ({"run_groups": 2}, "2 runs per arm do not tell how runs differ; a pilot needs 3"),
+        ({"b": "other"}, "compared other against fine, which tells nothing about fine and coarse"),
     ],
 )
 def test_a_pilot_that_tells_nothing_is_refused(changed: dict[str, Any], expected: str) -> None:
@@ -103,7 +103,7 @@ def test_the_spread_of_few_candidates_is_known_roughly_and_said_so() -> None:
 
 
 def test_arms_of_another_kind_tell_nothing() -> None:
-    with pytest.raises(InputError, match="has matched arms, which tell nothing of shared ones"):
+    with pytest.raises(InputError, match="has matched arms, which tell nothing about shared arms"):
         outlooks(pilot("matched"), ["fine", "coarse"], make_design(), 20, margin=0.02)
 
 
@@ -117,10 +117,10 @@ def test_hours_are_those_of_the_planned_arms_alone() -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"pairs": "abc"}, "its pairs are no list of objects"),
-        ({"pairs": [1]}, "its pairs are no list of objects"),
+        ({"pairs": "abc"}, "its pairs are not a list of objects"),
+        ({"pairs": [1]}, "its pairs are not a list of objects"),
         ({"pairs": [{}]}, "a pair has no a, b, images, run_groups, unit"),
-        ({"arms": None}, "its arms are no list of objects"),
+        ({"arms": None}, "its arms are not a list of objects"),
     ],
 )
 def test_a_result_of_another_form_is_refused(tmp_path: Path, changes: Any, said: str) -> None:
@@ -136,7 +136,7 @@ def test_variances_that_are_none_are_refused(tmp_path: Path, value: Any) -> None
     content["pairs"][0]["variance"]["runs"] = value
     path = tmp_path / "ab_result.json"
     path.write_text(json.dumps(content))
-    with pytest.raises(InputError, match=r"variance\.runs is .* and no number from 0 on"):
+    with pytest.raises(InputError, match=r"variance\.runs is .*; expected a number of at least 0"):
         read_pilot(tmp_path, str(path))
 
 

@@ -138,11 +138,11 @@ def test_three_arms_share_one_common_space(project: Path) -> None:
 @pytest.mark.parametrize(
     ("mappings", "changes", "expected"),
     [
-        (("merged10",), {}, "merged10: one arm only; name two or more mappings"),
+        (("merged10",), {}, "merged10: only one arm; name two or more mappings"),
         (("merged10", "merged10"), {}, "merged10: is named twice"),
         (("merged10", "merged1"), {}, "did you mean 'merged10'?"),
         (("merged10", "camvid11"), {}, "different taxonomies cannot be compared: merged10"),
-        ((), {"design": matched(1, 1)}, "--seeds 1: the noise of training"),
+        ((), {"design": matched(1, 1)}, "--seeds 1: one seed does not show the noise of training"),
         ((), {"design": matched(0)}, "--configs 0: take 1 or more"),
         ((), {"design": Design("shared", 6, 0)}, "--seeds 0: take 1 or more"),
         ((), {"design": Design("shared", 8, 1), "overrides": {"trials": 20}}, "--candidates 8: "),

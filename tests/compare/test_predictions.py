@@ -89,7 +89,7 @@ def test_arms_that_predict_the_same_are_equivalent_without_any_doubt(
     )
     (pair,) = same["pairs"]
     assert (pair["delta"], pair["interval"], pair["verdict"]) == (0.0, [0.0, 0.0], "equivalent")
-    assert "Every mask of all arms says the same in the common classes." in same["caveats"]
+    assert "The masks of all arms are equal in the common classes." in same["caveats"]
 
 
 def test_void_that_is_predicted_is_wrong_where_the_truth_is_not_void(
@@ -136,7 +136,7 @@ def test_every_fault_of_folders_and_names_is_said_at_once(
     with pytest.raises(InputError) as caught:
         plan_masks("masks", arms, dict.fromkeys(arms, FINE), truth)
     text = str(caught.value)
-    assert "is the folder of a, too" in text
+    assert "is also the folder of a" in text
     assert f"{tmp_path / 'none'}: no such folder" in text
     assert f"{tmp_path}: no masks in it" in text
 
@@ -165,7 +165,7 @@ def test_every_mask_of_another_size_or_with_strange_ids_is_listed(
         compared({**folders, "a": tmp_path / "a"})
     first, second, third = caught.value.faults
     assert first.endswith(
-        "scene 0.png: 6x8 pixels, and its truth has 12x16; write predictions at the size of the "
+        "scene 0.png: 6x8 pixels, but its truth has 12x16; write predictions at the size of the "
         "images"
     )
     assert "scene 3.png: 77 (192 px) is no class index of cityscapes19" in second

@@ -351,7 +351,7 @@ def test_a_margin_that_is_not_settled_after_all_goes_on_to_the_next_planned_look
 def test_a_look_that_does_not_settle_it_goes_on_to_the_last(project: Path) -> None:
     design, display = Design("matched", configs=4, seeds=1, looks=2), Said()
     result, _ = run(project, display, Question(1e-6, "auto"), design=design)
-    assert "look 1 of 2, at 2 of 4 configurations, does not settle it: going on" in display.lines
+    assert "look 1 of 2, at 2 of 4 configurations, does not settle it: continuing" in display.lines
     assert len(display.started) == 8
     assert result["look"] == {"number": 2, "configs": 4, "fractions": [0.5, 1.0]}
     assert result["arms"][0]["configs"] == 4
@@ -501,7 +501,7 @@ def test_pages_without_their_predictions_have_no_images_and_the_same_answer(proj
     assert after == before
     missing = [{row["key"] for row in p["common"] if row["missing"]} for p in protocols]
     assert missing[0] > missing[1]  # what was decided on void pixels is in no matrix
-    assert any("no images in the page: " in line for line in display.lines)
+    assert any("no images on the page: " in line for line in display.lines)
     assert '<img class="picture"' not in (directory / "ab.html").read_text(encoding="utf-8")
 
 
@@ -635,7 +635,7 @@ def test_a_failed_training_is_left_out_of_every_arm_and_said(project: Path) -> N
     kept = [first.trials[0].user_attrs[RUN_ID], first.trials[2].user_attrs[RUN_ID]]
     assert result["arms"][0]["run_ids"] == kept
     (lost,) = [c for c in result["caveats"] if "of merged10 are not complete" in c]
-    assert lost.startswith("1 of 3 final trainings of merged10 are not complete and left out")
+    assert lost.startswith("1 of 3 final trainings of merged10 are not complete and are left out")
 
 
 def test_with_one_run_left_there_is_no_comparison(project: Path) -> None:

@@ -150,7 +150,7 @@ def test_the_mapping_is_the_runs_whatever_became_of_the_file(project: Path, run:
     assert found.ladder.base.names[14:16] == ("truck", "bus")
     (gone,) = found.notes
     assert gone.startswith("no mapping 'cityscapes19' in ")
-    assert "put the model's own back into mappings/cityscapes19.yaml" in gone
+    assert "restore the model's own mappings/cityscapes19.yaml" in gone
     assert found.study_command is None
     text = suggested_file(project, found, force=False).text
     assert text is not None
@@ -170,7 +170,7 @@ def test_a_mapping_of_that_name_over_another_taxonomy_is_refused(project: Path, 
     other = (project / "mappings" / "camvid11.yaml").read_text()
     path = project / "mappings" / "cityscapes19.yaml"
     path.write_text(other.replace("name: camvid11", "name: cityscapes19"))
-    with pytest.raises(InputError, match="over the taxonomy camvid11 in this project, but"):
+    with pytest.raises(InputError, match="has the taxonomy camvid11 in this project, but"):
         suggest(project, run)
 
 
@@ -220,7 +220,7 @@ def test_a_run_that_does_not_say_what_data_it_had_is_noted(
 ):
     (artifacts(experiment, run) / "config.yaml").write_text("data: {root: 3}")
     (note,) = suggest(project, run).notes
-    assert note.startswith("name the model's data to `segexp ab`: config.yaml of run")
+    assert note.startswith("tell `segexp ab` where the model's data is: config.yaml of run")
 
 
 def test_classes_that_were_never_right_or_absent_are_noted(project: Path, experiment: Experiment):
@@ -278,7 +278,9 @@ def test_a_file_that_could_not_be_read_again_is_refused(project: Path):
     base = Mapping("long", taxonomy, tuple(MappedClass(x.name, x.color, (x.name,)) for x in labels))
     ladder = make_ladder(base, confused(160, (0, 1)).sum(axis=0))
     long = Suggestion("feed", 1, ladder, ladder.rung(150), (), None)
-    with pytest.raises(InputError, match=rf"would have \d+ bytes, but at most {MAX_BYTES} of"):
+    with pytest.raises(
+        InputError, match=rf"would have \d+ bytes, but a mapping file may have at most {MAX_BYTES}"
+    ):
         suggested_file(project, long, force=False)
 
 

@@ -1,8 +1,8 @@
 """Compare the arms of a mapping A/B study, pair by pair, from their per-image confusion matrices.
 
 Read `compare_arms` first. Arrays of scores have shape (1 + B, R): row 0 is the score of each of R
-runs on all images, the other rows are the same on B resamples of the images. The resamples are
-shared by all arms, so that a difference of two such arrays is the paired one.
+runs on all images, the other rows are the same on B resamples of the images. All arms share the
+resamples, so a difference of two such arrays is the paired one.
 """
 
 from collections.abc import Sequence
@@ -75,32 +75,33 @@ def compare_arms(
     resamples: int = 10_000,
     seed: int = 0,
 ) -> list[PairComparison]:
-    """Compare every arm with every one after it.
+    """Compare every arm with every later arm.
 
     Args:
         arms: Two or more arms, with the same runs on the same images.
         class_names: The K classes of the common space.
-        run_groups: The group of each run, shape (R,): its configuration in matched arms, itself
-            in tuned ones.
-        clusters: Of the N images.
+        run_groups: The group of each run, shape (R,): its configuration, or in tuned arms the run
+            itself.
+        clusters: The clusters of the N images.
         margin: Differences below it do not matter, in mIoU.
-        unit: What a group of runs is to a person: ``seeds`` or ``configurations``.
+        unit: What a group of runs is, for people: ``seeds`` or ``configurations``.
         class_groups: Which common classes no arm merges, and what labels some arm drops
             (`segexp.compare.statistics.groups.class_groups`, of these arms in this order).
         about: What the answer is about, such as "On six configurations that tuning found good in
             either arm"; the sentence begins with it.
         alpha: How often any verdict may be wrong, over all pairs and all looks.
-        looks: The information fractions of the looks at this study so far, this one the last
-            (`segexp.compare.statistics.spending.nominal_levels`): of 12 configurations at most, the
-            look with 4 has the fraction 4 / 12. The verdicts of a single look take (1.0,).
-        one_run: Answer from one group of runs, too: over the images alone, and a caveat says so.
+        looks: The information fractions of the looks at this study up to this one
+            (`segexp.compare.statistics.spending.nominal_levels`): of at most 12 configurations, the
+            look with 4 has the fraction 4 / 12. A single look has (1.0,).
+        one_run: Whether one group of runs is enough: the answer is over the images alone, and a
+            caveat says so.
         resamples: B.
-        seed: Of all draws: the same seed gives the same answer.
+        seed: Seeds all draws: the same seed gives the same answer.
 
     Raises:
-        InputError: Fewer than two arms, clusters, or groups of runs without ``one_run``, a margin
-            that is not positive, fewer than 100 resamples, or no held-out pixel that the common
-            space scores.
+        InputError: Fewer than two arms, two clusters or (without ``one_run``) two groups of runs, a
+            margin that is not positive, fewer than 100 resamples, or no held-out pixel that the
+            common space scores.
         ValueError: Arms of different shapes, or with different ground truth.
     """
     _refuse_mismatched(arms, class_names, run_groups, clusters)
@@ -144,7 +145,7 @@ def compare_arms(
         a, b = (scored[i] for i in place)
         rules = {rule: _decompose(a, b, rule, margin, level, estimated) for rule in RULES}
         headline = rules["sum"]
-        at_the_end = max(level, alpha / len(compared))  # an early look is held to more
+        at_the_end = max(level, alpha / len(compared))  # an early look has a stricter level
         unsettled = headline.verdict == "not enough evidence"
         delta = headline.training
         caveats = [
@@ -190,7 +191,7 @@ def compare_arms(
 def _of_untouched(
     groups: Sequence[GroupComparison], margin: float, about: str | None, settled: bool
 ) -> str | None:
-    """Say what became of the untouched classes where they are some and not all."""
+    """Return the sentence about the untouched classes; None if all are untouched, or none."""
     if len(groups) < 2:
         return None
     classes, delta = groups[0].classes, groups[0].delta
@@ -208,11 +209,11 @@ def common_scores(
 ) -> list[Estimate]:
     """Estimate the mIoU of each arm in the common space, by the rule ``sum``.
 
-    Two of these intervals may overlap where the interval of the difference leaves 0 out: what the
-    images do to both arms is in each of them, and not in the difference.
+    Two of these intervals may overlap although the interval of the difference excludes 0: the
+    effect of the images on both arms is in each of them, but not in the difference.
 
     Args:
-        arms: As for `compare_arms`, and so are the others.
+        arms: As for `compare_arms`.
         run_groups: Likewise.
         clusters: Likewise.
         one_run: Likewise.
@@ -231,14 +232,14 @@ def common_scores(
 
 
 def _weights(clusters: Clusters, resamples: int, seed: int) -> Floats:
-    """Weigh the images: all once, then as the clusters were drawn; shape (1 + B, N)."""
-    # By name: another order of the images or of the clusters is the same draw.
+    """Return the weights of the images: all 1, then as the clusters were drawn; (1 + B, N)."""
+    # By name: the draws do not depend on the order of the images or of the clusters.
     drawn = resample_weights(np.array(clusters.names)[clusters.index], resamples, seed)
     return np.vstack([np.ones((1, drawn.shape[1])), drawn])
 
 
 def _count(clusters: Clusters) -> float:
-    # Two clusters of very different sizes count as hardly more than one, and one has no spread.
+    # Two clusters of very different sizes count for little more than one, which has no spread.
     return max(2.0, clusters.effective)
 
 
@@ -273,15 +274,15 @@ def _refuse_unanswerable(
     faults = []
     if len(arms) < 2:
         names = ", ".join(arm.name for arm in arms)
-        faults.append(f"a comparison needs two arms at least, got {len(arms)}: {names}")
+        faults.append(f"a comparison needs at least two arms, got {len(arms)}: {names}")
     if not margin > 0:
         faults.append(f"margin: {margin!r} is not positive; 0.01 is a hundredth of mIoU")
     if resamples < FEWEST_RESAMPLES:
         faults.append(f"resamples: {resamples} give no 95% interval; 10,000 are usual")
     if run_groups is not None and len(np.unique(run_groups)) < 2:
-        faults.append("runs: one seed or configuration has no spread; two at least are needed")
+        faults.append("runs: one seed or configuration has no spread; at least two are needed")
     if len(clusters.names) < 2:
-        faults.append(f"clusters: one {clusters.kind} has no spread; two at least are needed")
+        faults.append(f"clusters: one {clusters.kind} has no spread; at least two are needed")
     if arms and not arms[0].common.any():
         faults.append("no held-out pixel has a class of the common space: nothing can be compared")
     if faults:
@@ -300,7 +301,7 @@ def _refuse_mismatched(
     for arm in arms:
         shapes = (arm.own.shape[:2], arm.common.shape, arm.common_argmax.shape)
         if shapes != (runs_and_images, expected, expected):
-            raise ValueError(f"{arm.name}: {shapes=}, right are {runs_and_images} and {expected}")
+            raise ValueError(f"{arm.name}: {shapes=}, expected {runs_and_images} and {expected}")
         truth = arms[0].common[:1].sum(axis=3)
         for confusions in (arm.common, arm.common_argmax):
             if (confusions.sum(axis=3) != truth).any():

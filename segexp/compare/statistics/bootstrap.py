@@ -1,8 +1,8 @@
 """How sure a difference of scores is: resampled images and runs, an interval and a p value.
 
 The data are crossed: every run (a trained network) is scored on every image. So a difference varies
-for three reasons: which images were drawn, which runs were drawn, and how each run happens to fare
-on each image. docs/method.md says how the three are told apart, and how often the interval misses.
+for three reasons: which images were drawn, which runs were drawn, and how each run happens to do on
+each image. docs/method.md says how the three are separated, and how often the interval misses.
 """
 
 from dataclasses import dataclass, replace
@@ -23,8 +23,8 @@ CHUNK_BYTES = 128_000_000
 def _stream(seed: int, drawn: Literal["images", "runs"]) -> np.random.Generator:
     """Start the random numbers of one bootstrap: all of a comparison's draws come from here.
 
-    Each has a stream of its own. From one stream the draws of as many clusters as groups of runs
-    would be the same numbers, and what was taken for independent would vary together.
+    Images and runs have separate streams. With one stream and as many clusters as groups of runs,
+    both would get the same numbers, and what is assumed independent would vary together.
     """
     images, runs = np.random.SeedSequence(seed).spawn(2)
     return np.random.default_rng(images if drawn == "images" else runs)
@@ -41,11 +41,11 @@ def resample_weights(
     Args:
         clusters: The name or number of each image's cluster, shape (N,).
         resamples: B.
-        seed: Of the draws; the same seed gives the same weights.
+        seed: Seeds the draws; the same seed gives the same weights.
 
     Returns:
-        Counts, shape (B, N). Images of one cluster have one count; a row sums to N where the
-        clusters are of one size.
+        Counts, shape (B, N). Images of one cluster have the same count; a row sums to N if all
+        clusters have the same size.
 
     Raises:
         ValueError: Fewer than two clusters.
@@ -53,7 +53,7 @@ def resample_weights(
     names, index = np.unique(clusters, return_inverse=True)
     count = len(names)
     if count < 2:
-        raise ValueError(f"resampling needs two clusters of images at least, got {count}")
+        raise ValueError(f"resampling needs at least two clusters of images, got {count}")
     drawn = _stream(seed, "images").integers(0, count, (resamples, count))
     drawn += count * np.arange(resamples)[:, None]
     counts = np.bincount(drawn.ravel(), minlength=resamples * count).reshape(resamples, count)
@@ -63,18 +63,18 @@ def resample_weights(
 def resampled_ious(confusions: NDArray[np.int64], weights: Floats) -> Floats:
     """Compute the IoU of each class from the weighted sum of the images' confusion matrices.
 
-    Weights of one give the IoUs of the summed matrices to the last bit.
+    Weights of one give exactly the IoUs of the summed matrices.
 
     Args:
         confusions: Counts per run and image, shape (R, N, K, K) or (R, N, K, K + 1), rows ground
-            truth, columns prediction, a last column without a row for "none".
+            truth, columns prediction; the extra last column is "none".
         weights: How often each image counts, shape (B, N).
 
     Returns:
-        IoUs, shape (B, R, K); NaN where the truth of a resample does not have a class.
+        IoUs, shape (B, R, K); NaN where the truth of a resample lacks a class.
 
     Raises:
-        ValueError: Another shape of confusion matrix, or weights of another number of images.
+        ValueError: A wrong shape of the confusion matrices, or of the weights.
     """
     runs, images, num_classes, _ = confusions.shape
     if weights.shape[1] != images:
@@ -93,20 +93,20 @@ def resampled_ious(confusions: NDArray[np.int64], weights: Floats) -> Floats:
 class Estimate:
     """A mean over runs and images, and how sure it is.
 
-    Every figure is NaN where the observed value is: nothing can be said.
+    Every figure is NaN if the observed value is NaN: nothing can be said.
 
     Attributes:
         value: The mean over runs.
         low: Lower end of the interval.
         high: Upper end of the interval.
         p: Two-sided p value against 0: the level at which the interval would just reach 0.
-        variance_images: Variance of ``value`` by the drawn images, the cells' noise included.
+        variance_images: Variance of ``value`` by the drawn images, including the cells' noise.
         variance_runs: Variance of ``value`` by the drawn runs, without the cells' noise.
-        df: Degrees of freedom of the two variances' sum (Welch-Satterthwaite); infinite without
-            variance.
+        df: Degrees of freedom of the sum of the two variances (Welch-Satterthwaite); infinite
+            without variance.
         parts: The sources of noise, for the tails (`segexp.compare.statistics.tails`): images, and
-            runs with how each fares on each image. Without any, Student's t at ``df``.
-        level: How often the interval may miss: 0.05 for one of 95%.
+            runs with how each does on each image. If empty, Student's t at ``df``.
+        level: How often the interval may miss: 0.05 for a 95% interval.
     """
 
     value: float
@@ -121,19 +121,19 @@ class Estimate:
 
 
 NOTHING = Estimate(nan, nan, nan, nan, nan, nan, nan)
-"""Where nothing can be said."""
+"""The estimate when nothing can be said."""
 
 
 def at_level(found: Estimate, level: float) -> Estimate:
     """Widen or narrow an interval to another level.
 
-    Each half is stretched by how much farther the noise reaches at that level: it keeps its skew,
-    and goes to levels far beyond what 10,000 draws could show. The p value of ``estimate`` is under
-    a level exactly where the interval at that level leaves 0 out.
+    Each half is stretched by how much farther the noise reaches at that level: the interval keeps
+    its skew, at levels far beyond what 10,000 draws could show. The p value of ``estimate`` is
+    below a level exactly if the interval at that level excludes 0.
 
     Args:
         found: An interval that was not cut to a range.
-        level: How often the new one may miss, in 0..1.
+        level: How often the new interval may miss, in 0..1.
 
     Example:
         >>> wide = at_level(Estimate(0.02, 0.0004, 0.0396, 0.045, 1e-4, 0.0), 0.01)
@@ -169,7 +169,7 @@ def _p_value(value: float, low: float, high: float, parts: Parts) -> float:
 def degrees_of_freedom(
     by_images: ArrayLike, by_runs: ArrayLike, df_images: ArrayLike, df_runs: ArrayLike
 ) -> Floats:
-    """Return those of a sum of two variances (Welch-Satterthwaite); infinite without variance."""
+    """Return those of the sum of two variances (Welch-Satterthwaite); infinite without variance."""
     a, b = np.asarray(by_images, np.float64), np.asarray(by_runs, np.float64)
     parts = a**2 / np.asarray(df_images) + b**2 / np.asarray(df_runs)
     df = np.full(parts.shape, inf)
@@ -189,41 +189,41 @@ def estimate(
 ) -> Estimate:
     """Estimate the mean over runs of a paired difference, for new images and new runs.
 
-    The interval is made of two bootstraps, of images and of groups of runs, each brought to an
+    The interval combines two bootstraps, of images and of groups of runs, each corrected to an
     unbiased variance and to the tails of Student's t, and added draw by draw. Resampling both at
     once would count the interaction up to three times (Owen 2007, Annals of Applied Statistics),
     and plain percentiles of three to five runs are far too narrow (Hesterberg 2015, The American
     Statistician). It is never narrower than Student's t over the groups of runs. The variances add
     up as in Cameron, Gelbach & Miller 2011 (Journal of Business & Economic Statistics): images plus
-    runs minus the interaction that is in both.
+    runs minus the interaction, which is in both.
 
-    The draws go to the groups by their numbers: the order of the runs changes nothing, and the
-    opposite of all differences gives the opposite interval.
+    The draws go to the groups by their numbers: the order of the runs does not matter, and
+    negating all differences negates the interval.
 
     Args:
         observed: The difference of each run on all images, shape (R,).
         resampled: The same on each resample of the images, shape (B, R). Resamples with a NaN are
             left out.
-        run_groups: The group of each run, shape (R,). Groups are independent, runs within a group
-            need not be: the seeds of one configuration.
-        num_clusters: Of the images; the effective number (`Clusters.effective`) where clusters
-            differ in size.
-        seed: Of the draws for the runs.
-        df_images: Degrees of freedom of the images where they are fewer than ``num_clusters`` - 1:
-            the IoU of a class is known from the clusters that hold it.
-        one_run: Answer from a single group of runs, too: its interval is over the images alone, as
-            if another training could not have gone otherwise.
+        run_groups: The group of each run, shape (R,). Groups are independent; runs within a group,
+            such as the seeds of one configuration, need not be.
+        num_clusters: The number of clusters of images; the effective number (`Clusters.effective`)
+            if they differ in size.
+        seed: Seeds the draws for the runs.
+        df_images: Degrees of freedom of the images if fewer than ``num_clusters`` - 1: the IoU of a
+            class is known only from the clusters that hold it.
+        one_run: Whether one group of runs is enough: the interval is then over the images alone, as
+            if every training would come out the same.
 
     Raises:
-        ValueError: Fewer than two clusters of images, or fewer than two groups of runs without
-            ``one_run``: one has no variance.
+        ValueError: Fewer than two clusters of images or (without ``one_run``) two groups of runs:
+            one has no variance.
     """
     values = np.asarray(observed, dtype=np.float64)
     _, index, sizes = np.unique(np.asarray(run_groups), return_inverse=True, return_counts=True)
     groups = len(sizes)
     if groups < (1 if one_run else 2) or num_clusters < 2:
         raise ValueError(
-            "an interval needs two groups of runs and two clusters of images at least, "
+            "an interval needs at least two groups of runs and two clusters of images, "
             f"got {groups=}, {num_clusters=}"
         )
     value = float(values.mean())
@@ -236,12 +236,12 @@ def estimate(
     by_group = rows @ membership
     deviations = by_group - by_group.mean(axis=0)
     pulls = share * (values @ membership - value)
-    df_runs = max(1, groups - 1)  # of one group the variance is 0
+    df_runs = max(1, groups - 1)  # the variance of one group is 0
     few_images, few_runs = num_clusters / (num_clusters - 1), groups / df_runs  # n / (n - 1)
     df_images = num_clusters - 1 if df_images is None else df_images
 
-    # What the groups share on a resample is the images' doing; what each has for itself is
-    # interaction. The spread of the observed groups holds the interaction a second time.
+    # What the groups share on a resample is the effect of the images; the rest of each is
+    # interaction. The spread of the observed groups contains the interaction a second time.
     covariance = few_images * (deviations.T @ deviations) / (len(rows) - 1)
     own = np.diagonal(covariance)
     shared = (covariance.sum() - own.sum()) / (groups * df_runs)
@@ -261,8 +261,8 @@ def estimate(
     )
     low, high = (float(end) for end in np.quantile(draws, [LEVEL / 2, 1 - LEVEL / 2]))
     df = float(degrees_of_freedom(variance_images, variance_runs, df_images, df_runs))
-    # What each image adds in each run goes with the runs here: it is in their observed spread, and
-    # far out that spread, which few runs may show too small by chance, is not to be lessened.
+    # Here the interaction stays with the runs, whose observed spread contains it: far out in the
+    # tails that spread, which few runs may underestimate by chance, must not be reduced.
     of_runs = few_runs * float(pulls @ pulls)
     if groups > 1:
         low, high = _as_wide_as_the_runs(value, low, high, of_runs, df_runs)
@@ -286,8 +286,8 @@ def _as_wide_as_the_runs(
 ) -> tuple[float, float]:
     """Widen an interval that is narrower than Student's t over the runs alone; it keeps its skew.
 
-    Of two or three runs the spread less the interaction is often 0 by chance, and the interval
-    would be that of the images: it would miss in up to 14% of studies in place of 5%.
+    With two or three runs the spread minus the interaction is often 0 by chance, and the interval
+    would be that of the images: it would miss in up to 14% of studies instead of 5%.
     """
     narrowest = float(stats.t.isf(LEVEL / 2, df)) * variance**0.5
     half = (high - low) / 2
@@ -300,8 +300,8 @@ def _as_wide_as_the_runs(
 
 
 def _unknown_scale(rng: np.random.Generator, df: float, count: int) -> Floats:
-    """Draw how far a true standard deviation may be from one estimated with ``df``.
+    """Draw ratios of a true standard deviation to one that was estimated with ``df``.
 
-    A normal draw times it is a draw of Student's t; a skewed one keeps its skew.
+    A normal draw times such a ratio is a draw of Student's t; a skewed draw keeps its skew.
     """
     return np.sqrt(df / rng.chisquare(df, count))

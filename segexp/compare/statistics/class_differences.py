@@ -20,9 +20,9 @@ class CommonClasses:
     """The K classes of the common space.
 
     Attributes:
-        names: Of the classes.
+        names: The classes' names.
         has: Which of the G clusters of images have which class in their truth, (G, K).
-        groups: What the arms do to the classes, where that is known.
+        groups: What the arms do to the classes, if known.
     """
 
     names: Sequence[str]
@@ -47,7 +47,7 @@ def compare_classes(
 
     Args:
         a: The scores of one arm.
-        b: Of the other.
+        b: The scores of the other.
         classes: The classes.
         estimated: Estimates a difference.
     """
@@ -57,7 +57,7 @@ def compare_classes(
         for k in columns
     ]
     corrected = holm(np.array([delta.p for delta in deltas]))
-    # Over the runs that have an IoU of the class, as mIoU is over the classes that have one.
+    # Mean over the runs that have an IoU of the class, as mIoU is over classes that have one.
     means_a, means_b = mean_iou(a.ious[0].T), mean_iou(b.ious[0].T)
     return tuple(
         ClassComparison(
@@ -79,13 +79,13 @@ def compare_groups(
     level: float,
     estimated: Estimator,
 ) -> tuple[GroupComparison, ...]:
-    """Compare the mean IoU of the untouched and of the merged classes, where there are such.
+    """Compare the mean IoU of the untouched and of the merged classes, if there are any.
 
     Args:
         a: The scores of one arm.
-        b: Of the other.
-        classes: The classes; of no groups nothing is compared.
-        level: Of the intervals.
+        b: The scores of the other.
+        classes: The classes; without groups nothing is compared.
+        level: Level of the intervals.
         estimated: Estimates a difference.
     """
     found = []
@@ -114,8 +114,8 @@ def compare_dropped(
 
     Args:
         a: The scores of one arm.
-        b: Of the other.
-        places: Which of the arms of ``groups`` they are.
+        b: The scores of the other.
+        places: Their places among the arms of ``groups``.
         groups: What the arms do to the labels.
     """
     found = []
@@ -133,7 +133,7 @@ def compare_dropped(
 def _of_classes(
     scores: Floats, holding: int, estimated: Estimator, level: float = LEVEL
 ) -> Estimate:
-    """Estimate what hangs on the clusters that hold a class or several: of few, a value alone."""
+    """Estimate a difference on the clusters that hold a class; of few clusters only a value."""
     if holding < FEWEST_HOLDING:
         return replace(NOTHING, value=float(scores[0].mean()))
     return within(at_level(estimated(scores, holding), level), -1.0, 1.0)

@@ -1,7 +1,7 @@
 """Which images of a split belong together: frames of one video, or pictures of one city.
 
-Neighbouring frames show nearly the same scene. To resample them one by one would count one scene
-as many, and an interval from it would be too narrow; so clusters are resampled whole.
+Neighbouring frames show nearly the same scene. Resampling them one by one would count one scene as
+many, and the interval would be too narrow; so whole clusters are resampled.
 """
 
 import re
@@ -29,7 +29,7 @@ class Clusters:
         kind: ``none``, ``sequence``, ``city`` or ``block``.
         names: The cluster names, G of them.
         index: The cluster of each image, shape (N,), 0..G-1.
-        caveat: A sentence where the clusters limit what can be said, else None.
+        caveat: A sentence if the clusters limit what can be said, else None.
     """
 
     kind: str
@@ -39,22 +39,22 @@ class Clusters:
 
     @property
     def effective(self) -> float:
-        """The number of clusters of one size that say as much, at least 2.
+        """The number of equally large clusters that tell as much, at least 2.
 
-        ``sum(n)**2 / sum(n**2)`` (Kish 1965), the number of clusters where all are of one size.
+        ``sum(n)**2 / sum(n**2)`` (Kish 1965); the number of clusters if all have the same size.
         """
         return _effective(np.bincount(self.index))
 
 
 def make_clusters(kind: str, image_ids: Sequence[str], data_format: str) -> Clusters:
-    """Group images by what their ids say.
+    """Group images by their ids.
 
-    ``auto`` takes the video sequences where the ids have them, else every image is its own
-    cluster. Where that makes fewer than five sequences it cuts each into blocks of consecutive
-    frames, about ten in all (non-overlapping blocks: Carlstein 1986), and says so in the caveat.
-    Ids have sequences in the format ``cityscapes`` (``<city>_<sequence>_<frame>``), and in the
-    format ``folder`` if every id is ``<sequence>_<frame number>`` with fewer sequences than images.
-    There ``auto`` also wants a digit in the sequence (0016E5_07959, but not img_0001).
+    ``auto`` takes the video sequences if the ids have them; else every image is its own cluster.
+    Fewer than five sequences are cut into blocks of consecutive frames, about ten in all
+    (non-overlapping blocks: Carlstein 1986), and the caveat says so. Ids have sequences in the
+    format ``cityscapes`` (``<city>_<sequence>_<frame>``), and in the format ``folder`` if every id
+    is ``<sequence>_<frame number>`` with fewer sequences than images. There ``auto`` also requires
+    a digit in the sequence (0016E5_07959, but not img_0001).
 
     Args:
         kind: One of KINDS.
@@ -62,15 +62,15 @@ def make_clusters(kind: str, image_ids: Sequence[str], data_format: str) -> Clus
         data_format: The name of the data set's layout.
 
     Raises:
-        InputError: The kind is unknown, the ids do not name it, or all images are in one cluster.
+        InputError: The kind is unknown, the ids do not have it, or all images are in one cluster.
     """
     if kind not in KINDS:
         raise InputError(
-            f"--cluster: {kind!r} is unknown{did_you_mean(kind, KINDS)}; right are "
+            f"--cluster: {kind!r} is unknown{did_you_mean(kind, KINDS)}; expected one of "
             f"{', '.join(KINDS)}"
         )
     if len(image_ids) < 2:
-        raise InputError(f"an interval needs two images at least, got {len(image_ids)}")
+        raise InputError(f"an interval needs at least two images, got {len(image_ids)}")
     if kind == "none":
         return _one_by_one(image_ids, data_format)
     if kind == "auto":
@@ -103,11 +103,10 @@ def _automatic(image_ids: Sequence[str], data_format: str) -> Clusters:
         else f"The {count} images come from {len(sequences)} video sequences "
         f"({', '.join(sequences)})"
     )
-    # Simulated in docs/method.md: ten blocks do not make up for frames that are nearly alike.
+    # Simulated in docs/method.md: ten blocks do not fully correct for nearly identical frames.
     caveat = (
-        f"{where}: blocks of consecutive frames are resampled. Where neighbouring frames are "
-        "nearly alike, the interval is still too narrow; and nothing can be said about other "
-        "videos."
+        f"{where}: blocks of consecutive frames are resampled. If neighbouring frames are nearly "
+        "alike, the interval is still too narrow; and nothing can be said about other videos."
     )
     return _grouped("block", _blocks(labels, image_ids), caveat)
 
@@ -132,17 +131,17 @@ def _frame(image_id: str) -> tuple[int, str]:
 
 
 def _one_by_one(image_ids: Sequence[str], data_format: str) -> Clusters:
-    """Resample every image by itself, and say so where names tell that neighbours are alike."""
+    """Resample every image on its own; add a caveat if the names show sequences of frames."""
     labels = certain_places("sequence", image_ids, data_format)
     singles = _singles(image_ids)
     if labels is None or len(set(labels)) == len(labels):
         return singles
     count = len(set(labels))
     caveat = (
-        f"Images are resampled one by one, but their names tell "
-        f"{counted(count, 'video sequence')}: neighbouring frames are alike, and the "
-        "interval is too narrow, in simulations by so much that it missed up to 77% of the time "
-        "(docs/method.md). Take --cluster auto."
+        f"Images are resampled one by one, but their names show "
+        f"{counted(count, 'video sequence')}: neighbouring frames are alike, so the interval is "
+        "too narrow; in simulations it missed up to 77% of the time (docs/method.md). Take "
+        "--cluster auto."
     )
     return replace(singles, caveat=caveat)
 
@@ -157,7 +156,7 @@ def _grouped(kind: str, labels: Sequence[str], caveat: str | None) -> Clusters:
 
 
 def _few(kind: str, labels: Sequence[str]) -> str | None:
-    """Say so where few clusters, or one that outweighs the others, make intervals wide."""
+    """Return a caveat if few clusters, or a very large one, make intervals wide, else None."""
     sizes = Counter(labels)
     effective = _effective(np.array(list(sizes.values())))
     if effective >= BLOCKS:
@@ -165,8 +164,8 @@ def _few(kind: str, labels: Sequence[str]) -> str | None:
     largest, images = max(sizes.items(), key=lambda item: item[1])
     return (
         f"{len(sizes)} clusters by {kind}, the largest ({largest}) with {images} of the "
-        f"{len(labels)} images, say as much as {effective:.1f} of one size: the intervals are "
-        "wide for it."
+        f"{len(labels)} images, tell as much as {effective:.1f} of equal size: this makes the "
+        "intervals wide."
     )
 
 

@@ -1,6 +1,6 @@
-"""At which level each of several pairs of arms is judged, so that the pairs err together in 5%.
+"""The level at which each of several pairs of arms is judged, so that all pairs together err in 5%.
 
-Five equal arms are ten pairs, and in 28% of studies one of their 95% intervals leaves 0 out.
+Five equal arms make ten pairs, and in 28% of studies one of their 95% intervals excludes 0.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from segexp.compare.statistics.level import LEVEL
 from segexp.compare.statistics.spending import nominal_levels
 
 ONE_LOOK = (1.0,)
-"""The looks of a study that is looked at once."""
+"""The looks of a study with a single look."""
 
 
 def pair_levels(
@@ -23,20 +23,20 @@ def pair_levels(
 ) -> list[float]:
     """Return the level of the interval that each pair is judged by.
 
-    ``better`` and ``worse`` are given by Holm's step-down procedure (Holm 1979): of m pairs the one
-    with the smallest p is judged at alpha / m, the next at alpha / (m - 1), and so on until one
-    is not settled. So the probability of any such verdict between equal arms stays under alpha.
-    All other pairs have alpha / m (Bonferroni), and so have those that are ``equivalent``: a pair
-    that differs can still be called equivalent by mistake, so that settling it frees no alpha for
-    others. At alpha / m each such mistake has half of that, and all together half of alpha.
+    ``better`` and ``worse`` follow Holm's step-down procedure (Holm 1979): of m pairs the one with
+    the smallest p is judged at alpha / m, the next at alpha / (m - 1), and so on until one is not
+    settled. So the probability of any such verdict between equal arms stays below alpha. All other
+    pairs are judged at alpha / m (Bonferroni), including ``equivalent`` ones: a pair that differs
+    can still be called equivalent by mistake, so settling it frees no alpha for others. At
+    alpha / m each such mistake has half of that, and all together half of alpha.
 
     Args:
-        differences: Of each pair, not cut to a range; NaN is never settled.
+        differences: One per pair, not cut to a range; NaN is never settled.
         margin: Differences below it do not matter.
-        alpha: Of all pairs and all looks together.
-        looks: The information fractions of the looks so far, this one the last
-            (`segexp.compare.statistics.spending.nominal_levels`). Every step of Holm's has
-            boundaries of its own (Maurer & Bretz 2013).
+        alpha: For all pairs and all looks together.
+        looks: The information fractions of the looks up to this one
+            (`segexp.compare.statistics.spending.nominal_levels`). Every step of Holm's procedure
+            has its own boundaries (Maurer & Bretz 2013).
 
     Example:
         >>> pairs = [Estimate(0.03, 0.005, 0.055, p, 1e-4, 0.0) for p in (0.04, 0.01, 0.02)]

@@ -5,21 +5,21 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 REQUIREMENTS = ("not-worse", "equivalent", "better")
-"""What may be required of every other arm against the first one."""
+"""What may be required of every other arm compared with the first."""
 
 
 def unmet_requirement(
     arms: Sequence[str], pairs: Sequence[Mapping[str, Any]], requirement: str
 ) -> str | None:
-    """Say which arms do not meet a requirement, in one line; None where all of them do.
+    """Say in one line which arms do not meet a requirement; None if all do.
 
-    The first arm is the reference, and every other arm has to meet the requirement against it:
+    The first arm is the reference, and every other arm must meet the requirement against it:
 
     - ``better``: its verdict is *better*;
     - ``equivalent``: its verdict is *equivalent*;
-    - ``not-worse``: the lower end of its interval lies above -margin (a test of non-inferiority,
-      Piaggio et al. 2012, JAMA 308). So an arm that is better or equivalent is not worse, and one
-      of which too little is known is: what is not shown is not met.
+    - ``not-worse``: the lower end of its interval is above -margin (a test of non-inferiority,
+      Piaggio et al. 2012, JAMA 308). So arms that are better or equivalent meet it, and arms about
+      which too little is known do not.
 
     Args:
         arms: The names of the arms, in order.
@@ -27,10 +27,10 @@ def unmet_requirement(
         requirement: One of REQUIREMENTS.
 
     Raises:
-        ValueError: When the requirement is none of these.
+        ValueError: When the requirement is unknown.
     """
     if requirement not in REQUIREMENTS:
-        raise ValueError(f"{requirement!r}: the requirements are {', '.join(REQUIREMENTS)}")
+        raise ValueError(f"{requirement!r}: expected one of {', '.join(REQUIREMENTS)}")
     against_first = [pair for pair in pairs if pair["a"] == arms[0]]
     unmet = [_said(pair) for pair in against_first if not _meets(pair, requirement)]
     return f"required is {requirement}, but {'; '.join(unmet)}" if unmet else None
@@ -40,7 +40,7 @@ def _meets(pair: Mapping[str, Any], requirement: str) -> bool:
     if requirement != "not-worse":
         return bool(pair["verdict"] == requirement)
     low, _ = _interval(pair)
-    return bool(low > -pair["margin"])  # False for NaN: nothing is known
+    return bool(low > -pair["margin"])  # False for NaN
 
 
 def _interval(pair: Mapping[str, Any]) -> tuple[float, float]:

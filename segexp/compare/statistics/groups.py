@@ -15,12 +15,12 @@ Kind = Literal["untouched", "merged"]
 
 @dataclass(frozen=True)
 class DroppedLabel:
-    """A label that some arm scores and the common space does not, since another arm has it void.
+    """A label that some arm scores and the common space does not, as it is void in another arm.
 
     Attributes:
         name: The label.
-        classes: For each arm the index and the name of the class that holds it; None where the
-            arm has it void.
+        classes: For each arm the index and the name of the class that holds it; None if it is void
+            in the arm.
     """
 
     name: str
@@ -32,9 +32,9 @@ class ClassGroups:
     """The classes of a common space, and the labels that it leaves out.
 
     Attributes:
-        kinds: For each class ``untouched`` where every arm has a class of the very same labels,
-            else ``merged``: some arm tells its labels apart, which another merges. A class that
-            all arms merge in the same way is untouched, since nothing between them differs.
+        kinds: For each class ``untouched`` if every arm has a class of exactly the same labels,
+            else ``merged``: some arm separates labels that another merges. A class that all arms
+            merge in the same way is untouched, since the arms do not differ there.
         dropped: The labels that at least one arm scores and the common space does not.
     """
 
@@ -46,7 +46,7 @@ def class_groups(mappings: Sequence[Mapping], common: Mapping) -> ClassGroups:
     """Group the classes of the common space by what the arms do to them.
 
     Args:
-        mappings: Of the arms, in order.
+        mappings: The arms' mappings, in order.
         common: Their common space (`segexp.labels.mapping.common_space`).
     """
     of_arms = [{frozenset(c.labels) for c in mapping.classes} for mapping in mappings]

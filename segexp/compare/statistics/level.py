@@ -1,4 +1,4 @@
 """How often an answer may be wrong."""
 
 LEVEL = 0.05
-"""Of an interval that answers one question, once: it misses in 5% of studies."""
+"""The level of an interval that answers one question once: it misses in 5% of studies."""

@@ -18,17 +18,17 @@ _TERMS = ("native_gap", "ruler_a", "training", "ruler_b")
 
 @dataclass(frozen=True)
 class RuleComparison:
-    """Two arms by one rule of collapse: the raw gap taken apart.
+    """Two arms by one rule of collapse: the raw gap and its parts.
 
     ``native_gap`` = ``ruler_a`` + ``training`` + ``ruler_b``. For an arm x, native(x) is its mean
-    mIoU in its own space and common(x) in the common one.
+    mIoU in its own space and common(x) in the common space.
 
     Attributes:
         native_gap: native(b) - native(a): what a naive comparison reports.
         ruler_a: common(a) - native(a): the same networks of a, by another ruler.
         training: common(b) - common(a): the model, by one ruler. This is *the* difference, delta.
-        ruler_b: native(b) - common(b): back to b's own ruler; 0 where it is the common space.
-        verdict: On ``training``: of b against a.
+        ruler_b: native(b) - common(b): back to b's own ruler; 0 if that is the common space.
+        verdict: On ``training``, b against a.
     """
 
     native_gap: Estimate
@@ -57,11 +57,11 @@ class ClassComparison:
         name: The class.
         a: IoU in arm a, mean over the runs that have one; NaN if none has.
         b: The same in arm b.
-        delta: b minus a; NaN where a run of either arm has no IoU. Where fewer than five clusters
-            of images hold the class it is a value alone: its interval and p are NaN.
+        delta: b minus a; NaN if a run of either arm has no IoU. If fewer than five clusters of
+            images hold the class, its interval and p are NaN.
         p_holm: p of ``delta``, corrected over the classes that have a p.
-        kind: ``untouched`` or ``merged`` (`segexp.compare.statistics.groups`); None where it was
-            not asked.
+        kind: ``untouched`` or ``merged`` (`segexp.compare.statistics.groups`); None if the groups
+            are not known.
     """
 
     name: str
@@ -72,7 +72,7 @@ class ClassComparison:
     kind: str | None
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain values; null where there is nothing to say."""
+        """Return plain values; null for NaN."""
         return {
             "class": self.name,
             "a": none_if_nan(self.a),
@@ -92,10 +92,10 @@ class GroupComparison:
     Attributes:
         kind: ``untouched`` or ``merged``.
         classes: Their names.
-        a: Mean IoU over them in arm a, over those that the truth has; NaN if it has none.
+        a: Mean IoU in arm a over those classes that the truth has; NaN if it has none.
         b: The same in arm b.
-        delta: b minus a, at the level of the pair; where fewer than five clusters of images hold
-            any of the classes, a value alone.
+        delta: b minus a, at the level of the pair; if fewer than five clusters of images hold any
+            of the classes, its interval and p are NaN.
     """
 
     kind: str
@@ -105,7 +105,7 @@ class GroupComparison:
     delta: Estimate
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain values; null where there is nothing to say."""
+        """Return plain values; null for NaN."""
         return {
             "group": self.kind,
             "classes": list(self.classes),
@@ -119,13 +119,13 @@ class GroupComparison:
 
 @dataclass(frozen=True)
 class DroppedComparison:
-    """A label that the common space leaves out, in the arms that score it; nothing to compare.
+    """A label that the common space leaves out, in the arms that score it; nothing is compared.
 
     Attributes:
         label: Its name.
         a: The class of arm a that holds it and that class's IoU in a's own space, mean over the
-            runs (NaN if none has one); None where a has the label void.
-        b: The same of arm b.
+            runs (NaN if none has one); None if the label is void in a.
+        b: The same for arm b.
     """
 
     label: str
@@ -153,26 +153,27 @@ class PairComparison:
         b: The name of the other.
         margin: Differences below it do not matter, in mIoU.
         images: Held-out images.
-        clusters: The clusters that they fall into.
+        clusters: The number of clusters that they fall into.
         cluster_kind: ``none``, ``sequence``, ``city`` or ``block``.
         runs: Runs of each arm.
         native: Mean mIoU of a and b, each in its own space.
         common: Mean mIoU of a and b in the common space, by the rule ``sum``.
         rules: By rule of collapse; ``sum`` is the headline.
         per_class: The classes of the common space, by the rule ``sum``.
-        needed: What would settle it, where there is not enough evidence.
+        needed: What would settle it, if there is not enough evidence.
         sentence: What a person reads first.
-        caveats: What limits it, a sentence each.
-        level: Of the intervals of ``rules``, which the verdicts are judged by.
+        caveats: The limits of the answer, a sentence each.
+        level: Level of the intervals of ``rules``, by which the verdicts are judged.
         p_holm: p of the headline's difference, corrected by Holm's procedure over all pairs.
-        about: What the sentence begins with, if anything.
+        about: The beginning of the sentence, if any.
         unit: What the independent runs are: ``seeds`` or ``configurations``.
-        run_groups: How many of them there are.
-        effective_clusters: The clusters of one size that say as much as those of the images.
+        run_groups: The number of independent runs.
+        effective_clusters: The number of equally large clusters that tell as much.
         detectable: The smallest difference that this study could have found in 80% of cases.
-        class_groups: The untouched and the merged classes, where there are such.
+        class_groups: The untouched and the merged classes, if there are any.
         dropped: The labels that either arm scores and the common space does not.
-        untouched_sentence: What is said of the untouched classes; None where all are, or none.
+        untouched_sentence: The sentence about the untouched classes; None if all classes are, or
+            none.
     """
 
     a: str
@@ -202,9 +203,9 @@ class PairComparison:
 
     @property
     def decision_rule(self) -> float:
-        """The training effect by ``sum`` minus that by ``argmax``: the same networks, read twice.
+        """The training effect by ``sum`` minus that by ``argmax``, of the same networks.
 
-        What a rule makes of their probabilities is in the effect, and is not the model.
+        This part of the effect comes from the rule, not from the model.
         """
         return self.rules["sum"].training.value - self.rules["argmax"].training.value
 

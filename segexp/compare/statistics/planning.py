@@ -1,6 +1,7 @@
-"""Before a study: what a margin takes, and what a study of some size can find.
+"""Before a study: what a margin needs, and what a study of a given size can find.
 
-From the variances of a pilot: an earlier study of the same kind, or its first candidates.
+Calculated from the variances of a pilot: an earlier study of the same kind, or its first
+candidates.
 """
 
 from collections.abc import Callable, Mapping
@@ -23,14 +24,14 @@ MOST_RUNS, MOST_CLUSTERS = 1_000, 1_000_000
 
 @dataclass(frozen=True)
 class Pilot:
-    """How a difference of mIoU between two arms varies, by one of each that is drawn.
+    """How a difference of mIoU between two arms varies with one drawn run or cluster.
 
     Attributes:
-        run_variance: Of one configuration's difference (or one seed's) around the mean.
-        cluster_variance: Of one cluster of images, how each run fares on it included.
-        images_per_cluster: 1 where every image is a cluster of its own.
+        run_variance: Variance of one configuration's (or one seed's) difference around the mean.
+        cluster_variance: Variance by one cluster of images, including how each run does on it.
+        images_per_cluster: 1 if every image is its own cluster.
         unit: What the runs are: ``configurations`` or ``seeds``.
-        runs: How many there were.
+        runs: The number of runs.
     """
 
     run_variance: float
@@ -40,9 +41,9 @@ class Pilot:
     runs: int = 6
 
     def spread_range(self) -> tuple[float, float]:
-        """Return how many times the pilot's the true spread over runs may be, with 90%.
+        """Return the 90% range of the true spread over runs, as multiples of the pilot's.
 
-        That of the standard deviation of ``runs`` normal values, from chi-square.
+        By chi-square, for the standard deviation of ``runs`` normal values.
 
         Example:
             >>> low, high = Pilot(1.0, 1.0, 1.0, "configurations", runs=6).spread_range()
@@ -56,13 +57,13 @@ class Pilot:
 
 @dataclass(frozen=True)
 class Size:
-    """What reaches an aim in 80% of studies; None where it cannot be reached.
+    """The size with which 80% of studies reach an aim; None if it is out of reach.
 
     Attributes:
         runs: Configurations (or seeds) on as many images as planned.
-        images: Held-out images with as many runs as planned; of new clusters where images have
-            such.
-        together: Runs and images that grow in step from what is planned, the fewest.
+        images: Held-out images with as many runs as planned; of new clusters if images have
+            clusters.
+        together: The fewest runs and images, if both grow in step from the plan.
     """
 
     runs: int | None
@@ -72,13 +73,13 @@ class Size:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a planned study can say, and what it would take for a margin.
+    """What a planned study can say, and what a margin needs.
 
     Attributes:
         detectable: The smallest difference that it finds in 80% of cases.
         margin: The smallest margin within which it calls equal arms equivalent in 80% of cases.
-        to_find: What it takes to find a difference of the margin.
-        to_be_equivalent: What it takes to be called equivalent where the difference is 0.
+        to_find: What is needed to find a difference of the margin.
+        to_be_equivalent: What is needed for the verdict equivalent if the difference is 0.
     """
 
     detectable: float
@@ -90,26 +91,26 @@ class Plan:
 def pilot_of(pair: Mapping[str, Any]) -> Pilot:
     """Take the variances from a pair of an ``ab_result.json``.
 
-    Few runs tell little of their spread: see `Pilot.spread_range`.
+    Few runs tell little about their spread: see `Pilot.spread_range`.
 
     Args:
         pair: One object under ``pairs``.
 
     Raises:
-        InputError: The pair says no variances, as those of older results; or it has fewer than
-            three runs an arm, which tell nothing of how runs differ.
+        InputError: The pair has no variances, as in older results; or it has fewer than three runs
+            per arm, which do not tell how runs differ.
     """
     name = f"{pair.get('b')} against {pair.get('a')}"
     variance = pair.get("variance")
     if not variance or variance["images"] is None:
         raise InputError(
-            f"{name}: the result says no variances; the same `segexp ab` again writes them, and "
-            "trains nothing"
+            f"{name}: the result has no variances; repeat the same `segexp ab` command to add "
+            "them, which trains nothing"
         )
     groups = pair["run_groups"]
     if groups < FEWEST_FOR_SPREAD:
         raise InputError(
-            f"{name}: {counted(groups, 'run')} an arm {'does' if groups == 1 else 'do'} not tell "
+            f"{name}: {counted(groups, 'run')} per arm {'does' if groups == 1 else 'do'} not tell "
             f"how runs differ; a pilot needs {FEWEST_FOR_SPREAD} candidates or more, such as "
             "those of --trials 10"
         )
@@ -126,14 +127,14 @@ def pilot_of(pair: Mapping[str, Any]) -> Pilot:
 def plan_study(
     pilot: Pilot, margin: float, runs: int, images: int, *, level: float = LEVEL
 ) -> Plan:
-    """Say what a study of so many runs and images can find, and what a margin would take.
+    """Say what a study of a given size can find, and what a margin would need.
 
     Args:
         pilot: How differences vary.
         margin: Differences below it do not matter, in mIoU.
         runs: Configurations (or seeds) of the planned study.
         images: Its held-out images.
-        level: Of the interval that it will be judged by.
+        level: Level of the interval that it will be judged by.
 
     Raises:
         InputError: A margin that is not positive, fewer than two runs or clusters of images.
@@ -151,7 +152,7 @@ def plan_study(
     if not margin > 0:
         faults.append(f"margin: {margin!r} is not positive; 0.01 is a hundredth of mIoU")
     if runs < 2:
-        faults.append(f"{pilot.unit}: {runs} have no spread; two at least are needed")
+        faults.append(f"{pilot.unit}: {runs} have no spread; at least two are needed")
     if clusters < 2:
         faults.append(f"images: {images} are fewer than two clusters of the pilot")
     if faults:
@@ -187,7 +188,7 @@ def plan_study(
 
 
 def _fewest(enough: Callable[[int], bool], least: int, most: int) -> int | None:
-    """Return the smallest number from ``least`` on that is enough; what is enough stays so."""
+    """Return the smallest sufficient number from ``least`` on; all larger numbers suffice, too."""
     if not enough(most):
         return None
     low, high = least - 1, most

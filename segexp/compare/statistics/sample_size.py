@@ -1,4 +1,4 @@
-"""How many more images or runs would settle a comparison that has not been settled."""
+"""How many more images or runs would settle an unsettled comparison."""
 
 from dataclasses import dataclass
 from math import ceil, inf, log
@@ -13,11 +13,11 @@ from segexp.compare.statistics.power import POWER, chance_to_settle
 Floats = NDArray[np.float64]
 
 _FARTHEST = 100
-"""More than this many times as much is out of reach: it is said that it cannot be done."""
+"""More than this many times as much is reported as out of reach."""
 
 FEWEST_FOR_SPREAD = 3
-"""Of fewer groups of runs the spread is known to no better than a factor of 16 (one degree of
-freedom, 90%): what it would take cannot be told."""
+"""Fewer groups of runs tell the spread no better than to a factor of 16 (one degree of freedom,
+90%): what a comparison needs cannot be calculated from them."""
 
 _CLUSTERS = {"sequence": "sequences", "city": "cities"}
 
@@ -28,11 +28,11 @@ class Sample:
 
     Attributes:
         images: Held-out images.
-        clusters: The clusters they fall into, or the effective number where their sizes differ; as
-            many as images where every image is its own.
+        clusters: The number of clusters they fall into, or the effective number if their sizes
+            differ; the number of images if every image is its own cluster.
         cluster_kind: ``none``, ``sequence``, ``city`` or ``block``.
-        runs: Independent runs of each arm: seeds, or configurations where each has several seeds.
-            Of one nothing is known but the images' variance, and no more of them are asked for.
+        runs: Independent runs of each arm: configurations, or seeds of one configuration. With one
+            run only the variance by images is known, and more runs are not suggested.
         unit: ``seeds`` or ``configurations``.
     """
 
@@ -48,10 +48,10 @@ class Needed:
     """What would settle a comparison in 80% of studies, if the difference is as estimated.
 
     Attributes:
-        images_factor: So many times as many images, with as many runs; None where images alone
+        images_factor: How many times as many images, with the same runs; None if more images alone
             cannot settle it, or only more than 100 times as many.
-        runs_factor: So many times as many runs, on as many images; None likewise.
-        text: The same for a person.
+        runs_factor: How many times as many runs, on the same images; None likewise.
+        text: The same for people.
     """
 
     images_factor: float | None
@@ -64,20 +64,20 @@ def needed_to_settle(
 ) -> Needed:
     """Return how many more images, or runs, would settle a difference against a margin.
 
-    In four studies of five: to have an interval whose half-width is just |d| would leave it to
-    chance whether the next estimate of d falls short of it. The variance of N' images and R' runs
-    is taken for V_images N/N' + V_runs R/R', and its degrees of freedom are those that the new
-    sample would have (Welch-Satterthwaite). More runs do nothing for V_images, nor more images for
-    V_runs. Rough, as every sample size is: the difference will not stay as it is.
+    In four of five studies: with an interval whose half-width is just |d|, it would be left to
+    chance whether the next estimate of d is smaller than that. The variance with N' images and R'
+    runs is assumed to be V_images N/N' + V_runs R/R', with the degrees of freedom of the new sample
+    (Welch-Satterthwaite). More runs do not reduce V_images, nor more images V_runs. The result is
+    rough, as every sample size is: the estimated difference will change.
 
     Args:
         difference: The unsettled difference.
         margin: Differences below it do not matter.
         sample: What it was estimated from.
-        level: Of the interval that it is to be judged by.
+        level: Level of the interval that it will be judged by.
     """
     if 1 < sample.runs < FEWEST_FOR_SPREAD:
-        text = f"How many more {sample.unit} would settle it, {sample.runs} do not tell."
+        text = f"{sample.runs} {sample.unit} do not tell how many more would settle it."
         return Needed(None, None, text)
 
     def first(images: Floats, runs: Floats) -> float | None:
@@ -94,7 +94,7 @@ def needed_to_settle(
 
 
 def _factors(count: int) -> Floats:
-    """Return what a count can grow by, in whole pieces and steps of 5%, ascending."""
+    """Return the factors by which a count can grow to whole numbers, in steps of 5%, ascending."""
     steps = ceil(log(_FARTHEST) / log(1.05))
     counts = np.unique(np.ceil(count * np.geomspace(1, _FARTHEST, steps + 1)))
     return counts[counts > count] / count
@@ -103,9 +103,9 @@ def _factors(count: int) -> Floats:
 def _error(
     difference: Estimate, sample: Sample, images: Floats, runs: Floats
 ) -> tuple[Floats, Floats]:
-    """Return the standard errors and degrees of freedom of samples so many times as large."""
+    """Return the standard errors and degrees of freedom of samples larger by these factors."""
     by_images, by_runs = difference.variance_images / images, difference.variance_runs / runs
-    # One run has no variance of its own, and so no degrees of freedom that would count.
+    # One run has no variance, so its degrees of freedom do not matter.
     df_images, df_runs = sample.clusters * images - 1, np.maximum(1, sample.runs * runs - 1)
     df = degrees_of_freedom(by_images, by_runs, df_images, df_runs)
     return np.sqrt(by_images + by_runs), df
@@ -136,13 +136,13 @@ def _text(images: float | None, runs: float | None, both: float | None, sample: 
     more, stays = (sample.unit, "images") if images else ("images", sample.unit)
     return (
         f"{text}; more {more} alone would not, not even {_FARTHEST} times as many: they do not "
-        f"lessen what the {stays} add."
+        f"reduce the variance that the {stays} add."
     )
 
 
 def _images_count(factor: float, sample: Sample) -> str:
-    """Return the count of images, and that new ones must be of new clusters, too."""
-    count = _count(_rounded_up(factor) * sample.images)  # of the factor that is shown
+    """Return the count of images, and how many clusters they must come from."""
+    count = _count(_rounded_up(factor) * sample.images)  # by the factor that is shown
     if sample.cluster_kind == "block":
         return f"{count}, of more videos"
     clusters = _CLUSTERS.get(sample.cluster_kind)
@@ -154,12 +154,12 @@ def _times(factor: float) -> str:
 
 
 def _rounded_up(factor: float) -> float:
-    """Round a factor up to one decimal, from 10 on to none."""
+    """Round a factor up to one decimal, or to a whole number from 10 on."""
     scale = 10 if factor < 10 else 1
     return ceil(round(factor * scale, 6)) / scale
 
 
 def _count(number: float) -> str:
-    """Return a count rounded up to two digits: more would pretend to know."""
+    """Return a count rounded up to two digits: more would suggest false precision."""
     step = 10 ** max(0, len(str(ceil(number))) - 2)
     return f"{ceil(round(number / step, 6)) * step:,}"

@@ -1,4 +1,4 @@
-"""The scores of one arm on all images and on resamples of them, and what is estimated from such.
+"""The scores of one arm on all images and on resamples of them, and their estimates.
 
 Arrays of scores have shape (1 + B, R): row 0 is the score of each of R runs on all images, the
 other rows are the same on B resamples of the images.
@@ -25,7 +25,7 @@ class ArmRuns:
     Attributes:
         name: The mapping's name.
         own: In the mapping's own space, int64 (R, N, C, C + 1).
-        common: In the common space by the rule ``sum``, int64 (R, N, K, K + 1).
+        common: In the common space, by the rule ``sum``, int64 (R, N, K, K + 1).
         common_argmax: In the common space by the rule ``argmax``, int64 (R, N, K, K + 1).
     """
 
@@ -36,7 +36,7 @@ class ArmRuns:
 
 
 class Estimator(Protocol):
-    """Estimates from scores (1 + B, R) that hang on so many clusters of images; on all, if none."""
+    """Estimates from scores (1 + B, R) that depend on some clusters of images; default: all."""
 
     def __call__(self, scores: Floats, clusters: float = ..., /) -> Estimate:
         """Return the mean over the runs, and how sure it is."""
@@ -62,7 +62,7 @@ class Scores:
 
 
 def score_arm(arm: ArmRuns, weights: Floats) -> Scores:
-    """Score an arm on images that are weighed by each row of (1 + B, N)."""
+    """Score an arm on images that are weighted by each row of (1 + B, N)."""
     ious, own_ious = resampled_ious(arm.common, weights), resampled_ious(arm.own, weights)
     return Scores(
         name=arm.name,
@@ -77,7 +77,7 @@ def score_arm(arm: ArmRuns, weights: Floats) -> Scores:
 
 
 def mean_iou(ious: Floats) -> Floats:
-    """Return the mean over the last axis of the IoUs that are not NaN; NaN if none is."""
+    """Return the mean over the last axis of the IoUs that are not NaN; NaN if all are NaN."""
     defined = ~np.isnan(ious)
     count = defined.sum(axis=-1)
     mean = np.full(count.shape, np.nan)

@@ -1,4 +1,4 @@
-"""What may be said of a difference between two arms, and the sentence that says it."""
+"""What may be said about a difference between two arms, and the sentence that says it."""
 
 from collections.abc import Sequence
 from math import floor, isnan, log10
@@ -14,10 +14,10 @@ from segexp.core.wording import confidence
 Verdict = Literal["better", "worse", "equivalent", "not enough evidence"]
 
 FEW_RUNS = 5
-"""Of fewer groups of runs the interval is wide: Student's t has few degrees of freedom."""
+"""With fewer groups of runs the interval is wide: Student's t has few degrees of freedom."""
 
 FEWEST_HOLDING = 5
-"""A class that fewer clusters of images hold has no interval: its IoU hangs on single images."""
+"""A class in fewer clusters of images has no interval: its IoU depends on single images."""
 
 _CLUSTERS = {
     "sequence": ("held-out sequence", "held-out sequences"),
@@ -26,16 +26,16 @@ _CLUSTERS = {
 }
 
 MOSTLY = 0.8
-"""A share of the variance from which on its source is pointed out."""
+"""From this share of the variance on, its source is pointed out."""
 
 
 def verdict(low: float, high: float, margin: float) -> Verdict:
     """Judge an interval of a difference in mIoU, b minus a, against a margin.
 
-    ``equivalent`` where it lies inside (-margin, margin): tested first, so that a difference too
-    small to matter is not called better (two one-sided tests, Schuirmann 1987). ``better`` where it
-    lies above 0, ``worse`` below 0. All else, an interval that touches a limit included, is ``not
-    enough evidence``.
+    ``equivalent`` if it lies inside (-margin, margin): tested first, so that a difference too small
+    to matter is not called better (two one-sided tests, Schuirmann 1987). ``better`` if it lies
+    above 0, ``worse`` if below 0. Anything else, including an interval that touches a limit, is
+    ``not enough evidence``.
     """
     if -margin < low and high < margin:
         return "equivalent"
@@ -53,7 +53,7 @@ def holm(p: NDArray[np.float64]) -> NDArray[np.float64]:
     is never smaller than the one before it or larger than 1.
 
     Args:
-        p: p-values, shape (m,). NaN is no test: it stays NaN and does not count in m.
+        p: p-values, shape (m,). NaN is not a test: it stays NaN and does not count in m.
 
     Example:
         >>> holm(np.array([0.04, 0.01, np.nan, 0.03])).round(3).tolist()
@@ -72,9 +72,9 @@ def verdict_sentence(
 ) -> str:
     """Say in one sentence how much of a raw gap is the ruler, and how much the model.
 
-    The ruler is both rulers' effects together, shown as the shown gap minus the shown difference,
-    so that the numbers that a person reads add up. There are as many decimals, three at least, as
-    it takes for the shown interval to earn the verdict.
+    The ruler is the effect of both rulers together, shown as the shown gap minus the shown
+    difference, so that the numbers add up. There are at least three decimals, and as many as the
+    shown interval needs to justify the verdict.
 
     Args:
         a: The name of the first arm.
@@ -125,16 +125,16 @@ def verdict_sentence(
 def untouched_sentence(
     classes: Sequence[str], delta: Estimate, margin: float, about: str | None, *, settled: bool
 ) -> str:
-    """Say what became of the classes that no arm merges.
+    """Say how the classes that no arm merges differ.
 
     Args:
         classes: Their names, one or more.
-        delta: The difference of their mean IoU, b minus a; without an interval where too few
-            images hold them.
+        delta: The difference of their mean IoU, b minus a; without an interval if too few images
+            hold them.
         margin: Differences below it do not matter.
         about: What the sentence begins with, as in `verdict_sentence`.
-        settled: Whether there is a verdict on all classes together. Without it there is none on a
-            part of them.
+        settled: Whether there is a verdict on all classes together; without it there is none on
+            some of them.
 
     Example:
         >>> found = Estimate(0.012, 0.003, 0.021, 0.01, 1e-5, 1e-6)
@@ -148,7 +148,7 @@ def untouched_sentence(
     said = several if len(classes) > 1 else f"The class that no arm merges ({classes[0]}): {value}"
     unit = "in mIoU" if len(classes) > 1 else "in IoU"
     if not known:
-        end = f" {unit}, of too few images for an interval"
+        end = f" {unit}, on too few images for an interval"
     elif settled:
         end = f" {interval_text(delta, digits)} {unit}: {_end(delta, margin)}"
     else:
@@ -161,7 +161,7 @@ def opened(about: str | None, sentence: str) -> str:
     """Begin a sentence with what it is about."""
     if about is None:
         return sentence
-    own_word = sentence.split(" ", 1)[0] in {"Of", "By", "The"}  # and not the name of an arm
+    own_word = sentence.split(" ", 1)[0] in {"Of", "By", "The"}  # not the name of an arm
     return f"{about}, {sentence[0].lower() if own_word else sentence[0]}{sentence[1:]}"
 
 
@@ -172,7 +172,7 @@ def interval_text(estimate: Estimate, digits: int = 3) -> str:
 
 
 def other_rule_caveat(training: Estimate, margin: float, about: str | None = None) -> str:
-    """Say what the ``argmax`` rule finds, where its verdict is not that of ``sum``."""
+    """Say what the ``argmax`` rule finds when its verdict differs from that of ``sum``."""
     digits = _digits(training, margin)
     delta = _signed(_rounded(training.value, digits), digits)
     return opened(
@@ -185,11 +185,11 @@ def other_rule_caveat(training: Estimate, margin: float, about: str | None = Non
 def rare_class_caveat(
     class_names: Sequence[str], holding: NDArray[np.int64], kind: str = "none"
 ) -> str | None:
-    """Name the classes of the common space that have no interval, if there are any.
+    """Name the classes of the common space that have no interval; None if all have one.
 
     Args:
         class_names: The K classes.
-        holding: Clusters of held-out images whose ground truth has each class, shape (K,).
+        holding: The number of clusters of held-out images whose truth has each class, shape (K,).
         kind: What the clusters are: ``none`` (every image is one), ``sequence``, ``city`` or
             ``block``.
     """
@@ -208,27 +208,27 @@ def rare_class_caveat(
 
 
 def few_runs_caveat(groups: int, unit: str) -> str | None:
-    """Say so where there are too few runs for the interval to be what it says."""
+    """Return a caveat if there are few runs, else None."""
     if groups >= FEW_RUNS:
         return None
     if groups == 1:
         return (
             "Each arm has one run: the interval is over the images alone, and the answer is about "
-            "these networks. How another training would have come out is not in it."
+            "these networks. It does not include how other trainings would have come out."
         )
     return (
-        f"{groups} {unit} are few to tell their spread by: the interval is wide for it, and "
+        f"{groups} {unit} tell little about their spread, which makes the interval wide; "
         f"{FEW_RUNS} or more find far smaller differences."
     )
 
 
 def level_caveat(level: float, pairs: int, looks: int) -> str | None:
-    """Say so where an interval is wider than one of 95%, and why.
+    """Return a caveat that says why an interval is wider than a 95% interval; None if it is not.
 
     Args:
-        level: Of the interval.
-        pairs: Of arms, judged together.
-        looks: At the study so far, this one counted.
+        level: The interval's level.
+        pairs: The number of pairs of arms that are judged together.
+        looks: The number of looks at the study so far, including this one.
     """
     if level >= LEVEL:
         return None
@@ -238,13 +238,13 @@ def level_caveat(level: float, pairs: int, looks: int) -> str | None:
     elif pairs == 1:
         why.append("the study may be looked at again")
     return (
-        f"The interval is one of {confidence(level)}, so that a false verdict on any pair, at any "
-        f"look, stays as rare as on one pair, looked at once: {' and '.join(why)}."
+        f"This is a {confidence(level)} interval, so that a false verdict on any pair, at any "
+        f"look, stays as rare as on one pair with one look: {' and '.join(why)}."
     )
 
 
 def runs_caveat(training: Estimate, unit: str) -> str | None:
-    """Say so where the runs, and not the images, make most of the uncertainty."""
+    """Return a caveat if the runs, not the images, make most of the uncertainty, else None."""
     variance = training.variance_images + training.variance_runs
     share = training.variance_runs / variance if variance else 0.0
     if share < MOSTLY:
@@ -260,7 +260,7 @@ def _end(training: Estimate, margin: float) -> str:
 
 
 def _digits(training: Estimate, margin: float) -> int:
-    """Return the decimals that show the margin, and with which the interval earns its verdict."""
+    """Return how many decimals show the margin and an interval that justifies its verdict."""
     low, high = training.low, training.high
     judged = verdict(low, high, margin)
     fewest = max(3, 1 - floor(log10(margin)))

@@ -441,7 +441,7 @@ def test_what_limits_the_answer_is_said():
     a, b = (make_arm(n, s, shown=(0, 1), right=0.7) for n, s in (("a", 0), ("b", 5)))
     first, few, rare = compare(a, b, clusters=clusters).caveats[:3]
     assert first == "All 12 images are of one video."
-    assert few.startswith("3 seeds are few to tell their spread by")
+    assert few.startswith("3 seeds tell little about their spread")
     assert rare == (
         "road occurs in only 3 held-out blocks of frames, building in 3 and sky in none: "
         "their differences have no interval."
@@ -463,7 +463,7 @@ def test_one_run_of_each_arm_is_compared_over_images_alone_and_that_is_said():
     assert pair.rules["sum"].training.variance_runs == 0
     assert pair.caveats[0] == (
         "Each arm has one run: the interval is over the images alone, and the answer is about "
-        "these networks. How another training would have come out is not in it."
+        "these networks. It does not include how other trainings would have come out."
     )
     assert pair.needed is not None
     assert pair.needed.runs_factor is None
@@ -604,11 +604,11 @@ def test_every_reason_why_nothing_can_be_compared_is_named():
     with pytest.raises(InputError) as caught:
         compare_arms([arm], NAMES, np.arange(1), clusters, margin=-0.5, resamples=10)
     assert caught.value.faults == (
-        "a comparison needs two arms at least, got 1: alone",
+        "a comparison needs at least two arms, got 1: alone",
         "margin: -0.5 is not positive; 0.01 is a hundredth of mIoU",
         "resamples: 10 give no 95% interval; 10,000 are usual",
-        "runs: one seed or configuration has no spread; two at least are needed",
-        "clusters: one city has no spread; two at least are needed",
+        "runs: one seed or configuration has no spread; at least two are needed",
+        "clusters: one city has no spread; at least two are needed",
         "no held-out pixel has a class of the common space: nothing can be compared",
     )
 
@@ -624,7 +624,7 @@ def test_arms_that_were_not_scored_on_the_same_images_are_refused():
     shifted = replace(b, common=np.roll(b.common, 1, axis=1))
     with pytest.raises(ValueError, match="b: scored against other ground truth"):
         compare(a, shifted)
-    with pytest.raises(ValueError, match=r"b: shapes=.*\(2, 12\).* right are \(3, 12\)"):
+    with pytest.raises(ValueError, match=r"b: shapes=.*\(2, 12\).* expected \(3, 12\)"):
         compare(a, ArmRuns("b", b.own[:2], b.common[:2], b.common_argmax[:2]))
 
 

@@ -87,7 +87,7 @@ def test_the_order_of_the_images_does_not_matter_where_the_clusters_have_names()
 
 
 def test_one_cluster_cannot_be_resampled():
-    with pytest.raises(ValueError, match="two clusters of images at least, got 1"):
+    with pytest.raises(ValueError, match="at least two clusters of images, got 1"):
         resample_weights(np.zeros(5, dtype=np.int64), 10, seed=0)
 
 

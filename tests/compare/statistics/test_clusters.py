@@ -82,7 +82,7 @@ def test_one_video_is_cut_into_ten_blocks_of_consecutive_frames():
     assert [block[image_id] for image_id in ONE_VIDEO] == np.repeat(range(10), 5).tolist()
     assert clusters.caveat == (
         "All 50 images come from one video sequence (0016E5): blocks of consecutive frames are "
-        "resampled. Where neighbouring frames are nearly alike, the interval is still too narrow; "
+        "resampled. If neighbouring frames are nearly alike, the interval is still too narrow; "
         "and nothing can be said about other videos."
     )
 
@@ -122,8 +122,8 @@ def test_one_large_cluster_outweighs_the_others():
     assert len(clusters.names) == 235
     assert clusters.effective == pytest.approx(500**2 / (212**2 + 55**2 + 233))
     assert clusters.caveat == (
-        "235 clusters by sequence, the largest (frankfurt_000001) with 212 of the 500 images, say "
-        "as much as 5.2 of one size: the intervals are wide for it."
+        "235 clusters by sequence, the largest (frankfurt_000001) with 212 of the 500 images, tell "
+        "as much as 5.2 of equal size: this makes the intervals wide."
     )
 
 
@@ -140,7 +140,7 @@ def test_many_clusters_need_no_caveat():
         ("sequence", ["0", "1"], "synthetic", "format synthetic name no sequence"),
         ("sequence", ONE_VIDEO, "folder", "one sequence (0016E5)"),
         ("city", CITYSCAPES[:5], "cityscapes", "one city (frankfurt)"),
-        ("none", ["0"], "synthetic", "two images at least, got 1"),
+        ("none", ["0"], "synthetic", "at least two images, got 1"),
     ],
 )
 def test_clusters_that_cannot_be_made_are_refused_with_the_way_out(kind, ids, data_format, fault):
@@ -156,7 +156,7 @@ def test_frames_that_are_resampled_one_by_one_are_said_to_be_alike():
     frames = [f"0016E5_{number:05}" for number in range(20)]
     clusters = make_clusters("none", frames, "folder")
     assert clusters.caveat is not None
-    assert "their names tell 1 video sequence: neighbouring frames are alike" in clusters.caveat
+    assert "their names show 1 video sequence: neighbouring frames are alike" in clusters.caveat
     assert make_clusters("none", [f"img_{n:04}" for n in range(20)], "folder").caveat is None
 
 

@@ -87,7 +87,7 @@ def test_the_pilot_is_read_from_a_pair_of_an_earlier_result():
     assert pilot_of(pair) == Pilot(
         pytest.approx(9e-4), pytest.approx(6.4e-3), 2.0, "configurations"
     )
-    with pytest.raises(InputError, match="coarse against fine: the result says no variances"):
+    with pytest.raises(InputError, match="coarse against fine: the result has no variances"):
         pilot_of({"a": "fine", "b": "coarse"})
     with pytest.raises(InputError, match="1 run an arm does not tell how runs differ"):
         pilot_of({**pair, "run_groups": 1})

@@ -48,8 +48,8 @@ def test_without_spread_between_runs_images_alone_settle_it_and_runs_cannot():
     assert needed.runs_factor is None
     assert needed.text == (
         f"About 5.5 times as many held-out images (280) would settle it {FIVE}; "
-        "more seeds alone would not, not even 100 times as many: they do not lessen what the "
-        "images add."
+        "more seeds alone would not, not even 100 times as many: they do not reduce the "
+        "variance that the images add."
     )
 
 
@@ -61,8 +61,8 @@ def test_without_spread_between_images_runs_alone_settle_it():
         None,
         5 / 3,
         f"About 1.7 times as many seeds (5) would settle it {FIVE}; "
-        "more images alone would not, not even 100 times as many: they do not lessen what the "
-        "seeds add.",
+        "more images alone would not, not even 100 times as many: they do not reduce the "
+        "variance that the seeds add.",
     )
 
 
@@ -122,7 +122,7 @@ def test_both_together_are_told_too_where_one_alone_takes_far_more():
     assert ", or " in needed.text
     assert needed.text.endswith(
         f" together would settle it {FIVE}; more images alone would not, not even 100 times as "
-        "many: they do not lessen what the seeds add."
+        "many: they do not reduce the variance that the seeds add."
     )
 
 

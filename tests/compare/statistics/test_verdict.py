@@ -256,5 +256,5 @@ def test_the_sentence_of_the_untouched_classes_has_a_verdict_where_all_classes_h
 def test_untouched_classes_of_too_few_images_have_no_interval():
     few = Estimate(0.012, *[float("nan")] * 5)
     assert untouched_sentence(["road", "sky"], few, 0.01, None, settled=True) == (
-        "The 2 classes that no arm merges: +0.012 in mIoU, of too few images for an interval."
+        "The 2 classes that no arm merges: +0.012 in mIoU, on too few images for an interval."
     )

@@ -166,7 +166,7 @@ def test_a_trial_whose_worker_dies_goes_on_from_its_checkpoint(
     retried = [epoch for trial, epoch in display.epochs if trial == 1]
     assert retried[0] > 2
     assert retried == list(range(retried[0], 13))
-    assert f"going on after epoch {retried[0] - 1}, from its checkpoint" in display.lines
+    assert f"resuming after epoch {retried[0] - 1}, from its checkpoint" in display.lines
     assert list(study.trials[1].intermediate_values) == list(range(1, 13))
     history = client_of(project).get_metric_history(
         records_of(project, study)[1].info.run_id, "val/miou_common"
