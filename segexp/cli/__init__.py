@@ -1,4 +1,4 @@
-"""The command line: parse, call, print. Heavy imports stand inside the commands."""
+"""The command line: parse, call, print. Heavy imports are inside the commands."""
 
 import logging
 import os
@@ -31,11 +31,11 @@ from segexp.core.signals import raise_on_signals
 _log = logging.getLogger(__name__)
 
 MAX_PRINTED = 500
-"""Faults that are printed; a file of a stranger may have hundreds of thousands."""
+"""At most this many faults are printed; an untrusted file may have hundreds of thousands."""
 
 
 class _Commands(TyperGroup):
-    """All commands; a complaint about the command line quotes it without passwords."""
+    """All commands; usage errors quote the command line without passwords."""
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -123,7 +123,7 @@ def main() -> NoReturn:
         code = 1
     except BrokenPipeError:
         code = 1
-    except OSError as error:  # a folder that cannot be written, a full disk, a device that is gone
+    except OSError as error:  # a folder that cannot be written, a full disk, a missing device
         where = f"{error.filename}: " if error.filename is not None else ""
         print_error(f"{where}{error.strerror or first_line(error)}")
         _log.debug("it came from here:", exc_info=True)

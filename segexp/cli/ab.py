@@ -53,8 +53,8 @@ def ab(
     candidates: Annotated[
         int | None,
         typer.Option(
-            help="Configurations that the searches put among their best, and that every arm then "
-            "trains; 6, at most 0.3 of --trials."
+            help="Configurations that every arm trains, from the searches' best; 6, at most 0.3 of "
+            "--trials."
         ),
     ] = None,
     seeds: Annotated[
@@ -64,15 +64,15 @@ def ab(
     looks: Annotated[
         int,
         typer.Option(
-            help="How often the arms are compared while these are trained; the rest is not "
-            "trained once that settles it."
+            help="How often the arms are compared while these are trained; once a look settles it, "
+            "the rest is not trained."
         ),
     ] = 1,
     matched: Annotated[
         bool,
         typer.Option(
             "--matched",
-            help="Search for nothing: ask about the typical configuration of the search space.",
+            help="Do not search: compare on typical configurations, drawn from the search space.",
         ),
     ] = False,
     configs: Annotated[
@@ -85,16 +85,16 @@ def ab(
     cluster: Annotated[
         str,
         typer.Option(
-            help="How held-out images are resampled: auto, none (one by one), sequence (of a "
-            "video) or city, as their names say."
+            help="How held-out images are resampled: auto, none (one by one), or by the sequence "
+            "(of a video) or city in their names."
         ),
     ] = "auto",
     plan_only: Annotated[
         bool,
         typer.Option(
             "--plan",
-            help="Train nothing: say what such a study can find, and what the margin takes, from "
-            "an earlier one, or from its own first look.",
+            help="Train nothing: say what such a study can find, and what the margin needs, from "
+            "an earlier study or from its own first look.",
         ),
     ] = False,
     pilot: Annotated[
@@ -102,15 +102,15 @@ def ab(
         typer.Option(
             metavar="STUDY",
             help="With --plan: the earlier A/B study, by name, or its ab_result.json; by default "
-            "this one.",
+            "this study.",
         ),
     ] = None,
     require: Annotated[
         str | None,
         typer.Option(
             metavar="REQUIREMENT",
-            help="End with exit code 1 unless every arm is not-worse, equivalent or better, as "
-            "named here, than the first one.",
+            help="End with exit code 1 unless every other arm is, compared with the first, what is "
+            "named here: not-worse, equivalent or better.",
         ),
     ] = None,
     study: Annotated[
@@ -127,25 +127,24 @@ def ab(
         list[str] | None,
         typer.Option(
             metavar="NAME=DIR",
-            help="An arm that is a folder of predicted masks, whatever wrote them (class indices "
-            "or colours, PNG or npy; several runs as sub-folders); given twice or more, in the "
-            "place of MAPPINGS. Nothing is trained.",
+            help="An arm that is a folder of predicted masks from any tool (class indices or "
+            "colours, PNG or npy; several runs as subfolders); given twice or more, instead of "
+            "MAPPINGS. Nothing is trained.",
         ),
     ] = None,
     mapping_of: Annotated[
         list[str] | None,
         typer.Option(
             metavar="NAME=MAPPING",
-            help="Whose classes the masks of an arm hold: a mapping in mappings/, or a file. By "
-            "default the mapping that is called as the arm is; without --truth that of "
-            "config.yaml.",
+            help="The mapping of an arm's masks: one in mappings/, or a file. By default the "
+            "mapping with the arm's name; without --truth else that of config.yaml.",
         ),
     ] = None,
     truth: Annotated[
         Path | None,
         typer.Option(
             metavar="DIR",
-            help="With --predictions: the masks of the truth, in the taxonomy's ids or colours; by "
+            help="With --predictions: the ground truth masks, in the taxonomy's ids or colours; by "
             "default the held-out images of the data.",
         ),
     ] = None,
@@ -168,11 +167,11 @@ def ab(
 ) -> None:
     """Compare mappings: did the model get better, or only the ruler?
 
-    Each arm searches in a study of its own. What the searches put among their best is then trained
-    in every arm, and scored on images that tuning never saw, in the label space that all arms
-    share. Run again after an interruption, it does what is left. Once it has answered, only
+    Each arm searches in its own study. The best configurations of all searches are then trained in
+    every arm, and scored on images that tuning never saw, in the label space that all arms share.
+    After an interruption the same command does what is left. Once the study has answered, only
     --margin, --cluster and --require may change.
-    With --predictions, two or more folders of masks are compared instead, whatever tool wrote them.
+    With --predictions, two or more folders of masks from any tool are compared instead.
     """
     if require is not None:
         check_choice("--require", require, REQUIREMENTS)
@@ -233,7 +232,7 @@ def ab(
 
 @dataclass(frozen=True)
 class _Asked:
-    """What is asked of which arms."""
+    """What is asked about which arms."""
 
     root: Path
     study: str | None
@@ -247,7 +246,7 @@ class _Asked:
 def _train_and_compare(
     asked: _Asked, design: "Design", seeds: int | None, engine: Engine, at_once: int | None
 ) -> tuple[dict[str, Any], Path, str]:
-    """Train what is missing, and compare; return the answer, its place and where to look next."""
+    """Train what is missing; return the answer, its directory and where to look next."""
     from segexp.core.disk import full_disk_explained
 
     root, name = asked.root, asked.name
@@ -293,7 +292,7 @@ def _two_or_more(mappings: list[str] | None) -> list[str]:
 
 def _whole(key: str, value: object) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise InputError(f"{key}: {value!r}; expected a whole number from 1 on")
+        raise InputError(f"{key}: {value!r}; expected a whole number of at least 1")
     return value
 
 
@@ -305,7 +304,7 @@ def _give(
     json_: bool,
     require: str | None,
 ) -> None:
-    """Print an answer, say where its page is, and end as --require wants it."""
+    """Print an answer, say where its page is, and check --require."""
     if json_:
         print_json(result)
     show_answer(result)
@@ -316,7 +315,7 @@ def _give(
 
 
 def _show_plan(asked: _Asked, pilot: str, design: "Design", trials: int, json_: bool) -> None:
-    """Say what a study of this design can find, and what the margin takes."""
+    """Say what a study of this design can find, and what the margin needs."""
     from segexp.compare.design import design_faults
     from segexp.compare.pilot import outlook_lines, outlooks, read_pilot
 
@@ -332,13 +331,13 @@ def _show_plan(asked: _Asked, pilot: str, design: "Design", trials: int, json_: 
 
 
 def _refuse_unmet(result: dict[str, Any], requirement: str | None) -> None:
-    """End with exit code 1 where the answer, which is printed and written, is not as required."""
+    """End with exit code 1 if the answer, already printed and written, is not as required."""
     if requirement is None:
         return
     arms = [arm["mapping"] for arm in with_arm_names(result)["arms"]]
     if unmet := unmet_requirement(arms, result["pairs"], requirement):
         raise WorkError(unmet)
-    say(f"required is {requirement}, and it is met")
+    say(f"required is {requirement}: met")
 
 
 def _refuse_early(
@@ -348,10 +347,10 @@ def _refuse_early(
     mappings: list[str],
     display: LiveDisplay,
 ) -> "Config | None":
-    """Refuse databases and data whose faults need not wait until torch is loaded.
+    """Refuse databases and data that are invalid, before torch is loaded.
 
     Returns:
-        The configuration; None where the plan will say what is wrong with it.
+        The configuration; None if the plan will say what is wrong with it.
     """
     from segexp.core.damaged_database import refuse_damaged
     from segexp.data.warnings import refuse_data
@@ -368,9 +367,9 @@ def _refuse_early(
 
 
 def _refuse_beside_masks(trained: dict[str, Any], margin: float) -> None:
-    """Refuse what says how to train beside masks that are there already."""
+    """Refuse options about training together with --predictions."""
     faults = [
-        f"{option}: masks of --predictions are compared as they are, nothing is trained"
+        f"{option}: --predictions compares existing masks and trains nothing; leave it out"
         for option, value in trained.items()
         if value is not None and value != []
     ]
@@ -383,10 +382,10 @@ def _refuse_beside_masks(trained: dict[str, Any], margin: float) -> None:
 def _refuse_beside_plan(
     plan_only: bool, pilot: str | None, require: str | None, cluster: str
 ) -> None:
-    """Refuse what asks for an answer beside --plan, which gives none, and a pilot without it."""
+    """Refuse options about an answer together with --plan, and --pilot without --plan."""
     if not plan_only:
         if pilot is not None:
-            raise InputError("--pilot: is what --plan plans from; give both")
+            raise InputError("--pilot: is for --plan; give both")
         return
     given = {"--require": require is not None, "--cluster": cluster != "auto"}
     faults = [
@@ -405,13 +404,13 @@ def _check_options(
 ) -> None:
     faults = []
     if not margin > 0:
-        faults.append(f"--margin {margin:g}: must be over 0, such as 0.01")
+        faults.append(f"--margin {margin:g}: must be above 0, such as 0.01")
     elif margin >= 1:
         faults.append(f"--margin {margin:g}: mIoU goes from 0 to 1; take less, such as 0.01")
     if matched and trials is not None:
-        faults.append("--trials: matched arms do not search; say how many --configs")
+        faults.append("--trials: matched arms do not search; give --configs instead")
     if matched and candidates is not None:
-        faults.append("--candidates: matched arms do not search; say how many --configs")
+        faults.append("--candidates: matched arms do not search; give --configs instead")
     if not matched and configs is not None:
         faults.append("--configs: is for --matched arms; others take --trials and --candidates")
     if faults:
@@ -429,7 +428,7 @@ def _work(design: "Design", trials: int) -> str:
 
 
 def _name(study: str | None, mappings: list[str], data: Path | None, matched: bool) -> str:
-    """Name an A/B study so that other arms, data or another search space are another study."""
+    """Name an A/B study so that other arms, data or search spaces make another study."""
     parts = ["ab"]
     if study is not None and study != "default":
         parts.append(Path(study).stem)

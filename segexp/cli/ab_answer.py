@@ -20,12 +20,12 @@ def show_answer(result: dict[str, Any]) -> None:
     is_study = result.get("design") and result["mode"] != "predictions"
     if is_study and any(pair["needed"] for pair in pairs):
         say(
-            "The numbers of this study are fixed with its answer: ask with more in another one "
-            "(--study-name), of which --plan says what it takes."
+            "The numbers of this study are fixed by its answer: to ask with more, start another "
+            "study (--study-name); --plan says what it needs."
         )
     if len(pairs) > 1:
         say("")
-        common = [f"of every pair: {caveat}" for caveat in common]
+        common = [f"for every pair: {caveat}" for caveat in common]
     else:
         common = []
     for caveat in [*common, *result["caveats"]]:
@@ -43,7 +43,7 @@ def show_answer(result: dict[str, Any]) -> None:
 
 
 def _show_pair(pair: dict[str, Any], caveats: list[str]) -> None:
-    """Show the sentences of a pair, what such a study can find, and what limits it."""
+    """Show the sentences of a pair, what such a study can find, and its caveats."""
     say("")
     for sentence in filter(None, (pair.get("untouched_sentence"), pair["sentence"])):
         console.print(sentence, style="bold", highlight=False, soft_wrap=True, markup=False)
@@ -94,7 +94,7 @@ def _candidates_table(result: dict[str, Any]) -> Table:
 
 
 def _origins(result: dict[str, Any]) -> list[str]:
-    """Say what each search's candidates came to, and its winner, without a verdict."""
+    """Say how each search's candidates and its winner scored, without a verdict."""
     lines = []
     for pair in result["pairs"]:
         means = [
@@ -113,7 +113,7 @@ def _origins(result: dict[str, Any]) -> list[str]:
 
 
 def _terms_table(pair: dict[str, Any]) -> Table:
-    """Return the raw gap taken apart, by every rule of collapse."""
+    """Return the parts of the raw gap, by every rule of collapse."""
     rules, interval = list(pair["rules"]), interval_title([pair])
     table = _table(
         f"{pair['b']} minus {pair['a']}: the raw gap and its parts",
@@ -134,16 +134,16 @@ def _terms_table(pair: dict[str, Any]) -> Table:
         table.add_row(*cells)
         if term == "training" and pair.get("decision_rule") is not None:
             rule_alone = _number(pair["decision_rule"], "+.3f")
-            table.add_row("  of it: decision rule", rule_alone, "", "", "")
+            table.add_row("  of which: decision rule", rule_alone, "", "", "")
     verdicts = [cell for rule in rules for cell in ("", pair["rules"][rule]["verdict"])]
     table.add_row("verdict", *verdicts)
-    table.caption = "each number is rounded by itself; those of the sentence add up"
+    table.caption = "numbers are rounded one by one; those in the sentence add up"
     table.caption_justify = "left"
     return table
 
 
 def _class_table(pair: dict[str, Any]) -> Table:
-    """Return the classes: those that no arm merges first, then the merged ones, then the rest."""
+    """Return the classes: first those that no arm merges, then the merged ones, then the rest."""
     table = _table(
         "IoU per common class; p corrected by Holm",
         ("class", pair["a"], pair["b"], "difference", "95% interval", "p"),
@@ -160,7 +160,7 @@ def _class_table(pair: dict[str, Any]) -> Table:
         scores = [_number(label[arm] and label[arm]["iou"], ".3f") for arm in "ab"]
         table.add_row(escape(f"dropped: {label['label']}"), *scores, "-", "-", "-")
     notes = ["p of a mean is not corrected"] if pair.get("class_groups") else []
-    notes += ["what is dropped is scored in an arm's own classes"] if pair.get("dropped") else []
+    notes += ["dropped labels are scored in an arm's own classes"] if pair.get("dropped") else []
     table.caption, table.caption_justify = "; ".join(notes) or None, "left"
     return table
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class MaskOptions:
-    """What the command line says of masks.
+    """The options for masks.
 
     Attributes:
         predictions: Items ``NAME=DIR``.
@@ -59,14 +59,15 @@ def compare_folders(
         ]
         given += ["--mapping-of"] if options.mapping_of else []
         raise InputError(
-            f"{' and '.join(given)}: for folders of masks; name these with --predictions A=DIR"
+            f"{' and '.join(given)}: only with --predictions; name the folders of masks with "
+            "--predictions A=DIR"
         )
     root, config = _project(project, data, format_name, set_)
     faults: list[str] = []
     folders = _named("--predictions", options.predictions, "DIR", faults)
     named = _named("--mapping-of", options.mapping_of, "MAPPING", faults)
     faults += [
-        f"--mapping-of {arm}={value}: no arm of --predictions is called so"
+        f"--mapping-of {arm}={value}: --predictions has no arm of this name"
         for arm, value in named.items()
         if arm not in folders
     ]
@@ -77,7 +78,7 @@ def compare_folders(
     from segexp.core.disk import full_disk_explained
     from segexp.core.files import write_atomic
 
-    # Of masks in a folder of one's own the project knows nothing.
+    # With --truth the masks need not be of the project's data.
     default = config.mapping if config is not None and options.truth is None else None
     mappings = _mappings(root, default, folders, named)
     name = name or re.sub(r"[^A-Za-z0-9_.+-]+", "_", "-".join(["ab", *folders]))
@@ -110,7 +111,7 @@ def compare_folders(
 def _project(
     project: Path | None, data: Path | None, format_name: str | None, set_: list[str] | None
 ) -> tuple[Path | None, "Config | None"]:
-    """Return the project and its configuration; nothing where there is none, and none is named."""
+    """Return the project and its configuration; None if there is none and no option needs one."""
     try:
         root = open_project(project)
     except InputError:
@@ -121,7 +122,7 @@ def _project(
 
 
 def _named(option: str, items: Sequence[str], what: str, faults: list[str]) -> dict[str, str]:
-    """Read items ``NAME=VALUE``; what is wrong is appended to ``faults``."""
+    """Read items ``NAME=VALUE``; append faults to ``faults``."""
     found: dict[str, str] = {}
     for item in items:
         name, equals, value = item.partition("=")
@@ -140,10 +141,10 @@ def _mappings(
     arms: Dict[str, str],
     named: Dict[str, str],
 ) -> dict[str, "Mapping"]:
-    """Find whose classes the masks of each arm hold.
+    """Find the mapping of each arm's masks.
 
-    What ``--mapping-of`` says, by name or by the path of a file; else the mapping that is called as
-    the arm is; else ``default``.
+    It is what ``--mapping-of`` names, by name or path; else the mapping with the arm's name; else
+    ``default``.
     """
     from segexp.labels.files import find_mapping, load_mapping
 
@@ -155,8 +156,8 @@ def _mappings(
         wanted = named.get(arm) or (arm if arm in known else default)
         if wanted is None:
             faults.append(
-                f"--predictions {arm}={arms[arm]}: nothing says whose classes its masks hold; say "
-                f"it with --mapping-of {arm}=NAME (there are {', '.join(sorted(known))}) or "
+                f"--predictions {arm}={arms[arm]}: the mapping of its masks is not known; name it "
+                f"with --mapping-of {arm}=NAME (there are {', '.join(sorted(known))}) or "
                 f"{arm}=FILE.yaml"
             )
             continue

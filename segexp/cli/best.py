@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 def best(
     study: Annotated[
         str | None,
-        typer.Argument(help="A study's name; by default the one that began a trial last."),
+        typer.Argument(help="A study's name; by default the study that last began a trial."),
     ] = None,
     predict: Annotated[
         list[Path] | None,
@@ -88,7 +88,7 @@ def best(
 
 
 def _fetch_bundle(found: "BestTrial", root: Path, study: "Study", uri: str | None) -> None:
-    """Fetch the best trial's bundle from MLflow where it ran on another host."""
+    """Fetch the best trial's bundle from MLflow if it ran on another host."""
     if found.result.bundle is not None and not (root / found.result.bundle).is_dir():
         from segexp.study.recorded_place import recorded_uri
         from segexp.study.trial_files import fetch_files
@@ -98,7 +98,7 @@ def _fetch_bundle(found: "BestTrial", root: Path, study: "Study", uri: str | Non
 
 
 def _run_shown(found: "BestTrial", root: Path, study: "Study", uri: str | None) -> str:
-    """Return the id of a trial's MLflow run, or what is known of one that was not created yet."""
+    """Return the id of a trial's MLflow run, or where its records wait."""
     from segexp.core.run_token import is_token
 
     if not is_token(found.run_id or ""):
@@ -110,8 +110,8 @@ def _run_shown(found: "BestTrial", root: Path, study: "Study", uri: str | None) 
     if run_id := look_up_id(root, uri, str(found.run_id)):
         return run_id
     return (
-        f"not in MLflow yet: its records wait on {found.host}, where it ran; `segexp sync` there "
-        "sends them"
+        f"not in MLflow yet: its records wait on {found.host}, where it ran; run `segexp sync` "
+        "there to send them"
     )
 
 
@@ -126,7 +126,7 @@ def _show(found: "BestTrial", root: Path, study: "Study", uri: str | None) -> No
         say(f"  {name}: {value:.4g}" if isinstance(value, float) else f"  {name}: {value}")
     console.print(_scores_table(found))
     say(
-        "tuning: the images that the search saw; the best of many trials is flattered there. "
+        "tuning: the images that the search saw; they flatter the best of many trials. "
         "held-out: images that it never saw."
     )
     split, scores = ("held-out", result.heldout) if result.heldout else ("tuning", result.val)
@@ -137,7 +137,7 @@ def _show(found: "BestTrial", root: Path, study: "Study", uri: str | None) -> No
         say(f"bundle: {root / result.bundle}")
     elif result.bundle:
         say(
-            f"bundle: not here; the trial ran on {found.host}. --predict reads the copy among the "
+            f"bundle: not here; the trial ran on {found.host}. --predict reads the copy in the "
             "artifacts of its MLflow run"
         )
     say(f"MLflow run: {_run_shown(found, root, study, uri)}")

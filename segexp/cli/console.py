@@ -1,4 +1,4 @@
-"""What a person sees: everything goes to standard error, so that `--json` output stays alone."""
+"""Output for people: all of it goes to standard error; standard output is only for `--json`."""
 
 import json
 import logging
@@ -33,14 +33,14 @@ if TYPE_CHECKING:
 _SCORES = frozenset({"iou", "precision", "recall", "f1"})
 
 _STEERING = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-"""Unicode's categories of characters that are no marks on paper: they steer whoever shows them."""
+"""Unicode's categories of characters that are not shown but control the display."""
 
 
 def plain(text: str) -> str:
-    r"""Return a text with the characters that would steer a terminal written as escapes.
+    r"""Return a text with the characters that control a terminal written as escapes.
 
-    A name or a file of a stranger may hold an escape sequence (ESC), a carriage return or a
-    bidirectional override, with which it could repaint what stands before it. Line ends are kept.
+    An untrusted name or file may contain an escape sequence (ESC), a carriage return or a
+    bidirectional override, which could overwrite what was shown before. Line ends are kept.
     """
     if text.isprintable():
         return text
@@ -53,7 +53,7 @@ def plain(text: str) -> str:
 
 
 class _PlainConsole(Console):
-    """A console that sends no control character but its own, whichever way text gets into it."""
+    """A console that sends no control characters but its own, however text gets into it."""
 
     def render(
         self, renderable: RenderableType, options: ConsoleOptions | None = None
@@ -67,7 +67,7 @@ console = _PlainConsole(stderr=True, highlight=False, emoji=False)
 
 
 def print_error(text: str) -> None:
-    """Print one line that says what is wrong."""
+    """Print an error as one line."""
     line = plain(without_credentials(text)).replace("\n", "\\n")
     console.print(f"[bold red]error:[/] {escape(line)}", soft_wrap=True)
 
@@ -88,7 +88,7 @@ class SaidLog(logging.Handler):
 def print_json(content: Mapping[str, Any]) -> None:
     r"""Print one JSON object to standard output; NaN, which JSON lacks, becomes null.
 
-    Everything is there as it is: what is not ASCII is written as an escape such as ``\u001b``.
+    Values are complete: characters outside ASCII are written as escapes such as ``\u001b``.
     """
     sys.stdout.write(json.dumps(_without_nan(content), indent=2) + "\n")
 
@@ -96,8 +96,8 @@ def print_json(content: Mapping[str, Any]) -> None:
 def class_table(title: str, columns: Mapping[str, list[Any]]) -> Table:
     """Build the table of per-class scores.
 
-    A class that the truth lacks has none: it is in no mean, and an IoU of 0 would look as if it
-    were. How many pixels are called so stands in the last column.
+    A class that the truth lacks has no scores: it is in no mean, and an IoU of 0 would look as if
+    it were. The last column says how many pixels are predicted as it.
     """
     lacking = [pixels == 0 for pixels in columns.get("pixels", ())]
     shown = {
@@ -115,7 +115,7 @@ def class_table(title: str, columns: Mapping[str, list[Any]]) -> Table:
 
 
 def protocol_table(rows: Sequence[Mapping[str, Any]]) -> Table:
-    """Build the table of scores by other protocols: `segexp.evaluation.protocols.protocol_rows`."""
+    """Build the table of `segexp.evaluation.protocols.protocol_rows`."""
     table = Table(title="mIoU by other protocols", title_justify="left", header_style="bold")
     table.add_column("protocol", overflow="fold")
     columns = list(rows[0]["scores"])
@@ -130,11 +130,11 @@ def protocol_table(rows: Sequence[Mapping[str, Any]]) -> Table:
 
 
 def classes_text(scores: Mapping[str, float], classes: int) -> str:
-    """Say how many classes of a space entered a mean, and how many are predicted and never true.
+    """Say how many classes of a space are in a mean, and how many are predicted but never true.
 
     Args:
         scores: What `segexp.evaluation.metrics.measure` returned.
-        classes: How many classes the space has.
+        classes: The number of classes of the space.
     """
     from segexp.evaluation.metrics import IN_MEAN, PREDICTED_ONLY
 
@@ -180,7 +180,7 @@ class LiveDisplay(AbstractContextManager["LiveDisplay"]):
         self._progress.stop()
 
     def beside(self) -> "LiveDisplay":
-        """Return a display for another trial that runs at the same time, in the same place."""
+        """Return a display for another trial that runs at the same time, in the same terminal."""
         other = LiveDisplay(self._quiet, self._epoch_lines)
         other._progress = self._progress
         self._is_one_of_many = other._is_one_of_many = True
@@ -199,7 +199,7 @@ class LiveDisplay(AbstractContextManager["LiveDisplay"]):
 
     def trial_started(self, number: int, place: int, total: int, params: Mapping[str, Any]) -> None:
         """Show that a trial begins."""
-        # Numbers go on where a trial tries another one again or goes on with it, places do not.
+        # A trial that retries or resumes another has a new number but the same place.
         of = "" if place == number + 1 else "configuration "
         self._title = f"trial {number} ({of}{place}/{total})"
         self._mapping = str(params.get("mapping", ""))
@@ -223,7 +223,7 @@ class LiveDisplay(AbstractContextManager["LiveDisplay"]):
             return
         self._shown = now
         begun, images = self._first_step
-        # Nobody has seen when the first step began.
+        # The start of the first step is not known.
         speed = f"{(step.images - images) / (now - begun):.0f}" if step.step > 1 else "-"
         miou = "-" if math.isnan(self._miou) else f"{self._miou:.3f}"
         detail = f"loss {float(step.loss):.3f}  mIoU {miou}  {speed} images/s"
@@ -232,7 +232,7 @@ class LiveDisplay(AbstractContextManager["LiveDisplay"]):
         self._bar(title, done, total_epochs * step.steps, detail)
 
     def epoch(self, result: "EpochResult[Evaluation]", value: float, total_epochs: int) -> None:
-        """Remember the epoch's score; print a line where a bar alone would leave nothing behind."""
+        """Remember the epoch's score; print a line if a bar would leave nothing behind."""
         self._miou = value
         if self._epoch_lines:
             self._say_of_trial(
@@ -242,7 +242,7 @@ class LiveDisplay(AbstractContextManager["LiveDisplay"]):
             )
 
     def _say_of_trial(self, text: str) -> None:
-        # Beside other trials a line has to say whose it is: two arms have trials of one number.
+        # With other trials a line must say which trial it is of: arms have trials of equal number.
         whose = f"{self._title} {self._mapping}".strip()
         self.say(f"  {whose}  {text}" if self._is_one_of_many else f"  {text}")
 

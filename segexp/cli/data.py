@@ -47,7 +47,7 @@ def check(
 ) -> None:
     """Decode every file and list all faults: pairing, sizes, types, raw ids, duplicates.
 
-    Warns of images that look the same on two sides, such as in train and in the test split.
+    Warns of images that look the same in two splits, such as in train and test.
     """
     root = open_project(project)
     config = read_config(root, data_overrides(data, format_name, mapping), set_)
@@ -62,7 +62,7 @@ def check(
     source = find_source(root, config, asked)
     with LiveDisplay(quiet=json_) as display:
         report, counts = scan_source(source, display.caching, config.data.heldout_by)
-    told = ", as its layout tells; set data.taxonomy to use another"
+    told = ", from its layout; set data.taxonomy to use another"
     told = "" if config.data.taxonomy or source.root is None else told
     say(f"data: {source.format}, {source.name}, taxonomy {source.taxonomy.name}{told}")
     for note in report.notes:
@@ -70,7 +70,7 @@ def check(
     if report.faults:
         raise InputError(report.faults)
     if report.void_test:
-        del counts["test"]  # it is no test split
+        del counts["test"]  # it is not used as a test split
     if faults := objective_faults(asked, counts):
         raise InputError(faults)
     counted = ", ".join(f"{count} {part}" for part, count in report.leaks.images.items())
@@ -127,7 +127,7 @@ def stats(
     if not asked:
         for fault, *others in read_mappings(root).broken.values():
             more = f" (and {len(others)} more; see `segexp mapping list`)" if others else ""
-            say(f"warning: left out, a broken mapping: {fault}{more}")
+            say(f"warning: skipped an invalid mapping: {fault}{more}")
     counted = dataset_stats(dataset, asked or mappings_over(root, dataset.taxonomy))
     folder = folder_for(out, "data-stats.html")
     if folder is not None:
@@ -164,7 +164,7 @@ def synth(
 ) -> None:
     """Write the synthetic street scenes in the npy layout of Cityscapes on Kaggle.
 
-    How many, from which seed and how large: data.synthetic and data.image_size.
+    data.synthetic and data.image_size set their number, seed and size.
     """
     root = open_project(project)
     config = read_config(root, {}, set_)

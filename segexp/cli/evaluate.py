@@ -48,7 +48,7 @@ def evaluate(
         bool,
         typer.Option(
             "--protocols",
-            help="Also score the same predictions by other conventions: absent classes, void, "
+            help="Also score the same predictions by other conventions: for absent classes, void, "
             "background, single images, sizes.",
         ),
     ] = False,
@@ -67,7 +67,7 @@ def evaluate(
 
     from segexp.data.open import find_source
 
-    find_source(root, config, [])  # what is refused need not wait until torch is loaded
+    find_source(root, config, [])  # refuse invalid data before torch is loaded
 
     from segexp.evaluation.saved import evaluate_bundle
 
@@ -100,6 +100,6 @@ def evaluate(
     if scored.protocols is not None:
         console.print(protocol_table(scored.protocols["rows"]))
         for text in scored.protocols["missing"]:
-            say(f"not told here: {text}")
+            say(f"not scored: {text}")
     for warning in scored.warnings:
         say(f"warning: {warning}")

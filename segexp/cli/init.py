@@ -29,7 +29,7 @@ SHIPPED = (
     "studies/default.yaml",
     "studies/camvid.yaml",
 )
-"""Files of a new project; in a checkout, those of its user lie beside them."""
+"""Files of a new project; in a checkout the user's own files lie next to them."""
 
 
 def init(
@@ -49,6 +49,6 @@ def init(
 
 
 def template() -> Path:
-    """Return where the shipped YAML is: in the wheel, or beside the package in a checkout."""
+    """Return the directory of the shipped YAML: in the wheel, or the root of a checkout."""
     package = Path(segexp.__file__).parent
     return package / "template" if (package / "template").is_dir() else package.parent

@@ -24,7 +24,7 @@ def predict(
     precision: Annotated[str, typer.Option(help="auto, bf16 or fp32.")] = "auto",
     debug: Debug = False,
 ) -> None:
-    """Predict images: index mask, colour mask and overlay of each, at the image's own size."""
+    """Predict images: an index mask, a colour mask and an overlay each, at the image's own size."""
     check_choice("--precision", precision, ("auto", "bf16", "fp32"))
     predict_into(model, paths, out, precision)
 
@@ -68,11 +68,11 @@ def predict_into(bundle_directory: Path, paths: list[Path], out: Path, precision
 
 
 def _say_skipped(files: list[Path]) -> None:
-    """Say which files of directories are not predicted, so that nobody waits for them."""
+    """Say which files in directories are not predicted, so that nobody waits for them."""
     if not files:
         return
     shown = ", ".join(map(str, files[:MAX_LISTED]))
     more = f" and {len(files) - MAX_LISTED} more" if len(files) > MAX_LISTED else ""
-    say(f"skipped, no images that are read: {shown}{more}")
+    say(f"skipped, not images: {shown}{more}")
     if any(path.suffix.lower() in (".heic", ".heif", ".avif") for path in files):
         say("HEIC and AVIF are not read: convert them to JPEG or PNG")

@@ -1,4 +1,4 @@
-"""What a shell, a container or a service may lack or forbid, put right before a command begins."""
+"""What a shell, a container or a service may lack or forbid, corrected before a command starts."""
 
 import getpass
 import os
@@ -9,16 +9,16 @@ from pathlib import Path
 
 
 def put_right() -> None:
-    """Provide what Python and the libraries refuse to work without, for child processes, too."""
+    """Provide what Python and the libraries cannot work without, also for child processes."""
     _provide_streams()
     _provide_home_and_name()
     _let_warnings_be_warnings()
 
 
 def _provide_streams() -> None:
-    """Open what was closed, as by ``>&-``: the next file would get its number, and be printed into.
+    """Open closed standard streams, as by ``>&-``: another file would get their number and output.
 
-    https://docs.python.org/3/library/sys.html#sys.stdout: Python's own is None then.
+    Python's own stream is None then: https://docs.python.org/3/library/sys.html#sys.stdout.
     """
     while (number := os.open(os.devnull, os.O_RDWR)) < 3:
         os.set_inheritable(number, True)
@@ -29,9 +29,9 @@ def _provide_streams() -> None:
 
 
 def _provide_home_and_name() -> None:
-    """Set HOME and LOGNAME where there are none, as in a container with ``--user 12345``.
+    """Set HOME and LOGNAME if they are missing, as in a container with ``--user 12345``.
 
-    MLflow asks for the home when it is imported, PyTorch for the user's name when it compiles.
+    MLflow needs the home when it is imported, PyTorch the user's name when it compiles.
     """
     try:
         Path.home()
@@ -46,7 +46,7 @@ def _provide_home_and_name() -> None:
 def _let_warnings_be_warnings() -> None:
     """Show warnings that ``PYTHONWARNINGS=error`` or ``-W error`` would raise.
 
-    The libraries warn of each other, and what they do would end in the middle.
+    The libraries cause warnings in each other, and would stop in the middle of their work.
     """
     if not any(option.startswith("e") for option in sys.warnoptions):
         return

@@ -6,7 +6,7 @@ from segexp.core.errors import WorkError
 
 
 def sync(set_: Set = None, project: Project = None, debug: Debug = False) -> None:
-    """Send the records that wait for a tracking server that was away."""
+    """Send the records that wait because the tracking server did not answer."""
     root = open_project(project)
     uri = read_config(root, {}, set_).tracking.uri
 
@@ -23,7 +23,7 @@ def sync(set_: Set = None, project: Project = None, debug: Debug = False) -> Non
             done = tracking.sync(root, server)
         except OSError as error:
             raise WorkError(f"{shown}: records cannot be sent: {error}") from error
-        refused = f", {done.refused} refused by it" if done.refused else ""
+        refused = f", {done.refused} refused" if done.refused else ""
         say(f"{shown}: {done.sent} records sent{refused}")
         if done.left:
             left.append(f"{shown}: {done.left} records still wait: {done.trouble}")

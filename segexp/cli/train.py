@@ -24,7 +24,7 @@ def train(
     project: Project = None,
     debug: Debug = False,
 ) -> None:
-    """Train the one configuration of config.yaml, recorded in MLflow like a trial."""
+    """Train the configuration of config.yaml, recorded in MLflow like a trial."""
     root = open_project(project)
     config = read_config(root, data_overrides(data, format_name, mapping), set_)
 

@@ -81,7 +81,10 @@ def test_the_gate_holds_for_masks_too(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        ((*ARMS, "--truth", "truth"), ["whose classes its masks hold; say it with --mapping-of a"]),
+        (
+            (*ARMS, "--truth", "truth"),
+            ["the mapping of its masks is not known; name it with --mapping-of a"],
+        ),
         ((*ARMS, *OF), ["--truth DIR: a folder of masks of the same images is needed"]),
         ((*ARMS[:2], *OF[:2], "--truth", "truth"), ["--predictions: 1 arm; give two or more"]),
         (
@@ -90,7 +93,11 @@ def test_the_gate_holds_for_masks_too(tmp_path: Path) -> None:
         ),
         (
             (*ARMS, *OF, "--truth", "truth", "--trials", "3", "--matched", "--margin", "0"),
-            ["--trials: masks of", "--matched: masks of", "--margin 0: must be over 0"],
+            [
+                "--trials: --predictions compares",
+                "--matched: --predictions compares",
+                "--margin 0: must be above 0",
+            ],
         ),
         (
             (*ARMS, "--mapping-of", "a=camvid11", *OF[2:], "--truth", "truth"),
@@ -134,7 +141,7 @@ def test_masks_in_a_folder_of_ones_own_are_read_by_no_mapping_of_the_project(
     words = [w.replace("=a", f"={tmp_path}/a").replace("=b", f"={tmp_path}/b") for w in ARMS]
     outcome = segexp(project, "ab", *words, "--truth", str(tmp_path / "truth"))
     assert outcome.code == 2
-    assert "nothing says whose classes its masks hold; say it with --mapping-of a=" in outcome.err
+    assert "the mapping of its masks is not known; name it with --mapping-of a=" in outcome.err
 
 
 def test_any_name_of_an_arm_can_be_recorded(project: Path, tmp_path: Path) -> None:
@@ -154,13 +161,13 @@ def test_any_name_of_an_arm_can_be_recorded(project: Path, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("ab", "--truth", "x"), "--truth: for folders of masks; name these with --predictions"),
-        (("ab", "--out", "x"), "--out: for folders of masks; name these with --predictions"),
+        (("ab", "--truth", "x"), "--truth: only with --predictions; name the folders of masks"),
+        (("ab", "--out", "x"), "--out: only with --predictions; name the folders of masks"),
         (("ab", "cityscapes19"), "MAPPINGS: cityscapes19 alone; name two or more"),
         (("ab", "a", "b", "--set", "trials=abc"), "trials: 'abc'; expected a whole number"),
         (("ab", "a", "b", "--plan", "--require", "better"), "--require: --plan compares nothing"),
         (("ab", "a", "b", "--plan", "--cluster", "city"), "--cluster: --plan compares nothing"),
-        (("ab", *ARMS, "--pilot", "x"), "--pilot: masks of --predictions are compared as they"),
+        (("ab", *ARMS, "--pilot", "x"), "--pilot: --predictions compares existing masks"),
     ],
 )
 def test_what_asks_for_two_things_at_once_is_refused(

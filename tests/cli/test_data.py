@@ -111,7 +111,7 @@ def test_stats_say_which_mapping_files_are_broken_and_count_the_others(project: 
     (project / "mappings" / "mine.yaml").write_text("name: mine\ntaxonomy: cityscapes19\nvoid: 3\n")
     outcome = segexp(project, "data", "stats", "--json", "--out", "stats")
     assert outcome.code == 0, outcome.err
-    assert "left out, a broken mapping" in outcome.err
+    assert "skipped an invalid mapping" in outcome.err
     assert "mine.yaml: classes: expected a list of two or more classes" in outcome.err
     assert "(and 1 more; see `segexp mapping list`)" in outcome.err
     assert "mine" not in json.loads(outcome.out)["mappings"]

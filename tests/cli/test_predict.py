@@ -44,7 +44,7 @@ def test_a_folder_says_what_it_skips_and_reads_what_pillow_can(bundle: str, tmp_
     assert outcome.code == 0, outcome.err
     assert "predicted 3 image(s) into out" in outcome.err
     skipped = next(line for line in outcome.err.splitlines() if line.startswith("skipped"))
-    assert skipped == "skipped, no images that are read: images/d.heic, images/notes.txt"
+    assert skipped == "skipped, not images: images/d.heic, images/notes.txt"
     assert "HEIC and AVIF are not read: convert them" in outcome.err
     masks = [np.asarray(Image.open(tmp_path / "out" / f"{stem}_mask.png")) for stem in "abc"]
     assert np.array_equal(masks[0], masks[1])
