@@ -329,5 +329,5 @@ def _comment(suggestion: Suggestion) -> str:
         f"MLflow run\n{suggestion.run_id} on {suggestion.images} images of {SPLIT}.\n"
         f"Predicted mIoU {rung.miou:.4f}, after {ladder.miou:.4f} in the {len(ladder.base.classes)}"
         f" classes of {ladder.base.name}: the ruler effect,\nwhat the same predictions score in "
-        f"fewer classes. Only an A/B study can show whether training\non them is better{command}"
+        f"fewer classes. Whether training on them is better,\nan A/B study can show{command}"
     )

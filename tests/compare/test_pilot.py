@@ -82,8 +82,8 @@ def test_a_pilot_without_times_gives_no_hours() -> None:
 @pytest.mark.parametrize(
     ("changed", "expected"),
     [
-        ({"variance": None}, "says no variances"),
-        ({"run_groups": 1}, "1 run an arm does not tell how runs differ; a pilot needs 3"),
+        ({"variance": None}, "has no variances"),
+        ({"run_groups": 1}, "1 run per arm does not tell how runs differ; a pilot needs 3"),
         ({"run_groups": 2}, "2 runs per arm do not tell how runs differ; a pilot needs 3"),
         ({"b": "other"}, "compared other against fine, which tells nothing about fine and coarse"),
     ],

@@ -89,7 +89,7 @@ def test_the_pilot_is_read_from_a_pair_of_an_earlier_result():
     )
     with pytest.raises(InputError, match="coarse against fine: the result has no variances"):
         pilot_of({"a": "fine", "b": "coarse"})
-    with pytest.raises(InputError, match="1 run an arm does not tell how runs differ"):
+    with pytest.raises(InputError, match="1 run per arm does not tell how runs differ"):
         pilot_of({**pair, "run_groups": 1})
 
 
