@@ -192,7 +192,7 @@ def ab(
             "--engine": engine_name,
             "--workers": workers if workers != "auto" else None,
         }
-        _refuse_beside_masks(trained, margin)
+        _refuse_training_options(trained, margin)
         from segexp.cli.ab_masks import MaskOptions, compare_folders
 
         options = MaskOptions(predictions or (), mapping_of or (), truth, out)
@@ -213,7 +213,7 @@ def ab(
     overrides = {**data_overrides(data, format_name, None), **set_overrides(set_)}
     overrides = with_storage(overrides, storage, storage_file)
     _check_options(matched, trials, candidates, configs, margin)
-    _refuse_beside_plan(plan_only, pilot, require, cluster)
+    _refuse_answer_options(plan_only, pilot, require, cluster)
     name = _name(study, mappings, data, matched) if study_name is None else study_name
     from segexp.compare.design import TRIALS, make_design
 
@@ -366,7 +366,7 @@ def _refuse_early(
     return config
 
 
-def _refuse_beside_masks(trained: dict[str, Any], margin: float) -> None:
+def _refuse_training_options(trained: dict[str, Any], margin: float) -> None:
     """Refuse options about training together with --predictions."""
     faults = [
         f"{option}: --predictions compares existing masks and trains nothing; leave it out"
@@ -379,7 +379,7 @@ def _refuse_beside_masks(trained: dict[str, Any], margin: float) -> None:
         raise InputError(faults)
 
 
-def _refuse_beside_plan(
+def _refuse_answer_options(
     plan_only: bool, pilot: str | None, require: str | None, cluster: str
 ) -> None:
     """Refuse options about an answer together with --plan, and --pilot without --plan."""
