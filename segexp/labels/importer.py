@@ -80,7 +80,7 @@ class Importer:
         choices: The `Choices` that mean something for it; ``background_as_void`` always does.
         rather_than: Formats that are broader: they give way where both recognise a file.
         unlisted_are_void: Labels that the file does not name are void; else they are a fault.
-        ids_are_places: The classes have the raw ids 0, 1, ... where nobody says others.
+        ids_are_places: The classes have the raw ids 0, 1, ... unless a person says otherwise.
     """
 
     looked_for: str

@@ -223,7 +223,7 @@ def _merge(
 ) -> Mapping:
     """Return the space below ``above``, where two of its classes are one.
 
-    The merged class stands where the first of the two was and has the largest member's colour.
+    The merged class takes the place of the first of the two, and its largest member's colour.
 
     Args:
         mapping: The model's own space.

@@ -32,7 +32,7 @@ class MappedClass:
 
 @dataclass(frozen=True)
 class Mapping:
-    """A total function from a taxonomy's labels to classes or to void. It is a label space, too.
+    """A total function from a taxonomy's labels to classes or to void. It is also a label space.
 
     Attributes:
         name: The mapping's name, also of its file in ``mappings/``.

@@ -24,7 +24,7 @@ def numeric_warnings(
     imported: Imported,
     raw_counts: Mapping[int, int],
     pixels: NDArray[np.int64],
-    witness: str = "this data",
+    counted_in: str = "this data",
 ) -> list[MappingWarning]:
     """Compare the raw ids of a numeric mapping with those in the data.
 
@@ -34,11 +34,11 @@ def numeric_warnings(
             Empty where masks hold no such ids: drawn scenes, colours, another numbering.
         pixels: Pixels of each label index, int64 (256,), void at 255; used where ``raw_counts`` is
             empty.
-        witness: What was counted, for the messages.
+        counted_in: What was counted, for the messages.
 
     Returns:
         First ``shift-offered``, where importing again with another ``--shift`` would fit the data
-        better and be accepted, or ``shift-refused``, with what stands in the way; then those of
+        better and be accepted, or ``shift-refused``, with the obstacle; then those of
         `raw_ids.raw_id_warnings`.
     """
     numeric, shift = imported.numeric, imported.choices.shift
@@ -53,14 +53,14 @@ def numeric_warnings(
         warnings = [warning for warning in warnings if warning.kind != "absent-id"]
     better = explaining_shift(numeric.class_of, names, counts, known, background, shift)
     if better is not None:
-        warnings.insert(0, _offer(imported, numeric, known, better, witness))
+        warnings.insert(0, _offer(imported, numeric, known, better, counted_in))
     return warnings
 
 
 def numbering_warnings(imported: Imported) -> list[MappingWarning]:
     """Check whether a numeric mapping is off by one where there is no data to count.
 
-    Then names alone are witnesses: a shift that sends more labels to the class of their own name,
+    Then only names are evidence: a shift that sends more labels to the class of their own name,
     and leaves none without a class.
 
     Returns:
@@ -72,8 +72,8 @@ def numbering_warnings(imported: Imported) -> list[MappingWarning]:
     encoding = imported.mapping.taxonomy.encodings[imported.encoding]
     each_once = np.zeros(VOID + 1, np.int64)
     each_once[[*encoding.values()]] = 1
-    witness = f"the labels of {imported.mapping.taxonomy.name}, by the names of its classes"
-    found = numeric_warnings(imported, {}, each_once, witness)
+    counted_in = f"the labels of {imported.mapping.taxonomy.name}, by the names of its classes"
+    found = numeric_warnings(imported, {}, each_once, counted_in)
     return [w for w in found if w.kind in ("shift-offered", "shift-refused")]
 
 
@@ -93,12 +93,12 @@ def _offer(
     numeric: MappingDict,
     known: Mapping[int, str],
     better: int,
-    witness: str,
+    counted_in: str,
 ) -> MappingWarning:
     shift = imported.choices.shift
     by = better - shift
     so_far = f" with --shift {shift}" if shift else ""
-    off = f"the raw ids{so_far} look one too {'high' if by < 0 else 'low'} for {witness}"
+    off = f"the raw ids{so_far} look one too {'high' if by < 0 else 'low'} for {counted_in}"
     refused = _refusal(imported, numeric, known, better)
     if refused:
         text = f"--shift {better} would fix the mapping, but would be refused: {off}; {refused}"

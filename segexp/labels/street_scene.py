@@ -34,7 +34,7 @@ NEEDED = ("road", "building", "vegetation", "sky")
 LEAST = 0.6
 """With a smaller share of labelled pixels in common labels, a data set is not of street scenes."""
 
-MENDED = 0.8
+RESTORED = 0.8
 """A shift of the ids that raises the share of the common labels to this is the right one,"""
 
 GAIN = 0.25
@@ -71,13 +71,13 @@ def street_warnings(
     better = _better_shift(encoding, pixels, common, share)
     top = _largest(taxonomy, pixels)
     if better is not None:
-        by, mended = better
+        by, restored = better
         warnings.append(
             MappingWarning(
                 "shifted-labels",
                 f"the ids in the masks look one too {'high' if by < 0 else 'low'} for the "
                 f"taxonomy {taxonomy.name}: road, building, sky and the like are {share:.0%} of "
-                f"the labelled train pixels ({top}), and would be {mended:.0%} if every id were "
+                f"the labelled train pixels ({top}), and would be {restored:.0%} if every id were "
                 f"read as the label of the id {'before' if by < 0 else 'after'} it: renumber the "
                 "masks, or use a taxonomy with their ids",
             )
@@ -127,13 +127,13 @@ def _better_shift(
         for raw_id, index in encoding.items():
             if index != VOID and moves_with_shift(raw_id):
                 moved[encoding.get(raw_id + by, VOID)] += pixels[index]
-        mended = _share(moved, common)
-        if mended is not None and mended >= MENDED and mended - share >= GAIN:
-            found.append((mended, by))
+        restored = _share(moved, common)
+        if restored is not None and restored >= RESTORED and restored - share >= GAIN:
+            found.append((restored, by))
     if not found:
         return None
-    mended, by = max(found)
-    return by, mended
+    restored, by = max(found)
+    return by, restored
 
 
 def _upside_down(

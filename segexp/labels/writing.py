@@ -73,7 +73,7 @@ def comment_lines(comment: str) -> list[str]:
 
 
 def yaml_word(text: str) -> str:
-    """Return a word as it stands in a YAML list: bare where every reader takes it for a string.
+    """Return a word for a YAML list: bare where every reader takes it for a string.
 
     Our files are read by YAML 1.2's rules, but other tools follow 1.1, where ``no`` is False.
     """

@@ -60,7 +60,7 @@ def mapping_from_rows(
     void_classes: Collection[str] = NOT_TRAINED,
     unlisted_are_void: bool = False,
 ) -> FromRows:
-    """Turn rows into a mapping; its classes stand in the order of the rows.
+    """Turn rows into a mapping; its classes are in the order of the rows.
 
     A label is found by its name, or where it is unambiguous by its letters and digits alone:
     ``Traffic_Light`` is ``traffic light``. A class takes the colour of its first row that has

@@ -68,8 +68,8 @@ def read_label_table(text: str, where: str, is_python: bool) -> list[LabelRecord
 def label_table_rows(records: Sequence[LabelRecord], by: str) -> list[Row]:
     """Return the class of each label: its training class, or its category.
 
-    By ``trainId`` the classes stand in the order of the train ids, each with the name and colour
-    of the first label that has the id, as cityscapesScripts does it. By ``category`` they stand
+    By ``trainId`` the classes are in the order of the train ids, each with the name and colour
+    of the first label that has the id, as cityscapesScripts does it. By ``category`` they are
     in the order of the table.
     """
     if by == "category":

@@ -51,7 +51,7 @@ class MappingDict:
 def read_mapping_dict(content: Any, where: str) -> MappingDict:
     """Check the content of a numeric mapping's file.
 
-    ``mapping_dict`` may stand at any depth, and ``classes`` and ``color_map`` beside it or
+    ``mapping_dict`` may be at any depth, and ``classes`` and ``color_map`` beside it or
     elsewhere. ``classes`` is a list (the place is the class id), ``id: name`` or ``name: id``;
     ``mapping_dict`` a list (the place is the raw id) or ``raw id: class id``, where the class may
     be a name too; ``color_map`` a list, or colours by class id or name, or missing. Other keys
@@ -181,7 +181,7 @@ def unlisted_ids(numeric: MappingDict, names: Mapping[int, str]) -> list[int]:
 def _beside(
     content: Any, section: dict[Any, Any], path: str, key: str, where: str
 ) -> tuple[str, Any]:
-    """Return what a key holds beside ``mapping_dict``, or else elsewhere, and where that is."""
+    """Return the value of a key beside ``mapping_dict``, or else elsewhere, and its path."""
     if key not in section:
         rather = (lambda held: reads_as_names(held["classes"]),) if key == "classes" else ()
         found = the_section_with(content, key, where, is_listing, rather)
