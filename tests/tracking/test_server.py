@@ -329,7 +329,7 @@ def test_a_record_that_is_refused_is_put_aside_and_said_once(
         tracking.log_metrics(run, {"a": 0.5}, step=step)
         tracking.log_metrics(other, {"a": 0.5}, step=step)
     drained(experiment)
-    assert len(history(experiment, other.id, "a")) == 3
+    assert len(history(experiment, tracking.known_id(other), "a")) == 3
     spool = spool_of(experiment.project, experiment.uri)
     reasons = [path.read_text() for path in (spool.directory / "refused").glob("*/reason.txt")]
     assert len(reasons) == 3
