@@ -1,6 +1,8 @@
 """Tiny data sets in the folder layouts of the real ones, and the taxonomies that they use."""
 
 import hashlib
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +45,11 @@ def save(path: Path, pixels: np.ndarray) -> Path:
     else:
         Image.fromarray(pixels).save(path)
     return path
+
+
+def png_chunk(kind: bytes, body: bytes) -> bytes:
+    """A chunk as it stands in a PNG file, with its length and checksum."""
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
 
 def camvid_like(root: Path, **images: int) -> Path:

@@ -1,5 +1,7 @@
 """Predictions as files: class indices, colours, and an overlay with a legend."""
 
+import struct
+import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -8,8 +10,7 @@ from numpy.typing import NDArray
 
 from segexp.core.errors import InputError
 from segexp.core.files import inside, write_atomic
-from segexp.data.files.image_file import CLASS_INDICES
-from segexp.data.files.png import with_png_text
+from segexp.data.files.pictures import CLASS_INDICES
 from segexp.data.threads import work_ahead
 from segexp.evaluation.predict import MAX_PIXELS, Prediction
 from segexp.labels.mapping import Mapping
@@ -81,9 +82,16 @@ def write_prediction(
     for kind, pixels in pictures.items():
         data = encode_png(pixels)
         if kind == "mask" and not _are_raw_ids(mapping):
-            data = with_png_text(data, CLASS_INDICES, mapping.name)
+            data = _with_text(data, CLASS_INDICES, mapping.name)
         write_atomic(paths[kind], data)
     return paths["mask"], paths["color"], paths["overlay"]
+
+
+def _with_text(png: bytes, key: str, text: str) -> bytes:
+    """Put a text (Latin-1) into a PNG file, behind its signature and header of 33 bytes."""
+    chunk = b"tEXt" + f"{key}\0{text}".encode("latin-1", "backslashreplace")
+    framed = struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk))
+    return png[:33] + framed + png[33:]
 
 
 def _are_raw_ids(mapping: Mapping) -> bool:

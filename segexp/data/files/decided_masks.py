@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segexp.data.files.image_file import Picture, read_picture
 from segexp.data.files.masks import counted_values, grey_ids, labels_from_colors
 from segexp.data.files.npy import read_npy_ids
+from segexp.data.files.pictures import Picture, read_picture
 from segexp.data.source import SampleFault
 from segexp.labels.mapping import Mapping
 from segexp.labels.taxonomy import VOID, Color, Label, Taxonomy, to_label_indices

@@ -3,12 +3,9 @@
 import struct
 from pathlib import Path
 
-from segexp.data.files.image_file import other_kind
-from segexp.data.files.jpeg import JPEG_MAGIC
 from segexp.data.files.npy import MAX_HEADER_BYTES, NPY_MAGIC, header_dtype
-from segexp.data.files.png import PNG_MAGIC
-
-_PNG_MODES = {0: "L", 2: "RGB", 3: "P", 4: "LA", 6: "RGBA"}
+from segexp.data.files.pictures import picture_kind
+from segexp.data.files.png_rows import PNG_MODES
 
 
 def file_kind(path: Path) -> str:
@@ -23,10 +20,10 @@ def file_kind(path: Path) -> str:
             head = file.read(MAX_HEADER_BYTES + 12)
         if head.startswith(NPY_MAGIC):
             return f"npy {header_dtype(head)}"
-        if head.startswith(PNG_MAGIC):
+        kind = picture_kind(head)
+        if kind == "PNG":
             bits, color_type = struct.unpack_from(">BB", head, 24)
-            depth = "" if bits == 8 else f" {bits} bits"
-            return f"PNG {_PNG_MODES[color_type]}{depth}"
+            return f"PNG {PNG_MODES[color_type]}" + ("" if bits == 8 else f" {bits} bits")
     except (OSError, ValueError, TypeError, KeyError, struct.error):
         return "unreadable"
-    return "JPEG" if head.startswith(JPEG_MAGIC) else other_kind(head) or "unreadable"
+    return kind or "unreadable"

@@ -10,9 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segexp.data.bands import row_bands
-from segexp.data.files.image_file import Picture, grey_step, read_picture, transparent_pixels
 from segexp.data.files.npy import read_npy_ids
+from segexp.data.files.pictures import (
+    Picture,
+    grey_step,
+    read_picture,
+    row_bands,
+    transparent_pixels,
+)
 from segexp.data.source import SampleFault
 from segexp.labels.raw_ids import id_ranges
 from segexp.labels.taxonomy import VOID, Color, Taxonomy, to_label_indices

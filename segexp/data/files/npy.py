@@ -9,10 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segexp.data.bands import row_bands
 from segexp.data.files.beginning import beginning
-from segexp.data.files.image_file import check_pixel_count, read_bytes
-from segexp.data.files.value_range import refuse_unscaled
+from segexp.data.files.pictures import check_pixel_count, read_bytes, refuse_unscaled, row_bands
 from segexp.data.source import SampleFault
 
 # A float that an 8-bit step would round to 0 or 255 anyway is not out of range.

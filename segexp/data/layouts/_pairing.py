@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segexp.core.errors import InputError
-from segexp.data.files.images import read_rgb
 from segexp.data.files.masks import read_png_labels
+from segexp.data.files.pictures import read_rgb
 from segexp.data.source import SPLITS, Sample, Source, read_file
 from segexp.labels.taxonomy import Taxonomy
 

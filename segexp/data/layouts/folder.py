@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from segexp.data.files.image_file import IMAGE_SUFFIXES
+from segexp.data.files.pictures import IMAGE_SUFFIXES
 from segexp.data.layout import Layout, Places
 from segexp.data.layouts._pairing import (
     MASK_SUFFIXES,

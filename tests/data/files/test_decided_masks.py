@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from harness.project import ROOT
 from segexp.data.files.decided_masks import NONE, read_decided
-from segexp.data.files.image_file import CLASS_INDICES
-from segexp.data.files.png import with_png_text
+from segexp.data.files.pictures import CLASS_INDICES
 from segexp.data.source import SampleFault
 from segexp.labels.files import find_mapping
 
@@ -111,10 +111,13 @@ def test_grey_in_three_channels_is_called_that(tmp_path: Path) -> None:
 
 
 def test_a_mask_that_says_that_it_is_of_another_mapping_is_refused(tmp_path: Path) -> None:
-    path = write(tmp_path / "m.png", CLASSES)
-    path.write_bytes(with_png_text(path.read_bytes(), CLASS_INDICES, "categories7"))
+    path, says = tmp_path / "m.png", PngInfo()
+    says.add_text(CLASS_INDICES, "categories7")
+    Image.fromarray(CLASSES).save(path, pnginfo=says)
     assert "--mapping-of NAME=categories7" in refused(path)
-    path.write_bytes(with_png_text(write(path, CLASSES).read_bytes(), CLASS_INDICES, "merged10"))
+    says = PngInfo()
+    says.add_text(CLASS_INDICES, "merged10")
+    Image.fromarray(CLASSES).save(path, pnginfo=says)
     assert read_decided(path, MAPPING).tolist() == CLASSES.tolist()
 
 

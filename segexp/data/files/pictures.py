@@ -1,0 +1,315 @@
+"""Pictures, opened by content and decoded whole, or refused with the file's name."""
+
+import io
+import re
+import struct
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import ExifTags, Image
+from PIL.BmpImagePlugin import BmpImageFile
+from PIL.ImageFile import ImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+from PIL.TiffImagePlugin import TiffImageFile
+from PIL.WebPImagePlugin import WebPImageFile
+
+from segexp.core.errors import InputError
+from segexp.core.files import read_bounded
+from segexp.data.files.beginning import beginning
+from segexp.data.files.png_rows import PNG_MAGIC, check_rows
+from segexp.data.source import SampleFault
+
+MAX_PIXELS = 64_000_000
+"""A larger picture is refused before it is decoded: it is a mistake, or a decompression bomb."""
+
+MAX_SIDE = 65_535
+"""JPEG's own limit; PNG would allow a single row of 64 million pixels."""
+
+MAX_PICTURE_BYTES = 256 << 20
+"""64 megapixels of RGBA that could not be compressed."""
+
+MAX_SCANS = 50
+"""A progressive JPEG has about 10. Each costs a pass over all pixels and next to no bytes, so that
+a small file could keep a decoder busy for hours."""
+
+BAND_PIXELS = 1_000_000
+
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
+"""The usual suffixes of the pictures that can be read; the content decides what they are."""
+
+CLASS_INDICES = "segexp class indices"
+"""The key of a PNG text that names the mapping whose classes a mask holds in place of raw ids."""
+
+UPRIGHT = 1
+
+# The plug-ins are called directly: `Image.open` would only warn of a decompression bomb.
+_KINDS: dict[str, Callable[[io.BytesIO, str], ImageFile]] = {
+    "PNG": PngImageFile,
+    "JPEG": JpegImageFile,
+    "WebP": WebPImageFile,
+    "BMP": BmpImageFile,
+    "TIFF": TiffImageFile,
+}
+_MAGIC = {
+    PNG_MAGIC: "PNG",
+    b"\xff\xd8\xff": "JPEG",
+    b"BM": "BMP",
+    b"II*\0": "TIFF",
+    b"MM\0*": "TIFF",
+}
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What makes a picture upright, by its EXIF orientation."""
+# In a JPEG's pixel data 0xff is followed by 0, by a restart marker, or by what ends them.
+_JPEG_MARKER = re.compile(rb"\xff[^\x00\xff\x01\xd0-\xd7]")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A decoded file.
+
+    Attributes:
+        pixels: The picture as stored: no conversion of mode, no rotation.
+        kind: ``PNG``, ``JPEG``, ``WebP``, ``BMP`` or ``TIFF``.
+        bits: Bits of one sample in the file (Pillow widens 1, 2 and 4 bits, and narrows RGB of 16).
+        orientation: By EXIF, 1 to 8; 1 is upright, also where the file states none.
+    """
+
+    pixels: Image.Image
+    kind: str
+    bits: int = 8
+    orientation: int = UPRIGHT
+
+    @property
+    def class_indices(self) -> str | None:
+        """The mapping whose classes a predicted mask holds; None for other files."""
+        return self.pixels.info.get(CLASS_INDICES)
+
+
+def read_rgb(path: Path) -> NDArray[np.uint8]:
+    """Decode an image to uint8 (H, W, 3), RGB.
+
+    Grey is replicated, palettes are looked up, an alpha channel is dropped when it is opaque
+    everywhere, and the EXIF orientation of a JPEG is applied, as every viewer does. Colour
+    profiles, gamma and texts are ignored.
+
+    Raises:
+        SampleFault: When it is damaged, CMYK, has 16 bits a channel (scaling them would be a
+            guess at their range), is transparent somewhere, uses a colour that its palette lacks,
+            or holds nothing but 0 and 1.
+    """
+    picture = read_picture(path)
+    pixels = picture.pixels
+    if picture.bits == 16:
+        raise SampleFault(f"{path}: 16 bits a channel; save the image with 8")
+    if pixels.mode not in ("1", "L", "LA", "P", "RGB", "RGBA"):
+        raise SampleFault(f"{path}: a {picture.kind} of mode {pixels.mode}; save it as RGB")
+    transparent = transparent_pixels(picture)
+    if transparent:
+        raise SampleFault(
+            f"{path}: {transparent} pixels are transparent; flatten the image onto a background"
+        )
+    if pixels.mode == "P":
+        _refuse_missing_colors(path, pixels)
+    if picture.orientation != UPRIGHT:
+        pixels = pixels.transpose(_TURNS[picture.orientation])
+    image = np.empty((pixels.height, pixels.width, 3), np.uint8)
+    for band in row_bands(pixels.height, pixels.width):
+        part = pixels.crop((0, band.start, pixels.width, band.stop))
+        image[band] = np.asarray(part.convert("RGB"))
+    refuse_unscaled(path, image)
+    return image
+
+
+def refuse_unscaled(path: Path, image: NDArray[np.uint8]) -> None:
+    """Refuse an 8-bit image of nothing but 0 and 1: floats in 0..1 that were cut off, or a mask.
+
+    An image of zeros is black and allowed.
+
+    Raises:
+        SampleFault: With what may have happened.
+    """
+    if image.max() == 1:
+        raise SampleFault(
+            f"{path}: no value above 1 of 255: floats in 0..1 that were saved as whole numbers, "
+            "or a mask; save an image with values in 0..255"
+        )
+
+
+def read_bytes(path: Path, limit: int) -> bytes:
+    """Read a file whole.
+
+    Args:
+        path: The file.
+        limit: The most bytes that are read.
+
+    Raises:
+        SampleFault: When it cannot be read, is a pipe or the like, or is larger.
+    """
+    try:
+        return read_bounded(path, limit)
+    except InputError as error:
+        raise SampleFault(str(error)) from None
+
+
+def read_picture(path: Path) -> Picture:
+    """Open a picture by its content, whatever its suffix says, and decode it whole.
+
+    Raises:
+        SampleFault: When it is not a PNG, JPEG, WebP, BMP or TIFF, damaged, truncated, animated,
+            over MAX_PIXELS, a JPEG for print (CMYK), or a PNG or TIFF that EXIF says to rotate:
+            viewers disagree whether to.
+    """
+    data = read_bytes(path, MAX_PICTURE_BYTES)
+    kind = picture_kind(data)
+    if kind is None:
+        raise SampleFault(f"{path}: no image that is read: it {beginning(data)}")
+    with _damage_as_fault(path):
+        return _read_png(path, data) if kind == "PNG" else _read_other(path, data, kind)
+
+
+def picture_kind(data: bytes) -> str | None:
+    """Return which kind of picture a file is, by its first bytes; None for all else."""
+    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
+        return "WebP"
+    return next((kind for magic, kind in _MAGIC.items() if data.startswith(magic)), None)
+
+
+def check_pixel_count(path: Path, height: int, width: int) -> None:
+    """Refuse a picture without pixels, with more than MAX_PIXELS, or with a side over MAX_SIDE.
+
+    Raises:
+        SampleFault: With the size.
+    """
+    if not 0 < height * width <= MAX_PIXELS or not 0 < height <= MAX_SIDE or width > MAX_SIDE:
+        raise SampleFault(
+            f"{path}: {height}x{width} pixels; expected 1 to {MAX_PIXELS} pixels, at most "
+            f"{MAX_SIDE} a side"
+        )
+
+
+def row_bands(height: int, width: int) -> Iterator[slice]:
+    """Yield slices of rows, of about BAND_PIXELS each, from the top to the bottom.
+
+    What is computed from a large picture band by band fits into memory.
+    """
+    rows = max(1, BAND_PIXELS // max(1, width))
+    for top in range(0, height, rows):
+        yield slice(top, min(top + rows, height))
+
+
+def transparent_pixels(picture: Picture) -> int:
+    """Count the pixels that are not opaque, by an alpha channel or by a transparent colour."""
+    pixels = picture.pixels
+    if not pixels.has_transparency_data:
+        return 0
+    alpha = (pixels if "A" in pixels.getbands() else pixels.convert("RGBA")).getchannel("A")
+    return int(np.count_nonzero(np.asarray(alpha) != 255))
+
+
+def grey_step(bits: int) -> int:
+    """Return by how much Pillow stretches grey of few bits over 0..255."""
+    return {2: 85, 4: 17}.get(bits, 1)
+
+
+def _refuse_missing_colors(path: Path, pixels: Image.Image) -> None:
+    size = len(pixels.getpalette("RGB") or ()) // 3
+    missing = int(np.count_nonzero(np.asarray(pixels) >= size))
+    if missing:
+        raise SampleFault(
+            f"{path}: {missing} pixels have a palette index of {size} or more, "
+            f"but the palette has {size} colours"
+        )
+
+
+def _read_png(path: Path, data: bytes) -> Picture:
+    width, height, bits = struct.unpack_from(">IIB", data, 16)
+    check_pixel_count(path, height, width)
+    PngImageFile(io.BytesIO(data), str(path)).verify()  # checksums, and the end
+    pixels = PngImageFile(io.BytesIO(data), str(path))
+    if pixels.is_animated:
+        raise SampleFault(f"{path}: an animated PNG; expected a single picture")
+    orientation = _orientation(pixels)
+    if orientation != UPRIGHT:
+        raise _unclear_orientation(path, "PNG with EXIF", orientation)
+    pixels.load()
+    if pixels.mode == "L" and "transparency" in pixels.info:
+        pixels.info["transparency"] *= grey_step(bits)  # Pillow stretches the pixels alone
+    # Where the last row holds anything all rows are there, and the file need not be inflated once
+    # more, which takes half as long as decoding it.
+    last = pixels.crop((0, pixels.height - 1, pixels.width, pixels.height))
+    if "interlace" in pixels.info or not np.asarray(last).any():
+        check_rows(data)
+    return Picture(pixels, "PNG", bits)
+
+
+def _read_other(path: Path, data: bytes, kind: str) -> Picture:
+    """Decode what Pillow alone reads: its checks of damage are all there are."""
+    pixels = _KINDS[kind](io.BytesIO(data), str(path))
+    check_pixel_count(path, pixels.height, pixels.width)
+    frames = getattr(pixels, "n_frames", 1)
+    if frames > 1:
+        raise SampleFault(f"{path}: a {kind} of {frames} pictures; save the one that is meant")
+    if kind == "JPEG":
+        if pixels.mode not in ("L", "RGB"):
+            raise SampleFault(f"{path}: a JPEG of mode {pixels.mode}; save it as RGB")
+        _check_scans(data)
+    orientation = _orientation(pixels)
+    if orientation != UPRIGHT and kind == "TIFF":
+        raise _unclear_orientation(path, kind + " with", orientation)
+    pixels.load()
+    return Picture(pixels, kind, orientation=orientation)
+
+
+def _check_scans(data: bytes) -> None:
+    """Refuse a JPEG with more than MAX_SCANS scans before its end."""
+    scans, place = 0, 2
+    while (found := _JPEG_MARKER.search(data, place)) and found[0] != b"\xff\xd9":
+        scans += found[0] == b"\xff\xda"
+        if scans > MAX_SCANS:
+            raise ValueError(f"over {MAX_SCANS} scans")
+        place = found.end() + int.from_bytes(data[found.end() : found.end() + 2])
+
+
+def _orientation(pixels: ImageFile) -> int:
+    """Return the EXIF orientation, 1 to 8; 1 for none, also where EXIF is damaged."""
+    exif = Image.Exif()
+    try:
+        if isinstance(pixels, TiffImageFile):
+            exif = pixels.getexif()
+        else:  # not `getexif`, which believes XMP as well
+            exif.load(pixels.info.get("exif", b""))
+        found = exif.get(ExifTags.Base.Orientation)
+    except Exception:
+        return UPRIGHT
+    return found if found in _TURNS else UPRIGHT
+
+
+def _unclear_orientation(path: Path, what: str, orientation: int) -> SampleFault:
+    return SampleFault(
+        f"{path}: a {what} orientation {orientation}, which some programs apply and "
+        "others do not; save it upright"
+    )
+
+
+@contextmanager
+def _damage_as_fault(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except SampleFault:
+        raise
+    except Exception as error:  # decoders meet damaged bytes with nearly any exception
+        detail = " ".join(str(error).split()) or type(error).__name__
+        raise SampleFault(f"{path}: damaged or truncated: {detail}") from None
