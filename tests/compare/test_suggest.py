@@ -296,7 +296,7 @@ def damaged(kind: str) -> bytes:
 @pytest.mark.parametrize(
     ("name", "content", "expected"),
     [
-        ("confusions.npz", damaged("junk"), "is damaged, or no file that segexp wrote"),
+        ("confusions.npz", damaged("junk"), "is damaged, or not a file that segexp wrote"),
         ("confusions.npz", damaged("heldout only"), "has no part 'val', only heldout"),
         ("mapping.yaml", b"name: a\nclasses: []\n", "taxonomy: None; expected a name"),
         ("mapping.yaml", b"name: \xff", "not UTF-8 text (byte 6)"),

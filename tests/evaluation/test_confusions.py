@@ -86,7 +86,7 @@ def test_nothing_that_needs_pickle_is_read(tmp_path: Path) -> None:
     np.savez(path, **{"val/image_ids": np.array([{"a": 1}], dtype=object)})
     with pytest.raises(WorkError) as caught:
         load_confusions(path)
-    assert str(caught.value) == f"{path}: is damaged, or no file that segexp wrote"
+    assert str(caught.value) == f"{path}: is damaged, or not a file that segexp wrote"
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_a_single_array_or_a_pickle_is_no_file_of_matrices() -> None:
     file = io.BytesIO()
     np.save(file, np.zeros(3))
     for content in (file.getvalue(), pickle.dumps({"val": 1}), b""):
-        with pytest.raises(WorkError, match="c: is damaged, or no file that segexp wrote"):
+        with pytest.raises(WorkError, match="c: is damaged, or not a file that segexp wrote"):
             read_confusions(content, "c")
 
 
@@ -141,5 +141,5 @@ def test_a_member_that_is_there_twice_is_refused(tmp_path: Path) -> None:
     save_confusions(path, {"val": confusions(2, 0)})
     with zipfile.ZipFile(path, "a") as archive, pytest.warns(UserWarning, match="Duplicate"):
         archive.writestr("val/own.npy", archive.read("val/common.npy"))
-    with pytest.raises(WorkError, match="is damaged, or no file that segexp wrote"):
+    with pytest.raises(WorkError, match="is damaged, or not a file that segexp wrote"):
         load_confusions(path)

@@ -10,12 +10,12 @@ import pytest
 
 from segexp.evaluation.npz import read_npz
 
-DAMAGED = "is damaged, or no file that segexp wrote"
+DAMAGED = "is damaged, or not a file that segexp wrote"
 
 
-def zipped(members: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
+def zipped(members: dict[str, bytes]) -> bytes:
     file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", method, compresslevel=1) as archive:
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         for name, content in members.items():
             archive.writestr(name, content)
     return file.getvalue()
@@ -63,12 +63,9 @@ def test_a_bomb_that_lies_about_its_size_is_not_inflated_beyond_it():
         b"",
         b"PK",
         npy(np.eye(2)),
-        zipped({"a.txt": npy(np.eye(2))}),
         zipped({"a.npy": b"not npy"}),
         zipped({"a.npy": npy(np.eye(2))[:-1]}),
         zipped({"a.npy": npy(np.array([1j]))}),
-        zipped({"a.npy": npy(np.eye(2))}, zipfile.ZIP_LZMA),
-        zipped({f"{i}.npy": npy(np.eye(1)) for i in range(65)}),
         zipped({"a.npy": npy(np.eye(2))}).replace(b"\x08\0", b"\x08\1"),
     ],
 )

@@ -1,12 +1,12 @@
 """npy files whose header is believed only as far as the file's size bears it out."""
 
+import io
 import math
-import re
-import struct
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.lib import format as npy_format
 from numpy.typing import NDArray
 
 from segexp.data.files.beginning import beginning
@@ -22,19 +22,16 @@ MAX_ARRAY_BYTES = 512 << 20
 """64 megapixels of 64-bit raw ids, or 44 of RGB in float32."""
 
 MAX_HEADER_BYTES = 10_000
-"""NumPy's own limit, which it looks at only when it has read the header."""
+"""NumPy's own limit."""
 
 MAX_DIMENSIONS = 8
 
 NPY_MAGIC = b"\x93NUMPY"
 
-# The header is a Python literal by definition, but is not evaluated as one.
-_ENTRIES = {
-    "descr": re.compile(r"""['"]descr['"]\s*:\s*['"]([<>|=]?[A-Za-z]\d*)['"]"""),
-    "fortran_order": re.compile(r"""['"]fortran_order['"]\s*:\s*(True|False)"""),
-    "shape": re.compile(r"""['"]shape['"]\s*:\s*\(([\d\s,L-]*)\)"""),
+_READERS = {
+    (1, 0): npy_format.read_array_header_1_0,
+    (2, 0): npy_format.read_array_header_2_0,
 }
-_REST = re.compile(r"\{[\s,]*\}\s*")
 
 
 def read_array(path: Path) -> NDArray[Any]:
@@ -50,26 +47,18 @@ def read_array(path: Path) -> NDArray[Any]:
         raise SampleFault(f"{path}: {error}") from None
 
 
-def parse_array(data: bytes, kinds: str = "iuf") -> NDArray[Any]:
+def parse_array(data: bytes) -> NDArray[Any]:
     """Read the content of an npy file of format 1.0 or 2.0; the array is a view of it.
 
     Format 3.0 exists for structured types alone.
 
-    Args:
-        data: The content.
-        kinds: The kinds of type that are accepted (``numpy.dtype.kind``).
-
     Raises:
-        ValueError: When it is none, of another type, or its header and its size disagree.
+        ValueError: When it is not an npy file of integers or floats, or its header and its size
+            disagree.
     """
-    try:
-        begin, shape, is_fortran, dtype = _header(data)
-    except (ValueError, TypeError, struct.error) as error:
-        detail = " ".join(str(error).split())[:200]
-        raise ValueError(f"not a readable npy file: {detail}") from None
-    if dtype.kind not in kinds or dtype.itemsize < 1:
-        expected = "integers or floats" if kinds == "iuf" else f"one of the kinds {kinds!r}"
-        raise ValueError(f"dtype {str(dtype)[:80]}; expected {expected}")
+    begin, shape, is_fortran, dtype = _header(data)
+    if dtype.kind not in "iuf":
+        raise ValueError(f"dtype {str(dtype)[:80]}; expected integers or floats")
     if len(shape) > MAX_DIMENSIONS:
         raise ValueError(f"{len(shape)} dimensions; at most {MAX_DIMENSIONS} are read")
     told = f"({', '.join(map(_short, shape))})"
@@ -88,42 +77,25 @@ def header_dtype(head: bytes) -> np.dtype[Any]:
     """Return the type that an npy file's first bytes state.
 
     Raises:
-        ValueError: When they are no such header; also a TypeError or struct.error.
+        ValueError: When they are not the header of an npy file.
     """
     return _header(head)[3]
 
 
 def _header(data: bytes) -> tuple[int, tuple[int, ...], bool, np.dtype[Any]]:
     """Return where the numbers begin, their shape, whether columns come first, and their type."""
-    if not data.startswith(NPY_MAGIC):
-        raise ValueError(f"it {beginning(data)}")
-    version = (data[6], data[7]) if len(data) > 7 else ()
-    if version not in ((1, 0), (2, 0)):
-        raise ValueError(f"format version {version}; expected 1.0 or 2.0")
-    place, code = (10, "<H") if version == (1, 0) else (12, "<I")
-    (length,) = struct.unpack_from(code, data, 8)
-    if length > MAX_HEADER_BYTES or place + length > len(data):
-        raise ValueError(
-            f"a header of {length} bytes in a file of {len(data)}; at most {MAX_HEADER_BYTES}"
-        )
-    text = data[place : place + length].decode("latin-1")
-    found = _entries(text)
-    if found is None:
-        raise ValueError(f"the header {text[:120]!r}")
-    shape = tuple(int(side.rstrip("L ")) for side in found["shape"].split(",") if side.strip())
-    return place + length, shape, found["fortran_order"] == "True", np.dtype(found["descr"])
-
-
-def _entries(text: str) -> dict[str, str] | None:
-    """Take a header apart into its three entries; None when there is anything else in it."""
-    found: dict[str, str] = {}
-    for name, pattern in _ENTRIES.items():
-        match = pattern.search(text)
-        if match is None:
-            return None
-        found[name] = match[1]
-        text = text[: match.start()] + text[match.end() :]
-    return found if _REST.fullmatch(text) else None
+    file = io.BytesIO(data)
+    try:
+        if not data.startswith(NPY_MAGIC):
+            raise ValueError(f"it {beginning(data)}")
+        version = npy_format.read_magic(file)
+        if version not in _READERS:
+            raise ValueError(f"format version {version}; expected 1.0 or 2.0")
+        shape, is_fortran, dtype = _READERS[version](file, max_header_size=MAX_HEADER_BYTES)
+    except Exception as error:  # NumPy leaves the header to Python's own parser
+        detail = " ".join(str(error).split())[:200] or type(error).__name__
+        raise ValueError(f"not a readable npy file: {detail}") from None
+    return file.tell(), shape, is_fortran, dtype
 
 
 def read_npy_image(path: Path) -> NDArray[np.uint8]:

@@ -106,14 +106,15 @@ def with_header(path: Path, header: str, content: bytes = b"") -> Path:
         (f"{{'descr': '<f8', 'fortran_order': False, 'shape': {(1,) * 99}}}", "99 dimensions"),
         ("{'descr': '<f8', 'fortran_order': False, 'shape': (0, " + "9" * 30 + ", 3)}", "10^18"),
         ("{'descr': '<f8', 'fortran_order': False, 'shape': (" + "9" * 5000 + ",)}", "not a read"),
-        ("{'descr': '<f8', 'fortran_order': False, 'shape': (3,), 'x': 1}", "the header"),
-        ("{'descr': '<f8', 'fortran_order': 1, 'shape': (3,)}", "the header"),
-        ("{'descr': [('a', '<f8')], 'fortran_order': False, 'shape': (3,)}", "the header"),
-        ("{'descr': '<f8', 'shape': (3,)}", "the header"),
+        ("{'descr': '<f8', 'fortran_order': False, 'shape': (3,), 'x': 1}", "not a readable"),
+        ("{'descr': '<f8', 'fortran_order': 1, 'shape': (3,)}", "not a readable"),
+        ("{'descr': [('a', '<f8')], 'fortran_order': False, 'shape': (3,)}", "dtype [('a'"),
+        ("{'descr': '<f8', 'shape': (3,)}", "not a readable"),
         ("{'descr': '<f3', 'fortran_order': False, 'shape': (3,)}", "not a readable npy file"),
-        ("__import__('os').abort()", "the header"),
-        ("(" * 9000, "the header"),
-        (" " * 20_000, "a header of 20000 bytes"),
+        ("__import__('os').abort()", "not a readable"),
+        ("(" * 9000, "not a readable"),
+        ("-" * 9000 + "1", "not a readable npy file: MemoryError"),
+        (" " * 20_000, "Header info length (20000) is large"),
     ],
 )
 def test_headers_that_are_none_are_refused(tmp_path, header, what, recwarn):
@@ -132,7 +133,7 @@ def test_a_header_of_gigabytes_is_not_read(tmp_path):
     path.write_bytes(b"\x93NUMPY\2\0\xff\xff\xff\x7f")
     with path.open("r+b") as file:
         file.truncate(500 << 20)
-    assert "a header of 2147483647 bytes" in refused(path)
+    assert "expected 2147483647 bytes" in refused(path)
     with path.open("r+b") as file:
         file.truncate(5 << 30)
     assert "5368709120 bytes; at most" in refused(path)
