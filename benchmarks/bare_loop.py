@@ -185,7 +185,7 @@ def fit_segexp(
 
 def batches(scenes: Scenes, compute: Compute) -> Iterator[bare.Batch]:
     """Yield the batches of segexp's first epoch, ready for the bare loop."""
-    of_epoch = scene_batches(scenes, compute)
+    of_epoch = scene_batches(scenes)
     of_epoch.set_epoch(1)
     for images, target in of_epoch:
         normalized = scenes.preprocessing.normalize(compute.send(images))

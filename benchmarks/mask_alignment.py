@@ -61,12 +61,8 @@ def print_offsets() -> None:
     print("| resized | rows | columns |\n|---|---|---|")
     for strength in (0.3, 1.0):
         print_row(
-            f"augmentation {strength}, CPU",
+            f"augmentation {strength}",
             *(alignment.augmented(SIZE, axis, strength) for axis in (ROWS, COLUMNS)),
-        )
-        print_row(
-            f"augmentation {strength}, as on a GPU",
-            *(alignment.augmented_by_torch(SIZE, axis, strength) for axis in (ROWS, COLUMNS)),
         )
     for size in SMALLER:
         by_way = zip(*(offsets_of(size, axis) for axis in (ROWS, COLUMNS)), strict=True)

@@ -14,9 +14,9 @@ import torch
 from study import machine
 from torch import nn
 
-from segexp.data.batches import Batches
+from segexp.data.augment import make_augmentation
+from segexp.data.batches import Batches, make_loader
 from segexp.data.cache import Dataset, open_dataset
-from segexp.data.device_batches import make_batches
 from segexp.data.layout import SyntheticCounts, open_source
 from segexp.evaluation.evaluate import Evaluation, evaluate, label_batches
 from segexp.evaluation.metrics import COMMON, COMMON_ARGMAX, OWN
@@ -56,18 +56,15 @@ def draw_scenes(
     return Scenes(dataset, mapping, normalisation)
 
 
-def scene_batches(
-    scenes: Scenes, compute: Compute, seed: int = 0, augmentation: float = AUGMENTATION
-) -> Batches:
+def scene_batches(scenes: Scenes, seed: int = 0, augmentation: float = AUGMENTATION) -> Batches:
     """Return the train split's batches as a trial makes them."""
-    return make_batches(
+    return make_loader(
         scenes.dataset.train,
         scenes.mapping.lookup(),
         batch_size=bare.BATCH_SIZE,
         shuffle=True,
         seed=seed,
-        augmentation=augmentation,
-        device=compute.device,
+        augment=make_augmentation(augmentation, scenes.preprocessing.image_size),
     )
 
 
@@ -100,7 +97,7 @@ def fit_scenes(
     score = partial(
         evaluate,
         model,
-        label_batches(scenes.dataset.val, compute.device),
+        label_batches(scenes.dataset.val),
         scenes.dataset.val.ids,
         rulers,
         preprocessing=scenes.preprocessing,
@@ -110,7 +107,7 @@ def fit_scenes(
     trainer = Trainer(
         model,
         optimizer,
-        scene_batches(scenes, compute, seed, augmentation),
+        scene_batches(scenes, seed, augmentation),
         validate or score,
         loss,
         optimization,

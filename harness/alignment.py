@@ -15,7 +15,6 @@ from PIL import Image
 from torch import Tensor, nn
 
 from segexp.data.augment import make_augmentation
-from segexp.data.augment_batch import augment_batch, draw
 from segexp.data.cache import open_dataset
 from segexp.data.layout import SyntheticCounts, open_source
 from segexp.data.resize import resize_image
@@ -92,7 +91,7 @@ def mean_offset(pairs: Iterator[tuple[Pixels, Pixels]], axis: int) -> float:
 
 
 def augmented(size: Size, axis: int, strength: float = 1.0, seeds: int = 600) -> float:
-    """Augment on the CPU, by albumentations."""
+    """Augment by albumentations."""
     augment = make_augmentation(strength, size)
     places = list(edges(size, axis))
     return mean_offset(
@@ -103,21 +102,6 @@ def augmented(size: Size, axis: int, strength: float = 1.0, seeds: int = 600) ->
         ),
         axis,
     )
-
-
-def augmented_by_torch(size: Size, axis: int, strength: float = 1.0, count: int = 1800) -> float:
-    """Augment whole batches as a GPU does."""
-    places = list(edges(size, axis))
-    chosen = [places[i % len(places)] for i in range(count)]
-    images = torch.from_numpy(np.stack([image for image, _ in chosen])).permute(0, 3, 1, 2)
-    labels = torch.from_numpy(np.stack([mask for _, mask in chosen]))
-    draws = draw(strength, size, count, seed=0, epoch=1)
-    pairs: list[tuple[Pixels, Pixels]] = []
-    for start in range(0, count, 100):
-        part = slice(start, start + 100)
-        new, new_labels = augment_batch(images[part], labels[part], draws[part])
-        pairs += zip(new.permute(0, 2, 3, 1).numpy(), new_labels.numpy(), strict=True)
-    return mean_offset(iter(pairs), axis)
 
 
 def cached(own: Size, size: Size, axis: int, directory: Path) -> float:

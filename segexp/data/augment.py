@@ -23,26 +23,6 @@ Augmentation = Callable[[Pixels, Pixels, int], tuple[Pixels, Pixels]]
 
 # ImageNet's mean colour: near 0 after normalisation with the data's statistics or ImageNet's.
 FILL = (124, 116, 104)
-COLOUR_PROBABILITY = 0.8
-
-
-def check_strength(strength: float) -> None:
-    """Refuse a strength that is not in 0..1 by a ValueError."""
-    if not 0 <= strength <= 1:
-        raise ValueError(f"{strength=} is not in 0..1")
-
-
-def flip_probability(strength: float) -> float:
-    """Return how often an image is mirrored; never more often than not."""
-    return min(0.5, strength)
-
-
-def ranges(strength: float) -> tuple[float, float, float]:
-    """Return how far factors of size and of colours go from 1, and the hue from where it is.
-
-    The hue is in circles; the colours are brightness, contrast and saturation.
-    """
-    return 0.5 * strength, 0.4 * strength, 0.05 * strength
 
 
 def make_augmentation(strength: float, image_size: tuple[int, int]) -> Augmentation:
@@ -72,16 +52,17 @@ def make_augmentation(strength: float, image_size: tuple[int, int]) -> Augmentat
     Raises:
         ValueError: ``strength`` is not in 0..1.
     """
-    check_strength(strength)
+    if not 0 <= strength <= 1:
+        raise ValueError(f"{strength=} is not in 0..1")
     if strength == 0:
         return lambda image, labels, seed: (image, labels)
 
     height, width = image_size
-    zoom, colour, hue = ranges(strength)
-    factor = (1 - colour, 1 + colour)
+    zoom, hue = 0.5 * strength, 0.05 * strength
+    factor = (1 - 0.4 * strength, 1 + 0.4 * strength)
     transform = albumentations.Compose(
         [
-            albumentations.HorizontalFlip(p=flip_probability(strength)),
+            albumentations.HorizontalFlip(p=min(0.5, strength)),
             albumentations.RandomScale(
                 scale_limit=(-zoom, zoom),
                 interpolation=cv2.INTER_LINEAR,
@@ -103,7 +84,7 @@ def make_augmentation(strength: float, image_size: tuple[int, int]) -> Augmentat
                 contrast=factor,
                 saturation=factor,
                 hue=(-hue, hue),
-                p=COLOUR_PROBABILITY,
+                p=0.8,
             ),
         ]
     )

@@ -105,27 +105,11 @@ class EpochOrder(Sampler[int]):
         return len(self._images)
 
     def __iter__(self) -> Iterator[int]:
-        order = epoch_order(
-            len(self._images), self._seed, self._images.epoch, shuffle=self._shuffle
-        )
+        count = len(self._images)
+        if not self._shuffle:
+            return iter(range(count))
+        order = np.random.default_rng([self._seed, self._images.epoch]).permutation(count)
         return iter(order.tolist())
-
-
-def epoch_order(count: int, seed: int, epoch: int, *, shuffle: bool) -> NDArray[np.int64]:
-    """Return the indices 0..count-1, shuffled by (seed, epoch) alone or in their own order."""
-    if not shuffle:
-        return np.arange(count)
-    return np.random.default_rng([seed, epoch]).permutation(count)
-
-
-def batch_count(count: int, batch_size: int, *, drop_last: bool) -> int:
-    """Return how many batches a split of ``count`` images gives.
-
-    ``drop_last`` leaves out a last batch that is not full, unless it is the only one.
-    """
-    if drop_last and count >= batch_size:
-        return count // batch_size
-    return -(-count // batch_size)
 
 
 def make_loader(
@@ -139,7 +123,7 @@ def make_loader(
     drop_last: bool = False,
     num_workers: int = 0,
 ) -> Batches:
-    """Return batches that the CPU makes, with the images in channels-last memory.
+    """Return a split's batches, with the images in channels-last memory.
 
     Args:
         split: The images and label indices.

@@ -12,9 +12,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from segexp.data.batches import Batches
+from segexp.data.batches import Batches, make_loader
 from segexp.data.cache import Dataset, Split
-from segexp.data.device_batches import make_batches
 from segexp.data.stats import count_labels
 from segexp.evaluation.counting import counted_on_void
 from segexp.evaluation.metrics import METRICS, RULERS
@@ -134,11 +133,9 @@ def evaluate(
     )
 
 
-def label_batches(split: Split, device: torch.device) -> Batches:
+def label_batches(split: Split) -> Batches:
     """Return a split's batches for `evaluate`; keep them where the split is scored repeatedly."""
-    return make_batches(
-        split, IDENTITY, batch_size=16, shuffle=False, seed=0, augmentation=0, device=device
-    )
+    return make_loader(split, IDENTITY, batch_size=16, shuffle=False, seed=0)
 
 
 def evaluate_split(
@@ -154,7 +151,7 @@ def evaluate_split(
     """Score a model on a split of a data set at the data's size; see `evaluate`."""
     return evaluate(
         model,
-        label_batches(split, compute.device),
+        label_batches(split),
         split.ids,
         rulers,
         preprocessing=preprocessing,

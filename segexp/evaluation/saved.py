@@ -121,7 +121,7 @@ def evaluate_bundle(
 
     def evaluated(at_own_size: bool) -> Evaluation:
         if not at_own_size:
-            batches: Iterable[tuple[Tensor, Tensor]] = label_batches(chosen, compute.device)
+            batches: Iterable[tuple[Tensor, Tensor]] = label_batches(chosen)
         else:
             batches = _at_own_size(dataset, chosen)
         return evaluate(

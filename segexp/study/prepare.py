@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 
 from segexp.core.config import Config
+from segexp.data.augment import make_augmentation
+from segexp.data.batches import make_loader
 from segexp.data.cache import Dataset
-from segexp.data.device_batches import make_batches
 from segexp.data.stats import count_labels
 from segexp.evaluation.evaluate import Evaluation, evaluate, label_batches
 from segexp.evaluation.metrics import COMMON, COMMON_ARGMAX, OWN
@@ -69,15 +70,13 @@ def prepare_training(
     drops_it = is_one_left and fails_alone(
         config.model.arch, config.model.encoder, config.data.image_size
     )
-    # Where the split fits into the GPU's memory, the GPU makes them: no step waits for the CPU.
-    batches = make_batches(
+    batches = make_loader(
         dataset.train,
         mapping.lookup(),
         batch_size=training.batch_size,
         shuffle=True,
         seed=training.seed,
-        augmentation=training.augmentation,
-        device=compute.device,
+        augment=make_augmentation(training.augmentation, config.data.image_size),
         drop_last=drops_it,
     )
     model = compute.place(
@@ -101,7 +100,7 @@ def prepare_training(
     score = partial(
         evaluate,
         model,
-        label_batches(dataset.val, compute.device),
+        label_batches(dataset.val),
         dataset.val.ids,
         preprocessing=preprocessing,
         compute=compute,

@@ -43,15 +43,8 @@ def test_the_offset_that_is_measured_is_that_of_a_mask_moved_by_hand(axis: int) 
 @AXES
 @pytest.mark.parametrize("strength", [0.3, 1.0])
 @pytest.mark.parametrize("size", [(64, 128), (63, 127)], ids=["even", "odd"])
-def test_augmentation_by_albumentations(size: tuple[int, int], strength: float, axis: int) -> None:
+def test_augmentation(size: tuple[int, int], strength: float, axis: int) -> None:
     assert abs(alignment.augmented(size, axis, strength)) < MOST
-
-
-@pytest.mark.slow
-@AXES
-@pytest.mark.parametrize("size", [(64, 128), (63, 127)], ids=["even", "odd"])
-def test_augmentation_of_whole_batches_by_torch(size: tuple[int, int], axis: int) -> None:
-    assert abs(alignment.augmented_by_torch(size, axis)) < MOST
 
 
 @AXES

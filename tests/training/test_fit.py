@@ -11,9 +11,8 @@ from torch import Tensor, nn
 
 from segexp.core.errors import InputError, WorkError
 from segexp.data.augment import make_augmentation
-from segexp.data.batches import Batches, make_loader
+from segexp.data.batches import make_loader
 from segexp.data.cache import Split
-from segexp.data.device_batches import DeviceBatches
 from segexp.evaluation.evaluate import Evaluation
 from segexp.labels.taxonomy import VOID
 from segexp.training.compute import Compute
@@ -211,34 +210,6 @@ def test_the_same_seed_gives_the_same_losses():
     first = losses()
     assert len(set(first)) == 3
     assert losses() == first
-
-
-def test_training_is_the_same_whoever_makes_the_batches():
-    def losses(batches: Batches) -> list[float]:
-        model = linear_model()
-        results = Trainer(
-            model,
-            make_optimizer(model, ADAMW),
-            batches,
-            no_validation,
-            make_loss("cross_entropy"),
-            ADAMW,
-            preprocessing=PREPROCESSING,
-            compute=CPU,
-        ).epochs(3)
-        return [result.train_loss for result in results]
-
-    loader = make_loader(make_split(), IDENTITY, batch_size=3, shuffle=True, seed=4)
-    resident = DeviceBatches(
-        make_split(),
-        IDENTITY,
-        batch_size=3,
-        shuffle=True,
-        seed=4,
-        augmentation=0.0,
-        device=CPU.device,
-    )
-    assert losses(resident) == losses(loader)
 
 
 def test_training_learns_what_a_line_can_tell():
