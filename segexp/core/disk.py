@@ -1,11 +1,14 @@
-"""A full disk: how it is recognised in what libraries raise, and what a person can free."""
+"""Disks: which are remote, how a full one shows in what libraries raise, and what can be freed."""
 
 import errno
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+import psutil
 
 from segexp.core.config import WORK_DIRECTORY
 from segexp.core.errors import InputError, WorkError, first_line
@@ -13,9 +16,45 @@ from segexp.core.errors import InputError, WorkError, first_line
 _ERRNOS = (errno.ENOSPC, errno.EDQUOT)
 _TEXTS = ("no space left on device", "database or disk is full", "disk quota exceeded")
 
+# Types as the kernel and FUSE name them, without "fuse.". Left out on purpose: 9p and virtiofs
+# (a folder of the host in a virtual machine, WSL or a sandbox) and overlay (a container's root).
+# One kernel sees every access to those, and it is that kernel which keeps SQLite's locks.
+_NETWORK = re.compile(
+    r"nfs\d?|cifs|smb(fs|\d)?|smbnetfs|sshfs|k?afs|afpfs|ncp(fs)?|davfs2?|webdav|curlftpfs|coda"
+    r"|lustre|gpfs|beegfs|fhgfs|glusterfs|ceph|panfs|pvfs2|orangefs|moosefs|mfs|lizardfs|saunafs"
+    r"|seaweedfs|quobyte|wekafs|juicefs|s3fs|gcsfuse|goofys|rclone|blobfuse2?|mountpoint-s3"
+)
+
 
 class FullDiskError(WorkError):
     """A disk is full or a quota used up; says what can be freed."""
+
+
+def refuse_network_file_system(path: Path, what: str) -> None:
+    """Refuse a SQLite file that would lie on a network file system.
+
+    SQLite relies on locks and shared memory that work between the processes of one machine
+    (https://www.sqlite.org/wal.html, https://www.sqlite.org/faq.html#q5).
+
+    Args:
+        path: The database; need not be there.
+        what: The setting that names it, for the message, such as ``"storage"``.
+
+    Raises:
+        InputError: With the type of the file system, where it is mounted, and the way out.
+    """
+    where = path.resolve()
+    mounts = psutil.disk_partitions(all=True)
+    above = [mount for mount in mounts if where.is_relative_to(mount.mountpoint)]
+    # The deepest wins; of several at one place the last, which covers those before it.
+    mount = max(reversed(above), key=lambda m: len(Path(m.mountpoint).parts), default=None)
+    if mount is None or not _NETWORK.fullmatch(mount.fstype.lower().removeprefix("fuse.")):
+        return
+    raise InputError(
+        f"{what}: {where} lies on a network file system ({mount.fstype} at {mount.mountpoint}), "
+        "where SQLite databases break; name a file on a local disk, or a PostgreSQL server: "
+        "postgresql://USER@HOST/DATABASE"
+    )
 
 
 @contextmanager

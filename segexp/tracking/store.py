@@ -15,8 +15,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from segexp.core.credentials import without_credentials
 from segexp.core.database_url import sqlite_file
+from segexp.core.disk import refuse_network_file_system
 from segexp.core.errors import InputError, WorkError, first_line
-from segexp.core.file_system import refuse_network_file_system
 from segexp.core.files import locked, may_write
 from segexp.core.moved_project import follow_move
 from segexp.core.sqlite_file import fill_empty, has_tables, use_write_ahead_log

@@ -1,14 +1,22 @@
-"""A full disk, as the system and the libraries say it."""
+"""A full disk, as the system and the libraries say it, and file systems of other machines."""
 
 import errno
 import sqlite3
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
+import psutil
 import pytest
 from safetensors.numpy import save_file
 
-from segexp.core.disk import FullDiskError, full_disk_explained, is_full, what_to_free
+from segexp.core.disk import (
+    FullDiskError,
+    full_disk_explained,
+    is_full,
+    refuse_network_file_system,
+    what_to_free,
+)
 from segexp.core.errors import InputError, WorkError
 from segexp.core.files import write_atomic
 from tests.small_disk import fill, on_a_small_disk
@@ -149,3 +157,83 @@ def test_other_errors_pass_as_they_are(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught, full_disk_explained(tmp_path):
         raise error
     assert caught.value is error
+
+
+# Homes and data from a server, an automounter, a share of Windows, FUSE, a cluster's scratch.
+MOUNTS = [
+    ("/proc", "proc"),
+    ("/", "ext4"),
+    ("/tmp", "tmpfs"),
+    ("/home", "autofs"),
+    ("/home", "nfs4"),
+    ("/home/ann/scratch", "xfs"),
+    ("/mnt/my office\\share", "cifs"),
+    ("/mnt/lab", "fuse.sshfs"),
+    ("/mnt/disk", "fuseblk"),
+    ("/scratch", "lustre"),
+    ("/scratch/local", "ext4"),
+    ("/project", "beegfs"),
+    ("/gpfs/users", "gpfs"),
+    ("/data", "fuse.glusterfs"),
+    ("/objects", "ceph"),
+    ("/afs", "afs"),
+    ("/mnt/c", "9p"),  # a folder of the host in a virtual machine or WSL
+    ("/workspace", "virtiofs"),
+    ("/overlay", "overlay"),
+]
+
+
+@pytest.fixture
+def _mounts(monkeypatch: pytest.MonkeyPatch) -> None:
+    mounts = [SimpleNamespace(mountpoint=point, fstype=kind) for point, kind in MOUNTS]
+    monkeypatch.setattr(psutil, "disk_partitions", lambda **_: mounts)
+    monkeypatch.setattr(Path, "resolve", lambda path: path)
+
+
+@pytest.mark.usefixtures("_mounts")
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/etc/x.db", "/tmp/x.db", "/tmpfoo/x.db", "/home/ann/scratch/deep/x.db", "/mnt/c/x.db"),
+        *("/scratch/local/x.db", "/mnt/disk/x.db", "/workspace/x.db", "/overlay/x.db"),
+    ],
+)
+def test_a_file_on_this_machine_is_taken(path: str) -> None:
+    refuse_network_file_system(Path(path), "storage")
+
+
+@pytest.mark.usefixtures("_mounts")
+@pytest.mark.parametrize(
+    ("path", "where"),
+    [
+        ("/home/ann/studies/x.db", "nfs4 at /home"),
+        ("/home/ann/scratches/x.db", "nfs4 at /home"),
+        ("/mnt/my office\\share/x.db", "cifs at /mnt/my office\\share"),
+        ("/mnt/lab/x.db", "fuse.sshfs at /mnt/lab"),
+        ("/scratch/ann/x.db", "lustre at /scratch"),
+        ("/project/x.db", "beegfs at /project"),
+        ("/gpfs/users/x.db", "gpfs at /gpfs/users"),
+        ("/data/x.db", "fuse.glusterfs at /data"),
+        ("/objects/x.db", "ceph at /objects"),
+        ("/afs/x.db", "afs at /afs"),
+    ],
+)
+def test_a_file_on_a_server_is_refused_with_the_way_out(path: str, where: str) -> None:
+    with pytest.raises(InputError) as caught:
+        refuse_network_file_system(Path(path), "tracking.uri")
+    assert str(caught.value) == (
+        f"tracking.uri: {path} lies on a network file system ({where}), where "
+        "SQLite databases break; name a file on a local disk, or a PostgreSQL server: "
+        "postgresql://USER@HOST/DATABASE"
+    )
+
+
+def test_a_link_is_followed_to_where_the_file_would_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refuse_network_file_system(tmp_path / "not" / "there" / "optuna.db", "storage")
+    (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
+    remote = SimpleNamespace(mountpoint=str(tmp_path.resolve() / "elsewhere"), fstype="nfs")
+    monkeypatch.setattr(psutil, "disk_partitions", lambda **_: [remote])
+    with pytest.raises(InputError, match="lies on a network file system"):
+        refuse_network_file_system(tmp_path / "link" / "optuna.db", "storage")

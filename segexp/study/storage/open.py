@@ -16,8 +16,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from segexp.core.damaged_database import refuse_damaged_file
 from segexp.core.database_url import DEFAULT_STORAGE, optuna_url, sqlite_file
+from segexp.core.disk import refuse_network_file_system
 from segexp.core.errors import InputError, did_you_mean
-from segexp.core.file_system import refuse_network_file_system
 from segexp.core.files import locked
 from segexp.core.sqlite_file import open_for_reading, use_write_ahead_log
 from segexp.study.attributes import LISTED, PART_RUNS

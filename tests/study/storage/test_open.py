@@ -3,8 +3,10 @@
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import optuna
+import psutil
 import pytest
 from optuna.storages import JournalStorage
 from optuna.trial import FrozenTrial
@@ -12,7 +14,6 @@ from optuna.trial import FrozenTrial
 from harness.load import run_together
 from harness.postgres import postgres_server, postgres_url  # noqa: F401
 from segexp.core.errors import InputError
-from segexp.core.file_system import read_mountinfo
 from segexp.study.attributes import LISTED, PART_RUNS
 from segexp.study.storage.open import load_study, open_storage
 
@@ -146,8 +147,8 @@ def test_options_of_a_sqlite_url_are_not_part_of_its_name(tmp_path: Path) -> Non
 def test_a_sqlite_file_on_a_network_file_system_is_refused_before_it_is_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    table = f"61 27 0:47 / {tmp_path.resolve()} rw - nfs4 nas:/a rw"
-    monkeypatch.setattr("segexp.core.file_system._mounts", lambda: read_mountinfo(table))
+    mount = SimpleNamespace(mountpoint=str(tmp_path.resolve()), fstype="nfs4")
+    monkeypatch.setattr(psutil, "disk_partitions", lambda **_: [mount])
     with pytest.raises(InputError, match=r"^storage: .*network file system.*postgresql://"):
         open_storage(None, tmp_path)
     assert list(tmp_path.iterdir()) == []
