@@ -18,7 +18,7 @@ NAMES = (
     "after_ask",  # a trial is running in Optuna and has no params
     "run_opened",  # MLflow's run is there, Optuna does not know its id
     "epoch",  # an epoch is trained and validated, and recorded nowhere
-    "mid_checkpoint",  # half of a file is written beside its place
+    "mid_checkpoint",  # a file is written beside its place, and not moved into it
     "before_report",  # the checkpoint knows of an epoch that Optuna does not
     "mid_artifact",  # some of the artifacts are recorded
     "before_tell",  # all the work of a trial is done, and Optuna does not know

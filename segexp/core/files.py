@@ -110,10 +110,8 @@ def write_atomic(path: Path, content: bytes | str, *, is_private: bool = False) 
         written_beside(path) as beside,
         open(beside, "xb", opener=_open_private if is_private else None) as file,
     ):
-        middle = len(data) // 2
-        file.write(data[:middle])
+        file.write(data)
         failpoint.passed("mid_checkpoint")
-        file.write(data[middle:])
 
 
 def make_private(directory: Path) -> None:
