@@ -17,8 +17,8 @@ CONFIG_FILE = "config.yaml"
 WORK_DIRECTORY = ".segexp"  # caches, locks, checkpoints, bundles
 
 MAX_SIDE = 16_384
-MAX_PIXELS = 1 << 24  # as in a bundle
-"""Of an image as it is trained: as large as the largest that is read."""
+MAX_PIXELS = 1 << 24
+"""Of an image as it is trained, in a bundle as well."""
 
 Format = Annotated[str, Offered("segexp.data.layouts:format_names")]
 Normalization = Literal["dataset", "imagenet"]

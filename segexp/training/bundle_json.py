@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from segexp.core.config import MAX_PIXELS
 from segexp.core.errors import NEWER, InputError, at_most, named, shown
 from segexp.core.files import read_bounded
 from segexp.labels.taxonomy import VOID
@@ -24,8 +25,7 @@ READ_VERSIONS = (2, 3)
 JSON_FILE = "bundle.json"
 WEIGHTS_FILE = "model.safetensors"
 MAX_JSON_BYTES = 1 << 20
-MAX_IMAGE_PIXELS = 1 << 24
-MAX_PIXELS = 1 << 53
+MAX_COUNT = 1 << 53
 
 # The first two lines of the file; the digest is that of all lines below them.
 _HEAD = b'{\n  "sha256": "%s",\n'
@@ -63,8 +63,8 @@ class PreprocessingContent(_Section):
     @model_validator(mode="after")
     def _check_pixels(self) -> "PreprocessingContent":
         height, width = self.image_size
-        if height * width > MAX_IMAGE_PIXELS:
-            raise ValueError(f"image_size: {height}x{width} is over {MAX_IMAGE_PIXELS} pixels")
+        if height * width > MAX_PIXELS:
+            raise ValueError(f"image_size: {height}x{width} is over {MAX_PIXELS} pixels")
         return self
 
 
@@ -72,8 +72,8 @@ class PriorContent(_Section):
     """See `segexp.training.reading.Prior`."""
 
     weighting: _Name
-    pixels: list[Annotated[int, Field(ge=0, le=MAX_PIXELS)]]
-    pixels_where_present: list[Annotated[int, Field(ge=0, le=MAX_PIXELS)]]
+    pixels: list[Annotated[int, Field(ge=0, le=MAX_COUNT)]]
+    pixels_where_present: list[Annotated[int, Field(ge=0, le=MAX_COUNT)]]
 
 
 class ReadingContent(_Section):
