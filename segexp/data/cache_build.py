@@ -1,15 +1,17 @@
 """Filling the arrays of a cache: one pass that decodes, checks and resizes every file."""
 
+import math
+import os
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
 
 import numpy as np
+from numpy.lib import format as npy_format
 from numpy.typing import NDArray
 
 from segexp.core.errors import InputError
-from segexp.data.array_file import ArrayFile
-from segexp.data.channels import channel_mean_std
 from segexp.data.check import CheckReport, Inspection, inspect_sample, summarise
 from segexp.data.halves import Halves
 from segexp.data.label_counts import half_counts
@@ -64,14 +66,14 @@ def build_arrays(
     ids["val"].sort(key=lambda id_: id_ not in halves.tuning)
     rows = {split: {id_: row for row, id_ in enumerate(order)} for split, order in ids.items()}
     with ExitStack() as stack:
-        images: dict[str, ArrayFile] = {}
-        labels: dict[str, ArrayFile] = {}
+        images: dict[str, _ArrayFile] = {}
+        labels: dict[str, _ArrayFile] = {}
         counts: dict[str, NDArray[np.int32]] = {}
         for split, order in ids.items():
             shape = (len(order), *image_size)
-            image_file = ArrayFile(directory / f"{split}_images.npy", (*shape, 3))
+            image_file = _ArrayFile(directory / f"{split}_images.npy", (*shape, 3))
             images[split] = stack.enter_context(image_file)
-            label_file = ArrayFile(directory / f"{split}_labels.npy", shape)
+            label_file = _ArrayFile(directory / f"{split}_labels.npy", shape)
             labels[split] = stack.enter_context(label_file)
             counts[split] = np.zeros((len(order), 2, VOID + 1), np.int32)
 
@@ -94,3 +96,75 @@ def build_arrays(
         np.save(directory / f"{split}_counts.npy", of_images)
     mean, std = channel_mean_std(np.load(directory / "train_images.npy", mmap_mode="r"))
     return Built(ids, mean, std, report)
+
+
+def channel_mean_std(
+    images: NDArray[np.uint8],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return mean and population standard deviation of each channel, in 0..1; both of shape (3,).
+
+    Counted in whole numbers, one image at a time, so that the sums are exact whatever the
+    number of pixels.
+
+    Args:
+        images: uint8 (N, H, W, 3).
+    """
+    counts = np.zeros((3, 256), np.int64)
+    for image in images:
+        for channel in range(3):
+            counts[channel] += np.bincount(image[..., channel].ravel(), minlength=256)
+    values = np.arange(256) / 255
+    weights = counts / counts.sum(axis=1, keepdims=True)
+    mean = weights @ values
+    variance = (weights * (values - mean[:, None]) ** 2).sum(axis=1)
+    return mean, np.sqrt(variance)
+
+
+class _ArrayFile:
+    """A new npy file of uint8 whose rows are written in any order; synced when it is closed.
+
+    Rows are written, not mapped: a full disk is then an OSError, where a memory map would
+    kill the process.
+
+    Args:
+        path: A file that does not exist.
+        shape: The array's shape; the first side counts the rows.
+    """
+
+    def __init__(self, path: Path, shape: tuple[int, ...]) -> None:
+        self._file = path.open("xb")
+        header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+        npy_format.write_array_header_1_0(self._file, header)
+        self._file.flush()
+        self._begin = self._file.tell()
+        self._shape = shape
+
+    def __enter__(self) -> "_ArrayFile":
+        return self
+
+    def write_row(self, row: int, values: NDArray[np.uint8]) -> None:
+        """Write one row.
+
+        Raises:
+            OSError: When the disk is full.
+            ValueError: When the values are not a row of this array.
+        """
+        if values.shape != self._shape[1:] or values.dtype != np.uint8:
+            raise ValueError(f"row of {values.shape} {values.dtype}; expected {self._shape[1:]}")
+        place = self._begin + row * math.prod(self._shape[1:])
+        data = memoryview(values.tobytes())
+        while data:
+            written = os.pwrite(self._file.fileno(), data, place)
+            place, data = place + written, data[written:]
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            if kind is None:
+                os.fsync(self._file.fileno())
+        finally:
+            self._file.close()

@@ -7,7 +7,7 @@ import pytest
 
 from harness.trees import SIZE, camvid_like, mapping, opened
 from segexp.data.cache import Split, open_dataset
-from segexp.data.channels import channel_mean_std
+from segexp.data.cache_build import channel_mean_std
 from segexp.data.stats import count_labels, dataset_stats
 
 LABELS = np.array(
