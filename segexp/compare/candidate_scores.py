@@ -14,8 +14,6 @@ from segexp.evaluation.metrics import score
 from segexp.evaluation.result import none_if_nan
 from segexp.labels.mapping import Mapping
 
-_UP_TO_TWELVE = "no one two three four five six seven eight nine ten eleven twelve"
-
 
 @dataclass(frozen=True)
 class ScoredCandidate:
@@ -119,13 +117,6 @@ def by_origin(
 def _mean(differences: Any) -> float | None:
     values = list(differences)
     return none_if_nan(float(np.mean(values))) if values else None
-
-
-def counted(number: int, noun: str) -> str:
-    """Return a count in words up to twelve, such as ``six configurations``."""
-    words = _UP_TO_TWELVE.split()
-    word = words[number] if number < len(words) else str(number)
-    return f"{word} {noun}{'' if number == 1 else 's'}"
 
 
 def opposite_signs(pair: Dict[str, Any]) -> str | None:

@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from segexp.core.errors import InputError, at_most
-from segexp.data.layouts._pairing import counted, directory_entries
+from segexp.core.wording import counted
+from segexp.data.layouts._pairing import directory_entries
 
 SUFFIXES = (".png", ".npy")
 

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from segexp.compare.candidate_scores import (
     by_origin,
-    counted,
     described_candidate,
     opposite_signs,
     scored_candidates,
@@ -26,6 +25,7 @@ from segexp.compare.statistics.bootstrap import Estimate
 from segexp.compare.statistics.clusters import Clusters
 from segexp.compare.statistics.groups import class_groups
 from segexp.compare.version import VERSION
+from segexp.core.wording import counted
 from segexp.data.cache import Dataset, Split
 from segexp.data.stats import label_pixels
 from segexp.evaluation.confusions import load_predictions
@@ -147,9 +147,9 @@ def _about(plan: AbPlan, runs: FinalRuns) -> str:
         return "On the one configuration that a search found in each arm"
     if count < 2 or runs.unit == "seeds":
         return "On one configuration"
-    said = counted(count, "configuration")
+    said = counted(count, "configuration", in_words=True)
     if plan.design.mode == "matched":
-        rest = "the other" if count == 2 else f"{counted(count - 1, 'other')}"
+        rest = "the other" if count == 2 else f"{counted(count - 1, 'other', in_words=True)}"
         return f"On {said}, the baseline and {rest} drawn at random, whatever their scores"
     return f"On {said} that tuning found good in {'either' if len(plan.arms) == 2 else 'any'} arm"
 

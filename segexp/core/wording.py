@@ -2,6 +2,8 @@
 
 from math import floor, log10
 
+_UP_TO_TWELVE = "no one two three four five six seven eight nine ten eleven twelve"
+
 
 def percent(part: float, whole: float, digits: int = 0) -> str:
     """Return a share in percent; all and nothing are said where it is all or nothing alone.
@@ -26,9 +28,17 @@ def percent(part: float, whole: float, digits: int = 0) -> str:
     return text
 
 
-def counted(number: int, what: str) -> str:
-    """Return how many there are, such as ``1 trial`` and ``2 trials``."""
-    return f"{number} {what}{'s'[: number != 1]}"
+def counted(number: int, what: str, *, in_words: bool = False) -> str:
+    """Return how many there are, such as ``1 trial`` and ``2,000 trials``.
+
+    Args:
+        number: How many.
+        what: Of what, in the singular.
+        in_words: Whether numbers up to twelve are words, as in ``six trials``.
+    """
+    words = _UP_TO_TWELVE.split() if in_words else []
+    shown = words[number] if number < len(words) else f"{number:,}"
+    return f"{shown} {what}{'s'[: number != 1]}"
 
 
 def confidence(level: float) -> str:

@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from segexp.core.wording import counted
 from segexp.labels.colors import confusable
 from segexp.labels.mapping import Mapping
 from segexp.labels.taxonomy import VOID, VOID_NAME
@@ -83,7 +84,7 @@ def _absent_labels(mapping: Mapping, counts: NDArray[np.int64]) -> list[MappingW
     if not absent:
         return []
     message = (
-        f"{_counted(len(absent), 'label')} of {mapping.taxonomy.name} never in the {len(counts)} "
+        f"{counted(len(absent), 'label')} of {mapping.taxonomy.name} never in the {len(counts)} "
         f"train images: {', '.join(absent)}: nothing is learned about them; if they should be "
         "there, check the taxonomy's raw ids"
     )
@@ -149,7 +150,3 @@ def _unlabelled_pixels(mapping: Mapping, counts: NDArray[np.int64]) -> list[Mapp
 def _percent(share: float) -> str:
     """Write 0.00012 as 0.012%: two digits that count, so that no share above 0 reads as 0."""
     return f"{100 * share:.2g}%" if share < 0.1 else f"{share:.1%}"
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

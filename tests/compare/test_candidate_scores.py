@@ -10,7 +10,6 @@ import pytest
 from segexp.compare.candidate_scores import (
     ScoredCandidate,
     by_origin,
-    counted,
     opposite_signs,
     scored_candidates,
     winner,
@@ -107,9 +106,3 @@ def test_the_winner_of_a_search_is_scored_in_its_own_arm() -> None:
     other = replace(search, params={"x": 2.0001})
     found = winner(1, other, candidates, key)
     assert found is not None and found["heldout"] == 0.46
-
-
-def test_counts_are_words_up_to_twelve() -> None:
-    assert counted(1, "configuration") == "one configuration"
-    assert counted(12, "configuration") == "twelve configurations"
-    assert counted(24, "configuration") == "24 configurations"

@@ -44,6 +44,12 @@ def test_what_is_said_is_true(whole, data, digits):
 
 def test_one_is_singular():
     assert [counted(n, "trial") for n in (0, 1, 2)] == ["0 trials", "1 trial", "2 trials"]
+    assert counted(2000, "trial") == "2,000 trials"
+
+
+def test_numbers_up_to_twelve_may_be_words():
+    found = [counted(n, "run", in_words=True) for n in (0, 1, 2, 12, 13)]
+    assert found == ["no runs", "one run", "two runs", "twelve runs", "13 runs"]
 
 
 def test_the_examples_in_the_docstrings_are_true():

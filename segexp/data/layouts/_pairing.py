@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segexp.core.errors import InputError
+from segexp.core.wording import counted
 from segexp.data.files.masks import read_png_labels
 from segexp.data.files.pictures import read_rgb
 from segexp.data.source import SPLITS, Sample, Source, read_file
@@ -175,11 +176,6 @@ def _nothing_in_common(
         f"{image_root}: {n_images}, but none has a mask of its name in {mask_root}, which holds "
         f"{n_masks}: {image.name} beside {mask.name}; give each mask the name of its image"
     )
-
-
-def counted(number: int, noun: str) -> str:
-    """Write ``1 image``, ``2 images``."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def directory_entries(directory: Path) -> list[Path]:
