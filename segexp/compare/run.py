@@ -64,7 +64,8 @@ from segexp.study.open import OpenStudy, Place, lock_of, open_study
 from segexp.study.plan import ListPlan, SearchPlan, say_left_out
 from segexp.study.recorded_place import open_recorded, remember_place
 from segexp.study.run import ended_by, run_to_the_end, say_what_waits, under_way
-from segexp.study.storage.open import open_storage, replace_attribute, storage_file
+from segexp.study.storage.open import open_storage, storage_file
+from segexp.study.storage.retrying import replace_attribute
 from segexp.study.study_runs import (
     FOR_STUDY_RUN,
     find_run,

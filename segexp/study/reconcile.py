@@ -39,6 +39,7 @@ from segexp.study.attributes import (
 from segexp.study.budget import not_taken, params_key, params_of
 from segexp.study.promotion import is_promotion, number_before, promoted
 from segexp.study.pruners import Promoting
+from segexp.study.storage.retrying import fail_trial, set_trial_attribute
 
 MAX_CRASHES = 3
 """A trial in which this many processes have died fails for good."""
@@ -75,9 +76,9 @@ def queue_listed(study: optuna.Study, listed: Sequence[Mapping[str, Any]]) -> bo
 def drop(study: optuna.Study, trial: FrozenTrial, reason: str) -> None:
     """Close a trial that is not wanted; it is neither counted nor retried."""
     with _unless_finished():
-        _set(study, trial, INTERRUPTED, True)
-        _set(study, trial, FAILURE, reason)
-        study._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
+        set_trial_attribute(study, trial, INTERRUPTED, True)
+        set_trial_attribute(study, trial, FAILURE, reason)
+        fail_trial(study, trial)
 
 
 def close_abandoned(
@@ -141,11 +142,11 @@ def close_interrupted(
     if is_hopeless:
         reason = f"{reason}; given up after {crashes} attempts"
     with _unless_finished():
-        _set(study, trial, CRASHED, crashed)
-        _set(study, trial, FAILURE, reason)
+        set_trial_attribute(study, trial, CRASHED, crashed)
+        set_trial_attribute(study, trial, FAILURE, reason)
         if not is_hopeless:
-            _set(study, trial, INTERRUPTED, RETRY)
-        study._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
+            set_trial_attribute(study, trial, INTERRUPTED, RETRY)
+        fail_trial(study, trial)
     failpoint.passed("after_fail_before_retry")
 
 
@@ -226,7 +227,7 @@ def sign_next(study: optuna.Study) -> None:
     for trial in waiting[:1]:
         with _unless_finished():
             for key, value in _signature().items():
-                _set(study, trial, key, value)
+                set_trial_attribute(study, trial, key, value)
 
 
 def sign(trial: optuna.Trial) -> None:
@@ -237,8 +238,7 @@ def sign(trial: optuna.Trial) -> None:
 @contextmanager
 def heard_of(trial: optuna.Trial) -> Iterator[None]:
     """Send a trial's heartbeat while the block runs."""
-    storage, trial_id = trial.study._storage, trial._trial_id
-    with beating(lambda: storage.set_trial_user_attr(trial_id, BEAT, time.time())):
+    with beating(lambda: set_trial_attribute(trial.study, trial, BEAT, time.time())):
         yield
 
 
@@ -280,8 +280,3 @@ def _unless_finished() -> Iterator[None]:
         yield
     except UpdateFinishedTrialError:
         return
-
-
-def _set(study: optuna.Study, trial: FrozenTrial, key: str, value: Any) -> None:
-    # Optuna has no public way to an attribute of a running trial.
-    study._storage.set_trial_user_attr(trial._trial_id, key, value)

@@ -35,7 +35,8 @@ from segexp.study.open import OpenStudy
 from segexp.study.recorded_place import recorded_place
 from segexp.study.run import run_study
 from segexp.study.samplers import suggest
-from segexp.study.storage.open import open_storage, replace_attribute
+from segexp.study.storage.open import open_storage
+from segexp.study.storage.retrying import replace_attribute
 from segexp.study.study_runs import gather_records
 from segexp.study.trial_files import directory_of, fetch_files
 from tests.cli.running import segexp

@@ -6,7 +6,6 @@ import weakref
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import optuna
 from optuna.exceptions import StorageInternalError
@@ -130,28 +129,6 @@ def _names_shown(storage: BaseStorage) -> str:
 def part_studies(study: optuna.Study) -> list[str]:
     """Return the names of the studies that are parts of a study."""
     return [f"{study.study_name}-{part}" for part in study.user_attrs.get(PART_RUNS, {})]
-
-
-def replace_attribute(study: optuna.Study, key: str, expected: Any, value: Any) -> Any:
-    """Set a study's attribute if it is still what was expected, and return what it is then.
-
-    Of several hosts that do so at once, one does: what a database says decides between them. A
-    journal file or a storage in memory is one project's, whose lock the caller holds.
-
-    Args:
-        study: The study.
-        key: The attribute.
-        expected: What it is to be now; None for absent.
-        value: What it becomes; no other host has the same.
-    """
-    backend = getattr(study._storage, "_backend", study._storage)  # behind Optuna's cache
-    if isinstance(backend, RetryingStorage):
-        return backend.replace_study_user_attr(study._study_id, key, expected, value)
-    stands = study.user_attrs.get(key)
-    if stands != expected:
-        return stands
-    study.set_user_attr(key, value)
-    return value
 
 
 def revisions(storage: BaseStorage, name: str) -> list[str]:

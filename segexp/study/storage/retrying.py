@@ -4,6 +4,8 @@ A connection that breaks during a commit leaves open whether the commit happened
 must not happen twice therefore leaves a mark of its own in the rows that it writes, in the same
 transaction. The second attempt looks for the mark, under the lock that the first attempt took, so
 that it also waits for a first one that the server is still about to finish.
+
+No other module uses names of Optuna that are not public.
 """
 
 import copy
@@ -21,8 +23,8 @@ from optuna.exceptions import DuplicatedStudyError, StorageInternalError
 from optuna.storages import RDBStorage
 from optuna.storages._rdb import models
 from optuna.storages._rdb.storage import _create_scoped_session
-from optuna.study import StudyDirection
-from optuna.trial import FrozenTrial, TrialState
+from optuna.study import Study, StudyDirection
+from optuna.trial import FrozenTrial, Trial, TrialState
 from sqlalchemy.exc import (
     DataError,
     DBAPIError,
@@ -257,6 +259,46 @@ class RetryingStorage(RDBStorage):
             time.sleep(pause * random.uniform(0.5, 1))
             pause = min(max(2 * pause, 0.1), _LONGEST_PAUSE)
             is_repeated = True
+
+
+def replace_attribute(study: Study, key: str, expected: Any, value: Any) -> Any:
+    """Set a study's attribute if it is still what was expected, and return what it is then.
+
+    Of several hosts that do so at once, one does: what a database says decides between them. A
+    journal file or a storage in memory is one project's, whose lock the caller holds.
+
+    Args:
+        study: The study.
+        key: The attribute.
+        expected: What it is to be now; None for absent.
+        value: What it becomes; no other host has the same.
+    """
+    backend = getattr(study._storage, "_backend", study._storage)  # behind Optuna's cache
+    if isinstance(backend, RetryingStorage):
+        return backend.replace_study_user_attr(study._study_id, key, expected, value)
+    stands = study.user_attrs.get(key)
+    if stands != expected:
+        return stands
+    study.set_user_attr(key, value)
+    return value
+
+
+def set_trial_attribute(study: Study, trial: Trial | FrozenTrial, key: str, value: Any) -> None:
+    """Set a user attribute of a trial of any process; Optuna has no public way to it.
+
+    Raises:
+        UpdateFinishedTrialError: When the trial has ended.
+    """
+    study._storage.set_trial_user_attr(trial._trial_id, key, value)
+
+
+def fail_trial(study: Study, trial: FrozenTrial) -> None:
+    """End a trial of any process as failed.
+
+    Raises:
+        UpdateFinishedTrialError: When it has ended already.
+    """
+    study._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
 
 
 def is_wrong_call(error: DBAPIError) -> bool:
