@@ -1,4 +1,4 @@
-"""Choices that a room offers by name: config asks the room, and knows none of the names."""
+"""Choices that a room offers by name: config asks the room and lists no names itself."""
 
 import pkgutil
 from collections.abc import Iterable, Sequence
@@ -41,7 +41,7 @@ class Offered:
         names = self.names()
         if isinstance(value, str) and value in names:
             return value
-        # As pydantic says it of a Literal.
+        # The wording of pydantic for a Literal.
         raise PydanticCustomError(
             "literal_error", "Input should be {expected}", {"expected": _listed(names)}
         )

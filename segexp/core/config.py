@@ -31,7 +31,7 @@ Precision = Literal["auto", "fp32", "bf16"]
 
 
 class _Section(BaseModel):
-    # Strict: `true` is no number, and no quoted word is one.
+    # Strict: neither `true` nor a quoted word is a number.
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, str_max_length=4096)
 
 
@@ -52,8 +52,8 @@ class DataConfig(_Section):
         root: The data set's folder; a relative path starts at the project directory.
         image_size: Height and width in pixels at which images are trained and scored.
         normalization: Channel statistics of the train split, or ImageNet's.
-        taxonomy: The taxonomy of the masks, for a layout that does not tell it; else null.
-        heldout_by: What lies whole on one side where there is no test split and val is halved:
+        taxonomy: The taxonomy of the masks, for a layout that does not name it; else null.
+        heldout_by: What is kept together when val is halved because there is no test split:
             see `segexp.data.halves`.
         synthetic: For the format ``synthetic`` only.
     """
@@ -110,7 +110,7 @@ class TrainingConfig(_Section):
         augmentation: Strength of flip, scale/crop and colour, from 0 (none) to 1.
         precision: ``auto`` takes bf16 where the device has units for it.
         gradient_clip: The largest gradient norm; 0 does not clip.
-        seed: Of weights, image order and augmentation.
+        seed: For weights, image order and augmentation.
     """
 
     epochs: int = Field(9, ge=1, le=100_000)
@@ -397,7 +397,7 @@ def _known_words() -> tuple[str, ...]:
 def put_key(nested: dict[str, Any], key: str, value: Any) -> None:
     """Set a key with dots in nested dictionaries, and make the sections that are not there.
 
-    Where a section is no dictionary nothing is set: validation will say so.
+    Where a section is not a dictionary nothing is set; validation reports it.
     """
     section, _, rest = key.partition(".")
     if not rest:

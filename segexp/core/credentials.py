@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar, cast
 from urllib.parse import unquote
 
-# A user name alone is no secret to these, and with ~/.pgpass and the like it has to stand there. To
+# For these a user name alone is not a secret, and with ~/.pgpass and the like it is needed. For
 # others, http above all, what stands before the @ may be a token.
 _DATABASES = (
     "postgresql", "postgres", "mysql", "mariadb", "mssql", "oracle", "cockroachdb", "redshift",
@@ -79,7 +79,7 @@ def without_credentials(text: str) -> str:
 
 
 def url_without_credentials(url: str) -> str:
-    """Return what was given as one URL, and may be none, without credentials.
+    """Return what was given as one URL, valid or not, without credentials.
 
     That it is one URL is known here: also where a blank stands in the password, or the scheme is
     written wrongly, nothing of what is before its last @ is left.
@@ -99,7 +99,9 @@ def url_fault(url: str) -> str | None:
     if not at or _FILES.match(url):
         return None
     if _SCHEME.match(url) is None:
-        return "is no URL; expected SCHEME://, such as postgresql://USER@HOST/NAME or http://HOST"
+        return (
+            "is not a URL; expected SCHEME://, such as postgresql://USER@HOST/NAME or http://HOST"
+        )
     if re.search(r"\s", before):
         return "has a blank before its @; write it as %20 where it is part of a password"
     return None
@@ -126,7 +128,7 @@ def with_credentials(recorded: str | None, configured: str | None) -> str | None
 
 
 def is_same_place(url: str | None, other: str | None) -> bool:
-    """Whether two URLs differ in their credentials at most; None is a default of its own."""
+    """Whether two URLs differ in their credentials at most; None equals None alone."""
     if url is None or other is None:
         return url is other
     return _place(url) == _place(other)
@@ -167,7 +169,7 @@ def _end_of_user_info(scheme: str, rest: str) -> int:
     end = address[0].rfind("@") + 1
     if end or re.fullmatch(r"[^:]*:\d*", authority[0]):
         return end
-    # What is behind the : is no port: a password, with a blank in it.
+    # What follows the : is not a port but a password with a blank in it.
     beyond = re.match(r"[^\n'\"]{0,200}?@", rest)
     return beyond.end() if beyond else 0
 

@@ -1,6 +1,6 @@
 """SQLite files that are damaged: found before anything is loaded or written, with the way out.
 
-What a torn copy or a bad disk leaves opens well and fails in the middle of the work.
+A file that is left by a torn copy or a bad disk opens well, and fails in the middle of the work.
 """
 
 import shlex
@@ -14,7 +14,7 @@ from segexp.core.errors import InputError, collected, first_line
 from segexp.core.sqlite_file import open_for_reading
 
 CHECKED_BYTES = 256_000_000
-"""Of a larger file the beginning and the length are looked at, not every page: that takes long."""
+"""Of a larger file only the beginning and the length are checked; every page would take long."""
 
 _DEFAULTS = {"storage": DEFAULT_STORAGE, "tracking.uri": DEFAULT_TRACKING}
 
@@ -41,7 +41,7 @@ def refuse_damaged(project: Path, urls: Mapping[str, str | None]) -> None:
         try:
             file = sqlite_file(url or _DEFAULTS[what], project)
         except InputError:
-            continue  # in memory: who opens it says so
+            continue  # in memory: refused when it is opened
         with collected(faults):
             if file is not None:
                 refuse_damaged_file(what, file)
@@ -50,7 +50,7 @@ def refuse_damaged(project: Path, urls: Mapping[str, str | None]) -> None:
 
 
 def refuse_damaged_file(what: str, file: Path) -> None:
-    """Refuse a SQLite file that is damaged, or none; one that is not there is none either.
+    """Refuse a file that is damaged or not a SQLite database; a missing file passes.
 
     Args:
         what: The setting that names it, ``"storage"`` or ``"tracking.uri"``.
@@ -65,11 +65,11 @@ def refuse_damaged_file(what: str, file: Path) -> None:
         reason = _damage(file)
     except sqlite3.DatabaseError as error:
         if not is_damage(error):
-            return  # locked, or not to be read: who needs it will say so
+            return  # locked or unreadable: reported when it is opened
         reason = first_line(error)
         if getattr(error, "sqlite_errorname", None) == "SQLITE_NOTADB":
             raise InputError(
-                f"{what}: {file}: is no SQLite database; move it away, or name another one with "
+                f"{what}: {file}: is not a SQLite database; move it away, or name another one with "
                 f"--set {what}=sqlite:///NAME.db"
             ) from None
     except OSError:
@@ -79,7 +79,7 @@ def refuse_damaged_file(what: str, file: Path) -> None:
 
 
 def is_damage(error: BaseException | None) -> bool:
-    """Whether SQLite says that a file is damaged, or none of its own.
+    """Whether SQLite says that a file is damaged or not a SQLite database.
 
     https://www.sqlite.org/rescode.html: SQLITE_CORRUPT, also with more behind it, SQLITE_NOTADB.
     """
@@ -98,7 +98,7 @@ def damaged(what: str, file: Path, reason: str) -> str:
 
 def _damage(file: Path) -> str | None:
     with closing(open_for_reading(file)) as connection:
-        # A row that breaks a rule of its table is no damage to the file.
+        # A row that breaks a rule of its table does not mean that the file is damaged.
         connection.execute("PRAGMA ignore_check_constraints = ON")
         is_large = file.stat().st_size > CHECKED_BYTES
         check = "schema_version" if is_large else "quick_check(1)"

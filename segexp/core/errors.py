@@ -1,4 +1,4 @@
-"""The two ways in which a command can fail, and how a wrong word is answered."""
+"""The two ways in which a command can fail, and what is said of an unknown word."""
 
 import difflib
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,20 +13,20 @@ SHOWN_CHARACTERS = 80
 """How much of a value an error quotes."""
 
 QUOTED_FROM = 8192
-"""How much of a value is looked at for that; a file of a stranger may be one long value."""
+"""How much of a value is examined for that; a file from a stranger may be one long value."""
 
 MAX_LISTED = 50
-"""How many faults of one kind are told one by one; a file of a stranger may have thousands."""
+"""How many faults of one kind are listed; a file from a stranger may have thousands."""
 
 
 NEWER = "a newer segexp wrote it; upgrade this one (pip install --upgrade segexp)"
-"""What is said of a file or a result whose version this segexp does not know yet."""
+"""The advice for a file or a result of a version that this segexp does not know yet."""
 
 
 class InputError(Exception):
     """The input is wrong: command line, YAML, data, mapping or study (exit code 2).
 
-    Carries every fault that was found, not only the first: a person mends them in one go.
+    Carries every fault that was found, not only the first, so that a person can fix them in one go.
 
     Args:
         faults: One line each, saying where, what (with the value) and what would be right.

@@ -1,4 +1,4 @@
-"""Places where a test can kill the process: what survives then is what crash safety is worth.
+"""Places where a test can kill the process, to see what survives a crash.
 
 ``SEGEXP_FAILPOINT=name:n`` ends the process with SIGKILL at its n-th passage of ``name``. Unset,
 a passage costs one comparison.
@@ -13,17 +13,17 @@ from segexp.core.errors import InputError, did_you_mean
 VARIABLE = "SEGEXP_FAILPOINT"
 
 NAMES = (
-    "study_create",  # Optuna's study is there, its MLflow run and definition are not
-    "reconcile",  # something was found to be left behind, and is still open
+    "study_create",  # Optuna has the study; its MLflow run and definition are missing
+    "reconcile",  # something abandoned was found and is still open
     "after_ask",  # a trial is running in Optuna and has no params
-    "run_opened",  # MLflow's run is there, Optuna does not know its id
-    "epoch",  # an epoch is trained and validated, and recorded nowhere
+    "run_opened",  # MLflow has the run; Optuna does not know its id
+    "epoch",  # an epoch is trained and validated, but not recorded
     "mid_checkpoint",  # a file is written beside its place, and not moved into it
     "before_report",  # the checkpoint knows of an epoch that Optuna does not
     "mid_artifact",  # some of the artifacts are recorded
-    "before_tell",  # all the work of a trial is done, and Optuna does not know
+    "before_tell",  # a trial's work is done; Optuna does not know
     "after_tell_before_run_close",  # finished in Optuna, running in MLflow
-    "after_fail_before_retry",  # failed in Optuna, and its params wait nowhere
+    "after_fail_before_retry",  # failed in Optuna; its params are not queued again
 )
 
 _passages: Counter[str] = Counter()

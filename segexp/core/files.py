@@ -15,7 +15,7 @@ from segexp.core.errors import InputError, shown
 NAME_PATTERN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.+-]{0,98}[A-Za-z0-9_+-])?")
 
 _DEVICE = re.compile(r"(?:CON|PRN|AUX|NUL|COM[0-9]|LPT[0-9])(?:\..*)?", re.IGNORECASE)
-"""What Windows takes for a device whatever folder it is in, also with an ending.
+"""Names that Windows takes for a device in any folder, also with an ending.
 
 https://learn.microsoft.com/windows/win32/fileio/naming-a-file
 """
@@ -41,7 +41,7 @@ def name_fault(what: str, name: str) -> str | None:
             "'-', beginning with a letter or a digit and not ending in '.'"
         )
     if _DEVICE.fullmatch(name):
-        return f"{what} {name!r}: is a device on Windows, no file; choose another one"
+        return f"{what} {name!r}: is a device on Windows, not a file; choose another one"
     return None
 
 
@@ -65,14 +65,14 @@ def inside(directory: Path, name: str | Path) -> Path:
 
 
 def read_bounded(path: Path, max_bytes: int) -> bytes:
-    """Read a file of at most so many bytes; nothing that is no file, such as a device.
+    """Read a regular file of at most so many bytes.
 
     Raises:
-        InputError: When it is larger, is no file or cannot be read.
+        InputError: When it is larger, is not a regular file (a device, a folder) or cannot be read.
     """
     try:
         if path.exists() and not path.is_file():
-            raise InputError(f"{path}: is no file")
+            raise InputError(f"{path}: is not a file")
         with path.open("rb") as file:
             size = os.fstat(file.fileno()).st_size
             # Not the bound alone: memory is reserved for all that is asked for.
@@ -98,7 +98,7 @@ def write_atomic(path: Path, content: bytes | str, *, is_private: bool = False) 
     A reader sees the old file or the new one, never a part, also after a crash.
 
     Args:
-        path: The file; its folder is made where there is none.
+        path: The file; a missing folder is made.
         content: What is in it; a text is written in UTF-8.
         is_private: Whether nobody but the user may read it (mode 0600), from its first byte on.
 
@@ -142,7 +142,7 @@ def written_beside(path: Path) -> Iterator[Path]:
             block raises anything.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Not the whole name: a long one would leave no room for what is put behind it.
+    # A long name, kept whole, would leave no room for the random part.
     beside = path.with_name(f".{path.name[:40]}.{secrets.token_hex(6)}")
     try:
         yield beside

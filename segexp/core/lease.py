@@ -1,4 +1,4 @@
-"""Who works on a trial or a study, and whether they still live.
+"""Which process works on a trial or a study, and whether it still lives.
 
 A process that is killed says nothing any more. Whether one is gone is seen in two ways: on its own
 machine by its pid and its start, everywhere by the age of its last heartbeat.
@@ -20,7 +20,7 @@ from typing import Any
 import psutil
 
 LEASE_SECONDS = 150.0
-"""Who has been silent for longer than this is gone; SEGEXP_LEASE_SECONDS changes it.
+"""A process that is silent for longer is taken for dead; SEGEXP_LEASE_SECONDS changes it.
 
 The clocks of hosts that share a study must agree within a part of it.
 """
@@ -38,7 +38,7 @@ class Owner:
             does a pid mean the same. Containers often share a host name, and all have a pid 1.
         pid: The process.
         started: When it began, in seconds since the machine's start where /proc says so, else
-            since 1970: a pid is given again.
+            since 1970: pids are reused.
     """
 
     host: str

@@ -29,7 +29,7 @@ _DOWN_REVISION = re.compile(r"""^down_revision[^=\n]*=\s*["'](\w+)["']""", re.MU
 def follow_move(project: Path, experiment: str | None = None, database: Path | None = None) -> None:
     """Point the runs in a project's own MLflow database at its own artifacts.
 
-    Does nothing where the database is none, is of another version of MLflow, which may mean
+    Does nothing where the file is not a database, is of another version of MLflow, which may mean
     something else by its columns, or cannot be written.
 
     Args:
@@ -57,13 +57,13 @@ def follow_move(project: Path, experiment: str | None = None, database: Path | N
                         (here, len(there) + 1, len(there) + 1, f"{there}/"),
                     )
     except (OSError, sqlite3.Error):
-        return  # whoever needs the database will say what is wrong with it
+        return  # reported when the database is opened
 
 
 def newest_revision() -> str | None:
     """Return the revision of the schema that the installed MLflow makes; None when not found.
 
-    Its migrations are read as text: to import MLflow takes seconds, and most commands need it not.
+    Its migrations are read as text: most commands need no MLflow, and its import takes seconds.
     """
     package = importlib.util.find_spec("mlflow")
     if package is None or not package.submodule_search_locations:

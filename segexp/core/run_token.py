@@ -1,6 +1,6 @@
-"""What stands for the id of a run that a tracking server is yet to create.
+"""A token in place of the id of a run that the tracking server has yet to create.
 
-Whoever only asks about it, such as ``segexp best``, need not load MLflow.
+Commands that only ask about it, such as ``segexp best``, do not load MLflow.
 """
 
 import secrets
@@ -9,7 +9,7 @@ _ENDING = "-pending"
 
 
 def new_token() -> str:
-    """Return what stands for a run until it is created; its first characters are its own."""
+    """Return a new token for a run until it is created; no other token has its first characters."""
     return secrets.token_hex(12) + _ENDING
 
 

@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM: what they raise, and the moments in which they have to wait."""
+"""SIGINT and SIGTERM: what they raise, and when they have to wait."""
 
 import signal
 import threading
@@ -19,10 +19,10 @@ def raise_on_signals() -> None:
 
 @contextmanager
 def signals_held_back() -> Iterator[None]:
-    """Let SIGINT and SIGTERM wait until the block has run: two records are written as one.
+    """Hold back SIGINT and SIGTERM until the block has run, so that two records are written as one.
 
-    A second one does not wait: what it cuts short is closed by the next start. Does nothing
-    outside of the main thread, where Python lets no signal arrive.
+    A second signal does not wait; the next start closes what it cuts short. Does nothing outside
+    the main thread, where Python delivers no signals.
     """
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -1,4 +1,4 @@
-"""SQLite files: their write-ahead logs, and how they are read by who may not write them.
+"""SQLite files: their write-ahead logs, and how to read them without permission to write.
 
 https://www.sqlite.org/wal.html
 """
@@ -17,7 +17,7 @@ from segexp.core.files import may_write
 def use_write_ahead_log(path: Path) -> None:
     """Switch a SQLite file to WAL for good: readers and one writer no longer wait for each other.
 
-    A file that is not there is made; SQLite itself removes what a deleted one left behind.
+    A missing file is made; SQLite itself removes what a deleted one left behind.
     """
     with closing(sqlite3.connect(path, timeout=60)) as connection:
         connection.execute("PRAGMA journal_mode=WAL")
@@ -27,7 +27,7 @@ def has_tables(path: Path) -> bool:
     """Whether there is a SQLite file with a table in it.
 
     Raises:
-        sqlite3.Error: When it is none, or cannot be read.
+        sqlite3.Error: When it is not a SQLite file, or cannot be read.
     """
     if not path.is_file():
         return False

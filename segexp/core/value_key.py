@@ -30,6 +30,6 @@ def arch_key(arch: str) -> str:
     """Return the key of smp for an architecture, however people write it.
 
     ``Unet``, ``UNet`` and ``U-Net`` are ``unet``; ``unet++`` and ``Unet_plus_plus`` are
-    ``unetplusplus``. An unknown name gives a key that smp has not.
+    ``unetplusplus``. An unknown name gives a key that smp does not know.
     """
     return re.sub(r"[-_ ]", "", arch.lower().replace("+", "plus"))

@@ -6,11 +6,11 @@ _UP_TO_TWELVE = "no one two three four five six seven eight nine ten eleven twel
 
 
 def percent(part: float, whole: float, digits: int = 0) -> str:
-    """Return a share in percent; all and nothing are said where it is all or nothing alone.
+    """Return a share in percent; 0% and 100% are exact, never rounded.
 
     Args:
         part: How much of the whole, 0 to ``whole``.
-        whole: All of it; of 0 there is no share, and "-" is returned.
+        whole: All of it; 0 has no shares, and gives "-".
         digits: Decimals.
 
     Example:
@@ -33,7 +33,7 @@ def counted(number: int, what: str, *, in_words: bool = False) -> str:
 
     Args:
         number: How many.
-        what: Of what, in the singular.
+        what: The thing, in the singular.
         in_words: Whether numbers up to twelve are words, as in ``six trials``.
     """
     words = _UP_TO_TWELVE.split() if in_words else []

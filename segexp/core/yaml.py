@@ -1,4 +1,4 @@
-"""YAML as a careful reader takes it: no duplicate keys, aliases or tags, and no surprises."""
+"""YAML read strictly: no duplicate keys, aliases or tags."""
 
 import math
 import re
@@ -18,7 +18,7 @@ MAX_DEPTH = 20
 MIN_INT, MAX_INT = -(1 << 63), (1 << 64) - 1
 
 _UNWANTED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
-"""Characters that no name or path has: they steer terminals, end C strings or are no text.
+"""Characters that no name or path has: they steer terminals, end C strings or are not text.
 
 YAML refuses them as they are, but not as an escape such as ``"\\e"``.
 """
@@ -142,7 +142,7 @@ def parse_yaml(text: str, where: str) -> Any:
         mark = error.problem_mark or error.context_mark or loader.get_mark()
         problem = ", ".join(part for part in (error.context, error.problem) if part)
         raise InputError(f"{where}:{mark.line + 1}:{mark.column + 1}: {problem}") from None
-    except (ValueError, OverflowError) as error:  # such as "\UFFFFFFFF", which is no character
+    except (ValueError, OverflowError) as error:  # such as "\UFFFFFFFF", which is not a character
         mark = loader.get_mark()
         raise InputError(f"{where}:{mark.line + 1}:{mark.column + 1}: not YAML: {error}") from None
 
@@ -151,7 +151,7 @@ def read_yaml_mapping(path: Path) -> dict[str, Any]:
     """Read a YAML file whose top level is ``key: value`` lines.
 
     Raises:
-        InputError: When it cannot be read, is no file, is not UTF-8, is too large or is not such
+        InputError: When it cannot be read, is not a file, is not UTF-8, is too large or is not such
             a file.
     """
     return parse_yaml_mapping(read_bounded(path, MAX_BYTES), str(path))

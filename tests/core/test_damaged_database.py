@@ -80,7 +80,7 @@ def test_both_are_named_at_once(begun: Path) -> None:
 
 def test_one_whose_beginning_is_lost_is_no_database(begun: Path) -> None:
     lose_the_beginning(begun / "studies" / "optuna.db")
-    with pytest.raises(InputError, match="is no SQLite database; move it away, or name another"):
+    with pytest.raises(InputError, match="is not a SQLite database; move it away, or name another"):
         read_storage(None, begun)
 
 

@@ -170,7 +170,7 @@ def test_a_name_that_is_unsafe_as_a_file_name_is_refused_with_its_value(name):
 )
 def test_a_name_that_windows_takes_for_a_device_is_refused(name):
     fault = name_fault("study name", name)
-    assert fault == f"study name {name!r}: is a device on Windows, no file; choose another one"
+    assert fault == f"study name {name!r}: is a device on Windows, not a file; choose another one"
 
 
 @pytest.mark.parametrize("name", ["CONS", "nul2", "com", "lpt10", "a.con", "console.yaml"])
@@ -227,7 +227,7 @@ def test_a_file_is_read_up_to_a_bound(tmp_path):
     assert read_bounded(path, 5) == b"12345"
     with pytest.raises(InputError, match="5 bytes; at most 4 are read"):
         read_bounded(path, 4)
-    with pytest.raises(InputError, match="is no file"):
+    with pytest.raises(InputError, match="is not a file"):
         read_bounded(tmp_path, 4)
     with pytest.raises(InputError, match="cannot be read: No such file"):
         read_bounded(tmp_path / "absent", 4)

@@ -236,7 +236,7 @@ def test_what_is_no_file_is_not_waited_for(tmp_path, kind):
         path.symlink_to("/dev/zero")
     else:
         os.mkfifo(path)
-    with pytest.raises(InputError, match="is no file"):
+    with pytest.raises(InputError, match="is not a file"):
         read_yaml_mapping(path)
 
 
@@ -248,5 +248,5 @@ def test_a_key_twice_that_fills_the_file_is_quoted_in_part():
 def test_a_file_that_is_not_there_or_a_folder_is_an_input_error(tmp_path):
     with pytest.raises(InputError, match="cannot be read: No such file"):
         read_yaml_mapping(tmp_path / "absent.yaml")
-    with pytest.raises(InputError, match="is no file"):
+    with pytest.raises(InputError, match="is not a file"):
         read_yaml_mapping(tmp_path)

@@ -87,5 +87,5 @@ def test_a_file_that_cannot_be_text_is_refused(tmp_path):
     assert faults_of(tmp_path / "binary.csv") == ["FILE: not UTF-8 text (byte 0)"]
     assert faults_of(tmp_path / "large.csv") == ["FILE: 262145 bytes; at most 262144 are read"]
     assert faults_of(tmp_path / "absent.csv") == ["FILE: cannot be read: No such file or directory"]
-    assert faults_of(tmp_path / "pipe.csv") == ["FILE: is no file"]
-    assert faults_of(tmp_path) == ["FILE: is no file"]
+    assert faults_of(tmp_path / "pipe.csv") == ["FILE: is not a file"]
+    assert faults_of(tmp_path) == ["FILE: is not a file"]

@@ -169,7 +169,7 @@ def _write_text(database: Path) -> None:
         (_interrupt_making, "MLflow was interrupted while it made this database: its schema has"),
         (_lose_a_table, "is damaged: its schema is revision"),
         (_make_optunas, "is a database of another program than MLflow; move it away"),
-        (_write_text, "is no SQLite database; move it away"),
+        (_write_text, "is not a SQLite database; move it away"),
     ],
 )
 def test_what_mlflow_cannot_write_is_named_and_left_as_it_is(

@@ -304,7 +304,7 @@ def test_a_file_of_gigabytes_is_refused_unread(tmp_path):
 
 def test_a_pipe_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "x.png")
-    assert "is no file" in refused(tmp_path / "x.png")
+    assert "is not a file" in refused(tmp_path / "x.png")
     assert file_kind(tmp_path / "x.png") == "unreadable"
 
 
