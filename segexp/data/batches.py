@@ -176,5 +176,5 @@ def collate(items: Sequence[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
 
 
 def _one_thread(worker: int) -> None:
-    # A worker forked from a process whose OpenCV threads run would wait for them for ever.
+    # A worker forked while OpenCV's threads run would wait for them for ever.
     cv2.setNumThreads(0)

@@ -1,4 +1,4 @@
-"""The scan of a data set: every file decoded, every fault listed, and what is refused."""
+"""The scan of a data set: every file is decoded, every fault listed."""
 
 import hashlib
 from collections import Counter
@@ -31,7 +31,7 @@ class Inspection:
         sample: The sample.
         faults: What is wrong with its files.
         size: Height and width of the image; None when it cannot be read.
-        digest: Of the decoded pixels of the image: equal for equal pictures.
+        digest: Of the image's decoded pixels: equal for equal pictures.
         labelled_pixels: Pixels of the mask that are not void; None when it cannot be read.
         kinds: What the files are, such as ``image PNG RGB``.
         counts: Of the mask's labels at its own size, from `half_counts`; None when it cannot be
@@ -61,7 +61,7 @@ class CheckReport:
         sizes: Images by size (height, width), the most common first.
         kinds: Files by kind, such as ``mask PNG L``.
         void_test: Whether there is a test split without a labelled pixel, as in the official
-            Cityscapes: it is no test split then.
+            Cityscapes: it is then not used as a test split.
         heldout_by: How val is halved, ``Halves.by``; None where there is a test split.
         leaks: The near-duplicates across train, val and held-out; none where there are faults.
     """
@@ -77,7 +77,7 @@ class CheckReport:
 
     @property
     def heldout(self) -> str:
-        """What the held-out images are, for people."""
+        """Where the held-out images come from, for people."""
         if self.heldout_by is None:
             return "test split"
         return f"a half of val, by {self.heldout_by}"
@@ -122,7 +122,7 @@ def check_source(source: Source, progress: Progress | None = None) -> CheckRepor
 def scan_source(
     source: Source, progress: Progress | None = None, heldout_by: str = "auto"
 ) -> tuple[CheckReport, dict[str, NDArray[np.int64]]]:
-    """Do as `check_source` does, and count the labels of each split in the masks' own size.
+    """As `check_source`, and count the labels of each split at the masks' own size.
 
     Args:
         source: The data set.
@@ -182,7 +182,7 @@ def inspect_sample(
 
 
 def summarise(source: Source, inspected: Sequence[Inspection], halves: Halves) -> CheckReport:
-    """Judge a data set from the inspections of all its samples, in the order of the splits.
+    """Build the report from the inspections of all samples, in the order of the splits.
 
     ``halves`` are those of val, for data without a test split.
 

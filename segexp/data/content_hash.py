@@ -1,4 +1,4 @@
-"""What a data set's files hold, as digests that are remembered between starts."""
+"""Digests of a data set's files, remembered between starts."""
 
 import hashlib
 import json
@@ -28,7 +28,7 @@ def stamp_of(path: Path) -> list[int]:
     except OSError as error:
         raise SampleFault(f"{path}: cannot be read: {error.strerror}") from None
     if not stat.S_ISREG(status.st_mode):  # a pipe would be waited for
-        raise SampleFault(f"{path}: is no file")
+        raise SampleFault(f"{path}: is not a file")
     return [status.st_size, status.st_mtime_ns, status.st_ctime_ns]
 
 
@@ -91,7 +91,7 @@ def _file_digest(path: Path) -> str:
 
 
 def _read_memo(path: Path) -> dict[str, list[Any]]:
-    """Read the memo; anything that is not one is forgotten, since it only saves time."""
+    """Read the memo; an invalid one is dropped, since it only saves time."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):

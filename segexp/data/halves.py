@@ -1,7 +1,7 @@
-"""Val in two where there is no test split: what tuning sees, and what only final scores see.
+"""Val divided in two where there is no test split: one part for tuning, one for final scores.
 
-Frames of one video show nearly the same scene. With neighbours on both sides the held-out images
-would say little that tuning has not seen; so no city, or no video sequence, is on both.
+Frames of one video show nearly the same scene. If neighbours were on both sides, the held-out
+images would show little that is new; so each city, or video sequence, is kept together.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ from segexp.data.sequences import certain_places, places_of
 RULES = ("auto", "city", "sequence", "image")
 
 SMALLEST_SHARE = 0.25
-"""Of the images: what ``auto`` wants in the smaller part, or it takes the next finer rule."""
+"""Of the images: if the smaller part has less, ``auto`` takes the next finer rule."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Halves:
     """The two parts of val.
 
     Attributes:
-        by: ``city``, ``sequence`` or ``image``: what lies whole in one of the parts.
+        by: ``city``, ``sequence`` or ``image``: what is kept together in one of the parts.
         tuning: The ids that tuning sees.
         heldout: The ids that only final scores see; none where there is one image.
     """
@@ -87,7 +87,7 @@ def _by(rule: str, ids: Sequence[str], places: Sequence[str]) -> Halves:
 
 
 def _tuning_places(sizes: Counter[str]) -> frozenset[str]:
-    """Choose places that have half of the images, or as little more as there can be."""
+    """Choose places that have half of the images, or as little more as possible."""
     ranked = sorted(sizes, key=lambda place: hashlib.sha256(place.encode()).hexdigest())
     if len(ranked) == sizes.total():  # what the rest comes to then, for any number of images
         return frozenset(ranked[: (len(ranked) + 1) // 2])

@@ -1,4 +1,4 @@
-"""Held-out and tuning images that look the same as images that were learned or tuned on."""
+"""Held-out and tuning images that look like images that were trained or tuned on."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -12,7 +12,7 @@ from segexp.data.near_duplicates import find_pairs, make_looks
 TRAIN, VAL, HELDOUT = "train", "val", "held-out"
 
 SHOWN = 3
-"""So many pairs are named in a line."""
+"""How many pairs a line names."""
 
 _ASKED = ((HELDOUT, TRAIN), (HELDOUT, VAL), (VAL, TRAIN))
 
@@ -22,9 +22,9 @@ class Pair:
     """Two images of a data set that look the same.
 
     Attributes:
-        of: The part that the image is in: ``held-out`` or ``val``, which is what tuning sees.
+        of: The part of the image: ``held-out`` or ``val``, which tuning sees.
         image: Its id.
-        like: The part that the other one is in.
+        like: The part of the other image.
         other: The other one's id.
         difference: Between the two: see `near_duplicates.difference`.
     """
@@ -42,7 +42,7 @@ class Leaks:
 
     Attributes:
         images: How many images train, val and held-out have.
-        pairs: All pairs; of one image at most 8 with each other part.
+        pairs: All pairs; at most 8 for an image and another part.
     """
 
     images: Mapping[str, int]

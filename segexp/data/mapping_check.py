@@ -31,10 +31,10 @@ def find_data(
     taxonomy: Taxonomy | None,
     named: bool,
 ) -> tuple[Source | None, str | None]:
-    """Find the configured data to check a mapping against, or say why there is none for it.
+    """Find the configured data to check a mapping against, or say why there is none.
 
-    Data that a person named must serve, and so must a folder that is there and is labelled in
-    the taxonomy: what is wrong with it is a fault, never a reason to check less.
+    Data that a person named must be usable, and so must a folder that exists and is labelled in
+    the taxonomy: its faults are raised, and the check is not skipped.
 
     Args:
         project: The project directory.
@@ -136,7 +136,7 @@ def _shifted_ids(
     if encoding is None:  # drawn scenes have no raw ids
         return []
     counts = count_raw_ids(source, "train", progress)
-    # The taxonomy's own numbering is in doubt here, so it is no witness to what an id means.
+    # The taxonomy's own numbering is in doubt here, so it cannot say what an id means.
     found = raw_id_warnings(encoding, taxonomy.names, counts, {}, {VOID})
     where = f"taxonomy {taxonomy.name} ({source.reading}): "
     return [MappingWarning(w.kind, where + w.message) for w in found if w.kind == "shifted-ids"]

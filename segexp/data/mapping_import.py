@@ -1,4 +1,4 @@
-"""A foreign file as a mapping for the project's data: whose labels are meant, and which ids."""
+"""A foreign file imported as a mapping for the project's data: over which labels and ids."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -23,7 +23,7 @@ class ImportedOnData:
     Attributes:
         imported: The mapping.
         source: The data, labelled in the mapping's taxonomy; None where there is none.
-        unchecked: Then why; else None.
+        unchecked: Why there is none; else None.
     """
 
     imported: Imported
@@ -48,11 +48,11 @@ def import_on_data(
         project: The project directory.
         config: Its ``data`` section says where the data is.
         file: The foreign file.
-        choices: What a person said of it.
+        choices: What a person chose on the command line.
         name: The mapping's name.
         format_name: Of the file, or ``auto``.
         taxonomy: The name of the taxonomy whose labels it maps; None for the data's.
-        named: Whether a person named the data: `mapping_on_data.names_data`.
+        named: Whether a person named the data: `mapping_check.names_data`.
 
     Raises:
         InputError: With the faults of the file or of the data.
@@ -60,7 +60,7 @@ def import_on_data(
     read = partial(import_mapping, file, name, format_name)
     if choices.new_taxonomy is not None:
         imported = read(None, choices)
-        if not named:  # what config.yaml names may well be labelled otherwise
+        if not named:  # the data in config.yaml may be labelled otherwise
             return ImportedOnData(imported, None, "its taxonomy is new; --data DIR checks it")
         return _labelled_in_new(project, config, read, imported)
     found = None if taxonomy is None else find_taxonomy(project, taxonomy)
@@ -77,12 +77,12 @@ def import_on_data(
 def _labelled_in_new(
     project: Path, config: Config, read: Callable[..., Imported], imported: Imported
 ) -> ImportedOnData:
-    """Take data for labelled in the taxonomy that was just made; it is not written yet."""
+    """Open the data as labelled in the taxonomy that was just made and is not written yet."""
     layout, root = find_layout(project, config)
     if is_drawn(layout):
         return ImportedOnData(imported, None, "its taxonomy is new, and drawn scenes have another")
     if _is_foreground(imported, list_files(layout, root)):
-        # As void, 255 would leave one class, with which nothing can be done.
+        # With 255 as void one class would be left, and nothing to learn.
         imported = read(None, replace(imported.choices, ids=(0, VOID)))
         note = (
             f"the masks hold 0 and 255 alone: 255 is taken for {imported.mapping.names[1]!r}, not "
@@ -96,7 +96,7 @@ def _labelled_in_new(
 
 
 def _is_foreground(imported: Imported, masks: Source) -> bool:
-    """Whether masks of 0 and 255 are meant for two classes whose ids nobody has said."""
+    """Whether masks of 0 and 255 hold two classes whose ids nobody has named."""
     can_be = importer_of(imported.format).ids_are_places and not imported.choices.ids
     if not can_be or len(imported.mapping.taxonomy.labels) != 2:
         return False

@@ -1,4 +1,4 @@
-"""What the masks of a data set look like, from a few of them, whether a taxonomy fits or not."""
+"""What a few masks of a data set hold, whether a taxonomy fits or not."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -48,10 +48,10 @@ def sample_masks(source: Source) -> MaskSample:
 
 
 def palette_warnings(source: Source) -> list[MappingWarning]:
-    """Ask whether the palettes of a few train masks name other labels than their indices do.
+    """Check whether the palettes of a few train masks name other labels than their indices do.
 
-    The index counts, always. But where a palette has the taxonomy's colours, and they stand
-    beside other indices than the taxonomy's, the one who drew the masks meant other labels.
+    The index always counts. But where a palette has the taxonomy's colours beside other indices
+    than the taxonomy's, whoever drew the masks meant other labels.
 
     Returns:
         ``palette-colors`` when at least half of the labels that occur have, in the palette, the

@@ -1,4 +1,4 @@
-"""Pictures that look the same: one of them a re-encoding, a shift or a slightly other exposure.
+"""Pictures that look the same: re-encoded, shifted or exposed a little differently.
 
 Equal digests find copies of a file only. Here a picture is brought to 96x72 grey levels, freed of
 its coarse brightness and of its finest detail, laid over another one where they fit best, and
@@ -18,7 +18,7 @@ LOOK = (72, 96)
 """Height and width of a look."""
 
 LIKENESS = 0.25
-"""At most so much may two looks differ (see `difference`)."""
+"""The most that two looks of one scene differ (see `difference`)."""
 
 _COARSE = (
     0.85  # likeness of summaries: of copies 0.897 and more; others are not laid over each other

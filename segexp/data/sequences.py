@@ -1,4 +1,4 @@
-"""What image ids say of where a picture comes from: its video sequence, its city."""
+"""The video sequence and the city of a picture, read from its image id."""
 
 import re
 from collections.abc import Sequence

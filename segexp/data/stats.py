@@ -41,7 +41,7 @@ def count_labels(split: Split, num: int, lookup: NDArray[np.uint8] | None = None
         lookup: ``Mapping.lookup()`` to count classes; None to count labels.
 
     Raises:
-        ValueError: When labels are counted and an index is none of them: no pixel is left out.
+        ValueError: When an index is not a label: no pixel is left out.
     """
     return _fold(label_histograms(split), num, lookup)
 
@@ -53,7 +53,7 @@ def label_pixels(split: Split) -> NDArray[np.int64]:
 
 
 def dataset_stats(dataset: Dataset, mappings: Sequence[Mapping]) -> dict[str, Any]:
-    """Return all that is counted of a data set, as JSON holds it.
+    """Return all counts of a data set, as JSON holds them.
 
     Args:
         dataset: The data set; counted at its ``image_size``.

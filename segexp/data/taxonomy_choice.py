@@ -1,4 +1,4 @@
-"""A data set whose taxonomy nobody has named: what its masks look like, and how to go on.
+"""A data set whose taxonomy is not named: what its masks hold, and what to do.
 
 A taxonomy is never assumed. Masks of background, cat and dog are valid masks of road, sidewalk and
 building, and a model trained on them has a score.
@@ -21,7 +21,7 @@ LISTED = 12
 """How many ids or colours a line lists, the most frequent ones."""
 
 _NOTHING = Taxonomy("unknown", (), {"default": {}})
-"""What lists files in a layout whose masks nobody can read yet."""
+"""Lists files in a layout whose masks cannot be read yet."""
 
 
 def list_files(layout: str, root: Path | None) -> Source:
@@ -30,7 +30,7 @@ def list_files(layout: str, root: Path | None) -> Source:
 
 
 def unknown_taxonomy(project: Path, source: Source) -> list[str]:
-    """Return the faults of a data set whose taxonomy nothing tells, and what to do.
+    """Return the faults of a data set whose taxonomy is unknown, and what to do.
 
     Args:
         project: The project directory, whose taxonomies are compared with the masks.
@@ -43,7 +43,7 @@ def unknown_taxonomy(project: Path, source: Source) -> list[str]:
     sample = sample_masks(source)
     faults = [
         f"{source.root}: nothing says which labels its masks hold: data.taxonomy is null, and "
-        f"folders of these names do not tell{_content(sample)}"
+        f"its folder names do not tell{_content(sample)}"
     ]
     if sample.masks and len(_values(sample)) < 2:
         faults.append(_nothing_to_learn(sample))
@@ -71,8 +71,8 @@ def _nothing_to_learn(sample: MaskSample) -> str:
     held = " and ".join(map(str, (*sample.ids, *sample.colors)))
     return (
         f"there is nothing to learn from masks that hold {held} alone: a model tells two classes "
-        "or more apart. Look whether this folder holds the masks that are meant, and the labels "
-        "themselves, not drawings or masks of instances; if masks beside these "
+        "or more apart. Check that this folder holds the right masks, with labels, "
+        "not drawings or masks of instances; if masks beside these "
         f"{sample.masks} hold more labels, write all of them into labels.json, "
         '{"classes": ["name of 0", "name of 1"], "palette": [[0, 0, 0], [85, 85, 85]]}, then '
         "`segexp mapping import labels.json --new-taxonomy NAME --ids 0,1`"
@@ -107,7 +107,7 @@ def _fitting(project: Path, sample: MaskSample) -> str:
         try:
             taxonomies.append(load_taxonomy(path))
         except InputError:
-            continue  # one that cannot be read is said when it is named
+            continue  # reported when it is named
     fitting = fitting_taxonomies(sample, taxonomies)
     if not fitting:
         return f"none of the taxonomies in {directory} knows all of these: make one"

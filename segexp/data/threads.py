@@ -1,4 +1,4 @@
-"""Work over many files with a few threads; decoders let go of the interpreter lock."""
+"""Work over many files with a few threads; decoders release the interpreter lock."""
 
 import os
 from collections import deque
@@ -9,7 +9,7 @@ from typing import TypeVar
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 Progress = Callable[[int, int], None]
-"""Called with how many are done, and of how many."""
+"""Called with how many are done, and the total."""
 
 
 def map_in_threads(
@@ -43,10 +43,10 @@ def work_ahead(
 
     Args:
         work: Called in a thread.
-        items: Taken as they are needed, in the thread of who takes the results.
+        items: Taken as needed, in the thread that takes the results.
         threads: How many items are worked on at a time, and no more are begun before the oldest
             result is taken.
-        size_of: What an item weighs.
+        size_of: The weight of an item.
         max_size: How much may be begun at a time; an item that weighs more is begun alone.
     """
     executor = ThreadPoolExecutor(threads)

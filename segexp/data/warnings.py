@@ -1,4 +1,4 @@
-"""What a person must know of a data set before training on it, and again beside the score."""
+"""Warnings about a data set, shown before training and again beside the score."""
 
 from collections.abc import Callable, Sequence
 from collections.abc import Mapping as Dict
@@ -22,10 +22,10 @@ from segexp.labels.warning import MappingWarning
 
 
 def data_warnings(dataset: Dataset, mappings: Sequence[Mapping]) -> list[str]:
-    """Return what is probably not meant in a data set, one line each.
+    """Return what looks unintended in a data set, one line each.
 
-    The counts are those of the cache and a dozen palette masks are looked at: nothing that a
-    start would notice.
+    The counts come from the cache and a dozen palette masks are read, which takes no time that a
+    person would notice.
 
     Args:
         dataset: The data set.
@@ -49,7 +49,7 @@ def source_warnings(
         source: The data set's files.
         mappings: What its labels become.
         counts: By split, from `label_counts`, or from `check.scan_source`.
-        leaks: Of the report of either; none where it is asked about a mapping.
+        leaks: From the report of either; none when a mapping is checked.
     """
     encoding = source.taxonomy.encodings.get(source.reading, {})
     found = label_warnings(source.taxonomy, encoding, mappings, counts)
@@ -63,7 +63,7 @@ def warn_of_data(
     spaces: Sequence[Mapping],
     say: Callable[[str], None],
 ) -> list[str]:
-    """Say what is probably not meant in a data set that is about to be trained on, and return it.
+    """Show what looks unintended in a data set before it is trained on, and return it.
 
     Args:
         dataset: The data set.
@@ -72,7 +72,7 @@ def warn_of_data(
         say: Shows a line.
 
     Raises:
-        InputError: When one class alone occurs in train or in val: every model would score 1.0000.
+        InputError: When only one class occurs in train or in val: every model would score 1.0000.
     """
     if faults := objective_faults(spaces, label_counts(dataset)):
         raise InputError(faults)
@@ -91,10 +91,10 @@ def refuse_data(
     by_own: bool = False,
     named_by: str = "with --mapping",
 ) -> None:
-    """Refuse data that will be refused before torch is loaded, which takes seconds.
+    """Refuse invalid data before torch is loaded, which takes seconds.
 
-    What is read is kept in the cache, where the command finds it afterwards. Where a mapping
-    cannot be read, nothing is said here: that is said with all other faults of the command.
+    What is read stays in the cache for the command. A mapping that cannot be read is not reported
+    here, but with all other faults of the command.
 
     Args:
         project: The project directory.
@@ -105,7 +105,7 @@ def refuse_data(
         named_by: How the command at hand names a mapping: `find_source`.
 
     Raises:
-        InputError: With every fault of the data, or when one class alone occurs.
+        InputError: With every fault of the data, or when only one class occurs.
     """
     try:
         found = find_mappings(project, mappings)

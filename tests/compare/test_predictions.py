@@ -151,7 +151,7 @@ def test_masks_that_are_missing_do_not_hide_those_that_cannot_be_read(
         compared({**folders, "a": tmp_path / "a"})
     missing, unreadable = caught.value.faults
     assert "no mask of 'scene 1'" in missing
-    assert "scene 5.png: no image that is read" in unreadable
+    assert "scene 5.png: not an image that can be read" in unreadable
 
 
 def test_every_mask_of_another_size_or_with_strange_ids_is_listed(
@@ -168,8 +168,8 @@ def test_every_mask_of_another_size_or_with_strange_ids_is_listed(
         "scene 0.png: 6x8 pixels, but its truth has 12x16; write predictions at the size of the "
         "images"
     )
-    assert "scene 3.png: 77 (192 px) is no class index of cityscapes19" in second
-    assert "scene 5.png: no image that is read" in third
+    assert "scene 3.png: 77 (192 px) is not a class index of cityscapes19" in second
+    assert "scene 5.png: not an image that can be read" in third
 
 
 def test_the_truth_of_cityscapes_is_read_by_its_label_ids(tmp_path: Path) -> None:

@@ -126,7 +126,7 @@ def test_what_was_predicted_before_a_fault_is_told_is_written(tmp_path: Path):
     mapping = load_mapping(MAPPINGS / "merged10.yaml")
     predicted = predict_masks(colour_model(), PREPROCESSING, CPU, files, batch_size=2)
     written = []
-    with pytest.raises(InputError, match=r"2\.png: no image that is read"):
+    with pytest.raises(InputError, match=r"2\.png: not an image that can be read"):
         for mask, _, _ in write_predictions(tmp_path / "out", predicted, mapping):
             written.append(mask.name)
     assert written == [f"{i}_mask.png" for i in (0, 1, 3, 4, 5)]

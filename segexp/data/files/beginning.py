@@ -1,4 +1,4 @@
-"""What a file that cannot be read really is, from its first bytes."""
+"""The kind of a file that cannot be read, from its first bytes."""
 
 _KINDS = (
     (
@@ -22,7 +22,7 @@ _PAGES = (b"<!doctype html", b"<html", b"<head", b"<!doctype", b"<?xml")
 
 
 def beginning(data: bytes) -> str:
-    """Say what a file is that was expected to be another kind: ``a TIFF``, ``is empty``.
+    """Describe a file that was expected to be of another kind: ``is a TIFF``, ``is empty``.
 
     Args:
         data: Its first bytes, a hundred or more where there are so many.

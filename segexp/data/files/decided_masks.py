@@ -1,7 +1,7 @@
-"""Masks that a model of any tool decided: class indices of a mapping, or its colours.
+"""Predicted masks of any tool: class indices of a mapping, or its colours.
 
-Not to be taken for masks of raw ids (`segexp.data.files.masks`): a class index is a place in the
-mapping's file, from 0, and is looked up nowhere else.
+Not masks of raw ids (`segexp.data.files.masks`): a class index is a place in the mapping's file,
+from 0.
 """
 
 from collections import Counter
@@ -28,15 +28,15 @@ def read_decided(path: Path, mapping: Mapping) -> NDArray[np.uint8]:
     """Read a predicted mask, uint8 (H, W): classes of the mapping, or NONE.
 
     Grey PNG and npy files hold class indices, RGB ones colours. A palette PNG holds indices, too,
-    unless these are no classes while all its colours are; where it can be read both ways, and they
-    differ, it is refused.
+    unless its colours are all classes and its indices are not. A mask that reads differently both
+    ways is refused.
 
     Args:
         path: A PNG or npy file.
         mapping: Whose classes were predicted.
 
     Raises:
-        SampleFault: When it is damaged, holds what is no class of the mapping (with the pixel
+        SampleFault: When it is damaged, holds what is not a class of the mapping (with the pixel
             counts, and a guess at what it is), or says itself that it is of another mapping.
     """
     if path.suffix.lower() == ".npy":
@@ -63,8 +63,8 @@ def _from_indices(path: Path, indices: NDArray[Any], mapping: Mapping) -> NDArra
         count = len(mapping.classes)
         listing = counted_values({str(i): n for i, n in sorted(unknown.items())})
         raise SampleFault(
-            f"{path}: {listing} is no class index of {mapping.name}, which has 0 to {count - 1}, "
-            f"and {NONE} for none{_what_they_are(indices, mapping)}"
+            f"{path}: {listing} is not a class index of {mapping.name}, which has 0 to "
+            f"{count - 1}, and {NONE} for none{_what_they_are(indices, mapping)}"
         )
     return classes
 
@@ -109,7 +109,7 @@ def _read_palette(picture: Picture, used: list[int], mapping: Mapping) -> dict[i
     """Return the class of each used index by its colour; None where not all colours are classes."""
     colors: Counter[Color] = Counter(c.color for c in mapping.classes)
     if max(colors.values()) > 1:
-        return None  # colours that do not tell classes apart tell nothing
+        return None  # classes share colours: the palette is no evidence
     classes = {mapping.taxonomy.void_color: NONE}
     classes |= {c.color: i for i, c in enumerate(mapping.classes)}
     entries = np.reshape(picture.pixels.getpalette("RGB") or [], (-1, 3)).tolist()
@@ -132,7 +132,7 @@ def _as_taxonomy(mapping: Mapping) -> Taxonomy:
 
 
 def _what_they_are(indices: NDArray[Any], mapping: Mapping) -> str:
-    """Guess what a mask holds whose numbers are no class indices; empty where nothing fits."""
+    """Guess what a mask holds whose numbers are not class indices; empty where nothing fits."""
     used = {int(i) for i in np.unique(indices)}
     classes = used - {NONE}
     if min(classes) == 1 and max(classes) == len(mapping.classes):

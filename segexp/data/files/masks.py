@@ -26,7 +26,7 @@ LISTED = 12
 """How many unknown ids or colours of one mask a fault lists."""
 
 MANY = 10_000
-"""A mask with more unknown ids or colours is not read to its end: it is no mask."""
+"""With more unknown ids or colours it is not a mask, and reading stops."""
 
 
 def read_png_labels(path: Path, taxonomy: Taxonomy, encoding: str) -> NDArray[np.uint8]:
@@ -170,7 +170,7 @@ def labels_from_colors(
         called: What a fault calls the taxonomy.
 
     Raises:
-        SampleFault: With every colour that the taxonomy has not, and its pixel count; also where
+        SampleFault: With every colour that the taxonomy lacks, and its pixel count; also where
             two labels have one colour, or the mask is transparent somewhere.
     """
     if picture.bits != 8:
@@ -202,7 +202,7 @@ def labels_from_colors(
 
 
 def _color_encoding(path: Path, taxonomy: Taxonomy, called: str) -> Mapping[int, int]:
-    """Return the label index of each colour; void has its own only where no label has it."""
+    """Return the label index of each colour; a label that has void's colour comes first."""
     red, green, blue = taxonomy.void_color
     places = {red << 16 | green << 8 | blue: VOID}
     for place, (red, green, blue) in enumerate(taxonomy.colors):

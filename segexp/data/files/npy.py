@@ -1,4 +1,4 @@
-"""npy files whose header is believed only as far as the file's size bears it out."""
+"""npy files, whose header must agree with the file's size."""
 
 import io
 import math
@@ -38,7 +38,7 @@ def read_array(path: Path) -> NDArray[Any]:
     """Read an npy file; nothing in it is executed, and nothing is allocated on its word alone.
 
     Raises:
-        SampleFault: When it is no npy file of whole numbers or floats, or its header and its size
+        SampleFault: When it is not an npy file of integers or floats, or its header and its size
             disagree.
     """
     try:
@@ -185,7 +185,7 @@ def _refuse_fractions(path: Path, array: NDArray[Any]) -> None:
         fractions += wrong.size
     if fractions:
         raise SampleFault(
-            f"{path}: {fractions} pixels are no whole numbers, such as {example:g}; was the "
+            f"{path}: {fractions} pixels are not whole numbers, such as {example:g}; was the "
             "mask resized with interpolation?"
         )
 

@@ -175,7 +175,7 @@ def read_picture(path: Path) -> Picture:
     data = read_bytes(path, MAX_PICTURE_BYTES)
     kind = picture_kind(data)
     if kind is None:
-        raise SampleFault(f"{path}: no image that is read: it {beginning(data)}")
+        raise SampleFault(f"{path}: not an image that can be read: it {beginning(data)}")
     with _damage_as_fault(path):
         return _read_png(path, data) if kind == "PNG" else _read_other(path, data, kind)
 

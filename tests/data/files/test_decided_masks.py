@@ -86,7 +86,7 @@ def test_a_palette_that_contradicts_its_numbers_is_refused(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("classes", "expected"),
     [
-        ([[0, 10, 10]], "10 (2 px) is no class index of merged10, which has 0 to 9"),
+        ([[0, 10, 10]], "10 (2 px) is not a class index of merged10, which has 0 to 9"),
         ([[1, 10, 255]], "subtract 1, class indices begin at 0"),
         ([[7, 11, 33]], "all are raw ids of the taxonomy cityscapes19 (labelIds)"),
         ([[0, 18, 11]], "all are raw ids of the taxonomy cityscapes19:"),

@@ -184,7 +184,7 @@ def test_npy_masks_in_fortran_order_are_read_right(tmp_path):
 
 def test_fractions_are_no_ids(tmp_path):
     message = refused(save(tmp_path / "m.npy", np.array([[1.0, 2.5, 2.5]])))
-    assert "2 pixels are no whole numbers, such as 2.5" in message
+    assert "2 pixels are not whole numbers, such as 2.5" in message
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])

@@ -161,6 +161,6 @@ def test_a_fault_of_a_file_names_the_file(tmp_path):
     sample = source.splits["train"][0]
     sample.mask.write_bytes(b"")
     with pytest.raises(
-        SampleFault, match=r"trainannot/train_0\.png: no image that is read: it is empty"
+        SampleFault, match=r"trainannot/train_0\.png: not an image that can be read: it is empty"
     ):
         source.read_labels(sample)
