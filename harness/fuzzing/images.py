@@ -14,7 +14,7 @@ from harness.fuzzing.mutations import damaged, pick
 from harness.trees import CAMVID, picture, png_chunk, raw_mask, save
 from segexp.core.errors import InputError, WorkError
 from segexp.data.check import check_source
-from segexp.data.files.png_rows import PNG_MAGIC
+from segexp.data.files.png import PNG_MAGIC
 from segexp.data.layout import SyntheticCounts, open_source
 from segexp.evaluation.predict import find_images, predict_masks
 from segexp.training.compute import Compute

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from segexp.data.files.npy import MAX_HEADER_BYTES, NPY_MAGIC, header_dtype
 from segexp.data.files.pictures import picture_kind
-from segexp.data.files.png_rows import PNG_MODES
+from segexp.data.files.png import PNG_MODES
 
 
 def file_kind(path: Path) -> str:

@@ -21,7 +21,7 @@ from PIL.WebPImagePlugin import WebPImageFile
 from segexp.core.errors import InputError
 from segexp.core.files import read_bounded
 from segexp.data.files.beginning import beginning
-from segexp.data.files.png_rows import PNG_MAGIC, check_rows
+from segexp.data.files.png import PNG_MAGIC, check_rows, without_packed
 from segexp.data.source import SampleFault
 
 MAX_PIXELS = 64_000_000
@@ -237,7 +237,8 @@ def _refuse_missing_colors(path: Path, pixels: Image.Image) -> None:
 def _read_png(path: Path, data: bytes) -> Picture:
     width, height, bits = struct.unpack_from(">IIB", data, 16)
     check_pixel_count(path, height, width)
-    PngImageFile(io.BytesIO(data), str(path)).verify()  # checksums, and the end
+    data = without_packed(data)
+    PngImageFile(io.BytesIO(data), str(path)).verify()  # checksums
     pixels = PngImageFile(io.BytesIO(data), str(path))
     if pixels.is_animated:
         raise SampleFault(f"{path}: an animated PNG; expected a single picture")

@@ -11,7 +11,7 @@ from PIL import Image
 
 from harness.trees import CAMVID, CITYSCAPES, picture, png_chunk, save
 from segexp.data.files.masks import read_npy_labels, read_png_labels
-from segexp.data.files.png_rows import PNG_MAGIC
+from segexp.data.files.png import PNG_MAGIC
 from segexp.data.source import SampleFault
 from segexp.labels.taxonomy import VOID, Label, Taxonomy
 
