@@ -89,7 +89,7 @@ def test_the_gate_holds_for_masks_too(tmp_path: Path) -> None:
         ((*ARMS[:2], *OF[:2], "--truth", "truth"), ["--predictions: 1 arm; give two or more"]),
         (
             ("--predictions", "a", "--mapping-of", "c=merged10"),
-            ["--predictions 'a': expected NAME=DIR", "--mapping-of c=merged10: no arm"],
+            ["--predictions 'a': expected NAME=DIR", "c=merged10: --predictions has no arm"],
         ),
         (
             (*ARMS, *OF, "--truth", "truth", "--trials", "3", "--matched", "--margin", "0"),
