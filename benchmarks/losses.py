@@ -87,8 +87,10 @@ def reference(name: str) -> Loss:
     if name == "focal":
         focal: Loss = smp_losses.FocalLoss("multiclass", ignore_index=VOID)
         return focal
-    lovasz: Loss = smp_losses.LovaszLoss("multiclass", ignore_index=VOID)
-    return lovasz
+    if name == "lovasz":
+        lovasz: Loss = smp_losses.LovaszLoss("multiclass", ignore_index=VOID)
+        return lovasz
+    raise LookupError(f"{name}: name what it is compared with")
 
 
 def times(

@@ -144,7 +144,13 @@ def classes_text(scores: Mapping[str, float], classes: int) -> str:
 
 
 class LiveDisplay(AbstractContextManager["LiveDisplay"]):
-    """Progress of trainings: a bar in a terminal, plain lines elsewhere."""
+    """Progress of trainings: a bar in a terminal, plain lines elsewhere.
+
+    Attributes:
+        score: What the value of an epoch is called: the title of the objective's metric.
+    """
+
+    score = "mIoU"
 
     def __init__(self, quiet: bool = False, epoch_lines: bool = False) -> None:
         self._quiet = quiet
@@ -163,7 +169,7 @@ class LiveDisplay(AbstractContextManager["LiveDisplay"]):
         self._task: TaskID | None = None
         self._is_one_of_many = False
         self._title = self._mapping = ""
-        self._miou = math.nan
+        self._value = math.nan
         self._shown = 0.0
         self._first_step = (0.0, 0)
 
@@ -203,7 +209,7 @@ class LiveDisplay(AbstractContextManager["LiveDisplay"]):
         of = "" if place == number + 1 else "configuration "
         self._title = f"trial {number} ({of}{place}/{total})"
         self._mapping = str(params.get("mapping", ""))
-        self._miou = math.nan
+        self._value = math.nan
         shown = "  ".join(
             f"{k}={v:.3g}" if isinstance(v, float) else f"{k}={v}" for k, v in params.items()
         )
@@ -225,19 +231,19 @@ class LiveDisplay(AbstractContextManager["LiveDisplay"]):
         begun, images = self._first_step
         # The start of the first step is not known.
         speed = f"{(step.images - images) / (now - begun):.0f}" if step.step > 1 else "-"
-        miou = "-" if math.isnan(self._miou) else f"{self._miou:.3f}"
-        detail = f"loss {float(step.loss):.3f}  mIoU {miou}  {speed} images/s"
+        value = "-" if math.isnan(self._value) else f"{self._value:.3f}"
+        detail = f"loss {float(step.loss):.3f}  {self.score} {value}  {speed} images/s"
         done = (step.epoch - 1) * step.steps + step.step
         title = f"{self._title} epoch {step.epoch}/{total_epochs}".strip()
         self._bar(title, done, total_epochs * step.steps, detail)
 
     def epoch(self, result: "EpochResult[Evaluation]", value: float, total_epochs: int) -> None:
         """Remember the epoch's score; print a line if a bar would leave nothing behind."""
-        self._miou = value
+        self._value = value
         if self._epoch_lines:
             self._say_of_trial(
                 f"epoch {result.epoch}/{total_epochs}  loss {result.train_loss:.3f}  "
-                f"val loss {result.validation.loss:.3f}  mIoU {value:.4f}  "
+                f"val loss {result.validation.loss:.3f}  {self.score} {value:.4f}  "
                 f"{result.images_per_s:.0f} images/s  {result.seconds:.1f} s"
             )
 

@@ -109,6 +109,7 @@ def tune(
     definition = _named(definition, study_name, data, overrides.get("mapping"))
 
     with full_disk_explained(root), LiveDisplay() as display:
+        display.score = _score_of(definition)
         searched = _refuse_early(root, str(path), definition, config, display)
         display.say("loading torch, optuna and mlflow ...")
         engine.prepare(at_once)
@@ -158,6 +159,14 @@ def tune(
     say(f"look next:  segexp best {best.study}{there}")
     say(f"            segexp best {best.study}{there} --predict IMAGE.png")
     say(f"            {where_to_look(uri, root)}")
+
+
+def _score_of(definition: "StudyConfig") -> str:
+    """Name what an epoch is judged by."""
+    from segexp.evaluation.metrics import METRICS, metric_of
+
+    metric, _ = metric_of(definition.objective)
+    return METRICS[metric].title
 
 
 def _say_best(best: "BestTrial", objective: str) -> None:

@@ -21,6 +21,7 @@ from segexp.core.config import Config, resolve_key, with_values
 from segexp.core.errors import InputError, collected
 from segexp.core.files import name_fault
 from segexp.data.cache import Dataset
+from segexp.evaluation.metrics import OBJECTIVE
 from segexp.labels.files import find_mappings
 from segexp.labels.mapping import Mapping, common_space
 from segexp.study.config import Pruner, Sampler, read_study
@@ -108,10 +109,10 @@ def plan_ab(
                 project, study, {**overrides, "mapping": mapping.name}
             )
             arm_name = f"{name}-{mapping.name}"
-            if definition.objective != "val/miou_common":
+            if definition.objective != OBJECTIVE:
                 raise InputError(
-                    f"{path}: objective: {definition.objective!r} tunes each arm by its own ruler; "
-                    "an A/B study needs 'val/miou_common'"
+                    f"{path}: objective: {definition.objective!r}: an A/B study compares, and "
+                    f"tunes by, {OBJECTIVE!r}"
                 )
             changes: dict[str, Any] = {"name": arm_name}
             if design.mode == "shared":

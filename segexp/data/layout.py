@@ -51,6 +51,15 @@ class Places:
     guessed: bool = False
 
 
+VIDEO = Places(
+    # 0016E5_07959, Seq05VD_f00030, video000_frame012, patient000-012
+    re.compile(r"(?P<sequence>.+)[_-](?:f|frame_?)?(?P<frame>\d+)"),
+    {"sequence": ("sequence",)},
+    guessed=True,
+)
+"""Frames of videos, among files of any name."""
+
+
 @dataclass(frozen=True)
 class Layout:
     """How one kind of data set lies in its folder: ``LAYOUT`` in its module.

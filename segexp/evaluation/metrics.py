@@ -38,8 +38,8 @@ class Metric:
 
     Attributes:
         title: Its name for people.
-        of: Takes counts (C, C) or (C, C + 1), whose last column is *none*; returns NaN where the
-            truth has no pixel.
+        of: Takes counts (C, C) or (C, C + 1), whose last column is *none*: predictions outside the
+            space, always wrong. Returns a number of any range, or NaN where it is undefined.
     """
 
     title: str

@@ -268,13 +268,16 @@ def run_tags(setup: TrialSetup) -> dict[str, str]:
 
 
 def objective_value(evaluation: Evaluation, objective: str) -> float:
-    """Return the objective of an evaluation, in 0..1.
+    """Return the objective of an evaluation.
 
     Raises:
-        WorkError: When no class entered the mean.
+        WorkError: When the metric is undefined there, such as an mIoU without a pixel.
     """
     metric, ruler = metric_of(objective)
     value = METRICS[metric].of(evaluation.confusion(ruler))
     if not math.isfinite(value):
-        raise WorkError(f"{objective} is {value}: no pixel of the val images has a class")
+        raise WorkError(
+            f"{objective} is {value} on the val images: it is undefined there, as where no pixel "
+            "has a class"
+        )
     return value

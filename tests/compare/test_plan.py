@@ -148,7 +148,11 @@ def test_three_arms_share_one_common_space(project: Path) -> None:
         ((), {"design": Design("shared", 8, 1), "overrides": {"trials": 20}}, "--candidates 8: "),
         ((), {"overrides": {"trials": 4}, "design": make_design(trials=4)}, "--trials 7 or more"),
         ((), {"overrides": {"mapping": "merged10"}}, "each arm has its own mapping"),
-        ((), {"overrides": {"objective": "val/miou"}}, "tunes each arm by its own ruler"),
+        (
+            (),
+            {"overrides": {"objective": "val/miou"}},
+            "an A/B study compares, and tunes by",
+        ),
         ((), {"name": "x" * 99}, "name it with --study-name"),
         ((), {"study": "defualt"}, "did you mean 'default'?"),
     ],

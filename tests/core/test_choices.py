@@ -20,8 +20,8 @@ PLACES = (
 
 
 @pytest.mark.parametrize(("place", "names"), PLACES)
-def test_a_room_offers_the_names_that_studies_of_today_use(place: str, names: tuple[str, ...]):
-    assert Offered(place).names() == names
+def test_a_room_offers_the_names_that_studies_use(place: str, names: tuple[str, ...]):
+    assert set(names) <= set(Offered(place).names())
 
 
 def test_no_heavy_library_is_loaded_to_check_a_name():

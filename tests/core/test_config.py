@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from harness.names import one_of
 from harness.project import ROOT
 from segexp.core.config import (
     Config,
@@ -17,6 +18,8 @@ from segexp.core.config import (
     with_values,
 )
 from segexp.core.errors import MAX_LISTED, InputError
+from segexp.data.layouts import format_names
+from segexp.training.loss import loss_names
 
 
 def faults_of(content: object, overrides: dict | None = None) -> tuple[str, ...]:
@@ -116,16 +119,16 @@ def test_every_fault_is_listed_with_file_key_and_value():
     ) == (
         "lerning_rate: no such key (did you mean 'learning_rate'?)",
         "training.epoch: no such key (did you mean 'training.epochs'?)",
-        "c.yaml: data.format: 'citiscapes': input should be 'auto', 'cityscapes', "
-        "'cityscapes-npy', 'folder' or 'synthetic' (did you mean 'cityscapes'?)",
+        f"c.yaml: data.format: 'citiscapes': input should be {one_of(format_names())} "
+        "(did you mean 'cityscapes'?)",
         "c.yaml: data.image_size: [60, 128]: both sides must be multiples of 32, such as [64, 128]",
         "c.yaml: data.size: unknown key",
         "c.yaml: mapping: 5: input should be a valid string",
         "c.yaml: training.epochs: 0: input should be greater than or equal to 1",
         "c.yaml: training.batch_size: '8': input should be a valid integer",
         "training.learning_rate: 'fast': input should be a valid number",
-        "c.yaml: training.loss: 'lovas': input should be 'ce_dice', 'cross_entropy', 'focal' or "
-        "'lovasz' (did you mean 'lovasz'?)",
+        f"c.yaml: training.loss: 'lovas': input should be {one_of(loss_names())} "
+        "(did you mean 'lovasz'?)",
         "c.yaml: training.precision: True: input should be 'auto', 'fp32' or 'bf16'",
         "c.yaml: tracking: None: expected `key: value` lines",
         "c.yaml: storage: ['a']: input should be a valid string",

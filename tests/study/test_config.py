@@ -3,9 +3,11 @@ from pathlib import Path
 import pytest
 import yaml
 
+from harness.names import one_of
 from harness.project import ROOT
 from segexp.core.config import CONFIG_FILE, load_config
 from segexp.core.errors import InputError
+from segexp.evaluation.metrics import objectives
 from segexp.labels.files import find_mappings
 from segexp.labels.mapping import common_space
 from segexp.study.config import (
@@ -151,9 +153,7 @@ def test_every_fault_of_a_study_is_listed_at_once(home):
     assert faults_of(home, content) == (
         "name: 'a b': use 1 to 100 letters (a-z, A-Z), digits, '_', '.', '+' and '-', beginning "
         "with a letter or a digit and not ending in '.'",
-        "objective: 'val/miuo': input should be 'val/miou_common', 'val/miou', "
-        "'val/pixel_accuracy_common' or 'val/pixel_accuracy' (did you mean "
-        "'val/miou'?)",
+        f"objective: 'val/miuo': input should be {one_of(objectives())} (did you mean 'val/miou'?)",
         "trials: True: input should be a valid integer",
         "sampler.name: 'tpee': input should be 'tpe', 'random', 'gp', 'cmaes' or 'grid' (did you "
         "mean 'tpe'?)",

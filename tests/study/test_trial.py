@@ -543,5 +543,5 @@ def test_the_objective_is_the_miou_of_the_space_that_it_names():
 def test_an_objective_without_a_class_is_refused(objective: str):
     nothing = confusion(0, 0)
     evaluation = Evaluation(("x",), 0.0, {"own": nothing, "common": nothing})
-    with pytest.raises(WorkError, match=f"{objective} is nan: no pixel of the val images"):
+    with pytest.raises(WorkError, match=f"{objective} is nan on the val images: it is undefined"):
         objective_value(evaluation, objective)

@@ -52,7 +52,9 @@ def reference(name: str, weights: Tensor | None = None) -> nn.Module:
         return CrossEntropyAndDice(weights)
     if name == "focal":
         return smp_losses.FocalLoss("multiclass", ignore_index=255, class_weights=weights)
-    return smp_losses.LovaszLoss("multiclass", ignore_index=255)
+    if name == "lovasz":
+        return smp_losses.LovaszLoss("multiclass", ignore_index=255)
+    raise LookupError(f"{name}: name what its values are compared with")
 
 
 @pytest.mark.parametrize("name", loss_names())

@@ -92,8 +92,8 @@ def pair_folders(
         The samples ordered by stem (numbers by value), and a fault for every file without
         its partner and for every stem that two files share.
     """
-    by_image, faults, notes = _by_stem(images, image_suffixes)
-    by_mask, mask_faults, mask_notes = _by_stem(masks, mask_suffixes)
+    by_image, faults, notes = by_stem(images, image_suffixes)
+    by_mask, mask_faults, mask_notes = by_stem(masks, mask_suffixes)
     others = [
         note.replace(" are left out", "") + ", and no other"
         for found, left_out in ((by_image, notes), (by_mask, mask_notes))
@@ -192,9 +192,15 @@ def directory_entries(directory: Path) -> list[Path]:
         raise InputError(f"{directory}: cannot be read: {error.strerror}") from None
 
 
-def _by_stem(
+def by_stem(
     directory: Path, suffixes: Sequence[str]
 ) -> tuple[dict[str, Path], list[str], list[str]]:
+    """Return the files of a folder by stem, the faults, and notes on what is left out.
+
+    Args:
+        directory: The folder; hidden files are not looked at.
+        suffixes: In lower case, with the dot.
+    """
     found: dict[str, Path] = {}
     faults: list[str] = []
     ignored: list[str] = []

@@ -1,10 +1,9 @@
 """Plain folders: ``<split>/`` and ``<split>annot/``, or ``{images,masks}/<split>/``."""
 
-import re
 from pathlib import Path
 
 from segexp.data.files.pictures import IMAGE_SUFFIXES
-from segexp.data.layout import Layout, Places
+from segexp.data.layout import VIDEO, Layout
 from segexp.data.layouts._pairing import (
     MASK_SUFFIXES,
     Listing,
@@ -22,14 +21,6 @@ SPLIT_FOLDERS = {"train": ("train",), "val": ("val", "valid", "validation"), "te
 SPLIT_NAMES = tuple(name for names in SPLIT_FOLDERS.values() for name in names)
 SIMILAR_NAMES = (*SPLIT_NAMES, "training")
 """The names of splits in lower case, and one that is not read."""
-
-VIDEO = Places(
-    # 0016E5_07959, Seq05VD_f00030, video000_frame012, patient000-012
-    re.compile(r"(?P<sequence>.+)[_-](?:f|frame_?)?(?P<frame>\d+)"),
-    {"sequence": ("sequence",)},
-    guessed=True,
-)
-"""Frames of videos, among files of any name."""
 
 
 def open_folder(root: Path, taxonomy: Taxonomy) -> Source:
