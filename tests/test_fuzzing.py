@@ -12,7 +12,7 @@ from harness.project import ROOT
 
 @pytest.mark.parametrize("target", target_names())
 def test_a_handful_of_hostile_inputs_makes_no_traceback_no_stray_file_and_no_flood(target):
-    check(target, share=0.005)
+    check(target, share=0.0025)
 
 
 @pytest.mark.slow

@@ -58,15 +58,30 @@ def run(project: Path, *words: str) -> tuple[str, str]:
     return done.stdout.strip(), done.stderr
 
 
-@pytest.mark.parametrize("make", [unknown_layout, unknown_taxonomy, no_folder])
-@pytest.mark.parametrize("words", COMMANDS.values(), ids=COMMANDS)
-def test_a_folder_that_is_refused_is_refused_without_torch(
-    project: Path, tmp_path: Path, make, words: tuple[str, ...]
-):
-    fault = make(tmp_path / "data")
-    said, errors = run(project, *words, "--data", str(tmp_path / "data"))
+def check_folder(project: Path, root: Path, make, command: str) -> None:
+    fault = make(root)
+    said, errors = run(project, *COMMANDS[command], "--data", str(root))
     assert said == "2", errors
     assert fault in errors
+
+
+@pytest.mark.parametrize("make", [unknown_layout, unknown_taxonomy, no_folder])
+def test_a_folder_that_is_refused_is_refused_without_torch(project: Path, tmp_path: Path, make):
+    check_folder(project, tmp_path / "data", make, "tune")
+
+
+@pytest.mark.parametrize("command", [name for name in COMMANDS if name != "tune"])
+def test_every_command_refuses_a_folder_without_torch(project: Path, tmp_path: Path, command: str):
+    check_folder(project, tmp_path / "data", unknown_layout, command)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("make", [unknown_taxonomy, no_folder])
+@pytest.mark.parametrize("command", [name for name in COMMANDS if name != "tune"])
+def test_every_command_refuses_every_folder_without_torch(
+    project: Path, tmp_path: Path, make, command: str
+):
+    check_folder(project, tmp_path / "data", make, command)
 
 
 @pytest.mark.parametrize("command", ["tune", "train", "data check"])

@@ -135,6 +135,16 @@ def shared(
     return Compared(project, display, result, directory)
 
 
+@pytest.fixture(scope="module")
+def matched(
+    tmp_path_factory: pytest.TempPathFactory, lay_out_project: Callable[[Path], Path]
+) -> Path:
+    """A project with an A/B study of one configuration that ran to its end. Read it only."""
+    project = lay_out_project(tmp_path_factory.mktemp("matched") / "project")
+    run(project, configs=1)
+    return project
+
+
 def test_the_arms_take_turns(shared: Compared) -> None:
     fine, merged = "cityscapes19", "merged10"
     searches = [(mapping, number) for number in range(7) for mapping in (fine, merged)]
@@ -612,16 +622,15 @@ def test_a_changed_mapping_is_refused_with_the_labels_that_changed(project: Path
     assert "--study-name" in way_out
 
 
-def test_other_arms_or_another_mode_under_the_same_name_are_refused(project: Path) -> None:
-    run(project, configs=1)
+def test_other_arms_or_another_mode_under_the_same_name_are_refused(matched: Path) -> None:
     with pytest.raises(InputError) as caught:
-        run(project, mappings=("cityscapes19", "categories7"), configs=1)
+        run(matched, mappings=("cityscapes19", "categories7"), configs=1)
     assert any(
         "arms = cityscapes19, merged10, now it is cityscapes19, categories7" in fault
         for fault in caught.value.faults
     )
     with pytest.raises(InputError, match="mode = matched, now it is shared"):
-        run(project)
+        run(matched)
 
 
 @pytest.mark.slow
@@ -675,13 +684,12 @@ def test_three_arms_are_compared_pair_by_pair(project: Path) -> None:
     assert kept["cityscapes19"] > kept["merged10"]
 
 
-def test_a_refusal_leaves_the_records_of_what_was_finished_alone(project: Path) -> None:
-    run(project, configs=1)
-    client = MlflowClient(tracking_uri=f"sqlite:///{project}/mlflow.db")
-    ab = study_of(project, "ab")
+def test_a_refusal_leaves_the_records_of_what_was_finished_alone(matched: Path) -> None:
+    client = MlflowClient(tracking_uri=f"sqlite:///{matched}/mlflow.db")
+    ab = study_of(matched, "ab")
     runs = [ab.user_attrs[RUN_ID], *ab.user_attrs[PART_RUNS].values()]
     with pytest.raises(InputError, match=r"training\.batch_size = 3, now it is 2"):
-        run(project, configs=1, overrides={"batch_size": 2})
+        run(matched, configs=1, overrides={"batch_size": 2})
     assert [client.get_run(run_id).info.status for run_id in runs] == ["FINISHED"] * 3
 
 

@@ -480,7 +480,12 @@ def test_models_whose_constructors_build_more_than_is_saved_still_load(
 
 
 @pytest.mark.parametrize(
-    "encoder", ["tu-swin_tiny_patch4_window7_224", "tu-coatnet_pico_rw_224", "tu-hiera_tiny_224"]
+    "encoder",
+    [
+        "tu-coatnet_pico_rw_224",
+        pytest.param("tu-swin_tiny_patch4_window7_224", marks=pytest.mark.slow),
+        pytest.param("tu-hiera_tiny_224", marks=pytest.mark.slow),
+    ],
 )
 def test_a_bundle_whose_weights_depend_on_the_image_size_predicts_at_the_images_own(
     bundle: Bundle, tmp_path: Path, encoder: str

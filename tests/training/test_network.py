@@ -68,19 +68,21 @@ def test_an_arch_is_found_however_it_is_spelled(name, arch):
 # Swin, SwinV2, CoAtNet, MaxViT, Hiera and GCViT have weights that depend on the size; Twins and
 # SwiftFormer say that they take one size only, and take any.
 SIZED = [
+    "tu-hiera_tiny_224",
+    "tu-twins_svt_small",
     "tu-swin_tiny_patch4_window7_224",
     "tu-swinv2_cr_tiny_224",
     "tu-swinv2_tiny_window8_256",
     "tu-coatnet_pico_rw_224",
     "tu-maxvit_pico_rw_256",
-    "tu-hiera_tiny_224",
     "tu-gcvit_xxtiny",
-    "tu-twins_svt_small",
     "tu-swiftformer_xs",
 ]
 
 
-@pytest.mark.parametrize("encoder", SIZED)
+@pytest.mark.parametrize(
+    "encoder", [*SIZED[:2], *(pytest.param(name, marks=pytest.mark.slow) for name in SIZED[2:])]
+)
 def test_an_encoder_of_one_image_size_is_built_for_the_studys(encoder):
     assert check_model("Unet", encoder) == []
     model = make_model("Unet", encoder, None, 3, 0.1, image_size=(64, 128)).train()
