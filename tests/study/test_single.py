@@ -80,8 +80,8 @@ def test_a_training_is_recorded_as_a_trial_is(project: Path):
     assert all(tags[f"segexp.{name}"] for name in ("mapping_hash", "dataset_hash"))
     assert run.data.params["mapping"] == "merged10"
     assert run.data.params["encoder"] == "mobilenet_v2"
-    assert run.data.metrics["best/miou"] == result.val.miou == result.value
-    assert run.data.metrics["heldout/miou"] == result.heldout.miou
+    assert run.data.metrics["best/miou"] == result.val.of("miou") == result.value
+    assert run.data.metrics["heldout/miou"] == result.heldout.of("miou")
     assert display.lines[0].startswith("data: synthetic: 6 train, 3 val, 3 held-out")
 
 
