@@ -1,5 +1,6 @@
 """What several test modules share: a tiny project, and the environment that tests run in."""
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,9 @@ from harness.project import PRECISION, ROOT, copy_database
 if TYPE_CHECKING:
     import torch
 
+# A process of xdist has it: a console that is made while it is set keeps that width.
+os.environ.pop("COLUMNS", None)
+
 TINY = {
     "data": {
         "image_size": [32, 64],
@@ -21,6 +25,12 @@ TINY = {
     "model": {"arch": "Unet", "encoder": "mobilenet_v2", "decoder_width": 0.25},
     "training": {"epochs": 2, "batch_size": 3, "precision": PRECISION},
 }
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """Share the quick lane among the cores; anything else runs in this process."""
+    is_all = config.args_source is config.ArgsSource.TESTPATHS
+    return None if is_all and config.option.markexpr == "not slow" else 0
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
