@@ -103,8 +103,8 @@ LAYOUT = Layout(
 )
 """
 
-LABELMAP = """\
-\"\"\"`labelmap.txt` of CVAT and Pascal VOC: `name:r,g,b:parts:actions` a line.\"\"\"
+GIMP = """\
+\"\"\"A palette of GIMP: `r g b name` a line, below its head.\"\"\"
 
 from segexp.labels.importer import Importer, Read
 from segexp.labels.importers._rows import Row
@@ -113,11 +113,10 @@ from segexp.labels.taxonomy import parse_taxonomy
 
 def read(file, taxonomy, choices):
     rows = []
-    for number, line in enumerate(file.text.splitlines(), 1):
+    for number, line in enumerate(file.text.splitlines()[1:], 2):
         if not line.startswith("#"):
-            name, color = line.split(":")[:2]
-            color = tuple(map(int, color.split(",")))
-            rows.append(Row(f"{file.where}:{number}", name, name, color))
+            *color, name = line.split(maxsplit=3)
+            rows.append(Row(f"{file.where}:{number}", name, name, tuple(map(int, color))))
     labels = [{"name": r.label, "id": i, "color": list(r.color)} for i, r in enumerate(rows)]
     own, _ = parse_taxonomy(
         file.where, {"name": choices.new_taxonomy or "own", "labels": labels, "void": [255]}
@@ -126,8 +125,8 @@ def read(file, taxonomy, choices):
 
 
 IMPORTER = Importer(
-    looked_for="labelmap.txt",
-    recognised=lambda file: file.path.name == "labelmap.txt",
+    looked_for="the first line `GIMP Palette`",
+    recognised=lambda file: file.text.startswith("GIMP Palette"),
     read=read,
     choices=("new_taxonomy",),
     rather_than=("csv",),
@@ -189,29 +188,29 @@ def test_a_layout_is_a_file(project: Path, tmp_path: Path, monkeypatch: pytest.M
 def test_an_importer_is_a_file(
     project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "rooms" / "labelmap.py").parent.mkdir()
-    (tmp_path / "rooms" / "labelmap.py").write_text(LABELMAP, encoding="utf-8")
+    (tmp_path / "rooms" / "gimp_palette.py").parent.mkdir()
+    (tmp_path / "rooms" / "gimp_palette.py").write_text(GIMP, encoding="utf-8")
     monkeypatch.setattr(importers, "__path__", [*importers.__path__, str(tmp_path / "rooms")])
-    text = "# label:color_rgb:parts:actions\ncat:9,0,0::\ndog:0,9,0::\n"
-    (project / "labelmap.txt").write_text(text, encoding="utf-8")
+    text = "GIMP Palette\n# pets\n9 0 0 cat\n0 9 0 dog\n"
+    (project / "pets.gpl").write_text(text, encoding="utf-8")
 
-    words = ("mapping", "import", "labelmap.txt", "--new-taxonomy", "pets")
-    refused = segexp(project, *words, "--format", "lablemap")
+    words = ("mapping", "import", "pets.gpl", "--new-taxonomy", "pets")
+    refused = segexp(project, *words, "--format", "gimp-pallete")
     assert refused.code == 2
-    assert "did you mean 'labelmap'?" in refused.err
+    assert "did you mean 'gimp-palette'?" in refused.err
     refused = segexp(project, *words, "--column", "cats")
-    assert "--column: is for mseg; this file is labelmap" in refused.err
+    assert "--column: is for mseg; this file is gimp-palette" in refused.err
     done = segexp(project, *words)
     assert done.code == 0, done.err
-    assert "labelmap.txt: labelmap, 2 classes over pets: cat, dog; void: raw id 255" in done.err
-    assert load_mapping(project / "mappings" / "labelmap.yaml").names == ("cat", "dog")
+    assert "pets.gpl: gimp-palette, 2 classes over pets: cat, dog; void: raw id 255" in done.err
+    assert load_mapping(project / "mappings" / "pets.yaml").names == ("cat", "dog")
 
     (project / "words.csv").write_text("a,b,c\n", encoding="utf-8")
     unknown = segexp(project, "mapping", "import", "words.csv")
     assert "looked for " in unknown.err
-    assert "labelmap.txt (labelmap)" in unknown.err
+    assert "the first line `GIMP Palette` (gimp-palette)" in unknown.err
     told = help_with(importers.__name__, tmp_path / "rooms", tmp_path, "mapping", "import")
-    assert "label-list, labelmap, mapping-dict" in told
+    assert ", gimp-palette, " in told
 
 
 def help_with(package: str, rooms: Path, directory: Path, *words: str) -> str:

@@ -271,7 +271,7 @@ def _refuse_idle_choices(format_name: str, choices: Choices) -> None:
     ]
     faults = []
     for choice in idle:
-        those = " and ".join(name for name, has in known.items() if choice in has)
+        those = ", ".join(name for name, has in known.items() if choice in has)
         option = f"--{choice.replace('_', '-')}"
         faults.append(f"{option}: is for {those}; this file is {format_name}")
     if faults:
