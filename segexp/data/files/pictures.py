@@ -177,7 +177,10 @@ def read_picture(path: Path) -> Picture:
     if kind is None:
         raise SampleFault(f"{path}: not an image that can be read: it {beginning(data)}")
     with _damage_as_fault(path):
-        return _read_png(path, data) if kind == "PNG" else _read_other(path, data, kind)
+        picture = _read_png(path, data) if kind == "PNG" else _read_other(path, data, kind)
+        if picture.pixels.mode == "P" and picture.pixels.palette is None:
+            raise SampleFault(f"{path}: damaged: its pixels are palette indices, without a palette")
+        return picture
 
 
 def picture_kind(data: bytes) -> str | None:

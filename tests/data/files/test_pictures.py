@@ -415,6 +415,16 @@ def test_a_palette_index_without_a_colour_is_refused(tmp_path):
     assert "2 pixels have a palette index of 2 or more" in refused(tmp_path / "x.png")
 
 
+def test_palette_indices_without_a_palette_are_damage(tmp_path):
+    """Pillow decodes them, and asserts that there is a palette when it is asked for one."""
+    header = struct.pack(">IIBBBBB", 4, 1, 8, 3, 0, 0, 0)
+    body = png_chunk(b"IHDR", header) + png_chunk(b"IDAT", zlib.compress(bytes([0, 0, 1, 2, 2])))
+    (tmp_path / "x.png").write_bytes(PNG_MAGIC + body + png_chunk(b"IEND", b""))
+    assert "damaged: its pixels are palette indices, without a palette" in refused(
+        tmp_path / "x.png"
+    )
+
+
 def test_grey_with_opaque_alpha_is_read(tmp_path):
     image = Image.fromarray(picture(1)[..., 0])
     image.putalpha(255)
