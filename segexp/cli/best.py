@@ -154,6 +154,8 @@ def _scores_table(found: "BestTrial") -> Table:
     objective, floor = metric_of(found.objective), metric_of(found.constant_objective)
     for name in METRICS:
         for ruler in (OWN, COMMON):
+            if not val.has(name, ruler):  # by an earlier segexp
+                continue
             cells = [_score_cell(scores, name, ruler) for scores in (val, heldout)]
             table.add_row(title_of(name, ruler), *cells)
             if found.baseline and (name, ruler) == objective:

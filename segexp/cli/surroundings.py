@@ -48,7 +48,7 @@ def _let_warnings_be_warnings() -> None:
 
     The libraries cause warnings in each other, and would stop in the middle of their work.
     """
-    warnings.filterwarnings("ignore", "Corrupt EXIF data")  # of Pillow: it turns no picture then
+    warnings.filterwarnings("ignore", category=UserWarning, module="PIL")  # of damaged metadata
     if not any(option.startswith("e") for option in sys.warnoptions):
         return
     sys.warnoptions[:] = [re.sub("^e[^:]*", "default", option) for option in sys.warnoptions]

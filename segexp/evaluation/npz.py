@@ -23,7 +23,9 @@ def read_npz(content: bytes, max_bytes: int) -> dict[str, NDArray[Any]]:
             size = sum(member.file_size for member in archive.zip.infolist())
             arrays = {name: archive[name] for name in archive.files} if size <= max_bytes else {}
             kinds = {array.dtype.kind for array in arrays.values()}
-            if not kinds <= set("iufU") or len(set(archive.files)) < len(archive.files):
+            is_twice = len(set(archive.files)) < len(archive.files)
+            is_hollow = any(array.size and not array.itemsize for array in arrays.values())
+            if is_twice or is_hollow or not kinds <= set("iufU"):
                 raise ValueError("another kind of array, or one that is there twice")
     except Exception:  # NumPy meets damaged bytes with nearly any exception
         raise ValueError("is damaged, or not a file that segexp wrote") from None

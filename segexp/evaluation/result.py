@@ -50,6 +50,10 @@ class SplitScores:
         """Return one score; NaN where it was not recorded."""
         return self.scores.get(ruler, {}).get(metric, math.nan)
 
+    def has(self, metric: str, ruler: str = OWN) -> bool:
+        """Whether a score was recorded; it may be NaN."""
+        return metric in self.scores.get(ruler, {})
+
     def numbers(self) -> dict[str, float]:
         """Return all scores, such as ``miou`` and ``miou_common``; see `flat_name`."""
         return {

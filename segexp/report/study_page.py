@@ -148,6 +148,7 @@ def _split_table(val: SplitScores, heldout: SplitScores | None) -> Markup:
         [title_of(name, ruler), *(score_text(scores.of(name, ruler)) for scores in splits.values())]
         for name in METRICS
         for ruler in RULERS
+        if val.has(name, ruler)
     ]
     for key, title in ((IN_MEAN, "classes in the mean"), (PREDICTED_ONLY, "only predicted")):
         lines += [

@@ -49,6 +49,7 @@ def test_a_metric_that_a_result_was_written_without_is_nan():
     """As every result of yesterday is once there is another metric."""
     assert math.isnan(SCORES.of("pixel_accuracy", "common"))
     assert math.isnan(SCORES.of("a_metric_of_tomorrow"))
+    assert SCORES.has("miou", "common") and not SCORES.has("pixel_accuracy", "common")
 
 
 def test_an_undefined_score_is_none_in_json():

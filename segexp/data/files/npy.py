@@ -62,8 +62,8 @@ def parse_array(data: bytes) -> NDArray[Any]:
     if len(shape) > MAX_DIMENSIONS:
         raise ValueError(f"{len(shape)} dimensions; at most {MAX_DIMENSIONS} are read")
     told = f"({', '.join(map(_short, shape))})"
-    if any(side < 0 for side in shape):
-        raise ValueError(f"the header's shape {told} has a negative side")
+    if any(isinstance(side, bool) or side < 0 for side in shape):
+        raise ValueError(f"the header's shape {told} has a side that is not a number from 0")
     claimed, found = math.prod(shape) * dtype.itemsize, len(data) - begin
     if claimed != found or (found == 0 and max(shape) > MAX_ARRAY_BYTES):
         raise ValueError(

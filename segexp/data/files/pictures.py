@@ -21,7 +21,8 @@ from PIL.WebPImagePlugin import WebPImageFile
 from segexp.core.errors import InputError
 from segexp.core.files import read_bounded
 from segexp.data.files.beginning import beginning
-from segexp.data.files.png import PNG_MAGIC, check_rows, without_packed
+from segexp.data.files.exif import UPRIGHT, orientation_of
+from segexp.data.files.png import PNG_MAGIC, check_chunks, check_rows, without_packed
 from segexp.data.source import SampleFault
 
 MAX_PIXELS = 64_000_000
@@ -45,7 +46,6 @@ IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 CLASS_INDICES = "segexp class indices"
 """The key of a PNG text that names the mapping whose classes a mask holds in place of raw ids."""
 
-UPRIGHT = 1
 
 # The plug-ins are called directly: `Image.open` would only warn of a decompression bomb.
 _KINDS: dict[str, Callable[[io.BytesIO, str], ImageFile]] = {
@@ -111,6 +111,11 @@ def read_rgb(path: Path) -> NDArray[np.uint8]:
             or holds nothing but 0 and 1.
     """
     picture = read_picture(path)
+    with _damage_as_fault(path):
+        return _as_rgb(path, picture)
+
+
+def _as_rgb(path: Path, picture: Picture) -> NDArray[np.uint8]:
     pixels = picture.pixels
     if picture.bits == 16:
         raise SampleFault(f"{path}: 16 bits a channel; save the image with 8")
@@ -177,10 +182,7 @@ def read_picture(path: Path) -> Picture:
     if kind is None:
         raise SampleFault(f"{path}: not an image that can be read: it {beginning(data)}")
     with _damage_as_fault(path):
-        picture = _read_png(path, data) if kind == "PNG" else _read_other(path, data, kind)
-        if picture.pixels.mode == "P" and picture.pixels.palette is None:
-            raise SampleFault(f"{path}: damaged: its pixels are palette indices, without a palette")
-        return picture
+        return _read_png(path, data) if kind == "PNG" else _read_other(path, data, kind)
 
 
 def picture_kind(data: bytes) -> str | None:
@@ -240,11 +242,10 @@ def _refuse_missing_colors(path: Path, pixels: Image.Image) -> None:
 def _read_png(path: Path, data: bytes) -> Picture:
     width, height, bits = struct.unpack_from(">IIB", data, 16)
     check_pixel_count(path, height, width)
+    check_chunks(data)
     data = without_packed(data)
     PngImageFile(io.BytesIO(data), str(path)).verify()  # checksums
     pixels = PngImageFile(io.BytesIO(data), str(path))
-    if pixels.is_animated:
-        raise SampleFault(f"{path}: an animated PNG; expected a single picture")
     orientation = _orientation(pixels)
     if orientation != UPRIGHT:
         raise _unclear_orientation(path, "PNG with EXIF", orientation)
@@ -289,14 +290,11 @@ def _check_scans(data: bytes) -> None:
 
 def _orientation(pixels: ImageFile) -> int:
     """Return the EXIF orientation, 1 to 8; 1 for none, also where EXIF is damaged."""
-    exif = Image.Exif()
+    if not isinstance(pixels, TiffImageFile):
+        return orientation_of(pixels.info.get("exif"))  # not `getexif`, which believes XMP as well
     try:
-        if isinstance(pixels, TiffImageFile):
-            exif = pixels.getexif()
-        else:  # not `getexif`, which believes XMP as well
-            exif.load(pixels.info.get("exif", b""))
-        found = exif.get(ExifTags.Base.Orientation)
-    except Exception:
+        found = pixels.getexif().get(ExifTags.Base.Orientation)
+    except Exception:  # a damaged tag
         return UPRIGHT
     return found if found in _TURNS else UPRIGHT
 

@@ -1,6 +1,8 @@
-"""What Pillow does not do with a PNG file: leave texts packed, and check that all rows are there.
+"""What Pillow does not do with a PNG file: leave texts packed, and check its chunks and rows.
 
-Pillow leaves rows that are missing at zero; in a mask that would be the label with raw id 0.
+Pillow takes the last of several headers, so that the size that was checked need not be the one
+that is decoded. It leaves rows that are missing at zero; in a mask that would be the label with raw
+id 0.
 """
 
 import struct
@@ -15,11 +17,49 @@ PNG_MODES = {0: "L", 2: "RGB", 3: "P", 4: "LA", 6: "RGBA"}
 MAX_CHUNKS = 100_000
 """64 megapixels in the 8 KiB chunks of libpng are 31,000."""
 
+_CRITICAL = (b"IHDR", b"PLTE", b"IDAT", b"IEND")
+_ONCE = (b"IHDR", b"PLTE", b"tRNS", b"eXIf")
+_END = b"\0\0\0\0IEND\xaeB`\x82"
+_PALETTE = 3  # the colour type
 _PACKED = (b"zTXt", b"iTXt", b"iCCP")
 _WHOLE = [(0, 0, 1, 1)]
 _ADAM7 = [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2),
           (0, 1, 1, 2)]  # fmt: skip
 """First column, first row, step of columns and step of rows of each pass (PNG, section 8.2)."""
+
+
+def check_chunks(data: bytes) -> None:
+    """Check which chunks a PNG file has, and in which order (PNG, section 5.6).
+
+    Raises:
+        ValueError: When a chunk is missing, unknown, out of place or too often there, when the last
+            one is damaged, for a palette of another size, and for an animation.
+    """
+    chunks = list(_chunks(data))
+    kinds = [kind for kind, _ in chunks]
+    if kinds[0] != b"IHDR":
+        raise ValueError("the first chunk is not IHDR")
+    if b"acTL" in kinds:
+        raise ValueError("an animated PNG; expected a single picture")
+    for kind in kinds:
+        if not kind[0] & 32 and kind not in _CRITICAL:  # a capital letter: must not be skipped
+            raise ValueError(f"unknown chunk {kind!r}")
+    for kind in _ONCE:
+        if kinds.count(kind) > 1:
+            raise ValueError(f"{kinds.count(kind)} chunks {kind.decode()}; one is allowed")
+    if b"IDAT" not in kinds:
+        raise ValueError("no pixel data (IDAT)")
+    if {b"PLTE", b"tRNS"} & set(kinds[kinds.index(b"IDAT") :]):
+        raise ValueError("a palette (PLTE, tRNS) behind the pixel data")
+    if chunks[-1][1] != _END:
+        raise ValueError("its last chunk (IEND) is damaged")
+    sizes = {kind: len(chunk) - 12 for kind, chunk in chunks}
+    palette, transparent = sizes.get(b"PLTE", 0), sizes.get(b"tRNS", 0)
+    is_palette = data[25] == _PALETTE
+    if palette % 3 or palette > 3 << 8 or (is_palette and not palette):
+        raise ValueError(f"a palette of {palette} bytes")
+    if is_palette and transparent > palette // 3:
+        raise ValueError(f"a palette of {palette // 3} colours, {transparent} of them transparent")
 
 
 def without_packed(data: bytes) -> bytes:

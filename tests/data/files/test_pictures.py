@@ -415,14 +415,44 @@ def test_a_palette_index_without_a_colour_is_refused(tmp_path):
     assert "2 pixels have a palette index of 2 or more" in refused(tmp_path / "x.png")
 
 
-def test_palette_indices_without_a_palette_are_damage(tmp_path):
-    """Pillow decodes them, and asserts that there is a palette when it is asked for one."""
-    header = struct.pack(">IIBBBBB", 4, 1, 8, 3, 0, 0, 0)
-    body = png_chunk(b"IHDR", header) + png_chunk(b"IDAT", zlib.compress(bytes([0, 0, 1, 2, 2])))
-    (tmp_path / "x.png").write_bytes(PNG_MAGIC + body + png_chunk(b"IEND", b""))
-    assert "damaged: its pixels are palette indices, without a palette" in refused(
-        tmp_path / "x.png"
-    )
+HEADER = png_chunk(b"IHDR", struct.pack(">IIBBBBB", 4, 1, 8, 3, 0, 0, 0))
+HUGE = png_chunk(b"IHDR", struct.pack(">IIBBBBB", 50_000, 50_000, 8, 3, 0, 0, 0))
+COLORS = png_chunk(b"PLTE", bytes(6))
+ROW = png_chunk(b"IDAT", zlib.compress(bytes([0, 0, 1, 1, 1])))
+END = png_chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize(
+    ("chunks", "fault"),
+    [
+        ((HEADER, ROW, END), "a palette of 0 bytes"),
+        ((HEADER, png_chunk(b"PLTE", bytes(4)), ROW, END), "a palette of 4 bytes"),
+        ((HEADER, ROW, COLORS, END), "a palette (PLTE, tRNS) behind the pixel data"),
+        ((HEADER, COLORS, COLORS, ROW, END), "2 chunks PLTE; one is allowed"),
+        ((HEADER, COLORS, png_chunk(b"tRNS", bytes(9)), ROW, END), "9 of them transparent"),
+        ((HEADER, HUGE, COLORS, ROW, END), "2 chunks IHDR; one is allowed"),
+        ((png_chunk(b"tEXt", HEADER[8:]), HUGE, COLORS, ROW, END), "the first chunk is not IHDR"),
+        ((HEADER, COLORS, png_chunk(b"ABcD", b""), ROW, END), "unknown chunk b'ABcD'"),
+        ((HEADER, COLORS, png_chunk(b"acTL", bytes(8)), ROW, END), "an animated PNG"),
+        ((HEADER, COLORS, END), "no pixel data (IDAT)"),
+        ((HEADER, COLORS, ROW, END[:-1] + b"?"), "its last chunk (IEND) is damaged"),
+    ],
+)
+def test_chunks_that_pillow_takes_and_png_does_not_allow_are_damage(tmp_path, chunks, fault):
+    """Of several headers Pillow takes the last, whose size nobody has checked."""
+    (tmp_path / "x.png").write_bytes(PNG_MAGIC + b"".join(chunks))
+    assert fault in refused(tmp_path / "x.png")
+
+
+@pytest.mark.parametrize("count", [0, 1, 1 << 30])
+def test_the_orientation_is_found_where_its_count_is_damaged(tmp_path, count):
+    """Beside an entry of EXIF whose values lie beyond its end."""
+    entries = [(0x010F, 2, 400, 60_000), (0x0112, 3, count, 6)]
+    tiff = b"II*\0" + struct.pack("<IH", 8, len(entries))
+    tiff += b"".join(struct.pack("<HHII", *entry) for entry in entries) + bytes(4)
+    upright = picture(1, (16, 8))
+    Image.fromarray(upright).save(tmp_path / "x.jpg", exif=b"Exif\0\0" + tiff, quality=95)
+    assert read_rgb(tmp_path / "x.jpg").shape == (8, 16, 3)
 
 
 def test_grey_with_opaque_alpha_is_read(tmp_path):
