@@ -90,7 +90,7 @@ def test_with_students_t_of_four_to_twelve_configurations_it_holds_nearly():
         (0.05, [0.5, 0.5], "do not ascend"),
         (0.05, [0.0, 0.5], "do not ascend"),
         (0.05, [float("nan")], "do not ascend"),
-        (0.05, [0.5, 1.2], "is over 1"),
+        (0.05, [0.5, 1.2], "is above 1"),
         (0.0, [1.0], "alpha: 0.0 is not between 0 and 1"),
     ],
 )
