@@ -1,8 +1,9 @@
+"""Scores and metrics of a confusion matrix, against scikit-learn and by hand."""
+
 import doctest
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -10,94 +11,14 @@ from sklearn import metrics as sk
 
 import segexp.evaluation.counting
 import segexp.evaluation.metrics
-from segexp.evaluation.counting import confusion_matrices, counted_on_void
-from segexp.evaluation.metrics import score
-
-CLASSES = 6
-
-
-def make_batch(seed: int = 0, images: int = 3) -> tuple[np.ndarray, np.ndarray]:
-    """Targets with void and without class 5, and predictions that are right half of the time."""
-    rng = np.random.default_rng(seed)
-    target = rng.integers(0, CLASSES - 1, (images, 16, 24), dtype=np.uint8)
-    prediction = rng.integers(0, CLASSES, target.shape)
-    prediction = np.where(rng.random(target.shape) < 0.5, target, prediction)
-    target[rng.random(target.shape) < 0.1] = 255
-    return target, prediction
+from segexp.evaluation.counting import confusion_matrices
+from segexp.evaluation.metrics import flat, measure, metric_of, objectives, score
+from tests.evaluation.test_counting import CLASSES, make_batch
 
 
 def test_the_examples_in_the_docstrings_are_true():
-    for module in (segexp.evaluation.metrics, segexp.evaluation.counting):
-        assert doctest.testmod(module).attempted > 0
-        assert doctest.testmod(module).failed == 0
-
-
-def test_matrices_equal_those_of_scikit_learn_image_by_image():
-    target, prediction = make_batch()
-    matrices = confusion_matrices(target, prediction, CLASSES)
-    assert matrices.dtype == np.int64
-    for truth, guess, matrix in zip(target, prediction, matrices, strict=True):
-        valid = truth != 255
-        expected = sk.confusion_matrix(truth[valid], guess[valid], labels=range(CLASSES))
-        np.testing.assert_array_equal(matrix, expected)
-
-
-def test_rows_are_ground_truth_and_columns_are_prediction():
-    target, prediction = np.array([[[0, 0, 0]]]), np.array([[[1, 1, 0]]])
-    matrix = confusion_matrices(target, prediction, num_classes=2)[0]
-    np.testing.assert_array_equal(matrix, [[1, 2], [0, 0]])
-
-
-@pytest.mark.parametrize("dtype", [torch.uint8, torch.int32, torch.int64])
-def test_tensors_of_any_integer_type_count_as_arrays_do(dtype):
-    target, prediction = make_batch()
-    expected = confusion_matrices(target, prediction, CLASSES)
-    from_tensors = confusion_matrices(
-        torch.from_numpy(target).to(dtype), torch.from_numpy(prediction).to(dtype), CLASSES
-    )
-    np.testing.assert_array_equal(from_tensors, expected)
-
-
-def test_a_read_only_array_is_counted_and_left_alone():
-    target, prediction = make_batch()
-    before = target.copy()
-    target.flags.writeable = False
-    assert confusion_matrices(target, prediction, CLASSES).sum() == (before != 255).sum()
-    np.testing.assert_array_equal(target, before)
-
-
-def test_a_prediction_in_no_class_is_counted_in_the_last_column():
-    target, prediction = np.array([[[0, 1, 1, 255]]]), np.array([[[0, 2, 1, 2]]])
-    matrix = confusion_matrices(target, prediction, num_classes=2, num_predicted=3)[0]
-    np.testing.assert_array_equal(matrix, [[1, 0, 0], [0, 1, 1]])
-
-
-@pytest.mark.parametrize(
-    ("target", "prediction", "message"),
-    [
-        ([[[0, 2]]], [[[0, 0]]], r"target \[2\], expected 0\.\.1 or 255"),
-        ([[[0, -1]]], [[[0, 0]]], r"target \[-1\]"),
-        ([[[0, 1]]], [[[0, 2]]], r"prediction \[2\], expected 0\.\.1"),
-        ([[[0, 1]]], [[[0, -1]]], r"prediction \[-1\]"),
-        ([[[0, 1]]], [[[0, 255]]], r"1 pixels .* prediction \[255\]"),
-    ],
-)
-def test_an_index_out_of_range_is_refused_with_its_value(target, prediction, message):
-    with pytest.raises(ValueError, match=message):
-        confusion_matrices(np.array(target), np.array(prediction), num_classes=2)
-
-
-def test_shapes_that_differ_are_refused():
-    with pytest.raises(ValueError, match=r"\(1, 2, 2\) and \(1, 2, 3\)"):
-        confusion_matrices(np.zeros((1, 2, 2), int), np.zeros((1, 2, 3), int), num_classes=2)
-
-
-def test_void_pixels_do_not_count_whatever_is_predicted_there():
-    target, prediction = make_batch()
-    other = np.where(target == 255, 77, prediction)
-    np.testing.assert_array_equal(
-        confusion_matrices(target, other, CLASSES), confusion_matrices(target, prediction, CLASSES)
-    )
+    found = doctest.testmod(segexp.evaluation.metrics)
+    assert found.attempted > 0 and found.failed == 0
 
 
 def test_scores_equal_those_of_scikit_learn():
@@ -219,20 +140,6 @@ def test_iou_is_at_most_f1_and_both_are_in_0_to_1(confusion):
     assert (scores.f1[scored] <= 1).all()
 
 
-@given(st.integers(0, 100), st.permutations(range(5)), st.integers(1, 4))
-@settings(max_examples=25, deadline=None)
-def test_neither_order_nor_batching_of_images_changes_the_sum(seed, order, cut):
-    target, prediction = make_batch(seed, images=5)
-    whole = confusion_matrices(target, prediction, CLASSES)
-    shuffled = (target[list(order)], prediction[list(order)])
-    parts = [
-        confusion_matrices(shuffled[0][:cut], shuffled[1][:cut], CLASSES),
-        confusion_matrices(shuffled[0][cut:], shuffled[1][cut:], CLASSES),
-    ]
-    np.testing.assert_array_equal(np.concatenate(parts), whole[list(order)])
-    np.testing.assert_array_equal(sum(p.sum(axis=0) for p in parts), whole.sum(axis=0))
-
-
 @given(
     hnp.arrays(np.int64, (5, 6), elements=st.integers(0, 50)),
     st.permutations(range(5)),
@@ -247,30 +154,21 @@ def test_permuting_the_classes_permutes_the_scores_and_leaves_the_means(confusio
     np.testing.assert_equal(permuted.pixel_accuracy, scores.pixel_accuracy)
 
 
-@pytest.mark.parametrize("strange", [-3, 7, 200, 255, 300])
-def test_what_is_predicted_under_void_does_not_matter(strange):
-    target, prediction = make_batch()
-    expected = confusion_matrices(target, prediction, CLASSES)
-    prediction = np.where(target == 255, strange, prediction)
-    np.testing.assert_array_equal(confusion_matrices(target, prediction, CLASSES), expected)
+def test_every_metric_is_an_objective_in_the_common_space_and_in_the_own_one():
+    assert objectives()[:2] == ("val/miou_common", "val/miou")
+    assert {"val/pixel_accuracy_common", "val/pixel_accuracy"} <= set(objectives())
+    assert metric_of("val/pixel_accuracy_common") == ("pixel_accuracy", "common")
+    assert metric_of("val/miou") == ("miou", "own")
 
 
-def test_a_batch_of_no_image_has_no_matrix():
-    empty = np.zeros((0, 4, 4), np.uint8)
-    assert confusion_matrices(empty, empty, CLASSES).shape == (0, CLASSES, CLASSES)
-
-
-def test_what_is_predicted_on_void_is_counted_apart():
-    target = np.array([[[0, 255, 255]], [[255, 1, 1]]])
-    prediction = np.array([[[0, 1, 2]], [[1, 1, 0]]])
-    matrices, on_void = counted_on_void(target, prediction, 2, 3)
-    assert matrices.tolist() == confusion_matrices(target, prediction, 2, 3).tolist()
-    assert on_void.tolist() == [[0, 1, 1], [0, 1, 0]]
-
-
-def test_a_prediction_out_of_range_on_void_is_counted_nowhere():
-    target = np.array([[[0, 255, 255]]])
-    prediction = np.array([[[0, 7, -1]]])
-    matrices, on_void = counted_on_void(target, prediction, 2)
-    assert matrices.tolist() == [[[1, 0], [0, 0]]]
-    assert on_void.tolist() == [[0, 0]]
+def test_what_is_measured_is_named_by_metric_and_ruler():
+    # Class 0: 3 of 4 pixels found, one called class 1, which is nowhere.
+    found = measure(np.array([[3, 1], [0, 0]]))
+    assert found.items() >= {"miou": 0.75, "pixel_accuracy": 0.75}.items()
+    assert found.items() >= {"classes_in_mean": 1, "classes_predicted_only": 1}.items()
+    by_ruler = {"own": {"miou": 0.75, "pixel_accuracy": 0.5}, "common_argmax": {"miou": 0.25}}
+    assert flat(by_ruler, ("own", "common", "common_argmax")) == {
+        "miou": 0.75,
+        "miou_common_argmax": 0.25,
+        "pixel_accuracy": 0.5,
+    }
