@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from segexp.data.files.npy import MAX_HEADER_BYTES
+
 
 def read_npz(content: bytes, max_bytes: int) -> dict[str, NDArray[Any]]:
     """Read the arrays of an npz file, by name; numbers and texts only, and no pickle.
@@ -19,7 +21,8 @@ def read_npz(content: bytes, max_bytes: int) -> dict[str, NDArray[Any]]:
         ValueError: When it is not an npz file, damaged, or larger; the message says which.
     """
     try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+        # Without pickle, which is NumPy's default.
+        with np.load(io.BytesIO(content), max_header_size=MAX_HEADER_BYTES) as archive:
             size = sum(member.file_size for member in archive.zip.infolist())
             arrays = {name: archive[name] for name in archive.files} if size <= max_bytes else {}
             kinds = {array.dtype.kind for array in arrays.values()}

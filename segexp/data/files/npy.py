@@ -21,8 +21,9 @@ LARGEST_RAW_ID = 2**31 - 1
 MAX_ARRAY_BYTES = 512 << 20
 """64 megapixels of 64-bit raw ids, or 44 of RGB in float32."""
 
-MAX_HEADER_BYTES = 10_000
-"""NumPy's own limit."""
+MAX_HEADER_BYTES = 1_024
+"""NumPy writes 128 or so, and takes seconds over 10,000 damaged ones, its own limit: it reads what
+Python cannot parse as Python 2, in time that grows with the square."""
 
 MAX_DIMENSIONS = 8
 
