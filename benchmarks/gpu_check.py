@@ -80,7 +80,7 @@ class Sizes:
 
 
 ON_GPU = Sizes((128, 256), "Unet/mobilenet_v2/0.5", 96, 32, 9, 3, 6, "tests")
-ON_CPU = Sizes((32, 64), "Unet/mobilenet_v2/0.25", 16, 5, 2, 1, 2, "tests/data")
+ON_CPU = Sizes((32, 64), "Unet/mobilenet_v2/0.25", 16, 5, 2, 1, 2, "tests/training/test_compute.py")
 
 
 class FailedError(Exception):
