@@ -16,7 +16,7 @@ from segexp.data.batches import Batches, make_loader
 from segexp.data.cache import Dataset, Split
 from segexp.data.stats import count_labels
 from segexp.evaluation.counting import counted_on_void
-from segexp.evaluation.metrics import METRICS, RULERS
+from segexp.evaluation.metrics import METRICS, RULERS, measure
 from segexp.evaluation.rulers import Ruler, decide_all
 from segexp.labels.mapping import Mapping
 from segexp.training.checkpoint import KeptValidation
@@ -53,6 +53,10 @@ class Evaluation:
         """Return the matrix of the whole split by one ruler, (K, K + 1)."""
         total: NDArray[np.int64] = self.confusions[ruler].sum(axis=0)
         return total
+
+    def measured(self) -> dict[str, dict[str, float]]:
+        """Return the metrics of the whole split: ruler -> what `measure` returns."""
+        return {ruler: measure(self.confusion(ruler)) for ruler in self.confusions}
 
 
 def keep(evaluation: Evaluation) -> KeptValidation:

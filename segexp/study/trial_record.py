@@ -10,7 +10,7 @@ from segexp import tracking
 from segexp.data.cache import Split
 from segexp.evaluation.counting import confusion_matrices
 from segexp.evaluation.evaluate import Evaluation
-from segexp.evaluation.metrics import COMMON, OWN, RULERS, flat, measure, miou
+from segexp.evaluation.metrics import COMMON, OWN, RULERS, flat, miou
 from segexp.evaluation.result import SplitScores, TrialResult
 from segexp.evaluation.rulers import Ruler, decide
 from segexp.evaluation.tables import class_table
@@ -28,7 +28,7 @@ OVERLAYS = 4
 def epoch_metrics(result: EpochResult[Evaluation], is_best: bool) -> dict[str, float]:
     """Return the metrics that MLflow records after an epoch."""
     evaluation = result.validation
-    scores = {ruler: measure(evaluation.confusion(ruler)) for ruler in evaluation.confusions}
+    scores = evaluation.measured()
     metrics = {
         "train/loss": result.train_loss,
         "train/lr": result.learning_rate,
@@ -52,7 +52,7 @@ def split_scores(evaluation: Evaluation, mapping: Mapping, common: Mapping) -> S
     """Turn an evaluation into the numbers that are stored."""
     spaces = {OWN: mapping, COMMON: common}
     return SplitScores(
-        {ruler: measure(evaluation.confusion(ruler)) for ruler in evaluation.confusions},
+        evaluation.measured(),
         {
             ruler: class_table(evaluation.confusions[ruler], space.names)
             for ruler, space in spaces.items()

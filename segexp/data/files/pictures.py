@@ -22,7 +22,7 @@ from segexp.core.errors import InputError
 from segexp.core.files import read_bounded
 from segexp.data.files.beginning import beginning
 from segexp.data.files.exif import UPRIGHT, orientation_of
-from segexp.data.files.png import PNG_MAGIC, check_chunks, check_rows, without_packed
+from segexp.data.files.png import PNG_MAGIC, check_rows, checked_chunks
 from segexp.data.source import SampleFault
 
 MAX_PIXELS = 64_000_000
@@ -242,8 +242,7 @@ def _refuse_missing_colors(path: Path, pixels: Image.Image) -> None:
 def _read_png(path: Path, data: bytes) -> Picture:
     width, height, bits = struct.unpack_from(">IIB", data, 16)
     check_pixel_count(path, height, width)
-    check_chunks(data)
-    data = without_packed(data)
+    data = checked_chunks(data)
     PngImageFile(io.BytesIO(data), str(path)).verify()  # checksums
     pixels = PngImageFile(io.BytesIO(data), str(path))
     orientation = _orientation(pixels)

@@ -7,7 +7,7 @@ id 0.
 
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 
@@ -28,14 +28,25 @@ _ADAM7 = [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), 
 """First column, first row, step of columns and step of rows of each pass (PNG, section 8.2)."""
 
 
-def check_chunks(data: bytes) -> None:
+def checked_chunks(data: bytes) -> bytes:
     """Check which chunks a PNG file has, and in which order (PNG, section 5.6).
 
+    Returns:
+        The file without texts and colour profiles, which Pillow would inflate.
+
     Raises:
-        ValueError: When a chunk is missing, unknown, out of place or too often there, when the last
-            one is damaged, for a palette of another size, and for an animation.
+        ValueError: When the file ends early, has over MAX_CHUNKS chunks, or a chunk is missing,
+            unknown, out of place or too often there; when the last one is damaged, for a palette of
+            another size, and for an animation.
     """
     chunks = list(_chunks(data))
+    _check_order(data, chunks)
+    if not any(kind in _PACKED for kind, _ in chunks):
+        return data
+    return PNG_MAGIC + b"".join(chunk for kind, chunk in chunks if kind not in _PACKED)
+
+
+def _check_order(data: bytes, chunks: Sequence[tuple[bytes, memoryview]]) -> None:
     kinds = [kind for kind, _ in chunks]
     if kinds[0] != b"IHDR":
         raise ValueError("the first chunk is not IHDR")
@@ -60,18 +71,6 @@ def check_chunks(data: bytes) -> None:
         raise ValueError(f"a palette of {palette} bytes")
     if is_palette and transparent > palette // 3:
         raise ValueError(f"a palette of {palette // 3} colours, {transparent} of them transparent")
-
-
-def without_packed(data: bytes) -> bytes:
-    """Return a PNG file without texts and colour profiles, which Pillow would inflate.
-
-    Raises:
-        ValueError: When the file ends early, or has over MAX_CHUNKS chunks.
-    """
-    chunks = list(_chunks(data))
-    if not any(kind in _PACKED for kind, _ in chunks):
-        return data
-    return PNG_MAGIC + b"".join(chunk for kind, chunk in chunks if kind not in _PACKED)
 
 
 def check_rows(data: bytes) -> None:
