@@ -367,7 +367,6 @@ def _refuse_early(
 
 
 def _refuse_training_options(trained: dict[str, Any], margin: float) -> None:
-    """Refuse options about training together with --predictions."""
     faults = [
         f"{option}: --predictions compares existing masks and trains nothing; leave it out"
         for option, value in trained.items()
@@ -382,7 +381,6 @@ def _refuse_training_options(trained: dict[str, Any], margin: float) -> None:
 def _refuse_answer_options(
     plan_only: bool, pilot: str | None, require: str | None, cluster: str
 ) -> None:
-    """Refuse options about an answer together with --plan, and --pilot without --plan."""
     if not plan_only:
         if pilot is not None:
             raise InputError("--pilot: is for --plan; give both")
@@ -418,7 +416,6 @@ def _check_options(
 
 
 def _work(design: "Design", trials: int) -> str:
-    """Say how much is trained in each arm."""
     times = "" if design.seeds == 1 else f" {design.seeds} times"
     if design.mode == "tuned":
         return f"{trials} trials and {design.seeds} final trainings of each"

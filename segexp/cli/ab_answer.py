@@ -43,7 +43,6 @@ def show_answer(result: dict[str, Any]) -> None:
 
 
 def _show_pair(pair: dict[str, Any], caveats: list[str]) -> None:
-    """Show the sentences of a pair, what such a study can find, and its caveats."""
     say("")
     for sentence in filter(None, (pair.get("untouched_sentence"), pair["sentence"])):
         console.print(sentence, style="bold", highlight=False, soft_wrap=True, markup=False)
@@ -77,7 +76,6 @@ def _arms_table(result: dict[str, Any]) -> Table:
 
 
 def _candidates_table(result: dict[str, Any]) -> Table:
-    """Return the score of each candidate in every arm, and the differences of a pair."""
     names = [arm["mapping"] for arm in result["arms"]]
     paired = len(result["pairs"]) == 1
     table = _table(
@@ -113,7 +111,6 @@ def _origins(result: dict[str, Any]) -> list[str]:
 
 
 def _terms_table(pair: dict[str, Any]) -> Table:
-    """Return the parts of the raw gap, by every rule of collapse."""
     rules, interval = list(pair["rules"]), interval_title([pair])
     table = _table(
         f"{pair['b']} minus {pair['a']}: the raw gap and its parts",

@@ -79,9 +79,6 @@ def fitted(table: Table, width: int) -> Table:
     Args:
         table: Changed in place where it is wider than the terminal.
         width: The terminal's, in characters.
-
-    Returns:
-        The table.
     """
     lowest, widths = [], []
     for column in table.columns:

@@ -141,7 +141,6 @@ def write_named(path: Path, text: str, where: str) -> None:
     """Write a file where the user said.
 
     Args:
-        path: The file.
         text: What is to be in it.
         where: The option or file that named it, for the message.
 
@@ -221,9 +220,7 @@ def refuse_unreachable(project: Path, config: "Config", say: Callable[[str], Non
     """Refuse a storage server that does not answer, before torch is loaded.
 
     Args:
-        project: The project directory.
         config: Its ``storage`` may name a server.
-        say: Shows what is waited for.
 
     Raises:
         InputError: With why it cannot be opened.

@@ -162,7 +162,6 @@ def tune(
 
 
 def _score_of(definition: "StudyConfig") -> str:
-    """Name what an epoch is judged by."""
     from segexp.evaluation.metrics import METRICS, metric_of
 
     metric, _ = metric_of(definition.objective)
@@ -221,7 +220,6 @@ def _what_there_is(best: "BestTrial", trials: int, cut_short: str, has_all: bool
     """Say how many trials a study has, and why not more.
 
     Args:
-        best: Of the study.
         trials: How many it was to reach.
         cut_short: The rule that ended it, and what to do; empty where none did.
         has_all: Whether it has tried every point of its space.

@@ -66,7 +66,6 @@ def winner(
 
     Args:
         place: The arm's place.
-        search: The arm's search.
         candidates: Those that are complete in every arm.
         key: What tells configurations apart; see `segexp.compare.candidates.choose_candidates`.
     """
@@ -92,8 +91,6 @@ def by_origin(
 
     Args:
         candidates: Those that are complete in every arm.
-        a: The name of the first arm.
-        b: The name of the second.
         places: The place of each arm by name.
     """
     if not candidates:

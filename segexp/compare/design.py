@@ -63,7 +63,6 @@ def make_design(
         configs: Candidates of shared arms, by default 6, or fewer with fewer than 20 trials;
             configurations of matched arms, by default 24.
         seeds: Trainings of each configuration in each arm; by default 1.
-        looks: How often the arms are compared.
     """
     if configs is None:
         configs = MATCHED_CONFIGS if matched else min(CANDIDATES, most_candidates(trials))
@@ -79,9 +78,7 @@ def design_faults(design: Design, trials: int, arms: int) -> list[str]:
     """List what is wrong with the numbers of a design.
 
     Args:
-        design: The design.
         trials: Trials of each arm's search.
-        arms: The number of arms.
     """
     faults = []
     if design.seeds < 1:

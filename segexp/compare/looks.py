@@ -43,7 +43,6 @@ def planned_looks(design: Design, available: int) -> list[Look]:
     """Return the looks of a design, the last one at all of its configurations.
 
     Args:
-        design: The design.
         available: The number of configurations: searches of a small space may find fewer.
     """
     counts = list(dict.fromkeys(min(count, available) for count in design.configs_at_looks()))
@@ -138,7 +137,6 @@ def _of_older_answer(plan: AbPlan) -> dict[str, int] | None:
 
 
 def _numbers(plan: AbPlan) -> dict[str, int]:
-    """Return the numbers on which an answer depends."""
     design = plan.design
     searched = {} if design.mode == "matched" else {"trials": plan.arms[0].base.study.trials}
     return {**searched, "configs": design.configs, "seeds": design.seeds, "looks": design.looks}

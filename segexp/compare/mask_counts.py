@@ -126,8 +126,6 @@ def count_masks(
 
     Args:
         arms: Every run has a mask of every image.
-        truth: The ground truth.
-        common: The common space of the arms' mappings.
         progress: Called with how many images are counted, and of how many.
 
     Raises:

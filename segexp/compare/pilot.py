@@ -24,9 +24,6 @@ class Outlook:
     """What an A/B study of a given size can say about a pair of arms, and what a margin needs.
 
     Attributes:
-        a: The name of the first arm.
-        b: The name of the other.
-        margin: The margin that was asked about.
         pilot: The name of the study whose variances are used.
         trained: How the pilot trained: its figures hold for such trainings. Empty if unknown.
         spread: The range of the true spread over runs, as multiples of the pilot's.
@@ -59,7 +56,6 @@ def read_pilot(project: Path, pilot: str) -> dict[str, Any]:
     """Read the result of an A/B study, or of its latest look if it has not answered yet.
 
     Args:
-        project: The project directory.
         pilot: The study's name, or the path of an ``ab_result.json``.
 
     Raises:
@@ -123,10 +119,7 @@ def outlooks(
 
     Args:
         pilot: The content of its ``ab_result.json``.
-        arms: The names of the arms.
-        design: The planned study's design.
         trials: Trials of each of its searches.
-        margin: Differences below it do not matter.
 
     Raises:
         InputError: When the pilot compared other arms, or has no variances.

@@ -40,11 +40,7 @@ class AbPlan:
     """An A/B study, checked as far as possible before data is read.
 
     Attributes:
-        project: The project directory.
-        name: The A/B study's name.
-        design: How the arms are compared.
         arms: The search of each arm; matched arms do not run it.
-        common: The common space of the arms' mappings.
         configs: The configurations of matched arms; empty for others, whose searches find them.
     """
 
@@ -84,12 +80,9 @@ def plan_ab(
     """Check an A/B study: its mappings, and a study for each mapping.
 
     Args:
-        project: The project directory.
         study: The study whose search space the arms use; None for ``default``.
         mappings: The arms, two or more.
         overrides: Keys of config and study that are overridden, such as ``trials``.
-        name: The A/B study's name.
-        design: How the arms are compared.
 
     Raises:
         InputError: With every fault that was found.
@@ -172,10 +165,7 @@ def of_winner(
     """Plan the final trainings of a tuned arm: its best configuration, once with every seed.
 
     Args:
-        arm: The arm's search.
         number: The number of its best trial: another best trial makes another study.
-        params: That trial's params.
-        seeds: The seeds.
     """
     base = arm.base
     name = f"{base.study.name}-trial-{number:04d}"

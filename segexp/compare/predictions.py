@@ -56,10 +56,7 @@ class MaskStudy:
     """Arms of decided masks, ready to be counted.
 
     Attributes:
-        name: The comparison's name.
         arms: Two or more.
-        truth: The ground truth.
-        common: The common space of the arms' mappings.
         run_names: The names of the pairs of runs; one empty name for a single run.
         caveats: Known limits of the answer.
     """
@@ -91,10 +88,8 @@ def plan_masks(
     """Find the masks of every arm, and refuse what does not match.
 
     Args:
-        name: The comparison's name.
         folders: The folder of each arm, by the arm's name.
         mappings: The mapping of each arm's classes, likewise.
-        truth: The ground truth.
 
     Raises:
         InputError: With every fault: folders that are missing, empty or given twice, images without
@@ -201,10 +196,8 @@ def compare_masks(
     """Count all masks, and compare the arms as trained arms are compared.
 
     Args:
-        study: From `plan_masks`.
         cluster: How the images are grouped for resampling: see
             `segexp.compare.statistics.clusters`.
-        margin: A difference of mIoU that would not matter.
         progress: Called with how many images are counted, and of how many.
 
     Raises:

@@ -28,12 +28,7 @@ def record_masks(
     """Record an answer in its own run, kind ``ab``; if that fails, say so.
 
     Args:
-        project: The project directory.
-        wanted: The project's tracking settings.
-        study: What was compared.
         result: The content of ``ab_result.json``.
-        files: ``ab_result.json`` and the page.
-        say: Shows one line.
     """
     try:
         experiment = tracking.open_experiment(project, wanted.uri, wanted.experiment or study.name)

@@ -64,11 +64,7 @@ def ab_result(
     """Compare the arms, and return the whole answer as plain values for JSON.
 
     Args:
-        plan: The A/B study.
-        dataset: Its data.
         found: Its searches, and the configurations that all arms are compared on.
-        runs: Its final trainings.
-        terms: The terms of the comparison.
     """
     clusters, margin, look = terms.clusters, terms.margin, terms.look
     design, searches = plan.design, found.searches
@@ -191,11 +187,6 @@ def arm_scenes(runs: FinalRuns, split: Split, common: Mapping) -> list[ArmScene]
     """Draw the images on which the last arm gains or loses most against the first.
 
     The differences are means over the runs; the predictions drawn are those of the first run.
-
-    Args:
-        runs: The final trainings.
-        split: The held-out images.
-        common: The common space.
     """
     by_arm = np.stack([image_mious(arm) for arm in runs.arms])
     differences = by_arm[-1] - by_arm[0]

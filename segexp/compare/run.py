@@ -103,11 +103,6 @@ def run_ab(
     """Train what an A/B study still needs, and compare its arms.
 
     Args:
-        plan: From `segexp.compare.plan.plan_ab`.
-        question: The margin and the clusters.
-        storage: Optuna's storage.
-        display: Shows progress.
-        engine: What runs trials.
         workers: How many trials run at a time; None lets the engine choose.
 
     Returns:
@@ -222,7 +217,6 @@ def _find_configs(
 
 
 def _finals(plan: AbPlan, found: Found, look: Look) -> list[ListPlan]:
-    """Plan the trainings of every arm up to a look."""
     if plan.design.mode == "tuned":
         return [
             of_winner(arm, search.best_trial, candidate.params, plan.seeds)
@@ -263,8 +257,6 @@ def begun_as(url: str | None, project: Path, name: str) -> Mode | None:
 
     Args:
         url: Optuna's storage, as for `segexp.study.storage.open.open_storage`.
-        project: The project directory.
-        name: The A/B study's name.
 
     Raises:
         InputError: When the storage cannot be opened, or a newer segexp ran the study.

@@ -25,9 +25,6 @@ def run_protocols(
     (another host has it), protocols that need it have no score.
 
     Args:
-        runs: The final trainings.
-        mappings: The arms' mappings.
-        common: The common space.
         dataset: Its held-out images were scored.
 
     Returns:

@@ -77,7 +77,6 @@ def collect_runs(
     Args:
         finals: The study of each arm's final trainings.
         listed: Their params, the same in all arms.
-        say: Shows one line.
 
     Raises:
         TooFewRunsError: When fewer than two independent runs are complete in every arm.

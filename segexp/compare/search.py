@@ -26,9 +26,7 @@ class Search:
             that was pruned and resumed counts once, with its last state.
         epochs: Epochs that these trials trained, including pruned ones.
         seconds: How long all its trials ran, one after the other.
-        best_trial: The number of its best trial.
-        best_value: That trial's objective.
-        params: That trial's params.
+        params: Those of its best trial.
     """
 
     study: str

@@ -41,7 +41,6 @@ class Suggestion:
     Attributes:
         run_id: The MLflow run of the model.
         images: How many images its confusions are from.
-        ladder: All rungs.
         rung: The suggested rung; its space has the name of the file to write.
         notes: What a person must know before using it, one line each.
         study_command: The command that judges it; None if the project no longer has the model's
@@ -94,7 +93,6 @@ class SuggestedFile:
     """The file of a suggested mapping, before it is written.
 
     Attributes:
-        path: The file.
         text: What to write; None if the file already has the same label space: it is kept, with the
             colours and comments that a person may have added.
     """
@@ -109,9 +107,7 @@ def best_run(
     """Return the MLflow run of a study's best trial, and the tracking URI of the study's records.
 
     Args:
-        project: The project directory.
         storage: As for `segexp.study.storage.open.open_storage`.
-        study: The study's name.
         configured: The tracking URI of the configuration; see `recorded_uri`.
 
     Raises:
@@ -188,8 +184,6 @@ def suggested_file(project: Path, suggestion: Suggestion, force: bool) -> Sugges
     """Return what to write into the project's ``mappings/``; nothing is written yet.
 
     Args:
-        project: The project directory.
-        suggestion: The suggestion.
         force: Whether an existing file may be replaced.
 
     Raises:

@@ -214,7 +214,6 @@ def find_project(start: Path, passed_over: Callable[[Path], None] = lambda path:
     them. Ours has ``mappings/`` beside it, or no key but those of `Config`, in every section.
 
     Args:
-        start: Where to begin.
         passed_over: Called with each file that is another program's, where there is a project.
 
     Raises:
@@ -347,7 +346,6 @@ def describe_validation(
 
     Args:
         where: What to call the file.
-        error: What pydantic raised.
         overridden: Keys whose values do not come from the file; it is not named for them.
         known: The words that a wrong key may have meant; by default those of `config.yaml`.
     """

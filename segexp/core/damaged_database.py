@@ -54,7 +54,6 @@ def refuse_damaged_file(what: str, file: Path) -> None:
 
     Args:
         what: The setting that names it, ``"storage"`` or ``"tracking.uri"``.
-        file: The file.
 
     Raises:
         InputError: When it is, with what to do.

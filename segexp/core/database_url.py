@@ -24,7 +24,6 @@ def sqlite_file(url: str, project: Path) -> Path | None:
     Args:
         url: A database URL; ``sqlite:///`` and three slashes' path start at the project, four
             slashes at the root.
-        project: The project directory.
 
     Raises:
         InputError: When the URL asks for a database in memory, which would be lost at the end.

@@ -30,7 +30,6 @@ def name_fault(what: str, name: str) -> str | None:
 
     Args:
         what: What the name names, for the message, such as ``"study name"``.
-        name: The name.
 
     Returns:
         One line, or None when the name is good.

@@ -33,7 +33,6 @@ class Owner:
     """A process, told apart from all others.
 
     Attributes:
-        host: The host's name.
         boot: Which start of which machine, and which pid namespace: only where these are the same
             does a pid mean the same. Containers often share a host name, and all have a pid 1.
         pid: The process.
@@ -74,7 +73,6 @@ def is_gone(owner: Owner, last_beat: float | None) -> bool:
     """Whether a process has ended, or has been silent for longer than a lease.
 
     Args:
-        owner: The process.
         last_beat: When it was last heard of, in seconds since 1970; None when never.
     """
     if is_here(owner) and _has_ended(owner):

@@ -33,7 +33,6 @@ def follow_move(project: Path, experiment: str | None = None, database: Path | N
     something else by its columns, or cannot be written.
 
     Args:
-        project: The project directory.
         experiment: One that is about to be written into: its runs are pointed here even if
             nothing of them is here yet.
         database: Another database in the project than the one that `mlflow ui` shows.
@@ -83,7 +82,6 @@ def artifacts_now(project: Path, recorded: str) -> Path | None:
     """Return the folder of a run's artifacts; None when they are not among this machine's files.
 
     Args:
-        project: The project directory.
         recorded: The run's artifact URI in the project's own database.
     """
     parts = urlsplit(recorded)

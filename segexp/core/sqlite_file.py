@@ -104,7 +104,6 @@ def open_for_reading(path: Path, *, any_thread: bool = False) -> sqlite3.Connect
     """Open a SQLite file that is there; what would change it fails.
 
     Args:
-        path: The file.
         any_thread: Whether the connection may be handed from one thread to another.
 
     Raises:

@@ -14,7 +14,6 @@ def value_key(name: str, value: Any) -> tuple[str, Any]:
 
     Args:
         name: The parameter's name, the last part of its key.
-        value: One of its values.
 
     Returns:
         The type's name, and the value without these differences.

@@ -161,7 +161,6 @@ def parse_yaml_mapping(content: bytes, where: str) -> dict[str, Any]:
     """Parse the content of a YAML file whose top level is ``key: value`` lines.
 
     Args:
-        content: The file's content.
         where: What to call it in an error.
 
     Raises:

@@ -87,7 +87,6 @@ def read_confusions(content: bytes, where: str) -> dict[str, Confusions]:
     """Parse a file that `save_confusions` wrote; return its splits by name.
 
     Args:
-        content: The file's content.
         where: Its name in error messages.
 
     Raises:

@@ -25,7 +25,6 @@ def confusion_matrices(
     Args:
         target: Ground truth, shape (N, H, W), class indices 0..num_classes-1 or ``VOID``.
         prediction: Predicted class indices, shape (N, H, W), 0..num_predicted-1.
-        num_classes: C, the rows of a matrix.
         num_predicted: Columns of a matrix; None means C. With C + 1, the last column is "none": a
             prediction that falls into no class of a coarser space and is always wrong.
 

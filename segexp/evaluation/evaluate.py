@@ -98,8 +98,6 @@ def evaluate(
             that size bilinearly, as for published Cityscapes scores.
         image_ids: The names of the images, in the order of the batches.
         rulers: The spaces to score in, by name.
-        preprocessing: What training did to an image.
-        compute: The device.
         loss: A loss, and the table from label to class index that it was trained with.
         keep_predictions: Whether to return the predicted classes: H * W bytes per image and ruler.
 

@@ -37,7 +37,6 @@ class Metric:
     """One figure of a confusion matrix; the higher, the better.
 
     Attributes:
-        title: Its name for people.
         of: Takes counts (C, C) or (C, C + 1), whose last column is *none*: predictions outside the
             space, always wrong. Returns a number of any range, or NaN where it is undefined.
     """

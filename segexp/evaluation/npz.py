@@ -13,7 +13,6 @@ def read_npz(content: bytes, max_bytes: int) -> dict[str, NDArray[Any]]:
     """Read the arrays of an npz file, by name; numbers and texts only, and no pickle.
 
     Args:
-        content: The file's content.
         max_bytes: How many bytes all arrays together may have. A zip file of a thousandth of that
             could hold them.
 

@@ -138,8 +138,6 @@ def predict_masks(
 
     Args:
         model: On its device already; gives logits (N, C, H, W); is put into evaluation mode.
-        preprocessing: From the model's bundle.
-        compute: The device and precision.
         files: The images, of any size.
         batch_size: Images per forward pass.
         streams: Batches at a time; see `stream_count`.

@@ -36,7 +36,6 @@ class ScoredBundle:
 
     Attributes:
         data: What the data is, in one line.
-        split: The split.
         images: How many images were scored.
         size: The size they were scored at, for people.
         mapping: The model's own mapping.
@@ -86,16 +85,13 @@ def evaluate_bundle(
     Images are resized as the bundle says, whatever ``data.image_size`` is.
 
     Args:
-        project: The project directory.
         config: Its ``data`` section says which data.
-        bundle_directory: The saved model.
         split: ``train``, ``val`` (what tuning sees), ``heldout`` (what it does not see), or
             ``test``: the held-out split, if the data has a test split.
         space: A mapping that coarsens the model's own, or None for its own.
         rule: How predictions collapse into it.
         full_size: Whether to score at the masks' own size.
         protocols: Whether to score by other conventions as well, at both sizes.
-        caching: Shows how many images are decoded.
 
     Raises:
         InputError: When bundle, data and space do not match.
@@ -204,7 +200,6 @@ def _at_own_size(dataset: Dataset, split: Split) -> Iterator[tuple[Tensor, Tenso
 
 
 def _described(reading: Reading | None) -> str:
-    """Say how probabilities are read from a model's logits."""
     if reading is None:
         return "softmax; the bundle is from an earlier segexp and has no temperature"
     kind = "sigmoids of the focal loss" if reading.one_vs_rest else "softmax"

@@ -15,7 +15,6 @@ def class_table(confusions: NDArray[np.int64], names: Sequence[str]) -> dict[str
 
     Args:
         confusions: One matrix per image, (N, K, K) or (N, K, K + 1), rows ground truth.
-        names: The K class names.
 
     Returns:
         Lists of K entries. ``pixels`` and ``images`` count the ground truth; a score without a

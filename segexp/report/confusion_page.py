@@ -18,8 +18,6 @@ def confusion_page(confusion: NDArray[np.int64], names: Sequence[str], title: st
 
     Args:
         confusion: (K, K) or (K, K + 1); a last column *none* is shown when it is not empty.
-        names: The K class names.
-        title: The heading.
     """
     columns = [*names, "none"][: confusion.shape[1]]
     if len(columns) > len(names) and not confusion[:, -1].any():

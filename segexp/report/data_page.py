@@ -31,14 +31,7 @@ _MARKS = {"val": ("circle", "#fff", "#111"), "heldout": ("diamond", "#111", "#ff
 
 
 def data_page(stats: Stats) -> str:
-    """Draw a data set as a self-contained HTML page.
-
-    Args:
-        stats: What `segexp.data.stats.dataset_stats` returns.
-
-    Returns:
-        The HTML document.
-    """
+    """Draw what `segexp.data.stats.dataset_stats` returns as a self-contained HTML page."""
     sections = [section for of_stats in SECTIONS for section in of_stats(stats)]
     return render_page(f"Data set {stats['dataset']}", _opening(stats), sections)
 

@@ -22,7 +22,6 @@ class Importances:
     """The verdict of one evaluator.
 
     Attributes:
-        evaluator: Its name.
         shares: The share of each param, largest first, with sum 1; or empty.
         reason: Why ``shares`` is empty.
     """

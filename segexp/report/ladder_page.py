@@ -39,13 +39,7 @@ def ladder_page(
     """Draw a ladder as a self-contained HTML page.
 
     Args:
-        ladder: The ladder.
         chosen: The suggested rung, with the name it was written under.
-        notes: What to know before using it.
-        study_command: The command that judges it, if any.
-
-    Returns:
-        The HTML document.
     """
     base, num = ladder.base, len(chosen.space.classes)
     kept = chosen.bits_kept / ladder.bits_kept if ladder.bits_kept else 1.0

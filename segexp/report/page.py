@@ -49,8 +49,6 @@ def render_page(title: str, opening: Sequence[Markup], sections: Sequence[Sectio
     """Write a page.
 
     Args:
-        title: The heading, plain text.
-        opening: The parts above the first section.
         sections: The sections, which the page lists at its top.
 
     Returns:
@@ -103,7 +101,6 @@ def image(png: bytes, alt: str, caption: str = "") -> Markup:
     """Return a picture that is embedded in the page.
 
     Args:
-        png: An encoded PNG.
         alt: What it shows, for readers who cannot see it.
         caption: One line above it, or empty.
     """
@@ -133,7 +130,6 @@ def table(
     """Return a table.
 
     Args:
-        header: The columns' names.
         rows: Their cells, text or markup.
         groups: Headings above the columns' names, each with the number of columns it spans.
         numeric: Columns that are aligned to the right.

@@ -43,7 +43,6 @@ def colorize(mask: Pixels, colors: Pixels, void_color: Color) -> Pixels:
     Args:
         mask: Class indices or VOID, shape (H, W).
         colors: Shape (C, 3).
-        void_color: The colour of VOID.
 
     Returns:
         RGB, shape (H, W, 3).
@@ -65,7 +64,6 @@ def overlay(image: Pixels, mask: Pixels, colors: Pixels, names: Sequence[str]) -
         image: RGB, shape (H, W, 3).
         mask: Class indices or VOID, shape (H, W); void pixels show the bare image.
         colors: Shape (C, 3).
-        names: The C class names.
 
     Returns:
         RGB of the image's own size.
@@ -107,7 +105,6 @@ def comparison(
         truth: Class indices or VOID, shape (H, W).
         prediction: Class indices, shape (H, W).
         colors: Shape (C, 3).
-        names: The C class names.
         title: One line above the panes, such as the image id and its mIoU.
 
     Returns:

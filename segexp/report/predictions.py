@@ -60,7 +60,6 @@ def write_prediction(
         stem: Relative to ``out_dir``, without suffix.
         image: uint8 RGB, shape (H, W, 3).
         mask: Class indices, shape (H, W).
-        mapping: The classes' colours and names.
 
     Returns:
         The paths of ``<stem>_mask.png`` (8-bit class indices), ``<stem>_color.png`` and

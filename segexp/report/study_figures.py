@@ -47,9 +47,7 @@ def curves_figure(
     """Draw the objective of every trial over its epochs: pruned ones grey, failed ones pale.
 
     Args:
-        rows: The trials.
         best: The one that is drawn thick.
-        objective: The name of the objective.
         color_by: The param whose values colour the complete trials, if any.
     """
     figure = go.Figure()

@@ -48,13 +48,8 @@ from segexp.report.trials import (
 def study_page(view: StudyView) -> str:
     """Draw one study, whose objective is maximised, as a self-contained HTML page.
 
-    Works at any time, also before the first trial ends and when no trial completes.
-
-    Args:
-        view: The study. The page leaves out what it does not have.
-
-    Returns:
-        The HTML document.
+    Works at any time, also before the first trial ends and when no trial completes: the page leaves
+    out what the study does not have.
     """
     sections = [section for of_view in SECTIONS for section in of_view(view)]
     return render_page(f"Study {view.study.study_name}", _opening(view), sections)
@@ -136,7 +131,6 @@ def _val_and_heldout(row: TrialRow, objective: str) -> list[str]:
 
 
 def _heldout(row: TrialRow, objective: str) -> float | None:
-    """Return the objective's score on the held-out images."""
     if row.result is None or row.result.heldout is None:
         return None
     return row.result.heldout.of(*metric_of(objective))

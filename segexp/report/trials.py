@@ -18,13 +18,11 @@ class TrialRow:
     """One trial.
 
     Attributes:
-        number: Its number in the study.
         state: One of STATES; ``promoted``: pruned, and resumed by another trial; ``interrupted``:
             ended by a signal or a crash.
         value: The objective of a complete trial when it is finite, else None.
         curve: The objective after each epoch, pairs of epoch (from 1) and value.
         seconds: Wall time; None while it runs.
-        params: Its params.
         result: The result of a complete trial, if it has one.
         failure: Why it failed, or empty.
         run_id: Its run in MLflow, or empty.

@@ -33,16 +33,9 @@ class BestTrial:
     """The best trial of a study, and what to compare it with.
 
     Attributes:
-        study: The study's name.
-        number: The trial's number.
-        params: Its params.
-        result: Its scores.
-        run_id: Its MLflow run.
-        host: The host that it ran on.
         states: How many trials are in each of Optuna's states, or INTERRUPTED, or PROMOTED: pruned,
             then resumed by another trial.
         baseline: The scores of the queued baseline; None when it is not complete.
-        objective: What the study maximises.
         constant: The class, and the scores on ``val`` and ``heldout``, of the predictor that gives
             the most frequent class everywhere; and its ``objective``, if it is not mIoU.
         warnings: What is probably wrong in the data; see `data_warnings`.
@@ -160,7 +153,6 @@ def objective_of(study: optuna.Study) -> str:
 
 
 def _why_no_best(trials: Sequence[FrozenTrial], states: Mapping[str, int]) -> str:
-    """Say why a study has no best trial, and what to do."""
     counted = ", ".join(f"{n} {name.lower()}" for name, n in states.items()) or "no trials"
     if "COMPLETE" in states:
         return f"was not made by segexp ({counted}): its trials have no segexp scores"

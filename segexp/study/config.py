@@ -118,7 +118,6 @@ def load_study_config(path: Path, overrides: Mapping[str, Any]) -> StudyConfig:
     """Read a study file and put overrides over it.
 
     Args:
-        path: The study file.
         overrides: Study key to value: ``trials``, ``sampler.options.n_startup_trials``,
             ``space.learning_rate`` and the like.
 
@@ -176,7 +175,6 @@ def read_study(
     for all trials, and so takes it out of the search space.
 
     Args:
-        project: The project directory.
         study: A study's name or file; None for ``default``.
         overrides: Key, or the last part of it, to value.
 

@@ -71,7 +71,6 @@ def with_begun_halves(plan: StudyPlan, stored: Dict[str, Any] | None) -> StudyPl
     has tuned on, whatever segexp would choose today.
 
     Args:
-        plan: The plan of the study.
         stored: From `definition` when it was begun; None if there is no such study yet.
     """
     data = plan.config.data
@@ -136,7 +135,6 @@ def definition_changes(stored: Dict[str, Any], now: Dict[str, Any]) -> list[Chan
 
     Args:
         stored: From `definition` when it was begun.
-        now: From `definition`.
     """
     stored = with_later_settings(stored, now)
     changed = [key for key in sorted({*stored, *now}) if stored.get(key) != now.get(key)]
@@ -152,8 +150,6 @@ def change_faults(name: str, changes: Sequence[Change], *, revisable: bool = Tru
     """Return a sentence for each change of a study, and last what to do; nothing without changes.
 
     Args:
-        name: The study's name.
-        changes: From `definition_changes`.
         revisable: Whether it can have a new revision: a study that has parts, or is one, cannot.
     """
     if not changes:
@@ -207,7 +203,6 @@ def is_known(
     """Whether there is a study of this name; if there is, it means the same.
 
     Args:
-        storage: Optuna's storage.
         name: Of a study, or of one that has parts.
         now: The definition that it would have now.
         revisable: Whether `segexp tune` can begin a new revision of it.
@@ -225,7 +220,6 @@ def changes_since(storage: BaseStorage, name: str, now: Dict[str, Any]) -> list[
     """Return how a study has changed since it was begun; None when there is none of this name.
 
     Args:
-        storage: Optuna's storage.
         name: Of a study, or of one that has parts.
         now: The definition that it would have now.
 

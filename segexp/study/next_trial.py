@@ -67,7 +67,6 @@ class _Outcome:
     """How a trial went: what to tell Optuna, and which MLflow run to close.
 
     Attributes:
-        state: Its state.
         text: How it went, for a person.
         run: Its MLflow run, if it has one.
         result: Its scores, if it is complete.

@@ -47,10 +47,7 @@ class OpenStudy:
     """A study under way: its plan, data and records.
 
     Attributes:
-        plan: What is to be run.
-        dataset: The data.
         study: Optuna's record.
-        experiment: The MLflow experiment.
         parent: The run below which the trials' runs are.
     """
 
@@ -108,9 +105,7 @@ def open_study(
     """Open a study, and make it with its first trials queued if it is not there yet.
 
     Args:
-        plan: From `segexp.study.plan.plan_study`.
         dataset: The data, opened.
-        storage: Optuna's storage.
         now: What the study means: `segexp.study.definition.definition` of plan and data.
         place: Where to record a study that is part of another.
         carried: Finished trials that a new study begins with; see `segexp.study.revision`.
@@ -173,7 +168,6 @@ def _put_first(
 
 
 def _constant(plan: StudyPlan, dataset: Dataset) -> dict[str, Any]:
-    """Score the constant predictor by the study's objective."""
     objective = plan.study.objective
     metric, ruler = metric_of(objective)
     space = plan.common if ruler == COMMON else next(iter(plan.mappings.values()))

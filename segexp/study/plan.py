@@ -36,13 +36,11 @@ class StudyPlan:
     """What any study has, checked before data is read.
 
     Attributes:
-        project: The project directory.
         study: The study file, with overrides in it.
         config: The configuration that all trials share.
         space: The parameters by name.
         mappings: Every mapping that a trial can have, by name.
         common: The common space of these and of all that the trials are compared with.
-        source: The data set's files.
         is_part: Whether it is part of another study, which has the runs that its trials are
             recorded under.
     """
@@ -109,12 +107,9 @@ def plan_study(
     """Check a study against its configuration, the mappings, the models and the data's taxonomy.
 
     Args:
-        project: The project directory.
         where: What to call the study file in a fault.
         study: The study file, with overrides in it.
         config: The configuration, with the study's own values and overrides in it.
-        searched: From `segexp.study.read_space.read_space`.
-        say: Shows what is waited for.
 
     Raises:
         InputError: With every fault that was found.
@@ -201,7 +196,6 @@ def _left_out(
 
     Args:
         where: What to call the study file in a fault.
-        space: The search space.
         baseline: A point of it.
         found: From `segexp.study.pairs.impossible`.
         excluded: From `segexp.study.read_space.read_space`.

@@ -43,7 +43,6 @@ def make_pruner(pruner: Pruner, epochs: int, label: str = "study") -> BasePruner
     """Make an Optuna pruner; its resource is epochs.
 
     Args:
-        pruner: Its name and options.
         epochs: Of a whole trial.
         label: What Hyperband draws its brackets from: the study's name, or what its parts share.
 

@@ -59,7 +59,6 @@ def read_space(where: str, study: StudyConfig, config: Config) -> SearchSpace:
 
     Args:
         where: What to call the study file in a fault.
-        study: The study.
         config: The configuration under it. Every choice must fit the key that it is for, and what
             the baseline does not name comes from here.
 
@@ -116,9 +115,7 @@ def _parse_exclude(
 
     Args:
         where: What to call the study file in a fault.
-        study: The study.
         config: The configuration under it. A key that an override has fixed is compared with it.
-        space: The parameters by name.
 
     Returns:
         For each entry the params by name, without those whose fixed keys have other values.

@@ -89,7 +89,6 @@ def close_abandoned(
     A trial without an owner is closed, too, except in its first seconds.
 
     Args:
-        study: The study.
         is_gone: Whether an owner, last heard of at a time, is gone; as `segexp.core.lease.is_gone`.
 
     Returns:
@@ -112,9 +111,7 @@ def close_of(study: optuna.Study, owner: Owner, reason: str, *, crashed: bool) -
     """Close the running trials of one process, and queue retries.
 
     Args:
-        study: The study.
         owner: The process, whatever its heartbeat.
-        reason: Why they ended.
         crashed: Whether the process died in them.
 
     Returns:

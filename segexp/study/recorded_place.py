@@ -86,11 +86,7 @@ def open_recorded(
     study is opened from what it remembers.
 
     Args:
-        project: The project directory.
-        wanted: What configuration and command line ask for.
         storage: Optuna's storage, which need not know the study.
-        study: The study's name.
-        say: Shows one line.
 
     Raises:
         InputError: When another place is asked for, or `segexp.tracking.open_experiment` raises it.

@@ -26,10 +26,8 @@ def recover_if_allowed(
     """Call `recover`, or say that somebody else must: reading needs no permission to write.
 
     Args:
-        project: The project directory.
         config: Its storage is read; it has the credentials for the tracking server.
         names: As for `recover`.
-        say: Shows one line.
     """
     needed = (storage_file(config.storage, project), project / WORK_DIRECTORY / "locks")
     closed = [path for path in needed if path is not None and not may_write(path)]
@@ -53,11 +51,8 @@ def recover(
     """Close what is still open in studies that nobody runs any more, so that they can be resumed.
 
     Args:
-        project: The project directory.
-        storage: Optuna's storage.
         names: From `segexp.study.abandoned.left_behind`.
         uri: The configured tracking URI, which has the credentials for the server that it names.
-        say: Shows one line.
     """
     for name in names:
         if name_fault("study name", name):

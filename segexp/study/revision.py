@@ -50,7 +50,6 @@ def choose_revision(
     Args:
         plan: The plan, under the study's own name.
         now: What it means, from `segexp.study.definition.definition`.
-        storage: Optuna's storage.
         new: Whether to begin a revision when none means the same.
 
     Raises:

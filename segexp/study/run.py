@@ -72,10 +72,6 @@ def run_study(
     or a crash ended does not count towards the total, and is retried.
 
     Args:
-        plan: From `segexp.study.plan.plan_study`.
-        storage: Optuna's storage.
-        display: Shows progress.
-        engine: What runs trials.
         workers: How many of them run at a time; None for as many as suit it.
         stop: When to begin no further trial.
         new_revision: Whether a study that means something else now gets a new revision.

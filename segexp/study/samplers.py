@@ -46,7 +46,6 @@ def sample_params(
     Args:
         points: Those of the search space that may be tried.
         first: The first of the list, a point of the space.
-        count: How many.
         seed: Of the random sampler.
 
     Raises:
@@ -70,7 +69,6 @@ def make_sampler(sampler: Sampler, space: Mapping[str, Parameter], place: int) -
     """Make an Optuna sampler.
 
     Args:
-        sampler: Its name, seed and options.
         space: The search space; the grid sampler walks all of it.
         place: Of the trial that it is for; see `segexp.study.budget.sampling_place`. It is mixed
             into the seed: with the same seed a new sampler would suggest the same first random
@@ -91,7 +89,6 @@ def make_sampler(sampler: Sampler, space: Mapping[str, Parameter], place: int) -
 
 
 def _refuse_endless(space: Mapping[str, Parameter]) -> None:
-    """Refuse a space whose points cannot all be tried."""
     for name, parameter in space.items():
         if isinstance(parameter, Range) and not parameter.integer and parameter.step is None:
             raise InputError(

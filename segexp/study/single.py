@@ -32,9 +32,7 @@ def run_training(
     """Train one configuration and record it as a trial is recorded.
 
     Args:
-        project: The project directory.
         config: What to train.
-        display: Shows progress.
 
     Returns:
         The id of the MLflow run; the result, whose bundle is kept; and warnings about the data,

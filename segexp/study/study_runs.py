@@ -30,7 +30,6 @@ def note_run(study: optuna.Study, noted: str | None, run: tracking.Run) -> track
     """Note the run that all hosts record under: the first that one of them made.
 
     Args:
-        study: The study.
         noted: What was noted when the run was made: nothing, a run that MLflow does not have any
             more, or one that another host is yet to create.
         run: This host's.

@@ -91,7 +91,6 @@ def run_trial(
             later; raises `optuna.TrialPruned` if training on does not pay now.
         is_worth_keeping: Whether a trial with this objective keeps its bundle and is scored on the
             held-out images.
-        display: Shows progress.
 
     Raises:
         DivergedError: When a loss or the model is no longer finite.
@@ -230,7 +229,6 @@ def _save_bundle(
     result: TrialResult,
     run: tracking.Run,
 ) -> None:
-    """Save the model with all that using it needs, locally and as artifacts of the run."""
     origin = {
         **setup.origin,
         "run_id": run.id,

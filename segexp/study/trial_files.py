@@ -40,11 +40,8 @@ def fetch_files(
     """Fetch a trial's missing files from MLflow's artifacts into its directory here.
 
     Args:
-        project: The project directory.
-        uri: The tracking URI.
         trial: A trial that kept its model.
         prefix: How the names of the files begin: a file, or ``bundle/``.
-        say: Shows one line.
 
     Raises:
         WorkError: When MLflow does not have it, or another file under its name; names the host.

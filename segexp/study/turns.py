@@ -39,8 +39,6 @@ def close_trials(
 
     Args:
         studies: Where they may be.
-        owner: The process.
-        reason: Why they end.
         crashed: Whether the process died in them.
 
     Returns:

@@ -172,7 +172,6 @@ class UntriedSampler(BaseSampler):
 
         Args:
             sampler: What suggests points.
-            points: The points that may be tried.
             tried: The keys of the trials so far.
             seed: For drawing the point that is taken instead.
         """

@@ -52,7 +52,6 @@ class Operation:
     """One thing to record.
 
     Attributes:
-        kind: What it does.
         run: The run's id, or the token of one that waits to be created.
         content: Plain values, of the keys that `CONTENT` names.
         file: The name of its file, if it has one.
@@ -80,8 +79,6 @@ def apply(
     """Apply an operation to a store.
 
     Args:
-        client: The store's client.
-        operation: What to do.
         id_of: Turns a run's id or token into its id.
         file: Where the operation's file is.
         is_repeated: Whether it may have been applied before; only for a creation.

@@ -38,7 +38,6 @@ class Run:
     """An MLflow run: a study, one of its trials, or a single training.
 
     Attributes:
-        project: The project directory.
         uri: The tracking URI; the path of a SQLite file is absolute.
         experiment: The id of its experiment.
         id: Its id, or a token when a server did not create it in time; see `start_run`.
@@ -97,9 +96,7 @@ def record(run: Run, operation: Operation, source: Path | bytes | None = None) -
     """Record something: in a database at once, on a server through the spool.
 
     Args:
-        run: The run.
-        operation: What to record.
-        source: Its file, or the file's content.
+        source: The operation's file, or the file's content.
 
     Raises:
         OSError: When the disk is full.
@@ -211,7 +208,6 @@ def adopt(parent: Run, others: Sequence[str]) -> bool:
     """Move the runs below other runs to a run, and discard the others.
 
     Args:
-        parent: The run.
         others: The ids or tokens of the others.
 
     Returns:

@@ -94,7 +94,6 @@ def pending_records(project: Path, uri: str | None) -> int:
     """Return how many records are queued for a tracking server; 0 for a database.
 
     Args:
-        project: The project directory.
         uri: As for `segexp.tracking.open_experiment`.
     """
     return spool_of(project, uri).count() if uri and is_server(uri) else 0
@@ -121,7 +120,6 @@ def sync(project: Path, uri: str | None) -> SyncResult:
     """Send all records that are queued for a tracking server; give up when it does not answer.
 
     Args:
-        project: The project directory.
         uri: As for `segexp.tracking.open_experiment`.
     """
     if uri is None or not is_server(uri):

@@ -210,7 +210,6 @@ def servers_with_records(project: Path, uri: str | None) -> list[str]:
     """Return the tracking URIs of all servers for which records are queued.
 
     Args:
-        project: The project directory.
         uri: The configured one, which is used for its server, since passwords are not stored.
 
     Raises:

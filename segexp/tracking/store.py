@@ -32,10 +32,7 @@ class Experiment:
     """An MLflow experiment: one study.
 
     Attributes:
-        project: The project directory.
         uri: The tracking URI; the path of a SQLite file is absolute.
-        id: Its id in MLflow.
-        name: Its name.
     """
 
     project: Path
@@ -60,8 +57,7 @@ def open_experiment(
         project: The project directory; a relative SQLite path starts there.
         uri: An MLflow tracking URI; None is ``mlflow.db`` and ``mlruns/`` in the project, where a
             bare ``mlflow ui`` looks.
-        name: The experiment's name.
-        experiment_id: Its id, if known; an experiment of this id is opened whatever its name.
+        experiment_id: If known; an experiment of this id is opened whatever its name.
 
     Raises:
         InputError: When MLflow does not take the URI, its database cannot be opened, or the
@@ -93,14 +89,7 @@ def open_experiment(
 
 
 def join_experiment(project: Path, uri: str, experiment: str, name: str) -> Experiment:
-    """Use an experiment of a server that others have opened, without asking the server.
-
-    Args:
-        project: The project directory.
-        uri: The server's tracking URI.
-        experiment: The experiment's id.
-        name: Its name.
-    """
+    """Use an experiment of a server that others have opened, without asking the server."""
     start_sending(project.absolute(), uri)
     return Experiment(project.absolute(), uri, experiment, name)
 

@@ -131,7 +131,6 @@ def load_bundle(directory: Path, device: str | torch.device = "cpu") -> Bundle:
 
     Args:
         directory: The bundle, or either file in it.
-        device: Where the model goes.
 
     Raises:
         InputError: With every fault: missing files, unknown format, damaged or exchanged

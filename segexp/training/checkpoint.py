@@ -72,7 +72,6 @@ class Progress:
         history: Its epochs, in order.
         best_epoch: The epoch with the best objective, from 1; 0 before the first.
         best: What is kept of that epoch's validation; None before the first.
-        seconds: How long it has trained.
     """
 
     history: tuple[EpochRecord, ...] = ()

@@ -75,7 +75,6 @@ def check_image_size(arch: str, image_size: tuple[int, int]) -> list[str]:
     """Find what is wrong with an image size for an architecture that ``check_model`` accepts.
 
     Args:
-        arch: An smp architecture.
         image_size: Height and width in pixels.
 
     Returns:
@@ -114,7 +113,6 @@ def make_model(
     """Build a model that turns images (N, 3, H, W) into logits (N, num_classes, H, W).
 
     Args:
-        arch: An smp architecture.
         encoder: An encoder of smp, or ``tu-`` and a timm name.
         encoder_weights: ``imagenet`` (smp's or timm's, from the hub or its cache), a directory
             that holds ``<encoder>.safetensors`` (the encoder's own state dict), or None for none.
@@ -213,7 +211,6 @@ def decoder_channels(arch: str, decoder_width: float) -> dict[str, int | tuple[i
     """Return the keyword arguments of an smp architecture for a narrower decoder.
 
     Args:
-        arch: An smp architecture.
         decoder_width: Multiplies the default of each argument of its ``__init__`` that ends in
             ``_channels``.
     """

@@ -83,8 +83,6 @@ def check_pair(arch: str, encoder: str, image_size: tuple[int, int]) -> Verdict:
     """Build a pair and run it forward in training mode, on two images and on one.
 
     Args:
-        arch: An smp architecture.
-        encoder: An encoder's name.
         image_size: Height and width in pixels.
     """
     if faults := check_model(arch, encoder) or check_image_size(arch, image_size):

@@ -83,8 +83,6 @@ def forward(
     Args:
         model: On the device already.
         images: uint8 (N, 3, H, W), on any device.
-        preprocessing: Normalises the batch on the device.
-        compute: The device, memory format and precision.
 
     Returns:
         Logits (N, C, H, W).

@@ -227,8 +227,6 @@ def fitted(
         model: Gives logits (N, C, H, W); is put into evaluation mode.
         split: The images that tuning sees; never the held-out ones.
         table: Label index -> class of the model or VOID, shape (256,).
-        preprocessing: What training did to an image.
-        compute: The device.
     """
     model.eval()
     shown = np.unique(np.linspace(0, len(split) - 1, min(IMAGES, len(split))).astype(int))
@@ -256,7 +254,6 @@ def groups_of(columns: Sequence[int], num_coarse: int) -> NDArray[np.int64]:
 
     Args:
         columns: Class of the model -> class of the space, or K for *none*; shape (C,).
-        num_coarse: K.
 
     Returns:
         The competitor of each class of the model, 0..K+V-1, where V classes fall into *none*.

@@ -30,7 +30,6 @@ def check_weights(encoder: str, encoder_weights: str | None, project: Path = Pat
 
     Args:
         encoder: A name that ``check_model`` accepts.
-        encoder_weights: As for ``make_model``.
         project: Where a relative directory starts.
 
     Raises:

@@ -189,7 +189,6 @@ def common_space_section(view: AbView) -> Iterator[Section]:
 
 
 def _params_table(names: Sequence[str], configs: Sequence[JsonObject]) -> Markup:
-    """Return a table of configurations, side by side under their names."""
     params = list(dict.fromkeys(param for config in configs for param in config))
     lines = [
         [param, *(value_text(config[param]) if param in config else "-" for config in configs)]
@@ -217,7 +216,6 @@ def _runs_table(
 
 
 def _native_table(arms: Sequence[JsonObject]) -> Markup:
-    """The IoU of each arm's own classes."""
     columns = [[(name, plain(iou)) for name, iou in arm["iou_native"].items()] for arm in arms]
     rows = zip_longest(*columns, fillvalue=("", ""))
     lines = [[text for pair in row for text in pair] for row in rows]

@@ -81,7 +81,6 @@ def _is_complete(estimate: JsonObject) -> bool:
 
 
 def _forest(rows: Sequence[_Estimate], margin: float, band: str) -> go.Figure:
-    """Draw estimates one below the other, with their numbers and the band of the margin."""
     figure = go.Figure()
     figure.add_vrect(x0=-margin, x1=margin, fillcolor=_BAND, line_width=0, layer="below")
     figure.add_vline(x=0, line={"color": INK, "width": 1})

@@ -84,7 +84,6 @@ def _of_masks(result: JsonObject) -> list[str]:
 
 
 def _verdicts_table(margin: float) -> Markup:
-    """Return which interval has which verdict."""
     lines = [
         ["equivalent", f"the interval lies between -{margin:g} and +{margin:g}"],
         ["better", "otherwise, if the interval lies above zero"],

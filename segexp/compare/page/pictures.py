@@ -48,7 +48,6 @@ class ArmScene:
     """One image of an A/B study, and what the arms predict for it.
 
     Attributes:
-        image_id: The image.
         difference: Its mIoU in the common space, last arm minus first, mean over the runs.
         scores: Its mIoU in the common space by arm, in the order of the arms, mean over the runs.
         picture: What `arm_comparison` draws, as PNG.
@@ -101,9 +100,7 @@ def arm_comparison(  # noqa: PLR0917 - masks, names and colours, as in `comparis
         truth: Classes of the common space or VOID, shape (H, W).
         predictions: Of at least two arms: classes of the common space, or their number K for
             "none", a predicted class that falls into no class of the space; shape (H, W) each.
-        arm_names: The arms' names.
         colors: Shape (K, 3).
-        names: The K class names.
         title: One line above the panes, or empty.
 
     Returns:
@@ -193,7 +190,6 @@ def _painted(mask: Pixels, colors: Pixels) -> Pixels:
 
 
 def _fit(mask: Pixels) -> Pixels:
-    """Bring a mask to the size of a pane."""
     return enlarge(resize_labels(mask, _thinned(mask)), _factor(mask))
 
 

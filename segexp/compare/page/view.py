@@ -21,9 +21,7 @@ class AbView:
 
     Attributes:
         result: The content of ``ab_result.json``; see `segexp.compare.page.numbers.with_arm_names`.
-        arms: The arms.
         pairs: Every pair of arms, the earlier arm first.
-        scenes: The images to show.
     """
 
     result: JsonObject

@@ -79,10 +79,8 @@ def compare_arms(
 
     Args:
         arms: Two or more arms, with the same runs on the same images.
-        class_names: The K classes of the common space.
         run_groups: The group of each run, shape (R,): its configuration, or in tuned arms the run
             itself.
-        clusters: The clusters of the N images.
         margin: Differences below it do not matter, in mIoU.
         unit: What a group of runs is, for people: ``seeds`` or ``configurations``.
         class_groups: Which common classes no arm merges, and what labels some arm drops
@@ -212,13 +210,7 @@ def common_scores(
     Two of these intervals may overlap although the interval of the difference excludes 0: the
     effect of the images on both arms is in each of them, but not in the difference.
 
-    Args:
-        arms: As for `compare_arms`.
-        run_groups: Likewise.
-        clusters: Likewise.
-        one_run: Likewise.
-        resamples: Likewise.
-        seed: Likewise.
+    The arguments are those of `compare_arms`.
     """
     weights = _weights(clusters, resamples, seed)
     found = []

@@ -20,7 +20,6 @@ class CommonClasses:
     """The K classes of the common space.
 
     Attributes:
-        names: The classes' names.
         has: Which of the G clusters of images have which class in their truth, (G, K).
         groups: What the arms do to the classes, if known.
     """
@@ -43,14 +42,7 @@ def compare_classes(
     classes: CommonClasses,
     estimated: Estimator,
 ) -> tuple[ClassComparison, ...]:
-    """Compare two arms class by class; the p values are corrected over the classes.
-
-    Args:
-        a: The scores of one arm.
-        b: The scores of the other.
-        classes: The classes.
-        estimated: Estimates a difference.
-    """
+    """Compare two arms class by class; the p values are corrected over the classes."""
     columns = range(len(classes.names))
     deltas = [
         _of_classes(b.ious[..., k] - a.ious[..., k], int(classes.has[:, k].sum()), estimated)
@@ -82,11 +74,7 @@ def compare_groups(
     """Compare the mean IoU of the untouched and of the merged classes, if there are any.
 
     Args:
-        a: The scores of one arm.
-        b: The scores of the other.
         classes: The classes; without groups nothing is compared.
-        level: Level of the intervals.
-        estimated: Estimates a difference.
     """
     found = []
     kinds = classes.groups.kinds if classes.groups else ()
@@ -113,8 +101,6 @@ def compare_dropped(
     """List the labels that either arm scores and the common space does not.
 
     Args:
-        a: The scores of one arm.
-        b: The scores of the other.
         places: Their places among the arms of ``groups``.
         groups: What the arms do to the labels.
     """

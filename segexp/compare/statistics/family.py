@@ -32,7 +32,6 @@ def pair_levels(
 
     Args:
         differences: One per pair, not cut to a range; NaN is never settled.
-        margin: Differences below it do not matter.
         alpha: For all pairs and all looks together.
         looks: The information fractions of the looks up to this one
             (`segexp.compare.statistics.spending.nominal_levels`). Every step of Holm's procedure

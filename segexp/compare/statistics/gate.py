@@ -22,7 +22,6 @@ def unmet_requirement(
       which too little is known do not.
 
     Args:
-        arms: The names of the arms, in order.
         pairs: The objects under ``pairs`` in ``ab_result.json``, each b minus a.
         requirement: One of REQUIREMENTS.
 

@@ -46,7 +46,6 @@ def class_groups(mappings: Sequence[Mapping], common: Mapping) -> ClassGroups:
     """Group the classes of the common space by what the arms do to them.
 
     Args:
-        mappings: The arms' mappings, in order.
         common: Their common space (`segexp.labels.mapping.common_space`).
     """
     of_arms = [{frozenset(c.labels) for c in mapping.classes} for mapping in mappings]

@@ -54,7 +54,6 @@ class ClassComparison:
     """One class of the common space in two arms, by the rule ``sum``.
 
     Attributes:
-        name: The class.
         a: IoU in arm a, mean over the runs that have one; NaN if none has.
         b: The same in arm b.
         delta: b minus a; NaN if a run of either arm has no IoU. If fewer than five clusters of
@@ -122,7 +121,6 @@ class DroppedComparison:
     """A label that the common space leaves out, in the arms that score it; nothing is compared.
 
     Attributes:
-        label: Its name.
         a: The class of arm a that holds it and that class's IoU in a's own space, mean over the
             runs (NaN if none has one); None if the label is void in a.
         b: The same for arm b.
@@ -150,7 +148,6 @@ class PairComparison:
 
     Attributes:
         a: The name of the arm that was given first.
-        b: The name of the other.
         margin: Differences below it do not matter, in mIoU.
         images: Held-out images.
         clusters: The number of clusters that they fall into.

@@ -130,10 +130,8 @@ def plan_study(
     """Say what a study of a given size can find, and what a margin would need.
 
     Args:
-        pilot: How differences vary.
         margin: Differences below it do not matter, in mIoU.
         runs: Configurations (or seeds) of the planned study.
-        images: Its held-out images.
         level: Level of the interval that it will be judged by.
 
     Raises:

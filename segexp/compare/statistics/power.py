@@ -54,8 +54,6 @@ def chance_to_settle(
     Student's t.
 
     Args:
-        difference: The true difference.
-        margin: Differences below it do not matter.
         error: Standard errors of the studies.
         df: Their degrees of freedom, of the shape of ``error``.
         level: Level of the interval that they are judged by.

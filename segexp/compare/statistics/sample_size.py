@@ -71,9 +71,6 @@ def needed_to_settle(
     rough, as every sample size is: the estimated difference will change.
 
     Args:
-        difference: The unsettled difference.
-        margin: Differences below it do not matter.
-        sample: What it was estimated from.
         level: Level of the interval that it will be judged by.
     """
     if 1 < sample.runs < FEWEST_FOR_SPREAD:

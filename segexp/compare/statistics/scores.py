@@ -47,7 +47,6 @@ class Scores:
     """Scores of one arm.
 
     Attributes:
-        name: The arm's.
         own: mIoU in its own space, (1 + B, R).
         common: mIoU in the common space by rule of collapse, (1 + B, R) each.
         ious: IoU of the common classes by the rule ``sum``, (1 + B, R, K).

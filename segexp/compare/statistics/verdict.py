@@ -77,8 +77,6 @@ def verdict_sentence(
     shown interval needs to justify the verdict.
 
     Args:
-        a: The name of the first arm.
-        b: The name of the second.
         native_gap: mIoU of b minus mIoU of a, each in its own label space.
         training: Their difference in the common space, b minus a.
         margin: Differences below it do not matter, in mIoU.
@@ -131,7 +129,6 @@ def untouched_sentence(
         classes: Their names, one or more.
         delta: The difference of their mean IoU, b minus a; without an interval if too few images
             hold them.
-        margin: Differences below it do not matter.
         about: What the sentence begins with, as in `verdict_sentence`.
         settled: Whether there is a verdict on all classes together; without it there is none on
             some of them.
@@ -188,7 +185,6 @@ def rare_class_caveat(
     """Name the classes of the common space that have no interval; None if all have one.
 
     Args:
-        class_names: The K classes.
         holding: The number of clusters of held-out images whose truth has each class, shape (K,).
         kind: What the clusters are: ``none`` (every image is one), ``sequence``, ``city`` or
             ``block``.
@@ -226,7 +222,6 @@ def level_caveat(level: float, pairs: int, looks: int) -> str | None:
     """Return a caveat that says why an interval is wider than a 95% interval; None if it is not.
 
     Args:
-        level: The interval's level.
         pairs: The number of pairs of arms that are judged together.
         looks: The number of looks at the study so far, including this one.
     """

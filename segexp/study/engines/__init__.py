@@ -54,7 +54,6 @@ class Engine(Protocol):
 
         Args:
             studies: Of one project, on the same data.
-            display: Shows progress.
             workers: As in `prepare`.
             stop: From when on no trial is begun.
 

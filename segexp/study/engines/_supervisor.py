@@ -46,8 +46,6 @@ class _Worker:
     """A worker process.
 
     Attributes:
-        process: The process.
-        seat: What it computes on.
         connection: Brings what happens there; takes the number of the signal to stop for, or
             `LAST_TRIAL`.
         display: Shows it.
@@ -131,7 +129,6 @@ def _watch(
 
 
 def _listen(worker: _Worker) -> None:
-    """Show, and act on, what a worker has sent."""
     try:
         while worker.connection.poll():
             name, values = worker.connection.recv()

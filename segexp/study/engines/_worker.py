@@ -43,7 +43,6 @@ class Task:
     Attributes:
         studies: Plans of the studies that take turns, each with its experiment and the run that
             its trials are below.
-        seat: What it computes on.
         stop: When it is to begin no further trial.
         environment: Variables that differ from what the process was started with.
         failpoint: Where the process is to die; see `segexp.core.failpoint`.

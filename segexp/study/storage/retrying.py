@@ -65,9 +65,7 @@ class RetryingStorage(RDBStorage):
     """Optuna's RDBStorage, which outlasts connections that break and servers that restart.
 
     Args:
-        url: As for RDBStorage.
         name: What to call the database in messages; never with a password.
-        engine_kwargs: As for RDBStorage.
         patience: For how many seconds a call is repeated while the database does not answer.
         makes_tables: Whether tables that are missing are made.
 
@@ -123,8 +121,6 @@ class RetryingStorage(RDBStorage):
         """Set an attribute of a study if it is still what was expected; of many hosts one does.
 
         Args:
-            study_id: The study.
-            key: The attribute.
             expected: What it is to be now; None for absent.
             value: What it becomes; no other call has the same.
 
@@ -268,8 +264,6 @@ def replace_attribute(study: Study, key: str, expected: Any, value: Any) -> Any:
     journal file or a storage in memory is one project's, whose lock the caller holds.
 
     Args:
-        study: The study.
-        key: The attribute.
         expected: What it is to be now; None for absent.
         value: What it becomes; no other host has the same.
     """
