@@ -12,7 +12,7 @@ from segexp.data.mask_sample import sample_masks
 from segexp.data.open import find_layout, find_taxonomy, synthetic_counts
 from segexp.data.source import Source
 from segexp.data.taxonomy_choice import list_files
-from segexp.labels.importer import Choices, Imported, import_mapping, importer_of
+from segexp.labels.importer import Choices, Imported, import_mapping
 from segexp.labels.taxonomy import VOID
 
 
@@ -97,7 +97,7 @@ def _labelled_in_new(
 
 def _is_foreground(imported: Imported, masks: Source) -> bool:
     """Whether masks of 0 and 255 hold two classes whose ids nobody has named."""
-    can_be = importer_of(imported.format).ids_are_places and not imported.choices.ids
+    can_be = "ids" not in imported.says and not imported.choices.ids
     if not can_be or len(imported.mapping.taxonomy.labels) != 2:
         return False
     return sample_masks(masks).ids.keys() == {0, VOID}

@@ -61,12 +61,14 @@ class Read:
         notes: What a person should know of the reading, a line each.
         taxonomy: One of the file's own labels, where `Choices.new_taxonomy` asks for it.
         numeric: A numeric mapping as the file has it, to be compared with the masks.
+        says: What the file itself says of its labels beside their names: ``ids``, ``colors``.
     """
 
     rows: Sequence[Row]
     notes: Sequence[str] = ()
     taxonomy: Taxonomy | None = None
     numeric: "MappingDict | None" = None
+    says: tuple[str, ...] = ("ids", "colors")
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,8 @@ class Importer:
         choices: The `Choices` that mean something for it; ``background_as_void`` always does.
         rather_than: Formats that are broader: they give way where both recognise a file.
         unlisted_are_void: Labels that the file does not name are void; else they are a fault.
-        ids_are_places: The classes have the raw ids 0, 1, ... unless a person says otherwise.
+        told_by_name: The content alone could be anything: in a data folder only files count that
+            are called like labels.
     """
 
     looked_for: str
@@ -89,7 +92,7 @@ class Importer:
     choices: tuple[str, ...] = ()
     rather_than: tuple[str, ...] = ()
     unlisted_are_void: bool = False
-    ids_are_places: bool = False
+    told_by_name: bool = False
 
 
 @dataclass(frozen=True)
@@ -104,6 +107,7 @@ class Imported:
         new_taxonomy: Whether the taxonomy was made of the file's own labels.
         numeric: The numeric mapping as the file has it, for `numeric_check`; None for others.
         encoding: The numbering that its raw ids follow once they are shifted.
+        says: `Read.says`.
     """
 
     mapping: Mapping
@@ -113,6 +117,7 @@ class Imported:
     new_taxonomy: bool = False
     numeric: "MappingDict | None" = None
     encoding: str = "default"
+    says: tuple[str, ...] = ("ids", "colors")
 
 
 def importer_of(name: str) -> Importer:
@@ -128,6 +133,11 @@ def importer_of(name: str) -> Importer:
         )
     importer: Importer = module_in(importers, name).IMPORTER
     return importer
+
+
+def makes_taxonomies(importer: Importer) -> bool:
+    """Whether a format lists the labels themselves, so that a new taxonomy can be made of them."""
+    return "new_taxonomy" in importer.choices
 
 
 def recognise_format(file: ForeignFile) -> str:
@@ -202,7 +212,7 @@ def import_mapping(
             importer.unlisted_are_void,
         )
     except InputError as error:
-        if read.taxonomy is not None or "new_taxonomy" not in importer.choices:
+        if read.taxonomy is not None or not makes_taxonomies(importer):
             raise
         hint = "if the labels are of another taxonomy: --taxonomy NAME, or --new-taxonomy NAME"
         raise InputError([*error.faults, f"{path}: {hint} makes one of them"]) from None
@@ -219,6 +229,7 @@ def import_mapping(
         read.taxonomy is not None,
         read.numeric,
         encoding,
+        read.says,
     )
 
 

@@ -24,6 +24,9 @@ _KINDS: dict[str, Kind] = {
     ".py": "python",
 }
 
+SUFFIXES = frozenset(_KINDS)
+"""How the names of files end that can be read."""
+
 
 @dataclass(frozen=True)
 class ForeignFile:

@@ -21,6 +21,12 @@ def header_of(file: ForeignFile) -> tuple[str, ...]:
     return read_table(file.text, file.where)[0].cells if file.kind == "table" else ()
 
 
+def text_lines(text: str) -> list[tuple[int, str]]:
+    """Return the lines that are not empty and not comments (``#``), with their numbers from 1."""
+    stripped = ((number, line.strip()) for number, line in enumerate(text.splitlines(), start=1))
+    return [(number, line) for number, line in stripped if line and not line.startswith("#")]
+
+
 def read_table(text: str, where: str) -> list[Line]:
     """Split a table into rows; empty rows are left out.
 

@@ -32,7 +32,7 @@ def target_of(
         faults.append(f"--out {out}: expected a file that ends in .yaml")
     if out is not None and name is not None and out.stem != name:
         faults.append(f"--name {name!r}: a mapping has the name of its file, {out.stem!r}")
-    chosen = out.stem if out is not None else _as_name(file.stem) if name is None else name
+    chosen = out.stem if out is not None else as_name(file.stem) if name is None else name
     if fault := name_fault("--name" if out is None else "--out", chosen):
         faults.append(fault)
     if faults:
@@ -86,7 +86,7 @@ def _readable(path: Path, text: str) -> str:
     return text
 
 
-def _as_name(stem: str) -> str:
+def as_name(stem: str) -> str:
     """Return a file's stem with what a name cannot have replaced by ``_``."""
     return re.sub(r"[^A-Za-z0-9_.+-]+", "_", stem).lstrip("_.+-")[:100] or "imported"
 

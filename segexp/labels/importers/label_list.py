@@ -9,8 +9,9 @@ from typing import Any
 from segexp.core.errors import InputError, shown
 from segexp.labels.importer import Importer
 from segexp.labels.importers._file import MAX_ROWS, ForeignFile
+from segexp.labels.importers._listing import Listing, read_listing
 from segexp.labels.importers._nested import whole_number
-from segexp.labels.importers.mmseg import Metainfo, names_classes, read_labels
+from segexp.labels.importers.mmseg import names_classes
 from segexp.labels.taxonomy import Color, parse_color
 
 LISTS = ("categories", "labels", "classes")
@@ -39,7 +40,7 @@ def _is_label_list(value: Any) -> bool:
     )
 
 
-def read_label_list(content: Any, where: str) -> Metainfo:
+def read_label_list(content: Any, where: str) -> Listing:
     """Read the labels in the order of their ids, or of the list where it gives none.
 
     A colour is ``[r, g, b]`` or ``#rrggbb``.
@@ -72,14 +73,12 @@ def read_label_list(content: Any, where: str) -> Metainfo:
     if faults:
         raise InputError(faults)
     order = sorted(range(len(names)), key=lambda i: ids[i] if ids else i)
-    return Metainfo(
+    return Listing(
         where,
         tuple(names[i] for i in order),
         tuple(colors[i] for i in order) if colors else (),
-        reduce_zero_label=False,
         ids=tuple(ids[i] for i in order) if ids else (),
         listing=key,
-        coloring=f"{key}.color" if key else "color",
     )
 
 
@@ -112,7 +111,7 @@ def _recognised(file: ForeignFile) -> bool:
 IMPORTER = Importer(
     looked_for="a list of labels with `name`, `id` and `color` in .yaml and .json",
     recognised=_recognised,
-    read=lambda file, taxonomy, choices: read_labels(
+    read=lambda file, taxonomy, choices: read_listing(
         read_label_list(file.content, file.where), choices
     ),
     choices=("new_taxonomy", "ids"),

@@ -8,12 +8,12 @@ and their colours; every label is a class.
 import ast
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from segexp.core.errors import InputError, shown
-from segexp.labels.importer import Choices, Importer, Read
+from segexp.labels.importer import Importer
 from segexp.labels.importers._file import MAX_ROWS, ForeignFile
+from segexp.labels.importers._listing import Listing, read_listing
 from segexp.labels.importers._nested import (
     is_listing,
     numbered,
@@ -23,40 +23,9 @@ from segexp.labels.importers._nested import (
     whole_number,
 )
 from segexp.labels.importers._python_source import assigned, literal, parse_source
-from segexp.labels.importers._rows import Row
-from segexp.labels.taxonomy import (
-    VOID,
-    Color,
-    Taxonomy,
-    free_void_color,
-    parse_color,
-    parse_taxonomy,
-)
+from segexp.labels.taxonomy import VOID, parse_color
 
 KEYS = ("classes", "CLASSES")
-
-
-@dataclass(frozen=True)
-class Metainfo:
-    """What a METAINFO says.
-
-    Attributes:
-        where: The file.
-        names: The classes, in order; their raw ids are 0, 1, ... unless ``ids`` says others.
-        colors: Their colours; empty where it has no palette.
-        reduce_zero_label: The masks' 0 is unlabelled and every other raw id one more.
-        ids: The raw ids of the classes, where the file numbers them itself; else empty.
-        listing: The path to the classes in the file.
-        coloring: The path to the colours in the file, or what they are called there.
-    """
-
-    where: str
-    names: tuple[str, ...]
-    colors: tuple[Color, ...]
-    reduce_zero_label: bool
-    ids: tuple[int, ...] = ()
-    listing: str = "classes"
-    coloring: str = "palette"
 
 
 def names_classes(content: Any) -> bool:
@@ -66,7 +35,7 @@ def names_classes(content: Any) -> bool:
     )
 
 
-def read_metainfo(file: ForeignFile) -> Metainfo:
+def read_metainfo(file: ForeignFile) -> Listing:
     """Read a METAINFO from Python source, JSON or YAML.
 
     Raises:
@@ -95,52 +64,6 @@ def _section(content: Any, where: str) -> tuple[str, dict[str, Any]]:
                 "classes": section[key]
             }
     raise InputError(f"{where}: expected the keys `classes` and `palette`")
-
-
-def metainfo_rows(metainfo: Metainfo) -> list[Row]:
-    """Return every class as the class of the label of its name."""
-    colors: tuple[Color | None, ...] = metainfo.colors or (None,) * len(metainfo.names)
-    return [
-        Row(f"{metainfo.where}: {metainfo.listing}[{i}]", name, name, color)
-        for i, (name, color) in enumerate(zip(metainfo.names, colors, strict=True))
-    ]
-
-
-def metainfo_taxonomy(name: str, metainfo: Metainfo, ids: Sequence[int] = ()) -> Taxonomy:
-    """Return the classes as a taxonomy; 255 is void, and 0 too with ``reduce_zero_label``.
-
-    Args:
-        name: The taxonomy's name.
-        metainfo: The classes.
-        ids: The raw ids of the classes, in their order, which then are not void; empty for the
-            file's own, or 0, 1, ... as mmsegmentation counts them.
-
-    Raises:
-        InputError: When there is no palette, a name or an id appears twice, or there are not as
-            many ids as classes.
-    """
-    if not metainfo.colors:
-        raise InputError(
-            f"{metainfo.where}: {metainfo.coloring}: missing; a taxonomy needs colours"
-        )
-    first = 1 if metainfo.reduce_zero_label else 0
-    chosen = tuple(ids) or metainfo.ids or tuple(range(first, first + len(metainfo.names)))
-    if len(chosen) != len(metainfo.names):
-        raise InputError(
-            f"--ids: {len(chosen)} ids for the {len(metainfo.names)} classes of {metainfo.where}"
-        )
-    rows = zip(metainfo.names, chosen, metainfo.colors, strict=True)
-    void = (0, VOID) if metainfo.reduce_zero_label else (VOID,)
-    content = {
-        "name": name,
-        "labels": [{"name": n, "id": i, "color": list(c)} for n, i, c in rows],
-        "void": [i for i in void if i not in chosen],
-        "void_color": list(free_void_color(metainfo.colors)),
-    }
-    taxonomy, faults = parse_taxonomy(metainfo.where, content)
-    if faults:
-        raise InputError(faults)
-    return taxonomy
 
 
 def _from_python(text: str, where: str) -> dict[str, Any]:
@@ -193,7 +116,7 @@ def _is_true(node: ast.expr | None) -> bool:
     return isinstance(node, ast.Constant) and node.value is True
 
 
-def _checked(content: dict[str, Any], where: str, path: str = "") -> Metainfo:
+def _checked(content: dict[str, Any], where: str, path: str = "") -> Listing:
     faults: list[str] = []
     at = f"{where}: {path}"
     names: Any = content.get("classes")
@@ -225,7 +148,15 @@ def _checked(content: dict[str, Any], where: str, path: str = "") -> Metainfo:
     if faults:
         raise InputError(faults)
     reduces = content.get("reduce_zero_label") is True
-    return Metainfo(where, tuple(name.strip() for name in names), colors, reduces, ids)
+    return Listing(
+        where,
+        tuple(name.strip() for name in names),
+        colors,
+        ids,
+        first_id=1 if reduces else 0,
+        void=(0, VOID) if reduces else (VOID,),
+        listing=f"{path}classes",
+    )
 
 
 def _in_order_of_ids(
@@ -269,13 +200,6 @@ def _in_order_of_names(
     return [] if faults else [by_place[i] for i in range(len(names))]
 
 
-def read_labels(metainfo: Metainfo, choices: Choices) -> Read:
-    """Return the classes as rows, and as a taxonomy where a new one is asked for."""
-    name = choices.new_taxonomy
-    own = None if name is None else metainfo_taxonomy(name, metainfo, choices.ids)
-    return Read(metainfo_rows(metainfo), taxonomy=own)
-
-
 def _recognised(file: ForeignFile) -> bool:
     if file.kind == "python":
         return re.search(r"\b(METAINFO|CLASSES)\b", file.text) is not None
@@ -291,8 +215,7 @@ def _recognised(file: ForeignFile) -> bool:
 IMPORTER = Importer(
     looked_for="`classes` with `palette` in .yaml and .json, METAINFO in .py",
     recognised=_recognised,
-    read=lambda file, taxonomy, choices: read_labels(read_metainfo(file), choices),
+    read=lambda file, taxonomy, choices: read_listing(read_metainfo(file), choices),
     choices=("new_taxonomy", "ids"),
     unlisted_are_void=True,
-    ids_are_places=True,
 )

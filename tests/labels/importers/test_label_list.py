@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from segexp.labels.palette import distinct_colors
 from segexp.labels.taxonomy import VOID
 from tests.labels.importers.foreign import by_class, faults_of, imported, write
 
@@ -45,13 +46,17 @@ def test_a_new_taxonomy_has_the_ids_of_the_list(tmp_path):
     assert taxonomy.encodings == {"default": {0: 0, 1: 1, 2: 2, 255: VOID}}
 
 
-def test_labels_without_colours_are_matched_by_name_and_make_no_taxonomy(tmp_path):
+def test_labels_without_colours_get_colours_of_their_own_in_a_new_taxonomy(tmp_path):
     content = {"categories": [{"id": 5, "name": "road"}, {"id": 9, "name": "sky"}]}
     path = write(tmp_path / "a.json", json.dumps(content))
     assert by_class(imported(path)) == {"road": ("road",), "sky": ("sky",)}
-    assert faults_of(path, None, new_taxonomy="mine") == [
-        "FILE: categories.color: missing; a taxonomy needs colours"
-    ]
+    found = imported(path, None, new_taxonomy="mine")
+    assert found.mapping.taxonomy.colors == distinct_colors(2)
+    assert found.notes == (
+        "raw ids in the masks, numbered by the file: 5 road, 9 sky; 255 void",
+        "the file gives no colours: these were chosen to look different; masks must hold ids, not "
+        "colours",
+    )
 
 
 def test_every_fault_of_a_list_is_told(tmp_path):

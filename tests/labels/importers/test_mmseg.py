@@ -161,13 +161,6 @@ def test_two_labels_of_one_colour_are_said_with_the_way_out(tmp_path):
     assert not any("one colour" in n for n in imported(path, None, new_taxonomy="tb").notes)
 
 
-def test_a_taxonomy_needs_colours(tmp_path):
-    path = write(tmp_path / "a.json", '{"classes": ["a", "b"]}')
-    assert faults_of(path, None, new_taxonomy="mine") == [
-        "FILE: palette: missing; a taxonomy needs colours"
-    ]
-
-
 @pytest.mark.parametrize(
     ("name", "text", "fault"),
     [
