@@ -38,7 +38,7 @@ from segexp.compare.statistics.groups import class_groups
 from segexp.compare.version import VERSION
 from segexp.core.errors import InputError, collected
 from segexp.core.files import name_fault
-from segexp.data.files.masks import read_npy_labels, read_png_labels
+from segexp.data.files.masks import read_labels
 from segexp.data.layouts._pairing import directory_entries
 from segexp.data.threads import Progress
 from segexp.evaluation.protocols import protocol_answer, protocol_scores
@@ -151,8 +151,7 @@ def truth_in(directory: Path, taxonomy: Taxonomy, data_format: str) -> Truth:
         path = files[image]
         encoding = "labelIds" if path.stem.endswith("_labelIds") else "default"
         encoding = encoding if encoding in taxonomy.encodings else "default"
-        reader = read_npy_labels if path.suffix.lower() == ".npy" else read_png_labels
-        return reader(path, taxonomy, encoding)
+        return read_labels(path, taxonomy, encoding)
 
     return Truth(
         directory.resolve().name,

@@ -18,6 +18,30 @@ class SampleFault(Exception):  # noqa: N818 - wrong input is called a fault here
 
 
 @dataclass(frozen=True)
+class MaskRules:
+    """How masks are read where neither their content nor the taxonomy says it.
+
+    Attributes:
+        ids: Raw ids with their label index, or VOID: beside the taxonomy's, or in their place.
+        divide: A number in the mask is divided by this (rounded down) and is a raw id then.
+        nearest_color: The largest distance in RGB between a pixel and the label's colour that it
+            is taken for; 0 where colours must be exact.
+        channels: What is in three channels: ``rgb`` (grey and palette masks are read by their
+            colours, too), ``bgr``, or ``grey`` for ids three times; empty to go by the file.
+        array: The array's name in npz files; empty where there is one.
+    """
+
+    ids: tuple[tuple[int, int], ...] = ()
+    divide: int = 1
+    nearest_color: int = 0
+    channels: Literal["", "rgb", "bgr", "grey"] = ""
+    array: str = ""
+
+
+AS_STORED = MaskRules()
+
+
+@dataclass(frozen=True)
 class Sample:
     """One image with its mask.
 

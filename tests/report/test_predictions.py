@@ -8,7 +8,7 @@ from PIL import Image
 
 from harness.project import ROOT
 from segexp.core.errors import InputError
-from segexp.data.files.masks import read_png_labels
+from segexp.data.files.masks import read_labels
 from segexp.data.source import SampleFault
 from segexp.evaluation.predict import find_images
 from segexp.labels.files import load_mapping
@@ -23,14 +23,14 @@ def test_a_predicted_mask_is_refused_as_a_mask_of_raw_ids(tmp_path: Path):
     path, _, _ = write_prediction(tmp_path, Path("a"), image, mask, mapping)
     assert np.array_equal(np.array(Image.open(path)), mask)
     with pytest.raises(SampleFault, match=r"the classes of the mapping 'camvid_merged6'.*second"):
-        read_png_labels(path, mapping.taxonomy, "default")
+        read_labels(path, mapping.taxonomy, "default")
 
 
 def test_a_prediction_in_classes_that_are_the_raw_ids_is_a_mask_like_any_other(tmp_path: Path):
     mapping = load_mapping(MAPPINGS / "camvid11.yaml")
     image, mask = np.full((6, 8, 3), 90, np.uint8), np.full((6, 8), 3, np.uint8)
     path, _, _ = write_prediction(tmp_path, Path("a"), image, mask, mapping)
-    assert np.array_equal(read_png_labels(path, mapping.taxonomy, "default"), mask)
+    assert np.array_equal(read_labels(path, mapping.taxonomy, "default"), mask)
 
 
 def test_a_prediction_becomes_three_pictures_of_the_images_size(tmp_path: Path):

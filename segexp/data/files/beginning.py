@@ -8,7 +8,7 @@ _KINDS = (
     (b"\x89PNG\r\n\x1a\n", "is a PNG"),
     (b"\xff\xd8\xff", "is a JPEG"),
     (b"\x93NUMPY", "is an npy file"),
-    (b"GIF8", "is a GIF"),
+    (b"GIF8", "is a GIF: convert it to PNG or JPEG"),
     (b"RIFF", "is a WebP, or a sound"),
     (b"BM", "is a BMP"),
     (b"II*\0", "is a TIFF"),

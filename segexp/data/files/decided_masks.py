@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segexp.data.files.masks import counted_values, grey_ids, labels_from_colors
+from segexp.data.files.mask_file import grey_ids
+from segexp.data.files.masks import counted_values, labels_from_colors
 from segexp.data.files.npy import read_npy_ids
 from segexp.data.files.pictures import Picture, read_picture
 from segexp.data.source import SampleFault

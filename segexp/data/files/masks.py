@@ -10,55 +10,41 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segexp.data.files.npy import read_npy_ids
-from segexp.data.files.pictures import (
-    Picture,
-    grey_step,
-    read_picture,
-    row_bands,
-    transparent_pixels,
-)
-from segexp.data.source import SampleFault
+from segexp.data.files.colors import MANY, MAX_FAR, packed_colors, read_colors, unpacked
+from segexp.data.files.mask_file import colors_in, read_mask
+from segexp.data.files.pictures import Picture, row_bands
+from segexp.data.source import AS_STORED, MaskRules, SampleFault
 from segexp.labels.raw_ids import id_ranges
-from segexp.labels.taxonomy import VOID, Color, Taxonomy, to_label_indices
+from segexp.labels.taxonomy import Color, Taxonomy, to_label_indices
 
 LISTED = 12
 """How many unknown ids or colours of one mask a fault lists."""
 
-MANY = 10_000
-"""With more unknown ids or colours it is not a mask, and reading stops."""
 
+def read_labels(
+    path: Path, taxonomy: Taxonomy, encoding: str, rules: MaskRules = AS_STORED
+) -> NDArray[np.uint8]:
+    """Decode a mask to label indices, uint8 (H, W) with VOID.
 
-def read_png_labels(path: Path, taxonomy: Taxonomy, encoding: str) -> NDArray[np.uint8]:
-    """Decode a PNG mask to label indices, uint8 (H, W) with VOID.
-
-    Grey masks hold raw ids in 1 to 16 bits. Palette masks hold them as palette *indices*; the
+    Grey masks and arrays hold raw ids. Palette masks hold them as palette *indices*; the
     palette's colours and their transparency are decoration. RGB masks are read through the
     taxonomy's colours.
 
     Args:
-        path: The mask.
+        path: The mask, of any kind that `mask_file.read_mask` opens.
         taxonomy: Whose labels it shows.
         encoding: Which of the taxonomy's numberings the raw ids follow; colours need none.
+        rules: How it is read where neither its content nor the taxonomy says it.
 
     Raises:
         SampleFault: When it is damaged, or holds an id or a colour that the taxonomy does not
-            name; then with each of them and its pixel count. Also for a mask that was predicted:
-            mapped already, its class indices would be mapped once more.
+            name; then with each of them and its pixel count. Also for a mask that was predicted.
     """
-    picture = _read_mask(path)
-    if picture.pixels.mode in ("RGB", "RGBA"):
-        return labels_from_colors(path, picture, taxonomy, f"the taxonomy {taxonomy.name}")
-    return labels_from_ids(path, grey_ids(path, picture), taxonomy, encoding)
-
-
-def read_npy_labels(path: Path, taxonomy: Taxonomy, encoding: str) -> NDArray[np.uint8]:
-    """Read an npy mask of raw ids to label indices, uint8 (H, W) with VOID.
-
-    Raises:
-        SampleFault: As `read_png_labels` does.
-    """
-    return labels_from_ids(path, read_npy_ids(path), taxonomy, encoding)
+    held = read_mask(path, rules)
+    if held.ids is not None:
+        return labels_from_ids(path, held.ids, taxonomy, encoding, rules)
+    assert held.picture is not None
+    return labels_from_colors(path, held.picture, taxonomy, f"the taxonomy {taxonomy.name}", rules)
 
 
 @dataclass(frozen=True)
@@ -76,39 +62,42 @@ class MaskContent:
     palette: Mapping[int, Color]
 
 
-def look_at_mask(path: Path) -> MaskContent:
-    """Count the ids or the colours of a mask.
+def look_at_mask(path: Path, rules: MaskRules = AS_STORED) -> MaskContent:
+    """Count the ids, after their division, or the colours of a mask.
 
     Raises:
         SampleFault: When it is damaged, or of a kind that holds neither.
     """
-    if path.suffix == ".npy":
-        return MaskContent(_counts(read_npy_ids(path)), {}, {})
-    picture = _read_mask(path)
-    if picture.pixels.mode in ("RGB", "RGBA"):
-        channels = np.asarray(picture.pixels)[..., :3].astype(np.int32)
-        packed = _counts(channels[..., 0] << 16 | channels[..., 1] << 8 | channels[..., 2])
-        return MaskContent({}, {(c >> 16, c >> 8 & 255, c & 255): n for c, n in packed.items()}, {})
-    ids = _counts(grey_ids(path, picture))
-    entries = picture.pixels.getpalette("RGB") if picture.pixels.mode == "P" else None
-    rows = np.reshape(entries or [], (-1, 3)).tolist()
-    palette = {i: (rows[i][0], rows[i][1], rows[i][2]) for i in ids if i < len(rows)}
-    return MaskContent(ids, {}, palette)
+    held = read_mask(path, rules)
+    found: Counter[int] = Counter()
+    if held.ids is not None:
+        for rows in row_bands(*held.ids.shape):
+            found.update(_counts(divided(held.ids[rows], rules)))
+        palette = {i: color for i, color in held.palette.items() if i in found}
+        return MaskContent(dict(sorted(found.items())), {}, palette)
+    assert held.picture is not None
+    for rows in row_bands(held.picture.pixels.height, held.picture.pixels.width):
+        found.update(_counts(packed_colors(colors_in(held.picture, rows, rules))))
+    return MaskContent({}, {unpacked(color): n for color, n in sorted(found.items())}, {})
 
 
 def labels_from_ids(
-    path: Path, raw: NDArray[Any], taxonomy: Taxonomy, encoding: str
+    path: Path,
+    raw: NDArray[Any],
+    taxonomy: Taxonomy,
+    encoding: str,
+    rules: MaskRules = AS_STORED,
 ) -> NDArray[np.uint8]:
     """Turn raw ids into label indices.
 
     Raises:
         SampleFault: With every raw id that the taxonomy does not name, and its pixel count.
     """
-    ids = taxonomy.encodings[encoding]
+    ids = {**taxonomy.encodings[encoding], **dict(rules.ids)}
     labels = np.empty(raw.shape, np.uint8)
     unknown: Counter[int] = Counter()
-    for band in row_bands(*raw.shape):
-        labels[band], found = to_label_indices(raw[band], ids)
+    for rows in row_bands(*raw.shape):
+        labels[rows], found = to_label_indices(divided(raw[rows], rules), ids)
         unknown.update(dict(islice(found.items(), MANY)))
         if len(unknown) >= MANY:
             break
@@ -122,99 +111,44 @@ def labels_from_ids(
     return labels
 
 
-def _counts(values: NDArray[Any]) -> dict[int, int]:
-    found, counts = np.unique(values, return_counts=True)
-    return dict(zip(found.tolist(), counts.tolist(), strict=True))
-
-
-def _read_mask(path: Path) -> Picture:
-    picture = read_picture(path)
-    if picture.kind != "PNG":
-        why = "masks are read from PNG only"
-        if picture.kind in ("JPEG", "WebP"):
-            why = "lossy compression changes ids"
-        raise SampleFault(f"{path}: a {picture.kind} mask; {why}, save it as PNG")
-    if picture.class_indices is not None:
-        raise SampleFault(
-            f"{path}: a predicted mask: it holds the classes of the mapping "
-            f"{picture.class_indices!r}, not raw ids, and would be mapped a second time"
-        )
-    return picture
-
-
-def grey_ids(path: Path, picture: Picture) -> NDArray[Any]:
-    """Return the numbers that a grey mask or a palette mask holds.
-
-    Raises:
-        SampleFault: When it is of another mode.
-    """
-    mode = picture.pixels.mode
-    if mode == "P" or mode.startswith("I"):
-        return np.asarray(picture.pixels)
-    if mode == "1":
-        return np.asarray(picture.pixels).astype(np.uint8)
-    if mode == "L":
-        return np.asarray(picture.pixels) // np.uint8(grey_step(picture.bits))
-    raise SampleFault(f"{path}: a mask of mode {mode}; expected grey, palette or RGB")
+def divided(raw: NDArray[Any], rules: MaskRules) -> NDArray[Any]:
+    """Return the raw ids of the numbers in a mask."""
+    return raw if rules.divide == 1 else raw.astype(np.int64) // rules.divide
 
 
 def labels_from_colors(
-    path: Path, picture: Picture, taxonomy: Taxonomy, called: str
+    path: Path, picture: Picture, taxonomy: Taxonomy, called: str, rules: MaskRules = AS_STORED
 ) -> NDArray[np.uint8]:
-    """Turn the colours of an RGB mask into label indices.
+    """Turn the colours of a mask into label indices.
 
     Args:
         path: The mask.
         picture: What it holds.
         taxonomy: Whose colours these are.
         called: What a fault calls the taxonomy.
+        rules: Which channel is red, and how far a colour may be from a label's.
 
     Raises:
-        SampleFault: With every colour that the taxonomy lacks, and its pixel count; also where
-            two labels have one colour, or the mask is transparent somewhere.
+        SampleFault: With every colour that the taxonomy lacks, and its pixel count; where over
+            MAX_FAR of the pixels are too far from every colour; also as `read_colors` does.
     """
-    if picture.bits != 8:
-        raise SampleFault(f"{path}: RGB of {picture.bits} bits a channel; expected 8")
-    if transparent_pixels(picture):
+    read = read_colors(path, picture, taxonomy, called, rules)
+    if read.unknown:
+        listing = counted_values({str(color): n for color, n in read.unknown.items()})
+        raise SampleFault(f"{path}: colour {listing} not in {called}")
+    if read.far > MAX_FAR * read.labels.size:
         raise SampleFault(
-            f"{path}: an RGB mask that is transparent somewhere; its colours are void"
+            f"{path}: {read.far / read.labels.size:.1%} of the pixels are more than "
+            f"{rules.nearest_color} away from every colour of {called}; up to {MAX_FAR:.0%} are "
+            "taken for void: set a larger `data.masks: {nearest_color: ...}` if these are its "
+            "colours"
         )
-    encoding = _color_encoding(path, taxonomy, called)
-    keys = np.array(sorted(encoding), np.int32)
-    indices = np.array([encoding[int(key)] for key in keys], np.uint8)
-    width, height = picture.pixels.size
-    labels = np.empty((height, width), np.uint8)
-    unknown: Counter[int] = Counter()
-    for band in row_bands(height, width):
-        part = picture.pixels.crop((0, band.start, width, band.stop))
-        channels = np.asarray(part).astype(np.int32)
-        packed = channels[..., 0] << 16 | channels[..., 1] << 8 | channels[..., 2]
-        places = np.searchsorted(keys, packed).clip(max=len(keys) - 1)
-        labels[band] = indices[places]
-        found, counts = np.unique(packed[keys[places] != packed], return_counts=True)
-        unknown.update(dict(zip(found[:MANY].tolist(), counts[:MANY].tolist(), strict=True)))
-        if len(unknown) >= MANY:
-            break
-    if unknown:
-        colors = {f"({c >> 16}, {c >> 8 & 255}, {c & 255})": n for c, n in sorted(unknown.items())}
-        raise SampleFault(f"{path}: colour {counted_values(colors)} not in {called}")
-    return labels
+    return read.labels
 
 
-def _color_encoding(path: Path, taxonomy: Taxonomy, called: str) -> Mapping[int, int]:
-    """Return the label index of each colour; a label that has void's colour comes first."""
-    red, green, blue = taxonomy.void_color
-    places = {red << 16 | green << 8 | blue: VOID}
-    for place, (red, green, blue) in enumerate(taxonomy.colors):
-        packed = red << 16 | green << 8 | blue
-        if places.get(packed, VOID) != VOID:
-            raise SampleFault(
-                f"{path}: an RGB mask, but {called} gives the colour "
-                f"({red}, {green}, {blue}) to {taxonomy.names[places[packed]]!r} and to "
-                f"{taxonomy.names[place]!r}; a taxonomy for RGB masks has one label for a colour"
-            )
-        places[packed] = place
-    return places
+def _counts(values: NDArray[Any]) -> dict[int, int]:
+    found, counts = np.unique(values, return_counts=True)
+    return dict(zip(found.tolist(), counts.tolist(), strict=True))
 
 
 def counted_values(found: Mapping[str, int]) -> str:

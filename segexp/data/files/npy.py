@@ -135,7 +135,15 @@ def read_npy_ids(path: Path) -> NDArray[Any]:
     Raises:
         SampleFault: Also for fractions, non-finite values, and ids beyond 32 bits.
     """
-    array = read_array(path)
+    return ids_of_array(path, read_array(path))
+
+
+def ids_of_array(path: Path, array: NDArray[Any]) -> NDArray[Any]:
+    """Return the raw ids that an array holds, as `read_npy_ids` does.
+
+    Raises:
+        SampleFault: As `read_npy_ids` does.
+    """
     if array.ndim != 2:
         raise SampleFault(f"{path}: shape {array.shape}; expected (H, W)")
     check_pixel_count(path, array.shape[0], array.shape[1])

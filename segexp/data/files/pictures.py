@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image
 from PIL.BmpImagePlugin import BmpImageFile
+from PIL.GifImagePlugin import GifImageFile
 from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
@@ -40,6 +41,8 @@ a small file could keep a decoder busy for hours."""
 
 BAND_PIXELS = 1_000_000
 
+_BITS_PER_SAMPLE, _COMPRESSION = 258, 259  # tags of TIFF
+
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 """The usual suffixes of the pictures that can be read; the content decides what they are."""
 
@@ -54,6 +57,7 @@ _KINDS: dict[str, Callable[[io.BytesIO, str], ImageFile]] = {
     "WebP": WebPImageFile,
     "BMP": BmpImageFile,
     "TIFF": TiffImageFile,
+    "GIF": GifImageFile,
 }
 _MAGIC = {
     PNG_MAGIC: "PNG",
@@ -61,7 +65,10 @@ _MAGIC = {
     b"BM": "BMP",
     b"II*\0": "TIFF",
     b"MM\0*": "TIFF",
+    b"GIF8": "GIF",
 }
+_LOSSLESS_TIFF = (1, 2, 3, 4, 5, 8, 32773, 32946, 34925, 50000)
+"""Compressions of TIFF that keep every number: none, CCITT, LZW, deflate, PackBits, LZMA, Zstd."""
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -82,15 +89,17 @@ class Picture:
 
     Attributes:
         pixels: The picture as stored: no conversion of mode, no rotation.
-        kind: ``PNG``, ``JPEG``, ``WebP``, ``BMP`` or ``TIFF``.
+        kind: ``PNG``, ``JPEG``, ``WebP``, ``BMP``, ``TIFF`` or ``GIF``.
         bits: Bits of one sample in the file (Pillow widens 1, 2 and 4 bits, and narrows RGB of 16).
         orientation: By EXIF, 1 to 8; 1 is upright, also where the file states none.
+        is_lossy: Whether it was compressed in a way that changes numbers.
     """
 
     pixels: Image.Image
     kind: str
     bits: int = 8
     orientation: int = UPRIGHT
+    is_lossy: bool = False
 
     @property
     def class_indices(self) -> str | None:
@@ -110,7 +119,10 @@ def read_rgb(path: Path) -> NDArray[np.uint8]:
             guess at their range), is transparent somewhere, uses a colour that its palette lacks,
             or holds nothing but 0 and 1.
     """
-    picture = read_picture(path)
+    data = read_bytes(path, MAX_PICTURE_BYTES)
+    if picture_kind(data) == "GIF":
+        raise _no_picture(path, data)
+    picture = decode_picture(path, data)
     with _damage_as_fault(path):
         return _as_rgb(path, picture)
 
@@ -173,16 +185,28 @@ def read_picture(path: Path) -> Picture:
     """Open a picture by its content, whatever its suffix says, and decode it whole.
 
     Raises:
-        SampleFault: When it is not a PNG, JPEG, WebP, BMP or TIFF, damaged, truncated, animated,
-            over MAX_PIXELS, a JPEG for print (CMYK), or a PNG or TIFF that EXIF says to rotate:
-            viewers disagree whether to.
+        SampleFault: As `decode_picture` does, and when the file is over MAX_PICTURE_BYTES.
     """
-    data = read_bytes(path, MAX_PICTURE_BYTES)
+    return decode_picture(path, read_bytes(path, MAX_PICTURE_BYTES))
+
+
+def decode_picture(path: Path, data: bytes) -> Picture:
+    """Decode the content of a picture file whole.
+
+    Raises:
+        SampleFault: When it is not a PNG, JPEG, WebP, BMP, TIFF or GIF, damaged, truncated,
+            animated, over MAX_PIXELS, a JPEG for print (CMYK), or a PNG or TIFF that EXIF says to
+            rotate: viewers disagree whether to.
+    """
     kind = picture_kind(data)
     if kind is None:
-        raise SampleFault(f"{path}: not an image that can be read: it {beginning(data)}")
+        raise _no_picture(path, data)
     with _damage_as_fault(path):
         return _read_png(path, data) if kind == "PNG" else _read_other(path, data, kind)
+
+
+def _no_picture(path: Path, data: bytes) -> SampleFault:
+    return SampleFault(f"{path}: not an image that can be read: it {beginning(data)}")
 
 
 def picture_kind(data: bytes) -> str | None:
@@ -263,18 +287,54 @@ def _read_other(path: Path, data: bytes, kind: str) -> Picture:
     """Decode what Pillow alone reads: its checks of damage are all there are."""
     pixels = _KINDS[kind](io.BytesIO(data), str(path))
     check_pixel_count(path, pixels.height, pixels.width)
-    frames = getattr(pixels, "n_frames", 1)
-    if frames > 1:
+    if getattr(pixels, "is_animated", False):
+        # A GIF's would have to be counted one by one.
+        frames = "several" if kind == "GIF" else getattr(pixels, "n_frames", 2)
         raise SampleFault(f"{path}: a {kind} of {frames} pictures; save the one that is meant")
+    bits, is_lossy = 8, False
     if kind == "JPEG":
         if pixels.mode not in ("L", "RGB"):
             raise SampleFault(f"{path}: a JPEG of mode {pixels.mode}; save it as RGB")
         _check_scans(data)
+        is_lossy = True
+    elif kind == "WebP":
+        is_lossy = not _is_lossless_webp(data)
+    elif kind == "BMP":
+        bits = _bmp_bits(path, data, pixels.mode)
+    elif kind == "GIF" and pixels.tile[0].extents != (0, 0, *pixels.size):
+        raise SampleFault(f"{path}: a GIF whose picture covers a part of it; save it as PNG")
     orientation = _orientation(pixels)
-    if orientation != UPRIGHT and kind == "TIFF":
-        raise _unclear_orientation(path, kind + " with", orientation)
+    if isinstance(pixels, TiffImageFile):
+        if orientation != UPRIGHT:
+            raise _unclear_orientation(path, "TIFF with", orientation)
+        bits = max(pixels.tag_v2.get(_BITS_PER_SAMPLE, (1,)))
+        is_lossy = pixels.tag_v2.get(_COMPRESSION, 1) not in _LOSSLESS_TIFF
     pixels.load()
-    return Picture(pixels, kind, orientation=orientation)
+    return Picture(pixels, kind, bits, orientation, is_lossy)
+
+
+def _is_lossless_webp(data: bytes) -> bool:
+    """Whether the picture of a WebP file is in a ``VP8L`` chunk (RFC 9649, section 2)."""
+    place = 12
+    while place + 8 <= len(data):
+        kind = data[place : place + 4]
+        if kind in (b"VP8L", b"VP8 "):
+            return kind == b"VP8L"
+        length = int.from_bytes(data[place + 4 : place + 8], "little")
+        place += 8 + length + length % 2
+    return False
+
+
+def _bmp_bits(path: Path, data: bytes, mode: str) -> int:
+    """Return the bits of a BMP's pixel; refuse where Pillow takes it for another number of bits.
+
+    It does where a palette is grey: it then reads a pixel of 4 bits as 8, one of 8 as 1.
+    """
+    is_os2 = int.from_bytes(data[14:18], "little") == 12
+    bits = int.from_bytes(data[24:26] if is_os2 else data[28:30], "little")
+    if {"1": 1, "L": 8}.get(mode, bits) != bits:
+        raise SampleFault(f"{path}: a BMP of {bits} bits with a grey palette; save it as PNG")
+    return min(bits, 8)
 
 
 def _check_scans(data: bytes) -> None:

@@ -10,12 +10,15 @@ from numpy.typing import NDArray
 
 from segexp.core.errors import InputError
 from segexp.core.wording import counted
-from segexp.data.files.masks import read_png_labels
+from segexp.data.files.masks import read_labels
 from segexp.data.files.pictures import read_rgb
 from segexp.data.source import SPLITS, Sample, Source, read_file
 from segexp.labels.taxonomy import Taxonomy
 
-MASK_SUFFIXES = (".png",)
+_ARRAYS = (".npy", ".npz")
+_LOSSY = (".jpg", ".jpeg")
+MASK_SUFFIXES = (".png", ".tif", ".tiff", ".bmp", ".webp", ".gif", *_ARRAYS, *_LOSSY)
+"""The usual suffixes of masks; the content decides what they are, and whether they can be read."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,7 @@ def source_of(
     faults: Sequence[str] = (),
     notes: Sequence[str] = (),
     read_image: Callable[[Path], NDArray[np.uint8]] = read_rgb,
-    read_labels: Callable[..., NDArray[np.uint8]] = read_png_labels,
+    read_labels: Callable[..., NDArray[np.uint8]] = read_labels,
 ) -> Source:
     """Return the data set of a folder whose images and masks are files of their own.
 
@@ -93,7 +96,7 @@ def pair_folders(
         its partner and for every stem that two files share.
     """
     by_image, faults, notes = by_stem(images, image_suffixes)
-    by_mask, mask_faults, mask_notes = by_stem(masks, mask_suffixes)
+    by_mask, mask_faults, mask_notes = by_stem(masks, _kinds_of_masks(masks, mask_suffixes))
     others = [
         note.replace(" are left out", "") + ", and no other"
         for found, left_out in ((by_image, notes), (by_mask, mask_notes))
@@ -106,6 +109,12 @@ def pair_folders(
         (*faults, *mask_faults, *others, *joined.faults),
         (*notes, *mask_notes),
     )
+
+
+def _kinds_of_masks(folder: Path, suffixes: Sequence[str]) -> Sequence[str]:
+    """Leave PNG alone where there are PNG masks: what is beside them are copies or drawings."""
+    is_png = any(path.suffix.lower() == ".png" for path in directory_entries(folder))
+    return (".png",) if is_png and ".png" in suffixes else suffixes
 
 
 def join(

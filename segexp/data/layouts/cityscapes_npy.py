@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from segexp.data.files.masks import read_npy_labels
 from segexp.data.files.npy import read_npy_image
 from segexp.data.layout import Layout
 from segexp.data.layouts._pairing import Listing, pair_folders, present, source_of
@@ -33,7 +32,6 @@ def open_cityscapes_npy(root: Path, taxonomy: Taxonomy) -> Source:
         listings,
         notes=notes,
         read_image=read_npy_image,
-        read_labels=read_npy_labels,
     )
 
 

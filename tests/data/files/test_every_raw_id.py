@@ -17,7 +17,7 @@ from harness.trees import (
     save,
 )
 from segexp.data.check import check_source
-from segexp.data.files.masks import read_npy_labels, read_png_labels
+from segexp.data.files.masks import read_labels
 from segexp.data.source import SampleFault
 from segexp.labels.taxonomy import Taxonomy
 
@@ -54,7 +54,7 @@ def test_every_8_bit_value_in_an_npy_mask(tmp_path, taxonomy, encoding, dtype):
         px = 1 + value % 4
         mask[1, :px] = value
         path = save(tmp_path / "m.npy", mask)
-        check_value(read_npy_labels, path, value, taxonomy, encoding, px)
+        check_value(read_labels, path, value, taxonomy, encoding, px)
 
 
 @pytest.mark.slow
@@ -72,11 +72,11 @@ def test_every_16_bit_value_in_an_npy_mask(tmp_path, dtype):
         path.write_bytes(header + mask.tobytes())
         strangers = ", ".join(f"{value} (1 px)" for value in values if value not in known)
         if not strangers:
-            labels = read_npy_labels(path, CITYSCAPES, "default")
+            labels = read_labels(path, CITYSCAPES, "default")
             assert labels[1, : len(values)].tolist() == [known[value] for value in values]
             continue
         with pytest.raises(SampleFault, match=re.escape(f"m.npy: raw id {strangers} not in the")):
-            read_npy_labels(path, CITYSCAPES, "default")
+            read_labels(path, CITYSCAPES, "default")
 
 
 @pytest.mark.parametrize(("taxonomy", "encoding"), ENCODINGS)
@@ -90,7 +90,7 @@ def test_every_8_bit_value_in_a_png_mask(tmp_path, taxonomy, encoding, mode):
         if mode == "P":
             image.putpalette([255 - i // 3 for i in range(768)])
         image.save(tmp_path / "m.png")
-        check_value(read_png_labels, tmp_path / "m.png", value, taxonomy, encoding, px)
+        check_value(read_labels, tmp_path / "m.png", value, taxonomy, encoding, px)
 
 
 def test_16_bit_values_in_a_png_mask(tmp_path):
@@ -100,7 +100,7 @@ def test_16_bit_values_in_a_png_mask(tmp_path):
         mask = base_mask(CITYSCAPES, "labelIds", "uint16")
         mask[1, :2] = value
         Image.fromarray(mask).save(tmp_path / "m.png")
-        check_value(read_png_labels, tmp_path / "m.png", value, CITYSCAPES, "labelIds", 2)
+        check_value(read_labels, tmp_path / "m.png", value, CITYSCAPES, "labelIds", 2)
 
 
 def test_the_scan_refuses_what_no_taxonomy_names_before_anything_is_trained(tmp_path):

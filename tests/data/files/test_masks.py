@@ -10,15 +10,14 @@ import pytest
 from PIL import Image
 
 from harness.trees import CAMVID, CITYSCAPES, picture, png_chunk, save
-from segexp.data.files.masks import read_npy_labels, read_png_labels
+from segexp.data.files.masks import read_labels
 from segexp.data.files.png import PNG_MAGIC
 from segexp.data.source import SampleFault
 from segexp.labels.taxonomy import VOID, Label, Taxonomy
 
 
 def labels_of(path: Path, taxonomy: Taxonomy = CAMVID, encoding: str = "default") -> list:
-    read = read_npy_labels if path.suffix == ".npy" else read_png_labels
-    labels = read(path, taxonomy, encoding)
+    labels = read_labels(path, taxonomy, encoding)
     assert labels.dtype == np.uint8
     return labels.tolist()
 
@@ -99,7 +98,7 @@ def test_black_is_the_label_that_has_it_though_void_is_black_too(tmp_path):
     taxonomy = Taxonomy("houses", labels, {"default": {0: 0, 1: 1, 255: VOID}})
     assert taxonomy.void_color == (0, 0, 0)
     path = save(tmp_path / "m.png", np.array([[(0, 0, 0), (250, 50, 83)]], np.uint8))
-    assert read_png_labels(path, taxonomy, "default").tolist() == [[0, 1]]
+    assert read_labels(path, taxonomy, "default").tolist() == [[0, 1]]
 
 
 def test_unknown_raw_ids_are_listed_with_file_counts_and_what_is_known(tmp_path):

@@ -164,3 +164,27 @@ def test_a_fault_of_a_file_names_the_file(tmp_path):
         SampleFault, match=r"trainannot/train_0\.png: not an image that can be read: it is empty"
     ):
         source.read_labels(sample)
+
+
+@pytest.mark.parametrize("suffix", [".tif", ".bmp", ".gif", ".npy", ".npz"])
+def test_masks_of_other_kinds_are_paired(tmp_path, suffix):
+    root = camvid_like(tmp_path / "d", train=2, val=2)
+    for path in sorted(root.glob("*annot/*.png")):
+        ids = np.asarray(Image.open(path))
+        path.unlink()
+        if suffix == ".npz":
+            np.savez(path.with_suffix(suffix), ids)
+        else:
+            save(path.with_suffix(suffix), ids)
+    source = opened(root)
+    assert source.faults == ()
+    assert source.read_labels(source.splits["train"][1])[1].tolist() == [2] * 8
+
+
+def test_drawings_beside_png_masks_are_left_out(tmp_path):
+    root = camvid_like(tmp_path / "d", train=2, val=2)
+    save(root / "trainannot" / "train_0.jpg", picture(0))
+    source = opened(root)
+    assert source.faults == ()
+    assert "1 entries that are not .png files are left out (train_0.jpg)" in source.notes[0]
+    assert source.splits["train"][0].mask == root / "trainannot" / "train_0.png"
