@@ -1,3 +1,6 @@
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 import yaml
@@ -7,7 +10,14 @@ from hypothesis.extra import numpy as hnp
 
 from harness.project import ROOT
 from segexp.core.errors import MAX_LISTED, InputError
-from segexp.labels.taxonomy import VOID, load_taxonomy, parse_taxonomy, to_label_indices
+from segexp.labels.taxonomy import (
+    VOID,
+    Label,
+    Taxonomy,
+    load_taxonomy,
+    parse_taxonomy,
+    to_label_indices,
+)
 
 TAXONOMIES = ROOT / "mappings" / "taxonomies"
 
@@ -359,3 +369,24 @@ def test_a_taxonomy_is_called_as_a_file_may_be(name):
 def test_encodings_have_names_and_are_few(encodings):
     _, faults = parse_taxonomy("t.yaml", small() | {"encodings": encodings})
     assert faults[0].startswith("t.yaml: encodings: ")
+
+
+@pytest.mark.parametrize("path", sorted(TAXONOMIES.glob("*.yaml")), ids=str)
+def test_a_shipped_taxonomy_survives_the_round_trip(path: Path):
+    taxonomy = load_taxonomy(path)
+    again, faults = parse_taxonomy("bundle.json", json.loads(json.dumps(taxonomy.to_dict())))
+    assert faults == []
+    assert again == taxonomy
+    assert again.hash == taxonomy.hash
+
+
+def test_a_taxonomy_with_odd_ids_survives_the_round_trip():
+    taxonomy = Taxonomy(
+        name="odd",
+        labels=(Label("a", (1, 2, 3)), Label("b", (4, 5, 6))),
+        encodings={"default": {-7: 0, 70_000: 1, -1: VOID, 255: VOID}, "other": {0: 1, 1: 0}},
+        void_color=(9, 8, 7),
+    )
+    again, faults = parse_taxonomy("bundle.json", json.loads(json.dumps(taxonomy.to_dict())))
+    assert faults == []
+    assert again == taxonomy

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from segexp.core.errors import InputError, WorkError
+from segexp.core.errors import WorkError
 from segexp.data.augment import make_augmentation
 from segexp.data.batches import make_loader
 from segexp.data.cache import Split
@@ -406,9 +406,3 @@ def test_each_epoch_is_validated_once_with_the_model_as_it_is_and_trains_again_a
     assert len(seen) == 2
     assert not torch.equal(seen[0], seen[1])
     assert torch.equal(seen[1], model[1].weight)
-
-
-def test_an_unknown_optimizer_is_refused_with_a_did_you_mean():
-    optimization = Optimization("adam", 0.1, 0.0, "constant", 0.0, 0.0)
-    with pytest.raises(InputError, match=r"'adam'.*did you mean 'adamw'"):
-        make_optimizer(linear_model(), optimization)
