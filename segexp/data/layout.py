@@ -51,6 +51,8 @@ class Places:
     guessed: bool = False
 
 
+_ARCHIVES = (".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".7z", ".rar")
+
 VIDEO = Places(
     # 0016E5_07959, Seq05VD_f00030, video000_frame012, patient000-012
     re.compile(r"(?P<sequence>.+)[_-](?:f|frame_?)?(?P<frame>\d+)"),
@@ -77,7 +79,6 @@ class Layout:
         rather_than: Layouts that are broader: they give way where both recognise a folder.
         pairs: Folders of images and of masks. Where both of a pair are one level down, the folder
             that holds them is named: "did you mean ...?".
-        nearly: Returns what to change where a folder that no layout recognises is almost this one.
     """
 
     form: str = ""
@@ -88,7 +89,6 @@ class Layout:
     places: Places | None = None
     rather_than: tuple[str, ...] = ()
     pairs: tuple[tuple[str, str], ...] = ()
-    nearly: Callable[[Path], str | None] = lambda root: None
 
 
 def layout_of(name: str) -> Layout:
@@ -165,13 +165,15 @@ def open_source(
 
 
 def _way_on(root: Path, known: Mapping[str, Layout]) -> str:
-    """Say which folder in ``root`` is probably meant, or what to change."""
+    """Say which folder in ``root`` is probably meant, or what to unpack."""
     pairs = [pair for layout in known.values() for pair in layout.pairs]
+    archives = []
     for path in directory_entries(root):
         if any((path / images).is_dir() and (path / masks).is_dir() for images, masks in pairs):
             return f" (did you mean {path}?)"
-    advice = dict.fromkeys(said for layout in known.values() if (said := layout.nearly(root)))
-    return f": {'; '.join(advice)}" if advice else ""
+        if path.suffix.lower() in _ARCHIVES:
+            archives.append(path.name)
+    return f": unpack {', '.join(archives[:4])}" if archives else ""
 
 
 def _content(root: Path) -> str:

@@ -10,6 +10,7 @@ from segexp.core.config import WORK_DIRECTORY, Config
 from segexp.core.errors import InputError
 from segexp.core.yaml import find_yaml
 from segexp.data.cache import Dataset, open_dataset
+from segexp.data.division import with_splits
 from segexp.data.layout import (
     SyntheticCounts,
     is_drawn,
@@ -60,7 +61,8 @@ def find_source(
                 for m in misfits
             ]
         )
-    return open_source(layout, root, taxonomy, synthetic_counts(config))
+    source = open_source(layout, root, taxonomy, synthetic_counts(config))
+    return with_splits(project, source)
 
 
 def _way_out(

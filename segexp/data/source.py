@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from segexp.labels.taxonomy import Taxonomy
 
 SPLITS = ("train", "val", "test")
+UNDIVIDED = ""
+"""The split of images that nothing puts into one: see `segexp.data.division`."""
 
 
 class SampleFault(Exception):  # noqa: N818 - wrong input is called a fault here
@@ -71,7 +73,8 @@ class Source:
         name: ``synthetic``, or the name of the root folder.
         root: The root folder; None for synthetic.
         taxonomy: What the masks' raw ids mean.
-        splits: The samples of train, val and, where there is one, test; in this order.
+        splits: The samples of train, val and, where there is one, test; in this order. Those of a
+            folder that is not divided are UNDIVIDED.
         faults: What is wrong with the listing, such as an image without a mask.
         read_image: Decodes an image to uint8 (H, W, 3), RGB. Raises SampleFault.
         read_labels: Decodes a mask to label indices, uint8 (H, W) with VOID. Raises SampleFault.

@@ -12,7 +12,7 @@ from segexp.core.errors import InputError
 from segexp.core.wording import counted
 from segexp.data.files.masks import read_labels
 from segexp.data.files.pictures import read_rgb
-from segexp.data.source import SPLITS, Sample, Source, read_file
+from segexp.data.source import Sample, Source, read_file
 from segexp.labels.taxonomy import Taxonomy
 
 _ARRAYS = (".npy", ".npz")
@@ -53,7 +53,11 @@ def source_of(
         read_image: Decodes an image file to uint8 (H, W, 3), RGB.
         read_labels: Decodes a mask file, by ``taxonomy`` and ``encoding``, to uint8 (H, W).
     """
-    splits = {split: listing.samples for split, listing in listings.items()}
+    splits = {
+        split: each.samples
+        for split, each in listings.items()
+        if each.samples or each.faults or not each.notes  # a test split without masks has a note
+    }
     decode = partial(read_labels, taxonomy=taxonomy, encoding=encoding)
     listed = listings.values()
     return Source(
@@ -61,7 +65,7 @@ def source_of(
         root,
         taxonomy,
         splits,
-        (*_split_faults(root, splits), *faults, *(f for each in listed for f in each.faults)),
+        (*_empty_splits(root, splits), *faults, *(f for each in listed for f in each.faults)),
         read_image=partial(read_file, read_image, "image"),
         read_labels=partial(read_file, decode, "mask"),
         notes=(*(n for each in listed for n in each.notes), *notes),
@@ -72,12 +76,6 @@ def source_of(
 def present(root: Path, names: Iterable[str]) -> list[str]:
     """Return the folders that are in ``root``, each with a ``/`` behind it."""
     return [f"{name}/" for name in names if (root / name).is_dir()]
-
-
-def misnamed(paths: Iterable[Path], root: Path) -> str | None:
-    """Say that folders must be named in lower case, as in a layout; None if there are none."""
-    names = ", ".join([f"{path.relative_to(root)}/" for path in paths][:4])
-    return f"{names} must be named as below, in lower case" if names else None
 
 
 def pair_folders(
@@ -139,34 +137,11 @@ def join(
     return Listing(tuple(Sample(id_, images[id_], masks[id_]) for id_ in ids), tuple(faults))
 
 
-def _split_faults(root: Path, splits: Mapping[str, Sequence[Sample]]) -> tuple[str, ...]:
-    """Return a fault if train or val is missing, and for every empty split."""
-    missing = [
-        f"{root}: no {name} split{_similar_folders(root, name)}"
-        for name in ("train", "val")
-        if name not in splits
-    ]
-    empty = [
-        f"{root}: the {name} split has no image with a mask" for name, s in splits.items() if not s
-    ]
-    return (*missing, *empty)
-
-
-def _similar_folders(root: Path, split: str) -> str:
-    """Name folders that may be meant as a split, but have another name or place."""
-    inside = [path for path in directory_entries(root) if path.is_dir()]
-    below = [path for folder in inside for path in directory_entries(folder) if path.is_dir()]
-    found = [
-        f"{path.relative_to(root)}/"
-        for path in (*inside, *below)
-        if path.name.lower().startswith(split) or path.parent.name.lower().startswith(split)
-    ]
-    if not found:
-        return ""
-    more = f" and {len(found) - 4} more" if len(found) > 4 else ""
-    return (
-        f"; there is {', '.join(found[:4])}{more}: the folders of a split are named {split} (all "
-        f"splits: {', '.join(SPLITS)}) and lie beside those of the other splits"
+def _empty_splits(root: Path, splits: Mapping[str, Sequence[Sample]]) -> tuple[str, ...]:
+    return tuple(
+        f"{root}: the {name} split has no image with a mask"
+        for name, samples in splits.items()
+        if not samples and name
     )
 
 

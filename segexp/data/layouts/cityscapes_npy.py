@@ -4,7 +4,7 @@ from pathlib import Path
 
 from segexp.data.files.npy import read_npy_image
 from segexp.data.layout import Layout
-from segexp.data.layouts._pairing import Listing, pair_folders, present, source_of
+from segexp.data.layouts._pairing import Listing, pair_folders, source_of
 from segexp.data.source import SPLITS, Source
 from segexp.labels.taxonomy import Taxonomy
 
@@ -35,9 +35,15 @@ def open_cityscapes_npy(root: Path, taxonomy: Taxonomy) -> Source:
     )
 
 
+def _recognised(root: Path) -> str | None:
+    """Name the folders that hold npy files, and no others: pictures are of another layout."""
+    named = (f"{part}/" for pair in PAIRS for part in pair)
+    return ", ".join(name for name in named if any((root / name).glob("*.npy"))) or None
+
+
 LAYOUT = Layout(
     form="train/image/*.npy with train/label/*.npy",
-    recognised=lambda root: ", ".join(present(root, (p for pair in PAIRS for p in pair))) or None,
+    recognised=_recognised,
     open=open_cityscapes_npy,
     taxonomy=lambda root: "cityscapes19",
     pairs=PAIRS,

@@ -1,5 +1,6 @@
 """The official Cityscapes tree."""
 
+import numpy as np
 import pytest
 
 from harness.trees import CAMVID, CITYSCAPES, cityscapes_like, opened, picture, save
@@ -76,3 +77,46 @@ def test_a_taxonomy_without_label_ids_is_refused(tmp_path):
     cityscapes_like(tmp_path, train=1, val=1)
     with pytest.raises(InputError, match="camvid11 has no encoding 'labelIds'"):
         open_cityscapes(tmp_path, CAMVID)
+
+
+def test_the_archives_unpacked_into_a_folder_each_are_one_data_set(tmp_path):
+    cityscapes_like(tmp_path, train=2, val=1)
+    for half in ("leftImg8bit", "gtFine"):
+        (tmp_path / f"{half}_trainvaltest").mkdir()
+        (tmp_path / half).rename(tmp_path / f"{half}_trainvaltest" / half)
+    source = opened(tmp_path, CITYSCAPES)
+    assert source.format == "cityscapes"
+    assert source.faults == ()
+    assert {split: len(samples) for split, samples in source.splits.items()} == {
+        "train": 2,
+        "val": 1,
+    }
+
+
+def test_jpeg_images_without_folders_of_cities_are_joined(tmp_path):
+    for number, split in enumerate(("train", "train", "val")):
+        stem = f"ulm_{number:06d}_000019"
+        save(tmp_path / split / "img" / f"{stem}_leftImg8bit.jpg", picture(number))
+        labels = np.zeros((6, 8), np.uint8)
+        save(tmp_path / split / "label" / f"{stem}_gtFine_labelTrainIds.png", labels)
+        save(tmp_path / split / "label" / f"{stem}_gtFine_color.png", picture(number))
+    source = opened(tmp_path, CITYSCAPES)
+    assert source.faults == ()
+    assert source.reading == "default"
+    assert [s.mask.name for s in source.splits["train"]] == [
+        "ulm_000000_000019_gtFine_labelTrainIds.png",
+        "ulm_000001_000019_gtFine_labelTrainIds.png",
+    ]
+    assert [s.image.name for s in source.splits["val"]] == ["ulm_000002_000019_leftImg8bit.jpg"]
+
+
+def test_coarse_masks_are_read_where_there_are_no_others_and_the_extra_images_are_not(tmp_path):
+    for split, number in (("train", 1), ("val", 2), ("train_extra", 3)):
+        stem = f"ulm_{number:06d}_000019"
+        save(tmp_path / "leftImg8bit" / split / "ulm" / f"{stem}_leftImg8bit.png", picture(number))
+        labels = np.zeros((6, 8), np.uint8)
+        save(tmp_path / "gtCoarse" / split / "ulm" / f"{stem}_gtCoarse_labelIds.png", labels)
+    source = opened(tmp_path, CITYSCAPES)
+    assert source.faults == ()
+    assert [s.id for s in source.splits["train"]] == ["ulm_000001_000019"]
+    assert [s.id for s in source.splits["val"]] == ["ulm_000002_000019"]

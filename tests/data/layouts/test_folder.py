@@ -1,12 +1,63 @@
-"""The two folder layouts: `<split>annot/` beside `<split>/`, and `images/` beside `masks/`."""
+"""Folders of images and masks as people have them, and images and masks beside each other."""
+
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from harness.trees import CAMVID, camvid_like, opened, picture, raw_mask, save
-from segexp.data.layouts.folder import open_folder
-from segexp.data.source import SampleFault
+from harness.trees import camvid_like, opened, picture, raw_mask, save
+from segexp.data.source import UNDIVIDED, SampleFault
+
+TREES = {
+    "images/{split}/{name}.jpg": "masks/{split}/{name}.png",
+    "{split}/images/{name}.jpg": "{split}/masks/{name}.png",
+    "{split}/image/{name}.png": "{split}/label/{name}.png",
+    "img_dir/{split}/{name}.png": "ann_dir/{split}/{name}.png",
+    "imgs/{split}/{name}.png": "gts/{split}/{name}.png",
+    "{split}/{name}.png": "{split}annot/{name}.png",
+    "CamVid/{split}/{name}.png": "CamVid/{split}_labels/{name}_L.png",
+    "data/{split}/{name}.jpg": "data/{split}_masks/{name}_mask.png",
+    "JPEGImages/{split}/{name}.jpg": "SegmentationClass/{split}/{name}.png",
+    "images_prepped_{split}/{name}.png": "annotations_prepped_{split}/{name}.png",
+    "{split}-images/{name}.png": "{split}-ground-truth/{name}_gt.png",
+    "Images/{split}/img_{name}.png": "Labels/{split}/label_{name}.png",
+    "images/10k/{split}/{name}.jpg": "labels/sem_seg/masks/{split}/{name}.png",
+    "seg/images/{split}/{name}.jpg": "seg/labels/{split}/{name}_train_id.png",
+    "images/{split}/day/{name}.jpg": "labels/{split}/day/{name}_seg.png",
+    "leftImg8bit/{split}/ulm/ulm_{name}.png": "gt/{split}/ulm/ulm_{name}_labels.png",
+    "images/{split}/{name}.bmp": "mask/{name}.png",
+    "{split}/{name}.jpg": "{split}/{name}_mask.png",
+    "{split}/{name}_sat.jpg": "{split}/{name}_mask.png",
+    "{split}/{name}.jpeg": "{split}/{name}.png",
+}
+SPLIT_WORDS = ({"train": "train", "val": "val"}, {"train": "Training", "val": "Validation"})
+NAMES = {"train": ["0016E5_00390", "0016E5_00420", "Seq05VD_f00030"], "val": ["0001TP_006690"]}
+
+
+@pytest.mark.parametrize("words", SPLIT_WORDS, ids=["train", "Training"])
+@pytest.mark.parametrize("images", TREES)
+def test_a_tree_is_recognised_and_each_image_has_its_own_mask(tmp_path, images, words):
+    expected = {}
+    for split, names in NAMES.items():
+        for name in names:
+            image, mask = (
+                tmp_path / side.format(split=words[split], name=name)
+                for side in (images, TREES[images])
+            )
+            save(image, picture(len(expected)))
+            save(mask, raw_mask(len(expected)))
+            expected[image] = (split, mask)
+    source = opened(tmp_path)
+    assert source.format == "folder"
+    assert source.faults == ()
+    assert {
+        sample.image: (split, sample.mask)
+        for split, samples in source.splits.items()
+        for sample in samples
+    } == expected
+    for samples in source.splits.values():
+        assert all("0016E5" in s.id or "05VD" in s.id or "0001TP" in s.id for s in samples)
 
 
 def test_images_and_masks_are_joined_by_stem_never_by_order(tmp_path):
@@ -28,33 +79,110 @@ def test_images_and_masks_are_joined_by_stem_never_by_order(tmp_path):
     )
 
 
-def test_jpeg_images_go_with_png_masks(tmp_path):
+def test_how_names_are_joined_is_said(tmp_path):
     for split in ("train", "val"):
-        save(tmp_path / "images" / split / "x.JPG", picture(1, (16, 16)))
-        save(tmp_path / "masks" / split / "x.png", raw_mask(1, (16, 16)))
+        for n in range(3):
+            save(tmp_path / "images" / split / f"frame_{n}.png", picture(n))
+            save(tmp_path / "masks" / split / f"mask_{n}.png", raw_mask(n))
     source = opened(tmp_path)
-    assert source.faults == ()
-    assert source.name == tmp_path.name
-    assert source.format == "folder"
-    assert source.read_image(source.splits["val"][0]).shape == (16, 16, 3)
+    assert source.notes == (
+        f"{tmp_path}: joined images/ with masks/, images frame_* with masks mask_*",
+    )
 
 
-@pytest.mark.parametrize("name", ["val", "valid", "validation"])
-@pytest.mark.parametrize("layout", ["{0}annot/x.png", "masks/{0}/x.png"])
-def test_val_has_three_names(tmp_path, name, layout):
-    for split in ("train", name):
-        image = f"images/{split}/x.png" if "masks" in layout else f"{split}/x.png"
-        save(tmp_path / image, picture(1))
-        save(tmp_path / layout.format(split), raw_mask(1))
+def test_names_that_differ_in_a_number_or_a_split_are_not_joined(tmp_path):
+    for n in range(6):
+        save(tmp_path / "images" / f"cam0_{n:03}.png", picture(n))
+        save(tmp_path / "masks" / f"cam1_{n:03}.png", raw_mask(n))
+    assert "no mask has the name of an image" in opened(tmp_path).faults[0]
+    for path in tmp_path.rglob("*.png"):
+        path.rename(path.with_name(path.name.replace("cam0", "train").replace("cam1", "val")))
+    (fault,) = opened(tmp_path).faults
+    assert f"{tmp_path}/images holds 6 images, such as train_000.png" in fault
+    assert "data.layout: {images: 'GLOB', masks: 'GLOB', join: 'REGEX'}" in fault
+
+
+def test_two_drawings_for_each_image_are_ambiguous_and_both_are_named(tmp_path):
+    for n in range(4):
+        save(tmp_path / "images" / "train" / f"{n}.png", picture(n))
+        save(tmp_path / "labels" / "train" / f"{n}.png", raw_mask(n))
+        save(tmp_path / "masks" / "train" / f"{n}.png", raw_mask(n + 1))
+    (fault,) = opened(tmp_path).faults
+    assert "2 ways to join images and masks" in fault
+    assert "images/train/ with labels/train/; or images/train/ with masks/train/" in fault
+
+
+def test_colour_drawings_beside_masks_are_left_out_with_a_note(tmp_path):
+    for n in range(4):
+        save(tmp_path / "images" / "train" / f"{n}.png", picture(n))
+        save(tmp_path / "masks" / "train" / f"{n}_ids.png", raw_mask(n))
+        save(tmp_path / "masks" / "train" / f"{n}_color.png", picture(n))
     source = opened(tmp_path)
-    assert list(source.splits) == ["train", "val"]
     assert source.faults == ()
+    assert [s.mask.name for s in source.splits["train"]] == [f"{n}_ids.png" for n in range(4)]
+    assert "4 other files left out (4 masks/train/*.png)" in source.notes[-1]
+
+
+def test_names_in_composed_and_in_decomposed_unicode_are_the_same(tmp_path):
+    save(tmp_path / "images" / "train" / "stra\u00dfe_\u00fc.png", picture(1))
+    save(tmp_path / "masks" / "train" / "stra\u00dfe_u\u0308.png", raw_mask(1))
+    source = opened(tmp_path)
+    assert source.faults == ()
+    assert [s.id for s in source.splits["train"]] == ["stra\u00dfe_\u00fc"]
+
+
+def test_frames_of_the_same_number_in_two_videos_stay_apart(tmp_path):
+    for video in ("a", "b"):
+        for n in range(2):
+            number = n + 10 * (video == "b")
+            save(tmp_path / "images" / "train" / video / f"{n:03}.png", picture(number))
+            save(tmp_path / "masks" / "train" / video / f"{n:03}.png", raw_mask(number))
+    source = opened(tmp_path)
+    assert source.faults == ()
+    assert [s.id for s in source.splits["train"]] == ["a_000", "a_001", "b_000", "b_001"]
+    assert all(s.image.parent.name == s.mask.parent.name for s in source.splits["train"])
+
+
+def test_images_in_no_split_are_listed_undivided(tmp_path):
+    for n in range(3):
+        save(tmp_path / "images" / f"{n}.jpg", picture(n))
+        save(tmp_path / "masks" / f"{n}.png", raw_mask(n))
+    source = opened(tmp_path)
+    assert source.faults == ()
+    assert [s.id for s in source.splits[UNDIVIDED]] == ["0", "1", "2"]
+
+
+@pytest.mark.parametrize("line", ["{}", "images/{}.jpg", "images/{0}.jpg masks/{0}.png"])
+def test_lists_divide_what_folders_do_not(tmp_path, line):
+    for n in range(4):
+        save(tmp_path / "images" / f"x{n}.jpg", picture(n))
+        save(tmp_path / "masks" / f"x{n}.png", raw_mask(n))
+    for split, names in {"train": ["x0", "x2"], "val": ["x1"]}.items():
+        text = "".join(line.format(name) + "\n" for name in names)
+        (tmp_path / f"{split}.txt").write_text(text)
+    source = opened(tmp_path)
+    assert source.faults == ()
+    assert [s.id for s in source.splits["train"]] == ["x0", "x2"]
+    assert [s.id for s in source.splits["val"]] == ["x1"]
+    assert any("1 images that are in no list are left out" in note for note in source.notes)
+
+
+def test_a_list_that_names_other_images_is_a_fault(tmp_path):
+    for n in range(2):
+        save(tmp_path / "images" / f"x{n}.jpg", picture(n))
+        save(tmp_path / "masks" / f"x{n}.png", raw_mask(n))
+    (tmp_path / "train.txt").write_text("x0\ny\n")
+    (tmp_path / "val.txt").write_text("x0\nx1\n")
+    faults = opened(tmp_path).faults
+    assert faults == (
+        f"{tmp_path}/train.txt: 1 of 2 lines name no image that has a mask; the first is 'y'",
+        f"{tmp_path}/val.txt: x0 is in the list of train, too; keep it in one",
+    )
 
 
 def test_two_folders_for_val_are_a_fault(tmp_path):
     source = opened(camvid_like(tmp_path, train=1, val=1, valid=1))
-    assert len(source.faults) == 1
-    assert "val appears more than once" in source.faults[0]
+    assert source.faults == ("val appears more than once (val, valid); keep one",)
 
 
 def test_the_order_of_splits_is_train_val_test(tmp_path):
@@ -68,7 +196,9 @@ def test_a_test_split_without_masks_is_left_out_with_a_note(tmp_path):
     source = opened(tmp_path)
     assert list(source.splits) == ["train", "val"]
     assert source.faults == ()
-    assert "testannot is missing" in source.notes[0]
+    assert source.notes == (
+        f"{tmp_path}/test: there are no masks of test; the test split is left out",
+    )
 
 
 def test_every_fault_of_pairing_is_listed(tmp_path):
@@ -79,64 +209,36 @@ def test_every_fault_of_pairing_is_listed(tmp_path):
     (tmp_path / "train" / "thumbs.txt").write_text("")
     (tmp_path / "train" / ".DS_Store").write_text("")
     source = opened(tmp_path)
-    assert source.faults == (
+    assert sorted(source.faults) == [
         f"{tmp_path}/train/alone.png: image without mask (no 'alone' in {tmp_path}/trainannot)",
         f"{tmp_path}/trainannot/lonely.png: mask without image (no 'lonely' in {tmp_path}/train)",
         f"{tmp_path}/val/val_0.png: has the same stem as val_0.jpg; keep one of them",
-    )
-    assert len(source.notes) == 1
-    assert "1 entries" in source.notes[0]
-    assert "thumbs.txt" in source.notes[0]
+    ]
+    assert source.notes == (f"{tmp_path}: 1 other file left out (thumbs.txt)",)
 
 
-def test_missing_and_empty_splits_are_faults(tmp_path):
-    camvid_like(tmp_path, train=1)
-    (tmp_path / "test").mkdir()
-    (tmp_path / "testannot").mkdir()
-    assert opened(tmp_path).faults == (
-        f"{tmp_path}: no val split",
-        f"{tmp_path}: the test split has no image with a mask",
-    )
-
-
-def test_images_whose_masks_are_called_otherwise_are_one_fault_that_shows_a_pair(tmp_path):
+def test_a_split_whose_masks_are_called_otherwise_is_a_fault_that_names_the_folders(tmp_path):
     camvid_like(tmp_path, train=12, val=1)
     for path in (tmp_path / "trainannot").iterdir():
-        path.rename(path.with_name(f"{path.stem}_L.png"))
-    split, names = opened(tmp_path).faults
-    assert split == f"{tmp_path}: the train split has no image with a mask"
-    assert names == (
-        f"{tmp_path}/train: 12 images, but none has a mask of its name in {tmp_path}/trainannot, "
-        "which holds 12 masks: train_0.png beside train_0_L.png; give each mask the name of its "
-        "image"
+        path.rename(path.with_name(f"{path.stem}_old.png"))
+    source = opened(tmp_path)
+    assert source.faults == (
+        f"{tmp_path}: the val split has no image with a mask",
+        f"{tmp_path}/val: 1 image of val, and no mask for any in {tmp_path}",
     )
+    assert f"{tmp_path}: 1 other file left out (val_0.png)" in source.notes
 
 
-def test_images_without_a_folder_of_masks_are_said_to_be_there(tmp_path):
-    camvid_like(tmp_path, train=3, val=1)
-    (tmp_path / "trainannot").rename(tmp_path / "annotations")
-    assert opened(tmp_path).faults[1:] == (
-        f"{tmp_path}/trainannot: no such folder; {tmp_path}/train holds 3 images",
-    )
-
-
-def test_files_of_a_kind_that_is_not_read_are_said_to_be_there(tmp_path):
+def test_images_of_a_kind_that_is_not_read_are_said_to_be_there(tmp_path):
     camvid_like(tmp_path, train=2, val=1)
     for path in (tmp_path / "train").iterdir():
         path.rename(path.with_suffix(".heic"))
-    faults = opened(tmp_path).faults
-    assert "train: 2 entries that are not .png/.jpg/.jpeg/.webp/.bmp/.tif/.tiff files " in faults[1]
-    assert faults[1].endswith("(train_0.heic, train_1.heic), and no other")
-    assert faults[2].endswith(f"no images in it; {tmp_path}/trainannot holds 2 masks")
-
-
-def test_a_missing_split_is_told_of_folders_that_may_be_meant(tmp_path):
-    camvid_like(tmp_path, val=1)
-    save(tmp_path / "training" / "x.png", picture(9))
-    (fault,) = opened(tmp_path).faults
-    assert fault.startswith(
-        f"{tmp_path}: no train split; there is training/: the folders of a split "
+    source = opened(tmp_path)
+    assert (
+        f"{tmp_path}/trainannot: 2 masks of train, and no image for any in {tmp_path}/val"
+        in source.faults
     )
+    assert source.notes == (f"{tmp_path}: 2 other files left out (2 train/*.heic)",)
 
 
 @pytest.mark.parametrize("suffix", [".webp", ".bmp", ".tif"])
@@ -150,10 +252,23 @@ def test_images_of_other_kinds_are_paired(tmp_path, suffix):
     assert [s.image.suffix for s in source.splits["train"]] == [suffix] * 2
 
 
-def test_both_layouts_at_once_are_a_fault(tmp_path):
+def test_another_folder_of_images_is_left_out_with_a_note(tmp_path):
     camvid_like(tmp_path, train=1, val=1)
     save(tmp_path / "images" / "train" / "x.png", picture(1))
-    assert "two layouts at once" in open_folder(tmp_path, CAMVID).faults[0]
+    source = opened(tmp_path)
+    assert source.faults == ()
+    assert source.notes == (f"{tmp_path}: 1 other file left out (x.png)",)
+
+
+def test_a_folder_that_leads_back_up_is_walked_once(tmp_path):
+    camvid_like(tmp_path, train=1, val=1)
+    (tmp_path / "train" / "again").symlink_to(tmp_path, target_is_directory=True)
+    source = opened(tmp_path)
+    assert source.faults == ()
+    assert {split: len(samples) for split, samples in source.splits.items()} == {
+        "train": 1,
+        "val": 1,
+    }
 
 
 def test_a_fault_of_a_file_names_the_file(tmp_path):
@@ -186,5 +301,12 @@ def test_drawings_beside_png_masks_are_left_out(tmp_path):
     save(root / "trainannot" / "train_0.jpg", picture(0))
     source = opened(root)
     assert source.faults == ()
-    assert "1 entries that are not .png files are left out (train_0.jpg)" in source.notes[0]
+    assert source.notes == (f"{root}: 1 other file left out (train_0.jpg)",)
     assert source.splits["train"][0].mask == root / "trainannot" / "train_0.png"
+
+
+def test_capitals_of_folders_do_not_matter_nor_do_years(tmp_path: Path):
+    for split in ("train2017", "Val2017"):
+        save(tmp_path / "IMAGES" / split / "x.png", picture(len(split)))
+        save(tmp_path / "Masks" / split / "x.png", raw_mask(1))
+    assert list(opened(tmp_path).splits) == ["train", "val"]

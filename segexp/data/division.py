@@ -1,0 +1,168 @@
+"""A data set that is not divided into train and val: it is divided once, in a file to be edited.
+
+Frames of one video show nearly the same scene, so each city, or video sequence, is kept together
+where the image ids name enough of them.
+"""
+
+import csv
+import hashlib
+import io
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from segexp.core.errors import InputError, at_most
+from segexp.core.files import read_bounded, write_atomic
+from segexp.core.wording import counted
+from segexp.data.sequences import certain_places
+from segexp.data.source import SPLITS, UNDIVIDED, Source
+
+DIRECTORY = "splits"
+"""The project's directory of the files."""
+
+HEADER = ("image", "split")
+MAX_BYTES = 256 << 20
+
+VAL, TEST = 0.15, 0.15
+"""The shares of val and of test."""
+
+MOST = 0.4
+"""Of the images: where val and test come to more, the places are too large to be kept together."""
+
+
+def with_splits(project: Path, source: Source) -> Source:
+    """Return a data set with train and val, divided by the project's file where it has none.
+
+    A data set without any split is divided into train, val and test, one with train alone into
+    train and val, and test where there is none. The file ``splits/<name>.csv`` is made when it is
+    missing, and counts from then on.
+
+    Args:
+        project: The project directory.
+        source: The data set.
+
+    Raises:
+        InputError: When the file cannot be read or written, or lists other images.
+    """
+    undivided = source.splits.get(UNDIVIDED, ())
+    others = {name: samples for name, samples in source.splits.items() if name != UNDIVIDED}
+    if undivided and others:
+        fault = (
+            f"{source.root}: {counted(len(undivided), 'image')} in no split, such as "
+            f"{undivided[0].image}, beside the splits {', '.join(others)}; move them into one"
+        )
+        return replace(source, splits=others, faults=(*source.faults, fault))
+    if source.root is None or ("train" in others and "val" in others):
+        return source
+    to_divide = undivided or others.get("train", ())
+    if not to_divide:
+        missing = [name for name in ("train", "val") if name not in others]
+        faults = [f"{source.root}: no {name} split" for name in missing]
+        return replace(source, splits=others, faults=(*source.faults, *faults))
+    file = project / DIRECTORY / f"{source.name}.csv"
+    ids = [sample.id for sample in to_divide]
+    if file.exists():
+        chosen, note = _read(file, ids), f"splits as in {file}"
+    else:
+        shares = {"val": VAL} | ({} if "test" in others else {"test": TEST})
+        chosen, by = divide(ids, source.format, shares)
+        _write(file, chosen)
+        counts = Counter(chosen.values())
+        listing = ", ".join(f"{counts[name]} {name}" for name in SPLITS if counts[name])
+        note = (
+            f"the data has no {'splits' if undivided else 'val split'}: divided by {by} into "
+            f"{listing}; written to {file}, which can be edited"
+        )
+    divided = {
+        name: tuple(sample for sample in to_divide if chosen[sample.id] == name)
+        for name in SPLITS
+        if name in chosen.values()
+    }
+    divided |= {name: samples for name, samples in others.items() if name not in divided}
+    ordered = {name: divided[name] for name in SPLITS if name in divided}
+    missing = [f"{file}: no image is in {name}" for name in ("train", "val") if name not in ordered]
+    return replace(
+        source,
+        splits=ordered,
+        faults=(*source.faults, *missing),
+        notes=(*source.notes, note),
+    )
+
+
+def divide(
+    ids: Sequence[str], data_format: str, shares: Mapping[str, float]
+) -> tuple[dict[str, str], str]:
+    """Divide images into train and other splits.
+
+    By city where the ids name enough of them, else by sequence, else by image. Which split a place
+    falls into follows from the SHA-256 of its name, so that it stays there when images are added.
+
+    Args:
+        ids: The image ids, each once.
+        data_format: The name of the layout.
+        shares: How much of the images each other split is to have.
+
+    Returns:
+        The split of each image, and what is kept together: ``city``, ``sequence`` or ``image``.
+    """
+    for kind in ("city", "sequence"):
+        places = certain_places(kind, ids, data_format)
+        if places is None or len(set(places)) <= len(shares):
+            continue
+        chosen = _fill(Counter(places), shares)
+        others = sum(split != "train" for split in map(chosen.__getitem__, places))
+        if set(chosen.values()) == {"train", *shares} and others <= MOST * len(ids):
+            return dict(zip(ids, map(chosen.__getitem__, places), strict=True)), kind
+    return _fill(Counter(ids), shares), "image"
+
+
+def _fill(sizes: Counter[str], shares: Mapping[str, float]) -> dict[str, str]:
+    """Fill the other splits with places until each has its share; the rest is train."""
+    ranked = sorted(sizes, key=lambda place: hashlib.sha256(place.encode()).hexdigest())
+    chosen: dict[str, str] = {}
+    for split, share in shares.items():
+        wanted = share * sizes.total()
+        while ranked and wanted > 0 and len(ranked) > 1:
+            place = ranked.pop(0)
+            chosen[place] = split
+            wanted -= sizes[place]
+    return chosen | dict.fromkeys(ranked, "train")
+
+
+def _write(file: Path, chosen: Mapping[str, str]) -> None:
+    text = io.StringIO()
+    rows = csv.writer(text, lineterminator="\n")
+    rows.writerow(HEADER)
+    rows.writerows(chosen.items())
+    try:
+        file.parent.mkdir(exist_ok=True)
+        write_atomic(file, text.getvalue().encode())
+    except OSError as error:
+        raise InputError(f"{file}: cannot be written: {error.strerror}") from None
+
+
+def _read(file: Path, ids: Sequence[str]) -> dict[str, str]:
+    """Read a file that `with_splits` wrote and a person may have edited."""
+    try:
+        text = read_bounded(file, MAX_BYTES).decode("utf-8-sig")
+        rows = list(csv.reader(io.StringIO(text, newline="")))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{file}: cannot be read as CSV: {error}") from None
+    if not rows or tuple(rows[0]) != HEADER:
+        raise InputError(f"{file}:1: expected the header {','.join(HEADER)}")
+    faults: list[str] = []
+    chosen: dict[str, str] = {}
+    for number, row in enumerate(rows[1:], start=2):
+        if len(row) != 2 or row[1] not in SPLITS:
+            faults.append(f"{file}:{number}: {','.join(row)!r}; expected image,{'|'.join(SPLITS)}")
+        elif chosen.setdefault(row[0], row[1]) != row[1]:
+            faults.append(f"{file}:{number}: {row[0]!r} is in {chosen[row[0]]}, too; keep one line")
+    unlisted = sorted(set(ids) - chosen.keys())
+    gone = sorted(chosen.keys() - set(ids))
+    faults += [f"{file}: {id_!r} is not in it; add a line, or remove the file" for id_ in unlisted]
+    faults += [f"{file}: {id_!r} is not in the data; remove the line" for id_ in gone]
+    if faults:
+        told, more = at_most(faults, str(file))
+        raise InputError([*told, *more])
+    return chosen

@@ -1,0 +1,119 @@
+"""Any tree whose folders or file names say which files are images and which are masks."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from segexp.core.wording import counted
+from segexp.data.files.pictures import IMAGE_SUFFIXES
+from segexp.data.layouts._listing import SHOWN, doubled_faults, left_out_note, listings_of
+from segexp.data.layouts._names import FileNames
+from segexp.data.layouts._pairing import MASK_SUFFIXES, Listing
+from segexp.data.layouts._readings import Reading, common_folder, readings_of
+from segexp.data.layouts._split_lists import divide_by_lists
+from segexp.data.layouts._tree import File, files_below
+
+ANY_NAMES = FileNames()
+
+
+@dataclass(frozen=True)
+class Paired:
+    """The images and masks of a tree.
+
+    Attributes:
+        listings: The samples of each split, in the order of the splits.
+        faults: What is wrong besides.
+        notes: What a person should know: how names are joined, and what is left out.
+    """
+
+    listings: Mapping[str, Listing]
+    faults: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def pair_files(
+    root: Path, files: Sequence[File] | None = None, names: FileNames = ANY_NAMES
+) -> Paired:
+    """Join the images and masks below a folder.
+
+    Args:
+        root: The folder.
+        files: The files that may be images or masks; by default all below the folder.
+        names: What a layout knows of their names.
+    """
+    found = [*files_below(root)] if files is None else files
+    readings = readings_of(found, names)
+    if not readings:
+        return Paired({}, (_nothing_joined(root, found, names),))
+    best, *others = readings
+    faults = [*_ambiguous(root, best, others), *doubled_faults(best)]
+    is_found = names.affixes is None and not best.rule.is_plain
+    notes = [f"{root}: joined {best.describe(root)}"] if is_found else []
+    listings = divide_by_lists(root, found, listings_of(root, best))
+    return Paired(listings, tuple(faults), (*notes, *left_out_note(root, found, best)))
+
+
+def recognised_folders(root: Path) -> str | None:
+    """Name the folders of masks and of images that are in a tree; None where there are none."""
+    files = [f for f in files_below(root) if f.suffix in (*IMAGE_SUFFIXES, *MASK_SUFFIXES)]
+    if not any(f.role != "mask" and f.suffix in IMAGE_SUFFIXES for f in files):
+        return None  # arrays, or masks alone
+    told = [f for f in files if f.role == "mask" or (f.role == "image" and f.split)]
+    folders = dict.fromkeys(f.path.parent.relative_to(root).as_posix() for f in told)
+    names = [f"{name}/" for name in folders]
+    if names:
+        return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+    readings = readings_of(files, ANY_NAMES)
+    return readings[0].describe(root) if readings else None
+
+
+def _ambiguous(root: Path, best: Reading, others: Sequence[Reading]) -> list[str]:
+    """Return a fault where an image has two masks, or a mask two images."""
+    rivals = [other for other in others if _disagree(best, other)]
+    if not rivals:
+        return []
+    ways = "; or ".join(reading.describe(root) for reading in (best, *rivals))
+    return [
+        f"{root}: {counted(len(rivals) + 1, 'way')} to join images and masks: {ways}. Say which in "
+        "config.yaml, such as data.layout: {images: 'images/**/*.jpg', masks: 'masks/**/*.png'}"
+    ]
+
+
+def _disagree(one: Reading, other: Reading) -> bool:
+    mask_of = {one.images[i].path: one.masks[m].path for m, i in one.rule.pairs.items()}
+    image_of = {mask: image for image, mask in mask_of.items()}
+    return any(
+        mask_of.get(image := other.images[i].path, mask := other.masks[m].path) != mask
+        or image_of.get(mask, image) != image
+        for m, i in other.rule.pairs.items()
+    )
+
+
+def _nothing_joined(root: Path, files: Sequence[File], names: FileNames) -> str:
+    masks = [f for f in files if f.role == "mask" and f.suffix in names.mask_suffixes]
+    images = [f for f in files if f.role != "mask" and f.suffix in names.image_suffixes]
+    of_other_kinds = [f for f in files if f not in masks and f not in images]
+    if masks and images:
+        return (
+            f"{root}: no mask has the name of an image: {_side(root, images, 'image')}; "
+            f"{_side(root, masks, 'mask')}; give each mask the name of its image, or write into "
+            "config.yaml what their names share: data.layout: {images: 'GLOB', masks: 'GLOB', "
+            "join: 'REGEX'}"
+        )
+    missing = "images" if masks else "masks"
+    there = _side(root, masks or images, "mask" if masks else "image") if masks or images else ""
+    suffixes = names.image_suffixes if masks else names.mask_suffixes
+    shown = ", ".join(f.path.relative_to(root).as_posix() for f in of_other_kinds[:SHOWN])
+    more = ", ..." if len(of_other_kinds) > SHOWN else ""
+    beside = (
+        f"; {counted(len(of_other_kinds), 'file')} of other kinds than {'/'.join(suffixes)}: "
+        f"{shown}{more}"
+        if of_other_kinds
+        else ""
+    )
+    return f"{root}: no {missing}{f'; {there}' if there else ''}{beside}"
+
+
+def _side(root: Path, files: Sequence[File], what: str) -> str:
+    folder = root / common_folder(files, root)
+    return f"{folder} holds {counted(len(files), what)}, such as {files[0].path.name}"

@@ -1,0 +1,117 @@
+"""Lists that name the images of each split: ``train.txt``, ``ImageSets/Segmentation/val.txt``.
+
+A line has the name of an image, with or without its folders and suffix, and may have that of its
+mask behind it (PaddleSeg, SegNet's CamVid).
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from segexp.core.errors import InputError
+from segexp.core.files import read_bounded
+from segexp.data.layouts._pairing import Listing
+from segexp.data.layouts._tree import File
+from segexp.data.layouts._words import SPLIT_WORDS
+from segexp.data.source import SPLITS, UNDIVIDED, Sample
+
+MAX_BYTES = 64 << 20
+"""Of one list; a name takes some 50 bytes."""
+
+_SUFFIXES = (".txt", ".lst", ".list", ".csv")
+
+
+def divide_by_lists(
+    root: Path, files: Sequence[File], listings: Mapping[str, Listing]
+) -> dict[str, Listing]:
+    """Put samples that no folder puts into a split into those of the lists in a tree.
+
+    Samples that no list names stay undivided: they are left out where there are lists.
+
+    Args:
+        root: The data set's folder.
+        files: All files of the tree.
+        listings: By split, with `UNDIVIDED`.
+
+    Raises:
+        InputError: When a list cannot be read.
+    """
+    undivided = listings.get(UNDIVIDED)
+    lists = _lists(files)
+    if set(listings) != {UNDIVIDED} or undivided is None or "train" not in lists:
+        return dict(listings)
+    by_name: dict[str, Sample] = {}
+    for sample in undivided.samples:
+        for name in _names(sample):
+            by_name.setdefault(name, sample)
+    divided: dict[str, Listing] = {}
+    taken: dict[str, str] = {}
+    for split in (name for name in SPLITS if name in lists):
+        named = [by_name.get(_plain(name)) for name in read_names(lists[split])]
+        samples = {sample.id: sample for sample in named if sample is not None}
+        faults = [
+            f"{lists[split]}: {id_} is in the list of {taken[id_]}, too; keep it in one"
+            for id_ in samples
+            if id_ in taken
+        ]
+        missing = named.count(None)
+        if missing:
+            first = next(n for n in read_names(lists[split]) if _plain(n) not in by_name)
+            faults.append(
+                f"{lists[split]}: {missing} of {len(named)} lines name no image that has a mask; "
+                f"the first is {first!r}"
+            )
+        taken |= dict.fromkeys(samples, split)
+        ordered = tuple(s for s in undivided.samples if s.id in samples)
+        divided[split] = Listing(ordered, tuple(faults))
+    left = [sample for sample in undivided.samples if sample.id not in taken]
+    notes = [f"{root}: {len(left)} images that are in no list are left out"] if left else []
+    first, *_ = divided
+    divided[first] = Listing(
+        divided[first].samples, divided[first].faults, (*undivided.notes, *notes)
+    )
+    return divided
+
+
+def read_names(path: Path) -> list[str]:
+    """Return the first word of each line of a list: the image's name.
+
+    Raises:
+        InputError: When it cannot be read, or is not text.
+    """
+    try:
+        text = read_bounded(path, MAX_BYTES).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not UTF-8 text (byte {error.start})") from None
+    lines = (line.strip() for line in text.splitlines())
+    return [_first(line) for line in lines if line and not line.startswith("#")]
+
+
+def _first(line: str) -> str:
+    for separator in ("\t", ",", " "):
+        if separator in line:
+            return line.split(separator, 1)[0].strip()
+    return line
+
+
+def _lists(files: Sequence[File]) -> dict[str, Path]:
+    """Return the list of each split; those in ``Segmentation/`` come before Pascal's others."""
+    found: dict[str, Path] = {}
+    for file in sorted(files, key=lambda f: (f.path.parent.name != "Segmentation", len(f.rest))):
+        split = SPLIT_WORDS.get(file.stem.lower())
+        if split and file.suffix in _SUFFIXES:
+            found.setdefault(split, file.path)
+    return found
+
+
+def _names(sample: Sample) -> list[str]:
+    image = sample.image
+    assert image is not None  # samples of files
+    parts = image.with_suffix("").parts
+    return ["/".join(parts[-n:]) for n in range(1, min(len(parts), 6) + 1)] + [sample.id]
+
+
+def _plain(name: str) -> str:
+    """Write a name as `_names` does: without suffix, with ``/``, without a leading one."""
+    path = Path(name.replace("\\", "/"))
+    suffixed = path.suffix.lower()[1:].isalpha() and 3 <= len(path.suffix) <= 5
+    return (path.with_suffix("") if suffixed else path).as_posix().lstrip("./")
