@@ -25,6 +25,7 @@ COUNT = 4_000
 CITYSCAPES = load_taxonomy(ROOT / "mappings" / "taxonomies" / "cityscapes19.yaml")
 NAMES = CITYSCAPES.names
 COLORS = [list(color) for color in CITYSCAPES.colors]
+COLORED = list(zip(NAMES, COLORS, strict=True))
 
 VALUES: tuple[Any, ...] = (
     *(None, True, 0, -1, 255, 10**9, 10**400, 1.5, float("nan"), float("inf"), "", "void", "road"),
@@ -140,8 +141,40 @@ def _label_csv(rng: np.random.Generator) -> tuple[str, str, str]:
     return _table(rng, rows), ".csv", "csv"
 
 
+def _listing(rng: np.random.Generator) -> tuple[str, str, str]:
+    """A label file as other tools write it, in JSON or YAML."""
+    by_id = {str(i): _value(rng, name) for i, name in enumerate(NAMES)}
+    by_name = {name: _value(rng, i) for i, name in enumerate(NAMES)}
+    colored = [
+        {"name": n, "readable": n, "title": n, "id": i, "color": _value(rng, c), "evaluate": i % 2}
+        for i, (n, c) in enumerate(COLORED)
+    ]
+    mapped = {i: _value(rng, i % 19) for i in range(-1, 25)}
+    contents: dict[str, Any] = {
+        "id2label": _value(rng, pick(rng, (by_id, by_name, {"id2label": by_id}))),
+        "nnunet": {"labels": _value(rng, pick(rng, (by_id, by_name))), "numTraining": 4},
+        "ultralytics": {"names": _value(rng, [*NAMES]), "nc": 19, "label_mapping": mapped},
+        "supervisely": {"classes": _value(rng, [_value(rng, row) for row in colored])},
+        "mapillary": {"labels": _value(rng, [_value(rng, row) for row in colored])},
+        "label-list": {"categories": _value(rng, [_value(rng, row) for row in colored])},
+    }
+    format_name = pick(rng, tuple(contents))
+    return _written(rng, contents[format_name], format_name)
+
+
+def _lines(rng: np.random.Generator) -> tuple[str, str, str]:
+    """A label file as other tools write it, line by line."""
+    rows = [[_value(rng, v) for v in (i, n, *c)] for i, (n, c) in enumerate(COLORED)]
+    if rng.random() < 0.4:
+        return _table(rng, [["id", "name", "r", "g", "b"], *rows]), ".csv", "id-table"
+    if rng.random() < 0.5:
+        return _table(rng, [["name", "r", "g", "b"], *(r[1:] for r in rows)]), ".csv", "class-dict"
+    names = [str(row[1]) for row in rows]
+    return "\n".join(pick(rng, (names, ["__ignore__", *names]))), ".txt", "label-names"
+
+
 LABELS = "cityscapes-labels"
-MAKERS = (_mapping_dict, _metainfo, _labels, _mseg, _label_csv)
+MAKERS = (_mapping_dict, _metainfo, _labels, _mseg, _label_csv, _listing, _lines)
 
 
 def _written(rng: np.random.Generator, content: Any, format_name: str) -> tuple[str, str, str]:

@@ -102,9 +102,10 @@ def import_(
 ) -> None:
     """Turn another project's classes into a mapping, and check it against the data.
 
-    FILE: such as a numeric mapping_dict, a cityscapesScripts label table, a METAINFO of
-    mmsegmentation, a list of labels as in COCO, or CSV with label and class names. Nothing in it is
-    executed. --format lists all formats; an option that means nothing for one is refused.
+    FILE: such as a label file that came with data (labels.txt, class_dict.csv, labelmap.txt,
+    id2label.json, ...), a METAINFO of mmsegmentation, a cityscapesScripts label table or a numeric
+    mapping_dict. Nothing in it is executed. --format lists all formats; an option that means
+    nothing for one is refused.
     """
     from segexp.data.mapping_check import names_data
     from segexp.data.mapping_import import import_on_data

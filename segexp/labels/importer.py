@@ -14,7 +14,7 @@ from segexp.core.errors import InputError, collected, did_you_mean
 from segexp.core.files import name_fault
 from segexp.labels import importers
 from segexp.labels.importers import importer_names
-from segexp.labels.importers._file import ForeignFile, read_foreign_file
+from segexp.labels.importers._file import SUFFIXES, ForeignFile, Kind, read_foreign_file
 from segexp.labels.importers._rows import BACKGROUND, NOT_TRAINED, Row, mapping_from_rows
 from segexp.labels.mapping import Mapping
 from segexp.labels.taxonomy import VOID, Color, Taxonomy
@@ -77,8 +77,9 @@ class Importer:
 
     Attributes:
         looked_for: What tells the format, for a refusal: ``METAINFO in .py``.
-        recognised: Whether a file has the format, by its name and its content.
+        recognised: Whether a file has the format, by its content and its name.
         read: Reads a file, with the taxonomy whose labels are meant, if one is known.
+        kinds: The kinds of files that can have it; empty for any.
         choices: The `Choices` that mean something for it; ``background_as_void`` always does.
         rather_than: Formats that are broader: they give way where both recognise a file.
         unlisted_are_void: Labels that the file does not name are void; else they are a fault.
@@ -89,6 +90,7 @@ class Importer:
     looked_for: str
     recognised: Callable[[ForeignFile], bool]
     read: Callable[[ForeignFile, Taxonomy | None, Choices], Read]
+    kinds: tuple[Kind, ...] = ()
     choices: tuple[str, ...] = ()
     rather_than: tuple[str, ...] = ()
     unlisted_are_void: bool = False
@@ -147,7 +149,8 @@ def recognise_format(file: ForeignFile) -> str:
         InputError: When it has none that is known or more than one, or is a file of segexp.
     """
     _refuse_our_own(file)
-    known = {name: importer_of(name) for name in importer_names()}
+    every = {name: importer_of(name) for name in importer_names()}
+    known = {n: each for n, each in every.items() if not each.kinds or file.kind in each.kinds}
     seen: list[str] = []
     faults: list[str] = []
     for name, importer in known.items():
@@ -162,10 +165,16 @@ def recognise_format(file: ForeignFile) -> str:
         return seen[0]
     if seen:
         raise InputError(f"{file.where}: looks like {' and '.join(seen)}; choose one with --format")
+    if file.kind == "other":
+        raise InputError(
+            f"{file.where}: its name ends in none of {', '.join(sorted(SUFFIXES))}: rename it, or "
+            f"say what it is with --format {'|'.join(every)}"
+        )
     listing = "; ".join(f"{importer.looked_for} ({name})" for name, importer in known.items())
     raise InputError(
-        f"{file.where}: unknown format; looked for {listing}; name it with "
-        f"--format {'|'.join(known)}"
+        f"{file.where}: unknown format; looked for {listing}. Write the labels into labels.json, "
+        '{"classes": ["name of 0", "name of 1"], "palette": [[0, 0, 0], [255, 0, 0]]}, and import '
+        "that"
     )
 
 

@@ -32,6 +32,35 @@ from tests.labels.importers.foreign import MAPPINGS, STREET, faults_of, imported
         ("a.tsv", "ade20k\tuniversal\tvoc\n", "mseg"),
         ("a.csv", "road,flat\n", "csv"),
         ("a.txt", "road\tflat\n", "csv"),
+        ("a.csv", "Pixel Value, Class\n0, background\n", "id-table"),
+        ("a.txt", "Idx\tRatio\tTrain\tVal\tName\n1\t0.2\t4\t5\twall, walls\n", "id-table"),
+        ("a.csv", "id,name\n1,road\n", "id-table"),
+        ("a.csv", "name,r,g,b\n", "class-dict"),
+        ("a.txt", "road:1,2,3::\n", "labelmap"),
+        ("a.txt", "road\ntraffic light\n", "label-names"),
+        ("a.txt", "0,road\n1,sky\n", "label-names"),
+        (
+            "a.json",
+            '{"labels": [{"name": "a--b", "readable": "B", "color": [1, 2, 3]}]}',
+            "mapillary",
+        ),
+        ("a.json", '{"labels": {"background": 0}, "channel_names": {"0": "R"}}', "nnunet"),
+        ("a.json", '{"labels": {"0": "background"}, "modality": {"0": "R"}}', "nnunet"),
+        (
+            "a.json",
+            '{"classes": [{"title": "a", "color": "#0a0b0c", "shape": "any"}]}',
+            "supervisely",
+        ),
+        ("a.json", '{"a": [1, 1, 1], "b": [2, 2, 2]}', "supervisely"),
+        ("a.yaml", "names: [a, b]\nnc: 2\n", "ultralytics"),
+        ("a.yaml", "train: images\nnames: {0: a}\n", "ultralytics"),
+        ("a.json", '{"0": "a", "1": "b"}', "id2label"),
+        ("a.json", '{"a": 0, "b": 1}', "id2label"),
+        (
+            "config.json",
+            '{"model_type": "segformer", "id2label": {"0": "a", "1": "b"}}',
+            "id2label",
+        ),
     ],
 )
 def test_a_format_is_told_from_the_ending_and_the_content(name, text, format_name):
@@ -47,13 +76,21 @@ def test_a_format_is_told_from_the_ending_and_the_content(name, text, format_nam
         ("a.json", '{"licenses": [{"id": 1, "name": "CC-BY"}]}'),
         ("a.py", "x = 1\n"),
         ("a.csv", "a,b,c\n"),
-        ("a.bin", "road,flat\n"),
     ],
 )
-def test_what_is_no_known_format_can_be_named(tmp_path, name, text):
+def test_what_is_no_known_format_is_told_with_what_its_kind_of_file_may_hold(tmp_path, name, text):
     (fault,) = faults_of(write(tmp_path / name, text))
-    assert fault.startswith("FILE: unknown format")
-    assert f"--format {'|'.join(importer_names())}" in fault
+    assert fault.startswith("FILE: unknown format; looked for ")
+    assert ("two columns" in fault) == name.endswith("csv")
+    assert ("METAINFO in .py" in fault) != name.endswith("csv")
+    assert fault.endswith("and import that")
+
+
+def test_a_file_whose_name_says_nothing_is_to_be_renamed_or_its_format_named(tmp_path):
+    assert faults_of(write(tmp_path / "a.bin", "road,flat\n")) == [
+        "FILE: its name ends in none of .csv, .json, .names, .py, .tsv, .txt, .yaml, .yml: rename "
+        f"it, or say what it is with --format {'|'.join(importer_names())}"
+    ]
 
 
 def test_a_named_format_is_not_doubted(tmp_path):
@@ -80,7 +117,7 @@ def test_choices_of_other_formats_are_refused_together(tmp_path):
         "--shift: is for mapping-dict; this file is csv",
     ]
     assert last.startswith("--new-taxonomy: is for cityscapes-labels, ")
-    assert last.endswith(", mmseg; this file is csv")
+    assert last.endswith(", ultralytics; this file is csv")
 
 
 def test_a_file_that_cannot_be_text_is_refused(tmp_path):

@@ -20,7 +20,7 @@ Kind = Literal["data", "python", "table", "other"]
 
 _KINDS: dict[str, Kind] = {
     **dict.fromkeys((".yaml", ".yml", ".json"), "data"),
-    **dict.fromkeys((".csv", ".tsv", ".txt"), "table"),
+    **dict.fromkeys((".csv", ".tsv", ".txt", ".names"), "table"),
     ".py": "python",
 }
 

@@ -5,13 +5,15 @@ become a taxonomy. Where a file gives no raw ids, the order of its labels number
 gives no colours, `palette.distinct_colors` does.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from segexp.core.errors import InputError, shown
 from segexp.labels.importer import Choices, Read
 from segexp.labels.importers._file import MAX_ROWS
-from segexp.labels.importers._nested import whole_number
+from segexp.labels.importers._nested import numbered, whole_number
 from segexp.labels.importers._rows import Row
 from segexp.labels.palette import distinct_colors
 from segexp.labels.taxonomy import (
@@ -88,6 +90,53 @@ def read_listing(listing: Listing, choices: Choices) -> Read:
         )
         listing = replace(listing, colors=distinct_colors(len(listing.names)))
     return Read(listing_rows(listing), notes, listing_taxonomy(name, listing), says=says)
+
+
+def names_and_ids(
+    where: str, value: Any, faults: list[str]
+) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    """Return the names of a list, of ``id: name`` or of ``name: id``, in the order of their ids.
+
+    Args:
+        where: The file and the path to the value in it.
+        value: What was parsed.
+        faults: Takes what is wrong with it.
+
+    Returns:
+        The names, and their raw ids; these are empty for a list.
+
+    Raises:
+        InputError: When it is none of the three.
+    """
+    ids: list[int] = []
+    names: Any = value
+    if isinstance(value, dict):
+        by_id: dict[int, Any] = {}
+        for key, name in numbered(value):
+            raw_id = whole_number(key)
+            if raw_id is None or raw_id in by_id:
+                faults.append(f"{where}[{shown(key)}]: expected a whole number, once")
+            else:
+                by_id[raw_id] = name
+        ids = sorted(by_id)
+        names = [by_id[i] for i in ids]
+    if not isinstance(names, list | tuple) or not names:
+        raise InputError(faults or f"{where}: {shown(names)}; expected a list of names")
+    if len(names) > MAX_ROWS:
+        raise InputError(f"{where}: {len(names)} names; at most {MAX_ROWS} are read")
+    faults += [
+        f"{where}[{i}]: {shown(name)}; expected a word"
+        for i, name in enumerate(names)
+        if not isinstance(name, str) or not name.strip()
+    ]
+    return tuple(str(name).strip() for name in names), tuple(ids)
+
+
+def hex_color(color: Any) -> Any:
+    """Return ``#rrggbb`` as three numbers, and anything else as it is."""
+    if isinstance(color, str) and (parts := re.fullmatch(r"#([0-9a-fA-F]{6})", color.strip())):
+        return list(bytes.fromhex(parts[1]))
+    return color
 
 
 def colored_lines(

@@ -17,8 +17,8 @@ class Line:
 
 
 def header_of(file: ForeignFile) -> tuple[str, ...]:
-    """Return the first row of a table, or nothing of another kind of file; see `read_table`."""
-    return read_table(file.text, file.where)[0].cells if file.kind == "table" else ()
+    """Return the first row of a table; see `read_table`."""
+    return read_table(file.text, file.where)[0].cells
 
 
 def text_lines(text: str) -> list[tuple[int, str]]:

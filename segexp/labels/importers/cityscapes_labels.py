@@ -226,8 +226,9 @@ def _read(file: ForeignFile, choices: Choices) -> Read:
 
 IMPORTER = Importer(
     looked_for="Label(...) in .py, a table with the column `trainId`",
+    kinds=("python", "table"),
     recognised=_recognised,
     read=lambda file, taxonomy, choices: _read(file, choices),
     choices=("by", "new_taxonomy"),
-    rather_than=("mmseg", "csv"),
+    rather_than=("mmseg", "csv", "id-table"),
 )

@@ -29,6 +29,7 @@ def _recognised(file: ForeignFile) -> bool:
 
 IMPORTER = Importer(
     looked_for="a table with the header `name,r,g,b`, such as class_dict.csv",
+    kinds=("table",),
     recognised=_recognised,
     read=lambda file, taxonomy, choices: read_listing(
         read_class_dict(file.text, file.where), choices

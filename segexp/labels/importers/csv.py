@@ -42,6 +42,7 @@ def _is_header(line: Line, taxonomy: Taxonomy) -> bool:
 
 IMPORTER = Importer(
     looked_for="a table of two columns",
+    kinds=("table",),
     recognised=lambda file: len(header_of(file)) == 2,
     read=lambda file, taxonomy, choices: Read(
         label_csv_rows(file.text, file.where, needed(taxonomy))

@@ -3,13 +3,12 @@
 COCO lists its ``categories`` like this; CVAT and other tools list their labels.
 """
 
-import re
 from typing import Any
 
 from segexp.core.errors import InputError, shown
 from segexp.labels.importer import Importer
 from segexp.labels.importers._file import MAX_ROWS, ForeignFile
-from segexp.labels.importers._listing import Listing, read_listing
+from segexp.labels.importers._listing import Listing, hex_color, read_listing
 from segexp.labels.importers._nested import whole_number
 from segexp.labels.importers.mmseg import names_classes
 from segexp.labels.taxonomy import Color, parse_color
@@ -67,7 +66,7 @@ def read_label_list(content: Any, where: str) -> Listing:
             faults.append(f"{at}.name: {shown(name)}; expected a word")
         names.append(str(name).strip())
         if "color" in record:
-            colors.append(parse_color(f"{at}.color", _as_numbers(record["color"]), faults))
+            colors.append(parse_color(f"{at}.color", hex_color(record["color"]), faults))
         elif some_have_one:
             faults.append(f"{at}.color: missing; other labels have one")
     if faults:
@@ -97,19 +96,13 @@ def _ids(where: str, key: str, records: list[dict[str, Any]], faults: list[str])
     return ids
 
 
-def _as_numbers(color: Any) -> Any:
-    if isinstance(color, str) and (parts := re.fullmatch(r"#([0-9a-fA-F]{6})", color.strip())):
-        return list(bytes.fromhex(parts[1]))
-    return color
-
-
 def _recognised(file: ForeignFile) -> bool:
-    is_list = file.kind == "data" and label_list_in(file.content) is not None
-    return is_list and not names_classes(file.content)
+    return label_list_in(file.content) is not None and not names_classes(file.content)
 
 
 IMPORTER = Importer(
     looked_for="a list of labels with `name`, `id` and `color` in .yaml and .json",
+    kinds=("data",),
     recognised=_recognised,
     read=lambda file, taxonomy, choices: read_listing(
         read_label_list(file.content, file.where), choices

@@ -30,12 +30,13 @@ def _parts(line: str) -> list[str]:
 
 
 def _recognised(file: ForeignFile) -> bool:
-    lines = text_lines(file.text) if file.path.suffix.lower() == ".txt" else []
+    lines = text_lines(file.text)
     return bool(lines) and _LINE.fullmatch(lines[0][1]) is not None
 
 
 IMPORTER = Importer(
     looked_for="lines `name:r,g,b:parts:actions` in .txt, such as CVAT's labelmap.txt",
+    kinds=("table",),
     recognised=_recognised,
     read=lambda file, taxonomy, choices: read_listing(
         read_labelmap(file.text, file.where), choices

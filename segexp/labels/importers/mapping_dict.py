@@ -258,8 +258,7 @@ def _colors(
 
 
 def _recognised(file: ForeignFile) -> bool:
-    is_one = file.kind == "data" and isinstance(file.content, dict)
-    return is_one and bool(sections_with(file.content, "mapping_dict"))
+    return isinstance(file.content, dict) and bool(sections_with(file.content, "mapping_dict"))
 
 
 def _read(file: ForeignFile, taxonomy: Taxonomy | None, choices: Choices) -> Read:
@@ -271,6 +270,7 @@ def _read(file: ForeignFile, taxonomy: Taxonomy | None, choices: Choices) -> Rea
 
 IMPORTER = Importer(
     looked_for="`mapping_dict` in .yaml and .json",
+    kinds=("data",),
     recognised=_recognised,
     read=_read,
     choices=("encoding", "shift"),

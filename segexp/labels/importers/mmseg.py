@@ -12,11 +12,10 @@ from typing import Any
 
 from segexp.core.errors import InputError, shown
 from segexp.labels.importer import Importer
-from segexp.labels.importers._file import MAX_ROWS, ForeignFile
-from segexp.labels.importers._listing import Listing, read_listing
+from segexp.labels.importers._file import ForeignFile
+from segexp.labels.importers._listing import Listing, names_and_ids, read_listing
 from segexp.labels.importers._nested import (
     is_listing,
-    numbered,
     reads_as_names,
     sections_with,
     the_section_with,
@@ -119,19 +118,7 @@ def _is_true(node: ast.expr | None) -> bool:
 def _checked(content: dict[str, Any], where: str, path: str = "") -> Listing:
     faults: list[str] = []
     at = f"{where}: {path}"
-    names: Any = content.get("classes")
-    ids: tuple[int, ...] = ()
-    if isinstance(names, dict):
-        names, ids = _in_order_of_ids(names, f"{at}classes", faults)
-    if not isinstance(names, list | tuple) or not names:
-        raise InputError(faults or f"{at}classes: {shown(names)}; expected a list of names")
-    if len(names) > MAX_ROWS:
-        raise InputError(f"{at}classes: {len(names)} names; at most {MAX_ROWS} are read")
-    faults += [
-        f"{at}classes[{i}]: {shown(name)}; expected a word"
-        for i, name in enumerate(names)
-        if not isinstance(name, str) or not name.strip()
-    ]
+    names, ids = names_and_ids(f"{at}classes", content.get("classes"), faults)
     palette = content.get("palette") or []
     if isinstance(palette, dict):
         palette = _in_order_of_names(palette, names, ids, f"{at}palette", faults)
@@ -150,7 +137,7 @@ def _checked(content: dict[str, Any], where: str, path: str = "") -> Listing:
     reduces = content.get("reduce_zero_label") is True
     return Listing(
         where,
-        tuple(name.strip() for name in names),
+        names,
         colors,
         ids,
         first_id=1 if reduces else 0,
@@ -159,31 +146,16 @@ def _checked(content: dict[str, Any], where: str, path: str = "") -> Listing:
     )
 
 
-def _in_order_of_ids(
-    classes: dict[Any, Any], where: str, faults: list[str]
-) -> tuple[list[Any], tuple[int, ...]]:
-    """Return the names of ``id: name`` or ``name: id`` in the order of their ids, and the ids."""
-    by_id: dict[int, Any] = {}
-    for key, name in numbered(classes):
-        raw_id = whole_number(key)
-        if raw_id is None or raw_id in by_id:
-            faults.append(f"{where}[{shown(key)}]: expected a whole number, once")
-        else:
-            by_id[raw_id] = name
-    ids = sorted(by_id)
-    return [by_id[i] for i in ids], tuple(ids)
-
-
 def _in_order_of_names(
     palette: dict[Any, Any],
-    names: Sequence[Any],
+    names: Sequence[str],
     ids: Sequence[int],
     where: str,
     faults: list[str],
 ) -> list[Any]:
     """Return the colours of ``id: color`` or ``name: color`` in the order of the classes."""
     place_of: dict[Any, int] = {raw_id: i for i, raw_id in enumerate(ids or range(len(names)))}
-    place_of |= {name: i for i, name in enumerate(names) if isinstance(name, str)}
+    place_of |= {name: i for i, name in enumerate(names)}
     by_place: dict[int, Any] = {}
     for key, color in palette.items():
         number = whole_number(key)
@@ -203,7 +175,7 @@ def _in_order_of_names(
 def _recognised(file: ForeignFile) -> bool:
     if file.kind == "python":
         return re.search(r"\b(METAINFO|CLASSES)\b", file.text) is not None
-    if file.kind != "data" or not isinstance(file.content, dict):
+    if not isinstance(file.content, dict):
         return False
     return (
         bool({*KEYS, "METAINFO", "metainfo"} & file.content.keys())
@@ -214,6 +186,7 @@ def _recognised(file: ForeignFile) -> bool:
 
 IMPORTER = Importer(
     looked_for="`classes` with `palette` in .yaml and .json, METAINFO in .py",
+    kinds=("data", "python"),
     recognised=_recognised,
     read=lambda file, taxonomy, choices: read_listing(read_metainfo(file), choices),
     choices=("new_taxonomy", "ids"),

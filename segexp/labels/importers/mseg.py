@@ -65,6 +65,7 @@ def _names(cell: str) -> list[str]:
 
 IMPORTER = Importer(
     looked_for="a table with the column `universal`",
+    kinds=("table",),
     recognised=lambda file: UNIVERSAL in header_of(file) and len(header_of(file)) > 2,
     read=lambda file, taxonomy, choices: Read(mseg_rows(file.text, file.where, choices.column)),
     choices=("column",),

@@ -39,3 +39,16 @@ def test_every_row_that_is_not_a_name_and_a_colour_is_told(tmp_path):
         "FILE:4: [70, 130, 280]; expected [r, g, b] with whole numbers from 0 to 255",
         "FILE:5: ['a', '0', '0']; expected [r, g, b] with whole numbers from 0 to 255",
     ]
+
+
+def test_a_label_called_void_is_void_with_its_colour_unless_another_label_has_that(tmp_path):
+    content = "name,r,g,b\nroad,1,2,3\nvoid,0,0,9\nsky,4,5,6\n"
+    taxonomy = imported(write(tmp_path / "a.csv", content), None, new_taxonomy="a").mapping.taxonomy
+    assert taxonomy.names == ("road", "sky")
+    assert taxonomy.encodings == {"default": {0: 0, 1: VOID, 2: 1, 255: VOID}}
+    assert taxonomy.void_color == (0, 0, 9)
+    content = "name,r,g,b\nbackground,0,0,0\nvoid,0,0,0\nsky,4,5,6\n"
+    taxonomy = imported(write(tmp_path / "b.csv", content), None, new_taxonomy="b").mapping.taxonomy
+    assert taxonomy.names == ("background", "sky")
+    assert taxonomy.colors == ((0, 0, 0), (4, 5, 6))
+    assert taxonomy.void_color not in taxonomy.colors
