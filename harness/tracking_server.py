@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from enum import Enum
 from pathlib import Path
 
-READY_WITHIN = 120.0  # seconds; it takes 10 to 25
+READY_WITHIN = 120.0  # seconds; it takes 3 to 15
 
 
 class Outage(Enum):
@@ -33,14 +33,23 @@ def free_port() -> int:
 
 
 def start_mlflow(directory: Path, port: int) -> subprocess.Popen[bytes]:
-    """Start `mlflow server` with one worker on 127.0.0.1, its records in a directory."""
-    words = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)]
-    words += ["--backend-store-uri", f"sqlite:///{directory}/server.db", "--workers", "1"]
-    words += ["--artifacts-destination", str(directory / "artifacts")]
+    """Start MLflow's server with one worker on 127.0.0.1, its records in a directory.
+
+    This is what `mlflow server` starts, without the 6 s that its command line takes to be imported.
+    """
+    words = [sys.executable, "-m", "uvicorn", "mlflow.server.fastapi_app:app", "--workers", "1"]
+    words += ["--host", "127.0.0.1", "--port", str(port)]
+    settings = {
+        "FILE_STORE": f"sqlite:///{directory}/server.db",
+        "ARTIFACT_ROOT": "mlflow-artifacts:/",
+        "ARTIFACT_DESTINATION": f"{directory}/artifacts",
+        "SERVE_ARTIFACTS": "true",
+    }
+    env = os.environ | {f"_MLFLOW_SERVER_{name}": value for name, value in settings.items()}
     with (directory / "server.log").open("ab") as log:
-        # Its own session: the server is several processes, which `stop` ends together.
+        # Its own session: the server may be several processes, which `stop` ends together.
         return subprocess.Popen(
-            words, cwd=directory, stdout=log, stderr=log, start_new_session=True, env=os.environ
+            words, cwd=directory, stdout=log, stderr=log, start_new_session=True, env=env
         )
 
 

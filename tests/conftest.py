@@ -1,8 +1,10 @@
 """What several test modules share: a tiny project, and the environment that tests run in."""
 
+import functools
+import itertools
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,10 +29,19 @@ TINY = {
 }
 
 
+QUICK_ROOMS = ("core", "data", "evaluation", "labels", "report")
+"""Rooms whose tests train nothing and start no processes."""
+
+
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
     """Share the quick lane among the cores; anything else runs in this process."""
     is_all = config.args_source is config.ArgsSource.TESTPATHS
     return None if is_all and config.option.markexpr == "not slow" else 0
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put what takes seconds before what takes moments, so that no core waits at the end."""
+    items.sort(key=lambda item: item.path.relative_to(ROOT / "tests").parts[0] in QUICK_ROOMS)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -60,7 +71,24 @@ def device(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> "
 
 
 @pytest.fixture(scope="session")
-def mlflow_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def _migrations_are_read_once() -> Iterator[None]:
+    """Half of the time that MLflow takes to open a database it reads 60 files of migrations."""
+    from alembic import util
+
+    load = functools.cache(util.load_python_file)
+
+    def load_once(folder: str, name: str) -> object:
+        return load.__wrapped__(folder, name) if name == "env.py" else load(folder, name)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(util, "load_python_file", load_once)
+        yield
+
+
+@pytest.fixture(scope="session")
+def mlflow_template(
+    tmp_path_factory: pytest.TempPathFactory, _migrations_are_read_once: None
+) -> Path:
     """A new `mlflow.db`, made as a project makes its own; to migrate one takes seconds.
 
     It holds one experiment, `template`.
@@ -74,8 +102,24 @@ def mlflow_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def lay_out_project(mlflow_template: Path) -> Callable[[Path], Path]:
-    """Lays out a project as it is shipped, with tiny synthetic data and two epochs."""
+def model_checks(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project's `models.json` that knows what the shipped study trains at the tests' size."""
+    from segexp.core.yaml import read_yaml_mapping
+    from segexp.training.network_check import check_pairs
+
+    space = read_yaml_mapping(ROOT / "studies" / "default.yaml")["space"]
+    file = tmp_path_factory.mktemp("checks") / "models.json"
+    pairs = itertools.product(space["arch"], space["encoder"])
+    check_pairs(pairs, TINY["data"]["image_size"], file)
+    return file
+
+
+@pytest.fixture(scope="session")
+def lay_out_project(mlflow_template: Path, model_checks: Path) -> Callable[[Path], Path]:
+    """Lays out a project as it is shipped, with tiny synthetic data and two epochs.
+
+    It has trained before: neither MLflow's tables nor what is known of models must be made again.
+    """
 
     def lay_out(directory: Path) -> Path:
         directory.mkdir()
@@ -88,6 +132,8 @@ def lay_out_project(mlflow_template: Path) -> Callable[[Path], Path]:
             config[section] |= values
         (directory / "config.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
         copy_database(mlflow_template, directory / "mlflow.db")
+        (directory / ".segexp").mkdir()
+        shutil.copy(model_checks, directory / ".segexp")
         return directory
 
     return lay_out

@@ -56,9 +56,11 @@ def main() -> None:
         run_one(names[0], given.seed, given.case)
         return
     if given.child:
-        print(json.dumps(run_cases(names[0], given.share, given.seed)))
+        print(json.dumps({name: run_cases(name, given.share, given.seed) for name in names}))
         return
-    results = {name: in_a_process(name, given.share, given.seed) for name in names}
+    results: dict[str, dict[str, Any]] = {}
+    for name in names:
+        results |= in_a_process([name], given.share, given.seed)
     if given.json:
         print(json.dumps(results))
     else:
@@ -81,7 +83,8 @@ def has_failed(result: dict[str, Any]) -> bool:
     )
 
 
-def in_a_process(name: str, share: float, seed: int) -> dict[str, Any]:
+def in_a_process(names: list[str], share: float, seed: int) -> dict[str, dict[str, Any]]:
+    """Run targets in one process, and count what became of each one's cases."""
     with tempfile.TemporaryDirectory(prefix="segexp-fuzz-") as scratch:
         environment = os.environ | {
             "HOME": f"{scratch}/home",
@@ -94,7 +97,8 @@ def in_a_process(name: str, share: float, seed: int) -> dict[str, Any]:
             "MLFLOW_DISABLE_TELEMETRY": "true",
             "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path]),
         }
-        command = [sys.executable, "-m", "harness.fuzzing", "--child", "--target", name]
+        command = [sys.executable, "-m", "harness.fuzzing", "--child"]
+        command += [word for name in names for word in ("--target", name)]
         command += ["--share", str(share), "--seed", str(seed)]
         for folder in ("home", "tmp", "cwd"):
             Path(scratch, folder).mkdir()
@@ -107,13 +111,13 @@ def in_a_process(name: str, share: float, seed: int) -> dict[str, Any]:
             check=False,
         )
         if done.returncode == 0:
-            counted: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+            counted: dict[str, dict[str, Any]] = json.loads(done.stdout.splitlines()[-1])
             return counted
         at = Path(scratch, "case")
         case = at.read_text() if at.is_file() else "none"
         reason = f"the process ended with {done.returncode} at case {case}: {done.stderr[-2000:]}"
         nothing = dict.fromkeys((*COLUMNS, "slowest_case"), 0)
-        return nothing | {"tracebacks": 1, "failures": [reason]}
+        return dict.fromkeys(names, nothing | {"tracebacks": 1, "failures": [reason]})
 
 
 def run_cases(name: str, share: float, seed: int) -> dict[str, Any]:
@@ -124,14 +128,14 @@ def run_cases(name: str, share: float, seed: int) -> dict[str, Any]:
     signal.signal(signal.SIGALRM, _give_up)
     target = importlib.import_module(f"harness.fuzzing.{name}")
     scratch = Path(os.environ["SEGEXP_FUZZ"])
-    (scratch / "neighbour").mkdir()
+    (scratch / "neighbour").mkdir(exist_ok=True)
     (scratch / "neighbour" / "file").write_text("kept")
     cases = round(target.COUNT * share)
     counts = dict.fromkeys(COLUMNS, 0)
     slowest, failures = (0.0, -1), []
     for case in range(cases):
         directory = scratch / f"case-{case:05d}"
-        (scratch / "case").write_text(str(case))
+        (scratch / "case").write_text(f"{case} of {name}")
         directory.mkdir()
         before = watch.tree(scratch, directory)
         started = time.perf_counter()

@@ -1,5 +1,6 @@
 """What is refused is refused before torch is loaded, which takes seconds."""
 
+import json
 import socket
 import subprocess
 import sys
@@ -11,14 +12,18 @@ import pytest
 from harness.trees import camvid_like, picture, save, truncate
 
 PROGRAM = """
-import sys
+import contextlib, io, json, sys
 from segexp.cli import main
-sys.argv = ["segexp", *sys.argv[1:]]
-try:
-    main()
-except SystemExit as end:
+for words in json.loads(sys.argv[1]):
+    sys.argv = ["segexp", *words]
+    code, errors = 0, io.StringIO()
+    try:
+        with contextlib.redirect_stderr(errors):
+            main()
+    except SystemExit as end:
+        code = end.code
     loaded = [name for name in ("torch", "mlflow", "optuna") if name in sys.modules]
-    print(end.code, *loaded)
+    print(json.dumps([code, loaded, errors.getvalue()]))
 """
 
 COMMANDS = {
@@ -52,27 +57,33 @@ def damaged(root: Path) -> str:
     return "train_1.png: damaged or truncated"
 
 
-def run(project: Path, *words: str) -> tuple[str, str]:
-    command = [sys.executable, "-c", PROGRAM, *words]
+def run(project: Path, *commands: tuple[str, ...]) -> list[tuple[int, list[str], str]]:
+    """Run commands in one new process; return the code, what was loaded by then and the errors."""
+    command = [sys.executable, "-c", PROGRAM, json.dumps(commands)]
     done = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
-    return done.stdout.strip(), done.stderr
+    assert done.returncode == 0, done.stderr
+    return [tuple(json.loads(line)) for line in done.stdout.splitlines()]
 
 
-def check_folder(project: Path, root: Path, make, command: str) -> None:
-    fault = make(root)
-    said, errors = run(project, *COMMANDS[command], "--data", str(root))
-    assert said == "2", errors
-    assert fault in errors
+def check_folders(project: Path, places: Path, *cases) -> None:
+    """Refuse folders, each made by a function, by commands in one process."""
+    faults = [make(places / str(number)) for number, (make, _) in enumerate(cases)]
+    commands = [
+        (*COMMANDS[name], "--data", str(places / str(n))) for n, (_, name) in enumerate(cases)
+    ]
+    answers = run(project, *commands)
+    for (code, loaded, errors), fault in zip(answers, faults, strict=True):
+        assert (code, loaded) == (2, []), errors
+        assert fault in errors
 
 
-@pytest.mark.parametrize("make", [unknown_layout, unknown_taxonomy, no_folder])
-def test_a_folder_that_is_refused_is_refused_without_torch(project: Path, tmp_path: Path, make):
-    check_folder(project, tmp_path / "data", make, "tune")
+def test_a_folder_that_is_refused_is_refused_without_torch(project: Path, tmp_path: Path):
+    makes = (unknown_layout, unknown_taxonomy, no_folder)
+    check_folders(project, tmp_path / "data", *((make, "tune") for make in makes))
 
 
-@pytest.mark.parametrize("command", [name for name in COMMANDS if name != "tune"])
-def test_every_command_refuses_a_folder_without_torch(project: Path, tmp_path: Path, command: str):
-    check_folder(project, tmp_path / "data", unknown_layout, command)
+def test_every_command_refuses_a_folder_without_torch(project: Path, tmp_path: Path):
+    check_folders(project, tmp_path / "data", *((unknown_layout, name) for name in COMMANDS))
 
 
 @pytest.mark.slow
@@ -81,26 +92,26 @@ def test_every_command_refuses_a_folder_without_torch(project: Path, tmp_path: P
 def test_every_command_refuses_every_folder_without_torch(
     project: Path, tmp_path: Path, make, command: str
 ):
-    check_folder(project, tmp_path / "data", make, command)
+    check_folders(project, tmp_path / "data", (make, command))
 
 
-@pytest.mark.parametrize("command", ["tune", "train", "data check"])
-def test_a_damaged_file_is_refused_without_torch(project: Path, tmp_path: Path, command: str):
+def test_a_damaged_file_is_refused_without_torch(project: Path, tmp_path: Path):
     fault = damaged(tmp_path / "data")
-    mapping = ("--mapping", "camvid11")
-    said, errors = run(project, *COMMANDS[command], "--data", str(tmp_path / "data"), *mapping)
-    assert said == "2", errors
-    assert fault in errors
+    words = ("--data", str(tmp_path / "data"), "--mapping", "camvid11")
+    commands = [(*COMMANDS[name], *words) for name in ("tune", "train", "data check")]
+    for code, loaded, errors in run(project, *commands):
+        assert (code, loaded) == (2, []), errors
+        assert fault in errors
 
 
-@pytest.mark.parametrize("command", ["tune", "ab"])
-def test_a_storage_that_does_not_answer_is_refused_without_torch(project: Path, command: str):
+def test_a_storage_that_does_not_answer_is_refused_without_torch(project: Path):
     with socket.socket() as taken:  # bound and not listening: nobody else can answer there
         taken.bind(("127.0.0.1", 0))
         place = f"127.0.0.1:{taken.getsockname()[1]}/x"
         url = f"postgresql+psycopg2://ann:secret@{place}"
-        said, errors = run(project, *COMMANDS[command], "--storage", url)
-    assert said == "2 optuna", errors
-    assert f"asking the storage postgresql+psycopg2://ann@{place} ..." in errors
-    assert "Connection refused" in errors
-    assert "loading torch" not in errors and "secret" not in errors
+        answers = run(project, *((*COMMANDS[name], "--storage", url) for name in ("tune", "ab")))
+    for code, loaded, errors in answers:
+        assert (code, loaded) == (2, ["optuna"]), errors
+        assert f"asking the storage postgresql+psycopg2://ann@{place} ..." in errors
+        assert "Connection refused" in errors
+        assert "loading torch" not in errors and "secret" not in errors

@@ -1,5 +1,6 @@
 """A study that really runs: tiny trainings, real Optuna, real MLflow."""
 
+import shutil
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -99,6 +100,7 @@ def test_a_study_is_whole_or_not_there(project: Path) -> None:
 
 
 def test_a_cache_that_cannot_be_written_leaves_no_study_behind(project: Path) -> None:
+    shutil.rmtree(project / ".segexp")
     (project / ".segexp").write_text("a file where a folder is to be")
     plan = plan_of(project)
     storage = open_storage(None, project)

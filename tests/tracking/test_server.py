@@ -25,7 +25,7 @@ from segexp.core.config import load_config
 from segexp.core.errors import InputError, WorkError
 from segexp.core.run_token import is_token
 from segexp.study.single import run_training
-from segexp.tracking import Experiment, Run
+from segexp.tracking import Experiment, Run, sender
 from segexp.tracking.operations import RECORD, Operation, find_run
 from segexp.tracking.spool import spool_of
 from tests.tiny_study import Said, states
@@ -38,7 +38,7 @@ OUTAGES = [outage for outage in Outage if outage is not Outage.NONE]
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """The port of a server that is only started once: that takes 10 to 25 s."""
+    """The port of a server that is only started once: that takes 3 to 15 s."""
     port = free_port()
     process = start_mlflow(tmp_path_factory.mktemp("server"), port)
     try:
@@ -57,6 +57,13 @@ def proxy(server: int) -> Iterator[Proxy]:
     proxy = Proxy(server)
     yield proxy
     proxy.close()
+
+
+@pytest.fixture
+def settled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No server hangs in the test, so none handles late what it was sent before it was away."""
+    monkeypatch.setattr(sender, "_SETTLE", 0.05)
+    monkeypatch.setattr(sender, "_FIRST_PAUSE", 0.05)
 
 
 @pytest.fixture
@@ -174,6 +181,7 @@ def test_an_outage_holds_up_no_call_and_loses_and_doubles_nothing(
     assert content(experiment, child.id, "bundle/deep/weights") == b"\x00" * 100_000
 
 
+@pytest.mark.usefixtures("settled")
 def test_a_creation_whose_answer_was_lost_makes_one_run(proxy: Proxy, experiment: Experiment):
     with proxy.showing(Outage.CUT, cut_only="runs/create"):
         run = tracking.start_run(experiment, "street", {}, {"seed": 0})
@@ -338,6 +346,7 @@ def test_a_record_that_is_refused_is_put_aside_and_said_once(
     assert said.startswith(f"the tracking server refused a record of run {run.id}: ")
 
 
+@pytest.mark.usefixtures("settled")
 def test_what_belongs_to_a_run_that_cannot_be_created_is_put_aside(
     proxy: Proxy, experiment: Experiment, caplog: pytest.LogCaptureFixture
 ):
@@ -368,6 +377,7 @@ def test_a_run_that_was_gone_is_not_attached_to(experiment: Experiment, run: Run
     assert tracking.attach_run(experiment, run.id) is None
 
 
+@pytest.mark.usefixtures("settled")
 def test_a_run_is_attached_to_by_its_token_before_and_after_it_was_created(
     proxy: Proxy, experiment: Experiment
 ):
@@ -383,6 +393,7 @@ def test_a_run_is_attached_to_by_its_token_before_and_after_it_was_created(
     assert tracking.attach_run(experiment, run.id) == run
 
 
+@pytest.mark.usefixtures("settled")
 def test_another_host_finds_a_run_by_its_token(
     proxy: Proxy, experiment: Experiment, tmp_path: Path
 ):
@@ -399,6 +410,7 @@ def test_another_host_finds_a_run_by_its_token(
     assert content(elsewhere, run.id, "a.txt") == b"1"
 
 
+@pytest.mark.usefixtures("settled")
 def test_running_trials_are_those_that_the_server_and_the_spool_agree_on(
     proxy: Proxy, experiment: Experiment, run: Run
 ):
