@@ -2,15 +2,20 @@
 
 import shlex
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 import segexp
-from segexp.cli.console import say
-from segexp.cli.options import Debug
+from segexp.cli.console import LiveDisplay, say
+from segexp.cli.options import Debug, Format
 from segexp.core.errors import InputError
+
+if TYPE_CHECKING:
+    from segexp.data.labels_found import FoundLabels
+    from segexp.data.source import Sample, Source
 
 _MAPPINGS = (
     "camvid11",
@@ -34,21 +39,108 @@ SHIPPED = (
 
 def init(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="A new or empty directory.")],
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            "--data", metavar="FOLDER", help="Images and masks, in whatever order they lie."
+        ),
+    ] = None,
+    classes: Annotated[
+        Path | None,
+        typer.Option(
+            "--classes",
+            metavar="FILE",
+            help="What the masks' labels are called, in any format of `segexp mapping import`; by "
+            "default looked for in FOLDER.",
+        ),
+    ] = None,
+    format_name: Format = None,
     debug: Debug = False,
 ) -> None:
-    """Lay out a new project: config.yaml, mappings/ and studies/."""
+    """Lay out a new project: config.yaml, mappings/ and studies/.
+
+    With --data: for these images and masks. Their layout is recognised, their labels are read from
+    a label file, or else from the masks, and splits are made where there are none.
+    """
+    faults = []
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
-        raise InputError(f"{directory}: is not an empty directory")
-    source = template()
-    for name in SHIPPED:
-        target = directory / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(source / name, target)
-    say(f"made a project in {directory}")
-    say(f"look next:  cd {shlex.quote(str(directory))} && segexp tune --trials 50")
+        faults.append(f"{directory}: is not an empty directory")
+    options = {"--classes": classes, "--format": format_name}
+    if data is None:
+        faults += [f"{name}: needs --data FOLDER" for name, value in options.items() if value]
+    elif directory.resolve().is_relative_to(data.resolve()):
+        faults.append(f"{directory}: lies in the data, which is never written to; choose another")
+    if faults:
+        raise InputError(faults)
+    if data is None:
+        for name in SHIPPED:
+            target = directory / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(template() / name, target)
+        say(f"made a project in {directory}")
+        say(f"look next:  {_in(directory)}segexp tune --trials 50")
+        return
+    _init_for(directory, data, classes, format_name)
 
 
 def template() -> Path:
     """Return the directory of the shipped YAML: in the wheel, or the root of a checkout."""
     package = Path(segexp.__file__).parent
     return package / "template" if (package / "template").is_dir() else package.parent
+
+
+def _init_for(directory: Path, data: Path, classes: Path | None, format_name: str | None) -> None:
+    from segexp.core.files import write_atomic
+    from segexp.data.division import with_splits
+    from segexp.data.labels_found import find_labels
+    from segexp.data.layout import recognise_format
+    from segexp.data.new_project import project_files
+    from segexp.labels.importers._writing import as_name
+    from segexp.report.contact_sheet import write_pictures
+
+    layout = format_name or recognise_format(data)
+    name = as_name(data.resolve().name)
+    with LiveDisplay() as display:
+        found = find_labels(
+            layout,
+            data,
+            name,
+            template() / "mappings",
+            classes=classes,
+            progress=display.caching,
+        )
+    if found.source.faults:
+        raise InputError(found.source.faults)
+    files = project_files(template(), layout, data, found)
+    for path, text in files.texts.items():
+        write_atomic(directory / path, text)
+    source = with_splits(directory, found.source)
+    pictures = write_pictures(directory, source, found.unnamed)
+    _say_what_was_found(found, source)
+    say(f"made a project in {directory}; look at {', '.join(map(str, pictures))}")
+    names = [mapping.name for mapping in files.mappings]
+    command = f"segexp ab {' '.join(names[:2])}" if len(names) > 1 else "segexp tune --trials 50"
+    say(f"look next:  {_in(directory)}segexp data check")
+    say(f"then:       {_in(directory)}{command}")
+
+
+def _say_what_was_found(found: "FoundLabels", source: "Source") -> None:
+    say(f"layout: {source.format}, {source.root}")
+    for note in source.notes:
+        say(f"note: {note}")
+    for split, samples in source.splits.items():
+        say(f"{split}: {len(samples)} images, {_pair(samples)}")
+    names = found.taxonomy.names
+    more = f" and {len(names) - 12} more" if len(names) > 12 else ""
+    say(f"labels: {len(names)}, from {found.origin}: {', '.join(names[:12])}{more}")
+    for note in found.notes:
+        say(f"note: {note}")
+
+
+def _pair(samples: "Sequence[Sample]") -> str:
+    first = samples[0]
+    return f"such as {first.image} with {first.mask}"
+
+
+def _in(directory: Path) -> str:
+    return f"cd {shlex.quote(str(directory))} && "

@@ -4,9 +4,11 @@ import shlex
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from harness.project import ROOT
+from harness.trees import picture, save, tree_digest
 from segexp.cli.init import SHIPPED
 from tests.cli.running import segexp
 
@@ -67,3 +69,62 @@ def test_a_directory_with_something_in_it_is_left_as_it_is(tmp_path: Path) -> No
 def test_a_file_is_no_directory(tmp_path: Path) -> None:
     (tmp_path / "streets").write_text("mine")
     assert segexp(tmp_path, "init", "streets").code == 2
+
+
+def flat_pets(root: Path) -> Path:
+    """Images and masks in no split, with a label file: background, cat, dog, fox and owl."""
+    for number in range(12):
+        mask = np.repeat(np.arange(32, dtype=np.uint8)[:, None] // 12, 64, axis=1)
+        mask[number, 0], mask[-1, number : number + 2] = 3, 4
+        save(root / "pictures" / f"pet{number}.jpg", picture(number, (32, 64)))
+        save(root / "annotations" / f"pet{number}_mask.png", mask)
+    (root / "labels.txt").write_text("background\ncat\ndog\nfox\nowl\n")
+    return root
+
+
+def test_a_folder_becomes_a_project_that_is_ready_to_train(tmp_path: Path) -> None:
+    data = flat_pets(tmp_path / "pets")
+    before = tree_digest(data)
+    made = segexp(tmp_path, "init", "project", "--data", "pets")
+    assert made.code == 0, made.err
+    assert "joined pictures/ with annotations/, images * with masks *_mask" in made.err
+    assert "labels: 5, from pets/labels.txt: background, cat, dog, fox, owl" in made.err
+    assert "the data has no splits: divided by image into 8 train, 2 val, 2 test" in made.err
+    assert (tmp_path / "project" / "contact-sheet.png").stat().st_size > 1000
+    (line,) = [line for line in made.err.splitlines() if line.startswith("then:")]
+    assert line.endswith("cd project && segexp ab pets pets_merged")
+
+    checked = segexp(tmp_path / "project", "data", "check")
+    assert checked.code == 0, checked.err
+    assert "8 train, 2 val, 2 held-out (test split)" in checked.err
+    assert tree_digest(data) == before
+
+
+@pytest.mark.slow
+def test_the_second_command_answers(tmp_path: Path) -> None:
+    flat_pets(tmp_path / "pets")
+    assert segexp(tmp_path, "init", "project", "--data", "pets").code == 0
+    words = ("--set", "training.epochs=1", "--set", "data.image_size=[32, 64]", "--seeds", "2")
+    answered = segexp(tmp_path / "project", "ab", "pets", "pets_merged", *words)
+    assert answered.code == 0, answered.err
+
+
+def test_options_for_data_need_data_and_a_project_lies_beside_it(tmp_path: Path) -> None:
+    refused = segexp(tmp_path, "init", "p", "--classes", "labels.txt", "--format", "folder")
+    assert refused.code == 2
+    assert "--classes: needs --data FOLDER" in refused.err
+    assert "--format: needs --data FOLDER" in refused.err
+    data = flat_pets(tmp_path / "pets")
+    inside = segexp(tmp_path, "init", "pets/project", "--data", "pets")
+    assert inside.code == 2
+    assert "lies in the data, which is never written to" in inside.err
+    assert not (data / "project").exists()
+
+
+def test_a_folder_that_cannot_be_used_leaves_no_project(tmp_path: Path) -> None:
+    data = flat_pets(tmp_path / "pets")
+    (data / "labels.txt").write_text("background\ncat\ndog\n")
+    refused = segexp(tmp_path, "init", "project", "--data", "pets")
+    assert refused.code == 2
+    assert "which pets/labels.txt lacks" in refused.err
+    assert not (tmp_path / "project").exists()

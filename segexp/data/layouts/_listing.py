@@ -14,6 +14,11 @@ from segexp.data.source import SPLITS, UNDIVIDED
 
 SHOWN = 3
 
+_TEXTS = frozenset(
+    (".txt", ".csv", ".json", ".yaml", ".yml", ".xml", ".md", ".html", ".pdf", ".py")
+)
+"""They hold no images: labels, lists of splits and what people write beside their data."""
+
 
 @dataclass
 class _Split:
@@ -55,13 +60,13 @@ def doubled_faults(reading: Reading) -> list[str]:
 
 
 def left_out_note(root: Path, files: Sequence[File], reading: Reading) -> list[str]:
-    """Say which files beside images and masks are left out, by folder and suffix."""
+    """Say which files beside images, masks and texts are left out, by folder and suffix."""
     used = {file.path for file in reading.images.values()}
     used |= {f.path for f in reading.masks.values() if reading.rule.masks.core(f.stem) is not None}
     used |= {file.path for file, _ in reading.doubled}
     groups: dict[str, list[str]] = defaultdict(list)
     for file in files:
-        if file.path not in used:
+        if file.path not in used and file.suffix not in _TEXTS:
             folder = file.path.parent.relative_to(root).parts[:2]
             groups["/".join((*folder, f"*{file.suffix}"))].append(file.path.name)
     if not groups:

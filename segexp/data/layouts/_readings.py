@@ -38,7 +38,7 @@ class Reading:
     def describe(self, root: Path) -> str:
         """Say which folders are joined, and by which names."""
         folders = " with ".join(
-            common_folder(side.values(), root) for side in (self.images, self.masks)
+            _folders([*side.values()], root) for side in (self.images, self.masks)
         )
         return folders if self.rule.is_plain else f"{folders}, {self.rule.describe()}"
 
@@ -71,6 +71,15 @@ def common_folder(files: Iterable[File], root: Path) -> str:
     """Return the innermost folder below a root that holds all of the files, with a ``/``."""
     parents = {str(file.path.parent) for file in files}
     return f"{os.path.relpath(os.path.commonpath(parents), root)}/" if parents else "nothing"
+
+
+def _folders(files: Sequence[File], root: Path) -> str:
+    """Return the folder that holds all files, or the first of several that have none in common."""
+    found = common_folder(files, root)
+    if found != "./":
+        return found
+    folders = sorted({f"{file.path.parent.relative_to(root)}/" for file in files} - {"./"})
+    return f"{folders[0]}, ..." if folders else found
 
 
 def _of_folders(images: Sequence[File], masks: Sequence[File], names: FileNames) -> list[Reading]:

@@ -206,7 +206,8 @@ def test_every_fault_of_pairing_is_listed(tmp_path):
     save(tmp_path / "train" / "alone.png", picture(7))
     save(tmp_path / "trainannot" / "lonely.png", raw_mask(7))
     save(tmp_path / "val" / "val_0.jpg", picture(8))
-    (tmp_path / "train" / "thumbs.txt").write_text("")
+    (tmp_path / "train" / "thumbs.cache").write_text("")
+    (tmp_path / "train" / "notes.txt").write_text("")
     (tmp_path / "train" / ".DS_Store").write_text("")
     source = opened(tmp_path)
     assert sorted(source.faults) == [
@@ -214,7 +215,7 @@ def test_every_fault_of_pairing_is_listed(tmp_path):
         f"{tmp_path}/trainannot/lonely.png: mask without image (no 'lonely' in {tmp_path}/train)",
         f"{tmp_path}/val/val_0.png: has the same stem as val_0.jpg; keep one of them",
     ]
-    assert source.notes == (f"{tmp_path}: 1 other file left out (thumbs.txt)",)
+    assert source.notes == (f"{tmp_path}: 1 other file left out (thumbs.cache)",)
 
 
 def test_a_split_whose_masks_are_called_otherwise_is_a_fault_that_names_the_folders(tmp_path):

@@ -1,0 +1,189 @@
+"""What the masks of a folder mean: from a label file, from the layout, or from the masks alone."""
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from segexp.core.errors import InputError
+from segexp.core.wording import counted, percent
+from segexp.data.layout import SyntheticCounts, layout_of, open_source
+from segexp.data.mask_sample import MaskSample, sample_masks
+from segexp.data.source import SampleFault, Source
+from segexp.data.taxonomy_choice import list_files
+from segexp.data.threads import Progress
+from segexp.data.unnamed_labels import taxonomy_of_masks
+from segexp.labels.files import load_mapping
+from segexp.labels.label_file import LabelFile, find_label_file, read_label_file
+from segexp.labels.mapping import MappedClass, Mapping
+from segexp.labels.taxonomy import VOID, Taxonomy, load_taxonomy
+
+SHOWN = 6
+
+RARE = 0.01
+"""Classes with a smaller share of the labelled pixels become one in the proposed mapping."""
+
+
+@dataclass(frozen=True)
+class FoundLabels:
+    """The labels of a data set, and mappings over them.
+
+    Attributes:
+        source: The data set, labelled in the taxonomy.
+        mappings: Mappings over the taxonomy, the one of all its labels first.
+        origin: Where the labels are from, for people.
+        notes: What a person should know, a line each.
+        unnamed: Whether the labels are called ``label_0``, ...: nothing says their names.
+        is_shipped: Whether taxonomy and mappings come with segexp.
+    """
+
+    source: Source
+    mappings: tuple[Mapping, ...]
+    origin: str
+    notes: tuple[str, ...] = ()
+    unnamed: bool = False
+    is_shipped: bool = False
+
+    @property
+    def taxonomy(self) -> Taxonomy:
+        """The labels."""
+        return self.source.taxonomy
+
+
+def find_labels(
+    layout: str,
+    root: Path,
+    name: str,
+    shipped: Path,
+    *,
+    classes: Path | None = None,
+    progress: Progress | None = None,
+) -> FoundLabels:
+    """Find out what the masks of a folder mean.
+
+    In this order: the file that a person names; the taxonomy of a layout that is told by its own
+    file names; a label file in the folder; the taxonomy that any other layout implies; the ids or
+    colours of all masks.
+
+    Args:
+        layout: The name of the folder's layout.
+        root: The folder.
+        name: What a new taxonomy is called, and the mapping of all its labels.
+        shipped: The directory ``mappings/`` that comes with segexp.
+        classes: A label file; None to look for one.
+        progress: Called with how many masks are counted, and of how many.
+
+    Raises:
+        InputError: When label files cannot be read or disagree, or when masks hold ids or colours
+            that the labels lack.
+    """
+    implied = layout_of(layout).taxonomy(root)
+    is_certain = bool(layout_of(layout).rather_than)  # a broader layout gave way to it
+    if classes is not None:
+        return _by_file(layout, root, read_label_file(classes, name))
+    if implied is not None and is_certain:
+        return _by_layout(layout, root, implied, shipped)
+    file = find_label_file(root, name)
+    if file is not None:
+        return _by_file(layout, root, file)
+    if implied is not None:
+        return _by_layout(layout, root, implied, shipped)
+    return _by_masks(layout, root, name, progress)
+
+
+def proposed_merge(found: FoundLabels) -> Mapping | None:
+    """Propose a coarser mapping: the classes that a few masks hold least of become one.
+
+    None where fewer than two classes are so rare, or fewer than two are not.
+    """
+    fine = found.mappings[0]
+    counts = _label_counts(found.source)
+    areas = {c.name: sum(counts[label] for label in c.labels) for c in fine.classes}
+    least = RARE * sum(areas.values())
+    rare = [c for c in fine.classes if areas[c.name] < least]
+    kept = [c for c in fine.classes if areas[c.name] >= least]
+    if len(rare) < 2 or len(kept) < 2 or "other" in fine.names:
+        return None
+    labels = tuple(label for c in rare for label in c.labels)
+    other = MappedClass("other", max(rare, key=lambda c: areas[c.name]).color, labels)
+    return Mapping(f"{fine.name}_merged", found.taxonomy, (*kept, other))
+
+
+def _by_layout(layout: str, root: Path, implied: str, shipped: Path) -> FoundLabels:
+    taxonomy = load_taxonomy(shipped / "taxonomies" / f"{implied}.yaml")
+    source = open_source(layout, root, taxonomy, SyntheticCounts())
+    _refuse_unknown(source, sample_masks(source), f"the layout {layout} implies {implied}")
+    mappings = [load_mapping(path) for path in sorted(shipped.glob("*.yaml"))]
+    over = [m for m in mappings if m.taxonomy.hash == taxonomy.hash]
+    over.sort(key=lambda m: (-len(m.classes), m.name))
+    if not over:
+        over = [_all_labels(taxonomy)]
+    return FoundLabels(source, tuple(over), f"the layout {layout}: {implied}", is_shipped=True)
+
+
+def _by_file(layout: str, root: Path, file: LabelFile) -> FoundLabels:
+    mapping, notes = file.imported.mapping, file.notes
+    source = open_source(layout, root, mapping.taxonomy, SyntheticCounts())
+    sample = sample_masks(source)
+    if sample.ids.keys() == {0, VOID} and len(mapping.taxonomy.labels) == 2:
+        # With 255 as void one class would be left, and nothing to learn.
+        first, second = mapping.taxonomy.names
+        ids = {0: 0, VOID: 1}
+        taxonomy = replace(mapping.taxonomy, encodings={"default": ids})
+        mapping = replace(mapping, taxonomy=taxonomy)
+        source = open_source(layout, root, taxonomy, SyntheticCounts())
+        notes = (*notes, f"the masks hold 0 and 255 alone: 0 is {first!r}, 255 is {second!r}")
+    _refuse_unknown(source, sample, str(file.path))
+    return FoundLabels(source, (mapping,), str(file.path), notes)
+
+
+def _by_masks(layout: str, root: Path, name: str, progress: Progress | None) -> FoundLabels:
+    found = taxonomy_of_masks(list_files(layout, root), name, progress)
+    source = open_source(layout, root, found.taxonomy, SyntheticCounts())
+    note = (
+        f"nothing says what the labels are called: they are {found.taxonomy.names[0]}, ... in the "
+        f"order of their {found.kind}; rename them in the files"
+    )
+    origin = f"the {found.kind} of {counted(found.masks, 'mask')}"
+    return FoundLabels(source, (_all_labels(found.taxonomy),), origin, (note,), unnamed=True)
+
+
+def _all_labels(taxonomy: Taxonomy) -> Mapping:
+    labels = taxonomy.labels
+    classes = tuple(MappedClass(label.name, label.color, (label.name,)) for label in labels)
+    return Mapping(taxonomy.name, taxonomy, classes)
+
+
+def _refuse_unknown(source: Source, sample: MaskSample, origin: str) -> None:
+    """Refuse labels that lack ids or colours of a few masks.
+
+    Raises:
+        InputError: With each of them, its share of the pixels, and what to do.
+    """
+    known_ids = source.taxonomy.encodings.get(source.reading, {})
+    known_colors = {*source.taxonomy.colors, source.taxonomy.void_color}
+    unknown = [(str(i), n) for i, n in sample.ids.items() if i not in known_ids]
+    unknown += [(str(c), n) for c, n in sample.colors.items() if c not in known_colors]
+    if not unknown:
+        return
+    total = sum(sample.ids.values()) + sum(sample.colors.values())
+    unknown.sort(key=lambda item: -item[1])
+    listing = ", ".join(f"{value} ({percent(n, total, 1)})" for value, n in unknown[:SHOWN])
+    more = f" and {len(unknown) - SHOWN} more" if len(unknown) > SHOWN else ""
+    raise InputError(
+        f"{source.root}: {sample.masks} masks hold {listing}{more} of the pixels, which {origin} "
+        "lacks; name another label file with --classes FILE, or add them to it"
+    )
+
+
+def _label_counts(source: Source) -> Counter[str]:
+    """Count the pixels of each label in a few masks of every split."""
+    counts: Counter[str] = Counter()
+    for samples in source.splits.values():
+        for sample in samples[:: max(1, len(samples) // 24)][:24]:
+            try:
+                labels = source.read_labels(sample)
+            except SampleFault:
+                continue
+            for index, name in enumerate(source.taxonomy.names):
+                counts[name] += int((labels == index).sum())
+    return counts

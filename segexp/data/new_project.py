@@ -1,0 +1,119 @@
+"""The files of a new project for a folder of images and masks."""
+
+import json
+import re
+from dataclasses import dataclass
+from math import log
+from pathlib import Path
+from statistics import median
+
+from segexp.core.errors import InputError
+from segexp.data.labels_found import FoundLabels, proposed_merge
+from segexp.data.source import SampleFault, Source
+from segexp.labels.mapping import Mapping
+from segexp.labels.writing import mapping_yaml, taxonomy_yaml
+
+PIXELS = 192 * 256
+"""About how many pixels an image has in training at first: a CPU can train that, too."""
+
+LOOKED_AT = 24
+
+
+@dataclass(frozen=True)
+class ProjectFiles:
+    """What `segexp init --data` writes.
+
+    Attributes:
+        texts: The content of each file, by its path in the project.
+        mappings: The mappings of the study.
+    """
+
+    texts: dict[str, str]
+    mappings: tuple[Mapping, ...]
+
+
+def project_files(template: Path, layout: str, root: Path, found: FoundLabels) -> ProjectFiles:
+    """Return the files of a project that trains on a folder.
+
+    Args:
+        template: The directory with the YAML that comes with segexp.
+        layout: The name of the folder's layout.
+        root: The folder.
+        found: Its labels.
+    """
+    merged = proposed_merge(found) if len(found.mappings) == 1 else None
+    mappings = (*found.mappings, *([merged] if merged else []))
+    first = mappings[0].name
+    config = _with_values(
+        (template / "config.yaml").read_text(encoding="utf-8"),
+        {
+            "format": layout,
+            "root": json.dumps(str(root.resolve()), ensure_ascii=False),
+            "image_size": str([*image_size(found.source)]),
+            "taxonomy": found.taxonomy.name,
+            "mapping": first,
+        },
+    )
+    study = (template / "studies" / "default.yaml").read_text(encoding="utf-8")
+    names = ", ".join(mapping.name for mapping in mappings)
+    study = study.replace("mapping: [cityscapes19, merged10]", f"mapping: [{names}]")
+    study = study.replace("mapping: cityscapes19", f"mapping: {first}")
+    texts = {"config.yaml": config, "studies/default.yaml": study}
+    taxonomy = found.taxonomy
+    texts[f"mappings/taxonomies/{taxonomy.name}.yaml"] = taxonomy_yaml(
+        taxonomy, f"The labels of {root.name}, from {found.origin}."
+    )
+    for mapping in mappings:
+        comment = "The classes that cover least are one: a first proposal, to be edited."
+        texts[f"mappings/{mapping.name}.yaml"] = mapping_yaml(
+            mapping,
+            comment if mapping is merged else "Every label is a class, unless it means void.",
+        )
+    if found.is_shipped:  # with their comments
+        texts |= {
+            path: (template / path).read_text(encoding="utf-8")
+            for path in texts
+            if path.startswith("mappings/") and (template / path).exists()
+        }
+    return ProjectFiles(texts, mappings)
+
+
+def image_size(source: Source) -> tuple[int, int]:
+    """Choose a size to train at: the images' shape, PIXELS at most, multiples of 32."""
+    heights, widths = [], []
+    for samples in source.splits.values():
+        for sample in samples[:: max(1, len(samples) // LOOKED_AT)][:LOOKED_AT]:
+            try:
+                height, width, _ = source.read_image(sample).shape
+            except SampleFault:  # `segexp data check` lists these
+                continue
+            heights.append(height)
+            widths.append(width)
+    if not heights:
+        raise InputError(f"{source.root}: no image can be read; `segexp data check` lists why")
+    return _fitting(median(heights), median(widths))
+
+
+def _fitting(height: float, width: float) -> tuple[int, int]:
+    """Return the multiples of 32 that stretch a picture least, with PIXELS / 2 to PIXELS."""
+    share = min(1.0, PIXELS / (height * width))
+    sides = range(32, 32 + round(max(height, width)), 32)
+    sizes = [(h, w) for h in sides for w in sides if share / 2 <= h * w / (height * width) <= share]
+    if not sizes:  # smaller than 32 pixels, or a very long strip
+        return _multiple(height * share**0.5), _multiple(width * share**0.5)
+    return min(
+        sizes, key=lambda s: (round(abs(log(s[0] * width / (s[1] * height))), 2), -s[0] * s[1])
+    )
+
+
+def _multiple(side: float) -> int:
+    return max(32, round(side / 32) * 32)
+
+
+def _with_values(text: str, values: dict[str, str]) -> str:
+    """Set keys of the shipped `config.yaml`, whose comments stay."""
+    for key, value in values.items():
+        line = re.search(rf"^[ ]*{key}: (\[[^\]]*\]|\S+)", text, flags=re.M)
+        assert line is not None, key
+        text = text[: line.start(1)] + value + text[line.end(1) :]
+    return text
