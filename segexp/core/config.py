@@ -23,6 +23,7 @@ MAX_PIXELS = 1 << 24
 Format = Annotated[str, Offered("segexp.data.layouts:format_names")]
 Normalization = Literal["dataset", "imagenet"]
 HeldoutBy = Literal["auto", "city", "sequence", "image"]
+Channels = Literal["rgb", "bgr", "grey"]
 Optimizer = Annotated[str, Offered("segexp.training.optimizers:OPTIMIZERS")]
 Schedule = Annotated[str, Offered("segexp.training.schedules:SCHEDULES")]
 Loss = Annotated[str, Offered("segexp.training.losses")]
@@ -44,6 +45,40 @@ class SyntheticConfig(_Section):
     seed: int = Field(0, ge=0, lt=2**31)
 
 
+RawId = Annotated[int, Field(strict=False, ge=-(1 << 31), lt=1 << 32)]  # JSON has keys of text
+
+
+class MasksConfig(_Section):
+    """How masks are read where neither their files nor the taxonomy say it.
+
+    Attributes:
+        void: Raw ids that are void, beside the taxonomy's.
+        ids: A raw id in the masks -> the taxonomy's raw id or the name of its label, or ``void``.
+        divide: What instance ids are divided by (rounded down) to get raw ids.
+        nearest_color: The largest distance in RGB at which a colour is taken for a label's.
+        channels: ``rgb`` (grey and palette masks are read by their colours, too), ``bgr``, or
+            ``grey``, ids three times.
+        array: The name of the array in npz files.
+    """
+
+    void: tuple[RawId, ...] = Field((), strict=False)
+    ids: dict[RawId, int | str] = {}
+    divide: int | None = Field(None, ge=2, le=1 << 20)
+    nearest_color: int | None = Field(None, ge=1, le=441)
+    channels: Channels | None = None
+    array: str | None = Field(None, min_length=1)
+
+    @field_validator("divide")
+    @classmethod
+    def _one_rule_for_all_ids(cls, value: int | None) -> int | None:
+        if value == 1000:
+            raise ValueError(
+                "Cityscapes divides ids from 1000 on and leaves those below as they are: take "
+                "the masks *_labelIds.png"
+            )
+        return value
+
+
 class DataConfig(_Section):
     """Where the images are and how they reach the model.
 
@@ -53,6 +88,7 @@ class DataConfig(_Section):
         image_size: Height and width in pixels at which images are trained and scored.
         normalization: Channel statistics of the train split, or ImageNet's.
         taxonomy: The taxonomy of the masks, for a layout that does not name it; else null.
+        masks: How masks are read where their files do not say it; null to read them as stored.
         heldout_by: What is kept together when val is halved because there is no test split:
             see `segexp.data.halves`.
         synthetic: For the format ``synthetic`` only.
@@ -63,6 +99,7 @@ class DataConfig(_Section):
     image_size: tuple[int, int] = Field((64, 128), strict=False)  # YAML has lists, no tuples
     normalization: Normalization = "dataset"
     taxonomy: str | None = None
+    masks: MasksConfig | None = None
     heldout_by: HeldoutBy = "auto"
     synthetic: SyntheticConfig = SyntheticConfig()
 
@@ -326,10 +363,13 @@ def with_values(config: Config, values: Mapping[str, Any]) -> Config:
 
 
 def flatten(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return nested keys with dots: ``{"a": {"b": 1}}`` -> ``{"a.b": 1}``."""
+    """Return nested keys with dots: ``{"a": {"b": 1}}`` -> ``{"a.b": 1}``.
+
+    What is a value to `config.yaml` stays whole, such as ``data.masks``.
+    """
     flat: dict[str, Any] = {}
     for key, value in nested.items():
-        if isinstance(value, Mapping):
+        if isinstance(value, Mapping) and prefix + key not in config_keys():
             flat |= flatten(value, f"{prefix}{key}.")
         else:
             flat[prefix + key] = value
@@ -357,6 +397,10 @@ def describe_validation(
         place = f"{where}: {key}" if from_file else key
         if fault["type"] == "extra_forbidden":
             words = _known_words() if known is None else known
+            section, dot, rest = str(fault["loc"][-1]).rpartition(".")
+            if dot and f"{section}.{rest}" in words:
+                lines.append(f"{place}: write `{rest}:` below `{section}:`; dots are for --set")
+                continue
             lines.append(f"{place}: unknown key{did_you_mean(str(fault['loc'][-1]), words)}")
             continue
         if fault["type"] == "missing":
@@ -389,7 +433,8 @@ def _without_user_info(value: Any) -> Any:
 def _known_words() -> tuple[str, ...]:
     """Return the whole keys of `config.yaml`, their sections and their last parts."""
     keys = config_keys()
-    return (*dict.fromkeys([*(part for key in keys for part in key.split(".")), *keys]),)
+    parts = [part for key in keys for part in key.split(".")]
+    return (*dict.fromkeys([*parts, *keys, *MasksConfig.model_fields]),)
 
 
 def put_key(nested: dict[str, Any], key: str, value: Any) -> None:

@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segexp.data.files.file_kind import file_kind
+from segexp.data.files.masks import inexact_pixels
 from segexp.data.halves import Halves, divide
 from segexp.data.label_counts import half_counts
 from segexp.data.leaks import HELDOUT, NONE, TRAIN, VAL, Leaks, find_leaks
 from segexp.data.near_duplicates import look_of
-from segexp.data.source import Sample, SampleFault, Source
+from segexp.data.source import MaskRules, Sample, SampleFault, Source
 from segexp.data.threads import Progress, map_in_threads
 from segexp.labels.taxonomy import VOID
 
@@ -37,6 +38,7 @@ class Inspection:
         counts: Of the mask's labels at its own size, from `half_counts`; None when it cannot be
             read.
         look: Of the image, from `near_duplicates.look_of`; None when it cannot be read.
+        inexact: From `inexact_pixels`, where the nearest colour is taken.
     """
 
     split: str
@@ -48,6 +50,7 @@ class Inspection:
     kinds: tuple[str, ...]
     counts: NDArray[np.int64] | None = None
     look: NDArray[np.uint8] | None = None
+    inexact: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True)
@@ -164,8 +167,11 @@ def inspect_sample(
     if image is not None and labels is not None and image.shape[:2] != labels.shape:
         faults.append(
             f"{sample.image or sample.id}: {_by(image.shape)} pixels, but its mask "
-            f"{sample.mask} has {_by(labels.shape)}{_turned(image.shape, labels.shape)}"
+            f"{sample.mask} has {_by(labels.shape)}{_way_out(image.shape, labels.shape)}"
         )
+    inexact = (0, 0)
+    if labels is not None and sample.mask is not None and source.rules.nearest_color:
+        inexact = inexact_pixels(sample.mask, source.taxonomy, source.rules)
     counts = None if labels is None else half_counts(labels)
     inspection = Inspection(
         split,
@@ -177,6 +183,7 @@ def inspect_sample(
         _kinds(sample),
         counts,
         None if image is None else look_of(image),
+        inexact,
     )
     return inspection, image, labels
 
@@ -192,7 +199,7 @@ def summarise(source: Source, inspected: Sequence[Inspection], halves: Halves) -
     one picture twice in a split, images of several sizes.
     """
     faults = [*source.faults, *(fault for found in inspected for fault in found.faults)]
-    notes = list(source.notes)
+    notes = [*source.notes, *_inexact(inspected, source.rules)]
     void_test = False
     for split, samples in source.splits.items():
         found = [i for i in inspected if i.split == split]
@@ -230,6 +237,20 @@ def summarise(source: Source, inspected: Sequence[Inspection], halves: Halves) -
     )
 
 
+def _inexact(inspected: Sequence[Inspection], rules: MaskRules) -> list[str]:
+    """Say which share of the pixels has no label's colour; nothing where colours are exact."""
+    found = [i for i in inspected if i.counts is not None]
+    other, far = (sum(i.inexact[n] for i in found) for n in (0, 1))
+    if not other:
+        return []
+    pixels = sum(int(i.counts.sum()) for i in found if i.counts is not None)
+    return [
+        f"masks: {other / pixels:.1%} of the pixels have a colour that no label has, and were "
+        f"given the nearest one's label; {far / pixels:.1%} are more than {rules.nearest_color} "
+        "away from all, and void"
+    ]
+
+
 def _leaks(inspected: Sequence[Inspection], halves: Halves, void_test: bool) -> Leaks:
     looks: dict[str, dict[str, NDArray[np.uint8]]] = {"train": {}, "val": {}, "test": {}}
     for found in inspected:
@@ -260,10 +281,15 @@ def _repeated(inspected: Sequence[Inspection]) -> tuple[list[str], list[str]]:
     return faults, notes
 
 
-def _turned(image: Sequence[int], mask: Sequence[int]) -> str:
-    if tuple(image[:2]) != tuple(mask[::-1]):
+def _way_out(image: Sequence[int], mask: Sequence[int]) -> str:
+    if tuple(image[:2]) == tuple(mask[::-1]):
+        return " (JPEGs are turned as their EXIF orientation says; masks must be drawn on that)"
+    if image[0] * mask[1] != image[1] * mask[0]:
         return ""
-    return " (JPEGs are turned as their EXIF orientation says; masks must be drawn on that)"
+    return (
+        f"; save the images at {_by(mask)}, or the masks at {_by(image)} by nearest neighbour "
+        "(no new values)"
+    )
 
 
 def _kinds(sample: Sample) -> tuple[str, ...]:

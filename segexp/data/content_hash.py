@@ -4,11 +4,12 @@ import hashlib
 import json
 import stat
 import time
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
 from segexp.core.files import may_write, write_atomic
-from segexp.data.source import SampleFault, Source
+from segexp.data.source import AS_STORED, SampleFault, Source
 from segexp.data.threads import map_in_threads
 
 MEMO_NAME = "content_hashes.json"
@@ -77,7 +78,8 @@ def source_hash(source: Source, cache_dir: Path) -> tuple[str, dict[Path, list[i
         for sample in samples
     ]
     taxonomy = [source.taxonomy.hash, list(source.taxonomy.void_color)]
-    content = json.dumps([source.format, source.reading, taxonomy, listing])
+    rules = [] if source.rules == AS_STORED else [astuple(source.rules)]
+    content = json.dumps([source.format, source.reading, taxonomy, listing, *rules])
     stamps = {path: stamp for path, (stamp, _) in digests.items()}
     return hashlib.sha256(content.encode()).hexdigest()[:16], stamps
 

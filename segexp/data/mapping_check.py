@@ -132,8 +132,8 @@ def _has_other_taxonomy(project: Path, config: Config, taxonomy: Taxonomy | None
 def _shifted_ids(
     source: Source, taxonomy: Taxonomy, progress: Callable[[int, int], None]
 ) -> list[MappingWarning]:
-    encoding = taxonomy.encodings.get(source.reading)
-    if encoding is None:  # drawn scenes have no raw ids
+    encoding = source.raw_ids
+    if not encoding:  # drawn scenes have no raw ids
         return []
     counts = count_raw_ids(source, "train", progress)
     # The taxonomy's own numbering is in doubt here, so it cannot say what an id means.

@@ -38,7 +38,7 @@ def sample_masks(source: Source) -> MaskSample:
     for samples in source.splits.values():
         for path in _spread(samples):
             try:
-                content = look_at_mask(path)
+                content = look_at_mask(path, source.rules)
             except SampleFault:  # `check.check_source` lists these
                 continue
             ids.update(content.ids)
@@ -58,7 +58,7 @@ def palette_warnings(source: Source) -> list[MappingWarning]:
         colour of a label, and most of these colours are of another label; else nothing.
     """
     taxonomy = source.taxonomy
-    encoding = taxonomy.encodings.get(source.reading, {})
+    encoding = source.raw_ids
     named: dict[int, str] = {VOID: VOID_NAME, **dict(enumerate(taxonomy.names))}
     label_of: dict[Color, str] = {taxonomy.void_color: VOID_NAME}
     label_of |= dict(zip(taxonomy.colors, taxonomy.names, strict=True))
@@ -67,7 +67,7 @@ def palette_warnings(source: Source) -> list[MappingWarning]:
         if not file_kind(path).startswith("PNG P"):  # nothing else is worth decoding
             continue
         try:
-            meant |= look_at_mask(path).palette
+            meant |= look_at_mask(path, source.rules).palette
         except SampleFault:
             continue
     used = {i: color for i, color in meant.items() if encoding.get(i, VOID) != VOID}

@@ -18,6 +18,7 @@ from segexp.data.layout import (
     open_source,
     recognise_format,
 )
+from segexp.data.mask_rules import with_rules
 from segexp.data.source import Source
 from segexp.data.taxonomy_choice import list_files, unknown_taxonomy
 from segexp.labels.files import read_mappings
@@ -48,7 +49,7 @@ def find_source(
     layout, root = find_layout(project, config)
     named = config.data.taxonomy or layout_of(layout).taxonomy(root)
     if named is None:  # never guess what the masks mean
-        raise InputError(unknown_taxonomy(project, list_files(layout, root)))
+        raise InputError(unknown_taxonomy(project, list_files(layout, root, config.data.masks)))
     taxonomy = find_taxonomy(project, named)
     misfits = [m for m in mappings if m.taxonomy.hash != taxonomy.hash]
     if misfits:
@@ -62,7 +63,7 @@ def find_source(
             ]
         )
     source = open_source(layout, root, taxonomy, synthetic_counts(config))
-    return with_splits(project, source)
+    return with_splits(project, with_rules(source, config.data.masks))
 
 
 def _way_out(

@@ -1,9 +1,10 @@
 """Which raw ids the masks of a data set hold, whether its taxonomy knows them or not."""
 
 from collections import Counter
+from functools import partial
 
 from segexp.data.files.masks import look_at_mask
-from segexp.data.source import Sample, SampleFault, Source
+from segexp.data.source import MaskRules, Sample, SampleFault, Source
 from segexp.data.threads import Progress, map_in_threads
 
 
@@ -22,15 +23,16 @@ def count_raw_ids(
         that cannot be read are left out: `check.check_source` lists them.
     """
     counts: Counter[int] = Counter()
-    for found in map_in_threads(_raw_ids_of, source.splits.get(split, ()), progress):
+    count = partial(_raw_ids_of, rules=source.rules)
+    for found in map_in_threads(count, source.splits.get(split, ()), progress):
         counts.update(found)
     return dict(sorted(counts.items()))
 
 
-def _raw_ids_of(sample: Sample) -> dict[int, int]:
+def _raw_ids_of(sample: Sample, rules: MaskRules) -> dict[int, int]:
     if sample.mask is None:
         return {}
     try:
-        return dict(look_at_mask(sample.mask).ids)
+        return dict(look_at_mask(sample.mask, rules).ids)
     except SampleFault:
         return {}

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,9 +78,11 @@ class Source:
         faults: What is wrong with the listing, such as an image without a mask.
         read_image: Decodes an image to uint8 (H, W, 3), RGB. Raises SampleFault.
         read_labels: Decodes a mask to label indices, uint8 (H, W) with VOID. Raises SampleFault.
+            Of files it takes ``rules``, too: see `segexp.data.mask_rules`.
         notes: What a person should know about the listing, such as a folder left out.
         reading: How the files are read where their content does not say it (the encoding of
             raw ids, the generator's version): it enters the data set's hash.
+        rules: How masks are read besides; they enter the hash where there are any.
         format: The layout's name, which `open_source` fills in.
     """
 
@@ -90,10 +92,16 @@ class Source:
     splits: Mapping[str, tuple[Sample, ...]]
     faults: tuple[str, ...]
     read_image: Callable[[Sample], NDArray[np.uint8]]
-    read_labels: Callable[[Sample], NDArray[np.uint8]]
+    read_labels: Callable[..., NDArray[np.uint8]]
     notes: tuple[str, ...] = ()
     reading: str = ""
+    rules: MaskRules = AS_STORED
     format: str = ""
+
+    @property
+    def raw_ids(self) -> Mapping[int, int]:
+        """The label index, or VOID, of each raw id; empty where masks are not files."""
+        return {**self.taxonomy.encodings.get(self.reading, {}), **dict(self.rules.ids)}
 
 
 def file_of(sample: Sample, part: Literal["image", "mask"]) -> Path:
@@ -109,7 +117,10 @@ def file_of(sample: Sample, part: Literal["image", "mask"]) -> Path:
 
 
 def read_file(
-    read: Callable[[Path], NDArray[np.uint8]], part: Literal["image", "mask"], sample: Sample
+    read: Callable[..., NDArray[np.uint8]],
+    part: Literal["image", "mask"],
+    sample: Sample,
+    **options: Any,
 ) -> NDArray[np.uint8]:
     """Read the image file or the mask file of a sample.
 
@@ -119,4 +130,4 @@ def read_file(
     Raises:
         SampleFault: For a synthetic sample, and when the file cannot be read.
     """
-    return read(file_of(sample, part))
+    return read(file_of(sample, part), **options)

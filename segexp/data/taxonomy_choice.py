@@ -6,11 +6,14 @@ building, and a model trained on them has a score.
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
+from segexp.core.config import MasksConfig
 from segexp.core.errors import InputError
 from segexp.data.layout import SyntheticCounts, open_source
+from segexp.data.mask_rules import rules_of_files
 from segexp.data.mask_sample import MaskSample, fitting_taxonomies, sample_masks
 from segexp.data.source import Source
 from segexp.labels.taxonomy import VOID, VOID_NAME, Color, Taxonomy, load_taxonomy
@@ -24,9 +27,10 @@ _NOTHING = Taxonomy("unknown", (), {"default": {}})
 """Lists files in a layout whose masks cannot be read yet."""
 
 
-def list_files(layout: str, root: Path | None) -> Source:
+def list_files(layout: str, root: Path | None, masks: MasksConfig | None = None) -> Source:
     """List the files of a folder layout whose taxonomy is not known; its masks read as faults."""
-    return open_source(layout, root, _NOTHING, SyntheticCounts())
+    source = open_source(layout, root, _NOTHING, SyntheticCounts())
+    return replace(source, rules=rules_of_files(masks))
 
 
 def unknown_taxonomy(project: Path, source: Source) -> list[str]:

@@ -51,8 +51,7 @@ def source_warnings(
         counts: By split, from `label_counts`, or from `check.scan_source`.
         leaks: From the report of either; none when a mapping is checked.
     """
-    encoding = source.taxonomy.encodings.get(source.reading, {})
-    found = label_warnings(source.taxonomy, encoding, mappings, counts)
+    found = label_warnings(source.taxonomy, source.raw_ids, mappings, counts)
     found += palette_warnings(source)
     return found + [MappingWarning("near-duplicate", line) for line in describe_leaks(leaks)]
 

@@ -205,3 +205,13 @@ def test_a_size_that_only_fits_when_it_is_turned_says_so(tmp_path):
     save(root / "trainannot" / "train_0.png", raw_mask(0, SIZE[::-1]))
     (fault,) = refused_by_both(opened(root), tmp_path)
     assert "JPEGs are turned as their EXIF orientation says" in fault
+
+
+def test_masks_of_half_the_size_are_refused_with_the_way_out(tmp_path):
+    root = camvid_like(tmp_path / "data", train=2, val=2)
+    save(root / "trainannot" / "train_0.png", raw_mask(0, (3, 4)))
+    (fault,) = check_source(opened(root)).faults
+    assert "6x8 pixels, but its mask" in fault
+    assert fault.endswith(
+        "has 3x4; save the images at 3x4, or the masks at 6x8 by nearest neighbour (no new values)"
+    )

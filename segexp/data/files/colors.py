@@ -16,7 +16,7 @@ from segexp.labels.taxonomy import VOID, Color, Taxonomy
 MANY = 10_000
 """With more unknown colours it is not a mask, and reading stops."""
 
-MAX_FAR = 0.05
+MAX_FAR = 0.2
 """The largest share of pixels that may be too far from every colour; they are void."""
 
 _AT_ONCE = 1 << 16
@@ -72,7 +72,7 @@ def read_colors(
     unknown: Counter[int] = Counter()
     inexact = far = 0
     for rows in row_bands(height, width):
-        packed = packed_colors(colors_in(picture, rows, rules))
+        packed = _packed(colors_in(picture, rows, rules))
         places = np.searchsorted(keys, packed).clip(max=len(keys) - 1)
         band = indices[places]
         is_other = keys[places] != packed
@@ -89,17 +89,24 @@ def read_colors(
             if len(unknown) >= MANY:
                 break
         labels[rows] = band
-    colors = {unpacked(c): n for c, n in sorted(unknown.items())}
+    colors = {_unpacked(c): n for c, n in sorted(unknown.items())}
     return ColorsRead(labels, inexact, far, colors)
 
 
-def unpacked(packed: int) -> Color:
-    """Return the colour of a number of `packed_colors`."""
+def count_colors(picture: Picture, rules: MaskRules) -> dict[Color, int]:
+    """Count the pixels of each colour of a mask."""
+    counts: Counter[int] = Counter()
+    for rows in row_bands(picture.pixels.height, picture.pixels.width):
+        found, pixels = np.unique(_packed(colors_in(picture, rows, rules)), return_counts=True)
+        counts.update(dict(zip(found.tolist(), pixels.tolist(), strict=True)))
+    return {_unpacked(color): n for color, n in sorted(counts.items())}
+
+
+def _unpacked(packed: int) -> Color:
     return packed >> 16, packed >> 8 & 255, packed & 255
 
 
-def packed_colors(colors: NDArray[np.uint8]) -> NDArray[np.int32]:
-    """Return a number for each colour: uint8 (..., 3) to int32 (...)."""
+def _packed(colors: NDArray[np.uint8]) -> NDArray[np.int32]:
     channels = colors.astype(np.int32)
     packed: NDArray[np.int32] = channels[..., 0] << 16 | channels[..., 1] << 8 | channels[..., 2]
     return packed

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from segexp.data.files.colors import read_colors
 from segexp.data.files.mask_file import grey_ids
-from segexp.data.files.masks import counted_values, labels_from_colors
+from segexp.data.files.masks import counted_colors, counted_values
 from segexp.data.files.npy import read_npy_ids
 from segexp.data.files.pictures import Picture, read_picture
 from segexp.data.source import SampleFault
@@ -72,9 +73,11 @@ def _from_indices(path: Path, indices: NDArray[Any], mapping: Mapping) -> NDArra
 
 def _from_colors(path: Path, picture: Picture, mapping: Mapping) -> NDArray[np.uint8]:
     try:
-        return labels_from_colors(
-            path, picture, _as_taxonomy(mapping), f"the mapping {mapping.name}"
-        )
+        called = f"the mapping {mapping.name}"
+        read = read_colors(path, picture, _as_taxonomy(mapping), called)
+        if read.unknown:
+            raise SampleFault(f"{path}: colour {counted_colors(read.unknown)} not in {called}")
+        return read.labels
     except SampleFault as fault:
         pixels = np.asarray(picture.pixels)[..., :3]
         if not (pixels == pixels[..., :1]).all():

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segexp.data.files.colors import MANY, MAX_FAR, packed_colors, read_colors, unpacked
-from segexp.data.files.mask_file import colors_in, read_mask
+from segexp.data.files.colors import MANY, MAX_FAR, count_colors, read_colors
+from segexp.data.files.mask_advice import advice_on_colors, advice_on_ids
+from segexp.data.files.mask_file import read_mask
 from segexp.data.files.pictures import Picture, row_bands
 from segexp.data.source import AS_STORED, MaskRules, SampleFault
 from segexp.labels.raw_ids import id_ranges
@@ -42,9 +43,22 @@ def read_labels(
     """
     held = read_mask(path, rules)
     if held.ids is not None:
-        return labels_from_ids(path, held.ids, taxonomy, encoding, rules)
+        return _labels_from_ids(path, held.ids, taxonomy, encoding, rules)
     assert held.picture is not None
-    return labels_from_colors(path, held.picture, taxonomy, f"the taxonomy {taxonomy.name}", rules)
+    return _labels_from_colors(path, held.picture, taxonomy, encoding, rules)
+
+
+def inexact_pixels(path: Path, taxonomy: Taxonomy, rules: MaskRules) -> tuple[int, int]:
+    """Count the pixels of a mask whose colour is no label's, and those too far from all of them.
+
+    Raises:
+        SampleFault: As `read_labels` does.
+    """
+    held = read_mask(path, rules)
+    if held.picture is None or held.ids is not None:
+        return 0, 0
+    read = read_colors(path, held.picture, taxonomy, f"the taxonomy {taxonomy.name}", rules)
+    return read.inexact, read.far
 
 
 @dataclass(frozen=True)
@@ -69,86 +83,73 @@ def look_at_mask(path: Path, rules: MaskRules = AS_STORED) -> MaskContent:
         SampleFault: When it is damaged, or of a kind that holds neither.
     """
     held = read_mask(path, rules)
-    found: Counter[int] = Counter()
     if held.ids is not None:
-        for rows in row_bands(*held.ids.shape):
-            found.update(_counts(divided(held.ids[rows], rules)))
-        palette = {i: color for i, color in held.palette.items() if i in found}
-        return MaskContent(dict(sorted(found.items())), {}, palette)
+        ids = _count_ids(held.ids, rules)
+        return MaskContent(ids, {}, {i: color for i, color in held.palette.items() if i in ids})
     assert held.picture is not None
-    for rows in row_bands(held.picture.pixels.height, held.picture.pixels.width):
-        found.update(_counts(packed_colors(colors_in(held.picture, rows, rules))))
-    return MaskContent({}, {unpacked(color): n for color, n in sorted(found.items())}, {})
+    return MaskContent({}, count_colors(held.picture, rules), {})
 
 
-def labels_from_ids(
-    path: Path,
-    raw: NDArray[Any],
-    taxonomy: Taxonomy,
-    encoding: str,
-    rules: MaskRules = AS_STORED,
+def _labels_from_ids(
+    path: Path, raw: NDArray[Any], taxonomy: Taxonomy, encoding: str, rules: MaskRules
 ) -> NDArray[np.uint8]:
-    """Turn raw ids into label indices.
-
-    Raises:
-        SampleFault: With every raw id that the taxonomy does not name, and its pixel count.
-    """
     ids = {**taxonomy.encodings[encoding], **dict(rules.ids)}
     labels = np.empty(raw.shape, np.uint8)
     unknown: Counter[int] = Counter()
     for rows in row_bands(*raw.shape):
-        labels[rows], found = to_label_indices(divided(raw[rows], rules), ids)
+        labels[rows], found = to_label_indices(_divided(raw[rows], rules), ids)
         unknown.update(dict(islice(found.items(), MANY)))
         if len(unknown) >= MANY:
             break
     if unknown:
         listing = counted_values({str(raw_id): n for raw_id, n in sorted(unknown.items())})
         numbering = "" if encoding == "default" else f" ({encoding})"
+        advice = ""
+        if len(unknown) < MANY:
+            advice = advice_on_ids(_count_ids(raw, rules), ids, taxonomy)
         raise SampleFault(
             f"{path}: raw id {listing} not in the taxonomy {taxonomy.name}{numbering}, "
-            f"which knows {id_ranges(ids)}"
+            f"which knows {id_ranges(ids)}{advice}"
         )
     return labels
 
 
-def divided(raw: NDArray[Any], rules: MaskRules) -> NDArray[Any]:
-    """Return the raw ids of the numbers in a mask."""
-    return raw if rules.divide == 1 else raw.astype(np.int64) // rules.divide
-
-
-def labels_from_colors(
-    path: Path, picture: Picture, taxonomy: Taxonomy, called: str, rules: MaskRules = AS_STORED
+def _labels_from_colors(
+    path: Path, picture: Picture, taxonomy: Taxonomy, encoding: str, rules: MaskRules
 ) -> NDArray[np.uint8]:
-    """Turn the colours of a mask into label indices.
-
-    Args:
-        path: The mask.
-        picture: What it holds.
-        taxonomy: Whose colours these are.
-        called: What a fault calls the taxonomy.
-        rules: Which channel is red, and how far a colour may be from a label's.
-
-    Raises:
-        SampleFault: With every colour that the taxonomy lacks, and its pixel count; where over
-            MAX_FAR of the pixels are too far from every colour; also as `read_colors` does.
-    """
+    called = f"the taxonomy {taxonomy.name}"
     read = read_colors(path, picture, taxonomy, called, rules)
     if read.unknown:
-        listing = counted_values({str(color): n for color, n in read.unknown.items()})
-        raise SampleFault(f"{path}: colour {listing} not in {called}")
+        advice = ""
+        if len(read.unknown) < MANY:
+            known = {**taxonomy.encodings[encoding], **dict(rules.ids)}
+            advice = advice_on_colors(count_colors(picture, rules), taxonomy, known)
+        raise SampleFault(f"{path}: colour {counted_colors(read.unknown)} not in {called}{advice}")
     if read.far > MAX_FAR * read.labels.size:
         raise SampleFault(
             f"{path}: {read.far / read.labels.size:.1%} of the pixels are more than "
             f"{rules.nearest_color} away from every colour of {called}; up to {MAX_FAR:.0%} are "
-            "taken for void: set a larger `data.masks: {nearest_color: ...}` if these are its "
-            "colours"
+            "taken for void: give the taxonomy the label that is missing, or set a larger "
+            "`data.masks: {nearest_color: ...}`"
         )
     return read.labels
 
 
-def _counts(values: NDArray[Any]) -> dict[int, int]:
-    found, counts = np.unique(values, return_counts=True)
-    return dict(zip(found.tolist(), counts.tolist(), strict=True))
+def _divided(raw: NDArray[Any], rules: MaskRules) -> NDArray[Any]:
+    return raw if rules.divide == 1 else raw.astype(np.int64) // rules.divide
+
+
+def _count_ids(raw: NDArray[Any], rules: MaskRules) -> dict[int, int]:
+    counts: Counter[int] = Counter()
+    for rows in row_bands(*raw.shape):
+        found, pixels = np.unique(_divided(raw[rows], rules), return_counts=True)
+        counts.update(dict(zip(found.tolist(), pixels.tolist(), strict=True)))
+    return dict(sorted(counts.items()))
+
+
+def counted_colors(found: Mapping[Color, int]) -> str:
+    """Write colours with their pixel counts, as `counted_values` does."""
+    return counted_values({str(color): count for color, count in found.items()})
 
 
 def counted_values(found: Mapping[str, int]) -> str:

@@ -104,7 +104,8 @@ def test_black_is_the_label_that_has_it_though_void_is_black_too(tmp_path):
 def test_unknown_raw_ids_are_listed_with_file_counts_and_what_is_known(tmp_path):
     path = save(tmp_path / "m.png", np.array([[0, 12, 12, 200]], np.uint8))
     assert refused(path) == (
-        f"{path}: raw id 12 (2 px), 200 (1 px) not in the taxonomy camvid11, which knows 0..11"
+        f"{path}: raw id 12 (2 px), 200 (1 px) not in the taxonomy camvid11, which knows 0..11; "
+        "if void: `data.masks: {void: [12, 200]}`"
     )
 
 

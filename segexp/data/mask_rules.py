@@ -1,0 +1,66 @@
+"""``data.masks`` of `config.yaml`, understood for one data set."""
+
+from dataclasses import replace
+from functools import partial
+
+from segexp.core.config import MasksConfig
+from segexp.core.errors import InputError, did_you_mean, shown
+from segexp.data.source import AS_STORED, MaskRules, Source
+from segexp.labels.raw_ids import id_ranges
+from segexp.labels.taxonomy import VOID, VOID_NAME
+
+
+def with_rules(source: Source, masks: MasksConfig | None) -> Source:
+    """Return a data set whose masks are read by the rules; drawn scenes have no masks to read.
+
+    Args:
+        source: The data set. Its masks' reader takes ``rules``.
+        masks: The rules, or None.
+
+    Raises:
+        InputError: For every id that is said to be what its taxonomy does not have.
+    """
+    if masks is None or source.root is None:
+        return source
+    rules = replace(rules_of_files(masks), ids=_ids(source, masks))
+    if rules == AS_STORED:
+        return source
+    return replace(source, rules=rules, read_labels=partial(source.read_labels, rules=rules))
+
+
+def rules_of_files(masks: MasksConfig | None) -> MaskRules:
+    """Return how masks are read before their ids mean anything."""
+    if masks is None:
+        return AS_STORED
+    return MaskRules(
+        divide=masks.divide or 1,
+        nearest_color=masks.nearest_color or 0,
+        channels=masks.channels or "",
+        array=masks.array or "",
+    )
+
+
+def _ids(source: Source, masks: MasksConfig) -> tuple[tuple[int, int], ...]:
+    taxonomy = source.taxonomy
+    known = taxonomy.encodings.get(source.reading, {})
+    index_of = {**{name: i for i, name in enumerate(taxonomy.names)}, VOID_NAME: VOID}
+    faults = [
+        f"data.masks.ids: {raw_id}: is in `void` as well; say it once"
+        for raw_id in masks.ids
+        if raw_id in masks.void
+    ]
+    found = dict.fromkeys(masks.void, VOID)
+    for raw_id, meant in masks.ids.items():
+        if isinstance(meant, str):
+            index = index_of.get(meant)
+            what = f"a label of the taxonomy {taxonomy.name}{did_you_mean(meant, index_of)}"
+        else:
+            index = known.get(meant)
+            what = f"a raw id of the taxonomy {taxonomy.name}, which has {id_ranges(known)}"
+        if index is None:
+            faults.append(f"data.masks.ids: {raw_id}: {shown(meant)}: is not {what}")
+        else:
+            found[raw_id] = index
+    if faults:
+        raise InputError(faults)
+    return tuple(sorted(found.items()))
