@@ -101,8 +101,9 @@ def open_project(project: Path | None) -> Path:
     Raises:
         InputError: When no config.yaml is in the directory of ``--project``, or above this one.
     """
-    from segexp.core.config import CONFIG_FILE, find_project
+    from segexp.core.config import CONFIG_FILE
     from segexp.core.moved_project import follow_move
+    from segexp.core.project import find_project
 
     try:
         here = Path.cwd()

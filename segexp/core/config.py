@@ -1,16 +1,25 @@
 """The project's configuration: `config.yaml`, overrides, and what a study puts over them."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+)
 
 from segexp.core.choices import Offered
 from segexp.core.credentials import url_fault, url_without_credentials
-from segexp.core.errors import InputError, at_most, did_you_mean, named, shown
+from segexp.core.errors import InputError, at_most, collected, did_you_mean, named
 from segexp.core.files import name_fault
+from segexp.core.validation import describe_validation
 from segexp.core.yaml import parse_yaml, read_yaml_mapping
 
 CONFIG_FILE = "config.yaml"
@@ -29,6 +38,22 @@ Schedule = Annotated[str, Offered("segexp.training.schedules:SCHEDULES")]
 Loss = Annotated[str, Offered("segexp.training.losses")]
 LossWeighting = Annotated[str, Offered("segexp.training.class_weights:WEIGHTINGS")]
 Precision = Literal["auto", "fp32", "bf16"]
+
+
+def _good_url(value: str) -> str:
+    if fault := url_fault(value):
+        raise ValueError(fault)
+    return value
+
+
+def _good_name(value: str) -> str:
+    if fault := name_fault("name", value):
+        raise ValueError(fault.partition(": ")[2])
+    return value
+
+
+Url = Annotated[str, AfterValidator(_good_url)]
+Name = Annotated[str, AfterValidator(_good_name)]
 
 
 class _Section(BaseModel):
@@ -174,20 +199,8 @@ class TrackingConfig(_Section):
             study's name.
     """
 
-    uri: str | None = None
-    experiment: str | None = None
-
-    @field_validator("uri")
-    @classmethod
-    def _good_uri(cls, value: str | None) -> str | None:
-        return _good_url(value)
-
-    @field_validator("experiment")
-    @classmethod
-    def _good_name(cls, value: str | None) -> str | None:
-        if value is not None and (fault := name_fault("name", value)):
-            raise ValueError(fault.partition(": ")[2])
-        return value
+    uri: Url | None = None
+    experiment: Name | None = None
 
 
 class Config(_Section):
@@ -198,25 +211,11 @@ class Config(_Section):
     model: ModelConfig = ModelConfig()
     training: TrainingConfig = TrainingConfig()
     tracking: TrackingConfig = TrackingConfig()
-    storage: str | None = None
-
-    @field_validator("storage")
-    @classmethod
-    def _good_storage(cls, value: str | None) -> str | None:
-        return _good_url(value)
+    storage: Url | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, as YAML and JSON write them."""
         return self.model_dump(mode="json")
-
-
-def _good_url(value: str | None) -> str | None:
-    if value is not None and (fault := url_fault(value)):
-        raise ValueError(fault)
-    return value
-
-
-_URLS = ("storage", "tracking.uri")
 
 
 @cache
@@ -244,58 +243,6 @@ def resolve_key(key: str) -> str | None:
     return next((k for k in short if k.rpartition(".")[2] == key), None)
 
 
-def find_project(start: Path, passed_over: Callable[[Path], None] = lambda path: None) -> Path:
-    """Walk up from ``start`` to the nearest directory that holds a `config.yaml` of segexp.
-
-    Other programs have files of that name, too, and sections called ``model`` and ``training`` in
-    them. Ours has ``mappings/`` beside it, or no key but those of `Config`, in every section.
-
-    Args:
-        passed_over: Called with each file that is another program's, where there is a project.
-
-    Raises:
-        InputError: When there is none.
-    """
-    start = start.resolve()
-    others: list[Path] = []
-    for directory in (start, *start.parents):
-        path = directory / CONFIG_FILE
-        if path.is_file():
-            if _is_ours(path):
-                for other in others:
-                    passed_over(other)
-                return directory
-            others.append(path)
-    found = "".join(f" ({path} is another program's)" for path in others)
-    raise InputError(
-        f"no {CONFIG_FILE} in {start} or above it{found}; make a project with `segexp init DIR`, "
-        "or name one with --project DIR"
-    )
-
-
-def _is_ours(path: Path) -> bool:
-    if (path.parent / "mappings").is_dir():
-        return True
-    try:
-        content = read_yaml_mapping(path)
-    except InputError:
-        return False  # a broken one of ours has mappings/ beside it
-    return bool(content) and _has_our_keys(content, Config().to_dict())
-
-
-def _has_our_keys(content: Mapping[Any, Any], ours: Mapping[str, Any]) -> bool:
-    """Whether every key is one of ours, in every section that both have."""
-    for key, value in content.items():
-        if key not in ours:
-            return False
-        section = ours[key]
-        if not isinstance(section, Mapping) or value is None:
-            continue
-        if not isinstance(value, Mapping) or not _has_our_keys(value, section):
-            return False
-    return True
-
-
 def parse_overrides(items: Sequence[str]) -> dict[str, Any]:
     """Parse ``--set key=value`` items; the value is YAML.
 
@@ -310,10 +257,8 @@ def parse_overrides(items: Sequence[str]) -> dict[str, Any]:
             text = url_without_credentials(item)
             faults.append(f"--set {text}: expected key=value, such as training.epochs=2")
             continue
-        try:
+        with collected(faults):
             overrides[key.strip()] = parse_yaml(text, f"--set {key.strip()}")
-        except InputError as error:
-            faults += error.faults
     if faults:
         raise InputError(faults)
     return overrides
@@ -330,7 +275,7 @@ def load_config(path: Path, overrides: Mapping[str, Any]) -> Config:
 
 def build_config(where: str, content: Mapping[str, Any], overrides: Mapping[str, Any]) -> Config:
     """Validate the content of a `config.yaml` with overrides over it; see `load_config`."""
-    nested = _deep_copy(content)
+    nested = deepcopy(dict(content))
     faults: list[str] = []
     overridden: set[str] = set()
     unknown: list[str] = []
@@ -347,7 +292,7 @@ def build_config(where: str, content: Mapping[str, Any], overrides: Mapping[str,
     try:
         config = Config.model_validate(nested)
     except ValidationError as error:
-        faults += describe_validation(where, error, overridden)
+        faults += describe_validation(where, error, _known_words(), overridden)
     if faults:
         raise InputError(faults)
     return config
@@ -376,59 +321,6 @@ def flatten(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def describe_validation(
-    where: str,
-    error: ValidationError,
-    overridden: Collection[str] = (),
-    known: Collection[str] | None = None,
-) -> list[str]:
-    """Turn pydantic's errors into one line each: file, key path, value, what would be right.
-
-    Args:
-        where: What to call the file.
-        overridden: Keys whose values do not come from the file; it is not named for them.
-        known: The words that a wrong key may have meant; by default those of `config.yaml`.
-    """
-    lines = []
-    told, more = at_most(error.errors(), where)
-    for fault in told:
-        key = named(".".join(str(part) for part in fault["loc"]))
-        from_file = not any(key == k or key.startswith(f"{k}.") for k in overridden)
-        place = f"{where}: {key}" if from_file else key
-        if fault["type"] == "extra_forbidden":
-            words = _known_words() if known is None else known
-            section, dot, rest = str(fault["loc"][-1]).rpartition(".")
-            if dot and f"{section}.{rest}" in words:
-                lines.append(f"{place}: write `{rest}:` below `{section}:`; dots are for --set")
-                continue
-            lines.append(f"{place}: unknown key{did_you_mean(str(fault['loc'][-1]), words)}")
-            continue
-        if fault["type"] == "missing":
-            lines.append(f"{place}: is missing")
-            continue
-        if fault["type"] == "model_type":
-            lines.append(f"{place}: {shown(fault['input'])}: expected `key: value` lines")
-            continue
-        message = fault["msg"].removeprefix("Value error, ")
-        hint = ""
-        if fault["type"] == "literal_error":
-            expected = str(fault.get("ctx", {}).get("expected", "")).replace("'", "")
-            hint = did_you_mean(str(fault["input"]), expected.replace(" or ", ", ").split(", "))
-        # The key may have more before it, as in a study file, or behind it, as in a list.
-        is_url = any(f".{url}." in f".{key}." for url in _URLS)
-        value = shown(_without_user_info(fault["input"]) if is_url else fault["input"])
-        lines.append(f"{place}: {value}: {message[:1].lower()}{message[1:]}{hint}")
-    return lines + more
-
-
-def _without_user_info(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _without_user_info(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_without_user_info(inner) for inner in value]
-    return url_without_credentials(value) if isinstance(value, str) else value
-
-
 @cache
 def _known_words() -> tuple[str, ...]:
     """Return the whole keys of `config.yaml`, their sections and their last parts."""
@@ -447,7 +339,3 @@ def put_key(nested: dict[str, Any], key: str, value: Any) -> None:
         nested[key] = value
     elif isinstance(inner := nested.setdefault(section, {}), dict):
         put_key(inner, rest, value)
-
-
-def _deep_copy(value: Mapping[str, Any]) -> dict[str, Any]:
-    return {k: _deep_copy(v) if isinstance(v, Mapping) else v for k, v in value.items()}

@@ -5,6 +5,7 @@ import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 from filelock import FileLock
@@ -107,7 +108,7 @@ def write_atomic(path: Path, content: bytes | str, *, is_private: bool = False) 
     data = content.encode() if isinstance(content, str) else content
     with (
         written_beside(path) as beside,
-        open(beside, "xb", opener=_open_private if is_private else None) as file,
+        open(beside, "xb", opener=partial(os.open, mode=0o600) if is_private else None) as file,
     ):
         file.write(data)
         failpoint.passed("mid_checkpoint")
@@ -123,10 +124,6 @@ def make_private(directory: Path) -> None:
     if directory.stat().st_mode & 0o077:
         with suppress(PermissionError):  # it is another user's
             directory.chmod(0o700)
-
-
-def _open_private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
 
 
 @contextmanager

@@ -87,7 +87,11 @@ def is_here(owner: Owner) -> bool:
 
 def lease_seconds() -> float:
     """Return how long a process may be silent."""
-    return _seconds("SEGEXP_LEASE_SECONDS", LEASE_SECONDS)
+    try:
+        chosen = float(os.environ["SEGEXP_LEASE_SECONDS"])
+    except (KeyError, ValueError):
+        return LEASE_SECONDS
+    return chosen if math.isfinite(chosen) and chosen > 0 else LEASE_SECONDS
 
 
 @contextmanager
@@ -138,11 +142,3 @@ def _this_boot() -> str:
         return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
     except OSError:  # not Linux
         return f"{psutil.boot_time():.0f}"
-
-
-def _seconds(variable: str, default: float) -> float:
-    try:
-        value = float(os.environ.get(variable, default))
-    except ValueError:
-        return default
-    return value if math.isfinite(value) and value > 0 else default

@@ -20,7 +20,6 @@ DATABASE, ARTIFACTS = "mlflow.db", "mlruns"
 
 _COLUMNS = (("experiments", "artifact_location"), ("runs", "artifact_uri"))
 
-
 # As alembic writes it at the beginning of a line.
 _REVISION = re.compile(r"""^revision\s*(?::\s*str\s*)?=\s*["'](\w+)["']""", re.MULTILINE)
 _DOWN_REVISION = re.compile(r"""^down_revision[^=\n]*=\s*["'](\w+)["']""", re.MULTILINE)
@@ -46,10 +45,7 @@ def follow_move(project: Path, experiment: str | None = None, database: Path | N
             return
         with closing(sqlite3.connect(database, timeout=60)) as connection, connection:
             for there in moved:
-                for table, column in (
-                    ("experiments", "artifact_location"),
-                    ("runs", "artifact_uri"),
-                ):
+                for table, column in _COLUMNS:
                     connection.execute(
                         f"UPDATE {table} SET {column} = ? || substr({column}, ?) "
                         f"WHERE substr({column}, 1, ?) = ?",

@@ -4,19 +4,26 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+)
 
 from segexp.core.choices import Offered
 from segexp.core.config import (
     CONFIG_FILE,
     Config,
-    describe_validation,
+    Name,
     load_config,
     put_key,
     resolve_key,
 )
 from segexp.core.errors import InputError, collected, named, shown
-from segexp.core.files import name_fault
+from segexp.core.validation import describe_validation
 from segexp.core.yaml import find_yaml, read_yaml_mapping
 from segexp.evaluation.metrics import OBJECTIVE
 from segexp.labels.files import find_mapping
@@ -26,15 +33,18 @@ Objective = Annotated[str, Offered("segexp.evaluation.metrics:objectives")]
 MAX_OPTION = 10_000
 """The largest number for a sampler or a pruner: some of them allocate memory for as many."""
 
-Options = dict[str, bool | int | float | str | None]
 
-
-def _checked_options(options: Options) -> Options:
+def _bounded(options: dict[str, Any]) -> dict[str, Any]:
     for key, value in options.items():
         # Not `abs(value) > MAX_OPTION`: NaN is not larger than anything.
         if isinstance(value, int | float) and not -MAX_OPTION <= value <= MAX_OPTION:
             raise ValueError(f"{named(key)}: {value} is not within {-MAX_OPTION} and {MAX_OPTION}")
     return options
+
+
+Options = Annotated[
+    dict[str, bool | int | float | str | None], Field(max_length=20), AfterValidator(_bounded)
+]
 
 
 class Sampler(BaseModel):
@@ -43,9 +53,7 @@ class Sampler(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, str_max_length=200)
     name: Annotated[str, Offered("segexp.study.choices:SAMPLERS")] = "tpe"
     seed: int = Field(0, ge=0, lt=2**31)
-    options: Options = Field({}, max_length=20)
-
-    _bounded = field_validator("options")(_checked_options)
+    options: Options = {}
 
 
 class Pruner(BaseModel):
@@ -53,9 +61,7 @@ class Pruner(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, str_max_length=200)
     name: Annotated[str, Offered("segexp.study.choices:PRUNERS")] = "hyperband"
-    options: Options = Field({}, max_length=20)
-
-    _bounded = field_validator("options")(_checked_options)
+    options: Options = {}
 
 
 class StudyConfig(BaseModel):
@@ -75,7 +81,7 @@ class StudyConfig(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-    name: str
+    name: Name
     objective: Objective = OBJECTIVE
     trials: int = Field(50, ge=1, le=1_000_000)
     sampler: Sampler = Sampler()
@@ -89,14 +95,6 @@ class StudyConfig(BaseModel):
     @classmethod
     def _bare_name(cls, value: Any) -> Any:
         return {"name": value} if isinstance(value, str) else value
-
-    @field_validator("name")
-    @classmethod
-    def _good_name(cls, value: str) -> str:
-        fault = name_fault("name", value)
-        if fault:
-            raise ValueError(fault.partition(": ")[2])
-        return value
 
 
 def find_study_file(project: Path, study: str | None) -> Path:
@@ -137,7 +135,7 @@ def load_study_config(path: Path, overrides: Mapping[str, Any]) -> StudyConfig:
         return StudyConfig.model_validate(content)
     except ValidationError as error:
         known = [*StudyConfig.model_fields, *Sampler.model_fields]
-        raise InputError(describe_validation(str(path), error, overrides, known)) from None
+        raise InputError(describe_validation(str(path), error, known, overrides)) from None
 
 
 def _put_config_key(content: dict[str, Any], section: str, key: str, value: Any) -> None:
