@@ -51,9 +51,9 @@ from segexp.tracking.runs import (
     set_tags,
     start_run,
 )
-from segexp.tracking.sender import SyncResult, drain, pending_records, start_sending, sync
+from segexp.tracking.sender import drain, pending_records, sync
 from segexp.tracking.spool import servers_with_records
-from segexp.tracking.store import LOCAL_URI, Experiment, join_experiment, open_experiment
+from segexp.tracking.store import Experiment, join_experiment, open_experiment
 
 # MLflow reports every table that it creates.
 logging.getLogger("mlflow").setLevel(logging.WARNING)
@@ -61,11 +61,9 @@ logging.getLogger("mlflow").setLevel(logging.WARNING)
 logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
 
 __all__ = [
-    "LOCAL_URI",
     "Experiment",
     "Run",
     "Status",
-    "SyncResult",
     "address_of",
     "adopt",
     "attach_run",
@@ -97,6 +95,5 @@ __all__ = [
     "servers_with_records",
     "set_tags",
     "start_run",
-    "start_sending",
     "sync",
 ]

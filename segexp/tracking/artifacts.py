@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from segexp.core.credentials import without_credentials
 from segexp.core.damaged_database import refuse_damaged_file
-from segexp.core.database_url import sqlite_file
+from segexp.core.database_url import DEFAULT_TRACKING, sqlite_file
 from segexp.core.errors import InputError, WorkError, first_line
 from segexp.core.moved_project import artifacts_now
 from segexp.core.sqlite_file import reading_uri
@@ -21,7 +21,6 @@ from segexp.tracking.operations import RefusedError
 from segexp.tracking.replay import id_of
 from segexp.tracking.sender import pending_records
 from segexp.tracking.spool import spool_of
-from segexp.tracking.store import LOCAL_URI
 
 
 def read_artifact(project: Path, uri: str | None, run_id: str, name: str) -> bytes:
@@ -37,7 +36,7 @@ def read_artifact(project: Path, uri: str | None, run_id: str, name: str) -> byt
         InputError: When the tracking store has no such run, or the run no such artifact.
         WorkError: When the store does not answer, or the file is gone from the disk.
     """
-    uri = uri or LOCAL_URI
+    uri = uri or DEFAULT_TRACKING
     try:
         client, run = _find_run(project, uri, run_id)
         place = artifacts_now(project, run.info.artifact_uri) if uri.startswith("sqlite:") else None
@@ -70,7 +69,7 @@ def experiment_of_run(project: Path, uri: str | None, run_id: str | None) -> str
     if run_id is None:
         return None
     try:
-        return str(_find_run(project, uri or LOCAL_URI, run_id)[1].info.experiment_id)
+        return str(_find_run(project, uri or DEFAULT_TRACKING, run_id)[1].info.experiment_id)
     except (InputError, MlflowException, SQLAlchemyError, OSError):
         return None
 

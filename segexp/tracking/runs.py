@@ -6,11 +6,11 @@ interrupted.
 
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
@@ -26,6 +26,8 @@ from segexp.tracking.spool import spool_of
 from segexp.tracking.store import Experiment
 
 Status = Literal["FINISHED", "FAILED", "KILLED"]
+
+T = TypeVar("T")
 
 # How long a call waits for a server, in seconds.
 _FOR_CREATION = 0.5
@@ -52,6 +54,14 @@ class Run:
     def client(self) -> MlflowClient:
         """This process's client of the tracking store."""
         return client_of(self.uri)
+
+    def find_id(self) -> str:
+        """Return its id in MLflow; a server may be asked for that of a token.
+
+        Raises:
+            RefusedError: When there is no such run, and never will be.
+        """
+        return id_of(spool_of(self.project, self.uri), self.client, self.id)
 
 
 def start_run(
@@ -140,7 +150,7 @@ def find_tagged(experiment: Experiment, tag: str, value: str) -> Run | None:
         return found[0].info.run_id if found else None
 
     try:
-        run_id = answer_within(_FOR_ANSWER, ask) if is_server(experiment.uri) else ask()
+        run_id = _asked(experiment.uri, ask)
     except MlflowException:
         if not is_server(experiment.uri):
             raise
@@ -155,13 +165,13 @@ def running_trials(parent: Run, study: str) -> list[tuple[int, Run]]:
     once it has all records: before that it may not know that a run has ended. Otherwise, and if it
     does not answer, the list is empty.
     """
-    if not is_server(parent.uri):
-        return _search_running(parent, parent.id, study)
     if drain(parent.project, parent.uri, _FOR_SPOOL):
         return []
     try:
-        return answer_within(_FOR_ANSWER, partial(_ask_running, parent, study)) or []
+        return _asked(parent.uri, partial(_search_running, parent, study)) or []
     except (MlflowException, RefusedError):
+        if not is_server(parent.uri):
+            raise
         return []
 
 
@@ -173,11 +183,9 @@ def find_running(experiment: Experiment, run_id: str) -> Run | None:
     """
     run = Run(experiment.project, experiment.uri, experiment.id, run_id)
     try:
-        if not is_server(run.uri):
-            return run if _is_running(run) else None
         if drain(run.project, run.uri, _FOR_SPOOL):
             raise WorkError(f"{address_of(run.uri)} does not have all records yet")
-        answer = answer_within(_FOR_ANSWER, partial(_is_running, run))
+        answer = _asked(run.uri, partial(_is_running, run))
     except (MlflowException, RefusedError) as error:
         if getattr(error, "error_code", None) == "RESOURCE_DOES_NOT_EXIST":
             return None
@@ -216,11 +224,9 @@ def adopt(parent: Run, others: Sequence[str]) -> bool:
     if not others:
         return True
     try:
-        if not is_server(parent.uri):
-            return _adopt(parent, others)
         if drain(parent.project, parent.uri, _FOR_ADOPTION):
             return False
-        return answer_within(_FOR_ADOPTION, partial(_adopt, parent, others)) is True
+        return _asked(parent.uri, partial(_adopt, parent, others), _FOR_ADOPTION) is True
     except (MlflowException, RefusedError):
         return False
 
@@ -229,10 +235,9 @@ def look_up_id(project: Path, uri: str | None, token: str) -> str | None:
     """Return MLflow's id of the run that a token stands for; None while it is unknown."""
     if uri is None or not is_server(uri):
         return None
+    run = Run(project, uri, "", token)
     try:
-        return answer_within(
-            _FOR_ADOPTION, partial(id_of, spool_of(project, uri), client_of(uri), token)
-        )
+        return answer_within(_FOR_ADOPTION, run.find_id)
     except (MlflowException, RefusedError, OSError):
         return None
 
@@ -279,48 +284,44 @@ def _spool_creation(
     return token
 
 
+def _asked(uri: str, ask: Callable[[], T], seconds: float = _FOR_ANSWER) -> T | None:
+    """Return what a call to a store returns; None when a server does not answer in time."""
+    return answer_within(seconds, ask) if is_server(uri) else ask()
+
+
 def _is_there(run: Run) -> bool:
-    if not is_server(run.uri):
-        return _is_active(run.client, run.id)
     try:
-        return answer_within(_FOR_ANSWER, partial(_ask_is_there, run)) is not False
+        return _asked(run.uri, partial(_is_active, run)) is not False
     except RefusedError:
         return False
     except MlflowException:
+        if not is_server(run.uri):
+            raise
         return True
 
 
-def _ask_is_there(run: Run) -> bool:
-    spool = spool_of(run.project, run.uri)
-    if is_token(run.id) and spool.is_to_be_created(run.id):
+def _is_active(run: Run) -> bool:
+    if is_token(run.id) and spool_of(run.project, run.uri).is_to_be_created(run.id):
         return True
-    return _is_active(run.client, id_of(spool, run.client, run.id))
-
-
-def _is_running(run: Run) -> bool:
-    run_id = run.id
-    if is_server(run.uri):
-        run_id = id_of(spool_of(run.project, run.uri), run.client, run.id)
-    return bool(run.client.get_run(run_id).info.status == "RUNNING")
-
-
-def _is_active(client: MlflowClient, run_id: str) -> bool:
     try:
-        return bool(client.get_run(run_id).info.lifecycle_stage != "deleted")
+        return bool(run.client.get_run(run.find_id()).info.lifecycle_stage != "deleted")
     except MlflowException as error:
         if error.error_code != "RESOURCE_DOES_NOT_EXIST":
             raise
         return False
 
 
+def _is_running(run: Run) -> bool:
+    return bool(run.client.get_run(run.find_id()).info.status == "RUNNING")
+
+
 def _adopt(parent: Run, others: Sequence[str]) -> bool:
-    client, spool = parent.client, spool_of(parent.project, parent.uri)
-    to = id_of(spool, client, parent.id)
+    client, to = parent.client, parent.find_id()
     is_done = True
     for other in others:
         names = [other]
         try:
-            names.append(id_of(spool, client, other))
+            names.append(replace(parent, id=other).find_id())
         except RefusedError:  # it waits on the host that made it, or is lost with that host
             is_done = False
         for name in dict.fromkeys(names):
@@ -334,15 +335,10 @@ def _adopt(parent: Run, others: Sequence[str]) -> bool:
     return is_done
 
 
-def _ask_running(parent: Run, study: str) -> list[tuple[int, Run]]:
-    parent_id = id_of(spool_of(parent.project, parent.uri), parent.client, parent.id)
-    return _search_running(parent, parent_id, study)
-
-
-def _search_running(parent: Run, parent_id: str, study: str) -> list[tuple[int, Run]]:
+def _search_running(parent: Run, study: str) -> list[tuple[int, Run]]:
     found = parent.client.search_runs(
         [parent.experiment],
-        f"attributes.status = 'RUNNING' and tags.mlflow.parentRunId = '{parent_id}' "
+        f"attributes.status = 'RUNNING' and tags.mlflow.parentRunId = '{parent.find_id()}' "
         f"and tags.segexp.study = '{study}'",
     )
     return [

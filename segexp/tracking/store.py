@@ -14,7 +14,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from segexp.core.credentials import without_credentials
-from segexp.core.database_url import sqlite_file
+from segexp.core.database_url import DEFAULT_TRACKING, sqlite_file
 from segexp.core.disk import refuse_network_file_system
 from segexp.core.errors import InputError, WorkError, first_line
 from segexp.core.files import locked, may_write
@@ -23,8 +23,6 @@ from segexp.core.sqlite_file import fill_empty, has_tables, use_write_ahead_log
 from segexp.tracking.client import client_of, what_is_wrong, with_driver
 from segexp.tracking.schema import make_tables
 from segexp.tracking.sender import start_sending
-
-LOCAL_URI = "sqlite:///mlflow.db"
 
 
 @dataclass(frozen=True)
@@ -64,7 +62,7 @@ def open_experiment(
             experiment was deleted.
         WorkError: When a tracking server does not answer.
     """
-    uri, project = uri or LOCAL_URI, project.absolute()
+    uri, project = uri or DEFAULT_TRACKING, project.absolute()
     shown = without_credentials(uri)
     try:
         database = sqlite_file(uri, project) if uri.startswith("sqlite:") else None
