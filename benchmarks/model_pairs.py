@@ -1,6 +1,6 @@
 """Which architectures run on which encoders, as a table for docs/models.md.
 
-python benchmarks/model_pairs.py                          # a minute
+python benchmarks/model_pairs.py                          # some minutes
 python benchmarks/model_pairs.py resnet50 tu-convnext_base --image-size 256x512
 
 Every pair is built and run once by `segexp.training.network_check`, as before a study. A cell is

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from segexp.core.errors import InputError, did_you_mean
+from segexp.core.errors import refuse_unknown
 
 Floats = NDArray[np.float64]
 
@@ -87,9 +87,7 @@ def class_weights(
     Raises:
         InputError: ``name`` is not in ``WEIGHTINGS``.
     """
-    if name not in WEIGHTINGS:
-        hint = did_you_mean(name, tuple(WEIGHTINGS))
-        raise InputError(f"loss weighting {name!r} is not one of {', '.join(WEIGHTINGS)}{hint}")
+    refuse_unknown("loss weighting", name, WEIGHTINGS)
     weights = np.ones(len(pixels), dtype=np.float64)
     present = np.asarray(pixels) > 0
     if name == "none" or not present.any():

@@ -9,7 +9,7 @@ from typing import Generic, Protocol, SupportsFloat, TypeVar
 import torch
 from torch import nn
 
-from segexp.core.errors import InputError, WorkError, did_you_mean
+from segexp.core.errors import WorkError, refuse_unknown
 from segexp.data.batches import Batches
 from segexp.training.compute import Compute
 from segexp.training.loss import Loss
@@ -212,12 +212,8 @@ def make_optimizer(model: nn.Module, optimization: Optimization) -> torch.optim.
     Raises:
         InputError: For a name that is not in `segexp.training.optimizers.OPTIMIZERS`.
     """
-    name, known = optimization.optimizer, tuple(OPTIMIZERS)
-    if name not in OPTIMIZERS:
-        raise InputError(
-            f"optimizer {name!r} is not one of {', '.join(known)}{did_you_mean(name, known)}"
-        )
-    of_torch, options = OPTIMIZERS[name]
+    refuse_unknown("optimizer", optimization.optimizer, OPTIMIZERS)
+    of_torch, options = OPTIMIZERS[optimization.optimizer]
     rates = {"lr": optimization.learning_rate, "weight_decay": optimization.weight_decay}
     made: torch.optim.Optimizer = getattr(torch.optim, of_torch)(
         model.parameters(), **rates, **options

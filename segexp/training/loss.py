@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from segexp.core.choices import module_in, names_in
-from segexp.core.errors import InputError, did_you_mean
+from segexp.core.errors import refuse_unknown
 from segexp.labels.taxonomy import VOID
 from segexp.training import losses
 
@@ -25,10 +25,7 @@ def module_of(name: str) -> ModuleType:
     Raises:
         InputError: There is no such loss.
     """
-    known = loss_names()
-    if name not in known:
-        hint = did_you_mean(name, known)
-        raise InputError(f"loss {name!r} is not one of {', '.join(known)}{hint}")
+    refuse_unknown("loss", name, loss_names())
     return module_in(losses, name)
 
 

@@ -90,14 +90,12 @@ def check_image_size(arch: str, image_size: tuple[int, int]) -> list[str]:
 
 def size_faults(image_size: tuple[int, int]) -> list[str]:
     """Find what is wrong with an image size for every architecture."""
-    height, width = image_size
-    faults = []
-    if any(side < 1 or side % _SIZE_MULTIPLE for side in image_size):
-        up = [max(1, -(-side // _SIZE_MULTIPLE)) * _SIZE_MULTIPLE for side in image_size]
-        faults.append(
-            f"data.image_size {[height, width]} must be multiples of {_SIZE_MULTIPLE}, such as {up}"
-        )
-    return faults
+    if all(side >= 1 and side % _SIZE_MULTIPLE == 0 for side in image_size):
+        return []
+    up = [max(1, -(-side // _SIZE_MULTIPLE)) * _SIZE_MULTIPLE for side in image_size]
+    return [
+        f"data.image_size {list(image_size)} must be multiples of {_SIZE_MULTIPLE}, such as {up}"
+    ]
 
 
 def make_model(
