@@ -1,6 +1,5 @@
 """``segexp ab --predictions``: arms that are folders of masks."""
 
-import json
 import re
 from collections.abc import Mapping as Dict
 from collections.abc import Sequence
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from segexp.cli.console import LiveDisplay, say
 from segexp.cli.init import template
 from segexp.cli.options import data_overrides, open_project, read_config
-from segexp.compare.version import PAGE_FILE, RESULT_FILE
+from segexp.compare.version import write_files
 from segexp.core.errors import InputError, collected, shown
 
 if TYPE_CHECKING:
@@ -76,7 +75,6 @@ def compare_folders(
     from segexp.compare.page.ab_page import ab_page
     from segexp.compare.predictions import compare_masks, plan_masks
     from segexp.core.disk import full_disk_explained
-    from segexp.core.files import write_atomic
 
     # With --truth the masks need not be of the project's data.
     default = config.mapping if config is not None and options.truth is None else None
@@ -96,14 +94,10 @@ def compare_folders(
         answer = compare_masks(study, cluster, margin, display.caching)
     directory = options.out or (root / ".segexp" / "masks" if root else Path()) / name
     with full_disk_explained(root or directory):
-        directory.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(answer.result, indent=2, allow_nan=False) + "\n"
-        write_atomic(directory / RESULT_FILE, text)
-        write_atomic(directory / PAGE_FILE, ab_page(answer.result, answer.scenes))
+        files = write_files(directory, answer.result, ab_page(answer.result, answer.scenes))
         if root is not None and config is not None:
             from segexp.compare.record_masks import record_masks
 
-            files = [directory / RESULT_FILE, directory / PAGE_FILE]
             record_masks(root, config.tracking, study, answer.result, files, say)
     return answer.result, directory
 

@@ -1,15 +1,85 @@
-"""What ``ab_result.json`` says about an arm that its confusion matrices tell."""
+"""What an answer says and shows of its arms, from their confusion matrices and predictions."""
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from segexp.compare.page.pictures import ArmScene, arm_comparison, choose_scenes
 from segexp.compare.statistics.arms import ArmRuns, mean_iou
-from segexp.compare.statistics.bootstrap import resampled_ious
+from segexp.compare.statistics.bootstrap import Estimate, resampled_ious
 from segexp.evaluation.metrics import score
 from segexp.evaluation.result import none_if_nan
+from segexp.labels.information import bits_kept, bits_lost
 from segexp.labels.mapping import Mapping
+from segexp.report.pictures import encode_png
+
+
+def described_arm(
+    arm: ArmRuns, mapping: Mapping, common: Mapping, found: Estimate, pixels: NDArray[np.int64]
+) -> dict[str, Any]:
+    """Return the scores of an arm, and what its mapping keeps of the labels.
+
+    Args:
+        mapping: The arm's own.
+        common: The common space.
+        found: The estimate of its mIoU there.
+        pixels: Pixels of each label index, shape (256,).
+    """
+    return {
+        "bits_kept": none_if_nan(bits_kept(mapping, pixels)),
+        "bits_lost": none_if_nan(bits_lost(mapping, pixels)),
+        "native": scores_of_runs(arm.own),
+        "common": scores_of_runs(arm.common),
+        "common_argmax": scores_of_runs(arm.common_argmax),
+        "interval_common": [none_if_nan(found.low), none_if_nan(found.high)],
+        "iou_native": class_ious(arm.own, mapping),
+        "iou_common": class_ious(arm.common, common),
+    }
+
+
+def draw_scenes(
+    arms: Sequence[ArmRuns],
+    common: Mapping,
+    ids: Sequence[str],
+    *,
+    image_of: Callable[[int], NDArray[np.uint8] | None],
+    labels_of: Callable[[int], NDArray[np.uint8]],
+    decided: Callable[[int], Sequence[NDArray[np.uint8]]],
+) -> list[ArmScene]:
+    """Draw the images on which the last arm gains or loses most against the first.
+
+    The differences are means over the runs; the predictions drawn are those of the first run.
+
+    Args:
+        ids: The names of the N images.
+        image_of: Takes an image's place; returns RGB (H, W, 3), or None without images.
+        labels_of: Returns its label indices, (H, W).
+        decided: Returns each arm's prediction in the common space, (H, W), where K is *none*.
+    """
+    by_arm = np.stack([image_mious(arm) for arm in arms])
+    differences = by_arm[-1] - by_arm[0]
+    lookup = common.lookup()
+    return [
+        ArmScene(
+            image_id=ids[i],
+            difference=float(differences[i]),
+            scores=tuple(float(v) for v in by_arm[:, i]),
+            picture=encode_png(
+                arm_comparison(
+                    image_of(i),
+                    lookup[labels_of(i)],
+                    decided(i),
+                    [arm.name for arm in arms],
+                    common.colors,
+                    common.names,
+                    title="",
+                )
+            ),
+        )
+        for i in choose_scenes(differences)
+    ]
 
 
 def scores_of_runs(confusions: NDArray[np.int64]) -> dict[str, Any]:

@@ -7,13 +7,13 @@ comparison as for trained arms. Neither torch, Optuna nor MLflow is loaded.
 from collections.abc import Mapping as Dict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from segexp.compare.described_arms import class_ious, described_space, image_mious, scores_of_runs
+from segexp.compare.described_arms import described_arm, described_space, draw_scenes
 from segexp.compare.mask_counts import (
     CountedMasks,
     MaskArm,
@@ -30,7 +30,7 @@ from segexp.compare.mask_folders import (
     paired_names,
     unmatched,
 )
-from segexp.compare.page.pictures import ArmScene, arm_comparison, choose_scenes
+from segexp.compare.page.pictures import ArmScene
 from segexp.compare.statistics.arms import ArmRuns, common_scores, compare_arms
 from segexp.compare.statistics.bootstrap import Estimate
 from segexp.compare.statistics.clusters import Clusters, make_clusters
@@ -42,11 +42,8 @@ from segexp.data.files.masks import read_labels
 from segexp.data.layouts._pairing import directory_entries
 from segexp.data.threads import Progress
 from segexp.evaluation.protocols import protocol_answer, protocol_scores
-from segexp.evaluation.result import none_if_nan
-from segexp.labels.information import bits_kept, bits_lost
 from segexp.labels.mapping import Mapping, common_space
 from segexp.labels.taxonomy import Taxonomy
-from segexp.report.pictures import encode_png
 
 RESAMPLES = 10_000
 
@@ -259,7 +256,10 @@ def _result(
         "resamples": RESAMPLES,
         "caveats": caveats,
         "common_space": described_space(study.common),
-        "arms": [_arm(study, counted, place, found) for place, found in enumerate(scores)],
+        "arms": [
+            _arm(arm, of_arm, study.common, found, counted.pixels)
+            for arm, of_arm, found in zip(study.arms, runs, scores, strict=True)
+        ],
         "pairs": [_one_rule(pair.to_dict()) for pair in pairs],
         "protocols": _protocols(study, counted),
     }
@@ -279,8 +279,9 @@ def _one_rule(pair: dict[str, Any]) -> dict[str, Any]:
     return {**pair, "rules": {"argmax": pair["rules"]["argmax"]}, "decision_rule": None}
 
 
-def _arm(study: MaskStudy, counted: CountedMasks, place: int, found: Estimate) -> dict[str, Any]:
-    arm, counts = study.arms[place], counted.arms[place]
+def _arm(
+    arm: MaskArm, runs: ArmRuns, common: Mapping, found: Estimate, pixels: NDArray[np.int64]
+) -> dict[str, Any]:
     return {
         "name": arm.name,
         "mapping": arm.mapping.name,
@@ -291,15 +292,8 @@ def _arm(study: MaskStudy, counted: CountedMasks, place: int, found: Estimate) -
         "configs": 1,
         "search": None,
         "winner": None,
-        "bits_kept": none_if_nan(bits_kept(arm.mapping, counted.pixels)),
-        "bits_lost": none_if_nan(bits_lost(arm.mapping, counted.pixels)),
         "run_ids": [],
-        "native": scores_of_runs(counts.own),
-        "common": scores_of_runs(counts.common),
-        "common_argmax": scores_of_runs(counts.common),
-        "interval_common": [none_if_nan(found.low), none_if_nan(found.high)],
-        "iou_native": class_ious(counts.own, arm.mapping),
-        "iou_common": class_ious(counts.common, study.common),
+        **described_arm(runs, arm.mapping, common, found, pixels),
     }
 
 
@@ -314,23 +308,13 @@ def _protocols(study: MaskStudy, counted: CountedMasks) -> dict[str, Any]:
 
 
 def _scenes(study: MaskStudy, runs: Sequence[ArmRuns]) -> list[ArmScene]:
-    by_arm = np.stack([image_mious(arm) for arm in runs])
-    differences = by_arm[-1] - by_arm[0]
-    lookup = study.common.lookup()
-    scenes = []
-    for i in choose_scenes(differences):
-        image = study.truth.ids[i]
-        decide = partial(common_decision, run=0, image=image, common=study.common)
-        read_image = study.truth.read_image
-        picture = arm_comparison(
-            None if read_image is None else read_image(image),
-            lookup[study.truth.read_labels(image)],
-            [decide(arm) for arm in study.arms],
-            [arm.name for arm in study.arms],
-            study.common.colors,
-            study.common.names,
-            title="",
-        )
-        scores = tuple(float(v) for v in by_arm[:, i])
-        scenes.append(ArmScene(image, float(differences[i]), scores, encode_png(picture)))
-    return scenes
+    truth, common = study.truth, study.common
+    read_image = truth.read_image
+    return draw_scenes(
+        runs,
+        common,
+        truth.ids,
+        image_of=lambda i: read_image(truth.ids[i]) if read_image else None,
+        labels_of=lambda i: truth.read_labels(truth.ids[i]),
+        decided=lambda i: [common_decision(arm, 0, truth.ids[i], common) for arm in study.arms],
+    )

@@ -1,7 +1,7 @@
 """The answer of an A/B study: the content of ``ab_result.json``, and its pictures."""
 
 from collections.abc import Mapping as Dict
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -14,9 +14,9 @@ from segexp.compare.candidate_scores import (
     scored_candidates,
     winner,
 )
-from segexp.compare.described_arms import class_ious, described_space, image_mious, scores_of_runs
+from segexp.compare.described_arms import described_arm, described_space, draw_scenes
 from segexp.compare.looks import Look
-from segexp.compare.page.pictures import ArmScene, arm_comparison, choose_scenes
+from segexp.compare.page.pictures import ArmScene
 from segexp.compare.plan import AbPlan
 from segexp.compare.runs import FinalRuns
 from segexp.compare.search import Found, luck_of_searches, unequal_searches
@@ -30,28 +30,10 @@ from segexp.data.cache import Dataset, Split
 from segexp.data.stats import label_pixels
 from segexp.evaluation.confusions import load_predictions
 from segexp.evaluation.metrics import COMMON
-from segexp.evaluation.result import none_if_nan
-from segexp.labels.information import bits_kept, bits_lost
 from segexp.labels.mapping import Mapping
-from segexp.report.pictures import encode_png
 from segexp.tracking import config_params
 
 RESAMPLES = 10_000
-
-
-@dataclass(frozen=True, eq=False)
-class Terms:
-    """The terms of a comparison.
-
-    Attributes:
-        clusters: How the held-out images are grouped for resampling.
-        margin: A difference of mIoU that would not matter.
-        look: The look at which the arms are compared.
-    """
-
-    clusters: Clusters
-    margin: float
-    look: Look
 
 
 def ab_result(
@@ -59,14 +41,19 @@ def ab_result(
     dataset: Dataset,
     found: Found,
     runs: FinalRuns,
-    terms: Terms,
+    *,
+    clusters: Clusters,
+    margin: float,
+    look: Look,
 ) -> dict[str, Any]:
     """Compare the arms, and return the whole answer as plain values for JSON.
 
     Args:
         found: Its searches, and the configurations that all arms are compared on.
+        clusters: How the held-out images are grouped for resampling.
+        margin: A difference of mIoU that would not matter.
+        look: The look at which the arms are compared.
     """
-    clusters, margin, look = terms.clusters, terms.margin, terms.look
     design, searches = plan.design, found.searches
     candidates = scored_candidates(found.candidates, runs) if design.mode == "shared" else []
     key = plan.arms[0].points.key
@@ -159,16 +146,9 @@ def _arm(
         "classes": len(mapping.classes),
         "params": _found_params(plan, place, runs),
         "configs": len(set(runs.groups.tolist())) if runs.unit == "configurations" else 1,
-        "bits_kept": none_if_nan(bits_kept(mapping, pixels)),
-        "bits_lost": none_if_nan(bits_lost(mapping, pixels)),
         "run_ids": list(runs.run_ids[place]),
         "seconds": list(runs.seconds[place]),
-        "native": scores_of_runs(arm.own),
-        "common": scores_of_runs(arm.common),
-        "common_argmax": scores_of_runs(arm.common_argmax),
-        "interval_common": [none_if_nan(found.low), none_if_nan(found.high)],
-        "iou_native": class_ious(arm.own, mapping),
-        "iou_common": class_ious(arm.common, plan.common),
+        **described_arm(arm, mapping, plan.common, found, pixels),
     }
 
 
@@ -184,37 +164,18 @@ def _only_predicted(arm: Dict[str, Any]) -> str | None:
 
 
 def arm_scenes(runs: FinalRuns, split: Split, common: Mapping) -> list[ArmScene]:
-    """Draw the images on which the last arm gains or loses most against the first.
-
-    The differences are means over the runs; the predictions drawn are those of the first run.
-    """
-    by_arm = np.stack([image_mious(arm) for arm in runs.arms])
-    differences = by_arm[-1] - by_arm[0]
-    chosen = choose_scenes(differences)
+    """Draw the held-out images of a split that differ most; see `draw_scenes`."""
     predictions = [
         load_predictions(runs.predictions(place, 0)).by[COMMON] for place in range(len(runs.arms))
     ]
-    names = [arm.name for arm in runs.arms]
-    lookup = common.lookup()
-    return [
-        ArmScene(
-            image_id=split.ids[i],
-            difference=float(differences[i]),
-            scores=tuple(float(v) for v in by_arm[:, i]),
-            picture=encode_png(
-                arm_comparison(
-                    split.image(i),
-                    lookup[split.label(i)],
-                    [p[i] for p in predictions],
-                    names,
-                    common.colors,
-                    common.names,
-                    title="",
-                )
-            ),
-        )
-        for i in chosen
-    ]
+    return draw_scenes(
+        runs.arms,
+        common,
+        split.ids,
+        image_of=split.image,
+        labels_of=split.label,
+        decided=lambda i: [of_arm[i] for of_arm in predictions],
+    )
 
 
 def _found_params(plan: AbPlan, place: int, runs: FinalRuns) -> dict[str, Any] | None:

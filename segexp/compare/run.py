@@ -5,22 +5,17 @@ every arm -> per-image confusion matrices on images that tuning never saw -> the
 (`segexp.compare.result`)
 """
 
-import json
-import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from collections.abc import Mapping as Dict
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import optuna
 from optuna.storages import BaseStorage
 
-from segexp import tracking
-from segexp.compare.answer_tables import answer_tables
 from segexp.compare.candidates import Candidate, best_first, choose_candidates
 from segexp.compare.design import FEWEST, Mode
 from segexp.compare.looks import (
@@ -32,23 +27,16 @@ from segexp.compare.looks import (
     planned_looks,
     refuse_other_numbers,
 )
-from segexp.compare.page.ab_page import ab_page
 from segexp.compare.plan import AbPlan, ab_definition, of_candidates, of_configs, of_winner
-from segexp.compare.result import Terms, ab_result, arm_scenes
-from segexp.compare.run_protocols import run_protocols
-from segexp.compare.runs import FinalRuns, TooFewRunsError, collect_runs
+from segexp.compare.records import open_records, write_answer, write_look
+from segexp.compare.result import ab_result
+from segexp.compare.runs import TooFewRunsError, collect_runs
 from segexp.compare.search import Found, describe_search
 from segexp.compare.statistics.clusters import make_clusters
-from segexp.compare.version import LOOK_FILE, PAGE_FILE, RESULT_FILE
-from segexp.core.config import WORK_DIRECTORY
 from segexp.core.errors import InputError, WorkError
-from segexp.core.files import locked, write_atomic
-from segexp.core.signals import signals_held_back
 from segexp.data.cache import Dataset
 from segexp.data.open import describe_data, open_data
 from segexp.data.warnings import warn_of_data
-from segexp.study.abandoned import forget_supervisors, supervised
-from segexp.study.attributes import DEFINITION, PART_RUNS, RUN_ID, RUN_KEY
 from segexp.study.definition import (
     Change,
     change_faults,
@@ -60,21 +48,10 @@ from segexp.study.definition import (
 )
 from segexp.study.display import StudyDisplay
 from segexp.study.engines import Engine, here
-from segexp.study.open import OpenStudy, Place, lock_of, open_study
+from segexp.study.open import OpenStudy, Place, open_study
 from segexp.study.plan import ListPlan, SearchPlan, say_left_out
-from segexp.study.recorded_place import open_recorded, remember_place
-from segexp.study.run import ended_by, run_to_the_end, say_what_waits, under_way
+from segexp.study.run import run_to_the_end, say_what_waits, under_way
 from segexp.study.storage.open import open_storage, storage_file
-from segexp.study.storage.retrying import replace_attribute
-from segexp.study.study_runs import (
-    FOR_STUDY_RUN,
-    find_run,
-    gather_records,
-    new_run_instead,
-    note_part,
-    note_run,
-)
-from segexp.tracking import metric_name
 
 
 @dataclass(frozen=True)
@@ -123,7 +100,7 @@ def run_ab(
     warnings = warn_of_data(dataset, plan.mappings, [plan.common], display.say)
     clusters = make_clusters(question.cluster, dataset.heldout.ids, dataset.format)
     _refuse_another(plan, dataset, storage)
-    with _records(plan, dataset, storage, display.say) as (study, record, arms):
+    with open_records(plan, dataset, storage, display.say) as (study, record, arms):
         train = partial(
             _run_in_turn,
             dataset=dataset,
@@ -150,16 +127,18 @@ def run_ab(
                 if is_last:
                     raise
                 continue  # later looks have more runs
-            result = ab_result(plan, dataset, found, runs, Terms(clusters, question.margin, look))
+            result = ab_result(
+                plan, dataset, found, runs, clusters=clusters, margin=question.margin, look=look
+            )
             is_answer = is_last or is_settled(result)
             note_look(study, plan, look, question.margin, is_answer=is_answer)
             if is_answer:
                 break
-            _write_look(plan, record, result)
+            write_look(plan, record, result)
             display.say(_not_settled(look, looks))
         changed = other_margin(study, question.margin)
         result["caveats"] = [*filter(None, [changed]), *warnings, *result["caveats"]]
-        directory = _write(plan, dataset, result, runs, record, display)
+        directory = write_answer(plan, dataset, result, runs, record, display)
     say_what_waits(finals[0].experiment, display)
     return result, directory
 
@@ -297,153 +276,3 @@ def _changed_settings(of_arms: Dict[str, Sequence[Change] | None]) -> list[str]:
                 found.append(change)
                 shown.append(describe_change(name, change))
     return shown
-
-
-@contextmanager
-def _records(
-    plan: AbPlan, dataset: Dataset, storage: BaseStorage, say: Callable[[str], None]
-) -> Iterator[tuple[optuna.Study, tracking.Run, list[Place]]]:
-    """Open the runs of the A/B study and of its arms, and end them with the block."""
-    study, record, arms = _open_records(plan, dataset, storage, say)
-
-    def end(status: tracking.Status) -> None:
-        gather_records(study, record)
-        for run_id in (*study.user_attrs[PART_RUNS].values(), study.user_attrs[RUN_ID]):
-            tracking.end_run(replace(record, id=run_id), status)
-
-    forget_supervisors(study)
-    with supervised(study), ended_by(end):
-        yield study, record, arms
-
-
-def _open_records(
-    plan: AbPlan, dataset: Dataset, storage: BaseStorage, say: Callable[[str], None]
-) -> tuple[optuna.Study, tracking.Run, list[Place]]:
-    """Open or make an A/B study: an Optuna study without trials that stores the ids of its runs."""
-    now = ab_definition(plan, dataset)
-    # An interruption between starting a run and storing its id would leave the run open forever.
-    with signals_held_back(), locked(lock_of(plan.project, plan.name)):
-        wanted = plan.config.tracking
-        experiment = open_recorded(plan.project, wanted, storage, plan.name, say)
-        study = optuna.create_study(
-            storage=storage, study_name=plan.name, direction="maximize", load_if_exists=True
-        )
-        # Before the runs: a kill may leave a run whose id is not stored.
-        key = study.user_attrs.get(RUN_KEY) or replace_attribute(
-            study, RUN_KEY, None, secrets.token_hex(8)
-        )
-        noted = study.user_attrs.get(RUN_ID)
-        record = find_run(experiment, noted, key)
-        tags = {
-            "segexp.study": plan.name,
-            "segexp.dataset": dataset.name,
-            "segexp.dataset_hash": dataset.hash,
-            "segexp.common_space": plan.common.name,
-        }
-        if record is None:
-            params = {"mode": plan.design.mode, "arms": ", ".join(m.name for m in plan.mappings)}
-            record = tracking.start_run(
-                experiment,
-                plan.name,
-                {**tags, RUN_KEY: key, "segexp.kind": "ab"},
-                params,
-                patience=FOR_STUDY_RUN,
-            )
-        if noted != record.id:
-            for space in (*plan.mappings, plan.common):
-                tracking.log_yaml(record, space.to_dict(), f"mappings/{space.name}.yaml")
-            # Last: a run whose id is stored is complete.
-            record = note_run(study, noted, record)
-        if line := new_run_instead(noted, record, f"A/B study {plan.name!r}"):
-            say(line)
-        known: dict[str, str] = study.user_attrs.get(PART_RUNS, {})
-        arms: list[Place] = []
-        for mapping in plan.mappings:
-            key_of_arm = f"{key}-{mapping.name}"
-            run = find_run(experiment, known.get(mapping.name), key_of_arm)
-            if run is None:
-                of_arm = {
-                    RUN_KEY: key_of_arm,
-                    "segexp.kind": "arm",
-                    "segexp.mapping": mapping.name,
-                    "segexp.mapping_hash": mapping.hash,
-                }
-                run = tracking.start_run(
-                    experiment, mapping.name, tags | of_arm, {}, record, FOR_STUDY_RUN
-                )
-            if known.get(mapping.name) != run.id:
-                run = note_part(study, mapping.name, run)
-            if line := new_run_instead(known.get(mapping.name), run, f"arm {mapping.name}"):
-                say(line)
-            arms.append(Place(experiment, run))
-        study.set_user_attr(DEFINITION, now)  # last: an A/B study that has it is complete
-        remember_place(study, experiment)
-    return study, record, arms
-
-
-def _directory(plan: AbPlan, record: tracking.Run) -> Path:
-    """Return the directory of an A/B study's files; make it if it is missing."""
-    directory = plan.project / WORK_DIRECTORY / "ab" / f"{plan.name}-{record.id[:8]}"
-    directory.mkdir(parents=True, exist_ok=True)
-    return directory
-
-
-def _write_json(path: Path, content: dict[str, Any]) -> None:
-    write_atomic(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
-
-
-def _write_look(plan: AbPlan, record: tracking.Run, result: dict[str, Any]) -> None:
-    """Write what an early look found: `--plan` uses its spread to say what the rest will need."""
-    _write_json(_directory(plan, record) / LOOK_FILE, result)
-
-
-def _write(
-    plan: AbPlan,
-    dataset: Dataset,
-    result: dict[str, Any],
-    runs: FinalRuns,
-    record: tracking.Run,
-    display: StudyDisplay,
-) -> Path:
-    """Write the result and its page, and record both with the tables in the A/B study's run."""
-    directory = _directory(plan, record)
-    result["protocols"] = run_protocols(runs, plan.mappings, plan.common, dataset)
-    try:
-        scenes = arm_scenes(runs, dataset.heldout, plan.common)
-    except WorkError as error:  # the answer does not need the images
-        display.say(f"no images on the page: {error}")
-        scenes = []
-    page = ab_page(result, scenes)
-    _write_json(directory / RESULT_FILE, result)
-    write_atomic(directory / PAGE_FILE, page)
-    for name in (RESULT_FILE, PAGE_FILE):
-        tracking.log_file(record, directory / name)
-    for name, columns in answer_tables(result).items():
-        tracking.log_table(record, columns, name)
-    metrics: dict[str, float] = {}
-    tags: dict[str, str] = {}
-    for pair in result["pairs"]:
-        name = metric_name(f"{pair['b']}-{pair['a']}")
-        low, high = pair["interval"]
-        metrics |= {f"delta/{name}": pair["delta"], f"low/{name}": low, f"high/{name}": high}
-        tags |= {
-            f"segexp.verdict.{name}": pair["verdict"],
-            f"segexp.answer.{name}": " ".join(
-                filter(None, (pair["untouched_sentence"], pair["sentence"]))
-            ),
-        }
-        if pair["detectable"] is not None:
-            metrics[f"detectable/{name}"] = pair["detectable"]
-    tags |= {
-        "segexp.margin": f"{result['margin']:g}",
-        "segexp.seeds": str(plan.design.seeds),
-        "segexp.configurations": str(plan.design.configs),
-        "segexp.looks": str(plan.design.looks),
-        "segexp.images": str(result["images"]),
-        **(
-            {"segexp.trials": str(result["design"]["trials"])} if result["design"]["trials"] else {}
-        ),
-    }
-    tracking.log_metrics(record, metrics)
-    tracking.set_tags(record, tags)
-    return directory

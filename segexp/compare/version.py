@@ -1,5 +1,12 @@
 """The files of an answer and their version, for arms of every kind."""
 
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from segexp.core.files import write_atomic
+
 RESULT_FILE, PAGE_FILE = "ab_result.json", "ab.html"
 
 LOOK_FILE = "ab_look.json"
@@ -9,3 +16,15 @@ VERSION = 3
 """The version of ``ab_result.json``. Version 2 has neither candidates nor looks: its tuned arms
 compare the winners of two searches. Version 1 is not recorded in the file; its intervals are wrong
 if it has as many clusters of images as groups of runs: both used the same random numbers."""
+
+
+def write_files(directory: Path, result: Mapping[str, Any], page: str) -> list[Path]:
+    """Write an answer and its page into a directory, which is made; return both files."""
+    write_json(directory / RESULT_FILE, result)
+    write_atomic(directory / PAGE_FILE, page)
+    return [directory / RESULT_FILE, directory / PAGE_FILE]
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a result; a missing folder is made."""
+    write_atomic(path, json.dumps(content, indent=2, allow_nan=False) + "\n")

@@ -1,0 +1,181 @@
+"""What an A/B study leaves: its runs in MLflow, and the files of its answer."""
+
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.storages import BaseStorage
+
+from segexp import tracking
+from segexp.compare.answer_tables import answer_tables
+from segexp.compare.page.ab_page import ab_page
+from segexp.compare.plan import AbPlan, ab_definition
+from segexp.compare.result import arm_scenes
+from segexp.compare.run_protocols import run_protocols
+from segexp.compare.runs import FinalRuns
+from segexp.compare.version import LOOK_FILE, write_files, write_json
+from segexp.core.config import WORK_DIRECTORY
+from segexp.core.errors import WorkError
+from segexp.core.files import locked
+from segexp.core.signals import signals_held_back
+from segexp.data.cache import Dataset
+from segexp.study.abandoned import forget_supervisors, supervised
+from segexp.study.attributes import DEFINITION, PART_RUNS, RUN_ID, RUN_KEY
+from segexp.study.display import StudyDisplay
+from segexp.study.open import Place, lock_of
+from segexp.study.recorded_place import open_recorded, remember_place
+from segexp.study.run import ended_by
+from segexp.study.storage.retrying import replace_attribute
+from segexp.study.study_runs import (
+    FOR_STUDY_RUN,
+    find_run,
+    gather_records,
+    new_run_instead,
+    note_part,
+    note_run,
+)
+from segexp.tracking import metric_name
+
+
+@contextmanager
+def open_records(
+    plan: AbPlan, dataset: Dataset, storage: BaseStorage, say: Callable[[str], None]
+) -> Iterator[tuple[optuna.Study, tracking.Run, list[Place]]]:
+    """Open the runs of the A/B study and of its arms, and end them with the block."""
+    study, record, arms = _open(plan, dataset, storage, say)
+
+    def end(status: tracking.Status) -> None:
+        gather_records(study, record)
+        for run_id in (*study.user_attrs[PART_RUNS].values(), study.user_attrs[RUN_ID]):
+            tracking.end_run(replace(record, id=run_id), status)
+
+    forget_supervisors(study)
+    with supervised(study), ended_by(end):
+        yield study, record, arms
+
+
+def _open(
+    plan: AbPlan, dataset: Dataset, storage: BaseStorage, say: Callable[[str], None]
+) -> tuple[optuna.Study, tracking.Run, list[Place]]:
+    """Open or make an A/B study: an Optuna study without trials that stores the ids of its runs."""
+    now = ab_definition(plan, dataset)
+    # An interruption between starting a run and storing its id would leave the run open forever.
+    with signals_held_back(), locked(lock_of(plan.project, plan.name)):
+        wanted = plan.config.tracking
+        experiment = open_recorded(plan.project, wanted, storage, plan.name, say)
+        study = optuna.create_study(
+            storage=storage, study_name=plan.name, direction="maximize", load_if_exists=True
+        )
+        # Before the runs: a kill may leave a run whose id is not stored.
+        key = study.user_attrs.get(RUN_KEY) or replace_attribute(
+            study, RUN_KEY, None, secrets.token_hex(8)
+        )
+        noted = study.user_attrs.get(RUN_ID)
+        record = find_run(experiment, noted, key)
+        tags = {
+            "segexp.study": plan.name,
+            "segexp.dataset": dataset.name,
+            "segexp.dataset_hash": dataset.hash,
+            "segexp.common_space": plan.common.name,
+        }
+        if record is None:
+            params = {"mode": plan.design.mode, "arms": ", ".join(m.name for m in plan.mappings)}
+            record = tracking.start_run(
+                experiment,
+                plan.name,
+                {**tags, RUN_KEY: key, "segexp.kind": "ab"},
+                params,
+                patience=FOR_STUDY_RUN,
+            )
+        if noted != record.id:
+            for space in (*plan.mappings, plan.common):
+                tracking.log_yaml(record, space.to_dict(), f"mappings/{space.name}.yaml")
+            # Last: a run whose id is stored is complete.
+            record = note_run(study, noted, record)
+        if line := new_run_instead(noted, record, f"A/B study {plan.name!r}"):
+            say(line)
+        known: dict[str, str] = study.user_attrs.get(PART_RUNS, {})
+        arms: list[Place] = []
+        for mapping in plan.mappings:
+            key_of_arm = f"{key}-{mapping.name}"
+            run = find_run(experiment, known.get(mapping.name), key_of_arm)
+            if run is None:
+                of_arm = {
+                    RUN_KEY: key_of_arm,
+                    "segexp.kind": "arm",
+                    "segexp.mapping": mapping.name,
+                    "segexp.mapping_hash": mapping.hash,
+                }
+                run = tracking.start_run(
+                    experiment, mapping.name, tags | of_arm, {}, record, FOR_STUDY_RUN
+                )
+            if known.get(mapping.name) != run.id:
+                run = note_part(study, mapping.name, run)
+            if line := new_run_instead(known.get(mapping.name), run, f"arm {mapping.name}"):
+                say(line)
+            arms.append(Place(experiment, run))
+        study.set_user_attr(DEFINITION, now)  # last: an A/B study that has it is complete
+        remember_place(study, experiment)
+    return study, record, arms
+
+
+def _directory(plan: AbPlan, record: tracking.Run) -> Path:
+    return plan.project / WORK_DIRECTORY / "ab" / f"{plan.name}-{record.id[:8]}"
+
+
+def write_look(plan: AbPlan, record: tracking.Run, result: dict[str, Any]) -> None:
+    """Write what an early look found: `--plan` uses its spread to say what the rest will need."""
+    write_json(_directory(plan, record) / LOOK_FILE, result)
+
+
+def write_answer(
+    plan: AbPlan,
+    dataset: Dataset,
+    result: dict[str, Any],
+    runs: FinalRuns,
+    record: tracking.Run,
+    display: StudyDisplay,
+) -> Path:
+    """Write the result and its page, and record both with the tables in the A/B study's run."""
+    directory = _directory(plan, record)
+    result["protocols"] = run_protocols(runs, plan.mappings, plan.common, dataset)
+    try:
+        scenes = arm_scenes(runs, dataset.heldout, plan.common)
+    except WorkError as error:  # the answer does not need the images
+        display.say(f"no images on the page: {error}")
+        scenes = []
+    for path in write_files(directory, result, ab_page(result, scenes)):
+        tracking.log_file(record, path)
+    for name, columns in answer_tables(result).items():
+        tracking.log_table(record, columns, name)
+    metrics: dict[str, float] = {}
+    tags: dict[str, str] = {}
+    for pair in result["pairs"]:
+        name = metric_name(f"{pair['b']}-{pair['a']}")
+        low, high = pair["interval"]
+        metrics |= {f"delta/{name}": pair["delta"], f"low/{name}": low, f"high/{name}": high}
+        tags |= {
+            f"segexp.verdict.{name}": pair["verdict"],
+            f"segexp.answer.{name}": " ".join(
+                filter(None, (pair["untouched_sentence"], pair["sentence"]))
+            ),
+        }
+        if pair["detectable"] is not None:
+            metrics[f"detectable/{name}"] = pair["detectable"]
+    tags |= {
+        "segexp.margin": f"{result['margin']:g}",
+        "segexp.seeds": str(plan.design.seeds),
+        "segexp.configurations": str(plan.design.configs),
+        "segexp.looks": str(plan.design.looks),
+        "segexp.images": str(result["images"]),
+        **(
+            {"segexp.trials": str(result["design"]["trials"])} if result["design"]["trials"] else {}
+        ),
+    }
+    tracking.log_metrics(record, metrics)
+    tracking.set_tags(record, tags)
+    return directory
