@@ -90,19 +90,6 @@ def at_most(items: Sequence[T], where: str) -> tuple[Sequence[T], list[str]]:
     return items[:MAX_LISTED], [f"{where}: and {more} more like these"] if more > 0 else []
 
 
-def refuse_unknown(what: str, name: str, known: Iterable[str]) -> None:
-    """Refuse a name that is not one of those that a room offers.
-
-    Raises:
-        InputError: With all of them, and a did-you-mean.
-    """
-    names = tuple(known)
-    if name not in names:
-        raise InputError(
-            f"{what} {name!r} is not one of {', '.join(names)}{did_you_mean(name, names)}"
-        )
-
-
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return ``" (did you mean 'x'?)"`` for the known word nearest to ``word``, else ``""``."""
     by_lower_case = {name.lower(): name for name in known}

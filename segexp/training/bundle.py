@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import safetensors.torch
-import torch
 from torch import nn
 
 from segexp.core.errors import InputError, collected
@@ -122,7 +121,7 @@ def save_bundle(directory: Path, bundle: Bundle) -> None:
         raise
 
 
-def load_bundle(directory: Path, device: str | torch.device = "cpu") -> Bundle:
+def load_bundle(directory: Path) -> Bundle:
     """Read a bundle. Nothing is fetched, no code in it runs, and the random state is kept.
 
     A changed byte in either file is refused. That is no proof of who wrote them, so what they say
@@ -178,7 +177,7 @@ def load_bundle(directory: Path, device: str | torch.device = "cpu") -> Bundle:
         ),
         scores={k: math.nan if v is None else v for k, v in content.scores.items()},
         origin=content.origin,
-        model=model.to(device).eval(),
+        model=model.eval(),
         reading=None if content.reading is None else content.reading.reading(),
     )
 

@@ -5,8 +5,6 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from segexp.core.errors import refuse_unknown
-
 Floats = NDArray[np.float64]
 
 Weighting = Callable[[Floats, Floats], Floats]
@@ -83,11 +81,7 @@ def class_weights(
 
     Returns:
         Finite positive weights, shape (C,).
-
-    Raises:
-        InputError: ``name`` is not in ``WEIGHTINGS``.
     """
-    refuse_unknown("loss weighting", name, WEIGHTINGS)
     weights = np.ones(len(pixels), dtype=np.float64)
     present = np.asarray(pixels) > 0
     if name == "none" or not present.any():

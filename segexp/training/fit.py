@@ -9,7 +9,7 @@ from typing import Generic, Protocol, SupportsFloat, TypeVar
 import torch
 from torch import nn
 
-from segexp.core.errors import WorkError, refuse_unknown
+from segexp.core.errors import WorkError
 from segexp.data.batches import Batches
 from segexp.training.compute import Compute
 from segexp.training.loss import Loss
@@ -207,12 +207,7 @@ def broken_tensors(model: nn.Module) -> list[str]:
 
 
 def make_optimizer(model: nn.Module, optimization: Optimization) -> torch.optim.Optimizer:
-    """Make the optimizer of a model's parameters.
-
-    Raises:
-        InputError: For a name that is not in `segexp.training.optimizers.OPTIMIZERS`.
-    """
-    refuse_unknown("optimizer", optimization.optimizer, OPTIMIZERS)
+    """Make the optimizer of a model's parameters."""
     of_torch, options = OPTIMIZERS[optimization.optimizer]
     rates = {"lr": optimization.learning_rate, "weight_decay": optimization.weight_decay}
     made: torch.optim.Optimizer = getattr(torch.optim, of_torch)(

@@ -124,14 +124,11 @@ def make_model(
         project: Where a relative directory of encoder weights starts.
 
     Raises:
-        InputError: Unknown names (every fault), a pair that does not fit, ``decoder_width`` out of
-            range, or weights that do not exist or do not fit.
+        InputError: Unknown names (every fault), a pair that does not fit, or weights that do not
+            exist or do not fit.
         WorkError: The ImageNet weights cannot be fetched.
     """
-    faults = check_model(arch, encoder)
-    if not 0 < decoder_width <= 1:
-        faults.append(f"model.decoder_width {decoder_width} is not in (0, 1]")
-    if faults:
+    if faults := check_model(arch, encoder):
         raise InputError(faults)
 
     options: dict[str, Any] = dict(decoder_channels(arch, decoder_width))

@@ -3,8 +3,6 @@
 import math
 from collections.abc import Callable
 
-from segexp.core.errors import refuse_unknown
-
 Schedule = Callable[[int, int, int], float]
 """Takes the step (from 0), the number of steps, and of warm-up steps; returns the factor of the
 base learning rate."""
@@ -54,16 +52,7 @@ def learning_rate_factor(name: str, step: int, total_steps: int, warmup_steps: i
 
     Returns:
         The factor, in (0, 1].
-
-    Raises:
-        InputError: ``name`` is not in ``SCHEDULES``.
-        ValueError: ``step`` or ``warmup_steps`` is negative, or ``total_steps`` is below 1.
     """
-    refuse_unknown("schedule", name, SCHEDULES)
-    if step < 0 or warmup_steps < 0 or total_steps < 1:
-        raise ValueError(
-            f"{step=} and {warmup_steps=} must be at least 0, {total_steps=} at least 1"
-        )
     return SCHEDULES[name](min(step, total_steps - 1), total_steps, warmup_steps)
 
 

@@ -5,7 +5,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from segexp.core.errors import InputError
 from segexp.training.class_weights import WEIGHTINGS, class_weights
 
 # Two images of 100 valid pixels. Class 0 is in both, class 1 only in the first, class 2 in none.
@@ -62,8 +61,3 @@ def test_class_weights_do_not_depend_on_the_size_of_the_data_set(weighting):
     small = class_weights(weighting, pixels, inside)
     large = class_weights(weighting, 100 * pixels, 100 * inside)
     np.testing.assert_allclose(large, small, rtol=1e-3)
-
-
-def test_an_unknown_weighting_is_refused_with_a_suggestion():
-    with pytest.raises(InputError, match="did you mean 'enet_log'"):
-        class_weights("enetlog", PIXELS, PIXELS_WHERE_PRESENT)

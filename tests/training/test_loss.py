@@ -2,7 +2,6 @@ import pytest
 import torch
 from torch import nn
 
-from segexp.core.errors import InputError
 from segexp.training.loss import loss_names, make_loss
 from tests.training.losses.drawn_batch import CLASSES, WEIGHTS, make_batch, value_and_gradient
 
@@ -78,8 +77,3 @@ def test_a_perfect_prediction_scores_better_than_a_wrong_one(name):
     right = 40 * nn.functional.one_hot(target.long() % 255, CLASSES).movedim(-1, 1).float() - 20
     loss = make_loss(name)
     assert loss(right, target).item() < 0.01 < loss(right.roll(1, dims=1), target).item()
-
-
-def test_an_unknown_loss_is_refused_with_a_suggestion():
-    with pytest.raises(InputError, match="did you mean 'lovasz'"):
-        make_loss("lovas")

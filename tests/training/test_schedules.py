@@ -6,7 +6,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.optim import lr_scheduler
 
-from segexp.core.errors import InputError
 from segexp.training.schedules import SCHEDULES, learning_rate_factor
 
 TOTAL = 40
@@ -119,14 +118,3 @@ def test_a_run_of_one_step_has_the_full_rate_and_the_end_is_kept(schedule):
 
 def test_a_run_shorter_than_its_warmup_ends_within_it():
     assert factors("cosine", total_steps=3, warmup_steps=9) == pytest.approx([0.1, 0.2, 0.3])
-
-
-def test_an_unknown_schedule_is_refused_with_a_suggestion():
-    with pytest.raises(InputError, match="did you mean 'onecycle'"):
-        learning_rate_factor("one_cycle", 0, 10, 0)
-
-
-@pytest.mark.parametrize(("step", "total", "warmup"), [(-1, 10, 0), (0, 0, 0), (0, 10, -1)])
-def test_steps_that_cannot_be_are_refused(step, total, warmup):
-    with pytest.raises(ValueError, match="must be at least 0"):
-        learning_rate_factor("cosine", step, total, warmup)

@@ -68,11 +68,6 @@ def test_a_difference_that_is_unknown_meets_no_requirement() -> None:
         assert "nan" in said
 
 
-def test_a_requirement_that_there_is_not_is_an_error() -> None:
-    with pytest.raises(ValueError, match="not-worse, equivalent, better"):
-        unmet_requirement(["fine", "coarse"], [pair(0, 1)], "best")
-
-
 @given(differences, differences)
 def test_what_is_better_or_equivalent_is_not_worse(one: float, other: float) -> None:
     answer = [pair(min(one, other), max(one, other))]
