@@ -107,13 +107,8 @@ def arm_comparison(  # noqa: PLR0917 - masks, names and colours, as in `comparis
         RGB, larger than the panes by the captions, the title and the legend.
 
     Raises:
-        ValueError: When a mask holds an index that is not a class, or of fewer than two arms.
+        ValueError: When a mask holds an index that is not a class.
     """
-    if len(predictions) < 2 or len(predictions) != len(arm_names):
-        raise ValueError(
-            f"{len(predictions)} predictions of {len(arm_names)} arms: at least two of each, and "
-            "as many of one as of the other"
-        )
     colors_and_none = np.vstack([colors, np.array([_none_color(colors)], np.uint8)])
     names_and_none = [*names, NONE_NAME]
     areas = np.append(class_areas(truth, len(colors)), 0)

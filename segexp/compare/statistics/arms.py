@@ -56,8 +56,6 @@ from segexp.core.errors import InputError
 
 __all__ = ["ArmRuns", "PairComparison", "compare_arms", "mean_iou"]
 
-FEWEST_RESAMPLES = 100
-
 
 def compare_arms(
     arms: Sequence[ArmRuns],
@@ -97,13 +95,15 @@ def compare_arms(
         seed: Seeds all draws: the same seed gives the same answer.
 
     Raises:
-        InputError: Fewer than two arms, two clusters or (without ``one_run``) two groups of runs, a
-            margin that is not positive, fewer than 100 resamples, or no held-out pixel that the
-            common space scores.
-        ValueError: Arms of different shapes, or with different ground truth.
+        InputError: No held-out pixel that the common space scores.
+        ValueError: Arms of different shapes, or with different ground truth; fewer than two
+            clusters or (without ``one_run``) two groups of runs.
     """
     _refuse_mismatched(arms, class_names, run_groups, clusters)
-    _refuse_unanswerable(arms, None if one_run else run_groups, clusters, margin, resamples)
+    if not arms[0].common.any():
+        raise InputError(
+            "no held-out pixel has a class of the common space: nothing can be compared"
+        )
     sample = Sample(
         images=len(clusters.index),
         clusters=_count(clusters),
@@ -254,31 +254,6 @@ def _decompose(
         ruler_b=term(b.own - b.common[rule]),
         verdict=verdict(training.low, training.high, margin),
     )
-
-
-def _refuse_unanswerable(
-    arms: Sequence[ArmRuns],
-    run_groups: NDArray[np.int64] | None,
-    clusters: Clusters,
-    margin: float,
-    resamples: int,
-) -> None:
-    faults = []
-    if len(arms) < 2:
-        names = ", ".join(arm.name for arm in arms)
-        faults.append(f"a comparison needs at least two arms, got {len(arms)}: {names}")
-    if not margin > 0:
-        faults.append(f"margin: {margin!r} is not positive; 0.01 is a hundredth of mIoU")
-    if resamples < FEWEST_RESAMPLES:
-        faults.append(f"resamples: {resamples} give no 95% interval; 10,000 are usual")
-    if run_groups is not None and len(np.unique(run_groups)) < 2:
-        faults.append("runs: one seed or configuration has no spread; at least two are needed")
-    if len(clusters.names) < 2:
-        faults.append(f"clusters: one {clusters.kind} has no spread; at least two are needed")
-    if arms and not arms[0].common.any():
-        faults.append("no held-out pixel has a class of the common space: nothing can be compared")
-    if faults:
-        raise InputError(faults)
 
 
 def _refuse_mismatched(

@@ -46,14 +46,9 @@ def resample_weights(
     Returns:
         Counts, shape (B, N). Images of one cluster have the same count; a row sums to N if all
         clusters have the same size.
-
-    Raises:
-        ValueError: Fewer than two clusters.
     """
     names, index = np.unique(clusters, return_inverse=True)
     count = len(names)
-    if count < 2:
-        raise ValueError(f"resampling needs at least two clusters of images, got {count}")
     drawn = _stream(seed, "images").integers(0, count, (resamples, count))
     drawn += count * np.arange(resamples)[:, None]
     counts = np.bincount(drawn.ravel(), minlength=resamples * count).reshape(resamples, count)
@@ -72,13 +67,8 @@ def resampled_ious(confusions: NDArray[np.int64], weights: Floats) -> Floats:
 
     Returns:
         IoUs, shape (B, R, K); NaN where the truth of a resample lacks a class.
-
-    Raises:
-        ValueError: A wrong shape of the confusion matrices, or of the weights.
     """
     runs, images, num_classes, _ = confusions.shape
-    if weights.shape[1] != images:
-        raise ValueError(f"weights of {weights.shape} for confusions of {confusions.shape}")
     by_image = iou_counts(confusions).transpose(2, 0, 1, 3).reshape(images, -1)
     ious = np.empty((len(weights), runs, num_classes))
     chunk = max(1, CHUNK_BYTES // (8 * by_image.shape[1]))

@@ -135,7 +135,7 @@ def plan_study(
         level: Level of the interval that it will be judged by.
 
     Raises:
-        InputError: A margin that is not positive, fewer than two runs or clusters of images.
+        InputError: Fewer than two runs or clusters of images.
 
     Example:
         >>> pilot = Pilot(0.03**2, 0.08**2, 1.0, "configurations")
@@ -147,8 +147,6 @@ def plan_study(
     """
     clusters = images / pilot.images_per_cluster
     faults = []
-    if not margin > 0:
-        faults.append(f"margin: {margin!r} is not positive; 0.01 is a hundredth of mIoU")
     if runs < 2:
         faults.append(f"{pilot.unit}: {runs} have no spread; at least two are needed")
     if clusters < 2:

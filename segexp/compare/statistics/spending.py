@@ -6,13 +6,10 @@ one false verdict in five studies. So the 5% are spent over the looks, with litt
 
 from collections.abc import Sequence
 from functools import partial
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize, stats
-
-from segexp.core.errors import InputError
 
 Floats = NDArray[np.float64]
 
@@ -53,14 +50,10 @@ def nominal_levels(alpha: float, fractions: Sequence[float]) -> tuple[float, ...
     Returns:
         The level of each look, in (0, alpha].
 
-    Raises:
-        InputError: Fractions that do not ascend in (0, 1], or an alpha outside (0, 1).
-
     Example:
         >>> [round(float(stats.norm.isf(a / 2)), 2) for a in nominal_levels(0.05, [0.5, 1.0])]
         [2.96, 1.97]
     """
-    _refuse(alpha, fractions)
     if fractions[0] == 1:
         return (alpha,)
     levels: list[float] = []
@@ -93,16 +86,3 @@ def _crossing(boundary: float, places: Floats, density: Floats) -> float:
     """Return how likely the next step, of variance 1, crosses either boundary."""
     out = stats.norm.sf(boundary - places) + stats.norm.sf(boundary + places)
     return float(out @ density)
-
-
-def _refuse(alpha: float, fractions: Sequence[float]) -> None:
-    faults = []
-    if not 0 < alpha < 1:
-        faults.append(f"alpha: {alpha!r} is not between 0 and 1; 0.05 is usual")
-    edges = [0.0, *fractions]
-    if not fractions or any(not a < b for a, b in pairwise(edges)):
-        faults.append(f"looks: {list(fractions)} do not ascend from above 0; [0.5, 1.0] are two")
-    elif fractions[-1] > 1:
-        faults.append(f"looks: the last, {fractions[-1]:g}, is above 1, all of the information")
-    if faults:
-        raise InputError(faults)

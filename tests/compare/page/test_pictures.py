@@ -177,14 +177,6 @@ def test_an_index_that_is_no_class_is_refused():
         draw(truth, first, first)
 
 
-def test_one_arm_alone_is_refused():
-    truth, first, _ = masks()
-    with pytest.raises(ValueError, match="1 predictions of 1 arms: at least two"):
-        draw(truth, first, arms=["a"])
-    with pytest.raises(ValueError, match="1 predictions of 2 arms"):
-        draw(truth, first)
-
-
 def test_without_an_image_its_pane_is_left_out_and_differences_stand_on_grey():
     truth, first, last = masks()
     last[:, :8] = 1

@@ -86,11 +86,6 @@ def test_the_order_of_the_images_does_not_matter_where_the_clusters_have_names()
     )
 
 
-def test_one_cluster_cannot_be_resampled():
-    with pytest.raises(ValueError, match="at least two clusters of images, got 1"):
-        resample_weights(np.zeros(5, dtype=np.int64), 10, seed=0)
-
-
 # resampled_ious
 
 
@@ -137,7 +132,7 @@ def test_chunks_of_resamples_change_nothing(monkeypatch):
 
 @pytest.mark.parametrize(("shape", "images"), [((2, 3, 4, 6), 3), ((2, 3, 4, 5), 4)])
 def test_matrices_and_weights_that_do_not_fit_are_refused(shape, images):
-    with pytest.raises(ValueError, match=r"a confusion matrix is|for confusions of"):
+    with pytest.raises(ValueError, match=r"a confusion matrix is|mismatch"):
         resampled_ious(np.zeros(shape, dtype=np.int64), np.ones((1, images)))
 
 

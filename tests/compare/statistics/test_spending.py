@@ -10,7 +10,6 @@ from scipy import stats
 import segexp.compare.statistics.spending
 from harness.simulated_looks import by_students_t
 from segexp.compare.statistics.spending import nominal_levels, spent
-from segexp.core.errors import InputError
 
 
 def boundaries(*fractions: float) -> list[float]:
@@ -81,19 +80,3 @@ def test_with_students_t_of_four_to_twelve_configurations_it_holds_nearly():
         p = stats.ttest_1samp(values[:, :count], 0.0, axis=1).pvalue
         settled |= p < 0.05
     assert settled.mean() > 0.15  # looking again until it is settled
-
-
-@pytest.mark.parametrize(
-    ("alpha", "fractions", "fault"),
-    [
-        (0.05, [], "do not ascend"),
-        (0.05, [0.5, 0.5], "do not ascend"),
-        (0.05, [0.0, 0.5], "do not ascend"),
-        (0.05, [float("nan")], "do not ascend"),
-        (0.05, [0.5, 1.2], "is above 1"),
-        (0.0, [1.0], "alpha: 0.0 is not between 0 and 1"),
-    ],
-)
-def test_looks_that_are_none_are_refused(alpha, fractions, fault):
-    with pytest.raises(InputError, match=fault):
-        nominal_levels(alpha, fractions)
