@@ -1,23 +1,22 @@
 """Pairs of architecture and encoder that a study cannot train, and leaves out of its space."""
 
-import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from collections.abc import Mapping as Dict
+from itertools import chain, product
 from pathlib import Path
 from typing import Any
 
 from segexp.core.config import WORK_DIRECTORY, Config
 from segexp.study.space import Parameter, values_of
-from segexp.training.network import name_faults, size_faults
+from segexp.training.network import arch_faults, encoder_faults
 from segexp.training.network_check import Pair, check_pairs
 
 CHECKS_FILE = "models.json"
 
 
-def model_faults(config: Config, archs: list[str], encoders: list[str]) -> list[str]:
-    """List what is wrong with names and image size, each fault once."""
-    faults = [f for arch in archs for encoder in encoders for f in name_faults(arch, encoder)]
-    return list(dict.fromkeys([*faults, *size_faults(config.data.image_size)]))
+def model_faults(archs: Iterable[str], encoders: Iterable[str]) -> list[str]:
+    """List what is wrong with names of architectures and encoders, checked separately."""
+    return [*chain.from_iterable((*map(arch_faults, archs), *map(encoder_faults, encoders)))]
 
 
 def impossible(
@@ -43,7 +42,7 @@ def impossible(
         values_of(space, config, key)
         for key in ("model.arch", "model.encoder", "training.batch_size")
     )
-    pairs: list[Pair] = list(itertools.product(map(str, archs), map(str, encoders)))
+    pairs: list[Pair] = list(product(map(str, archs), map(str, encoders)))
     file = project / WORK_DIRECTORY / CHECKS_FILE
     verdicts = check_pairs(pairs, config.data.image_size, file, starting)
     found: dict[tuple[tuple[str, Any], ...], str] = {}

@@ -118,7 +118,7 @@ def plan_study(
     names = [str(name) for name in values_of(space, config, "mapping")]
     archs = [str(arch) for arch in values_of(space, config, "model.arch")]
     encoders = [str(encoder) for encoder in values_of(space, config, "model.encoder")]
-    faults = model_faults(config, archs, encoders)
+    faults = model_faults(archs, encoders)
     faults += _unknown_in_exclude(project, where, study, space)
     mappings: list[Mapping] = []
     with collected(faults):

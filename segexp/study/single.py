@@ -43,7 +43,7 @@ def run_training(
         WorkError: When the training itself fails.
     """
     mapping = find_mapping(project, config.mapping)
-    if faults := model_faults(config, [config.model.arch], [config.model.encoder]):
+    if faults := model_faults([config.model.arch], [config.model.encoder]):
         raise InputError(faults)
     check_weights(config.model.encoder, config.model.encoder_weights, project)
     source = find_source(project, config, [mapping])

@@ -20,7 +20,6 @@ ARCHS: dict[str, str] = {
     lower: arch.__name__ for lower, arch in smp.MODEL_ARCHITECTURES_MAPPING.items()
 }
 
-_SIZE_MULTIPLE = 32  # the stride of an encoder's last stage
 _PAN_MIN_SIZE = 128  # PAN halves features of stride 16 three times
 _DILATING_ARCHS = frozenset({"deeplabv3", "deeplabv3plus", "pan"})
 _NOT_DILATABLE = ("densenet", "inceptionresnetv2", "inceptionv4", "vgg", "xception")  # they pool
@@ -43,12 +42,8 @@ def check_model(arch: str, encoder: str) -> list[str]:
         One line for each fault; empty when none is known. Some timm encoders still fail when they
         are built and run: see `segexp.training.network_check`.
     """
-    return name_faults(arch, encoder) or _pair_faults(ARCHS[arch_key(arch)], encoder)
-
-
-def name_faults(arch: str, encoder: str) -> list[str]:
-    """Find what is wrong with an architecture's and an encoder's name, checked separately."""
-    return arch_faults(arch) + encoder_faults(encoder)
+    faults = arch_faults(arch) + encoder_faults(encoder)
+    return faults or _pair_faults(ARCHS[arch_key(arch)], encoder)
 
 
 def arch_faults(arch: str) -> list[str]:
@@ -72,30 +67,14 @@ def encoder_faults(encoder: str) -> list[str]:
 
 
 def check_image_size(arch: str, image_size: tuple[int, int]) -> list[str]:
-    """Find what is wrong with an image size for an architecture that ``check_model`` accepts.
-
-    Args:
-        image_size: Height and width in pixels.
+    """Find what is wrong with an image size, multiples of 32, for an architecture that is known.
 
     Returns:
         One line for each fault; empty when the size fits.
     """
-    faults = size_faults(image_size)
-    if arch_key(arch) == "pan" and min(image_size) < _PAN_MIN_SIZE:
-        faults.append(
-            f"data.image_size {list(image_size)}: PAN needs at least {_PAN_MIN_SIZE} on each side"
-        )
-    return faults
-
-
-def size_faults(image_size: tuple[int, int]) -> list[str]:
-    """Find what is wrong with an image size for every architecture."""
-    if all(side >= 1 and side % _SIZE_MULTIPLE == 0 for side in image_size):
+    if arch_key(arch) != "pan" or min(image_size) >= _PAN_MIN_SIZE:
         return []
-    up = [max(1, -(-side // _SIZE_MULTIPLE)) * _SIZE_MULTIPLE for side in image_size]
-    return [
-        f"data.image_size {list(image_size)} must be multiples of {_SIZE_MULTIPLE}, such as {up}"
-    ]
+    return [f"data.image_size {list(image_size)}: PAN needs at least {_PAN_MIN_SIZE} on each side"]
 
 
 def make_model(

@@ -54,7 +54,7 @@ def check_pairs(
     """Find out which pairs can be trained on images of a size.
 
     Args:
-        pairs: Known names; see `segexp.training.network.name_faults`.
+        pairs: Names that `arch_faults` and `encoder_faults` of `segexp.training.network` accept.
         image_size: Height and width in pixels.
         file: A JSON file of verdicts, which this call adds to: they hold for one version of torch,
             timm and smp.
