@@ -3,6 +3,8 @@
 import sqlite3
 import warnings
 import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -20,8 +22,9 @@ from segexp.core.errors import InputError, did_you_mean
 from segexp.core.files import locked
 from segexp.core.sqlite_file import open_for_reading, use_write_ahead_log
 from segexp.study.attributes import LISTED, PART_RUNS
+from segexp.study.storage.database_errors import reason_of
 from segexp.study.storage.journal import open_journal
-from segexp.study.storage.retrying import RetryingStorage, reason_of
+from segexp.study.storage.retrying import RetryingStorage
 from segexp.study.storage.server import open_server
 
 _ELSEWHERE = "a study in another storage is found with --storage URL"
@@ -168,15 +171,11 @@ def _open_sqlite(url: str, path: Path) -> RetryingStorage:
     refuse_network_file_system(path, "storage")
     parsed = make_url(url).set(database=str(path))
     timeout = {} if "timeout" in parsed.query else {"timeout": 60}
-    try:
-        # Optuna creates its tables without a lock: of several processes that start at once, all
-        # but one would die.
-        with locked(path.with_name(f".{path.name}.lock")):
-            use_write_ahead_log(path)
-            storage = RetryingStorage(optuna_url(parsed), str(path), {"connect_args": timeout})
-    # RuntimeError: the tables are of another version of Optuna, and Optuna says what to do.
-    except (OSError, sqlite3.Error, SQLAlchemyError, StorageInternalError, RuntimeError) as error:
-        raise InputError(f"storage: {path}: cannot be opened: {reason_of(error)}") from None
+    # Optuna creates its tables without a lock: of several processes that start at once, all but one
+    # would die.
+    with _refused_in_one_line(path), locked(path.with_name(f".{path.name}.lock")):
+        use_write_ahead_log(path)
+        storage = RetryingStorage(optuna_url(parsed), str(path), {"connect_args": timeout})
     _dispose_in_time(storage)
     return storage
 
@@ -184,12 +183,19 @@ def _open_sqlite(url: str, path: Path) -> RetryingStorage:
 def _read_sqlite(path: Path) -> RetryingStorage:
     url = optuna_url(URL.create("sqlite", database=str(path)))
     connect = partial(open_for_reading, path, any_thread=True)
-    try:
+    with _refused_in_one_line(path):
         storage = RetryingStorage(url, str(path), {"creator": connect}, makes_tables=False)
-    except (OSError, sqlite3.Error, SQLAlchemyError, StorageInternalError, RuntimeError) as error:
-        raise InputError(f"storage: {path}: cannot be opened: {reason_of(error)}") from None
     _dispose_in_time(storage)
     return storage
+
+
+@contextmanager
+def _refused_in_one_line(path: Path) -> Iterator[None]:
+    try:
+        yield
+    # RuntimeError: the tables are of another version of Optuna, and Optuna says what to do.
+    except (OSError, sqlite3.Error, SQLAlchemyError, StorageInternalError, RuntimeError) as error:
+        raise InputError(f"storage: {path}: cannot be opened: {reason_of(error)}") from None
 
 
 def _dispose_in_time(storage: RetryingStorage) -> None:

@@ -25,18 +25,16 @@ from optuna.storages._rdb import models
 from optuna.storages._rdb.storage import _create_scoped_session
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, Trial, TrialState
-from sqlalchemy.exc import (
-    DataError,
-    DBAPIError,
-    IntegrityError,
-    InterfaceError,
-    NotSupportedError,
-    OperationalError,
-    ProgrammingError,
-)
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from segexp.core.errors import WorkError, first_line
+from segexp.core.errors import WorkError
+from segexp.study.storage.database_errors import (
+    database_error,
+    is_passing,
+    is_wrong_call,
+    reason_of,
+)
 
 # System attributes: the call that made a study or a trial, and the one that changed a trial's
 # state last.
@@ -130,7 +128,8 @@ class RetryingStorage(RDBStorage):
 
         def attempt(is_repeated: bool) -> Any:
             with _create_scoped_session(self.scoped_session) as session:
-                study = _locked_study(study_id, session)
+                _lock(models.StudyModel.study_id, study_id, models.StudyModel.study_name, session)
+                study = models.StudyModel.find_or_raise_by_id(study_id, session)
                 attribute = models.StudyUserAttributeModel
                 found = attribute.find_by_study_and_key(study, key, session)
                 stands = None if found is None else json.loads(str(found.value_json))
@@ -191,7 +190,8 @@ class RetryingStorage(RDBStorage):
 
         def attempt(is_repeated: bool) -> bool:
             with _create_scoped_session(self.scoped_session) as session:
-                trial = _locked_trial(trial_id, session)
+                _lock(models.TrialModel.trial_id, trial_id, models.TrialModel.state, session)
+                trial: Any = models.TrialModel.find_or_raise_by_id(trial_id, session)
                 if is_repeated and _last_change(trial_id, session) == call:
                     return True
                 self.check_trial_is_updatable(trial_id, trial.state)
@@ -295,44 +295,6 @@ def fail_trial(study: Study, trial: FrozenTrial) -> None:
     study._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
 
 
-def is_wrong_call(error: DBAPIError) -> bool:
-    """Whether what was asked of a database is wrong, rather than the database unwell."""
-    wrong = (DataError, IntegrityError, NotSupportedError, ProgrammingError)
-    return isinstance(error, wrong) and not error.connection_invalidated
-
-
-def is_passing(error: DBAPIError) -> bool:
-    """Whether what a database raised may be gone in a moment: outages, locks, deadlocks."""
-    if error.connection_invalidated:
-        return True
-    original = error.orig
-    sqlite_code = getattr(original, "sqlite_errorcode", None)
-    if sqlite_code is not None:  # https://www.sqlite.org/rescode.html: the low byte is the kind
-        return sqlite_code & 0xFF in (5, 6)  # SQLITE_BUSY, SQLITE_LOCKED
-    if not isinstance(error, (OperationalError, InterfaceError)):
-        return False
-    # https://www.postgresql.org/docs/current/errcodes-appendix.html. Without one it is the
-    # connection that could not be made.
-    state = getattr(original, "sqlstate", None) or getattr(original, "pgcode", None)
-    return state is None or state.startswith(("08", "40", "53300", "57P"))
-
-
-def database_error(error: BaseException | None) -> DBAPIError | None:
-    """Return what the database itself raised behind an error of Optuna's or SQLAlchemy's, if so.
-
-    SQLAlchemy may wrap the end of a connection into complaints about what was done next.
-    """
-    while error is not None and not isinstance(error, DBAPIError):
-        error = error.__cause__ or error.__context__
-    return error
-
-
-def reason_of(error: BaseException) -> str:
-    """Return what the database said, or else the error, in one line and without the statement."""
-    cause = database_error(error)
-    return first_line(cause.orig or cause) if cause else first_line(error)
-
-
 def _new_call() -> str:
     return json.dumps(uuid.uuid4().hex)
 
@@ -355,28 +317,14 @@ def _trial_created_by(call: str, study_id: int, session: Session) -> Any:
     )
 
 
-def _locked_study(study_id: int, session: Session) -> Any:
-    # As in `_locked_trial`.
-    study = models.StudyModel
+def _lock(key: Any, row: int, column: Any, session: Session) -> None:
+    """Lock a row by an update that changes nothing: SQLite has no SELECT FOR UPDATE."""
     session.execute(
-        sqlalchemy.update(study)
-        .where(study.study_id == study_id)
-        .values(study_name=study.study_name)
+        sqlalchemy.update(key.class_)
+        .where(key == row)
+        .values({column: column})
         .execution_options(synchronize_session=False)
     )
-    return study.find_or_raise_by_id(study_id, session)
-
-
-def _locked_trial(trial_id: int, session: Session) -> Any:
-    # SQLite has no SELECT FOR UPDATE; an update that changes nothing locks everywhere.
-    trial = models.TrialModel
-    session.execute(
-        sqlalchemy.update(trial)
-        .where(trial.trial_id == trial_id)
-        .values(state=trial.state)
-        .execution_options(synchronize_session=False)
-    )
-    return trial.find_or_raise_by_id(trial_id, session)
 
 
 def _last_change(trial_id: int, session: Session) -> str | None:

@@ -15,7 +15,8 @@ from sqlalchemy.pool import NullPool
 from segexp.core.credentials import without_credentials
 from segexp.core.database_url import optuna_url, refuse_unescaped
 from segexp.core.errors import InputError
-from segexp.study.storage.retrying import RetryingStorage, database_error, reason_of
+from segexp.study.storage.database_errors import database_error, reason_of
+from segexp.study.storage.retrying import RetryingStorage
 
 
 def open_server(url: str) -> RetryingStorage:

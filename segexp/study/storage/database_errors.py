@@ -1,0 +1,51 @@
+"""What a database raised: whether it may pass, and what to say of it."""
+
+from sqlalchemy.exc import (
+    DataError,
+    DBAPIError,
+    IntegrityError,
+    InterfaceError,
+    NotSupportedError,
+    OperationalError,
+    ProgrammingError,
+)
+
+from segexp.core.errors import first_line
+
+
+def is_wrong_call(error: DBAPIError) -> bool:
+    """Whether what was asked of a database is wrong, rather than the database unwell."""
+    wrong = (DataError, IntegrityError, NotSupportedError, ProgrammingError)
+    return isinstance(error, wrong) and not error.connection_invalidated
+
+
+def is_passing(error: DBAPIError) -> bool:
+    """Whether what a database raised may be gone in a moment: outages, locks, deadlocks."""
+    if error.connection_invalidated:
+        return True
+    original = error.orig
+    sqlite_code = getattr(original, "sqlite_errorcode", None)
+    if sqlite_code is not None:  # https://www.sqlite.org/rescode.html: the low byte is the kind
+        return sqlite_code & 0xFF in (5, 6)  # SQLITE_BUSY, SQLITE_LOCKED
+    if not isinstance(error, (OperationalError, InterfaceError)):
+        return False
+    # https://www.postgresql.org/docs/current/errcodes-appendix.html. Without one it is the
+    # connection that could not be made.
+    state = getattr(original, "sqlstate", None) or getattr(original, "pgcode", None)
+    return state is None or state.startswith(("08", "40", "53300", "57P"))
+
+
+def database_error(error: BaseException | None) -> DBAPIError | None:
+    """Return what the database itself raised behind an error of Optuna's or SQLAlchemy's, if so.
+
+    SQLAlchemy may wrap the end of a connection into complaints about what was done next.
+    """
+    while error is not None and not isinstance(error, DBAPIError):
+        error = error.__cause__ or error.__context__
+    return error
+
+
+def reason_of(error: BaseException) -> str:
+    """Return what the database said, or else the error, in one line and without the statement."""
+    cause = database_error(error)
+    return first_line(cause.orig or cause) if cause else first_line(error)
