@@ -1,6 +1,5 @@
 """What waits on disk for a tracking server, without one."""
 
-import json
 import os
 import resource
 import subprocess
@@ -13,11 +12,9 @@ from pathlib import Path
 import pytest
 
 from harness.tracking_server import free_port
-from segexp.cli.sync import sync as sync_command
-from segexp.core.errors import InputError, WorkError
 from segexp.core.run_token import new_token
-from segexp.tracking import Run, drain, log_bytes, log_file, log_metrics, pending_records, sync
-from segexp.tracking.client import address_of, answer_within, key_of
+from segexp.tracking import Run, log_bytes, log_metrics, pending_records
+from segexp.tracking.client import address_of
 from segexp.tracking.operations import Operation, RefusedError
 from segexp.tracking.spool import Spool, name_server, servers_with_records, spool_of
 
@@ -227,10 +224,6 @@ def test_what_a_killed_process_left_is_swept_when_it_is_old(spool: Spool):
 
 def test_a_server_has_one_spool_whoever_signs_in_and_no_password_is_written(tmp_path: Path):
     uri = "https://ada:s3cret@Tracking.example.org:8443/mlflow/"
-    assert address_of(uri) == "https://tracking.example.org:8443/mlflow"
-    assert key_of(uri) == key_of("https://tracking.example.org:8443/mlflow")
-    assert key_of(uri) != key_of("https://tracking.example.org:8443/other")
-    assert key_of(uri) != key_of("http://tracking.example.org:8443/mlflow")
     spool = spool_of(tmp_path, uri)
     name_server(spool, uri)
     spool.append(tags("r", a="1"))
@@ -238,48 +231,3 @@ def test_a_server_has_one_spool_whoever_signs_in_and_no_password_is_written(tmp_
     assert servers_with_records(tmp_path, None) == [address_of(uri)]
     assert servers_with_records(tmp_path, "sqlite:///mlflow.db") == [address_of(uri)]
     assert servers_with_records(tmp_path, uri) == [uri]
-
-
-def test_a_database_has_no_spool(tmp_path: Path):
-    for uri in (None, "sqlite:///mlflow.db"):
-        assert pending_records(tmp_path, uri) == 0
-        assert drain(tmp_path, uri, 10) == 0
-        assert sync(tmp_path, uri).sent == 0
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_an_answer_is_awaited_for_so_long_and_errors_pass():
-    assert answer_within(10, lambda: 5) == 5
-    assert answer_within(0.01, lambda: time.sleep(1)) is None
-    with pytest.raises(KeyError):
-        answer_within(10, lambda: {}["a"])
-
-
-def test_sync_says_that_nothing_waits(project: Path, capsys: pytest.CaptureFixture[str]):
-    sync_command(project=project)
-    assert "no records wait for a tracking server" in capsys.readouterr().err
-
-
-def test_sync_says_in_one_line_that_the_server_is_still_away(project: Path):
-    run = Run(project, f"http://127.0.0.1:{free_port()}", "1", "0" * 32)
-    log_metrics(run, {"a": 1.0}, step=1)
-    source = project / "a.txt"
-    source.write_text("a")
-    log_file(run, source)
-    with pytest.raises(WorkError) as caught:
-        sync_command(project=project)
-    message = str(caught.value)
-    assert message.startswith(f"{run.uri}: 2 records still wait: ")
-    assert "\n" not in message
-    assert pending_records(project, run.uri) == 2
-
-
-def test_sync_asks_for_the_server_where_its_name_is_damaged(project: Path):
-    run = Run(project, f"http://127.0.0.1:{free_port()}", "1", "0" * 32)
-    log_metrics(run, {"a": 1.0}, step=1)
-    name = spool_of(project, run.uri).directory / "server.json"
-    name.write_text(json.dumps([]))
-    with pytest.raises(InputError, match=r"server\.json: names no server"):
-        sync_command(project=project)
-    with pytest.raises(WorkError, match="1 records still wait"):
-        sync_command(project=project, set_=[f"tracking.uri={run.uri}"])

@@ -25,8 +25,8 @@ from segexp.core.config import load_config
 from segexp.core.errors import InputError, WorkError
 from segexp.core.run_token import is_token
 from segexp.study.single import run_training
-from segexp.tracking import Experiment, Run, sender
-from segexp.tracking.operations import RECORD, Operation, find_run
+from segexp.tracking import Experiment, Run, drain, pending_records, sender, sync
+from segexp.tracking.operations import Operation
 from segexp.tracking.spool import spool_of
 from tests.tiny_study import Said, states
 from tests.tiny_study import run as run_study_of
@@ -190,16 +190,6 @@ def test_a_creation_whose_answer_was_lost_makes_one_run(proxy: Proxy, experiment
     assert len([line for line in proxy.seen if "runs/create" in line]) == 1
     (found,) = recorded(experiment).values()
     assert (found.data.params, found.data.metrics) == ({"seed": "0"}, {"a": 0.5})
-
-
-def test_of_two_runs_that_one_creation_made_one_is_deleted(experiment: Experiment):
-    for _ in range(2):
-        experiment.client.create_run(experiment.id, tags={RECORD: "t-pending"})
-    kept = find_run(experiment.client, "t-pending", [experiment.id])
-    (active,) = experiment.client.search_runs([experiment.id])
-    assert active.info.run_id == kept
-    assert find_run(experiment.client, "t-pending", [experiment.id]) == kept
-    assert find_run(experiment.client, "u-pending", [experiment.id]) is None
 
 
 def test_a_run_on_a_server_that_answers_has_its_own_id(experiment: Experiment, run: Run):
@@ -521,3 +511,11 @@ tracking.log_directory(pickle.loads(bytes.fromhex(sys.argv[1])), Path(sys.argv[2
     for target in (run, local):
         found = target.client.list_artifacts(target.id, "bundle")
         assert [file.path for file in found] == ["bundle/a.txt"]
+
+
+def test_a_database_has_no_spool(tmp_path: Path):
+    for uri in (None, "sqlite:///mlflow.db"):
+        assert pending_records(tmp_path, uri) == 0
+        assert drain(tmp_path, uri, 10) == 0
+        assert sync(tmp_path, uri).sent == 0
+    assert list(tmp_path.iterdir()) == []
