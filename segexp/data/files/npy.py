@@ -9,7 +9,7 @@ import numpy as np
 from numpy.lib import format as npy_format
 from numpy.typing import NDArray
 
-from segexp.data.files.beginning import beginning
+from segexp.core.beginning import beginning
 from segexp.data.files.pictures import check_pixel_count, read_bytes, refuse_unscaled, row_bands
 from segexp.data.source import SampleFault
 
@@ -68,7 +68,8 @@ def parse_array(data: bytes) -> NDArray[Any]:
     claimed, found = math.prod(shape) * dtype.itemsize, len(data) - begin
     if claimed != found or (found == 0 and max(shape) > MAX_ARRAY_BYTES):
         raise ValueError(
-            f"the header says {told} of {dtype}, {_short(claimed)} bytes, but {found} bytes follow"
+            f"the header says {told} of {dtype}, {_short(claimed)} bytes, but {found} bytes "
+            "follow; download or copy it again"
         )
     array = np.frombuffer(data, dtype, offset=begin)
     return array.reshape(shape, order="F" if is_fortran else "C")

@@ -37,7 +37,9 @@ def npy_inside(path: Path, data: bytes, array: str = "") -> bytes:
                 return file.read(size)
     except _DAMAGE as error:
         detail = " ".join(str(error).split()) or type(error).__name__
-        raise SampleFault(f"{path}: not a readable npz file: {detail}") from None
+        raise SampleFault(
+            f"{path}: not a readable npz file: {detail}; download or copy it again"
+        ) from None
 
 
 def _member(path: Path, names: list[str], array: str) -> str:

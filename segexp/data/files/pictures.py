@@ -19,9 +19,9 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
+from segexp.core.beginning import beginning
 from segexp.core.errors import InputError
 from segexp.core.files import read_bounded
-from segexp.data.files.beginning import beginning
 from segexp.data.files.exif import UPRIGHT, orientation_of
 from segexp.data.files.png import PNG_MAGIC, check_rows, checked_chunks
 from segexp.data.source import SampleFault
@@ -373,4 +373,6 @@ def _damage_as_fault(path: Path) -> Iterator[None]:
         raise
     except Exception as error:  # decoders meet damaged bytes with nearly any exception
         detail = " ".join(str(error).split()) or type(error).__name__
-        raise SampleFault(f"{path}: damaged or truncated: {detail}") from None
+        raise SampleFault(
+            f"{path}: damaged or truncated: {detail}; download or copy it again"
+        ) from None

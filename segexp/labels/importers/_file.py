@@ -6,6 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
+from segexp.core.beginning import not_the_file
 from segexp.core.errors import InputError, shown
 from segexp.core.files import read_bounded
 from segexp.core.yaml import MAX_DEPTH, parse_yaml
@@ -65,9 +66,12 @@ def read_foreign_file(path: Path) -> ForeignFile:
     """Read a text file of at most MAX_BYTES; a byte order mark is dropped.
 
     Raises:
-        InputError: When it cannot be read, is too large or is not UTF-8.
+        InputError: When it cannot be read, is too large, is not UTF-8, or is another file in its
+            place, such as a Git LFS pointer.
     """
     content = read_bounded(path, MAX_BYTES)
+    if what := not_the_file(content):
+        raise InputError(f"{path}: {what}")
     try:
         return ForeignFile(path, content.decode("utf-8-sig"))
     except UnicodeDecodeError as error:

@@ -62,7 +62,7 @@ def test_one_class_is_no_mapping(tmp_path):
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
-        ("", "FILE: is empty"),
+        ("", "FILE: is empty: download or copy it again"),
         ('road,"ground\nsky', "FILE:2: not a table: unexpected end of data"),
         ("road,ground\n" * 4097, "FILE:4097: more than 4096 rows"),
         ("x" * 131_073, "FILE:1: not a table: field larger than field limit (131072)"),
