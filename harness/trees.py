@@ -98,6 +98,27 @@ def opened(root: Path, taxonomy: Taxonomy = CAMVID) -> Source:
     return open_source(recognise_format(root), root, taxonomy, SyntheticCounts())
 
 
+def lay_out(root: Path, pairs: dict[str, str]) -> Path:
+    """Images and masks at paths below the root; an image whose mask is "" has none."""
+    for number, (image, mask) in enumerate(pairs.items()):
+        save(root / image, picture(number))
+        if mask:
+            save(root / mask, raw_mask(number))
+    return root
+
+
+def pairs_of(source: Source) -> dict[str, dict[str, str]]:
+    """The path of each image's mask, by split and by the image's path below the root."""
+    assert source.root is not None
+    return {
+        split: {
+            str(sample.image.relative_to(source.root)): str(sample.mask.relative_to(source.root))
+            for sample in samples
+        }
+        for split, samples in source.splits.items()
+    }
+
+
 def truncate(path: Path) -> Path:
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     return path

@@ -1,5 +1,6 @@
 """A reading of a tree as samples by split, with everything that is unusual about it."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -95,7 +96,8 @@ def _id(key: Key, affixes: Affixes) -> str:
     (_, folders), stem = key
     core = affixes.core(stem)
     name = stem if core is None else core
-    outer = folders[:-1] if folders and name.startswith(folders[-1]) else folders
+    is_told = folders and re.match(rf"{re.escape(folders[-1])}(?![^\W_])", name)
+    outer = folders[:-1] if is_told else folders
     return "_".join((*outer, name))
 
 

@@ -48,6 +48,10 @@ def divide_by_lists(
     for split in (name for name in SPLITS if name in lists):
         named = [by_name.get(_plain(name)) for name in read_names(lists[split])]
         samples = {sample.id: sample for sample in named if sample is not None}
+        if split == "test" and not samples:
+            note = f"{lists[split]}: no image of it has a mask; the test split is left out"
+            divided[split] = Listing(notes=(note,))
+            continue
         faults = [
             f"{lists[split]}: {id_} is in the list of {taken[id_]}, too; keep it in one"
             for id_ in samples

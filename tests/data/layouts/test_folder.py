@@ -16,14 +16,14 @@ TREES = {
     "img_dir/{split}/{name}.png": "ann_dir/{split}/{name}.png",
     "imgs/{split}/{name}.png": "gts/{split}/{name}.png",
     "{split}/{name}.png": "{split}annot/{name}.png",
-    "CamVid/{split}/{name}.png": "CamVid/{split}_labels/{name}_L.png",
+    "town/{split}/{name}.png": "town/{split}_labels/{name}_M.png",
     "data/{split}/{name}.jpg": "data/{split}_masks/{name}_mask.png",
     "JPEGImages/{split}/{name}.jpg": "SegmentationClass/{split}/{name}.png",
     "images_prepped_{split}/{name}.png": "annotations_prepped_{split}/{name}.png",
     "{split}-images/{name}.png": "{split}-ground-truth/{name}_gt.png",
     "Images/{split}/img_{name}.png": "Labels/{split}/label_{name}.png",
-    "images/10k/{split}/{name}.jpg": "labels/sem_seg/masks/{split}/{name}.png",
-    "seg/images/{split}/{name}.jpg": "seg/labels/{split}/{name}_train_id.png",
+    "images/small/{split}/{name}.jpg": "labels/masks/{split}/{name}.png",
+    "seg/images/{split}/{name}.jpg": "seg/labels/{split}/{name}_seg_id.png",
     "images/{split}/day/{name}.jpg": "labels/{split}/day/{name}_seg.png",
     "leftImg8bit/{split}/ulm/ulm_{name}.png": "gt/{split}/ulm/ulm_{name}_labels.png",
     "images/{split}/{name}.bmp": "mask/{name}.png",
@@ -141,6 +141,28 @@ def test_frames_of_the_same_number_in_two_videos_stay_apart(tmp_path):
     assert source.faults == ()
     assert [s.id for s in source.splits["train"]] == ["a_000", "a_001", "b_000", "b_001"]
     assert all(s.image.parent.name == s.mask.parent.name for s in source.splits["train"])
+
+
+def test_a_folder_that_begins_the_names_of_its_files_is_not_said_twice(tmp_path):
+    for video, name in (("seq1", "seq1_007"), ("1", "1029"), ("10", "1029")):
+        save(tmp_path / "images" / "train" / video / f"{name}.png", picture(len(video)))
+        save(tmp_path / "masks" / "train" / video / f"{name}.png", raw_mask(len(video)))
+    source = opened(tmp_path)
+    assert source.faults == ()
+    assert sorted(s.id for s in source.splits["train"]) == ["10_1029", "1_1029", "seq1_007"]
+
+
+def test_a_list_of_test_images_without_masks_is_left_out_with_a_note(tmp_path):
+    for n in range(3):
+        save(tmp_path / "images" / f"x{n}.jpg", picture(n))
+        save(tmp_path / "masks" / f"x{n}.png", raw_mask(n))
+    for split, name in {"train": "x0", "val": "x1", "test": "z"}.items():
+        (tmp_path / f"{split}.txt").write_text(f"{name}\n")
+    source = opened(tmp_path)
+    assert source.faults == ()
+    assert list(source.splits) == ["train", "val"]
+    note = f"{tmp_path}/test.txt: no image of it has a mask; the test split is left out"
+    assert note in source.notes
 
 
 def test_images_in_no_split_are_listed_undivided(tmp_path):
