@@ -109,13 +109,14 @@ def lay_out(root: Path, pairs: dict[str, str]) -> Path:
 
 def pairs_of(source: Source) -> dict[str, dict[str, str]]:
     """The path of each image's mask, by split and by the image's path below the root."""
-    assert source.root is not None
+    root = source.root
     return {
         split: {
-            str(sample.image.relative_to(source.root)): str(sample.mask.relative_to(source.root))
-            for sample in samples
+            str(image.relative_to(root)): str(mask.relative_to(root))
+            for image, mask in (sample.files for sample in samples)
         }
         for split, samples in source.splits.items()
+        if root is not None
     }
 
 
