@@ -30,7 +30,7 @@ from one_trial import MAPPINGS, setting, spread, verdict
 from PIL import Image
 from torch import nn
 
-from segexp.data.files.pictures import read_rgb
+from segexp.data.files.images import read_rgb
 from segexp.data.layout import SyntheticCounts, open_source
 from segexp.evaluation.predict import find_images, predict_masks, stream_count
 from segexp.labels.files import load_mapping

@@ -16,7 +16,8 @@ from torch import nn
 
 from segexp.core.errors import InputError, first_line, shown
 from segexp.core.files import LONGEST_FILE_NAME
-from segexp.data.files.pictures import IMAGE_SUFFIXES, read_rgb
+from segexp.data.files.images import read_rgb
+from segexp.data.files.pictures import IMAGE_SUFFIXES
 from segexp.data.resize import resize_image
 from segexp.data.source import SampleFault
 from segexp.data.threads import work_ahead

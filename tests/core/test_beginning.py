@@ -6,9 +6,9 @@ import pytest
 from harness.trees import picture, save
 from segexp.core.beginning import beginning, not_the_file
 from segexp.core.errors import InputError
+from segexp.data.files.images import read_rgb
 from segexp.data.files.masks import look_at_mask
 from segexp.data.files.npy import read_npy_image
-from segexp.data.files.pictures import read_rgb
 from segexp.data.source import SampleFault
 from segexp.labels.importers._file import read_foreign_file
 

@@ -10,7 +10,7 @@ from torch import nn
 
 from harness.project import ROOT
 from segexp.core.errors import InputError
-from segexp.data.files.pictures import read_rgb
+from segexp.data.files.images import read_rgb
 from segexp.data.resize import resize_image
 from segexp.evaluation.predict import (
     DECODERS,

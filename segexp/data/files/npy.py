@@ -10,7 +10,8 @@ from numpy.lib import format as npy_format
 from numpy.typing import NDArray
 
 from segexp.core.beginning import beginning
-from segexp.data.files.pictures import check_pixel_count, read_bytes, refuse_unscaled, row_bands
+from segexp.data.files.images import refuse_unscaled
+from segexp.data.files.pictures import check_pixel_count, read_bytes, row_bands
 from segexp.data.source import SampleFault
 
 # A float that an 8-bit step would round to 0 or 255 anyway is not out of range.

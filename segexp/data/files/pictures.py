@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import ExifTags, Image
 from PIL.BmpImagePlugin import BmpImageFile
 from PIL.GifImagePlugin import GifImageFile
@@ -69,16 +68,6 @@ _MAGIC = {
 }
 _LOSSLESS_TIFF = (1, 2, 3, 4, 5, 8, 32773, 32946, 34925, 50000)
 """Compressions of TIFF that keep every number: none, CCITT, LZW, deflate, PackBits, LZMA, Zstd."""
-_TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-"""What makes a picture upright, by its EXIF orientation."""
 # In a JPEG's pixel data 0xff is followed by 0, by a restart marker, or by what ends them.
 _JPEG_MARKER = re.compile(rb"\xff[^\x00\xff\x01\xd0-\xd7]")
 
@@ -105,64 +94,6 @@ class Picture:
     def class_indices(self) -> str | None:
         """The mapping whose classes a predicted mask holds; None for other files."""
         return self.pixels.info.get(CLASS_INDICES)
-
-
-def read_rgb(path: Path) -> NDArray[np.uint8]:
-    """Decode an image to uint8 (H, W, 3), RGB.
-
-    Grey is replicated, palettes are looked up, an alpha channel is dropped when it is opaque
-    everywhere, and the EXIF orientation of a JPEG is applied, as every viewer does. Colour
-    profiles, gamma and texts are ignored.
-
-    Raises:
-        SampleFault: When it is damaged, CMYK, has 16 bits a channel (scaling them would be a
-            guess at their range), is transparent somewhere, uses a colour that its palette lacks,
-            or holds nothing but 0 and 1.
-    """
-    data = read_bytes(path, MAX_PICTURE_BYTES)
-    if picture_kind(data) == "GIF":
-        raise _no_picture(path, data)
-    picture = decode_picture(path, data)
-    with _damage_as_fault(path):
-        return _as_rgb(path, picture)
-
-
-def _as_rgb(path: Path, picture: Picture) -> NDArray[np.uint8]:
-    pixels = picture.pixels
-    if picture.bits == 16:
-        raise SampleFault(f"{path}: 16 bits a channel; save the image with 8")
-    if pixels.mode not in ("1", "L", "LA", "P", "RGB", "RGBA"):
-        raise SampleFault(f"{path}: a {picture.kind} of mode {pixels.mode}; save it as RGB")
-    transparent = transparent_pixels(picture)
-    if transparent:
-        raise SampleFault(
-            f"{path}: {transparent} pixels are transparent; flatten the image onto a background"
-        )
-    if pixels.mode == "P":
-        _refuse_missing_colors(path, pixels)
-    if picture.orientation != UPRIGHT:
-        pixels = pixels.transpose(_TURNS[picture.orientation])
-    image = np.empty((pixels.height, pixels.width, 3), np.uint8)
-    for band in row_bands(pixels.height, pixels.width):
-        part = pixels.crop((0, band.start, pixels.width, band.stop))
-        image[band] = np.asarray(part.convert("RGB"))
-    refuse_unscaled(path, image)
-    return image
-
-
-def refuse_unscaled(path: Path, image: NDArray[np.uint8]) -> None:
-    """Refuse an 8-bit image of nothing but 0 and 1: floats in 0..1 that were cut off, or a mask.
-
-    An image of zeros is black and allowed.
-
-    Raises:
-        SampleFault: With what may have happened.
-    """
-    if image.max() == 1:
-        raise SampleFault(
-            f"{path}: no value above 1 of 255: floats in 0..1 that were saved as whole numbers, "
-            "or a mask; save an image with values in 0..255"
-        )
 
 
 def read_bytes(path: Path, limit: int) -> bytes:
@@ -200,12 +131,13 @@ def decode_picture(path: Path, data: bytes) -> Picture:
     """
     kind = picture_kind(data)
     if kind is None:
-        raise _no_picture(path, data)
-    with _damage_as_fault(path):
+        raise no_picture(path, data)
+    with damage_as_fault(path):
         return _read_png(path, data) if kind == "PNG" else _read_other(path, data, kind)
 
 
-def _no_picture(path: Path, data: bytes) -> SampleFault:
+def no_picture(path: Path, data: bytes) -> SampleFault:
+    """Return the fault of a file that is no picture, or none of a kind that is read."""
     return SampleFault(f"{path}: not an image that can be read: it {beginning(data)}")
 
 
@@ -251,16 +183,6 @@ def transparent_pixels(picture: Picture) -> int:
 def grey_step(bits: int) -> int:
     """Return by how much Pillow stretches grey of few bits over 0..255."""
     return {2: 85, 4: 17}.get(bits, 1)
-
-
-def _refuse_missing_colors(path: Path, pixels: Image.Image) -> None:
-    size = len(pixels.getpalette("RGB") or ()) // 3
-    missing = int(np.count_nonzero(np.asarray(pixels) >= size))
-    if missing:
-        raise SampleFault(
-            f"{path}: {missing} pixels have a palette index of {size} or more, "
-            f"but the palette has {size} colours"
-        )
 
 
 def _read_png(path: Path, data: bytes) -> Picture:
@@ -355,7 +277,7 @@ def _orientation(pixels: ImageFile) -> int:
         found = pixels.getexif().get(ExifTags.Base.Orientation)
     except Exception:  # a damaged tag
         return UPRIGHT
-    return found if found in _TURNS else UPRIGHT
+    return found if isinstance(found, int) and 1 <= found <= 8 else UPRIGHT
 
 
 def _unclear_orientation(path: Path, what: str, orientation: int) -> SampleFault:
@@ -366,7 +288,8 @@ def _unclear_orientation(path: Path, what: str, orientation: int) -> SampleFault
 
 
 @contextmanager
-def _damage_as_fault(path: Path) -> Iterator[None]:
+def damage_as_fault(path: Path) -> Iterator[None]:
+    """Turn what decoders raise into a fault of the file."""
     try:
         yield
     except SampleFault:

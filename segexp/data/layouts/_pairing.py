@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from segexp.core.errors import InputError
 from segexp.core.wording import counted
+from segexp.data.files.images import read_rgb
 from segexp.data.files.masks import read_labels
-from segexp.data.files.pictures import read_rgb
 from segexp.data.source import Sample, Source, read_file
 from segexp.labels.taxonomy import Taxonomy
 
