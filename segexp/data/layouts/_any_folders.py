@@ -42,15 +42,28 @@ def pair_files(
         names: What a layout knows of their names.
     """
     found = [*files_below(root)] if files is None else files
-    readings = readings_of(found, names)
+    return as_paired(root, found, readings_of(found, names), names)
+
+
+def as_paired(
+    root: Path, files: Sequence[File], readings: Sequence[Reading], names: FileNames = ANY_NAMES
+) -> Paired:
+    """Return the images and masks of the best reading, and what is unusual about it.
+
+    Args:
+        root: The folder.
+        files: All files that were looked at.
+        readings: The best one first; none where nothing could be joined.
+        names: What was known of their names.
+    """
     if not readings:
-        return Paired({}, (_nothing_joined(root, found, names),))
+        return Paired({}, (_nothing_joined(root, files, names),))
     best, *others = readings
     faults = [*_ambiguous(root, best, others), *doubled_faults(best)]
     is_found = names.affixes is None and not best.rule.is_plain
     notes = [f"{root}: joined {best.describe(root)}"] if is_found else []
-    listings = divide_by_lists(root, found, listings_of(root, best))
-    return Paired(listings, tuple(faults), (*notes, *left_out_note(root, found, best)))
+    listings = divide_by_lists(root, files, listings_of(root, best))
+    return Paired(listings, tuple(faults), (*notes, *left_out_note(root, files, best)))
 
 
 def recognised_folders(root: Path) -> str | None:

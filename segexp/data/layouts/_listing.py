@@ -9,7 +9,7 @@ from pathlib import Path
 from segexp.core.wording import counted
 from segexp.data.layouts._names import Affixes, Key
 from segexp.data.layouts._pairing import Listing, join
-from segexp.data.layouts._readings import Reading, common_folder
+from segexp.data.layouts._readings import Reading, common_folder, shared_levels
 from segexp.data.layouts._tree import File
 from segexp.data.source import SPLITS, UNDIVIDED
 
@@ -33,8 +33,8 @@ class _Split:
 def listings_of(root: Path, reading: Reading) -> dict[str, Listing]:
     """Return the samples of each split that a reading has, in the order of the splits.
 
-    A sample's id is what the names of its files share, behind the names of their folders. A test
-    split without masks is left out with a note.
+    A sample's id is what the names of its files share, behind the names of their folders but for
+    those that all have. A test split without masks is left out with a note.
     """
     splits: dict[str, _Split] = defaultdict(_Split)
     for split, image_id, image, mask in _samples(reading):
@@ -83,17 +83,21 @@ def _samples(reading: Reading) -> Iterator[tuple[str, str, File | None, File | N
     """Yield the split, the id, the image and the mask of all that is joined, and of all else."""
     rule = reading.rule
     joined: Mapping[Key, Key] = {image: mask for mask, image in rule.pairs.items()}
+    shared = [
+        shared_levels([place[1] for place, _ in side]) for side in (reading.images, reading.masks)
+    ]
     for key, image in reading.images.items():
         mask = reading.masks[joined[key]] if key in joined else None
         split = image.split or (mask.split if mask else None) or UNDIVIDED
-        yield split, _id(key, rule.images), image, mask
+        yield split, _id(key, rule.images, shared[0]), image, mask
     for key, mask in reading.masks.items():
         if key not in rule.pairs and rule.masks.core(key[1]) is not None:
-            yield mask.split or UNDIVIDED, _id(key, rule.masks), None, mask
+            yield mask.split or UNDIVIDED, _id(key, rule.masks, shared[1]), None, mask
 
 
-def _id(key: Key, affixes: Affixes) -> str:
+def _id(key: Key, affixes: Affixes, shared: int) -> str:
     (_, folders), stem = key
+    folders = folders[shared:]
     core = affixes.core(stem)
     name = stem if core is None else core
     is_told = folders and re.match(rf"{re.escape(folders[-1])}(?![^\W_])", name)

@@ -96,11 +96,12 @@ def _join(images: Sequence[File], masks: Sequence[File], names: FileNames) -> li
     First all folders count, then those below the ones that a side shares.
     """
     tells_split = any(f.split for f in images) and any(f.split for f in masks)
-    for skipped in ((0, 0), (_shared_folders(images), _shared_folders(masks)), (None, None)):
+    shared = [shared_levels(file.rest for file in side) for side in (images, masks)]
+    for skipped in ([0, 0], shared, [None, None]):
         of_images, doubled = _keyed(images, tells_split, skipped[0])
         of_masks, doubled_masks = _keyed(masks, tells_split, skipped[1])
         doubled += doubled_masks
-        if skipped == (None, None) and doubled:
+        if skipped == [None, None] and doubled:
             break
         rules = find_rules(of_images, of_masks, *(names.affixes or ()))
         if rules := _without_drawings(rules):
@@ -176,9 +177,9 @@ def _main_suffixes(masks: Sequence[File]) -> Sequence[File]:
     return [file for file in masks if file.suffix == ".png" or file.path.parent not in folders]
 
 
-def _shared_folders(files: Sequence[File]) -> int:
-    """Count the outer folders that all files lie in."""
-    levels = zip(*(file.rest for file in files), strict=False)
+def shared_levels(folders: Iterable[tuple[str, ...]]) -> int:
+    """Count the outer folders that all have."""
+    levels = zip(*folders, strict=False)
     return sum(1 for _ in takewhile(lambda level: len(set(level)) == 1, levels))
 
 

@@ -75,6 +75,11 @@ def _walk(
             yield names, folder / entry.name
 
 
+def file_at(root: Path, path: Path) -> File:
+    """Read what the folders between a root and a file say."""
+    return _read(path.relative_to(root).parts[:-1], path)
+
+
 def _read(folders: tuple[str, ...], path: Path) -> File:
     role: Role | None = None
     split, split_word = None, ""

@@ -1,0 +1,169 @@
+"""A data set whose tree a person describes: patterns for images and masks, and what they share."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from segexp.core.errors import InputError, at_most
+from segexp.core.wording import counted
+from segexp.data.layouts._any_folders import as_paired
+from segexp.data.layouts._names import Affixes, FileNames, Key, Rule
+from segexp.data.layouts._pairing import source_of
+from segexp.data.layouts._readings import Reading, readings_of
+from segexp.data.layouts._tree import File, file_at
+from segexp.data.layouts._words import SPLIT_WORDS, Role
+from segexp.data.source import Source
+from segexp.labels.taxonomy import Taxonomy
+
+FORMAT = "described"
+
+
+@dataclass(frozen=True)
+class Description:
+    """How a tree lies: `data.layout` in `config.yaml`.
+
+    Attributes:
+        images: A glob pattern below the data set's folder.
+        masks: Likewise.
+        join: An expression that is searched for in the path of an image or a mask below the folder;
+            its groups are the same for both. None where names are joined by what they share.
+        split: An expression whose group is a word for a split in an image's path. None where the
+            names of folders tell it, or nothing.
+        is_divided: Whether folders are not asked: the data is divided anew.
+        unpaired: Whether an image without a mask, or a mask without an image, is a fault.
+    """
+
+    images: str
+    masks: str
+    join: str | None = None
+    split: str | None = None
+    is_divided: bool = False
+    unpaired: Literal["fault", "skip"] = "fault"
+
+
+def open_described(root: Path, taxonomy: Taxonomy, described: Description) -> Source:
+    """List the images and masks that patterns find below ``root``.
+
+    Raises:
+        InputError: When a pattern finds nothing, or an expression matches no part of a file's path.
+    """
+    masks = _found(root, described.masks, "mask")
+    drawn = {file.path for file in masks}
+    images = [f for f in _found(root, described.images, "image") if f.path not in drawn]
+    faults = [
+        f"data.layout.{key}: {pattern!r} finds no file below {root}{beside}"
+        for key, pattern, files, beside in (
+            ("images", described.images, images, " that data.layout.masks does not find"),
+            ("masks", described.masks, masks, ""),
+        )
+        if not files
+    ]
+    if faults:
+        raise InputError(faults)
+    if described.is_divided:
+        images, masks = ([replace(f, split=None) for f in side] for side in (images, masks))
+    elif described.split is not None:
+        images = _in_splits(root, images, described.split)
+        masks = [replace(file, split=None) for file in masks]
+    names = FileNames(_suffixes(images), _suffixes(masks))
+    if described.join is None:
+        readings = readings_of([*images, *masks], names)
+    else:
+        readings = [_joined(root, images, masks, described.join)]
+    skipped: list[str] = []
+    if described.unpaired == "skip" and readings:
+        readings, skipped = _paired_alone(root, readings)
+    found = as_paired(root, [*images, *masks], readings, names)
+    return replace(
+        source_of(
+            root,
+            taxonomy,
+            found.listings,
+            faults=found.faults,
+            notes=(*found.notes, *skipped),
+        ),
+        format=FORMAT,
+    )
+
+
+def _found(root: Path, pattern: str, role: Role) -> list[File]:
+    paths = sorted(path for path in root.glob(pattern) if path.is_file())
+    return [replace(file_at(root, path), role=role, kind=()) for path in paths]
+
+
+def _suffixes(files: Sequence[File]) -> tuple[str, ...]:
+    return tuple({file.suffix for file in files})
+
+
+def _in_splits(root: Path, images: Sequence[File], expression: str) -> list[File]:
+    """Return images with the split that an expression finds in their paths.
+
+    Raises:
+        InputError: When it finds nothing in some of them, or what is not a word for a split.
+    """
+    found, faults = [], []
+    for file in images:
+        path = file.path.relative_to(root).as_posix()
+        match = re.search(expression, path)
+        word = match[1] if match else None
+        split = SPLIT_WORDS.get((word or "").lower())
+        if split is None:
+            said = (
+                "matches no part" if match is None else f"finds {word!r}, not a word for a split,"
+            )
+            faults.append(f"data.layout.split: {expression!r} {said} of {path}")
+        else:
+            found.append(replace(file, split=split, split_word=split))
+    _raise(faults, "data.layout.split")
+    return found
+
+
+def _joined(root: Path, images: Sequence[File], masks: Sequence[File], expression: str) -> Reading:
+    """Join files by what the groups of an expression find in their paths.
+
+    Raises:
+        InputError: When it finds nothing in some of them.
+    """
+    faults: list[str] = []
+    doubled: list[tuple[File, File]] = []
+    sides: list[dict[Key, File]] = []
+    for files in (images, masks):
+        side: dict[Key, File] = {}
+        for file in files:
+            path = file.path.relative_to(root).as_posix()
+            match = re.search(expression, path)
+            if match is None:
+                faults.append(f"data.layout.join: {expression!r} matches no part of {path}")
+                continue
+            key = ((None, ()), "_".join(group or "" for group in match.groups()))
+            if key in side:
+                doubled.append((file, side[key]))
+            side.setdefault(key, file)
+        sides.append(side)
+    _raise(faults, "data.layout.join")
+    pairs = {key: key for key in sides[1] if key in sides[0]}
+    return Reading(sides[0], sides[1], Rule(Affixes(), Affixes(), pairs), tuple(doubled))
+
+
+def _paired_alone(root: Path, readings: Sequence[Reading]) -> tuple[list[Reading], list[str]]:
+    """Leave out what has no partner, and say how much that is."""
+    best = readings[0]
+    images = {key: best.images[key] for key in best.rule.pairs.values()}
+    masks = {key: best.masks[key] for key in best.rule.pairs}
+    notes = [
+        f"{root}: {counted(len(before) - len(after), what)} without a partner left out"
+        for before, after, what in (
+            (best.images, images, "image"),
+            (best.masks, masks, "mask"),
+        )
+        if len(before) > len(after)
+    ]
+    return [replace(best, images=images, masks=masks), *readings[1:]], notes
+
+
+def _raise(faults: Sequence[str], where: str) -> None:
+    if faults:
+        told, more = at_most(faults, where)
+        raise InputError([*told, *more])
