@@ -169,12 +169,13 @@ def synth(
     root = open_project(project)
     config = read_config(root, {}, set_)
 
+    from segexp.data.configured import synthetic_counts
     from segexp.data.layouts.synthetic import write_npy_layout
-    from segexp.data.open import find_taxonomy, synthetic_counts
+    from segexp.data.open import find_taxonomy
 
     with LiveDisplay() as display:
         taxonomy = find_taxonomy(root, "cityscapes19")
-        write_npy_layout(directory, synthetic_counts(config), taxonomy, display.caching)
+        write_npy_layout(directory, synthetic_counts(config.data), taxonomy, display.caching)
     there = shlex.quote(str(directory))
     say(f"wrote synthetic scenes to {directory}; use them with --data {there}")
 

@@ -10,10 +10,11 @@ import typer
 
 import segexp
 from segexp.cli.console import LiveDisplay, say
-from segexp.cli.options import Debug, Format
+from segexp.cli.options import Debug, Format, Set, set_overrides
 from segexp.core.errors import InputError
 
 if TYPE_CHECKING:
+    from segexp.core.config import DataConfig
     from segexp.data.labels_found import FoundLabels
     from segexp.data.source import Sample, Source
 
@@ -55,17 +56,19 @@ def init(
         ),
     ] = None,
     format_name: Format = None,
+    set_: Set = None,
     debug: Debug = False,
 ) -> None:
     """Lay out a new project: config.yaml, mappings/ and studies/.
 
     With --data: for these images and masks. Their layout is recognised, their labels are read from
-    a label file, or else from the masks, and splits are made where there are none.
+    a label file, or else from the masks, and splits are made where there are none. --set takes keys
+    of `data`, such as data.masks='{void: [255]}'.
     """
     faults = []
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
         faults.append(f"{directory}: is not an empty directory")
-    options = {"--classes": classes, "--format": format_name}
+    options = {"--classes": classes, "--format": format_name, "--set": set_}
     if data is None:
         faults += [f"{name}: needs --data FOLDER" for name, value in options.items() if value]
     elif directory.resolve().is_relative_to(data.resolve()):
@@ -80,7 +83,7 @@ def init(
         say(f"made a project in {directory}")
         say(f"look next:  {_in(directory)}segexp tune --trials 50")
         return
-    _init_for(directory, data, classes, format_name)
+    _init_for(directory, data, classes, _data_section(data, format_name, set_))
 
 
 def template() -> Path:
@@ -89,32 +92,45 @@ def template() -> Path:
     return package / "template" if (package / "template").is_dir() else package.parent
 
 
-def _init_for(directory: Path, data: Path, classes: Path | None, format_name: str | None) -> None:
+def _data_section(data: Path, format_name: str | None, set_: list[str] | None) -> "DataConfig":
+    """Return the ``data`` section of the new project, as far as a person says it."""
+    from segexp.core.config import build_config, resolve_key
+
+    overrides = set_overrides(set_)
+    others = [key for key in overrides if not (resolve_key(key) or "data.").startswith("data.")]
+    if others:
+        raise InputError(f"--set {', '.join(others)}: not a key of `data`; set it in config.yaml")
+    given = {"data.format": format_name or "auto", "data.root": str(data), **overrides}
+    return build_config("config.yaml", {}, given).data
+
+
+def _init_for(directory: Path, data: Path, classes: Path | None, section: "DataConfig") -> None:
     from segexp.core.files import write_atomic
-    from segexp.data.division import with_splits
+    from segexp.data.configured import format_of
+    from segexp.data.division import division_of, with_splits
     from segexp.data.labels_found import find_labels
-    from segexp.data.layout import recognise_format
     from segexp.data.new_project import project_files
     from segexp.labels.importers._writing import as_name
     from segexp.report.contact_sheet import write_pictures
 
-    layout = format_name or recognise_format(data)
-    name = as_name(data.resolve().name)
+    layout = format_of(data, section)
+    name = section.taxonomy or as_name(data.resolve().name)
     with LiveDisplay() as display:
         found = find_labels(
             layout,
             data,
             name,
             template() / "mappings",
+            data=section,
             classes=classes,
             progress=display.caching,
         )
     if found.source.faults:
         raise InputError(found.source.faults)
-    files = project_files(template(), layout, data, found)
+    files = project_files(template(), layout, section, found)
     for path, text in files.texts.items():
         write_atomic(directory / path, text)
-    source = with_splits(directory, found.source)
+    source = with_splits(directory, found.source, division_of(section))
     pictures = write_pictures(directory, source, found.unnamed)
     _say_what_was_found(found, source)
     say(f"made a project in {directory}; look at {', '.join(map(str, pictures))}")

@@ -1,5 +1,6 @@
 """The project's configuration: `config.yaml`, overrides, and what a study puts over them."""
 
+import re
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from functools import cache
@@ -13,6 +14,7 @@ from pydantic import (
     Field,
     ValidationError,
     field_validator,
+    model_validator,
 )
 
 from segexp.core.choices import Offered
@@ -104,11 +106,80 @@ class MasksConfig(_Section):
         return value
 
 
+Share = Annotated[float, Field(ge=0, lt=1)]
+
+
+class DivisionConfig(_Section):
+    """How data is divided into splits: see `segexp.data.division`.
+
+    Attributes:
+        by: What is kept together in one split.
+        train: Train's share of the images; what val and test leave when it is null.
+        val: Val's share.
+        test: Test's share; 0 for no test split.
+    """
+
+    by: HeldoutBy = "auto"
+    train: Share | None = None
+    val: Share = 0.15
+    test: Share = 0.15
+
+    @model_validator(mode="after")
+    def _shares_of_one(self) -> "DivisionConfig":
+        rest = 1 - self.val - self.test
+        if self.val == 0:
+            raise ValueError("val: 0; tuning needs images of its own")
+        if rest <= 0 or (self.train is not None and abs(self.train - rest) > 1e-6):
+            raise ValueError("train, val and test must come to 1, and none of train and val be 0")
+        return self
+
+
+class LayoutConfig(_Section):
+    """How a tree lies that no layout recognises: see `segexp.data.described`.
+
+    Attributes:
+        images: A glob pattern below ``data.root``, such as ``**/left/*.png``.
+        masks: Likewise.
+        join: A regular expression that is searched for in the paths of images and masks; its groups
+            are the same in an image and in its mask. Null to join names by what they share.
+        split: A regular expression whose group is a split's name in the path of an image; or how
+            the data is divided. Null where the names of folders tell.
+        unpaired: Whether what has no partner is a fault or left out.
+    """
+
+    images: str = Field(min_length=1)
+    masks: str = Field(min_length=1)
+    join: str | None = None
+    split: str | DivisionConfig | None = None
+    unpaired: Literal["fault", "skip"] = "fault"
+
+    @field_validator("images", "masks")
+    @classmethod
+    def _below_the_root(cls, value: str) -> str:
+        if value.startswith("/") or ".." in value.split("/"):
+            raise ValueError("a pattern below data.root, such as 'images/**/*.jpg'")
+        return value
+
+    @field_validator("join", "split")
+    @classmethod
+    def _with_groups(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        try:
+            groups = re.compile(value).groups
+        except re.error as error:
+            raise ValueError(f"not a regular expression: {error}") from None
+        if not groups:
+            raise ValueError("has no group in parentheses, which says what is shared")
+        return value
+
+
 class DataConfig(_Section):
     """Where the images are and how they reach the model.
 
     Attributes:
         format: The folder layout; ``auto`` recognises it from what is in ``root``.
+        layout: How the folder lies, where no layout recognises it; null for none.
         root: The data set's folder; a relative path starts at the project directory.
         image_size: Height and width in pixels at which images are trained and scored.
         normalization: Channel statistics of the train split, or ImageNet's.
@@ -125,6 +196,7 @@ class DataConfig(_Section):
     normalization: Normalization = "dataset"
     taxonomy: str | None = None
     masks: MasksConfig | None = None
+    layout: LayoutConfig | None = None
     heldout_by: HeldoutBy = "auto"
     synthetic: SyntheticConfig = SyntheticConfig()
 
@@ -326,7 +398,7 @@ def _known_words() -> tuple[str, ...]:
     """Return the whole keys of `config.yaml`, their sections and their last parts."""
     keys = config_keys()
     parts = [part for key in keys for part in key.split(".")]
-    return (*dict.fromkeys([*parts, *keys, *MasksConfig.model_fields]),)
+    return (*dict.fromkeys([*parts, *keys, *MasksConfig.model_fields, *LayoutConfig.model_fields]),)
 
 
 def put_key(nested: dict[str, Any], key: str, value: Any) -> None:

@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
+from segexp.core.config import LayoutConfig
 from segexp.core.errors import InputError, at_most
 from segexp.core.wording import counted
 from segexp.data.layouts._any_folders import as_paired
@@ -20,31 +20,13 @@ from segexp.labels.taxonomy import Taxonomy
 FORMAT = "described"
 
 
-@dataclass(frozen=True)
-class Description:
-    """How a tree lies: `data.layout` in `config.yaml`.
-
-    Attributes:
-        images: A glob pattern below the data set's folder.
-        masks: Likewise.
-        join: An expression that is searched for in the path of an image or a mask below the folder;
-            its groups are the same for both. None where names are joined by what they share.
-        split: An expression whose group is a word for a split in an image's path. None where the
-            names of folders tell it, or nothing.
-        is_divided: Whether folders are not asked: the data is divided anew.
-        unpaired: Whether an image without a mask, or a mask without an image, is a fault.
-    """
-
-    images: str
-    masks: str
-    join: str | None = None
-    split: str | None = None
-    is_divided: bool = False
-    unpaired: Literal["fault", "skip"] = "fault"
-
-
-def open_described(root: Path, taxonomy: Taxonomy, described: Description) -> Source:
+def open_described(root: Path, taxonomy: Taxonomy, described: LayoutConfig) -> Source:
     """List the images and masks that patterns find below ``root``.
+
+    Args:
+        root: The data set's folder.
+        taxonomy: What the masks' raw ids mean.
+        described: ``data.layout``: the patterns.
 
     Raises:
         InputError: When a pattern finds nothing, or an expression matches no part of a file's path.
@@ -62,11 +44,10 @@ def open_described(root: Path, taxonomy: Taxonomy, described: Description) -> So
     ]
     if faults:
         raise InputError(faults)
-    if described.is_divided:
+    if described.split is not None:  # folders are not asked
         images, masks = ([replace(f, split=None) for f in side] for side in (images, masks))
-    elif described.split is not None:
+    if isinstance(described.split, str):
         images = _in_splits(root, images, described.split)
-        masks = [replace(file, split=None) for file in masks]
     names = FileNames(_suffixes(images), _suffixes(masks))
     if described.join is None:
         readings = readings_of([*images, *masks], names)

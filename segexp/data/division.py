@@ -12,10 +12,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from segexp.core.config import DataConfig, DivisionConfig
 from segexp.core.errors import InputError, at_most
 from segexp.core.files import read_bounded, write_atomic
 from segexp.core.wording import counted
-from segexp.data.sequences import certain_places
+from segexp.data.sequences import certain_places, places_of
 from segexp.data.source import SPLITS, UNDIVIDED, Source
 
 DIRECTORY = "splits"
@@ -24,14 +25,17 @@ DIRECTORY = "splits"
 HEADER = ("image", "split")
 MAX_BYTES = 256 << 20
 
-VAL, TEST = 0.15, 0.15
-"""The shares of val and of test."""
-
 MOST = 0.4
 """Of the images: where val and test come to more, the places are too large to be kept together."""
 
 
-def with_splits(project: Path, source: Source) -> Source:
+def division_of(data: DataConfig) -> DivisionConfig:
+    """Return how a data set is divided that is not: as ``data.layout.split`` says, if it does."""
+    split = data.layout.split if data.layout is not None else None
+    return split if isinstance(split, DivisionConfig) else DivisionConfig()
+
+
+def with_splits(project: Path, source: Source, division: DivisionConfig | None = None) -> Source:
     """Return a data set with train and val, divided by the project's file where it has none.
 
     A data set without any split is divided into train, val and test, one with train alone into
@@ -41,6 +45,7 @@ def with_splits(project: Path, source: Source) -> Source:
     Args:
         project: The project directory.
         source: The data set.
+        division: The shares of the splits, and what is kept together.
 
     Raises:
         InputError: When the file cannot be read or written, or lists other images.
@@ -65,8 +70,9 @@ def with_splits(project: Path, source: Source) -> Source:
     if file.exists():
         chosen, note = _read(file, ids), f"splits as in {file}"
     else:
-        shares = {"val": VAL} | ({} if "test" in others else {"test": TEST})
-        chosen, by = divide(ids, source.format, shares)
+        wanted = division or DivisionConfig()
+        test = {"test": wanted.test} if wanted.test and "test" not in others else {}
+        chosen, by = divide(ids, source.format, {"val": wanted.val, **test}, wanted.by)
         _write(file, chosen)
         counts = Counter(chosen.values())
         listing = ", ".join(f"{counts[name]} {name}" for name in SPLITS if counts[name])
@@ -91,30 +97,44 @@ def with_splits(project: Path, source: Source) -> Source:
 
 
 def divide(
-    ids: Sequence[str], data_format: str, shares: Mapping[str, float]
+    ids: Sequence[str], data_format: str, shares: Mapping[str, float], by: str = "auto"
 ) -> tuple[dict[str, str], str]:
     """Divide images into train and other splits.
 
-    By city where the ids name enough of them, else by sequence, else by image. Which split a place
-    falls into follows from the SHA-256 of its name, so that it stays there when images are added.
+    ``auto`` divides by city where the ids name enough of them, else by sequence, else by image.
+    Which split a place falls into follows from the SHA-256 of its name.
 
     Args:
         ids: The image ids, each once.
         data_format: The name of the layout.
         shares: How much of the images each other split is to have.
+        by: ``city``, ``sequence``, ``image`` or ``auto``.
+
+    Raises:
+        InputError: When the ids do not name enough of what they are to be divided by.
 
     Returns:
         The split of each image, and what is kept together: ``city``, ``sequence`` or ``image``.
     """
-    for kind in ("city", "sequence"):
-        places = certain_places(kind, ids, data_format)
+    for kind in ("city", "sequence") if by == "auto" else (by,):
+        places = None if kind == "image" else _places(kind, ids, data_format, by)
         if places is None or len(set(places)) <= len(shares):
             continue
         chosen = _fill(Counter(places), shares)
         others = sum(split != "train" for split in map(chosen.__getitem__, places))
-        if set(chosen.values()) == {"train", *shares} and others <= MOST * len(ids):
+        if by != "auto" or others <= MOST * len(ids):
             return dict(zip(ids, map(chosen.__getitem__, places), strict=True)), kind
+    if by not in ("auto", "image"):
+        raise InputError(
+            f"data.layout.split.by: {by}: the image ids name no {len(shares) + 1} of it (the first "
+            f"is {ids[0]!r}); take auto or image"
+        )
     return _fill(Counter(ids), shares), "image"
+
+
+def _places(kind: str, ids: Sequence[str], data_format: str, by: str) -> list[str] | None:
+    """Name the city or the sequence of each image; a person who names the rule may be guessed."""
+    return (certain_places if by == "auto" else places_of)(kind, ids, data_format)
 
 
 def _fill(sizes: Counter[str], shares: Mapping[str, float]) -> dict[str, str]:

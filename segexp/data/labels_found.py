@@ -4,9 +4,11 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from segexp.core.config import DataConfig
 from segexp.core.errors import InputError
 from segexp.core.wording import counted, percent
-from segexp.data.layout import SyntheticCounts, layout_of, open_source
+from segexp.data.configured import open_configured
+from segexp.data.layout import implied_taxonomy, is_narrow
 from segexp.data.mask_sample import MaskSample, sample_masks
 from segexp.data.source import SampleFault, Source
 from segexp.data.taxonomy_choice import list_files
@@ -55,20 +57,22 @@ def find_labels(
     name: str,
     shipped: Path,
     *,
+    data: DataConfig,
     classes: Path | None = None,
     progress: Progress | None = None,
 ) -> FoundLabels:
     """Find out what the masks of a folder mean.
 
-    In this order: the file that a person names; the taxonomy of a layout that is told by its own
-    file names; a label file in the folder; the taxonomy that any other layout implies; the ids or
-    colours of all masks.
+    In this order: the file that a person names; the taxonomy that a person names, or that of a
+    layout that is told by its own file names; a label file in the folder; the taxonomy that any
+    other layout implies; the ids or colours of all masks.
 
     Args:
         layout: The name of the folder's layout.
         root: The folder.
         name: What a new taxonomy is called, and the mapping of all its labels.
         shipped: The directory ``mappings/`` that comes with segexp.
+        data: The ``data`` section of `config.yaml`: ``layout`` and ``masks`` say how to read files.
         classes: A label file; None to look for one.
         progress: Called with how many masks are counted, and of how many.
 
@@ -76,18 +80,20 @@ def find_labels(
         InputError: When label files cannot be read or disagree, or when masks hold ids or colours
             that the labels lack.
     """
-    implied = layout_of(layout).taxonomy(root)
-    is_certain = bool(layout_of(layout).rather_than)  # a broader layout gave way to it
+    implied = implied_taxonomy(layout, root)
+    is_certain = is_narrow(layout)
+    if data.taxonomy is not None and (shipped / "taxonomies" / f"{data.taxonomy}.yaml").exists():
+        implied, is_certain = data.taxonomy, True
     if classes is not None:
-        return _by_file(layout, root, read_label_file(classes, name))
+        return _by_file(layout, root, read_label_file(classes, name), data)
     if implied is not None and is_certain:
-        return _by_layout(layout, root, implied, shipped)
+        return _by_layout(layout, root, implied, shipped, data)
     file = find_label_file(root, name)
     if file is not None:
-        return _by_file(layout, root, file)
+        return _by_file(layout, root, file, data)
     if implied is not None:
-        return _by_layout(layout, root, implied, shipped)
-    return _by_masks(layout, root, name, progress)
+        return _by_layout(layout, root, implied, shipped, data)
+    return _by_masks(layout, root, name, data, progress)
 
 
 def proposed_merge(found: FoundLabels) -> Mapping | None:
@@ -108,21 +114,23 @@ def proposed_merge(found: FoundLabels) -> Mapping | None:
     return Mapping(f"{fine.name}_merged", found.taxonomy, (*kept, other))
 
 
-def _by_layout(layout: str, root: Path, implied: str, shipped: Path) -> FoundLabels:
+def _by_layout(
+    layout: str, root: Path, implied: str, shipped: Path, data: DataConfig
+) -> FoundLabels:
     taxonomy = load_taxonomy(shipped / "taxonomies" / f"{implied}.yaml")
-    source = open_source(layout, root, taxonomy, SyntheticCounts())
-    _refuse_unknown(source, sample_masks(source), f"the layout {layout} implies {implied}")
+    source = open_configured(layout, root, taxonomy, data)
+    _refuse_unknown(source, sample_masks(source), f"the taxonomy {implied}")
     mappings = [load_mapping(path) for path in sorted(shipped.glob("*.yaml"))]
     over = [m for m in mappings if m.taxonomy.hash == taxonomy.hash]
     over.sort(key=lambda m: (-len(m.classes), m.name))
     if not over:
         over = [_all_labels(taxonomy)]
-    return FoundLabels(source, tuple(over), f"the layout {layout}: {implied}", is_shipped=True)
+    return FoundLabels(source, tuple(over), f"the taxonomy {implied}", is_shipped=True)
 
 
-def _by_file(layout: str, root: Path, file: LabelFile) -> FoundLabels:
+def _by_file(layout: str, root: Path, file: LabelFile, data: DataConfig) -> FoundLabels:
     mapping, notes = file.imported.mapping, file.notes
-    source = open_source(layout, root, mapping.taxonomy, SyntheticCounts())
+    source = open_configured(layout, root, mapping.taxonomy, data)
     sample = sample_masks(source)
     if sample.ids.keys() == {0, VOID} and len(mapping.taxonomy.labels) == 2:
         # With 255 as void one class would be left, and nothing to learn.
@@ -130,15 +138,17 @@ def _by_file(layout: str, root: Path, file: LabelFile) -> FoundLabels:
         ids = {0: 0, VOID: 1}
         taxonomy = replace(mapping.taxonomy, encodings={"default": ids})
         mapping = replace(mapping, taxonomy=taxonomy)
-        source = open_source(layout, root, taxonomy, SyntheticCounts())
+        source = open_configured(layout, root, taxonomy, data)
         notes = (*notes, f"the masks hold 0 and 255 alone: 0 is {first!r}, 255 is {second!r}")
     _refuse_unknown(source, sample, str(file.path))
     return FoundLabels(source, (mapping,), str(file.path), notes)
 
 
-def _by_masks(layout: str, root: Path, name: str, progress: Progress | None) -> FoundLabels:
-    found = taxonomy_of_masks(list_files(layout, root), name, progress)
-    source = open_source(layout, root, found.taxonomy, SyntheticCounts())
+def _by_masks(
+    layout: str, root: Path, name: str, data: DataConfig, progress: Progress | None
+) -> FoundLabels:
+    found = taxonomy_of_masks(list_files(layout, root, data), name, progress)
+    source = open_configured(layout, root, found.taxonomy, data)
     note = (
         f"nothing says what the labels are called: they are {found.taxonomy.names[0]}, ... in the "
         f"order of their {found.kind}; rename them in the files"
@@ -159,10 +169,11 @@ def _refuse_unknown(source: Source, sample: MaskSample, origin: str) -> None:
     Raises:
         InputError: With each of them, its share of the pixels, and what to do.
     """
-    known_ids = source.taxonomy.encodings.get(source.reading, {})
+    known_ids = {*source.taxonomy.encodings.get(source.reading, {}), *dict(source.rules.ids)}
     known_colors = {*source.taxonomy.colors, source.taxonomy.void_color}
     unknown = [(str(i), n) for i, n in sample.ids.items() if i not in known_ids]
-    unknown += [(str(c), n) for c, n in sample.colors.items() if c not in known_colors]
+    if not source.rules.nearest_color:
+        unknown += [(str(c), n) for c, n in sample.colors.items() if c not in known_colors]
     if not unknown:
         return
     total = sum(sample.ids.values()) + sum(sample.colors.values())

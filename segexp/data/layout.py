@@ -112,6 +112,16 @@ def is_drawn(name: str) -> bool:
     return name in layout_names() and layout_of(name).draw is not None
 
 
+def implied_taxonomy(name: str, root: Path | None) -> str | None:
+    """Return the name of the taxonomy that a layout implies for a folder; None for none."""
+    return layout_of(name).taxonomy(root) if name in layout_names() else None
+
+
+def is_narrow(name: str) -> bool:
+    """Whether broader layouts give way to a layout: its own file names tell it."""
+    return name in layout_names() and bool(layout_of(name).rather_than)
+
+
 def recognise_format(root: Path) -> str:
     """Tell the layout of a data set from what is in ``root``.
 
@@ -132,7 +142,8 @@ def recognise_format(root: Path) -> str:
         )
     forms = ", ".join(f"{layout.form} ({name})" for name, layout in known.items() if layout.form)
     raise InputError(
-        f"{root}: no known layout{_way_on(root, known)}; expected {forms}; found {_content(root)}"
+        f"{root}: no known layout{_way_on(root, known)}; expected {forms}; found {_content(root)}; "
+        "any other tree can be described: data.layout: {images: 'GLOB', masks: 'GLOB'}"
     )
 
 

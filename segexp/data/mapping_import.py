@@ -6,11 +6,11 @@ from functools import partial
 from pathlib import Path
 
 from segexp.core.config import Config
-from segexp.data.layout import is_drawn, open_source
+from segexp.data.configured import open_configured
+from segexp.data.layout import is_drawn
 from segexp.data.mapping_check import find_data
-from segexp.data.mask_rules import with_rules
 from segexp.data.mask_sample import sample_masks
-from segexp.data.open import find_layout, find_taxonomy, synthetic_counts
+from segexp.data.open import find_layout, find_taxonomy
 from segexp.data.source import Source
 from segexp.data.taxonomy_choice import list_files
 from segexp.labels.importer import Choices, Imported, import_mapping
@@ -82,7 +82,7 @@ def _labelled_in_new(
     layout, root = find_layout(project, config)
     if is_drawn(layout):
         return ImportedOnData(imported, None, "its taxonomy is new, and drawn scenes have another")
-    if _is_foreground(imported, list_files(layout, root, config.data.masks)):
+    if _is_foreground(imported, list_files(layout, root, config.data)):
         # With 255 as void one class would be left, and nothing to learn.
         imported = read(None, replace(imported.choices, ids=(0, VOID)))
         note = (
@@ -91,8 +91,8 @@ def _labelled_in_new(
         )
         imported = replace(imported, notes=(*imported.notes, note))
     taxonomy = imported.mapping.taxonomy
-    source = open_source(layout, root, taxonomy, synthetic_counts(config))
-    return ImportedOnData(imported, with_rules(source, config.data.masks), None)
+    source = open_configured(layout, root, taxonomy, config.data)
+    return ImportedOnData(imported, source, None)
 
 
 def _is_foreground(imported: Imported, masks: Source) -> bool:

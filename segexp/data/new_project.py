@@ -7,6 +7,9 @@ from math import log
 from pathlib import Path
 from statistics import median
 
+from pydantic import BaseModel
+
+from segexp.core.config import DataConfig
 from segexp.core.errors import InputError
 from segexp.data.labels_found import FoundLabels, proposed_merge
 from segexp.data.source import SampleFault, Source
@@ -32,25 +35,35 @@ class ProjectFiles:
     mappings: tuple[Mapping, ...]
 
 
-def project_files(template: Path, layout: str, root: Path, found: FoundLabels) -> ProjectFiles:
+def project_files(
+    template: Path, layout: str, data: DataConfig, found: FoundLabels
+) -> ProjectFiles:
     """Return the files of a project that trains on a folder.
 
     Args:
         template: The directory with the YAML that comes with segexp.
         layout: The name of the folder's layout.
-        root: The folder.
+        data: The ``data`` section, with what a person said; `image_size` chooses a size where it
+            says none.
         found: Its labels.
     """
     merged = proposed_merge(found) if len(found.mappings) == 1 else None
     mappings = (*found.mappings, *([merged] if merged else []))
     first = mappings[0].name
+    root = found.source.root
+    assert root is not None  # drawn data is not initialised
+    size = data.image_size if "image_size" in data.model_fields_set else image_size(found.source)
     config = _with_values(
         (template / "config.yaml").read_text(encoding="utf-8"),
         {
-            "format": layout,
+            "format": "auto" if data.layout else layout,
             "root": json.dumps(str(root.resolve()), ensure_ascii=False),
-            "image_size": str([*image_size(found.source)]),
+            "image_size": str([*size]),
+            "normalization": data.normalization,
             "taxonomy": found.taxonomy.name,
+            "layout": _flow(data.layout),
+            "masks": _flow(data.masks),
+            "heldout_by": data.heldout_by,
             "mapping": first,
         },
     )
@@ -108,6 +121,13 @@ def _fitting(height: float, width: float) -> tuple[int, int]:
 
 def _multiple(side: float) -> int:
     return max(32, round(side / 32) * 32)
+
+
+def _flow(section: BaseModel | None) -> str:
+    """Write a section as JSON, which is YAML, too; without what is unset."""
+    if section is None:
+        return "null"
+    return json.dumps(section.model_dump(mode="json", exclude_unset=True), ensure_ascii=False)
 
 
 def _with_values(text: str, values: dict[str, str]) -> str:

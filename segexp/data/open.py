@@ -10,15 +10,9 @@ from segexp.core.config import WORK_DIRECTORY, Config
 from segexp.core.errors import InputError
 from segexp.core.yaml import find_yaml
 from segexp.data.cache import Dataset, open_dataset
-from segexp.data.division import with_splits
-from segexp.data.layout import (
-    SyntheticCounts,
-    is_drawn,
-    layout_of,
-    open_source,
-    recognise_format,
-)
-from segexp.data.mask_rules import with_rules
+from segexp.data.configured import format_of, open_configured
+from segexp.data.division import division_of, with_splits
+from segexp.data.layout import implied_taxonomy, is_drawn
 from segexp.data.source import Source
 from segexp.data.taxonomy_choice import list_files, unknown_taxonomy
 from segexp.labels.files import read_mappings
@@ -47,9 +41,9 @@ def find_source(
             mapping is over another taxonomy.
     """
     layout, root = find_layout(project, config)
-    named = config.data.taxonomy or layout_of(layout).taxonomy(root)
+    named = config.data.taxonomy or implied_taxonomy(layout, root)
     if named is None:  # never guess what the masks mean
-        raise InputError(unknown_taxonomy(project, list_files(layout, root, config.data.masks)))
+        raise InputError(unknown_taxonomy(project, list_files(layout, root, config.data)))
     taxonomy = find_taxonomy(project, named)
     misfits = [m for m in mappings if m.taxonomy.hash != taxonomy.hash]
     if misfits:
@@ -62,8 +56,8 @@ def find_source(
                 for m in misfits
             ]
         )
-    source = open_source(layout, root, taxonomy, synthetic_counts(config))
-    return with_splits(project, with_rules(source, config.data.masks))
+    source = open_configured(layout, root, taxonomy, config.data)
+    return with_splits(project, source, division_of(config.data))
 
 
 def _way_out(
@@ -96,13 +90,7 @@ def find_layout(project: Path, config: Config) -> tuple[str, Path | None]:
         raise InputError(f"data.root: null; format {data.format!r} needs a folder: --data DIR")
     if not root.is_dir():
         raise InputError(f"data.root: {root}: no such folder")
-    return recognise_format(root) if data.format == "auto" else data.format, root
-
-
-def synthetic_counts(config: Config) -> SyntheticCounts:
-    """Return how many scenes are drawn, from which seed and at which size."""
-    drawn = config.data.synthetic
-    return SyntheticCounts(drawn.train, drawn.val, drawn.test, drawn.seed, config.data.image_size)
+    return format_of(root, data), root
 
 
 def open_data(

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from segexp.data.layout import Places, layout_of
+from segexp.data.layout import VIDEO, Places, layout_of
 from segexp.data.layouts import layout_names
 
 _YEAR = re.compile(r"(19|20)\d\d")
@@ -45,7 +45,8 @@ def certain_places(kind: str, image_ids: Sequence[str], data_format: str) -> lis
 
 
 def _told_by(data_format: str) -> Places | None:
-    return layout_of(data_format).places if data_format in layout_names() else None
+    # Of a tree that a person describes, nothing is known.
+    return layout_of(data_format).places if data_format in layout_names() else VIDEO
 
 
 def _is_sequence(name: str) -> bool:

@@ -10,9 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-from segexp.core.config import MasksConfig
+from segexp.core.config import DataConfig
 from segexp.core.errors import InputError
-from segexp.data.layout import SyntheticCounts, open_source
+from segexp.data.configured import list_configured
 from segexp.data.mask_rules import rules_of_files
 from segexp.data.mask_sample import MaskSample, fitting_taxonomies, sample_masks
 from segexp.data.source import Source
@@ -27,10 +27,10 @@ _NOTHING = Taxonomy("unknown", (), {"default": {}})
 """Lists files in a layout whose masks cannot be read yet."""
 
 
-def list_files(layout: str, root: Path | None, masks: MasksConfig | None = None) -> Source:
-    """List the files of a folder layout whose taxonomy is not known; its masks read as faults."""
-    source = open_source(layout, root, _NOTHING, SyntheticCounts())
-    return replace(source, rules=rules_of_files(masks))
+def list_files(layout: str, root: Path | None, data: DataConfig) -> Source:
+    """List the files of a folder whose taxonomy is not known; its masks read as faults."""
+    source = list_configured(layout, root, _NOTHING, data)
+    return replace(source, rules=rules_of_files(data.masks))
 
 
 def unknown_taxonomy(project: Path, source: Source) -> list[str]:

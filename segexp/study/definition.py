@@ -27,6 +27,7 @@ _NOT_IN_DEFINITION = (
     "data.root",
     "data.format",
     "data.synthetic.",
+    "data.layout",
     "data.masks",  # the hash of `data` has what it came to
     "data.heldout_by",  # `heldout` says what it came to
 )

@@ -1,5 +1,6 @@
 """`segexp init`."""
 
+import json
 import shlex
 import subprocess
 from pathlib import Path
@@ -128,3 +129,41 @@ def test_a_folder_that_cannot_be_used_leaves_no_project(tmp_path: Path) -> None:
     assert refused.code == 2
     assert "which pets/labels.txt lacks" in refused.err
     assert not (tmp_path / "project").exists()
+
+
+def test_a_tree_that_no_layout_knows_is_described(tmp_path: Path) -> None:
+    """Two cameras; the drawings of the left one hold 0 and 9, and 9 is meant to be 1."""
+    for scene in range(4):
+        for n in range(3):
+            place = tmp_path / "scenes" / f"s{scene}"
+            save(place / "left" / f"{n}.png", picture(10 * scene + n, (32, 64)))
+            save(place / "right" / f"{n}.png", picture(100 + 10 * scene + n, (32, 64)))
+            mask = np.full((32, 64), 9, np.uint8)
+            mask[:9] = 0
+            save(place / "drawn" / f"{n}.png", mask)
+    (tmp_path / "names.txt").write_text("sky\nrest\n")
+    refused = segexp(tmp_path, "init", "p", "--data", "scenes")
+    assert refused.code == 2
+    assert "data.layout: {images: 'GLOB', masks: 'GLOB'}" in refused.err
+    layout = {
+        "images": "*/left/*.png",
+        "masks": "*/drawn/*.png",
+        "join": r"(s\d)/\w+/(\d)",
+        "split": {"by": "sequence", "val": 0.25, "test": 0.25},
+    }
+    words = ("--set", f"data.layout={json.dumps(layout)}", "--set", "data.masks={ids: {9: 1}}")
+    made = segexp(tmp_path, "init", "p", "--data", "scenes", "--classes", "names.txt", *words)
+    assert made.code == 0, made.err
+    assert "divided by sequence into 6 train, 3 val, 3 test" in made.err
+    checked = segexp(tmp_path / "p", "data", "check")
+    assert checked.code == 0, checked.err
+    assert "data: described, scenes, taxonomy scenes" in checked.err
+    assert "6 train, 3 val, 3 held-out" in checked.err
+
+
+def test_keys_of_other_sections_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "pets").mkdir()
+    words = ("--data", "pets", "--set", "training.epochs=2")
+    refused = segexp(tmp_path, "init", "p", *words)
+    assert refused.code == 2
+    assert "--set training.epochs: not a key of `data`; set it in config.yaml" in refused.err

@@ -5,13 +5,14 @@ from pathlib import Path
 import pytest
 
 from harness.trees import CAMVID, picture, raw_mask, save
+from segexp.core.config import DivisionConfig, LayoutConfig
 from segexp.core.errors import InputError
-from segexp.data.described import Description, open_described
+from segexp.data.described import open_described
 from segexp.data.source import UNDIVIDED, Source
 
 
 def opened(root: Path, **described) -> Source:
-    return open_described(root, CAMVID, Description(**described))
+    return open_described(root, CAMVID, LayoutConfig(**described))
 
 
 def scenes(root: Path) -> Path:
@@ -65,7 +66,7 @@ def test_folders_tell_the_split_unless_the_data_is_to_be_divided_anew(tmp_path):
         save(tmp_path / "masks" / split / f"{n}.png", raw_mask(n))
     patterns = {"images": "images/**/*.jpg", "masks": "masks/**/*.png"}
     assert list(opened(tmp_path, **patterns).splits) == ["train", "val"]
-    anew = opened(tmp_path, **patterns, is_divided=True)
+    anew = opened(tmp_path, **patterns, split=DivisionConfig())
     assert [s.id for s in anew.splits[UNDIVIDED]] == ["0", "1", "2"]
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from harness.project import ROOT
 from harness.trees import camvid_like, picture, save
+from segexp.core.config import DataConfig
 from segexp.core.errors import InputError
 from segexp.data.labels_found import FoundLabels, find_labels, proposed_merge
 from segexp.data.layout import recognise_format
@@ -28,7 +29,14 @@ def ids(*rows: int) -> np.ndarray:
 
 
 def found(root: Path, **options) -> FoundLabels:
-    return find_labels(recognise_format(root), root, "pets", ROOT / "mappings", **options)
+    return find_labels(
+        recognise_format(root),
+        root,
+        "pets",
+        ROOT / "mappings",
+        data=DataConfig(format="auto"),
+        **options,
+    )
 
 
 def test_a_label_file_in_the_folder_names_the_ids(tmp_path):

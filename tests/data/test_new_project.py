@@ -5,7 +5,7 @@ import pytest
 
 from harness.project import ROOT
 from harness.trees import camvid_like, picture, save
-from segexp.core.config import load_config
+from segexp.core.config import DataConfig, load_config
 from segexp.data.labels_found import find_labels
 from segexp.data.layout import recognise_format
 from segexp.data.new_project import ProjectFiles, image_size, project_files
@@ -14,8 +14,8 @@ from segexp.labels.files import load_mapping
 
 def files_for(root, name="pets") -> ProjectFiles:
     layout = recognise_format(root)
-    found = find_labels(layout, root, name, ROOT / "mappings")
-    return project_files(ROOT, layout, root, found)
+    found = find_labels(layout, root, name, ROOT / "mappings", data=DataConfig(format="auto"))
+    return project_files(ROOT, layout, DataConfig(format="auto"), found)
 
 
 def test_the_configuration_names_the_data_and_keeps_its_comments(tmp_path):
@@ -68,5 +68,5 @@ def test_images_are_trained_in_their_own_shape(tmp_path, own, trained):
         save(tmp_path / split / "x.png", picture(len(split), own))
         save(tmp_path / f"{split}annot" / "x.png", np.zeros(own, np.uint8))
     layout = recognise_format(tmp_path)
-    found = find_labels(layout, tmp_path, "pets", ROOT / "mappings")
+    found = find_labels(layout, tmp_path, "pets", ROOT / "mappings", data=DataConfig(format="auto"))
     assert image_size(found.source) == trained
