@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from segexp.core.errors import InputError
-from segexp.study.pairs import model_faults
 from tests.tiny_study import definition_of, planned
 
 
@@ -59,47 +58,12 @@ def test_a_study_with_nothing_to_search_is_sent_to_train(project: Path) -> None:
         planned(project, "one", mapping="merged10")
 
 
-def test_a_fault_of_an_architecture_is_listed_once_for_all_encoders() -> None:
-    (fault,) = model_faults(["Unnet"], ["resnet18", "mobilenet_v2"])
-    assert "'Unet'" in fault
-    assert model_faults(["Unet", "FPN"], ["resnet18", "mobilenet_v2"]) == []
-
-
 PAIRS = {
     "space.arch": ["Unet", "DPT", "Linknet"],
     "space.encoder": ["resnet18", "mit_b0"],
     "space.batch_size": [1, 3],
     "mapping": "merged10",
 }
-
-
-def test_pairs_that_cannot_be_trained_leave_the_space_and_the_rest_stays(project: Path) -> None:
-    """DPT takes encoders of timm alone, Linknet none without features at half the size."""
-    plan = planned(project, **PAIRS | {"space.batch_size": [2, 3]})
-    assert plan.left_out == (
-        "DPT on resnet18, mit_b0: it needs a timm encoder, such as 'tu-vit_tiny_patch16_224'",
-        "Linknet on mit_b0: its decoder needs features at half the image size",
-    )
-    fit = {"loss": "focal", "batch_size": 3}
-    allowed = [
-        (arch, encoder)
-        for arch in PAIRS["space.arch"]
-        for encoder in PAIRS["space.encoder"]
-        if plan.points.allows({"arch": arch, "encoder": encoder, **fit})
-    ]
-    assert allowed == [("Unet", "resnet18"), ("Unet", "mit_b0"), ("Linknet", "resnet18")]
-
-
-TWO = PAIRS | {"space.arch": ["Unet", "FPN"]}
-
-
-def test_a_batch_of_one_leaves_the_space_where_a_feature_map_has_one_pixel(project: Path) -> None:
-    """At 32x32 the last features of an encoder of stride 32 are one pixel."""
-    plan = planned(project, **TWO, **{"data.image_size": [32, 32]})
-    assert {"arch": "Unet", "encoder": "resnet18", "batch_size": 1} in plan.forbidden
-    assert "more than 1 value per channel" in plan.left_out[0]
-    larger = planned(project, **TWO)  # 32x64
-    assert larger.forbidden == ()
 
 
 def test_a_baseline_that_cannot_be_trained_is_refused_with_its_reason(project: Path) -> None:

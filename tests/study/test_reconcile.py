@@ -22,26 +22,21 @@ from segexp.study.attributes import (
     FAILURE,
     INTERRUPTED,
     OWNER,
-    PROMOTES,
     RETRY,
     RETRY_OF,
     is_interrupted,
 )
 from segexp.study.budget import (
     counts_towards_budget,
-    forerunners,
     is_unsigned,
     params_of,
-    place_of,
     sampling_place,
-    taken,
 )
 from segexp.study.reconcile import (
     MAX_CRASHES,
     close_abandoned,
     close_of,
     close_records,
-    drop,
     heard_of,
     is_second,
     queue_listed,
@@ -333,21 +328,6 @@ def test_close_of_closes_the_trials_of_one_process_only(study: optuna.Study) -> 
     assert study.trials[0].user_attrs[FAILURE] == "its worker ended"
 
 
-def test_forerunners_are_the_interrupted_trials_before_the_last_one_first(
-    study: optuna.Study,
-) -> None:
-    for _ in range(2):
-        begin(study)
-        close_abandoned(study)
-    trials = study.trials
-    assert [t.number for t in forerunners(trials[2], trials)] == [1, 0]
-    assert forerunners(trials[0], trials) == []
-    circle = [
-        create_trial(state=COMPLETE, value=0.0, user_attrs={RETRY_OF: other}) for other in (1, 0)
-    ]
-    assert len(forerunners(circle[0], circle)) == 2  # it ends
-
-
 def test_a_signed_trial_is_heard_of_while_it_runs(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -371,21 +351,6 @@ def test_a_signed_trial_is_heard_of_while_it_runs(
         study.tell(trial, state=PRUNED)  # beats of a finished trial are refused, which is no error
         time.sleep(0.2)
     assert states(study) == [PRUNED]
-
-
-def test_what_counts_is_what_ended_by_itself(study: optuna.Study) -> None:
-    for state in (COMPLETE, PRUNED, FAIL):
-        study.tell(begin(study, None), 1.0 if state == COMPLETE else None, state=state)
-    begin(study, None)
-    study.enqueue_trial({"x": 1.0})
-    drop(study, study.trials[4], "not wanted")
-    study.enqueue_trial({"x": 0.5})
-    trials = study.trials
-    assert [counts_towards_budget(t) for t in trials] == [True, True, True, False, False, False]
-    assert [t.number for t in taken(trials)] == [0, 1, 2, 3]
-    assert trials[4].user_attrs[FAILURE] == "not wanted"
-    queue_retries(study)
-    assert len(study.trials) == 6
 
 
 def listed_study(study: optuna.Study, *lists: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -494,18 +459,3 @@ def test_trials_are_compared_as_they_are(study: optuna.Study) -> None:
     """Equality of Optuna's frozen trials, on which the tests above rely, covers attributes."""
     one: FrozenTrial = create_trial(state=COMPLETE, value=0.0, user_attrs={"a": 1})
     assert one != create_trial(state=COMPLETE, value=0.0, user_attrs={"a": 2})
-
-
-def test_a_trial_that_goes_on_has_the_place_of_the_one_that_was_pruned() -> None:
-    study = optuna.create_study(direction="maximize")
-    for trial in (
-        planted(PRUNED),
-        planted(FAIL, **{INTERRUPTED: RETRY}),
-        planted(COMPLETE, **{RETRY_OF: 1}),
-        planted(COMPLETE, **{PROMOTES: 0}),
-        planted(COMPLETE),
-    ):
-        study.add_trial(trial)
-    trials = study.trials
-    # The interrupted trial 1 has no place, and trial 3 is the configuration of trial 0.
-    assert [place_of(trials[n], trials) for n in (0, 2, 3, 4)] == [1, 2, 1, 3]

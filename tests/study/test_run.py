@@ -15,7 +15,7 @@ from optuna.trial import TrialState, create_trial
 
 from segexp.core.errors import Interrupted, WorkError
 from segexp.core.lease import is_gone
-from segexp.study.attributes import DEFINITION, PROMOTES, RESULT, RUN_ID
+from segexp.study.attributes import PROMOTES, RESULT, RUN_ID
 from segexp.study.engines.workers import process_context
 from segexp.study.open import OpenStudy
 from segexp.study.plan import SearchPlan
@@ -88,27 +88,6 @@ def test_an_interrupted_study_ends_with_the_trials_of_one_that_was_not(project: 
     assert params == [t.params for t in straight.trials]
 
 
-def test_a_study_is_whole_or_not_there(project: Path) -> None:
-    """One that died while it was made has no definition yet; it is made again."""
-    storage = open_storage(None, project)
-    half = optuna.create_study(storage=storage, study_name="tiny", direction="maximize")
-    half.enqueue_trial({"learning_rate": 1e-3})
-    study, ran = run(project, trials=1)
-    assert ran == 1
-    assert len(study.trials) == 1
-    assert study.user_attrs[DEFINITION]["training.epochs"] == "1"
-
-
-def test_a_cache_that_cannot_be_written_leaves_no_study_behind(project: Path) -> None:
-    shutil.rmtree(project / ".segexp")
-    (project / ".segexp").write_text("a file where a folder is to be")
-    plan = plan_of(project)
-    storage = open_storage(None, project)
-    with pytest.raises(WorkError, match="cache cannot be written"):
-        run_study(plan, storage, Said())
-    assert optuna.get_all_study_names(storage) == []
-
-
 @pytest.mark.slow
 def test_two_processes_share_one_study(project: Path) -> None:
     trials = 4
@@ -152,3 +131,13 @@ def test_trials_that_go_on_with_a_pruned_one_are_no_more_trials(project: Path) -
 def run_elsewhere(plan: SearchPlan) -> None:
     """Run the study in another process."""
     run_study(plan, open_storage(None, plan.base.project), Said())
+
+
+def test_a_cache_that_cannot_be_written_leaves_no_study_behind(project: Path) -> None:
+    shutil.rmtree(project / ".segexp")
+    (project / ".segexp").write_text("a file where a folder is to be")
+    plan = plan_of(project)
+    storage = open_storage(None, project)
+    with pytest.raises(WorkError, match="cache cannot be written"):
+        run_study(plan, storage, Said())
+    assert optuna.get_all_study_names(storage) == []

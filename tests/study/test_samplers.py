@@ -6,7 +6,7 @@ from optuna.trial import TrialState
 
 from segexp.core.errors import InputError
 from segexp.study.config import Pruner, Sampler
-from segexp.study.samplers import make_pruner, make_sampler, option_faults, suggest
+from segexp.study.samplers import make_sampler, option_faults, suggest
 from segexp.study.space import Choices, Parameter, Range
 from segexp.study.storage.open import hush_optuna
 
@@ -102,53 +102,6 @@ def test_a_grid_over_a_range_without_steps_is_refused() -> None:
     assert str(caught.value) == expected
 
 
-PRUNERS = {
-    "hyperband": {"min_resource": 1, "reduction_factor": 2},
-    "successive_halving": {"reduction_factor": 2},
-    "median": {"n_startup_trials": 1},
-    "percentile": {"n_startup_trials": 1, "percentile": 50.0},
-    "patient": {"patience": 0},
-    "none": {},
-}
-
-
-@pytest.mark.parametrize("name", PRUNERS)
-def test_every_pruner_ends_bad_trials_early_and_keeps_good_ones(name: str) -> None:
-    """Trials of falling quality: what comes first stays, what is worse is pruned but by `none`."""
-    pruner = make_pruner(Pruner(name=name, options=PRUNERS[name]), epochs=8)
-    study = optuna.create_study(direction="maximize", pruner=pruner)
-    for quality in range(16, 0, -1):
-        trial = study.ask()
-        state = TrialState.COMPLETE
-        for epoch in range(1, 9):
-            trial.report(quality - epoch / 100, epoch)  # `patient` keeps what still rises
-            if trial.should_prune():
-                state = TrialState.PRUNED
-                break
-        study.tell(trial, float(quality) if state == TrialState.COMPLETE else None, state=state)
-    states = [t.state for t in study.trials]
-    assert states[0] == TrialState.COMPLETE
-    assert (TrialState.PRUNED in states) == (name != "none")
-
-
-def test_a_pruner_is_what_optuna_calls_it() -> None:
-    made = {name: type(make_pruner(Pruner(name=name), 9)).__name__ for name in PRUNERS}
-    assert made == {
-        "hyperband": "PlacedHyperbandPruner",
-        "successive_halving": "RungPruner",
-        "median": "MedianPruner",
-        "percentile": "PercentilePruner",
-        "patient": "PatientPruner",
-        "none": "NopPruner",
-    }
-
-
-@pytest.mark.parametrize("name", PRUNERS)
-def test_an_option_that_a_pruner_does_not_take_is_refused(name: str) -> None:
-    with pytest.raises(InputError, match=rf"^pruner: {name}: options: .*(warm|takes no)"):
-        make_pruner(Pruner(name=name, options={"warm": 3}), 9)
-
-
 @pytest.mark.parametrize(
     ("name", "options"),
     [
@@ -182,12 +135,6 @@ def test_faults_of_sampler_and_pruner_are_listed_together() -> None:
         "sampler: tpe:",
         "pruner: hyperband:",
     ]
-
-
-@pytest.mark.parametrize("sampler", ["tpe", "random", "gp", "cmaes", "grid"])
-@pytest.mark.parametrize("pruner", PRUNERS)
-def test_defaults_have_no_faults(sampler: str, pruner: str) -> None:
-    assert option_faults(Sampler(name=sampler), Pruner(name=pruner), STEPPED, 1) == []
 
 
 def test_a_grid_of_more_points_than_memory_is_refused() -> None:

@@ -7,13 +7,10 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import optuna
 import pytest
-from mlflow import MlflowClient
-from optuna.storages import BaseStorage
 from optuna.trial import TrialState, create_trial
 from PIL import Image
 
@@ -24,68 +21,19 @@ from segexp.compare.plan import plan_ab
 from segexp.compare.run import Question, run_ab
 from segexp.core.errors import WorkError
 from segexp.core.lease import lease_seconds, this_process
-from segexp.data.open import open_data
 from segexp.study import ask
 from segexp.study import open as open_study
-from segexp.study.attributes import BEAT, FILES, OWNER, PROMOTES, RETRY_OF, RUN_ID, SUPERSEDED
-from segexp.study.budget import sampling_place
-from segexp.study.definition import definition
+from segexp.study.attributes import BEAT, OWNER, PROMOTES, RETRY_OF, RUN_ID
 from segexp.study.next_trial import run_next_trial
 from segexp.study.open import OpenStudy
 from segexp.study.recorded_place import recorded_place
-from segexp.study.run import run_study
 from segexp.study.samplers import suggest
-from segexp.study.storage.open import open_storage
 from segexp.study.storage.retrying import replace_attribute
-from segexp.study.study_runs import gather_records
-from segexp.study.trial_files import directory_of, fetch_files
 from tests.cli.running import segexp
-from tests.tiny_study import Said, plan_of
+from tests.study.two_hosts import Hosts, best_of, runs_of_kind
+from tests.tiny_study import Said
 
-LayOut = Callable[[Path], Path]
 ELSEWHERE = replace(this_process(), host="elsewhere", boot="elsewhere")
-
-
-class Hosts:
-    """Hosts of one study, and what they share."""
-
-    def __init__(self, directory: Path, lay_out: LayOut) -> None:
-        self.projects = [lay_out(directory / name) for name in ("one", "two")]
-        self.url = f"sqlite:///{directory}/shared.db"
-        self.uri = f"sqlite:///{directory}/shared-mlflow.db"
-
-    def storage(self, host: int) -> BaseStorage:
-        return open_storage(self.url, self.projects[host])
-
-    def plan(self, host: int, **overrides: Any) -> Any:
-        shared = {"storage": self.url, "tracking.uri": self.uri}
-        return plan_of(self.projects[host], **{**shared, **overrides})
-
-    def open(self, host: int, **overrides: Any) -> OpenStudy:
-        plan = self.plan(host, **overrides)
-        dataset = open_data(
-            plan.base.project, plan.base.config, plan.base.source, lambda done, total: None
-        )
-        return open_study.open_study(
-            plan, dataset, self.storage(host), definition(plan.base, dataset)
-        )
-
-    def run(
-        self, host: int, display: Said | None = None, **overrides: Any
-    ) -> tuple[optuna.Study, Said]:
-        display = display or Said()
-        study, _ = run_study(self.plan(host, **overrides), self.storage(host), display)
-        return study, display
-
-    @property
-    def client(self) -> MlflowClient:
-        return MlflowClient(self.uri)
-
-
-@pytest.fixture
-def hosts(tmp_path: Path, lay_out_project: LayOut, mlflow_template: Path) -> Hosts:
-    (tmp_path / "shared-mlflow.db").write_bytes(mlflow_template.read_bytes())
-    return Hosts(tmp_path, lay_out_project)
 
 
 @pytest.mark.slow
@@ -108,16 +56,6 @@ def test_hosts_that_ask_at_the_same_moment_train_different_configurations(
     other = asked[0]
     assert own is not None and own.number != other.number
     assert suggest(own, one.plan.base.space) != suggest(other, two.plan.base.space)
-
-
-def test_a_trials_place_counts_no_trial_that_tries_another_again() -> None:
-    marks: list[dict[str, int]] = [{}, {}, {RETRY_OF: 1}, {}, {PROMOTES: 0}, {RETRY_OF: 4}, {}]
-    trials = [create_trial(state=TrialState.COMPLETE, value=0.0, user_attrs=m) for m in marks]
-    assert [sampling_place(number, trials) for number in (0, 1, 3, 4, 6)] == [0, 1, 2, 3, 4]
-    assert [sampling_place(number, trials) for number in (2, 5)] == [1, 3]  # theirs: 1 and 4's
-    for trial in trials[:3]:  # what becomes of earlier trials does not matter
-        trial.state = TrialState.FAIL
-    assert sampling_place(6, trials) == 4
 
 
 def test_a_baseline_that_two_hosts_put_in_line_is_trained_once(hosts: Hosts) -> None:
@@ -150,48 +88,6 @@ def test_of_many_that_replace_an_attribute_at_once_one_does(hosts: Hosts) -> Non
     assert (winner, winner) in stands
     assert replace_attribute(study, "key", winner + 1, "x") == winner
     assert replace_attribute(study, "key", winner, "x") == "x" == study.user_attrs["key"]
-
-
-def runs_of_kind(hosts: Hosts, kind: str) -> list[Any]:
-    experiments = [e.experiment_id for e in hosts.client.search_experiments()]
-    return list(hosts.client.search_runs(experiments, f"tags.`segexp.kind` = '{kind}'"))
-
-
-def test_a_study_that_two_hosts_begin_at_once_has_one_run(
-    hosts: Hosts, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    original, others = tracking.start_run, []
-
-    def while_the_other_opens(*arguments: Any, **named: Any) -> tracking.Run:
-        if not others:
-            others.append(None)
-            others[0] = hosts.open(1)
-        return original(*arguments, **named)
-
-    monkeypatch.setattr(tracking, "start_run", while_the_other_opens)
-    one = hosts.open(0)
-    assert one.parent.id == others[0].parent.id == one.study.user_attrs[RUN_ID]
-    (run,) = runs_of_kind(hosts, "study")
-    assert (run.info.run_id, run.info.status) == (one.parent.id, "RUNNING")
-    (other,) = runs_of_kind(hosts, "discarded")
-    assert other.info.status == "KILLED"
-
-
-def test_what_was_recorded_below_a_run_that_was_superseded_is_moved(hosts: Hosts) -> None:
-    one = hosts.open(0)
-    late = tracking.start_run(one.experiment, "late", {"segexp.kind": "study"}, {})
-    trials = [
-        tracking.start_run(one.experiment, str(n), {"segexp.kind": "trial"}, {}, parent)
-        for n, parent in enumerate((late, late, one.parent))
-    ]
-    one.study.set_user_attr(SUPERSEDED, [[late.id, one.parent.id]])
-    gather_records(one.study, one.parent)
-    below = [hosts.client.get_run(t.id).data.tags["mlflow.parentRunId"] for t in trials]
-    assert below == [one.parent.id] * 3
-    discarded = hosts.client.get_run(late.id)
-    assert discarded.data.tags["segexp.kind"] == "discarded"
-    assert discarded.info.status == "KILLED"
-    assert one.study.user_attrs[SUPERSEDED] == []
 
 
 def under_way_elsewhere(study: OpenStudy) -> optuna.Trial:
@@ -267,26 +163,6 @@ def test_a_promotion_of_another_hosts_trial_says_that_it_begins_again(hosts: Hos
     assert (4, 1) in display.epochs
 
 
-def best_of(hosts: Hosts, host: int) -> Any:
-    study, _ = hosts.run(host, trials=1)
-    return study.trials[0]
-
-
-def test_the_files_of_another_hosts_trial_are_read_from_mlflow_and_kept(hosts: Hosts) -> None:
-    trial = best_of(hosts, 0)
-    here, there = (directory_of(project, trial) for project in hosts.projects)
-    names = sorted(trial.user_attrs[FILES])
-    assert names == ["bundle/bundle.json", "bundle/model.safetensors", "confusions.npz"]
-    lines: list[str] = []
-    for prefix in ("confusions.npz", "bundle/"):
-        fetch_files(hosts.projects[1], hosts.uri, trial, prefix, lines.append)
-    for name in names:
-        assert (there / name).read_bytes() == (here / name).read_bytes()
-    assert len(lines) == 2
-    fetch_files(hosts.projects[1], hosts.uri, trial, "bundle/", lines.append)
-    assert len(lines) == 2  # nothing is fetched twice
-
-
 def test_best_says_where_another_hosts_bundle_is_and_predicts_with_mlflows_copy(
     hosts: Hosts,
 ) -> None:
@@ -301,16 +177,6 @@ def test_best_says_where_another_hosts_bundle_is_and_predicts_with_mlflows_copy(
     words = ["--predict", str(hosts.projects[1] / "street.png"), "--out", str(hosts.projects[1])]
     assert segexp(hosts.projects[1], "best", "tiny", *there, *words).code == 0
     assert (hosts.projects[1] / "street_mask.png").is_file()
-
-
-def test_an_artifact_that_is_not_what_the_trial_left_is_refused(hosts: Hosts) -> None:
-    trial = best_of(hosts, 0)
-    changed = hosts.projects[0] / "confusions.npz"
-    changed.write_bytes(b"something else")
-    hosts.client.log_artifact(trial.user_attrs[RUN_ID], str(changed))
-    with pytest.raises(WorkError, match=r"is not what trial 0 left: its SHA-256 is .*, not "):
-        fetch_files(hosts.projects[1], hosts.uri, trial, "confusions.npz", lambda line: None)
-    assert not (directory_of(hosts.projects[1], trial) / "confusions.npz").exists()
 
 
 def test_a_host_joins_a_study_while_the_tracking_server_is_away(
