@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from segexp.data.files.colors import MANY, MAX_FAR, count_colors, read_colors
 from segexp.data.files.mask_advice import advice_on_colors, advice_on_ids
-from segexp.data.files.mask_file import read_mask
+from segexp.data.files.mask_file import MaskFile, read_mask
 from segexp.data.files.pictures import Picture, row_bands
 from segexp.data.source import AS_STORED, MaskRules, SampleFault
 from segexp.labels.raw_ids import id_ranges
@@ -41,7 +41,13 @@ def read_labels(
         SampleFault: When it is damaged, or holds an id or a colour that the taxonomy does not
             name; then with each of them and its pixel count. Also for a mask that was predicted.
     """
-    held = read_mask(path, rules)
+    return labels_of(path, read_mask(path, rules), taxonomy, encoding, rules)
+
+
+def labels_of(
+    path: Path, held: MaskFile, taxonomy: Taxonomy, encoding: str, rules: MaskRules
+) -> NDArray[np.uint8]:
+    """Do as `read_labels` does, of a mask that is decoded."""
     if held.ids is not None:
         return _labels_from_ids(path, held.ids, taxonomy, encoding, rules)
     assert held.picture is not None

@@ -1,16 +1,26 @@
 """Cityscapes: files named ``<city>_<sequence>_<frame>_leftImg8bit`` and ``..._gtFine_labelIds``.
 
-In ``{leftImg8bit,gtFine}/<split>/<city>/`` as in the official archives, unpacked into one folder or
-into one each; without the folders of cities; in ``<split>/{img,label}/``; with JPEG images.
+    leftImg8bit/train/aachen/aachen_000000_000019_leftImg8bit.png
+    gtFine/train/aachen/aachen_000000_000019_gtFine_labelIds.png
+    gtFine/train/aachen/*_gtFine_labelTrainIds.png     read where there are more of these
+    gtFine/train/aachen/*_gtFine_color.png             read where there are no ids
+    gtFine/train/aachen/*_gtFine_instanceIds.png       left out
+    gtCoarse/                                          read where there is no gtFine
+    leftImg8bit/train_extra/                           left out
+
+The official archives may be unpacked into one folder or into one each; the folders of cities may be
+missing; ``<split>/{img,label}/`` is read, too, and JPEG images.
 """
 
 import re
 from dataclasses import replace
 from pathlib import Path
 
-from segexp.core.errors import InputError
+from segexp.data.files.masks import read_labels
 from segexp.data.layout import Layout, Places
 from segexp.data.layouts._any_folders import pair_files
+from segexp.data.layouts._cityscapes_colors import READING, SHARED, read_color_labels
+from segexp.data.layouts._named import check_encoding
 from segexp.data.layouts._names import Affixes, FileNames
 from segexp.data.layouts._pairing import source_of
 from segexp.data.layouts._tree import File, files_below
@@ -20,7 +30,7 @@ from segexp.labels.taxonomy import Taxonomy
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 MASK_SUFFIXES = (".png",)
-ENCODINGS = {"labelIds": "labelIds", "labelTrainIds": "default"}
+ENCODINGS = {"labelIds": "labelIds", "labelTrainIds": "default", "color": READING}
 """The masks' file names, and the taxonomy's encoding that they are written in."""
 
 ANNOTATIONS = ("gtFine", "gtCoarse")
@@ -37,8 +47,8 @@ def open_cityscapes(root: Path, taxonomy: Taxonomy) -> Source:
     """List the images and masks of ``root``.
 
     The masks are ``gtFine``, or ``gtCoarse`` where there are no others; ``labelIds``, or
-    ``labelTrainIds`` when there are more of these. A test split without masks is left out with a
-    note, and so are the coarse extra images.
+    ``labelTrainIds`` when there are more of these, or colours where there are no ids. A test split
+    without masks is left out with a note, and so are the coarse extra images.
 
     Raises:
         InputError: When the taxonomy has no encoding for these masks.
@@ -48,19 +58,24 @@ def open_cityscapes(root: Path, taxonomy: Taxonomy) -> Source:
     there = [a for a in ANNOTATIONS if any(f"_{a}_" in stem for stem in stems)]
     annotation = (*there, *ANNOTATIONS)[0]
     ends = {kind: f"_{annotation}_{kind}" for kind in ENCODINGS}
-    kind = max(ENCODINGS, key=lambda kind: sum(stem.endswith(ends[kind]) for stem in stems))
+    counts = {kind: sum(stem.endswith(ends[kind]) for stem in stems) for kind in ENCODINGS}
+    of_ids = [kind for kind in ENCODINGS if kind != "color" and counts[kind]]
+    kind = max(of_ids or ENCODINGS, key=counts.__getitem__)
     encoding = ENCODINGS[kind]
-    if encoding not in taxonomy.encodings:
-        raise InputError(
-            f"{root}: the masks are written in {kind}, but the taxonomy {taxonomy.name} has no "
-            f"encoding {encoding!r}; it has {', '.join(taxonomy.encodings)}"
-        )
+    if kind != "color":
+        check_encoding(root, taxonomy, encoding, kind)
     images = [_named(file, "image") for file in files if _is_image(file)]
     masks = [_named(file, "mask") for file in files if file.stem.endswith(ends[kind])]
     affixes = (Affixes(after="_leftImg8bit"), Affixes(after=ends[kind]))
     found = pair_files(root, [*images, *masks], FileNames(IMAGE_SUFFIXES, MASK_SUFFIXES, affixes))
     return source_of(
-        root, taxonomy, found.listings, encoding=encoding, faults=found.faults, notes=found.notes
+        root,
+        taxonomy,
+        found.listings,
+        encoding=encoding,
+        faults=found.faults,
+        notes=(*([f"{root}: {SHARED}"] if kind == "color" else []), *found.notes),
+        read_labels=read_color_labels if kind == "color" else read_labels,
     )
 
 

@@ -6,6 +6,7 @@ import pytest
 from harness.trees import CAMVID, CITYSCAPES, cityscapes_like, opened, picture, save
 from segexp.core.errors import InputError
 from segexp.data.layouts.cityscapes import open_cityscapes
+from segexp.data.source import SampleFault
 
 CAR, ROAD, VOID = 13, 0, 255
 
@@ -120,3 +121,37 @@ def test_coarse_masks_are_read_where_there_are_no_others_and_the_extra_images_ar
     assert source.faults == ()
     assert [s.id for s in source.splits["train"]] == ["ulm_000001_000019"]
     assert [s.id for s in source.splits["val"]] == ["ulm_000002_000019"]
+
+
+def test_colours_are_read_where_there_are_no_ids_and_those_of_void_labels_are_void(tmp_path):
+    cityscapes_like(tmp_path, train=1, val=1)
+    colors = np.zeros((6, 8, 4), np.uint8)  # RGBA, as in the official archive
+    colors[..., 3] = 255
+    colors[1:, :, :3] = (128, 64, 128)
+    colors[2, 0, :3] = (153, 153, 153)  # a pole, or a polegroup
+    colors[3, 0, :3] = (180, 165, 180)  # a guard rail
+    for path in tmp_path.rglob("*_labelIds.png"):
+        path.unlink()
+        save(path.with_name(path.name.replace("labelIds", "color")), colors)
+    source = opened(tmp_path, CITYSCAPES)
+    assert source.format == "cityscapes"
+    assert (source.faults, source.reading) == ((), "color")
+    assert source.notes == (
+        f"{tmp_path}: polegroups have the colour of poles and license plates that of cars: they "
+        "are read as such",
+    )
+    labels = source.read_labels(source.splits["train"][0])
+    assert labels[0].tolist() == [VOID] * 8
+    assert labels[1].tolist() == [ROAD] * 8
+    assert labels[2, :2].tolist() == [5, ROAD]
+    assert labels[3, :2].tolist() == [VOID, ROAD]
+
+
+def test_a_colour_that_is_no_label_of_cityscapes_is_a_fault(tmp_path):
+    cityscapes_like(tmp_path, train=1, val=1)
+    for path in tmp_path.rglob("*_labelIds.png"):
+        path.unlink()
+        save(path.with_name(path.name.replace("labelIds", "color")), picture(3))
+    source = opened(tmp_path, CITYSCAPES)
+    with pytest.raises(SampleFault, match="not in the taxonomy cityscapes19"):
+        source.read_labels(source.splits["train"][0])
