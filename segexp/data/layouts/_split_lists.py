@@ -36,7 +36,7 @@ def divide_by_lists(
         InputError: When a list cannot be read.
     """
     undivided = listings.get(UNDIVIDED)
-    lists = _lists(files)
+    lists = split_lists(files)
     if set(listings) != {UNDIVIDED} or undivided is None or "train" not in lists:
         return dict(listings)
     by_name: dict[str, Sample] = {}
@@ -80,6 +80,15 @@ def read_names(path: Path) -> list[str]:
     """Return the first word of each line of a list: the image's name.
 
     Raises:
+        InputError: As `read_lines` does.
+    """
+    return [words[0] for words in read_lines(path)]
+
+
+def read_lines(path: Path) -> list[list[str]]:
+    """Return the words of each line of a list, between tabs, commas or spaces.
+
+    Raises:
         InputError: When it cannot be read, or is not text.
     """
     try:
@@ -87,17 +96,15 @@ def read_names(path: Path) -> list[str]:
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: not UTF-8 text (byte {error.start})") from None
     lines = (line.strip() for line in text.splitlines())
-    return [_first(line) for line in lines if line and not line.startswith("#")]
+    return [_words(line) for line in lines if line and not line.startswith("#")]
 
 
-def _first(line: str) -> str:
-    for separator in ("\t", ",", " "):
-        if separator in line:
-            return line.split(separator, 1)[0].strip()
-    return line
+def _words(line: str) -> list[str]:
+    separator = next((mark for mark in "\t, " if mark in line), None)
+    return [word.strip() for word in line.split(separator) if word.strip()] or [line]
 
 
-def _lists(files: Sequence[File]) -> dict[str, Path]:
+def split_lists(files: Sequence[File]) -> dict[str, Path]:
     """Return the list of each split; those in ``Segmentation/`` come before Pascal's others."""
     found: dict[str, Path] = {}
     for file in sorted(files, key=lambda f: (f.path.parent.name != "Segmentation", len(f.rest))):
