@@ -1,5 +1,6 @@
 """``segexp predict``."""
 
+from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
@@ -71,8 +72,10 @@ def _say_skipped(files: list[Path]) -> None:
     """Say which files in directories are not predicted, so that nobody waits for them."""
     if not files:
         return
+    suffixes = Counter(path.suffix.lower() or "without a suffix" for path in files)
+    counts = ", ".join(f"{n} {suffix}" for suffix, n in suffixes.most_common(MAX_LISTED))
     shown = ", ".join(map(str, files[:MAX_LISTED]))
     more = f" and {len(files) - MAX_LISTED} more" if len(files) > MAX_LISTED else ""
-    say(f"skipped, not images: {shown}{more}")
-    if any(path.suffix.lower() in (".heic", ".heif", ".avif") for path in files):
+    say(f"skipped, not images: {counts} ({shown}{more})")
+    if suffixes.keys() & {".heic", ".heif", ".avif"}:
         say("HEIC and AVIF are not read: convert them to JPEG or PNG")

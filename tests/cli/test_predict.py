@@ -38,13 +38,15 @@ def test_a_folder_says_what_it_skips_and_reads_what_pillow_can(bundle: str, tmp_
     picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (20, 30, 3), np.uint8))
     for name in ("a.webp", "b.bmp", "c.tif"):
         picture.save(images / name, lossless=True)
-    for name in ("d.heic", "notes.txt", ".hidden"):
+    for name in ("d.heic", "notes.txt", "more.txt", ".hidden"):
         (images / name).write_bytes(b"")
     outcome = segexp(tmp_path, "predict", bundle, "images", "--out", "out")
     assert outcome.code == 0, outcome.err
     assert "predicted 3 image(s) into out" in outcome.err
     skipped = next(line for line in outcome.err.splitlines() if line.startswith("skipped"))
-    assert skipped == "skipped, not images: images/d.heic, images/notes.txt"
+    assert skipped == (
+        "skipped, not images: 2 .txt, 1 .heic (images/d.heic, images/more.txt, images/notes.txt)"
+    )
     assert "HEIC and AVIF are not read: convert them" in outcome.err
     masks = [np.asarray(Image.open(tmp_path / "out" / f"{stem}_mask.png")) for stem in "abc"]
     assert np.array_equal(masks[0], masks[1])
