@@ -17,6 +17,9 @@ NOTHING = "-"
 UNLABELLED = "unlabelled pixels"
 """A mapping file calls these ``void``; in a table that would look like what is left out."""
 
+MOST_LISTED = 3
+"""More void labels than these are counted in a list; `segexp mapping show` names them."""
+
 
 def swatch(color: Color) -> Text:
     """Return a block in a colour and its hexadecimal; without colours only the latter shows."""
@@ -41,7 +44,7 @@ def list_table(mappings: Sequence[Mapping], coarsened: Dictionary[str, Sequence[
     table = _empty_table("", ("mapping", "classes", "void", "coarsens"), whole=2)
     for m in mappings:
         words = (Text(m.name), Text(f"{len(m.classes)} of {m.taxonomy.name}"))
-        table.add_row(*words, _joined(m.void_labels), _joined(coarsened[m.name]))
+        table.add_row(*words, _shortened(m.void_labels), _joined(coarsened[m.name]))
     return table
 
 
@@ -117,6 +120,10 @@ def _void(mapping: Mapping) -> Text:
 def _joined(names: Sequence[str]) -> Text:
     # Text, since square brackets in a name would be taken for markup.
     return Text(", ".join(names) or NOTHING)
+
+
+def _shortened(names: Sequence[str]) -> Text:
+    return _joined(names) if len(names) <= MOST_LISTED else Text(f"{len(names)} labels")
 
 
 def _class_cell(mapping: Mapping, name: str | None) -> Text:

@@ -89,13 +89,24 @@ def palette_warnings(source: Source) -> list[MappingWarning]:
 
 
 def fitting_taxonomies(sample: MaskSample, taxonomies: Sequence[Taxonomy]) -> list[Taxonomy]:
-    """Return the taxonomies that know every id and every colour of a sample."""
-    return [
-        taxonomy
-        for taxonomy in taxonomies
-        if sample.ids.keys() <= taxonomy.encodings["default"].keys()
-        and sample.colors.keys() <= {*taxonomy.colors, taxonomy.void_color}
-    ]
+    """Return the taxonomies that know every id and every colour of a sample.
+
+    Those with the fewest labels that do not occur in it come first; one that calls all of it void
+    does not fit.
+    """
+    fitting: list[tuple[int, Taxonomy]] = []
+    for taxonomy in taxonomies:
+        encoding = taxonomy.encodings["default"]
+        colors = {*taxonomy.colors}
+        if sample.ids.keys() <= encoding.keys() and sample.colors.keys() <= {
+            *colors,
+            taxonomy.void_color,
+        }:
+            by_id = sum(encoding[raw_id] != VOID for raw_id in sample.ids)
+            occurring = max(by_id, len(colors & sample.colors.keys()))
+            if occurring or not sample.masks:
+                fitting.append((len(taxonomy.labels) - occurring, taxonomy))
+    return [taxonomy for _, taxonomy in sorted(fitting, key=lambda item: item[0])]
 
 
 def _spread(samples: Sequence[Sample]) -> list[Path]:

@@ -23,6 +23,9 @@ _Value = TypeVar("_Value", int, Color)
 LISTED = 12
 """How many ids or colours a line lists, the most frequent ones."""
 
+OFFERED = 3
+"""How many taxonomies are shown with what they would make of the masks, the best fitting."""
+
 _NOTHING = Taxonomy("unknown", (), {"default": {}})
 """Lists files in a layout whose masks cannot be read yet."""
 
@@ -115,7 +118,9 @@ def _fitting(project: Path, sample: MaskSample) -> str:
     fitting = fitting_taxonomies(sample, taxonomies)
     if not fitting:
         return f"none of the taxonomies in {directory} knows all of these: make one"
-    listing = "; ".join(f"{t.name} ({_reading(t, sample)})" for t in fitting)
+    listing = "; ".join(f"{t.name} ({_reading(t, sample)})" for t in fitting[:OFFERED])
+    if len(fitting) > OFFERED:
+        listing += f"; and {', '.join(t.name for t in fitting[OFFERED:])}"
     return (
         f"taxonomies in {directory} that know all of these: {listing}. If the masks are labelled "
         "in one of them, say so: --set data.taxonomy=NAME, or data.taxonomy in config.yaml"

@@ -17,15 +17,20 @@ LOOK_ALIKE = 5.0
 """Colours closer than this (CIEDE2000) count as looking alike: 2 of the 171 pairs of Cityscapes'
 own colours (vegetation and person, fence and pole), where 10 would name 11 of them."""
 
+MOST_PAIRS = 10
+"""More pairs of look-alike colours than these are counted; 150 classes have 1,458."""
+
 
 def color_warnings(mapping: Mapping) -> list[MappingWarning]:
     """Find colours that two classes share, and pairs that some people cannot tell apart.
 
     Returns:
-        ``shared-color`` and ``look-alike-colors``, the nearest first; one a pair of classes.
+        ``shared-color`` and ``look-alike-colors``, the nearest first; one a pair of classes, and
+        one for all pairs after the first MOST_PAIRS.
     """
     warnings = []
-    for pair in confusable([c.color for c in mapping.classes], LOOK_ALIKE):
+    pairs = confusable([c.color for c in mapping.classes], LOOK_ALIKE)
+    for pair in pairs[:MOST_PAIRS]:
         first, second = mapping.classes[pair.first], mapping.classes[pair.second]
         if first.color == second.color:
             kind = "shared-color"
@@ -42,6 +47,12 @@ def color_warnings(mapping: Mapping) -> list[MappingWarning]:
                 f"{LOOK_ALIKE:g}): make one lighter or darker"
             )
         warnings.append(MappingWarning(kind, message))
+    if len(pairs) > MOST_PAIRS:
+        message = (
+            f"{len(pairs) - MOST_PAIRS} more pairs of classes have colours that look alike: "
+            f"pictures of {len(mapping.classes)} classes show little of which is which"
+        )
+        warnings.append(MappingWarning("look-alike-colors", message))
     return warnings
 
 

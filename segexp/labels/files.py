@@ -8,7 +8,7 @@ from typing import Any
 
 from segexp.core.errors import InputError, at_most, collected, did_you_mean, shown
 from segexp.core.yaml import find_yaml, read_yaml_mapping
-from segexp.labels.mapping import MappedClass, Mapping
+from segexp.labels.mapping import MappedClass, Mapping, mapping_of_labels
 from segexp.labels.taxonomy import (
     LONGEST_NAME,
     VOID,
@@ -78,10 +78,15 @@ def read_mappings(project: Path) -> MappingFiles:
 def find_mapping(project: Path, name: str) -> Mapping:
     """Load a mapping of the project by its name.
 
+    A taxonomy's name, where no mapping has it, means the mapping of its labels, each a class.
+
     Raises:
-        InputError: When no mapping has that name (with a did-you-mean), or it has faults.
+        InputError: When neither has that name (with a did-you-mean), or it has faults.
     """
     directory = project / "mappings"
+    taxonomies = sorted((directory / "taxonomies").glob("*.yaml"))
+    if not (directory / f"{name}.yaml").is_file() and name in [path.stem for path in taxonomies]:
+        return mapping_of_labels(load_taxonomy(directory / "taxonomies" / f"{name}.yaml"))
     return load_mapping(find_yaml(directory, name, f"no mapping {shown(name)} in {directory}"))
 
 

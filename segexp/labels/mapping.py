@@ -99,6 +99,12 @@ class Mapping:
         }
 
 
+def mapping_of_labels(taxonomy: Taxonomy) -> Mapping:
+    """Return the mapping whose classes are the labels of a taxonomy, and that has its name."""
+    classes = (MappedClass(label.name, label.color, (label.name,)) for label in taxonomy.labels)
+    return Mapping(taxonomy.name, taxonomy, tuple(classes))
+
+
 def coarsens(coarse: Mapping, fine: Mapping) -> bool:
     """Whether every class of ``fine`` falls whole into one class of ``coarse``.
 

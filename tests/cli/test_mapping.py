@@ -124,7 +124,8 @@ def test_no_name_is_broken_in_eighty_columns(
     shown = {word.strip(",") for row in table for word in row.strip("│┃").split()}
     found = read(segexp(project, "mapping", "list", "--json"))["mappings"]
     named = {m["name"]: m for m in found}
-    whole = {name for m in found for name in [m["name"], *m["coarsens"], *m["void"]]}
+    cells = {name for m in found for name in [m["name"], m["taxonomy"], *m["coarsens"], *m["void"]]}
+    whole = {word for name in cells for word in name.split()}
     if words != ["list"]:
         classes = [c for name in words[1:] for c in named[name]["classes"]]
         whole |= {word for name in classes for word in name.split()} | set(words[1:])

@@ -245,7 +245,7 @@ def test_the_labels_of_a_file_become_a_taxonomy_of_the_project(project):
         (["founding.yaml", "--format", "mapping_dict"], "did you mean 'mapping-dict'?"),
         (["labels.csv", "--by", "trainID"], "--by 'trainID': expected trainId, category"),
         (["founding.yaml", "--by", "trainId"], "--by: is for cityscapes-labels"),
-        (["founding.yaml", "--taxonomy", "cityscapes"], "did you mean 'cityscapes19'?"),
+        (["founding.yaml", "--taxonomy", "cityscape19"], "did you mean 'cityscapes19'?"),
         (["founding.yaml", "--encoding", "trainIds"], "cityscapes19 has default, labelIds"),
         (["founding.yaml", "--data", "nowhere"], "nowhere"),
         (["founding.yaml", "--name", ""], "--name '': use 1 to 100 letters"),

@@ -145,11 +145,14 @@ def test_constraints_that_leave_nothing_are_refused(project: Path, run: Run):
 
 
 def test_the_mapping_is_the_runs_whatever_became_of_the_file(project: Path, run: Run):
-    (project / "mappings" / "cityscapes19.yaml").unlink()
+    path = project / "mappings" / "cityscapes19.yaml"
+    path.unlink()
+    assert suggest(project, run).notes == ()  # the taxonomy's name is that of the same mapping
+    path.write_text("classes: []\n")
     found = suggest(project, run)
     assert found.ladder.base.names[14:16] == ("truck", "bus")
     (gone,) = found.notes
-    assert gone.startswith("no mapping 'cityscapes19' in ")
+    assert gone.startswith(f"{path}: ")
     assert "restore the model's own mappings/cityscapes19.yaml" in gone
     assert found.study_command is None
     text = suggested_file(project, found, force=False).text

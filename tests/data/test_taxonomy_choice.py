@@ -44,9 +44,20 @@ def test_taxonomies_that_do_not_know_every_id_are_not_offered(project: Path, tmp
     assert "cityscapes19 (0 road, 255 void)" in fitting
     assert "camvid11" not in fitting
     assert "--new-taxonomy NAME --ids 0,255`" in own
-    _, fitting, own = refused(project, tmp_path / "other", [40, 41], [42, 255])
+    _, fitting, own = refused(project, tmp_path / "other", [190, 191], [192, 255])
     assert fitting.startswith("none of the taxonomies in ")
-    assert "--ids 40,41,42`" in own
+    assert "--ids 190,191,192`" in own
+
+
+def test_taxonomies_that_use_most_of_their_labels_come_first(project: Path, tmp_path: Path):
+    _, fitting, _ = refused(project, tmp_path / "data", list(range(21)), [20, 255])
+    assert " these: voc21 (0 background, 20 tvmonitor, 255 void); idd26 (0 road, " in fitting
+    assert "); and cityscapes34, idd40, vistas_v12, vistas_v20, ade150. If " in fitting
+
+
+def test_a_taxonomy_that_calls_all_of_it_void_is_not_offered(project: Path, tmp_path: Path):
+    _, fitting, _ = refused(project, tmp_path / "data", [0, 1], [2, 3])
+    assert "cityscapes34" not in fitting  # unlabeled, ego vehicle, rectification border, out of roi
 
 
 def test_colours_are_shown_where_masks_are_rgb(project: Path, tmp_path: Path):

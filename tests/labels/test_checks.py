@@ -58,6 +58,14 @@ def test_a_shipped_mapping_on_data_that_holds_every_label_alike_is_left_alone(na
     assert histogram_warnings(shipped, counts, max_void=0.11) == []
 
 
+def test_pairs_of_colours_that_look_alike_are_counted_where_they_are_many():
+    greys = [MappedClass(f"c{i}", (i, i, i), (f"l{i}",)) for i in range(6)]
+    found = color_warnings(Mapping("m", CAMVID, tuple(greys)))
+    assert len(found) == 11
+    assert found[-1].message.startswith("5 more pairs of classes have colours that look alike")
+    assert len(color_warnings(Mapping("m", CAMVID, tuple(greys[:5])))) == 10
+
+
 def test_labels_that_never_occur_are_listed_with_their_classes():
     found = messages(
         histogram_warnings(
