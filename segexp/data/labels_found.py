@@ -9,14 +9,14 @@ from segexp.core.errors import InputError
 from segexp.core.wording import counted, percent
 from segexp.data.configured import open_configured
 from segexp.data.layout import implied_taxonomy, is_narrow
-from segexp.data.mask_sample import MaskSample, sample_masks
+from segexp.data.mask_sample import MaskSample, holds_foreground, sample_masks
 from segexp.data.source import SampleFault, Source
 from segexp.data.taxonomy_choice import list_files
 from segexp.data.threads import Progress
 from segexp.data.unnamed_labels import taxonomy_of_masks
 from segexp.labels.files import load_mapping
 from segexp.labels.label_file import LabelFile, find_label_file, read_label_file
-from segexp.labels.mapping import MappedClass, Mapping
+from segexp.labels.mapping import MappedClass, Mapping, mapping_of_labels
 from segexp.labels.taxonomy import VOID, Taxonomy, load_taxonomy
 
 SHOWN = 6
@@ -123,8 +123,9 @@ def _by_layout(
     mappings = [load_mapping(path) for path in sorted(shipped.glob("*.yaml"))]
     over = [m for m in mappings if m.taxonomy.hash == taxonomy.hash]
     over.sort(key=lambda m: (-len(m.classes), m.name))
-    if not over:
-        over = [_all_labels(taxonomy)]
+    of_all = mapping_of_labels(taxonomy)
+    if of_all.hash not in {m.hash for m in over}:
+        over.insert(0, of_all)
     return FoundLabels(source, tuple(over), f"the taxonomy {implied}", is_shipped=True)
 
 
@@ -132,8 +133,7 @@ def _by_file(layout: str, root: Path, file: LabelFile, data: DataConfig) -> Foun
     mapping, notes = file.imported.mapping, file.notes
     source = open_configured(layout, root, mapping.taxonomy, data)
     sample = sample_masks(source)
-    if sample.ids.keys() == {0, VOID} and len(mapping.taxonomy.labels) == 2:
-        # With 255 as void one class would be left, and nothing to learn.
+    if holds_foreground(sample, mapping.taxonomy):
         first, second = mapping.taxonomy.names
         ids = {0: 0, VOID: 1}
         taxonomy = replace(mapping.taxonomy, encodings={"default": ids})
@@ -154,13 +154,7 @@ def _by_masks(
         f"order of their {found.kind}; rename them in the files"
     )
     origin = f"the {found.kind} of {counted(found.masks, 'mask')}"
-    return FoundLabels(source, (_all_labels(found.taxonomy),), origin, (note,), unnamed=True)
-
-
-def _all_labels(taxonomy: Taxonomy) -> Mapping:
-    labels = taxonomy.labels
-    classes = tuple(MappedClass(label.name, label.color, (label.name,)) for label in labels)
-    return Mapping(taxonomy.name, taxonomy, classes)
+    return FoundLabels(source, (mapping_of_labels(found.taxonomy),), origin, (note,), unnamed=True)
 
 
 def _refuse_unknown(source: Source, sample: MaskSample, origin: str) -> None:

@@ -9,7 +9,7 @@ from segexp.core.config import Config
 from segexp.data.configured import open_configured
 from segexp.data.layout import is_drawn
 from segexp.data.mapping_check import find_data
-from segexp.data.mask_sample import sample_masks
+from segexp.data.mask_sample import holds_foreground, sample_masks
 from segexp.data.open import find_layout, find_taxonomy
 from segexp.data.source import Source
 from segexp.data.taxonomy_choice import list_files
@@ -82,8 +82,8 @@ def _labelled_in_new(
     layout, root = find_layout(project, config)
     if is_drawn(layout):
         return ImportedOnData(imported, None, "its taxonomy is new, and drawn scenes have another")
-    if _is_foreground(imported, list_files(layout, root, config.data)):
-        # With 255 as void one class would be left, and nothing to learn.
+    masks = sample_masks(list_files(layout, root, config.data))
+    if not imported.choices.ids and holds_foreground(masks, imported.mapping.taxonomy):
         imported = read(None, replace(imported.choices, ids=(0, VOID)))
         note = (
             f"the masks hold 0 and 255 alone: 255 is taken for {imported.mapping.names[1]!r}, not "
@@ -93,11 +93,3 @@ def _labelled_in_new(
     taxonomy = imported.mapping.taxonomy
     source = open_configured(layout, root, taxonomy, config.data)
     return ImportedOnData(imported, source, None)
-
-
-def _is_foreground(imported: Imported, masks: Source) -> bool:
-    """Whether masks of 0 and 255 hold two classes whose ids nobody has named."""
-    can_be = "ids" not in imported.says and not imported.choices.ids
-    if not can_be or len(imported.mapping.taxonomy.labels) != 2:
-        return False
-    return sample_masks(masks).ids.keys() == {0, VOID}

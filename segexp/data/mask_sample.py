@@ -109,6 +109,15 @@ def fitting_taxonomies(sample: MaskSample, taxonomies: Sequence[Taxonomy]) -> li
     return [taxonomy for _, taxonomy in sorted(fitting, key=lambda item: item[0])]
 
 
+def holds_foreground(sample: MaskSample, taxonomy: Taxonomy) -> bool:
+    """Whether 255 is what masks are about, not void: the one of two labels that is not 0.
+
+    With 255 as void one class would be left of masks of 0 and 255 alone, and nothing to learn.
+    """
+    is_void = taxonomy.encodings["default"].get(VOID) == VOID
+    return is_void and len(taxonomy.labels) == 2 and sample.ids.keys() == {0, VOID}
+
+
 def _spread(samples: Sequence[Sample]) -> list[Path]:
     step = max(1, len(samples) // LOOKED_AT)
     return [s.mask for s in samples[::step][:LOOKED_AT] if s.mask is not None]

@@ -227,6 +227,30 @@ def test_a_taxonomy_other_than_the_datas_is_not_checked_against_it(project):
     assert not (project / "mappings" / "again.yaml").exists()
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("binary.json", '{"classes": ["background", "cell"], "palette": [[0, 0, 0], [9, 0, 0]]}'),
+        ("id2label.json", '{"0": "background", "1": "cell"}'),
+        ("_classes.csv", "Pixel Value, Class\n0, background\n1, cell\n"),
+    ],
+)
+def test_in_masks_of_0_and_255_alone_255_is_the_second_label(project, name, text):
+    for split in ("train", "val"):
+        for number in range(2):
+            save(project / "cells" / "images" / split / f"{number}.png", picture(number))
+            mask = np.where(np.arange(48).reshape(6, 8) % 5, 0, 255).astype(np.uint8)
+            save(project / "cells" / "masks" / split / f"{number}.png", mask)
+    write(project / name, text)
+    words = ("mapping", "import", name, "--new-taxonomy", "cells", "--name", "cells", "--force")
+    outcome = segexp(project, *words, "--data", "cells")
+    assert outcome.code == 0, outcome.err
+    assert "255 is taken for 'cell', not for void; --ids 0,1 leaves it void" in outcome.err
+    path = project / "mappings" / "taxonomies" / "cells.yaml"
+    assert load_taxonomy(path).encodings == {"default": {0: 0, 255: 1}}
+    path.unlink()
+
+
 def test_the_labels_of_a_file_become_a_taxonomy_of_the_project(project):
     content = {"classes": list(STREET.names), "palette": [list(c) for c in STREET.colors]}
     write(project / "street.py", f"METAINFO = {content}\n")

@@ -80,6 +80,17 @@ def test_in_masks_of_0_and_255_alone_255_is_a_label(tmp_path):
     assert labels.taxonomy.encodings["default"] == {0: 0, 255: 1}
 
 
+def test_the_mapping_of_all_labels_comes_first_also_where_none_is_shipped(tmp_path):
+    data = DataConfig(format="auto", taxonomy="voc21")
+    root = pets(tmp_path, ids(0, 8, 12, 255))
+    labels = find_labels(recognise_format(root), root, "pets", ROOT / "mappings", data=data)
+    assert [m.name for m in labels.mappings] == ["voc21"]
+    data = DataConfig(format="auto", taxonomy="idd40")
+    labels = find_labels(recognise_format(root), root, "pets", ROOT / "mappings", data=data)
+    names = [m.name for m in labels.mappings]
+    assert names == ["idd40", "idd40_to_26", "idd40_to_19", "idd40_to_7"]
+
+
 def test_two_labels_of_a_file_are_0_and_255_where_the_masks_hold_these(tmp_path):
     pets(tmp_path, ids(0, 255, 255))
     (tmp_path / "labels.txt").write_text("background\ncell\n")
