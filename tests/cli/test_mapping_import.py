@@ -236,11 +236,10 @@ def test_a_taxonomy_other_than_the_datas_is_not_checked_against_it(project):
     ],
 )
 def test_in_masks_of_0_and_255_alone_255_is_the_second_label(project, name, text):
-    for split in ("train", "val"):
-        for number in range(2):
-            save(project / "cells" / "images" / split / f"{number}.png", picture(number))
-            mask = np.where(np.arange(48).reshape(6, 8) % 5, 0, 255).astype(np.uint8)
-            save(project / "cells" / "masks" / split / f"{number}.png", mask)
+    mask = np.where(np.arange(48).reshape(6, 8) % 5, 0, 255).astype(np.uint8)
+    for number, split in enumerate(("train", "train", "val", "val")):
+        save(project / "cells" / "images" / split / f"{number}.png", picture(number, mask.shape))
+        save(project / "cells" / "masks" / split / f"{number}.png", mask)
     write(project / name, text)
     words = ("mapping", "import", name, "--new-taxonomy", "cells", "--name", "cells", "--force")
     outcome = segexp(project, *words, "--data", "cells")
