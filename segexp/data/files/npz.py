@@ -2,7 +2,6 @@
 
 import io
 import zipfile
-import zlib
 from pathlib import Path
 
 from segexp.core.errors import did_you_mean
@@ -10,9 +9,6 @@ from segexp.data.files.npy import MAX_ARRAY_BYTES
 from segexp.data.source import SampleFault
 
 NPZ_MAGIC = b"PK\x03\x04"
-
-_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError)
-"""What Python raises for damaged archives, unknown compressions and encrypted members."""
 
 
 def npy_inside(path: Path, data: bytes, array: str = "") -> bytes:
@@ -35,7 +31,9 @@ def npy_inside(path: Path, data: bytes, array: str = "") -> bytes:
                 raise SampleFault(f"{path}: {member}: {size} bytes; at most {MAX_ARRAY_BYTES}")
             with archive.open(member) as file:
                 return file.read(size)
-    except _DAMAGE as error:
+    except SampleFault:
+        raise
+    except Exception as error:  # an archive that is damaged, encrypted, or of another compression
         detail = " ".join(str(error).split()) or type(error).__name__
         raise SampleFault(
             f"{path}: not a readable npz file: {detail}; download or copy it again"

@@ -214,3 +214,18 @@ def test_three_equal_channels_hold_ids_where_the_rules_say_so(tmp_path):
     colored[0, 0] = (1, 2, 3)
     path = save(tmp_path / "c.png", colored)
     assert "1 pixels are not grey" in refused(path, MaskRules(channels="grey"))
+
+
+def test_an_array_that_inflates_beyond_the_limit_is_refused_unread(tmp_path):
+    np.savez(tmp_path / "m.npz", IDS)
+    data = bytearray((tmp_path / "m.npz").read_bytes())
+    struct.pack_into("<I", data, data.index(b"PK\x01\x02") + 24, 600 << 20)
+    (tmp_path / "m.npz").write_bytes(data)
+    assert "arr_0.npy: 629145600 bytes; at most 536870912" in refused(tmp_path / "m.npz")
+
+
+def test_an_archive_whose_directory_points_before_its_beginning_is_named(tmp_path):
+    np.savez(tmp_path / "m.npz", IDS)
+    data = (tmp_path / "m.npz").read_bytes()
+    (tmp_path / "m.npz").write_bytes(data[:4] + data[40:])
+    assert "not a readable npz file" in refused(tmp_path / "m.npz")
