@@ -141,37 +141,6 @@ def test_every_fault_of_folders_and_names_is_said_at_once(
     assert f"{tmp_path}: no masks in it" in text
 
 
-def test_masks_that_are_missing_do_not_hide_those_that_cannot_be_read(
-    folders: dict[str, Path], tmp_path: Path
-) -> None:
-    shutil.copytree(folders["a"], tmp_path / "a")
-    (tmp_path / "a" / "scene 1.png").unlink()
-    (tmp_path / "a" / "scene 5.png").write_bytes(b"no picture")
-    with pytest.raises(InputError) as caught:
-        compared({**folders, "a": tmp_path / "a"})
-    missing, unreadable = caught.value.faults
-    assert "no mask of 'scene 1'" in missing
-    assert "scene 5.png: not an image that can be read" in unreadable
-
-
-def test_every_mask_of_another_size_or_with_strange_ids_is_listed(
-    folders: dict[str, Path], tmp_path: Path
-) -> None:
-    shutil.copytree(folders["a"], tmp_path / "a")
-    write(tmp_path / "a" / "scene 0.png", np.zeros((6, 8), np.uint8))
-    write(tmp_path / "a" / "scene 3.png", np.full((12, 16), 77, np.uint8))
-    (tmp_path / "a" / "scene 5.png").write_bytes(b"no picture")
-    with pytest.raises(InputError) as caught:
-        compared({**folders, "a": tmp_path / "a"})
-    first, second, third = caught.value.faults
-    assert first.endswith(
-        "scene 0.png: 6x8 pixels, but its truth has 12x16; write predictions at the size of the "
-        "images"
-    )
-    assert "scene 3.png: 77 (192 px) is not a class index of cityscapes19" in second
-    assert "scene 5.png: not an image that can be read" in third
-
-
 def test_the_truth_of_cityscapes_is_read_by_its_label_ids(tmp_path: Path) -> None:
     city = tmp_path / "val" / "munster"
     write(city / "munster_000000_000019_gtFine_labelIds.png", np.array([[7, 23, 0]], np.uint8))

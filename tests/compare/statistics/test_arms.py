@@ -6,54 +6,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
-from sklearn.metrics import jaccard_score
 
-from segexp.compare.statistics.arms import ArmRuns, PairComparison, common_scores, compare_arms
+from segexp.compare.statistics.arms import ArmRuns, common_scores, compare_arms
 from segexp.compare.statistics.bootstrap import estimate, resample_weights, resampled_ious
 from segexp.compare.statistics.clusters import Clusters
-from segexp.compare.statistics.groups import ClassGroups, DroppedLabel
 from segexp.compare.statistics.planning import pilot_of
 from segexp.core.errors import InputError
-from segexp.evaluation.counting import confusion_matrices
-from segexp.evaluation.metrics import score
-
-NAMES = ("road", "building", "sky")
-SEEDS = np.arange(3)
+from tests.compare.statistics.drawn_arms import (
+    NAMES,
+    SEEDS,
+    compare,
+    make_arm,
+    make_clusters,
+)
 
 quick = settings(max_examples=15, deadline=None)
-
-
-def make_clusters(images: int, kind: str = "none", count: int | None = None) -> Clusters:
-    index = np.arange(images) if count is None else np.arange(images) * count // images
-    return Clusters(kind, tuple(f"c{i}" for i in range(index.max() + 1)), index, None)
-
-
-def make_pixels(runs=3, images=12, seed=0, shown=(0, 1, 2), right=0.7):
-    """Ground truth (N, 4, 8) of a few classes, and predictions (R, N, 4, 8) of these and none."""
-    rng = np.random.default_rng(seed)
-    truth = np.random.default_rng(99).choice(shown, (images, 4, 8))
-    guess = rng.integers(0, 4, (runs, *truth.shape))
-    return truth, np.where(rng.random(guess.shape) < right, truth, guess)
-
-
-def count(truth: np.ndarray, predictions: np.ndarray, classes: int = 3) -> np.ndarray:
-    return np.stack([confusion_matrices(truth, p, classes, classes + 1) for p in predictions])
-
-
-def make_arm(name: str, seed: int, right: float = 0.7, argmax: float | None = None, **kwargs):
-    """An arm whose own space has five classes, of which the common one merges two pairs."""
-    truth, sums = make_pixels(seed=seed, right=right, **kwargs)
-    _, argmaxes = make_pixels(seed=seed + 1, right=argmax or right, **kwargs)
-    halves = np.random.default_rng(98).integers(0, 2, truth.shape)
-    finer = np.where(truth < 2, 2 * truth + halves, 4)
-    noise = np.random.default_rng(seed + 2).integers(0, 2, sums.shape)
-    finest = np.where(sums < 2, 2 * sums + noise, sums + 2)
-    return ArmRuns(name, count(finer, finest, 5), count(truth, sums), count(truth, argmaxes))
-
-
-def compare(*arms: ArmRuns, groups=SEEDS, margin=0.01, resamples=500, **kwargs) -> PairComparison:
-    clusters = kwargs.pop("clusters", None) or make_clusters(arms[0].common.shape[1])
-    return compare_arms(arms, NAMES, groups, clusters, margin, resamples=resamples, **kwargs)[0]
 
 
 def test_a_case_worked_by_hand():
@@ -71,31 +38,6 @@ def test_a_case_worked_by_hand():
     assert (road["class"], road["a"], road["b"]) == ("road", pytest.approx(6 / 7), 1.0)
     assert (sky["class"], sky["a"], sky["delta"]) == ("sky", 0.5, 0.5)
     assert content["decomposition"]["ruler_a"] == content["decomposition"]["ruler_b"] == 0.0
-
-
-def test_the_scores_equal_those_of_scikit_learn_on_the_pixels():
-    truth, sums = make_pixels(seed=3)
-    _, argmaxes = make_pixels(seed=4)
-    labels = list(range(3))
-
-    def ious(predictions):
-        return np.array(
-            [
-                jaccard_score(truth.ravel(), p.ravel(), labels=labels, average=None)
-                for p in predictions
-            ]
-        )
-
-    a = ArmRuns("a", count(truth, argmaxes), count(truth, sums), count(truth, argmaxes))
-    b = make_arm("b", seed=5)
-    pair = compare(a, b).to_dict()
-    assert pair["common"]["a"] == pytest.approx(ious(sums).mean(), abs=1e-12)
-    assert pair["native"]["a"] == pytest.approx(ious(argmaxes).mean(), abs=1e-12)
-    by_class = [row["a"] for row in pair["per_class"]]
-    np.testing.assert_allclose(by_class, ious(sums).mean(axis=0), atol=1e-12)
-    argmax = compare(a, b).rules["argmax"]
-    assert argmax.ruler_a.value == pytest.approx(0.0, abs=1e-12)  # own is the argmax rule here
-    assert argmax.training.value == pytest.approx(argmax.native_gap.value - argmax.ruler_b.value)
 
 
 def test_intervals_are_those_of_the_paired_differences_on_shared_resamples():
@@ -246,14 +188,6 @@ def test_a_planted_difference_is_found_in_either_direction():
     assert there["interval"][0] > 0.1 > there["p"]
 
 
-def test_holm_corrects_over_the_classes():
-    pair = compare(make_arm("a", 0), make_arm("b", 5, right=0.74)).to_dict()
-    p = sorted(row["p"] for row in pair["per_class"])
-    corrected = sorted(row["p_holm"] for row in pair["per_class"])
-    assert corrected[0] == pytest.approx(min(1.0, 3 * p[0]))
-    assert corrected[1] == pytest.approx(min(1.0, max(3 * p[0], 2 * p[1])))
-
-
 def test_a_class_that_the_truth_does_not_have_counts_for_no_run():
     a, b = (make_arm(n, s, shown=(0, 1), right=0.8) for n, s in (("a", 0), ("b", 5)))
     silent = a.common.copy()
@@ -273,125 +207,6 @@ def test_a_class_that_the_truth_does_not_have_counts_for_no_run():
     assert json.loads(json.dumps(pair, allow_nan=False)) == pair
 
 
-GROUPS = ClassGroups(
-    ("untouched", "merged", "untouched"),
-    (
-        DroppedLabel("pole", ((2, "pole"), None)),
-        DroppedLabel("sign", (None, (4, "sign and light"))),
-        DroppedLabel("bridge", (None, None)),
-    ),
-)
-
-
-def test_untouched_and_merged_classes_have_their_means_and_intervals():
-    a, b = make_arm("a", 0, right=0.6), make_arm("b", 5, right=0.9)
-    pair = compare(a, b, class_groups=GROUPS).to_dict()
-    untouched, merged = pair["class_groups"]
-    assert (untouched["group"], untouched["classes"]) == ("untouched", ["road", "sky"])
-    assert (merged["group"], merged["classes"]) == ("merged", ["building"])
-    road, building, sky = pair["per_class"]
-    assert [row["group"] for row in pair["per_class"]] == list(GROUPS.kinds)
-    for key in ("a", "b", "delta"):
-        assert untouched[key] == pytest.approx((road[key] + sky[key]) / 2, abs=1e-12)
-        assert merged[key] == pytest.approx(building[key], abs=1e-12)
-    assert merged["interval"] == pytest.approx(building["interval"], abs=1e-12)
-    assert untouched["interval"][0] > 0
-    assert pair["delta"] == pytest.approx((2 * untouched["delta"] + merged["delta"]) / 3)
-    low, high = untouched["interval"]
-    assert pair["untouched_sentence"] == (
-        f"The 2 classes that no arm merges: {untouched['delta']:+.3f} [{low:.3f}, {high:.3f}] in "
-        "mIoU: better."
-    )
-    assert json.loads(json.dumps(pair, allow_nan=False)) == pair
-
-
-def test_untouched_classes_have_no_verdict_where_all_classes_have_none():
-    a, b = make_arm("a", 0), make_arm("b", 5, right=0.7)
-    pair = compare(a, b, class_groups=GROUPS, about="On two").to_dict()
-    assert pair["verdict"] == "not enough evidence"
-    assert pair["untouched_sentence"].startswith("On two, the 2 classes that no arm merges: ")
-    end = "; no verdict, because all classes together have none."
-    assert pair["untouched_sentence"].endswith(end)
-
-
-def test_dropped_labels_are_shown_with_the_scores_of_the_arms_that_have_them():
-    a, b = make_arm("a", 0), make_arm("b", 5)
-    pole, sign = compare(a, b, class_groups=GROUPS).to_dict()["dropped"]
-    iou_of_a = np.mean([score(run.sum(axis=0)).iou[2] for run in a.own])
-    iou_of_b = np.mean([score(run.sum(axis=0)).iou[4] for run in b.own])
-    assert pole == {
-        "label": "pole", "a": {"class": "pole", "iou": pytest.approx(iou_of_a)}, "b": None
-    }  # fmt: skip
-    assert sign == {
-        "label": "sign", "a": None,
-        "b": {"class": "sign and light", "iou": pytest.approx(iou_of_b)},
-    }  # fmt: skip
-    # Of three arms the last two have no class for the pole.
-    three = [DroppedLabel("pole", ((2, "pole"), None, None))]
-    arms = [a, b, replace(b, name="c")]
-    pairs = compare_arms(
-        arms, NAMES, SEEDS, make_clusters(12), 0.01, resamples=100,
-        class_groups=ClassGroups(GROUPS.kinds, tuple(three)),
-    )  # fmt: skip
-    assert [len(pair.dropped) for pair in pairs] == [1, 1, 0]
-
-
-def test_where_no_class_is_merged_or_every_one_is_nothing_is_said_of_a_part():
-    a, b = make_arm("a", 0), make_arm("b", 5)
-    for kind in ("untouched", "merged"):
-        pair = compare(a, b, class_groups=ClassGroups((kind,) * 3, ())).to_dict()
-        assert pair["untouched_sentence"] is None
-        (alone,) = pair["class_groups"]
-        assert alone["delta"] == pytest.approx(pair["delta"], abs=1e-12)
-        assert alone["interval"] == pytest.approx(pair["interval"], abs=1e-12)
-    pair = compare(a, b).to_dict()
-    assert (pair["class_groups"], pair["dropped"], pair["untouched_sentence"]) == ([], [], None)
-
-
-def only_in(arm: ArmRuns, images: int) -> ArmRuns:
-    """Take the class sky out of the truth of all images but the first few."""
-    common, argmax = arm.common.copy(), arm.common_argmax.copy()
-    for confusions in (common, argmax):
-        confusions[:, images:, 2] = 0
-    return replace(arm, common=common, common_argmax=argmax)
-
-
-def test_a_class_that_four_images_hold_has_a_value_and_no_interval():
-    a, b = (only_in(make_arm(n, s), 4) for n, s in (("a", 0), ("b", 5)))
-    pair = compare(a, b).to_dict()
-    sky = pair["per_class"][2]
-    assert sky["delta"] == pytest.approx(sky["b"] - sky["a"], abs=1e-12)
-    assert (sky["interval"], sky["p"], sky["p_holm"]) == (None, None, None)
-    two = sorted(row["p"] for row in pair["per_class"][:2])
-    assert min(row["p_holm"] for row in pair["per_class"][:2]) == pytest.approx(min(1, 2 * two[0]))
-    assert (
-        "sky occurs in only 4 held-out images: its difference has no interval." in pair["caveats"]
-    )
-    assert json.loads(json.dumps(pair, allow_nan=False)) == pair
-
-
-def test_the_interval_of_a_class_has_the_degrees_of_freedom_of_the_images_that_hold_it():
-    a, b = (only_in(make_arm(n, s, runs=1), 5) for n, s in (("a", 0), ("b", 5)))
-    groups, clusters = np.arange(1), make_clusters(12)
-    pair = compare(a, b, groups=groups, one_run=True, resamples=20_000)
-    road, sky = pair.per_class[0].delta, pair.per_class[2].delta
-    assert (road.df, sky.df) == (pytest.approx(11), pytest.approx(4))
-    weights = np.vstack([np.ones(12), resample_weights(np.array(clusters.names), 20_000, seed=0)])
-    ious = [resampled_ious(arm.common, weights)[..., 2] for arm in (a, b)]
-    (of_all,) = [
-        estimate(d[0], d[1:], groups, 12, seed=0, one_run=True) for d in (ious[1] - ious[0],)
-    ]
-    wider = stats.t.isf(0.025, 4) / stats.t.isf(0.025, 11)
-    assert sky.high - sky.low == pytest.approx(wider * (of_all.high - of_all.low), rel=0.05)
-
-
-def test_frames_of_one_sequence_hold_a_class_once():
-    a, b = (only_in(make_arm(n, s), 8) for n, s in (("a", 0), ("b", 5)))
-    row = compare(a, b, clusters=make_clusters(12, "sequence", 6)).to_dict()["per_class"][2]
-    assert (row["delta"] is None, row["interval"]) == (False, None)
-    assert compare(a, b).to_dict()["per_class"][2]["interval"] is not None
-
-
 def test_one_stray_pixel_of_an_absent_class_does_not_decide_the_verdict():
     a = make_arm("a", 0, shown=(0, 1), right=0.8)
     never = a.common.copy()
@@ -402,16 +217,6 @@ def test_one_stray_pixel_of_an_absent_class_does_not_decide_the_verdict():
     pair = compare(replace(a, common=never), replace(a, name="b", common=once)).to_dict()
     assert -0.005 < pair["delta"] < 0
     assert pair["verdict"] == "equivalent"
-
-
-def test_a_class_that_nobody_has_or_predicts_is_null_and_not_in_the_mean():
-    truth, guess = make_pixels(shown=(0, 1))
-    guess[guess == 2] = 0
-    arm = ArmRuns("a", count(truth, guess), count(truth, guess), count(truth, guess))
-    pair = compare(arm, replace(arm, name="b")).to_dict()
-    assert [row["a"] is None for row in pair["per_class"]] == [False, False, True]
-    two = [row["a"] for row in pair["per_class"][:2]]
-    assert pair["common"]["a"] == pytest.approx(np.mean(two), abs=1e-12)
 
 
 def test_rules_that_disagree_are_pointed_out_with_what_argmax_says():
@@ -577,52 +382,9 @@ def test_the_same_seed_gives_the_same_answer_and_another_one_other_resamples():
     assert compare(*arms, seed=1).to_dict() != compare(*arms, seed=2).to_dict()
 
 
-def test_the_object_of_a_pair_has_the_agreed_keys_and_plain_values():
-    pair = compare(make_arm("a", 0), make_arm("b", 5)).to_dict()
-    assert list(pair) == [
-        "a", "b", "margin", "images", "clusters", "cluster_kind", "runs", "unit",
-        "run_groups", "effective_clusters", "delta", "interval", "level", "p", "p_holm",
-        "detectable", "variance", "verdict", "decomposition",
-        "decomposition_intervals", "decision_rule", "native", "common", "per_class",
-        "class_groups", "dropped",
-        "rules", "rules_agree", "needed", "about", "untouched_sentence", "sentence", "caveats",
-    ]  # fmt: skip
-    terms = ["native_gap", "ruler_a", "training", "ruler_b"]
-    assert list(pair["decomposition"]) == list(pair["decomposition_intervals"]) == terms
-    assert pair["decomposition_intervals"]["training"] == pair["interval"]
-    assert list(pair["needed"]) == ["images_factor", "runs_factor", "text"]
-    assert list(pair["per_class"][0]) == [
-        "class", "a", "b", "delta", "interval", "p", "p_holm", "group"
-    ]  # fmt: skip
-    assert json.loads(json.dumps(pair, allow_nan=False)) == pair
-
-
 def test_without_a_scored_pixel_nothing_is_compared():
     empty = np.zeros((2, 4, 3, 4), np.int64)
     arms = [ArmRuns(name, empty, empty, empty) for name in "ab"]
     clusters = Clusters("none", ("0", "1", "2", "3"), np.arange(4), None)
     with pytest.raises(InputError, match="no held-out pixel has a class of the common space"):
         compare_arms(arms, NAMES, np.arange(2), clusters, margin=0.01)
-
-
-def test_arms_that_were_not_scored_on_the_same_images_are_refused():
-    a, b = make_arm("a", 0), make_arm("b", 5)
-    shifted = replace(b, common=np.roll(b.common, 1, axis=1))
-    with pytest.raises(ValueError, match="b: scored against other ground truth"):
-        compare(a, shifted)
-    with pytest.raises(ValueError, match=r"b: shapes=.*\(2, 12\).* expected \(3, 12\)"):
-        compare(a, ArmRuns("b", b.own[:2], b.common[:2], b.common_argmax[:2]))
-
-
-def test_an_arms_own_interval_holds_its_score_and_stays_a_score():
-    arms = [make_arm("a", 0), make_arm("b", 5, right=0.7)]
-    found = common_scores(arms, SEEDS, make_clusters(12), resamples=500)
-    for arm, own in zip(arms, found, strict=True):
-        mious = [score(run.sum(axis=0)).miou for run in arm.common]
-        assert own.value == pytest.approx(np.mean(mious), abs=1e-12)
-        assert 0 <= own.low < own.value < own.high <= 1
-    # Two runs far apart, by a t quantile of 12.7: without the cut it would leave 0..1.
-    far = [make_arm("a", 0, runs=2)]
-    far[0].common[0] = far[0].common[0][:, ::-1]
-    (wide,) = common_scores(far, np.arange(2), make_clusters(12), resamples=500)
-    assert (wide.low, wide.high) == (0.0, 1.0)

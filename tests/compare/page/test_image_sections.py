@@ -1,0 +1,26 @@
+import base64
+
+from segexp.compare.page.ab_page import ab_page
+from tests.compare.page.ab_page_example import SCENES, TWO
+from tests.report.parsed import read_page
+
+
+def test_the_images_are_sorted_and_say_what_they_show(page):
+    captions = [text for text in page.texts if "(cityscapes19 0.400, merged10" in text]
+    assert captions == [
+        "three: +0.300 (cityscapes19 0.400, merged10 0.700)",
+        "one: +0.010 (cityscapes19 0.400, merged10 0.410)",
+        "four: -0.050 (cityscapes19 0.400, merged10 0.350)",
+        "two: -0.200 (cityscapes19 0.400, merged10 0.200)",
+    ]
+    address, alt = page.pictures[0]
+    assert base64.b64decode(address.split(",")[1]) == b"\x89PNG"
+    assert alt.startswith("three: image, ground truth, the predictions of cityscapes19, merged10")
+    gains = page.headings.index("Where merged10 scores higher than cityscapes19")
+    assert page.headings[gains + 1] == "Where merged10 scores lower than cityscapes19"
+    assert any("These 4 of 240 images are the extremes" in note for note in page.notes)
+
+
+def test_images_are_no_extremes_where_all_are_shown():
+    page = read_page(ab_page(TWO | {"images": 4}, SCENES))
+    assert not any("extremes" in note for note in page.notes)
