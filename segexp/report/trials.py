@@ -26,7 +26,7 @@ class TrialRow:
         result: The result of a complete trial, if it has one.
         failure: Why it failed, or empty.
         run_id: Its run in MLflow, or empty.
-        rank: The sort key of complete trials, highest for the best.
+        rank: From `segexp.study.best.rank`, highest for the best.
     """
 
     number: int
@@ -77,9 +77,9 @@ class StudyView:
 
 
 def best_trial(rows: Sequence[TrialRow]) -> TrialRow | None:
-    """Return the best of the complete trials with a finite objective."""
-    scored = [row for row in rows if row.value is not None]
-    return max(scored, key=lambda row: row.rank, default=None)
+    """Return the trial with a result that ranks highest, the first of equals; None without one."""
+    complete = [row for row in rows if row.state == "complete" and row.result is not None]
+    return max(complete, key=lambda row: row.rank, default=None)
 
 
 def param_names(rows: Sequence[TrialRow]) -> list[str]:

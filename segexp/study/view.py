@@ -8,9 +8,9 @@ from optuna.trial import FrozenTrial, TrialState
 
 from segexp.evaluation.metrics import OBJECTIVE
 from segexp.evaluation.result import result_from_dict
-from segexp.report.trials import StudyView, TrialRow
+from segexp.report.trials import StudyView, TrialRow, best_trial
 from segexp.study.attributes import CONSTANT, DEFINITION, FAILURE, RESULT, RUN_ID, is_interrupted
-from segexp.study.best import best_of, rank
+from segexp.study.best import rank
 from segexp.study.promotion import promoted
 
 
@@ -20,14 +20,13 @@ def view_study(study: optuna.Study) -> StudyView:
     trials = study.get_trials(deepcopy=False)
     resumed = promoted(trials)
     rows = [_row(trial, trial.number in resumed) for trial in trials]
-    best = best_of(trials)
     return StudyView(
         study=study,
         objective=str(definition.get("objective", OBJECTIVE)),
         definition=definition,
         constant=study.user_attrs.get(CONSTANT, {}),
         rows=rows,
-        best=None if best is None else rows[best.number],
+        best=best_trial(rows),
         baseline=_baseline_trial(study, rows),
     )
 
