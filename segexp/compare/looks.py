@@ -69,8 +69,7 @@ def answered(study: optuna.Study) -> Look | None:
     stored = study.user_attrs.get(ANSWER)
     if stored is None or not stored["is_answer"]:
         return None
-    look = stored["look"]
-    return Look(look["number"], look["configs"], tuple(look["fractions"]))
+    return Look(**{**stored["look"], "fractions": tuple(stored["look"]["fractions"])})
 
 
 def note_look(

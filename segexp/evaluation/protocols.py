@@ -16,10 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segexp.evaluation.result import none_if_nan
+from segexp.labels.iou import Floats
 from segexp.labels.mapping import Mapping as LabelSpace
 from segexp.labels.taxonomy import VOID_NAME
-
-Floats = NDArray[np.float64]
 
 NO_VOID = "the predictions on void pixels are not known"
 NO_BACKGROUND = "no class of this space is the background"

@@ -2,10 +2,10 @@
 
 import math
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
@@ -26,6 +26,8 @@ from segexp.study.attributes import (
 )
 from segexp.study.promotion import promoted
 from segexp.study.storage.open import part_studies
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -77,27 +79,15 @@ class BestTrial:
 
     def to_dict(self, project: Path) -> dict[str, Any]:
         """Return the object that ``segexp best --json`` prints."""
-        heldout, baseline = self.result.heldout, self.baseline
         return {
             "study": self.study,
             "objective": self.objective,
             "trial": self.number,
             "params": dict(self.params),
-            "scores": {
-                "tuning": self.result.val.numbers(),
-                "heldout": heldout.numbers() if heldout else None,
-            },
+            "scores": _by_split(self.result, SplitScores.numbers),
             "best_epoch": self.result.best_epoch,
-            "iou": {
-                "tuning": _iou(self.result.val),
-                "heldout": _iou(heldout) if heldout else None,
-            },
-            "baseline": {
-                "tuning": baseline.val.numbers(),
-                "heldout": baseline.heldout.numbers() if baseline.heldout else None,
-            }
-            if baseline
-            else None,
+            "iou": _by_split(self.result, _iou),
+            "baseline": _by_split(self.baseline, SplitScores.numbers) if self.baseline else None,
             "constant": dict(self.constant),
             "warnings": list(self.warnings),
             "trials": dict(self.states),
@@ -206,6 +196,10 @@ def _state(trial: FrozenTrial, resumed: Collection[int]) -> str:
     if is_interrupted(trial):
         return "INTERRUPTED"
     return "PROMOTED" if trial.number in resumed else trial.state.name
+
+
+def _by_split(result: TrialResult, of: Callable[[SplitScores], T]) -> dict[str, T | None]:
+    return {"tuning": of(result.val), "heldout": of(result.heldout) if result.heldout else None}
 
 
 def _iou(scores: SplitScores) -> dict[str, float | None]:

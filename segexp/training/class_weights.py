@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from segexp.labels.iou import Floats
 
 Weighting = Callable[[Floats, Floats], Floats]
 """Takes the pixels n_c of each present class, and the valid pixels of the images that have it."""

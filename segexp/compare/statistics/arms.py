@@ -35,7 +35,6 @@ from segexp.compare.statistics.sample_size import Sample, needed_to_settle
 from segexp.compare.statistics.scores import (
     ArmRuns,
     Estimator,
-    Floats,
     Scores,
     mean_iou,
     score_arm,
@@ -53,6 +52,7 @@ from segexp.compare.statistics.verdict import (
     verdict_sentence,
 )
 from segexp.core.errors import InputError
+from segexp.labels.iou import Floats
 
 __all__ = ["ArmRuns", "PairComparison", "compare_arms", "mean_iou"]
 

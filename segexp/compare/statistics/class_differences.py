@@ -11,8 +11,9 @@ from segexp.compare.statistics.clusters import Clusters
 from segexp.compare.statistics.groups import ClassGroups
 from segexp.compare.statistics.level import LEVEL
 from segexp.compare.statistics.pair import ClassComparison, DroppedComparison, GroupComparison
-from segexp.compare.statistics.scores import ArmRuns, Estimator, Floats, Scores, mean_iou, within
+from segexp.compare.statistics.scores import ArmRuns, Estimator, Scores, mean_iou, within
 from segexp.compare.statistics.verdict import FEWEST_HOLDING, holm
+from segexp.labels.iou import Floats
 
 
 @dataclass(frozen=True, eq=False)

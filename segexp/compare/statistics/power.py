@@ -5,12 +5,11 @@ A study with an even chance to find a real difference is planned to disappoint; 
 """
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy import stats
 
 from segexp.compare.statistics.bootstrap import Estimate
-
-Floats = NDArray[np.float64]
+from segexp.labels.iou import Floats
 
 POWER = 0.8
 

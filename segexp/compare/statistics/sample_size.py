@@ -4,13 +4,11 @@ from dataclasses import dataclass
 from math import ceil, inf, log
 
 import numpy as np
-from numpy.typing import NDArray
 
 from segexp.compare.statistics.bootstrap import Estimate, degrees_of_freedom
 from segexp.compare.statistics.level import LEVEL
 from segexp.compare.statistics.power import POWER, chance_to_settle
-
-Floats = NDArray[np.float64]
+from segexp.labels.iou import Floats
 
 _FARTHEST = 100
 """More than this many times as much is reported as out of reach."""

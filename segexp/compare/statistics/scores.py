@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segexp.compare.statistics.bootstrap import Estimate, resampled_ious
-
-Floats = NDArray[np.float64]
+from segexp.labels.iou import Floats
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,10 +8,9 @@ from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import optimize, stats
 
-Floats = NDArray[np.float64]
+from segexp.labels.iou import Floats
 
 _POINTS = 201
 _FARTHEST = 12.0

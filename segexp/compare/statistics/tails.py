@@ -10,10 +10,9 @@ often.
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import optimize, stats
 
-Floats = NDArray[np.float64]
+from segexp.labels.iou import Floats
 
 Parts = tuple[tuple[float, float], ...]
 """The sources of noise: one or two, each a variance and its degrees of freedom."""
