@@ -1,15 +1,14 @@
 """``segexp ab``."""
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from segexp.cli.ab_answer import show_answer
-from segexp.cli.console import LiveDisplay, print_json, say
+from segexp.cli.ab_study import Asked, show_plan, train_and_compare
+from segexp.cli.console import print_json, say
 from segexp.cli.options import (
-    GOES_ON,
     Data,
     Debug,
     EngineName,
@@ -24,22 +23,13 @@ from segexp.cli.options import (
     data_overrides,
     engine_of,
     open_project,
-    refuse_unreachable,
     set_overrides,
-    where_to_look,
     with_storage,
 )
 from segexp.compare.page.numbers import with_arm_names
 from segexp.compare.statistics.gate import REQUIREMENTS, unmet_requirement
 from segexp.compare.version import PAGE_FILE, RESULT_FILE
 from segexp.core.errors import InputError, WorkError, collected
-from segexp.core.signals import interruption_leaves
-from segexp.core.wording import counted
-from segexp.study.engines import Engine
-
-if TYPE_CHECKING:
-    from segexp.compare.design import Design
-    from segexp.core.config import Config
 
 
 def ab(
@@ -222,64 +212,12 @@ def ab(
     number = _whole("trials", overrides.get("trials", TRIALS))
     configs = configs if matched else candidates
     design = make_design(matched=matched, trials=number, configs=configs, seeds=seeds, looks=looks)
-    asked = _Asked(root, study, overrides, mappings, name, margin, cluster)
+    asked = Asked(root, study, overrides, mappings, name, margin, cluster)
     if plan_only:
-        _show_plan(asked, pilot or name, design, number, json_)
+        show_plan(asked, pilot or name, design, number, json_)
         return
-    answer = _train_and_compare(asked, design, seeds, *engine)
+    answer = train_and_compare(asked, design, seeds, *engine)
     _give(*answer, json_=json_, require=require)
-
-
-@dataclass(frozen=True)
-class _Asked:
-    """What is asked about which arms."""
-
-    root: Path
-    study: str | None
-    overrides: dict[str, Any]
-    mappings: list[str]
-    name: str
-    margin: float
-    cluster: str
-
-
-def _train_and_compare(
-    asked: _Asked, design: "Design", seeds: int | None, engine: Engine, at_once: int | None
-) -> tuple[dict[str, Any], Path, str]:
-    """Train what is missing; return the answer, its directory and where to look next."""
-    from segexp.core.disk import full_disk_explained
-
-    root, name = asked.root, asked.name
-    with full_disk_explained(root), LiveDisplay() as display:
-        known = _refuse_early(root, asked.study, asked.overrides, asked.mappings, display)
-        display.say("loading torch, optuna and mlflow ...")
-        engine.prepare(at_once)
-        from segexp.compare.design import Design
-        from segexp.compare.plan import plan_ab
-        from segexp.compare.run import Question, begun_as, run_ab
-        from segexp.study.recorded_place import recorded_uri
-        from segexp.study.storage.open import load_study, open_storage
-
-        if design.mode != "matched" and known and begun_as(known.storage, root, name) == "tuned":
-            design = Design("tuned", configs=1, seeds=5 if seeds is None else seeds)
-        plan = plan_ab(root, asked.study, asked.mappings, asked.overrides, name=name, design=design)
-        config = plan.config
-        storage_now = open_storage(config.storage, root)
-        display.say(
-            f"A/B study {name}: {len(plan.arms)} arms, "
-            f"{_work(design, plan.arms[0].base.study.trials)}; "
-            f"{counted(config.training.epochs, 'epoch')}; compared in "
-            f"{len(plan.common.classes)} common classes, margin {asked.margin:g}"
-        )
-        question = Question(asked.margin, asked.cluster)
-        with interruption_leaves(GOES_ON):
-            result, directory = run_ab(
-                plan, question, storage_now, display, engine=engine, workers=at_once
-            )
-
-    recorded = load_study(storage_now, name).user_attrs
-    uri = recorded_uri(root, recorded, config.tracking.uri)
-    return result, directory, where_to_look(uri, root)
 
 
 def _two_or_more(mappings: list[str] | None) -> list[str]:
@@ -314,22 +252,6 @@ def _give(
     _refuse_unmet(result, require)
 
 
-def _show_plan(asked: _Asked, pilot: str, design: "Design", trials: int, json_: bool) -> None:
-    """Say what a study of this design can find, and what the margin needs."""
-    from segexp.compare.design import design_faults
-    from segexp.compare.pilot import outlook_lines, outlooks, read_pilot
-
-    if faults := design_faults(design, trials, len(asked.mappings)):
-        raise InputError(faults)
-    known = read_pilot(asked.root, pilot)
-    found = outlooks(known, asked.mappings, design, trials, asked.margin)
-    if json_:
-        print_json({"plans": [outlook.to_dict() for outlook in found]})
-    for outlook in found:
-        for line in outlook_lines(outlook, design, trials):
-            say(line)
-
-
 def _refuse_unmet(result: dict[str, Any], requirement: str | None) -> None:
     """End with exit code 1 if the answer, already printed and written, is not as required."""
     if requirement is None:
@@ -338,32 +260,6 @@ def _refuse_unmet(result: dict[str, Any], requirement: str | None) -> None:
     if unmet := unmet_requirement(arms, result["pairs"], requirement):
         raise WorkError(unmet)
     say(f"required is {requirement}: met")
-
-
-def _refuse_early(
-    root: Path,
-    study: str | None,
-    overrides: dict[str, Any],
-    mappings: list[str],
-    display: LiveDisplay,
-) -> "Config | None":
-    """Refuse databases and data that are invalid, before torch is loaded.
-
-    Returns:
-        The configuration; None if the plan will say what is wrong with it.
-    """
-    from segexp.core.damaged_database import refuse_damaged
-    from segexp.data.warnings import refuse_data
-    from segexp.study.config import read_study
-
-    try:
-        _, _, config = read_study(root, study, {**overrides, "mapping": mappings[0]})
-    except InputError:
-        return None
-    refuse_damaged(root, {"storage": config.storage, "tracking.uri": config.tracking.uri})
-    refuse_data(root, config, mappings, display.caching, named_by="as arms")
-    refuse_unreachable(root, config, display.say)
-    return config
 
 
 def _refuse_training_options(trained: dict[str, Any], margin: float) -> None:
@@ -413,15 +309,6 @@ def _check_options(
         faults.append("--configs: is for --matched arms; others take --trials and --candidates")
     if faults:
         raise InputError(faults)
-
-
-def _work(design: "Design", trials: int) -> str:
-    times = "" if design.seeds == 1 else f" {design.seeds} times"
-    if design.mode == "tuned":
-        return f"{trials} trials and {design.seeds} final trainings of each"
-    if design.mode == "matched":
-        return f"{design.configs} random configurations trained{times} in each"
-    return f"a search of {trials} trials and {design.configs} candidates trained{times} in each"
 
 
 def _name(study: str | None, mappings: list[str], data: Path | None, matched: bool) -> str:
