@@ -134,7 +134,6 @@ def classes_text(scores: Mapping[str, float], classes: int) -> str:
 
     Args:
         scores: What `segexp.evaluation.metrics.measure` returned.
-        classes: The number of classes of the space.
     """
     from segexp.evaluation.metrics import IN_MEAN, PREDICTED_ONLY
 

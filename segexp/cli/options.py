@@ -127,7 +127,6 @@ def folder_for(out: Path | None, what: str) -> Path | None:
     By default the current one; None if that is not writable: the answer needs no file.
 
     Args:
-        out: What ``--out`` names.
         what: What is to be written, for the message.
     """
     from segexp.core.files import may_write
@@ -142,7 +141,6 @@ def write_named(path: Path, text: str, where: str) -> None:
     """Write a file where the user said.
 
     Args:
-        text: What is to be in it.
         where: The option or file that named it, for the message.
 
     Raises:

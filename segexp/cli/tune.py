@@ -220,7 +220,6 @@ def _what_there_is(best: "BestTrial", trials: int, cut_short: str, has_all: bool
     """Say how many trials a study has, and why not more.
 
     Args:
-        trials: How many it was to reach.
         cut_short: The rule that ended it, and what to do; empty where none did.
         has_all: Whether it has tried every point of its space.
     """

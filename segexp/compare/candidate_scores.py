@@ -65,7 +65,6 @@ def winner(
     complete: it failed, or an earlier look settled the study.
 
     Args:
-        place: The arm's place.
         candidates: Those that are complete in every arm.
         key: What tells configurations apart; see `segexp.compare.candidates.choose_candidates`.
     """
@@ -91,7 +90,6 @@ def by_origin(
 
     Args:
         candidates: Those that are complete in every arm.
-        places: The place of each arm by name.
     """
     if not candidates:
         return {}

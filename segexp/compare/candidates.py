@@ -40,7 +40,6 @@ def choose_candidates(
 
     Args:
         ranked: By arm, the params of its trials, the best first; see `best_first`.
-        count: How many candidates are wanted.
         key: What tells configurations apart, such as `segexp.study.untried.Points.key`; by default
             any difference does.
 

@@ -22,9 +22,6 @@ def described_arm(
     """Return the scores of an arm, and what its mapping keeps of the labels.
 
     Args:
-        mapping: The arm's own.
-        common: The common space.
-        found: The estimate of its mIoU there.
         pixels: Pixels of each label index, shape (256,).
     """
     return {
@@ -53,7 +50,6 @@ def draw_scenes(
     The differences are means over the runs; the predictions drawn are those of the first run.
 
     Args:
-        ids: The names of the N images.
         image_of: Takes an image's place; returns RGB (H, W, 3), or None without images.
         labels_of: Returns its label indices, (H, W).
         decided: Returns each arm's prediction in the common space, (H, W), where K is *none*.

@@ -59,7 +59,6 @@ def make_design(
 
     Args:
         matched: Whether the configurations are drawn at random instead of searched for.
-        trials: Trials of each arm's search.
         configs: Candidates of shared arms, by default 6, or fewer with fewer than 20 trials;
             configurations of matched arms, by default 24.
         seeds: Trainings of each configuration in each arm; by default 1.
@@ -75,11 +74,7 @@ def most_candidates(trials: int) -> int:
 
 
 def design_faults(design: Design, trials: int, arms: int) -> list[str]:
-    """List what is wrong with the numbers of a design.
-
-    Args:
-        trials: Trials of each arm's search.
-    """
+    """List what is wrong with the numbers of a design."""
     faults = []
     if design.seeds < 1:
         faults.append(f"--seeds {design.seeds}: take 1 or more")

@@ -63,7 +63,6 @@ def named_as(images: Collection[str], runs: Runs) -> Runs:
     """Rename the masks to match images whose own names have such an ending.
 
     Args:
-        images: All images.
         runs: Their masks, by names without endings.
     """
     plain: dict[str, list[str]] = {}
@@ -143,11 +142,8 @@ def unmatched(
     """List every image without a mask, and every mask without an image.
 
     Args:
-        images: The images that have a truth.
         others: Images whose masks may exist and are skipped.
         where: The place of the truth, for people.
-        files: The masks of one run.
-        folder: Their folder.
     """
     known = {*images, *others}
     missing = [image for image in images if image not in files]

@@ -117,10 +117,6 @@ def outlooks(
 ) -> list[Outlook]:
     """Plan every pair of arms from a pilot.
 
-    Args:
-        pilot: The content of its ``ab_result.json``.
-        trials: Trials of each of its searches.
-
     Raises:
         InputError: When the pilot compared other arms, or has no variances.
     """

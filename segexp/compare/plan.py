@@ -81,7 +81,6 @@ def plan_ab(
 
     Args:
         study: The study whose search space the arms use; None for ``default``.
-        mappings: The arms, two or more.
         overrides: Keys of config and study that are overridden, such as ``trials``.
 
     Raises:

@@ -52,7 +52,6 @@ def ab_result(
         found: Its searches, and the configurations that all arms are compared on.
         clusters: How the held-out images are grouped for resampling.
         margin: A difference of mIoU that would not matter.
-        look: The look at which the arms are compared.
     """
     design, searches = plan.design, found.searches
     candidates = scored_candidates(found.candidates, runs) if design.mode == "shared" else []

@@ -234,9 +234,6 @@ def _run_in_turn(
 def begun_as(url: str | None, project: Path, name: str) -> Mode | None:
     """Return how the arms of an A/B study are compared; None if no study has this name.
 
-    Args:
-        url: Optuna's storage, as for `segexp.study.storage.open.open_storage`.
-
     Raises:
         InputError: When the storage cannot be opened, or a newer segexp ran the study.
     """

@@ -75,7 +75,6 @@ def collect_runs(
     A training that failed in one arm is left out of all arms: runs are compared in pairs.
 
     Args:
-        finals: The study of each arm's final trainings.
         listed: Their params, the same in all arms.
 
     Raises:

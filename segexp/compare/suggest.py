@@ -107,7 +107,6 @@ def best_run(
     """Return the MLflow run of a study's best trial, and the tracking URI of the study's records.
 
     Args:
-        storage: As for `segexp.study.storage.open.open_storage`.
         configured: The tracking URI of the configuration; see `recorded_uri`.
 
     Raises:
@@ -136,7 +135,6 @@ def suggest_mapping(
     Args:
         project: The project directory; the model's taxonomy is looked up there. The mapping is
             taken from the run, whatever the project's file says now.
-        tracking_uri: As for `segexp.tracking.open_experiment`.
         run_id: The MLflow run of a complete trial or training.
         classes: How many classes to suggest; None for 10, or one fewer than the model has.
         name: The name of the suggested mapping; None for ``<mapping>_suggested<classes>``.

@@ -51,10 +51,6 @@ def optuna_url(url: URL) -> str:
 def refuse_unescaped(what: str, url: str) -> None:
     """Refuse a database URL with an @ in its password: drivers name the rest of it as the host.
 
-    Args:
-        what: The setting that it is of, for the message.
-        url: Any URL.
-
     Raises:
         InputError: When there is one.
     """

@@ -44,7 +44,6 @@ def fill_empty(path: Path, source: Path) -> bool:
     it SQLite itself removes.
 
     Args:
-        path: The file to fill.
         source: A whole database that nobody writes.
 
     Returns:

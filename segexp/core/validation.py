@@ -20,7 +20,6 @@ def describe_validation(
     """Turn pydantic's errors into one line each: file, key path, value, what would be right.
 
     Args:
-        where: What to call the file.
         known: The words that a wrong key may have meant.
         overridden: Keys whose values do not come from the file; it is not named for them.
     """

@@ -11,7 +11,6 @@ def percent(part: float, whole: float, digits: int = 0) -> str:
     Args:
         part: How much of the whole, 0 to ``whole``.
         whole: All of it; 0 has no shares, and gives "-".
-        digits: Decimals.
 
     Example:
         >>> percent(366, 367), percent(367, 367), percent(1, 1000), percent(1, 3, digits=1)
@@ -32,8 +31,6 @@ def counted(number: int, what: str, *, in_words: bool = False) -> str:
     """Return how many there are, such as ``1 trial`` and ``2,000 trials``.
 
     Args:
-        number: How many.
-        what: The thing, in the singular.
         in_words: Whether numbers up to twelve are words, as in ``six trials``.
     """
     words = _UP_TO_TWELVE.split() if in_words else []

@@ -117,10 +117,6 @@ _StrictLoader.add_implicit_resolver(
 def parse_yaml(text: str, where: str) -> Any:
     """Parse one YAML document.
 
-    Args:
-        text: The document.
-        where: What to call it in an error: a path, or ``--set key``.
-
     Raises:
         InputError: With the line and column of the fault.
     """
@@ -159,9 +155,6 @@ def read_yaml_mapping(path: Path) -> dict[str, Any]:
 
 def parse_yaml_mapping(content: bytes, where: str) -> dict[str, Any]:
     """Parse the content of a YAML file whose top level is ``key: value`` lines.
-
-    Args:
-        where: What to call it in an error.
 
     Raises:
         InputError: When it is not UTF-8, is too large or is not such a file.

@@ -86,9 +86,6 @@ def load_confusions(path: Path) -> dict[str, Confusions]:
 def read_confusions(content: bytes, where: str) -> dict[str, Confusions]:
     """Parse a file that `save_confusions` wrote; return its splits by name.
 
-    Args:
-        where: Its name in error messages.
-
     Raises:
         WorkError: When the file is damaged.
     """

@@ -96,7 +96,6 @@ def evaluate(
             since a class may mix labels that a space scores with labels that it does not. The
             labels are (N, H, W), or at the masks' own size (N, H', W'): the logits are resized to
             that size bilinearly, as for published Cityscapes scores.
-        image_ids: The names of the images, in the order of the batches.
         rulers: The spaces to score in, by name.
         loss: A loss, and the table from label to class index that it was trained with.
         keep_predictions: Whether to return the predicted classes: H * W bytes per image and ruler.

@@ -203,9 +203,6 @@ PROTOCOLS = (
 def protocol_scores(runs: Sequence[Counts]) -> dict[str, float | None]:
     """Score the runs of one model by every protocol.
 
-    Args:
-        runs: The counts of each run.
-
     Returns:
         Protocol key -> mean over the runs in 0..1; None where a run has no such score.
     """

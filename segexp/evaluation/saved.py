@@ -89,7 +89,6 @@ def evaluate_bundle(
         split: ``train``, ``val`` (what tuning sees), ``heldout`` (what it does not see), or
             ``test``: the held-out split, if the data has a test split.
         space: A mapping that coarsens the model's own, or None for its own.
-        rule: How predictions collapse into it.
         full_size: Whether to score at the masks' own size.
         protocols: Whether to score by other conventions as well, at both sizes.
 

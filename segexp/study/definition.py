@@ -205,8 +205,6 @@ def is_known(
     """Whether there is a study of this name; if there is, it means the same.
 
     Args:
-        name: Of a study, or of one that has parts.
-        now: The definition that it would have now.
         revisable: Whether `segexp tune` can begin a new revision of it.
 
     Raises:
@@ -220,10 +218,6 @@ def is_known(
 
 def changes_since(storage: BaseStorage, name: str, now: Dict[str, Any]) -> list[Change] | None:
     """Return how a study has changed since it was begun; None when there is none of this name.
-
-    Args:
-        name: Of a study, or of one that has parts.
-        now: The definition that it would have now.
 
     Raises:
         InputError: When it is of the other kind, or segexp did not make it.

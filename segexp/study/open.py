@@ -105,9 +105,7 @@ def open_study(
     """Open a study, and make it with its first trials queued if it is not there yet.
 
     Args:
-        dataset: The data, opened.
         now: What the study means: `segexp.study.definition.definition` of plan and data.
-        place: Where to record a study that is part of another.
         carried: Finished trials that a new study begins with; see `segexp.study.revision`.
         say: Shows one line, about where the study is recorded.
 

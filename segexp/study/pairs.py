@@ -30,7 +30,6 @@ def impossible(
 
     Args:
         project: The project directory, which keeps the verdicts.
-        config: The configuration under the space.
         train_images: How many images; batches are not larger.
         starting: Takes the number of pairs that are not known yet.
 

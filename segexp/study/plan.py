@@ -107,8 +107,6 @@ def plan_study(
     """Check a study against its configuration, the mappings, the models and the data's taxonomy.
 
     Args:
-        where: What to call the study file in a fault.
-        study: The study file, with overrides in it.
         config: The configuration, with the study's own values and overrides in it.
 
     Raises:
@@ -195,7 +193,6 @@ def _left_out(
     """Return the combinations of params that a space leaves out; the baseline must not be one.
 
     Args:
-        where: What to call the study file in a fault.
         baseline: A point of it.
         found: From `segexp.study.pairs.impossible`.
         excluded: From `segexp.study.read_space.read_space`.

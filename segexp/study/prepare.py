@@ -53,7 +53,6 @@ def prepare_training(
     Args:
         config: With a trial's params in it.
         dataset: The data, at the configured size.
-        mapping: What the labels become.
         common: The common space of all mappings that this one is compared with.
         project: Where a relative directory of encoder weights starts.
 

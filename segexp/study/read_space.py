@@ -58,7 +58,6 @@ def read_space(where: str, study: StudyConfig, config: Config) -> SearchSpace:
     """Check a study's space and baseline against the configuration, and what it leaves out.
 
     Args:
-        where: What to call the study file in a fault.
         config: The configuration under it. Every choice must fit the key that it is for, and what
             the baseline does not name comes from here.
 
@@ -114,7 +113,6 @@ def _parse_exclude(
     """Check what a study leaves out of its space.
 
     Args:
-        where: What to call the study file in a fault.
         config: The configuration under it. A key that an override has fixed is compared with it.
 
     Returns:

@@ -104,9 +104,6 @@ class RungPruner(optuna.pruners.SuccessiveHalvingPruner):
         """Return the number of the stopped trial that is to be resumed first; None when none is.
 
         Of those that are among the best of their rung, the one that came furthest.
-
-        Args:
-            trials: All of the study.
         """
         stopped = self._stopped(trials)
         bars = {
@@ -126,9 +123,6 @@ class RungPruner(optuna.pruners.SuccessiveHalvingPruner):
 
         For each mapping, if a rung compares within one. Any other trial that is resumed after all
         begins at epoch 1; that is rare.
-
-        Args:
-            trials: All of the study.
         """
         best_first = sorted(self._stopped(trials), reverse=True)
         in_field = defaultdict[tuple[int, str], list[int]](list)

@@ -44,9 +44,7 @@ def sample_params(
     """Sample different params at random; a longer list begins with the same ones.
 
     Args:
-        points: Those of the search space that may be tried.
         first: The first of the list, a point of the space.
-        seed: Of the random sampler.
 
     Raises:
         InputError: When the space does not have as many points.

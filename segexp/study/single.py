@@ -31,9 +31,6 @@ def run_training(
 ) -> tuple[str, TrialResult, list[str]]:
     """Train one configuration and record it as a trial is recorded.
 
-    Args:
-        config: What to train.
-
     Returns:
         The id of the MLflow run; the result, whose bundle is kept; and warnings about the data,
         which belong beside the score.

@@ -82,7 +82,6 @@ def run_trial(
     """Train and score one configuration.
 
     Args:
-        setup: What to train and how to judge it.
         run: The MLflow run that records it; the caller ends it.
         directory: The trial's own directory for checkpoints, confusion matrices and the bundle.
             A checkpoint of the same configuration there is resumed.

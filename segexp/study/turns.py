@@ -38,7 +38,6 @@ def close_trials(
     """Close the trials that a process has open, so that they are tried again.
 
     Args:
-        studies: Where they may be.
         crashed: Whether the process died in them.
 
     Returns:

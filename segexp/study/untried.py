@@ -168,13 +168,7 @@ class UntriedSampler(BaseSampler):
     def __init__(
         self, sampler: BaseSampler, points: Points, tried: Iterable[Key], seed: int
     ) -> None:
-        """Wrap a sampler.
-
-        Args:
-            sampler: What suggests points.
-            tried: The keys of the trials so far.
-            seed: For drawing the point that is taken instead.
-        """
+        """Wrap a sampler."""
         self._sampler = sampler
         self._points = points
         self._tried = frozenset(tried)

@@ -28,7 +28,6 @@ def read_artifact(project: Path, uri: str | None, run_id: str, name: str) -> byt
 
     Args:
         project: The project directory, to which a SQLite path may be relative.
-        uri: As for `open_experiment`.
         run_id: The run, or the token of one that a server has created since.
         name: The artifact; may have folders.
 
@@ -60,11 +59,6 @@ def experiment_of_run(project: Path, uri: str | None, run_id: str | None) -> str
     """Return the id of the experiment that a run is in, deleted or not.
 
     None if there is no such run or store, or a server does not answer.
-
-    Args:
-        project: As for `read_artifact`.
-        uri: As for `read_artifact`.
-        run_id: As for `read_artifact`, or None.
     """
     if run_id is None:
         return None

@@ -80,7 +80,6 @@ def apply(
 
     Args:
         id_of: Turns a run's id or token into its id.
-        file: Where the operation's file is.
         is_repeated: Whether it may have been applied before; only for a creation.
 
     Returns:

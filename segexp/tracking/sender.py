@@ -91,11 +91,7 @@ def start_sending(project: Path, uri: str) -> None:
 
 
 def pending_records(project: Path, uri: str | None) -> int:
-    """Return how many records are queued for a tracking server; 0 for a database.
-
-    Args:
-        uri: As for `segexp.tracking.open_experiment`.
-    """
+    """Return how many records are queued for a tracking server; 0 for a database."""
     return spool_of(project, uri).count() if uri and is_server(uri) else 0
 
 
@@ -117,11 +113,7 @@ def drain(project: Path, uri: str | None, seconds: float) -> int:
 
 
 def sync(project: Path, uri: str | None) -> SyncResult:
-    """Send all records that are queued for a tracking server; give up when it does not answer.
-
-    Args:
-        uri: As for `segexp.tracking.open_experiment`.
-    """
+    """Send all records that are queued for a tracking server; give up when it does not answer."""
     if uri is None or not is_server(uri):
         return SyncResult(0, 0, 0)
     spool, client = spool_of(project, uri), client_of(uri)

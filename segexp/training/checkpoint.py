@@ -121,8 +121,6 @@ class Checkpoints:
         """Save what an epoch has changed: in memory, and in a file when one is due.
 
         Args:
-            model: After the epoch.
-            optimizer: Of the model.
             progress: This epoch is its last one.
             is_last: Whether this is the last epoch, which needs no state.
 
@@ -146,11 +144,6 @@ class Checkpoints:
 
     def write(self, model: nn.Module, optimizer: torch.optim.Optimizer, progress: Progress) -> None:
         """Write a state, with the weights of the best epoch that `save` was given.
-
-        Args:
-            model: After the last epoch.
-            optimizer: Of the model.
-            progress: All epochs.
 
         Raises:
             OSError: When the disk is full; the older files stay intact.

@@ -223,7 +223,6 @@ def fitted(
     """Return a reading with the temperature of the current model.
 
     Args:
-        reading: Of the model.
         model: Gives logits (N, C, H, W); is put into evaluation mode.
         split: The images that tuning sees; never the held-out ones.
         table: Label index -> class of the model or VOID, shape (256,).

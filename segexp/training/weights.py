@@ -30,7 +30,6 @@ def check_weights(encoder: str, encoder_weights: str | None, project: Path = Pat
 
     Args:
         encoder: A name that ``check_model`` accepts.
-        project: Where a relative directory starts.
 
     Raises:
         InputError: There are no such weights for this encoder.

@@ -103,7 +103,6 @@ def compare_dropped(
 
     Args:
         places: Their places among the arms of ``groups``.
-        groups: What the arms do to the labels.
     """
     found = []
     for label in groups.dropped:

@@ -126,7 +126,6 @@ def untouched_sentence(
     """Say how the classes that no arm merges differ.
 
     Args:
-        classes: Their names, one or more.
         delta: The difference of their mean IoU, b minus a; without an interval if too few images
             hold them.
         about: What the sentence begins with, as in `verdict_sentence`.
@@ -219,12 +218,7 @@ def few_runs_caveat(groups: int, unit: str) -> str | None:
 
 
 def level_caveat(level: float, pairs: int, looks: int) -> str | None:
-    """Return a caveat that says why an interval is wider than a 95% interval; None if it is not.
-
-    Args:
-        pairs: The number of pairs of arms that are judged together.
-        looks: The number of looks at the study so far, including this one.
-    """
+    """Return a caveat that says why an interval is wider than a 95% interval; None if it is not."""
     if level >= LEVEL:
         return None
     why = [f"{pairs} pairs are judged together (Holm)"] if pairs > 1 else []

@@ -34,7 +34,6 @@ class Engine(Protocol):
         """Whether the process that signed a trial has ended; `segexp.core.lease.is_gone` at least.
 
         Args:
-            owner: The process, of whatever engine.
             last_beat: When it was last heard of, in seconds since 1970; None when never.
         """
 
@@ -54,7 +53,6 @@ class Engine(Protocol):
 
         Args:
             studies: Of one project, on the same data.
-            workers: As in `prepare`.
             stop: From when on no trial is begun.
 
         Returns:

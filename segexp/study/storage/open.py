@@ -55,10 +55,6 @@ def open_storage(url: str | None, project: Path) -> BaseStorage:
 def read_storage(url: str | None, project: Path) -> BaseStorage:
     """Open Optuna's storage to read what is there: nothing is made, and no permission needed.
 
-    Args:
-        url: As for `open_storage`.
-        project: As for `open_storage`.
-
     Raises:
         InputError: When there is no such storage, or it cannot be opened.
     """
