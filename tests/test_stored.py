@@ -78,7 +78,7 @@ def test_what_is_read_is_written_in_the_version_of_today_and_read_again():
     assert result_from_dict(written) == found
 
 
-def test_a_field_that_a_later_segexp_added_is_left_out_and_one_that_is_missing_has_its_default():
+def test_a_field_from_a_later_segexp_is_ignored_and_a_missing_one_has_its_default():
     content = {**result_from_dict(stored_result()).to_dict(), "energy_kwh": 1.5}
     content["val"] = {**content["val"], "classes_of_interest": ["pole"]}
     del content["bundle"], content["heldout"]
@@ -104,7 +104,7 @@ def test_a_result_of_a_newer_version_is_refused_and_says_to_upgrade():
         result_from_dict(content)
 
 
-def test_the_best_trial_of_a_study_of_before_is_shown_and_how_it_was_ranked_is_said():
+def test_the_best_trial_of_an_earlier_study_is_shown_with_how_it_was_ranked():
     best = find_best(study_of(stored_result()))
     assert best.result.val.of("miou") == pytest.approx(true_iou("val"), abs=1e-12)
     assert best.scored_otherwise == (0,)
@@ -127,7 +127,7 @@ def test_where_every_predicted_class_is_true_nothing_was_scored_otherwise():
     assert scored_otherwise_note(best) is None
 
 
-def test_trials_that_were_ranked_by_the_sum_of_before_are_named_where_it_decided_anything():
+def test_trials_ranked_by_the_earlier_sum_are_named_if_it_decided_anything():
     content = {**stored_result(), "version": 2}
     content["value"] = content["val"]["miou_common_argmax"] = content["val"]["miou_common"]
     merged = {**content, "val": {**content["val"], "miou_common_argmax": 0.01}}
@@ -139,7 +139,7 @@ def test_trials_that_were_ranked_by_the_sum_of_before_are_named_where_it_decided
     assert find_best(native).scored_otherwise == ()
 
 
-def test_a_study_that_a_newer_segexp_went_on_with_is_refused_before_anything_is_run(project: Path):
+def test_a_study_that_a_newer_segexp_continued_is_refused_before_anything_runs(project: Path):
     study, _ = run(project, trials=1)
     newer = {**study.trials[0].user_attrs[RESULT], "version": 5}
     study.add_trial(

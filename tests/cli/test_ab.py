@@ -87,7 +87,7 @@ def test_asked_again_with_another_margin_nothing_is_trained(compared: tuple[Path
 
 
 @pytest.mark.slow
-def test_an_answer_that_is_not_as_required_ends_with_exit_code_1_and_is_written_all_the_same(
+def test_an_answer_that_misses_the_requirement_ends_with_exit_code_1_and_is_written(
     compared: tuple[Path, Outcome],
 ) -> None:
     project, _ = compared
@@ -183,7 +183,7 @@ def test_a_changed_mapping_is_refused_with_the_difference(
         (("cityscapes19", "merged10", "--cluster", "city"), "name no city"),
     ],
 )
-def test_bad_input_is_refused_in_one_line_and_nothing_is_begun(
+def test_bad_input_is_refused_in_one_line_and_nothing_starts(
     project: Path, words: tuple[str, ...], expected: str
 ) -> None:
     outcome = segexp(project, "ab", *words)

@@ -170,7 +170,7 @@ def test_any_name_of_an_arm_can_be_recorded(project: Path, tmp_path: Path) -> No
         (("ab", *ARMS, "--pilot", "x"), "--pilot: --predictions compares existing masks"),
     ],
 )
-def test_what_asks_for_two_things_at_once_is_refused(
+def test_contradicting_options_are_refused(
     project: Path, words: tuple[str, ...], said: str
 ) -> None:
     outcome = segexp(project, *words)

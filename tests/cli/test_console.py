@@ -72,7 +72,7 @@ def test_a_table_cannot_steer_the_terminal(screen):
     assert plain(EVIL) in screen.getvalue()
 
 
-def test_a_class_that_the_truth_lacks_has_no_score_in_a_table_and_its_predicted_pixels_beside_it(
+def test_a_class_absent_from_the_truth_has_no_score_but_its_predicted_pixels_in_a_table(
     screen,
 ):
     columns = {
@@ -110,7 +110,7 @@ def test_nothing_else_that_is_printed_can_steer_the_terminal(screen):
     assert not steering(seen)
 
 
-def test_beside_other_trials_a_line_says_whose_it_is(screen):
+def test_among_other_trials_a_line_names_its_own(screen):
     with LiveDisplay(quiet=False) as display:
         other = display.beside()
         for own, mapping in ((display, "cityscapes19"), (other, "merged10")):
@@ -127,9 +127,7 @@ def test_a_trial_whose_number_is_not_its_place_says_what_the_place_is_of(screen)
     assert "trial 44 (configuration 43/50)" in screen.getvalue()
 
 
-def test_the_first_step_of_an_epoch_has_no_speed_and_the_next_one_that_of_its_own_images(
-    screen, monkeypatch
-):
+def test_the_first_step_of_an_epoch_has_no_speed_and_the_next_one_has_its_own(screen, monkeypatch):
     seconds = iter([10.0, 12.0, 20.0])
     clock = SimpleNamespace(perf_counter=lambda: next(seconds))
     monkeypatch.setattr("segexp.cli.console.time", clock)

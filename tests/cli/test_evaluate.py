@@ -118,7 +118,7 @@ def test_a_finer_space_than_the_models_own_is_refused(project: Path) -> None:
     assert "cityscapes19" in outcome.err
 
 
-def test_a_folder_that_is_no_bundle_is_wrong_input(project: Path) -> None:
+def test_a_folder_without_a_bundle_is_wrong_input(project: Path) -> None:
     outcome = segexp(project, "evaluate", "studies")
     assert outcome.code == 2
     assert "studies" in outcome.err

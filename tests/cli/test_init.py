@@ -30,7 +30,7 @@ def test_a_new_project_is_what_is_shipped(tmp_path: Path) -> None:
         assert (tmp_path / "streets" / path).read_bytes() == (ROOT / path).read_bytes()
 
 
-def test_what_is_shipped_is_what_is_tracked_and_nothing_of_the_user(
+def test_what_is_shipped_is_tracked_and_holds_nothing_of_the_user(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     words = ["git", "ls-files", "config.yaml", "mappings", "studies/*.yaml"]
@@ -67,7 +67,7 @@ def test_a_directory_with_something_in_it_is_left_as_it_is(tmp_path: Path) -> No
     assert [path.name for path in (tmp_path / "streets").iterdir()] == ["notes"]
 
 
-def test_a_file_is_no_directory(tmp_path: Path) -> None:
+def test_a_file_is_not_a_directory(tmp_path: Path) -> None:
     (tmp_path / "streets").write_text("mine")
     assert segexp(tmp_path, "init", "streets").code == 2
 

@@ -187,7 +187,7 @@ def test_a_worker_that_hangs_does_not_hold_up_the_end(project: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_second_ctrl_c_stops_at_once_and_loses_nothing_that_was_finished(project: Path) -> None:
+def test_a_second_ctrl_c_stops_immediately_and_loses_nothing_finished(project: Path) -> None:
     write_study(project)
     with started(project, *TUNE) as command:
         command.wait_for("epoch", after="trial 1 (2/2)")

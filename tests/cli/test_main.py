@@ -106,7 +106,7 @@ def test_work_that_fails_is_one_line_and_debug_shows_where(
 
 
 @pytest.mark.parametrize("words", [["tune"], ["ab", "cityscapes19", "merged10"], ["train"]])
-def test_an_interruption_before_anything_was_begun_promises_nothing(
+def test_an_interruption_before_anything_started_promises_nothing(
     project: Path, monkeypatch: pytest.MonkeyPatch, words: list[str]
 ) -> None:
     def interrupt(*_: object, **__: object) -> None:

@@ -57,7 +57,7 @@ def test_no_command_assumes_a_taxonomy(project: Path, tmp_path: Path, words: tup
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=lambda words: words[0])
-def test_binary_masks_in_one_class_of_a_mapping_are_no_objective(
+def test_binary_masks_in_one_class_of_a_mapping_are_refused(
     project: Path, tmp_path: Path, words: tuple[str, ...]
 ):
     # Under the default study this was held-out mIoU 1.0000: merged10 puts both ids into road.
@@ -71,7 +71,7 @@ def test_binary_masks_in_one_class_of_a_mapping_are_no_objective(
     assert "no faults" not in outcome.err
 
 
-def test_masks_of_0_and_255_with_255_void_are_no_objective(project: Path, tmp_path: Path):
+def test_masks_of_0_and_255_with_255_void_are_refused(project: Path, tmp_path: Path):
     root = folder(tmp_path / "binary", 0, 255)
     outcome = with_labels(project, "background", "house")
     assert outcome.code == 0, outcome.err
@@ -156,7 +156,7 @@ def test_a_black_background_in_rgb_masks_is_the_label_that_has_black(project: Pa
 
 
 @pytest.mark.slow
-def test_a_study_says_it_before_training_beside_the_score_and_when_it_is_looked_at_again(
+def test_a_study_warns_before_training_beside_the_score_and_when_it_is_shown_again(
     project: Path, tmp_path: Path
 ):
     root = folder(tmp_path / "pets", 0, 1, upper=2)

@@ -18,7 +18,7 @@ def _no_storage_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SEGEXP_STORAGE", raising=False)
 
 
-def test_the_storage_is_of_the_option_or_its_file_or_the_environment_or_config_yaml(
+def test_the_storage_comes_from_the_option_its_file_the_environment_or_config_yaml(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "url"

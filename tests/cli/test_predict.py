@@ -53,7 +53,7 @@ def test_a_folder_says_what_it_skips_and_reads_what_pillow_can(bundle: str, tmp_
     assert np.array_equal(masks[0], masks[2])
 
 
-def test_a_missing_model_and_missing_images_are_said_at_once(tmp_path: Path) -> None:
+def test_a_missing_model_and_missing_images_are_reported_together(tmp_path: Path) -> None:
     outcome = segexp(tmp_path, "predict", "nosuch", "x.png", "y.png")
     assert outcome.code == 2
     lines = outcome.err.splitlines()

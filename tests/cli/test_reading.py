@@ -60,7 +60,7 @@ def test_another_user_reads_what_there_is_and_leaves_nothing(
 
 
 @pytest.mark.slow
-def test_another_user_is_told_that_what_a_dead_process_left_stays_open(copied: Path) -> None:
+def test_another_user_is_told_that_a_dead_process_leaves_trials_open(copied: Path) -> None:
     dead = {**Owner("a-host-that-is-gone", "", 1, 0.0).to_dict(), "beat": 0.0}
     with closing(sqlite3.connect(copied / "studies" / "optuna.db")) as connection, connection:
         connection.execute(

@@ -44,7 +44,7 @@ def test_warnings_that_would_be_errors_end_no_command(
     assert "study tiny has its 3 trials" in done.stderr
 
 
-def test_closed_streams_are_no_fault(tuned: tuple[Path, Outcome]) -> None:
+def test_closed_streams_are_not_an_error(tuned: tuple[Path, Outcome]) -> None:
     project, _ = tuned
     closed = in_a_shell(project, "segexp best tiny --json >&-")
     assert (closed.returncode, closed.stderr) == (0, "")

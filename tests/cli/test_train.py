@@ -26,7 +26,7 @@ def test_one_configuration_is_recorded_as_a_trial_is(project: Path) -> None:
     assert {path.name for path in directory.iterdir()} == {"bundle", "confusions.npz"}
 
 
-def test_wrong_configuration_is_refused_before_a_run_is_begun(project: Path) -> None:
+def test_wrong_configuration_is_refused_before_a_run_starts(project: Path) -> None:
     outcome = segexp(project, "train", "--set", "arch=Unnet", "--set", "encoder=resnet81")
     assert outcome.code == 2
     assert "did you mean 'Unet'?" in outcome.err

@@ -96,7 +96,7 @@ def test_metrics_of_an_epoch_have_the_epoch_as_their_step(tuned: tuple[Path, Out
 
 
 @pytest.mark.slow
-def test_a_finished_study_has_nothing_to_do_and_more_trials_go_on(project: Path) -> None:
+def test_a_finished_study_has_nothing_to_do_and_more_trials_continue_it(project: Path) -> None:
     write_study(project)
     assert segexp(project, "tune", "tiny", "--trials", "1").code == 0
     again = segexp(project, "tune", "tiny", "--trials", "1")
@@ -121,7 +121,7 @@ def test_a_time_is_hours_minutes_and_seconds(text: str, seconds: float) -> None:
     assert seconds_of("--timeout", text) == seconds
 
 
-def test_time_that_is_up_ends_a_study_that_goes_on_the_next_time(project: Path) -> None:
+def test_a_study_ends_when_time_is_up_and_resumes_the_next_time(project: Path) -> None:
     write_study(project)
     outcome = segexp(project, *TINY, "--timeout", "0.001")
     assert outcome.code == 0, outcome.err
@@ -142,7 +142,7 @@ def test_time_that_is_up_ends_a_study_that_goes_on_the_next_time(project: Path) 
     assert "best: trial 0" in outcome.err
 
 
-def test_a_study_that_gets_no_better_can_be_told_to_end(project: Path) -> None:
+def test_a_study_that_stops_improving_can_be_told_to_end(project: Path) -> None:
     write_study(project)
     words = ["--set", "epochs=1", "--trials", "50"]
     outcome = segexp(project, *TINY, *words, "--stop-early", "1")
@@ -215,7 +215,7 @@ def test_the_name_of_a_study_says_its_data_and_mapping(project: Path) -> None:
         (["tiny", "--project", "studies"], ["--project studies", "no config.yaml"]),
     ],
 )
-def test_bad_input_is_refused_before_anything_is_begun(
+def test_bad_input_is_refused_before_anything_starts(
     project: Path, words: list[str], expected: list[str]
 ) -> None:
     write_study(project)
@@ -228,7 +228,7 @@ def test_bad_input_is_refused_before_anything_is_begun(
     assert_nothing_was_begun(project)
 
 
-def test_every_fault_is_listed_at_once(project: Path) -> None:
+def test_every_fault_is_listed_together(project: Path) -> None:
     write_study(project)
     words = ["--set", "encoder=resnet81", "--set", "sampler.options={a: 1}"]
     outcome = segexp(project, *TINY, *words, "--set", "pruner.options={b: 2}")
@@ -302,7 +302,7 @@ def test_a_study_that_segexp_did_not_make_is_left_alone(project: Path) -> None:
     assert foreign.trials == []
 
 
-def test_a_trial_that_diverges_is_a_fail_with_its_reason_and_the_study_goes_on(
+def test_a_trial_that_diverges_fails_with_its_reason_and_the_study_continues(
     project: Path,
 ) -> None:
     write_study(
@@ -388,7 +388,7 @@ def test_a_pruned_trial_is_a_finished_run_with_the_state_pruned(
 
 
 @pytest.mark.slow
-def test_a_study_of_the_same_name_in_another_storage_keeps_its_hands_off_the_bundle(
+def test_a_study_of_the_same_name_in_another_storage_leaves_the_bundle_alone(
     project: Path,
 ) -> None:
     write_study(project)

@@ -47,7 +47,7 @@ def test_a_candidate_scores_the_mean_of_its_seeds_and_one_that_failed_is_left_ou
     assert found[1].scores == pytest.approx((0.5, 0.9))
 
 
-def test_differences_are_told_apart_by_the_arm_that_named_the_candidate() -> None:
+def test_differences_are_split_by_the_arm_that_named_the_candidate() -> None:
     candidates = [
         scored(1, (0,), 0.50, 0.48),
         scored(2, (1,), 0.40, 0.46),
@@ -64,7 +64,7 @@ def test_differences_are_told_apart_by_the_arm_that_named_the_candidate() -> Non
     )
 
 
-def test_an_arm_that_is_ahead_on_both_kinds_of_candidates_prefers_nothing() -> None:
+def test_an_arm_ahead_on_both_kinds_of_candidates_has_no_preference() -> None:
     candidates = [scored(1, (0,), 0.50, 0.52), scored(2, (1,), 0.40, 0.46)]
     found = by_origin(candidates, "fine", "coarse", PLACES)
     assert not found["signs_differ"]

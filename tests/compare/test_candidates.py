@@ -85,7 +85,7 @@ def test_complete_trials_come_first_then_those_that_were_pruned_last() -> None:
     assert [params["x"] for params in best_first(study.trials)] == [4, 2, 6, 5, 3, 1]
 
 
-def test_a_pruned_trial_that_went_on_is_named_once_as_it_ended() -> None:
+def test_a_promoted_trial_is_named_once_with_its_final_result() -> None:
     study = optuna.create_study(direction="maximize")
     study.add_trials(
         [

@@ -54,7 +54,7 @@ def test_masks_that_predict_wrote_for_cityscapes_are_of_its_images(tmp_path: Pat
     assert list(named_as(both, runs).files[0]) == ["ulm_000001_000019"]
 
 
-def test_pictures_that_predict_writes_beside_its_masks_are_passed_over(tmp_path: Path) -> None:
+def test_pictures_that_predict_writes_beside_its_masks_are_skipped(tmp_path: Path) -> None:
     touch(*(tmp_path / f"x_{kind}.png" for kind in ("mask", "color", "overlay")))
     touch(tmp_path / "only_color.png")
     found, faults = list_masks(tmp_path)

@@ -95,7 +95,7 @@ def test_a_pilot_that_tells_nothing_is_refused(changed: dict[str, Any], expected
         outlooks(result, ["fine", "coarse"], Design("shared", 6, 1), 20, 0.01)
 
 
-def test_the_spread_of_few_candidates_is_known_roughly_and_said_so() -> None:
+def test_the_spread_of_few_candidates_is_called_rough() -> None:
     """Chi-square with 3 degrees of freedom: 7.815 and 0.352 at 95% and 5% (any table)."""
     (found,) = outlooks(pilot(), ["fine", "coarse"], make_design(), 20, margin=0.02)
     assert found.spread == pytest.approx(((3 / 7.815) ** 0.5, (3 / 0.352) ** 0.5), rel=1e-3)
@@ -131,7 +131,7 @@ def test_a_result_of_another_form_is_refused(tmp_path: Path, changes: Any, said:
 
 
 @pytest.mark.parametrize("value", ["much", -1e-4, True])
-def test_variances_that_are_none_are_refused(tmp_path: Path, value: Any) -> None:
+def test_impossible_variances_are_refused(tmp_path: Path, value: Any) -> None:
     content = pilot()
     content["pairs"][0]["variance"]["runs"] = value
     path = tmp_path / "ab_result.json"
@@ -158,7 +158,7 @@ def test_a_study_is_found_by_its_own_name_and_the_newest_result_counts(tmp_path:
 
 
 @pytest.mark.parametrize("content", ["{", "[]", "{}", '{"pairs": []}'])
-def test_what_is_no_result_is_refused_with_its_path(tmp_path: Path, content: str) -> None:
+def test_anything_but_a_result_is_refused_with_its_path(tmp_path: Path, content: str) -> None:
     path = tmp_path / "some.json"
     path.write_text(content)
     with pytest.raises(InputError, match=r"some\.json: is no"):

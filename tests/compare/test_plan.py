@@ -53,7 +53,7 @@ def test_each_arm_searches_the_same_space_with_its_own_mapping(project: Path) ->
         assert list(arm.base.mappings) == [arm.base.config.mapping]
 
 
-def test_each_mapping_has_draws_of_its_own_whatever_the_other_arms_are(project: Path) -> None:
+def test_each_mapping_draws_independently_of_the_other_arms(project: Path) -> None:
     two = plan(project)
     three = plan(project, "categories7", "merged10", "cityscapes19")
     other = plan(project, overrides={"sampler.seed": 1})
@@ -86,7 +86,7 @@ def test_every_candidate_is_trained_in_every_arm_with_one_fresh_seed(project: Pa
     assert of_candidates(found, candidates[1:])[0].listed == finals[0].listed[1:]
 
 
-def test_the_winner_of_an_earlier_study_is_trained_with_every_seed_and_all_of_it_is_kept(
+def test_the_winner_of_an_earlier_study_is_trained_with_every_seed_and_all_results_are_kept(
     project: Path,
 ) -> None:
     found = plan(project, design=TUNED)

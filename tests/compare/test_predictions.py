@@ -128,7 +128,7 @@ def test_runs_are_compared_in_pairs_by_their_names(
     assert not any("one run" in caveat for caveat in pair["caveats"])
 
 
-def test_every_fault_of_folders_and_names_is_said_at_once(
+def test_every_fault_of_folders_and_names_is_listed_together(
     folders: dict[str, Path], tmp_path: Path
 ) -> None:
     truth = truth_in(folders["truth"], FINE.taxonomy, "folder")

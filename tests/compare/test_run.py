@@ -343,7 +343,7 @@ def test_a_look_that_settles_it_ends_the_study_and_stays_the_answer(project: Pat
 
 
 @pytest.mark.slow
-def test_a_margin_that_is_not_settled_after_all_goes_on_to_the_next_planned_look(
+def test_an_unsettled_new_margin_continues_to_the_next_planned_look(
     project: Path,
 ) -> None:
     design, display = Design("matched", configs=8, seeds=1, looks=2), Said()
@@ -358,7 +358,7 @@ def test_a_margin_that_is_not_settled_after_all_goes_on_to_the_next_planned_look
 
 
 @pytest.mark.slow
-def test_a_look_that_does_not_settle_it_goes_on_to_the_last(project: Path) -> None:
+def test_a_look_that_does_not_settle_it_leads_to_the_last(project: Path) -> None:
     design, display = Design("matched", configs=4, seeds=1, looks=2), Said()
     result, _ = run(project, display, Question(1e-6, "auto"), design=design)
     assert "look 1 of 2, at 2 of 4 configurations, does not settle it: continuing" in display.lines
@@ -481,7 +481,7 @@ def test_an_arm_whose_search_had_fewer_chances_is_named(project: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_study_of_the_earlier_design_goes_on_as_what_it_was(project: Path) -> None:
+def test_a_study_of_the_earlier_design_continues_with_that_design(project: Path) -> None:
     """Its arms' winners with several seeds, and that this knows nothing of the searches' luck."""
     assert begun_as(None, project, "ab") is None
     result, _ = run(project, design=TUNED, overrides={"trials": 2})
@@ -567,7 +567,7 @@ def test_matched_arms_train_what_is_listed_and_nothing_else(project: Path) -> No
 
 
 @pytest.mark.slow
-def test_an_interrupted_study_is_balanced_and_goes_on(project: Path) -> None:
+def test_an_interrupted_study_is_balanced_and_resumes(project: Path) -> None:
     with pytest.raises(Interrupted):
         run(project, Said(interrupt_at=2))
     done = [study_of(project, f"ab-{m}") for m in ("cityscapes19", "merged10")]

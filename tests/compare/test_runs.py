@@ -19,11 +19,11 @@ def trial(version: int, by_argmax: float) -> FrozenTrial:
     return create_trial(value=0.25, user_attrs={RESULT: content})
 
 
-def test_final_trainings_that_were_scored_by_the_sum_of_before_are_counted():
+def test_final_trainings_scored_by_the_earlier_sum_are_counted():
     said = _scored_before([trial(2, 0.2), None, trial(3, 0.2), trial(1, 0.25)])
     assert said is not None
     assert said.startswith("1 of 3 final trainings were scored by the rule sum of an earlier")
 
 
-def test_nothing_is_said_where_the_rules_decided_alike_or_all_are_of_today():
+def test_no_note_if_the_rules_decided_alike_or_all_are_current():
     assert _scored_before([trial(2, 0.25), trial(3, 0.2), None]) is None

@@ -120,12 +120,12 @@ def test_number_and_name_can_be_chosen(project: Path, run: Run):
 
 
 @pytest.mark.parametrize("classes", [1, 0, 19, 30])
-def test_a_number_of_classes_that_is_no_rung_is_refused(project: Path, run: Run, classes):
+def test_a_number_of_classes_without_a_rung_is_refused(project: Path, run: Run, classes):
     with pytest.raises(InputError, match=rf"--classes {classes}: expected 2 to 18"):
         suggest(project, run, classes=classes)
 
 
-def test_a_name_that_cannot_be_a_files_is_refused(project: Path, run: Run):
+def test_a_name_that_cannot_name_a_file_is_refused(project: Path, run: Run):
     with pytest.raises(InputError, match=r"--name '\.\./x'"):
         suggest(project, run, name="../x")
 
@@ -144,7 +144,7 @@ def test_constraints_that_leave_nothing_are_refused(project: Path, run: Run):
         suggest(project, run, keep=names[1:])
 
 
-def test_the_mapping_is_the_runs_whatever_became_of_the_file(project: Path, run: Run):
+def test_the_mapping_is_the_runs_even_if_the_file_has_changed(project: Path, run: Run):
     path = project / "mappings" / "cityscapes19.yaml"
     path.unlink()
     assert suggest(project, run).notes == ()  # the taxonomy's name is that of the same mapping
@@ -160,7 +160,7 @@ def test_the_mapping_is_the_runs_whatever_became_of_the_file(project: Path, run:
     assert "segexp ab" not in text
 
 
-def test_a_mapping_that_was_edited_since_is_no_arm_and_that_is_noted(project: Path, run: Run):
+def test_a_mapping_edited_since_is_not_an_arm_and_this_is_noted(project: Path, run: Run):
     path = project / "mappings" / "cityscapes19.yaml"
     path.write_text(path.read_text().replace("name: bus,", "name: coach,"))
     found = suggest(project, run)
@@ -247,9 +247,7 @@ def test_json_says_that_the_gain_is_the_ruler(project: Path, run: Run):
     )
 
 
-def test_a_file_of_the_same_label_space_is_kept_and_one_of_another_is_not_replaced(
-    project: Path, run: Run
-):
+def test_a_file_of_the_same_or_of_another_label_space_is_not_replaced(project: Path, run: Run):
     found = suggest(project, run)
     path = write(suggested_file(project, found, force=False))
     path.write_text(
@@ -353,7 +351,7 @@ def result(value):
     }
 
 
-def test_a_study_stands_for_the_run_of_its_best_trial(project: Path):
+def test_a_study_means_the_run_of_its_best_trial(project: Path):
     storage = f"sqlite:///{project}/studies/optuna.db"
     study = optuna.create_study(storage=storage, study_name="street", direction="maximize")
     add_trial(study, 0.4, "first")

@@ -70,7 +70,7 @@ def test_a_key_is_known_whole_or_by_its_last_part(key, whole):
     assert resolve_key(key) == whole
 
 
-def test_no_short_form_stands_for_two_keys():
+def test_no_short_form_means_two_keys():
     short = [k.rpartition(".")[2] for k in config_keys() if not k.startswith("data.synthetic.")]
     assert len(set(short)) == len(short)
 
@@ -210,14 +210,14 @@ def test_multiples_of_32_are_sizes(side):
     assert build_config("c", {}, {"image_size": [side, 32]}).data.image_size == (side, 32)
 
 
-def test_an_override_does_not_hide_a_section_that_is_none():
+def test_an_override_does_not_hide_a_broken_section():
     assert faults_of({"training": 5}, {"epochs": 2}) == (
         "c.yaml: training: 5: expected `key: value` lines",
     )
 
 
 @pytest.mark.parametrize("name", ["../x", "/tmp/x", "a/b", "a\0", "", "CON", "a b", "."])
-def test_an_experiment_that_is_no_folder_of_mlruns_is_refused(name):
+def test_an_experiment_that_cannot_be_a_folder_of_mlruns_is_refused(name):
     (fault,) = faults_of({"tracking": {"experiment": name}})
     assert fault.startswith(f"c.yaml: tracking.experiment: {name!r}: ")
 
@@ -234,7 +234,7 @@ def test_a_url_that_would_show_its_password_is_refused_without_it(key, value):
     assert "secret" not in fault
 
 
-def test_of_thousands_of_unknown_keys_the_first_are_told():
+def test_of_thousands_of_unknown_keys_the_first_are_listed():
     content = {f"key{i}": i for i in range(5000)}
     faults = faults_of(content)
     assert len(faults) == MAX_LISTED + 1
@@ -243,12 +243,12 @@ def test_of_thousands_of_unknown_keys_the_first_are_told():
 
 
 @pytest.mark.parametrize("key", [1, None, True, 1.5])
-def test_a_key_that_is_no_word_is_refused(key):
+def test_a_key_that_is_not_a_word_is_refused(key):
     assert faults_of({key: 1})
     assert faults_of({"training": {key: 1}})
 
 
-def test_a_section_is_no_key():
+def test_a_section_is_not_a_key():
     assert faults_of({}, {"training": {"epochs": 2}})[0].startswith("training: no such key")
 
 
@@ -276,7 +276,7 @@ def test_the_values_of_overrides_are_yaml():
     }
 
 
-def test_faults_of_overrides_come_all_at_once():
+def test_faults_of_overrides_are_listed_together():
     with pytest.raises(InputError) as caught:
         parse_overrides(["epochs", "=3", "a=[1", "b=1"])
     assert caught.value.faults == (

@@ -48,7 +48,7 @@ from segexp.core.credentials import (
         ("see http://ann:se cret@host/a and ann@host", "see http://host/a and ann@host"),
     ],
 )
-def test_what_stands_before_the_host_is_left_out(text: str, shown: str) -> None:
+def test_everything_before_the_host_is_left_out(text: str, shown: str) -> None:
     assert without_credentials(text) == shown
 
 
@@ -124,7 +124,7 @@ def test_urls_in_a_message_are_found(text: str, shown: str) -> None:
         "",
     ],
 )  # fmt: skip
-def test_paths_and_what_is_no_url_stay_as_they_are(text: str) -> None:
+def test_paths_and_other_text_stay_as_they_are(text: str) -> None:
     assert without_credentials(text) == text
 
 

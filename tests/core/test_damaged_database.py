@@ -67,7 +67,7 @@ def test_a_damaged_database_is_refused_with_its_path_and_the_way_out(
         assert database.read_bytes() == before
 
 
-def test_both_are_named_at_once(begun: Path) -> None:
+def test_both_are_named_together(begun: Path) -> None:
     for name in COMMANDS:
         cut_in_half(begun / name)
     with pytest.raises(InputError) as caught:
@@ -78,7 +78,7 @@ def test_both_are_named_at_once(begun: Path) -> None:
     ]
 
 
-def test_one_whose_beginning_is_lost_is_no_database(begun: Path) -> None:
+def test_a_file_whose_beginning_is_lost_is_not_a_database(begun: Path) -> None:
     lose_the_beginning(begun / "studies" / "optuna.db")
     with pytest.raises(InputError, match="is not a SQLite database; move it away, or name another"):
         read_storage(None, begun)
@@ -113,7 +113,7 @@ def test_one_that_another_process_writes_is_not_refused(begun: Path) -> None:
         refuse_damaged_file("tracking.uri", database)
 
 
-def test_what_is_only_in_its_log_is_no_damage(begun: Path, tmp_path: Path) -> None:
+def test_content_only_in_the_log_is_not_damage(begun: Path, tmp_path: Path) -> None:
     database = begun / "mlflow.db"
     with closing(sqlite3.connect(database)) as connection:
         connection.execute("CREATE TABLE more (x)")

@@ -9,7 +9,7 @@ from segexp.core.database_url import refuse_shared_database, refuse_unescaped, s
 from segexp.core.errors import InputError
 
 
-def test_an_at_sign_in_a_password_is_refused_before_a_driver_names_the_rest_of_it() -> None:
+def test_an_at_sign_in_a_password_is_refused_before_a_driver_shows_the_rest_of_it() -> None:
     for url in ("mysql://ann:se%40cret@host/a", "postgresql://ann@host/a", "journal:a@b.log"):
         refuse_unescaped("storage", url)
     with pytest.raises(InputError) as caught:

@@ -109,7 +109,7 @@ def test_a_full_disk_is_recognised_by_number_by_text_and_by_cause(error: Excepti
     ],
     ids=str,
 )
-def test_other_errors_are_no_full_disk(error: Exception) -> None:
+def test_other_errors_are_not_a_full_disk(error: Exception) -> None:
     assert not is_full(error)
 
 
@@ -119,7 +119,7 @@ def test_an_error_that_is_its_own_cause_ends_the_search() -> None:
     assert not is_full(first)
 
 
-def test_what_can_be_freed_is_told_with_its_size(tmp_path: Path) -> None:
+def test_what_can_be_freed_is_listed_with_its_size(tmp_path: Path) -> None:
     studies = tmp_path / ".segexp" / "studies" / "tiny"
     studies.mkdir(parents=True)
     (studies / "model").write_bytes(bytes(3_000_000))

@@ -97,11 +97,11 @@ def test_an_owner_comes_back_from_json() -> None:
 
 
 @pytest.mark.parametrize("content", [None, 3, "host", [], {}, {"host": "a", "pid": 1}])
-def test_anything_else_is_no_owner(content: Any) -> None:
+def test_anything_else_is_not_an_owner(content: Any) -> None:
     assert owner_from_dict(content) is None
 
 
-def test_an_owner_of_before_there_were_boots_is_not_taken_for_one_here() -> None:
+def test_an_owner_recorded_without_a_boot_is_not_taken_for_one_here() -> None:
     content = this_process().to_dict()
     del content["boot"]
     owner = owner_from_dict(content)
@@ -120,7 +120,7 @@ def test_the_lease_can_be_changed(
     assert lease_seconds() == expected
 
 
-def test_beats_go_on_while_the_block_runs_whatever_they_raise(
+def test_beats_continue_while_the_block_runs_whatever_they_raise(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("SEGEXP_LEASE_SECONDS", "0.05")

@@ -46,7 +46,7 @@ def test_another_programs_config_is_passed_over_and_named(tmp_path, text):
     assert passed == [inner / "config.yaml"]
 
 
-def test_a_folder_called_config_yaml_is_no_project(tmp_path):
+def test_a_folder_called_config_yaml_does_not_make_a_project(tmp_path):
     (tmp_path / "config.yaml").mkdir()
     with pytest.raises(InputError, match="make a project with `segexp init DIR`"):
         find_project(tmp_path)

@@ -81,7 +81,7 @@ def test_in_another_thread_the_block_just_runs() -> None:
     assert done == ["done"]
 
 
-def test_an_interruption_says_what_it_leaves_where_something_was_begun():
+def test_an_interruption_says_what_it_leaves_if_something_had_started():
     with pytest.raises(Interrupted) as caught, interruption_leaves("half of it"):
         signal.raise_signal(signal.SIGTERM)
     assert (caught.value.leaves, caught.value.signal_number) == ("half of it", signal.SIGTERM)

@@ -78,7 +78,7 @@ def test_a_file_without_a_log_is_whole_while_another_program_writes_it(tmp_path:
     assert names(path) == {"mlflow.db"}
 
 
-def test_a_row_that_breaks_a_rule_of_its_table_is_no_damage(tmp_path: Path):
+def test_a_row_that_breaks_a_rule_of_its_table_is_not_damage(tmp_path: Path):
     path = tmp_path / "mlflow.db"
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("CREATE TABLE runs (status TEXT CHECK (status IN ('a')))")
@@ -88,7 +88,7 @@ def test_a_row_that_breaks_a_rule_of_its_table_is_no_damage(tmp_path: Path):
 
 
 @pytest.mark.usefixtures("unwritable")
-def test_a_file_that_nobody_has_open_is_read_without_a_log(database: Path):
+def test_a_file_that_no_process_has_open_is_read_without_a_log(database: Path):
     assert rows(database) == [1]
     assert names(database) == {"t.db"}
 
@@ -179,7 +179,7 @@ def test_a_database_with_tables_is_never_filled(database: Path, whole: Path) -> 
     assert rows(database) == [1]
 
 
-def test_of_two_that_fill_a_database_at_once_one_does(whole: Path, tmp_path: Path) -> None:
+def test_one_of_two_that_fill_a_database_together_does(whole: Path, tmp_path: Path) -> None:
     path = tmp_path / "new.db"
     use_write_ahead_log(path)
     with ThreadPoolExecutor(2) as threads:

@@ -230,7 +230,7 @@ def test_a_file_of_another_kind_is_refused_with_its_path(tmp_path, content, faul
 
 
 @pytest.mark.parametrize("kind", ["device", "pipe"])
-def test_what_is_no_file_is_not_waited_for(tmp_path, kind):
+def test_anything_but_a_file_is_not_waited_for(tmp_path, kind):
     path = tmp_path / "x.yaml"
     if kind == "device":
         path.symlink_to("/dev/zero")

@@ -93,7 +93,7 @@ def test_nothing_that_needs_pickle_is_read(tmp_path: Path) -> None:
     "own",
     [np.zeros((2, 3, 3), int), np.zeros((1, 3, 4), int), np.zeros((2, 3, 4)), np.zeros(3, int)],
 )
-def test_what_is_no_confusion_matrix_for_each_image_is_refused(tmp_path: Path, own) -> None:
+def test_anything_but_a_confusion_matrix_for_each_image_is_refused(tmp_path: Path, own) -> None:
     path = tmp_path / "confusions.npz"
     save_confusions(path, {"val": Confusions(("a", "b"), of_all(own))})
     expected = r"c: val/own: .* of shape .*; expected whole numbers of shape \(2, C, C \+ 1\)"
@@ -101,7 +101,7 @@ def test_what_is_no_confusion_matrix_for_each_image_is_refused(tmp_path: Path, o
         read_confusions(path.read_bytes(), "c")
 
 
-def test_a_single_array_or_a_pickle_is_no_file_of_matrices() -> None:
+def test_a_single_array_or_a_pickle_is_not_a_file_of_matrices() -> None:
     file = io.BytesIO()
     np.save(file, np.zeros(3))
     for content in (file.getvalue(), pickle.dumps({"val": 1}), b""):
@@ -118,7 +118,7 @@ def test_a_single_array_or_a_pickle_is_no_file_of_matrices() -> None:
         np.zeros((2, 0, 1), int),
     ],
 )
-def test_counts_that_are_none_are_refused(tmp_path: Path, own: np.ndarray) -> None:
+def test_impossible_counts_are_refused(tmp_path: Path, own: np.ndarray) -> None:
     path = tmp_path / "confusions.npz"
     save_confusions(path, {"val": Confusions(("a", "b"), of_all(own))})
     with pytest.raises(WorkError, match="val/own: "):
@@ -129,7 +129,7 @@ def test_counts_that_are_none_are_refused(tmp_path: Path, own: np.ndarray) -> No
     "masks",
     [np.zeros((2, 3, 4)), np.full((2, 3, 4), 300), np.zeros((3, 3, 4), np.uint8), np.uint8(3)],
 )
-def test_what_is_no_mask_for_each_image_is_refused(tmp_path: Path, masks: np.ndarray) -> None:
+def test_anything_but_a_mask_for_each_image_is_refused(tmp_path: Path, masks: np.ndarray) -> None:
     path = tmp_path / "predictions.npz"
     save_predictions(path, Predictions(("a", "b"), of_all(masks)))
     with pytest.raises(WorkError, match=r"expected uint8 of shape \(2, H, W\)"):

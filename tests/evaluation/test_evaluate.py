@@ -131,7 +131,7 @@ def scores_of(evaluation: Evaluation, ruler: str = "0") -> Scores:
     return score(evaluation.confusion(ruler))
 
 
-def test_scores_in_the_own_space_are_scikit_learns(unet, split, logits):
+def test_scores_in_the_mappings_own_space_are_scikit_learns(unet, split, logits):
     scores = scores_of(run(unet, split, make_ruler(FINE, FINE)))
     expected = sklearn_scores(split.labels.ravel(), logits.argmax(dim=1).numpy().ravel(), 19)
     assert expected.classes_in_mean >= 15  # or the comparison would say little
@@ -392,7 +392,7 @@ class SometimesBroken(nn.Module):
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
-def test_logits_that_are_no_numbers_are_never_scored(value: float):
+def test_logits_that_are_not_finite_are_never_scored(value: float):
     split = make_split()
     split.images[:, 0, 0, 0] = [1, 2, 77, 4, 5]
     options = {"preprocessing": PREPROCESSING, "compute": CPU}

@@ -72,7 +72,7 @@ def test_a_class_that_is_never_predicted_has_iou_0_and_no_precision():
     assert scores.classes_in_mean == 2
 
 
-def test_a_stray_pixel_of_a_class_that_is_nowhere_changes_no_mean_but_that_of_its_own_class():
+def test_a_stray_pixel_of_an_absent_class_changes_no_mean_of_the_others():
     # 100 pixels of either class, all found; then one of class 1 is called class 2.
     right = score(np.array([[100, 0, 0], [0, 100, 0], [0, 0, 0]]))
     stray = score(np.array([[100, 0, 0], [0, 99, 1], [0, 0, 0]]))
@@ -154,7 +154,7 @@ def test_permuting_the_classes_permutes_the_scores_and_leaves_the_means(confusio
     np.testing.assert_equal(permuted.pixel_accuracy, scores.pixel_accuracy)
 
 
-def test_every_metric_is_an_objective_in_the_common_space_and_in_the_own_one():
+def test_every_metric_is_an_objective_in_the_common_and_in_the_own_space():
     assert objectives()[:2] == ("val/miou_common", "val/miou")
     assert {"val/pixel_accuracy_common", "val/pixel_accuracy"} <= set(objectives())
     assert metric_of("val/pixel_accuracy_common") == ("pixel_accuracy", "common")

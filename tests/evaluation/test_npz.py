@@ -69,6 +69,6 @@ def test_a_bomb_that_lies_about_its_size_is_not_inflated_beyond_it():
         zipped({"a.npy": npy(np.eye(2))}).replace(b"\x08\0", b"\x08\1"),
     ],
 )
-def test_what_is_no_npz_file_of_numbers_and_texts_is_refused(content: bytes):
+def test_anything_but_an_npz_file_of_numbers_and_texts_is_refused(content: bytes):
     with pytest.raises(ValueError, match=DAMAGED):
         read_npz(content, 1 << 20)

@@ -120,7 +120,7 @@ def test_large_images_are_predicted_one_after_the_other(
     assert [mask.name for mask, _, _ in written] == [f"{i}_mask.png" for i in range(5)]
 
 
-def test_what_was_predicted_before_a_fault_is_told_is_written(tmp_path: Path):
+def test_what_was_predicted_before_a_fault_is_written(tmp_path: Path):
     files = [write_image(tmp_path / f"{i}.png", 32, 64, i) for i in range(6)]
     files[2].path.write_bytes(b"no image")
     mapping = load_mapping(MAPPINGS / "merged10.yaml")
@@ -195,7 +195,7 @@ def test_the_output_directory_is_not_searched(tmp_path: Path):
     ]
 
 
-def test_an_image_that_is_named_twice_is_taken_once(tmp_path: Path):
+def test_an_image_that_is_named_twice_is_predicted_once(tmp_path: Path):
     write_image(tmp_path / "a.png", 4, 4)
     write_image(tmp_path / "b.png", 4, 4)
     (tmp_path / "c").mkdir()
@@ -203,7 +203,7 @@ def test_an_image_that_is_named_twice_is_taken_once(tmp_path: Path):
     assert [str(stem) for _, stem in found] == ["a", "b"]
 
 
-def test_every_wrong_path_and_every_collision_is_named_at_once(tmp_path: Path):
+def test_every_wrong_path_and_every_collision_is_listed_together(tmp_path: Path):
     for name in ("a.png", "a.jpg", "deep/b.png", "other/b.png", "c.gif"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
@@ -220,7 +220,7 @@ def test_every_wrong_path_and_every_collision_is_named_at_once(tmp_path: Path):
     assert "gone.png: no such file or directory" in text
 
 
-def test_names_that_no_file_system_takes_are_named(tmp_path: Path):
+def test_names_that_no_file_system_accepts_are_listed(tmp_path: Path):
     with pytest.raises(InputError) as caught:
         find_images([tmp_path / ("x" * 300), tmp_path / "a\0b"])
     long, null = caught.value.faults
@@ -240,7 +240,7 @@ class Broken(nn.Module):
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
-def test_an_image_for_which_the_model_gives_no_numbers_is_named_and_the_others_predicted(
+def test_an_image_whose_logits_are_not_finite_is_named_and_the_others_predicted(
     tmp_path: Path, value: float
 ):
     files = [write_image(tmp_path / f"{name}.png", 32, 64) for name in ("a", "black", "b")]

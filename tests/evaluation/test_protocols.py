@@ -125,7 +125,7 @@ def test_two_images_by_hand() -> None:
     }
 
 
-def test_what_is_not_known_is_said_and_not_made_up() -> None:
+def test_unknown_values_are_stated_and_not_made_up() -> None:
     counts = counted(np.array([[0, 1, 2, 3]]), np.array([[0, 1, 2, 2]]))
     without_void = Counts(counts.matrices, None)
     rows = {r["key"]: r for r in protocol_rows({"a": protocol_scores([without_void])})}
@@ -137,13 +137,13 @@ def test_what_is_not_known_is_said_and_not_made_up() -> None:
     assert protocol_scores([counts, without_void])["void_error"] is None
 
 
-def test_several_runs_are_scored_by_themselves_and_averaged() -> None:
+def test_several_runs_are_scored_separately_and_averaged() -> None:
     right = counted(np.array([[0, 1, 2, 3]]), np.array([[0, 1, 2, 3]]))
     wrong = counted(np.array([[0, 1, 2, 3]]), np.array([[1, 0, 3, 2]]))
     assert protocol_scores([right, wrong])["segexp"] == 0.5
 
 
-def test_the_background_is_the_class_of_the_unlabelled_or_one_that_is_called_so() -> None:
+def test_the_background_is_the_class_of_the_unlabelled_or_one_named_background() -> None:
     found = {m.name: background_of(m) for m in read_mappings(ROOT).mappings}
     assert found["merged10"] is found["cityscapes19"] is None
     assert found["merged10_background"] == 10  # called background; holds what merged10 drops
@@ -156,7 +156,7 @@ def _row(key: str, **scores: float | None) -> dict[str, Any]:
     return {"key": key, "title": key, "scores": scores}
 
 
-def test_a_contradiction_between_protocols_is_told_in_one_sentence() -> None:
+def test_a_contradiction_between_protocols_is_stated_in_one_sentence() -> None:
     rows = [
         _row("segexp", a=0.50, b=0.52),
         _row("micro", a=0.80, b=0.79),

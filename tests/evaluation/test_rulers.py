@@ -151,7 +151,7 @@ def test_where_nothing_is_merged_sum_decides_as_argmax_however_a_model_is_read(
 
 
 @pytest.mark.parametrize("rule", ["argmax", "sum"])
-def test_of_a_class_that_mixes_scored_and_void_labels_only_the_scored_pixels_count(rule):
+def test_only_scored_pixels_count_of_a_class_that_mixes_scored_and_void_labels(rule):
     # The model was trained with a and c as one class; the space scores a and leaves c out.
     fine = space("mixed", ABC, "a+c", "b")
     model = fixed([0.9, 0.1], [0.9, 0.1], [0.2, 0.8], [0.9, 0.1])
@@ -206,7 +206,7 @@ def test_sum_equals_argmax_where_one_class_has_all_the_probability(case):
     assert decide(logits, by_argmax).flatten().tolist() == expected.tolist()
 
 
-def test_several_rulers_decide_at_once_as_each_does_alone():
+def test_several_rulers_decide_together_as_each_does_alone():
     logits = torch.randn(3, 3, 5, 7, generator=torch.Generator().manual_seed(0))
     rulers = [
         make_ruler(A_B_C, A_B_C),

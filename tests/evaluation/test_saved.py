@@ -282,7 +282,7 @@ def _logits(bundle: Bundle, root: Path) -> torch.Tensor:
         return torch.cat([model(i[None]) for i in bundle.preprocessing.normalize(batch)])
 
 
-def test_probabilities_are_read_as_the_bundle_says_where_they_are_added_and_it_is_said(
+def test_probabilities_are_added_as_the_bundle_says_and_a_note_says_so(
     project: Path, bundle: Bundle, root: Path
 ):
     config = configured(project, root)

@@ -15,7 +15,7 @@ def decoded(png: bytes) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(png)))
 
 
-def test_each_image_stands_beside_its_mask_in_the_labels_colours():
+def test_each_image_is_beside_its_mask_in_the_labels_colours():
     image = np.full((120, 160, 3), 90, np.uint8)
     labels = np.zeros((120, 160), np.uint8)
     labels[60:] = 1

@@ -83,7 +83,7 @@ def test_plotly_is_embedded_once(page):
     assert len(page.traces()) == 2  # the labels, and one mapping
 
 
-def test_what_the_data_is_stands_at_the_top(page):
+def test_the_page_starts_with_what_the_data_is(page):
     assert "Data set tiny" in page.text
     assert page.row("format")[1] == "folder"
     assert page.row("images' own size, height x width")[1] == "180 x 240 (7), 90 x 120 (1)"
@@ -106,7 +106,7 @@ def test_every_label_has_exact_counts_and_percentages(page):
     assert page.row("ground")[1:5] == ["699", "100.000%", "4", "100.0%"]
 
 
-def test_void_stands_below_as_a_share_of_all_pixels(page):
+def test_void_is_shown_as_a_share_of_all_pixels(page):
     labels, classes = (row for row in page.rows if row[0] == "void, of all pixels")
     assert labels[1:3] == ["100", "12.500%"]
     assert classes[1:3] == ["101", "12.625%"]

@@ -32,7 +32,7 @@ def test_a_page_without_figures_has_no_script_and_allows_none():
     assert "script-src 'none'" in page.policy
 
 
-def test_plotly_stands_in_a_page_once_however_many_figures_it_has():
+def test_plotly_is_in_a_page_once_however_many_figures_it_has():
     parts = [figure(), Grid([("a", figure()), ("b", figure())])]
     html = render_page("T", [], [Section("S", parts), Section("U", [figure()])])
     page = read_page(html)

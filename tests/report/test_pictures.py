@@ -38,7 +38,7 @@ def test_a_mask_is_painted_in_the_colours_of_its_classes():
     ]
 
 
-def test_an_index_that_is_no_class_is_refused():
+def test_an_index_without_a_class_is_refused():
     mask = np.array([[0, 3]], np.uint8)
     for paint in (
         lambda: colorize(mask, COLORS, (0, 0, 0)),
@@ -146,7 +146,7 @@ def test_wrong_pixels_are_red_and_void_is_never_wrong():
     assert reds(comparison(image, truth, wrong, colors, ("a", "b"), "")) == 3 * 4 * 4
 
 
-def test_a_comparison_of_nothing_but_void_is_drawn():
+def test_a_comparison_of_void_alone_is_drawn():
     void = np.full((32, 64), 255, np.uint8)
     picture = comparison(
         gradient(32, 64), void, np.zeros_like(void), COLORS, NAMES, "a very long title " * 40

@@ -102,7 +102,7 @@ def test_plotly_is_embedded_once(page):
     assert plotly_count(page) == 1
 
 
-def test_best_baseline_and_constant_stand_beside_each_other_with_heldout_scores(study, page):
+def test_best_baseline_and_constant_are_side_by_side_with_heldout_scores(study, page):
     best = study.best_trial
     assert best.number != 0
     heldout = best.user_attrs[RESULT]["heldout"]["scores"]["common"]["miou"]
@@ -256,7 +256,7 @@ def test_a_study_of_one_trial_has_a_page():
     assert any("No importances by fANOVA: it needs at least 2" in note for note in page.notes)
 
 
-def test_a_study_that_has_not_begun_has_a_page():
+def test_a_study_that_has_not_started_has_a_page():
     page = read_page(
         study_page(view_study(optuna.create_study(study_name="empty", direction="maximize")))
     )

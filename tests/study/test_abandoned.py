@@ -31,7 +31,7 @@ def supervisors(study: optuna.Study) -> list[object]:
     return [v for k, v in study.user_attrs.items() if k.startswith(SUPERVISORS) and v]
 
 
-def test_a_study_that_nobody_ran_was_not_left_behind(study: optuna.Study) -> None:
+def test_a_study_that_never_ran_was_not_abandoned(study: optuna.Study) -> None:
     assert left_behind(study._storage) == []
 
 

@@ -56,7 +56,7 @@ def test_a_trial_is_not_asked_for_while_others_run_the_rest(project: Path) -> No
 
 
 @pytest.mark.slow
-def test_a_trial_that_nobody_has_signed_is_waited_for_until_it_is_known_whose_it_is(
+def test_a_trial_without_an_owner_is_waited_for_until_it_has_one(
     project: Path,
 ) -> None:
     study = opened(project, trials=1)
@@ -111,7 +111,7 @@ def test_a_trial_beyond_the_budget_that_another_host_took_first_is_dropped(
     assert run_next_trial(study, display) is False
 
 
-def test_a_point_that_is_under_way_elsewhere_is_not_begun_a_second_time(project: Path) -> None:
+def test_a_point_that_runs_elsewhere_is_not_started_again(project: Path) -> None:
     study = opened(project, trials=8, **TWO_POINTS)
     other = study.study.ask()  # the baseline, which was in line
     suggest(other, study.plan.base.space)

@@ -46,7 +46,9 @@ def study() -> optuna.Study:
     return study
 
 
-def test_it_has_the_highest_objective_and_the_baseline_beside_it(study: optuna.Study) -> None:
+def test_it_has_the_highest_objective_with_the_baseline_beside_it(
+    study: optuna.Study,
+) -> None:
     end(study, 0.25, 0.3)
     end(study, 0.5, 0.6)
     end(study, 0.7, 0.4, bundle=None)
@@ -77,7 +79,7 @@ def test_an_interrupted_baseline_is_the_trial_that_took_its_params(study: optuna
     assert best.states == {"INTERRUPTED": 1, "COMPLETE": 2}
 
 
-def test_a_baseline_that_failed_is_none(study: optuna.Study) -> None:
+def test_a_failed_baseline_is_left_out(study: optuna.Study) -> None:
     end(study, 0.25, None)
     end(study, 0.5, 0.6)
     assert find_best(study).baseline is None
@@ -132,7 +134,7 @@ def test_a_study_that_optuna_alone_made_has_no_scores_of_segexps() -> None:
         find_best(study)
 
 
-def test_where_all_trials_failed_it_says_why_and_not_to_go_on() -> None:
+def test_if_all_trials_failed_it_says_why_and_not_to_continue() -> None:
     study = optuna.create_study(direction="maximize", study_name="failing")
     for reason in ("the loss is nan", "the loss is nan", "out of memory"):
         state = optuna.trial.TrialState.FAIL

@@ -126,7 +126,7 @@ def test_what_counts_is_what_ended_by_itself(study: optuna.Study) -> None:
     assert len(study.trials) == 6
 
 
-def test_a_trial_that_goes_on_has_the_place_of_the_one_that_was_pruned() -> None:
+def test_a_promoted_trial_takes_the_place_of_the_pruned_one() -> None:
     study = optuna.create_study(direction="maximize")
     for trial in (
         planted(PRUNED),

@@ -140,7 +140,7 @@ def test_overrides_make_the_sections_that_the_file_leaves_out(home):
     assert study.config == {"training.epochs": 4}
 
 
-def test_every_fault_of_a_study_is_listed_at_once(home):
+def test_every_fault_of_a_study_is_listed_together(home):
     content = {
         "name": "a b",
         "objective": "val/miuo",
@@ -185,7 +185,7 @@ def test_options_are_plain_values_within_bounds(home, options):
 
 
 @pytest.mark.parametrize("trials", [0, -1, 10**18, 1.5, float("nan"), float("inf"), "50", None])
-def test_a_number_of_trials_that_is_none_is_refused(home, trials):
+def test_an_impossible_number_of_trials_is_refused(home, trials):
     (fault,) = faults_of(home, {"name": "s", "space": SPACE, "trials": trials})
     assert fault.startswith(f"trials: {trials!r}: ")
 
@@ -205,7 +205,7 @@ def test_the_fault_of_an_override_does_not_blame_the_file(home):
     )
 
 
-def test_an_override_does_not_hide_a_section_that_is_none(home):
+def test_an_override_does_not_hide_a_broken_section(home):
     found = faults_of(home, {"name": "s", "space": 5}, {"space.loss": ["focal"]})
     assert found == ("space: 5: input should be a valid dictionary",)
 

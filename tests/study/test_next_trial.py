@@ -58,7 +58,7 @@ def declared_dead(study: OpenStudy, in_trial: int, in_epoch: int) -> Callable[[i
 @pytest.mark.parametrize(
     "epoch", [pytest.param(1, id="and reports"), pytest.param(2, id="and is complete")]
 )
-def test_a_process_that_was_declared_dead_discards_its_result_and_goes_on(
+def test_a_process_declared_dead_discards_its_result_and_continues(
     project: Path, epoch: int
 ) -> None:
     study = opened(project, trials=2, epochs=2)
@@ -79,7 +79,7 @@ def test_a_process_that_was_declared_dead_discards_its_result_and_goes_on(
 
 
 @pytest.mark.slow
-def test_an_interrupted_trial_goes_on_from_its_checkpoint_under_another_number(
+def test_an_interrupted_trial_resumes_from_its_checkpoint_under_another_number(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SEGEXP_CHECKPOINT_SECONDS", "0")
@@ -178,7 +178,7 @@ TWO_POINTS = {
 }
 
 
-def test_a_resumed_study_of_yesterday_with_params_twice_goes_on(project: Path) -> None:
+def test_an_older_study_with_repeated_params_resumes(project: Path) -> None:
     study = opened(project, trials=4, **TWO_POINTS)
     for number in range(2):  # as segexp did: what the sampler says, whatever was tried
         trial = study.study.ask(
@@ -195,7 +195,7 @@ def test_a_resumed_study_of_yesterday_with_params_twice_goes_on(project: Path) -
 
 
 @pytest.mark.slow
-def test_pairs_that_were_left_out_are_never_begun(project: Path) -> None:
+def test_pairs_that_were_left_out_are_never_started(project: Path) -> None:
     """Linknet needs features at half the size, which mit_b0 has not; the study goes on without."""
     study = opened(
         project,

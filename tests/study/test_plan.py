@@ -29,7 +29,7 @@ def test_one_mapping_is_its_own_common_space(project: Path) -> None:
     assert "mapping" not in plan.base.space
 
 
-def test_faults_of_model_mapping_sampler_and_pruner_come_at_once(project: Path) -> None:
+def test_faults_of_model_mapping_sampler_and_pruner_are_listed_together(project: Path) -> None:
     with pytest.raises(InputError) as caught:
         planned(
             project,

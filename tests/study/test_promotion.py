@@ -55,7 +55,7 @@ def promotions(study: optuna.Study) -> list[FrozenTrial]:
 
 
 @pytest.mark.slow
-def test_a_pruned_trial_that_is_among_the_best_later_goes_on_from_its_checkpoint(
+def test_a_pruned_trial_later_among_the_best_resumes_from_its_checkpoint(
     project: Path,
 ) -> None:
     display = Said()
@@ -84,7 +84,7 @@ def test_a_pruned_trial_that_is_among_the_best_later_goes_on_from_its_checkpoint
 
 
 @pytest.mark.slow
-def test_a_trial_that_goes_on_comes_to_what_it_had_come_to_without_a_pause(project: Path) -> None:
+def test_a_promoted_trial_reaches_the_result_of_an_unpaused_one(project: Path) -> None:
     study, _ = run(project, **PROMOTION)
     whole, _ = run(project, **{**PROMOTION, "name": "whole", "pruner": {"name": "none"}})
     values = {tuple(t.params.values()): t.intermediate_values for t in whole.trials}
@@ -95,7 +95,7 @@ def test_a_trial_that_goes_on_comes_to_what_it_had_come_to_without_a_pause(proje
 
 
 @pytest.mark.slow
-def test_a_configuration_that_goes_on_is_counted_once(project: Path) -> None:
+def test_a_promoted_configuration_is_counted_once(project: Path) -> None:
     study, _ = run(project, **PROMOTION)
     gone_on = promoted(study.trials)
     assert len(taken(study.trials)) == 6

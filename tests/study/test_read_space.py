@@ -185,7 +185,7 @@ def test_a_baseline_outside_the_space_is_refused():
     )
 
 
-def test_a_baseline_from_the_configuration_outside_the_space_says_where_it_is_from():
+def test_a_baseline_from_the_configuration_outside_the_space_names_its_source():
     assert faults_of({"learning_rate": {"low": 0.5, "high": 1.0}}) == (
         "s.yaml: baseline.learning_rate: 0.001 (from the configuration) is not in the space; "
         "name a value of 0.5 to 1",
@@ -209,7 +209,7 @@ def test_native_miou_cannot_rank_mappings():
     assert parse({"loss": ["cross_entropy"]}, objective="val/miou")
 
 
-def test_every_fault_of_space_and_baseline_is_listed_at_once():
+def test_every_fault_of_space_and_baseline_is_listed_together():
     found = faults_of(
         {"los": ["focal"], "loss": ["foc", "al"], "batch_size": [8], "mapping": 3},
         {"batch_size": "many", "epochs": 1, "loss": "x"},
@@ -250,7 +250,7 @@ def test_a_step_that_makes_millions_of_values_is_refused(step):
     assert fault.endswith("; over 1,000,000 steps; take a larger one, or none")
 
 
-def test_a_study_of_dozens_of_choices_is_one_and_of_thousands_is_none():
+def test_dozens_of_choices_make_a_study_and_thousands_do_not():
     rates = [i / 1000 for i in range(1, 5001)]
     space, _ = parse({"learning_rate": rates[:64]}, {"learning_rate": 0.001})
     assert space["learning_rate"] == Choices(tuple(rates[:64]))

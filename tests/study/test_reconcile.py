@@ -236,7 +236,7 @@ def test_that_many_writes_it_takes(study: optuna.Study) -> None:
 
 
 @pytest.mark.parametrize("step", range(WRITES))
-def test_of_two_reconcilers_at_once_one_retry_is_run(study: optuna.Study, step: int) -> None:
+def test_two_reconcilers_together_run_one_retry(study: optuna.Study, step: int) -> None:
     """Two hosts have no lock in common; the second one does all of it between two steps."""
     begin(study)
 

@@ -24,7 +24,7 @@ def runs_in(project: Path, database: str, experiment: str) -> list[str]:
 
 
 @pytest.mark.slow
-def test_an_experiment_that_was_renamed_goes_on_under_its_new_name(project: Path):
+def test_a_renamed_experiment_continues_under_its_new_name(project: Path):
     run(project, trials=1)
     client = client_of(project)
     client.rename_experiment(client.get_experiment_by_name("tiny").experiment_id, "streets of mine")
@@ -91,7 +91,7 @@ def test_where_the_records_are_gone_another_place_is_taken_and_it_is_said(projec
     assert line.endswith("from now on it is recorded in sqlite:///other.db")
 
 
-def test_another_experiment_is_refused_and_leaving_it_out_goes_on(project: Path):
+def test_another_experiment_is_refused_and_none_continues(project: Path):
     run(project, trials=1, **{"tracking.experiment": "mine"})
     with pytest.raises(InputError, match=r"'yours': .* in the experiment 'mine'; leave it out"):
         run(project, trials=2, **{"tracking.experiment": "yours"})
@@ -102,7 +102,7 @@ def test_another_experiment_is_refused_and_leaving_it_out_goes_on(project: Path)
 
 
 @pytest.mark.slow
-def test_a_moved_project_goes_on_with_a_database_inside_of_it(project: Path, tmp_path: Path):
+def test_a_moved_project_continues_with_a_database_inside_it(project: Path, tmp_path: Path):
     run(project, trials=1, **{"tracking.uri": f"sqlite:///{project}/other.db"})
     moved = project.rename(tmp_path / "moved")
     run(moved, trials=2)

@@ -24,7 +24,7 @@ def revise(project: Path, display: Said, **overrides: Any) -> tuple[optuna.Study
 
 
 @pytest.mark.slow
-def test_a_study_that_was_interrupted_goes_on_as_a_revision_with_all_that_is_finished(
+def test_an_interrupted_study_continues_as_a_revision_with_all_finished_trials(
     project: Path,
 ) -> None:
     with pytest.raises(Interrupted):

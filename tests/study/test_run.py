@@ -52,7 +52,7 @@ def test_in_the_end_the_best_trial_alone_keeps_its_directory(project: Path) -> N
     assert {"study.html", "study.yaml", "config.yaml", "mappings", "common_space.yaml"} <= names
 
 
-def test_a_trial_that_trained_to_its_end_is_complete_though_the_pruner_would_stop_it(
+def test_a_trial_that_reached_its_end_is_complete_though_the_pruner_would_stop_it(
     project: Path,
 ) -> None:
     # From the second trial on this pruner stops whatever is not the best so far.
@@ -62,7 +62,7 @@ def test_a_trial_that_trained_to_its_end_is_complete_though_the_pruner_would_sto
     assert display.ended == [(number, "COMPLETE") for number in range(3)]
 
 
-def test_an_interruption_keeps_what_is_finished_and_the_rest_is_done_by_the_next_run(
+def test_an_interruption_keeps_finished_work_and_the_next_run_does_the_rest(
     project: Path,
 ) -> None:
     with pytest.raises(Interrupted):
@@ -110,7 +110,7 @@ def test_two_processes_share_one_study(project: Path) -> None:
     assert record_of(project, study).info.status == "FINISHED"
 
 
-def test_trials_that_go_on_with_a_pruned_one_are_no_more_trials(project: Path) -> None:
+def test_trials_that_continue_a_pruned_one_are_not_counted_as_more_trials(project: Path) -> None:
     # What two workers did: of two trials one was pruned, and a third one went on with it.
     def run_trials(studies: Sequence[OpenStudy], *_: object, **__: object) -> int:
         study = studies[0].study

@@ -125,7 +125,7 @@ PRUNERS = {
 
 
 @pytest.mark.parametrize("name", PRUNERS)
-def test_an_interrupted_trial_is_no_rival_of_the_one_that_tries_it_again(name: str) -> None:
+def test_an_interrupted_trial_does_not_compete_with_its_retry(name: str) -> None:
     study = make_study(make_pruner(Pruner(name=name, options=PRUNERS[name]), EPOCHS))
     for value in (0.5, 0.6, 0.7, 0.75):
         run_trial(study, [value] * EPOCHS)
@@ -155,7 +155,7 @@ def test_other_pruners_take_no_notice_of_trials_that_failed(name: str) -> None:
     assert run_trial(study, [0.5 - epoch / 100 for epoch in range(EPOCHS)]) == 0
 
 
-def test_a_trial_that_goes_on_counts_at_each_rung_with_its_value_there() -> None:
+def test_a_promoted_trial_counts_at_each_rung_with_its_value_there() -> None:
     """Not with that of the epoch that it goes on from: 0.5 beats 0.3, and not 0.9."""
     study = make_study(RungPruner(reduction_factor=2))
     run_trial(study, [0.1] * EPOCHS)
@@ -163,7 +163,7 @@ def test_a_trial_that_goes_on_counts_at_each_rung_with_its_value_there() -> None
     assert run_trial(study, [0.5] * EPOCHS) == 2  # of 0.1, 0.5 and 0.6 the best one passes
 
 
-def test_a_trial_that_was_interrupted_before_it_was_asked_is_judged_when_it_goes_on() -> None:
+def test_a_trial_interrupted_before_its_rung_was_judged_is_judged_when_it_resumes() -> None:
     study = make_study(RungPruner(reduction_factor=2))
     for value in (0.5, 0.6, 0.7):
         run_trial(study, [value] * EPOCHS)
@@ -206,7 +206,7 @@ def promote(study: optuna.Study, number: int, values: list[float]) -> int:
     return run_trial(study, values)
 
 
-def test_a_stopped_trial_may_go_on_once_enough_others_did_worse() -> None:
+def test_a_stopped_trial_is_promoted_once_enough_others_did_worse() -> None:
     pruner = RungPruner(reduction_factor=2, promotion=True)
     study = make_study(pruner)
     assert run_trial(study, [0.5] * EPOCHS) == 0
@@ -235,7 +235,7 @@ def test_a_configuration_counts_once_at_a_rung_however_often_it_was_stopped() ->
     assert pruner.promotable(study.trials) == 5
 
 
-def test_the_trial_that_came_the_furthest_goes_on_first() -> None:
+def test_the_trial_that_came_furthest_is_promoted_first() -> None:
     pruner = RungPruner(reduction_factor=2, promotion=True)
     study = make_study(pruner)
     run_trial(study, [0.5, 0.9, *[0.9] * 7])
@@ -248,7 +248,7 @@ def test_the_trial_that_came_the_furthest_goes_on_first() -> None:
     assert pruner.promotable(study.trials) == 1  # at epoch 2; trial 0 at epoch 1 went on anyway
 
 
-def test_without_promotion_none_goes_on() -> None:
+def test_without_promotion_no_trial_continues() -> None:
     pruner = RungPruner(reduction_factor=2)
     study = make_study(pruner)
     for value in (0.5, 0.4, 0.3, 0.2):
@@ -350,7 +350,7 @@ def test_where_rungs_compare_all_trials_it_is_stopped() -> None:
 
 @given(st.integers(2, 4), st.integers(0, 10_000))
 @settings(max_examples=20, deadline=None)
-def test_who_passes_the_rungs_within_a_mapping_hangs_on_no_other_mapping(
+def test_who_passes_the_rungs_within_a_mapping_does_not_depend_on_other_mappings(
     factor: int, seed: int
 ) -> None:
     options: Any = {"reduction_factor": factor, "within_rungs": 9}
@@ -361,7 +361,7 @@ def test_who_passes_the_rungs_within_a_mapping_hangs_on_no_other_mapping(
         assert run_with_mapping(mixed, name, values) == run_trial(alone[name], values)
 
 
-def test_the_best_stopped_trials_of_each_mapping_keep_their_checkpoints_and_go_on() -> None:
+def test_the_best_stopped_trials_of_each_mapping_keep_their_checkpoints_and_are_promoted() -> None:
     pruner = RungPruner(reduction_factor=4, promotion=True)
     study = make_study(pruner)
     for mapping, values, first_ends in (
@@ -381,6 +381,6 @@ def test_the_best_stopped_trials_of_each_mapping_keep_their_checkpoints_and_go_o
 
 
 @pytest.mark.parametrize("value", [-1, 1.5, True])
-def test_a_number_of_rungs_that_is_none_is_refused(value: object) -> None:
+def test_an_impossible_number_of_rungs_is_refused(value: object) -> None:
     with pytest.raises(ValueError, match=f"within_rungs is {value!r}"):
         RungPruner(within_rungs=value)  # type: ignore[arg-type]

@@ -67,7 +67,7 @@ def test_a_baseline_that_two_hosts_put_in_line_is_trained_once(hosts: Hosts) -> 
     assert one.study.trials[0].params == {"learning_rate": 1e-3} != one.study.trials[2].params
 
 
-def test_of_many_that_replace_an_attribute_at_once_one_does(hosts: Hosts) -> None:
+def test_one_of_many_that_replace_an_attribute_together_does(hosts: Hosts) -> None:
     hosts.open(0)
     stands: list[Any] = []
     start = threading.Barrier(8)

@@ -50,7 +50,7 @@ def of(trials: int, sampler: str = "tpe") -> StudyConfig:
     )
 
 
-def test_without_a_rule_a_study_goes_on() -> None:
+def test_without_a_rule_a_study_continues() -> None:
     assert NEVER.reason(study_of(0.5, *[0.1] * 100)) is None
 
 
@@ -82,7 +82,7 @@ def test_a_pruned_trial_was_no_better_either_and_others_say_nothing() -> None:
     assert trials_since_best(study_of(0.5, FAIL, **{INTERRUPTED: True})) == 0
 
 
-def test_before_a_trial_is_complete_there_is_no_best_one_to_wait_after() -> None:
+def test_before_any_trial_is_complete_no_best_one_counts() -> None:
     assert StopRule(stagnation=1).reason(study_of()) is None
     assert StopRule(stagnation=1).reason(study_of(*[PRUNED] * 5)) is None
 

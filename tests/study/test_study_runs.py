@@ -8,7 +8,7 @@ from segexp.study.study_runs import gather_records
 from tests.study.two_hosts import Hosts, runs_of_kind
 
 
-def test_a_study_that_two_hosts_begin_at_once_has_one_run(
+def test_a_study_that_two_hosts_start_together_has_one_run(
     hosts: Hosts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     original, others = tracking.start_run, []

@@ -345,7 +345,7 @@ class KilledError(BaseException):
 
 
 @pytest.mark.slow
-def test_a_trial_that_was_killed_goes_on_and_ends_as_one_that_was_not(
+def test_a_killed_trial_resumes_and_ends_like_one_that_was_not(
     finished: Finished, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setenv("SEGEXP_CHECKPOINT_SECONDS", "0")

@@ -162,7 +162,7 @@ def test_without_heldout_scores_there_are_none_in_mlflow(run: Run):
     assert names == {"iou_table.json", "iou_table_common.json"}
 
 
-def test_the_confusion_page_is_of_the_own_space(run: Run, tmp_path: Path):
+def test_the_confusion_page_shows_the_mappings_own_space(run: Run, tmp_path: Path):
     trial_record.log_confusion(run, EVALUATION, FINE, "val")
     page = fetch(run, "confusion_matrix.html", tmp_path).decode()
     assert "Confusion matrix: fine, val" in page

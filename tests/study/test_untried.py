@@ -204,7 +204,7 @@ def test_the_values_of_a_parameter_are_counted(parameter: Parameter, count: floa
     assert count_values(parameter) == count
 
 
-def test_trials_of_yesterday_have_the_distributions_of_today() -> None:
+def test_earlier_trials_have_the_current_distributions() -> None:
     """So a study that was begun before anything was left out goes on."""
     study = optuna.create_study(direction="maximize")
     for number in range(3):

@@ -294,7 +294,7 @@ tracking.sync(experiment.project, experiment.uri)
 
 
 @pytest.mark.slow
-def test_processes_that_record_at_once_keep_all_through_outages(
+def test_processes_that_record_together_keep_all_through_outages(
     proxy: Proxy, experiment: Experiment
 ):
     with proxy.showing(Outage.CUT):
@@ -463,7 +463,7 @@ def test_a_study_and_a_training_end_with_the_server_away_and_say_what_waits(
     assert all(run.data.metrics for run in runs.values())
 
 
-def test_processes_that_open_an_experiment_at_once_open_the_same(proxy: Proxy, tmp_path: Path):
+def test_processes_that_open_an_experiment_together_open_the_same(proxy: Proxy, tmp_path: Path):
     ids: list[str] = []
 
     def open_it() -> None:

@@ -57,7 +57,7 @@ def test_what_is_appended_is_read_in_its_order(spool: Spool):
     assert read == [str(index) for index in range(12)]
 
 
-def test_what_follows_something_sent_stands_behind_what_still_waits(spool: Spool):
+def test_new_records_queue_behind_those_that_still_wait(spool: Spool):
     for index in range(3):
         spool.append(tags("r", index=str(index)))
     spool.remove(spool.waiting()[0])
@@ -67,7 +67,7 @@ def test_what_follows_something_sent_stands_behind_what_still_waits(spool: Spool
 
 
 @pytest.mark.slow
-def test_processes_that_append_at_once_keep_all_and_the_order_of_each(spool: Spool):
+def test_processes_that_append_together_keep_all_and_the_order_of_each(spool: Spool):
     code = """
 import sys
 from pathlib import Path
@@ -121,7 +121,7 @@ def test_a_full_disk_raises_and_leaves_nothing_half_written(nowhere: Run, size: 
     assert pending_records(nowhere.project, nowhere.uri) == 2
 
 
-def test_a_full_disk_is_told_of_an_operation_without_a_file_too(nowhere: Run):
+def test_a_full_disk_is_also_reported_for_an_operation_without_a_file(nowhere: Run):
     log_metrics(nowhere, {"a": 1.0})
     with no_file_larger_than(20), pytest.raises(OSError, match="too large"):
         log_metrics(nowhere, {"b": 1.0})
@@ -164,7 +164,7 @@ def test_a_file_name_in_an_operation_leads_nowhere_else(spool: Spool):
     assert file.parent.parent == spool.directory / "payloads"
 
 
-def test_a_token_stands_for_its_run_and_begins_with_characters_of_its_own(spool: Spool):
+def test_a_token_identifies_its_run_and_has_a_prefix_of_its_own(spool: Spool):
     tokens = {new_token() for _ in range(100)}
     assert len({token[:8] for token in tokens}) == 100
     token = tokens.pop()

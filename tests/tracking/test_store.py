@@ -41,7 +41,7 @@ tracking.end_run(run, "FINISHED")
 
 
 @pytest.mark.slow
-def test_projects_that_make_their_shared_database_at_once_lose_none_of_their_runs(tmp_path: Path):
+def test_projects_that_create_a_shared_database_together_lose_no_runs(tmp_path: Path):
     processes = []
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
@@ -97,7 +97,7 @@ def test_an_experiment_is_made_once_and_its_artifacts_lie_in_the_project(
     assert found.artifact_location == (project / "mlruns" / "street").as_uri()
 
 
-def test_a_project_that_was_moved_keeps_its_artifacts_and_writes_new_ones_beside_them(
+def test_a_moved_project_keeps_its_artifacts_and_writes_new_ones_beside_them(
     project: Path, run: Run, tmp_path: Path
 ):
     tracking.log_text(run, "old", "old.txt")

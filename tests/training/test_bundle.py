@@ -60,7 +60,7 @@ def test_a_model_in_channels_last_and_half_precision_is_saved_as_plain_float32(
         assert torch.equal(state[name], value.to(state[name].dtype))
 
 
-def test_a_bundle_holds_two_files_and_nothing_is_left_beside_it(saved: Path):
+def test_a_bundle_holds_two_files_and_no_others_are_left(saved: Path):
     assert sorted(p.name for p in saved.iterdir()) == ["bundle.json", "model.safetensors"]
     assert [p.name for p in saved.parent.iterdir()] == ["best"]
 
@@ -82,7 +82,7 @@ def test_how_probabilities_are_read_survives_the_round_trip(
     assert load_bundle(tmp_path / "b").reading == reading
 
 
-def test_a_bundle_of_format_2_opens_and_says_nothing_of_how_it_is_read(saved: Path):
+def test_a_bundle_of_format_2_opens_without_saying_how_it_is_read(saved: Path):
     path = saved / "bundle.json"
     content = json.loads(path.read_text())
     assert content.pop("reading") is None
@@ -99,7 +99,7 @@ def test_a_save_that_fails_half_way_leaves_the_older_bundle_alone(bundle: Bundle
     assert [p.name for p in saved.parent.iterdir()] == ["best"]
 
 
-def test_a_directory_that_is_no_bundle_is_not_replaced(bundle: Bundle, tmp_path: Path):
+def test_a_directory_that_is_not_a_bundle_is_not_replaced(bundle: Bundle, tmp_path: Path):
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "cat.jpg").touch()
     with pytest.raises(InputError, match=r"cat\.jpg"):
@@ -152,7 +152,7 @@ def test_a_broken_taxonomy_is_refused(saved: Path):
         pytest.param("tu-hiera_tiny_224", marks=pytest.mark.slow),
     ],
 )
-def test_a_bundle_whose_weights_depend_on_the_image_size_predicts_at_the_images_own(
+def test_a_bundle_whose_weights_depend_on_the_image_size_predicts_at_other_sizes(
     bundle: Bundle, tmp_path: Path, encoder: str
 ):
     size = (64, 128)

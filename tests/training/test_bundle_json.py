@@ -64,13 +64,13 @@ def test_a_missing_directory_and_missing_files_are_named(saved: Path):
         (signed(b'"format_version": 2}').decode(), "architecture: .*: field required"),
     ],
 )
-def test_a_json_file_that_is_none_of_ours_is_refused(saved: Path, text: str, said: str):
+def test_a_json_file_of_another_kind_is_refused(saved: Path, text: str, said: str):
     (saved / "bundle.json").write_bytes(text.encode(errors="surrogateescape"))
     with pytest.raises(InputError, match=said):
         load_bundle(saved)
 
 
-def test_every_wrong_value_of_the_json_is_named_at_once(saved: Path):
+def test_every_wrong_value_of_the_json_is_listed_together(saved: Path):
     edit_json(
         saved,
         preprocessing__std=[0.1, 0.0, 0.1],
@@ -141,7 +141,7 @@ def test_a_json_of_a_gigabyte_is_refused_unread(saved: Path):
     assert "1073741824 bytes; at most 1048576 are read" in faults_of(saved)[0]
 
 
-def test_a_name_that_no_file_system_takes_is_no_bundle(tmp_path: Path):
+def test_a_name_that_no_file_system_accepts_is_not_a_bundle(tmp_path: Path):
     assert "no such directory" in faults_of(tmp_path / ("x" * 300))[0]
 
 

@@ -107,7 +107,7 @@ def test_vgg_may_throw_away_ten_times_what_it_keeps_but_not_of_nothing():
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
-def test_weights_that_are_no_numbers_are_refused(saved: Path, value: float):
+def test_weights_that_are_not_finite_are_refused(saved: Path, value: float):
     tensors = tensors_of(saved)
     tensors["segmentation_head.0.bias"][2] = value
     exchange_weights(saved, tensors)

@@ -249,7 +249,7 @@ def train(
         pytest.param(SGD, Compute(torch.device("cpu"), True, True), 2, id="sgd-bf16-nhwc"),
     ],
 )
-def test_a_training_that_was_killed_goes_on_bit_for_bit(
+def test_a_killed_training_resumes_bit_for_bit(
     tmp_path: Path, optimization: Optimization, compute: Compute, killed_after: int
 ) -> None:
     whole = train(tmp_path / "whole", optimization, compute)
@@ -323,7 +323,7 @@ def test_what_was_reported_comes_back_with_the_best_evaluation(tmp_path: Path) -
     assert progress.best.arrays[0].dtype == np.int64
 
 
-def test_a_crash_between_the_best_weights_and_the_state_leaves_a_pair_that_belongs_together(
+def test_a_crash_between_the_best_weights_and_the_state_leaves_a_matching_pair(
     tmp_path: Path,
 ) -> None:
     training = begin_and_save(tmp_path, epochs=1, best_epoch=1)

@@ -257,7 +257,7 @@ def test_logits_that_are_not_finite_in_validation_are_named_with_epoch_and_learn
 
 
 @pytest.mark.parametrize("value", [math.inf, math.nan])
-def test_a_model_that_holds_no_numbers_has_diverged_though_its_losses_are_finite(value: float):
+def test_a_model_that_is_not_finite_has_diverged_though_its_losses_are(value: float):
     """In training a batch norm takes the batch's own statistics; what it keeps is not seen."""
     norm = nn.BatchNorm2d(CLASSES)
 

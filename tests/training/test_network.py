@@ -88,7 +88,7 @@ def test_an_encoder_of_one_image_size_is_built_for_the_studys(encoder):
 @pytest.mark.parametrize(
     "encoder", ["tu-swin_tiny_patch4_window7_224", "tu-resnet18", "tu-beit_base_patch16_224"]
 )
-def test_dpt_stands_on_encoders_that_refuse_dynamic_img_size(encoder):
+def test_dpt_works_with_encoders_that_refuse_dynamic_img_size(encoder):
     model = make_model("DPT", encoder, None, 3, 0.125, image_size=(64, 128))
     assert forward_shape(model, 64, 128) == (1, 3, 64, 128)
 
@@ -177,7 +177,7 @@ def test_a_pair_that_smp_refuses_is_refused_without_building_it(arch, encoder):
     assert f"{arch!r} does not take encoder {encoder!r}" in fault
 
 
-def test_the_encoders_that_do_not_dilate_are_those_of_which_smp_says_so():
+def test_the_encoders_that_do_not_dilate_are_those_that_smp_names():
     for name, settings in smp_encoders.items():
         refuses = "make_dilated" in vars(settings["encoder"])
         assert bool(check_model("DeepLabV3", name)) == refuses, name

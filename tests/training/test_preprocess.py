@@ -50,7 +50,7 @@ def test_a_deviation_that_nothing_can_be_divided_by_is_refused(deviation: float)
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
-def test_one_value_that_is_no_number_is_found(value: float):
+def test_one_value_that_is_not_finite_is_found(value: float):
     logits = torch.randn(2, 3, 4, 5)
     assert is_finite(logits)
     logits[1, 2, 3, 4] = value

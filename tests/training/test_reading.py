@@ -146,7 +146,7 @@ class Sharp(nn.Module):
         return F.one_hot((images[:, 0] > 0).long(), 2).permute(0, 3, 1, 2).float() * 30
 
 
-def test_a_model_that_is_too_sure_of_itself_is_cooled_on_the_images_that_it_is_given():
+def test_an_overconfident_model_is_cooled_on_the_given_images():
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 2, (20, 8, 16)).astype(np.uint8)
     shown = np.where(rng.random(labels.shape) < 0.2, 1 - labels, labels)  # wrong in every fifth

@@ -61,13 +61,13 @@ def test_weights_that_are_not_the_encoders_are_refused_by_name(tmp_path):
     assert all(str(path) in fault for fault in caught.value.faults)
 
 
-def test_a_file_that_is_no_safetensors_is_refused(tmp_path):
+def test_a_file_that_is_not_safetensors_is_refused(tmp_path):
     (tmp_path / f"{ENCODER}.safetensors").write_bytes(b"PK\x03\x04 a zip file")
     with pytest.raises(InputError, match="not a safetensors file"):
         make_model("Unet", ENCODER, str(tmp_path), 3)
 
 
-def test_a_directory_that_lacks_the_file_or_is_none_is_refused(tmp_path):
+def test_a_missing_directory_or_one_without_the_file_is_refused(tmp_path):
     with pytest.raises(InputError, match=rf"{ENCODER}\.safetensors: no such file"):
         check_weights(ENCODER, str(tmp_path))
     with pytest.raises(InputError, match="neither 'imagenet' nor null nor a directory"):

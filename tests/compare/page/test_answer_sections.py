@@ -48,7 +48,7 @@ def test_the_terms_of_the_gap_are_in_a_table(page):
     assert "rounded by itself; those of the sentence at the top add up" in page.text
 
 
-def test_both_rules_stand_below_each_other_with_their_verdicts(page):
+def test_both_rules_are_shown_with_their_verdicts(page):
     rules = TWO["pairs"][0]["rules"]
     rows = [row for row in page.rows if row[:1] == ["merged10 against cityscapes19"]]
     assert [row[1] for row in rows] == ["sum", "argmax"]
@@ -57,7 +57,7 @@ def test_both_rules_stand_below_each_other_with_their_verdicts(page):
         assert row[4] == rule["verdict"]
 
 
-def test_what_is_the_rule_of_decision_is_told_apart_from_the_model():
+def test_the_effect_of_the_decision_rule_is_separate_from_that_of_the_model():
     (pair,) = TWO["pairs"]
     page = read_page(ab_page({**TWO, "pairs": [{**pair, "decision_rule": 0.0123}]}, []))
     assert (

@@ -58,7 +58,7 @@ def test_the_common_space_names_the_labels_of_each_class(page):
     assert row[2:] == [f"{arm['iou_common']['structure']:.3f}" for arm in TWO["arms"]]
 
 
-def test_own_classes_stand_beside_each_other_also_where_one_arm_has_fewer(page):
+def test_own_classes_are_side_by_side_even_if_one_arm_has_fewer(page):
     fine, coarse = (arm["iou_native"] for arm in TWO["arms"])
     motorcycle = [f"{fine['terrain']:.3f}", "motorcycle", f"{coarse['motorcycle']:.3f}"]
     assert ["terrain", *motorcycle] in page.rows

@@ -69,7 +69,7 @@ def test_classes_are_sorted_and_grouped_by_who_is_ahead_after_holm():
     ]
 
 
-def test_the_numbers_stand_beside_the_rows():
+def test_the_numbers_are_beside_the_rows():
     figure = classes_figure(pair_with(road=(0.02, 0.01, 0.5), sky=(-0.3, 0.1, 0.001)))
     texts = [(a.y, a.text) for a in figure.layout.annotations]
     assert texts == [(0, "+0.020 [+0.010, +0.030]"), (1, "-0.300 [-0.400, -0.200]")]

@@ -21,6 +21,6 @@ def test_the_images_are_sorted_and_say_what_they_show(page):
     assert any("These 4 of 240 images are the extremes" in note for note in page.notes)
 
 
-def test_images_are_no_extremes_where_all_are_shown():
+def test_images_are_not_called_extremes_if_all_are_shown():
     page = read_page(ab_page(TWO | {"images": 4}, SCENES))
     assert not any("extremes" in note for note in page.notes)

@@ -162,12 +162,12 @@ def test_a_picture_of_every_size_and_number_of_arms_is_drawn(height, width, coun
     assert picture.shape[1] >= 3 * width
 
 
-def test_an_image_of_nothing_but_void_is_drawn():
+def test_an_image_of_void_alone_is_drawn():
     void = np.full((32, 64), 255, np.uint8)
     assert draw(void, *masks()[:2]).shape[2] == 3
 
 
-def test_an_index_that_is_no_class_is_refused():
+def test_an_index_without_a_class_is_refused():
     truth, first, last = masks()
     last[0, 0] = NONE + 1
     with pytest.raises(ValueError, match=r"mask holds \[4\]; classes are 0..3, void is 255"):
@@ -177,7 +177,7 @@ def test_an_index_that_is_no_class_is_refused():
         draw(truth, first, first)
 
 
-def test_without_an_image_its_pane_is_left_out_and_differences_stand_on_grey():
+def test_without_an_image_its_pane_is_left_out_and_differences_are_on_grey():
     truth, first, last = masks()
     last[:, :8] = 1
     picture = arm_comparison(None, truth, (first, last), ARMS, COLORS, NAMES, "")

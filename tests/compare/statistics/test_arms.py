@@ -241,7 +241,7 @@ def test_rules_that_disagree_are_pointed_out_with_what_argmax_says():
     assert not any("argmax" in caveat for caveat in agreeing["caveats"])
 
 
-def test_what_limits_the_answer_is_said():
+def test_limits_of_the_answer_are_stated():
     clusters = replace(make_clusters(12, "block", 3), caveat="All 12 images are of one video.")
     a, b = (make_arm(n, s, shown=(0, 1), right=0.7) for n, s in (("a", 0), ("b", 5)))
     first, few, rare = compare(a, b, clusters=clusters).caveats[:3]
@@ -253,14 +253,14 @@ def test_what_limits_the_answer_is_said():
     )
 
 
-def test_five_seeds_are_enough_to_say_nothing_of_them():
+def test_five_seeds_need_no_caveat():
     five = [make_arm(n, s, runs=5) for n, s in (("a", 0), ("b", 5))]
     assert not any("tell little" in c for c in compare(*five, groups=np.arange(5)).caveats)
     said = compare(*five, groups=np.array([0, 0, 1, 1, 2]), unit="configurations").caveats
     assert any(c.startswith("3 configurations tell little") for c in said)
 
 
-def test_one_run_of_each_arm_is_compared_over_images_alone_and_that_is_said():
+def test_one_run_of_each_arm_is_compared_over_images_alone_and_a_caveat_says_so():
     a, b = (make_arm(n, s, runs=1, right=0.7) for n, s in (("a", 0), ("b", 5)))
     with pytest.raises(ValueError, match="at least two groups of runs"):
         compare(a, b, groups=np.arange(1))
@@ -298,7 +298,7 @@ def test_a_pair_says_what_it_could_have_found_and_what_a_plan_is_made_from():
     assert pilot.cluster_variance == pytest.approx(12 * delta.variance_images)
 
 
-def test_what_a_group_of_runs_is_called_is_said_so():
+def test_the_given_name_for_a_group_of_runs_is_used():
     groups = np.array([0, 0, 1, 1, 2, 2])
     a, b = make_arm("a", 0, runs=6), make_arm("b", 5, runs=6)
     matched = compare(a, b, groups=groups, unit="configurations").to_dict()
@@ -327,7 +327,7 @@ def test_every_pair_is_compared_in_the_order_of_the_arms():
     assert total == pytest.approx(pairs[1].to_dict()["delta"], abs=1e-12)
 
 
-def test_three_pairs_are_judged_together_and_two_arms_as_ever():
+def test_three_pairs_are_judged_together_and_two_arms_as_before():
     arms = [make_arm(n, s, right=r) for n, s, r in (("a", 0, 0.7), ("b", 5, 0.7), ("c", 9, 0.9))]
     clusters = make_clusters(12)
     pairs = compare_arms(arms, NAMES, SEEDS, clusters, 0.01, resamples=500)
@@ -349,7 +349,7 @@ def test_three_pairs_are_judged_together_and_two_arms_as_ever():
     assert not any("% interval" in c for c in alone.caveats)
 
 
-def test_a_look_before_the_last_one_is_held_to_more():
+def test_a_look_before_the_last_one_is_stricter():
     a, b = make_arm("a", 0, right=0.7), make_arm("b", 5, right=0.8)
     early = compare(a, b, looks=(0.5,)).to_dict()
     late = compare(a, b, looks=(0.5, 1.0)).to_dict()
@@ -362,7 +362,7 @@ def test_a_look_before_the_last_one_is_held_to_more():
     assert any("95.1%" in c and "look 2" in c for c in late["caveats"])
 
 
-def test_no_verdict_is_said_without_what_it_is_about():
+def test_no_verdict_is_given_without_its_subject():
     about = "On six configurations that tuning found good in either arm"
     weak, strong = make_arm("weak", 0, right=0.6), make_arm("strong", 5, right=0.9)
     assert compare(weak, strong, about=about).sentence.startswith(f"{about}, strong scores 0.")

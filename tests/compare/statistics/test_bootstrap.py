@@ -190,7 +190,7 @@ def test_a_run_effect_alone_is_as_wide_as_a_t_interval_over_runs():
     assert found.p == pytest.approx(test.pvalue, abs=0.03)
 
 
-def test_two_runs_that_happen_to_agree_are_no_narrower_than_students_t_over_them():
+def test_two_runs_that_agree_are_not_narrower_than_students_t_over_them():
     """0.0881 and 0.0924: s / sqrt(2) = 0.00215, and t is 12.706 with one degree of freedom."""
     rng = np.random.default_rng(0)
     observed = np.array([0.0881, 0.0924])
@@ -251,7 +251,7 @@ def test_p_is_under_a_level_exactly_where_the_interval_at_that_level_leaves_zero
     assert at_level(interval, found.level).low == pytest.approx(found.low, abs=1e-9)
 
 
-def test_equal_arms_are_told_apart_at_small_levels_as_rarely_as_they_say():
+def test_equal_arms_differ_at_small_levels_as_rarely_as_stated():
     # Six runs whose spread is most of the noise. With Welch's degrees of freedom 1.1% were told
     # apart at a level of 0.5%: where six runs lie close together they were taken for certain.
     weights = [resample_weights(np.arange(20), 300, seed) for seed in range(10)]

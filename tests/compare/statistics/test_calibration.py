@@ -38,7 +38,7 @@ def test_the_same_predictions_in_both_arms_differ_by_exactly_nothing():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["images, image x run", "all three"])
-def test_where_there_is_no_difference_one_interval_in_twenty_says_otherwise(name):
+def test_without_a_difference_one_interval_in_twenty_shows_one(name):
     ours, _ = intervals(SCENARIOS[name], STUDIES, RESAMPLES)
     assert 0.03 <= missed(ours) <= 0.07
     assert min(misses(ours)) >= 0.01  # both ways
@@ -77,7 +77,7 @@ def test_the_planted_difference_is_twice_the_margin():
 
 
 @pytest.mark.slow
-def test_frames_of_one_video_taken_for_independent_are_overconfident_and_by_sequence_not():
+def test_frames_of_one_video_are_overconfident_as_independent_but_not_by_sequence():
     as_images, _ = intervals(CLUSTERED, STUDIES, RESAMPLES, clustered=False)
     by_sequence, _ = intervals(CLUSTERED, STUDIES, RESAMPLES)
     assert missed(as_images) >= 0.1

@@ -83,7 +83,7 @@ def test_dropped_labels_are_shown_with_the_scores_of_the_arms_that_have_them():
     assert [len(pair.dropped) for pair in pairs] == [1, 1, 0]
 
 
-def test_where_no_class_is_merged_or_every_one_is_nothing_is_said_of_a_part():
+def test_if_no_class_or_every_class_is_merged_there_are_no_parts():
     a, b = make_arm("a", 0), make_arm("b", 5)
     for kind in ("untouched", "merged"):
         pair = compare(a, b, class_groups=ClassGroups((kind,) * 3, ())).to_dict()
@@ -131,7 +131,7 @@ def test_frames_of_one_sequence_hold_a_class_once():
     assert compare(a, b).to_dict()["per_class"][2]["interval"] is not None
 
 
-def test_a_class_that_nobody_has_or_predicts_is_null_and_not_in_the_mean():
+def test_a_class_in_neither_truth_nor_prediction_is_null_and_not_in_the_mean():
     truth, guess = make_pixels(shown=(0, 1))
     guess[guess == 2] = 0
     arm = ArmRuns("a", count(truth, guess), count(truth, guess), count(truth, guess))

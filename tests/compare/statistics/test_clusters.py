@@ -160,7 +160,7 @@ def test_frames_that_are_resampled_one_by_one_are_said_to_be_alike():
     assert make_clusters("none", [f"img_{n:04}" for n in range(20)], "folder").caveat is None
 
 
-def test_years_are_no_videos_and_frames_with_a_word_are():
+def test_years_are_not_videos_but_frames_after_a_word_are():
     voc = ["2007_000027", "2007_000032", "2008_000002", "2008_000007"]
     assert make_clusters("auto", voc, "folder").kind == "none"
     frames = [f"video{v:03}_frame{f:03}" for v in range(12) for f in range(3)]

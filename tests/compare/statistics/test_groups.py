@@ -50,7 +50,7 @@ def test_a_mapping_against_itself_has_untouched_classes_only():
     assert set(groups_of(fine, fine).values()) == {"untouched"}
 
 
-def test_labels_that_some_arm_has_void_are_dropped_and_named_with_the_classes_that_hold_them():
+def test_labels_that_are_void_in_some_arm_are_dropped_and_named_with_their_classes():
     first = make_mapping("first", a="a", b="b", c="c", d="d")
     second = make_mapping("second", a="a", b="b", cd="ce")
     common = common_space([first, second])

@@ -56,7 +56,7 @@ def test_the_smallest_difference_of_a_size_is_found_in_four_cases_of_five():
     assert found(0.0, plan.margin, 12, 200)[1] == pytest.approx(0.8, abs=0.06)
 
 
-def test_configurations_are_not_said_to_make_up_for_images_nor_images_for_configurations():
+def test_configurations_do_not_make_up_for_images_nor_images_for_configurations():
     # Of 20 images alone the standard error is 0.018, of 3 configurations alone 0.017.
     few_images = plan_study(PILOT, 0.02, 100, 20)
     assert few_images.to_find.runs is None
@@ -66,7 +66,7 @@ def test_configurations_are_not_said_to_make_up_for_images_nor_images_for_config
     assert few_configurations.to_find.runs
 
 
-def test_what_is_planned_is_enough_where_it_is_already():
+def test_a_plan_that_is_already_enough_stays_as_it_is():
     plan = plan_study(PILOT, 0.2, 6, 64)
     assert (plan.to_find.runs, plan.to_find.images, plan.to_find.together) == (6, 64, (6, 64))
 

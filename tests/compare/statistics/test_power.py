@@ -24,7 +24,7 @@ def test_a_stricter_level_finds_only_larger_differences():
     assert detectable(found, 0.05) == pytest.approx((2.365 + 0.896) * sqrt(0.0005), rel=1e-3)
 
 
-def test_without_variance_every_difference_is_found_and_of_nothing_nothing_is_said():
+def test_without_variance_every_difference_is_found_and_no_data_gives_no_answer():
     assert detectable(Estimate(0.0, 0.0, 0.0, 1.0, 0.0, 0.0), 0.05) == 0.0
     assert np.isnan(detectable(Estimate(*[float("nan")] * 7), 0.05))
 

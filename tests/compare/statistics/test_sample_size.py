@@ -107,7 +107,7 @@ def test_a_small_difference_is_settled_by_either_of_two_right_verdicts():
     assert needed.images_factor == pytest.approx(2.9, abs=0.1)
 
 
-def test_where_neither_alone_is_enough_both_together_are_told():
+def test_if_neither_alone_is_enough_both_together_are_reported():
     needed = ask(0.004, images=0.004, runs=0.004)
     assert (needed.images_factor, needed.runs_factor) == (None, None)
     assert needed.text.endswith(
@@ -115,7 +115,7 @@ def test_where_neither_alone_is_enough_both_together_are_told():
     )
 
 
-def test_both_together_are_told_too_where_one_alone_takes_far_more():
+def test_both_together_are_also_reported_if_one_alone_takes_far_more():
     needed = ask(0.02, images=0.0062, runs=0.012)
     assert needed.images_factor is None
     assert needed.runs_factor
@@ -142,13 +142,13 @@ def test_images_of_clusters_must_come_from_new_clusters():
     )
 
 
-def test_an_interval_that_the_formula_already_calls_narrow_asks_for_a_little_more():
+def test_an_interval_already_narrow_by_the_formula_needs_a_little_more():
     needed = ask(0.006, images=0.0001, runs=0.0001)
     assert needed.images_factor == pytest.approx(1.05, abs=0.03)
     assert needed.runs_factor == pytest.approx(4 / 3)
 
 
-def test_a_study_that_is_held_to_more_needs_more():
+def test_a_stricter_study_needs_more():
     difference = Estimate(0.006, -1.0, 1.0, 0.5, 0.003**2, 0.001**2)
     usual = needed_to_settle(difference, MARGIN, make_sample(runs=10))
     strict = needed_to_settle(difference, MARGIN, make_sample(runs=10), level=0.005)

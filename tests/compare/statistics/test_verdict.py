@@ -154,7 +154,7 @@ def test_a_loss_that_is_all_ruler_has_no_minus_before_zero():
     )
 
 
-def test_the_shown_numbers_add_up_although_each_alone_would_round_otherwise():
+def test_the_shown_numbers_add_up_although_each_alone_would_round_differently():
     # 0.1166 would round to 0.117, and 0.117 + 0.005 is not 0.121.
     assert "0.121 that coarse gains over fine in mIoU, 0.116 is the ruler and 0.005 [" in say(
         0.1214, 0.0048, -0.02, 0.03

@@ -10,7 +10,7 @@ from segexp.study.stop import StopRule
 from tests.tiny_study import Said, opened, raising, run_here, states
 
 
-def test_when_time_is_up_the_trial_under_way_is_finished_and_none_is_begun(
+def test_when_time_is_up_the_running_trial_finishes_and_none_starts(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = [0.0]

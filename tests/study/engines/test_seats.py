@@ -37,7 +37,7 @@ def test_on_a_cpu_there_is_a_worker_of_one_thread_to_each_core(machine, project:
     assert seat_workers([plan_of(project, trials=50)], None) == [Seat(threads=1)] * 8
 
 
-def test_a_sampler_suggests_a_fifth_of_its_trials_at_once_and_four_in_any_case(
+def test_a_sampler_suggests_a_fifth_of_its_trials_together_and_at_least_four(
     machine, project: Path
 ):
     machine(cores=64)

@@ -110,7 +110,7 @@ def test_two_workers_on_every_device_score_as_one_alone_does(
 
 
 @pytest.mark.slow
-def test_a_trial_whose_workers_die_fails_with_the_reason_and_the_study_goes_on(
+def test_a_trial_whose_workers_die_fails_with_the_reason_and_the_study_continues(
     project: Path,
 ) -> None:
     signals = [signal.SIGKILL, signal.SIGSEGV, signal.SIGBUS]
@@ -150,7 +150,7 @@ def test_a_trial_whose_workers_die_fails_with_the_reason_and_the_study_goes_on(
 
 
 @pytest.mark.slow
-def test_a_trial_whose_worker_dies_goes_on_from_its_checkpoint(
+def test_a_trial_whose_worker_dies_resumes_from_its_checkpoint(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SEGEXP_CHECKPOINT_SECONDS", "0")
@@ -178,7 +178,7 @@ def test_a_trial_whose_worker_dies_goes_on_from_its_checkpoint(
 
 
 @pytest.mark.slow
-def test_a_worker_that_was_stopped_and_taken_for_dead_discards_its_result_and_goes_on(
+def test_a_paused_worker_taken_for_dead_discards_its_result_and_continues(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SEGEXP_LEASE_SECONDS", "2")
@@ -281,7 +281,7 @@ def test_when_time_is_up_no_worker_is_started(project: Path) -> None:
 
 
 @pytest.mark.slow
-def test_workers_end_a_study_that_gets_no_better_and_it_goes_on_without_the_rule(
+def test_workers_end_a_study_that_stops_improving_and_it_resumes_without_the_rule(
     project: Path,
 ) -> None:
     study, ran = run(project, workers=2, stop=StopRule(stagnation=2), trials=100)
@@ -291,7 +291,7 @@ def test_workers_end_a_study_that_gets_no_better_and_it_goes_on_without_the_rule
     assert run(project, workers=2, trials=ran + 1)[1] == 1
 
 
-def test_where_one_worker_stops_the_others_are_told() -> None:
+def test_if_one_worker_stops_the_others_are_told() -> None:
     said = Said()
     team = []
     for body in (stops, ends_when_told):

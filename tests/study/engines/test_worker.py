@@ -100,7 +100,7 @@ def test_a_signal_of_its_own_stops_it_at_its_next_step(ends: tuple[Connection, C
     assert caught.value.signal_number == signal.SIGTERM
 
 
-def test_told_so_by_the_supervisor_a_worker_ends_its_trial_and_begins_no_other(
+def test_told_to_stop_by_the_supervisor_a_worker_ends_its_trial_and_starts_no_other(
     ends: tuple[Connection, Connection],
 ) -> None:
     here, there = ends

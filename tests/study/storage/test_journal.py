@@ -74,7 +74,7 @@ def test_what_a_dying_writer_leaves_disturbs_no_other_that_is_at_work(
     assert [len(study.trials) for study in studies] == [6, 6]
 
 
-def test_a_journal_of_nothing_but_a_cut_off_line_is_empty(tmp_path: Path) -> None:
+def test_a_journal_with_only_a_cut_off_line_is_empty(tmp_path: Path) -> None:
     (tmp_path / "optuna.log").write_bytes(b'{"op_code":0,"worker')
     storage = open_journal(tmp_path / "optuna.log")
     assert optuna.get_all_study_names(storage) == []

@@ -91,7 +91,7 @@ def empty_storage(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.mark.slow
-def test_eight_processes_that_open_an_empty_storage_at_once_all_succeed(
+def test_eight_processes_can_open_an_empty_storage_together(
     tmp_path: Path, empty_storage: str
 ) -> None:
     codes, trials = run_together(empty_storage, tmp_path, processes=8, trials=1)

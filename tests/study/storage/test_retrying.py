@@ -262,7 +262,9 @@ def test_a_sqlite_file_that_is_locked_beyond_the_timeout_is_waited_for(
     assert len(study.trials) == 1
 
 
-def test_a_full_disk_is_reported_at_once_and_leaves_the_database_whole(sqlite_file: Path) -> None:
+def test_a_full_disk_is_reported_without_delay_and_the_database_is_whole(
+    sqlite_file: Path,
+) -> None:
     storage = sqlite_storage(sqlite_file, patience=600)
     study = optuna.create_study(storage=storage)
     pages = storage.engine.connect().exec_driver_sql("PRAGMA page_count").scalar_one()
