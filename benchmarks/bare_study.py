@@ -9,7 +9,7 @@ import json
 import sys
 from pathlib import Path
 
-from segexp.core.config import with_values
+from segexp.core.config_keys import with_values
 from segexp.data.open import open_data
 from segexp.study.config import read_study
 from segexp.study.plan import plan_study

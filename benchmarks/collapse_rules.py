@@ -26,7 +26,8 @@ import torch.nn.functional as F
 from study import machine
 from torch import Tensor
 
-from segexp.core.config import Config, load_config
+from segexp.core.config import Config
+from segexp.core.config_keys import load_config
 from segexp.data.cache import Dataset, Split
 from segexp.data.open import find_source, open_data
 from segexp.evaluation.counting import confusion_matrices

@@ -33,7 +33,7 @@ from optuna.trial import FrozenTrial
 from study import machine, segexp
 
 from segexp import tracking
-from segexp.core.config import parse_overrides
+from segexp.core.config_keys import parse_overrides
 from segexp.evaluation.evaluate import Evaluation
 from segexp.study import next_trial, prepare, trial, trial_record
 from segexp.study.config import read_study

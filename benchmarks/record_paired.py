@@ -44,7 +44,7 @@ from harness.paired import (
 from harness.replay import Table, read_table
 from segexp.compare.statistics.bootstrap import resample_weights, resampled_ious
 from segexp.compare.statistics.scores import mean_iou
-from segexp.core.config import with_values
+from segexp.core.config_keys import with_values
 from segexp.core.files import write_atomic
 from segexp.data.open import open_data
 from segexp.evaluation.evaluate import evaluate_split

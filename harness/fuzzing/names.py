@@ -12,7 +12,7 @@ from mlflow.utils.validation import _validate_metric_name
 from PIL import Image
 
 from harness.project import ROOT
-from segexp.core.config import build_config
+from segexp.core.config_keys import build_config
 from segexp.core.errors import InputError, WorkError
 from segexp.core.files import locked, write_atomic
 from segexp.data.layouts._pairing import pair_folders

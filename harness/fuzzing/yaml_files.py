@@ -13,7 +13,8 @@ import yaml
 from harness.project import ROOT
 from segexp.cli.console import console
 from segexp.cli.mapping_table import mapping_table
-from segexp.core.config import WORK_DIRECTORY, load_config, parse_overrides
+from segexp.core.config import WORK_DIRECTORY
+from segexp.core.config_keys import load_config, parse_overrides
 from segexp.core.errors import InputError, WorkError
 from segexp.core.yaml import MAX_BYTES, parse_yaml
 from segexp.data.open import find_source, find_taxonomy

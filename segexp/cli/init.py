@@ -111,7 +111,7 @@ def template() -> Path:
 
 def _data_section(data: Path, format_name: str | None, set_: list[str] | None) -> "DataConfig":
     """Return the ``data`` section of the new project, as far as a person says it."""
-    from segexp.core.config import build_config, resolve_key
+    from segexp.core.config_keys import build_config, resolve_key
 
     overrides = set_overrides(set_)
     others = [key for key in overrides if not (resolve_key(key) or "data.").startswith("data.")]

@@ -279,14 +279,15 @@ def seconds_of(option: str, text: str) -> float:
 
 def set_overrides(items: list[str] | None) -> dict[str, Any]:
     """Return the config keys that ``--set`` items stand for."""
-    from segexp.core.config import parse_overrides
+    from segexp.core.config_keys import parse_overrides
 
     return parse_overrides(items or [])
 
 
 def read_config(project: Path, overrides: Mapping[str, Any], items: list[str] | None) -> "Config":
     """Read `config.yaml` with options and ``--set`` items over it."""
-    from segexp.core.config import CONFIG_FILE, load_config
+    from segexp.core.config import CONFIG_FILE
+    from segexp.core.config_keys import load_config
 
     return load_config(project / CONFIG_FILE, {**overrides, **set_overrides(items)})
 

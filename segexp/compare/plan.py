@@ -17,7 +17,8 @@ import numpy as np
 
 from segexp.compare.candidates import Candidate
 from segexp.compare.design import TRIALS, Design, design_faults
-from segexp.core.config import Config, resolve_key, with_values
+from segexp.core.config import Config
+from segexp.core.config_keys import resolve_key, with_values
 from segexp.core.errors import InputError, collected
 from segexp.core.files import name_fault
 from segexp.data.cache import Dataset

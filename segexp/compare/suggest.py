@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segexp import tracking
-from segexp.core.config import CONFIG_FILE, Config, build_config, load_config
+from segexp.core.config import CONFIG_FILE, Config
+from segexp.core.config_keys import build_config, load_config
 from segexp.core.errors import InputError, WorkError
 from segexp.core.files import inside, name_fault
 from segexp.core.yaml import MAX_BYTES, parse_yaml_mapping

@@ -1,10 +1,6 @@
-"""The project's configuration: `config.yaml`, overrides, and what a study puts over them."""
+"""The project's configuration: what `config.yaml` may say, and what each key means."""
 
 import re
-from collections.abc import Mapping, Sequence
-from copy import deepcopy
-from functools import cache
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -12,17 +8,13 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    ValidationError,
     field_validator,
     model_validator,
 )
 
 from segexp.core.choices import Offered
-from segexp.core.credentials import url_fault, url_without_credentials
-from segexp.core.errors import InputError, at_most, collected, did_you_mean, named
+from segexp.core.credentials import url_fault
 from segexp.core.files import name_fault
-from segexp.core.validation import describe_validation
-from segexp.core.yaml import parse_yaml, read_yaml_mapping
 
 CONFIG_FILE = "config.yaml"
 WORK_DIRECTORY = ".segexp"  # caches, locks, checkpoints, bundles
@@ -288,126 +280,3 @@ class Config(_Section):
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, as YAML and JSON write them."""
         return self.model_dump(mode="json")
-
-
-@cache
-def config_keys(model: type[BaseModel] = Config, prefix: str = "") -> tuple[str, ...]:
-    """Return every key of `config.yaml` with dots, such as ``training.learning_rate``."""
-    keys: list[str] = []
-    for name, field in model.model_fields.items():
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            keys += config_keys(field.annotation, f"{prefix}{name}.")
-        else:
-            keys.append(prefix + name)
-    return tuple(keys)
-
-
-def resolve_key(key: str) -> str | None:
-    """Return the whole key for a key or for its last part; None when there is no such key.
-
-    ``lr`` is nothing, ``learning_rate`` is ``training.learning_rate``, and ``seed`` is
-    ``training.seed``: the keys under ``data.synthetic`` have no short form.
-    """
-    keys = config_keys()
-    if key in keys:
-        return key
-    short = (k for k in keys if not k.startswith("data.synthetic."))
-    return next((k for k in short if k.rpartition(".")[2] == key), None)
-
-
-def parse_overrides(items: Sequence[str]) -> dict[str, Any]:
-    """Parse ``--set key=value`` items; the value is YAML.
-
-    Raises:
-        InputError: For items without ``=`` and values that are not YAML, all at once.
-    """
-    overrides: dict[str, Any] = {}
-    faults: list[str] = []
-    for item in items:
-        key, equals, text = item.partition("=")
-        if not equals or not key.strip():
-            text = url_without_credentials(item)
-            faults.append(f"--set {text}: expected key=value, such as training.epochs=2")
-            continue
-        with collected(faults):
-            overrides[key.strip()] = parse_yaml(text, f"--set {key.strip()}")
-    if faults:
-        raise InputError(faults)
-    return overrides
-
-
-def load_config(path: Path, overrides: Mapping[str, Any]) -> Config:
-    """Read `config.yaml` and put overrides (key or last part of it -> value) over it.
-
-    Raises:
-        InputError: With every fault: its file, key path, value and what would be right.
-    """
-    return build_config(str(path), read_yaml_mapping(path), overrides)
-
-
-def build_config(where: str, content: Mapping[str, Any], overrides: Mapping[str, Any]) -> Config:
-    """Validate the content of a `config.yaml` with overrides over it; see `load_config`."""
-    nested = deepcopy(dict(content))
-    faults: list[str] = []
-    overridden: set[str] = set()
-    unknown: list[str] = []
-    for key, value in overrides.items():
-        full = resolve_key(key)
-        if full is None:
-            unknown.append(key)
-            continue
-        put_key(nested, full, value)
-        overridden.add(full)
-    known = [word for word in _known_words() if resolve_key(word)]
-    told, more = at_most(unknown, "config")
-    faults += [f"{named(key)}: no such key{did_you_mean(key, known)}" for key in told] + more
-    try:
-        config = Config.model_validate(nested)
-    except ValidationError as error:
-        faults += describe_validation(where, error, _known_words(), overridden)
-    if faults:
-        raise InputError(faults)
-    return config
-
-
-def with_values(config: Config, values: Mapping[str, Any]) -> Config:
-    """Return the configuration with some keys (or their last parts) set to other values.
-
-    Raises:
-        InputError: When a value does not fit its key.
-    """
-    return build_config("config", config.to_dict(), values)
-
-
-def flatten(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return nested keys with dots: ``{"a": {"b": 1}}`` -> ``{"a.b": 1}``.
-
-    What is a value to `config.yaml` stays whole, such as ``data.masks``.
-    """
-    flat: dict[str, Any] = {}
-    for key, value in nested.items():
-        if isinstance(value, Mapping) and prefix + key not in config_keys():
-            flat |= flatten(value, f"{prefix}{key}.")
-        else:
-            flat[prefix + key] = value
-    return flat
-
-
-@cache
-def _known_words() -> tuple[str, ...]:
-    """Return the whole keys of `config.yaml`, their sections and their last parts."""
-    keys = config_keys()
-    parts = [part for key in keys for part in key.split(".")]
-    return (*dict.fromkeys([*parts, *keys, *MasksConfig.model_fields, *LayoutConfig.model_fields]),)
-
-
-def put_key(nested: dict[str, Any], key: str, value: Any) -> None:
-    """Set a key with dots in nested dictionaries, and make the sections that are not there.
-
-    Where a section is not a dictionary nothing is set; validation reports it.
-    """
-    section, _, rest = key.partition(".")
-    if not rest:
-        nested[key] = value
-    elif isinstance(inner := nested.setdefault(section, {}), dict):
-        put_key(inner, rest, value)

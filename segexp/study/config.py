@@ -14,14 +14,8 @@ from pydantic import (
 )
 
 from segexp.core.choices import Offered
-from segexp.core.config import (
-    CONFIG_FILE,
-    Config,
-    Name,
-    load_config,
-    put_key,
-    resolve_key,
-)
+from segexp.core.config import CONFIG_FILE, Config, Name
+from segexp.core.config_keys import load_config, put_key, resolve_key
 from segexp.core.errors import InputError, collected, named, shown
 from segexp.core.validation import describe_validation
 from segexp.core.yaml import find_yaml, read_yaml_mapping

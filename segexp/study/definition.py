@@ -10,7 +10,8 @@ from optuna.storages import BaseStorage
 from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
-from segexp.core.config import Config, flatten, resolve_key
+from segexp.core.config import Config
+from segexp.core.config_keys import flatten, resolve_key
 from segexp.core.errors import InputError, WorkError
 from segexp.data.cache import Dataset
 from segexp.evaluation.result import refuse_newer

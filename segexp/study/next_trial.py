@@ -14,7 +14,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from segexp import tracking
 from segexp.core import failpoint
-from segexp.core.config import with_values
+from segexp.core.config_keys import with_values
 from segexp.core.credentials import without_credentials
 from segexp.core.disk import FullDiskError, full_disk_explained, is_full, what_to_free
 from segexp.core.files import locked

@@ -14,7 +14,8 @@ from optuna.trial import FrozenTrial
 
 from segexp import tracking
 from segexp.core import failpoint
-from segexp.core.config import WORK_DIRECTORY, flatten
+from segexp.core.config import WORK_DIRECTORY
+from segexp.core.config_keys import flatten
 from segexp.core.files import locked
 from segexp.data.cache import Dataset
 from segexp.data.warnings import data_warnings

@@ -7,7 +7,8 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
-from segexp.core.config import Config, flatten, resolve_key
+from segexp.core.config import Config
+from segexp.core.config_keys import flatten, resolve_key
 from segexp.core.database_url import refuse_shared_database
 from segexp.core.errors import InputError, collected, named
 from segexp.data.open import find_source

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from segexp.core.config import Config, flatten, resolve_key, with_values
+from segexp.core.config import Config
+from segexp.core.config_keys import flatten, resolve_key, with_values
 from segexp.core.errors import InputError, did_you_mean, named, shown
 from segexp.core.value_key import value_key
 from segexp.evaluation.metrics import COMMON, OWN, metric_of

@@ -14,7 +14,7 @@ import optuna
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from segexp.core.config import flatten, resolve_key
+from segexp.core.config_keys import flatten, resolve_key
 from segexp.core.errors import InputError
 from segexp.study.attributes import CARRIED_FROM, PARTS, RESULT, RUN_ID
 from segexp.study.definition import is_known, stored_definition, with_later_settings

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from segexp.core.config import Config, flatten
+from segexp.core.config import Config
+from segexp.core.config_keys import flatten
 
 Choice = str | int | float | bool | None
 

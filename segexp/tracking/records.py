@@ -11,7 +11,8 @@ import numpy as np
 import yaml
 
 from segexp.core import failpoint
-from segexp.core.config import Config, flatten, resolve_key
+from segexp.core.config import Config
+from segexp.core.config_keys import flatten, resolve_key
 from segexp.core.credentials import all_without_credentials
 from segexp.tracking.operations import Operation, now_ms
 from segexp.tracking.runs import Run, record

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from segexp.core.config import load_config
+from segexp.core.config_keys import load_config
 from segexp.data.open import find_source, open_data
 from tests.cli.running import client_of, segexp
 from tests.compare.mask_example import COARSE, FINE, lay_out, write

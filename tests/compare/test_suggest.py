@@ -18,7 +18,7 @@ from segexp.compare.suggest import (
     suggest_mapping,
     suggested_file,
 )
-from segexp.core.config import load_config
+from segexp.core.config_keys import load_config
 from segexp.core.errors import InputError, WorkError
 from segexp.core.yaml import MAX_BYTES
 from segexp.evaluation.confusions import CONFUSIONS_FILE, Confusions, save_confusions

@@ -8,7 +8,8 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from segexp.core.choices import Offered
-from segexp.core.config import Config, with_values
+from segexp.core.config import Config
+from segexp.core.config_keys import with_values
 from segexp.core.errors import InputError
 
 PLACES = (

@@ -3,8 +3,8 @@ import yaml
 
 from harness.names import one_of
 from harness.project import ROOT
-from segexp.core.config import (
-    Config,
+from segexp.core.config import Config
+from segexp.core.config_keys import (
     build_config,
     config_keys,
     flatten,

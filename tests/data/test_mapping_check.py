@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from harness.trees import MAPPINGS, camvid_like, picture, save
-from segexp.core.config import load_config
+from segexp.core.config_keys import load_config
 from segexp.core.errors import InputError
 from segexp.data.mapping_check import check_on_data, find_data, names_data
 from segexp.labels.files import find_mapping

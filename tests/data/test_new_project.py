@@ -5,7 +5,8 @@ import pytest
 
 from harness.project import ROOT
 from harness.trees import camvid_like, picture, save
-from segexp.core.config import DataConfig, load_config
+from segexp.core.config import DataConfig
+from segexp.core.config_keys import load_config
 from segexp.data.labels_found import find_labels
 from segexp.data.layout import recognise_format
 from segexp.data.new_project import ProjectFiles, image_size, project_files

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from harness.trees import camvid_like, cityscapes_like, npy_like, picture, raw_mask, save
-from segexp.core.config import Config, load_config
+from segexp.core.config import Config
+from segexp.core.config_keys import load_config
 from segexp.core.errors import InputError
 from segexp.data.cache import Dataset
 from segexp.data.open import (

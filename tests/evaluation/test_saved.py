@@ -11,7 +11,8 @@ import torch.nn.functional as F
 from sklearn.metrics import jaccard_score
 
 from harness.trees import camvid_like, picture, save
-from segexp.core.config import Config, load_config
+from segexp.core.config import Config
+from segexp.core.config_keys import load_config
 from segexp.core.errors import InputError
 from segexp.data.resize import resize_image
 from segexp.evaluation.saved import ScoredBundle, evaluate_bundle

@@ -5,7 +5,8 @@ import yaml
 
 from harness.names import one_of
 from harness.project import ROOT
-from segexp.core.config import CONFIG_FILE, load_config
+from segexp.core.config import CONFIG_FILE
+from segexp.core.config_keys import load_config
 from segexp.core.errors import InputError
 from segexp.evaluation.metrics import objectives
 from segexp.labels.files import find_mappings

@@ -4,7 +4,8 @@ import optuna
 import pytest
 
 from harness.names import one_of
-from segexp.core.config import Config, flatten, resolve_key, with_values
+from segexp.core.config import Config
+from segexp.core.config_keys import flatten, resolve_key, with_values
 from segexp.core.errors import InputError
 from segexp.study.config import StudyConfig
 from segexp.study.read_space import SEARCHABLE, read_space

@@ -9,7 +9,8 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from segexp import tracking
-from segexp.core.config import Config, load_config
+from segexp.core.config import Config
+from segexp.core.config_keys import load_config
 from segexp.core.errors import InputError, Interrupted
 from segexp.core.lease import this_process
 from segexp.evaluation.evaluate import Evaluation

@@ -14,7 +14,7 @@ from mlflow.entities import Run as MlflowRun
 from PIL import Image
 
 from segexp import tracking
-from segexp.core.config import load_config, with_values
+from segexp.core.config_keys import load_config, with_values
 from segexp.core.errors import WorkError
 from segexp.data.open import find_source, open_data
 from segexp.evaluation.evaluate import Evaluation, evaluate_split

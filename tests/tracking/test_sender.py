@@ -21,7 +21,7 @@ from mlflow.entities import ViewType
 from harness.tracking_server import Outage, Proxy, free_port, start_mlflow, stop, wait_until_ready
 from segexp import tracking
 from segexp.cli.sync import sync as sync_command
-from segexp.core.config import load_config
+from segexp.core.config_keys import load_config
 from segexp.core.errors import InputError, WorkError
 from segexp.core.run_token import is_token
 from segexp.study.single import run_training
