@@ -18,6 +18,8 @@ def file_kind(path: Path) -> str:
     try:
         with path.open("rb") as file:
             head = file.read(MAX_HEADER_BYTES + 12)
+        if path.suffix.lower() == ".txt":
+            return "text"
         if head.startswith(NPY_MAGIC):
             return f"npy {header_dtype(head)}"
         kind = picture_kind(head)

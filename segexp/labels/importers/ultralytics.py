@@ -2,19 +2,25 @@
 
 The place in the list of names, or the id, numbers the masks and 255 is void, unless
 ``label_mapping`` (raw id: place) says which raw ids the masks hold.
+
+Without ``masks_dir`` the labels are polygons. What none of them covers is then a label of its own,
+the last one: Ultralytics appends it, too.
 """
 
+from dataclasses import replace
 from typing import Any
 
 from segexp.core.errors import InputError, shown
-from segexp.labels.importer import Importer
+from segexp.labels.importer import Choices, Importer, Read
 from segexp.labels.importers._file import ForeignFile
 from segexp.labels.importers._listing import Listing, names_and_ids, read_listing
 from segexp.labels.importers._nested import is_listing, whole_number
-from segexp.labels.taxonomy import VOID
+from segexp.labels.taxonomy import VOID, Taxonomy
 
 BESIDE = ("train", "val", "path", "nc", "masks_dir")
 """The keys that such a file has beside its names."""
+
+BACKGROUND = "background"
 
 IGNORED = ("ignore_label", VOID, -1)
 
@@ -41,6 +47,37 @@ def read_data_yaml(content: Any, where: str) -> Listing:
     if faults:
         raise InputError(faults)
     return Listing(where, names, ids=ids, void=void, listing="names")
+
+
+def is_of_polygons(content: Any) -> bool:
+    """Whether a data.yaml lists names and says of no folder that it holds masks."""
+    return (
+        isinstance(content, dict)
+        and is_listing(content.get("names"))
+        and not content.get("masks_dir")
+        and content.get("label_mapping") is None
+    )
+
+
+def polygon_labels(content: Any, where: str) -> tuple[Listing, int]:
+    """Return the labels of polygons, and the id of what none covers.
+
+    That is the label ``background``, or one after the last label where there is none.
+
+    Raises:
+        InputError: As `read_data_yaml` does.
+    """
+    listing = read_data_yaml(content, where)
+    if BACKGROUND in listing.names:
+        return listing, listing.numbers[listing.names.index(BACKGROUND)]
+    ids = (*listing.numbers, max(listing.numbers, default=-1) + 1)
+    return replace(listing, names=(*listing.names, BACKGROUND), ids=ids), ids[-1]
+
+
+def _read(file: ForeignFile, taxonomy: Taxonomy | None, choices: Choices) -> Read:
+    if choices.new_taxonomy is not None and is_of_polygons(file.content):
+        return read_listing(polygon_labels(file.content, file.where)[0], choices)
+    return read_listing(read_data_yaml(file.content, file.where), choices)
 
 
 def _raw_ids(where: str, value: Any, faults: list[str]) -> tuple[dict[int, int], tuple[int, ...]]:
@@ -76,9 +113,7 @@ IMPORTER = Importer(
     looked_for="`names` beside `train`, `val` or `nc`, as in Ultralytics' data.yaml",
     kinds=("data",),
     recognised=_recognised,
-    read=lambda file, taxonomy, choices: read_listing(
-        read_data_yaml(file.content, file.where), choices
-    ),
+    read=_read,
     choices=("new_taxonomy", "ids"),
     unlisted_are_void=True,
 )

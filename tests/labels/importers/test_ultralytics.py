@@ -37,3 +37,13 @@ def test_faults_of_a_label_mapping_are_told(tmp_path):
     assert faults_of(write(tmp_path / "b.yaml", text), None, new_taxonomy="own") == [
         "FILE: label_mapping: no raw id becomes 1 (car)"
     ]
+
+
+def test_what_no_polygon_covers_is_a_label_of_its_own_after_the_others(tmp_path):
+    text = HEAD.replace("masks_dir: masks\n", "") + "names: [person, car]\n"
+    taxonomy = imported(write(tmp_path / "a.yaml", text), None, new_taxonomy="own").mapping.taxonomy
+    assert taxonomy.names == ("person", "car", "background")
+    assert taxonomy.encodings["default"] == {0: 0, 1: 1, 2: 2, 255: VOID}
+    text = text.replace("person", "background")
+    taxonomy = imported(write(tmp_path / "b.yaml", text), None, new_taxonomy="own").mapping.taxonomy
+    assert taxonomy.names == ("background", "car")
