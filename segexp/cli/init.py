@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _MAPPINGS = (
     "camvid11",
+    "camvid11_to_19",
     "camvid32_to_11",
     "camvid_merged6",
     "categories7",

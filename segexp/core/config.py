@@ -176,6 +176,7 @@ class DataConfig(_Section):
         image_size: Height and width in pixels at which images are trained and scored.
         normalization: Channel statistics of the train split, or ImageNet's.
         taxonomy: The taxonomy of the masks, for a layout that does not name it; else null.
+        relabel: A mapping that leads ``to`` another taxonomy: the data is read in its labels.
         masks: How masks are read where their files do not say it; null to read them as stored.
         heldout_by: What is kept together when val is halved because there is no test split:
             see `segexp.data.halves`.
@@ -189,6 +190,7 @@ class DataConfig(_Section):
     taxonomy: str | None = None
     masks: MasksConfig | None = None
     layout: LayoutConfig | None = None
+    relabel: str | None = None
     heldout_by: HeldoutBy = "auto"
     synthetic: SyntheticConfig = SyntheticConfig()
 

@@ -13,10 +13,12 @@ from segexp.data.cache import Dataset, open_dataset
 from segexp.data.configured import format_of, open_configured
 from segexp.data.division import division_of, with_splits
 from segexp.data.layout import implied_taxonomy, is_drawn
+from segexp.data.relabel import relabelled
 from segexp.data.source import Source
 from segexp.data.taxonomy_choice import list_files, unknown_taxonomy
 from segexp.labels.files import read_mappings
 from segexp.labels.mapping import Mapping
+from segexp.labels.relabelling import find_relabelling, names_of_relabellings
 from segexp.labels.taxonomy import Taxonomy, load_taxonomy
 
 
@@ -44,7 +46,10 @@ def find_source(
     named = config.data.taxonomy or implied_taxonomy(layout, root)
     if named is None:  # never guess what the masks mean
         raise InputError(unknown_taxonomy(project, list_files(layout, root, config.data)))
-    taxonomy = find_taxonomy(project, named)
+    own = find_taxonomy(project, named)
+    relabel = config.data.relabel
+    relabelling = None if relabel is None else find_relabelling(project, relabel)
+    taxonomy = own if relabelling is None else relabelling.after
     misfits = [m for m in mappings if m.taxonomy.hash != taxonomy.hash]
     if misfits:
         fitting = [m.name for m in mappings_over(project, taxonomy)]
@@ -52,12 +57,28 @@ def find_source(
             [
                 f"mapping {m.name!r} is over the taxonomy {m.taxonomy.name}, but the data "
                 f"({layout}{f', {root}' if root else ''}) is labelled in {taxonomy.name}; "
-                f"{_way_out(project, m, root, fitting, named_by)}"
+                f"{_way_out(project, m, root, fitting, named_by)}{_relabelling(project, own, m)}"
                 for m in misfits
             ]
         )
-    source = open_configured(layout, root, taxonomy, config.data)
+    source = open_configured(layout, root, own, config.data)
+    if relabelling is not None:
+        source = relabelled(source, relabelling)
     return with_splits(project, source, division_of(config.data))
+
+
+def _relabelling(project: Path, own: Taxonomy, mapping: Mapping) -> str:
+    """Name the mappings by which the data can be read in the labels of a mapping."""
+    names = [
+        name
+        for name in names_of_relabellings(project, own)
+        if find_relabelling(project, name).after.hash == mapping.taxonomy.hash
+    ]
+    if not names:
+        return ""
+    return (
+        f"; or read its labels as those of {mapping.taxonomy.name}: --set data.relabel={names[0]}"
+    )
 
 
 def _way_out(

@@ -32,7 +32,7 @@ def load_mapping(path: Path) -> Mapping:
     content = read_yaml_mapping(path)
     directory = path.parent / "taxonomies"
     named = content.get("taxonomy")
-    faults = unknown_keys(path, content, ("name", "taxonomy", "classes", "void"))
+    faults = unknown_keys(path, content, ("name", "taxonomy", "to", "classes", "void"))
     taxonomy = None
     with collected(faults):
         complaint = f"{path}: taxonomy: {shown(named)} is not in {directory}"
@@ -41,6 +41,9 @@ def load_mapping(path: Path) -> Mapping:
     groups = _parse_groups(str(path), content, faults)
     if taxonomy is not None:
         faults += _coverage_faults(str(path), groups, taxonomy)
+    if content.get("to") is not None:
+        with collected(faults):
+            other_taxonomy(path, content["to"], groups.classes)
     if content.get("name") != path.stem:
         name = shown(content.get("name"))
         faults.append(f"{path}: name: {name}; must be the file's own name, {path.stem!r}")
@@ -48,6 +51,32 @@ def load_mapping(path: Path) -> Mapping:
     if faults or taxonomy is None:
         raise InputError(faults)
     return Mapping(path.stem, taxonomy, groups.classes)
+
+
+def other_taxonomy(path: Path, named: Any, classes: Sequence[MappedClass]) -> Taxonomy:
+    """Return the taxonomy that a mapping leads ``to``: its classes are labels of that one.
+
+    Args:
+        path: The mapping's file.
+        named: What it says under ``to``.
+        classes: Its classes.
+
+    Raises:
+        InputError: When there is no such taxonomy, or a class is not a label of it.
+    """
+    directory = path.parent / "taxonomies"
+    complaint = f"{path}: to: taxonomy {shown(named)} is not in {directory}"
+    taxonomy = load_taxonomy(find_yaml(directory, named, complaint))
+    strange = [c.name for c in classes if c.name not in taxonomy.names]
+    if strange:
+        raise InputError(
+            [
+                f"{path}: class {name!r} is not a label of {taxonomy.name}, which `to` names"
+                f"{did_you_mean(name, taxonomy.names)}"
+                for name in strange
+            ]
+        )
+    return taxonomy
 
 
 @dataclass(frozen=True)

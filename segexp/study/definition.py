@@ -29,6 +29,7 @@ _NOT_IN_DEFINITION = (
     "data.format",
     "data.synthetic.",
     "data.layout",
+    "data.relabel",
     "data.masks",  # the hash of `data` has what it came to
     "data.heldout_by",  # `heldout` says what it came to
 )

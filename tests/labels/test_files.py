@@ -132,7 +132,7 @@ def test_every_fault_of_a_file_is_listed_at_once(home):
         ],
     }
     assert faults_of_file(home, content) == (
-        "voids: unknown key (did you mean 'void'?); known are name, taxonomy, classes, void",
+        "voids: unknown key (did you mean 'void'?); known are name, taxonomy, to, classes, void",
         "classes[0]: color: [1, 2, 300]; expected [r, g, b] with whole numbers from 0 to 255",
         "classes[1]: name: 'flat' appears twice",
         "classes[2] (none): labels: a class needs at least one label",
