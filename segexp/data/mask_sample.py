@@ -11,6 +11,8 @@ from segexp.data.source import Sample, SampleFault, Source
 from segexp.labels.taxonomy import VOID, VOID_NAME, Color, Taxonomy
 from segexp.labels.warning import MappingWarning
 
+_MAY_HAVE_PALETTES = ("PNG P", "BMP", "TIFF")
+
 LOOKED_AT = 12
 """Masks that are read of a split; spread over it, since neighbours are alike."""
 
@@ -64,7 +66,7 @@ def palette_warnings(source: Source) -> list[MappingWarning]:
     label_of |= dict(zip(taxonomy.colors, taxonomy.names, strict=True))
     meant: dict[int, Color] = {}
     for path in _spread(source.splits.get("train", ())):
-        if not file_kind(path).startswith("PNG P"):  # nothing else is worth decoding
+        if not file_kind(path).startswith(_MAY_HAVE_PALETTES):  # nothing else is worth decoding
             continue
         try:
             meant |= look_at_mask(path, source.rules).palette
@@ -83,7 +85,8 @@ def palette_warnings(source: Source) -> list[MappingWarning]:
         MappingWarning(
             "palette-colors",
             f"the palettes of the train masks have the colours of {taxonomy.name} beside other "
-            f"ids: {listing}{more}. The ids count, not the colours: check which of them is right",
+            f"ids: {listing}{more}. The ids count, not the colours: check which of them is right; "
+            "`data.masks: {channels: rgb}` takes the colours",
         )
     ]
 

@@ -103,3 +103,16 @@ def test_a_palette_whose_black_is_a_label_is_void_to_its_owner(tmp_path: Path):
     own = [list(color) for color in CAMVID.colors]
     (message,) = with_palette(tmp_path / "data", [[0, 0, 0], *own], [0, 1, 3])
     assert "0 is sky and drawn as void, 1 is building and drawn as sky" in message
+
+
+def test_palettes_of_other_files_than_png_are_looked_at_with_the_way_out(tmp_path: Path):
+    root = camvid_like(tmp_path, train=2, val=1)
+    own = [value for color in CAMVID.colors for value in color]
+    for path in sorted((root / "trainannot").iterdir()):
+        image = Image.fromarray(np.asarray(Image.open(path)), "P")
+        image.putpalette([255, 255, 255, *own])
+        image.save(path.with_suffix(".tif"))
+        path.unlink()
+    (warning,) = palette_warnings(opened(root))
+    assert "3 is road and drawn as pole" in warning.message
+    assert warning.message.endswith("`data.masks: {channels: rgb}` takes the colours")
