@@ -52,7 +52,11 @@ def read_rgb(path: Path) -> NDArray[np.uint8]:
             is transparent somewhere, uses a colour that its palette lacks, or holds nothing but 0
             and 1.
     """
-    data = read_bytes(path, MAX_PICTURE_BYTES)
+    return decode_rgb(path, read_bytes(path, MAX_PICTURE_BYTES))
+
+
+def decode_rgb(path: Path, data: bytes) -> NDArray[np.uint8]:
+    """Do as `read_rgb` does with the bytes of a file; the path is for messages."""
     if picture_kind(data) == "GIF":
         raise no_picture(path, data)
     picture = decode_picture(path, data)

@@ -62,7 +62,11 @@ def read_mask(path: Path, rules: MaskRules = AS_STORED) -> MaskFile:
         SampleFault: When it is damaged or of a kind that holds neither. Also for a mask that was
             predicted: mapped already, its class indices would be mapped once more.
     """
-    data = read_bytes(path, MAX_ARRAY_BYTES)
+    return decode_mask(path, read_bytes(path, MAX_ARRAY_BYTES), rules)
+
+
+def decode_mask(path: Path, data: bytes, rules: MaskRules = AS_STORED) -> MaskFile:
+    """Do as `read_mask` does with the bytes of a file; the path is for messages."""
     if data.startswith((NPY_MAGIC, NPZ_MAGIC)):
         return MaskFile(_array_ids(path, data, rules), None)
     picture = decode_picture(path, data)
