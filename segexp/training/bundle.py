@@ -5,7 +5,7 @@ import math
 import os
 import secrets
 import shutil
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import safetensors.torch
@@ -23,10 +23,10 @@ from segexp.training.bundle_json import (
     Architecture,
     Content,
     PreprocessingContent,
+    ReadingContent,
     Weights,
     is_directory,
     read_content,
-    reading_content,
     to_json,
 )
 from segexp.training.bundle_weights import (
@@ -96,14 +96,10 @@ def save_bundle(directory: Path, bundle: Bundle) -> None:
             decoder_width=bundle.decoder_width,
             num_classes=len(bundle.mapping.classes),
         ),
-        preprocessing=PreprocessingContent(
-            image_size=bundle.preprocessing.image_size,
-            mean=bundle.preprocessing.mean,
-            std=bundle.preprocessing.std,
-        ),
+        preprocessing=PreprocessingContent(**asdict(bundle.preprocessing)),
         scores={k: float(v) if math.isfinite(v) else None for k, v in bundle.scores.items()},
         origin=bundle.origin,
-        reading=None if bundle.reading is None else reading_content(bundle.reading),
+        reading=None if bundle.reading is None else ReadingContent(**asdict(bundle.reading)),
         weights=Weights(size=len(weights), sha256=hashlib.sha256(weights).hexdigest()),
         mapping=bundle.mapping.to_dict(),
         taxonomy=bundle.mapping.taxonomy.to_dict(),
@@ -170,11 +166,7 @@ def load_bundle(directory: Path) -> Bundle:
         encoder=architecture.encoder,
         decoder_width=architecture.decoder_width,
         mapping=mapping,
-        preprocessing=Preprocessing(
-            content.preprocessing.image_size,
-            content.preprocessing.mean,
-            content.preprocessing.std,
-        ),
+        preprocessing=Preprocessing(**content.preprocessing.model_dump()),
         scores={k: math.nan if v is None else v for k, v in content.scores.items()},
         origin=content.origin,
         model=model.eval(),

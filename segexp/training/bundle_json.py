@@ -68,12 +68,15 @@ class PreprocessingContent(_Section):
         return self
 
 
+_Counts = tuple[Annotated[int, Field(ge=0, le=MAX_COUNT)], ...]
+
+
 class PriorContent(_Section):
     """See `segexp.training.reading.Prior`."""
 
     weighting: _Name
-    pixels: list[Annotated[int, Field(ge=0, le=MAX_COUNT)]]
-    pixels_where_present: list[Annotated[int, Field(ge=0, le=MAX_COUNT)]]
+    pixels: _Counts
+    pixels_where_present: _Counts
 
 
 class ReadingContent(_Section):
@@ -85,10 +88,8 @@ class ReadingContent(_Section):
 
     def reading(self) -> Reading:
         """Return it as what it describes; it has no `faults`."""
-        if self.prior is None:
-            return Reading(self.temperature, self.one_vs_rest)
-        counts = tuple(self.prior.pixels), tuple(self.prior.pixels_where_present)
-        return Reading(self.temperature, self.one_vs_rest, Prior(self.prior.weighting, *counts))
+        prior = None if self.prior is None else Prior(**self.prior.model_dump())
+        return Reading(self.temperature, self.one_vs_rest, prior)
 
     def faults(self, num_classes: int) -> list[str]:
         """List what is wrong with it for a model of so many classes."""
@@ -106,21 +107,6 @@ class ReadingContent(_Section):
         if any(pixels > present for pixels, present in pairs):
             faults.append("reading.prior.pixels: more of a class than in the images that have it")
         return faults
-
-
-def reading_content(reading: Reading) -> ReadingContent:
-    """Describe a reading."""
-    prior = reading.prior
-    content = None
-    if prior is not None:
-        content = PriorContent(
-            weighting=prior.weighting,
-            pixels=list(prior.pixels),
-            pixels_where_present=list(prior.pixels_where_present),
-        )
-    return ReadingContent(
-        temperature=reading.temperature, one_vs_rest=reading.one_vs_rest, prior=content
-    )
 
 
 class Weights(_Section):
