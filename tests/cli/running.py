@@ -1,11 +1,13 @@
 """The command line in this process, and what it left in Optuna and in MLflow."""
 
 import io
+import json
 import signal
 import sys
 from contextlib import ExitStack, chdir, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import optuna
 from mlflow import MlflowClient
@@ -51,6 +53,28 @@ def segexp(directory: Path, *words: str) -> Outcome:
             for number, handler in handlers.items():
                 signal.signal(number, handler)
     return Outcome(code, out.getvalue(), err.getvalue())
+
+
+def read(outcome: Outcome) -> dict[str, Any]:
+    """The object that a command with --json printed."""
+    assert outcome.code == 0, outcome.err
+    found = json.loads(outcome.out)
+    assert isinstance(found, dict)
+    return found
+
+
+def for_people(outcome: Outcome) -> str:
+    """What a command without --json said: all of it on standard error."""
+    assert outcome.code == 0, outcome.err
+    assert outcome.out == ""
+    return outcome.err
+
+
+def the_fault(outcome: Outcome) -> str:
+    assert (outcome.code, outcome.out) == (2, "")
+    (line,) = outcome.err.strip().splitlines()
+    assert line.startswith("error: ")
+    return line
 
 
 def write_study(project: Path, text: str = TINY_STUDY, name: str = "tiny") -> Path:

@@ -7,7 +7,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from segexp.report.legend import MAX_SHARE, legend_box
 from segexp.report.pictures import colorize, comparison, encode_png, overlay
 
 COLORS = np.array([[200, 100, 50], [0, 0, 255], [10, 20, 30]], np.uint8)
@@ -69,34 +68,6 @@ def test_an_overlay_has_the_images_own_size(height: int, width: int, seed: int):
     picture = overlay(gradient(height, width), mask, COLORS, NAMES)
     assert picture.shape == (height, width, 3)
     assert picture.dtype == np.uint8
-
-
-@settings(max_examples=60, deadline=None)
-@given(
-    st.lists(st.text(min_size=1, max_size=40), min_size=1, max_size=30),
-    st.integers(1, 1200),
-    st.integers(1, 1200),
-)
-def test_a_legend_covers_a_third_at_most_and_stays_inside(
-    names: list[str], width: int, height: int
-):
-    box = legend_box([(name, (1, 2, 3)) for name in names], width, height)
-    if box is not None:
-        assert box.width < width
-        assert box.height < height
-        assert box.width * box.height <= MAX_SHARE * width * height
-
-
-def test_a_picture_too_small_for_a_name_gets_no_legend():
-    assert legend_box([("road", (1, 2, 3))], 32, 32) is None
-
-
-def test_nineteen_classes_fit_into_a_picture_of_two_megapixels():
-    entries = [(f"class number {i}", (10 * i, 1, 2)) for i in range(19)]
-    box = legend_box(entries, 2048, 1024)
-    assert box is not None
-    colors = {tuple(color[:3]) for _, color in box.getcolors(1 << 20)}
-    assert {color for _, color in entries} <= colors
 
 
 def test_the_legend_names_the_largest_areas_where_not_all_fit():

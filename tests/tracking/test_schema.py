@@ -19,7 +19,7 @@ from mlflow.store.tracking.dbmodels.initial_models import Base as InitialBase
 
 from segexp import tracking
 from segexp.core.errors import InputError
-from segexp.core.moved_project import follow_move, newest_revision
+from segexp.core.moved_project import follow_move
 from segexp.tracking.client import client_of
 from tests.cli.running import segexp, write_study
 
@@ -35,6 +35,14 @@ def execute(database: Path, *statements: str) -> None:
     with closing(sqlite3.connect(database)) as connection, connection:
         for statement in statements:
             connection.execute(statement)
+
+
+@pytest.fixture(scope="module")
+def head(mlflow_template: Path) -> str:
+    """The revision that MLflow itself has made a database with."""
+    with closing(sqlite3.connect(mlflow_template)) as connection:
+        ((head,),) = connection.execute("SELECT version_num FROM alembic_version").fetchall()
+    return str(head)
 
 
 @pytest.fixture(scope="module")
@@ -66,12 +74,11 @@ def refusal(project: Path, database: Path, *words: str) -> str:
 @pytest.mark.slow
 @pytest.mark.usefixtures("forget_clients")
 def test_an_older_database_is_left_as_it_is_until_mlflow_has_upgraded_it(
-    project: Path, old_database: Path
+    project: Path, head: str, old_database: Path
 ) -> None:
     database = project / "mlflow.db"
     shutil.copy(old_database, database)
     write_study(project)
-    (head,) = _head(project)
     arms = ("ab", "cityscapes19", "merged10", "--study", "tiny", "--workers", "0")
     for words in (TINY, ("train",), arms):
         said = refusal(project, database, *words)
@@ -91,7 +98,7 @@ def test_an_older_database_is_left_as_it_is_until_mlflow_has_upgraded_it(
 
 
 @pytest.mark.usefixtures("forget_clients")
-def test_a_newer_database_asks_for_a_newer_mlflow(project: Path) -> None:
+def test_a_newer_database_asks_for_a_newer_mlflow(project: Path, head: str) -> None:
     database = project / "mlflow.db"
     execute(
         database,
@@ -99,7 +106,6 @@ def test_a_newer_database_asks_for_a_newer_mlflow(project: Path) -> None:
         "CREATE TABLE of_the_future (id INTEGER)",
     )
     write_study(project)
-    (head,) = _head(project)
     said = refusal(project, database, *TINY)
     assert (
         f"{database}: was written by a newer MLflow: its schema is revision fedcba987654, which "
@@ -112,10 +118,9 @@ def test_a_newer_database_asks_for_a_newer_mlflow(project: Path) -> None:
 
 
 @pytest.mark.usefixtures("forget_clients")
-def test_a_database_is_older_also_where_no_table_is_missing(project: Path) -> None:
+def test_a_database_is_older_also_where_no_table_is_missing(project: Path, head: str) -> None:
     database = project / "mlflow.db"
     config = _get_alembic_config("")
-    (head,) = _head(project)
     before = ScriptDirectory.from_config(config).get_revision(head).down_revision
     execute(database, f"UPDATE alembic_version SET version_num = '{before}'")
     assert f"older MLflow: its schema is revision {before}, " in refusal(project, database, "train")
@@ -137,10 +142,6 @@ def test_a_copied_project_whose_database_is_of_another_version_leaves_it_as_it_i
     assert digest(database) == before
     assert segexp(project, "best", "two").code == 2
     assert digest(database) == before
-
-
-def test_the_newest_revision_is_the_one_that_mlflow_makes(project: Path) -> None:
-    assert (newest_revision(),) == _head(project)
 
 
 def _interrupt_making(database: Path) -> None:
@@ -186,13 +187,3 @@ def test_an_empty_file_becomes_a_database(project: Path) -> None:
     (project / "mlflow.db").write_bytes(b"")
     experiment = tracking.open_experiment(project, None, "tiny")
     assert experiment.client.get_experiment(experiment.id).name == "tiny"
-
-
-def _head(project: Path) -> tuple[str]:
-    """The revision that MLflow itself has just made a database with."""
-    new = project.parent / "new.db"
-    client = mlflow.MlflowClient(f"sqlite:///{new}")
-    client.search_experiments()
-    with closing(sqlite3.connect(new)) as connection:
-        ((head,),) = connection.execute("SELECT version_num FROM alembic_version").fetchall()
-    return (head,)

@@ -1,0 +1,38 @@
+from optuna.trial import TrialState
+
+from tests.report.study_example import CATEGORIES
+
+
+def test_mappings_are_ranked_in_the_common_space_and_native_scores_are_set_apart(study, page):
+    header = ["mapping", *CATEGORIES, "its native mIoU", "native classes"]
+    for name in ("fine", "coarse"):
+        members = [t for t in study.trials if t.params["mapping"] == name]
+        complete = [t for t in members if t.state == TrialState.COMPLETE]
+        top = max(complete, key=lambda t: t.value)
+        row = page.rows[page.rows.index(header) + 1 + (name == "fine")]
+        assert row[0] == name
+        assert row[1] == str(len(complete))
+        assert row[2] == str(sum(t.state == TrialState.PRUNED for t in members))
+        assert row[4:6] == [f"{top.value:.4f}", str(top.number)]
+        assert row[7:] == [f"{top.value + 0.1:.4f}", "19"]
+    assert "never compare it between rows" in page.text
+    assert any("does not compare mappings fairly" in note for note in page.notes)
+
+
+def test_the_other_categories_have_their_best_value_too(study, page):
+    header = ["param", "value", *CATEGORIES]
+    rows = page.rows[page.rows.index(header) + 1 :][:3]
+    assert [row[:2] for row in rows] == [["arch", "FPN"], ["arch", "Unet"], ["arch", "null"]]
+    complete = [
+        t.value
+        for t in study.trials
+        if t.params["arch"] == "FPN" and t.state == TrialState.COMPLETE
+    ]
+    assert rows[0][2] == str(len(complete))
+    assert rows[0][5] == f"{max(complete):.4f}"
+
+
+def test_both_importances_are_drawn_side_by_side(page):
+    bars = [t for figure in page.traces() for t in figure if t.get("type") == "bar"]
+    assert {bar["name"] for bar in bars} == {"PED-ANOVA", "fANOVA"}
+    assert all(set(bar["y"]) == {"mapping", "arch", "learning_rate"} for bar in bars)
