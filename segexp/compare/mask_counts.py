@@ -28,7 +28,6 @@ class Truth:
     Attributes:
         name: The data's name for people.
         where: Its folder, or a description of the data.
-        ids: The images, in order.
         read_labels: Returns the label indices of an image at its own size, uint8 (H, W).
         read_image: Returns the image itself, uint8 (H, W, 3); None without images.
         data_format: How the images' names are read for clusters.
@@ -86,7 +85,6 @@ class CountedMasks:
     """All arms counted.
 
     Attributes:
-        arms: In order.
         pixels: Pixels of each label index in the truth, int64 (256,).
         sizes: Height and width -> number of images of that size.
         same: Whether all masks of all arms are equal in the common space.

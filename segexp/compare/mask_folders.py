@@ -25,10 +25,8 @@ class Runs:
     """The masks of one arm.
 
     Attributes:
-        directory: The arm's folder.
         names: The runs: the subfolders, in order; one empty name if the masks are in the folder
             itself.
-        files: The masks of each run.
     """
 
     directory: Path

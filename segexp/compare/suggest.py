@@ -40,7 +40,6 @@ class Suggestion:
     """A ladder of merges, and the suggested rung.
 
     Attributes:
-        run_id: The MLflow run of the model.
         images: How many images its confusions are from.
         rung: The suggested rung; its space has the name of the file to write.
         notes: What a person must know before using it, one line each.

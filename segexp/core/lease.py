@@ -35,7 +35,6 @@ class Owner:
     Attributes:
         boot: Which start of which machine, and which pid namespace: only where these are the same
             does a pid mean the same. Containers often share a host name, and all have a pid 1.
-        pid: The process.
         started: When it began, in seconds since the machine's start where /proc says so, else
             since 1970: pids are reused.
     """

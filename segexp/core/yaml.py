@@ -175,7 +175,6 @@ def find_yaml(directory: Path, name: object, complaint: str) -> Path:
 
     Args:
         directory: Where to look; a name can lead nowhere else.
-        name: The name, as a person or a file gave it.
         complaint: How the error begins when there is no such file.
 
     Raises:

@@ -67,7 +67,6 @@ def find_images(paths: Sequence[Path], out_dir: Path | None = None) -> list[Imag
     output stems. An image that is named twice is taken once.
 
     Args:
-        paths: Images, and directories of images.
         out_dir: The output directory: not searched when it lies inside one of the directories.
 
     Raises:
@@ -139,8 +138,6 @@ def predict_masks(
 
     Args:
         model: On its device already; gives logits (N, C, H, W); is put into evaluation mode.
-        files: The images, of any size.
-        batch_size: Images per forward pass.
         streams: Batches at a time; see `stream_count`.
 
     Yields:

@@ -49,7 +49,6 @@ class Protocol:
 
     Attributes:
         key: Its name in ``ab_result.json``.
-        meaning: What it counts, in one sentence.
         score: Its mean IoU in 0..1; NaN without any IoU; None if it cannot be computed.
         missing: Why it cannot be computed, where ``score`` returns None.
     """

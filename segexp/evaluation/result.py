@@ -70,7 +70,6 @@ class TrialResult:
     Attributes:
         value: The objective at the best epoch, as the study ranked it.
         best_epoch: That epoch, from 1.
-        seconds: Wall time of the trial.
         val: Scores of the best epoch on the images that tuning sees.
         heldout: Scores on the images that tuning never sees; None unless the trial was the study's
             best when it ended, or is its baseline.

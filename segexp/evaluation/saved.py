@@ -36,15 +36,11 @@ class ScoredBundle:
 
     Attributes:
         data: What the data is, in one line.
-        images: How many images were scored.
         size: The size they were scored at, for people.
-        mapping: The model's own mapping.
-        space: The label space of the scores.
         rule: How predictions were collapsed into it.
         reading: How probabilities were read, for people; None where none were added.
         scores: What `segexp.evaluation.metrics.measure` returns.
         table: Per class: iou, precision, recall, f1, pixels, images, predicted.
-        warnings: What is probably wrong in the data.
         protocols: The model's scores by other conventions, by size: ``rows`` of
             `segexp.evaluation.protocols.protocol_rows`, and ``missing``. None unless asked for.
     """

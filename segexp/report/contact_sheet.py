@@ -40,8 +40,6 @@ def contact_sheet(
     Args:
         pairs: Name, image (H, W, 3) RGB and label indices or VOID (H, W) of each; at least one.
         colors: The labels' colours, shape (L, 3).
-        names: The labels' names.
-        title: One line above.
     """
     panes: list[tuple[str, Pixels]] = []
     areas = np.zeros(len(names), np.int64)
@@ -75,8 +73,6 @@ def write_pictures(directory: Path, source: Source, each_label: bool) -> list[Pa
     """Write the first pairs of a data set as ``contact-sheet.png``.
 
     Args:
-        directory: Where it is written.
-        source: The data set.
         each_label: Whether to write a picture of each label, too: ``labels/<name>.png`` shows where
             most of it is.
 

@@ -23,7 +23,6 @@ class Importances:
 
     Attributes:
         shares: The share of each param, largest first, with sum 1; or empty.
-        reason: Why ``shares`` is empty.
     """
 
     evaluator: str

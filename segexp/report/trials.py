@@ -62,7 +62,6 @@ class StudyView:
         objective: The name of what is maximised.
         definition: What its scores depend on; may be empty.
         constant: ``class``, ``val`` and ``heldout`` of the constant predictor; may be empty.
-        rows: Its trials, by number.
         best: The best trial, by the rule of `segexp.study.best`.
         baseline: The trial whose params were enqueued before all others.
     """

@@ -62,7 +62,6 @@ class StudyConfig(BaseModel):
     """One study definition, as its YAML file holds it.
 
     Attributes:
-        name: The study's name in Optuna and MLflow.
         objective: The metric that is maximised, reported and pruned on;
             `segexp.evaluation.metrics.objectives`.
         trials: How many finished trials the study is to reach in total.

@@ -67,11 +67,7 @@ class _Outcome:
     """How a trial went: what to tell Optuna, and which MLflow run to close.
 
     Attributes:
-        text: How it went, for a person.
-        run: Its MLflow run, if it has one.
-        result: Its scores, if it is complete.
         files: The digests of what it leaves, if it keeps its model.
-        disk_is_full: Whether that ended it.
     """
 
     state: TrialState

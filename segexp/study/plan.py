@@ -37,9 +37,6 @@ class StudyPlan:
     """What any study has, checked before data is read.
 
     Attributes:
-        study: The study file, with overrides in it.
-        config: The configuration that all trials share.
-        space: The parameters by name.
         mappings: Every mapping that a trial can have, by name.
         common: The common space of these and of all that the trials are compared with.
         is_part: Whether it is part of another study, which has the runs that its trials are
@@ -61,8 +58,6 @@ class SearchPlan:
     """A study that searches. A trial keeps its bundle if it is the best when it ends.
 
     Attributes:
-        base: What any study has.
-        baseline: The params of the first trial.
         forbidden: Params that are not tried together: they cannot be trained, or are excluded.
         left_out: Lines for people that say which pairs cannot be trained, and why.
     """
@@ -86,12 +81,7 @@ class SearchPlan:
 
 @dataclass(frozen=True)
 class ListPlan:
-    """A study that trains a list. Every trial keeps its bundle, held-out scores and predictions.
-
-    Attributes:
-        base: What any study has.
-        listed: The params of its trials, in order.
-    """
+    """A study that trains a list. Every trial keeps its bundle, held-out scores and predictions."""
 
     base: StudyPlan
     listed: tuple[Dict[str, Any], ...]

@@ -30,7 +30,6 @@ class Revision:
     """The study that a plan is run as.
 
     Attributes:
-        plan: The plan under the revision's name.
         carried: The trials that it begins with.
         left: How many trials of the revision before are not valid in it.
         before: That revision's name; None unless this one is new.

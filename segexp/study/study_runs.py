@@ -32,7 +32,6 @@ def note_run(study: optuna.Study, noted: str | None, run: tracking.Run) -> track
     Args:
         noted: What was noted when the run was made: nothing, a run that MLflow does not have any
             more, or one that another host is yet to create.
-        run: This host's.
 
     Returns:
         The run that is used; any other is discarded.
@@ -80,7 +79,6 @@ def gather_records(study: optuna.Study, run: tracking.Run) -> None:
 
     Args:
         study: The study; it may have parts.
-        run: One of its runs in MLflow.
     """
     attributes = study.user_attrs
     superseded: list[list[str]] = attributes.get(SUPERSEDED, [])

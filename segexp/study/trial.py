@@ -49,9 +49,6 @@ class TrialSetup:
     """What a trial trains on and how it is judged.
 
     Attributes:
-        config: The configuration, with the trial's params.
-        dataset: The data, at the configured size.
-        mapping: The mapping that it trains.
         common: The common space of all mappings that the trial is compared with.
         objective: One of `segexp.evaluation.metrics.objectives`.
         origin: Where the trial comes from (study, number): written into its bundle.

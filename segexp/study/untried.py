@@ -83,7 +83,6 @@ class Points:
     """The points of a search space that may be tried.
 
     Attributes:
-        space: The parameters by name.
         forbidden: Values of some params that are not tried together.
         fixed: By name, what is not searched and tells how params train; see `key_of`.
         train_images: How many there are; None if unknown.

@@ -35,10 +35,7 @@ class SyncResult:
     """What `sync` did.
 
     Attributes:
-        sent: How many records it sent.
-        left: How many are still queued.
         refused: How many the server refused for good; they are in ``refused/`` of the spool.
-        trouble: Why some are left, if any.
     """
 
     sent: int

@@ -46,8 +46,6 @@ class Bundle:
     """A model with everything that is needed to use it and to know where it comes from.
 
     Attributes:
-        arch: An architecture of smp.
-        encoder: An encoder of smp.
         decoder_width: Multiplies smp's default decoder channels.
         mapping: The classes that the model predicts, with its taxonomy.
         preprocessing: What training did to an image.

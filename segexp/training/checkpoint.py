@@ -69,7 +69,6 @@ class Progress:
     """How far a training has got.
 
     Attributes:
-        history: Its epochs, in order.
         best_epoch: The epoch with the best objective, from 1; 0 before the first.
         best: What is kept of that epoch's validation; None before the first.
     """

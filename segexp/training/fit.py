@@ -95,13 +95,11 @@ class Trainer(Generic[V]):
 
     Attributes:
         model: On its device already; gives logits.
-        optimizer: From `make_optimizer`.
         batches: Of the train split, on any device.
         validate: Evaluates the current model; its result has a loss.
         loss_of: Logits and class indices to a scalar.
         optimization: What the optimizer was made from, with the schedule.
         preprocessing: Normalises each batch on the device.
-        compute: The device and precision.
     """
 
     model: nn.Module

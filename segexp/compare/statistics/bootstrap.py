@@ -87,8 +87,6 @@ class Estimate:
 
     Attributes:
         value: The mean over runs.
-        low: Lower end of the interval.
-        high: Upper end of the interval.
         p: Two-sided p value against 0: the level at which the interval would just reach 0.
         variance_images: Variance of ``value`` by the drawn images, including the cells' noise.
         variance_runs: Variance of ``value`` by the drawn runs, without the cells' noise.

@@ -18,7 +18,6 @@ class DroppedLabel:
     """A label that some arm scores and the common space does not, as it is void in another arm.
 
     Attributes:
-        name: The label.
         classes: For each arm the index and the name of the class that holds it; None if it is void
             in the arm.
     """

@@ -90,7 +90,6 @@ class GroupComparison:
 
     Attributes:
         kind: ``untouched`` or ``merged``.
-        classes: Their names.
         a: Mean IoU in arm a over those classes that the truth has; NaN if it has none.
         b: The same in arm b.
         delta: b minus a, at the level of the pair; if fewer than five clusters of images hold any
@@ -149,10 +148,7 @@ class PairComparison:
     Attributes:
         a: The name of the arm that was given first.
         margin: Differences below it do not matter, in mIoU.
-        images: Held-out images.
-        clusters: The number of clusters that they fall into.
         cluster_kind: ``none``, ``sequence``, ``city`` or ``block``.
-        runs: Runs of each arm.
         native: Mean mIoU of a and b, each in its own space.
         common: Mean mIoU of a and b in the common space, by the rule ``sum``.
         rules: By rule of collapse; ``sum`` is the headline.
@@ -164,7 +160,6 @@ class PairComparison:
         p_holm: p of the headline's difference, corrected by Holm's procedure over all pairs.
         about: The beginning of the sentence, if any.
         unit: What the independent runs are: ``seeds`` or ``configurations``.
-        run_groups: The number of independent runs.
         effective_clusters: The number of equally large clusters that tell as much.
         detectable: The smallest difference that this study could have found in 80% of cases.
         class_groups: The untouched and the merged classes, if there are any.

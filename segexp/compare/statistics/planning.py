@@ -31,7 +31,6 @@ class Pilot:
         cluster_variance: Variance by one cluster of images, including how each run does on it.
         images_per_cluster: 1 if every image is its own cluster.
         unit: What the runs are: ``configurations`` or ``seeds``.
-        runs: The number of runs.
     """
 
     run_variance: float

@@ -25,7 +25,6 @@ class Sample:
     """What a difference was estimated from.
 
     Attributes:
-        images: Held-out images.
         clusters: The number of clusters they fall into, or the effective number if their sizes
             differ; the number of images if every image is its own cluster.
         cluster_kind: ``none``, ``sequence``, ``city`` or ``block``.

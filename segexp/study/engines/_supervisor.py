@@ -48,10 +48,7 @@ class _Worker:
     Attributes:
         connection: Brings what happens there; takes the number of the signal to stop for, or
             `LAST_TRIAL`.
-        display: Shows it.
         owner: How it signs its trials; None until it has said so.
-        trials: How many trials it has ended.
-        is_done: Whether it has ended as it should.
         is_stopped: Whether it has because a rule said so.
     """
 

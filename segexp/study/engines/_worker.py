@@ -43,7 +43,6 @@ class Task:
     Attributes:
         studies: Plans of the studies that take turns, each with its experiment and the run that
             its trials are below.
-        stop: When it is to begin no further trial.
         environment: Variables that differ from what the process was started with.
         failpoint: Where the process is to die; see `segexp.core.failpoint`.
     """
@@ -116,11 +115,7 @@ def _send_last(connection: Connection, name: str, value: Any) -> None:
 
 
 class _SentDisplay:
-    """Shows a study in the supervisor's process, and asks whether to stop.
-
-    Attributes:
-        failed: Whether the last trial failed.
-    """
+    """Shows a study in the supervisor's process, and asks whether to stop."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
