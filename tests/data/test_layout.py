@@ -5,6 +5,7 @@ import pytest
 from harness.trees import (
     CAMVID,
     CITYSCAPES,
+    MAPPINGS,
     camvid_like,
     cityscapes_like,
     npy_like,
@@ -18,6 +19,7 @@ from segexp.data.layout import (
     open_source,
     recognise_format,
 )
+from segexp.data.layouts import idd, layout_names, mapillary_vistas
 
 
 def fault(root):
@@ -41,6 +43,13 @@ def test_each_layout_is_recognised_with_its_default_taxonomy(tmp_path):
     assert layout_of("cityscapes-npy").taxonomy(npy) == "cityscapes19"
     assert layout_of("cityscapes").taxonomy(official) == "cityscapes19"
     assert layout_of("synthetic").taxonomy(None) == "cityscapes19"
+
+
+def test_the_taxonomies_that_layouts_imply_come_along():
+    taxonomies = {path.stem for path in (MAPPINGS / "taxonomies").glob("*.yaml")}
+    implied = {layout_of(name).taxonomy(None) for name in layout_names()} - {None}
+    assert implied <= taxonomies
+    assert {*idd.TAXONOMIES.values(), *mapillary_vistas.TAXONOMIES.values(), "voc21"} <= taxonomies
 
 
 def test_a_folder_of_two_formats_is_ambiguous(tmp_path):

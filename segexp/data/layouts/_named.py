@@ -107,23 +107,12 @@ def named_source(
     )
 
 
-def most_frequent_end(files: Iterable[File], ends: Iterable[str]) -> str:
-    """Return which of the ends most stems have; of equals the first."""
-    stems = [file.stem for file in files]
-    return max(ends, key=lambda end: sum(stem.endswith(end) for stem in stems))
-
-
-def check_encoding(root: Path, taxonomy: Taxonomy, encoding: str, written_in: str) -> None:
-    """Refuse a taxonomy that cannot read a layout's masks.
-
-    Raises:
-        InputError: When it has no such encoding.
-    """
-    if encoding not in taxonomy.encodings:
-        raise InputError(
-            f"{root}: the masks are written in {written_in}, but the taxonomy {taxonomy.name} has "
-            f"no encoding {encoding!r}; it has {', '.join(taxonomy.encodings)}"
-        )
+def no_encoding(root: Path, taxonomy: Taxonomy, encoding: str) -> InputError:
+    """Say that a taxonomy cannot read a layout's masks."""
+    return InputError(
+        f"{root}: the masks are written in {encoding}, but the taxonomy {taxonomy.name} has "
+        f"no encoding {encoding!r}; it has {', '.join(taxonomy.encodings)}"
+    )
 
 
 def _folders_around(root: Path, files: Sequence[File]) -> int:

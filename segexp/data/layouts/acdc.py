@@ -13,18 +13,12 @@ import re
 from pathlib import Path
 
 from segexp.data.layout import Layout, Places
-from segexp.data.layouts._named import (
-    check_encoding,
-    most_frequent_end,
-    named_source,
-    recognised_by,
-    with_roles,
-)
+from segexp.data.layouts._cityscapes_masks import LABEL_IDS, TRAIN_IDS, known_kind
+from segexp.data.layouts._named import named_source, recognised_by, with_roles
 from segexp.data.source import Source
 from segexp.labels.taxonomy import Taxonomy
 
-ENCODINGS = {"labelTrainIds": "default", "labelIds": "labelIds"}
-"""The masks' file names, and the taxonomy's encoding that they are written in."""
+KINDS = (TRAIN_IDS, LABEL_IDS)
 
 
 def open_acdc(root: Path, taxonomy: Taxonomy) -> Source:
@@ -33,13 +27,13 @@ def open_acdc(root: Path, taxonomy: Taxonomy) -> Source:
     Raises:
         InputError: When the taxonomy has no encoding for the masks.
     """
-    ends = {f"_gt_{kind}": kind for kind in ENCODINGS}
-    files = with_roles(root, r"rgb_anon/.+_rgb_anon\.png", r"gt/.+_gt_label(Train)?Ids\.png")
-    end = most_frequent_end(files, ends)
-    encoding = ENCODINGS[ends[end]]
-    check_encoding(root, taxonomy, encoding, ends[end])
+    ends = {kind: f"_gt_{kind}" for kind in KINDS}
+    files = with_roles(root, r"rgb_anon/.+_rgb_anon\.png", rf"gt/.+_gt_({'|'.join(KINDS)})\.png")
+    masks = [file.stem for file in files if file.role == "mask"]
+    counts = {kind: sum(stem.endswith(end) for stem in masks) for kind, end in ends.items()}
+    kind, encoding = known_kind(root, taxonomy, counts)
     return named_source(
-        root, taxonomy, files, image_ends="_rgb_anon", mask_ends=end, encoding=encoding
+        root, taxonomy, files, image_ends="_rgb_anon", mask_ends=ends[kind], encoding=encoding
     )
 
 

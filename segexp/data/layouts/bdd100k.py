@@ -14,6 +14,7 @@ The first release:
 from pathlib import Path
 
 from segexp.data.layout import Layout
+from segexp.data.layouts._cityscapes_masks import TRAIN_IDS, known_kind
 from segexp.data.layouts._named import folder_with, named_source, with_roles
 from segexp.data.source import Source
 from segexp.labels.taxonomy import Taxonomy
@@ -24,12 +25,17 @@ FIRST_END = "_train_id"
 
 
 def open_bdd100k(root: Path, taxonomy: Taxonomy) -> Source:
-    """List the images of the later release, or of the first one where it is alone."""
+    """List the images of the later release, or of the first one where it is alone.
+
+    Raises:
+        InputError: When the taxonomy has no encoding for train ids.
+    """
+    _, encoding = known_kind(root, taxonomy, {TRAIN_IDS: 1})
     if folder_with(root, MASKS):
         files = with_roles(root, r"images/10k/.+\.jpg", rf"{MASKS}/.+\.png")
-        return named_source(root, taxonomy, files)
+        return named_source(root, taxonomy, files, encoding=encoding)
     files = with_roles(root, r"seg/images/.+\.jpg", rf"{FIRST_MASKS}/.+{FIRST_END}\.png")
-    return named_source(root, taxonomy, files, mask_ends=FIRST_END)
+    return named_source(root, taxonomy, files, mask_ends=FIRST_END, encoding=encoding)
 
 
 def _recognised(root: Path) -> str | None:

@@ -19,8 +19,14 @@ from pathlib import Path
 from segexp.data.files.masks import read_labels
 from segexp.data.layout import Layout, Places
 from segexp.data.layouts._any_folders import pair_files
-from segexp.data.layouts._cityscapes_colors import READING, SHARED, read_color_labels
-from segexp.data.layouts._named import check_encoding
+from segexp.data.layouts._cityscapes_masks import (
+    LABEL_IDS,
+    READING,
+    SHARED,
+    TRAIN_IDS,
+    known_kind,
+    read_color_labels,
+)
 from segexp.data.layouts._names import Affixes, FileNames
 from segexp.data.layouts._pairing import source_of
 from segexp.data.layouts._tree import File, files_below
@@ -30,8 +36,7 @@ from segexp.labels.taxonomy import Taxonomy
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 MASK_SUFFIXES = (".png",)
-ENCODINGS = {"labelIds": "labelIds", "labelTrainIds": "default", "color": READING}
-"""The masks' file names, and the taxonomy's encoding that they are written in."""
+KINDS = (LABEL_IDS, TRAIN_IDS)
 
 ANNOTATIONS = ("gtFine", "gtCoarse")
 """The first that is there is read."""
@@ -57,16 +62,14 @@ def open_cityscapes(root: Path, taxonomy: Taxonomy) -> Source:
     stems = [file.stem for file in files if file.suffix in MASK_SUFFIXES]
     there = [a for a in ANNOTATIONS if any(f"_{a}_" in stem for stem in stems)]
     annotation = (*there, *ANNOTATIONS)[0]
-    ends = {kind: f"_{annotation}_{kind}" for kind in ENCODINGS}
-    counts = {kind: sum(stem.endswith(ends[kind]) for stem in stems) for kind in ENCODINGS}
-    of_ids = [kind for kind in ENCODINGS if kind != "color" and counts[kind]]
-    kind = max(of_ids or ENCODINGS, key=counts.__getitem__)
-    encoding = ENCODINGS[kind]
-    if kind != "color":
-        check_encoding(root, taxonomy, encoding, kind)
+    counts = {kind: sum(stem.endswith(f"_{annotation}_{kind}") for stem in stems) for kind in KINDS}
+    kind, encoding = "color", READING
+    if any(counts.values()) or not any(stem.endswith(f"_{annotation}_color") for stem in stems):
+        kind, encoding = known_kind(root, taxonomy, counts)
+    end = f"_{annotation}_{kind}"
     images = [_named(file, "image") for file in files if _is_image(file)]
-    masks = [_named(file, "mask") for file in files if file.stem.endswith(ends[kind])]
-    affixes = (Affixes(after="_leftImg8bit"), Affixes(after=ends[kind]))
+    masks = [_named(file, "mask") for file in files if file.stem.endswith(end)]
+    affixes = (Affixes(after="_leftImg8bit"), Affixes(after=end))
     found = pair_files(root, [*images, *masks], FileNames(IMAGE_SUFFIXES, MASK_SUFFIXES, affixes))
     return source_of(
         root,

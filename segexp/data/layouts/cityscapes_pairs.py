@@ -22,7 +22,7 @@ from segexp.data.files.mask_file import MaskFile, read_mask
 from segexp.data.files.masks import labels_of
 from segexp.data.files.pictures import Picture
 from segexp.data.layout import Layout
-from segexp.data.layouts._cityscapes_colors import (
+from segexp.data.layouts._cityscapes_masks import (
     READING,
     SHARED,
     read_color_labels,

@@ -10,7 +10,7 @@ The ids are 0 to 181, and 255 for what is not labelled; labelTrainIds are 0 to 1
 from pathlib import Path
 
 from segexp.data.layout import Layout
-from segexp.data.layouts._named import check_encoding, folder_with, named_source, with_roles
+from segexp.data.layouts._named import folder_with, named_source, no_encoding, with_roles
 from segexp.data.source import Source
 from segexp.labels.taxonomy import Taxonomy
 
@@ -27,7 +27,8 @@ def open_coco_stuff(root: Path, taxonomy: Taxonomy) -> Source:
     """
     is_plain = any(folder_with(root, f"{_train(folder)}.png") for folder in FOLDERS)
     encoding, end = ("default", "") if is_plain else (_TRAIN_IDS, f"_{_TRAIN_IDS}")
-    check_encoding(root, taxonomy, encoding, encoding)
+    if encoding not in taxonomy.encodings:
+        raise no_encoding(root, taxonomy, encoding)
     name = r"(train|val|test)2017/\d{12}"
     files = with_roles(root, rf"{name}\.jpg", rf"({'|'.join(FOLDERS)})/{name}{end}\.png")
     return named_source(root, taxonomy, files, mask_ends=end, encoding=encoding)

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
-from harness.trees import CAMVID, CITYSCAPES, cityscapes_like, opened, picture, save
+from harness.trees import CAMVID, CITYSCAPES, MAPPINGS, cityscapes_like, opened, picture, save
 from segexp.core.errors import InputError
 from segexp.data.layouts.cityscapes import open_cityscapes
 from segexp.data.source import SampleFault
+from segexp.labels.taxonomy import load_taxonomy
 
 CAR, ROAD, VOID = 13, 0, 255
 
@@ -155,3 +156,14 @@ def test_a_colour_that_is_no_label_of_cityscapes_is_a_fault(tmp_path):
     source = opened(tmp_path, CITYSCAPES)
     with pytest.raises(SampleFault, match="not in the taxonomy cityscapes19"):
         source.read_labels(source.splits["train"][0])
+
+
+def test_all_labels_are_read_from_label_ids_alone(tmp_path):
+    taxonomy = load_taxonomy(MAPPINGS / "taxonomies" / "cityscapes34.yaml")
+    cityscapes_like(tmp_path, "labelTrainIds", train=1, val=1)
+    with pytest.raises(InputError, match="cityscapes34 has no encoding 'labelTrainIds'"):
+        opened(tmp_path, taxonomy)
+    cityscapes_like(tmp_path, "labelIds", train=1, val=1)
+    source = opened(tmp_path, taxonomy)
+    labels = source.read_labels(source.splits["train"][0])
+    assert [taxonomy.names[i] for i in labels[4, 1:3]] == ["road", "car"]

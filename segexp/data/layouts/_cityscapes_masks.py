@@ -1,10 +1,10 @@
-"""Masks in the colours of Cityscapes, those of its void labels included.
+"""Masks in Cityscapes' labels: how their ids are numbered, and their colours.
 
-Names and colours are those of cityscapesScripts' `labels.py`. Of its other void labels four are
-black as void is, a polegroup has the colour of a pole and a license plate that of a car.
+Names and colours of void labels are those of cityscapesScripts' `labels.py`. Four others of these
+are black as void is; a polegroup has the colour of a pole, and a license plate that of a car.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segexp.data.files.masks import read_labels
+from segexp.data.layouts._named import no_encoding
 from segexp.data.source import AS_STORED, MaskRules
 from segexp.labels.taxonomy import VOID, Label, Taxonomy
 
@@ -35,7 +36,42 @@ SHARED = (
 READING = "color"
 """`Source.reading` of these masks."""
 
+ALL_LABELS = "cityscapes34"
+"""The taxonomy that numbers its labels by label id; others do so by train id."""
+
+LABEL_IDS, TRAIN_IDS = "labelIds", "labelTrainIds"
+"""How the names of masks say which numbers they hold."""
+
 Reader = Callable[[Path, Taxonomy, str, MaskRules], NDArray[np.uint8]]
+
+
+def encoding_of(taxonomy: Taxonomy, kind: str) -> str | None:
+    """Return the taxonomy's encoding of LABEL_IDS or TRAIN_IDS; None where it has none."""
+    numbers = LABEL_IDS if taxonomy.name == ALL_LABELS else TRAIN_IDS
+    encoding = "default" if kind == numbers else kind
+    return encoding if encoding in taxonomy.encodings else None
+
+
+def known_kind(root: Path, taxonomy: Taxonomy, counts: Mapping[str, int]) -> tuple[str, str]:
+    """Choose between LABEL_IDS and TRAIN_IDS: the most frequent of those that can be read.
+
+    Args:
+        root: The data set's folder.
+        taxonomy: What its ids mean.
+        counts: How many masks of each there are; of equals the first is chosen.
+
+    Returns:
+        The kind, and the taxonomy's encoding.
+
+    Raises:
+        InputError: When the taxonomy has no encoding of those that are there.
+    """
+    there = [kind for kind in counts if counts[kind]] or [*counts]
+    known = {kind: name for kind in there if (name := encoding_of(taxonomy, kind)) is not None}
+    if not known:
+        raise no_encoding(root, taxonomy, there[0])
+    kind = max(known, key=counts.__getitem__)
+    return kind, known[kind]
 
 
 def read_color_labels(
