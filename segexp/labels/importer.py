@@ -22,6 +22,9 @@ from segexp.labels.taxonomy import VOID, Color, Taxonomy
 if TYPE_CHECKING:
     from segexp.labels.importers.mapping_dict import MappingDict
 
+SHARED_SHOWN = 3
+"""How many colours that labels share are shown."""
+
 
 @dataclass(frozen=True)
 class Choices:
@@ -258,13 +261,16 @@ def _shared_colors(path: Path, taxonomy: Taxonomy) -> list[str]:
     of_color: dict[Color, list[str]] = {}
     for name, color in zip(taxonomy.names, taxonomy.colors, strict=True):
         of_color.setdefault(color, []).append(name)
+    shared = {color: names for color, names in of_color.items() if len(names) > 1}
+    if not shared:
+        return []
+    told, more = [*shared.items()][:SHARED_SHOWN], len(shared) - SHARED_SHOWN
+    listing = ", ".join(f"{' and '.join(map(repr, n))} have one colour, {c}" for c, n in told)
     return [
-        f"{' and '.join(map(repr, names))} have one colour, {color}: masks that hold ids can be "
-        "read, masks that hold colours (RGB) cannot. For those keep one of them in "
-        f"{path.name}{', or none and it is void' if color == (0, 0, 0) else ''}, or give each its "
+        f"{listing}{f', and so in {more} more cases' if more > 0 else ''}: masks that hold ids can "
+        "be read, masks that hold colours (RGB) cannot. For those keep one of them in "
+        f"{path.name}{', or none and it is void' if (0, 0, 0) in shared else ''}, or give each its "
         "own colour, as in the masks, and import it again with --force and another --new-taxonomy"
-        for color, names in of_color.items()
-        if len(names) > 1
     ]
 
 

@@ -43,6 +43,7 @@ class Listing:
         void: Raw ids that are void unless a label has them.
         untrained: Labels that the file itself leaves out of training.
         listing: What the file calls the list, for errors.
+        doubt: Why masks may be numbered otherwise than the file says; empty where it is sure.
     """
 
     where: str
@@ -53,6 +54,7 @@ class Listing:
     void: tuple[int, ...] = (VOID,)
     untrained: frozenset[str] = frozenset()
     listing: str = "classes"
+    doubt: str = ""
 
     @property
     def numbers(self) -> tuple[int, ...]:
@@ -83,6 +85,8 @@ def read_listing(listing: Listing, choices: Choices) -> Read:
         numbering = "by --ids"
         listing = _renumbered(listing, choices.ids)
     notes.append(f"raw ids in the masks, numbered {numbering}: {_numbers_shown(listing)}")
+    if listing.doubt and not choices.ids:
+        notes.append(f"{listing.doubt}: look at a mask, and if so import it with --ids 1,2,...")
     if not listing.colors:
         notes.append(
             "the file gives no colours: these were chosen to look different; masks must hold ids, "

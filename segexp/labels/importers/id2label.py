@@ -1,7 +1,7 @@
 """Hugging Face's ``id2label`` and ``label2id``: a file of its own, or keys of a model's config.
 
-As a file it is ``{"0": "road", ...}`` or ``{"road": 0, ...}``. The ids number the masks as the data
-set's card says; some models count from 1 lower than the masks (``do_reduce_labels``).
+As a file it is ``{"0": "road", ...}`` or ``{"road": 0, ...}``. The ids number the masks,
+unless the model was trained with ``do_reduce_labels``: then they are one less.
 """
 
 from typing import Any
@@ -11,6 +11,7 @@ from segexp.labels.importer import Importer
 from segexp.labels.importers._file import ForeignFile
 from segexp.labels.importers._listing import Listing, names_and_ids, read_listing
 from segexp.labels.importers._nested import reads_as_names, the_section_with
+from segexp.labels.importers._rows import BACKGROUND
 
 KEYS = ("id2label", "label2id")
 
@@ -27,7 +28,10 @@ def read_id2label(content: Any, where: str) -> Listing:
     names, ids = names_and_ids(f"{where}: {path}".removesuffix(": "), value, faults)
     if faults:
         raise InputError(faults)
-    return Listing(where, names, ids=ids, listing=path)
+    doubt = ""
+    if 0 in ids and names[ids.index(0)].lower() not in BACKGROUND:
+        doubt = "the ids are a model's, which may be one less than those of the masks"
+    return Listing(where, names, ids=ids, listing=path, doubt=doubt)
 
 
 def _labels_in(content: Any, where: str) -> tuple[str, Any]:

@@ -17,7 +17,7 @@ IGNORE = "__ignore__"
 SPELLED = {"_background_": "background", "__background__": "background"}
 
 _WITH_ID = re.compile(r"(-?\d{1,9})(?:\s*[:=,;]\s*|\s+)(\S.*)")
-_FILE_NAME = re.compile(r"[/\\]|\.(png|jpe?g|bmp|tiff?|webp|npy|json|xml|txt)$", re.IGNORECASE)
+_FILE_NAME = re.compile(r"\.(png|jpe?g|bmp|tiff?|webp|npy|json|xml|txt)$", re.IGNORECASE)
 
 
 def read_label_names(text: str, where: str) -> Listing:
@@ -65,6 +65,7 @@ def _recognised(file: ForeignFile) -> bool:
     return (
         1 < len(lines) <= VOID
         and len({*lines}) == len(lines)
+        and not all("/" in line or "\\" in line for line in lines)  # tv/monitor is a label
         and all(
             len(line) <= LONGEST_NAME
             and (_WITH_ID.fullmatch(line) or not re.search(r"[,;:\t]", line))

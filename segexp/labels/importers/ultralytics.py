@@ -46,7 +46,13 @@ def read_data_yaml(content: Any, where: str) -> Listing:
         ids = tuple(raw_ids.get(number, 0) for number in numbers)
     if faults:
         raise InputError(faults)
-    return Listing(where, names, ids=ids, void=void, listing="names")
+    doubt = ""
+    if not {"masks_dir", "label_mapping"} & content.keys():
+        doubt = (
+            "without masks_dir the file numbers polygons; masks that were drawn of them may have 0 "
+            "for the background, and each number one higher"
+        )
+    return Listing(where, names, ids=ids, void=void, listing="names", doubt=doubt)
 
 
 def is_of_polygons(content: Any) -> bool:

@@ -25,7 +25,14 @@ def test_the_ids_are_those_of_the_file(tmp_path, content):
     assert found.format == "id2label"
     assert found.mapping.taxonomy.names == ("road", "sky")
     assert found.mapping.taxonomy.encodings == {"default": {0: 0, 3: 1, 255: VOID}}
+    assert any("one less than those of the masks" in note for note in found.notes)
     assert by_class(imported(path)) == {"road": ("road",), "sky": ("sky",)}
+
+
+def test_where_0_is_the_background_there_is_no_doubt(tmp_path):
+    path = write(tmp_path / "id2label.json", '{"0": "background", "1": "seedling"}')
+    notes = imported(path, None, new_taxonomy="own").notes
+    assert not any("one less" in note for note in notes)
 
 
 def test_ids_and_names_that_are_none_are_told():

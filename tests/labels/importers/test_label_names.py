@@ -41,6 +41,11 @@ def test_labelmes_ignore_is_minus_1_and_255_and_its_background_0(tmp_path):
     }
 
 
+def test_a_name_may_have_a_slash(tmp_path):
+    path = write(tmp_path / "class_names.txt", "_background_\npotted plant\ntv/monitor")
+    assert ids_of(path) == {"background": 0, "potted plant": 1, "tv/monitor": 2, "void 255": 255}
+
+
 def test_names_are_matched_with_the_labels_of_a_taxonomy(tmp_path):
     found = imported(write(tmp_path / "labels.txt", "sky\nTraffic_Light\n"))
     assert by_class(found) == {"sky": ("sky",), "Traffic_Light": ("traffic light",)}

@@ -156,6 +156,10 @@ def test_two_labels_of_one_colour_are_said_with_the_way_out(tmp_path):
         "'Background' and 'Void' have one colour, (0, 0, 0): masks that hold ids"
     )
     assert "keep one of them in bv.json, or none and it is void, or give each its own" in note
+    many = {"classes": [*"abcdefghij"], "palette": [[i // 2, 0, 0] for i in range(10)]}
+    path = write(tmp_path / "many.json", json.dumps(many))
+    (note,) = [n for n in imported(path, None, new_taxonomy="tm").notes if "one colour" in n]
+    assert "'e' and 'f' have one colour, (2, 0, 0), and so in 2 more cases: masks" in note
     del content["classes"][1], content["palette"][1]
     path = write(tmp_path / "b.json", json.dumps(content))
     assert not any("one colour" in n for n in imported(path, None, new_taxonomy="tb").notes)

@@ -15,6 +15,16 @@ def test_the_places_of_the_names_are_the_raw_ids(tmp_path, names):
     found = imported(write(tmp_path / "data.yaml", HEAD + names), None, new_taxonomy="own")
     assert found.mapping.taxonomy.names == ("road", "car", "sky")
     assert found.mapping.taxonomy.encodings == {"default": {0: 0, 1: 1, 2: 2, 255: VOID}}
+    assert not any("polygons" in note for note in found.notes)
+
+
+def test_names_of_polygons_may_be_numbered_one_higher_in_masks(tmp_path):
+    path = write(tmp_path / "data.yaml", "train: images\nnc: 2\nnames: [cat, dog]\n")
+    notes = imported(path, None, new_taxonomy="own").notes
+    assert any(note.startswith("without masks_dir the file numbers polygons") for note in notes)
+    found = imported(path, None, new_taxonomy="own", ids=(1, 2))
+    assert found.mapping.taxonomy.encodings == {"default": {1: 0, 2: 1, 255: VOID}}
+    assert not any("polygons" in note for note in found.notes)
 
 
 def test_a_label_mapping_says_which_raw_ids_the_masks_hold(tmp_path):
