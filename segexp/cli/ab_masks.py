@@ -171,13 +171,13 @@ def _truth(
     format_name: str | None,
     display: LiveDisplay,
 ) -> "Truth":
-    from segexp.compare.predictions import truth_in
+    from segexp.compare.folder_truth import folder_truth
     from segexp.labels.mapping import refuse_different_taxonomies
 
     refuse_different_taxonomies(list(mappings.values()))
     first = next(iter(mappings.values()))
     if folder is not None:
-        return truth_in(folder.expanduser(), first.taxonomy, format_name or "folder")
+        return folder_truth(folder.expanduser(), first.taxonomy, format_name or "folder")
     if root is None or config is None:
         raise InputError("--truth DIR: a folder of masks of the same images is needed")
 

@@ -5,9 +5,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from segexp.compare.folder_truth import folder_truth
 from segexp.compare.mask_counts import MaskArm, common_decision, count_masks
 from segexp.compare.mask_folders import find_runs
-from segexp.compare.predictions import compare_masks, plan_masks, truth_in
+from segexp.compare.predictions import compare_masks, plan_masks
 from segexp.core.errors import InputError
 from segexp.labels.mapping import Mapping
 from tests.compare.mask_example import COARSE, FINE, VOID, lay_out, write
@@ -19,7 +20,7 @@ def compared(
     folders: dict[str, Path], mappings: dict[str, Mapping] | None = None, cluster: str = "none"
 ) -> dict[str, Any]:
     arms = {name: path for name, path in folders.items() if name != "truth"}
-    truth = truth_in(folders["truth"], FINE.taxonomy, "folder")
+    truth = folder_truth(folders["truth"], FINE.taxonomy, "folder")
     study = plan_masks("masks", arms, mappings or MAPPINGS, truth)
     return compare_masks(study, cluster, margin=0.01).result
 
@@ -66,7 +67,7 @@ def test_a_mask_is_counted_in_its_own_and_in_the_common_classes_and_void_apart(
     """Truth: two road pixels, one sidewalk, one void; all are called sidewalk but the second."""
     write(tmp_path / "truth" / "one.png", np.array([[0, 0, 1, VOID]], np.uint8))
     write(tmp_path / "a" / "one.png", np.array([[1, 0, 1, 1]], np.uint8))
-    truth = truth_in(tmp_path / "truth", FINE.taxonomy, "folder")
+    truth = folder_truth(tmp_path / "truth", FINE.taxonomy, "folder")
     arm = MaskArm("a", FINE, find_runs(tmp_path / "a"))
     found = count_masks([arm], truth, COARSE)
     (counted,) = found.arms
@@ -87,7 +88,7 @@ def test_a_mask_is_counted_in_its_own_and_in_the_common_classes_and_void_apart(
 def test_arms_are_the_same_only_where_every_mask_is(
     folders: dict[str, Path],
 ) -> None:
-    truth = truth_in(folders["truth"], FINE.taxonomy, "folder")
+    truth = folder_truth(folders["truth"], FINE.taxonomy, "folder")
     a = MaskArm("a", FINE, find_runs(folders["a"]))
     assert count_masks([a, a], truth, COARSE).same
     b = MaskArm("b", COARSE, find_runs(folders["b"]))

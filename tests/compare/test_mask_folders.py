@@ -6,13 +6,7 @@ from pathlib import Path
 import pytest
 
 import segexp.compare.mask_folders
-from segexp.compare.mask_folders import (
-    find_runs,
-    list_masks,
-    named_as,
-    paired_names,
-    unmatched,
-)
+from segexp.compare.mask_folders import find_runs, list_masks, named_as, paired_names, unmatched
 from segexp.core.errors import InputError
 
 

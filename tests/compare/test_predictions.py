@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import jaccard_score
 
-from segexp.compare.predictions import compare_masks, plan_masks, truth_in
+from segexp.compare.folder_truth import folder_truth
+from segexp.compare.predictions import compare_masks, plan_masks
 from segexp.core.errors import InputError
 from segexp.labels.mapping import Mapping, collapse_lookup, common_space
 from tests.compare.mask_example import COARSE, FINE, VOID, lay_out, predict, truths, write
@@ -21,7 +22,7 @@ def compared(
     folders: dict[str, Path], mappings: dict[str, Mapping] | None = None, cluster: str = "none"
 ) -> dict[str, Any]:
     arms = {name: path for name, path in folders.items() if name != "truth"}
-    truth = truth_in(folders["truth"], FINE.taxonomy, "folder")
+    truth = folder_truth(folders["truth"], FINE.taxonomy, "folder")
     study = plan_masks("masks", arms, mappings or MAPPINGS, truth)
     return compare_masks(study, cluster, margin=0.01).result
 
@@ -131,7 +132,7 @@ def test_runs_are_compared_in_pairs_by_their_names(
 def test_every_fault_of_folders_and_names_is_listed_together(
     folders: dict[str, Path], tmp_path: Path
 ) -> None:
-    truth = truth_in(folders["truth"], FINE.taxonomy, "folder")
+    truth = folder_truth(folders["truth"], FINE.taxonomy, "folder")
     arms = {"a": folders["a"], "b": folders["a"], "c": tmp_path / "none", "d": tmp_path}
     with pytest.raises(InputError) as caught:
         plan_masks("masks", arms, dict.fromkeys(arms, FINE), truth)
@@ -139,19 +140,3 @@ def test_every_fault_of_folders_and_names_is_listed_together(
     assert "is also the folder of a" in text
     assert f"{tmp_path / 'none'}: no such folder" in text
     assert f"{tmp_path}: no masks in it" in text
-
-
-def test_the_truth_of_cityscapes_is_read_by_its_label_ids(tmp_path: Path) -> None:
-    city = tmp_path / "val" / "munster"
-    write(city / "munster_000000_000019_gtFine_labelIds.png", np.array([[7, 23, 0]], np.uint8))
-    write(city / "munster_000000_000019_gtFine_instanceIds.png", np.array([[7, 2]], np.uint8))
-    truth = truth_in(tmp_path / "val", FINE.taxonomy, "cityscapes")
-    assert truth.ids == ("munster_000000_000019",)
-    assert truth.read_labels("munster_000000_000019").tolist() == [[0, 10, VOID]]
-
-
-@pytest.mark.parametrize("empty", ["nowhere", "empty"])
-def test_a_truth_that_is_not_there_is_refused(tmp_path: Path, empty: str) -> None:
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(InputError, match="--truth"):
-        truth_in(tmp_path / empty, FINE.taxonomy, "folder")

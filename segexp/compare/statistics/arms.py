@@ -32,14 +32,7 @@ from segexp.compare.statistics.level import LEVEL
 from segexp.compare.statistics.pair import RULES, GroupComparison, PairComparison, RuleComparison
 from segexp.compare.statistics.power import detectable
 from segexp.compare.statistics.sample_size import Sample, needed_to_settle
-from segexp.compare.statistics.scores import (
-    ArmRuns,
-    Estimator,
-    Scores,
-    mean_iou,
-    score_arm,
-    within,
-)
+from segexp.compare.statistics.scores import ArmRuns, Estimator, Scores, mean_iou, score_arm, within
 from segexp.compare.statistics.verdict import (
     few_runs_caveat,
     holm,

@@ -12,13 +12,7 @@ from segexp.compare.statistics.bootstrap import estimate, resample_weights, resa
 from segexp.compare.statistics.clusters import Clusters
 from segexp.compare.statistics.planning import pilot_of
 from segexp.core.errors import InputError
-from tests.compare.statistics.drawn_arms import (
-    NAMES,
-    SEEDS,
-    compare,
-    make_arm,
-    make_clusters,
-)
+from tests.compare.statistics.drawn_arms import NAMES, SEEDS, compare, make_arm, make_clusters
 
 quick = settings(max_examples=15, deadline=None)
 

@@ -3,10 +3,7 @@ import math
 
 from segexp.compare.statistics.bootstrap import Estimate
 from segexp.compare.statistics.pair import GroupComparison, RuleComparison
-from tests.compare.statistics.drawn_arms import (
-    compare,
-    make_arm,
-)
+from tests.compare.statistics.drawn_arms import compare, make_arm
 
 
 def test_the_object_of_a_pair_has_the_agreed_keys_and_plain_values():
