@@ -41,25 +41,26 @@ def load_mapping(path: Path) -> Mapping:
     groups = _parse_groups(str(path), content, faults)
     if taxonomy is not None:
         faults += _coverage_faults(str(path), groups, taxonomy)
-    if content.get("to") is not None:
+    to = content.get("to")
+    if to is not None:
         with collected(faults):
-            other_taxonomy(path, content["to"], groups.classes)
+            other_taxonomy(path, to, groups.names)
     if content.get("name") != path.stem:
         name = shown(content.get("name"))
         faults.append(f"{path}: name: {name}; must be the file's own name, {path.stem!r}")
     faults += file_name_faults(str(path), content)
     if faults or taxonomy is None:
         raise InputError(faults)
-    return Mapping(path.stem, taxonomy, groups.classes)
+    return Mapping(path.stem, taxonomy, groups.classes, to)
 
 
-def other_taxonomy(path: Path, named: Any, classes: Sequence[MappedClass]) -> Taxonomy:
+def other_taxonomy(path: Path, named: Any, names: Sequence[str]) -> Taxonomy:
     """Return the taxonomy that a mapping leads ``to``: its classes are labels of that one.
 
     Args:
         path: The mapping's file.
         named: What it says under ``to``.
-        classes: Its classes.
+        names: Its classes.
 
     Raises:
         InputError: When there is no such taxonomy, or a class is not a label of it.
@@ -67,7 +68,7 @@ def other_taxonomy(path: Path, named: Any, classes: Sequence[MappedClass]) -> Ta
     directory = path.parent / "taxonomies"
     complaint = f"{path}: to: taxonomy {shown(named)} is not in {directory}"
     taxonomy = load_taxonomy(find_yaml(directory, named, complaint))
-    strange = [c.name for c in classes if c.name not in taxonomy.names]
+    strange = [name for name in names if name not in taxonomy.names]
     if strange:
         raise InputError(
             [
@@ -147,7 +148,10 @@ def parse_mapping(
     faults = file_name_faults(where, content)
     groups = _parse_groups(where, content, faults)
     faults += _coverage_faults(where, groups, taxonomy)
-    return Mapping(str(content.get("name")), taxonomy, groups.classes), faults
+    to = content.get("to")
+    return Mapping(
+        str(content.get("name")), taxonomy, groups.classes, None if to is None else str(to)
+    ), faults
 
 
 @dataclass(frozen=True)
@@ -163,6 +167,10 @@ class _Groups:
     classes: tuple[MappedClass, ...]
     void: tuple[str, ...]
     are_whole: bool
+
+    @property
+    def names(self) -> list[str]:
+        return [c.name for c in self.classes]
 
 
 def _parse_groups(where: str, content: dict[str, Any], faults: list[str]) -> _Groups:

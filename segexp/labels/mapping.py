@@ -38,11 +38,13 @@ class Mapping:
         name: The mapping's name, also of its file in ``mappings/``.
         taxonomy: The taxonomy whose labels it maps.
         classes: The classes; their places are the class indices 0..C-1.
+        to: The name of the taxonomy whose labels the classes are: see `relabelling`. None for none.
     """
 
     name: str
     taxonomy: Taxonomy
     classes: tuple[MappedClass, ...]
+    to: str | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -91,6 +93,7 @@ class Mapping:
         return {
             "name": self.name,
             "taxonomy": self.taxonomy.name,
+            **({} if self.to is None else {"to": self.to}),
             "classes": [
                 {"name": c.name, "color": list(c.color), "labels": list(c.labels)}
                 for c in self.classes

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segexp.core.errors import InputError
-from segexp.core.yaml import find_yaml, read_yaml_mapping
-from segexp.labels.files import load_mapping, other_taxonomy
+from segexp.core.yaml import find_yaml
+from segexp.labels.files import load_mapping, other_taxonomy, read_mappings
 from segexp.labels.taxonomy import VOID, Taxonomy
 
 
@@ -44,14 +44,13 @@ def find_relabelling(project: Path, name: str) -> Relabelling:
     directory = project / "mappings"
     path = find_yaml(directory, name, f"data.relabel: no mapping {name!r} in {directory}")
     mapping = load_mapping(path)
-    named = read_yaml_mapping(path).get("to")
-    if named is None:
+    if mapping.to is None:
         others = ", ".join(names_of_relabellings(project)) or "none yet"
         raise InputError(
             f"data.relabel: {path} does not say which taxonomy its classes are labels of, such as "
             f"`to: cityscapes19`; mappings that do: {others}"
         )
-    after = other_taxonomy(path, named, mapping.classes)
+    after = other_taxonomy(path, mapping.to, mapping.names)
     places = np.array([*map(after.names.index, mapping.names)], np.uint8)
     classes = mapping.lookup()
     table = np.full(256, VOID, np.uint8)
@@ -67,14 +66,8 @@ def names_of_relabellings(project: Path, before: Taxonomy | None = None) -> list
         project: The project directory.
         before: Only those over this taxonomy.
     """
-    found = []
-    for path in sorted((project / "mappings").glob("*.yaml")):
-        try:
-            if read_yaml_mapping(path).get("to") is None:
-                continue
-            mapping = load_mapping(path)
-        except InputError:  # reported when it is named
-            continue
-        if before is None or mapping.taxonomy.hash == before.hash:
-            found.append(path.stem)
-    return found
+    return [
+        mapping.name
+        for mapping in read_mappings(project).mappings
+        if mapping.to is not None and (before is None or mapping.taxonomy.hash == before.hash)
+    ]

@@ -25,6 +25,7 @@ def mapping_yaml(mapping: Mapping, comment: str = "") -> str:
         *comment_lines(comment),
         f"name: {yaml_word(mapping.name)}",
         f"taxonomy: {yaml_word(mapping.taxonomy.name)}",
+        *([] if mapping.to is None else [f"to: {yaml_word(mapping.to)}"]),
         "classes:",
         *rows,
         f"void: {_flow_list(mapping.void_labels)}",

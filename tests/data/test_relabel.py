@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from harness.trees import picture, save
-from segexp.core.config import load_config
+from segexp.core.config_keys import load_config
 from segexp.core.errors import InputError
 from segexp.data.open import find_source, open_data
 from segexp.labels.files import find_mapping
