@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 
+from segexp.data.files.colors import MAX_FAR
 from segexp.labels.taxonomy import VOID, VOID_NAME, Color, Taxonomy
 
 MOST_IDS = 60
@@ -12,6 +13,12 @@ DISTANCES = (8, 16, 24, 48)
 
 Within 48 are 97% of the pixels of CamVid's masks as JPEG of quality 75 (benchmarks/lossy_masks.py).
 """
+
+MOST_VOID = 4
+"""With more unknown ids than these it is likely that the mask is of another numbering."""
+
+FEW = 0.05
+"""The share of pixels that are void by the distance that is advised, where there is a choice."""
 
 _INSTANCES = 256
 _CITYSCAPES_INSTANCES = 1000
@@ -30,7 +37,7 @@ def advice_on_ids(used: Collection[int], known: Mapping[int, int], taxonomy: Tax
     if unknown == [VOID] and set(used) <= {0, VOID} and labels.keys() >= {0, 1}:
         name = taxonomy.names[labels[1]]
         return f"; if {VOID} stands for {name!r}: `data.masks: {{ids: {{{VOID}: 1}}}}`"
-    stretched = _stretched(used, known, labels)
+    stretched = _stretched(used, known)
     if stretched:
         return (
             "; the ids are spread over 0 to 255, as a picture for people: "
@@ -53,9 +60,12 @@ def advice_on_ids(used: Collection[int], known: Mapping[int, int], taxonomy: Tax
             "nearest neighbour; if its grey levels are the labels' colours: "
             "`data.masks: {channels: rgb, nearest_color: 48}`"
         )
-    advice = f"; if void: `data.masks: {{void: {unknown}}}`"
-    if unknown == [len(labels)] and [*labels] == [*range(len(labels))]:
-        shifted = {0: VOID_NAME, **{i + 1: i for i in labels}}
+    advice = ""
+    if len(unknown) <= MOST_VOID and len(unknown) < len(used):
+        advice = f"; if void: `data.masks: {{void: {unknown}}}`"
+    numbered = sorted(i for i in known if 0 <= i < VOID)
+    if unknown == [len(numbered)] and numbered == [*range(len(numbered))]:
+        shifted = {0: VOID_NAME, **{i + 1: i for i in numbered}}
         if len(shifted) <= MOST_IDS:
             advice += f"; if its labels begin at 1: `data.masks: {{ids: {_written(shifted)}}}`"
     return advice
@@ -81,16 +91,16 @@ def advice_on_colors(
     pixels = sum(counts.values())
     unknown = {color: n for color, n in counts.items() if color not in colors}
     away = {color: min(_squared(color, other) for other in colors) for color in unknown}
-    for distance in DISTANCES:
-        far = sum(n for color, n in unknown.items() if away[color] > distance**2)
-        if far <= 0.05 * pixels:
-            share = sum(unknown.values()) / pixels
-            furthest = max(away.values()) ** 0.5
-            return (
-                f"; {share:.1%} of the pixels have colours between those of labels (up to "
-                f"{furthest:.0f} away), as smoothed edges and JPEG leave: save masks without "
-                f"either, or have the nearest taken: `data.masks: {{nearest_color: {distance}}}`"
-            )
+    far = {d: sum(n for color, n in unknown.items() if away[color] > d**2) for d in DISTANCES}
+    distance = next((d for d in DISTANCES if far[d] <= FEW * pixels), DISTANCES[-1])
+    inexact = sum(unknown.values())
+    if far[distance] <= MAX_FAR * pixels and far[distance] <= inexact / 2:
+        return (
+            f"; {inexact / pixels:.1%} of the pixels have colours between those of "
+            f"labels (up to {max(away.values()) ** 0.5:.0f} away), as smoothed edges and JPEG "
+            "leave: save masks without either, or have the nearest taken: "
+            f"`data.masks: {{nearest_color: {distance}}}`"
+        )
     if len(unknown) == 1 and taxonomy.void_color not in counts:
         return (
             f"; if it is void: `void_color: {list(next(iter(unknown)))}` in "
@@ -99,23 +109,22 @@ def advice_on_colors(
     return ""
 
 
-def _stretched(
-    used: Collection[int], known: Mapping[int, int], labels: Mapping[int, int]
-) -> str | None:
+def _stretched(used: Collection[int], known: Mapping[int, int]) -> str | None:
     """Return the ids of all labels that are spread over 0..255, if these explain a mask."""
     if min(used) < 0 or max(used) > VOID or len(used) < 3:
         return None
-    last = max(labels, default=0)
-    for whole in (last, last + 1):  # 255 is the last label, or void
+    ids = [i for i in known if 0 <= i < VOID]
+    last, last_label = max(ids), max((i for i in ids if known[i] != VOID), default=0)
+    for whole in (last_label, last, last + 1):  # 255 is the last label, the last id, or void
         if not 2 <= whole <= MOST_IDS:
             continue
         for levels in (
-            {VOID // whole * i: i for i in labels},
-            {VOID * i // whole: i for i in labels},
-            {round(VOID * i / whole): i for i in labels},
+            {VOID // whole * i: i for i in ids},
+            {VOID * i // whole: i for i in ids},
+            {round(VOID * i / whole): i for i in ids},
         ):
-            other = {level: i for level, i in levels.items() if level != i}
             if set(used) <= {*levels, VOID}:
+                other = {level: i for level, i in levels.items() if level != i and level <= VOID}
                 return _written(other if VOID in {*levels, *known} else {**other, VOID: VOID_NAME})
     return None
 

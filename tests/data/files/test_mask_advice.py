@@ -26,6 +26,13 @@ TWO = named((0, 0, 0), (255, 0, 0))
 SIX = named(*((40 * i, 0, 0) for i in range(6)))
 
 
+SPREAD = (
+    "{ids: {23: 1, 46: 2, 69: 3, 92: 4, 115: 5, 138: 6, 161: 7, 184: 8, 207: 9, 230: 10, 253: 11, "
+    "255: void}}"
+)
+"""CamVid's ids times 255 // 11; 11 is void."""
+
+
 def line_for(path: Path, taxonomy: Taxonomy, place: int = 0) -> str:
     """Return a line of YAML that the refusal of a mask ends with."""
     with pytest.raises(SampleFault) as caught:
@@ -51,6 +58,7 @@ def read(path: Path, **options: object) -> np.ndarray:
         (SIX, [0, 5, 255], "{void: [255]}", [0, 5, VOID]),
         (SIX, [0, 51, 102, 255], "{ids: {51: 1, 102: 2, 153: 3, 204: 4, 255: 5}}", [0, 1, 2, 5]),
         (SIX, [0, 42, 210], "{ids: {42: 1, 84: 2, 126: 3, 168: 4, 210: 5, 255: void}}", [0, 1, 5]),
+        (CAMVID, [0, 23, 230, 253], SPREAD, [0, 1, 10, VOID]),
         (SIX, [256, 1281, 3], "{divide: 256}", [1, 5, 0]),
         (SIX, [2, 9, -1], "{void: [-1, 9]}", [2, VOID, VOID]),
     ],
@@ -69,6 +77,18 @@ def test_ids_that_begin_at_1_are_told_apart_from_a_new_void_id_by_the_reader(tmp
     line = line_for(path, SIX, 1)
     assert line == "{ids: {0: void, 1: 0, 2: 1, 3: 2, 4: 3, 5: 4, 6: 5}}"
     assert read_by(line, path, SIX) == [[VOID, 0, 5]]
+
+
+def test_void_counts_where_ids_begin_at_1(tmp_path):
+    path = save(tmp_path / "m.png", np.array([[1, 11, 12]], np.uint8))
+    assert read_by(line_for(path, CAMVID, 1), path, CAMVID) == [[0, 10, VOID]]
+
+
+def test_a_mask_whose_ids_are_all_unknown_is_not_called_void(tmp_path):
+    path = save(tmp_path / "m.npy", np.array([[50, 60, 70]]))
+    with pytest.raises(SampleFault) as caught:
+        read_labels(path, CAMVID, "default")
+    assert str(caught.value).endswith("which knows 0..11")
 
 
 def test_cityscapes_instance_ids_are_not_divided(tmp_path):
@@ -109,6 +129,15 @@ def test_smoothed_edges_are_told_with_their_share_and_distance(tmp_path):
         ["car"] * 10,
         ["sky"] * 10,
     ]
+
+
+def test_masks_that_were_shrunk_with_interpolation_are_told(tmp_path):
+    mask = np.full((64, 64, 3), SKY, np.uint8)
+    mask[20:44, 17:47] = (128, 128, 0)  # tree
+    Image.fromarray(mask).resize((31, 31), Image.Resampling.BILINEAR).save(tmp_path / "m.png")
+    assert line_for(tmp_path / "m.png", CAMVID) == "{nearest_color: 48}"
+    labels = read_by("{nearest_color: 48}", tmp_path / "m.png", CAMVID)
+    assert {CAMVID.names[i] for row in labels for i in row if i != VOID} == {"sky", "tree"}
 
 
 def test_a_new_colour_may_be_void(tmp_path):
