@@ -122,10 +122,12 @@ def _by_layout(
     _refuse_unknown(source, sample_masks(source), f"the taxonomy {implied}")
     mappings = [load_mapping(path) for path in sorted(shipped.glob("*.yaml"))]
     over = [m for m in mappings if m.taxonomy.hash == taxonomy.hash]
-    over.sort(key=lambda m: (-len(m.classes), m.name))
+    over.sort(key=lambda m: (m.to is not None, -len(m.classes), m.name))
     of_all = mapping_of_labels(taxonomy)
     if of_all.hash not in {m.hash for m in over}:
         over.insert(0, of_all)
+    own = [m for m in over if m.to is None]  # the others are for data.relabel
+    over = own if len(own) > 1 else over
     return FoundLabels(source, tuple(over), f"the taxonomy {implied}", is_shipped=True)
 
 
