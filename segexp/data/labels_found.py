@@ -126,8 +126,6 @@ def _by_layout(
     of_all = mapping_of_labels(taxonomy)
     if of_all.hash not in {m.hash for m in over}:
         over.insert(0, of_all)
-    own = [m for m in over if m.to is None]  # the others are for data.relabel
-    over = own if len(own) > 1 else over
     return FoundLabels(source, tuple(over), f"the taxonomy {implied}", is_shipped=True)
 
 

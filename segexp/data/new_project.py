@@ -68,7 +68,9 @@ def project_files(
         },
     )
     study = (template / "studies" / "default.yaml").read_text(encoding="utf-8")
-    names = ", ".join(mapping.name for mapping in mappings)
+    own = [mapping for mapping in mappings if mapping.to is None]
+    searched = own if len(own) > 1 else mappings  # the others are for data.relabel
+    names = ", ".join(mapping.name for mapping in searched)
     study = study.replace("mapping: [cityscapes19, merged10]", f"mapping: [{names}]")
     study = study.replace("mapping: cityscapes19", f"mapping: {first}")
     texts = {"config.yaml": config, "studies/default.yaml": study}

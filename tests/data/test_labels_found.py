@@ -88,7 +88,7 @@ def test_the_mapping_of_all_labels_comes_first_also_where_none_is_shipped(tmp_pa
     data = DataConfig(format="auto", taxonomy="idd40")
     labels = find_labels(recognise_format(root), root, "pets", ROOT / "mappings", data=data)
     names = [m.name for m in labels.mappings]
-    assert names == ["idd40", "idd40_to_26", "idd40_to_19", "idd40_to_7"]
+    assert names == ["idd40", "idd40_to_26", "idd40_to_7", "idd40_to_19"]
 
 
 def test_two_labels_of_a_file_are_0_and_255_where_the_masks_hold_these(tmp_path):
