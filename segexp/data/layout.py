@@ -130,9 +130,14 @@ def recognise_format(root: Path) -> str:
     """
     _check_root(root)
     known = {name: layout_of(name) for name in layout_names()}
-    seen = {name: what for name, layout in known.items() if (what := layout.recognised(root))}
-    broader = {other for name in seen for other in known[name].rather_than}
-    seen = {name: what for name, what in seen.items() if name not in broader}
+    seen: dict[str, str] = {}
+    broader: set[str] = set()
+    for name in sorted(known, key=lambda name: not known[name].rather_than):
+        # A broad layout walks through all files: for nothing, where it gives way.
+        if name not in broader and (what := known[name].recognised(root)):
+            seen[name] = what
+            broader.update(known[name].rather_than)
+    seen = {name: seen[name] for name in known if name in seen and name not in broader}
     if len(seen) == 1:
         return next(iter(seen))
     if seen:

@@ -21,6 +21,7 @@ from segexp.data.files.mask_file import decode_mask
 from segexp.data.files.masks import labels_of
 from segexp.data.files.parquet import count_rows, picture_columns, read_cell
 from segexp.data.layout import Layout
+from segexp.data.layouts._named import folder_with
 from segexp.data.layouts._pairing import Listing, source_of
 from segexp.data.layouts._tree import File, files_below
 from segexp.data.layouts._words import meaning_of
@@ -136,11 +137,13 @@ def _split(file: File) -> str:
 
 
 def _recognised(root: Path) -> str | None:
-    first = next((file for file in files_below(root) if file.suffix == SUFFIX), None)
+    folder = folder_with(root, f"*{SUFFIX}")
+    first = min(folder.glob(f"*{SUFFIX}"), default=None) if folder else None
     try:
-        return ", ".join(_columns(first.path)) if first else None
+        columns = picture_columns(first) if first else []
     except SampleFault:
         return None
+    return f"columns {', '.join(columns)}" if len(columns) > 1 else None
 
 
 LAYOUT = Layout(
