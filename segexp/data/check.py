@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segexp.data.files.file_kind import file_kind
-from segexp.data.files.masks import inexact_pixels
 from segexp.data.halves import Halves, divide
 from segexp.data.label_counts import half_counts
 from segexp.data.leaks import HELDOUT, NONE, TRAIN, VAL, Leaks, find_leaks
@@ -38,7 +37,7 @@ class Inspection:
         counts: Of the mask's labels at its own size, from `half_counts`; None when it cannot be
             read.
         look: Of the image, from `near_duplicates.look_of`; None when it cannot be read.
-        inexact: From `inexact_pixels`, where the nearest colour is taken.
+        inexact: From `Source.count_inexact`, where the nearest colour is taken.
     """
 
     split: str
@@ -170,8 +169,8 @@ def inspect_sample(
             f"{sample.mask} has {_by(labels.shape)}{_way_out(image.shape, labels.shape)}"
         )
     inexact = (0, 0)
-    if labels is not None and sample.mask is not None and source.rules.nearest_color:
-        inexact = inexact_pixels(sample.mask, source.taxonomy, source.rules)
+    if labels is not None and source.count_inexact is not None and source.rules.nearest_color:
+        inexact = source.count_inexact(sample, rules=source.rules)
     counts = None if labels is None else half_counts(labels)
     inspection = Inspection(
         split,

@@ -3,12 +3,14 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segexp.labels.taxonomy import Taxonomy
+
+_Read = TypeVar("_Read")
 
 SPLITS = ("train", "val", "test")
 UNDIVIDED = ""
@@ -83,6 +85,8 @@ class Source:
         reading: How the files are read where their content does not say it (the encoding of
             raw ids, the generator's version): it enters the data set's hash.
         rules: How masks are read besides; they enter the hash where there are any.
+        count_inexact: Counts the pixels of a mask whose colour is no label's, and those that are
+            too far from all, where the nearest colour is taken; None where this is not counted.
         format: The layout's name, which `open_source` fills in.
     """
 
@@ -96,12 +100,14 @@ class Source:
     notes: tuple[str, ...] = ()
     reading: str = ""
     rules: MaskRules = AS_STORED
+    count_inexact: Callable[..., tuple[int, int]] | None = None
     format: str = ""
 
     @property
     def raw_ids(self) -> Mapping[int, int]:
         """The label index, or VOID, of each raw id; empty where masks are not files."""
-        return {**self.taxonomy.encodings.get(self.reading, {}), **dict(self.rules.ids)}
+        encoding = self.taxonomy.encodings.get(self.reading)
+        return {} if encoding is None else {**encoding, **dict(self.rules.ids)}
 
 
 def file_of(sample: Sample, part: Literal["image", "mask"]) -> Path:
@@ -117,11 +123,8 @@ def file_of(sample: Sample, part: Literal["image", "mask"]) -> Path:
 
 
 def read_file(
-    read: Callable[..., NDArray[np.uint8]],
-    part: Literal["image", "mask"],
-    sample: Sample,
-    **options: Any,
-) -> NDArray[np.uint8]:
+    read: Callable[..., _Read], part: Literal["image", "mask"], sample: Sample, **options: Any
+) -> _Read:
     """Read the image file or the mask file of a sample.
 
     With `functools.partial` it makes the readers of a `Source`, which can then be sent to another

@@ -1,5 +1,6 @@
 """``data.masks``: what it does to a data set, and what it refuses."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -100,6 +101,13 @@ def test_the_share_of_colours_that_were_not_exact_is_noted(tmp_path):
         "one's label; 2.1% are more than 10 away from all, and void",
     )
     assert source.read_labels(source.splits["train"][0])[5, :7].tolist() == [VOID, *[8] * 5, 5]
+
+
+def test_no_share_is_said_where_masks_are_not_files_of_their_own(tmp_path):
+    # As in Parquet, whose file is no picture.
+    root = camvid_like(tmp_path / "d", train=1, val=2)
+    source = replace(opened(root), count_inexact=None)
+    assert check_source(with_rules(source, rules(nearest_color=10))).notes == ()
 
 
 def test_drawn_scenes_have_no_masks_to_read():

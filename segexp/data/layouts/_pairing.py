@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from segexp.core.errors import InputError
 from segexp.core.wording import counted
+from segexp.data.files import masks
 from segexp.data.files.images import read_rgb
-from segexp.data.files.masks import read_labels
 from segexp.data.source import Sample, Source, read_file
 from segexp.labels.taxonomy import Taxonomy
 
@@ -39,7 +39,7 @@ def source_of(
     faults: Sequence[str] = (),
     notes: Sequence[str] = (),
     read_image: Callable[[Path], NDArray[np.uint8]] = read_rgb,
-    read_labels: Callable[..., NDArray[np.uint8]] = read_labels,
+    read_labels: Callable[..., NDArray[np.uint8]] = masks.read_labels,
 ) -> Source:
     """Return the data set of a folder whose images and masks are files of their own.
 
@@ -51,7 +51,8 @@ def source_of(
         faults: Faults besides those of the listings.
         notes: Notes besides those of the listings.
         read_image: Decodes an image file to uint8 (H, W, 3), RGB.
-        read_labels: Decodes a mask file, by ``taxonomy`` and ``encoding``, to uint8 (H, W).
+        read_labels: Decodes a mask file, by ``taxonomy``, ``encoding`` and ``rules``, to uint8
+            (H, W).
     """
     splits = {
         split: each.samples
@@ -59,6 +60,8 @@ def source_of(
         if each.samples or each.faults or not each.notes  # a test split without masks has a note
     }
     decode = partial(read_labels, taxonomy=taxonomy, encoding=encoding)
+    is_plain = read_labels is masks.read_labels
+    count = partial(masks.inexact_pixels, taxonomy=taxonomy)
     listed = listings.values()
     return Source(
         root.resolve().name,
@@ -70,6 +73,7 @@ def source_of(
         read_labels=partial(read_file, decode, "mask"),
         notes=(*(n for each in listed for n in each.notes), *notes),
         reading=encoding,
+        count_inexact=partial(read_file, count, "mask") if is_plain else None,
     )
 
 
