@@ -1,0 +1,68 @@
+import sqlite3
+from types import SimpleNamespace
+
+import pytest
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, ProgrammingError
+
+from segexp.study.storage.database_errors import (
+    database_error,
+    is_passing,
+    is_wrong_call,
+    reason_of,
+)
+
+
+def raised(kind: type[DBAPIError], original: object, lost: bool = False) -> DBAPIError:
+    return kind("SELECT secret", {}, original, connection_invalidated=lost)
+
+
+def of_postgresql(state: str | None) -> object:
+    return SimpleNamespace(pgcode=state)
+
+
+def of_sqlite(code: int) -> sqlite3.Error:
+    error = sqlite3.OperationalError("said by SQLite")
+    error.sqlite_errorcode = code
+    return error
+
+
+# https://www.sqlite.org/rescode.html: 5 busy, 6 locked, 517 busy_snapshot, 10 I/O, 11 corrupt.
+@pytest.mark.parametrize(
+    ("code", "passes"), [(5, True), (6, True), (517, True), (10, False), (11, False)]
+)
+def test_a_locked_sqlite_file_may_be_free_in_a_moment(code: int, passes: bool) -> None:
+    assert is_passing(raised(OperationalError, of_sqlite(code))) == passes
+
+
+# https://www.postgresql.org/docs/current/errcodes-appendix.html
+@pytest.mark.parametrize(
+    ("state", "passes"),
+    [
+        ("08006", True),  # connection_failure
+        ("40P01", True),  # deadlock_detected
+        ("53300", True),  # too_many_connections
+        ("57P01", True),  # admin_shutdown
+        (None, True),  # no connection was made
+        ("53100", False),  # disk_full
+        ("28P01", False),  # invalid_password
+    ],
+)
+def test_outages_and_deadlocks_of_postgresql_pass(state: str | None, passes: bool) -> None:
+    assert is_passing(raised(OperationalError, of_postgresql(state))) == passes
+
+
+def test_what_was_asked_may_be_wrong_unless_the_connection_was_lost_over_it() -> None:
+    assert is_wrong_call(raised(IntegrityError, of_postgresql("23505")))
+    assert not is_wrong_call(raised(OperationalError, of_postgresql("08006")))
+    lost = raised(ProgrammingError, of_postgresql("42601"), lost=True)
+    assert not is_wrong_call(lost) and is_passing(lost)
+
+
+def test_the_reason_is_the_databases_in_one_line_without_the_statement() -> None:
+    original = raised(OperationalError, of_sqlite(11))
+    complaint = RuntimeError("complains of what came next")
+    complaint.__context__ = original
+    assert database_error(complaint) is original
+    assert reason_of(complaint) == "said by SQLite"
+    assert database_error(ValueError("a")) is None
+    assert reason_of(ValueError("first\nsecond")) == "first"

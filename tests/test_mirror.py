@@ -1,0 +1,75 @@
+"""Whoever opens a module finds its tests beside it: tests/ has the folders and names of segexp/."""
+
+from pathlib import Path
+
+from harness.project import ROOT
+
+IN_NEIGHBOURS = {
+    "cli/ab_study": "cli/test_ab.py",
+    "compare/heldout_truth": "cli/test_ab_masks.py",
+    "compare/record_masks": "cli/test_ab_masks.py",
+    "compare/records": "compare/test_run.py",
+    "compare/result": "compare/test_run.py",
+    "compare/run_protocols": "cli/test_ab.py",
+    "compare/statistics/level": "compare/statistics/test_bootstrap.py",
+    "data/cache_build": "data/test_cache.py",
+    "data/configured": "data/test_mask_rules.py",
+    "data/files/colors": "data/files/test_masks.py",
+    "data/files/npz": "data/files/test_mask_file.py",
+    "data/files/parquet": "data/layouts/test_hugging_face.py",
+    "data/layouts/_any_folders": "data/layouts/test_folder.py",
+    "data/layouts/_cityscapes_masks": "data/layouts/test_cityscapes_pairs.py",
+    "data/layouts/_listing": "data/layouts/test_folder.py",
+    "data/layouts/_named": "data/layouts/test_camvid.py",
+    "data/layouts/_names": "data/layouts/test_folder.py",
+    "data/layouts/_pairing": "data/layouts/test_folder.py",
+    "data/layouts/_readings": "data/layouts/test_folder.py",
+    "data/layouts/_split_lists": "data/layouts/test_pascal_voc.py",
+    "data/layouts/_tree": "data/layouts/test_folder.py",
+    "data/layouts/_words": "data/layouts/test_folder.py",
+    "data/mapping_import": "cli/test_mapping_import.py",
+    "data/unnamed_labels": "data/test_labels_found.py",
+    "labels/importers/_file": "labels/test_importer.py",
+    "labels/importers/_listing": "labels/importers/test_label_list.py",
+    "labels/importers/_python_source": "labels/importers/test_mmseg.py",
+    "labels/importers/_rows": "labels/importers/test_csv.py",
+    "labels/importers/_tables": "labels/importers/test_csv.py",
+    "labels/warning": "labels/test_checks.py",
+    "study/display": "cli/test_console.py",
+    "study/engines/_preloaded": "study/engines/test_workers.py",
+    "training/losses/_shared": "training/losses/test_cross_entropy.py",
+}
+"""What has no file of its own: what is small or private, and what only a whole command or A/B study
+shows. Beside it, where it is tested."""
+
+SCENES = ("scenes", "scenes/test_scenes.py")
+"""The scenes are tested by what they look like, all together."""
+
+
+def modules() -> set[str]:
+    found = (path.relative_to(ROOT / "segexp") for path in (ROOT / "segexp").rglob("*.py"))
+    return {
+        path.with_suffix("").as_posix()
+        for path in found
+        if path.name != "__init__.py" and path.parts[0] not in (SCENES[0], "template")
+    }
+
+
+def own_file(module: str) -> Path:
+    folder, _, name = module.rpartition("/")
+    return ROOT / "tests" / folder / f"test_{name.strip('_')}.py"
+
+
+def test_every_module_has_a_test_file_of_its_name() -> None:
+    missing = [name for name in modules() if not own_file(name).is_file()]
+    unnamed = sorted(set(missing) - IN_NEIGHBOURS.keys())
+    assert not unnamed, f"write {', '.join(f'{own_file(m).relative_to(ROOT)}' for m in unnamed)}"
+
+
+def test_only_modules_without_a_file_of_their_own_are_listed_with_where_they_are_tested() -> None:
+    for module, file in (*IN_NEIGHBOURS.items(), SCENES):
+        assert (ROOT / "tests" / file).is_file(), f"{module}: there is no tests/{file}"
+    gone = sorted(IN_NEIGHBOURS.keys() - modules())
+    assert not gone, f"no longer modules: {', '.join(gone)}"
+    own = [name for name in IN_NEIGHBOURS if own_file(name).is_file()]
+    assert not own, f"has a file of its own now: {', '.join(own)}"
