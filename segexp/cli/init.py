@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from segexp.data.source import Sample, Source
 
 _MAPPINGS = (
+    "ade150_to_19",
     "camvid11",
     "camvid11_to_19",
     "camvid32_to_11",

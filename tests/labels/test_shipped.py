@@ -187,6 +187,10 @@ def test_a_taxonomys_name_is_that_of_the_mapping_of_its_labels():
     ("name", "some"),
     [
         (
+            "ade150_to_19",
+            {"car": {"car", "van"}, "terrain": {"grass", "sand"}, None: {"wardrobe", "ceiling"}},
+        ),
+        (
             "cityscapes34_to_19",
             {"road": {"road"}, "pole": {"pole"}, "train": {"train"}, None: {"parking", "caravan"}},
         ),
