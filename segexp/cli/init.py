@@ -12,6 +12,7 @@ import segexp
 from segexp.cli.console import LiveDisplay, say
 from segexp.cli.options import Debug, Format, Set, set_overrides
 from segexp.core.errors import InputError
+from segexp.core.wording import counted
 
 if TYPE_CHECKING:
     from segexp.core.config import DataConfig
@@ -164,7 +165,7 @@ def _say_what_was_found(found: "FoundLabels", source: "Source") -> None:
     for note in source.notes:
         say(f"note: {note}")
     for split, samples in source.splits.items():
-        say(f"{split}: {len(samples)} images, {_pair(samples)}")
+        say(f"{split}: {counted(len(samples), 'image')}, {_pair(samples)}")
     names = found.taxonomy.names
     more = f" and {len(names) - 12} more" if len(names) > 12 else ""
     say(f"labels: {len(names)}, from {found.origin}: {', '.join(names[:12])}{more}")

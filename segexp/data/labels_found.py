@@ -122,7 +122,7 @@ def _by_layout(
     _refuse_unknown(source, sample_masks(source), f"the taxonomy {implied}")
     mappings = [load_mapping(path) for path in sorted(shipped.glob("*.yaml"))]
     over = [m for m in mappings if m.taxonomy.hash == taxonomy.hash]
-    over.sort(key=lambda m: (m.to is not None, -len(m.classes), m.name))
+    over.sort(key=lambda m: (m.to is not None, m.scores_void, -len(m.classes), m.name))
     of_all = mapping_of_labels(taxonomy)
     if of_all.hash not in {m.hash for m in over}:
         over.insert(0, of_all)
