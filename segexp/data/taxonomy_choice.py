@@ -158,5 +158,6 @@ def _new_taxonomy(sample: MaskSample) -> str:
     return (
         f"if they are labels of their own: write names and colours into labels.json, {content}"
         f"{more}, then `segexp mapping import labels.json --new-taxonomy NAME{option}`, and go on "
-        "with --mapping labels --set data.taxonomy=NAME"
+        "with --mapping labels --set data.taxonomy=NAME; or `segexp init DIR --data FOLDER` counts "
+        "them and lays out a project for them"
     )
