@@ -8,8 +8,6 @@ IN_NEIGHBOURS = {
     "cli/ab_study": "cli/test_ab.py",
     "compare/heldout_truth": "cli/test_ab_masks.py",
     "compare/record_masks": "cli/test_ab_masks.py",
-    "compare/records": "compare/test_run.py",
-    "compare/result": "compare/test_run.py",
     "compare/run_protocols": "cli/test_ab.py",
     "compare/statistics/level": "compare/statistics/test_bootstrap.py",
     "data/cache_build": "data/test_cache.py",

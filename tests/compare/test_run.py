@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,94 +10,23 @@ from typing import Any
 import numpy as np
 import optuna
 import pytest
-import yaml
 from mlflow import MlflowClient
 from optuna.trial import TrialState
 from sklearn.metrics import jaccard_score
 
 from segexp.compare.design import Design
 from segexp.compare.pilot import outlooks, read_pilot
-from segexp.compare.plan import AbPlan, plan_ab
-from segexp.compare.run import Question, begun_as, run_ab
+from segexp.compare.run import Question
 from segexp.core.errors import InputError, Interrupted, WorkError
 from segexp.core.lease import lease_seconds
 from segexp.data.open import find_source, open_data
 from segexp.evaluation.confusions import load_confusions, load_predictions
-from segexp.evaluation.evaluate import Evaluation
 from segexp.labels.files import find_mappings
 from segexp.labels.mapping import common_space
-from segexp.study.attributes import BEAT, OWNER, PART_RUNS, RUN_ID
+from segexp.study.attributes import BEAT, OWNER, RUN_ID
 from segexp.study.best import find_best
 from segexp.study.storage.open import load_study, open_storage
-from segexp.training.fit import EpochResult, Step
-
-STUDY = {
-    "name": "small",
-    "trials": 7,
-    "sampler": {"name": "random", "seed": 0},
-    "pruner": "none",
-    "space": {
-        "mapping": ["cityscapes19"],
-        "learning_rate": {"low": 1e-3, "high": 1e-2, "log": True},
-    },
-    "config": {"training.epochs": 1},
-}
-SHARED = Design("shared", configs=2, seeds=1)
-TUNED = Design("tuned", configs=1, seeds=2)  # as earlier versions began it
-QUESTION = Question(margin=0.01, cluster="auto")
-
-
-class Said:
-    """A display that remembers, and interrupts where it is told to."""
-
-    def __init__(self, interrupt_at: int | None = None, fail_in: int | None = None) -> None:
-        self.lines: list[str] = []
-        self.started: list[tuple[str, int]] = []
-        self._interrupt_at = interrupt_at
-        self._fail_in = fail_in
-
-    def say(self, text: str) -> None:
-        self.lines.append(text)
-
-    def caching(self, done: int, total: int) -> None:
-        pass
-
-    def trial_started(self, number: int, place: int, total: int, params: Mapping[str, Any]) -> None:
-        self.started.append((params["mapping"], number))
-
-    def trial_ended(self, number: int, state: str, text: str) -> None:
-        pass
-
-    def step(self, step: Step, total_epochs: int) -> None:
-        if self._interrupt_at is not None and len(self.started) > self._interrupt_at:
-            raise Interrupted(2)
-        if self._fail_in is not None and len(self.started) - 1 == self._fail_in:
-            raise RuntimeError("out of memory")
-
-    def epoch(self, result: EpochResult[Evaluation], value: float, total_epochs: int) -> None:
-        pass
-
-
-def plan_of(project: Path, *mappings: str, **changes: Any) -> AbPlan:
-    (project / "studies" / "small.yaml").write_text(yaml.safe_dump(STUDY), encoding="utf-8")
-    overrides = changes.pop("overrides", {})
-    name, design = changes.pop("name", "ab"), changes.pop("design", None)
-    if design is None:
-        configs, seeds = changes.pop("configs", None), changes.pop("seeds", 2)
-        design = SHARED if configs is None else Design("matched", configs, seeds)
-    mappings = mappings or ("cityscapes19", "merged10")
-    return plan_ab(project, "small", mappings, overrides, name=name, design=design)
-
-
-def run(
-    project: Path, display: Said | None = None, question: Question = QUESTION, **changes: Any
-) -> tuple[dict[str, Any], Path]:
-    plan = plan_of(project, *changes.pop("mappings", ()), **changes)
-    return run_ab(plan, question, open_storage(None, project), display or Said())
-
-
-def study_of(project: Path, name: str) -> optuna.Study:
-    return optuna.load_study(study_name=name, storage=f"sqlite:///{project}/studies/optuna.db")
+from tests.compare.tiny_ab import Said, plan_of, run, study_of
 
 
 @dataclass(frozen=True)
@@ -133,16 +62,6 @@ def shared(
     project, display = lay_out_project(tmp_path_factory.mktemp("ab") / "project"), Said()
     result, directory = run(project, display)
     return Compared(project, display, result, directory)
-
-
-@pytest.fixture(scope="module")
-def matched(
-    tmp_path_factory: pytest.TempPathFactory, lay_out_project: Callable[[Path], Path]
-) -> Path:
-    """A project with an A/B study of one configuration that ran to its end. Read it only."""
-    project = lay_out_project(tmp_path_factory.mktemp("matched") / "project")
-    run(project, configs=1)
-    return project
 
 
 def test_the_arms_take_turns(shared: Compared) -> None:
@@ -427,19 +346,6 @@ def test_after_an_interruption_fewer_seeds_train_no_others(project: Path) -> Non
 
 
 @pytest.mark.slow
-def test_a_study_whose_runs_mlflow_lost_answers_all_the_same(project: Path) -> None:
-    before, _ = run(project, configs=1)
-    client = MlflowClient(tracking_uri=f"sqlite:///{project}/mlflow.db")
-    for arm_run in study_of(project, "ab").user_attrs[PART_RUNS].values():
-        client.delete_run(arm_run)
-    after, _ = run(project, configs=1)
-    assert after == before
-    (project / "mlflow.db").unlink()  # all of them: another place is taken only then
-    elsewhere, _ = run(project, configs=1, overrides={"tracking.uri": "sqlite:///other.db"})
-    assert elsewhere == before
-
-
-@pytest.mark.slow
 def test_what_an_arm_suggests_and_reports_does_not_depend_on_the_other_arms(
     project: Path,
 ) -> None:
@@ -469,53 +375,6 @@ def test_what_an_arm_suggests_and_reports_does_not_depend_on_the_other_arms(
 
 
 @pytest.mark.slow
-def test_an_arm_whose_search_had_fewer_chances_is_named(project: Path) -> None:
-    result, _ = run(project, Said(fail_in=3))  # merged10's second trial
-    assert [arm["search"]["states"] for arm in result["arms"]] == [
-        {"COMPLETE": 7},
-        {"COMPLETE": 6, "FAIL": 1},
-    ]
-    assert [arm["search"]["best_trial"] for arm in result["arms"]][1] != 1
-    assert any("7 in ab-cityscapes19, 6 in ab-merged10" in c for c in result["caveats"])
-    assert not any("luck" in c for c in result["caveats"])
-
-
-@pytest.mark.slow
-def test_a_study_of_the_earlier_design_continues_with_that_design(project: Path) -> None:
-    """Its arms' winners with several seeds, and that this knows nothing of the searches' luck."""
-    assert begun_as(None, project, "ab") is None
-    result, _ = run(project, design=TUNED, overrides={"trials": 2})
-    assert begun_as(None, project, "ab") == "tuned"
-    for arm in result["arms"]:
-        search = study_of(project, f"ab-{arm['mapping']}")
-        best = max(search.trials, key=lambda t: t.value or 0)
-        assert arm["params"] == pytest.approx(best.params)
-        final = study_of(project, f"ab-{arm['mapping']}-trial-{best.number:04d}")
-        assert [t.params for t in final.trials] == [{"seed": 1}, {"seed": 2}]
-        assert arm["run_ids"] == [t.user_attrs[RUN_ID] for t in final.trials]
-    assert (result["mode"], result["seeds"], result["candidates"]) == ("tuned", [1, 2], [])
-    assert any("not the luck of a search of 2 trials" in note for note in result["caveats"])
-    assert "the one configuration that a search found in each arm" in result["pairs"][0]["sentence"]
-    with pytest.raises(InputError, match="mode = tuned, now it is shared"):
-        run(project)
-
-
-@pytest.mark.slow
-def test_pages_without_their_predictions_have_no_images_and_the_same_answer(project: Path) -> None:
-    before, _ = run(project, configs=1)
-    for path in project.rglob("predictions.npz"):  # MLflow's copies, too
-        path.unlink()
-    display = Said()
-    after, directory = run(project, display, configs=1)
-    protocols = after.pop("protocols"), before.pop("protocols")
-    assert after == before
-    missing = [{row["key"] for row in p["common"] if row["missing"]} for p in protocols]
-    assert missing[0] > missing[1]  # what was decided on void pixels is in no matrix
-    assert any("no images on the page: " in line for line in display.lines)
-    assert '<img class="picture"' not in (directory / "ab.html").read_text(encoding="utf-8")
-
-
-@pytest.mark.slow
 def test_trials_of_another_host_are_waited_for_until_it_was_silent_for_a_lease(
     project: Path,
 ) -> None:
@@ -541,12 +400,6 @@ def test_trials_of_another_host_are_waited_for_until_it_was_silent_for_a_lease(
     assert display.started == [("cityscapes19", 3), ("merged10", 3)]
     assert [t.state.name for t in study.trials] == ["COMPLETE", "COMPLETE", "FAIL", "COMPLETE"]
     assert [len(arm["run_ids"]) for arm in result["arms"]] == [3, 3]
-
-
-def test_a_name_that_another_study_has_is_refused(project: Path) -> None:
-    run(project, configs=1)
-    with pytest.raises(InputError, match="'ab-merged10' is not an A/B study"):
-        run(project, configs=1, name="ab-merged10")
 
 
 @pytest.mark.slow
@@ -590,68 +443,6 @@ def test_an_interrupted_study_is_balanced_and_resumes(project: Path) -> None:
     assert sum(r.data.tags["segexp.kind"] == "arm" for r in runs) == 2
 
 
-def test_settings_that_were_forgotten_are_named_and_not_the_digest_alone(shared: Compared) -> None:
-    forgotten = {"data.image_size": [64, 64], "training.epochs": 3}
-    with pytest.raises(InputError) as refused:
-        run(shared.project, overrides=forgotten)
-    digest, size, epochs, way_out = refused.value.faults
-    assert digest.startswith("study 'ab' was begun with data = synthetic ")
-    assert size.endswith(" was begun with data.image_size = [32, 64], now it is [64, 64]")
-    assert epochs.endswith(" was begun with training.epochs = 1, now it is 3")
-    assert way_out.startswith("study 'ab' cannot be resumed as something else")
-
-
-@pytest.mark.slow
-def test_a_changed_mapping_is_refused_with_the_labels_that_changed(project: Path) -> None:
-    run(project, configs=1)
-    path = project / "mappings" / "merged10.yaml"
-    text = path.read_text(encoding="utf-8")
-    path.write_text(
-        text.replace("labels: [motorcycle]", "labels: [motorcycle, bicycle]").replace(
-            "void: [pole, bicycle]", "void: [pole]"
-        ),
-        encoding="utf-8",
-    )
-    with pytest.raises(InputError) as caught:
-        run(project, configs=1)
-    changed, way_out = caught.value.faults
-    assert changed == (
-        "mapping 'merged10' has changed since study 'ab' was begun: "
-        "label bicycle was in void, now in motorcycle"
-    )
-    assert "--study-name" in way_out
-
-
-def test_other_arms_or_another_mode_under_the_same_name_are_refused(matched: Path) -> None:
-    with pytest.raises(InputError) as caught:
-        run(matched, mappings=("cityscapes19", "categories7"), configs=1)
-    assert any(
-        "arms = cityscapes19, merged10, now it is cityscapes19, categories7" in fault
-        for fault in caught.value.faults
-    )
-    with pytest.raises(InputError, match="mode = matched, now it is shared"):
-        run(matched)
-
-
-@pytest.mark.slow
-def test_a_failed_training_is_left_out_of_every_arm_and_said(project: Path) -> None:
-    display = Said(fail_in=3)  # the second configuration of the second arm
-    result, _ = run(project, display, configs=3, seeds=1)
-    second = study_of(project, "ab-merged10")
-    assert [t.state.name for t in second.trials] == ["COMPLETE", "FAIL", "COMPLETE"]
-    assert result["pairs"][0]["runs"] == 2
-    first = study_of(project, "ab-cityscapes19")
-    kept = [first.trials[0].user_attrs[RUN_ID], first.trials[2].user_attrs[RUN_ID]]
-    assert result["arms"][0]["run_ids"] == kept
-    (lost,) = [c for c in result["caveats"] if "of merged10 are not complete" in c]
-    assert lost.startswith("1 of 3 final trainings of merged10 are not complete and are left out")
-
-
-def test_with_one_run_left_there_is_no_comparison(project: Path) -> None:
-    with pytest.raises(WorkError, match=r"there are 1; 1 of 2 final trainings of merged10"):
-        run(project, Said(fail_in=3), configs=1)
-
-
 def test_matrices_that_are_gone_are_read_from_mlflow_or_named_with_their_run(
     project: Path,
 ) -> None:
@@ -667,30 +458,6 @@ def test_matrices_that_are_gone_are_read_from_mlflow_or_named_with_their_run(
         WorkError, match=r"confusions\.npz of trial 0 is not here, .*: run .* has no"
     ):
         run(project, configs=1)
-
-
-@pytest.mark.slow
-def test_three_arms_are_compared_pair_by_pair(project: Path) -> None:
-    mappings = ("cityscapes19", "merged10", "categories7")
-    result, _ = run(project, mappings=mappings, configs=1)
-    assert [(p["a"], p["b"]) for p in result["pairs"]] == [
-        ("cityscapes19", "merged10"),
-        ("cityscapes19", "categories7"),
-        ("merged10", "categories7"),
-    ]
-    arms = study_of(project, "ab").user_attrs[PART_RUNS]
-    assert list(arms) == list(mappings)
-    kept = {arm["mapping"]: arm["bits_kept"] for arm in result["arms"]}
-    assert kept["cityscapes19"] > kept["merged10"]
-
-
-def test_a_refusal_leaves_the_records_of_what_was_finished_alone(matched: Path) -> None:
-    client = MlflowClient(tracking_uri=f"sqlite:///{matched}/mlflow.db")
-    ab = study_of(matched, "ab")
-    runs = [ab.user_attrs[RUN_ID], *ab.user_attrs[PART_RUNS].values()]
-    with pytest.raises(InputError, match=r"training\.batch_size = 3, now it is 2"):
-        run(matched, configs=1, overrides={"batch_size": 2})
-    assert [client.get_run(run_id).info.status for run_id in runs] == ["FINISHED"] * 3
 
 
 def test_best_without_a_name_after_an_ab_study_names_its_arms(shared: Compared) -> None:
