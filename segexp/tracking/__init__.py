@@ -1,7 +1,8 @@
 """What MLflow records. The only package that imports MLflow.
 
 Optuna's storage decides and MLflow records: a study computes with nothing that is read back from
-here. `store` opens experiments, `runs` starts and ends runs, `records` fills them.
+here. `store` opens experiments, `runs` starts and ends runs, `find_runs` finds them again,
+`records` fills them.
 
 A record is an operation (`operations`). It is applied to a database at once. For a server, which
 may be away, it is written to disk (`spool`) and sent from there (`sender`, `replay`): a study does
@@ -24,6 +25,14 @@ os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"
 from segexp.core.run_token import is_token
 from segexp.tracking.artifacts import experiment_of_run, read_artifact
 from segexp.tracking.client import address_of, is_server
+from segexp.tracking.find_runs import (
+    adopt,
+    attach_run,
+    find_running,
+    find_tagged,
+    look_up_id,
+    running_trials,
+)
 from segexp.tracking.records import (
     config_params,
     log_bytes,
@@ -38,16 +47,10 @@ from segexp.tracking.records import (
 from segexp.tracking.runs import (
     Run,
     Status,
-    adopt,
-    attach_run,
     close_run,
     discard_run,
     end_run,
-    find_running,
-    find_tagged,
     known_id,
-    look_up_id,
-    running_trials,
     set_tags,
     start_run,
 )
