@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.project import copy_database
+
 BEGIN = """
 import optuna, sys
 from pathlib import Path
@@ -58,9 +60,10 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def project(tmp_path_factory: pytest.TempPathFactory, mlflow_template: Path) -> Path:
     project = tmp_path_factory.mktemp("project")
     assert run("-m", "segexp", "init", str(project)).returncode == 0
+    copy_database(mlflow_template, project / "mlflow.db")
     assert run("-c", BEGIN, str(project)).returncode == 0
     return project
 
