@@ -37,6 +37,7 @@ def predict_into(bundle_directory: Path, paths: list[Path], out: Path, precision
         predict_masks,
         skipped_files,
         stream_count,
+        way_out,
     )
     from segexp.report.predictions import write_predictions
     from segexp.training.bundle import load_bundle
@@ -49,7 +50,8 @@ def predict_into(bundle_directory: Path, paths: list[Path], out: Path, precision
         bundle = load_bundle(bundle_directory)
     if faults:
         raise InputError(faults)
-    _say_skipped(skipped_files(paths, out))
+    skipped = skipped_files(paths, out)
+    _say_skipped(skipped, way_out(skipped))
     compute = choose_compute(precision)
     model = compute.place(bundle.model)
     streams = stream_count(len(files))
@@ -68,7 +70,7 @@ def predict_into(bundle_directory: Path, paths: list[Path], out: Path, precision
     say(f"predicted {written} image(s) into {out} ({bundle.mapping.name}, {compute.description})")
 
 
-def _say_skipped(files: list[Path]) -> None:
+def _say_skipped(files: list[Path], way_out: str) -> None:
     """Say which files in directories are not predicted, so that nobody waits for them."""
     if not files:
         return
@@ -76,6 +78,4 @@ def _say_skipped(files: list[Path]) -> None:
     counts = ", ".join(f"{n} {suffix}" for suffix, n in suffixes.most_common(MAX_LISTED))
     shown = ", ".join(map(str, files[:MAX_LISTED]))
     more = f" and {len(files) - MAX_LISTED} more" if len(files) > MAX_LISTED else ""
-    say(f"skipped, not images: {counts} ({shown}{more})")
-    if suffixes.keys() & {".heic", ".heif", ".avif"}:
-        say("HEIC and AVIF are not read: convert them to JPEG or PNG")
+    say(f"skipped, not images: {counts} ({shown}{more}){way_out}")

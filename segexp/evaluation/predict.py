@@ -87,14 +87,13 @@ def find_images(paths: Sequence[Path], out_dir: Path | None = None) -> list[Imag
             inside = _images_in(path, out_dir)
             found += [ImageFile(p, p.relative_to(path).with_suffix("")) for p in inside]
             if not inside:
-                faults.append(
-                    f"{path}: no images in it; expected files with {', '.join(IMAGE_SUFFIXES)}"
-                )
+                others = way_out(_files_in(path, out_dir))
+                faults.append(f"{path}: no images in it; expected files with {_EXPECTED}{others}")
         elif not path.is_file():
             faults.append(f"{path}: neither a file nor a directory")
         elif path.suffix.lower() not in IMAGE_SUFFIXES:
             faults.append(
-                f"{path}: not an image by its suffix; expected {', '.join(IMAGE_SUFFIXES)}"
+                f"{path}: not an image by its suffix; expected {_EXPECTED}{way_out([path])}"
             )
         else:
             found.append(ImageFile(path, Path(path.stem)))
@@ -196,6 +195,12 @@ def skipped_files(paths: Sequence[Path], out_dir: Path | None = None) -> list[Pa
     directories = [path for path in paths if path.is_dir()]
     found = [file for path in directories for file in _files_in(path, out_dir)]
     return [path for path in found if path.suffix.lower() not in IMAGE_SUFFIXES]
+
+
+def way_out(files: Iterable[Path]) -> str:
+    """Say what to do with pictures of phones, which are not read; empty where there are none."""
+    is_heic = any(path.suffix.lower() in (".heic", ".heif", ".avif") for path in files)
+    return "; HEIC and AVIF are not read: convert them to JPEG or PNG" if is_heic else ""
 
 
 def _images_in(directory: Path, out_dir: Path | None) -> list[Path]:

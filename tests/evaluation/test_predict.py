@@ -220,6 +220,16 @@ def test_every_wrong_path_and_every_collision_is_listed_together(tmp_path: Path)
     assert "gone.png: no such file or directory" in text
 
 
+def test_pictures_of_phones_are_refused_with_what_to_do(tmp_path: Path):
+    (tmp_path / "phone").mkdir()
+    (tmp_path / "phone" / "IMG_1.HEIC").touch()
+    with pytest.raises(InputError) as caught:
+        find_images([tmp_path / "phone", tmp_path / "phone" / "IMG_1.HEIC"])
+    assert [fault.rpartition("; ")[2] for fault in caught.value.faults] == [
+        "HEIC and AVIF are not read: convert them to JPEG or PNG"
+    ] * 2
+
+
 def test_names_that_no_file_system_accepts_are_listed(tmp_path: Path):
     with pytest.raises(InputError) as caught:
         find_images([tmp_path / ("x" * 300), tmp_path / "a\0b"])
