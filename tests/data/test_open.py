@@ -63,7 +63,7 @@ def test_an_unknown_taxonomy_is_answered_with_the_nearest_and_all(project: Path)
 def test_the_mappings_over_a_taxonomy_are_listed_without_the_broken_ones(project: Path):
     (project / "mappings" / "broken.yaml").write_text("name: broken\ntaxonomy: camvid11\n")
     names = [m.name for m in mappings_over(project, find_taxonomy(project, "camvid11"))]
-    assert names == ["camvid11", "camvid_merged6"]
+    assert names == ["camvid11", "camvid11_to_19", "camvid_merged6"]
 
 
 def test_mappings_over_another_taxonomy_are_each_refused_with_the_fitting_ones_named(
@@ -76,7 +76,10 @@ def test_mappings_over_another_taxonomy_are_each_refused_with_the_fitting_ones_n
     for fault, name in zip(faults, ("cityscapes19", "merged10"), strict=True):
         assert f"mapping '{name}' is over the taxonomy cityscapes19" in fault
         assert f"(folder, {root}) is labelled in camvid11" in fault
-        assert "take one that fits it with --mapping: camvid11, camvid_merged6; or set" in fault
+        assert (
+            "take one that fits it with --mapping: camvid11, camvid11_to_19, camvid_merged6; or set"
+            in fault
+        )
 
 
 def test_synthetic_data_refuses_a_mapping_over_another_taxonomy(project: Path):
