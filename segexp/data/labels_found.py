@@ -1,6 +1,7 @@
 """What the masks of a folder mean: from a label file, from the layout, or from the masks alone."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from segexp.core.errors import InputError
 from segexp.core.wording import counted, percent
 from segexp.data.configured import open_configured
 from segexp.data.layout import implied_taxonomy, is_narrow
-from segexp.data.mask_sample import MaskSample, holds_foreground, sample_masks
+from segexp.data.mask_sample import MaskSample, fitting_taxonomies, holds_foreground, sample_masks
 from segexp.data.source import SampleFault, Source
 from segexp.data.taxonomy_choice import list_files
 from segexp.data.threads import Progress
@@ -20,6 +21,9 @@ from segexp.labels.mapping import MappedClass, Mapping, mapping_of_labels
 from segexp.labels.taxonomy import VOID, Taxonomy, load_taxonomy
 
 SHOWN = 6
+
+TELLING = 4
+"""Colours of labels in masks that tell whose labels they are."""
 
 RARE = 0.01
 """Classes with a smaller share of the labelled pixels become one in the proposed mapping."""
@@ -64,8 +68,9 @@ def find_labels(
     """Find out what the masks of a folder mean.
 
     In this order: the file that a person names; the taxonomy that a person names, or that of a
-    layout that is told by its own file names; a label file in the folder; the taxonomy that any
-    other layout implies; the ids or colours of all masks.
+    layout that is told by its own file names; a label file in the folder; a taxonomy that comes
+    with segexp and has all colours of the masks; the taxonomy that any other layout implies;
+    the ids or colours of all masks.
 
     Args:
         layout: The name of the folder's layout.
@@ -91,9 +96,27 @@ def find_labels(
     file = find_label_file(root, name)
     if file is not None:
         return _by_file(layout, root, file, data)
+    implied = _taxonomy_of_colors(list_files(layout, root, data), shipped) or implied
     if implied is not None:
         return _by_layout(layout, root, implied, shipped, data)
     return _by_masks(layout, root, name, data, progress)
+
+
+def _taxonomy_of_colors(source: Source, shipped: Path) -> str | None:
+    """Return the smallest shipped taxonomy that has every colour of a few masks, if one is.
+
+    Several colours of labels are no accident; numbers would tell nothing.
+    """
+    sample = sample_masks(source)
+    taxonomies = [load_taxonomy(path) for path in sorted((shipped / "taxonomies").glob("*.yaml"))]
+    fitting = [
+        taxonomy
+        for taxonomy in fitting_taxonomies(sample, taxonomies)
+        if len({*taxonomy.colors} & sample.colors.keys()) >= TELLING and not sample.ids
+    ]
+    fitting.sort(key=lambda taxonomy: len(taxonomy.labels))
+    sizes = [len(taxonomy.labels) for taxonomy in fitting]
+    return fitting[0].name if fitting and sizes.count(sizes[0]) == 1 else None
 
 
 def proposed_merge(found: FoundLabels) -> Mapping | None:
@@ -177,7 +200,16 @@ def _refuse_unknown(source: Source, sample: MaskSample, origin: str) -> None:
     raise InputError(
         f"{source.root}: {sample.masks} masks hold {listing}{more} of the pixels, which {origin} "
         "lacks; name another label file with --classes FILE, or add them to it"
+        f"{_as_void(unknown)}"
     )
+
+
+def _as_void(unknown: Sequence[tuple[str, int]]) -> str:
+    """Write the rule by which unknown ids are void."""
+    ids = [value for value, _ in unknown if value.lstrip("-").isdigit()]
+    if len(ids) < len(unknown) or len(ids) > SHOWN:
+        return ""
+    return f"; if they are no label: --set data.masks='{{void: [{', '.join(ids)}]}}'"
 
 
 def _label_counts(source: Source) -> Counter[str]:

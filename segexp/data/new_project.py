@@ -20,6 +20,7 @@ PIXELS = 192 * 256
 """About how many pixels an image has in training at first: a CPU can train that, too."""
 
 LOOKED_AT = 24
+SHOWN_FAULTS = 3
 
 
 @dataclass(frozen=True)
@@ -95,17 +96,18 @@ def project_files(
 
 def image_size(source: Source) -> tuple[int, int]:
     """Choose a size to train at: the images' shape, PIXELS at most, multiples of 32."""
-    heights, widths = [], []
+    heights, widths, faults = [], [], []
     for samples in source.splits.values():
         for sample in samples[:: max(1, len(samples) // LOOKED_AT)][:LOOKED_AT]:
             try:
                 height, width, _ = source.read_image(sample).shape
-            except SampleFault:  # `segexp data check` lists these
+            except SampleFault as fault:
+                faults.append(str(fault))  # `segexp data check` lists all of them
                 continue
             heights.append(height)
             widths.append(width)
     if not heights:
-        raise InputError(f"{source.root}: no image can be read; `segexp data check` lists why")
+        raise InputError([f"{source.root}: no image can be read", *faults[:SHOWN_FAULTS]])
     return _fitting(median(heights), median(widths))
 
 

@@ -88,7 +88,7 @@ def test_the_mapping_of_all_labels_comes_first_also_where_none_is_shipped(tmp_pa
     data = DataConfig(format="auto", taxonomy="idd40")
     labels = find_labels(recognise_format(root), root, "pets", ROOT / "mappings", data=data)
     names = [m.name for m in labels.mappings]
-    assert names == ["idd40", "idd40_to_26", "idd40_to_7", "idd40_to_19"]
+    assert names == ["idd40", "idd40_to_7", "idd40_to_26", "idd40_to_19"]
 
 
 def test_two_labels_of_a_file_are_0_and_255_where_the_masks_hold_these(tmp_path):
@@ -117,7 +117,8 @@ def test_ids_that_the_label_file_lacks_are_refused_with_their_share(tmp_path):
         found(tmp_path)
     assert str(caught.value) == (
         f"{tmp_path}: 2 masks hold 9 (25.0%) of the pixels, which {tmp_path}/labels.txt lacks; "
-        "name another label file with --classes FILE, or add them to it"
+        "name another label file with --classes FILE, or add them to it; if they are no label: "
+        "--set data.masks='{void: [9]}'"
     )
 
 
@@ -168,3 +169,15 @@ def test_what_the_file_calls_void_stays_void_in_the_proposal(tmp_path):
     assert merged is not None
     assert merged.void_labels == ("Void",)
     assert merged.names == ("road", "sky", "other")
+
+
+def test_colours_of_a_taxonomy_that_comes_along_tell_it(tmp_path):
+    """As in a CamVid of 32 colours in folders that would imply the 11 labels."""
+    mask = np.zeros((5, 8, 3), np.uint8)
+    mask[0], mask[1], mask[2], mask[3] = (64, 128, 64), (192, 0, 128), (0, 128, 192), (0, 128, 64)
+    for split in ("train", "val"):
+        save(tmp_path / split / "0.png", picture(len(split), (5, 8)))
+        save(tmp_path / f"{split}annot" / "0.png", mask)
+    labels = found(tmp_path)
+    assert labels.taxonomy.name == "camvid32"
+    assert labels.mappings[0].names[:4] == ("Animal", "Archway", "Bicyclist", "Bridge")

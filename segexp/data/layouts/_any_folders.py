@@ -1,7 +1,9 @@
 """Any tree whose folders or file names say which files are images and which are masks."""
 
+import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from segexp.core.wording import counted
@@ -14,6 +16,9 @@ from segexp.data.layouts._split_lists import divide_by_lists
 from segexp.data.layouts._tree import File, files_below
 
 ANY_NAMES = FileNames()
+
+PARTNERLESS = re.compile(r": (image without mask|mask without image) \(")
+"""The faults of `_pairing.join`."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +68,7 @@ def as_paired(
     is_found = names.affixes is None and not best.rule.is_plain
     notes = [f"{root}: joined {best.describe(root)}"] if is_found else []
     listings = divide_by_lists(root, files, listings_of(root, best))
+    listings = _with_advice(listings, root, best)
     return Paired(listings, tuple(faults), (*notes, *left_out_note(root, files, best)))
 
 
@@ -86,10 +92,39 @@ def _ambiguous(root: Path, best: Reading, others: Sequence[Reading]) -> list[str
     if not rivals:
         return []
     ways = "; or ".join(reading.describe(root) for reading in (best, *rivals))
+    images, masks = _patterns(root, best)
     return [
         f"{root}: {counted(len(rivals) + 1, 'way')} to join images and masks: {ways}. Say which in "
-        "config.yaml, such as data.layout: {images: 'images/**/*.jpg', masks: 'masks/**/*.png'}"
+        f"config.yaml, such as data.layout: {{images: '{images}', masks: '{masks}'}}"
     ]
+
+
+def _with_advice(listings: dict[str, Listing], root: Path, reading: Reading) -> dict[str, Listing]:
+    """Say at the end of the faults how files without a partner are left out."""
+    faulty = [
+        split
+        for split, each in listings.items()
+        if any(PARTNERLESS.search(fault) for fault in each.faults)
+    ]
+    if not faulty:
+        return listings
+    images, masks = _patterns(root, reading)
+    how = f"{{images: '{images}', masks: '{masks}', unpaired: skip}}"
+    if images == masks:
+        how = "{images: GLOB, masks: GLOB, unpaired: skip}"
+    last = listings[faulty[-1]]
+    advice = f"{root}: to leave out what has no partner, write into config.yaml data.layout: {how}"
+    return listings | {faulty[-1]: replace(last, faults=(*last.faults, advice))}
+
+
+def _patterns(root: Path, reading: Reading) -> tuple[str, str]:
+    """Return patterns for the images and the masks of a reading, as ``data.layout`` has them."""
+    globs = []
+    for side in (reading.images, reading.masks):
+        folder = common_folder(side.values(), root).removeprefix("./")
+        (suffix, _), *_ = Counter(file.suffix for file in side.values()).most_common(1)
+        globs.append(f"{folder}**/*{suffix}")
+    return globs[0], globs[1]
 
 
 def _disagree(one: Reading, other: Reading) -> bool:

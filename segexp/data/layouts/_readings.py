@@ -63,6 +63,7 @@ def readings_of(files: Sequence[File], names: FileNames) -> list[Reading]:
         found = _of_folders(images, masks, names) or _of_folders(plain, masks, names)
     else:
         found = _of_names(images, names) or _of_names(plain, names)
+    found = _without_colors(found)
     found.sort(key=lambda reading: -reading.size)
     return [reading for reading in found if 2 * reading.size >= found[0].size]
 
@@ -107,6 +108,16 @@ def _join(images: Sequence[File], masks: Sequence[File], names: FileNames) -> li
         if rules := _without_drawings(rules):
             return [Reading(of_images, of_masks, rule, tuple(doubled)) for rule in rules]
     return []
+
+
+def _without_colors(readings: list[Reading]) -> list[Reading]:
+    """Leave out masks in folders of drawings in colours, where there are others."""
+    kept = [
+        reading
+        for reading in readings
+        if not any(map(says_other, next(iter(reading.masks.values())).kind))
+    ]
+    return kept or readings
 
 
 def _without_drawings(rules: Sequence[Rule]) -> list[Rule]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from segexp.core.errors import InputError
-from segexp.data.layouts._words import Role, meaning_of
+from segexp.data.layouts._words import Role, meaning_of, says_other
 
 MAX_DEPTH = 8
 """Folders inside folders that are looked into."""
@@ -89,8 +89,8 @@ def _read(folders: tuple[str, ...], path: Path) -> File:
         meaning = meaning_of(name)
         if split is None:
             split, split_word = meaning.split, meaning.split_word
-        if meaning.role:
-            role = meaning.role if role != "other" else role
+        if meaning.role or (role == "mask" and says_other(name)):
+            role = role if role == "other" else meaning.role or role
             kind.append(meaning.kind)
         elif not meaning.split:
             rest.append(unicodedata.normalize("NFC", name))

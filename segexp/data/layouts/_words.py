@@ -42,6 +42,9 @@ thumbnails weights edges
 """)
 """Drawings beside the masks that are not what a network learns to name."""
 
+COLOR_WORDS = _words_in("color colour colors colours colormap colormaps")
+"""Drawings in colours, which may stand beside masks of ids."""
+
 _IN_FILE_NAMES = _words_in("""
 l p m sat msk lab id ids color colour
 """)
@@ -98,7 +101,7 @@ def says_mask(words: str) -> bool:
 
 def says_other(words: str) -> bool:
     """Whether words in the names of masks say that they are drawings beside the masks."""
-    return not (OTHER_WORDS | {"color", "colour"}).isdisjoint(_words_of(words))
+    return not (OTHER_WORDS | COLOR_WORDS).isdisjoint(_words_of(words))
 
 
 def _role(words: list[str]) -> Role | None:

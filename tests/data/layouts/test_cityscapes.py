@@ -52,10 +52,13 @@ def test_every_fault_of_pairing_is_listed(tmp_path):
     image = "trainstadt_000000_000019_leftImg8bit.png"
     save(city / image, picture(6))
     faults = opened(tmp_path, CITYSCAPES).faults
-    assert len(faults) == 3
+    assert len(faults) == 4
     assert "keep one of them" in faults[0]
     assert "image without mask" in faults[1]
     assert "mask without image" in faults[2]
+    assert (
+        "data.layout: {images: 'leftImg8bit/**/*.png', masks: 'gtFine/**/*.png', unp" in faults[3]
+    )
 
 
 def test_other_files_of_the_tree_are_left_alone(tmp_path):
