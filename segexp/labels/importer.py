@@ -15,15 +15,13 @@ from segexp.core.files import name_fault
 from segexp.labels import importers
 from segexp.labels.importers import importer_names
 from segexp.labels.importers._file import SUFFIXES, ForeignFile, Kind, read_foreign_file
+from segexp.labels.importers._notes import shared_colors, unlabelled_note
 from segexp.labels.importers._rows import BACKGROUND, NOT_TRAINED, Row, mapping_from_rows
 from segexp.labels.mapping import Mapping
-from segexp.labels.taxonomy import VOID, Color, Taxonomy
+from segexp.labels.taxonomy import Taxonomy
 
 if TYPE_CHECKING:
     from segexp.labels.importers.mapping_dict import MappingDict
-
-SHARED_SHOWN = 3
-"""How many colours that labels share are shown."""
 
 
 @dataclass(frozen=True)
@@ -234,8 +232,8 @@ def import_mapping(
         (
             *read.notes,
             *found.notes,
-            *_unlabelled_note(found.mapping),
-            *(_shared_colors(path, read.taxonomy) if read.taxonomy else ()),
+            *unlabelled_note(found.mapping),
+            *(shared_colors(path, read.taxonomy) if read.taxonomy else ()),
         ),
         choices,
         read.taxonomy is not None,
@@ -243,35 +241,6 @@ def import_mapping(
         encoding,
         read.says,
     )
-
-
-def _unlabelled_note(mapping: Mapping) -> list[str]:
-    index = mapping.lookup()[VOID]
-    if index == VOID:
-        return []
-    name = mapping.names[index]
-    way_out = "a class called void would leave them out"
-    if name.lower() in BACKGROUND:
-        way_out = "--background-as-void leaves them out"
-    return [f"unlabelled pixels are trained as {name!r}; {way_out}"]
-
-
-def _shared_colors(path: Path, taxonomy: Taxonomy) -> list[str]:
-    """Say which labels of a new taxonomy cannot be told apart in masks of colours."""
-    of_color: dict[Color, list[str]] = {}
-    for name, color in zip(taxonomy.names, taxonomy.colors, strict=True):
-        of_color.setdefault(color, []).append(name)
-    shared = {color: names for color, names in of_color.items() if len(names) > 1}
-    if not shared:
-        return []
-    told, more = [*shared.items()][:SHARED_SHOWN], len(shared) - SHARED_SHOWN
-    listing = ", ".join(f"{' and '.join(map(repr, n))} have one colour, {c}" for c, n in told)
-    return [
-        f"{listing}{f', and so in {more} more cases' if more > 0 else ''}: masks that hold ids can "
-        "be read, masks that hold colours (RGB) cannot. For those keep one of them in "
-        f"{path.name}{', or none and it is void' if (0, 0, 0) in shared else ''}, or give each its "
-        "own colour, as in the masks, and import it again with --force and another --new-taxonomy"
-    ]
 
 
 def needed(taxonomy: Taxonomy | None) -> Taxonomy:

@@ -14,7 +14,7 @@ from segexp.core.errors import InputError, shown
 from segexp.labels.importer import Choices, Read
 from segexp.labels.importers._file import MAX_ROWS
 from segexp.labels.importers._nested import numbered, whole_number
-from segexp.labels.importers._rows import Row
+from segexp.labels.importers._rows import BACKGROUND, Row
 from segexp.labels.palette import distinct_colors
 from segexp.labels.taxonomy import (
     VOID,
@@ -86,7 +86,9 @@ def read_listing(listing: Listing, choices: Choices) -> Read:
         listing = _renumbered(listing, choices.ids)
     notes.append(f"raw ids in the masks, numbered {numbering}: {_numbers_shown(listing)}")
     if listing.doubt and not choices.ids:
-        notes.append(f"{listing.doubt}: look at a mask, and if so import it with --ids 1,2,...")
+        notes.append(
+            f"{listing.doubt}: look at a mask, and if so import it with {_higher(listing)}"
+        )
     if not listing.colors:
         notes.append(
             "the file gives no colours: these were chosen to look different; masks must hold ids, "
@@ -223,6 +225,12 @@ def _renumbered(listing: Listing, ids: tuple[int, ...]) -> Listing:
             f"--ids: {len(ids)} ids for the {len(listing.names)} classes of {listing.where}"
         )
     return replace(listing, ids=ids)
+
+
+def _higher(listing: Listing) -> str:
+    """Return the option that numbers the labels one higher, and a background 0."""
+    pairs = zip(listing.names, listing.numbers, strict=True)
+    return f"--ids {','.join('0' if n.lower() in BACKGROUND else str(i + 1) for n, i in pairs)}"
 
 
 def _numbers_shown(listing: Listing) -> str:

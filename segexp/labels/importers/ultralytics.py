@@ -49,8 +49,8 @@ def read_data_yaml(content: Any, where: str) -> Listing:
     doubt = ""
     if not {"masks_dir", "label_mapping"} & content.keys():
         doubt = (
-            "without masks_dir the file numbers polygons; masks that were drawn of them may have 0 "
-            "for the background, and each number one higher"
+            "without masks_dir the file numbers polygons, and segexp draws them so; masks that "
+            "another tool drew may have 0 for the background, and each number one higher"
         )
     return Listing(where, names, ids=ids, void=void, listing="names", doubt=doubt)
 

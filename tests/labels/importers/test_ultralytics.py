@@ -21,9 +21,13 @@ def test_the_places_of_the_names_are_the_raw_ids(tmp_path, names):
 def test_names_of_polygons_may_be_numbered_one_higher_in_masks(tmp_path):
     path = write(tmp_path / "data.yaml", "train: images\nnc: 2\nnames: [cat, dog]\n")
     notes = imported(path, None, new_taxonomy="own").notes
-    assert any(note.startswith("without masks_dir the file numbers polygons") for note in notes)
-    found = imported(path, None, new_taxonomy="own", ids=(1, 2))
-    assert found.mapping.taxonomy.encodings == {"default": {1: 0, 2: 1, 255: VOID}}
+    (note,) = [note for note in notes if note.startswith("without masks_dir")]
+    assert note.endswith(
+        "each number one higher: look at a mask, and if so import it with --ids 1,2,0"
+    )
+    found = imported(path, None, new_taxonomy="own", ids=(1, 2, 0))
+    assert found.mapping.taxonomy.names == ("cat", "dog", "background")
+    assert found.mapping.taxonomy.encodings == {"default": {1: 0, 2: 1, 0: 2, 255: VOID}}
     assert not any("polygons" in note for note in found.notes)
 
 
