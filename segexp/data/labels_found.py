@@ -1,7 +1,7 @@
 """What the masks of a folder mean: from a label file, from the layout, or from the masks alone."""
 
+import re
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -9,6 +9,7 @@ from segexp.core.config import DataConfig
 from segexp.core.errors import InputError
 from segexp.core.wording import counted, percent
 from segexp.data.configured import open_configured
+from segexp.data.files.mask_advice import advice_on_colors, advice_on_ids
 from segexp.data.layout import implied_taxonomy, is_narrow
 from segexp.data.mask_sample import MaskSample, fitting_taxonomies, holds_foreground, sample_masks
 from segexp.data.source import SampleFault, Source
@@ -186,13 +187,18 @@ def _refuse_unknown(source: Source, sample: MaskSample, origin: str) -> None:
     Raises:
         InputError: With each of them, its share of the pixels, and what to do.
     """
-    known_ids = {*source.taxonomy.encodings.get(source.reading, {}), *dict(source.rules.ids)}
-    known_colors = {*source.taxonomy.colors, source.taxonomy.void_color}
+    taxonomy = source.taxonomy
+    known_ids = {**taxonomy.encodings.get(source.reading, {}), **dict(source.rules.ids)}
+    known_colors = {*taxonomy.colors, taxonomy.void_color}
     unknown = [(str(i), n) for i, n in sample.ids.items() if i not in known_ids]
     if not source.rules.nearest_color:
         unknown += [(str(c), n) for c, n in sample.colors.items() if c not in known_colors]
     if not unknown:
         return
+    if sample.colors:
+        advice = advice_on_colors(sample.colors, taxonomy, known_ids)
+    else:
+        advice = advice_on_ids(sample.ids.keys(), known_ids, taxonomy)
     total = sum(sample.ids.values()) + sum(sample.colors.values())
     unknown.sort(key=lambda item: -item[1])
     listing = ", ".join(f"{value} ({percent(n, total, 1)})" for value, n in unknown[:SHOWN])
@@ -200,16 +206,9 @@ def _refuse_unknown(source: Source, sample: MaskSample, origin: str) -> None:
     raise InputError(
         f"{source.root}: {sample.masks} masks hold {listing}{more} of the pixels, which {origin} "
         "lacks; name another label file with --classes FILE, or add them to it"
-        f"{_as_void(unknown)}"
+        # Here the line goes on the command line: there is no config.yaml yet.
+        + re.sub(r"`data\.masks: (\{.*?\})`", r"`--set data.masks='\1'`", advice)
     )
-
-
-def _as_void(unknown: Sequence[tuple[str, int]]) -> str:
-    """Write the rule by which unknown ids are void."""
-    ids = [value for value, _ in unknown if value.lstrip("-").isdigit()]
-    if len(ids) < len(unknown) or len(ids) > SHOWN:
-        return ""
-    return f"; if they are no label: --set data.masks='{{void: [{', '.join(ids)}]}}'"
 
 
 def _label_counts(source: Source) -> Counter[str]:

@@ -117,8 +117,8 @@ def test_ids_that_the_label_file_lacks_are_refused_with_their_share(tmp_path):
         found(tmp_path)
     assert str(caught.value) == (
         f"{tmp_path}: 2 masks hold 9 (25.0%) of the pixels, which {tmp_path}/labels.txt lacks; "
-        "name another label file with --classes FILE, or add them to it; if they are no label: "
-        "--set data.masks='{void: [9]}'"
+        "name another label file with --classes FILE, or add them to it; if void: "
+        "`--set data.masks='{void: [9]}'`"
     )
 
 
