@@ -1,6 +1,5 @@
 """Any tree whose folders or file names say which files are images and which are masks."""
 
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,9 +15,6 @@ from segexp.data.layouts._split_lists import divide_by_lists
 from segexp.data.layouts._tree import File, files_below
 
 ANY_NAMES = FileNames()
-
-PARTNERLESS = re.compile(r": (image without mask|mask without image) \(")
-"""The faults of `_pairing.join`."""
 
 
 @dataclass(frozen=True)
@@ -101,11 +97,7 @@ def _ambiguous(root: Path, best: Reading, others: Sequence[Reading]) -> list[str
 
 def _with_advice(listings: dict[str, Listing], root: Path, reading: Reading) -> dict[str, Listing]:
     """Say at the end of the faults how files without a partner are left out."""
-    faulty = [
-        split
-        for split, each in listings.items()
-        if any(PARTNERLESS.search(fault) for fault in each.faults)
-    ]
+    faulty = [split for split, each in listings.items() if each.alone]
     if not faulty:
         return listings
     images, masks = _patterns(root, reading)

@@ -23,11 +23,16 @@ MASK_SUFFIXES = (".png", ".tif", ".tiff", ".bmp", ".webp", ".gif", *_ARRAYS, *_L
 
 @dataclass(frozen=True)
 class Listing:
-    """Samples found, in order, with faults and what was left out."""
+    """Samples found, in order, with faults and what was left out.
+
+    Attributes:
+        alone: How many files have no partner, where others have one; each is a fault.
+    """
 
     samples: tuple[Sample, ...] = ()
     faults: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    alone: int = 0
 
 
 def source_of(
@@ -133,12 +138,14 @@ def join(
         f"{masks[id_]}: mask without image (no {id_!r} in {image_root})"
         for id_ in sorted(masks.keys() - images.keys(), key=_by_number)
     ]
+    alone = len(faults)
     faults += [
         f"{str(path).encode(errors='backslashreplace').decode()}: its name is not UTF-8; rename it"
         for path in (*images.values(), *masks.values())
         if not _is_text(path.name)
     ]
-    return Listing(tuple(Sample(id_, images[id_], masks[id_]) for id_ in ids), tuple(faults))
+    samples = tuple(Sample(id_, images[id_], masks[id_]) for id_ in ids)
+    return Listing(samples, tuple(faults), alone=alone)
 
 
 def _empty_splits(root: Path, splits: Mapping[str, Sequence[Sample]]) -> tuple[str, ...]:
