@@ -137,11 +137,20 @@ def _of_names(files: Sequence[File], names: FileNames) -> list[Reading]:
         ]
         of_masks = {file.path for file in masks}
         found += _beside([f for f in files if f.path not in of_masks], masks, affixes)
+    found = [reading for reading in found if not _has_lossy_masks(reading)]
     if found:
         return _largest(found)
     lossy = [f for f in files if f.suffix in _LOSSY]
     exact = [f for f in files if f.suffix in names.mask_suffixes and f.suffix not in _LOSSY]
     return [reading for reading in _beside(lossy, exact, Affixes()) if reading.rule.is_plain]
+
+
+def _has_lossy_masks(reading: Reading) -> bool:
+    """Whether a JPEG would be the mask of a picture without loss: then they are the other way."""
+    return any(
+        reading.masks[mask].suffix in _LOSSY and reading.images[image].suffix not in _LOSSY
+        for mask, image in reading.rule.pairs.items()
+    )
 
 
 def _beside(images: Sequence[File], masks: Sequence[File], affixes: Affixes) -> list[Reading]:

@@ -137,6 +137,14 @@ def test_a_folder_of_colours_beside_one_of_ids_is_left_out(tmp_path):
     assert {s.mask.parts[-4] for s in source.splits[UNDIVIDED]} == {"LABELS"}
 
 
+def test_a_jpeg_is_not_the_mask_of_a_picture_without_loss(tmp_path):
+    for n in range(4):
+        save(tmp_path / f"new_x{n}_label.jpg", picture(n))
+        save(tmp_path / f"x{n}_label.png", raw_mask(n))
+    (samples,) = opened(tmp_path).splits.values()
+    assert [(s.image.suffix, s.mask.suffix) for s in samples] == [(".jpg", ".png")] * 4
+
+
 def test_names_in_composed_and_in_decomposed_unicode_are_the_same(tmp_path):
     save(tmp_path / "images" / "train" / "stra\u00dfe_\u00fc.png", picture(1))
     save(tmp_path / "masks" / "train" / "stra\u00dfe_u\u0308.png", raw_mask(1))
