@@ -52,8 +52,28 @@ FORMS = (
     ),
     ("images/training/{name}.jpg", "annotations/training/{name}.png"),
     ("train2017/{name}.jpg", "stuffthingmaps/train2017/{name}.png"),
+    ("images/training/ADE_train_{n:08}.jpg", "annotations/training/ADE_train_{n:08}.png"),
+    ("{split}2017/{n:012}.jpg", "annotations/{split}2017/{n:012}.png"),
+    ("CamVid/{split}/0016E5_{n:05}.png", "CamVid/{split}_labels/0016E5_{n:05}_L.png"),
+    ("seg/images/{split}/{name}.jpg", "seg/labels/{split}/{name}_train_id.png"),
+    ("training/images/{name}.jpg", "training/v1.2/labels/{name}.png"),
+    ("{video}/img/{name}.jpg", "{video}/masks_machine/{name}.png"),
+    (
+        "leftImg8bit/{split}/{video}/{n}_leftImg8bit.png",
+        "gtFine/{split}/{video}/{n}_gtFine_labellevel3Ids.png",
+    ),
+    (
+        "rgb_anon/fog/{split}/{video}/{video}_frame_{n:06}_rgb_anon.png",
+        "gt/fog/{split}/{video}/{video}_frame_{n:06}_gt_labelTrainIds.png",
+    ),
 )
 """Where an image and its mask lie."""
+
+COMES_ALONG = {
+    "imagesTr": {"dataset.json": '{"file_ending": ".png"}'},
+    "JPEGImages": {"ImageSets/Segmentation/default.txt": ""},
+}
+"""Other files, by the folder of images that they belong to."""
 
 NAMES: tuple[Callable[[int], str], ...] = (
     lambda n: f"{n}",
@@ -110,7 +130,7 @@ def run_case(rng: np.random.Generator, directory: Path) -> str:
 def _tree(rng: np.random.Generator) -> dict[str, str]:
     """Return the content of each file by its path, after a few changes."""
     scenes = count()
-    tree = _plain_tree(rng, scenes)
+    tree = (_listed_tree if rng.random() < 0.05 else _plain_tree)(rng, scenes)
     if rng.random() < 0.15:
         tree |= {f"more/{path}": content for path, content in _plain_tree(rng, scenes).items()}
     elif rng.random() < 0.1:
@@ -127,9 +147,23 @@ def _plain_tree(rng: np.random.Generator, scenes: Iterator[int]) -> dict[str, st
     for split in splits:
         for n in range(int(rng.integers(1, 8))):
             scene = next(scenes)
-            place = {"split": split, "name": name_of(scene), "video": f"video{n % 2}"}
+            place = {"split": split, "name": name_of(scene), "n": scene, "video": f"video{n % 2}"}
             tree[images.format(**place)] = f"image {scene}"
             tree[masks.format(**place)] = f"mask {scene}"
+    return tree | COMES_ALONG.get(images.split("/")[0], {})
+
+
+def _listed_tree(rng: np.random.Generator, scenes: Iterator[int]) -> dict[str, str]:
+    """Images and masks that lists join, whose names say nothing."""
+    tree: dict[str, str] = {}
+    for split in pick(rng, SPLITS):
+        lines = []
+        for _ in range(int(rng.integers(1, 8))):
+            scene = next(scenes)
+            image, mask = f"images/{scene}.jpg", f"masks/{100 - scene}.png"
+            tree |= {image: f"image {scene}", mask: f"mask {scene}"}
+            lines.append(f"{image} {mask}")
+        tree[f"{split}.txt"] = "\n".join(lines)
     return tree
 
 
