@@ -26,6 +26,7 @@ IN_NEIGHBOURS = {
     "data/mapping_import": "cli/test_mapping_import.py",
     "data/unnamed_labels": "data/test_labels_found.py",
     "labels/importers/_listing": "labels/importers/test_label_list.py",
+    "labels/importers/_notes": "labels/test_importer.py",
     "labels/warning": "labels/test_checks.py",
     "study/display": "cli/test_console.py",
     "study/engines/_preloaded": "study/engines/test_workers.py",

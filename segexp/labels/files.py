@@ -115,7 +115,8 @@ def find_mapping(project: Path, name: str) -> Mapping:
     """
     directory = project / "mappings"
     taxonomies = sorted((directory / "taxonomies").glob("*.yaml"))
-    if not (directory / f"{name}.yaml").is_file() and name in [path.stem for path in taxonomies]:
+    # In this order: a file system may refuse to look for the name of a file that is not there.
+    if name in [path.stem for path in taxonomies] and not (directory / f"{name}.yaml").is_file():
         return mapping_of_labels(load_taxonomy(directory / "taxonomies" / f"{name}.yaml"))
     return load_mapping(find_yaml(directory, name, f"no mapping {shown(name)} in {directory}"))
 

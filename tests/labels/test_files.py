@@ -309,3 +309,8 @@ def test_a_mapping_is_called_as_a_file_may_be(home, name):
     write(path, good() | {"name": name})
     with pytest.raises(InputError, match=r": name 'CON': is a device|: use 1 to 100 letters"):
         load_mapping(path)
+
+
+def test_a_name_that_no_file_can_have_is_refused():
+    with pytest.raises(InputError, match="no mapping"):
+        find_mapping(ROOT, "é" * 200)  # 400 bytes

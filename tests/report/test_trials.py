@@ -3,6 +3,7 @@ import math
 import optuna
 import pytest
 
+from segexp.evaluation.result import TrialResult
 from segexp.report.trials import (
     TrialRow,
     best_trial,
@@ -11,13 +12,15 @@ from segexp.report.trials import (
     score_text,
     value_text,
 )
+from tests.report.study_example import scores
 
 
 def row(number: int, value: float | None, kept: bool = False, **params: object) -> TrialRow:
     curve = ((1, 0.2), (2, 0.4), (3, math.nan))
     rank = (-1.0 if value is None else value, kept)
     state = "pruned" if value is None else "complete"
-    return TrialRow(number, state, value, curve, 1.0, params, None, "", "", rank)
+    result = None if value is None else TrialResult(value, 2, 2.0, scores(value))
+    return TrialRow(number, state, value, curve, 1.0, params, result, "", "", rank)
 
 
 def test_the_best_is_that_of_the_highest_rank_and_the_first_of_equals():

@@ -2,7 +2,6 @@ import pytest
 import torch
 from torch import nn
 
-from segexp.core.errors import InputError
 from segexp.training.fit import Optimization, make_optimizer
 from segexp.training.optimizers import OPTIMIZERS
 
@@ -36,9 +35,3 @@ def test_the_learning_rate_and_the_decay_are_the_configurations(name: str):
     assert (group["lr"], group["weight_decay"]) == (0.03, 0.004)
     assert type(made).__name__ == OPTIMIZERS[name][0]
     assert len(group["params"]) == 2
-
-
-def test_an_unknown_optimizer_is_refused_with_a_did_you_mean():
-    optimization = Optimization("adam", 0.1, 0.0, "constant", 0.0, 0.0)
-    with pytest.raises(InputError, match=r"'adam'.*did you mean 'adamw'"):
-        make_optimizer(nn.Linear(1, 1), optimization)
