@@ -5,6 +5,7 @@ python -m harness.layout_docs --check   # exit code 1 where it is out of step
 """
 
 import argparse
+import io
 import json
 import os
 import subprocess
@@ -15,6 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 from PIL import Image
 
 from harness.project import ROOT
@@ -40,7 +43,8 @@ class Tree:
     Attributes:
         title: What it is called.
         image: The path of an image, with ``{split}``, ``{name}`` and ``{video}``.
-        mask: The path of its mask.
+        mask: The path of its mask: a picture, or a ``.txt`` of polygons; that of the image where
+            both are one file, a pair or a row.
         values: The raw ids or colours in four bands of each mask.
         splits: The names of the splits' folders, or of their lists.
         name: The name of the n-th image.
@@ -198,6 +202,20 @@ TREES = (
         name="ulm_{n:06}_000019",
     ),
     Tree(
+        "Cityscapes in colours",
+        "leftImg8bit/{split}/ulm/{name}_leftImg8bit.png",
+        "gtFine/{split}/ulm/{name}_gtFine_color.png",
+        values=((128, 64, 128), (70, 70, 70), (0, 0, 142), (180, 165, 180)),
+        name="ulm_{n:06}_000019",
+    ),
+    Tree(
+        "Cityscapes as pairs in one picture",
+        "cityscapes_data/{split}/{name}.jpg",
+        "cityscapes_data/{split}/{name}.jpg",
+        values=((128, 64, 128), (70, 70, 70), (0, 0, 142), (180, 165, 180)),
+        name="{n}",
+    ),
+    Tree(
         "BDD100K",
         "bdd100k/images/10k/{split}/{name}.jpg",
         "bdd100k/labels/sem_seg/masks/{split}/{name}.png",
@@ -286,6 +304,22 @@ TREES = (
             ),
         },
     ),
+    Tree(
+        "Ultralytics' polygons",
+        "images/{split}/{name}.jpg",
+        "labels/{split}/{name}.txt",
+        values=(0, 1),
+        texts={
+            "data.yaml": "path: .\ntrain: images/train\nval: images/val\nnames: {0: cat, 1: dog}\n"
+        },
+    ),
+    Tree(
+        "Hugging Face's Parquet files",
+        "data/{split}-00000-of-00001.parquet",
+        "data/{split}-00000-of-00001.parquet",
+        splits=("train", "validation"),
+        texts={"id2label.json": '{"0": "background", "1": "cat", "2": "dog"}'},
+    ),
 )
 
 
@@ -333,16 +367,55 @@ def lay_out(tree: Tree, root: Path) -> list[str]:
         place = {"split": split, "n": n, "video": f"Seq{n // 2:02}"}
         place["name"] = tree.name.format(**place)
         rng = np.random.default_rng(n)
-        paths = [path.format(**place) for path in (tree.image, *tree.drawings)]
-        for path in paths:
-            _save(root / path, rng.integers(0, 256, (*SIZE, 3), np.uint8))
-        mask = tree.mask.format(**place)
-        _save(root / mask, _mask(tree.values, n))
-        shown = shown or [paths[0], mask, *paths[1:]]
+        image, mask, *drawings = (
+            path.format(**place) for path in (tree.image, tree.mask, *tree.drawings)
+        )
+        pixels = rng.integers(0, 256, (*SIZE, 3), np.uint8)
+        if image.endswith(".parquet"):
+            _add_row(root / image, pixels, _mask(tree.values, n))
+        elif image == mask:
+            _save(root / image, _pair(pixels, _mask(tree.values, n)))
+        else:
+            _save(root / image, pixels)
+            if mask.endswith(".txt"):
+                _write_polygons(root / mask, tree.values, n)
+            else:
+                _save(root / mask, _mask(tree.values, n))
+        for path in drawings:
+            _save(root / path, pixels)
+        shown = shown or [*dict.fromkeys((image, mask)), *drawings]
     for path, text in tree.texts.items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_text(text, encoding="utf-8")
     return [f"data/{path}" for path in (*shown, *tree.texts)]
+
+
+def _add_row(path: Path, image: np.ndarray, mask: np.ndarray) -> None:
+    """Add a row to a file of Hugging Face's form."""
+    rows = pq.read_table(path).to_pylist() if path.exists() else []
+    cells = {}
+    for column, pixels in (("pixel_values", image), ("label", mask)):
+        file = io.BytesIO()
+        Image.fromarray(pixels).save(file, "PNG")
+        cells[column] = {"bytes": file.getvalue(), "path": None}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.Table.from_pylist([*rows, cells]), path)
+
+
+def _pair(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """A photo beside its mask, 512 by 256."""
+    sides = [
+        Image.fromarray(side).resize((256, 256), Image.Resampling.NEAREST) for side in (image, mask)
+    ]
+    return np.concatenate([np.asarray(side) for side in sides], axis=1)
+
+
+def _write_polygons(path: Path, values: Sequence[Value], n: int) -> None:
+    """A triangle for each class."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    corners = (f"0.{n + 1} 0.{v}1 0.9 0.{v}2 0.5 0.{v}9" for v in range(len(values)))
+    lines = (f"{value} {line}\n" for value, line in zip(values, corners, strict=True))
+    path.write_text("".join(lines), encoding="utf-8")
 
 
 def _mask(values: Sequence[Value], n: int) -> np.ndarray:

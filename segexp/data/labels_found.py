@@ -188,7 +188,9 @@ def _refuse_unknown(source: Source, sample: MaskSample, origin: str) -> None:
         InputError: With each of them, its share of the pixels, and what to do.
     """
     taxonomy = source.taxonomy
-    known_ids = {**taxonomy.encodings.get(source.reading, {}), **dict(source.rules.ids)}
+    if source.reading not in taxonomy.encodings:
+        return  # the layout reads masks by a rule of its own, such as colours of void labels
+    known_ids = {**taxonomy.encodings[source.reading], **dict(source.rules.ids)}
     known_colors = {*taxonomy.colors, taxonomy.void_color}
     unknown = [(str(i), n) for i, n in sample.ids.items() if i not in known_ids]
     if not source.rules.nearest_color:

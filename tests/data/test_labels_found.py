@@ -50,6 +50,20 @@ def test_a_label_file_in_the_folder_names_the_ids(tmp_path):
     assert labels.source.read_labels(sample)[:, 0].tolist() == [0, 1, 2, 2, 2, 255]
 
 
+def test_colours_that_the_layout_knows_as_void_are_not_unknown(tmp_path):
+    """A guard rail is no label of cityscapes19, and has a colour in Cityscapes' masks."""
+    colors = np.full((6, 8, 3), (128, 64, 128), np.uint8)
+    colors[:2] = (180, 165, 180)
+    for number, split in enumerate(("train", "val")):
+        name = f"{split}/ulm/ulm_000000_00001{number}"
+        save(tmp_path / "leftImg8bit" / f"{name}_leftImg8bit.png", picture(number))
+        save(tmp_path / "gtFine" / f"{name}_gtFine_color.png", colors)
+    labels = found(tmp_path)
+    assert labels.taxonomy.name == "cityscapes19"
+    (sample,) = labels.source.splits["val"]
+    assert labels.source.read_labels(sample)[:, 0].tolist() == [255, 255, 0, 0, 0, 0]
+
+
 def test_the_file_that_a_person_names_counts(tmp_path):
     pets(tmp_path / "data", ids(0, 1, 2, 2, 2, 255))
     (tmp_path / "data" / "labels.txt").write_text("background\ncat\ndog\n")
