@@ -116,7 +116,7 @@ def read_picture(path: Path) -> Picture:
     """Open a picture by its content, whatever its suffix says, and decode it whole.
 
     Raises:
-        SampleFault: As `decode_picture` does, and when the file is over MAX_PICTURE_BYTES.
+        SampleFault: As `decode_picture` does.
     """
     return decode_picture(path, read_bytes(path, MAX_PICTURE_BYTES))
 
@@ -126,12 +126,14 @@ def decode_picture(path: Path, data: bytes) -> Picture:
 
     Raises:
         SampleFault: When it is not a PNG, JPEG, WebP, BMP, TIFF or GIF, damaged, truncated,
-            animated, over MAX_PIXELS, a JPEG for print (CMYK), or a PNG or TIFF that EXIF says to
-            rotate: viewers disagree whether to.
+            animated, over MAX_PIXELS or MAX_PICTURE_BYTES, a JPEG for print (CMYK), or a PNG or
+            TIFF that EXIF says to rotate: viewers disagree whether to.
     """
     kind = picture_kind(data)
     if kind is None:
         raise no_picture(path, data)
+    if len(data) > MAX_PICTURE_BYTES:
+        raise SampleFault(f"{path}: {len(data)} bytes; at most {MAX_PICTURE_BYTES} are read")
     with damage_as_fault(path):
         return _read_png(path, data) if kind == "PNG" else _read_other(path, data, kind)
 

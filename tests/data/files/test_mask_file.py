@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from harness.trees import save
+from segexp.data.files import pictures
 from segexp.data.files.mask_file import read_mask
 from segexp.data.source import AS_STORED, MaskRules, SampleFault
 
@@ -204,6 +205,12 @@ def test_a_mask_that_ends_early_is_named(tmp_path, suffix):
     data = (tmp_path / f"m{suffix}").read_bytes()
     (tmp_path / f"m{suffix}").write_bytes(data[: len(data) - 12])
     assert "damaged or truncated" in refused(tmp_path / f"m{suffix}")
+
+
+def test_a_picture_has_its_own_limit_beside_arrays(tmp_path, monkeypatch):
+    monkeypatch.setattr(pictures, "MAX_PICTURE_BYTES", 70)
+    assert "bytes; at most 70 are read" in refused(save(tmp_path / "m.png", IDS))
+    assert np.array_equal(ids_of(save(tmp_path / "m.npy", IDS)), IDS)
 
 
 def test_three_equal_channels_hold_ids_where_the_rules_say_so(tmp_path):
