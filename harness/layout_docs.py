@@ -180,6 +180,13 @@ TREES = (
         },
     ),
     Tree(
+        "labelme's labelme2voc",
+        "JPEGImages/{name}.jpg",
+        "SegmentationClass/{name}.png",
+        drawings=("SegmentationClassVisualization/{name}.jpg",),
+        texts={"class_names.txt": "_background_\ncat\ndog\n"},
+    ),
+    Tree(
         "CamVid in 32 colours",
         "CamVid/{split}/{name}.png",
         "CamVid/{split}_labels/{name}_L.png",
