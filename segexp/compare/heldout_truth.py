@@ -35,7 +35,7 @@ def heldout_truth(
         dataset.heldout.ids,
         read_labels,
         read_image,
-        dataset.format,
+        source.heldout_format,
         dataset.heldout_from,
         frozenset(s.id for split in source.splits.values() for s in split),
     )

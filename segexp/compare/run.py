@@ -98,7 +98,7 @@ def run_ab(
     display.say(describe_data(dataset))
     say_left_out(plan.arms[0], display.say)
     warnings = warn_of_data(dataset, plan.mappings, [plan.common], display.say)
-    clusters = make_clusters(question.cluster, dataset.heldout.ids, dataset.format)
+    clusters = make_clusters(question.cluster, dataset.heldout.ids, dataset.source.heldout_format)
     _refuse_another(plan, dataset, storage)
     with open_records(plan, dataset, storage, display.say) as (study, record, arms):
         train = partial(

@@ -166,6 +166,22 @@ class LayoutConfig(_Section):
         return value
 
 
+class HeldoutConfig(_Section):
+    """Another data set, on whose images final scores are: see `segexp.data.heldout`.
+
+    Attributes:
+        root: Its folder; a relative path starts at the project directory.
+        format: As `DataConfig` has them, of that folder; so are the others.
+    """
+
+    root: str
+    format: Format = "auto"
+    taxonomy: str | None = None
+    masks: MasksConfig | None = None
+    layout: LayoutConfig | None = None
+    relabel: str | None = None
+
+
 class DataConfig(_Section):
     """Where the images are and how they reach the model.
 
@@ -178,6 +194,8 @@ class DataConfig(_Section):
         taxonomy: The taxonomy of the masks, for a layout that does not name it; else null.
         relabel: A mapping that leads ``to`` another taxonomy: the data is read in its labels.
         masks: How masks are read where their files do not say it; null to read them as stored.
+        heldout: Another data set that final scores are on; null for this one's test split, or half
+            of its val.
         heldout_by: What is kept together when val is halved because there is no test split:
             see `segexp.data.halves`.
         synthetic: For the format ``synthetic`` only.
@@ -191,6 +209,7 @@ class DataConfig(_Section):
     masks: MasksConfig | None = None
     layout: LayoutConfig | None = None
     relabel: str | None = None
+    heldout: HeldoutConfig | None = None
     heldout_by: HeldoutBy = "auto"
     synthetic: SyntheticConfig = SyntheticConfig()
 

@@ -66,6 +66,7 @@ class CheckReport:
             Cityscapes: it is then not used as a test split.
         heldout_by: How val is halved, ``Halves.by``; None where there is a test split.
         leaks: The near-duplicates across train, val and held-out; none where there are faults.
+        heldout_of: The name of the data set that the test split is of, where it is another.
     """
 
     faults: tuple[str, ...]
@@ -76,10 +77,13 @@ class CheckReport:
     void_test: bool
     heldout_by: str | None
     leaks: Leaks = NONE
+    heldout_of: str | None = None
 
     @property
     def heldout(self) -> str:
         """Where the held-out images come from, for people."""
+        if self.heldout_of is not None:
+            return f"images of {self.heldout_of}"
         if self.heldout_by is None:
             return "test split"
         return f"a half of val, by {self.heldout_by}"
@@ -95,6 +99,7 @@ class CheckReport:
             "void_test": self.void_test,
             "heldout_by": self.heldout_by,
             "leaks": self.leaks.to_dict(),
+            "heldout_of": self.heldout_of,
         }
 
     @classmethod
@@ -109,6 +114,7 @@ class CheckReport:
             bool(content["void_test"]),
             content["heldout_by"],
             Leaks.from_dict(content["leaks"]),
+            content.get("heldout_of"),
         )
 
 
@@ -233,6 +239,7 @@ def summarise(source: Source, inspected: Sequence[Inspection], halves: Halves) -
         void_test,
         None if has_test else halves.by,
         NONE if faults or repeated_faults else _leaks(inspected, halves, void_test),
+        None if source.other is None else source.other.name,
     )
 
 

@@ -79,7 +79,10 @@ def source_hash(source: Source, cache_dir: Path) -> tuple[str, dict[Path, list[i
     ]
     taxonomy = [source.taxonomy.hash, list(source.taxonomy.void_color)]
     rules = [] if source.rules == AS_STORED else [astuple(source.rules)]
-    content = json.dumps([source.format, source.reading, taxonomy, listing, *rules])
+    other = []
+    if source.other is not None:
+        other = [[source.other.format, source.other.reading, astuple(source.other.rules)]]
+    content = json.dumps([source.format, source.reading, taxonomy, listing, *rules, *other])
     stamps = {path: stamp for path, (stamp, _) in digests.items()}
     return hashlib.sha256(content.encode()).hexdigest()[:16], stamps
 

@@ -6,12 +6,13 @@ Without torch: bad data is refused before torch is loaded.
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from segexp.core.config import WORK_DIRECTORY, Config
+from segexp.core.config import WORK_DIRECTORY, Config, DataConfig
 from segexp.core.errors import InputError
 from segexp.core.yaml import find_yaml
 from segexp.data.cache import Dataset, open_dataset
 from segexp.data.configured import format_of, open_configured
 from segexp.data.division import division_of, with_splits
+from segexp.data.heldout import with_heldout
 from segexp.data.layout import implied_taxonomy, is_drawn
 from segexp.data.relabel import relabelled
 from segexp.data.source import Source
@@ -42,6 +43,24 @@ def find_source(
         InputError: When the data is missing, its format is ambiguous, its taxonomy is unknown, or a
             mapping is over another taxonomy.
     """
+    source = with_splits(
+        project, _labelled(project, config, mappings, named_by), division_of(config.data)
+    )
+    heldout = config.data.heldout
+    if heldout is None:
+        return source
+    data = DataConfig.model_validate(heldout.model_dump())
+    try:
+        other = _labelled(project, config.model_copy(update={"data": data}), [], None)
+    except InputError as error:
+        raise InputError([f"data.heldout: {fault}" for fault in error.faults]) from None
+    return with_heldout(source, other)
+
+
+def _labelled(
+    project: Path, config: Config, mappings: Sequence[Mapping], named_by: str | None
+) -> Source:
+    """Find a data set with its labels, before it is divided; see `find_source`."""
     layout, root = find_layout(project, config)
     named = config.data.taxonomy or implied_taxonomy(layout, root)
     if named is None:  # never guess what the masks mean
@@ -62,9 +81,7 @@ def find_source(
             ]
         )
     source = open_configured(layout, root, own, config.data)
-    if relabelling is not None:
-        source = relabelled(source, relabelling)
-    return with_splits(project, source, division_of(config.data))
+    return source if relabelling is None else relabelled(source, relabelling)
 
 
 def _relabelling(project: Path, own: Taxonomy, mapping: Mapping) -> str:

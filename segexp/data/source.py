@@ -54,12 +54,14 @@ class Sample:
         image: The image file; None for a synthetic scene.
         mask: The mask file; None for a synthetic scene.
         seed: What a synthetic scene is rendered from; None for files.
+        is_of_other: Whether it is of the other data set, `Source.other`.
     """
 
     id: str
     image: Path | None
     mask: Path | None
     seed: int | None = None
+    is_of_other: bool = False
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -88,6 +90,7 @@ class Source:
         count_inexact: Counts the pixels of a mask whose colour is no label's, and those that are
             too far from all, where the nearest colour is taken; None where this is not counted.
         format: The layout's name, which `open_source` fills in.
+        other: The data set that the test split is of, where it is another: `segexp.data.heldout`.
     """
 
     name: str
@@ -102,6 +105,12 @@ class Source:
     rules: MaskRules = AS_STORED
     count_inexact: Callable[..., tuple[int, int]] | None = None
     format: str = ""
+    other: "Source | None" = None
+
+    @property
+    def heldout_format(self) -> str:
+        """The layout's name of the images that final scores are on."""
+        return self.format if self.other is None else self.other.format
 
     @property
     def raw_ids(self) -> Mapping[int, int]:

@@ -31,7 +31,7 @@ _NOT_IN_DEFINITION = (
     "data.layout",
     "data.relabel",
     "data.masks",  # the hash of `data` has what it came to
-    "data.heldout_by",  # `heldout` says what it came to
+    "data.heldout",  # the hash has which images; of `heldout_by`, `heldout` says what it came to
 )
 
 
