@@ -75,6 +75,7 @@ def open_hugging_face(root: Path, taxonomy: Taxonomy) -> Source:
         source_of(root, taxonomy, listings, notes=notes),
         read_image=read_image,
         read_labels=partial(read_row_labels, taxonomy=taxonomy),
+        count_inexact=None,
     )
 
 

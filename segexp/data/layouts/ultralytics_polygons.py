@@ -69,7 +69,9 @@ def open_ultralytics_polygons(root: Path, taxonomy: Taxonomy) -> Source:
         ),
     )
     return replace(
-        source, read_labels=partial(read_drawn, taxonomy=taxonomy, background=background)
+        source,
+        read_labels=partial(read_drawn, taxonomy=taxonomy, background=background),
+        count_inexact=None,
     )
 
 

@@ -28,6 +28,7 @@ TREES = {
     "leftImg8bit/{split}/ulm/ulm_{name}.png": "gt/{split}/ulm/ulm_{name}_labels.png",
     "images/{split}/{name}.bmp": "mask/{name}.png",
     "{split}/{name}.jpg": "{split}/{name}_mask.png",
+    "{split}/{name}_jpg.rf.0a1b2c.jpg": "{split}/{name}_jpg.rf.0a1b2c_mask.png",  # Roboflow's
     "{split}/{name}_sat.jpg": "{split}/{name}_mask.png",
     "{split}/{name}.jpeg": "{split}/{name}.png",
 }

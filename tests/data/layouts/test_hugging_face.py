@@ -10,8 +10,10 @@ import pytest
 from PIL import Image
 
 from harness.trees import opened, picture, raw_mask
+from segexp.core.config import MasksConfig
 from segexp.core.errors import InputError
 from segexp.data.check import check_source
+from segexp.data.mask_rules import with_rules
 from segexp.data.source import UNDIVIDED, SampleFault
 
 PICTURES = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
@@ -60,6 +62,7 @@ def test_each_row_is_an_image_with_its_own_mask(parquet):
     assert "test-00000-of-00001.parquet: no masks; it is left out" in source.notes[0]
     assert "images are the column 'pixel_values', masks 'label'" in source.notes[1]
     assert check_source(source).faults == ()
+    assert check_source(with_rules(source, MasksConfig(nearest_color=9))).faults == ()
 
 
 def test_folders_name_splits_too_and_other_columns_are_told_by_their_words(tmp_path):

@@ -4,6 +4,9 @@ import numpy as np
 import pytest
 
 from harness.trees import opened, pairs_of, picture, save
+from segexp.core.config import MasksConfig
+from segexp.data.check import check_source
+from segexp.data.mask_rules import with_rules
 from segexp.data.source import SampleFault
 from segexp.labels.label_file import read_label_file
 
@@ -46,6 +49,7 @@ def test_polygons_are_drawn_at_the_size_of_their_image(tmp_path, images):
     assert taxonomy.names == ("person", "car", "background")
     assert source.read_labels(drawn).tolist() == [[1] * 4 + [2] * 4] * 6
     assert np.all(source.read_labels(empty) == 2)
+    assert check_source(with_rules(source, MasksConfig(nearest_color=9))).faults == ()
     assert any("what none covers is background, id 2" in note for note in source.notes)
     assert any("unlabelled.jpg" in note for note in source.notes)
 
