@@ -48,6 +48,13 @@ def taxonomy_of_masks(source: Source, name: str, progress: Progress | None = Non
     """
     paths = [s.mask for samples in source.splits.values() for s in samples if s.mask is not None]
     contents = [c for c in map_in_threads(_looked_at, paths, progress) if c is not None]
+    if not contents:
+        masks = counted(len(paths), "mask")
+        raise InputError(
+            f"{source.root}: no label file is in the folder, and none of {masks} can be read "
+            "without one; name a file that lists the labels with --classes FILE, such as "
+            'id2label.json: {"0": "background", "1": "cat"}'
+        )
     ids: Counter[int] = Counter()
     colors: Counter[Color] = Counter()
     palette: dict[int, Color] = {}

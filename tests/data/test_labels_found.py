@@ -64,6 +64,14 @@ def test_colours_that_the_layout_knows_as_void_are_not_unknown(tmp_path):
     assert labels.source.read_labels(sample)[:, 0].tolist() == [255, 255, 0, 0, 0, 0]
 
 
+def test_masks_that_cannot_be_read_without_labels_are_refused_with_what_to_write(tmp_path):
+    pets(tmp_path, ids(0, 1, 2, 2, 2, 255))
+    for path in tmp_path.glob("masks/*/*.png"):
+        path.write_bytes(b"")
+    with pytest.raises(InputError, match="none of 2 masks can be read without one; name a file"):
+        found(tmp_path)
+
+
 def test_the_file_that_a_person_names_counts(tmp_path):
     pets(tmp_path / "data", ids(0, 1, 2, 2, 2, 255))
     (tmp_path / "data" / "labels.txt").write_text("background\ncat\ndog\n")
