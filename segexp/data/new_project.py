@@ -14,7 +14,7 @@ from segexp.core.errors import InputError
 from segexp.data.labels_found import FoundLabels, proposed_merge
 from segexp.data.source import SampleFault, Source
 from segexp.labels.mapping import Mapping
-from segexp.labels.writing import mapping_yaml, taxonomy_yaml
+from segexp.labels.writing import mapping_yaml, taxonomy_yaml, yaml_word
 
 PIXELS = 192 * 256
 """About how many pixels an image has in training at first: a CPU can train that, too."""
@@ -50,7 +50,7 @@ def project_files(
     """
     merged = proposed_merge(found) if len(found.mappings) == 1 else None
     mappings = (*found.mappings, *([merged] if merged else []))
-    first = mappings[0].name
+    first = yaml_word(mappings[0].name)
     root = found.source.root
     assert root is not None  # drawn data is not initialised
     size = data.image_size if "image_size" in data.model_fields_set else image_size(found.source)
@@ -61,7 +61,7 @@ def project_files(
             "root": json.dumps(str(root.resolve()), ensure_ascii=False),
             "image_size": str([*size]),
             "normalization": data.normalization,
-            "taxonomy": found.taxonomy.name,
+            "taxonomy": yaml_word(found.taxonomy.name),
             "layout": _flow(data.layout),
             "masks": _flow(data.masks),
             "heldout_by": data.heldout_by,
@@ -71,7 +71,7 @@ def project_files(
     study = (template / "studies" / "default.yaml").read_text(encoding="utf-8")
     own = [mapping for mapping in mappings if mapping.to is None]
     searched = own if len(own) > 1 else mappings  # the others are for data.relabel
-    names = ", ".join(mapping.name for mapping in searched)
+    names = ", ".join(yaml_word(mapping.name) for mapping in searched)
     study = study.replace("mapping: [cityscapes19, merged10]", f"mapping: [{names}]")
     study = study.replace("mapping: cityscapes19", f"mapping: {first}")
     texts = {"config.yaml": config, "studies/default.yaml": study}

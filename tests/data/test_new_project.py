@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+import yaml
 
 from harness.project import ROOT
-from harness.trees import camvid_like, picture, save
+from harness.trees import camvid_like, picture, raw_mask, save
 from segexp.core.config import DataConfig
 from segexp.core.config_keys import load_config
 from segexp.data.labels_found import find_labels
@@ -51,6 +52,20 @@ def test_a_new_taxonomy_and_its_mappings_are_read_back(tmp_path):
         assert load_mapping(tmp_path / "p" / "mappings" / f"{mapping.name}.yaml") == mapping
     assert [len(m.classes) for m in files.mappings] == [4, 3]
     assert "mapping: [pets, pets_merged]" in files.texts["studies/default.yaml"]
+
+
+@pytest.mark.parametrize("name", ["2017", "1e3", "null", "no"])
+def test_names_that_yaml_would_read_as_something_else_are_quoted(tmp_path, name):
+    for split in ("train", "val"):
+        save(tmp_path / "data" / "images" / split / "x.png", picture(len(split)))
+        save(tmp_path / "data" / "masks" / split / "x.png", raw_mask(len(split)))
+    texts = files_for(tmp_path / "data", name).texts
+    (tmp_path / "config.yaml").write_text(texts["config.yaml"])
+    config = load_config(tmp_path / "config.yaml", {})
+    assert (config.data.taxonomy, config.mapping) == (name, name)
+    study = yaml.safe_load(texts["studies/default.yaml"])
+    assert name in study["space"]["mapping"]
+    assert study["baseline"]["mapping"] == name
 
 
 @pytest.mark.parametrize(
