@@ -1,9 +1,10 @@
 """What pydantic finds wrong with a YAML file, in the words of a user."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from segexp.core.credentials import url_without_credentials
 from segexp.core.errors import at_most, did_you_mean, named, shown
@@ -24,7 +25,7 @@ def describe_validation(
         overridden: Keys whose values do not come from the file; it is not named for them.
     """
     lines = []
-    told, more = at_most(error.errors(), where)
+    told, more = at_most(_of_one_branch(error.errors()), where)
     for fault in told:
         key = named(".".join(str(part) for part in fault["loc"]))
         from_file = not any(key == k or key.startswith(f"{k}.") for k in overridden)
@@ -52,6 +53,34 @@ def describe_validation(
         value = shown(_without_user_info(fault["input"]) if is_url else fault["input"])
         lines.append(f"{place}: {value}: {message[:1].lower()}{message[1:]}{hint}")
     return lines + more
+
+
+def _of_one_branch(faults: Sequence[ErrorDetails]) -> list[ErrorDetails]:
+    """Where a value may be of several types, leave the faults of the type that it is meant to be.
+
+    Pydantic tries each type and puts a name of its own for it, such as ``constrained-str``, into
+    the path.
+    """
+    paths = [tuple(part for part in f["loc"] if not _is_branch(part)) for f in faults]
+    wrong_type = [
+        f["type"].endswith("_type") and len(path) < len(f["loc"])
+        for f, path in zip(faults, paths, strict=True)
+    ]
+    right = {
+        path[:n]
+        for path, wrong in zip(paths, wrong_type, strict=True)
+        if not wrong
+        for n in range(len(path) + 1)
+    }
+    return [
+        ErrorDetails({**fault, "loc": path})
+        for fault, path, wrong in zip(faults, paths, wrong_type, strict=True)
+        if not (wrong and path in right)
+    ]
+
+
+def _is_branch(part: str | int) -> bool:
+    return isinstance(part, str) and part.startswith(("constrained-", "function-"))
 
 
 def _without_user_info(value: Any) -> Any:

@@ -68,3 +68,18 @@ def test_of_thousands_of_unknown_keys_the_first_are_listed():
 def test_a_long_value_is_cut_in_its_fault():
     (fault,) = faults_of({}, {"loss": "x" * 1000})
     assert len(fault) < 250
+
+
+@pytest.mark.parametrize(
+    ("split", "fault"),
+    [
+        ({"by": "town"}, "data.layout.split.by: 'town': input should be 'auto', 'city'"),
+        ({"val": 0.9, "test": 0.9}, "data.layout.split: {'val': 0.9, 'test': 0.9}: train, val and"),
+    ],
+)
+def test_of_a_value_that_may_be_a_word_or_a_section_one_is_judged(split, fault):
+    layout = {"images": "a/*", "masks": "b/*", "split": split}
+    with pytest.raises(InputError) as caught:
+        build_config("config.yaml", {}, {"data.layout": layout})
+    (said,) = caught.value.faults
+    assert said.startswith(fault)
