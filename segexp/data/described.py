@@ -125,6 +125,13 @@ def _joined(root: Path, images: Sequence[File], masks: Sequence[File], expressio
         sides.append(side)
     _raise(faults, "data.layout.join")
     pairs = {key: key for key in sides[1] if key in sides[0]}
+    if not pairs:
+        image, mask = (next(iter(side)) for side in sides)
+        raise InputError(
+            f"data.layout.join: {expression!r} finds nothing that an image and a mask share: "
+            f"{image[1]!r} in {sides[0][image].path}, {mask[1]!r} in {sides[1][mask].path}; its "
+            "groups must find the same in both"
+        )
     return Reading(sides[0], sides[1], Rule(Affixes(), Affixes(), pairs), tuple(doubled))
 
 

@@ -101,6 +101,17 @@ def test_two_files_with_the_same_groups_are_a_fault(tmp_path):
     assert any("keep one of them" in fault for fault in source.faults)
 
 
+def test_groups_that_are_never_the_same_are_shown(tmp_path):
+    save(tmp_path / "left" / "0.png", picture(0))
+    save(tmp_path / "drawn" / "0.png", raw_mask(0))
+    described = LayoutConfig(images="left/*", masks="drawn/*", join="(.*)")
+    with pytest.raises(InputError) as caught:
+        open_described(tmp_path, CAMVID, described)
+    (fault,) = caught.value.faults
+    assert "finds nothing that an image and a mask share: 'left/0.png' in" in fault
+    assert "'drawn/0.png' in" in fault
+
+
 def test_patterns_that_find_nothing_are_named(tmp_path):
     scenes(tmp_path)
     with pytest.raises(InputError) as caught:
