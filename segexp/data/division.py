@@ -7,6 +7,7 @@ where the image ids name enough of them.
 import csv
 import hashlib
 import io
+import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -67,13 +68,16 @@ def with_splits(project: Path, source: Source, division: DivisionConfig | None =
         return replace(source, splits=others, faults=(*source.faults, *faults))
     file = project / DIRECTORY / f"{source.name}.csv"
     ids = [sample.id for sample in to_divide]
-    if file.exists():
-        chosen, note = _read(file, ids), f"splits as in {file}"
+    is_new = not file.exists()
+    if not is_new:
+        try:
+            chosen, note = _read(file, source.root, ids), f"splits as in {file}"
+        except InputError as error:
+            raise InputError([*source.faults, *error.faults]) from None
     else:
         wanted = division or DivisionConfig()
         test = {"test": wanted.test} if wanted.test and "test" not in others else {}
         chosen, by = divide(ids, source.format, {"val": wanted.val, **test}, wanted.by)
-        _write(file, chosen)
         counts = Counter(chosen.values())
         listing = ", ".join(f"{counts[name]} {name}" for name in SPLITS if counts[name])
         note = (
@@ -87,11 +91,19 @@ def with_splits(project: Path, source: Source, division: DivisionConfig | None =
     }
     divided |= {name: samples for name, samples in others.items() if name not in divided}
     ordered = {name: divided[name] for name in SPLITS if name in divided}
-    missing = [f"{file}: no image is in {name}" for name in ("train", "val") if name not in ordered]
+    missing = [name for name in ("train", "val") if name not in ordered]
+    if is_new and missing:
+        fault = f"{source.root}: {counted(len(ids), 'image')}; train and val need one each"
+        return replace(source, splits=ordered, faults=(*source.faults, fault))
+    if is_new:
+        _write(file, chosen)
+    faults = [f"{file}: no image is in {name}; write {name} behind some" for name in missing]
+    if "test" in others and "test" in chosen.values():
+        faults.append(f"{file}: the data has a test split of its own; write train or val instead")
     return replace(
         source,
         splits=ordered,
-        faults=(*source.faults, *missing),
+        faults=(*source.faults, *faults),
         notes=(*source.notes, note),
     )
 
@@ -156,13 +168,13 @@ def _write(file: Path, chosen: Mapping[str, str]) -> None:
     rows.writerow(HEADER)
     rows.writerows(chosen.items())
     try:
-        file.parent.mkdir(exist_ok=True)
+        file.parent.mkdir(parents=True, exist_ok=True)
         write_atomic(file, text.getvalue().encode())
     except OSError as error:
         raise InputError(f"{file}: cannot be written: {error.strerror}") from None
 
 
-def _read(file: Path, ids: Sequence[str]) -> dict[str, str]:
+def _read(file: Path, root: Path, ids: Sequence[str]) -> dict[str, str]:
     """Read a file that `with_splits` wrote and a person may have edited."""
     try:
         text = read_bounded(file, MAX_BYTES).decode("utf-8-sig")
@@ -170,19 +182,29 @@ def _read(file: Path, ids: Sequence[str]) -> dict[str, str]:
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{file}: cannot be read as CSV: {error}") from None
     if not rows or tuple(rows[0]) != HEADER:
-        raise InputError(f"{file}:1: expected the header {','.join(HEADER)}")
+        raise InputError(f"{file}:1: expected the header {','.join(HEADER)}, with a comma")
     faults: list[str] = []
     chosen: dict[str, str] = {}
+    named: set[str] = set()
     for number, row in enumerate(rows[1:], start=2):
+        if not row:
+            continue
+        named.add(row[0])
         if len(row) != 2 or row[1] not in SPLITS:
             faults.append(f"{file}:{number}: {','.join(row)!r}; expected image,{'|'.join(SPLITS)}")
         elif chosen.setdefault(row[0], row[1]) != row[1]:
             faults.append(f"{file}:{number}: {row[0]!r} is in {chosen[row[0]]}, too; keep one line")
-    unlisted = sorted(set(ids) - chosen.keys())
-    gone = sorted(chosen.keys() - set(ids))
-    faults += [f"{file}: {id_!r} is not in it; add a line, or remove the file" for id_ in unlisted]
+    unlisted = sorted(set(ids) - named)
+    gone = sorted(named - set(ids))
+    faults += [f"{file}: {id_!r} is not in it; add a line for it" for id_ in unlisted]
     faults += [f"{file}: {id_!r} is not in the data; remove the line" for id_ in gone]
     if faults:
         told, more = at_most(faults, str(file))
+        if unlisted or gone:
+            more.append(
+                f"{file}: remove it to divide {root} anew; if it is of other data whose folder has "
+                f"the same name, make a project for this one: segexp init DIR --data "
+                f"{shlex.quote(str(root))}"
+            )
         raise InputError([*told, *more])
     return chosen

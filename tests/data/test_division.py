@@ -58,15 +58,17 @@ def test_images_that_the_file_lacks_or_that_are_gone_are_refused(tmp_path):
         with_splits(tmp_path, opened(data))
     file = tmp_path / "splits" / "photos.csv"
     assert caught.value.faults == (
-        f"{file}: 'other' is not in it; add a line, or remove the file",
+        f"{file}: 'other' is not in it; add a line for it",
         f"{file}: 'photo3' is not in the data; remove the line",
+        f"{file}: remove it to divide {data} anew; if it is of other data whose folder has the "
+        f"same name, make a project for this one: segexp init DIR --data {data}",
     )
 
 
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
-        ("name,part\n", "1: expected the header image,split"),
+        ("name,part\n", "1: expected the header image,split, with a comma"),
         ("image,split\nphoto0,training\n", "2: 'photo0,training'; expected image,train|val|test"),
         ("image,split\nphoto0,val\nphoto0,train\n", "3: 'photo0' is in val, too; keep one line"),
     ],
@@ -78,6 +80,51 @@ def test_a_file_with_faults_is_refused_with_its_lines(tmp_path, text, fault):
     with pytest.raises(InputError) as caught:
         with_splits(tmp_path, opened(data))
     assert caught.value.faults[0] == f"{tmp_path}/splits/photos.csv:{fault}"
+
+
+def test_empty_lines_are_no_images_and_a_wrong_word_is_one_fault(tmp_path):
+    data = undivided(tmp_path / "photos", ["a", "b", "c"])
+    file = tmp_path / "splits" / "photos.csv"
+    file.parent.mkdir()
+    file.write_text("image,split\r\na,train\r\n\r\nb,val\r\nc,test\r\n\r\n")
+    assert counts(with_splits(tmp_path, opened(data))) == {"train": 1, "val": 1, "test": 1}
+    file.write_text("image,split\na,Train\nb,val\nc,test\n")
+    with pytest.raises(InputError) as caught:
+        with_splits(tmp_path, opened(data))
+    assert caught.value.faults == (f"{file}:2: 'a,Train'; expected image,train|val|test",)
+
+
+def test_faults_of_the_folder_are_told_with_those_of_the_file(tmp_path):
+    data = undivided(tmp_path / "photos", ["a", "b", "c"])
+    with_splits(tmp_path, opened(data))
+    (data / "images" / "c.png").unlink()
+    with pytest.raises(InputError) as caught:
+        with_splits(tmp_path, opened(data))
+    assert "c.png: mask without image" in caught.value.faults[0]
+    file = tmp_path / "splits" / "photos.csv"
+    assert f"{file}: 'c' is not in the data; remove the line" in caught.value.faults
+
+
+def test_a_single_image_is_not_divided_and_leaves_no_file(tmp_path):
+    source = with_splits(tmp_path, opened(undivided(tmp_path / "photos", ["a"])))
+    assert source.faults == (f"{tmp_path}/photos: 1 image; train and val need one each",)
+    assert not (tmp_path / "splits").exists()
+
+
+def test_the_file_cannot_take_the_place_of_a_test_split(tmp_path):
+    data = camvid_like(tmp_path / "a", train=4, test=1)
+    with_splits(tmp_path, opened(data))
+    file = tmp_path / "splits" / "a.csv"
+    file.write_text(
+        "image,split\n"
+        + "".join(
+            f"train_{n},{split}\n" for n, split in enumerate(("train", "train", "val", "test"))
+        )
+    )
+    source = with_splits(tmp_path, opened(data))
+    assert source.faults == (
+        f"{file}: the data has a test split of its own; write train or val instead",
+    )
 
 
 def test_train_alone_gives_val_and_a_test_split_stays(tmp_path):
