@@ -17,7 +17,12 @@ from segexp.data.taxonomy_choice import list_files
 from segexp.data.threads import Progress
 from segexp.data.unnamed_labels import taxonomy_of_masks
 from segexp.labels.files import load_mapping
-from segexp.labels.label_file import LabelFile, find_label_file, read_label_file
+from segexp.labels.label_file import (
+    LabelFile,
+    called_label_file,
+    find_label_file,
+    read_label_file,
+)
 from segexp.labels.mapping import MappedClass, Mapping, mapping_of_labels
 from segexp.labels.taxonomy import VOID, Taxonomy, load_taxonomy
 
@@ -141,6 +146,11 @@ def proposed_merge(found: FoundLabels) -> Mapping | None:
 def _by_layout(
     layout: str, root: Path, implied: str, shipped: Path, data: DataConfig
 ) -> FoundLabels:
+    if data.taxonomy not in (None, implied):
+        raise InputError(
+            f"data.taxonomy: {data.taxonomy!r} does not come with segexp, and the folder tells "
+            f"{implied}; name the file of its labels with --classes FILE"
+        )
     taxonomy = load_taxonomy(shipped / "taxonomies" / f"{implied}.yaml")
     source = open_configured(layout, root, taxonomy, data)
     _refuse_unknown(source, sample_masks(source), f"the taxonomy {implied}")
@@ -177,8 +187,13 @@ def _by_masks(
         f"nothing says what the labels are called: they are {found.taxonomy.names[0]}, ... in the "
         f"order of their {found.kind}; rename them in the files"
     )
+    aside = [
+        f"left aside: {path}, no list of labels; `segexp mapping import` in the project says why"
+        for path in called_label_file(root)
+    ]
     origin = f"the {found.kind} of {counted(found.masks, 'mask')}"
-    return FoundLabels(source, (mapping_of_labels(found.taxonomy),), origin, (note,), unnamed=True)
+    mapping = mapping_of_labels(found.taxonomy)
+    return FoundLabels(source, (mapping,), origin, (*aside, note), unnamed=True)
 
 
 def _refuse_unknown(source: Source, sample: MaskSample, origin: str) -> None:

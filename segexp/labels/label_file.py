@@ -111,6 +111,17 @@ def find_label_file(folder: Path, name: str | None = None) -> LabelFile | None:
     return LabelFile(best.path, best.imported, notes)
 
 
+def called_label_file(folder: Path) -> list[Path]:
+    """Return the files right in a data set's folder that are called as if they listed labels."""
+    return [
+        Path(entry.path)
+        for entry in _entries(folder)
+        if Path(entry.name).suffix.lower() in SUFFIXES
+        and _CALLED.search(entry.name)
+        and entry.is_file()
+    ]
+
+
 def _most_telling(folder: Path, found: Sequence[LabelFile]) -> LabelFile:
     """Return the file that says most, if no other contradicts it.
 

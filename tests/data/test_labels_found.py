@@ -96,6 +96,21 @@ def test_ids_of_all_masks_are_labels_where_nothing_names_them(tmp_path):
     assert labels.origin == "the ids of 4 masks"
 
 
+def test_a_file_called_labels_that_is_no_list_of_them_is_said_to_be_left_aside(tmp_path):
+    pets(tmp_path, ids(0, 1))
+    (tmp_path / "labels.txt").write_text("cat\ncat\n")
+    labels = found(tmp_path)
+    assert labels.unnamed
+    assert labels.notes[0].startswith(f"left aside: {tmp_path}/labels.txt, no list of labels")
+
+
+def test_a_taxonomy_that_is_named_is_not_given_way_to_the_one_that_is_implied(tmp_path):
+    root = camvid_like(tmp_path, train=2, val=1)
+    data = DataConfig(format="auto", taxonomy="other")
+    with pytest.raises(InputError, match="'other' does not come with segexp, and the folder tells"):
+        find_labels("folder", root, "other", ROOT / "mappings", data=data)
+
+
 def test_in_masks_of_0_and_255_alone_255_is_a_label(tmp_path):
     labels = found(pets(tmp_path, ids(0, 255, 255)))
     assert labels.taxonomy.names == ("label_0", "label_255")
