@@ -57,6 +57,9 @@ SHIPPED = (
 )
 """Files of a new project; in a checkout the user's own files lie next to them."""
 
+_LATER = ("data.relabel", "data.synthetic")
+"""Keys that say nothing of a folder's files: a new project has their defaults."""
+
 
 def init(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="A new or empty directory.")],
@@ -85,6 +88,7 @@ def init(
     a label file, or else from the masks, and splits are made where there are none. --set takes keys
     of `data`, such as data.masks='{void: [255]}'.
     """
+    data = None if data is None else data.expanduser()
     faults = []
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
         faults.append(f"{directory}: is not an empty directory")
@@ -115,13 +119,27 @@ def template() -> Path:
 def _data_section(data: Path, format_name: str | None, set_: list[str] | None) -> "DataConfig":
     """Return the ``data`` section of the new project, as far as a person says it."""
     from segexp.core.config_keys import build_config, resolve_key
+    from segexp.core.files import name_fault
 
     overrides = set_overrides(set_)
-    others = [key for key in overrides if not (resolve_key(key) or "data.").startswith("data.")]
+    keys = {key: resolve_key(key) or "data." for key in overrides}
+    others = [key for key, known in keys.items() if not known.startswith("data.")]
+    later = [key for key, known in keys.items() if known.startswith(_LATER)]
+    faults = []
     if others:
-        raise InputError(f"--set {', '.join(others)}: not a key of `data`; set it in config.yaml")
+        faults.append(f"--set {', '.join(others)}: not a key of `data`; set it in config.yaml")
+    if later:
+        faults.append(f"--set {', '.join(later)}: a new project lacks it; set it in config.yaml")
+    if "data.root" in keys.values():
+        faults.append("--set data.root: name the folder with --data alone")
+    if faults:
+        raise InputError(faults)
     given = {"data.format": format_name or "auto", "data.root": str(data), **overrides}
-    return build_config("config.yaml", {}, given).data
+    section = build_config("config.yaml", {}, given).data
+    fault = None if section.taxonomy is None else name_fault("data.taxonomy", section.taxonomy)
+    if fault:
+        raise InputError(fault)
+    return section
 
 
 def _init_for(directory: Path, data: Path, classes: Path | None, section: "DataConfig") -> None:
@@ -148,9 +166,11 @@ def _init_for(directory: Path, data: Path, classes: Path | None, section: "DataC
     if found.source.faults:
         raise InputError(found.source.faults)
     files = project_files(template(), layout, section, found)
+    source = with_splits(directory, found.source, division_of(section))
+    if source.faults:
+        raise InputError(source.faults)
     for path, text in files.texts.items():
         write_atomic(directory / path, text)
-    source = with_splits(directory, found.source, division_of(section))
     pictures = write_pictures(directory, source, found.unnamed)
     _say_what_was_found(found, source)
     say(f"made a project in {directory}; look at {', '.join(map(str, pictures))}")

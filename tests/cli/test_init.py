@@ -167,3 +167,51 @@ def test_keys_of_other_sections_are_refused(tmp_path: Path) -> None:
     refused = segexp(tmp_path, "init", "p", *words)
     assert refused.code == 2
     assert "--set training.epochs: not a key of `data`; set it in config.yaml" in refused.err
+
+
+@pytest.mark.parametrize(
+    ("words", "fault"),
+    [
+        ("data.root=other", "--set data.root: name the folder with --data alone"),
+        (
+            "data.relabel=a_to_b",
+            "--set data.relabel: a new project lacks it; set it in config.yaml",
+        ),
+        ("data.synthetic.train=3", "--set data.synthetic.train: a new project lacks it"),
+        ("data.taxonomy=../../x", "data.taxonomy '../../x': use 1 to 100 letters"),
+    ],
+)
+def test_what_a_new_project_would_not_hold_is_refused(
+    tmp_path: Path, words: str, fault: str
+) -> None:
+    flat_pets(tmp_path / "pets")
+    refused = segexp(tmp_path, "init", "p", "--data", "pets", "--set", words)
+    assert refused.code == 2
+    assert fault in refused.err
+    assert not (tmp_path / "p").exists()
+
+
+@pytest.mark.parametrize(
+    ("split", "fault"),
+    [("val", "pets: no train split"), ("train/loose", "in no split, such as")],
+)
+def test_data_that_cannot_be_divided_leaves_no_project(
+    tmp_path: Path, split: str, fault: str
+) -> None:
+    """Images in val alone; images in train beside others that are in no split."""
+    for n, place in enumerate(split.split("/")):
+        save(tmp_path / "pets" / "images" / place / "x.png", picture(n))
+        save(tmp_path / "pets" / "masks" / place / "x.png", np.eye(6, 8, dtype=np.uint8))
+    refused = segexp(tmp_path, "init", "p", "--data", "pets")
+    assert refused.code == 2
+    assert fault in refused.err
+    assert not (tmp_path / "p").exists()
+
+
+def test_a_division_that_the_names_do_not_allow_leaves_no_project(tmp_path: Path) -> None:
+    flat_pets(tmp_path / "pets")
+    layout = '{images: "pictures/*", masks: "annotations/*", split: {by: city}}'
+    refused = segexp(tmp_path, "init", "p", "--data", "pets", "--set", f"data.layout={layout}")
+    assert refused.code == 2
+    assert "data.layout.split.by: city: the image ids name no 3 of it" in refused.err
+    assert not (tmp_path / "p").exists()
