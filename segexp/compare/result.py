@@ -72,6 +72,11 @@ def ab_result(
     caveats = [*unequal_searches(searches), *runs.caveats]
     if design.mode == "tuned":
         caveats = [*luck_of_searches(searches), *caveats]
+    if dataset.report.heldout_of is not None:
+        caveats.append(
+            f"The held-out images are of another data set, {dataset.report.heldout_of}; training "
+            f"and tuning saw {dataset.name} alone."
+        )
     if dataset.heldout_from == "val":
         caveats.append(
             "The data has no test split: the held-out images are one half of val, and tuning saw "
@@ -108,6 +113,7 @@ def ab_result(
         "dataset_hash": dataset.hash,
         "image_size": list(dataset.image_size),
         "heldout_from": dataset.heldout_from,
+        "heldout_of": dataset.report.heldout_of,
         "images": len(dataset.heldout),
         "clusters": {"kind": clusters.kind, "count": len(clusters.names)},
         "seeds": seeds,

@@ -40,11 +40,12 @@ def _of_trainings(result: JsonObject) -> list[str]:
     else:
         trained = f"Every arm trained the same configurations ({matched_text(result)})."
         paired = "configuration and seed"
-    source = (
-        "the test split, which tuning never saw"
-        if result["heldout_from"] == "test"
-        else "the half of the val split that tuning never saw"
-    )
+    if other := result.get("heldout_of"):
+        source = f"{other}, another data set, which tuning never saw"
+    elif result["heldout_from"] == "test":
+        source = "the test split, which tuning never saw"
+    else:
+        source = "the half of the val split that tuning never saw"
     return [
         trained,
         f"All scores are from {result['images']:,} images of {source}. Each run has a confusion "

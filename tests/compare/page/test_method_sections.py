@@ -13,3 +13,5 @@ def test_the_method_says_what_was_drawn_and_how_often():
     assert "blocks of consecutive images are drawn" in text
     assert "the half of the val split" in text
     assert "the same configuration and seed" in text
+    text = read_page(ab_page(TWO | {"heldout_of": "camvid"}, [])).text
+    assert "240 images of camvid, another data set, which tuning never saw" in text
