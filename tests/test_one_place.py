@@ -178,7 +178,7 @@ def test_a_layout_is_a_file(project: Path, tmp_path: Path, monkeypatch: pytest.M
     (tmp_path / "packed").mkdir()
     (tmp_path / "packed" / "export.zip").touch()
     unknown = segexp(project, "data", "check", "--data", str(tmp_path / "packed"))
-    assert "packed: no known layout: unpack export.zip; expected " in unknown.err
+    assert "packed: no known layout: unpack export.zip; found " in unknown.err
     assert "train/*.jpg with train/*_mask.png (side-by-side)" in unknown.err
     told = help_with(layouts.__name__, tmp_path / "rooms", tmp_path, "train")
     assert " side-by-side," in told and "; by default recognised" in told

@@ -147,8 +147,9 @@ def recognise_format(root: Path) -> str:
         )
     forms = ", ".join(f"{layout.form} ({name})" for name, layout in known.items() if layout.form)
     raise InputError(
-        f"{root}: no known layout{_way_on(root, known)}; expected {forms}; found {_content(root)}; "
-        "any other tree can be described: data.layout: {images: 'GLOB', masks: 'GLOB'}"
+        f"{root}: no known layout{_way_on(root, known)}; found {_content(root)}; any tree of "
+        "images and masks can be described: data.layout: {images: 'GLOB', masks: 'GLOB'}; "
+        f"known layouts: {forms}"
     )
 
 

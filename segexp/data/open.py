@@ -65,7 +65,7 @@ def _labelled(
     named = config.data.taxonomy or implied_taxonomy(layout, root)
     if named is None:  # never guess what the masks mean
         raise InputError(unknown_taxonomy(project, list_files(layout, root, config.data)))
-    own = find_taxonomy(project, named)
+    own = _own_taxonomy(project, named, layout, is_implied=config.data.taxonomy is None)
     relabel = config.data.relabel
     relabelling = None if relabel is None else find_relabelling(project, relabel)
     taxonomy = own if relabelling is None else relabelling.after
@@ -82,6 +82,20 @@ def _labelled(
         )
     source = open_configured(layout, root, own, config.data)
     return source if relabelling is None else relabelled(source, relabelling)
+
+
+def _own_taxonomy(project: Path, name: str, layout: str, *, is_implied: bool) -> Taxonomy:
+    """Load the taxonomy of the data; an earlier project may lack one that is implied."""
+    try:
+        return find_taxonomy(project, name)
+    except InputError as error:
+        if not is_implied:
+            raise
+        advice = (
+            f"the layout {layout} implies it; a new project has it: `segexp init DIR`, and copy "
+            f"mappings/taxonomies/{name}.yaml from there"
+        )
+        raise InputError([*error.faults, advice]) from None
 
 
 def _relabelling(project: Path, own: Taxonomy, mapping: Mapping) -> str:

@@ -77,7 +77,7 @@ def test_data_one_level_down_are_pointed_at(tmp_path):
 
 def test_archives_are_to_be_unpacked(tmp_path):
     (tmp_path / "gtFine_trainvaltest.zip").write_text("")
-    assert "no known layout: unpack gtFine_trainvaltest.zip; expected " in fault(tmp_path)
+    assert "no known layout: unpack gtFine_trainvaltest.zip; found " in fault(tmp_path)
 
 
 def test_a_root_that_is_no_folder_is_named(tmp_path):

@@ -238,3 +238,15 @@ def test_no_aspect_is_warned_of_where_nothing_is_resized(project: Path):
     dataset = opened(project, configured(project))
     assert "resized" not in describe_data(dataset)
     assert "resized to 32x64" in describe_data(replace(dataset, own_size=(64, 128)))
+
+
+def test_an_implied_taxonomy_that_a_project_lacks_is_told_where_it_is(project, tmp_path):
+    (project / "mappings" / "taxonomies" / "camvid11.yaml").unlink()
+    root = camvid_like(tmp_path / "streets", train=2, val=2)
+    config = load_config(project / "config.yaml", {"data.root": str(root), "data.format": "auto"})
+    with pytest.raises(InputError) as caught:
+        find_source(project, config, [])
+    first, advice = caught.value.faults
+    assert first.startswith("taxonomy 'camvid11' is not in ")
+    assert "the layout folder implies it" in advice
+    assert "copy mappings/taxonomies/camvid11.yaml" in advice
