@@ -94,11 +94,12 @@ def _of_folders(images: Sequence[File], masks: Sequence[File], names: FileNames)
 def _join(images: Sequence[File], masks: Sequence[File], names: FileNames) -> list[Reading]:
     """Join files by split and folders, or by name alone where each name is there once.
 
-    First all folders count, then those below the ones that a side shares.
+    First all folders count, then those below the ones that all files of a side are in and the other
+    side does not have.
     """
     tells_split = any(f.split for f in images) and any(f.split for f in masks)
-    shared = [shared_levels(file.rest for file in side) for side in (images, masks)]
-    for skipped in ([0, 0], shared, [None, None]):
+    own = [_own_levels(images, masks), _own_levels(masks, images)]
+    for skipped in ([0, 0], own, [None, None]):
         of_images, doubled = _keyed(images, tells_split, skipped[0])
         of_masks, doubled_masks = _keyed(masks, tells_split, skipped[1])
         doubled += doubled_masks
@@ -195,6 +196,13 @@ def _main_suffixes(masks: Sequence[File]) -> Sequence[File]:
     """Leave PNG alone where there are PNG masks: what is beside them are copies or drawings."""
     folders = {file.path.parent for file in masks if file.suffix == ".png"}
     return [file for file in masks if file.suffix == ".png" or file.path.parent not in folders]
+
+
+def _own_levels(files: Sequence[File], others: Sequence[File]) -> int:
+    """Count the outer folders that all of the files are in, up to one that the others know, too."""
+    known = {name for file in others for name in file.rest}
+    shared = files[0].rest[: shared_levels(file.rest for file in files)] if files else ()
+    return sum(1 for _ in takewhile(lambda name: name not in known, shared))
 
 
 def shared_levels(folders: Iterable[tuple[str, ...]]) -> int:

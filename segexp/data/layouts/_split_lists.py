@@ -39,14 +39,12 @@ def divide_by_lists(
     lists = split_lists(files)
     if set(listings) != {UNDIVIDED} or undivided is None or "train" not in lists:
         return dict(listings)
-    by_name: dict[str, Sample] = {}
-    for sample in undivided.samples:
-        for name in _names(sample):
-            by_name.setdefault(name, sample)
+    by_name = _by_name(undivided.samples)
     divided: dict[str, Listing] = {}
     taken: dict[str, str] = {}
     for split in (name for name in SPLITS if name in lists):
-        named = [by_name.get(_plain(name)) for name in read_names(lists[split])]
+        names = read_names(lists[split])
+        named = [_sample_called(name, by_name) for name in names]
         samples = {sample.id: sample for sample in named if sample is not None}
         if split == "test" and not samples:
             note = f"{lists[split]}: no image of it has a mask; the test split is left out"
@@ -59,10 +57,10 @@ def divide_by_lists(
         ]
         missing = named.count(None)
         if missing:
-            first = next(n for n in read_names(lists[split]) if _plain(n) not in by_name)
+            first_name = names[named.index(None)]
             faults.append(
-                f"{lists[split]}: {missing} of {len(named)} lines name no image that has a mask; "
-                f"the first is {first!r}"
+                f"{lists[split]}: {missing} of {len(named)} lines name no image that has a mask, "
+                f"or several; the first is {first_name!r}"
             )
         taken |= dict.fromkeys(samples, split)
         ordered = tuple(s for s in undivided.samples if s.id in samples)
@@ -114,15 +112,22 @@ def split_lists(files: Sequence[File]) -> dict[str, Path]:
     return found
 
 
-def _names(sample: Sample) -> list[str]:
-    image = sample.image
-    assert image is not None  # samples of files
-    parts = image.with_suffix("").parts
-    return ["/".join(parts[-n:]) for n in range(1, min(len(parts), 6) + 1)] + [sample.id]
+def _by_name(samples: Sequence[Sample]) -> dict[str, Sample | None]:
+    """Return samples by the ends of their images' paths, without suffix, and by their ids.
+
+    What several have in common names none of them: None.
+    """
+    found: dict[str, Sample | None] = {}
+    for sample in samples:
+        assert sample.image is not None  # samples of files
+        parts = sample.image.with_suffix("").parts
+        ends = {"/".join(parts[-n:]) for n in range(1, min(len(parts), 6) + 1)}
+        for name in ends | {sample.id}:
+            found[name] = None if name in found else sample
+    return found
 
 
-def _plain(name: str) -> str:
-    """Write a name as `_names` does: without suffix, with ``/``, without a leading one."""
-    path = Path(name.replace("\\", "/"))
-    suffixed = path.suffix.lower()[1:].isalpha() and 3 <= len(path.suffix) <= 5
-    return (path.with_suffix("") if suffixed else path).as_posix().lstrip("./")
+def _sample_called(name: str, by_name: Mapping[str, Sample | None]) -> Sample | None:
+    """Return the sample that a line names, with or without its suffix."""
+    path = name.replace("\\", "/").lstrip("./")
+    return by_name.get(path) or by_name.get(Path(path).with_suffix("").as_posix())

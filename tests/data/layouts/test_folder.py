@@ -220,7 +220,8 @@ def test_a_list_that_names_other_images_is_a_fault(tmp_path):
     (tmp_path / "val.txt").write_text("x0\nx1\n")
     faults = opened(tmp_path).faults
     assert faults == (
-        f"{tmp_path}/train.txt: 1 of 2 lines name no image that has a mask; the first is 'y'",
+        f"{tmp_path}/train.txt: 1 of 2 lines name no image that has a mask, or several; the first "
+        "is 'y'",
         f"{tmp_path}/val.txt: x0 is in the list of train, too; keep it in one",
     )
 
