@@ -88,8 +88,8 @@ def find_labels(
         progress: Called with how many masks are counted, and of how many.
 
     Raises:
-        InputError: When label files cannot be read or disagree, or when masks hold ids or colours
-            that the labels lack.
+        InputError: When label files cannot be read or disagree, when masks hold ids or colours that
+            the labels lack, or when nothing but the masks may tell and the listing has faults.
     """
     implied = implied_taxonomy(layout, root)
     is_certain = is_narrow(layout)
@@ -102,10 +102,13 @@ def find_labels(
     file = find_label_file(root, name)
     if file is not None:
         return _by_file(layout, root, file, data)
-    implied = _taxonomy_of_colors(list_files(layout, root, data), shipped) or implied
+    listed = list_files(layout, root, data)
+    if listed.faults:  # before all masks are read
+        raise InputError(listed.faults)
+    implied = _taxonomy_of_colors(listed, shipped) or implied
     if implied is not None:
         return _by_layout(layout, root, implied, shipped, data)
-    return _by_masks(layout, root, name, data, progress)
+    return _by_masks(listed, name, data, progress)
 
 
 def _taxonomy_of_colors(source: Source, shipped: Path) -> str | None:
@@ -179,10 +182,12 @@ def _by_file(layout: str, root: Path, file: LabelFile, data: DataConfig) -> Foun
 
 
 def _by_masks(
-    layout: str, root: Path, name: str, data: DataConfig, progress: Progress | None
+    listed: Source, name: str, data: DataConfig, progress: Progress | None
 ) -> FoundLabels:
-    found = taxonomy_of_masks(list_files(layout, root, data), name, progress)
-    source = open_configured(layout, root, found.taxonomy, data)
+    root = listed.root
+    assert root is not None  # drawn data has labels
+    found = taxonomy_of_masks(listed, name, progress)
+    source = open_configured(listed.format, root, found.taxonomy, data)
     note = (
         f"nothing says what the labels are called: they are {found.taxonomy.names[0]}, ... in the "
         f"order of their {found.kind}; rename them in the files"

@@ -218,3 +218,11 @@ def test_colours_of_a_taxonomy_that_comes_along_tell_it(tmp_path):
     labels = found(tmp_path)
     assert labels.taxonomy.name == "camvid32"
     assert labels.mappings[0].names[:4] == ("Animal", "Archway", "Bicyclist", "Bridge")
+
+
+def test_faults_of_the_listing_are_told_before_masks_are_read(tmp_path):
+    save(tmp_path / "images" / "a.png", picture(0))
+    save(tmp_path / "masks" / "b.png", ids(0, 1))
+    with pytest.raises(InputError) as caught:
+        found(tmp_path)
+    assert "no mask has the name of an image" in caught.value.faults[0]

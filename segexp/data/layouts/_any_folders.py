@@ -132,7 +132,6 @@ def _disagree(one: Reading, other: Reading) -> bool:
 def _nothing_joined(root: Path, files: Sequence[File], names: FileNames) -> str:
     masks = [f for f in files if f.role == "mask" and f.suffix in names.mask_suffixes]
     images = [f for f in files if f.role != "mask" and f.suffix in names.image_suffixes]
-    of_other_kinds = [f for f in files if f not in masks and f not in images]
     if masks and images:
         return (
             f"{root}: no mask has the name of an image: {_side(root, images, 'image')}; "
@@ -140,6 +139,8 @@ def _nothing_joined(root: Path, files: Sequence[File], names: FileNames) -> str:
             "config.yaml what their names share: data.layout: {images: 'GLOB', masks: 'GLOB', "
             "join: 'REGEX'}"
         )
+    taken = {f.path for f in (*masks, *images)}
+    of_other_kinds = [f for f in files if f.path not in taken]
     missing = "images" if masks else "masks"
     there = _side(root, masks or images, "mask" if masks else "image") if masks or images else ""
     suffixes = names.image_suffixes if masks else names.mask_suffixes
