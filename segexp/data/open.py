@@ -4,6 +4,7 @@ Without torch: bad data is refused before torch is loaded.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from segexp.core.config import WORK_DIRECTORY, Config, DataConfig
@@ -62,7 +63,8 @@ def _labelled(
 ) -> Source:
     """Find a data set with its labels, before it is divided; see `find_source`."""
     layout, root = find_layout(project, config)
-    named = config.data.taxonomy or implied_taxonomy(layout, root)
+    implied = implied_taxonomy(layout, root)
+    named = config.data.taxonomy or implied
     if named is None:  # never guess what the masks mean
         raise InputError(unknown_taxonomy(project, list_files(layout, root, config.data)))
     own = _own_taxonomy(project, named, layout, is_implied=config.data.taxonomy is None)
@@ -81,6 +83,9 @@ def _labelled(
             ]
         )
     source = open_configured(layout, root, own, config.data)
+    if implied not in (None, named):  # --data may name another folder than config.yaml does
+        note = f"its folders tell {implied}, but data.taxonomy says {named}: masks are read in that"
+        source = replace(source, notes=(*source.notes, note))
     return source if relabelling is None else relabelled(source, relabelling)
 
 
