@@ -147,11 +147,14 @@ def _init_for(directory: Path, data: Path, classes: Path | None, section: "DataC
     from segexp.data.configured import format_of
     from segexp.data.division import division_of, with_splits
     from segexp.data.labels_found import find_labels
+    from segexp.data.layout import is_drawn
     from segexp.data.new_project import project_files
     from segexp.labels.importers._writing import as_name
     from segexp.report.contact_sheet import write_pictures
 
     layout = format_of(data, section)
+    if is_drawn(layout):
+        raise InputError(f"--format {layout}: is drawn, not read from {data}; leave out --data")
     name = section.taxonomy or as_name(data.resolve().name)
     with LiveDisplay() as display:
         found = find_labels(

@@ -28,6 +28,9 @@ from segexp.labels.taxonomy import VOID, Taxonomy, load_taxonomy
 
 SHOWN = 6
 
+LONGEST = 93
+"""Of a mapping's name, so that ``_merged`` fits behind it: names have 100 characters."""
+
 TELLING = 4
 """Colours of labels in masks that tell whose labels they are."""
 
@@ -143,7 +146,8 @@ def proposed_merge(found: FoundLabels) -> Mapping | None:
         return None
     labels = tuple(label for c in rare for label in c.labels)
     other = MappedClass("other", max(rare, key=lambda c: areas[c.name]).color, labels)
-    return Mapping(f"{fine.name}_merged", found.taxonomy, (*kept, other))
+    name = f"{fine.name[:LONGEST]}_merged"
+    return Mapping(name, found.taxonomy, (*kept, other))
 
 
 def _by_layout(

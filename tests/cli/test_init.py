@@ -178,6 +178,7 @@ def test_keys_of_other_sections_are_refused(tmp_path: Path) -> None:
             "--set data.relabel: a new project lacks it; set it in config.yaml",
         ),
         ("data.synthetic.train=3", "--set data.synthetic.train: a new project lacks it"),
+        ("data.format=synthetic", "--format synthetic: is drawn, not read from pets; leave out"),
         ("data.taxonomy=../../x", "data.taxonomy '../../x': use 1 to 100 letters"),
     ],
 )

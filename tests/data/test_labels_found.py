@@ -193,6 +193,16 @@ def test_the_classes_that_cover_least_are_proposed_as_one(tmp_path):
     assert merged.names[-1] == "other"
 
 
+def test_the_name_of_the_proposal_is_one_that_a_mapping_may_have(tmp_path):
+    mask = np.zeros((40, 40), np.uint8)
+    mask[20:] = 1
+    mask[0, :2] = 2, 3
+    root = pets(tmp_path, mask)
+    layout, data = recognise_format(root), DataConfig(format="auto")
+    merged = proposed_merge(find_labels(layout, root, "p" * 100, ROOT / "mappings", data=data))
+    assert merged.name == "p" * 93 + "_merged"
+
+
 def test_nothing_is_proposed_where_no_two_classes_are_rare(tmp_path):
     assert proposed_merge(found(pets(tmp_path, ids(0, 1, 2, 2)))) is None
 
