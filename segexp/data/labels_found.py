@@ -190,7 +190,8 @@ def _by_masks(
 ) -> FoundLabels:
     root = listed.root
     assert root is not None  # drawn data has labels
-    found = taxonomy_of_masks(listed, name, progress)
+    void = () if data.masks is None else data.masks.void
+    found = taxonomy_of_masks(listed, name, progress, void)
     source = open_configured(listed.format, root, found.taxonomy, data)
     note = (
         f"nothing says what the labels are called: they are {found.taxonomy.names[0]}, ... in the "

@@ -1,16 +1,17 @@
 """A taxonomy of the ids or colours that masks hold, where nothing says what they are called."""
 
 from collections import Counter
+from collections.abc import Collection, Sequence
 from collections.abc import Mapping as Dict
-from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
 from segexp.core.errors import InputError
 from segexp.core.wording import counted
 from segexp.data.files.masks import MaskContent, look_at_mask
-from segexp.data.source import SampleFault, Source
+from segexp.data.source import MaskRules, SampleFault, Source
 from segexp.data.threads import Progress, map_in_threads
 from segexp.labels.palette import distinct_colors
 from segexp.labels.taxonomy import VOID, Color, Label, Taxonomy, free_void_color
@@ -31,7 +32,9 @@ class MaskLabels:
     masks: int
 
 
-def taxonomy_of_masks(source: Source, name: str, progress: Progress | None = None) -> MaskLabels:
+def taxonomy_of_masks(
+    source: Source, name: str, progress: Progress | None = None, void: Collection[int] = ()
+) -> MaskLabels:
     """Count the ids and colours of all masks, and make each of them a label.
 
     255 and negative ids are void, unless the masks hold 0 and 255 alone. Every colour is a label,
@@ -41,13 +44,18 @@ def taxonomy_of_masks(source: Source, name: str, progress: Progress | None = Non
         source: The files, from `taxonomy_choice.list_files`.
         name: The taxonomy's name.
         progress: Called with how many masks are read, and of how many.
+        void: Other ids that are void.
 
     Raises:
         InputError: When there are fewer than two labels or more than fit into 8 bits, or some masks
             hold ids and others colours.
     """
     paths = [s.mask for samples in source.splits.values() for s in samples if s.mask is not None]
-    contents = [c for c in map_in_threads(_looked_at, paths, progress) if c is not None]
+    contents = [
+        c
+        for c in map_in_threads(partial(_looked_at, rules=source.rules), paths, progress)
+        if c is not None
+    ]
     if not contents:
         masks = counted(len(paths), "mask")
         raise InputError(
@@ -69,7 +77,8 @@ def taxonomy_of_masks(source: Source, name: str, progress: Progress | None = Non
             "one way"
         )
     kind: Literal["ids", "colours"] = "colours" if colors else "ids"
-    labelled = sorted(colors) if colors else _labelled(ids)
+    labelled_ids = _labelled(ids, void)
+    labelled = sorted(colors) if colors else labelled_ids
     if not 2 <= len(labelled) < VOID:
         shown = ", ".join(map(str, labelled[:4])) + (", ..." if len(labelled) > 4 else "")
         raise InputError(
@@ -78,18 +87,21 @@ def taxonomy_of_masks(source: Source, name: str, progress: Progress | None = Non
             "--classes FILE; instance ids need data.masks: {divide: N}, edges that are drawn soft "
             "need data.masks: {nearest_color: 24}"
         )
-    taxonomy = _of_colors(name, sorted(colors)) if colors else _of_ids(name, ids, palette)
+    taxonomy = (
+        _of_colors(name, sorted(colors)) if colors else _of_ids(name, ids, labelled_ids, palette)
+    )
     return MaskLabels(taxonomy, kind, len(contents))
 
 
-def _labelled(ids: Dict[int, int]) -> list[int]:
-    usual = sorted(i for i in ids if 0 <= i != VOID)
+def _labelled(ids: Dict[int, int], void: Collection[int]) -> list[int]:
+    usual = sorted(i for i in ids if 0 <= i != VOID and i not in void)
     return [0, VOID] if usual == [0] and VOID in ids else usual
 
 
-def _of_ids(name: str, ids: Dict[int, int], palette: Dict[int, Color]) -> Taxonomy:
+def _of_ids(
+    name: str, ids: Dict[int, int], labelled: Sequence[int], palette: Dict[int, Color]
+) -> Taxonomy:
     """Make a taxonomy of ids, in the colours that their palette draws them in if it tells them."""
-    labelled = _labelled(ids)
     drawn = [palette[i] for i in labelled if i in palette]
     is_told = len(drawn) == len({*drawn}) == len(labelled)
     colors = drawn if is_told else [*distinct_colors(len(labelled))]
@@ -105,8 +117,8 @@ def _of_colors(name: str, colors: Sequence[Color]) -> Taxonomy:
     return Taxonomy(name, labels, {"default": encoding}, free_void_color(colors))
 
 
-def _looked_at(path: Path) -> MaskContent | None:
+def _looked_at(path: Path, rules: MaskRules) -> MaskContent | None:
     try:
-        return look_at_mask(path)
+        return look_at_mask(path, rules)
     except SampleFault:  # `segexp data check` lists these
         return None

@@ -7,7 +7,7 @@ import pytest
 
 from harness.project import ROOT
 from harness.trees import camvid_like, picture, save
-from segexp.core.config import DataConfig
+from segexp.core.config import DataConfig, MasksConfig
 from segexp.core.errors import InputError
 from segexp.data.labels_found import FoundLabels, find_labels, proposed_merge
 from segexp.data.layout import recognise_format
@@ -109,6 +109,17 @@ def test_a_taxonomy_that_is_named_is_not_given_way_to_the_one_that_is_implied(tm
     data = DataConfig(format="auto", taxonomy="other")
     with pytest.raises(InputError, match="'other' does not come with segexp, and the folder tells"):
         find_labels("folder", root, "other", ROOT / "mappings", data=data)
+
+
+def test_ids_are_counted_as_the_rules_for_masks_read_them(tmp_path):
+    """Ids of 256 for each instance, as Mapillary's; 9 is said to be void."""
+    rows = [7 * 256, 9 * 256, 26 * 256, 26 * 256 + 1]
+    mask = np.repeat(np.array(rows, np.uint16)[:, None], 8, axis=1)
+    data = DataConfig(format="auto", masks=MasksConfig(divide=256, void=(9,)))
+    root = pets(tmp_path, mask)
+    labels = find_labels(recognise_format(root), root, "pets", ROOT / "mappings", data=data)
+    assert labels.taxonomy.names == ("label_7", "label_26")
+    assert labels.taxonomy.encodings["default"] == {7: 0, 26: 1, 9: 255, 255: 255}
 
 
 def test_in_masks_of_0_and_255_alone_255_is_a_label(tmp_path):
