@@ -128,6 +128,15 @@ def _by_name(samples: Sequence[Sample]) -> dict[str, Sample | None]:
 
 
 def _sample_called(name: str, by_name: Mapping[str, Sample | None]) -> Sample | None:
-    """Return the sample that a line names, with or without its suffix."""
-    path = name.replace("\\", "/").lstrip("./")
-    return by_name.get(path) or by_name.get(Path(path).with_suffix("").as_posix())
+    """Return the sample that a line names, with or without its suffix.
+
+    Of a path of another machine the longest end counts that has a folder and a name.
+    """
+    plain = name.replace("\\", "/")
+    path = plain.lstrip("./")
+    parts = path.split("/")
+    ends = [path]
+    if plain.startswith("/"):
+        ends += ["/".join(parts[n:]) for n in range(1, len(parts) - 1)]
+    found = (by_name.get(e) or by_name.get(Path(e).with_suffix("").as_posix()) for e in ends)
+    return next((sample for sample in found if sample is not None), None)

@@ -357,3 +357,14 @@ def test_capitals_of_folders_do_not_matter_nor_do_years(tmp_path: Path):
         save(tmp_path / "IMAGES" / split / "x.png", picture(len(split)))
         save(tmp_path / "Masks" / split / "x.png", raw_mask(1))
     assert list(opened(tmp_path).splits) == ["train", "val"]
+
+
+def test_lists_with_the_paths_of_another_machine_name_images_by_folder_and_name(tmp_path):
+    for name in ("a", "b"):
+        save(tmp_path / "images" / f"{name}.png", picture(ord(name)))
+        save(tmp_path / "masks" / f"{name}.png", raw_mask(ord(name)))
+    (tmp_path / "train.txt").write_text("/home/x/old/images/a.png /home/x/old/masks/a.png\n")
+    (tmp_path / "val.txt").write_text("/home/x/old/images/b.png /home/x/old/masks/b.png\n")
+    source = opened(tmp_path)
+    assert not source.faults
+    assert [[s.id for s in samples] for samples in source.splits.values()] == [["a"], ["b"]]
