@@ -96,6 +96,7 @@ def with_splits(project: Path, source: Source, division: DivisionConfig | None =
         fault = f"{source.root}: {counted(len(ids), 'image')}; train and val need one each"
         return replace(source, splits=ordered, faults=(*source.faults, fault))
     if is_new:
+        note += _same_images(file, ids)
         _write(file, chosen)
     faults = [f"{file}: no image is in {name}; write {name} behind some" for name in missing]
     if "test" in others and "test" in chosen.values():
@@ -162,6 +163,18 @@ def _fill(sizes: Counter[str], shares: Mapping[str, float]) -> dict[str, str]:
     return chosen | dict.fromkeys(ranked, "train")
 
 
+def _same_images(file: Path, ids: Sequence[str]) -> str:
+    """Name another file that divides images of the same names: the folder may be a renamed one."""
+    for other in sorted(file.parent.glob("*.csv")):
+        try:
+            rows = _rows(other)
+        except InputError:
+            continue
+        if {row[0] for row in rows[1:] if row} == {*ids}:
+            return f"; {other} has the same images: rename it to {file.name} to divide as it does"
+    return ""
+
+
 def _write(file: Path, chosen: Mapping[str, str]) -> None:
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
@@ -176,11 +189,7 @@ def _write(file: Path, chosen: Mapping[str, str]) -> None:
 
 def _read(file: Path, root: Path, ids: Sequence[str]) -> dict[str, str]:
     """Read a file that `with_splits` wrote and a person may have edited."""
-    try:
-        text = read_bounded(file, MAX_BYTES).decode("utf-8-sig")
-        rows = list(csv.reader(io.StringIO(text, newline="")))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{file}: cannot be read as CSV: {error}") from None
+    rows = _rows(file)
     if not rows or tuple(rows[0]) != HEADER:
         raise InputError(f"{file}:1: expected the header {','.join(HEADER)}, with a comma")
     faults: list[str] = []
@@ -208,3 +217,11 @@ def _read(file: Path, root: Path, ids: Sequence[str]) -> dict[str, str]:
             )
         raise InputError([*told, *more])
     return chosen
+
+
+def _rows(file: Path) -> list[list[str]]:
+    try:
+        text = read_bounded(file, MAX_BYTES).decode("utf-8-sig")
+        return list(csv.reader(io.StringIO(text, newline="")))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{file}: cannot be read as CSV: {error}") from None

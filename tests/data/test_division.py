@@ -105,6 +105,17 @@ def test_faults_of_the_folder_are_told_with_those_of_the_file(tmp_path):
     assert f"{file}: 'c' is not in the data; remove the line" in caught.value.faults
 
 
+def test_a_renamed_folder_is_told_of_the_file_that_divides_its_images(tmp_path):
+    data = undivided(tmp_path / "photos", [f"photo{n}" for n in range(20)])
+    with_splits(tmp_path, opened(data))
+    renamed = data.rename(tmp_path / "pictures")
+    (note,) = with_splits(tmp_path, opened(renamed)).notes
+    assert note.endswith(
+        f"; {tmp_path}/splits/photos.csv has the same images: rename it to pictures.csv to divide "
+        "as it does"
+    )
+
+
 def test_a_single_image_is_not_divided_and_leaves_no_file(tmp_path):
     source = with_splits(tmp_path, opened(undivided(tmp_path / "photos", ["a"])))
     assert source.faults == (f"{tmp_path}/photos: 1 image; train and val need one each",)
