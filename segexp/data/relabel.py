@@ -21,7 +21,8 @@ def relabelled(source: Source, relabelling: Relabelling) -> Source:
     if relabelling.before.hash != source.taxonomy.hash:
         raise InputError(
             f"data.relabel: {relabelling.name} is over the taxonomy {relabelling.before.name}, but "
-            f"the data ({source.name}) is labelled in {source.taxonomy.name}"
+            f"the data ({source.name}) is labelled in {source.taxonomy.name}; take a mapping over "
+            "that one, or null"
         )
     return replace(
         source,

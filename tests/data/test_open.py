@@ -260,3 +260,9 @@ def test_a_taxonomy_that_is_not_the_one_of_the_folder_names_is_noted(project: Pa
     assert note in find_source(project, config, []).notes
     config = configured(project, format="auto", root=str(root))
     assert note not in find_source(project, config, []).notes
+
+
+def test_a_description_of_a_folder_beside_drawn_scenes_is_refused(project: Path):
+    config = configured(project, format="synthetic", layout={"images": "a/*", "masks": "b/*"})
+    (fault,) = faults_of(project, config)
+    assert fault.startswith("data.layout: describes a folder, but data.format is synthetic; set")
