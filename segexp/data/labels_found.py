@@ -1,5 +1,6 @@
 """What the masks of a folder mean: from a label file, from the layout, or from the masks alone."""
 
+import os
 import re
 from collections import Counter
 from dataclasses import dataclass, replace
@@ -108,10 +109,19 @@ def find_labels(
     listed = list_files(layout, root, data)
     if listed.faults:  # before all masks are read
         raise InputError(listed.faults)
+    file = find_label_file(_folder_of_all(listed), name)  # the data may lie deep below root
+    if file is not None:
+        return _by_file(layout, root, file, data)
     implied = _taxonomy_of_colors(listed, shipped) or implied
     if implied is not None:
         return _by_layout(layout, root, implied, shipped, data)
     return _by_masks(listed, name, data, progress)
+
+
+def _folder_of_all(source: Source) -> Path:
+    """Return the folder that all images and masks share."""
+    files = [file for samples in source.splits.values() for s in samples for file in s.files]
+    return Path(os.path.commonpath([file.parent for file in files]))
 
 
 def _taxonomy_of_colors(source: Source, shipped: Path) -> str | None:

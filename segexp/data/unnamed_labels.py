@@ -11,6 +11,7 @@ from typing import Literal
 from segexp.core.errors import InputError
 from segexp.core.wording import counted
 from segexp.data.files.masks import MaskContent, look_at_mask
+from segexp.data.files.pictures import IMAGE_SUFFIXES
 from segexp.data.source import MaskRules, SampleFault, Source
 from segexp.data.threads import Progress, map_in_threads
 from segexp.labels.palette import distinct_colors
@@ -58,6 +59,8 @@ def taxonomy_of_masks(
     ]
     if not contents:
         masks = counted(len(paths), "mask")
+        if paths and paths[0].suffix.lower() in IMAGE_SUFFIXES:
+            _refuse_unreadable(source, paths)
         raise InputError(
             f"{source.root}: no label file is in the folder, and none of {masks} can be read "
             "without one; name a file that lists the labels with --classes FILE, such as "
@@ -115,6 +118,17 @@ def _of_colors(name: str, colors: Sequence[Color]) -> Taxonomy:
     labels = tuple(Label(f"label_{place}", color) for place, color in enumerate(colors))
     encoding = {place: place for place in range(len(labels))} | {VOID: VOID}
     return Taxonomy(name, labels, {"default": encoding}, free_void_color(colors))
+
+
+def _refuse_unreadable(source: Source, paths: Sequence[Path]) -> None:
+    """Say of pictures why the first cannot be read."""
+    try:
+        look_at_mask(paths[0], source.rules)
+    except SampleFault as fault:
+        count = counted(len(paths), "mask")
+        raise InputError(
+            f"{source.root}: none of {count} can be read; the first is {fault}"
+        ) from None
 
 
 def _looked_at(path: Path, rules: MaskRules) -> MaskContent | None:

@@ -64,11 +64,13 @@ def test_colours_that_the_layout_knows_as_void_are_not_unknown(tmp_path):
     assert labels.source.read_labels(sample)[:, 0].tolist() == [255, 255, 0, 0, 0, 0]
 
 
-def test_masks_that_cannot_be_read_without_labels_are_refused_with_what_to_write(tmp_path):
+def test_masks_that_cannot_be_read_are_refused_with_why_the_first_cannot(tmp_path):
     pets(tmp_path, ids(0, 1, 2, 2, 2, 255))
     for path in tmp_path.glob("masks/*/*.png"):
         path.write_bytes(b"")
-    with pytest.raises(InputError, match="none of 2 masks can be read without one; name a file"):
+    with pytest.raises(
+        InputError, match=r"none of 2 masks can be read; the first is .*0\.png.*is empty"
+    ):
         found(tmp_path)
 
 
@@ -247,3 +249,9 @@ def test_faults_of_the_listing_are_told_before_masks_are_read(tmp_path):
     with pytest.raises(InputError) as caught:
         found(tmp_path)
     assert "no mask has the name of an image" in caught.value.faults[0]
+
+
+def test_a_label_file_beside_images_and_masks_is_found_however_deep_they_lie(tmp_path):
+    deep = pets(tmp_path / "export" / "2024" / "v1" / "data", ids(0, 1))
+    (deep / "labels.txt").write_text("cat\ndog\n")
+    assert found(tmp_path).taxonomy.names == ("cat", "dog")
