@@ -70,9 +70,9 @@ def test_every_fault_is_listed_at_once_and_nothing_is_written_to_the_data(tmp_pa
     assert tree_digest(root) == before
     expected = [
         ("train/train_0.png", "same stem as train_0.jpg"),
+        ("to leave out what has no partner", "unpaired: skip"),
         ("train/alone.png", "image without mask"),
         ("trainannot/lonely.png", "mask without image"),
-        ("to leave out what has no partner", "unpaired: skip"),
         ("train/train_1.png", "damaged or truncated"),
         ("trainannot/train_2.png", "damaged or truncated"),
         ("train/train_3.png", "6x8 pixels, but its mask"),

@@ -100,7 +100,7 @@ def test_faults_of_the_folder_are_told_with_those_of_the_file(tmp_path):
     (data / "images" / "c.png").unlink()
     with pytest.raises(InputError) as caught:
         with_splits(tmp_path, opened(data))
-    assert "c.png: mask without image" in caught.value.faults[0]
+    assert "c.png: mask without image" in caught.value.faults[1]
     file = tmp_path / "splits" / "photos.csv"
     assert f"{file}: 'c' is not in the data; remove the line" in caught.value.faults
 

@@ -1,5 +1,6 @@
 """Any tree whose folders or file names say which files are images and which are masks."""
 
+import glob
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -96,7 +97,7 @@ def _ambiguous(root: Path, best: Reading, others: Sequence[Reading]) -> list[str
 
 
 def _with_advice(listings: dict[str, Listing], root: Path, reading: Reading) -> dict[str, Listing]:
-    """Say at the end of the faults how files without a partner are left out."""
+    """Say how files without a partner are left out, before the first of perhaps thousands."""
     faulty = [split for split, each in listings.items() if each.alone]
     if not faulty:
         return listings
@@ -104,9 +105,9 @@ def _with_advice(listings: dict[str, Listing], root: Path, reading: Reading) -> 
     how = f"{{images: '{images}', masks: '{masks}', unpaired: skip}}"
     if images == masks:
         how = "{images: GLOB, masks: GLOB, unpaired: skip}"
-    last = listings[faulty[-1]]
+    first = listings[faulty[0]]
     advice = f"{root}: to leave out what has no partner, write into config.yaml data.layout: {how}"
-    return listings | {faulty[-1]: replace(last, faults=(*last.faults, advice))}
+    return listings | {faulty[0]: replace(first, faults=(advice, *first.faults))}
 
 
 def _patterns(root: Path, reading: Reading) -> tuple[str, str]:
@@ -114,8 +115,8 @@ def _patterns(root: Path, reading: Reading) -> tuple[str, str]:
     globs = []
     for side in (reading.images, reading.masks):
         folder = common_folder(side.values(), root).removeprefix("./")
-        (suffix, _), *_ = Counter(file.suffix for file in side.values()).most_common(1)
-        globs.append(f"{folder}**/*{suffix}")
+        (suffix, _), *_ = Counter(file.path.suffix for file in side.values()).most_common(1)
+        globs.append(f"{glob.escape(folder)}**/*{suffix}")
     return globs[0], globs[1]
 
 

@@ -54,11 +54,11 @@ def test_every_fault_of_pairing_is_listed(tmp_path):
     faults = opened(tmp_path, CITYSCAPES).faults
     assert len(faults) == 4
     assert "keep one of them" in faults[0]
-    assert "image without mask" in faults[1]
-    assert "mask without image" in faults[2]
     assert (
-        "data.layout: {images: 'leftImg8bit/**/*.png', masks: 'gtFine/**/*.png', unp" in faults[3]
+        "data.layout: {images: 'leftImg8bit/**/*.png', masks: 'gtFine/**/*.png', unp" in faults[1]
     )
+    assert "image without mask" in faults[2]
+    assert "mask without image" in faults[3]
 
 
 def test_other_files_of_the_tree_are_left_alone(tmp_path):

@@ -4,9 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from PIL import Image
 
-from harness.trees import camvid_like, opened, picture, raw_mask, save
+from harness.trees import CAMVID, camvid_like, opened, picture, raw_mask, save
+from segexp.core.config import LayoutConfig
+from segexp.data.described import open_described
 from segexp.data.source import UNDIVIDED, SampleFault
 
 TREES = {
@@ -76,9 +79,9 @@ def test_images_and_masks_are_joined_by_stem_never_by_order(tmp_path):
         expected[0, 0] = 255
         assert np.array_equal(source.read_labels(sample), expected)
     assert source.faults == (
-        f"{tmp_path}/trainannot/_first.png: mask without image (no '_first' in {tmp_path}/train)",
         f"{tmp_path}: to leave out what has no partner, write into config.yaml data.layout: "
         "{images: GLOB, masks: GLOB, unpaired: skip}",
+        f"{tmp_path}/trainannot/_first.png: mask without image (no '_first' in {tmp_path}/train)",
     )
 
 
@@ -368,3 +371,15 @@ def test_lists_with_the_paths_of_another_machine_name_images_by_folder_and_name(
     source = opened(tmp_path)
     assert not source.faults
     assert [[s.id for s in samples] for samples in source.splits.values()] == [["a"], ["b"]]
+
+
+def test_the_patterns_that_leave_out_what_has_no_partner_find_the_files(tmp_path):
+    """Whatever their folder is called, and in capitals."""
+    root = tmp_path / "data"
+    for name in ("a", "b"):
+        save(root / "set [1]" / "images" / f"{name}.PNG", picture(ord(name)))
+    save(root / "set [1]" / "masks" / "a.PNG", raw_mask(1))
+    advice, *_ = opened(root).faults
+    layout = yaml.safe_load(advice.partition("data.layout: ")[2])
+    source = open_described(root, CAMVID, LayoutConfig(**layout))
+    assert [s.id for s in source.splits[UNDIVIDED]] == ["a"]
