@@ -83,7 +83,7 @@ def test_what_has_no_partner_is_a_fault_or_left_out_with_a_note(tmp_path):
     scenes(tmp_path)
     (tmp_path / "drawn" / "scene3-frame1.png").unlink()
     patterns = {"images": "*/left/*.png", "masks": "drawn/*.png", "join": JOIN}
-    fault, advice = opened(tmp_path, **patterns).faults
+    advice, fault = opened(tmp_path, **patterns).faults
     assert "unpaired: skip" in advice
     assert f"{tmp_path}/s3/left/0001.png: image without mask (no '3_1'" in fault
     source = opened(tmp_path, **patterns, unpaired="skip")
