@@ -94,8 +94,8 @@ def test_what_is_wrong_with_the_folder_is_said_besides(project: Path, tmp_path: 
     save(root / "images" / "train" / "stray.png", picture(9))
     faults = refused(project, root, [0, 1])
     assert len(faults) == 5
-    assert "stray.png: image without mask" in faults[-2]
-    assert faults[-1].endswith("unpaired: skip}")
+    assert "stray.png: image without mask" in faults[-1]
+    assert faults[-2].endswith("unpaired: skip}")
 
 
 def test_the_configured_taxonomy_says_it(project: Path, tmp_path: Path):
