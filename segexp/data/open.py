@@ -84,8 +84,11 @@ def _labelled(
         )
     source = open_configured(layout, root, own, config.data)
     if implied not in (None, named):  # --data may name another folder than config.yaml does
-        note = f"its folders tell {implied}, but data.taxonomy says {named}: masks are read in that"
-        source = replace(source, notes=(*source.notes, note))
+        warning = (
+            f"the folders of {root} tell {implied}, but data.taxonomy says {named}, in which masks "
+            "are read"
+        )
+        source = replace(source, warnings=(*source.warnings, warning))
     return source if relabelling is None else relabelled(source, relabelling)
 
 

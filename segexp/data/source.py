@@ -84,6 +84,7 @@ class Source:
         read_labels: Decodes a mask to label indices, uint8 (H, W) with VOID. Raises SampleFault.
             Of files it takes ``rules``, too: see `segexp.data.mask_rules`.
         notes: What a person should know about the listing, such as a folder left out.
+        warnings: What looks unintended in how it is read: shown before training and beside scores.
         reading: How the files are read where their content does not say it (the encoding of
             raw ids, the generator's version): it enters the data set's hash.
         rules: How masks are read besides; they enter the hash where there are any.
@@ -101,6 +102,7 @@ class Source:
     read_image: Callable[[Sample], NDArray[np.uint8]]
     read_labels: Callable[..., NDArray[np.uint8]]
     notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
     reading: str = ""
     rules: MaskRules = AS_STORED
     count_inexact: Callable[..., tuple[int, int]] | None = None

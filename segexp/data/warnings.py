@@ -41,7 +41,7 @@ def source_warnings(
     counts: Dict[str, NDArray[np.int64]],
     leaks: Leaks = NONE,
 ) -> list[MappingWarning]:
-    """Return the warnings of labels, of palettes, and of images that look the same.
+    """Return the warnings of labels, of the reading, of palettes, and of images that look the same.
 
     See `label_warnings`, `mask_sample.palette_warnings` and `leaks.describe_leaks`.
 
@@ -52,6 +52,7 @@ def source_warnings(
         leaks: From the report of either; none when a mapping is checked.
     """
     found = label_warnings(source.taxonomy, source.raw_ids, mappings, counts)
+    found += [MappingWarning("other-taxonomy", line) for line in source.warnings]
     found += palette_warnings(source)
     return found + [MappingWarning("near-duplicate", line) for line in describe_leaks(leaks)]
 

@@ -255,11 +255,14 @@ def test_an_implied_taxonomy_that_a_project_lacks_is_told_where_it_is(project, t
 def test_a_taxonomy_that_is_not_the_one_of_the_folder_names_is_noted(project: Path, tmp_path: Path):
     """Ids of CamVid are ids of Cityscapes, too: nothing else would tell."""
     root = camvid_like(tmp_path / "other", train=2, val=2)
-    note = "its folders tell camvid11, but data.taxonomy says cityscapes19: masks are read in that"
     config = configured(project, format="auto", root=str(root), taxonomy="cityscapes19")
-    assert note in find_source(project, config, []).notes
+    (warning,) = find_source(project, config, []).warnings
+    assert warning == (
+        f"the folders of {root} tell camvid11, but data.taxonomy says cityscapes19, in which masks "
+        "are read"
+    )
     config = configured(project, format="auto", root=str(root))
-    assert note not in find_source(project, config, []).notes
+    assert find_source(project, config, []).warnings == ()
 
 
 def test_a_description_of_a_folder_beside_drawn_scenes_is_refused(project: Path):
