@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from harness.fuzzing.__main__ import MAX_MEGABYTES, MAX_SECONDS, in_a_process, target_names
+from harness.fuzzing.__main__ import MAX_MEGABYTES, in_a_process, target_names
 from harness.project import ROOT
 
 
@@ -34,4 +34,3 @@ def check(results: dict[str, dict[str, Any]]) -> None:
         assert result["tracebacks"] == result["outside"] == 0
         assert result["cases"] == result["refused"] + result["accepted"] > 0
         assert result["refused"] > 0
-        assert result["slowest_s"] < MAX_SECONDS
