@@ -11,9 +11,10 @@ from segexp.core.errors import InputError
 from segexp.core.wording import counted, percent
 from segexp.data.configured import open_configured
 from segexp.data.files.mask_advice import advice_on_colors, advice_on_ids
+from segexp.data.label_counts import half_counts
 from segexp.data.layout import implied_taxonomy, is_narrow
 from segexp.data.mask_sample import MaskSample, fitting_taxonomies, holds_foreground, sample_masks
-from segexp.data.source import SampleFault, Source
+from segexp.data.source import SampleFault, Source, spread
 from segexp.data.taxonomy_choice import list_files
 from segexp.data.threads import Progress
 from segexp.data.unnamed_labels import taxonomy_of_masks
@@ -34,6 +35,9 @@ LONGEST = 93
 
 TELLING = 4
 """Colours of labels in masks that tell whose labels they are."""
+
+COUNTED = 24
+"""Masks of each split in which the pixels of labels are counted."""
 
 RARE = 0.01
 """Classes with a smaller share of the labelled pixels become one in the proposed mapping."""
@@ -252,11 +256,11 @@ def _label_counts(source: Source) -> Counter[str]:
     """Count the pixels of each label in a few masks of every split."""
     counts: Counter[str] = Counter()
     for samples in source.splits.values():
-        for sample in samples[:: max(1, len(samples) // 24)][:24]:
+        for sample in spread(samples, COUNTED):
             try:
                 labels = source.read_labels(sample)
             except SampleFault:
                 continue
-            for index, name in enumerate(source.taxonomy.names):
-                counts[name] += int((labels == index).sum())
+            of_label = half_counts(labels).sum(axis=0).tolist()
+            counts.update(dict(zip(source.taxonomy.names, of_label, strict=False)))
     return counts

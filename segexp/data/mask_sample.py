@@ -7,7 +7,7 @@ from pathlib import Path
 
 from segexp.data.files.file_kind import file_kind
 from segexp.data.files.masks import look_at_mask
-from segexp.data.source import Sample, SampleFault, Source
+from segexp.data.source import Sample, SampleFault, Source, spread
 from segexp.labels.taxonomy import VOID, VOID_NAME, Color, Taxonomy
 from segexp.labels.warning import MappingWarning
 
@@ -122,5 +122,4 @@ def holds_foreground(sample: MaskSample, taxonomy: Taxonomy) -> bool:
 
 
 def _spread(samples: Sequence[Sample]) -> list[Path]:
-    step = max(1, len(samples) // LOOKED_AT)
-    return [s.mask for s in samples[::step][:LOOKED_AT] if s.mask is not None]
+    return [s.mask for s in spread(samples, LOOKED_AT) if s.mask is not None]

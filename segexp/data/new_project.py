@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from segexp.core.config import DataConfig
 from segexp.core.errors import InputError
 from segexp.data.labels_found import FoundLabels, proposed_merge
-from segexp.data.source import SampleFault, Source
+from segexp.data.source import SampleFault, Source, spread
 from segexp.labels.mapping import Mapping
 from segexp.labels.writing import mapping_yaml, taxonomy_yaml, yaml_word
 
@@ -98,7 +98,7 @@ def image_size(source: Source) -> tuple[int, int]:
     """Choose a size to train at: the images' shape, PIXELS at most, multiples of 32."""
     heights, widths, faults = [], [], []
     for samples in source.splits.values():
-        for sample in samples[:: max(1, len(samples) // LOOKED_AT)][:LOOKED_AT]:
+        for sample in spread(samples, LOOKED_AT):
             try:
                 height, width, _ = source.read_image(sample).shape
             except SampleFault as fault:

@@ -1,6 +1,6 @@
 """A data set before it is decoded: its samples by split, and how to read them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -119,6 +119,11 @@ class Source:
         """The label index, or VOID, of each raw id; empty where masks are not files."""
         encoding = self.taxonomy.encodings.get(self.reading)
         return {} if encoding is None else {**encoding, **dict(self.rules.ids)}
+
+
+def spread(samples: Sequence[Sample], most: int) -> Sequence[Sample]:
+    """Return at most so many samples of a split, spread over it: neighbours are alike."""
+    return samples[:: max(1, len(samples) // most)][:most]
 
 
 def file_of(sample: Sample, part: Literal["image", "mask"]) -> Path:
