@@ -11,7 +11,7 @@ from segexp.core.wording import counted
 from segexp.data.layouts._any_folders import as_paired
 from segexp.data.layouts._names import Affixes, FileNames, Key, Rule
 from segexp.data.layouts._pairing import source_of
-from segexp.data.layouts._readings import Reading, readings_of
+from segexp.data.layouts._readings import Reading, by_key, readings_of
 from segexp.data.layouts._tree import File, file_at
 from segexp.data.layouts._words import SPLIT_WORDS, Role
 from segexp.data.source import Source
@@ -111,18 +111,18 @@ def _joined(root: Path, images: Sequence[File], masks: Sequence[File], expressio
     doubled: list[tuple[File, File]] = []
     sides: list[dict[Key, File]] = []
     for files in (images, masks):
-        side: dict[Key, File] = {}
+        found: list[tuple[Key, File]] = []
         for file in files:
             path = file.path.relative_to(root).as_posix()
             match = re.search(expression, path)
             if match is None:
                 faults.append(f"data.layout.join: {expression!r} matches no part of {path}")
                 continue
-            key = ((None, ()), "_".join(group or "" for group in match.groups()))
-            if key in side:
-                doubled.append((file, side[key]))
-            side.setdefault(key, file)
+            key = "_".join(group or "" for group in match.groups())
+            found.append((((None, ()), key), file))
+        side, again = by_key(found)
         sides.append(side)
+        doubled += again
     _raise(faults, "data.layout.join")
     pairs = {key: key for key in sides[1] if key in sides[0]}
     if not pairs:

@@ -7,7 +7,15 @@ from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
 
-from segexp.data.layouts._names import Affixes, FileNames, Key, Rule, find_rules, frequent_affixes
+from segexp.data.layouts._names import (
+    Affixes,
+    FileNames,
+    Key,
+    Place,
+    Rule,
+    find_rules,
+    frequent_affixes,
+)
 from segexp.data.layouts._tree import File
 from segexp.data.layouts._words import says_mask, says_other
 
@@ -181,14 +189,24 @@ def _keyed(
         tells_split: Whether the split is a part of the place.
         skipped: How many outer folders are not a part of it; None for all.
     """
+
+    def place(file: File) -> Place:
+        folders = () if skipped is None else file.rest[skipped:]
+        return file.split if tells_split else None, folders
+
+    return by_key(((place(file), file.stem), file) for file in files)
+
+
+def by_key(
+    files: Iterable[tuple[Key, File]],
+) -> tuple[dict[Key, File], list[tuple[File, File]]]:
+    """Return files by their keys, the first of each, and every other one with that first one."""
     keyed: dict[Key, File] = {}
     doubled: list[tuple[File, File]] = []
-    for file in files:
-        folders = () if skipped is None else file.rest[skipped:]
-        key = ((file.split if tells_split else None, folders), file.stem)
-        if key in keyed:
-            doubled.append((file, keyed[key]))
-        keyed.setdefault(key, file)
+    for key, file in files:
+        first = keyed.setdefault(key, file)
+        if first is not file:
+            doubled.append((file, first))
     return keyed, doubled
 
 
