@@ -1,18 +1,23 @@
 """Folders of masks as other tools write them: a truth, and what two models made of it."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from harness.project import ROOT
+from segexp.compare.folder_truth import folder_truth
+from segexp.compare.predictions import compare_masks, plan_masks
 from segexp.labels.files import find_mappings
 from segexp.labels.mapping import Mapping
 
 PROJECT = ROOT
 FINE, COARSE = find_mappings(PROJECT, ["cityscapes19", "merged10"])
 VOID = 255
+
+MAPPINGS = {"a": FINE, "b": COARSE}
 
 
 def write(path: Path, pixels: NDArray[np.integer]) -> Path:
@@ -50,3 +55,12 @@ def lay_out(root: Path, count: int = 8) -> dict[str, Path]:
         write(root / "a" / f"{name}.png", predict(raw, FINE, 0.3, i))
         write(root / "b" / f"{name}_mask.png", predict(raw, COARSE, 0.1, 100 + i))
     return {name: root / name for name in ("truth", "a", "b")}
+
+
+def compared(
+    folders: dict[str, Path], mappings: dict[str, Mapping] | None = None, cluster: str = "none"
+) -> dict[str, Any]:
+    arms = {name: path for name, path in folders.items() if name != "truth"}
+    truth = folder_truth(folders["truth"], FINE.taxonomy, "folder")
+    study = plan_masks("masks", arms, mappings or MAPPINGS, truth)
+    return compare_masks(study, cluster, margin=0.01).result

@@ -1,6 +1,5 @@
 import shutil
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -8,21 +7,8 @@ import pytest
 from segexp.compare.folder_truth import folder_truth
 from segexp.compare.mask_counts import MaskArm, common_decision, count_masks
 from segexp.compare.mask_folders import find_runs
-from segexp.compare.predictions import compare_masks, plan_masks
 from segexp.core.errors import InputError
-from segexp.labels.mapping import Mapping
-from tests.compare.mask_example import COARSE, FINE, VOID, lay_out, write
-
-MAPPINGS = {"a": FINE, "b": COARSE}
-
-
-def compared(
-    folders: dict[str, Path], mappings: dict[str, Mapping] | None = None, cluster: str = "none"
-) -> dict[str, Any]:
-    arms = {name: path for name, path in folders.items() if name != "truth"}
-    truth = folder_truth(folders["truth"], FINE.taxonomy, "folder")
-    study = plan_masks("masks", arms, mappings or MAPPINGS, truth)
-    return compare_masks(study, cluster, margin=0.01).result
+from tests.compare.mask_example import COARSE, FINE, VOID, compared, lay_out, write
 
 
 @pytest.fixture(scope="module")

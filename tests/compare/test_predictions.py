@@ -10,21 +10,19 @@ import pytest
 from sklearn.metrics import jaccard_score
 
 from segexp.compare.folder_truth import folder_truth
-from segexp.compare.predictions import compare_masks, plan_masks
+from segexp.compare.predictions import plan_masks
 from segexp.core.errors import InputError
-from segexp.labels.mapping import Mapping, collapse_lookup, common_space
-from tests.compare.mask_example import COARSE, FINE, VOID, lay_out, predict, truths, write
-
-MAPPINGS = {"a": FINE, "b": COARSE}
-
-
-def compared(
-    folders: dict[str, Path], mappings: dict[str, Mapping] | None = None, cluster: str = "none"
-) -> dict[str, Any]:
-    arms = {name: path for name, path in folders.items() if name != "truth"}
-    truth = folder_truth(folders["truth"], FINE.taxonomy, "folder")
-    study = plan_masks("masks", arms, mappings or MAPPINGS, truth)
-    return compare_masks(study, cluster, margin=0.01).result
+from segexp.labels.mapping import collapse_lookup, common_space
+from tests.compare.mask_example import (
+    COARSE,
+    FINE,
+    VOID,
+    compared,
+    lay_out,
+    predict,
+    truths,
+    write,
+)
 
 
 @pytest.fixture(scope="module")

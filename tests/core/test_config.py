@@ -11,14 +11,7 @@ from segexp.core.config_keys import (
     resolve_key,
     with_values,
 )
-from segexp.core.errors import InputError
-
-
-def faults_of(content: object, overrides: dict | None = None) -> tuple[str, ...]:
-    assert isinstance(content, dict)
-    with pytest.raises(InputError) as caught:
-        build_config("c.yaml", content, overrides or {})
-    return caught.value.faults
+from tests.core.config_faults import faults_of
 
 
 def test_the_shipped_config_loads_and_names_every_key():

@@ -12,13 +12,7 @@ from segexp.core.config_keys import (
     with_values,
 )
 from segexp.core.errors import InputError
-
-
-def faults_of(content: object, overrides: dict | None = None) -> tuple[str, ...]:
-    assert isinstance(content, dict)
-    with pytest.raises(InputError) as caught:
-        build_config("c.yaml", content, overrides or {})
-    return caught.value.faults
+from tests.core.config_faults import faults_of
 
 
 @pytest.mark.parametrize(

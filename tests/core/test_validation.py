@@ -5,13 +5,7 @@ from segexp.core.config_keys import build_config
 from segexp.core.errors import MAX_LISTED, InputError
 from segexp.data.layouts import format_names
 from segexp.training.loss import loss_names
-
-
-def faults_of(content: object, overrides: dict | None = None) -> tuple[str, ...]:
-    assert isinstance(content, dict)
-    with pytest.raises(InputError) as caught:
-        build_config("c.yaml", content, overrides or {})
-    return caught.value.faults
+from tests.core.config_faults import faults_of
 
 
 def test_every_fault_is_listed_with_file_key_and_value():

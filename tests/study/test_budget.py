@@ -1,19 +1,14 @@
-import time
-from dataclasses import replace
 from typing import Any
 
 import optuna
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from optuna.trial import FrozenTrial, TrialState, create_trial
+from optuna.trial import TrialState, create_trial
 
-from segexp.core.lease import Owner, this_process
 from segexp.study.attributes import (
-    BEAT,
     FAILURE,
     INTERRUPTED,
-    OWNER,
     PROMOTES,
     RETRY,
     RETRY_OF,
@@ -32,6 +27,7 @@ from segexp.study.reconcile import (
     drop,
     queue_retries,
 )
+from tests.study.left_trials import COMPLETE, FAIL, PRUNED, begin, planted
 
 
 def test_a_trials_place_counts_no_trial_that_tries_another_again() -> None:
@@ -62,32 +58,6 @@ def test_what_no_trial_has_taken_is_what_the_definition_says(
     ]
     known = [params_of(trial) for trial in taken(trials)]
     assert not_taken(listed, trials) == [params for params in listed if params not in known]
-
-
-OWN = this_process()
-
-
-DEAD = replace(OWN, started=OWN.started - 60)  # its pid was given again
-
-
-def begin(
-    study: optuna.Study, owner: Owner | None = DEAD, beat: float | None = None
-) -> optuna.Trial:
-    """Take a trial as a process does that then says nothing more."""
-    trial = study.ask()
-    if owner is not None:
-        trial.set_user_attr(BEAT, time.time() if beat is None else beat)
-        trial.set_user_attr(OWNER, owner.to_dict())
-    trial.suggest_float("x", 0, 1)
-    return trial
-
-
-def planted(state: TrialState, **attrs: Any) -> FrozenTrial:
-    """A trial that ended like this."""
-    return create_trial(state=state, value=0.5 if state == COMPLETE else None, user_attrs=attrs)
-
-
-COMPLETE, PRUNED, FAIL = TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL
 
 
 @pytest.fixture

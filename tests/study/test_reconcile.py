@@ -14,7 +14,7 @@ import pytest
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from segexp import tracking
-from segexp.core.lease import Owner, lease_seconds, this_process
+from segexp.core.lease import Owner, lease_seconds
 from segexp.study.attributes import (
     BEAT,
     CRASHED,
@@ -45,30 +45,11 @@ from segexp.study.reconcile import (
     sign_next,
 )
 from segexp.study.storage.open import open_storage as open_project_storage
+from tests.study.left_trials import COMPLETE, DEAD, FAIL, OWN, PRUNED, begin
 
-OWN = this_process()
-DEAD = replace(OWN, started=OWN.started - 60)  # its pid was given again
 ELSEWHERE = replace(OWN, host="another", boot="another")
 
-COMPLETE, PRUNED, FAIL = TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL
 RUNNING, WAITING = TrialState.RUNNING, TrialState.WAITING
-
-
-def begin(
-    study: optuna.Study, owner: Owner | None = DEAD, beat: float | None = None
-) -> optuna.Trial:
-    """Take a trial as a process does that then says nothing more."""
-    trial = study.ask()
-    if owner is not None:
-        trial.set_user_attr(BEAT, time.time() if beat is None else beat)
-        trial.set_user_attr(OWNER, owner.to_dict())
-    trial.suggest_float("x", 0, 1)
-    return trial
-
-
-def planted(state: TrialState, **attrs: Any) -> FrozenTrial:
-    """A trial that ended like this."""
-    return create_trial(state=state, value=0.5 if state == COMPLETE else None, user_attrs=attrs)
 
 
 def states(study: optuna.Study) -> list[TrialState]:
