@@ -103,7 +103,7 @@ def pair_folders(
         its partner and for every stem that two files share.
     """
     by_image, faults, notes = by_stem(images, image_suffixes)
-    by_mask, mask_faults, mask_notes = by_stem(masks, _kinds_of_masks(masks, mask_suffixes))
+    by_mask, mask_faults, mask_notes = by_stem(masks, mask_suffixes)
     others = [
         note.replace(" are left out", "") + ", and no other"
         for found, left_out in ((by_image, notes), (by_mask, mask_notes))
@@ -116,12 +116,6 @@ def pair_folders(
         (*faults, *mask_faults, *others, *joined.faults),
         (*notes, *mask_notes),
     )
-
-
-def _kinds_of_masks(folder: Path, suffixes: Sequence[str]) -> Sequence[str]:
-    """Leave PNG alone where there are PNG masks: what is beside them are copies or drawings."""
-    is_png = any(path.suffix.lower() == ".png" for path in directory_entries(folder))
-    return (".png",) if is_png and ".png" in suffixes else suffixes
 
 
 def join(
