@@ -43,6 +43,15 @@ from segexp.training.reading import AS_SOFTMAX, Reading
 
 Prune = Callable[[int, float, Callable[[], None]], None]
 
+_FIRST_KEYS = """
+image_size normalization taxonomy heldout_by synthetic format masks layout relabel heldout
+arch encoder encoder_weights decoder_width
+epochs batch_size optimizer learning_rate weight_decay schedule warmup_epochs loss loss_weighting
+augmentation precision gradient_clip seed
+"""
+"""The keys that checkpoints were first written with. A later key counts where it has another value
+than its default, which is what segexp did before it had the key."""
+
 
 @dataclass(frozen=True)
 class TrialSetup:
@@ -186,11 +195,18 @@ def _report_again(
 
 def _meaning(setup: TrialSetup) -> str:
     """Return a digest of what is trained: a checkpoint with another digest is not resumed."""
-    config = setup.config.to_dict()
+    config, defaults = setup.config.to_dict(), Config().to_dict()
     config["data"].pop("root")  # it may have been moved
     config["data"]["heldout_by"] = setup.dataset.heldout_by
     content = {
-        "config": [config["data"], config["model"], config["training"]],
+        "config": [
+            {
+                key: value
+                for key, value in config[section].items()
+                if key in _FIRST_KEYS.split() or value != defaults[section][key]
+            }
+            for section in ("data", "model", "training")
+        ],
         "dataset": setup.dataset.hash,
         "mapping": setup.mapping.hash,
         "common": setup.common.hash,
