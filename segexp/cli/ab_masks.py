@@ -173,11 +173,17 @@ def _truth(
 ) -> "Truth":
     from segexp.compare.folder_truth import folder_truth
     from segexp.labels.mapping import refuse_different_taxonomies
+    from segexp.labels.relabelling import find_relabelling
 
     refuse_different_taxonomies(list(mappings.values()))
     first = next(iter(mappings.values()))
+    data = config.data if config is not None else None
     if folder is not None:
-        return folder_truth(folder.expanduser(), first.taxonomy, format_name or "folder")
+        relabel = data.relabel if data is not None else None
+        relabelling = find_relabelling(root, relabel) if root and relabel else None
+        return folder_truth(
+            folder.expanduser(), first.taxonomy, format_name or "folder", data, relabelling
+        )
     if root is None or config is None:
         raise InputError("--truth DIR: a folder of masks of the same images is needed")
 

@@ -47,6 +47,7 @@ def with_heldout(source: Source, other: Source) -> Source:
         read_image=partial(_by_origin, source.read_image, other.read_image),
         read_labels=partial(_by_origin, source.read_labels, other.read_labels),
         notes=(*source.notes, *other.notes, *notes),
+        warnings=(*source.warnings, *other.warnings),
         count_inexact=None,
         other=other,
     )

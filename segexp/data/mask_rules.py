@@ -7,11 +7,11 @@ from segexp.core.config import MasksConfig
 from segexp.core.errors import InputError, did_you_mean, shown
 from segexp.data.source import AS_STORED, MaskRules, Source
 from segexp.labels.raw_ids import id_ranges
-from segexp.labels.taxonomy import VOID, VOID_NAME
+from segexp.labels.taxonomy import VOID, VOID_NAME, Taxonomy
 
 
 def with_rules(source: Source, masks: MasksConfig | None) -> Source:
-    """Return a data set whose masks are read by the rules; drawn scenes have no masks to read.
+    """Return a data set whose masks are read by the rules.
 
     Args:
         source: The data set. Its masks' reader takes ``rules``.
@@ -20,12 +20,21 @@ def with_rules(source: Source, masks: MasksConfig | None) -> Source:
     Raises:
         InputError: For every id that is said to be what its taxonomy does not have.
     """
-    if masks is None or source.root is None:
-        return source
-    rules = replace(rules_of_files(masks), ids=_ids(source, masks))
+    rules = rules_over(source.taxonomy, source.reading, masks)
     if rules == AS_STORED:
         return source
     return replace(source, rules=rules, read_labels=partial(source.read_labels, rules=rules))
+
+
+def rules_over(taxonomy: Taxonomy, encoding: str, masks: MasksConfig | None) -> MaskRules:
+    """Return how masks are read whose ids mean what an encoding of a taxonomy says.
+
+    Raises:
+        InputError: For every id that is said to be what the taxonomy does not have.
+    """
+    if masks is None:
+        return AS_STORED
+    return replace(rules_of_files(masks), ids=_ids(taxonomy, encoding, masks))
 
 
 def rules_of_files(masks: MasksConfig | None) -> MaskRules:
@@ -40,9 +49,8 @@ def rules_of_files(masks: MasksConfig | None) -> MaskRules:
     )
 
 
-def _ids(source: Source, masks: MasksConfig) -> tuple[tuple[int, int], ...]:
-    taxonomy = source.taxonomy
-    known = taxonomy.encodings.get(source.reading, {})
+def _ids(taxonomy: Taxonomy, encoding: str, masks: MasksConfig) -> tuple[tuple[int, int], ...]:
+    known = taxonomy.encodings.get(encoding, {})
     index_of = {**{name: i for i, name in enumerate(taxonomy.names)}, VOID_NAME: VOID}
     faults = [
         f"data.masks.ids: {raw_id}: is in `void` as well; say it once"

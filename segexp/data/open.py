@@ -145,11 +145,17 @@ def find_layout(project: Path, config: Config) -> tuple[str, Path | None]:
     data = config.data
     root = project / Path(data.root).expanduser() if data.root is not None else None
     if is_drawn(data.format):
-        if data.layout is not None:  # or scenes would be drawn in its place
-            raise InputError(
-                f"data.layout: describes a folder, but data.format is {data.format}; set "
-                "data.format to auto, or data.layout to null"
+        faults = [  # or scenes would be drawn in its place
+            f"data.{key}: {what}, but data.format is {data.format}; set data.format to auto, or "
+            f"data.{key} to null"
+            for key, what, value in (
+                ("layout", "describes a folder", data.layout),
+                ("masks", "says how the masks of a folder are read", data.masks),
             )
+            if value is not None
+        ]
+        if faults:
+            raise InputError(faults)
         return data.format, root
     if root is None:
         raise InputError(f"data.root: null; format {data.format!r} needs a folder: --data DIR")

@@ -88,6 +88,17 @@ def test_all_images_of_the_other_data_are_held_out_and_its_labels_are_read(
     assert not (project / "splits").exists()
 
 
+def test_what_looks_unintended_in_the_other_data_is_warned_of(project, tmp_path):
+    streets = camvid_like(tmp_path / "streets", train=2, val=2)
+    other = camvid_like(tmp_path / "other", train=1, val=1)
+    words = {"root": str(other), "taxonomy": "camvid32", "relabel": "camvid32_to_11"}
+    source = find_source(project, config_for(project, streets, **words), [])
+    assert source.warnings == (
+        f"the folders of {other} tell camvid11, but data.taxonomy says camvid32, in which masks "
+        "are read",
+    )
+
+
 def test_it_is_other_data_than_without(project, tmp_path):
     streets = camvid_like(tmp_path / "streets", train=2, val=2, test=1)
     other = tmp_path / "other"

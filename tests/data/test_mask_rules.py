@@ -13,7 +13,6 @@ from segexp.core.config_keys import build_config, load_config
 from segexp.core.errors import InputError
 from segexp.data.check import check_source
 from segexp.data.content_hash import source_hash
-from segexp.data.layout import SyntheticCounts, open_source
 from segexp.data.mask_rules import with_rules
 from segexp.data.mask_sample import sample_masks
 from segexp.data.open import find_source
@@ -108,12 +107,6 @@ def test_no_share_is_said_where_masks_are_not_files_of_their_own(tmp_path):
     root = camvid_like(tmp_path / "d", train=1, val=2)
     source = replace(opened(root), count_inexact=None)
     assert check_source(with_rules(source, rules(nearest_color=10))).notes == ()
-
-
-def test_drawn_scenes_have_no_masks_to_read():
-    counts = SyntheticCounts(2, 2, 0, 0, (32, 32))
-    scenes = open_source("synthetic", None, CITYSCAPES, counts)
-    assert with_rules(scenes, rules(void=[200])) is scenes
 
 
 def test_rules_are_written_in_the_configuration(project: Path, tmp_path):

@@ -265,7 +265,12 @@ def test_a_taxonomy_that_is_not_the_one_of_the_folder_names_is_noted(project: Pa
     assert find_source(project, config, []).warnings == ()
 
 
-def test_a_description_of_a_folder_beside_drawn_scenes_is_refused(project: Path):
-    config = configured(project, format="synthetic", layout={"images": "a/*", "masks": "b/*"})
-    (fault,) = faults_of(project, config)
-    assert fault.startswith("data.layout: describes a folder, but data.format is synthetic; set")
+def test_what_says_how_a_folder_is_read_is_refused_beside_drawn_scenes(project: Path):
+    layout = {"images": "a/*", "masks": "b/*"}
+    config = configured(project, format="synthetic", layout=layout, masks={"void": [7]})
+    tree, masks = faults_of(project, config)
+    assert tree.startswith("data.layout: describes a folder, but data.format is synthetic; set")
+    assert masks == (
+        "data.masks: says how the masks of a folder are read, but data.format is synthetic; set "
+        "data.format to auto, or data.masks to null"
+    )
