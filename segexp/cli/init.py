@@ -146,6 +146,7 @@ def _init_for(directory: Path, data: Path, classes: Path | None, section: "DataC
     from segexp.core.files import write_atomic
     from segexp.data.configured import format_of
     from segexp.data.division import division_of, with_splits
+    from segexp.data.halves import too_few_to_halve
     from segexp.data.labels_found import find_labels
     from segexp.data.layout import is_drawn
     from segexp.data.new_project import project_files
@@ -170,8 +171,8 @@ def _init_for(directory: Path, data: Path, classes: Path | None, section: "DataC
         raise InputError(found.source.faults)
     files = project_files(template(), layout, section, found)
     source = with_splits(directory, found.source, division_of(section))
-    if source.faults:
-        raise InputError(source.faults)
+    if faults := [*source.faults, *too_few_to_halve(source.splits)]:
+        raise InputError(faults)
     for path, text in files.texts.items():
         write_atomic(directory / path, text)
     pictures = write_pictures(directory, source, found.unnamed)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segexp.data.files.file_kind import file_kind
-from segexp.data.halves import Halves, divide
+from segexp.data.halves import Halves, divide, too_few_to_halve
 from segexp.data.label_counts import half_counts
 from segexp.data.leaks import HELDOUT, NONE, TRAIN, VAL, Leaks, find_leaks
 from segexp.data.near_duplicates import look_of
@@ -219,11 +219,9 @@ def summarise(source: Source, inspected: Sequence[Inspection], halves: Halves) -
             notes.append("test: no mask has a labelled pixel, so it is not used as a test split")
         else:
             faults.append(f"{split}: no mask has a labelled pixel")
-    if ("test" not in source.splits or void_test) and len(source.splits.get("val", ())) == 1:
-        faults.append(
-            "val: 1 image and no test split: val cannot be split into a part for tuning and one "
-            "for final scores; two images are needed"
-        )
+    faults += too_few_to_halve(
+        {name: s for name, s in source.splits.items() if name != "test" or not void_test}
+    )
     repeated_faults, repeated_notes = _repeated(inspected)
     sizes = Counter(i.size for i in inspected if i.size is not None)
     if len(sizes) > 1:

@@ -17,8 +17,9 @@ from segexp.core.config import DataConfig, DivisionConfig
 from segexp.core.errors import InputError, at_most
 from segexp.core.files import read_bounded, write_atomic
 from segexp.core.wording import counted
+from segexp.data.halves import too_few_to_halve
 from segexp.data.sequences import certain_places, places_of
-from segexp.data.source import SPLITS, UNDIVIDED, Source
+from segexp.data.source import SPLITS, UNDIVIDED, Sample, Source
 
 DIRECTORY = "splits"
 """The project's directory of the files."""
@@ -67,46 +68,69 @@ def with_splits(project: Path, source: Source, division: DivisionConfig | None =
         faults = [f"{source.root}: no {name} split" for name in missing]
         return replace(source, splits=others, faults=(*source.faults, *faults))
     file = project / DIRECTORY / f"{source.name}.csv"
-    ids = [sample.id for sample in to_divide]
-    is_new = not file.exists()
-    if not is_new:
-        try:
-            chosen, note = _read(file, source.root, ids), f"splits as in {file}"
-        except InputError as error:
-            raise InputError([*source.faults, *error.faults]) from None
-    else:
-        wanted = division or DivisionConfig()
-        test = {"test": wanted.test} if wanted.test and "test" not in others else {}
-        chosen, by = divide(ids, source.format, {"val": wanted.val, **test}, wanted.by)
-        counts = Counter(chosen.values())
-        listing = ", ".join(f"{counts[name]} {name}" for name in SPLITS if counts[name])
-        note = (
-            f"the data has no {'splits' if undivided else 'val split'}: divided by {by} into "
-            f"{listing}; written to {file}, which can be edited"
-        )
-    divided = {
-        name: tuple(sample for sample in to_divide if chosen[sample.id] == name)
-        for name in SPLITS
-        if name in chosen.values()
-    }
-    divided |= {name: samples for name, samples in others.items() if name not in divided}
-    ordered = {name: divided[name] for name in SPLITS if name in divided}
-    missing = [name for name in ("train", "val") if name not in ordered]
-    if is_new and missing:
-        fault = f"{source.root}: {counted(len(ids), 'image')}; train and val need one each"
-        return replace(source, splits=ordered, faults=(*source.faults, fault))
-    if is_new:
-        note += _same_images(file, ids)
-        _write(file, chosen)
+    rest = {name: samples for name, samples in others.items() if name != "train"}
+    if file.exists():
+        return _divided_as_written(file, source, to_divide, rest)
+    return _divided_anew(file, source, to_divide, rest, division or DivisionConfig())
+
+
+def _divided_as_written(
+    file: Path, source: Source, samples: Sequence[Sample], others: Mapping[str, Sequence[Sample]]
+) -> Source:
+    assert source.root is not None  # drawn data is divided
+    try:
+        chosen = _read(file, source.root, [sample.id for sample in samples])
+    except InputError as error:
+        raise InputError([*source.faults, *error.faults]) from None
+    splits = _splits(samples, chosen, others)
+    missing = [name for name in ("train", "val") if name not in splits]
     faults = [f"{file}: no image is in {name}; write {name} behind some" for name in missing]
     if "test" in others and "test" in chosen.values():
         faults.append(f"{file}: the data has a test split of its own; write train or val instead")
     return replace(
         source,
-        splits=ordered,
+        splits=splits,
         faults=(*source.faults, *faults),
-        notes=(*source.notes, note),
+        notes=(*source.notes, f"splits as in {file}"),
     )
+
+
+def _divided_anew(
+    file: Path,
+    source: Source,
+    samples: Sequence[Sample],
+    others: Mapping[str, Sequence[Sample]],
+    wanted: DivisionConfig,
+) -> Source:
+    """Divide samples and write the file; too few of them are a fault, and nothing is written."""
+    ids = [sample.id for sample in samples]
+    test = {"test": wanted.test} if wanted.test and "test" not in others else {}
+    chosen, by = divide(ids, source.format, {"val": wanted.val, **test}, wanted.by)
+    splits = _splits(samples, chosen, others)
+    if "train" not in splits or "val" not in splits or too_few_to_halve(splits):
+        parts = "train and val" if "test" in others else "train, val and final scores"
+        fault = f"{source.root}: {counted(len(ids), 'image')}; {parts} need one each"
+        return replace(source, splits=splits, faults=(*source.faults, fault))
+    counts = Counter(chosen.values())
+    listing = ", ".join(f"{counts[name]} {name}" for name in SPLITS if counts[name])
+    missing = "splits" if source.splits.get(UNDIVIDED) else "val split"
+    note = (
+        f"the data has no {missing}: divided by {by} into {listing}; written to {file}, "
+        f"which can be edited{_same_images(file, ids)}"
+    )
+    _write(file, chosen)
+    return replace(source, splits=splits, notes=(*source.notes, note))
+
+
+def _splits(
+    samples: Sequence[Sample], chosen: Mapping[str, str], others: Mapping[str, Sequence[Sample]]
+) -> dict[str, tuple[Sample, ...]]:
+    """Return the samples of each split as chosen, and of those that the data has besides."""
+    splits = {
+        name: tuple(s for s in samples if chosen[s.id] == name) or tuple(others.get(name, ()))
+        for name in SPLITS
+    }
+    return {name: found for name, found in splits.items() if found}
 
 
 def divide(

@@ -6,7 +6,7 @@ images would show little that is new; so each city, or video sequence, is kept t
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -32,6 +32,16 @@ class Halves:
     by: str
     tuning: frozenset[str]
     heldout: frozenset[str]
+
+
+def too_few_to_halve(splits: Mapping[str, Sequence[object]]) -> list[str]:
+    """Return a fault where there is no test split, and val has a single image."""
+    if "test" in splits or len(splits.get("val", ())) != 1:
+        return []
+    return [
+        "val: 1 image and no test split: val cannot be split into a part for tuning and one for "
+        "final scores; two images are needed, or one in a test split"
+    ]
 
 
 def divide(ids: Sequence[str], data_format: str, rule: str = "auto") -> Halves:

@@ -194,12 +194,16 @@ def test_what_a_new_project_would_not_hold_is_refused(
 
 @pytest.mark.parametrize(
     ("split", "fault"),
-    [("val", "pets: no train split"), ("train/loose", "in no split, such as")],
+    [
+        ("val", "pets: no train split"),
+        ("train/loose", "in no split, such as"),
+        ("train/val", "two images are needed, or one in a test split"),
+    ],
 )
 def test_data_that_cannot_be_divided_leaves_no_project(
     tmp_path: Path, split: str, fault: str
 ) -> None:
-    """Images in val alone; images in train beside others that are in no split."""
+    """Images in val alone; images in train beside others in no split; a single image of val."""
     for n, place in enumerate(split.split("/")):
         save(tmp_path / "pets" / "images" / place / "x.png", picture(n))
         save(tmp_path / "pets" / "masks" / place / "x.png", np.eye(6, 8, dtype=np.uint8))

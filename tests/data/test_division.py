@@ -116,9 +116,12 @@ def test_a_renamed_folder_is_told_of_the_file_that_divides_its_images(tmp_path):
     )
 
 
-def test_a_single_image_is_not_divided_and_leaves_no_file(tmp_path):
-    source = with_splits(tmp_path, opened(undivided(tmp_path / "photos", ["a"])))
-    assert source.faults == (f"{tmp_path}/photos: 1 image; train and val need one each",)
+@pytest.mark.parametrize(("names", "count"), [(["a"], "1 image"), (["a", "b"], "2 images")])
+def test_too_few_images_are_not_divided_and_leave_no_file(tmp_path, names, count):
+    source = with_splits(tmp_path, opened(undivided(tmp_path / "photos", names)))
+    assert source.faults == (
+        f"{tmp_path}/photos: {count}; train, val and final scores need one each",
+    )
     assert not (tmp_path / "splits").exists()
 
 
