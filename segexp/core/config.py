@@ -8,12 +8,16 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
     field_validator,
     model_validator,
 )
 
 from segexp.core.choices import Offered
 from segexp.core.credentials import url_fault
+from segexp.core.errors import did_you_mean
 from segexp.core.files import name_fault
 
 CONFIG_FILE = "config.yaml"
@@ -166,6 +170,35 @@ class LayoutConfig(_Section):
         return value
 
 
+class ShortSide(_Section):
+    """Images are resized so that their shorter side has so many pixels; the shape is kept."""
+
+    short_side: int = Field(ge=1, le=MAX_SIDE)
+
+
+class Factor(_Section):
+    """Both sides of images are multiplied by a number; the shape is kept."""
+
+    factor: float = Field(gt=0, le=16)
+
+
+def _in_one_line(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
+    try:
+        return validate(value)
+    except ValidationError:  # of several types: each would say what is wrong for it
+        hint = did_you_mean(str(value), ("stretch", "fit", "none"))
+        raise ValueError(
+            f"expected stretch, fit, none, {{short_side: 1 to {MAX_SIDE}}} or {{factor: F}} with F "
+            f"above 0 and at most 16{hint}"
+        ) from None
+
+
+Resize = Annotated[
+    Literal["stretch", "fit", "none"] | ShortSide | Factor, WrapValidator(_in_one_line)
+]
+"""To which size an image is brought: see `segexp.data.resize.resized_size`."""
+
+
 class HeldoutConfig(_Section):
     """Another data set, on whose images final scores are: see `segexp.data.heldout`.
 
@@ -189,7 +222,9 @@ class DataConfig(_Section):
         format: The folder layout; ``auto`` recognises it from what is in ``root``.
         layout: How the folder lies, where no layout recognises it; null for none.
         root: The data set's folder; a relative path starts at the project directory.
-        image_size: Height and width in pixels at which images are trained and scored.
+        image_size: Height and width in pixels of the largest part of an image that the network
+            sees at once.
+        resize: To which size images are brought: see `segexp.data.resize.resized_size`.
         normalization: Channel statistics of the train split, or ImageNet's.
         taxonomy: The taxonomy of the masks, for a layout that does not name it; else null.
         relabel: A mapping that leads ``to`` another taxonomy: the data is read in its labels.
@@ -204,6 +239,7 @@ class DataConfig(_Section):
     format: Format = "synthetic"
     root: str | None = None
     image_size: tuple[int, int] = Field((64, 128), strict=False)  # YAML has lists, no tuples
+    resize: Resize = "stretch"
     normalization: Normalization = "dataset"
     taxonomy: str | None = None
     masks: MasksConfig | None = None

@@ -6,6 +6,46 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from segexp.core.config import Resize, ShortSide
+
+
+def resized_size(
+    rule: Resize, own: tuple[int, int], image_size: tuple[int, int]
+) -> tuple[int, int]:
+    """Return the height and width to which an image is brought, at least 1 each.
+
+    - ``stretch``: ``image_size``; the shape may change.
+    - ``fit``: as large as fits into ``image_size`` in its own shape.
+    - ``none``: its own size.
+    - ``short_side``: its shorter side has so many pixels, in its own shape.
+    - ``factor``: both sides are multiplied by it.
+
+    Sides are rounded to whole pixels, halves up. What is smaller than ``image_size`` is padded with
+    void when it is seen, and what is larger is seen in parts.
+
+    Args:
+        rule: ``data.resize``.
+        own: Height and width of the image.
+        image_size: ``data.image_size``, the largest part that the network sees at once.
+    """
+    height, width = own
+    if rule == "stretch":
+        return image_size
+    if rule == "none":
+        return own
+    if rule == "fit":
+        if height * image_size[1] >= width * image_size[0]:  # its height decides
+            return image_size[0], _scaled(width, image_size[0], height)
+        return _scaled(height, image_size[1], width), image_size[1]
+    if isinstance(rule, ShortSide):
+        shorter = min(own)
+        return _scaled(height, rule.short_side, shorter), _scaled(width, rule.short_side, shorter)
+    return max(1, int(height * rule.factor + 0.5)), max(1, int(width * rule.factor + 0.5))
+
+
+def _scaled(side: int, times: int, by: int) -> int:
+    return max(1, (2 * side * times + by) // (2 * by))
+
 
 def resize_image(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
     """Resize an image, shape (H, W, 3), to ``size`` (height, width); the aspect may change.

@@ -99,9 +99,12 @@ def evaluate_bundle(
             f"taxonomy is {bundle.mapping.taxonomy.name}"
         )
     ruler = make_ruler(bundle.mapping, target, rule, bundle.reading or AS_SOFTMAX)
-    size = bundle.preprocessing.image_size
     source = find_source(project, config, [bundle.mapping], named_by=None)
-    used = {"image_size": size, "heldout_by": _halved_as(bundle, source, config.data.heldout_by)}
+    used = {
+        "image_size": bundle.preprocessing.image_size,
+        "resize": bundle.preprocessing.resize,
+        "heldout_by": _halved_as(bundle, source, config.data.heldout_by),
+    }
     config = config.model_copy(update={"data": config.data.model_copy(update=used)})
     dataset = open_data(project, config, source, caching)
     if split == "test" and dataset.heldout_from != "test":

@@ -164,7 +164,7 @@ def load_bundle(directory: Path) -> Bundle:
         encoder=architecture.encoder,
         decoder_width=architecture.decoder_width,
         mapping=mapping,
-        preprocessing=Preprocessing(**content.preprocessing.model_dump()),
+        preprocessing=Preprocessing(**dict(content.preprocessing)),
         scores={k: math.nan if v is None else v for k, v in content.scores.items()},
         origin=content.origin,
         model=model.eval(),

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from segexp.core.config import MAX_PIXELS
+from segexp.core.config import MAX_PIXELS, Resize
 from segexp.core.errors import NEWER, InputError, at_most, named, shown
 from segexp.core.files import read_bounded
 from segexp.labels.taxonomy import VOID
@@ -16,11 +16,12 @@ from segexp.training.class_weights import WEIGHTINGS
 from segexp.training.preprocess import SMALLEST_DEVIATION
 from segexp.training.reading import TEMPERATURES, Prior, Reading
 
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 """1 had no digest of the JSON itself, so that a changed byte in it went unnoticed. 2 did not say
-how probabilities are read from the logits: these are read as a softmax gives them."""
+how probabilities are read from the logits: these are read as a softmax gives them. 3 did not say
+how images are resized: these are stretched."""
 
-READ_VERSIONS = (2, 3)
+READ_VERSIONS = (2, 3, 4)
 
 JSON_FILE = "bundle.json"
 WEIGHTS_FILE = "model.safetensors"
@@ -59,6 +60,7 @@ class PreprocessingContent(_Section):
     image_size: tuple[_Side, _Side]
     mean: tuple[_Mean, _Mean, _Mean]
     std: tuple[_Deviation, _Deviation, _Deviation]
+    resize: Resize = "stretch"
 
     @model_validator(mode="after")
     def _check_pixels(self) -> "PreprocessingContent":
@@ -148,7 +150,7 @@ def read_content(directory: Path) -> Content:
         is_newer = isinstance(version, int) and version > FORMAT_VERSION
         raise InputError(
             f"{path}: format_version: {shown(version)}; this segexp reads "
-            f"{' and '.join(map(str, READ_VERSIONS))}, "
+            f"{', '.join(map(str, READ_VERSIONS[:-1]))} and {READ_VERSIONS[-1]}, "
             f"{NEWER if is_newer else 'another one may read others'}"
         )
     head = _HEAD_PATTERN.match(data)

@@ -7,7 +7,7 @@ from functools import cache
 import torch
 from torch import Tensor, nn
 
-from segexp.core.config import Config
+from segexp.core.config import Config, Resize
 from segexp.core.errors import InputError, WorkError
 from segexp.data.cache import Dataset
 from segexp.training.compute import Compute
@@ -24,9 +24,10 @@ class Preprocessing:
     """The size at which a model sees images, and the channel statistics it was trained with.
 
     Attributes:
-        image_size: Height and width in pixels.
+        image_size: Height and width in pixels of the largest part that it sees at once.
         mean: Channel means R, G, B of images scaled to 0..1.
         std: Channel standard deviations of the same.
+        resize: To which size an image is brought; see `segexp.data.resize.resized_size`.
 
     Raises:
         InputError: When a mean is not finite, or a deviation is below SMALLEST_DEVIATION: a channel
@@ -36,6 +37,7 @@ class Preprocessing:
     image_size: tuple[int, int]
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
+    resize: Resize = "stretch"
 
     def __post_init__(self) -> None:
         if (
@@ -106,8 +108,9 @@ def is_finite(values: Tensor) -> bool:
 
 def make_preprocessing(config: Config, dataset: Dataset) -> Preprocessing:
     """Return the configured statistics: the train split's own, or ImageNet's."""
+    size, resize = dataset.image_size, config.data.resize
     if config.data.normalization == "imagenet":
-        return Preprocessing(dataset.image_size, IMAGENET_MEAN, IMAGENET_STD)
+        return Preprocessing(size, IMAGENET_MEAN, IMAGENET_STD, resize)
     red, green, blue = dataset.mean.tolist()
     std_red, std_green, std_blue = dataset.std.tolist()
-    return Preprocessing(dataset.image_size, (red, green, blue), (std_red, std_green, std_blue))
+    return Preprocessing(size, (red, green, blue), (std_red, std_green, std_blue), resize)

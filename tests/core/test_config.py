@@ -119,6 +119,22 @@ def test_multiples_of_32_are_sizes(side):
     assert build_config("c", {}, {"image_size": [side, 32]}).data.image_size == (side, 32)
 
 
+@pytest.mark.parametrize(
+    "rule", ["fitt", 3, None, {"short_side": "x"}, {"factor": 0}, {"factor": 1, "short_side": 2}]
+)
+def test_what_is_no_rule_of_resizing_is_refused_in_one_line_with_all_rules(rule):
+    (fault,) = faults_of({"data": {"resize": rule}}, {})
+    assert fault.startswith(f"c.yaml: data.resize: {rule!r}: expected stretch, fit, none, {{short_")
+    assert fault.endswith("(did you mean 'fit'?)") == (rule == "fitt")
+
+
+@pytest.mark.parametrize("rule", ["stretch", "fit", "none", {"short_side": 512}, {"factor": 0.5}])
+def test_a_rule_of_resizing_is_written_as_it_was_read(rule):
+    config = build_config("c", {"data": {"resize": rule}}, {})
+    assert config.to_dict()["data"]["resize"] == rule
+    assert build_config("c", config.to_dict(), {}) == config
+
+
 @pytest.mark.parametrize("name", ["../x", "/tmp/x", "a/b", "a\0", "", "CON", "a b", "."])
 def test_an_experiment_that_cannot_be_a_folder_of_mlruns_is_refused(name):
     (fault,) = faults_of({"tracking": {"experiment": name}})

@@ -7,7 +7,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segexp.data.resize import resize_image, resize_labels
+from segexp.core.config import Factor, Resize, ShortSide
+from segexp.data.resize import resize_image, resize_labels, resized_size
 
 SIDE = st.integers(1, 40)
 
@@ -70,3 +71,32 @@ def test_enlarging_an_image_is_bilinear():
 def test_an_image_of_the_right_size_is_untouched():
     image = np.random.default_rng(0).integers(0, 256, (5, 7, 3), np.uint8)
     assert resize_image(image, (5, 7)) is image
+
+
+@pytest.mark.parametrize(
+    ("rule", "own", "size"),
+    [
+        ("stretch", (1024, 2048), (512, 512)),
+        ("none", (7, 2048), (7, 2048)),
+        ("fit", (1024, 2048), (256, 512)),
+        ("fit", (720, 480), (512, 341)),  # 480 * 512 / 720 = 341.3
+        ("fit", (90, 100), (461, 512)),  # 460.8: enlarged
+        ("fit", (1, 4096), (1, 512)),
+        (ShortSide(short_side=360), (720, 960), (360, 480)),
+        (ShortSide(short_side=100), (375, 150), (250, 100)),
+        (Factor(factor=0.5), (1024, 2049), (512, 1025)),  # 1024.5: halves up
+        (Factor(factor=0.001), (300, 800), (1, 1)),
+    ],
+)
+def test_the_size_that_a_rule_gives(rule: Resize, own: tuple[int, int], size: tuple[int, int]):
+    assert resized_size(rule, own, (512, 512)) == size
+
+
+@given(st.integers(1, 5000), st.integers(1, 5000), SIDE, SIDE)
+def test_what_fits_touches_two_borders_and_keeps_its_shape_to_half_a_pixel(height, width, h, w):
+    size = resized_size("fit", (height, width), (h, w))
+    assert size[0] <= h and size[1] <= w
+    assert size[0] == h or size[1] == w
+    scale = min(h / height, w / width)
+    assert abs(size[0] - max(1, height * scale)) <= 0.5 + 1e-9
+    assert abs(size[1] - max(1, width * scale)) <= 0.5 + 1e-9

@@ -8,6 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
+from segexp.core.config import Factor, Resize, ShortSide
 from segexp.core.errors import InputError
 from segexp.evaluation.predict import find_images, predict_masks
 from segexp.training.bundle import Bundle, load_bundle, save_bundle
@@ -86,8 +87,28 @@ def test_a_bundle_of_format_2_opens_without_saying_how_it_is_read(saved: Path):
     path = saved / "bundle.json"
     content = json.loads(path.read_text())
     assert content.pop("reading") is None
+    del content["preprocessing"]["resize"]
     sign(path, json.dumps({**content, "format_version": 2}))
     assert load_bundle(saved).reading is None
+
+
+@pytest.mark.parametrize(
+    "rule", ["stretch", "fit", "none", ShortSide(short_side=512), Factor(factor=0.5)]
+)
+def test_how_images_are_resized_survives_the_round_trip(
+    bundle: Bundle, tmp_path: Path, rule: Resize
+):
+    preprocessing = replace(bundle.preprocessing, resize=rule)
+    save_bundle(tmp_path / "b", replace(bundle, preprocessing=preprocessing))
+    assert load_bundle(tmp_path / "b").preprocessing == preprocessing
+
+
+def test_a_bundle_of_format_3_stretches_images(saved: Path):
+    path = saved / "bundle.json"
+    content = json.loads(path.read_text())
+    del content["preprocessing"]["resize"]
+    sign(path, json.dumps({**content, "format_version": 3}))
+    assert load_bundle(saved).preprocessing.resize == "stretch"
 
 
 def test_a_save_that_fails_half_way_leaves_the_older_bundle_alone(bundle: Bundle, saved: Path):
