@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from harness.paired import FEW_IMAGES, IMAGES, MAPPINGS, TABLE, UNIT, VARIED_BY_IMAGES
 from harness.replay import Method, Replay, Table, place_of
 from segexp.compare.candidates import best_first, choose_candidates
-from segexp.compare.statistics.bootstrap import Estimate, at_level, estimate
 from segexp.compare.statistics.spending import nominal_levels
 from segexp.compare.statistics.verdict import Verdict, verdict
+from segexp.evaluation.statistics.bootstrap import Estimate, at_level, estimate
 from segexp.study.config import Pruner, Sampler
 
 Floats = NDArray[np.float64]

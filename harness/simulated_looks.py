@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from segexp.compare.statistics.bootstrap import Estimate, at_level, estimate, resample_weights
 from segexp.compare.statistics.family import pair_levels
-from segexp.compare.statistics.level import LEVEL
 from segexp.compare.statistics.spending import nominal_levels
 from segexp.compare.statistics.verdict import Verdict, verdict
+from segexp.evaluation.statistics.bootstrap import Estimate, at_level, estimate, resample_weights
+from segexp.evaluation.statistics.level import LEVEL
 
 MARGIN = 0.01
 MOST = 12

@@ -9,7 +9,7 @@ IN_NEIGHBOURS = {
     "compare/heldout_truth": "cli/test_ab_masks.py",
     "compare/record_masks": "cli/test_ab_masks.py",
     "compare/run_protocols": "cli/test_ab.py",
-    "compare/statistics/level": "compare/statistics/test_bootstrap.py",
+    "evaluation/statistics/level": "evaluation/statistics/test_bootstrap.py",
     "data/cache_build": "data/test_cache.py",
     "data/configured": "data/test_mask_rules.py",
     "data/files/colors": "data/files/test_masks.py",

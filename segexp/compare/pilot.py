@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from segexp.compare.design import LARGEST_SHARE, Design
-from segexp.compare.statistics.level import LEVEL
 from segexp.compare.statistics.planning import Plan, Size, pilot_of, plan_study
 from segexp.compare.version import LOOK_FILE, RESULT_FILE
 from segexp.core.config import WORK_DIRECTORY
 from segexp.core.errors import InputError
 from segexp.core.files import read_bounded
 from segexp.core.wording import counted
+from segexp.evaluation.statistics.level import LEVEL
 
 MAX_BYTES = 100_000_000
 

@@ -25,14 +25,14 @@ from segexp.compare.mask_counts import (
 from segexp.compare.mask_folders import find_runs, named_as, paired_names, unmatched
 from segexp.compare.page.pictures import ArmScene
 from segexp.compare.statistics.arms import ArmRuns, common_scores, compare_arms
-from segexp.compare.statistics.bootstrap import Estimate
-from segexp.compare.statistics.clusters import Clusters, make_clusters
 from segexp.compare.statistics.groups import class_groups
 from segexp.compare.version import VERSION
 from segexp.core.errors import InputError, collected
 from segexp.core.files import name_fault
 from segexp.data.threads import Progress
 from segexp.evaluation.protocols import protocol_answer, protocol_scores
+from segexp.evaluation.statistics.bootstrap import Estimate
+from segexp.evaluation.statistics.clusters import Clusters, make_clusters
 from segexp.labels.mapping import Mapping, common_space
 
 RESAMPLES = 10_000
@@ -124,7 +124,7 @@ def compare_masks(
 
     Args:
         cluster: How the images are grouped for resampling: see
-            `segexp.compare.statistics.clusters`.
+            `segexp.evaluation.statistics.clusters`.
         progress: Called with how many images are counted, and of how many.
 
     Raises:

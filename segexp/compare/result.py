@@ -21,8 +21,6 @@ from segexp.compare.plan import AbPlan
 from segexp.compare.runs import FinalRuns
 from segexp.compare.search import Found, luck_of_searches, unequal_searches
 from segexp.compare.statistics.arms import common_scores, compare_arms
-from segexp.compare.statistics.bootstrap import Estimate
-from segexp.compare.statistics.clusters import Clusters
 from segexp.compare.statistics.groups import class_groups
 from segexp.compare.version import VERSION
 from segexp.core.wording import counted
@@ -30,6 +28,8 @@ from segexp.data.cache import Dataset, Split
 from segexp.data.stats import label_pixels
 from segexp.evaluation.confusions import load_predictions
 from segexp.evaluation.metrics import COMMON
+from segexp.evaluation.statistics.bootstrap import Estimate
+from segexp.evaluation.statistics.clusters import Clusters
 from segexp.labels.mapping import Mapping
 from segexp.tracking import config_params
 

@@ -32,11 +32,11 @@ from segexp.compare.records import open_records, write_answer, write_look
 from segexp.compare.result import ab_result
 from segexp.compare.runs import TooFewRunsError, collect_runs
 from segexp.compare.search import Found, describe_search
-from segexp.compare.statistics.clusters import make_clusters
 from segexp.core.errors import InputError, WorkError
 from segexp.data.cache import Dataset
 from segexp.data.open import describe_data, open_data
 from segexp.data.warnings import warn_of_data
+from segexp.evaluation.statistics.clusters import make_clusters
 from segexp.study.definition import (
     Change,
     change_faults,
@@ -61,7 +61,7 @@ class Question:
     Attributes:
         margin: A difference of mIoU that would not matter, above 0.
         cluster: How the images are grouped for resampling: see
-            `segexp.compare.statistics.clusters`.
+            `segexp.evaluation.statistics.clusters`.
     """
 
     margin: float

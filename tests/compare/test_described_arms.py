@@ -15,7 +15,7 @@ from segexp.compare.described_arms import (
     scores_of_runs,
 )
 from segexp.compare.statistics.arms import ArmRuns
-from segexp.compare.statistics.bootstrap import Estimate
+from segexp.evaluation.statistics.bootstrap import Estimate
 from segexp.labels.mapping import common_space
 from tests.compare.mask_example import COARSE, FINE
 

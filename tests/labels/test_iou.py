@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.metrics import jaccard_score
 
-from segexp.compare.statistics.bootstrap import resampled_ious
 from segexp.evaluation.metrics import score
+from segexp.evaluation.statistics.bootstrap import resampled_ious
 from segexp.labels.iou import iou_counts, iou_of, ious
 
 SMALL = arrays(np.int64, (4, 5), elements=st.integers(0, 6)).filter(lambda m: m.sum() > 0)

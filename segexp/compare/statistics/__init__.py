@@ -1,7 +1,7 @@
 """Arms compared, from their per-image confusion matrices: how large a difference, and how sure.
 
-Start at `arms.compare_arms`. `bootstrap` resamples images and runs, `clusters` says which images
-belong together, `family` and `spending` at which level a pair of arms and a look are judged,
-`verdict`, `power` and `sample_size` what follows; `planning` calculates before a study.
+Start at `arms.compare_arms`. `segexp.evaluation.statistics` resamples images and runs, and says
+which images belong together; `family` and `spending` say at which level a pair of arms and a look
+are judged, `verdict`, `power` and `sample_size` what follows; `planning` calculates before a study.
 docs/method.md explains why.
 """

@@ -11,13 +11,6 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from segexp.compare.statistics.bootstrap import (
-    Estimate,
-    at_level,
-    estimate,
-    resample_weights,
-    resampled_ious,
-)
 from segexp.compare.statistics.class_differences import (
     CommonClasses,
     clusters_with_classes,
@@ -25,10 +18,8 @@ from segexp.compare.statistics.class_differences import (
     compare_dropped,
     compare_groups,
 )
-from segexp.compare.statistics.clusters import Clusters
 from segexp.compare.statistics.family import ONE_LOOK, pair_levels
 from segexp.compare.statistics.groups import ClassGroups
-from segexp.compare.statistics.level import LEVEL
 from segexp.compare.statistics.pair import RULES, GroupComparison, PairComparison, RuleComparison
 from segexp.compare.statistics.power import detectable
 from segexp.compare.statistics.sample_size import Sample, needed_to_settle
@@ -45,6 +36,15 @@ from segexp.compare.statistics.verdict import (
     verdict_sentence,
 )
 from segexp.core.errors import InputError
+from segexp.evaluation.statistics.bootstrap import (
+    Estimate,
+    at_level,
+    estimate,
+    resample_weights,
+    resampled_ious,
+)
+from segexp.evaluation.statistics.clusters import Clusters
+from segexp.evaluation.statistics.level import LEVEL
 from segexp.labels.iou import Floats
 
 __all__ = ["ArmRuns", "PairComparison", "compare_arms", "mean_iou"]

@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from segexp.compare.statistics.bootstrap import NOTHING, Estimate, at_level
-from segexp.compare.statistics.clusters import Clusters
 from segexp.compare.statistics.groups import ClassGroups
-from segexp.compare.statistics.level import LEVEL
 from segexp.compare.statistics.pair import ClassComparison, DroppedComparison, GroupComparison
 from segexp.compare.statistics.scores import ArmRuns, Estimator, Scores, mean_iou, within
 from segexp.compare.statistics.verdict import FEWEST_HOLDING, holm
+from segexp.evaluation.statistics.bootstrap import NOTHING, Estimate, at_level
+from segexp.evaluation.statistics.clusters import Clusters
+from segexp.evaluation.statistics.level import LEVEL
 from segexp.labels.iou import Floats
 
 

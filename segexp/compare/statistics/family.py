@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from segexp.compare.statistics.bootstrap import Estimate, at_level
-from segexp.compare.statistics.level import LEVEL
 from segexp.compare.statistics.spending import nominal_levels
+from segexp.evaluation.statistics.bootstrap import Estimate, at_level
+from segexp.evaluation.statistics.level import LEVEL
 
 ONE_LOOK = (1.0,)
 """The looks of a study with a single look."""

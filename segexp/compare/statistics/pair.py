@@ -5,10 +5,10 @@ from dataclasses import asdict, dataclass
 from math import isnan
 from typing import Any
 
-from segexp.compare.statistics.bootstrap import Estimate
 from segexp.compare.statistics.sample_size import Needed
 from segexp.compare.statistics.verdict import Verdict
 from segexp.evaluation.result import none_if_nan
+from segexp.evaluation.statistics.bootstrap import Estimate
 
 RULES = ("sum", "argmax")
 """The rules of collapse; the first is the headline."""

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from segexp.compare.statistics.bootstrap import degrees_of_freedom
-from segexp.compare.statistics.level import LEVEL
 from segexp.compare.statistics.power import smallest_found, smallest_margin
 from segexp.compare.statistics.sample_size import FEWEST_FOR_SPREAD
 from segexp.core.errors import InputError
 from segexp.core.wording import counted
+from segexp.evaluation.statistics.bootstrap import degrees_of_freedom
+from segexp.evaluation.statistics.level import LEVEL
 
 MOST_RUNS, MOST_CLUSTERS = 1_000, 1_000_000
 """More than this is out of reach."""

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
-from segexp.compare.statistics.bootstrap import Estimate
+from segexp.evaluation.statistics.bootstrap import Estimate
 from segexp.labels.iou import Floats
 
 POWER = 0.8

@@ -5,9 +5,9 @@ from math import ceil, inf, log
 
 import numpy as np
 
-from segexp.compare.statistics.bootstrap import Estimate, degrees_of_freedom
-from segexp.compare.statistics.level import LEVEL
 from segexp.compare.statistics.power import POWER, chance_to_settle
+from segexp.evaluation.statistics.bootstrap import Estimate, degrees_of_freedom
+from segexp.evaluation.statistics.level import LEVEL
 from segexp.labels.iou import Floats
 
 _FARTHEST = 100

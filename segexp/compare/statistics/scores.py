@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from segexp.compare.statistics.bootstrap import Estimate, resampled_ious
+from segexp.evaluation.statistics.bootstrap import Estimate, resampled_ious
 from segexp.labels.iou import Floats
 
 

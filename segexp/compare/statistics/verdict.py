@@ -7,9 +7,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from segexp.compare.statistics.bootstrap import Estimate
-from segexp.compare.statistics.level import LEVEL
 from segexp.core.wording import confidence
+from segexp.evaluation.statistics.bootstrap import Estimate
+from segexp.evaluation.statistics.level import LEVEL
 
 Verdict = Literal["better", "worse", "equivalent", "not enough evidence"]
 

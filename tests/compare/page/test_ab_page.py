@@ -6,7 +6,7 @@ from segexp.compare.page.ab_page import ab_page
 from segexp.compare.page.pictures import ArmScene, arm_comparison
 from segexp.compare.predictions import MaskAnswer
 from segexp.compare.statistics.arms import ArmRuns, compare_arms
-from segexp.compare.statistics.clusters import Clusters
+from segexp.evaluation.statistics.clusters import Clusters
 from segexp.report.pictures import encode_png
 from tests.compare.page.ab_page_example import SCENES, THREE, TWO, scene
 from tests.report.parsed import plotly_count, read_page

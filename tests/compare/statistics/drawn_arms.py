@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 
 from segexp.compare.statistics.arms import ArmRuns, PairComparison, compare_arms
-from segexp.compare.statistics.clusters import Clusters
 from segexp.compare.statistics.groups import ClassGroups, DroppedLabel
 from segexp.evaluation.counting import confusion_matrices
+from segexp.evaluation.statistics.clusters import Clusters
 
 NAMES = ("road", "building", "sky")
 SEEDS = np.arange(3)

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from segexp.compare.statistics.arms import ArmRuns, common_scores, compare_arms
-from segexp.compare.statistics.bootstrap import estimate, resample_weights, resampled_ious
-from segexp.compare.statistics.clusters import Clusters
 from segexp.compare.statistics.planning import pilot_of
 from segexp.core.errors import InputError
+from segexp.evaluation.statistics.bootstrap import estimate, resample_weights, resampled_ious
+from segexp.evaluation.statistics.clusters import Clusters
 from tests.compare.statistics.drawn_arms import NAMES, SEEDS, compare, make_arm, make_clusters
 
 quick = settings(max_examples=15, deadline=None)

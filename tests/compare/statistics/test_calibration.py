@@ -19,7 +19,7 @@ from harness.simulated_studies import (
     misses,
     simulate,
 )
-from segexp.compare.statistics.bootstrap import estimate, resample_weights
+from segexp.evaluation.statistics.bootstrap import estimate, resample_weights
 
 STUDIES, RESAMPLES = 1_000, 1_000
 

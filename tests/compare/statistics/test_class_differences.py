@@ -6,9 +6,9 @@ import pytest
 from scipy import stats
 
 from segexp.compare.statistics.arms import ArmRuns, compare_arms
-from segexp.compare.statistics.bootstrap import estimate, resample_weights, resampled_ious
 from segexp.compare.statistics.groups import ClassGroups, DroppedLabel
 from segexp.evaluation.metrics import score
+from segexp.evaluation.statistics.bootstrap import estimate, resample_weights, resampled_ious
 from tests.compare.statistics.drawn_arms import (
     GROUPS,
     NAMES,

@@ -6,9 +6,9 @@ import pytest
 from scipy import stats
 
 import segexp.compare.statistics.family
-from segexp.compare.statistics.bootstrap import Estimate, at_level
 from segexp.compare.statistics.family import pair_levels
 from segexp.compare.statistics.verdict import verdict
+from segexp.evaluation.statistics.bootstrap import Estimate, at_level
 
 
 def students(value: float, error: float, df: float) -> Estimate:

@@ -1,8 +1,8 @@
 import json
 import math
 
-from segexp.compare.statistics.bootstrap import Estimate
 from segexp.compare.statistics.pair import GroupComparison, RuleComparison
+from segexp.evaluation.statistics.bootstrap import Estimate
 from tests.compare.statistics.drawn_arms import compare, make_arm
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from segexp.compare.statistics.bootstrap import Estimate
 from segexp.compare.statistics.power import chance_to_settle, detectable, smallest_margin
+from segexp.evaluation.statistics.bootstrap import Estimate
 
 
 def test_the_smallest_difference_found_is_the_textbooks():

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from segexp.compare.statistics.bootstrap import Estimate
 from segexp.compare.statistics.sample_size import Needed, Sample, needed_to_settle
 from segexp.compare.statistics.verdict import verdict
+from segexp.evaluation.statistics.bootstrap import Estimate
 
 MARGIN = 0.01
 

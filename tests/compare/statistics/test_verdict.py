@@ -6,7 +6,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import segexp.compare.statistics.verdict
-from segexp.compare.statistics.bootstrap import Estimate
 from segexp.compare.statistics.verdict import (
     holm,
     other_rule_caveat,
@@ -16,6 +15,7 @@ from segexp.compare.statistics.verdict import (
     verdict,
     verdict_sentence,
 )
+from segexp.evaluation.statistics.bootstrap import Estimate
 
 
 def make_estimate(value: float, low: float, high: float, images=1e-5, runs=1e-6) -> Estimate:

@@ -6,12 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-import segexp.compare.statistics.tails
-from segexp.compare.statistics.tails import outside, reach
+import segexp.evaluation.statistics.tails
+from segexp.evaluation.statistics.tails import outside, reach
 
 
 def test_the_examples_in_the_docstrings_are_true():
-    results = doctest.testmod(segexp.compare.statistics.tails)
+    results = doctest.testmod(segexp.evaluation.statistics.tails)
     assert results.attempted > 0
     assert results.failed == 0
 

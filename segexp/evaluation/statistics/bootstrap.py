@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from segexp.compare.statistics.level import LEVEL
-from segexp.compare.statistics.tails import Parts, outside, reach
+from segexp.evaluation.statistics.level import LEVEL
+from segexp.evaluation.statistics.tails import Parts, outside, reach
 from segexp.labels.iou import Floats, iou_counts, iou_of
 
 CHUNK_BYTES = 128_000_000
@@ -92,8 +92,8 @@ class Estimate:
         variance_runs: Variance of ``value`` by the drawn runs, without the cells' noise.
         df: Degrees of freedom of the sum of the two variances (Welch-Satterthwaite); infinite
             without variance.
-        parts: The sources of noise, for the tails (`segexp.compare.statistics.tails`): images, and
-            runs with how each does on each image. If empty, Student's t at ``df``.
+        parts: The sources of noise, for the tails (`segexp.evaluation.statistics.tails`): images,
+            and runs with how each does on each image. If empty, Student's t at ``df``.
         level: How often the interval may miss: 0.05 for a 95% interval.
     """
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from segexp.compare.statistics.clusters import Clusters, make_clusters
 from segexp.core.errors import InputError
+from segexp.evaluation.statistics.clusters import Clusters, make_clusters
 
 CITYSCAPES = [
     *(f"frankfurt_000000_{frame:06}" for frame in (294, 576, 1016)),

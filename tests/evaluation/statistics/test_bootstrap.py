@@ -10,17 +10,17 @@ from hypothesis import strategies as st
 from scipy import stats
 from sklearn.metrics import jaccard_score
 
-import segexp.compare.statistics.bootstrap
-from segexp.compare.statistics.bootstrap import (
+import segexp.evaluation.statistics.bootstrap
+from segexp.compare.statistics.verdict import verdict
+from segexp.evaluation.counting import confusion_matrices
+from segexp.evaluation.metrics import score
+from segexp.evaluation.statistics.bootstrap import (
     Estimate,
     at_level,
     estimate,
     resample_weights,
     resampled_ious,
 )
-from segexp.compare.statistics.verdict import verdict
-from segexp.evaluation.counting import confusion_matrices
-from segexp.evaluation.metrics import score
 
 
 def random_confusions(runs: int = 3, images: int = 7, classes: int = 4) -> np.ndarray:
@@ -126,7 +126,7 @@ def test_a_class_that_a_resample_lost_is_nan_there_and_only_there():
 def test_chunks_of_resamples_change_nothing(monkeypatch):
     confusions, weights = random_confusions(), resample_weights(np.arange(7), 50, seed=0)
     whole = resampled_ious(confusions, weights)
-    monkeypatch.setattr("segexp.compare.statistics.bootstrap.CHUNK_BYTES", 8 * 24 * 7)
+    monkeypatch.setattr("segexp.evaluation.statistics.bootstrap.CHUNK_BYTES", 8 * 24 * 7)
     np.testing.assert_array_equal(resampled_ious(confusions, weights), whole)
 
 
@@ -212,7 +212,7 @@ def test_with_many_images_and_no_runs_it_agrees_with_scipys_bootstrap():
 
 
 def test_the_examples_in_the_docstrings_are_true():
-    results = doctest.testmod(segexp.compare.statistics.bootstrap)
+    results = doctest.testmod(segexp.evaluation.statistics.bootstrap)
     assert results.attempted > 0
     assert results.failed == 0
 
