@@ -8,6 +8,7 @@ from typing import Any
 
 from segexp.core.errors import InputError, at_most, collected, did_you_mean, shown
 from segexp.core.yaml import find_yaml, read_yaml_mapping
+from segexp.labels.expression import with_coarser
 from segexp.labels.mapping import MappedClass, Mapping, mapping_of_labels
 from segexp.labels.taxonomy import (
     LONGEST_NAME,
@@ -108,12 +109,15 @@ def read_mappings(project: Path) -> MappingFiles:
 def find_mapping(project: Path, name: str) -> Mapping:
     """Load a mapping of the project by its name.
 
-    A taxonomy's name, where no mapping has it, means the mapping of its labels, each a class.
+    A taxonomy's name, where no mapping has it, means the mapping of its labels, each a class. So
+    does ``A+B``, where none has it, mean A with a loss that is also taken in B: `expression`.
 
     Raises:
         InputError: When neither has that name (with a did-you-mean), or it has faults.
     """
     directory = project / "mappings"
+    if "+" in name and name not in [path.stem for path in directory.glob("*.yaml")]:
+        return with_coarser(*find_mappings(project, name.split("+")))
     taxonomies = sorted((directory / "taxonomies").glob("*.yaml"))
     # In this order: a file system may refuse to look for the name of a file that is not there.
     if name in [path.stem for path in taxonomies] and not (directory / f"{name}.yaml").is_file():

@@ -39,12 +39,23 @@ class Mapping:
         taxonomy: The taxonomy whose labels it maps.
         classes: The classes; their places are the class indices 0..C-1.
         to: The name of the taxonomy whose labels the classes are: see `relabelling`. None for none.
+        also: Coarser spaces in which the loss is taken, too, of `A+B`: see `expression`. They
+            change how a model is trained, never what it predicts.
     """
 
     name: str
     taxonomy: Taxonomy
     classes: tuple[MappedClass, ...]
     to: str | None = None
+    also: tuple["Mapping", ...] = ()
+
+    @property
+    def space(self) -> "Mapping":
+        """The mapping alone, which a model of it predicts: `A` of `A+B`."""
+        if not self.also:
+            return self
+        coarser = "".join(f"+{m.name}" for m in self.also)
+        return replace(self, name=self.name.removesuffix(coarser), also=())
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -72,8 +83,9 @@ class Mapping:
 
     @property
     def hash(self) -> str:
-        """A digest of the classes, their labels and the taxonomy; names of files do not enter."""
-        content = (self.taxonomy.hash, [(c.name, sorted(c.labels)) for c in self.classes])
+        """A digest of the classes, their labels and the taxonomy, and of `also`; no file names."""
+        classes = [(c.name, sorted(c.labels)) for c in self.classes]
+        content = (self.taxonomy.hash, classes, *(m.hash for m in self.also))
         return hashlib.sha256(repr(content).encode()).hexdigest()[:16]
 
     def lookup(self) -> NDArray[np.uint8]:
@@ -89,9 +101,9 @@ class Mapping:
         return table
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the content of the mapping's YAML file."""
+        """Return the content of the mapping's YAML file; of `A+B` that of A, and B's name."""
         return {
-            "name": self.name,
+            "name": self.space.name,
             "taxonomy": self.taxonomy.name,
             **({} if self.to is None else {"to": self.to}),
             "classes": [
@@ -99,6 +111,7 @@ class Mapping:
                 for c in self.classes
             ],
             "void": list(self.void_labels),
+            **({"also": [m.name for m in self.also]} if self.also else {}),
         }
 
 
@@ -145,6 +158,7 @@ def common_space(mappings: Sequence[Mapping]) -> Mapping:
         InputError: When the taxonomies differ, or fewer than two classes are left; then with
             the chain of merges that caused it.
     """
+    mappings = [m.space for m in mappings]
     refuse_different_taxonomies(mappings)
     if len({m.hash for m in mappings}) == 1:
         return min(mappings, key=lambda m: m.name)

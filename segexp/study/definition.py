@@ -93,6 +93,7 @@ def mapping_definitions(mappings: Iterable[Mapping]) -> dict[str, Any]:
         f"mappings.{m.name}": {
             "hash": m.hash,
             "classes": [[c.name, *c.labels] for c in m.classes],
+            **({"also": {of.name: of.hash for of in m.also}} if m.also else {}),
         }
         for m in sorted(mappings, key=lambda m: m.name)
     }
@@ -198,7 +199,9 @@ def _changed_labels(before: list[list[str]], after: list[list[str]]) -> str:
         for label in dict.fromkeys([*was, *is_])
         if was.get(label) != is_.get(label)
     ]
-    return "; ".join(changes) or "its classes are in another order, or over another taxonomy"
+    return "; ".join(changes) or (
+        "its classes are in another order or over another taxonomy, or what follows a + changed"
+    )
 
 
 def is_known(

@@ -22,6 +22,7 @@ from segexp.labels.mapping import Mapping
 from segexp.training.class_weights import class_weights
 from segexp.training.compute import choose_compute
 from segexp.training.fit import Optimization, Trainer, make_optimizer
+from segexp.training.hierarchy import make_level, mean_of_levels
 from segexp.training.loss import make_loss
 from segexp.training.network import make_model
 from segexp.training.network_check import fails_alone
@@ -89,10 +90,18 @@ def prepare_training(
             project=project,
         )
     )
-    weights, reading = _weights_and_reading(
-        training.loss, training.loss_weighting, dataset, mapping, compute.device
+    weigh = partial(
+        _weights_and_reading, training.loss, training.loss_weighting, dataset, device=compute.device
     )
-    loss_of = make_loss(training.loss, weights)
+    make = partial(make_loss, training.loss)
+    weights, reading = weigh(mapping)
+    loss_of = make(weights)
+    if mapping.also:
+        levels = [
+            make_level(mapping, space, make, weigh(space)[0], compute.device)
+            for space in mapping.also
+        ]
+        loss_of = mean_of_levels(loss_of, levels)
     table = mapping.lookup()
     read = partial(fitted, reading, model, dataset.val, table, preprocessing, compute)
     rulers = partial(_rulers, mapping, common)

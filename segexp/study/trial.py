@@ -248,12 +248,13 @@ def _save_bundle(
         "dataset_hash": setup.dataset.hash,
         "heldout_by": setup.dataset.heldout_by,
         "common_space": setup.common.name,
+        **({"trained_as": setup.mapping.name} if setup.mapping.also else {}),
     }
     bundle = Bundle(
         arch=setup.config.model.arch,
         encoder=setup.config.model.encoder,
         decoder_width=setup.config.model.decoder_width,
-        mapping=setup.mapping,
+        mapping=setup.mapping.space,
         preprocessing=training.trainer.preprocessing,
         scores=trial_record.bundle_scores(result),
         origin=origin,
