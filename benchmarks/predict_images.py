@@ -168,7 +168,7 @@ class Runs:
             self.compute,
             self.files[:images],
             BATCH_SIZE,
-            self.streams,
+            streams=self.streams,
         )
         for _ in write_predictions(self.out, found, self.mapping):
             pass

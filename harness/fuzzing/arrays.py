@@ -163,9 +163,10 @@ def _npz_case(rng: np.random.Generator, path: Path, role: str) -> str:
     try:
         if role == "predictions":
             found = load_predictions(path)
-            assert len({masks.shape for masks in found.by.values()}) == 1
+            for masks in zip(*found.by.values(), strict=True):
+                assert len({mask.shape for mask in masks}) == 1
+                assert {mask.dtype for mask in masks} == {np.dtype(np.uint8)}
             assert len(found.by["own"]) == len(found.image_ids)
-            assert found.by["own"].dtype == np.uint8
         else:
             for confusions in load_confusions(path).values():
                 own = confusions.by["own"]
@@ -180,7 +181,8 @@ def _npz_case(rng: np.random.Generator, path: Path, role: str) -> str:
 def _write_sound(rng: np.random.Generator, path: Path, role: str) -> None:
     ids = tuple(f"scene_{i}" for i in range(3))
     if role == "predictions":
-        masks = rng.integers(0, 5, (3, 4, 6), np.uint8)
+        heights = (4, 4, 4) if rng.random() < 0.5 else (4, 7, 1)
+        masks = [rng.integers(0, 5, (height, 6), np.uint8) for height in heights]
         save_predictions(path, Predictions(ids, dict.fromkeys(RULERS, masks)))
     else:
         own, common = rng.integers(0, 99, (3, 4, 5)), rng.integers(0, 99, (3, 2, 3))

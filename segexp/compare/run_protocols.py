@@ -67,7 +67,7 @@ def _predictions(runs: FinalRuns, arm: int, run: int) -> Predictions | None:
 
 def _counts(
     matrices: NDArray[np.int64],
-    decided: NDArray[np.uint8] | None,
+    decided: Sequence[NDArray[np.uint8]] | None,
     space: Mapping,
     split: Split,
 ) -> Counts:
@@ -75,7 +75,9 @@ def _counts(
     return Counts(matrices, void, background_of(space))
 
 
-def _on_void(decided: NDArray[np.uint8], space: Mapping, split: Split) -> NDArray[np.int64]:
+def _on_void(
+    decided: Sequence[NDArray[np.uint8]], space: Mapping, split: Split
+) -> NDArray[np.int64]:
     """Count the predictions on the void pixels of each image, (N, K + 1)."""
     table, columns = space.lookup(), len(space.classes) + 1
     return np.stack(

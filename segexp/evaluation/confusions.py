@@ -4,7 +4,7 @@ Written with `numpy.savez_compressed` and read without pickle: loading runs no c
 """
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,14 +20,20 @@ from segexp.evaluation.npz import read_npz
 CONFUSIONS_FILE = "confusions.npz"
 PREDICTIONS_FILE = "predictions.npz"
 
-VERSION = 1
-"""The version of both files; a file without one is version 1."""
+VERSION = 2
+"""The newest version of both files; a file without one is version 1. Version 2 are predictions
+whose sizes differ from image to image."""
+
+_ONE_SIZE = 1
 
 MAX_CONFUSION_BYTES = 512 << 20
 """Enough for 2,000 images of 100 classes."""
 
 MAX_PREDICTION_BYTES = 4 << 30
 """Enough for three rulers on 500 images of 1024 x 2048."""
+
+MAX_SIDE = 1 << 16
+"""Of a mask, in pixels."""
 
 MAX_PIXELS_COUNTED = 2**62
 """The sum of all counts has to fit into 64 bits."""
@@ -49,20 +55,20 @@ class Confusions:
 
 @dataclass(frozen=True, eq=False)
 class Predictions:
-    """The classes that one model predicted on a split, at the data's size.
+    """The classes that one model predicted on a split, at the size that it was scored at.
 
     Attributes:
         image_ids: The N images.
-        by: Ruler -> classes in its space, uint8 (N, H, W); K is *none*.
+        by: Ruler -> classes in its space, uint8 (H, W) of each image; K is *none*.
     """
 
     image_ids: tuple[str, ...]
-    by: Mapping[str, NDArray[np.uint8]]
+    by: Mapping[str, Sequence[NDArray[np.uint8]]]
 
 
 Arrays = dict[str, NDArray[Any]]
 
-_VERSION = "version"
+_VERSION, _SIZES = "version", "sizes"
 
 
 def save_confusions(path: Path, splits: Mapping[str, Confusions]) -> None:
@@ -118,9 +124,14 @@ def _split(arrays: Arrays, split: str, where: str) -> Confusions:
 
 
 def save_predictions(path: Path, predictions: Predictions) -> None:
-    """Write the predictions of one split."""
+    """Write the predictions of one split, all of one size or of several."""
     ids = np.array(predictions.image_ids)
-    _save(path, {"image_ids": ids, **predictions.by})
+    sizes = [np.shape(mask) for mask in next(iter(predictions.by.values()))]
+    if len(set(sizes)) == 1:
+        _save(path, {"image_ids": ids, **{n: np.stack(m) for n, m in predictions.by.items()}})
+        return
+    flat = {n: np.concatenate([m.ravel() for m in masks]) for n, masks in predictions.by.items()}
+    _save(path, {_VERSION: np.array([VERSION]), "image_ids": ids, _SIZES: np.array(sizes), **flat})
 
 
 def load_predictions(path: Path) -> Predictions:
@@ -135,6 +146,8 @@ def load_predictions(path: Path) -> Predictions:
         by = {ruler: arrays[ruler] for ruler in RULERS}
     except KeyError as error:
         raise WorkError(f"{path}: {error} is missing") from None
+    if _SIZES in arrays:
+        return Predictions(ids, _of_sizes(by, arrays[_SIZES], len(ids), str(path)))
     for name, found in by.items():
         right = (len(ids), *by[OWN].shape[1:])
         if found.shape != right or found.ndim != 3 or found.dtype != np.uint8:
@@ -142,12 +155,38 @@ def load_predictions(path: Path) -> Predictions:
                 f"{path}: {name}: {found.dtype} of shape {found.shape}; expected uint8 of shape "
                 f"({len(ids)}, H, W), a mask for each image"
             )
-    return Predictions(ids, by)
+    return Predictions(ids, {name: list(masks) for name, masks in by.items()})
+
+
+def _of_sizes(
+    by: Arrays, sizes: NDArray[Any], count: int, where: str
+) -> dict[str, list[NDArray[np.uint8]]]:
+    """Cut flat arrays into masks, (H, W) by the rows of ``sizes``."""
+    is_right = sizes.shape == (count, 2) and sizes.dtype.kind in "iu"
+    if not is_right or not ((sizes > 0) & (sizes <= MAX_SIDE)).all():
+        raise WorkError(
+            f"{where}: {_SIZES}: {sizes.dtype} of shape {sizes.shape}; expected the height and "
+            f"width of each mask, ({count}, 2), from 1 to {MAX_SIDE}"
+        )
+    ends = sizes.astype(np.int64).prod(axis=1).cumsum()
+    for name, found in by.items():
+        if found.shape != (ends[-1],) or found.dtype != np.uint8:
+            raise WorkError(
+                f"{where}: {name}: {found.dtype} of shape {found.shape}; expected uint8 of shape "
+                f"({ends[-1]},), the pixels of all masks"
+            )
+    return {
+        name: [
+            mask.reshape(*size)
+            for mask, size in zip(np.split(found, ends[:-1]), sizes, strict=True)
+        ]
+        for name, found in by.items()
+    }
 
 
 def _save(path: Path, arrays: Mapping[str, NDArray[np.generic]]) -> None:
     file = io.BytesIO()
-    np.savez_compressed(file, **{_VERSION: np.array([VERSION]), **arrays})  # type: ignore[arg-type]
+    np.savez_compressed(file, **{_VERSION: np.array([_ONE_SIZE]), **arrays})  # type: ignore[arg-type]
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomic(path, file.getvalue())
 
@@ -164,7 +203,7 @@ def _arrays(content: bytes, where: str, limit: int) -> Arrays:
         arrays = read_npz(content, limit)
     except ValueError as error:
         raise WorkError(f"{where}: {error}") from None
-    version = arrays.get(_VERSION, np.array([VERSION]))
+    version = arrays.get(_VERSION, np.array([_ONE_SIZE]))
     if version.shape != (1,) or version.dtype.kind not in "iu" or version[0] < 1:
         raise WorkError(
             f"{where}: version: {version.dtype} of shape {version.shape}; "

@@ -1,50 +1,85 @@
 """From logits to classes at an image's own size."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+Size = tuple[int, int]
 
-def decide_at_size(logits: Tensor, size: tuple[int, int]) -> Tensor:
-    """Resize the logits of one image bilinearly and take the argmax, in bands that fit the cache.
 
-    Equals ``F.interpolate(..., mode="bilinear", align_corners=False)`` and ``argmax`` up to
-    rounding, in a third of the time on a CPU. The logits never exist at full size (19 classes of
-    a 48-megapixel photograph are 3.6 GB).
+def decide_at_size(
+    blocks: Iterable[Tensor],
+    logits_size: Size,
+    size: Size,
+    decide: Callable[[Tensor], Tensor],
+) -> Tensor:
+    """Resize the logits of one image bilinearly and decide its classes, in bands of rows.
+
+    Equals deciding on ``F.interpolate(..., mode="bilinear", align_corners=False)`` up to rounding,
+    in a third of the time on a CPU, since a band fits the cache. The logits never exist at full
+    size (19 classes of a 48-megapixel photograph are 3.6 GB).
 
     Args:
-        logits: Shape (C, h, w).
+        blocks: The logits from top to bottom, (C, rows, w) each, such as all of them at once.
+        logits_size: Their height and width, all blocks together.
         size: Height and width of the result.
+        decide: From logits (1, C, rows, W) to R decisions, (R, rows, W), 0..255.
 
     Returns:
-        uint8 class indices, shape ``size``.
+        uint8 (R, H, W).
     """
-    num_classes, height, width = logits.shape
-    if size == (height, width):
-        return logits.argmax(dim=0).to(torch.uint8)
-    logits = logits.float()
-    rows = torch.arange(size[0], dtype=torch.float32, device=logits.device)
+    height, width = logits_size
+    rows = torch.arange(size[0], dtype=torch.float32)
     source = ((rows + 0.5) * (height / size[0]) - 0.5).clamp_(min=0)
     above = source.long().clamp_(max=height - 1)
     below = (above + 1).clamp_(max=height - 1)
     weight = (source - above)[:, None]
-    mask = torch.empty(size, dtype=torch.uint8, device=logits.device)
-    band_elements = 1 << (19 if logits.device.type == "cpu" else 26)
-    band_rows = max(1, band_elements // (num_classes * size[1]))
-    with _one_thread():
-        for start in range(0, size[0], band_rows):
-            band = slice(start, start + band_rows)
-            resized = torch.lerp(logits[:, above[band]], logits[:, below[band]], weight[band])[None]
-            # NHWC: argmax over the innermost axis is several times faster than over the outermost.
-            resized = resized.contiguous(memory_format=torch.channels_last)
-            resized = F.interpolate(
-                resized, (resized.shape[2], size[1]), mode="bilinear", align_corners=False
-            )
-            mask[band] = resized.argmax(dim=1)[0]
+    mask: Tensor | None = None
+    held: Tensor | None = None
+    first = done = 0
+    for block in blocks:
+        held = block if held is None else torch.cat([held, block], dim=1)
+        device = held.device
+        until = int(torch.searchsorted(below, first + held.shape[1]))
+        band_elements = 1 << (19 if device.type == "cpu" else 26)
+        band_rows = max(1, band_elements // (held.shape[0] * size[1]))
+        with _one_thread():
+            for start in range(done, until, band_rows):
+                band = slice(start, min(start + band_rows, until))
+                top, bottom = above[band].to(device) - first, below[band].to(device) - first
+                resized = held[:, top]
+                if height != size[0]:
+                    resized = torch.lerp(
+                        resized.float(), held[:, bottom].float(), weight[band].to(device)
+                    )
+                # NHWC: argmax over the innermost axis is several times faster than over the
+                # outermost.
+                resized = resized[None].contiguous(memory_format=torch.channels_last)
+                if width != size[1]:
+                    resized = F.interpolate(
+                        resized.float(),
+                        (resized.shape[2], size[1]),
+                        mode="bilinear",
+                        align_corners=False,
+                    )
+                decided = decide(resized)
+                if mask is None:
+                    mask = decided.new_empty(len(decided), *size, dtype=torch.uint8)
+                mask[:, band] = decided
+        done = until
+        if done < size[0]:
+            following = min(int(above[done]), first + held.shape[1])
+            held, first = held[:, following - first :], following
+    assert mask is not None and done == size[0]
     return mask
+
+
+def largest(logits: Tensor) -> Tensor:
+    """Decide for the largest logit of each pixel: one decision for `decide_at_size`."""
+    return logits.argmax(dim=1)
 
 
 @contextmanager

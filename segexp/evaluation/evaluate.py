@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -16,13 +15,16 @@ from segexp.data.batches import Batches, make_loader
 from segexp.data.cache import Dataset, Split
 from segexp.data.stats import count_labels
 from segexp.evaluation.counting import counted_on_void
+from segexp.evaluation.decide import decide_at_size
 from segexp.evaluation.metrics import METRICS, RULERS, measure
 from segexp.evaluation.rulers import Ruler, decide_all
 from segexp.labels.mapping import Mapping
 from segexp.training.checkpoint import KeptValidation
 from segexp.training.compute import Compute
 from segexp.training.loss import Loss
-from segexp.training.preprocess import NonFiniteLogitsError, Preprocessing, forward, is_finite
+from segexp.training.preprocess import NonFiniteLogitsError, Preprocessing, is_finite
+from segexp.training.views import ONE_VIEW, Views
+from segexp.training.windows import infer
 
 # Label indices are left unchanged: rulers map them.
 IDENTITY = np.arange(256, dtype=np.uint8)
@@ -37,8 +39,8 @@ class Evaluation:
         loss: Mean loss of the batches, weighted by their images; NaN when none was computed.
         confusions: Ruler -> one matrix per image, rows ground truth: (N, K, K + 1), whose last
             column is *none*.
-        predictions: Ruler -> predicted classes, uint8 (N, H, W), where K is *none*; empty unless
-            asked for.
+        predictions: Ruler -> predicted classes of each image, uint8 (H, W), where K is *none*;
+            empty unless asked for.
         voids: Ruler -> how often each class and *none* is predicted on the void pixels of each
             image, (N, K + 1); empty when only the matrices were kept, as in a checkpoint.
     """
@@ -46,7 +48,7 @@ class Evaluation:
     image_ids: tuple[str, ...]
     loss: float
     confusions: Dict[str, NDArray[np.int64]]
-    predictions: Dict[str, NDArray[np.uint8]] = field(default_factory=dict)
+    predictions: Dict[str, Sequence[NDArray[np.uint8]]] = field(default_factory=dict)
     voids: Dict[str, NDArray[np.int64]] = field(default_factory=dict)
 
     def confusion(self, ruler: str) -> NDArray[np.int64]:
@@ -85,6 +87,7 @@ def evaluate(
     *,
     preprocessing: Preprocessing,
     compute: Compute,
+    views: Views = ONE_VIEW,
     loss: tuple[Loss, Tensor] | None = None,
     keep_predictions: bool = False,
 ) -> Evaluation:
@@ -95,9 +98,12 @@ def evaluate(
         batches: uint8 images (N, 3, H, W) and *label* indices, not classes: each ruler maps them,
             since a class may mix labels that a space scores with labels that it does not. The
             labels are (N, H, W), or at the masks' own size (N, H', W'): the logits are resized to
-            that size bilinearly, as for published Cityscapes scores.
+            that size bilinearly, as for published Cityscapes scores. Sizes may differ from batch to
+            batch; images larger than the model sees are seen in windows, see `infer`.
         rulers: The spaces to score in, by name.
-        loss: A loss, and the table from label to class index that it was trained with.
+        views: Test-time augmentation.
+        loss: A loss, and the table from label to class index that it was trained with; the labels
+            are then as large as the images.
         keep_predictions: Whether to return the predicted classes: H * W bytes per image and ruler.
 
     Raises:
@@ -111,27 +117,38 @@ def evaluate(
     losses: list[tuple[Tensor, int]] = []
     seen = 0
     for images, host_labels in batches:
-        logits = forward(model, images, preprocessing, compute)
+        logits = infer(model, images, preprocessing, compute, views)
         _refuse_non_finite(logits, image_ids[seen : seen + len(images)])
         labels = host_labels.to(compute.device, non_blocking=True)
-        if logits.shape[-2:] != labels.shape[-2:]:
-            size = (labels.shape[-2], labels.shape[-1])
-            logits = F.interpolate(logits.float(), size, mode="bilinear", align_corners=False)
         if loss is not None:
             loss_of, table = loss
             losses.append((loss_of(logits, table[labels.long()]), len(images)))
-        for name, decided in zip(placed, decide_all(logits, placed.values()), strict=True):
+        size = (labels.shape[-2], labels.shape[-1])
+        for name, decided in zip(placed, _decided(logits, size, placed), strict=True):
             counts[name].append(_count(decided, labels, placed[name]))
             if keep_predictions:
-                predictions[name].append(decided.to(torch.uint8).cpu().numpy())
+                predictions[name].extend(decided.to(torch.uint8).cpu().numpy())
         seen += len(images)
     return Evaluation(
         image_ids=tuple(image_ids),
         loss=sum(float(value) * count for value, count in losses) / seen if losses else math.nan,
         confusions={name: np.concatenate([m for m, _ in each]) for name, each in counts.items()},
         voids={name: np.concatenate([void for _, void in each]) for name, each in counts.items()},
-        predictions={name: np.concatenate(kept) for name, kept in predictions.items() if kept},
+        predictions={name: kept for name, kept in predictions.items() if kept},
     )
+
+
+def _decided(logits: Tensor, size: tuple[int, int], rulers: Dict[str, Ruler]) -> Iterable[Tensor]:
+    """Decide by each ruler at a size; (N, H, W) each."""
+    if logits.shape[-2:] == size:
+        return decide_all(logits, rulers.values())
+
+    def by_all(part: Tensor) -> Tensor:
+        return torch.cat(list(decide_all(part, rulers.values())))
+
+    logits_size = (logits.shape[-2], logits.shape[-1])
+    masks = [decide_at_size([own], logits_size, size, by_all) for own in logits]
+    return torch.stack(masks, dim=1)
 
 
 def label_batches(split: Split) -> Batches:
@@ -146,7 +163,6 @@ def evaluate_split(
     *,
     preprocessing: Preprocessing,
     compute: Compute,
-    loss: tuple[Loss, Tensor] | None = None,
     keep_predictions: bool = False,
 ) -> Evaluation:
     """Score a model on a split of a data set at the data's size; see `evaluate`."""
@@ -157,7 +173,6 @@ def evaluate_split(
         rulers,
         preprocessing=preprocessing,
         compute=compute,
-        loss=loss,
         keep_predictions=keep_predictions,
     )
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from segexp.core.errors import InputError, first_line, shown
 from segexp.core.files import LONGEST_FILE_NAME
@@ -21,9 +21,11 @@ from segexp.data.files.pictures import IMAGE_SUFFIXES
 from segexp.data.resize import resize_image
 from segexp.data.source import SampleFault
 from segexp.data.threads import work_ahead
-from segexp.evaluation.decide import decide_at_size
+from segexp.evaluation.decide import decide_at_size, largest
 from segexp.training.compute import Compute
-from segexp.training.preprocess import Preprocessing, forward, is_finite
+from segexp.training.preprocess import NonFiniteLogitsError, Preprocessing, is_finite
+from segexp.training.views import ONE_VIEW, Views
+from segexp.training.windows import PIXELS_AT_ONCE, infer, logit_rows
 
 MAX_PIXELS = 32_000_000
 """Limit on the pixels of all images in memory: at it a batch is closed early, and batches wait for
@@ -125,12 +127,15 @@ def predict_masks(
     compute: Compute,
     files: Iterable[ImageFile],
     batch_size: int = 8,
+    *,
     streams: int = 1,
+    views: Views = ONE_VIEW,
 ) -> Iterator[Prediction]:
     """Predict the mask of each image at the image's own size.
 
-    Images are resized as in training. The logits are resized bilinearly (``align_corners=False``)
-    to the image's own size before the classes are decided.
+    Images are resized as in training; what is larger then than the model sees at once is seen in
+    windows. The logits are resized bilinearly (``align_corners=False``) to the image's own size
+    before the classes are decided.
 
     Several batches, each on a share of the cores, are faster than one batch on all cores, whose
     threads wait for each other after every layer; on a busy machine they are far faster.
@@ -138,6 +143,7 @@ def predict_masks(
     Args:
         model: On its device already; gives logits (N, C, H, W); is put into evaluation mode.
         streams: Batches at a time; see `stream_count`.
+        views: Test-time augmentation.
 
     Yields:
         A prediction for each readable image, in order. Memory is bounded by the batches.
@@ -154,7 +160,7 @@ def predict_masks(
 
     def decide(batch: Sequence[_Decoded]) -> list[NDArray[np.uint8] | None]:
         torch.set_num_threads(max(1, threads // streams))
-        return _decide(model, preprocessing, compute, batch, turn)
+        return _decide(model, preprocessing, compute, views, batch, turn)
 
     def decided() -> Iterator[tuple[list[_Decoded], list[NDArray[np.uint8] | None]]]:
         read = work_ahead(partial(_decode, size=preprocessing.image_size), files, DECODERS)
@@ -236,8 +242,12 @@ def _batches(
         if isinstance(decoded, SampleFault):
             faults.append(str(decoded))
             continue
+        if batch and decoded.resized.shape != batch[0].resized.shape:
+            yield batch
+            batch = []
         batch.append(decoded)
-        if len(batch) == batch_size or _pixels_of(batch) >= max_pixels:
+        is_large = decoded.resized.size > 3 * PIXELS_AT_ONCE  # alone: its rows as they come
+        if is_large or len(batch) == batch_size or _pixels_of(batch) >= max_pixels:
             yield batch
             batch = []
     if batch:
@@ -254,14 +264,34 @@ def _decide(
     model: nn.Module,
     preprocessing: Preprocessing,
     compute: Compute,
+    views: Views,
     batch: Sequence[_Decoded],
     turn: AbstractContextManager[object],
 ) -> list[NDArray[np.uint8] | None]:
     """Return the masks of a batch; None where the logits are not finite."""
-    images = torch.from_numpy(np.stack([decoded.resized for decoded in batch]))
+    images = torch.from_numpy(np.stack([decoded.resized for decoded in batch])).permute(0, 3, 1, 2)
+    blocks: list[Iterable[Tensor]]
     with turn:
-        logits = forward(model, images.permute(0, 3, 1, 2), preprocessing, compute)
-        return [
-            decide_at_size(own, decoded.image.shape[:2]).cpu().numpy() if is_finite(own) else None
-            for decoded, own in zip(batch, logits, strict=True)
-        ]
+        if len(batch) == 1:  # it may be large: its rows as they come
+            rows = logit_rows(model, images, preprocessing, compute, views)
+            blocks = [(block[0] for block in rows)]
+        else:
+            blocks = [[own] for own in infer(model, images, preprocessing, compute, views)]
+        return [_mask(own, decoded) for own, decoded in zip(blocks, batch, strict=True)]
+
+
+def _mask(blocks: Iterable[Tensor], decoded: _Decoded) -> NDArray[np.uint8] | None:
+    height, width, _ = decoded.resized.shape
+    try:
+        mask = decide_at_size(_finite(blocks), (height, width), decoded.image.shape[:2], largest)
+    except NonFiniteLogitsError:
+        return None
+    found: NDArray[np.uint8] = mask[0].cpu().numpy()
+    return found
+
+
+def _finite(blocks: Iterable[Tensor]) -> Iterator[Tensor]:
+    for block in blocks:
+        if not is_finite(block):
+            raise NonFiniteLogitsError("NaN or infinite logits")
+        yield block

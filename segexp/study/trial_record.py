@@ -20,7 +20,8 @@ from segexp.report.pictures import comparison, encode_png
 from segexp.tracking import Run
 from segexp.training.compute import Compute
 from segexp.training.fit import EpochResult
-from segexp.training.preprocess import Preprocessing, forward
+from segexp.training.preprocess import Preprocessing
+from segexp.training.windows import infer
 
 OVERLAYS = 4
 
@@ -105,18 +106,18 @@ def log_overlays(
     model.eval()
     mapping = ruler.space
     shown = np.linspace(0, len(split) - 1, min(OVERLAYS, len(split))).astype(int)
-    images = np.stack([split.image(index) for index in shown])
-    logits = forward(model, torch.from_numpy(images).permute(0, 3, 1, 2), preprocessing, compute)
-    predictions = decide(logits, ruler).cpu().numpy().astype(np.uint8)
-    truths = mapping.lookup()[np.stack([split.label(index) for index in shown])]
-    confusions = confusion_matrices(truths, predictions, len(mapping.classes))
-    for place, index in enumerate(shown):
+    for index in shown:
+        image, truth = split.image(index), mapping.lookup()[split.label(index)]
+        batch = torch.from_numpy(np.array(image)).permute(2, 0, 1)[None]
+        logits = infer(model, batch, preprocessing, compute)
+        prediction = decide(logits, ruler).cpu().numpy().astype(np.uint8)
+        (confusion,) = confusion_matrices(truth[None], prediction, len(mapping.classes))
         image_id = split.ids[index]
-        title = f"{split.name} {image_id}   mIoU {miou(confusions[place]):.3f}   {mapping.name}"
+        title = f"{split.name} {image_id}   mIoU {miou(confusion):.3f}   {mapping.name}"
         picture = comparison(
-            images[place],
-            truths[place],
-            predictions[place],
+            image,
+            truth,
+            prediction[0],
             mapping.colors,
             mapping.names,
             title,

@@ -27,6 +27,8 @@ _NO_MIT_ARCHS = frozenset({"linknet", "unetplusplus"})
 REFUSALS = (ValueError, TypeError, AssertionError, LookupError, RuntimeError, AttributeError)
 """What smp, timm and torch raise for a model that cannot be built or run."""
 
+_ONE_SIZE = "is_of_one_size"
+
 _CHANNEL_MULTIPLE = {"fpn": 32}  # GroupNorm with 32 groups
 
 
@@ -133,6 +135,7 @@ def make_model(
                     **options,
                     **of_size,
                 )
+            setattr(model, _ONE_SIZE, "img_size" in of_size or arch_key(arch) == "pan")
             break
         # smp and timm refuse a pair with whatever error its constructor happens to hit.
         except Exception as error:
@@ -153,6 +156,14 @@ def make_model(
         directory = weights_directory(encoder_weights, project)
         load_directory(model.get_submodule("encoder"), encoder, directory)
     return model
+
+
+def is_of_one_size(model: nn.Module) -> bool:
+    """Whether a model of `make_model` may not be shown smaller images than it was made for.
+
+    The weights of some timm encoders depend on the size, and PAN needs a least one.
+    """
+    return bool(getattr(model, _ONE_SIZE, False))
 
 
 def _size_options(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cache
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from segexp.core.config import Config, Resize
@@ -78,19 +79,29 @@ def _shift_and_scale(
 
 
 def forward(
-    model: nn.Module, images: Tensor, preprocessing: Preprocessing, compute: Compute
+    model: nn.Module,
+    images: Tensor,
+    preprocessing: Preprocessing,
+    compute: Compute,
+    padded: tuple[int, int] | None = None,
 ) -> Tensor:
     """Run a model on a batch; training, scoring and prediction all use this.
 
     Args:
         model: On the device already.
         images: uint8 (N, 3, H, W), on any device.
+        padded: The height and width that the model sees: normalised images are padded to it with
+            zeros at the bottom and at the right. None for their own.
 
     Returns:
-        Logits (N, C, H, W).
+        Logits (N, C, H, W), of the padded size where there is one.
     """
     with compute.autocast():
-        logits: Tensor = model(preprocessing.normalize(compute.send(images)))
+        pixels = preprocessing.normalize(compute.send(images))
+        if padded is not None and padded != pixels.shape[-2:]:
+            below, beside = (to - side for to, side in zip(padded, pixels.shape[-2:], strict=True))
+            pixels = F.pad(pixels, (0, beside, 0, below))
+        logits: Tensor = model(pixels)
     return logits
 
 

@@ -20,7 +20,8 @@ from segexp.labels.taxonomy import VOID
 from segexp.training.class_weights import class_weights
 from segexp.training.compute import Compute
 from segexp.training.loss import module_of
-from segexp.training.preprocess import Preprocessing, forward, is_finite
+from segexp.training.preprocess import Preprocessing, is_finite
+from segexp.training.windows import PIXELS_AT_ONCE, infer
 
 TEMPERATURES = (0.05, 20.0)
 """The range of temperatures that is searched."""
@@ -229,16 +230,39 @@ def fitted(
     """
     model.eval()
     shown = np.unique(np.linspace(0, len(split) - 1, min(IMAGES, len(split))).astype(int))
-    images = np.stack([split.image(index) for index in shown])
-    classes = table[np.stack([split.label(index) for index in shown])]
-    logits = forward(model, torch.from_numpy(images).permute(0, 3, 1, 2), preprocessing, compute)
-    if not is_finite(logits):
-        return reading  # scoring names the images
-    pixels = _some_of(classes.size)
-    flat = logits.permute(0, 2, 3, 1).reshape(-1, logits.shape[1])
-    chosen = torch.from_numpy(classes.reshape(-1)[pixels]).to(logits.device)
-    at = torch.from_numpy(pixels).to(logits.device)
-    return Reading(fit_temperature(flat[at], chosen, reading), reading.one_vs_rest, reading.prior)
+    classes = [table[split.label(index)] for index in shown]
+    pixels = _some_of(sum(own.size for own in classes))
+    flat: list[Tensor] = []  # the logits of the chosen pixels alone
+    begin = end = 0
+    for places in _alike([own.shape for own in classes]):
+        images = np.stack([split.image(shown[place]) for place in places])
+        logits = infer(model, torch.from_numpy(images).permute(0, 3, 1, 2), preprocessing, compute)
+        if not is_finite(logits):
+            return reading  # scoring names the images
+        begin, end = end, end + sum(classes[place].size for place in places)
+        at = torch.from_numpy(pixels[(begin <= pixels) & (pixels < end)] - begin)
+        every = logits.permute(0, 2, 3, 1).reshape(-1, logits.shape[1])
+        flat.append(every[at.to(logits.device)])
+    chosen = np.concatenate([own.reshape(-1) for own in classes])[pixels]
+    found = torch.cat(flat)
+    temperature = fit_temperature(found, torch.from_numpy(chosen).to(found.device), reading)
+    return Reading(temperature, reading.one_vs_rest, reading.prior)
+
+
+def _alike(sizes: Sequence[tuple[int, ...]]) -> list[list[int]]:
+    """Divide images into runs of neighbours of one size, none over the pixels of a pass.
+
+    Args:
+        sizes: Height and width of each.
+    """
+    groups: list[list[int]] = []
+    for place, size in enumerate(sizes):
+        same = bool(groups) and sizes[groups[-1][0]] == size
+        if same and (len(groups[-1]) + 1) * math.prod(size) <= PIXELS_AT_ONCE:
+            groups[-1].append(place)
+        else:
+            groups.append([place])
+    return groups
 
 
 def _some_of(count: int) -> NDArray[np.int64]:

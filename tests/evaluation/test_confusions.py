@@ -127,7 +127,12 @@ def test_impossible_counts_are_refused(tmp_path: Path, own: np.ndarray) -> None:
 
 @pytest.mark.parametrize(
     "masks",
-    [np.zeros((2, 3, 4)), np.full((2, 3, 4), 300), np.zeros((3, 3, 4), np.uint8), np.uint8(3)],
+    [
+        np.zeros((2, 3, 4)),
+        np.full((2, 3, 4), 300),
+        np.zeros((3, 3, 4), np.uint8),
+        np.zeros(2, np.uint8),
+    ],
 )
 def test_anything_but_a_mask_for_each_image_is_refused(tmp_path: Path, masks: np.ndarray) -> None:
     path = tmp_path / "predictions.npz"
@@ -143,3 +148,46 @@ def test_a_member_that_is_there_twice_is_refused(tmp_path: Path) -> None:
         archive.writestr("val/own.npy", archive.read("val/common.npy"))
     with pytest.raises(WorkError, match="is damaged, or not a file that segexp wrote"):
         load_confusions(path)
+
+
+def test_predictions_of_several_sizes_come_back_and_older_segexps_refuse_them(
+    tmp_path: Path,
+) -> None:
+    random = np.random.default_rng(0)
+    sizes = [(3, 4), (5, 2), (3, 4)]
+    by = {
+        name: [random.integers(0, 9, size, np.uint8) for size in sizes]
+        for name in ("own", "common", "common_argmax")
+    }
+    save_predictions(tmp_path / "p.npz", Predictions(("a", "b", "c"), by))
+    read = load_predictions(tmp_path / "p.npz")
+    for ruler, expected in by.items():
+        assert [mask.shape for mask in read.by[ruler]] == sizes
+        for mask, other in zip(read.by[ruler], expected, strict=True):
+            np.testing.assert_array_equal(mask, other)
+    assert np.load(tmp_path / "p.npz")["version"].tolist() == [2]
+    alike = Predictions(("a",), of_all([by["own"][0]]))  # type: ignore[arg-type]
+    save_predictions(tmp_path / "p.npz", alike)
+    assert np.load(tmp_path / "p.npz")["version"].tolist() == [1]  # as every segexp reads it
+    assert np.load(tmp_path / "p.npz")["own"].shape == (1, 3, 4)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "pixels", "expected"),
+    [
+        (np.array([[2, 3]]), np.zeros(6, np.uint8), r"sizes: .*expected .*\(2, 2\)"),
+        (np.array([[2, 3], [0, 1]]), np.zeros(6, np.uint8), "sizes: "),
+        (np.array([[2, 3], [1 << 17, 1]]), np.zeros(6, np.uint8), "sizes: "),
+        (np.array([[2.0, 3], [1, 1]]), np.zeros(7, np.uint8), "sizes: "),
+        (np.array([[2, 3], [1, 1]]), np.zeros(6, np.uint8), r"own: .*expected uint8 .*\(7,\)"),
+        (np.array([[2, 3], [1, 1]]), np.zeros(7, int), r"own: int64 .*expected uint8"),
+    ],
+)
+def test_pixels_that_are_not_those_of_the_sizes_are_refused(
+    tmp_path: Path, sizes: np.ndarray, pixels: np.ndarray, expected: str
+) -> None:
+    path = tmp_path / "predictions.npz"
+    arrays = {"version": np.array([2]), "image_ids": np.array(["a", "b"]), "sizes": sizes}
+    np.savez(path, **arrays, **of_all(pixels))
+    with pytest.raises(WorkError, match=expected):
+        load_predictions(path)

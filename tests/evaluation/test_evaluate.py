@@ -370,8 +370,7 @@ def test_the_decisions_that_were_counted_are_returned_where_they_are_asked_for()
     assert scored().predictions == {}
     kept = scored(keep_predictions=True)
     (decided,) = kept.predictions.values()
-    assert decided.shape == (5, 32, 64)
-    assert decided.dtype == np.uint8
+    assert [(mask.shape, mask.dtype) for mask in decided] == [((32, 64), np.uint8)] * 5
     red = split.images[..., 0]
     np.testing.assert_array_equal(decided, np.where(red < 4, red, 10))
     np.testing.assert_array_equal(kept.confusions["0"], scored().confusions["0"])
