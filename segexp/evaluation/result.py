@@ -75,6 +75,7 @@ class TrialResult:
             best when it ended, or is its baseline.
         bundle: The directory of its saved model; None as for ``heldout``. In a study's storage it
             is relative to the project, which may be moved.
+        cost: What `segexp.training.cost.Cost` holds; None where an earlier segexp ran the trial.
     """
 
     value: float
@@ -83,6 +84,7 @@ class TrialResult:
     val: SplitScores
     heldout: SplitScores | None = None
     bundle: str | None = None
+    cost: Mapping[str, Any] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""

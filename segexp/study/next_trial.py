@@ -134,7 +134,7 @@ def _train(opened: OpenStudy, trial: optuna.Trial, place: int, display: StudyDis
             opened.directory(trial.number),
             report=partial(_report, trial),
             prune=partial(_prune, opened.plan, trial),
-            is_worth_keeping=lambda value: _is_worth_keeping(opened.plan, trial, value),
+            is_worth_keeping=partial(_is_worth_keeping, opened.plan, trial),
             display=display,
         )
         text = f"{setup.objective} {result.value:.4f}"
@@ -255,10 +255,12 @@ def _start_trial_run(opened: OpenStudy, trial: optuna.Trial, setup: TrialSetup) 
     return run
 
 
-def _is_worth_keeping(plan: SearchPlan | ListPlan, trial: optuna.Trial, value: float) -> bool:
+def _is_worth_keeping(
+    plan: SearchPlan | ListPlan, trial: optuna.Trial, result: TrialResult
+) -> bool:
     """Whether a trial is the best so far, or the baseline that the best is compared with."""
     keeps = isinstance(plan, ListPlan) or _is_baseline(plan, trial)
-    return keeps or value > _best_value(trial.study)
+    return keeps or result.value > _best_value(trial.study)
 
 
 def _is_baseline(plan: SearchPlan | ListPlan, trial: optuna.Trial) -> bool:

@@ -75,7 +75,7 @@ def run_training(
             directory,
             report=lambda epoch, value: None,
             prune=lambda epoch, value, write: None,
-            is_worth_keeping=lambda value: True,
+            is_worth_keeping=lambda result: True,
             display=display,
         )
     except (KeyboardInterrupt, Interrupted):

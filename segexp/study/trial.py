@@ -1,9 +1,10 @@
 """One trial, from its configuration to its scores. Read this first.
 
-data, model, loss, optimizer (`segexp.study.prepare`); the checkpoint of an interrupted trial, if
-there is one -> for each epoch: train, validate, save, report, record, and prune if it does not pay
--> scores of the best epoch, in the mapping's own space and in the common space -> tables, per-image
-confusion matrices, overlays, and the bundle if the trial is worth keeping
+data, model, loss, optimizer (`segexp.study.prepare`) -> what the model costs to run; the checkpoint
+of an interrupted trial, if there is one -> for each epoch: train, validate, save, report, record,
+and prune if it does not pay -> scores of the best epoch, in the mapping's own space and in the
+common space -> tables, per-image confusion matrices, overlays, and the bundle if the trial is worth
+keeping
 """
 
 import hashlib
@@ -11,7 +12,7 @@ import json
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -35,10 +36,12 @@ from segexp.evaluation.metrics import METRICS, OWN, metric_of
 from segexp.evaluation.result import CURRENT_RULES, TrialResult
 from segexp.labels.mapping import Mapping
 from segexp.study import trial_record
+from segexp.study.costs import cost_of
 from segexp.study.display import Display
 from segexp.study.prepare import Training, prepare_training
 from segexp.training.bundle import Bundle, save_bundle
 from segexp.training.checkpoint import Checkpoints, EpochRecord, Progress
+from segexp.training.cost import Cost
 from segexp.training.reading import AS_SOFTMAX, Reading
 
 Prune = Callable[[int, float, Callable[[], None]], None]
@@ -82,8 +85,9 @@ def run_trial(
     *,
     report: Callable[[int, float], None],
     prune: Prune,
-    is_worth_keeping: Callable[[float], bool],
+    is_worth_keeping: Callable[[TrialResult], bool],
     display: Display,
+    admit: Callable[[Cost], None] = lambda cost: None,
 ) -> TrialResult:
     """Train and score one configuration.
 
@@ -94,8 +98,10 @@ def run_trial(
         report: Takes each epoch (from 1) and its objective, including those before an interruption.
         prune: Takes the same, and a function that writes a checkpoint for a trial that may resume
             later; raises `optuna.TrialPruned` if training on does not pay now.
-        is_worth_keeping: Whether a trial with this objective keeps its bundle and is scored on the
-            held-out images.
+        is_worth_keeping: Whether a trial with this result on the val split keeps its bundle and is
+            scored on the held-out images.
+        admit: Takes the model's cost before the first epoch; raises `optuna.TrialPruned` if it is
+            not worth training.
 
     Raises:
         DivergedError: When a loss or the model is no longer finite.
@@ -108,6 +114,9 @@ def run_trial(
     training = prepare_training(config, dataset, mapping, setup.common, setup.project)
     trainer = training.trainer
     model, optimizer = trainer.model, trainer.optimizer
+    cost = cost_of(setup.project, config, len(mapping.classes), model, trainer.compute)
+    trial_record.log_cost(run, cost)
+    admit(cost)
     checkpoints = Checkpoints(directory / "checkpoints", _meaning(setup))
     progress = checkpoints.restore(model, optimizer)
     if progress.history:
@@ -138,9 +147,15 @@ def run_trial(
     assert progress.best is not None  # at least one epoch
     best, best_epoch = kept_evaluation(progress.best), progress.best_epoch
 
-    best_value = progress.history[best_epoch - 1].value
+    trial_result = TrialResult(
+        value=progress.history[best_epoch - 1].value,
+        best_epoch=best_epoch,
+        seconds=progress.seconds,
+        val=trial_record.split_scores(best, mapping, setup.common),
+        cost=asdict(cost),
+    )
     checkpoints.load_best(model)
-    is_kept = is_worth_keeping(best_value)
+    is_kept = is_worth_keeping(trial_result)
     reading = training.read() if is_kept else AS_SOFTMAX
     rulers = training.rulers(reading)
     heldout = (
@@ -155,11 +170,9 @@ def run_trial(
         if is_kept
         else None
     )
-    trial_result = TrialResult(
-        value=best_value,
-        best_epoch=best_epoch,
+    trial_result = replace(
+        trial_result,
         seconds=time.perf_counter() - started,
-        val=trial_record.split_scores(best, mapping, setup.common),
         heldout=trial_record.split_scores(heldout, mapping, setup.common) if heldout else None,
         bundle=str(directory / "bundle") if is_kept else None,
     )

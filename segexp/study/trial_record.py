@@ -19,6 +19,7 @@ from segexp.report.confusion_page import confusion_page
 from segexp.report.pictures import comparison, encode_png
 from segexp.tracking import Run
 from segexp.training.compute import Compute
+from segexp.training.cost import Cost
 from segexp.training.fit import EpochResult
 from segexp.training.preprocess import Preprocessing
 from segexp.training.windows import infer
@@ -67,6 +68,13 @@ def bundle_scores(result: TrialResult) -> dict[str, float]:
     if result.heldout:
         scores |= {f"heldout/{name}": value for name, value in result.heldout.numbers().items()}
     return scores
+
+
+def log_cost(run: Run, cost: Cost) -> None:
+    """Record what a model costs to run, and as a tag where its latency was measured."""
+    figures = {"parameters": cost.parameters, "macs": cost.macs, "latency_ms": cost.latency_ms}
+    tracking.log_metrics(run, {f"cost/{name}": float(value) for name, value in figures.items()})
+    tracking.set_tags(run, {"segexp.measured_on": cost.measured_on})
 
 
 def log_result(run: Run, result: TrialResult) -> None:

@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from harness.ended_trials import PRUNERS, ended_trials
+from harness.results import made_scores
 from segexp.data.open import open_data
+from segexp.evaluation.result import TrialResult
 from segexp.study import next_trial
 from segexp.study.ask import trials_left
 from segexp.study.attributes import PROMOTES
@@ -65,7 +67,9 @@ def _stopped_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
             next_trial._prune(opened.plan, trial, 1, 0.0, lambda: None)
         except optuna.TrialPruned as pruned:
             return next_trial._Outcome(TrialState.PRUNED, str(pruned), None)
-        next_trial._is_worth_keeping(opened.plan, trial, 0.0)
+        next_trial._is_worth_keeping(
+            opened.plan, trial, TrialResult(0.0, 1, 1.0, made_scores(0.0, 0.0, {}))
+        )
         return next_trial._Outcome(TrialState.FAIL, "no training", None)
 
     monkeypatch.setattr(next_trial, "_train", train)

@@ -32,6 +32,7 @@ from segexp.study.trial import TrialSetup, objective_value, run_trial
 from segexp.tracking import Run
 from segexp.training.bundle import load_bundle
 from segexp.training.compute import choose_compute
+from segexp.training.cost import Cost
 from segexp.training.fit import DivergedError, EpochResult, Step
 
 COLUMNS = ["class", "iou", "precision", "recall", "f1", "pixels", "images", "predicted"]
@@ -63,7 +64,13 @@ def set_up(project: Path, **values: object) -> TrialSetup:
     dataset = open_data(project, config, source, lambda done, total: None)
     origin: dict[str, str | int | None] = {"study": "street", "trial": 3}
     return TrialSetup(
-        config, dataset, fine, common_space([fine, merged]), "val/miou_common", origin
+        config,
+        dataset,
+        fine,
+        common_space([fine, merged]),
+        "val/miou_common",
+        origin,
+        project=project,
     )
 
 
@@ -83,7 +90,7 @@ class Finished:
     run: Run
     display: Watcher
     reports: list[tuple[int, float]]
-    asked: list[float]
+    asked: list[TrialResult]
     result: TrialResult
 
     @property
@@ -106,10 +113,10 @@ def finished(
     setup = set_up(project, epochs=4, learning_rate=0.01, schedule="constant")
     run, display = start(project, setup), Watcher()
     reports: list[tuple[int, float]] = []
-    asked: list[float] = []
+    asked: list[TrialResult] = []
 
-    def keep(value: float) -> bool:
-        asked.append(value)
+    def keep(result: TrialResult) -> bool:
+        asked.append(result)
         return True
 
     result = run_trial(
@@ -130,7 +137,7 @@ def test_the_value_is_the_best_reported_objective(finished: Finished):
     values = [value for _, value in finished.reports]
     assert len(set(values)) == 4
     assert finished.result.value == max(values)
-    assert finished.asked == [max(values)]
+    assert [result.value for result in finished.asked] == [max(values)]
     assert finished.result.best_epoch == 1 + values.index(max(values))
     assert finished.result.value == finished.result.val.of("miou", "common")
     assert finished.result.seconds > 0
@@ -170,6 +177,33 @@ def test_the_best_epochs_scores_are_in_mlflow(finished: Finished):
         assert metrics.get(f"iou/{name}") == iou, name
     assert sum(name.startswith("iou/") for name in metrics) == val.of("classes_in_mean")
     assert metrics["heldout/miou"] == finished.result.heldout.of("miou")
+
+
+def test_the_models_cost_is_in_mlflow_and_in_the_result(finished: Finished):
+    data, cost = finished.record.data, finished.result.cost
+    assert cost is not None
+    for name in ("parameters", "macs", "latency_ms"):
+        assert data.metrics[f"cost/{name}"] == cost[name] > 0
+    assert data.tags["segexp.measured_on"] == cost["measured_on"]
+
+
+def test_a_trial_that_is_not_admitted_is_not_trained(finished: Finished, tmp_path: Path):
+    def refuse(cost: Cost) -> None:
+        raise optuna.TrialPruned(f"{cost.parameters} parameters")
+
+    display = Watcher()
+    with pytest.raises(optuna.TrialPruned, match="parameters"):
+        run_trial(
+            finished.setup,
+            start(finished.project, finished.setup),
+            tmp_path,
+            report=lambda epoch, value: None,
+            prune=lambda epoch, value, write: None,
+            is_worth_keeping=lambda result: True,
+            display=display,
+            admit=refuse,
+        )
+    assert not display.steps
 
 
 def test_the_tables_in_mlflow_are_the_results(finished: Finished, monkeypatch: pytest.MonkeyPatch):
@@ -303,7 +337,7 @@ def test_the_same_configuration_gives_the_same_trial(finished: Finished, tmp_pat
         tmp_path,
         report=lambda epoch, value: None,
         prune=lambda epoch, value, write: None,
-        is_worth_keeping=lambda value: True,
+        is_worth_keeping=lambda result: True,
         display=Watcher(),
     )
     assert replace(result, seconds=0, bundle=None) == replace(
@@ -321,7 +355,7 @@ def test_a_trial_on_every_device_is_scored_as_its_bundle_is_on_the_cpu(
         tmp_path,
         report=lambda epoch, value: None,
         prune=lambda epoch, value, write: None,
-        is_worth_keeping=lambda value: True,
+        is_worth_keeping=lambda result: True,
         display=Watcher(),
     )
     assert choose_compute("auto").device.type == device.type
@@ -365,7 +399,7 @@ def test_a_killed_trial_resumes_and_ends_like_one_that_was_not(
             tmp_path,
             report=killed_in_2,
             prune=lambda epoch, value, write: None,
-            is_worth_keeping=lambda value: True,
+            is_worth_keeping=lambda result: True,
             display=Watcher(),
         )
     run, display = start(finished.project, finished.setup), Watcher()
@@ -377,7 +411,7 @@ def test_a_killed_trial_resumes_and_ends_like_one_that_was_not(
         tmp_path,
         report=lambda epoch, value: reports.append((epoch, value)),
         prune=lambda epoch, value, write: asked_to_prune.append((epoch, value)),
-        is_worth_keeping=lambda value: True,
+        is_worth_keeping=lambda result: True,
         display=display,
     )
     assert display.steps == [(3, 1), (3, 2), (4, 1), (4, 2)]
@@ -416,7 +450,7 @@ def test_a_checkpoint_of_another_configuration_is_not_gone_on_from(
                 tmp_path,
                 report=lambda epoch, value: None,
                 prune=stop,
-                is_worth_keeping=lambda value: False,
+                is_worth_keeping=lambda result: False,
                 display=display,
             )
         return display.steps
@@ -463,7 +497,7 @@ def test_a_trial_that_is_pruned_stops_after_that_epoch(project: Path, tmp_path: 
             tmp_path / "trial",
             report=lambda epoch, value: None,
             prune=prune_at_2,
-            is_worth_keeping=lambda value: True,
+            is_worth_keeping=lambda result: True,
             display=display,
         )
     assert len(display.values) == 2
@@ -486,7 +520,7 @@ def test_a_trial_not_worth_keeping_leaves_no_bundle_and_never_sees_the_heldout_i
         tmp_path / "trial",
         report=lambda epoch, value: None,
         prune=lambda epoch, value, write: None,
-        is_worth_keeping=lambda value: False,
+        is_worth_keeping=lambda result: False,
         display=Watcher(),
     )
     assert result.heldout is None
@@ -515,7 +549,7 @@ def test_a_trial_that_diverges_says_so(project: Path, tmp_path: Path):
             tmp_path,
             report=lambda epoch, value: None,
             prune=lambda epoch, value, write: None,
-            is_worth_keeping=lambda value: True,
+            is_worth_keeping=lambda result: True,
             display=Watcher(),
         )
     assert isinstance(caught.value, DivergedError)
@@ -539,7 +573,7 @@ def test_other_configurations_run_to_their_end(project: Path, tmp_path: Path, va
         tmp_path,
         report=lambda epoch, value: None,
         prune=lambda epoch, value, write: None,
-        is_worth_keeping=lambda value: False,
+        is_worth_keeping=lambda result: False,
         display=Watcher(),
     )
     assert 0 < result.val.of("pixel_accuracy") < 1

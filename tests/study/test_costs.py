@@ -1,0 +1,61 @@
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from segexp.core.config import Config
+from segexp.study import costs
+from segexp.study.costs import cost_of
+from segexp.training.compute import Compute
+from segexp.training.cost import Cost
+
+ON_CPU = Compute(torch.device("cpu"), bf16=False, channels_last=True)
+MODEL = nn.Conv2d(3, 8, 3)
+
+
+@pytest.fixture
+def measured(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
+    """Count measurements; each costs a millisecond more than the one before."""
+    sizes: list[tuple[int, int]] = []
+
+    def measure(model: nn.Module, image_size: tuple[int, int], compute: Compute) -> Cost:
+        sizes.append(image_size)
+        return Cost(100, 1_000, float(len(sizes)), compute.description)
+
+    monkeypatch.setattr(costs, "measure_cost", measure)
+    return sizes
+
+
+def with_model(**values: object) -> Config:
+    config = Config()
+    return config.model_copy(update={"model": config.model.model_copy(update=values)})
+
+
+def test_equal_models_are_measured_once_and_cost_the_same(
+    measured: list[tuple[int, int]], tmp_path: Path
+):
+    first = cost_of(tmp_path, Config(), 19, MODEL, ON_CPU)
+    again = cost_of(tmp_path, with_model(encoder_weights="imagenet"), 19, MODEL, ON_CPU)
+    assert first == again
+    assert measured == [(64, 128)]
+
+
+def test_another_width_or_other_classes_are_measured(
+    measured: list[tuple[int, int]], tmp_path: Path
+):
+    found = [
+        cost_of(tmp_path, Config(), 19, MODEL, ON_CPU),
+        cost_of(tmp_path, with_model(decoder_width=0.5), 19, MODEL, ON_CPU),
+        cost_of(tmp_path, Config(), 10, MODEL, ON_CPU),
+    ]
+    assert [cost.latency_ms for cost in found] == [1.0, 2.0, 3.0]
+
+
+def test_a_damaged_file_is_measured_anew(measured: list[tuple[int, int]], tmp_path: Path):
+    file = tmp_path / ".segexp" / "costs.json"
+    file.parent.mkdir()
+    file.write_text("[", encoding="utf-8")
+    cost_of(tmp_path, Config(), 19, MODEL, ON_CPU)
+    cost_of(tmp_path, Config(), 19, MODEL, ON_CPU)
+    assert len(measured) == 1
