@@ -268,6 +268,38 @@ TREES = (
         name="{n:012}",
     ),
     Tree(
+        "COCO panoptic",
+        "{split}2017/{name}.jpg",
+        "panoptic_{split}2017/{name}.png",
+        values=((76, 61, 49), (5, 1, 0), (6, 1, 0), (0, 0, 0)),
+        name="{n:012}",
+        texts={
+            f"annotations/panoptic_{split}2017.json": json.dumps(
+                {
+                    "annotations": [
+                        {
+                            "file_name": f"{n:012}.png",
+                            "segments_info": [
+                                {"id": 3226956, "category_id": 1},
+                                {"id": 261, "category_id": 3},
+                                {"id": 262, "category_id": 187},
+                            ],
+                        }
+                        for n in numbers
+                    ],
+                    "categories": [
+                        {"id": 1, "name": "person"},
+                        {"id": 3, "name": "car"},
+                        {"id": 92, "name": "banner"},
+                        {"id": 187, "name": "sky-other-merged"},
+                        {"id": 200, "name": "rug-merged"},
+                    ],
+                }
+            )
+            for split, numbers in (("train", range(3)), ("val", range(3, 6)))
+        },
+    ),
+    Tree(
         "nnU-Net's raw data",
         "imagesTr/{name}_0000.png",
         "labelsTr/{name}.png",

@@ -14,6 +14,7 @@ IN_NEIGHBOURS = {
     "data/configured": "data/test_mask_rules.py",
     "data/files/colors": "data/files/test_masks.py",
     "data/files/npz": "data/files/test_mask_file.py",
+    "data/files/panoptic": "data/layouts/test_coco_panoptic.py",
     "data/files/parquet": "data/layouts/test_hugging_face.py",
     "data/layouts/_any_folders": "data/layouts/test_folder.py",
     "data/layouts/_cityscapes_masks": "data/layouts/test_cityscapes_pairs.py",

@@ -42,6 +42,7 @@ _MAPPINGS = (
     "taxonomies/camvid32",
     "taxonomies/cityscapes19",
     "taxonomies/cityscapes34",
+    "taxonomies/coco133",
     "taxonomies/cocostuff164k",
     "taxonomies/idd26",
     "taxonomies/idd40",
@@ -182,6 +183,11 @@ def _init_for(directory: Path, data: Path, classes: Path | None, section: "DataC
     command = f"segexp ab {' '.join(names[:2])}" if len(names) > 1 else "segexp tune --trials 50"
     say(f"look next:  {_in(directory)}segexp data check")
     say(f"then:       {_in(directory)}{command}")
+    if len(names) == 1 and len(found.taxonomy.names) > 2:
+        say(
+            "to compare: let `segexp mapping suggest` make a coarser mapping after that, or write "
+            "one; then segexp ab"
+        )
 
 
 def _say_what_was_found(found: "FoundLabels", source: "Source") -> None:

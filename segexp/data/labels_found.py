@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -195,6 +196,8 @@ def _by_file(layout: str, root: Path, file: LabelFile, data: DataConfig) -> Foun
         mapping = replace(mapping, taxonomy=taxonomy)
         source = open_configured(layout, root, taxonomy, data)
         notes = (*notes, f"the masks hold 0 and 255 alone: 0 is {first!r}, 255 is {second!r}")
+    if sample.colors and not sample.ids:
+        notes = (*notes, "the masks hold colours: these count, not the ids")
     _refuse_unknown(source, sample, str(file.path))
     return FoundLabels(source, (mapping,), str(file.path), notes)
 
@@ -236,6 +239,9 @@ def _refuse_unknown(source: Source, sample: MaskSample, origin: str) -> None:
         unknown += [(str(c), n) for c, n in sample.colors.items() if c not in known_colors]
     if not unknown:
         return
+    assert source.root is not None  # drawn data has no masks
+    beside = [str(path) for path in called_label_file(source.root) if str(path) != origin]
+    other = shlex.quote(beside[0]) if beside else "FILE"
     if sample.colors:
         advice = advice_on_colors(sample.colors, taxonomy, known_ids)
     else:
@@ -246,9 +252,9 @@ def _refuse_unknown(source: Source, sample: MaskSample, origin: str) -> None:
     more = f" and {len(unknown) - SHOWN} more" if len(unknown) > SHOWN else ""
     raise InputError(
         f"{source.root}: {sample.masks} masks hold {listing}{more} of the pixels, which {origin} "
-        "lacks; name another label file with --classes FILE, or add them to it"
+        f"lacks; name another label file with --classes {other}, or add them "
+        "to it" + re.sub(r"`data\.masks: (\{.*?\})`", r"`--set data.masks='\1'`", advice)
         # Here the line goes on the command line: there is no config.yaml yet.
-        + re.sub(r"`data\.masks: (\{.*?\})`", r"`--set data.masks='\1'`", advice)
     )
 
 

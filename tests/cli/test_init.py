@@ -101,6 +101,17 @@ def test_a_folder_becomes_a_project_that_is_ready_to_train(tmp_path: Path) -> No
     assert tree_digest(data) == before
 
 
+def test_where_no_coarser_mapping_is_proposed_the_way_to_one_is_said(tmp_path: Path) -> None:
+    data = flat_pets(tmp_path / "pets")
+    for path in (data / "annotations").iterdir():  # no label is rare
+        save(path, np.repeat(np.arange(32, dtype=np.uint8)[:, None] % 5, 64, axis=1))
+    made = segexp(tmp_path, "init", "project", "--data", "pets")
+    assert (
+        "cd project && segexp tune --trials 50\nto compare: let `segexp mapping suggest`"
+        in made.err
+    )
+
+
 @pytest.mark.slow
 def test_the_second_command_answers(tmp_path: Path) -> None:
     flat_pets(tmp_path / "pets")

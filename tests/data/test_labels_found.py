@@ -172,6 +172,23 @@ def test_ids_that_the_label_file_lacks_are_refused_with_their_share(tmp_path):
     )
 
 
+def test_a_label_file_that_gave_way_to_the_layouts_labels_is_named_where_these_do_not_fit(tmp_path):
+    for split, name in (("train", "0001TP_0000"), ("val", "0001TP_0001")):
+        save(tmp_path / split / f"{name}.png", picture(len(split)))
+        save(tmp_path / f"{split}_labels" / f"{name}_L.png", np.full((6, 8, 3), 77, np.uint8))
+    (tmp_path / "class_dict.csv").write_text("name,r,g,b\nrest,0,0,0\nwall,77,77,77\n")
+    with pytest.raises(InputError, match=f"--classes {tmp_path}/class_dict.csv, or add them"):
+        found(tmp_path)
+
+
+def test_masks_of_colours_are_read_by_the_colours_of_a_label_file_not_by_its_ids(tmp_path):
+    mask = np.zeros((6, 8, 3), np.uint8)
+    mask[2:] = 77
+    pets(tmp_path, mask)
+    (tmp_path / "class_dict.csv").write_text("name,r,g,b\nrest,0,0,0\nwall,77,77,77\n")
+    assert found(tmp_path).notes[-1] == "the masks hold colours: these count, not the ids"
+
+
 def test_masks_of_one_label_are_refused(tmp_path):
     with pytest.raises(InputError, match=r"2 masks hold 1 id \(0\), and no label file"):
         found(pets(tmp_path, ids(0, 0, 0)))

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from segexp.core.errors import InputError
 from segexp.data.files.masks import read_labels
+from segexp.data.files.pictures import IMAGE_SUFFIXES
 from segexp.data.layouts._any_folders import pair_files
 from segexp.data.layouts._names import Affixes, FileNames
-from segexp.data.layouts._pairing import source_of
+from segexp.data.layouts._pairing import MASK_SUFFIXES, source_of
 from segexp.data.layouts._tree import File, files_below
 from segexp.data.layouts._words import Role
 from segexp.data.source import Source
@@ -75,6 +76,7 @@ def named_source(
     *,
     image_ends: str = "",
     mask_ends: str = "",
+    suffixes: tuple[tuple[str, ...], tuple[str, ...]] = (IMAGE_SUFFIXES, MASK_SUFFIXES),
     encoding: str = "default",
     notes: Iterable[str] = (),
     read_labels: Callable[..., NDArray[np.uint8]] = read_labels,
@@ -87,6 +89,7 @@ def named_source(
         files: From `with_roles`.
         image_ends: What the stems of images end in: ``_leftImg8bit``.
         mask_ends: What those of masks end in.
+        suffixes: The suffixes of images and of masks.
         encoding: The taxonomy's encoding that the masks are written in.
         notes: What else a person should know.
         read_labels: As `source_of` takes it.
@@ -95,7 +98,7 @@ def named_source(
         InputError: When the taxonomy has no such encoding.
     """
     affixes = (Affixes(after=image_ends), Affixes(after=mask_ends))
-    found = pair_files(root, files, FileNames(affixes=affixes))
+    found = pair_files(root, files, FileNames(*suffixes, affixes))
     return source_of(
         root,
         taxonomy,

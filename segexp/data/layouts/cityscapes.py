@@ -18,7 +18,6 @@ from pathlib import Path
 
 from segexp.data.files.masks import read_labels
 from segexp.data.layout import Layout, Places
-from segexp.data.layouts._any_folders import pair_files
 from segexp.data.layouts._cityscapes_masks import (
     LABEL_IDS,
     READING,
@@ -27,8 +26,7 @@ from segexp.data.layouts._cityscapes_masks import (
     known_kind,
     read_color_labels,
 )
-from segexp.data.layouts._names import Affixes, FileNames
-from segexp.data.layouts._pairing import source_of
+from segexp.data.layouts._named import named_source
 from segexp.data.layouts._tree import File, files_below
 from segexp.data.layouts._words import Role
 from segexp.data.source import Source
@@ -69,15 +67,15 @@ def open_cityscapes(root: Path, taxonomy: Taxonomy) -> Source:
     end = f"_{annotation}_{kind}"
     images = [_named(file, "image") for file in files if _is_image(file)]
     masks = [_named(file, "mask") for file in files if file.stem.endswith(end)]
-    affixes = (Affixes(after="_leftImg8bit"), Affixes(after=end))
-    found = pair_files(root, [*images, *masks], FileNames(IMAGE_SUFFIXES, MASK_SUFFIXES, affixes))
-    return source_of(
+    return named_source(
         root,
         taxonomy,
-        found.listings,
+        [*images, *masks],
+        image_ends="_leftImg8bit",
+        mask_ends=end,
+        suffixes=(IMAGE_SUFFIXES, MASK_SUFFIXES),
         encoding=encoding,
-        faults=found.faults,
-        notes=(*([f"{root}: {SHARED}"] if kind == "color" else []), *found.notes),
+        notes=[f"{root}: {SHARED}"] if kind == "color" else [],
         read_labels=read_color_labels if kind == "color" else read_labels,
     )
 
