@@ -34,7 +34,17 @@ from segexp.core.errors import InputError, WorkError, collected
 
 def ab(
     mappings: Annotated[
-        list[str] | None, typer.Argument(help="The arms: two or more mappings in mappings/.")
+        list[str] | None,
+        typer.Argument(help="The arms: two or more mappings in mappings/, or A+B: see --arm."),
+    ] = None,
+    arm: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ARM",
+            help="An arm beside MAPPINGS, once for each: a mapping; A+B, the classes of A with a "
+            "loss in both; or a configuration with a name, whatever else is searched, such as "
+            "'slow: {mapping: A, learning_rate: 1e-4}'.",
+        ),
     ] = None,
     trials: Annotated[
         int | None,
@@ -155,7 +165,7 @@ def ab(
     project: Project = None,
     debug: Debug = False,
 ) -> None:
-    """Compare mappings: did the model get better, or only the ruler?
+    """Compare mappings, or configurations: did the model get better, or only the ruler?
 
     Each arm searches in its own study. The best configurations of all searches are then trained in
     every arm, and scored on images that tuning never saw, in the label space that all arms share.
@@ -168,6 +178,7 @@ def ab(
     if predictions or mapping_of or truth is not None or out is not None:
         trained = {
             "MAPPINGS": mappings,
+            "--arm": arm,
             "--trials": trials,
             "--candidates": candidates,
             "--looks": looks if looks != 1 else None,
@@ -198,21 +209,24 @@ def ab(
         )
         _give(*compared, json_=json_, require=require)
         return
-    mappings = _two_or_more(mappings)
+    arms = _two_or_more([*(mappings or ()), *(arm or ())])
     root, engine = open_project(project), engine_of(engine_name, workers)
     overrides = {**data_overrides(data, format_name, None), **set_overrides(set_)}
     overrides = with_storage(overrides, storage, storage_file)
     _check_options(matched, trials, candidates, configs, margin)
     _refuse_answer_options(plan_only, pilot, require, cluster)
-    name = _name(study, mappings, data, matched) if study_name is None else study_name
+    from segexp.compare.arms import parse_arms
     from segexp.compare.design import TRIALS, make_design
+
+    names = [of.name for of in parse_arms(arms)]
+    name = _name(study, names, data, matched) if study_name is None else study_name
 
     if not matched:
         overrides.setdefault("trials", TRIALS if trials is None else trials)
     number = _whole("trials", overrides.get("trials", TRIALS))
     configs = configs if matched else candidates
     design = make_design(matched=matched, trials=number, configs=configs, seeds=seeds, looks=looks)
-    asked = Asked(root, study, overrides, mappings, name, margin, cluster)
+    asked = Asked(root, study, overrides, arms, name, margin, cluster)
     if plan_only:
         show_plan(asked, pilot or name, design, number, json_)
         return
@@ -220,12 +234,12 @@ def ab(
     _give(*answer, json_=json_, require=require)
 
 
-def _two_or_more(mappings: list[str] | None) -> list[str]:
-    if not mappings:
+def _two_or_more(arms: list[str]) -> list[str]:
+    if not arms:
         raise InputError("MAPPINGS: name two or more mappings to compare, or give --predictions")
-    if len(mappings) == 1:
-        raise InputError(f"MAPPINGS: {mappings[0]} alone; name two or more mappings to compare")
-    return mappings
+    if len(arms) == 1:
+        raise InputError(f"MAPPINGS: {arms[0]} alone; name two or more mappings to compare")
+    return arms
 
 
 def _whole(key: str, value: object) -> int:
@@ -311,12 +325,12 @@ def _check_options(
         raise InputError(faults)
 
 
-def _name(study: str | None, mappings: list[str], data: Path | None, matched: bool) -> str:
+def _name(study: str | None, arms: list[str], data: Path | None, matched: bool) -> str:
     """Name an A/B study so that other arms, data or search spaces make another study."""
     parts = ["ab"]
     if study is not None and study != "default":
         parts.append(Path(study).stem)
-    parts += mappings
+    parts += arms
     if data is not None:
         parts.append(data.expanduser().resolve().name)
     if matched:

@@ -32,6 +32,9 @@ def show_answer(result: dict[str, Any]) -> None:
         say(f"note: {caveat}")
     if (protocols := result.get("protocols")) and protocols["sentence"]:
         say(f"note: {protocols['sentence']}")
+    for arm in result["arms"]:
+        if settings := arm.get("settings"):
+            say(f"{arm['mapping']}: {_in_words({'mapping': arm['of'], **settings})}")
     console.print(_arms_table(result))
     if result.get("candidates"):
         console.print(_candidates_table(result))
@@ -54,6 +57,10 @@ def _show_pair(pair: dict[str, Any], caveats: list[str]) -> None:
         say(f"note: {caveat}")
 
 
+def _in_words(settings: dict[str, Any]) -> str:
+    return ", ".join(f"{key.rpartition('.')[2]} {value}" for key, value in settings.items())
+
+
 def _arms_table(result: dict[str, Any]) -> Table:
     clusters = result["clusters"]
     units = "" if clusters["kind"] == "none" else f" in {clusters['count']} {clusters['kind']}s"
@@ -61,7 +68,7 @@ def _arms_table(result: dict[str, Any]) -> Table:
     runs_of = "1 run" if runs == 1 else f"{runs} runs"
     table = _table(
         f"mIoU of {runs_of} on {result['images']} {images_of(result)}{units}; bits per pixel",
-        ("mapping", "own", "common", "95% interval", "kept", "lost"),
+        ("arm", "own", "common", "95% interval", "kept", "lost"),
     )
     for arm in result["arms"]:
         table.add_row(

@@ -1,4 +1,4 @@
-"""``segexp ab MAPPINGS``: arms that are trained."""
+"""``segexp ab ARMS``: arms that are trained."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Asked:
-    """What is asked about which arms."""
+    """What is asked about which arms, each as `segexp.compare.arms` reads it."""
 
     root: Path
     study: str | None
     overrides: dict[str, Any]
-    mappings: list[str]
+    arms: list[str]
     name: str
     margin: float
     cluster: str
@@ -37,7 +37,7 @@ def train_and_compare(
 
     root, name = asked.root, asked.name
     with full_disk_explained(root), LiveDisplay() as display:
-        known = _refuse_early(root, asked.study, asked.overrides, asked.mappings, display)
+        known = _refuse_early(root, asked.study, asked.overrides, asked.arms, display)
         display.say("loading torch, optuna and mlflow ...")
         engine.prepare(at_once)
         from segexp.compare.design import Design
@@ -48,7 +48,7 @@ def train_and_compare(
 
         if design.mode != "matched" and known and begun_as(known.storage, root, name) == "tuned":
             design = Design("tuned", configs=1, seeds=5 if seeds is None else seeds)
-        plan = plan_ab(root, asked.study, asked.mappings, asked.overrides, name=name, design=design)
+        plan = plan_ab(root, asked.study, asked.arms, asked.overrides, name=name, design=design)
         config = plan.config
         storage_now = open_storage(config.storage, root)
         display.say(
@@ -70,13 +70,15 @@ def train_and_compare(
 
 def show_plan(asked: Asked, pilot: str, design: "Design", trials: int, json_: bool) -> None:
     """Say what a study of this design can find, and what the margin needs."""
+    from segexp.compare.arms import parse_arms
     from segexp.compare.design import design_faults
     from segexp.compare.pilot import outlook_lines, outlooks, read_pilot
 
-    if faults := design_faults(design, trials, len(asked.mappings)):
+    names = [arm.name for arm in parse_arms(asked.arms)]
+    if faults := design_faults(design, trials, len(names)):
         raise InputError(faults)
     known = read_pilot(asked.root, pilot)
-    found = outlooks(known, asked.mappings, design, trials, asked.margin)
+    found = outlooks(known, names, design, trials, asked.margin)
     if json_:
         print_json({"plans": [outlook.to_dict() for outlook in found]})
     for outlook in found:
@@ -88,7 +90,7 @@ def _refuse_early(
     root: Path,
     study: str | None,
     overrides: dict[str, Any],
-    mappings: list[str],
+    arms: list[str],
     display: LiveDisplay,
 ) -> "Config | None":
     """Refuse databases and data that are invalid, before torch is loaded.
@@ -96,11 +98,15 @@ def _refuse_early(
     Returns:
         The configuration; None if the plan will say what is wrong with it.
     """
+    from segexp.compare.arms import parse_arms, with_mappings
     from segexp.core.damaged_database import refuse_damaged
     from segexp.data.warnings import refuse_data
     from segexp.study.config import read_study
 
     try:
+        _, _, config = read_study(root, study, overrides)
+        named = with_mappings(parse_arms(arms), config.mapping)
+        mappings = [str(arm.settings["mapping"]) for arm in named]
         _, _, config = read_study(root, study, {**overrides, "mapping": mappings[0]})
     except InputError:
         return None

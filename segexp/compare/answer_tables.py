@@ -10,6 +10,7 @@ def answer_tables(result: Mapping[str, Any]) -> dict[str, dict[str, list[Any]]]:
     per_class = [(pair, row) for pair in pairs for row in pair["per_class"]]
     return {
         "ab_arms.json": {
+            "arm": [arm.get("name", arm["mapping"]) for arm in arms],
             "mapping": [arm["mapping"] for arm in arms],
             "classes": [arm["classes"] for arm in arms],
             "miou_native": [arm["native"]["mean"] for arm in arms],

@@ -12,7 +12,6 @@ from segexp.compare.runs import FinalRuns, config_of
 from segexp.compare.search import Search
 from segexp.evaluation.metrics import score
 from segexp.evaluation.result import none_if_nan
-from segexp.labels.mapping import Mapping
 
 
 @dataclass(frozen=True)
@@ -41,9 +40,8 @@ def scored_candidates(candidates: Sequence[Candidate], runs: FinalRuns) -> list[
     return found
 
 
-def described_candidate(scored: ScoredCandidate, mappings: Sequence[Mapping]) -> dict[str, Any]:
-    """Return plain values: params, the arms that named it, its score by arm."""
-    names = [mapping.name for mapping in mappings]
+def described_candidate(scored: ScoredCandidate, names: Sequence[str]) -> dict[str, Any]:
+    """Return plain values: params, the arms that named it, its score by arm, by their names."""
     return {
         "params": dict(scored.candidate.params),
         "named_by": [names[place] for place in scored.candidate.named_by],
@@ -65,6 +63,7 @@ def winner(
     complete: it failed, or an earlier look settled the study.
 
     Args:
+        search: Its params are a configuration that every arm can train.
         candidates: Those that are complete in every arm.
         key: What tells configurations apart; see `segexp.compare.candidates.choose_candidates`.
     """

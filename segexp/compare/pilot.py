@@ -220,7 +220,7 @@ def _hours(
 ) -> float | None:
     """Return how long the searches and trainings of the arms would take, one after the other."""
     seconds = 0.0
-    own = [arm for arm in pilot["arms"] if arm.get("mapping") in arms]
+    own = [arm for arm in pilot["arms"] if arm.get("name", arm.get("mapping")) in arms]
     if len(own) < len(arms):
         return None
     for arm in own:

@@ -83,7 +83,7 @@ def _open(
             "segexp.common_space": plan.common.name,
         }
         if record is None:
-            params = {"mode": plan.design.mode, "arms": ", ".join(m.name for m in plan.mappings)}
+            params = {"mode": plan.design.mode, "arms": ", ".join(plan.names)}
             record = tracking.start_run(
                 experiment,
                 plan.name,
@@ -92,7 +92,7 @@ def _open(
                 patience=FOR_STUDY_RUN,
             )
         if noted != record.id:
-            for space in (*plan.mappings, plan.common):
+            for space in {m.name: m for m in (*plan.mappings, plan.common)}.values():
                 tracking.log_yaml(record, space.to_dict(), f"mappings/{space.name}.yaml")
             # Last: a run whose id is stored is complete.
             record = note_run(study, noted, record)
@@ -100,9 +100,9 @@ def _open(
             say(line)
         known: dict[str, str] = study.user_attrs.get(PART_RUNS, {})
         arms: list[Place] = []
-        for mapping in plan.mappings:
-            key_of_arm = f"{key}-{mapping.name}"
-            run = find_run(experiment, known.get(mapping.name), key_of_arm)
+        for arm, mapping in zip(plan.named, plan.mappings, strict=True):
+            key_of_arm = f"{key}-{arm.name}"
+            run = find_run(experiment, known.get(arm.name), key_of_arm)
             if run is None:
                 of_arm = {
                     RUN_KEY: key_of_arm,
@@ -111,11 +111,11 @@ def _open(
                     "segexp.mapping_hash": mapping.hash,
                 }
                 run = tracking.start_run(
-                    experiment, mapping.name, tags | of_arm, {}, record, FOR_STUDY_RUN
+                    experiment, arm.name, tags | of_arm, arm.own, record, FOR_STUDY_RUN
                 )
-            if known.get(mapping.name) != run.id:
-                run = note_part(study, mapping.name, run)
-            if line := new_run_instead(known.get(mapping.name), run, f"arm {mapping.name}"):
+            if known.get(arm.name) != run.id:
+                run = note_part(study, arm.name, run)
+            if line := new_run_instead(known.get(arm.name), run, f"arm {arm.name}"):
                 say(line)
             arms.append(Place(experiment, run))
         study.set_user_attr(DEFINITION, now)  # last: an A/B study that has it is complete

@@ -1,7 +1,7 @@
 """The answer of an A/B study: the content of ``ab_result.json``, and its pictures."""
 
 from collections.abc import Mapping as Dict
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ from segexp.compare.search import Found, luck_of_searches, unequal_searches
 from segexp.compare.statistics.arms import common_scores, compare_arms
 from segexp.compare.statistics.groups import class_groups
 from segexp.compare.version import VERSION
+from segexp.core.config_keys import flatten
 from segexp.core.wording import counted
 from segexp.data.cache import Dataset, Split
 from segexp.data.stats import label_pixels
@@ -54,8 +55,8 @@ def ab_result(
         margin: A difference of mIoU that would not matter.
     """
     design, searches = plan.design, found.searches
+    epochs = {arm.base.config.training.epochs for arm in plan.arms}
     candidates = scored_candidates(found.candidates, runs) if design.mode == "shared" else []
-    key = plan.arms[0].points.key
     pairs = compare_arms(
         runs.arms,
         plan.common.names,
@@ -83,11 +84,14 @@ def ab_result(
             "the other half."
         )
     pixels = label_pixels(dataset.train)
+    whole = [replace(s, params=plan.whole(place, s.params)) for place, s in enumerate(searches)]
     described = [
         {
             **_arm(plan, place, runs, estimate, pixels),
             "search": asdict(searches[place]) if searches else None,
-            "winner": winner(place, searches[place], candidates, key) if candidates else None,
+            "winner": winner(place, whole[place], candidates, plan.points.key)
+            if candidates
+            else None,
         }
         for place, estimate in enumerate(scores)
     ]
@@ -106,7 +110,7 @@ def ab_result(
         "design": {
             **asdict(design),
             "trials": plan.arms[0].base.study.trials if searches else None,
-            "epochs": plan.config.training.epochs,
+            "epochs": epochs.pop() if len(epochs) == 1 else None,  # None: the arms differ
         },
         "look": {**asdict(look), "fractions": list(look.fractions)},
         "data": dataset.name,
@@ -118,7 +122,7 @@ def ab_result(
         "clusters": {"kind": clusters.kind, "count": len(clusters.names)},
         "seeds": seeds,
         "runs": [dict(params) for params in runs.listed],
-        "candidates": [described_candidate(c, plan.mappings) for c in candidates],
+        "candidates": [described_candidate(c, plan.names) for c in candidates],
         "margin": margin,
         "resamples": RESAMPLES,
         "caveats": caveats,
@@ -147,7 +151,9 @@ def _arm(
 ) -> dict[str, Any]:
     mapping, arm = plan.mappings[place], runs.arms[place]
     return {
+        "name": arm.name,
         "mapping": mapping.name,
+        "settings": _settings(plan, place),
         "classes": len(mapping.classes),
         "params": _found_params(plan, place, runs),
         "configs": len(set(runs.groups.tolist())) if runs.unit == "configurations" else 1,
@@ -157,13 +163,21 @@ def _arm(
     }
 
 
+def _settings(plan: AbPlan, place: int) -> dict[str, Any]:
+    """Return what an arm has for every key that some arm fixes; "searched" where it searches it."""
+    base = plan.arms[place].base
+    own = flatten(base.config.to_dict())
+    keys = dict.fromkeys(key for arm in plan.named for key in arm.own)
+    return {k: "searched" if k.rpartition(".")[2] in base.space else own[k] for k in keys}
+
+
 def _only_predicted(arm: Dict[str, Any]) -> str | None:
     """Return a note if networks predict common classes that the held-out images lack, else None."""
     counts = arm["common"]["classes_predicted_only"]
     if not any(counts):
         return None
     return (
-        f"Networks of {arm['mapping']} predict up to {max(counts)} of the common classes that no "
+        f"Networks of {arm['name']} predict up to {max(counts)} of the common classes that no "
         "held-out image has. Such a class is in no mean: its pixels count as missed elsewhere."
     )
 

@@ -1,4 +1,4 @@
-"""An A/B study of mappings: did the model get better, or only the ruler?
+"""An A/B study of mappings or configurations: is the model better, or only the ruler kinder?
 
 a study for each arm, in turns -> the candidates: the best configurations of each arm, trained in
 every arm -> per-image confusion matrices on images that tuning never saw -> the answer
@@ -18,6 +18,7 @@ from optuna.storages import BaseStorage
 
 from segexp.compare.candidates import Candidate, best_first, choose_candidates
 from segexp.compare.design import FEWEST, Mode
+from segexp.compare.finals import of_candidates, of_configs, of_winner
 from segexp.compare.looks import (
     Look,
     answered,
@@ -27,7 +28,7 @@ from segexp.compare.looks import (
     planned_looks,
     refuse_other_numbers,
 )
-from segexp.compare.plan import AbPlan, ab_definition, of_candidates, of_configs, of_winner
+from segexp.compare.plan import AbPlan, ab_definition
 from segexp.compare.records import open_records, write_answer, write_look
 from segexp.compare.result import ab_result
 from segexp.compare.runs import TooFewRunsError, collect_runs
@@ -36,6 +37,7 @@ from segexp.core.errors import InputError, WorkError
 from segexp.data.cache import Dataset
 from segexp.data.open import describe_data, open_data
 from segexp.data.warnings import warn_of_data
+from segexp.evaluation.metrics import OBJECTIVE
 from segexp.evaluation.statistics.clusters import make_clusters
 from segexp.study.definition import (
     Change,
@@ -97,7 +99,8 @@ def run_ab(
     dataset = open_data(plan.project, plan.config, plan.arms[0].base.source, display.caching)
     display.say(describe_data(dataset))
     say_left_out(plan.arms[0], display.say)
-    warnings = warn_of_data(dataset, plan.mappings, [plan.common], display.say)
+    spaces = {m.space.name: m.space for m in plan.mappings}
+    warnings = warn_of_data(dataset, [*spaces.values()], [plan.common], display.say)
     clusters = make_clusters(question.cluster, dataset.heldout.ids, dataset.source.heldout_format)
     _refuse_another(plan, dataset, storage)
     with open_records(plan, dataset, storage, display.say) as (study, record, arms):
@@ -117,12 +120,11 @@ def run_ab(
         later = [look for look in planned if before is None or look.number > before.number]
         looks = later if before is None else [before, *later]
         for look in looks:
-            lists = _finals(plan, found, look)
-            finals = train(lists)
+            finals = train(_finals(plan, found, look))
             display.say("comparing the arms ...")
             is_last = look is looks[-1]
             try:
-                runs = collect_runs(finals, lists[0].listed, display.say)
+                runs = collect_runs(finals, plan.names, display.say)
             except TooFewRunsError:
                 if is_last:
                     raise
@@ -171,21 +173,23 @@ def _find_configs(
         return Found((), tuple(in_order_of_training(candidates, plan)))
     opened = train(plan.arms)
     searches = tuple(describe_search(arm.study) for arm in opened)
-    for arm, search in zip(opened, searches, strict=True):
+    for name, search in zip(plan.names, searches, strict=True):
         display.say(
-            f"{arm.plan.base.config.mapping}: trial {search.best_trial} is the best, "
-            f"{arm.plan.base.study.objective} {search.best_value:.4f}"
+            f"{name}: trial {search.best_trial} is the best, {OBJECTIVE} {search.best_value:.4f}"
         )
     trials = [arm.study.get_trials(deepcopy=False) for arm in opened]
+    allowed = plan.points.allows  # another arm may not be able to train what one has found
     if plan.design.mode == "tuned":
         winners = (
             Candidate(of_arm[search.best_trial].params, (place,))
             for place, (of_arm, search) in enumerate(zip(trials, searches, strict=True))
         )
         return Found(searches, tuple(winners))
-    ranked = [best_first(of_arm) for of_arm in trials]
-    key = plan.arms[0].points.key  # the same for all arms: they search one space
-    candidates = choose_candidates(ranked, plan.design.configs, key)
+    ranked = [
+        [whole for params in best_first(of_arm) if allowed(whole := plan.whole(place, params))]
+        for place, of_arm in enumerate(trials)
+    ]
+    candidates = choose_candidates(ranked, plan.design.configs, plan.points.key)
     if len(candidates) < FEWEST:
         raise WorkError(
             f"the searches have tried only {len(candidates)} configuration, which shows no spread; "

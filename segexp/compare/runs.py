@@ -28,6 +28,7 @@ from segexp.evaluation.result import is_scored_otherwise
 from segexp.study.attributes import RESULT, RUN_ID
 from segexp.study.best import complete_trials
 from segexp.study.open import OpenStudy
+from segexp.study.plan import ListPlan
 from segexp.study.trial_files import directory_of, fetch_files
 
 
@@ -68,24 +69,30 @@ class FinalRuns:
 
 
 def collect_runs(
-    finals: Sequence[OpenStudy], listed: Sequence[Dict[str, Any]], say: Callable[[str], None]
+    finals: Sequence[OpenStudy], names: Sequence[str], say: Callable[[str], None]
 ) -> FinalRuns:
     """Read the final trainings of all arms, those of other hosts from MLflow's artifacts.
 
     A training that failed in one arm is left out of all arms: runs are compared in pairs.
 
     Args:
-        listed: Their params, the same in all arms.
+        finals: Lists of trainings; the r-th of each has the same seed and, but for what an arm
+            fixes, the same params.
+        names: Those of the arms.
 
     Raises:
         TooFewRunsError: When fewer than two independent runs are complete in every arm.
         WorkError: When a file of one of them is missing.
     """
-    done = [[_trial_of(opened.study, params) for params in listed] for opened in finals]
+    lists = [opened.plan.listed for opened in finals if isinstance(opened.plan, ListPlan)]
+    listed = [_put_together(of_arms) for of_arms in zip(*lists, strict=True)]
+    done = [
+        [_trial_of(opened.study, params) for params in of_arm]
+        for opened, of_arm in zip(finals, lists, strict=True)
+    ]
     whole = [r for r in range(len(listed)) if all(trials[r] is not None for trials in done)]
     missing = tuple(
-        _missing(opened.plan.base.config.mapping, listed, trials)
-        for opened, trials in zip(finals, done, strict=True)
+        _missing(name, listed, trials) for name, trials in zip(names, done, strict=True)
     )
     groups, unit = _groups([listed[r] for r in whole])
     if len(np.unique(groups)) < 2:
@@ -97,7 +104,7 @@ def collect_runs(
     run_ids: list[tuple[str, ...]] = []
     directories: list[tuple[Path, ...]] = []
     seconds: list[tuple[float, ...]] = []
-    for opened, trials in zip(finals, done, strict=True):
+    for name, opened, trials in zip(names, finals, done, strict=True):
         chosen = [trial for r in whole if (trial := trials[r]) is not None]
         places = tuple(directory_of(opened.plan.base.project, trial) for trial in chosen)
         kept = [_heldout(*_where(opened), trial, say) for trial in chosen]
@@ -106,7 +113,7 @@ def collect_runs(
                 fetch_files(*_where(opened), trial, PREDICTIONS_FILE, say)
         arms.append(
             ArmRuns(
-                name=opened.plan.base.config.mapping,
+                name=name,
                 own=np.stack([k.by[OWN] for k in kept]),
                 common=np.stack([k.by[COMMON] for k in kept]),
                 common_argmax=np.stack([k.by[COMMON_ARGMAX] for k in kept]),
@@ -139,15 +146,23 @@ def _trial_of(study: optuna.Study, params: Dict[str, Any]) -> FrozenTrial | None
     return next((t for t in complete_trials(study) if t.params == dict(params)), None)
 
 
+def _put_together(params_of_arms: Sequence[Dict[str, Any]]) -> dict[str, Any]:
+    """Return the params of one training with those that only some arms search."""
+    whole: dict[str, Any] = {}
+    for params in params_of_arms:
+        whole |= {name: value for name, value in params.items() if name not in whole}
+    return whole
+
+
 def _missing(
-    mapping: str, listed: Sequence[Dict[str, Any]], trials: Sequence[FrozenTrial | None]
+    arm: str, listed: Sequence[Dict[str, Any]], trials: Sequence[FrozenTrial | None]
 ) -> str | None:
     missing = [params for params, trial in zip(listed, trials, strict=True) if trial is None]
     if not missing:
         return None
     shown = "; ".join(", ".join(f"{k}={v}" for k, v in params.items()) for params in missing)
     return (
-        f"{len(missing)} of {len(trials)} final trainings of {mapping} are not "
+        f"{len(missing)} of {len(trials)} final trainings of {arm} are not "
         f"complete and are left out of every arm ({shown}), which favours the arm that failed."
     )
 

@@ -6,14 +6,13 @@ from typing import Any
 import pytest
 import yaml
 
-from segexp.compare.candidates import Candidate
 from segexp.compare.design import Design, make_design
-from segexp.compare.plan import AbPlan, of_candidates, of_configs, of_winner, plan_ab
+from segexp.compare.plan import AbPlan, ab_definition, plan_ab
 from segexp.core.errors import InputError
+from segexp.data.open import open_data
 from segexp.labels.mapping import common_space
 
 SHARED = make_design()
-TUNED = Design("tuned", configs=1, seeds=3)
 
 
 def matched(configs: int, seeds: int = 3) -> Design:
@@ -65,73 +64,66 @@ def test_each_mapping_draws_independently_of_the_other_arms(project: Path) -> No
     assert len({*seeds[1].values(), *seeds[2].values()}) == 5
 
 
-def test_every_candidate_is_trained_in_every_arm_with_one_fresh_seed(project: Path) -> None:
-    found = plan(project, overrides={"training.seed": 40})
-    best = {**found.arms[0].baseline, "learning_rate": 0.0042}
-    candidates = [Candidate(found.arms[0].baseline, (0, 1)), Candidate(best, (1,))]
-    finals = of_candidates(found, candidates)
-    assert [f.base.study.name for f in finals] == [
-        "ab-cityscapes19-candidates",
-        "ab-merged10-candidates",
-    ]
-    assert finals[0].listed == finals[1].listed
-    seeds = [params["seed"] for params in finals[0].listed]
-    assert [{**params, "seed": 0} for params in finals[0].listed] == [
-        {**candidate.params, "seed": 0} for candidate in candidates
-    ]
-    assert len({*seeds, 40}) == 3
-    assert all(0 <= seed < 2**31 for seed in seeds)
-    assert all(f.base.study.pruner.name == "none" for f in finals)
-    # Whatever else is a candidate, it is the same training.
-    assert of_candidates(found, candidates[1:])[0].listed == finals[0].listed[1:]
-
-
-def test_the_winner_of_an_earlier_study_is_trained_with_every_seed_and_all_results_are_kept(
-    project: Path,
-) -> None:
-    found = plan(project, design=TUNED)
-    assert found.seeds == (1, 2, 3)
-    assert found.arms[0].base.study.sampler == found.arms[1].base.study.sampler
-    arm = found.arms[1]
-    params = {**arm.baseline, "learning_rate": 0.0042, "loss": "focal"}
-    final = of_winner(arm, 4, params, (1, 2, 3))
-    assert final.base.study.name == "ab-merged10-trial-0004"
-    assert final.listed == ({"seed": 1}, {"seed": 2}, {"seed": 3})
-    assert final.base.study.trials == 3
-    assert final.base.study.pruner.name == "none"
-    assert final.base.config.training.learning_rate == 0.0042
-    assert final.base.config.training.loss == "focal"
-    assert final.base.config.mapping == "merged10"
-
-
-def test_matched_arms_train_the_same_configurations_with_the_same_seeds(project: Path) -> None:
-    found = plan(project, design=matched(4, seeds=2))
-    first, second = of_configs(found, found.configs)
-    assert first.base.study.name == "ab-cityscapes19"
-    assert first.listed == second.listed
-    assert len(first.listed) == 8
-    assert first.base.study.trials == 8
-    assert [params["seed"] for params in first.listed] == [1, 2] * 4
-    configs = [{k: v for k, v in p.items() if k != "seed"} for p in first.listed]
-    assert configs[0::2] == configs[1::2] == [dict(c) for c in found.configs]
-    assert len({repr(c) for c in configs}) == 4
-    assert configs[0] == dict(plan(project).arms[0].baseline)  # the baseline is among them
-    assert all(arm.base.study.pruner.name == "none" for arm in (first, second))
-    assert of_configs(found, found.configs[:2])[0].listed == first.listed[:4]
-
-
-def test_asked_for_more_configurations_and_seeds_the_first_stay_the_same(project: Path) -> None:
-    few, many = plan(project, design=matched(3, 2)), plan(project, design=matched(5, 3))
-    assert many.configs[:3] == few.configs
-    (a, _), (b, _) = of_configs(few, few.configs), of_configs(many, many.configs)
-    assert all(params in b.listed for params in a.listed)
-
-
 def test_three_arms_share_one_common_space(project: Path) -> None:
     found = plan(project, "cityscapes19", "merged10", "categories7")
     assert len(found.arms) == 3
     assert found.common.hash == common_space(found.mappings).hash
     assert {arm.base.common.hash for arm in found.arms} == {found.common.hash}
+
+
+SLOW = "slow: {mapping: merged10, learning_rate: 1e-3, precision: fp32}"
+
+
+def test_an_arm_that_is_a_configuration_fixes_its_settings_and_searches_the_rest(
+    project: Path,
+) -> None:
+    found = plan(project, "merged10", SLOW)
+    assert found.names == ("merged10", "slow")
+    plain, slow = (arm.base for arm in found.arms)
+    assert slow.study.name == "ab-slow"
+    assert (slow.config.training.learning_rate, slow.config.training.precision) == (1e-3, "fp32")
+    assert set(plain.space) - set(slow.space) == {"learning_rate"}
+    assert [m.name for m in found.mappings] == ["merged10", "merged10"]
+    assert found.common == found.mappings[0]
+    assert plain.study.sampler != slow.study.sampler
+
+
+def test_a_configuration_of_one_arm_is_made_whole_for_the_others(project: Path) -> None:
+    found = plan(project, "merged10", SLOW, "fast: {mapping: merged10, learning_rate: 0.9}")
+    assert found.points.space == found.arms[0].base.space
+    of_slow = dict(found.arms[1].baseline)
+    assert found.whole(1, of_slow) == {**of_slow, "learning_rate": 1e-3}  # what it trained with
+    outside = found.whole(2, of_slow)  # 0.9 is not in the others' space: the baseline's is taken
+    assert outside["learning_rate"] == found.arms[0].baseline["learning_rate"]
+    whole = {**found.arms[0].baseline, "learning_rate": 0.004}
+    assert found.whole(0, whole) == whole
+
+
+def test_what_one_arm_cannot_train_is_no_configuration_of_any(project: Path) -> None:
+    arms = ("merged10", "wide: {mapping: merged10, encoder: mit_b0}")
+    found = plan(project, *arms, overrides={"space.arch": ["Unet", "Linknet"]})
+    baseline = {**found.arms[0].baseline, "encoder": "resnet18"}
+    assert found.arms[0].points.allows({**baseline, "arch": "Linknet"})
+    assert not found.points.allows({**baseline, "arch": "Linknet"})  # with mit_b0 it cannot be
+    assert found.points.allows({**baseline, "arch": "Unet"})
+
+
+def test_arms_that_train_the_same_are_refused(project: Path) -> None:
+    (fault,) = faults_of(project, "merged10", "same: {mapping: merged10}")
+    assert fault == "merged10 and same train the same: change what one of them fixes"
+    # Fixed and searched are not the same, even if the value is the default's.
+    assert len(plan(project, "merged10", SLOW).arms) == 2
+
+
+def test_what_an_arm_fixes_is_part_of_what_the_study_means(project: Path) -> None:
+    found = plan(project, "merged10", SLOW)
+    dataset = open_data(project, found.config, found.arms[0].base.source, lambda done, total: None)
+    meaning = ab_definition(found, dataset)
+    assert meaning["arms"] == "merged10, slow"
+    assert meaning["arms.slow"] == (
+        "mapping=merged10, training.learning_rate=0.001, training.precision=fp32"
+    )
+    assert not any(key.startswith("arms.") for key in ab_definition(plan(project), dataset))
 
 
 @pytest.mark.slow
@@ -163,14 +155,6 @@ def test_what_cannot_be_compared_is_refused_in_one_line_each(
     faults = faults_of(project, *mappings, **changes)
     assert any(expected in fault for fault in faults), faults
     assert all("\n" not in fault for fault in faults)
-
-
-def test_one_configuration_with_several_seeds_and_several_with_one_are_both_enough(
-    project: Path,
-) -> None:
-    for design in (matched(1, 2), matched(2, 1)):
-        found = plan(project, design=design)
-        assert len(of_configs(found, found.configs)[0].listed) == 2
 
 
 def test_a_space_with_too_few_points_for_the_configurations_says_how_many_it_has(

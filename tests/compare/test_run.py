@@ -242,6 +242,63 @@ def test_once_it_has_answered_other_numbers_are_refused_and_train_nothing(
     assert display.started == []
 
 
+@pytest.fixture(scope="module")
+def recipes(
+    tmp_path_factory: pytest.TempPathFactory, lay_out_project: Callable[[Path], Path]
+) -> Compared:
+    """A mapping, and a configuration of it that fixes a searched key and another one."""
+    project, display = lay_out_project(tmp_path_factory.mktemp("recipes") / "project"), Said()
+    arms = ("merged10", "slow: {mapping: merged10, learning_rate: 1e-3, augmentation: 0.1}")
+    overrides = {"space.batch_size": [3, 6]}
+    result, directory = run(project, display, mappings=arms, overrides=overrides)
+    return Compared(project, display, result, directory)
+
+
+def test_configurations_are_compared_by_their_names(recipes: Compared) -> None:
+    plain, slow = recipes.result["arms"]
+    assert (plain["name"], slow["name"]) == ("merged10", "slow")
+    assert (plain["mapping"], slow["mapping"]) == ("merged10", "merged10")
+    assert plain["settings"] == {
+        "training.learning_rate": "searched",
+        "training.augmentation": 0.3,
+    }
+    assert slow["settings"] == {"training.learning_rate": 0.001, "training.augmentation": 0.1}
+    (pair,) = recipes.result["pairs"]
+    assert (pair["a"], pair["b"]) == ("merged10", "slow")
+    assert "slow" in pair["sentence"]
+    page = (recipes.directory / "ab.html").read_text(encoding="utf-8")
+    assert "slow against merged10" in page
+    assert "What the arms fix" in page
+    assert "What a mapping costs" not in page  # they have the same
+
+
+def test_both_arms_train_every_candidate_the_configuration_with_what_it_fixes(
+    recipes: Compared,
+) -> None:
+    plain, slow = (study_of(recipes.project, f"ab-{n}-candidates") for n in ("merged10", "slow"))
+    assert [{**t.params, "learning_rate": 0} for t in plain.trials] == [
+        {**t.params, "learning_rate": 0} for t in slow.trials
+    ]
+    assert not any("learning_rate" in trial.params for trial in slow.trials)
+    runs = [recipes.client.get_run(t.user_attrs[RUN_ID]) for t in slow.trials]
+    assert {run.data.params["learning_rate"] for run in runs} == {"0.001"}
+    assert {run.data.params["augmentation"] for run in runs} == {"0.1"}
+    for place, candidate in enumerate(recipes.result["candidates"]):
+        assert candidate["params"].keys() == {"learning_rate", "batch_size"}
+        assert candidate["common"]["slow"] == pytest.approx(
+            recipes.result["arms"][1]["common"]["runs"][place]
+        )
+    winner = recipes.result["arms"][1]["winner"]
+    assert winner["params"]["learning_rate"] == 0.001
+
+
+def test_run_again_with_another_value_it_is_another_study(recipes: Compared) -> None:
+    arms = ("merged10", "slow: {mapping: merged10, learning_rate: 1e-3, augmentation: 0.2}")
+    with pytest.raises(InputError) as caught:
+        run(recipes.project, mappings=arms, overrides={"space.batch_size": [3, 6]})
+    assert any("arms.slow = " in fault for fault in caught.value.faults)
+
+
 @pytest.mark.slow
 def test_a_look_that_settles_it_ends_the_study_and_stays_the_answer(project: Path) -> None:
     design, easy = Design("matched", configs=8, seeds=1, looks=2), Question(0.99, "auto")

@@ -9,7 +9,7 @@ from segexp.compare.version import VERSION, write_files, write_json
 def test_an_answer_and_its_page_are_written_into_a_new_folder(tmp_path: Path) -> None:
     files = write_files(tmp_path / "deep" / "ab", {"version": VERSION}, "<p>straße</p>")
     assert [path.name for path in files] == ["ab_result.json", "ab.html"]
-    assert json.loads(files[0].read_text(encoding="utf-8")) == {"version": 3}
+    assert json.loads(files[0].read_text(encoding="utf-8")) == {"version": 4}
     assert files[1].read_text(encoding="utf-8") == "<p>straße</p>"
 
 

@@ -118,6 +118,11 @@ def _opening(view: AbView) -> list[Markup]:
 def _what_arms_are(view: AbView) -> str:
     if view.is_masks:
         return "Each arm is a folder of predicted masks, in its own classes."
+    if any(arm.get("settings") for arm in view.arms):
+        return (
+            "Each arm is a configuration: what it fixes stands below, and everything "
+            "else of a candidate is the same in all of them."
+        )
     return (
         "Each arm is one mapping: a way to sort the labels of the data into the classes that a "
         "model learns."

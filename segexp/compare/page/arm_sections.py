@@ -15,6 +15,8 @@ from segexp.report.trials import value_text
 
 def information_section(view: AbView) -> Iterator[Section]:
     """How much information each mapping loses, beside the scores of its model."""
+    if any(arm.get("settings") for arm in view.arms) and len({a["of"] for a in view.arms}) == 1:
+        return  # configurations of one mapping, which keep the same
     counted_in = "truth" if view.is_masks else "train split"
     lines = [
         [
@@ -65,6 +67,10 @@ def arms_section(view: AbView) -> Iterator[Section]:
 def _of_trainings(view: AbView) -> list[Part]:
     """The configurations of the arms, and the scores of the runs."""
     parts: list[Part] = []
+    if any(arm.get("settings") for arm in view.arms):
+        of_arms = [{"mapping": arm["of"], **arm["settings"]} for arm in view.arms]
+        parts.append(subheading("What the arms fix; the rest is the same in all"))
+        parts.append(_params_table(view.names, of_arms))
     if view.result.get("candidates"):
         parts += _candidates(view)
     elif any(arm["params"] for arm in view.arms):

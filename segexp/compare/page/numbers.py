@@ -19,8 +19,8 @@ def known(values: Iterable[float | None]) -> bool:
 def with_arm_names(result: Mapping[str, Any]) -> dict[str, Any]:
     """Return an answer whose arms have their names, as pairs use them, under ``mapping``.
 
-    Arms that are folders of masks have a ``name``, since two may have the same mapping; their
-    mapping is under ``of``.
+    Arms have a ``name``, since two may have the same mapping, which is under ``of``. In results of
+    an older segexp the name of a trained arm is its mapping's.
     """
     arms = [
         {**arm, "mapping": arm.get("name", arm["mapping"]), "of": arm["mapping"]}
