@@ -28,8 +28,9 @@ from torch import Tensor
 
 from segexp.core.config import Config
 from segexp.core.config_keys import load_config
-from segexp.data.cache import Dataset, Split
+from segexp.data.cache import Dataset
 from segexp.data.open import find_source, open_data
+from segexp.data.split import Split
 from segexp.evaluation.counting import confusion_matrices
 from segexp.evaluation.metrics import score
 from segexp.evaluation.rulers import decide, make_ruler

@@ -19,7 +19,7 @@ from harness.trees import camvid_like, npy_like, picture, raw_mask, save, tree_d
 from segexp.core.errors import InputError
 from segexp.data.augment import make_augmentation
 from segexp.data.batches import make_loader
-from segexp.data.cache import Split
+from segexp.data.split import Split
 from segexp.data.stats import count_labels
 from segexp.evaluation.counting import confusion_matrices
 from segexp.evaluation.evaluate import IDENTITY, Evaluation, evaluate

@@ -54,6 +54,7 @@ def check(
 
     from segexp.data.check import scan_source
     from segexp.data.open import find_source
+    from segexp.data.resize import describe_stretch
     from segexp.data.warnings import source_warnings
     from segexp.labels.files import find_mappings
     from segexp.labels.score_warnings import objective_faults
@@ -67,6 +68,8 @@ def check(
     say(f"data: {source.format}, {source.name}, taxonomy {source.taxonomy.name}{told}")
     for note in report.notes:
         say(f"note: {note}")
+    if stretch := describe_stretch(report.sizes, config.data.resize, config.data.image_size):
+        say(f"note: at data.image_size: {stretch}")
     if report.faults:
         raise InputError(report.faults)
     if report.void_test:

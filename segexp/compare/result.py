@@ -25,7 +25,8 @@ from segexp.compare.statistics.groups import class_groups
 from segexp.compare.version import VERSION
 from segexp.core.config_keys import flatten
 from segexp.core.wording import counted
-from segexp.data.cache import Dataset, Split
+from segexp.data.cache import Dataset
+from segexp.data.split import Split
 from segexp.data.stats import label_pixels
 from segexp.evaluation.confusions import load_predictions
 from segexp.evaluation.metrics import COMMON

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from segexp.compare.runs import FinalRuns
 from segexp.core.errors import WorkError
-from segexp.data.cache import Dataset, Split
+from segexp.data.cache import Dataset
+from segexp.data.split import Split
 from segexp.evaluation.confusions import Predictions, load_predictions
 from segexp.evaluation.metrics import COMMON, OWN
 from segexp.evaluation.protocols import Counts, background_of, protocol_answer, protocol_scores

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from segexp.data.cache import Split
+from segexp.data.split import Split
 
 Images = NDArray[np.uint8]
 Augment = Callable[[Images, Images, int], tuple[Images, Images]]

@@ -2,8 +2,9 @@
 
 Under the cache folder each data set at each size has a folder named by its content key, with
 ``<split>_images.npy``, ``<split>_labels.npy`` (label indices, not classes: another mapping needs
-no other cache), ``<split>_counts.npy`` (how many of each an image has) and ``meta.json``. It is
-built beside its place under a lock and renamed in.
+no other cache), ``<split>_counts.npy`` (how many of each an image has), ``<split>_places.npy``
+(where it lies in the arrays: `segexp.data.tiles`) and ``meta.json``. It is built beside its place
+under a lock and renamed in.
 """
 
 import atexit
@@ -12,68 +13,29 @@ import json
 import shutil
 import tempfile
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from segexp.core.config import Resize
 from segexp.core.errors import InputError, WorkError
 from segexp.core.files import locked, may_write, write_atomic
 from segexp.data.cache_build import build_arrays
 from segexp.data.check import CheckReport, check_source
 from segexp.data.content_hash import source_hash, stamp_of
 from segexp.data.halves import Halves, divide
+from segexp.data.resize import resized_size, resized_sizes
 from segexp.data.source import SampleFault, Source
+from segexp.data.split import Split, is_whole, read_split
 from segexp.data.threads import Progress
-from segexp.labels.taxonomy import VOID, Taxonomy
+from segexp.data.tiles import Size, tiling_for
+from segexp.labels.taxonomy import Taxonomy
 
 CACHE_VERSION = 4
 """Bumped whenever the same files would be decoded or resized to other arrays."""
-
-_PARTS = ("images", "labels", "counts")
-
-Size = tuple[int, int]
-
-
-@dataclass(frozen=True)
-class Split:
-    """Images with their label indices, memory-mapped and read-only.
-
-    Attributes:
-        name: ``train``, ``val``, or ``heldout``.
-        ids: The samples' ids, in the order of the arrays.
-        images: uint8 (N, H, W, 3), RGB.
-        labels: uint8 (N, H, W), label indices of the taxonomy with VOID.
-        counts: int32 (N, 2, 256), `label_counts.half_counts` of each image; None where they are
-            not known yet.
-    """
-
-    name: str
-    ids: tuple[str, ...]
-    images: NDArray[np.uint8]
-    labels: NDArray[np.uint8]
-    counts: NDArray[np.int32] | None = None
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    def image(self, i: int) -> NDArray[np.uint8]:
-        """Return image ``i``, uint8 (H, W, 3)."""
-        image: NDArray[np.uint8] = self.images[i]
-        return image
-
-    def label(self, i: int) -> NDArray[np.uint8]:
-        """Return the label indices of image ``i``, uint8 (H, W)."""
-        labels: NDArray[np.uint8] = self.labels[i]
-        return labels
-
-    def part(self, name: str, begin: int, end: int) -> "Split":
-        """Return the samples ``begin`` to ``end`` (exclusive); nothing is copied."""
-        counts = None if self.counts is None else self.counts[begin:end]
-        images, labels = self.images[begin:end], self.labels[begin:end]
-        return Split(name, self.ids[begin:end], images, labels, counts)
 
 
 @dataclass(frozen=True)
@@ -86,7 +48,7 @@ class Dataset:
         root: As in its source.
         taxonomy: What the label indices mean.
         hash: Digest of the files' content and the taxonomy, whatever their place and size.
-        image_size: Height and width of the arrays.
+        image_size: Height and width of the largest part that the network sees at once.
         train: What is trained on.
         val: What tuning sees.
         heldout: What only final scores see.
@@ -97,6 +59,7 @@ class Dataset:
         own_size: The most common height and width of the images before resizing.
         source: The files, for scores at full size.
         report: What the scan found when the cache was built.
+        resize: To which size images are brought; see `resize.resized_size`.
     """
 
     name: str
@@ -115,6 +78,12 @@ class Dataset:
     own_size: Size
     source: Source
     report: CheckReport
+    resize: Resize
+
+    @property
+    def sizes(self) -> dict[Size, int]:
+        """Images by their size after resizing, the most common first."""
+        return resized_sizes(self.report.sizes, self.resize, self.image_size)
 
 
 def open_dataset(
@@ -123,6 +92,7 @@ def open_dataset(
     cache_dir: Path,
     progress: Progress | None = None,
     heldout_by: str = "auto",
+    resize: Resize = "stretch",
 ) -> Dataset:
     """Open a data set at a size, from the cache or by building it.
 
@@ -131,11 +101,12 @@ def open_dataset(
 
     Args:
         source: The data set.
-        image_size: Height and width to resize to.
+        image_size: Height and width of the largest part that the network sees at once.
         cache_dir: The project's own cache folder; made when missing. Where it may not be written,
             what it lacks is built in a temporary folder that this process deletes.
         progress: Called with how many samples are decoded, and of how many.
         heldout_by: How val is halved where there is no test split: one of `halves.RULES`.
+        resize: To which size images are brought; see `resize.resized_size`.
 
     Raises:
         InputError: With every fault of the data set, or when val cannot be halved so.
@@ -148,7 +119,7 @@ def open_dataset(
     halves = divide([sample.id for sample in source.splits["val"]], source.format, heldout_by)
     try:
         digest, stamps = source_hash(source, cache_dir)
-        place = cache_dir / _key(digest, image_size, halves)
+        place = cache_dir / _key(digest, resize, image_size, halves)
         meta = _read_meta(place)
         if meta is None:
             if not may_write(cache_dir):
@@ -157,7 +128,7 @@ def open_dataset(
             with locked(place.with_suffix(".lock")):
                 meta = _read_meta(place)  # another process may have built it meanwhile
                 if meta is None:
-                    _build(source, image_size, halves, place, stamps, progress)
+                    _build(source, (resize, image_size), halves, place, stamps, progress)
                     meta = _read_meta(place)
     except SampleFault as fault:  # a file vanished or is unreadable: the scan lists all of them
         raise InputError(check_source(source, progress).faults or str(fault)) from None
@@ -165,7 +136,7 @@ def open_dataset(
         raise WorkError(f"{cache_dir}: the cache cannot be written: {error}") from None
     if meta is None:
         raise WorkError(f"{place}: the cache was built but cannot be read; remove it and try again")
-    return _dataset(source, digest, image_size, halves, place, meta)
+    return _dataset(source, digest, (resize, image_size), halves, place, meta)
 
 
 @cache
@@ -175,33 +146,40 @@ def _temporary_folder() -> Path:
     return folder
 
 
-def _key(digest: str, image_size: Size, halves: Halves) -> str:
-    content = f"{CACHE_VERSION} {digest} {image_size[0]}x{image_size[1]} {halves.by}"
+def _key(digest: str, resize: Resize, image_size: Size, halves: Halves) -> str:
+    size = f"{image_size[0]}x{image_size[1]}"
+    if resize == "fit":
+        size = f"fit {size}"
+    elif resize != "stretch":  # the images are of the same size whatever is seen of them at once
+        size = str(resize)
+    content = f"{CACHE_VERSION} {digest} {size} {halves.by}"
     return hashlib.sha256(content.encode()).hexdigest()[:24]
 
 
 def _build(
     source: Source,
-    image_size: Size,
+    resizing: tuple[Resize, Size],
     halves: Halves,
     place: Path,
     stamps: dict[Path, list[int]],
     progress: Progress | None,
 ) -> None:
     """Build a cache beside its place and rename it in; the caller holds the lock."""
+    size_of = partial(resized_size, resizing[0], image_size=resizing[1])
+    tiling = tiling_for(*resizing)
     building = place.with_name(f".{place.name}.building")
     for leftover in (building, place):  # of a process that died, or damaged
         shutil.rmtree(leftover, ignore_errors=True)
     building.mkdir()
     try:
-        built = build_arrays(source, image_size, halves, building, progress)
+        built = build_arrays(source, size_of, tiling, halves, building, progress)
         changed = [path for path, stamp in stamps.items() if stamp_of(path) != stamp]
         if changed:
             raise InputError([f"{path}: changed while it was read; run again" for path in changed])
         meta = {
             "key": place.name,
             "dataset": source.name,
-            "image_size": list(image_size),
+            "image_size": list(tiling.tile),  # the name that it had when each image was one tile
             "ids": built.ids,
             "mean": built.mean.tolist(),
             "std": built.std.tolist(),
@@ -218,39 +196,28 @@ def _read_meta(place: Path) -> dict[str, Any] | None:
     """Read what describes a cache; None when it is absent, broken or cut short."""
     try:
         meta = json.loads((place / "meta.json").read_text(encoding="utf-8"))
-        size = tuple(meta["image_size"])
+        tile = tuple(meta["image_size"])
         report = CheckReport.from_dict(meta["report"])
         whole = (
             meta["key"] == place.name and not report.faults and len(meta["mean"] + meta["std"]) == 6
         )
-        for split, ids in meta["ids"].items():
-            shape = (len(ids), *size)
-            whole = whole and _array(place, split, "images").shape == (*shape, 3)
-            whole = whole and _array(place, split, "labels").shape == shape
-            whole = whole and _array(place, split, "counts").shape == (len(ids), 2, VOID + 1)
+        for name, ids in meta["ids"].items():
+            whole = whole and is_whole(read_split(place, name, ids), tile)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
     return meta if whole else None
 
 
-def _array(place: Path, split: str, part: str) -> NDArray[Any]:
-    array: NDArray[Any] = np.load(place / f"{split}_{part}.npy", mmap_mode="r")
-    return array
-
-
 def _dataset(
     source: Source,
     digest: str,
-    image_size: Size,
+    resizing: tuple[Resize, Size],
     halves: Halves,
     place: Path,
     meta: dict[str, Any],
 ) -> Dataset:
     report = CheckReport.from_dict(meta["report"])
-    splits = {
-        name: Split(name, tuple(ids), *(_array(place, name, part) for part in _PARTS))
-        for name, ids in meta["ids"].items()
-    }
+    splits = {name: read_split(place, name, ids) for name, ids in meta["ids"].items()}
     val = splits["val"]
     if "test" in splits and not report.void_test:
         test = splits["test"]
@@ -265,7 +232,7 @@ def _dataset(
         source.root,
         source.taxonomy,
         digest,
-        image_size,
+        resizing[1],
         splits["train"],
         tuning,
         heldout,
@@ -276,4 +243,5 @@ def _dataset(
         next(iter(report.sizes)),
         source,
         report,
+        resizing[0],
     )

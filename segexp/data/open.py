@@ -4,6 +4,7 @@ Without torch: bad data is refused before torch is loaded.
 """
 
 from collections.abc import Callable, Sequence
+from collections.abc import Mapping as Dict
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from segexp.data.division import division_of, with_splits
 from segexp.data.heldout import with_heldout
 from segexp.data.layout import implied_taxonomy, is_drawn
 from segexp.data.relabel import relabelled
+from segexp.data.resize import describe_stretch
 from segexp.data.source import Source
 from segexp.data.taxonomy_choice import list_files, unknown_taxonomy
 from segexp.labels.files import read_mappings
@@ -173,25 +175,32 @@ def open_data(
         InputError: With every fault of the data; see `segexp data check`.
     """
     cache = project / WORK_DIRECTORY / "cache"
-    size, by = config.data.image_size, config.data.heldout_by
-    return open_dataset(source, size, cache, progress, by)
+    data = config.data
+    return open_dataset(source, data.image_size, cache, progress, data.heldout_by, data.resize)
 
 
 def describe_data(dataset: Dataset) -> str:
     """Describe the data in one line; drawn data always says ``synthetic``."""
+    own, resized = dataset.report.sizes, dataset.sizes
+    size = _listed(own)
+    if [*own] != [*resized]:
+        stretch = describe_stretch(own, dataset.resize, dataset.image_size)
+        size += f" resized to {_listed(resized)}{f' ({stretch})' if stretch else ''}"
     height, width = dataset.image_size
-    own_height, own_width = dataset.own_size
-    size = f"{own_height}x{own_width}"
-    if dataset.own_size != dataset.image_size:
-        size += f" resized to {height}x{width}"
-        stretch = (width / height) / (own_width / own_height)
-        if not 0.9 < stretch < 1.1:
-            size += f" (stretched by {max(stretch, 1 / stretch):.2f}; see data.image_size)"
+    if any(h > height or w > width for h, w in resized):
+        size += f", seen {height}x{width} at once"
     where = "" if dataset.root is None else f" in {dataset.root}"
     return (
         f"data: {dataset.format}{where}: {len(dataset.train)} train, {len(dataset.val)} val, "
         f"{len(dataset.heldout)} held-out ({dataset.report.heldout}) images, {size}"
     )
+
+
+def _listed(sizes: Dict[tuple[int, int], int]) -> str:
+    """Name the most common size, and say how many others there are."""
+    (height, width), *others = sizes
+    more = f" and {len(others)} other size{'s'[: len(others) > 1]}" if others else ""
+    return f"{height}x{width}{more}"
 
 
 def find_taxonomy(project: Path, name: str) -> Taxonomy:

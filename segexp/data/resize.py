@@ -1,5 +1,7 @@
 """Resizing, in training as in prediction: images by area or bilinear, masks by nearest."""
 
+from collections import Counter
+from collections.abc import Mapping
 from itertools import product
 
 import cv2
@@ -41,6 +43,42 @@ def resized_size(
         shorter = min(own)
         return _scaled(height, rule.short_side, shorter), _scaled(width, rule.short_side, shorter)
     return max(1, int(height * rule.factor + 0.5)), max(1, int(width * rule.factor + 0.5))
+
+
+def resized_sizes(
+    sizes: Mapping[tuple[int, int], int], rule: Resize, image_size: tuple[int, int]
+) -> dict[tuple[int, int], int]:
+    """Return how many images have each size after resizing, the most common first.
+
+    Args:
+        sizes: Images by their own size.
+        rule: As in `resized_size`.
+        image_size: Likewise.
+    """
+    found: Counter[tuple[int, int]] = Counter()
+    for own, count in sizes.items():
+        found[resized_size(rule, own, image_size)] += count
+    return dict(found.most_common())
+
+
+def describe_stretch(
+    sizes: Mapping[tuple[int, int], int], rule: Resize, image_size: tuple[int, int]
+) -> str:
+    """Say by how much images get another shape, and how they keep it; "" for less than a tenth."""
+    if rule != "stretch":
+        return ""
+    stretches = [
+        (max(ratio, 1 / ratio), count)
+        for (height, width), count in sizes.items()
+        if not 0.9 < (ratio := image_size[1] / image_size[0] / (width / height)) < 1.1
+    ]
+    if not stretches:
+        return ""
+    some, images = sum(count for _, count in stretches), sum(sizes.values())
+    who = "" if some == images else f"{some} of {images} images "
+    up_to = "up to " if len(stretches) > 1 else ""
+    most = max(stretches)[0]
+    return f"{who}stretched by {up_to}{most:.2f}; data.resize: fit keeps their shape"
 
 
 def _scaled(side: int, times: int, by: int) -> int:

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segexp.data.cache import Dataset, Split
+from segexp.data.cache import Dataset
 from segexp.data.label_counts import half_counts
+from segexp.data.split import Split
 from segexp.labels.mapping import Mapping
 from segexp.labels.taxonomy import VOID
 
@@ -56,11 +57,11 @@ def dataset_stats(dataset: Dataset, mappings: Sequence[Mapping]) -> dict[str, An
     """Return all counts of a data set, as JSON holds them.
 
     Args:
-        dataset: The data set; counted at its ``image_size``.
+        dataset: The data set; counted after resizing.
         mappings: Mappings over its taxonomy, to count their classes too.
 
     Returns:
-        ``dataset``, ``format``, ``hash``, ``taxonomy``, ``image_size``, ``own_sizes``,
+        ``dataset``, ``format``, ``hash``, ``taxonomy``, ``image_size``, ``own_sizes``, ``sizes``,
         ``heldout_from``, ``heldout_by``, ``mean``, ``std``; ``splits``: by split ``images``,
         ``pixels``, ``void_pixels`` and ``labels``; ``mappings``: by name and split
         ``void_pixels`` and ``classes``. A row of ``labels`` or ``classes`` has ``name``, ``color``,
@@ -77,6 +78,7 @@ def dataset_stats(dataset: Dataset, mappings: Sequence[Mapping]) -> dict[str, An
         "taxonomy": dataset.taxonomy.name,
         "image_size": list(dataset.image_size),
         "own_sizes": [[h, w, n] for (h, w), n in dataset.report.sizes.items()],
+        "sizes": [[h, w, n] for (h, w), n in dataset.sizes.items()],
         "heldout_from": dataset.heldout_from,
         "heldout_by": dataset.heldout_by,
         "mean": dataset.mean.tolist(),

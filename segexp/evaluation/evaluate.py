@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from segexp.data.batches import Batches, make_loader
-from segexp.data.cache import Dataset, Split
+from segexp.data.cache import Dataset
+from segexp.data.split import Split
 from segexp.data.stats import count_labels
 from segexp.evaluation.counting import counted_on_void
 from segexp.evaluation.decide import decide_at_size

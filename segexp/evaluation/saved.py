@@ -10,10 +10,11 @@ from torch import Tensor
 
 from segexp.core.config import Config
 from segexp.core.errors import InputError
-from segexp.data.cache import Dataset, Split
+from segexp.data.cache import Dataset
 from segexp.data.open import describe_data, find_source, open_data
 from segexp.data.sequences import places_of
 from segexp.data.source import Source
+from segexp.data.split import Split
 from segexp.data.warnings import data_warnings
 from segexp.evaluation.evaluate import Evaluation, evaluate, label_batches
 from segexp.evaluation.metrics import measure

@@ -37,16 +37,11 @@ def data_page(stats: Stats) -> str:
 
 
 def _opening(stats: Stats) -> list[Markup]:
-    height, width = stats["image_size"]
-    # Where images have many sizes, the most common ones are enough.
-    own = [f"{h} x {w} ({n:,})" for h, w, n in stats["own_sizes"][:4]]
-    if len(stats["own_sizes"]) > len(own):
-        own.append(f"{len(stats['own_sizes']) - len(own)} more")
     facts = [
         ["format", stats["format"]],
         ["taxonomy", stats["taxonomy"]],
-        ["images' own size, height x width", ", ".join(own)],
-        ["size used for training and for these counts", f"{height} x {width}"],
+        ["images' own size, height x width", _sizes(stats["own_sizes"])],
+        ["size used for training and for these counts", _sizes(stats["sizes"])],
         ["mean of R, G, B over train, 0 to 1", _numbers(stats["mean"])],
         ["standard deviation", _numbers(stats["std"])],
         ["hash of the content", stats["hash"]],
@@ -56,6 +51,14 @@ def _opening(stats: Stats) -> list[Markup]:
     entries += [(f"{stats['splits'][n]['images']:,}", _SPLIT_NAMES[n]) for n in SPLITS]
     entries.append((str(len(stats["splits"]["train"]["labels"])), "labels"))
     return [cards(entries), table(["", ""], facts, prose=(1,))]
+
+
+def _sizes(sizes: Sequence[tuple[int, int, int]]) -> str:
+    """List sizes with their images; where there are many, the most common ones are enough."""
+    if len(sizes) == 1:
+        return f"{sizes[0][0]} x {sizes[0][1]}"
+    listed = [f"{height} x {width} ({images:,})" for height, width, images in sizes[:4]]
+    return ", ".join(listed + [f"{len(sizes) - 4} more"] * (len(sizes) > 4))
 
 
 def splits_section(stats: Stats) -> Iterator[Section]:

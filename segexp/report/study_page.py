@@ -73,7 +73,11 @@ def _opening(view: StudyView) -> list[Markup]:
     if "data" in view.definition:
         about.append(f"Data: {view.definition['data']}.")
     if "data.image_size" in view.definition:
-        about.append(f"Images at {view.definition['data.image_size']}.")
+        size, rule = (view.definition.get(f"data.{key}") for key in ("image_size", "resize"))
+        seen = (
+            f"at {size}" if rule in (None, "stretch") else f"resized by {rule}, {size} seen at once"
+        )
+        about.append(f"Images {seen}.")
     return [paragraph(" ".join(about)), cards(entries)]
 
 

@@ -49,6 +49,8 @@ def definition(plan: StudyPlan, dataset: Dataset) -> dict[str, Any]:
         for key, value in flatten(plan.config.to_dict()).items()
         if key not in searched and key != "mapping" and not key.startswith(_NOT_IN_DEFINITION)
     }
+    if [*dataset.sizes] == [dataset.image_size]:  # which all rules come to
+        settings["data.resize"] = "stretch"
     return {
         **data_definition(dataset),
         "objective": plan.study.objective,

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from segexp import tracking
-from segexp.data.cache import Split
+from segexp.data.split import Split
 from segexp.evaluation.counting import confusion_matrices
 from segexp.evaluation.evaluate import Evaluation
 from segexp.evaluation.metrics import COMMON, OWN, RULERS, flat, miou

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from torch import Tensor, nn
 
-from segexp.data.cache import Split
+from segexp.data.split import Split
 from segexp.labels.taxonomy import VOID
 from segexp.training.class_weights import class_weights
 from segexp.training.compute import Compute

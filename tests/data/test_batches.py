@@ -6,7 +6,7 @@ import torch
 
 from harness.trees import mapping
 from segexp.data.batches import MappedImages, make_loader
-from segexp.data.cache import Split
+from segexp.data.split import Split
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (7, 4, 6, 3), np.uint8)
 LABELS = np.random.default_rng(1).integers(0, 19, (7, 4, 6), np.uint8)

@@ -90,6 +90,73 @@ def test_images_and_masks_are_resized_to_the_size_asked_for(root, cache):
     assert dataset.image_size == (3, 4)
 
 
+LARGE, WIDE = (140, 260), (5, 9)
+
+
+def of_several_sizes(root: Path) -> Path:
+    for number, size in ((1, LARGE), (2, WIDE)):
+        save(root / "train" / f"train_{number}.png", picture(number, size))
+        save(root / "trainannot" / f"train_{number}.png", raw_mask(number, size))
+    return root
+
+
+def test_images_stay_at_their_own_sizes_in_tiles(root, cache):
+    dataset = open_dataset(opened(of_several_sizes(root)), SIZE, cache, resize="none")
+    train = dataset.train
+    assert [train.size(i) for i in range(3)] == [SIZE, LARGE, WIDE]
+    assert train.images.shape == (1 + 6 + 1, 128, 128, 3)
+    pixels = []
+    for n, size in enumerate((SIZE, LARGE, WIDE)):
+        assert np.array_equal(train.image(n), picture(n, size))
+        labels = raw_mask(n, size)
+        labels[labels == 11] = 255
+        assert np.array_equal(train.label(n), labels)
+        assert np.array_equal(train.counts[n].sum(axis=0), np.bincount(labels.ravel(), None, 256))
+        pixels.append(picture(n, size).reshape(-1, 3))
+    assert np.allclose(dataset.mean, np.concatenate(pixels).mean(axis=0) / 255, atol=1e-12)
+    for split in (dataset.val, dataset.heldout):
+        for i, id_ in enumerate(split.ids):
+            assert np.array_equal(split.image(i), picture(3 + int(id_.removeprefix("val_"))))
+    assert dataset.sizes == {SIZE: 6, LARGE: 1, WIDE: 1}
+
+
+def test_what_is_seen_at_once_needs_no_other_cache_of_images_at_their_own_size(root, cache):
+    source = opened(root)
+    done = []
+    for size in (SIZE, (3, 4)):
+        dataset = open_dataset(source, size, cache, lambda n, total: done.append(n), resize="none")
+        assert dataset.image_size == size
+    assert len(done) == 8
+
+
+def test_images_that_fit_are_one_tile_each(root, cache):
+    dataset = open_dataset(opened(of_several_sizes(root)), (4, 4), cache, resize="fit")
+    assert dataset.train.images.shape == (3, 4, 4, 3)
+    sizes = [(3, 4), (2, 4), (2, 4)]  # 140 * 4 / 260 = 2.15, 5 * 4 / 9 = 2.2
+    assert [dataset.train.size(i) for i in range(3)] == sizes
+    area = picture(0).reshape(3, 2, 4, 2, 3).mean((1, 3))
+    assert np.abs(dataset.train.image(0) - area).max() <= 0.5
+    assert dataset.sizes == {(3, 4): 6, (2, 4): 2}
+
+
+def test_a_cache_from_before_there_were_tiles_is_read(root, cache):
+    first, _ = decoded(root, cache)
+    images, labels = np.array(first.train.images), np.array(first.heldout.labels)
+    (place,) = (path for path in cache.iterdir() if (path / "meta.json").is_file())
+    # As it was then: NumPy's own header, and no places.
+    for split in ("train", "val"):
+        (place / f"{split}_places.npy").unlink()
+        for part in ("images", "labels"):
+            array = np.load(place / f"{split}_{part}.npy")
+            np.save(place / f"{split}_{part}.npy", array)
+    key = f"4 {first.hash} {SIZE[0]}x{SIZE[1]} {first.heldout_by}"
+    assert place.name == hashlib.sha256(key.encode()).hexdigest()[:24]
+    again, count = decoded(root, cache)
+    assert count == 0
+    assert np.array_equal(again.train.images, images)
+    assert np.array_equal(again.heldout.labels, labels)
+
+
 def test_a_cache_of_an_earlier_version_is_not_read(root, cache):
     dataset, _ = decoded(root, cache)
     (place,) = (path for path in cache.iterdir() if (path / "meta.json").is_file())
@@ -206,10 +273,12 @@ def damage(place: Path, how: str) -> None:
         meta.write_text(meta.read_text()[:-20])
     elif how == "other shape":
         np.save(images, np.zeros((3, 2, 2, 3), np.uint8))
+    elif how == "elsewhere":
+        np.save(place / "train_places.npy", np.array([[0, *SIZE], [1, *SIZE], [3, *SIZE]]))
 
 
 @pytest.mark.parametrize(
-    "how", ["cut short", "missing array", "missing meta", "torn meta", "other shape"]
+    "how", ["cut short", "missing array", "missing meta", "torn meta", "other shape", "elsewhere"]
 )
 def test_a_broken_cache_is_built_again(root, cache, how):
     first, _ = decoded(root, cache)

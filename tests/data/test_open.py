@@ -212,8 +212,29 @@ def test_a_size_of_another_aspect_is_warned_of(
     project: Path, tmp_path: Path, size: list[int], stretch: str
 ):
     root = camvid_like(tmp_path / "camvid_like", train=2, val=2, test=1)  # 6 x 8
-    text = describe_data(with_data(project, root, image_size=size))
-    assert f"resized to {size[0]}x{size[1]} (stretched by {stretch}; see data.image_size)" in text
+    text = describe_data(with_data(project, root, image_size=size, resize="stretch"))
+    way_out = f"(stretched by {stretch}; data.resize: fit keeps their shape)"
+    assert f"resized to {size[0]}x{size[1]} {way_out}" in text
+
+
+@pytest.mark.parametrize(
+    ("rule", "size", "text"),
+    [
+        ("stretch", [32, 96], "6x8 and 1 other size resized to 32x96 (4 of 5 images stretched by"),
+        ("fit", [32, 64], "6x8 and 1 other size resized to 32x43 and 1 other size"),
+        ("none", [32, 64], "6x8 and 1 other size"),
+        ({"factor": 10.0}, [32, 64], "resized to 60x80 and 1 other size, seen 32x64 at once"),
+    ],
+)
+def test_the_description_tells_sizes_by_the_rule(
+    project: Path, tmp_path: Path, rule: object, size: list[int], text: str
+):
+    root = camvid_like(tmp_path / "camvid_like", train=2, val=2, test=1)  # 6 x 8
+    save(root / "train" / "train_0.png", picture(50, (4, 12)))
+    save(root / "trainannot" / "train_0.png", raw_mask(50, (4, 12)))
+    described = describe_data(with_data(project, root, image_size=size, resize=rule))
+    assert text in described
+    assert ("seen" in described) == ("seen" in text)
 
 
 def test_statistics_are_the_train_splits_own_or_imagenets(project: Path):
@@ -237,7 +258,8 @@ def test_a_project_without_mappings_says_so(project: Path):
 def test_no_aspect_is_warned_of_where_nothing_is_resized(project: Path):
     dataset = opened(project, configured(project))
     assert "resized" not in describe_data(dataset)
-    assert "resized to 32x64" in describe_data(replace(dataset, own_size=(64, 128)))
+    larger = replace(dataset, report=replace(dataset.report, sizes={(64, 128): 12}))
+    assert "64x128 resized to 32x64" in describe_data(larger)
 
 
 def test_an_implied_taxonomy_that_a_project_lacks_is_told_where_it_is(project, tmp_path):

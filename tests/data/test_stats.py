@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from harness.trees import SIZE, camvid_like, mapping, opened
-from segexp.data.cache import Split, open_dataset
-from segexp.data.cache_build import channel_mean_std
+from segexp.data.cache import open_dataset
+from segexp.data.cache_build import color_counts, mean_and_std
+from segexp.data.split import Split
 from segexp.data.stats import count_labels, dataset_stats
 
 LABELS = np.array(
@@ -49,12 +50,13 @@ def test_a_class_that_lists_void_counts_its_pixels():
 
 def test_mean_and_standard_deviation_agree_with_numpy():
     images = np.random.default_rng(0).integers(0, 256, (4, 5, 6, 3), np.uint8)
-    mean, std = channel_mean_std(images)
+    mean, std = mean_and_std(sum(map(color_counts, images)))
     pixels = images.reshape(-1, 3) / 255
     assert np.allclose(mean, pixels.mean(axis=0), rtol=0, atol=1e-14)
     assert np.allclose(std, pixels.std(axis=0), rtol=0, atol=1e-14)
-    assert channel_mean_std(np.full((1, 2, 2, 3), 51, np.uint8))[0] == pytest.approx([0.2] * 3)
-    assert channel_mean_std(np.full((1, 2, 2, 3), 51, np.uint8))[1].tolist() == [0, 0, 0]
+    mean, std = mean_and_std(color_counts(np.full((2, 2, 3), 51, np.uint8)))
+    assert mean == pytest.approx([0.2] * 3)
+    assert std.tolist() == [0, 0, 0]
 
 
 def test_the_statistics_of_a_data_set_hold_every_split_and_mapping(tmp_path):

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from harness.project import ROOT
 from harness.trees import CITYSCAPES, opened, save
-from segexp.data.cache import Split, open_dataset
+from segexp.data.cache import open_dataset
+from segexp.data.split import Split
 from segexp.evaluation.evaluate import Evaluation, constant_scores, evaluate, evaluate_split
 from segexp.evaluation.metrics import Scores, score
 from segexp.evaluation.rulers import Ruler, decide, make_ruler

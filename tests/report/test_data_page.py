@@ -24,6 +24,7 @@ STATS = {
     "taxonomy": "three",
     "image_size": [2, 100],
     "own_sizes": [[180, 240, 7], [90, 120, 1]],
+    "sizes": [[2, 100, 8]],
     "heldout_from": "val",
     "heldout_by": "sequence",
     "mean": [0.1, 0.2, 0.3],

@@ -44,6 +44,13 @@ def test_what_scores_depend_on_is_in_the_definition(project: Path, key: str, val
     assert "--study-name" in faults[-1]
 
 
+def test_rules_of_resizing_differ_where_an_image_has_another_shape(project: Path) -> None:
+    rules = ("stretch", "fit", "none", {"factor": 0.5})
+    found = [definition_of(planned(project, **{"data.resize": rule})) for rule in rules]
+    assert found[0] == found[1] == found[2]  # scenes are drawn at data.image_size
+    assert found[3]["data.resize"] == "{'factor': 0.5}"
+
+
 def test_the_same_definition_has_no_faults_and_a_lost_key_is_one() -> None:
     stored = {"training.epochs": "2", "objective": "val/miou"}
     assert change_faults("a", definition_changes(stored, dict(stored))) == []

@@ -10,7 +10,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from segexp import tracking
-from segexp.data.cache import Split
+from segexp.data.split import Split
 from segexp.evaluation.evaluate import Evaluation
 from segexp.evaluation.metrics import METRICS
 from segexp.evaluation.result import TrialResult

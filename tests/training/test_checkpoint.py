@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from segexp.core.files import written_beside
 from segexp.data.augment import make_augmentation
 from segexp.data.batches import make_loader
-from segexp.data.cache import Split
+from segexp.data.split import Split
 from segexp.evaluation.evaluate import evaluate, keep
 from segexp.labels.taxonomy import VOID
 from segexp.training.checkpoint import Checkpoints, EpochRecord, KeptValidation, Progress

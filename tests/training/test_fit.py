@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from segexp.core.errors import WorkError
 from segexp.data.augment import make_augmentation
 from segexp.data.batches import make_loader
-from segexp.data.cache import Split
+from segexp.data.split import Split
 from segexp.evaluation.evaluate import Evaluation
 from segexp.labels.taxonomy import VOID
 from segexp.training.compute import Compute

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize
 from torch import Tensor, nn
 
-from segexp.data.cache import Split
+from segexp.data.split import Split
 from segexp.labels.taxonomy import VOID
 from segexp.training.compute import Compute
 from segexp.training.loss import loss_names, make_loss, module_of
