@@ -293,6 +293,11 @@ class TrainingConfig(_Section):
         augmentation: Strength of flip, scale/crop and colour, from 0 (none) to 1.
         precision: ``auto`` takes bf16 where the device has units for it.
         gradient_clip: The largest gradient norm; 0 does not clip.
+        ema: The decay of the weights' moving average, which is then the model; 0 for none.
+        encoder_lr_factor: The encoder's share of the learning rate.
+        layer_decay: Each layer of the encoder learns with this share of the next one's rate.
+        freeze_encoder_epochs: How many epochs the encoder stays as it is, at first.
+        accumulate: Batches whose gradients add up to one step.
         seed: For weights, image order and augmentation.
     """
 
@@ -308,6 +313,11 @@ class TrainingConfig(_Section):
     augmentation: float = Field(0.5, ge=0, le=1)
     precision: Precision = "auto"
     gradient_clip: float = Field(1.0, ge=0, le=1e9, allow_inf_nan=False)
+    ema: float = Field(0.0, ge=0, lt=1)
+    encoder_lr_factor: float = Field(1.0, gt=0, le=100)
+    layer_decay: float = Field(1.0, gt=0, le=1)
+    freeze_encoder_epochs: int = Field(0, ge=0, le=100_000)
+    accumulate: int = Field(1, ge=1, le=65_536)
     seed: int = Field(0, ge=0, lt=2**31)
 
 

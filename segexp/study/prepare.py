@@ -21,9 +21,10 @@ from segexp.evaluation.rulers import Ruler, make_ruler
 from segexp.labels.mapping import Mapping
 from segexp.training.class_weights import class_weights
 from segexp.training.compute import choose_compute
+from segexp.training.ema import average_of
 from segexp.training.fit import Optimization, Trainer, make_optimizer
 from segexp.training.hierarchy import make_level, mean_of_levels
-from segexp.training.loss import make_loss
+from segexp.training.loss import make_loss, module_of
 from segexp.training.network import make_model
 from segexp.training.network_check import fails_alone
 from segexp.training.preprocess import make_preprocessing
@@ -103,11 +104,13 @@ def prepare_training(
         ]
         loss_of = mean_of_levels(loss_of, levels)
     table = mapping.lookup()
-    read = partial(fitted, reading, model, dataset.val, table, preprocessing, compute)
+    average = average_of(model, training.ema) if training.ema else None
+    scored = average.model if average else model
+    read = partial(fitted, reading, scored, dataset.val, table, preprocessing, compute)
     rulers = partial(_rulers, mapping, common)
     score = partial(
         evaluate,
-        model,
+        scored,
         label_batches(dataset.val),
         dataset.val.ids,
         preprocessing=preprocessing,
@@ -126,6 +129,10 @@ def prepare_training(
         schedule=training.schedule,
         warmup_epochs=training.warmup_epochs,
         gradient_clip=training.gradient_clip,
+        encoder_lr_factor=training.encoder_lr_factor,
+        layer_decay=training.layer_decay,
+        freeze_encoder_epochs=training.freeze_encoder_epochs,
+        accumulate=training.accumulate,
     )
     trainer = Trainer(
         model,
@@ -136,6 +143,8 @@ def prepare_training(
         optimization,
         preprocessing,
         compute,
+        average,
+        weights if module_of(training.loss).WEIGHTS_SHIFT_PROBABILITIES else None,
     )
     return Training(trainer, read, rulers)
 

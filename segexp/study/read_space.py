@@ -37,6 +37,11 @@ SEARCHABLE = (
     "training.loss_weighting",
     "training.augmentation",
     "training.gradient_clip",
+    "training.ema",
+    "training.encoder_lr_factor",
+    "training.layer_decay",
+    "training.freeze_encoder_epochs",
+    "training.accumulate",
 )
 
 

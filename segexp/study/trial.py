@@ -113,12 +113,13 @@ def run_trial(
     tracking.log_yaml(run, config.to_dict(), "config.yaml")
     training = prepare_training(config, dataset, mapping, setup.common, setup.project)
     trainer = training.trainer
-    model, optimizer = trainer.model, trainer.optimizer
+    model, optimizer, average = trainer.model, trainer.optimizer, trainer.average
+    averaged = average.model if average else None
     cost = cost_of(setup.project, config, len(mapping.classes), model, trainer.compute)
     trial_record.log_cost(run, cost)
     admit(cost)
     checkpoints = Checkpoints(directory / "checkpoints", _meaning(setup))
-    progress = checkpoints.restore(model, optimizer)
+    progress = checkpoints.restore(model, optimizer, averaged)
     if progress.history:
         display.say(f"resuming after epoch {progress.epochs}, from its checkpoint")
         _report_again(progress, run, report, prune)
@@ -138,12 +139,13 @@ def run_trial(
             best=keep(result.validation) if is_best else progress.best,
             seconds=time.perf_counter() - started,
         )
-        checkpoints.save(model, optimizer, progress, is_last=result.epoch == epochs)
+        checkpoints.save(model, optimizer, progress, result.epoch == epochs, averaged)
         failpoint.passed("before_report")
         report(result.epoch, value)
         tracking.log_metrics(run, metrics, step=result.epoch)
         display.epoch(result, value, epochs)
-        prune(result.epoch, value, partial(checkpoints.write, model, optimizer, progress))
+        write = partial(checkpoints.write, model, optimizer, progress, averaged)
+        prune(result.epoch, value, write)
     assert progress.best is not None  # at least one epoch
     best, best_epoch = kept_evaluation(progress.best), progress.best_epoch
 
@@ -154,13 +156,13 @@ def run_trial(
         val=trial_record.split_scores(best, mapping, setup.common),
         cost=asdict(cost),
     )
-    checkpoints.load_best(model)
+    checkpoints.load_best(trainer.scored)
     is_kept = is_worth_keeping(trial_result)
     reading = training.read() if is_kept else AS_SOFTMAX
     rulers = training.rulers(reading)
     heldout = (
         evaluate_split(
-            model,
+            trainer.scored,
             dataset.heldout,
             rulers,
             preprocessing=trainer.preprocessing,
@@ -181,7 +183,7 @@ def run_trial(
     _save_evaluations(directory, best, heldout, run)
     trial_record.log_overlays(
         run,
-        model,
+        trainer.scored,
         dataset.val,
         rulers[OWN],
         trainer.preprocessing,
@@ -271,7 +273,7 @@ def _save_bundle(
         preprocessing=training.trainer.preprocessing,
         scores=trial_record.bundle_scores(result),
         origin=origin,
-        model=training.trainer.model,
+        model=training.trainer.scored,
         reading=reading,
     )
     save_bundle(directory, bundle)

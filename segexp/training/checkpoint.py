@@ -115,23 +115,29 @@ class Checkpoints:
         model.load_state_dict(self._best)
 
     def save(
-        self, model: nn.Module, optimizer: torch.optim.Optimizer, progress: Progress, is_last: bool
+        self,
+        model: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        progress: Progress,
+        is_last: bool,
+        average: nn.Module | None = None,
     ) -> None:
         """Save what an epoch has changed: in memory, and in a file when one is due.
 
         Args:
             progress: This epoch is its last one.
             is_last: Whether this is the last epoch, which needs no state.
+            average: Of the model's weights; the best weights are then the average's.
 
         Raises:
             OSError: When the disk is full; the older files stay intact.
         """
         if progress.best_epoch == progress.epochs:
-            self._keep(model)
+            self._keep(model if average is None else average)
         elapsed = time.monotonic() - self._written
         to_write = self._seconds_to_write or _bytes_of(model, optimizer) / BYTES_PER_S
         if not is_last and elapsed >= _seconds_between(to_write):
-            self.write(model, optimizer, progress)
+            self.write(model, optimizer, progress, average)
 
     def _keep(self, model: nn.Module) -> None:
         """Copy the weights, on their own device and in their own memory format."""
@@ -141,7 +147,13 @@ class Checkpoints:
         for name, value in self._best.items():
             value.copy_(state[name])
 
-    def write(self, model: nn.Module, optimizer: torch.optim.Optimizer, progress: Progress) -> None:
+    def write(
+        self,
+        model: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        progress: Progress,
+        average: nn.Module | None = None,
+    ) -> None:
         """Write a state, with the weights of the best epoch that `save` was given.
 
         Raises:
@@ -161,7 +173,8 @@ class Checkpoints:
             "seconds": progress.seconds,
         }
         tensors = {
-            **{f"model.{name}": value for name, value in model.state_dict().items()},
+            **_above("model.", model),
+            **_above("average.", average),
             **_optimizer_tensors(optimizer),
             **_random_tensors(),
         }
@@ -178,7 +191,12 @@ class Checkpoints:
         self._written = time.monotonic()
         self._seconds_to_write = self._written - begun
 
-    def restore(self, model: nn.Module, optimizer: torch.optim.Optimizer) -> Progress:
+    def restore(
+        self,
+        model: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        average: nn.Module | None = None,
+    ) -> Progress:
         """Restore the last state of a training, if there is one; else change nothing.
 
         On a CPU the resumed training equals an uninterrupted one bit for bit. On CUDA it differs as
@@ -195,8 +213,10 @@ class Checkpoints:
             if _checksum("", best) != header["best_checksum"]:
                 return Progress()
             progress = _progress(header, tensors)
-            weights = _below("model.", tensors)
+            weights, averaged = _below("model.", tensors), _below("average.", tensors)
             if _shapes(weights) != _shapes(model.state_dict()):
+                return Progress()
+            if _shapes(averaged) != _shapes(_above("", average)):
                 return Progress()
             moments = _optimizer_state(optimizer, tensors)
         except (SafetensorError, OSError, LookupError, ValueError, TypeError):
@@ -204,6 +224,8 @@ class Checkpoints:
             # beginning, so nothing has been changed yet.
             return Progress()
         model.load_state_dict(weights)
+        if average is not None:
+            average.load_state_dict(averaged)
         optimizer.state.update(moments)
         _set_random(tensors)
         self._best, self._best_checksum = best, header["best_checksum"]
@@ -276,6 +298,11 @@ def _checksum(header: str, tensors: Mapping[str, Tensor]) -> int:
 
 def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, torch.Size]:
     return {name: value.shape for name, value in tensors.items()}
+
+
+def _above(prefix: str, model: nn.Module | None) -> dict[str, Tensor]:
+    state = {} if model is None else model.state_dict()
+    return {prefix + name: value for name, value in state.items()}
 
 
 def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -2,18 +2,23 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Generic, Protocol, SupportsFloat, TypeVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from segexp.core.errors import WorkError
 from segexp.data.batches import Batches
+from segexp.training.accumulation import Batch, in_steps, shares
 from segexp.training.compute import Compute
+from segexp.training.ema import Average
+from segexp.training.frozen import frozen
 from segexp.training.loss import Loss
 from segexp.training.optimizers import OPTIMIZERS
+from segexp.training.parameter_groups import parameter_groups
 from segexp.training.preprocess import NonFiniteLogitsError, Preprocessing, forward, is_finite
 from segexp.training.schedules import learning_rate_factor
 
@@ -29,6 +34,10 @@ class Optimization:
         schedule: A name in `segexp.training.schedules.SCHEDULES`.
         warmup_epochs: Linear warm-up before the schedule; may be a fraction.
         gradient_clip: The largest gradient norm; 0 does not clip.
+        encoder_lr_factor: As `segexp.training.parameter_groups` has it; so is the next.
+        layer_decay: Likewise.
+        freeze_encoder_epochs: How many epochs the encoder rests at first.
+        accumulate: Batches of an optimizer step.
     """
 
     optimizer: str
@@ -37,6 +46,10 @@ class Optimization:
     schedule: str
     warmup_epochs: float
     gradient_clip: float
+    encoder_lr_factor: float = 1.0
+    layer_decay: float = 1.0
+    freeze_encoder_epochs: int = 0
+    accumulate: int = 1
 
 
 @dataclass(frozen=True)
@@ -96,10 +109,12 @@ class Trainer(Generic[V]):
     Attributes:
         model: On its device already; gives logits.
         batches: Of the train split, on any device.
-        validate: Evaluates the current model; its result has a loss.
+        validate: Evaluates `scored` as it is; its result has a loss.
         loss_of: Logits and class indices to a scalar.
         optimization: What the optimizer was made from, with the schedule.
         preprocessing: Normalises each batch on the device.
+        average: Follows the model's weights, if there is one.
+        pixel_weights: Of the classes, (C,), where the loss weights pixels by them.
     """
 
     model: nn.Module
@@ -110,6 +125,13 @@ class Trainer(Generic[V]):
     optimization: Optimization
     preprocessing: Preprocessing
     compute: Compute
+    average: Average | None = None
+    pixel_weights: Tensor | None = None
+
+    @property
+    def scored(self) -> nn.Module:
+        """The model that is validated and kept: the average, if there is one."""
+        return self.model if self.average is None else self.average.model
 
     def epochs(
         self, count: int, *, done: int = 0, on_step: Callable[[Step], None] = lambda step: None
@@ -120,15 +142,15 @@ class Trainer(Generic[V]):
 
         Args:
             count: How many epochs there are in all; the schedule ends with the last.
-            done: How many of them an interrupted training had done; model and optimizer are as
-                they were after the last of those.
+            done: How many of them an interrupted training had done; model, optimizer and average
+                are as they were after the last of those.
             on_step: Called after every step; an exception from it ends the training there.
 
         Raises:
             DivergedError: When a training or validation loss, a validation image's logits, or the
                 model's weights or buffers are not finite; names the epoch and the learning rate.
         """
-        steps = len(self.batches)
+        steps = math.ceil(len(self.batches) / self.optimization.accumulate)
         for epoch in range(done + 1, count + 1):
             started = time.perf_counter()
             train_loss, learning_rate, images = self._pass(epoch, steps, count * steps, on_step)
@@ -159,30 +181,48 @@ class Trainer(Generic[V]):
         self, epoch: int, steps: int, steps_in_all: int, on_step: Callable[[Step], None]
     ) -> tuple[float, float, int]:
         """Train for one epoch; return its mean loss, its last learning rate, and its images."""
-        optimization, device = self.optimization, self.compute.device
+        optimization = self.optimization
         warmup_steps = round(optimization.warmup_epochs * steps)
         self.batches.set_epoch(epoch)
         self.model.train()
-        loss_sum = torch.zeros((), device=device)
+        loss_sum = torch.zeros((), device=self.compute.device)
         seen = 0
         learning_rate = optimization.learning_rate
-        for number, (images, target) in enumerate(self.batches):
-            learning_rate = optimization.learning_rate * learning_rate_factor(
-                optimization.schedule, (epoch - 1) * steps + number, steps_in_all, warmup_steps
-            )
-            for group in self.optimizer.param_groups:
-                group["lr"] = learning_rate
-            logits = forward(self.model, images, self.preprocessing, self.compute)
-            loss = self.loss_of(logits, target.to(device, non_blocking=True))
-            self.optimizer.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
-            if optimization.gradient_clip:
-                nn.utils.clip_grad_norm_(self.model.parameters(), optimization.gradient_clip)
-            self.optimizer.step()
-            loss_sum += loss.detach()
-            seen += len(images)
-            on_step(Step(epoch, number + 1, steps, seen, loss.detach()))
+        with self._encoder_at_rest(epoch):
+            for number, parts in enumerate(in_steps(self.batches, optimization.accumulate)):
+                step = (epoch - 1) * steps + number
+                learning_rate = optimization.learning_rate * learning_rate_factor(
+                    optimization.schedule, step, steps_in_all, warmup_steps
+                )
+                for group in self.optimizer.param_groups:
+                    group["lr"] = learning_rate * group["lr_scale"]
+                loss = self._gradients(parts)
+                if optimization.gradient_clip:
+                    nn.utils.clip_grad_norm_(self.model.parameters(), optimization.gradient_clip)
+                self.optimizer.step()
+                if self.average is not None:
+                    self.average.update(self.model, step)
+                loss_sum += loss
+                seen += sum(len(images) for images, _ in parts)
+                on_step(Step(epoch, number + 1, steps, seen, loss))
         return float(loss_sum) / steps, learning_rate, seen
+
+    def _encoder_at_rest(self, epoch: int) -> AbstractContextManager[None]:
+        if epoch > self.optimization.freeze_encoder_epochs:
+            return nullcontext()
+        return frozen(self.model.get_submodule("encoder"))
+
+    def _gradients(self, parts: Sequence[Batch]) -> Tensor:
+        """Put the gradients of a step's loss into the model; return the loss, on its device."""
+        self.optimizer.zero_grad(set_to_none=True)
+        total = torch.zeros((), device=self.compute.device)
+        of_parts = shares([target for _, target in parts], self.pixel_weights)
+        for (images, target), share in zip(parts, of_parts, strict=True):
+            logits = forward(self.model, images, self.preprocessing, self.compute)
+            loss = self.loss_of(logits, target.to(self.compute.device, non_blocking=True)) * share
+            loss.backward()  # type: ignore[no-untyped-call]
+            total += loss.detach()
+        return total
 
 
 def _refuse_diverged(what: str, loss: float, epoch: int, learning_rate: float) -> None:
@@ -208,7 +248,11 @@ def make_optimizer(model: nn.Module, optimization: Optimization) -> torch.optim.
     """Make the optimizer of a model's parameters."""
     of_torch, options = OPTIMIZERS[optimization.optimizer]
     rates = {"lr": optimization.learning_rate, "weight_decay": optimization.weight_decay}
-    made: torch.optim.Optimizer = getattr(torch.optim, of_torch)(
-        model.parameters(), **rates, **options
+    groups = parameter_groups(
+        model,
+        optimization.encoder_lr_factor,
+        optimization.layer_decay,
+        begins_frozen=optimization.freeze_encoder_epochs > 0,
     )
+    made: torch.optim.Optimizer = getattr(torch.optim, of_torch)(groups, **rates, **options)
     return made

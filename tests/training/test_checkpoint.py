@@ -158,6 +158,26 @@ def test_a_model_in_channels_last_comes_back_into_either_memory_format(
     )
 
 
+@pytest.mark.parametrize("through_files", [False, True])
+def test_an_average_is_resumed_beside_the_model_and_is_what_is_the_best(
+    tmp_path: Path, through_files: bool
+) -> None:
+    training, average = begin(tmp_path), begin(tmp_path, seed=1).model
+    step(training.model, training.optimizer)
+    parts = (training.model, training.optimizer)
+    training.checkpoints.save(*parts, progress_of(1, 1), False, average)
+    checkpoints = training.checkpoints
+    if through_files:
+        again, averaged = begin(tmp_path, seed=2), begin(tmp_path, seed=3).model
+        checkpoints = again.checkpoints
+        assert checkpoints.restore(again.model, again.optimizer, averaged).epochs == 1
+        assert_same_state(again.model, training.model)
+        assert_same_state(averaged, average)
+    best = begin(tmp_path, seed=4).model
+    checkpoints.load_best(best)
+    assert_same_state(best, average)
+
+
 def make_split(name: str, count: int) -> Split:
     """Pictures whose classes can be seen in their colours."""
     rng = np.random.default_rng(len(name))

@@ -1,5 +1,6 @@
 import itertools
 import math
+from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from timm.utils import ModelEmaV3
 from torch import Tensor, nn
 
 from segexp.core.errors import WorkError
@@ -16,6 +18,7 @@ from segexp.data.split import Split
 from segexp.evaluation.evaluate import Evaluation
 from segexp.labels.taxonomy import VOID
 from segexp.training.compute import Compute
+from segexp.training.ema import average_of
 from segexp.training.fit import (
     DivergedError,
     EpochResult,
@@ -406,3 +409,86 @@ def test_each_epoch_is_validated_once_with_the_model_as_it_is_and_trains_again_a
     assert len(seen) == 2
     assert not torch.equal(seen[0], seen[1])
     assert torch.equal(seen[1], model[1].weight)
+
+
+@pytest.mark.parametrize("weights", [None, torch.tensor([0.2, 1.0, 3.0])])
+def test_two_batches_of_three_make_the_step_of_one_of_six(weights: Tensor | None):
+    """And the last picture its own, by the schedule of as many steps."""
+    optimization = replace(ADAMW, gradient_clip=0.1)
+    found = []
+    for batch_size, accumulate in ((6, 1), (3, 2)):
+        model = linear_model()
+        optimization = replace(optimization, accumulate=accumulate)
+        results = Trainer(
+            model,
+            make_optimizer(model, optimization),
+            make_loader(make_split(), IDENTITY, batch_size=batch_size, shuffle=True, seed=4),
+            no_validation,
+            make_loss("cross_entropy", weights),
+            optimization,
+            preprocessing=PREPROCESSING,
+            compute=CPU,
+            pixel_weights=weights,
+        ).epochs(3)
+        found.append((list(results), [p.detach() for p in model.parameters()]))
+    (large, expected), (small, parameters) = found
+    for result, other in zip(small, large, strict=True):
+        assert result.learning_rate == other.learning_rate
+        assert result.train_loss == pytest.approx(other.train_loss, rel=1e-6)
+    for parameter, other in zip(parameters, expected, strict=True):
+        assert torch.allclose(parameter, other, rtol=1e-5, atol=1e-6)
+
+
+def encoder_and_decoder() -> nn.Module:
+    torch.manual_seed(2)
+    encoder = nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4))
+    return nn.Sequential(OrderedDict(encoder=encoder, decoder=nn.Conv2d(4, CLASSES, 1)))
+
+
+def test_the_encoder_rests_for_as_many_epochs_and_then_learns():
+    model = encoder_and_decoder()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    results = train(model, replace(SGD, freeze_encoder_epochs=2), epochs=3)
+    for learns in (False, False, True):
+        next(results)
+        state = model.state_dict()
+        changed = {name for name in state if not torch.equal(state[name], before[name])}
+        assert {"decoder.weight", "decoder.bias"} <= changed
+        assert ({"encoder.0.weight", "encoder.1.running_mean"} <= changed) == learns
+        assert any(name.startswith("encoder.") for name in changed) == learns
+
+
+def test_each_group_learns_at_its_share_of_the_schedules_rate():
+    """A step of SGD without momentum's history moves weights by the rate times the gradient."""
+    moved = {}
+    for factor in (1.0, 0.25):
+        model = encoder_and_decoder()
+        before = {name: value.detach().clone() for name, value in model.named_parameters()}
+        optimization = replace(SGD, encoder_lr_factor=factor, weight_decay=0.0)
+        next(train(model, optimization, epochs=1, batch_size=7))
+        moved[factor] = {name: value - before[name] for name, value in model.named_parameters()}
+    for name, change in moved[1.0].items():
+        share = 0.25 if name.startswith("encoder.") else 1.0
+        assert torch.allclose(moved[0.25][name], share * change, rtol=1e-3, atol=1e-7), name
+
+
+def test_the_average_that_is_scored_follows_every_step():
+    model = encoder_and_decoder()
+    theirs = ModelEmaV3(model, 0.8, use_warmup=True)
+    steps = itertools.count(1)
+    trainer = Trainer(
+        model,
+        make_optimizer(model, SGD),
+        make_loader(make_split(), IDENTITY, batch_size=3, shuffle=True, seed=4),
+        no_validation,
+        make_loss("cross_entropy"),
+        SGD,
+        preprocessing=PREPROCESSING,
+        compute=CPU,
+        average=average_of(model, 0.8),
+    )
+    list(trainer.epochs(3, on_step=lambda step: theirs.update(model, step=next(steps))))
+    assert next(steps) == 10
+    expected = theirs.module.state_dict()
+    for name, value in trainer.scored.state_dict().items():
+        assert torch.equal(value, expected[name]), name
