@@ -16,9 +16,11 @@ from torch import Tensor, nn
 
 from segexp.data.augment import make_augmentation
 from segexp.data.cache import open_dataset
+from segexp.data.crops import Crops, padded, read_crop
 from segexp.data.layout import SyntheticCounts, open_source
-from segexp.data.resize import resize_image
-from segexp.evaluation.evaluate import evaluate
+from segexp.data.resize import resize_image, resize_labels, resized_size
+from segexp.data.split import Split
+from segexp.evaluation.evaluate import IDENTITY, evaluate
 from segexp.evaluation.predict import ImageFile, predict_masks
 from segexp.evaluation.rulers import make_ruler
 from segexp.labels.mapping import MappedClass, Mapping
@@ -99,6 +101,32 @@ def augmented(size: Size, axis: int, strength: float = 1.0, seeds: int = 600) ->
             augment(*places[(7 * seed + 5 * turn) % len(places)], seed)
             for seed in range(seeds)
             for turn in range(6)
+        ),
+        axis,
+    )
+
+
+def cropped(size: Size, crop: Size, axis: int, seeds: int = 400) -> float:
+    """Cut parts out of images, at every factor from a half to one and a half."""
+    images, labels = (np.stack(each) for each in zip(*edges(size, axis), strict=True))
+    split = Split("train", tuple(map(str, range(len(images)))), images, labels)
+    crops = Crops(crop, zoom=0.5)
+    return mean_offset(
+        (
+            read_crop(split, (7 * seed) % len(images), IDENTITY, crops, np.random.default_rng(seed))
+            for seed in range(seeds)
+        ),
+        axis,
+    )
+
+
+def fitted_and_padded(own: Size, size: Size, axis: int) -> float:
+    """Fit images into a size, and put them into a frame of it."""
+    inner = resized_size("fit", own, size)
+    return mean_offset(
+        (
+            padded(resize_image(image, inner), resize_labels(labels, inner), size)
+            for image, labels in edges(own, axis)
         ),
         axis,
     )

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     ValidationError,
@@ -260,6 +261,21 @@ class DataConfig(_Section):
         return value
 
 
+def _crop(value: Any) -> Any:
+    """Write a crop as text, which a search can choose, unlike a list."""
+    sides = value.split("x") if isinstance(value, str) else value
+    try:
+        height, width = (int(side) if isinstance(side, str) else side for side in sides)
+        if all(type(side) is int and side >= 32 and side % 32 == 0 for side in (height, width)):
+            return f"{height}x{width}"
+    except (TypeError, ValueError):
+        pass
+    raise ValueError("expected height and width, multiples of 32, such as [256, 512] or 256x512")
+
+
+Crop = Annotated[str, BeforeValidator(_crop)]
+
+
 class ModelConfig(_Section):
     """The network, in the words of segmentation-models-pytorch.
 
@@ -291,6 +307,11 @@ class TrainingConfig(_Section):
         loss: The loss function.
         loss_weighting: How class weights are counted from the train split.
         augmentation: Strength of flip, scale/crop and colour, from 0 (none) to 1.
+        crop: Height and width of the part of an image that training sees, as ``256x512``; null for
+            ``data.image_size``. The keys below are explained in `segexp.data.crops`.
+        crop_max_share: The largest share of such a part that one class may have; 1 for no limit.
+        crop_rare: How often the part lies around a pixel of a rare class, 0 to 1.
+        zoom: Images are scaled by a factor from 1 +- zoom; null for half of ``augmentation``.
         precision: ``auto`` takes bf16 where the device has units for it.
         gradient_clip: The largest gradient norm; 0 does not clip.
         ema: The decay of the weights' moving average, which is then the model; 0 for none.
@@ -311,6 +332,10 @@ class TrainingConfig(_Section):
     loss: Loss = "cross_entropy"
     loss_weighting: LossWeighting = "none"
     augmentation: float = Field(0.5, ge=0, le=1)
+    crop: Crop | None = None
+    crop_max_share: float = Field(1.0, gt=0, le=1)
+    crop_rare: float = Field(0.0, ge=0, le=1)
+    zoom: float | None = Field(None, ge=0, le=0.9)
     precision: Precision = "auto"
     gradient_clip: float = Field(1.0, ge=0, le=1e9, allow_inf_nan=False)
     ema: float = Field(0.0, ge=0, lt=1)
@@ -343,6 +368,24 @@ class Config(_Section):
     training: TrainingConfig = TrainingConfig()
     tracking: TrackingConfig = TrackingConfig()
     storage: Url | None = None
+
+    @model_validator(mode="after")
+    def _crop_fits(self) -> "Config":
+        height, width = self.data.image_size
+        if self.crop_size[0] > height or self.crop_size[1] > width:
+            raise ValueError(
+                f"training.crop: {self.training.crop}; at most data.image_size, {height}x{width}: "
+                "set that to the larger one"
+            )
+        return self
+
+    @property
+    def crop_size(self) -> tuple[int, int]:
+        """Height and width of what training sees at once."""
+        if self.training.crop is None:
+            return self.data.image_size
+        height, width = map(int, self.training.crop.split("x"))
+        return height, width
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, as YAML and JSON write them."""

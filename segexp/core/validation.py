@@ -44,6 +44,9 @@ def describe_validation(
             lines.append(f"{place}: {shown(fault['input'])}: expected `key: value` lines")
             continue
         message = fault["msg"].removeprefix("Value error, ")
+        if not fault["loc"]:  # of several keys, which it names
+            lines.append(f"{where}: {message}")
+            continue
         hint = ""
         if fault["type"] == "literal_error":
             expected = str(fault.get("ctx", {}).get("expected", "")).replace("'", "")

@@ -8,13 +8,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import BatchSampler, DataLoader, Dataset, Sampler
 
+from segexp.data.crops import Crops, padded, read_crop
 from segexp.data.split import Split
 
 Images = NDArray[np.uint8]
 Augment = Callable[[Images, Images, int], tuple[Images, Images]]
 """``(image, classes, seed) -> (image, classes)``: the same seed gives the same result."""
+
+
+_CROP = 1  # of the generators of an item: another stream than the augmentation's
 
 
 class Batches(Protocol):
@@ -44,6 +48,9 @@ class MappedImages(Dataset[tuple[Tensor, Tensor]]):
         lookup: ``Mapping.lookup()``, uint8 (256,).
         augment: Changes image and class indices together, from a seed; None for nothing.
         seed: Of the augmentation.
+        crops: What is cut out of larger images, and the size to which smaller ones are padded
+            after the augmentation; None where every image is shown as it is.
+        finish: Augments a part that was cut out, in place of ``augment``.
     """
 
     def __init__(
@@ -53,11 +60,15 @@ class MappedImages(Dataset[tuple[Tensor, Tensor]]):
         *,
         augment: Augment | None = None,
         seed: int = 0,
+        crops: Crops | None = None,
+        finish: Augment | None = None,
     ) -> None:
         self._split = split
         self._lookup = lookup
         self._augment = augment
         self._seed = seed
+        self._crops = crops
+        self._finish = finish
         # In shared memory: workers that outlive an epoch must see the next one's number.
         self._epoch = torch.zeros((), dtype=torch.int64)
         self._epoch.share_memory_()  # type: ignore[no-untyped-call]
@@ -81,10 +92,18 @@ class MappedImages(Dataset[tuple[Tensor, Tensor]]):
         which items are asked for, nor on the worker. The image is a view whose memory is
         (H, W, 3), so that a batch of `collate` is channels-last without a copy.
         """
-        image = np.array(self._split.image(index))
-        classes = self._lookup[self._split.label(index)]
-        if self._augment is not None:
-            image, classes = self._augment(image, classes, self._item_seed(index))
+        augment, seed = self._augment, self._item_seed(index)
+        if self._crops is not None and self._crops.cut(self._split.size(index)):
+            rng = np.random.default_rng([seed, _CROP])
+            image, classes = read_crop(self._split, index, self._lookup, self._crops, rng)
+            augment = self._finish
+        else:
+            image = np.array(self._split.image(index))
+            classes = self._lookup[self._split.label(index)]
+        if augment is not None:
+            image, classes = augment(image, classes, seed)
+        if self._crops is not None:
+            image, classes = padded(image, classes, self._crops.size)
         pixels = torch.from_numpy(np.ascontiguousarray(image))
         return pixels.permute(2, 0, 1), torch.from_numpy(np.ascontiguousarray(classes))
 
@@ -93,23 +112,38 @@ class MappedImages(Dataset[tuple[Tensor, Tensor]]):
         return int(sequence.generate_state(1)[0])
 
 
-class EpochOrder(Sampler[int]):
-    """The indices of a data set, shuffled by (seed, epoch) alone or in their own order."""
+class SameSize(Sampler[list[int]]):
+    """Batches of consecutive images of one size, in their own order."""
 
-    def __init__(self, images: MappedImages, *, shuffle: bool, seed: int) -> None:
+    def __init__(self, split: Split, batch_size: int) -> None:
+        self._batches: list[list[int]] = []
+        for index in range(len(split)):
+            last = self._batches[-1] if self._batches else []
+            if last and len(last) < batch_size and split.size(last[0]) == split.size(index):
+                last.append(index)
+            else:
+                self._batches.append([index])
+
+    def __len__(self) -> int:
+        return len(self._batches)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        return iter(self._batches)
+
+
+class EpochOrder(Sampler[int]):
+    """The indices of a data set, shuffled by (seed, epoch) alone."""
+
+    def __init__(self, images: MappedImages, seed: int) -> None:
         self._images = images
-        self._shuffle = shuffle
         self._seed = seed
 
     def __len__(self) -> int:
         return len(self._images)
 
     def __iter__(self) -> Iterator[int]:
-        count = len(self._images)
-        if not self._shuffle:
-            return iter(range(count))
-        order = np.random.default_rng([self._seed, self._images.epoch]).permutation(count)
-        return iter(order.tolist())
+        rng = np.random.default_rng([self._seed, self._images.epoch])
+        return iter(rng.permutation(len(self._images)).tolist())
 
 
 def make_loader(
@@ -122,26 +156,34 @@ def make_loader(
     augment: Augment | None = None,
     drop_last: bool = False,
     num_workers: int = 0,
+    crops: Crops | None = None,
+    finish: Augment | None = None,
 ) -> Batches:
     """Return a split's batches, with the images in channels-last memory.
 
     Args:
         split: The images and label indices.
         lookup: ``Mapping.lookup()``.
-        batch_size: Images in a batch.
-        shuffle: Whether the order changes from epoch to epoch.
+        batch_size: Images in a batch. Without shuffling, an image of another size than the one
+            before begins a batch.
+        shuffle: Whether the order changes from epoch to epoch; images of several sizes need
+            ``crops`` then.
         seed: Of order and augmentation.
         augment: As in `MappedImages`.
-        drop_last: Whether to leave out a last batch that is not full, unless it is the only
-            one: a split smaller than a batch would otherwise give none.
+        drop_last: Whether to leave out a last shuffled batch that is not full, unless it is the
+            only one: a split smaller than a batch would otherwise give none.
         num_workers: Processes that load; 0 for none.
+        crops: As in `MappedImages`.
+        finish: Likewise.
     """
-    images = MappedImages(split, lookup, augment=augment, seed=seed)
+    images = MappedImages(split, lookup, augment=augment, seed=seed, crops=crops, finish=finish)
+    shuffled = EpochOrder(images, seed)
+    drops = drop_last and len(split) >= batch_size
     loader = DataLoader(
         images,
-        batch_size=batch_size,
-        sampler=EpochOrder(images, shuffle=shuffle, seed=seed),
-        drop_last=drop_last and len(split) >= batch_size,
+        batch_sampler=BatchSampler(shuffled, batch_size, drops)
+        if shuffle
+        else SameSize(split, batch_size),
         num_workers=num_workers,
         persistent_workers=num_workers > 0,
         # A copy to a GPU waits for it unless it comes from pinned memory.

@@ -43,7 +43,7 @@ def impossible(
     )
     pairs: list[Pair] = list(product(map(str, archs), map(str, encoders)))
     file = project / WORK_DIRECTORY / CHECKS_FILE
-    verdicts = check_pairs(pairs, config.data.image_size, file, starting)
+    verdicts = check_pairs(pairs, config.crop_size, file, starting)
     found: dict[tuple[tuple[str, Any], ...], str] = {}
     for (arch, encoder), verdict in verdicts.items():
         pair = (("model.arch", arch), ("model.encoder", encoder))

@@ -11,9 +11,11 @@ import torch
 from torch import Tensor
 
 from segexp.core.config import Config
-from segexp.data.augment import make_augmentation
+from segexp.core.errors import InputError
+from segexp.data.augment import make_augmentation, make_finish, zoom_of
 from segexp.data.batches import make_loader
 from segexp.data.cache import Dataset
+from segexp.data.crops import Crops
 from segexp.data.stats import count_labels
 from segexp.evaluation.evaluate import Evaluation, evaluate, label_batches
 from segexp.evaluation.metrics import COMMON, COMMON_ARGMAX, OWN
@@ -25,7 +27,7 @@ from segexp.training.ema import average_of
 from segexp.training.fit import Optimization, Trainer, make_optimizer
 from segexp.training.hierarchy import make_level, mean_of_levels
 from segexp.training.loss import make_loss, module_of
-from segexp.training.network import make_model
+from segexp.training.network import is_of_one_size, make_model
 from segexp.training.network_check import fails_alone
 from segexp.training.preprocess import make_preprocessing
 from segexp.training.reading import Reading, fitted, reading_of
@@ -68,22 +70,23 @@ def prepare_training(
     preprocessing = make_preprocessing(config, dataset)
     # A single image that is left over is left out where it cannot be normalised.
     is_one_left = len(dataset.train) % training.batch_size == 1
-    drops_it = is_one_left and fails_alone(
-        config.model.arch, config.model.encoder, config.data.image_size
-    )
+    arch, encoder = config.model.arch, config.model.encoder
+    drops_it = is_one_left and fails_alone(arch, encoder, config.crop_size)
     batches = make_loader(
         dataset.train,
         mapping.lookup(),
         batch_size=training.batch_size,
         shuffle=True,
         seed=training.seed,
-        augment=make_augmentation(training.augmentation, config.data.image_size),
+        augment=make_augmentation(training.augmentation, config.crop_size, training.zoom),
         drop_last=drops_it,
+        crops=_crops(config, dataset, mapping),
+        finish=make_finish(training.augmentation),
     )
     model = compute.place(
         make_model(
-            config.model.arch,
-            config.model.encoder,
+            arch,
+            encoder,
             config.model.encoder_weights,
             len(mapping.classes),
             config.model.decoder_width,
@@ -91,6 +94,11 @@ def prepare_training(
             project=project,
         )
     )
+    if config.crop_size != config.data.image_size and is_of_one_size(model):
+        raise InputError(
+            f"training.crop: {training.crop}, but {arch} on {encoder} may not see less than "
+            f"data.image_size, {list(config.data.image_size)}: set training.crop to null"
+        )
     weigh = partial(
         _weights_and_reading, training.loss, training.loss_weighting, dataset, device=compute.device
     )
@@ -147,6 +155,20 @@ def prepare_training(
         weights if module_of(training.loss).WEIGHTS_SHIFT_PROBABILITIES else None,
     )
     return Training(trainer, read, rulers)
+
+
+def _crops(config: Config, dataset: Dataset, mapping: Mapping) -> Crops:
+    training = config.training
+    pixels = None
+    if training.crop_rare:
+        pixels = count_labels(dataset.train, len(mapping.classes), mapping.lookup()).pixels
+    return Crops(
+        config.crop_size,
+        zoom_of(training.augmentation, training.zoom),
+        training.crop_max_share,
+        training.crop_rare,
+        pixels,
+    )
 
 
 def seed_everything(seed: int) -> None:

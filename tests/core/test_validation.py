@@ -25,7 +25,7 @@ def test_every_fault_is_listed_with_file_key_and_value():
         f"c.yaml: data.format: 'citiscapes': input should be {one_of(format_names())} "
         "(did you mean 'cityscapes'?)",
         "c.yaml: data.image_size: [60, 128]: both sides must be multiples of 32, such as [64, 128]",
-        "c.yaml: data.size: unknown key",
+        "c.yaml: data.size: unknown key (did you mean 'resize'?)",
         "c.yaml: mapping: 5: input should be a valid string",
         "c.yaml: training.epochs: 0: input should be greater than or equal to 1",
         "c.yaml: training.batch_size: '8': input should be a valid integer",

@@ -5,8 +5,11 @@ import pytest
 import torch
 
 from harness.trees import mapping
+from segexp.data.augment import FILL
 from segexp.data.batches import MappedImages, make_loader
+from segexp.data.crops import Crops
 from segexp.data.split import Split
+from segexp.data.tiles import Places
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (7, 4, 6, 3), np.uint8)
 LABELS = np.random.default_rng(1).integers(0, 19, (7, 4, 6), np.uint8)
@@ -120,3 +123,55 @@ def test_a_read_only_memory_map_is_copied_without_a_warning(tmp_path, recwarn):
     image += 1
     assert np.array_equal(split.image(1), IMAGES[1])
     assert not [w for w in recwarn.list if "writ" in str(w.message)]
+
+
+PLACED = Split(
+    "train",
+    tuple("abcde"),
+    IMAGES,
+    LABELS,
+    None,
+    Places(np.arange(5), np.array([[4, 6], [4, 6], [3, 6], [4, 6], [4, 6]])),
+)
+
+
+def test_images_of_several_sizes_are_in_batches_of_one_size_in_their_order():
+    val = make_loader(PLACED, LOOKUP, batch_size=2, shuffle=False, seed=0)
+    found = [tuple(images.shape) for images, _ in val]
+    assert found == [(2, 3, 4, 6), (1, 3, 3, 6), (2, 3, 4, 6)]
+    assert len(val) == 3
+    images = [image for batch, _ in val for image in batch.permute(0, 2, 3, 1).numpy()]
+    assert all(np.array_equal(image, PLACED.image(i)) for i, image in enumerate(images))
+
+
+def test_smaller_images_are_padded_with_void_and_larger_ones_cut_out_of():
+    crops = Crops((4, 4))
+    train = make_loader(PLACED, LOOKUP, batch_size=5, shuffle=True, seed=0, crops=crops)
+    ((images, classes),) = batches(train, 1)
+    assert images.shape == (5, 3, 4, 4)
+    (short,) = [i for i in range(5) if (classes[i, 3] == 255).all()]
+    assert (classes[short, 3] == 255).all()
+    assert (images[short, :, 3] == torch.tensor(FILL)[:, None]).all()
+
+
+def test_parts_depend_on_seed_epoch_and_index_alone():
+    def parts(**changes):
+        return loader(augment=None, crops=Crops((2, 3), zoom=0.5), **changes)
+
+    first = batches(parts(), 1)
+    assert same(first, batches(parts(), 1))
+    assert same(first, batches(parts(num_workers=2), 1))
+    assert not same(first, batches(parts(), 2))
+    assert not same(first, batches(parts(seed=6), 1))
+
+
+def test_what_is_cut_out_is_finished_in_place_of_being_augmented():
+    cut = loader(augment=lambda *_: pytest.fail("augmented"), finish=brighten, crops=Crops((2, 3)))
+    assert all((classes[:, :, 0] == 255).all() for _, classes in batches(cut, 1))
+    plain = loader(augment=None, crops=Crops((2, 3)))
+    assert not same(batches(cut, 1), batches(plain, 1))
+
+
+def test_crops_of_the_whole_size_are_no_crops():
+    whole = loader(crops=Crops((4, 6), zoom=0.5, max_share=0.1, rare=1.0), finish=None)
+    assert same(batches(whole, 1), batches(loader(), 1))

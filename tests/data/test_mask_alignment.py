@@ -48,6 +48,18 @@ def test_augmentation(size: tuple[int, int], strength: float, axis: int) -> None
 
 
 @AXES
+@pytest.mark.parametrize("size", [(64, 128), (101, 151)], ids=["even", "odd"])
+def test_crops(size: tuple[int, int], axis: int) -> None:
+    assert abs(alignment.cropped(size, (64, 96), axis)) < MOST
+
+
+@AXES
+@pytest.mark.parametrize("own", [(96, 160), (160, 96), (101, 151)])
+def test_images_that_fit_into_a_size_and_are_padded(own: tuple[int, int], axis: int) -> None:
+    assert abs(alignment.fitted_and_padded(own, (64, 96), axis)) < MOST
+
+
+@AXES
 @SIZES
 def test_the_cache(own: tuple[int, int], size: tuple[int, int], axis: int, tmp_path: Path) -> None:
     assert abs(alignment.cached(own, size, axis, tmp_path)) < MOST

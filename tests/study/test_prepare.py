@@ -2,13 +2,16 @@
 
 import random
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 
+from harness.trees import camvid_like, picture, raw_mask, save
 from segexp.core.config_keys import load_config, with_values
+from segexp.core.errors import InputError
 from segexp.data.open import find_source, open_data
 from segexp.data.stats import count_labels
 from segexp.labels.files import find_mappings
@@ -26,6 +29,59 @@ def test_a_seed_decides_all_generators():
     assert draws() == first
     seed_everything(8)
     assert random.random() != first[0]
+
+
+def trained(project: Path, **changes: Any) -> tuple[list[float], dict[str, torch.Tensor]]:
+    """Train for two epochs; return the losses of the val split, and the weights."""
+    config = with_values(load_config(project / "config.yaml", {}), changes)
+    (mapping,) = find_mappings(project, ["merged10"])
+    source = find_source(project, config, [mapping])
+    dataset = open_data(project, config, source, lambda done, total: None)
+    trainer = prepare_training(config, dataset, mapping, mapping.space, project).trainer
+    losses = [result.validation.loss for result in trainer.epochs(2)]
+    return losses, trainer.model.state_dict()
+
+
+def test_crops_of_the_whole_size_are_the_same_training_to_the_bit(project: Path) -> None:
+    plain, weights = trained(project)
+    for same in (
+        {"crop": [32, 64], "crop_max_share": 0.5, "crop_rare": 0.5},
+        {"data.resize": "none"},  # in tiles
+        {"data.resize": "fit", "zoom": 0.15},  # half of the augmentation
+    ):
+        losses, others = trained(project, **same)
+        assert losses == plain
+        assert all(torch.equal(weights[name], others[name]) for name in weights)
+    losses, _ = trained(project, crop=[32, 32])
+    assert losses != plain
+
+
+def test_images_of_several_sizes_are_trained_on_and_scored(project: Path, tmp_path: Path) -> None:
+    root = camvid_like(tmp_path / "data", train=4, val=2, test=2)
+    sizes = {"train_1": (70, 130), "train_2": (20, 90), "train_3": (40, 40), "val_1": (40, 70)}
+    for number, (name, size) in enumerate(sizes.items(), 50):
+        split = name.partition("_")[0]
+        save(root / split / f"{name}.png", picture(number, size))
+        save(root / f"{split}annot" / f"{name}.png", raw_mask(number, size))
+    folder = {"data.format": "folder", "data.root": str(root), "data.taxonomy": "camvid11"}
+    config = with_values(
+        load_config(project / "config.yaml", {}),
+        folder | {"mapping": "camvid11", "batch_size": 4, "data.resize": "none", "crop": [32, 32]},
+    )
+    (mapping,) = find_mappings(project, ["camvid11"])
+    dataset = open_data(project, config, find_source(project, config, [mapping]), lambda *_: None)
+    shown = prepare_training(config, dataset, mapping, mapping.space, project).trainer
+    (result,) = shown.epochs(1)
+    assert np.isfinite(result.validation.loss)
+    pixels = sum(np.prod(dataset.val.size(i)) for i in range(len(dataset.val)))
+    void = sum((dataset.val.label(i) == 255).sum() for i in range(len(dataset.val)))
+    assert result.validation.confusions["own"].sum() == pixels - void
+
+
+def test_a_crop_is_refused_where_the_model_sees_one_size_only(project: Path) -> None:
+    changes = {"arch": "PAN", "data.image_size": [128, 128], "crop": [128, 64]}
+    with pytest.raises(InputError, match=r"PAN on .* may not see less than data\.image_size"):
+        trained(project, **changes)
 
 
 def test_the_loss_of_an_expression_is_the_mean_over_its_spaces_each_with_its_own_weights(

@@ -76,7 +76,7 @@ def _most_on_cpu(plans: Sequence[SearchPlan | ListPlan], cores: int) -> int:
 
 
 def _bytes_of_worker(config: Config) -> int:
-    height, width = config.data.image_size
+    height, width = config.crop_size
     return _BYTES + config.training.batch_size * height * width * _BYTES_PER_PIXEL
 
 
