@@ -314,6 +314,7 @@ class TrainingConfig(_Section):
         zoom: Images are scaled by a factor from 1 +- zoom; null for half of ``augmentation``.
         precision: ``auto`` takes bf16 where the device has units for it.
         gradient_clip: The largest gradient norm; 0 does not clip.
+        label_smoothing: How much of the truth a loss with cross-entropy spreads over all classes.
         ema: The decay of the weights' moving average, which is then the model; 0 for none.
         encoder_lr_factor: The encoder's share of the learning rate.
         layer_decay: Each layer of the encoder learns with this share of the next one's rate.
@@ -338,6 +339,7 @@ class TrainingConfig(_Section):
     zoom: float | None = Field(None, ge=0, le=0.9)
     precision: Precision = "auto"
     gradient_clip: float = Field(1.0, ge=0, le=1e9, allow_inf_nan=False)
+    label_smoothing: float = Field(0.0, ge=0, lt=1)
     ema: float = Field(0.0, ge=0, lt=1)
     encoder_lr_factor: float = Field(1.0, gt=0, le=100)
     layer_decay: float = Field(1.0, gt=0, le=1)

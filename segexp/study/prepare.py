@@ -102,7 +102,7 @@ def prepare_training(
     weigh = partial(
         _weights_and_reading, training.loss, training.loss_weighting, dataset, device=compute.device
     )
-    make = partial(make_loss, training.loss)
+    make = partial(make_loss, training.loss, smoothing=training.label_smoothing)
     weights, reading = weigh(mapping)
     loss_of = make(weights)
     if mapping.also:

@@ -1,6 +1,7 @@
 """Make a loss function from a module of `segexp.training.losses`."""
 
 from collections.abc import Callable
+from inspect import signature
 from types import ModuleType
 
 import torch
@@ -23,7 +24,7 @@ def module_of(name: str) -> ModuleType:
     return module_in(losses, name)
 
 
-def make_loss(name: str, weights: Tensor | None = None) -> Loss:
+def make_loss(name: str, weights: Tensor | None = None, smoothing: float = 0.0) -> Loss:
     """Make the loss of logits against class indices, over the valid pixels of a batch.
 
     The returned function takes logits (N, C, H, W) of any float dtype and targets (N, H, W), uint8
@@ -36,8 +37,11 @@ def make_loss(name: str, weights: Tensor | None = None) -> Loss:
     Args:
         name: A module of `segexp.training.losses`.
         weights: Class weights, shape (C,), or None for none. Moved to the logits' device on use.
+        smoothing: The probability that the true class is taken to be any class; a loss that does
+            not take it does without.
     """
     of_logits = module_of(name).of_logits
+    more = [smoothing] if "smoothing" in signature(of_logits).parameters else []
     weights = None if weights is None else weights.detach().to(torch.float32)
 
     def loss(logits: Tensor, target: Tensor) -> Tensor:
@@ -47,7 +51,7 @@ def make_loss(name: str, weights: Tensor | None = None) -> Loss:
             # Softmax and scatter take up to twice as long on channels_last. Copying before the
             # conversion to float32 moves half of the bytes.
             plain = logits.contiguous().float()
-            value: Tensor = of_logits(plain, target.long(), pixels, on_device)
+            value: Tensor = of_logits(plain, target.long(), pixels, on_device, *more)
             return value
 
     return loss

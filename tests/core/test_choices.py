@@ -13,7 +13,10 @@ from segexp.core.config_keys import with_values
 from segexp.core.errors import InputError
 
 PLACES = (
-    ("segexp.training.losses", ("ce_dice", "cross_entropy", "focal", "lovasz")),
+    (
+        "segexp.training.losses",
+        ("boundary_ce", "ce_dice", "ce_tversky", "cross_entropy", "focal", "lovasz", "ohem"),
+    ),
     ("segexp.training.schedules:SCHEDULES", ("constant", "cosine", "poly", "onecycle", "step")),
     ("segexp.training.optimizers:OPTIMIZERS", ("adamw", "sgd")),
     ("segexp.study.choices:SAMPLERS", ("tpe", "random", "gp", "cmaes", "grid")),

@@ -77,3 +77,13 @@ def test_a_perfect_prediction_scores_better_than_a_wrong_one(name):
     right = 40 * nn.functional.one_hot(target.long() % 255, CLASSES).movedim(-1, 1).float() - 20
     loss = make_loss(name)
     assert loss(right, target).item() < 0.01 < loss(right.roll(1, dims=1), target).item()
+
+
+@pytest.mark.parametrize("name", loss_names())
+def test_labels_are_smoothed_where_there_is_cross_entropy_and_without_void(name):
+    logits, target = make_batch()
+    plain, smooth = make_loss(name), make_loss(name, None, 0.1)
+    changes = {"cross_entropy", "ce_dice", "ce_tversky", "ohem", "boundary_ce"}
+    assert (smooth(logits, target).item() != plain(logits, target).item()) == (name in changes)
+    _, gradient = value_and_gradient(smooth, logits, target)
+    assert not gradient.masked_select((target == 255).unsqueeze(1)).any()

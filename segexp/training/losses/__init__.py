@@ -6,8 +6,9 @@ classes. Here the values equal theirs where theirs are right, and void pixels ne
 
 A module has ``of_logits(logits, target, pixels, weights)``: from float32 logits (N, C, H, W), int64
 classes with VOID (N, H, W), the valid pixels of each class (C,), and class weights (C,) or None, to
-a float32 scalar. A loss may ignore the weights. It also says what the logits of a model trained
-with it mean, which `segexp.training.reading` turns into probabilities:
+a float32 scalar. A loss may ignore the weights. One with cross-entropy in it has a fifth argument,
+``smoothing``: how much of the truth is spread over all classes. It also says what the logits of a
+model trained with it mean, which `segexp.training.reading` turns into probabilities:
 
 - ``ONE_VS_REST``: each logit is a sigmoid of its class against the rest, not part of a softmax.
 - ``WEIGHTS_SHIFT_PROBABILITIES``: class weights weight pixels by their true class, so the model's

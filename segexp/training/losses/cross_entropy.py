@@ -9,6 +9,8 @@ ONE_VS_REST = False
 WEIGHTS_SHIFT_PROBABILITIES = True
 
 
-def of_logits(logits: Tensor, target: Tensor, pixels: Tensor, weights: Tensor | None) -> Tensor:
+def of_logits(
+    logits: Tensor, target: Tensor, pixels: Tensor, weights: Tensor | None, smoothing: float
+) -> Tensor:
     """Return the loss; see the package."""
-    return nll(F.log_softmax(logits, dim=1), target, pixels, weights)
+    return nll(F.log_softmax(logits, dim=1), target, pixels, weights, smoothing)

@@ -27,3 +27,19 @@ def test_weights_make_a_weighted_mean_over_pixels():
     loss = make_loss("cross_entropy", torch.tensor([3.0, 1.0, 9.0]))
     expected = (3 * math.log(2) + math.log(4)) / 4
     assert loss(logits, torch.tensor([[[0, 1]]])).item() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("weights", [None, WEIGHTS])
+@pytest.mark.parametrize("smoothing", [0.1, 0.6])
+def test_smoothed_labels_equal_torchs_in_double_precision(weights, smoothing):
+    reference = nn.CrossEntropyLoss(
+        None if weights is None else weights.double(), ignore_index=255, label_smoothing=smoothing
+    )
+    assert_equal(make_loss("cross_entropy", weights, smoothing), reference)
+
+
+def test_a_hand_worked_smoothed_pixel():
+    # Half of the truth is spread over 3 classes: 1/2 ln 2 + 1/2 (ln 2 + ln 4 + ln 4) / 3.
+    logits = torch.tensor([2.0, 1.0, 1.0]).log().reshape(1, 3, 1, 1)
+    loss = make_loss("cross_entropy", None, 0.5)(logits, torch.tensor([[[0]]]))
+    assert loss.item() == pytest.approx((0.5 + 5 / 6) * math.log(2))
