@@ -51,6 +51,9 @@ class Places:
     guessed: bool = False
 
 
+_OF_LABELBOX = ((b'"data_row"', b'"row_data"'), (b'"Labeled Data"', b'"Label"'))
+_BEGINNING = 1 << 16
+
 _ARCHIVES = (".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".7z", ".rar")
 
 VIDEO = Places(
@@ -185,12 +188,31 @@ def _way_on(root: Path, known: Mapping[str, Layout]) -> str:
     """Say which folder in ``root`` is probably meant, or what to unpack."""
     pairs = [pair for layout in known.values() for pair in layout.pairs]
     archives = []
+    exports = [path for path in directory_entries(root) if _is_of_labelbox(path)]
+    if exports:
+        return (
+            f": {exports[0].name} is an export of Labelbox, in which images and masks are URLs: "
+            "download them (masks need your API key), and save beside the images a mask of each, "
+            "with one id or colour a class"
+        )
     for path in directory_entries(root):
         if any((path / images).is_dir() and (path / masks).is_dir() for images, masks in pairs):
             return f" (did you mean {path}?)"
         if path.suffix.lower() in _ARCHIVES:
             archives.append(path.name)
     return f": unpack {', '.join(archives[:4])}" if archives else ""
+
+
+def _is_of_labelbox(path: Path) -> bool:
+    """Whether a file begins as an export of Labelbox does, in its present or its first form."""
+    if path.suffix.lower() not in (".ndjson", ".json") or not path.is_file():
+        return False
+    try:
+        with path.open("rb") as file:
+            beginning = file.read(_BEGINNING)
+    except OSError:
+        return False
+    return any(all(key in beginning for key in keys) for keys in _OF_LABELBOX)
 
 
 def _content(root: Path) -> str:

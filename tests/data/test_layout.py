@@ -1,5 +1,7 @@
 """Which format a folder has."""
 
+import json
+
 import pytest
 
 from harness.trees import (
@@ -78,6 +80,30 @@ def test_data_one_level_down_are_pointed_at(tmp_path):
 def test_archives_are_to_be_unpacked(tmp_path):
     (tmp_path / "gtFine_trainvaltest.zip").write_text("")
     assert "no known layout: unpack gtFine_trainvaltest.zip; found " in fault(tmp_path)
+
+
+def test_an_export_of_labelbox_is_told_with_what_it_lacks(tmp_path):
+    """The forms of its present export, and of the first one: masks are URLs in both."""
+    url = "https://api.labelbox.com/api/v1/tasks/1/masks/2/index/1"
+    rows = {
+        "export.ndjson": {
+            "data_row": {"id": "c", "row_data": "https://storage.labelbox.com/a.jpg"},
+            "projects": {"p": {"labels": [{"annotations": {"objects": [{"mask": {"url": url}}]}}]}},
+        },
+        "export.json": [
+            {"ID": "c", "Labeled Data": url, "Label": {"objects": [{"instanceURI": url}]}}
+        ],
+    }
+    for name, content in rows.items():
+        root = tmp_path / name
+        root.mkdir()
+        (root / name).write_text(json.dumps(content))
+        assert f"no known layout: {name} is an export of Labelbox, in which images and" in fault(
+            root
+        )
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "rows.json").write_text('{"data_row": 1}')
+    assert "Labelbox" not in fault(tmp_path / "other")
 
 
 def test_a_root_that_is_no_folder_is_named(tmp_path):
