@@ -172,7 +172,7 @@ def _init_for(directory: Path, data: Path, classes: Path | None, section: "DataC
         raise InputError(found.source.faults)
     files = project_files(template(), layout, section, found)
     source = with_splits(directory, found.source, division_of(section))
-    if faults := [*source.faults, *too_few_to_halve(source.splits)]:
+    if faults := source.faults or too_few_to_halve(source.splits):
         raise InputError(faults)
     for path, text in files.texts.items():
         write_atomic(directory / path, text)

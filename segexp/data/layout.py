@@ -12,6 +12,7 @@ from segexp.core.choices import module_in
 from segexp.core.errors import InputError, did_you_mean
 from segexp.data import layouts
 from segexp.data.layouts import layout_names
+from segexp.data.layouts._any_folders import pair_files
 from segexp.data.layouts._pairing import directory_entries
 from segexp.data.source import Source
 from segexp.labels.taxonomy import Taxonomy
@@ -200,7 +201,9 @@ def _way_on(root: Path, known: Mapping[str, Layout]) -> str:
             return f" (did you mean {path}?)"
         if path.suffix.lower() in _ARCHIVES:
             archives.append(path.name)
-    return f": unpack {', '.join(archives[:4])}" if archives else ""
+    if archives:
+        return f": unpack {', '.join(archives[:4])}"
+    return "".join(f": {fault.removeprefix(f'{root}: ')}" for fault in pair_files(root).faults[:1])
 
 
 def _is_of_labelbox(path: Path) -> bool:

@@ -11,7 +11,7 @@ from typing import Literal
 from segexp.core.errors import InputError
 from segexp.core.wording import counted
 from segexp.data.files.masks import MaskContent, look_at_mask
-from segexp.data.files.pictures import IMAGE_SUFFIXES
+from segexp.data.layouts._pairing import MASK_SUFFIXES
 from segexp.data.source import MaskRules, SampleFault, Source
 from segexp.data.threads import Progress, map_in_threads
 from segexp.labels.palette import distinct_colors
@@ -59,7 +59,7 @@ def taxonomy_of_masks(
     ]
     if not contents:
         masks = counted(len(paths), "mask")
-        if paths and paths[0].suffix.lower() in IMAGE_SUFFIXES:
+        if paths and paths[0].suffix.lower() in MASK_SUFFIXES:
             _refuse_unreadable(source, paths)
         raise InputError(
             f"{source.root}: no label file is in the folder, and none of {masks} can be read "
@@ -82,6 +82,11 @@ def taxonomy_of_masks(
     kind: Literal["ids", "colours"] = "colours" if colors else "ids"
     labelled_ids = _labelled(ids, void)
     labelled = sorted(colors) if colors else labelled_ids
+    if not labelled:
+        raise InputError(
+            f"{source.root}: {masks} hold void alone ({', '.join(map(str, sorted(ids)))}); name a "
+            "file that lists the labels with --classes FILE, if these ids are labels"
+        )
     if not 2 <= len(labelled) < VOID:
         shown = ", ".join(map(str, labelled[:4])) + (", ..." if len(labelled) > 4 else "")
         raise InputError(

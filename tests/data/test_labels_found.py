@@ -189,6 +189,20 @@ def test_masks_of_colours_are_read_by_the_colours_of_a_label_file_not_by_its_ids
     assert found(tmp_path).notes[-1] == "the masks hold colours: these count, not the ids"
 
 
+def test_masks_of_void_alone_are_refused(tmp_path):
+    with pytest.raises(InputError, match=r"2 masks hold void alone \(255\)"):
+        found(pets(tmp_path, ids(255)))
+
+
+def test_arrays_that_cannot_be_read_are_refused_with_why(tmp_path):
+    pets(tmp_path, ids(0, 1))
+    for path in [*tmp_path.glob("masks/*/*.png")]:
+        np.save(path.with_suffix(".npy"), np.array([{}], object))
+        path.unlink()
+    with pytest.raises(InputError, match=r"none of 2 masks can be read; the first is .*0\.npy"):
+        found(tmp_path)
+
+
 def test_masks_of_one_label_are_refused(tmp_path):
     with pytest.raises(InputError, match=r"2 masks hold 1 id \(0\), and no label file"):
         found(pets(tmp_path, ids(0, 0, 0)))

@@ -72,6 +72,13 @@ def test_a_folder_of_nothing_known_says_what_it_holds_and_what_is_expected(tmp_p
     assert "found nothing" in fault(tmp_path / "pictures")
 
 
+def test_images_without_masks_are_counted(tmp_path):
+    save(tmp_path / "images" / "a.png", picture(1))
+    assert f": no masks; {tmp_path}/images/ holds 1 image, such as a.png; found images/" in fault(
+        tmp_path
+    )
+
+
 def test_data_one_level_down_are_pointed_at(tmp_path):
     npy_like(tmp_path / "data", train=1, val=1)
     assert f"did you mean {tmp_path}/data?" in fault(tmp_path)

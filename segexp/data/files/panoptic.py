@@ -112,10 +112,12 @@ def _read(path: Path, changed_ns: int) -> Panoptic:
             elif len(np.unique(rows[:, 0])) < len(rows):
                 faults.append(f"{path}: annotations[{number}]: a segment of {name} is there twice")
             segments[name] = rows
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except json.JSONDecodeError as error:
+        raise InputError(f"{path}:{error.lineno}:{error.colno}: {error.msg}; no JSON") from None
+    except (ValueError, KeyError, TypeError, RecursionError, OverflowError):
         raise InputError(
-            f"{path}: no COCO panoptic JSON: `categories` with `id` and `name`, `annotations` with "
-            f"`file_name` and `segments_info`, each with `id` and `category_id`: {error!r}"
+            f"{path}: no COCO panoptic JSON; expected `categories` with `id` and `name`, and "
+            "`annotations` with `file_name` and `segments_info`, each with `id` and `category_id`"
         ) from None
     if faults:
         told, more = at_most(faults, str(path))

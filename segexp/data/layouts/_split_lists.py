@@ -43,8 +43,8 @@ def divide_by_lists(
     divided: dict[str, Listing] = {}
     taken: dict[str, str] = {}
     for split in (name for name in SPLITS if name in lists):
-        names = read_names(lists[split])
-        named = [_sample_called(name, by_name) for name in names]
+        lines = _read_texts(lists[split])
+        named = [_sample_of(line, by_name) for line in lines]
         samples = {sample.id: sample for sample in named if sample is not None}
         if split == "test" and not samples:
             note = f"{lists[split]}: no image of it has a mask; the test split is left out"
@@ -57,10 +57,10 @@ def divide_by_lists(
         ]
         missing = named.count(None)
         if missing:
-            first_name = names[named.index(None)]
+            first = lines[named.index(None)]
             faults.append(
                 f"{lists[split]}: {missing} of {len(named)} lines name no image that has a mask, "
-                f"or several; the first is {first_name!r}"
+                f"or several; the first is {first!r}"
             )
         taken |= dict.fromkeys(samples, split)
         ordered = tuple(s for s in undivided.samples if s.id in samples)
@@ -89,12 +89,17 @@ def read_lines(path: Path) -> list[list[str]]:
     Raises:
         InputError: When it cannot be read, or is not text.
     """
+    return [_words(line) for line in _read_texts(path)]
+
+
+def _read_texts(path: Path) -> list[str]:
+    """Return the lines of a list that are neither empty nor comments."""
     try:
         text = read_bounded(path, MAX_BYTES).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: not UTF-8 text (byte {error.start})") from None
     lines = (line.strip() for line in text.splitlines())
-    return [_words(line) for line in lines if line and not line.startswith("#")]
+    return [line for line in lines if line and not line.startswith("#")]
 
 
 def _words(line: str) -> list[str]:
@@ -127,6 +132,12 @@ def _by_name(samples: Sequence[Sample]) -> dict[str, Sample | None]:
     return found
 
 
+def _sample_of(line: str, by_name: Mapping[str, Sample | None]) -> Sample | None:
+    """Return the sample that a line names: as a whole, since names have spaces, or first in it."""
+    whole = by_name.get(line) or by_name.get(_without_suffix(line))
+    return whole or _sample_called(_words(line)[0], by_name)
+
+
 def _sample_called(name: str, by_name: Mapping[str, Sample | None]) -> Sample | None:
     """Return the sample that a line names, with or without its suffix.
 
@@ -138,5 +149,10 @@ def _sample_called(name: str, by_name: Mapping[str, Sample | None]) -> Sample | 
     ends = [path]
     if plain.startswith("/"):
         ends += ["/".join(parts[n:]) for n in range(1, len(parts) - 1)]
-    found = (by_name.get(e) or by_name.get(Path(e).with_suffix("").as_posix()) for e in ends)
+    found = (by_name.get(e) or by_name.get(_without_suffix(e)) for e in ends)
     return next((sample for sample in found if sample is not None), None)
+
+
+def _without_suffix(name: str) -> str:
+    before, _, suffix = name.rpartition(".")
+    return name if "/" in suffix else before

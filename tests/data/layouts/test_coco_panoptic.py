@@ -116,7 +116,10 @@ def test_a_json_that_is_missing_or_of_another_form_is_named(tmp_path):
     with pytest.raises(InputError) as caught:
         opened(root, COCO133)
     train, val = caught.value.faults
-    assert "panoptic_train2017.json: no COCO panoptic JSON: `categories` with `id` and" in train
+    assert (
+        "panoptic_train2017.json: no COCO panoptic JSON; expected `categories` with `id` and"
+        in train
+    )
     assert val.endswith("panoptic_val2017.json: cannot be read: No such file or directory")
 
 

@@ -52,6 +52,22 @@ def test_an_image_is_named_by_any_end_of_its_path(tmp_path, line):
     assert splits(tmp_path) == {"train": ["a", "c"], "val": ["b"]}
 
 
+def test_a_name_may_have_spaces(tmp_path):
+    tree(tmp_path, "my photo 1", "my photo 2", "my")
+    (tmp_path / "train.txt").write_text("my photo 1.png\nmy masks/my.png\n")
+    (tmp_path / "val.txt").write_text("my photo 2\n")
+    assert splits(tmp_path) == {"train": ["my", "my photo 1"], "val": ["my photo 2"]}
+
+
+@pytest.mark.parametrize("line", [".", "/", "./", "..", "a/", "\\"])
+def test_a_line_that_is_no_name_is_a_fault(tmp_path, line):
+    tree(tmp_path, "a", "b", "c")
+    (tmp_path / "train.txt").write_text(f"a\nb\n{line}\n")
+    (tmp_path / "val.txt").write_text("c\n")
+    (fault,) = opened(tmp_path).faults
+    assert f"1 of 3 lines name no image that has a mask, or several; the first is {line!r}" in fault
+
+
 def test_a_name_may_have_a_dot_that_begins_no_suffix(tmp_path):
     tree(tmp_path, "street.day", "street.night")
     (tmp_path / "train.txt").write_text("street.day\n")
