@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from segexp.data.tiles import Box, Places, Size, read_part
+from segexp.data.tiles import Box, Places, Size, expect_parts, read_part
 from segexp.labels.taxonomy import VOID
 
 
@@ -89,6 +89,9 @@ def read_split(directory: Path, name: str, ids: Sequence[str]) -> Split:
         places = Places(found[:, 0], found[:, 1:])
         if np.array_equal(found, [(row, *images.shape[1:3]) for row in range(len(images))]):
             places = None
+        else:
+            expect_parts(images)
+            expect_parts(labels)
     return Split(name, tuple(ids), images, labels, counts, places)
 
 

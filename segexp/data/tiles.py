@@ -5,6 +5,7 @@ what those at its right and bottom have beyond the image means nothing. Where a 
 the images, each image is one tile.
 """
 
+import mmap
 import os
 from dataclasses import dataclass
 from itertools import product
@@ -30,7 +31,8 @@ MOST_WHOLE = 256 * 512
 """Pixels of an image up to which it is one tile: what a crop leaves out is not worth a seek."""
 
 _HEADER = 4096
-"""Bytes before the first tile, so that each tile begins where a page of memory does."""
+"""Bytes before the first tile, so that each tile begins where a page of memory does: the system
+fetches whole pages."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,10 @@ def read_part(tiles: NDArray[np.uint8], first: int, size: Size, box: Box) -> NDA
     rows_touched = range(top // high, (top + height - 1) // high + 1)
     columns_touched = range(left // wide, (left + width - 1) // wide + 1)
     part = np.empty((height, width, *tiles.shape[3:]), np.uint8)
+    if len(rows_touched) > 1 or len(columns_touched) > 1:
+        for row in rows_touched:
+            begin = first + row * columns + columns_touched[0]
+            _advise(tiles, "MADV_WILLNEED", begin, len(columns_touched))
     for row, column in product(rows_touched, columns_touched):
         tile = tiles[first + row * columns + column]
         down, right = row * high - top, column * wide - left  # of the tile in the part
@@ -105,6 +111,18 @@ def read_part(tiles: NDArray[np.uint8], first: int, size: Size, box: Box) -> NDA
             return piece
         part[max(0, down) : down + high, max(0, right) : right + wide] = piece
     return part
+
+
+def expect_parts(tiles: NDArray[np.uint8]) -> None:
+    """Tell the system that parts are read, so that it fetches nothing beside what is asked for."""
+    _advise(tiles, "MADV_RANDOM", 0, len(tiles))
+
+
+def _advise(tiles: NDArray[np.uint8], advice: str, first: int, count: int) -> None:
+    memory, option = getattr(tiles, "_mmap", None), getattr(mmap, advice, None)
+    bytes_of_tile = prod(tiles.shape[1:])
+    if memory is not None and option is not None and bytes_of_tile % mmap.PAGESIZE == 0:
+        memory.madvise(option, first * bytes_of_tile, count * bytes_of_tile)
 
 
 class TileFile:
