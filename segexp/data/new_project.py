@@ -54,12 +54,14 @@ def project_files(
     root = found.source.root
     assert root is not None  # drawn data is not initialised
     size = data.image_size if "image_size" in data.model_fields_set else image_size(found.source)
+    said = data.model_dump(mode="json", include={"resize"} & data.model_fields_set)
     config = _with_values(
         (template / "config.yaml").read_text(encoding="utf-8"),
         {
             "format": "auto" if data.layout else layout,
             "root": json.dumps(str(root.resolve()), ensure_ascii=False),
             "image_size": str([*size]),
+            **{key: json.dumps(value) for key, value in said.items()},
             "normalization": data.normalization,
             "taxonomy": yaml_word(found.taxonomy.name),
             "layout": _flow(data.layout),

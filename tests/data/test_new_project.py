@@ -38,6 +38,17 @@ def test_the_configuration_names_the_data_and_keeps_its_comments(tmp_path):
     assert "mapping: [camvid11, camvid_merged6]" in texts["studies/default.yaml"]
 
 
+@pytest.mark.parametrize("rule", [None, "stretch", "none", {"short_side": 64}, {"factor": 0.5}])
+def test_images_fit_into_their_size_unless_another_rule_is_asked_for(tmp_path, rule):
+    data = camvid_like(tmp_path / "data", train=2, val=1)
+    said = DataConfig(format="auto") if rule is None else DataConfig(format="auto", resize=rule)
+    found = find_labels("folder", data, "pets", ROOT / "mappings", data=said)
+    text = project_files(ROOT, "folder", said, found).texts["config.yaml"]
+    (tmp_path / "config.yaml").write_text(text)
+    config = load_config(tmp_path / "config.yaml", {})
+    assert config.to_dict()["data"]["resize"] == (rule or "fit")
+
+
 def test_a_new_taxonomy_and_its_mappings_are_read_back(tmp_path):
     mask = np.repeat(np.array([0, 0, 0, 0, 1, 1, 1, 1], np.uint8)[:, None], 40, axis=1)
     mask[0, 0], mask[7, :2] = 2, 3

@@ -40,7 +40,7 @@ def test_each_split_is_counted_as_training_sees_it(project: Path, config: Config
     dataset, _ = opened(project, config)
     counts = label_counts(dataset)
     assert list(counts) == ["train", "val", "held-out"]
-    height, width = config.data.image_size
+    height, width = next(iter(dataset.sizes))
     assert counts["train"].sum() == 2 * height * width
     assert counts["val"].sum() + counts["held-out"].sum() == 2 * height * width  # halves of val
 
