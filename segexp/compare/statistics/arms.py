@@ -161,7 +161,13 @@ def compare_arms(
             per_class=compare_classes(a, b, classes, estimated),
             needed=needed_to_settle(delta, margin, sample, at_the_end) if unsettled else None,
             sentence=verdict_sentence(
-                a.name, b.name, headline.native_gap.value, delta, margin, about
+                a.name,
+                b.name,
+                headline.native_gap.value,
+                delta,
+                margin,
+                about,
+                one_ruler=all(np.array_equal(arm.own, arm.common["sum"]) for arm in (a, b)),
             ),
             caveats=tuple(c for c in caveats if c),
             level=level,

@@ -68,9 +68,19 @@ def holm(p: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def verdict_sentence(
-    a: str, b: str, native_gap: float, training: Estimate, margin: float, about: str | None = None
+    a: str,
+    b: str,
+    native_gap: float,
+    training: Estimate,
+    margin: float,
+    about: str | None = None,
+    *,
+    one_ruler: bool = False,
 ) -> str:
     """Say in one sentence how much of a raw gap is the ruler, and how much the model.
+
+    Where both are scored by one ruler anyway, as two recipes for one mapping, all of it is the
+    model.
 
     The ruler is the effect of both rulers together, shown as the shown gap minus the shown
     difference, so that the numbers add up. There are at least three decimals, and as many as the
@@ -82,6 +92,7 @@ def verdict_sentence(
         margin: Differences below it do not matter, in mIoU.
         about: What the answer is about, such as "On six configurations that tuning found good in
             either arm"; the sentence begins with it.
+        one_ruler: Whether every model scores the same in its own label space and in the common one.
 
     Example:
         >>> training = Estimate(0.004, -0.006, 0.009, 0.3, 1e-5, 1e-6)
@@ -97,7 +108,12 @@ def verdict_sentence(
     def size(value: float) -> str:
         return f"{abs(value):.{digits}f}"
 
-    if gap > 0 and ruler >= 0 and model >= 0:
+    if one_ruler:
+        more = "higher" if model > 0 else "lower"
+        scores = f"{b} scores {size(model)} {more} than {a} in mIoU"
+        start = scores if model else f"{b} and {a} have the same mIoU"
+        said = f"{start}, {_signed(model, digits)} {interval}"
+    elif gap > 0 and ruler >= 0 and model >= 0:
         said = (
             f"Of the {size(gap)} that {b} gains over {a} in mIoU, {size(ruler)} is the ruler and "
             f"{size(model)} {interval} is the model"

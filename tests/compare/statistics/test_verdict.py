@@ -147,6 +147,22 @@ def test_a_gap_without_any_ruler_effect():
     )
 
 
+def test_two_recipes_for_one_mapping_have_no_ruler_between_them():
+    def said(value: float, low: float, high: float) -> str:
+        training = Estimate(value, low, high, 0.3, 1e-5, 1e-6)
+        return verdict_sentence("plain", "recipe", value, training, 0.01, one_ruler=True)
+
+    assert said(-0.012, -0.031, 0.005) == (
+        "recipe scores 0.012 lower than plain in mIoU, -0.012 [-0.031, 0.005]: not enough "
+        "evidence to tell."
+    )
+    assert said(0.03, 0.02, 0.04).startswith("recipe scores 0.030 higher than plain in mIoU, +0.03")
+    assert said(0.0, -0.002, 0.002) == (
+        "recipe and plain have the same mIoU, 0.000 [-0.002, 0.002]: equivalent within a margin "
+        "of 0.01."
+    )
+
+
 def test_a_loss_that_is_all_ruler_has_no_minus_before_zero():
     assert say(-0.02, -0.0001, -0.0052, 0.005) == (
         "Of the 0.020 that coarse loses to fine in mIoU, 0.020 is the ruler and "
