@@ -74,7 +74,7 @@ def test_a_folder_of_nothing_known_says_what_it_holds_and_what_is_expected(tmp_p
 
 def test_images_without_masks_are_counted(tmp_path):
     save(tmp_path / "images" / "a.png", picture(1))
-    assert f": no masks; {tmp_path}/images/ holds 1 image, such as a.png; found images/" in fault(
+    assert f": no masks; {tmp_path}/images holds 1 image, such as a.png; found images/" in fault(
         tmp_path
     )
 
