@@ -314,6 +314,8 @@ class TrainingConfig(_Section):
         zoom: Images are scaled by a factor from 1 +- zoom; null for half of ``augmentation``.
         precision: ``auto`` takes bf16 where the device has units for it.
         gradient_clip: The largest gradient norm; 0 does not clip.
+        repeat_rare: Images with a class that fewer than this share of them have are shown more
+            often; 0 for all alike.
         label_smoothing: How much of the truth a loss with cross-entropy spreads over all classes.
         ema: The decay of the weights' moving average, which is then the model; 0 for none.
         encoder_lr_factor: The encoder's share of the learning rate.
@@ -339,6 +341,7 @@ class TrainingConfig(_Section):
     zoom: float | None = Field(None, ge=0, le=0.9)
     precision: Precision = "auto"
     gradient_clip: float = Field(1.0, ge=0, le=1e9, allow_inf_nan=False)
+    repeat_rare: float = Field(0.0, ge=0, le=1)
     label_smoothing: float = Field(0.0, ge=0, lt=1)
     ema: float = Field(0.0, ge=0, lt=1)
     encoder_lr_factor: float = Field(1.0, gt=0, le=100)

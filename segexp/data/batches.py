@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.utils.data import BatchSampler, DataLoader, Dataset, Sampler
 
 from segexp.data.crops import Crops, padded, read_crop
+from segexp.data.repeat_factors import drawn_items
 from segexp.data.split import Split
 
 Images = NDArray[np.uint8]
@@ -85,14 +86,16 @@ class MappedImages(Dataset[tuple[Tensor, Tensor]]):
         """Choose the epoch: other epochs are augmented in other ways."""
         self._epoch.fill_(epoch)
 
-    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+    def __getitem__(self, item: int) -> tuple[Tensor, Tensor]:
         """Return the image, uint8 (3, H, W), and the class indices with VOID, uint8 (H, W).
 
-        The result depends on the seed, the epoch and the index alone, not on the order in
+        An item beyond the last is another copy of an image, augmented in another way.
+        The result depends on the seed, the epoch and the item alone, not on the order in
         which items are asked for, nor on the worker. The image is a view whose memory is
         (H, W, 3), so that a batch of `collate` is channels-last without a copy.
         """
-        augment, seed = self._augment, self._item_seed(index)
+        augment, seed = self._augment, self._item_seed(item)
+        index = item % len(self)
         if self._crops is not None and self._crops.cut(self._split.size(index)):
             rng = np.random.default_rng([seed, _CROP])
             image, classes = read_crop(self._split, index, self._lookup, self._crops, rng)
@@ -107,8 +110,8 @@ class MappedImages(Dataset[tuple[Tensor, Tensor]]):
         pixels = torch.from_numpy(np.ascontiguousarray(image))
         return pixels.permute(2, 0, 1), torch.from_numpy(np.ascontiguousarray(classes))
 
-    def _item_seed(self, index: int) -> int:
-        sequence = np.random.SeedSequence([self._seed, self.epoch, index])
+    def _item_seed(self, item: int) -> int:
+        sequence = np.random.SeedSequence([self._seed, self.epoch, item])
         return int(sequence.generate_state(1)[0])
 
 
@@ -132,18 +135,20 @@ class SameSize(Sampler[list[int]]):
 
 
 class EpochOrder(Sampler[int]):
-    """The indices of a data set, shuffled by (seed, epoch) alone."""
+    """The items of a data set, shuffled by (seed, epoch) alone."""
 
-    def __init__(self, images: MappedImages, seed: int) -> None:
+    def __init__(
+        self, images: MappedImages, seed: int, factors: NDArray[np.float64] | None
+    ) -> None:
         self._images = images
         self._seed = seed
+        self._factors = np.ones(len(images)) if factors is None else factors
 
     def __len__(self) -> int:
         return len(self._images)
 
     def __iter__(self) -> Iterator[int]:
-        rng = np.random.default_rng([self._seed, self._images.epoch])
-        return iter(rng.permutation(len(self._images)).tolist())
+        return iter(drawn_items(self._factors, self._seed, self._images.epoch).tolist())
 
 
 def make_loader(
@@ -158,6 +163,7 @@ def make_loader(
     num_workers: int = 0,
     crops: Crops | None = None,
     finish: Augment | None = None,
+    factors: NDArray[np.float64] | None = None,
 ) -> Batches:
     """Return a split's batches, with the images in channels-last memory.
 
@@ -175,9 +181,11 @@ def make_loader(
         num_workers: Processes that load; 0 for none.
         crops: As in `MappedImages`.
         finish: Likewise.
+        factors: How often each image is shown where batches are shuffled, from
+            `segexp.data.repeat_factors`; None for once.
     """
     images = MappedImages(split, lookup, augment=augment, seed=seed, crops=crops, finish=finish)
-    shuffled = EpochOrder(images, seed)
+    shuffled = EpochOrder(images, seed, factors)
     drops = drop_last and len(split) >= batch_size
     loader = DataLoader(
         images,

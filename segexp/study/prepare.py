@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from segexp.core.config import Config
@@ -16,6 +17,7 @@ from segexp.data.augment import make_augmentation, make_finish, zoom_of
 from segexp.data.batches import make_loader
 from segexp.data.cache import Dataset
 from segexp.data.crops import Crops
+from segexp.data.repeat_factors import repeat_factors
 from segexp.data.stats import count_labels
 from segexp.evaluation.evaluate import Evaluation, evaluate, label_batches
 from segexp.evaluation.metrics import COMMON, COMMON_ARGMAX, OWN
@@ -82,6 +84,7 @@ def prepare_training(
         drop_last=drops_it,
         crops=_crops(config, dataset, mapping),
         finish=make_finish(training.augmentation),
+        factors=_factors(training.repeat_rare, dataset, mapping),
     )
     model = compute.place(
         make_model(
@@ -155,6 +158,12 @@ def prepare_training(
         weights if module_of(training.loss).WEIGHTS_SHIFT_PROBABILITIES else None,
     )
     return Training(trainer, read, rulers)
+
+
+def _factors(threshold: float, dataset: Dataset, mapping: Mapping) -> NDArray[np.float64] | None:
+    if threshold == 0:  # the train split need not be counted
+        return None
+    return repeat_factors(dataset.train, mapping.lookup(), len(mapping.classes), threshold)
 
 
 def _crops(config: Config, dataset: Dataset, mapping: Mapping) -> Crops:

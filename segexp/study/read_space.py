@@ -41,6 +41,7 @@ SEARCHABLE = (
     "training.crop_rare",
     "training.zoom",
     "training.gradient_clip",
+    "training.repeat_rare",
     "training.label_smoothing",
     "training.ema",
     "training.encoder_lr_factor",
