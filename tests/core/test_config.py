@@ -128,6 +128,21 @@ def test_what_is_no_rule_of_resizing_is_refused_in_one_line_with_all_rules(rule)
     assert fault.endswith("(did you mean 'fit'?)") == (rule == "fitt")
 
 
+def test_a_crop_is_written_as_text_and_is_no_larger_than_what_the_network_sees():
+    for crop in ([32, 64], "32x64"):
+        config = build_config("c", {"training": {"crop": crop}}, {})
+        assert config.to_dict()["training"]["crop"] == "32x64"
+        assert config.crop_size == (32, 64)
+    assert Config().crop_size == Config().data.image_size
+    (fault,) = faults_of({"training": {"crop": [96, 64]}}, {})
+    assert fault == (
+        "c.yaml: training.crop: 96x64; at most data.image_size, 64x128: set that to the larger one"
+    )
+    for crop in ([33, 64], [32], "32", "axb", 3, True, [32.0, 64], {"a": 1}):
+        (fault,) = faults_of({"training": {"crop": crop}}, {})
+        assert fault.startswith(f"c.yaml: training.crop: {crop!r}: expected height and width, mult")
+
+
 @pytest.mark.parametrize("rule", ["stretch", "fit", "none", {"short_side": 512}, {"factor": 0.5}])
 def test_a_rule_of_resizing_is_written_as_it_was_read(rule):
     config = build_config("c", {"data": {"resize": rule}}, {})

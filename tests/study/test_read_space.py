@@ -51,6 +51,22 @@ def test_choices_and_ranges_are_known_by_the_last_part_of_their_keys():
     }
 
 
+def test_crops_are_choices_of_text_however_they_are_written():
+    space, baseline = parse(
+        {
+            "crop": [None, "32x64", [64, 64]],
+            "crop_max_share": [0.75, 1.0],
+            "crop_rare": {"low": 0, "high": 0.5},
+            "zoom": {"low": 0, "high": 0.5},
+        },
+        {"zoom": 0.25},
+    )
+    assert space["crop"] == Choices((None, "32x64", "64x64"))
+    assert baseline == {"crop": None, "crop_max_share": 1.0, "crop_rare": 0.0, "zoom": 0.25}
+    (fault,) = faults_of({"crop": ["32x64", "96x64"]})
+    assert "training.crop: 96x64; at most data.image_size, 64x128" in fault
+
+
 def test_whole_bounds_of_a_float_key_mean_all_floats_between():
     space, baseline = parse({"augmentation": {"low": 0, "high": 1}})
     assert space == {"augmentation": Range(0.0, 1.0)}
