@@ -28,7 +28,7 @@ def main() -> None:
         own = with_values(config, params)
         training = prepare_training(own, dataset, plan.base.mappings[own.mapping], plan.base.common)
         *_, last = training.trainer.epochs(own.training.epochs)
-        values.append(objective_value(last.validation, study.objective))
+        values.append(objective_value(last.validation, study.score))
     print(json.dumps(values))
 
 

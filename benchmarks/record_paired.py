@@ -133,7 +133,7 @@ def record(directory: Path, table: Table, jobs: list[Job]) -> None:
         values: list[float] = []
         weights: dict[str, Any] = {}
         for result in training.trainer.epochs(own.training.epochs):
-            value = objective_value(result.validation, study.objective)
+            value = objective_value(result.validation, study.score)
             if value > max(values, default=-1.0):
                 weights = copy.deepcopy(training.trainer.model.state_dict())
             values.append(value)

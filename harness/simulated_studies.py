@@ -10,13 +10,13 @@ from dataclasses import astuple, dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from segexp.compare.statistics.verdict import FEWEST_HOLDING
 from segexp.evaluation.statistics.bootstrap import (
     Estimate,
     estimate,
     resample_weights,
     resampled_ious,
 )
+from segexp.evaluation.statistics.intervals import FEWEST_HOLDING
 
 CLASS_SHARES = np.array([4.0, 2.0, 1.0, 0.5])
 PIXELS = 2_000

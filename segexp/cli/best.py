@@ -1,13 +1,14 @@
 """``segexp best``."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
 from rich.table import Table
 
-from segexp.cli.console import class_table, classes_text, console, print_json, say
+from segexp.cli.console import class_table, classes_text, console, front_table, print_json, say
 from segexp.cli.options import (
     Debug,
     Json,
@@ -33,6 +34,15 @@ def best(
         str | None,
         typer.Argument(help="A study's name; by default the study that last began a trial."),
     ] = None,
+    trial: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            metavar="NUMBER",
+            help="Another complete trial. Of several objectives the best one has the best score; "
+            "the front is listed below it.",
+        ),
+    ] = None,
     predict: Annotated[
         list[Path] | None,
         typer.Option(metavar="IMAGE", help="Predict an image or a folder; may be repeated."),
@@ -52,7 +62,7 @@ def best(
     config = read_config(root, with_storage({}, storage, storage_file), set_)
 
     from segexp.study.abandoned import left_behind
-    from segexp.study.best import find_best, scored_otherwise_note
+    from segexp.study.best import find_best, scored_otherwise_note, unmet_note
     from segexp.study.storage.open import load_study, newest_revision, read_storage
 
     opened = read_storage(config.storage, root)
@@ -71,10 +81,10 @@ def best(
         chosen = load_study(opened, study)
     if faults:
         raise InputError(faults)
-    found = find_best(chosen)
+    found = find_best(chosen, trial)
     if newer := newest_revision(opened, found.study):
         say(f"{newer} is a newer revision of {found.study}: segexp best {newer}")
-    if note := scored_otherwise_note(found):
+    for note in filter(None, (scored_otherwise_note(found), unmet_note(found))):
         say(note)
     if json_:
         print_json(found.to_dict(root))
@@ -117,14 +127,22 @@ def _run_shown(found: "BestTrial", root: Path, study: "Study", uri: str | None) 
 
 def _show(found: "BestTrial", root: Path, study: "Study", uri: str | None) -> None:
     from segexp.evaluation.metrics import OWN
+    from segexp.study.best import unmet_note
 
     result = found.result
     states = ", ".join(f"{n} {name.lower()}" for name, n in found.states.items())
     say(f"study {found.study}: {states}")
-    say(f"best: trial {found.number}, epoch {result.best_epoch}, {result.seconds:.0f} s")
+    name = "best: trial" if found.is_best else "trial"
+    say(f"{name} {found.number}, epoch {result.best_epoch}, {result.seconds:.0f} s")
     for name, value in found.params.items():
         say(f"  {name}: {value:.4g}" if isinstance(value, float) else f"  {name}: {value}")
+    if result.cost:
+        say(_cost_line(result.cost))
+    if found.missed and not unmet_note(found):
+        say(f"misses {'; '.join(found.missed)}")
     console.print(_scores_table(found))
+    if found.costs:
+        console.print(front_table(found))
     say(
         "tuning: the images that the search saw; they flatter the best of many trials. "
         "held-out: images that it never saw."
@@ -141,6 +159,16 @@ def _show(found: "BestTrial", root: Path, study: "Study", uri: str | None) -> No
             "artifacts of its MLflow run"
         )
     say(f"MLflow run: {_run_shown(found, root, study, uri)}")
+
+
+def _cost_line(cost: Mapping[str, Any]) -> str:
+    from segexp.report.trials import cost_text
+
+    return (
+        f"one image: {cost_text(cost['latency_ms'])} ms ({cost['measured_on']}), "
+        f"{cost_text(cost['macs'])} multiply-accumulates, "
+        f"{cost_text(cost['parameters'])} parameters"
+    )
 
 
 def _scores_table(found: "BestTrial") -> Table:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from segexp.cli.console import LiveDisplay, console, say
+from segexp.cli.console import LiveDisplay, console, front_table, say
 from segexp.cli.options import (
     GOES_ON,
     Data,
@@ -152,7 +152,7 @@ def tune(
     best = find_best(finished)
     done = _what_was_done(ran, time.monotonic() - started)
     say(f"{done}: {_what_there_is(best, definition.trials, cut_short, has_all)}")
-    _say_best(best, definition.objective)
+    _say_best(best, definition.score)
     console.print()
     there = storage_option(storage, storage_file)
     uri = recorded_uri(root, finished.user_attrs, config.tracking.uri)
@@ -164,17 +164,19 @@ def tune(
 def _score_of(definition: "StudyConfig") -> str:
     from segexp.evaluation.metrics import METRICS, metric_of
 
-    metric, _ = metric_of(definition.objective)
+    metric, _ = metric_of(definition.score)
     return METRICS[metric].title
 
 
 def _say_best(best: "BestTrial", objective: str) -> None:
     from segexp.evaluation.metrics import metric_of, title_of
-    from segexp.study.best import scored_otherwise_note
+    from segexp.study.best import scored_otherwise_note, unmet_note
 
     if note := scored_otherwise_note(best):
         say(note)
     result = best.result
+    if note := unmet_note(best):
+        say(note)
     say(f"best: trial {best.number}, {objective} {result.value:.4f} in epoch {result.best_epoch}")
     for name, value in best.params.items():
         say(f"  {name}: {value:.4g}" if isinstance(value, float) else f"  {name}: {value}")
@@ -184,6 +186,8 @@ def _say_best(best: "BestTrial", objective: str) -> None:
         say(f"held-out {title_of(metric, ruler)}: {score:.4f}")
     for warning in best.warnings:
         say(f"warning: {warning}")
+    if best.costs:
+        console.print(front_table(best))
 
 
 def _what_was_done(ran: "Ran", seconds: float) -> str:
@@ -210,7 +214,7 @@ def _refuse_early(
     refuse_damaged(root, {"storage": config.storage, "tracking.uri": config.tracking.uri})
     searched = read_space(where, definition, config)
     mappings = [str(name) for name in values_of(searched.space, config, "mapping")]
-    by_own = metric_of(definition.objective)[1] == OWN
+    by_own = metric_of(definition.score)[1] == OWN
     refuse_data(root, config, mappings, display.caching, by_own=by_own)
     refuse_unreachable(root, config, display.say)
     return searched

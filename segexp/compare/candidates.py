@@ -11,8 +11,8 @@ from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
 
-from segexp.study.best import rank
 from segexp.study.budget import last_of_each
+from segexp.study.standing import rank
 
 
 @dataclass(frozen=True)
@@ -79,9 +79,9 @@ def _first_of_each(
 def best_first(trials: Sequence[FrozenTrial]) -> list[dict[str, Any]]:
     """Return the params of the trials of a search, the best first.
 
-    Complete trials come first, by `segexp.study.best.rank`; then pruned trials, by their last epoch
-    and then by their score there. Of equal trials the first comes first. Failed trials are left
-    out.
+    Complete trials come first, by `segexp.study.standing.rank`; then pruned trials, by their last
+    epoch and then by their score there. Of equal trials the first comes first. Failed trials are
+    left out.
 
     Args:
         trials: All trials of the study, in the order of their numbers.

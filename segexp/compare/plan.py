@@ -173,8 +173,8 @@ def _plan_arm(
         changes["sampler"] = _own_draws(definition.sampler, arm.name)
     definition = definition.model_copy(update=changes)
     searched = read_space(str(path), definition, config)
-    planned = plan_study(project, str(path), definition, config, searched)
-    return replace(planned, base=replace(planned.base, common=common, is_part=True))
+    planned = plan_study(project, str(path), definition, config, searched, common=common)
+    return replace(planned, base=replace(planned.base, is_part=True))
 
 
 def _equal_arms(named: Sequence[Arm], planned: Sequence[SearchPlan]) -> list[str]:

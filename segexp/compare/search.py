@@ -14,6 +14,7 @@ from segexp.core.errors import WorkError
 from segexp.study.attributes import FAILURE
 from segexp.study.best import best_trial
 from segexp.study.budget import last_of_each
+from segexp.study.standing import score_of
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ def describe_search(study: optuna.Study) -> Search:
     trials = last_of_each(study.get_trials(deepcopy=False))
     states = dict(sorted(Counter(t.state.name for t in trials).items()))
     best = best_trial(study)
-    if best is None or best.value is None:
+    if best is None or (score := score_of(best)) is None:
         counted = ", ".join(f"{n} {name.lower()}" for name, n in states.items())
         reasons = dict.fromkeys(
             str(t.user_attrs[FAILURE]) for t in trials if FAILURE in t.user_attrs
@@ -72,7 +73,7 @@ def describe_search(study: optuna.Study) -> Search:
     epochs = sum(len(t.intermediate_values) for t in trials)
     seconds = sum(map(seconds_of, study.get_trials(deepcopy=False)))
     name, params = study.study_name, dict(best.params)
-    return Search(name, states, epochs, seconds, best.number, best.value, params)
+    return Search(name, states, epochs, seconds, best.number, score, params)
 
 
 def seconds_of(trial: FrozenTrial) -> float:

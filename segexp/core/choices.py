@@ -35,9 +35,14 @@ class Offered:
         return tuple(names() if callable(names) else names)
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> CoreSchema:
-        return core_schema.no_info_plain_validator_function(self._check)
+        return core_schema.no_info_plain_validator_function(self.check)
 
-    def _check(self, value: Any) -> str:
+    def check(self, value: Any) -> str:
+        """Return the value if it is one of the names.
+
+        Raises:
+            PydanticCustomError: When it is not.
+        """
         names = self.names()
         if isinstance(value, str) and value in names:
             return value

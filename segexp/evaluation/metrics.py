@@ -29,6 +29,14 @@ pixel is first decided among the model's own classes (``argmax``)."""
 OBJECTIVE = "val/miou_common"
 """What a study maximises by default."""
 
+COSTS = {
+    "latency_ms": "latency in ms",
+    "parameters": "parameters",
+    "macs": "multiply-accumulates",
+}
+"""What a study may minimise beside: figures of `segexp.training.cost.Cost`, and their names for
+people."""
+
 IN_MEAN, PREDICTED_ONLY = "classes_in_mean", "classes_predicted_only"
 
 

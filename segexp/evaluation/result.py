@@ -76,6 +76,8 @@ class TrialResult:
         bundle: The directory of its saved model; None as for ``heldout``. In a study's storage it
             is relative to the project, which may be moved.
         cost: What `segexp.training.cost.Cost` holds; None where an earlier segexp ran the trial.
+        lower_iou: By class of the common space, the lower end of the interval of its IoU on the
+            val split; of the classes of which a study requires it.
     """
 
     value: float
@@ -85,6 +87,7 @@ class TrialResult:
     heldout: SplitScores | None = None
     bundle: str | None = None
     cost: Mapping[str, Any] | None = None
+    lower_iou: Mapping[str, float] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""

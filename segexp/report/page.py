@@ -119,7 +119,7 @@ def cards(entries: Sequence[tuple[str, str]]) -> Markup:
 
 def table(
     header: Sequence[str],
-    rows: Sequence[Sequence[str]],
+    rows: Sequence[Sequence[str | Markup]],
     *,
     groups: Sequence[tuple[str, int]] = (),
     numeric: Collection[int] = (),

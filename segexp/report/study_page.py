@@ -18,10 +18,12 @@ from segexp.evaluation.metrics import (
 )
 from segexp.evaluation.result import SplitScores
 from segexp.report import study_figures
+from segexp.report.goals_section import goals_section
 from segexp.report.page import (
     Part,
     Section,
     cards,
+    markup,
     note,
     paragraph,
     render_page,
@@ -178,9 +180,9 @@ def history_section(view: StudyView) -> Iterator[Section]:
 def trials_section(view: StudyView) -> Iterator[Section]:
     """Every trial, and the reasons of failures."""
     names = param_names(view.rows)
-    lines = [
+    lines: list[list[str | Markup]] = [
         [
-            str(row.number),
+            markup("anchor", f"trial-{row.number}", str(row.number)),
             row.state,
             score_text(row.value if row.state == "complete" else row.last),
             "-" if row.best_epoch is None else str(row.best_epoch),
@@ -209,6 +211,7 @@ def trials_section(view: StudyView) -> Iterator[Section]:
 
 SECTIONS: list[Callable[[StudyView], Iterator[Section]]] = [
     best_section,
+    goals_section,
     history_section,
     mappings_section,
     categories_section,

@@ -26,7 +26,8 @@ class TrialRow:
         result: The result of a complete trial, if it has one.
         failure: Why it failed, or empty.
         run_id: Its run in MLflow, or empty.
-        rank: From `segexp.study.best.rank`, highest for the best.
+        rank: From `segexp.study.standing.rank`, highest for the best.
+        costs: What the study minimises, as far as it is known.
     """
 
     number: int
@@ -38,7 +39,8 @@ class TrialRow:
     result: TrialResult | None
     failure: str
     run_id: str
-    rank: tuple[float, bool]
+    rank: tuple[Any, ...]
+    costs: Sequence[float] = ()
 
     @property
     def last(self) -> float | None:
@@ -54,16 +56,38 @@ class TrialRow:
 
 
 @dataclass(frozen=True)
+class Requirement:
+    """A constraint of a study.
+
+    Attributes:
+        name: What it is on, such as ``iou/person``, and of what it is the lower end.
+        text: The bound, such as ``>= 0.3``.
+        values: What each complete trial has of it, by number; NaN where that is not known.
+        met_by: The numbers of the complete trials that meet it.
+    """
+
+    name: str
+    text: str
+    values: Mapping[int, float]
+    met_by: frozenset[int]
+
+
+@dataclass(frozen=True)
 class StudyView:
     """What the page shows of a study.
 
     Attributes:
-        study: The study itself, for Optuna's own charts and importances.
+        study: The study itself, for Optuna's own charts and importances; of several objectives,
+            with the score alone.
         objective: The name of what is maximised.
         definition: What its scores depend on; may be empty.
         constant: ``class``, ``val`` and ``heldout`` of the constant predictor; may be empty.
         best: The best trial, by the rule of `segexp.study.best`.
         baseline: The trial whose params were enqueued before all others.
+        costs: The names of what is minimised beside.
+        front: The numbers of the trials that no other one beats, the best score first.
+        requirements: The study's constraints.
+        missed: What the best trial misses of them, a line each.
     """
 
     study: optuna.Study
@@ -73,6 +97,10 @@ class StudyView:
     rows: Sequence[TrialRow]
     best: TrialRow | None
     baseline: TrialRow | None
+    costs: Sequence[str] = ()
+    front: Sequence[int] = ()
+    requirements: Sequence[Requirement] = ()
+    missed: Sequence[str] = ()
 
 
 def best_trial(rows: Sequence[TrialRow]) -> TrialRow | None:
@@ -91,6 +119,25 @@ def value_text(value: Any) -> str:
     if value is None:
         return "null"
     return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def cost_text(cost: float) -> str:
+    """Write a cost with three digits: ``13.2``, ``3.72M``, ``1.15G``.
+
+    >>> [cost_text(cost) for cost in (13.24, 0.5121, 3_719_027, 1_145_405_440, 512)]
+    ['13.2', '0.512', '3.72M', '1.15G', '512']
+    """
+    for unit, size in (("G", 1e9), ("M", 1e6)):
+        if cost >= size:
+            return f"{cost / size:.3g}{unit}"
+    return f"{cost:.3g}" if cost < 1e3 else f"{cost:,.0f}"
+
+
+def values_text(objectives: Sequence[str], values: Sequence[float]) -> str:
+    """Write the values of objectives, the score first: ``val/miou_common 0.4312, macs 213M``."""
+    score, *costs = zip(objectives, values, strict=True)
+    texts = [f"{score[0]} {score[1]:.4f}", *(f"{name} {cost_text(cost)}" for name, cost in costs)]
+    return ", ".join(texts)
 
 
 def score_text(score: float | None) -> str:

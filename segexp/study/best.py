@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -24,10 +24,21 @@ from segexp.study.attributes import (
     host_of,
     is_interrupted,
 )
+from segexp.study.constraints import describe_miss, stored_constraints
 from segexp.study.promotion import promoted
+from segexp.study.standing import front_of, rank, score_of
 from segexp.study.storage.open import part_studies
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class FrontTrial:
+    """A trial that no other one beats: its objectives, the score first, and its params."""
+
+    number: int
+    values: tuple[float, ...]
+    params: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -43,6 +54,10 @@ class BestTrial:
         warnings: What is probably wrong in the data; see `data_warnings`.
         scored_otherwise: The numbers of the trials that are ranked by an older rule; see
             `segexp.evaluation.result`.
+        costs: The objectives that are minimised; the other one is ``objective``.
+        front: The trials that no other one beats, the best score first; see
+            `segexp.study.standing`. For a single objective that is one at most.
+        missed: What this trial misses of the study's constraints, a line for each.
     """
 
     study: str
@@ -57,6 +72,14 @@ class BestTrial:
     constant: Mapping[str, Any]
     warnings: tuple[str, ...] = ()
     scored_otherwise: tuple[int, ...] = ()
+    costs: tuple[str, ...] = ()
+    front: tuple[FrontTrial, ...] = ()
+    missed: tuple[str, ...] = ()
+
+    @property
+    def is_best(self) -> bool:
+        """Whether no other trial ranks before it."""
+        return not self.front or self.number == self.front[0].number
 
     @property
     def constant_objective(self) -> str:
@@ -69,8 +92,13 @@ class BestTrial:
         Raises:
             WorkError: When it is missing.
         """
-        bundle = project / (self.result.bundle or "")
-        if self.result.bundle is None or not bundle.is_dir():
+        if self.result.bundle is None:
+            raise WorkError(
+                f"trial {self.number} keeps no model: another trial beat it; the models of trials "
+                f"{', '.join(str(each.number) for each in self.front)} are kept"
+            )
+        bundle = project / self.result.bundle
+        if not bundle.is_dir():
             raise WorkError(
                 f"the bundle of trial {self.number} is not in {bundle}; the trial ran on "
                 f"{self.host}; MLflow has a copy in the artifacts of run {self.run_id}"
@@ -82,9 +110,20 @@ class BestTrial:
         return {
             "study": self.study,
             "objective": self.objective,
+            "costs": list(self.costs),
+            "front": [
+                {
+                    "trial": each.number,
+                    **dict(zip((self.objective, *self.costs), each.values, strict=True)),
+                    "params": dict(each.params),
+                }
+                for each in self.front
+            ],
+            "missed": list(self.missed),
             "trial": self.number,
             "params": dict(self.params),
             "scores": _by_split(self.result, SplitScores.numbers),
+            "cost": dict(self.result.cost) if self.result.cost else None,
             "best_epoch": self.result.best_epoch,
             "iou": _by_split(self.result, _iou),
             "baseline": _by_split(self.baseline, SplitScores.numbers) if self.baseline else None,
@@ -98,11 +137,18 @@ class BestTrial:
         }
 
 
-def find_best(study: optuna.Study) -> BestTrial:
+def find_best(study: optuna.Study, number: int | None = None) -> BestTrial:
     """Find the best complete trial of a study.
 
+    Of several objectives, the one with the best score: what a person would take if nothing had a
+    cost. The front beside it says what less cost would lose.
+
+    Args:
+        number: Another complete trial, to be described in its place.
+
     Raises:
-        InputError: When it is an A/B study, or a newer segexp wrote the result.
+        InputError: When it is an A/B study, a newer segexp wrote the result, or the numbered trial
+            is not complete.
         WorkError: When no trial of the study is complete.
     """
     trials = study.get_trials(deepcopy=False)
@@ -116,6 +162,14 @@ def find_best(study: optuna.Study) -> BestTrial:
         )
     if best is None:
         raise WorkError(f"study {study.study_name!r} {_why_no_best(trials, states)}")
+    front = best_trials(trials)
+    if number is not None:
+        best = next((t for t in complete_trials(study) if t.number == number), None)
+        if best is None:
+            complete = ", ".join(str(t.number) for t in complete_trials(study))
+            raise InputError(
+                f"--trial {number}: no complete trial of {study.study_name}; name one of {complete}"
+            )
     # The baseline was first in the queue; if it was interrupted, a later trial took its params.
     wanted = trials[0].system_attrs.get("fixed_params", trials[0].params)
     first = next((t for t in complete_trials(study) if t.params == wanted), None)
@@ -134,7 +188,32 @@ def find_best(study: optuna.Study) -> BestTrial:
         constant=study.user_attrs.get(CONSTANT, {}),
         warnings=tuple(study.user_attrs.get(WARNINGS, ())),
         scored_otherwise=_scored_otherwise(study),
+        costs=costs_of(study),
+        front=tuple(FrontTrial(t.number, tuple(t.values or ()), t.params) for t in front),
+        missed=tuple(missed_by(study, best)),
     )
+
+
+def costs_of(study: optuna.Study) -> tuple[str, ...]:
+    """Return what a study minimises."""
+    text = str(study.user_attrs.get(DEFINITION, {}).get("costs", ""))
+    return tuple(text.split(", ")) if text else ()
+
+
+def missed_by(study: optuna.Study, trial: FrozenTrial) -> list[str]:
+    """Say what a complete trial misses of a study's constraints, a line for each."""
+    result = result_from_dict(trial.user_attrs[RESULT])
+    required = stored_constraints(study.user_attrs.get(DEFINITION, {}))
+    values = {constraint: constraint.value_in(result) for constraint in required}
+    return [describe_miss(c, value) for c, value in values.items() if c.excess(value) > 0]
+
+
+def unmet_note(best: BestTrial) -> str | None:
+    """Say that no trial meets a study's constraints, and which came nearest; None if one does."""
+    if not best.missed or not best.is_best:
+        return None
+    missed = "; ".join(best.missed)
+    return f"no trial meets the constraints; trial {best.number} came nearest: {missed}"
 
 
 def objective_of(study: optuna.Study) -> str:
@@ -172,15 +251,12 @@ def best_of(trials: Sequence[FrozenTrial]) -> FrozenTrial | None:
     return max(filter(_has_result, trials), key=rank, default=None)
 
 
-def rank(trial: FrozenTrial) -> tuple[float, bool]:
-    """Return what complete trials are ranked by: the objective, and whether there is a bundle.
+def best_trials(trials: Iterable[FrozenTrial]) -> list[FrozenTrial]:
+    """Return the trials that keep their models: the best one first, then all others on the front.
 
-    Of two workers' equal trials, only the first to end keeps a bundle. An objective that is not
-    finite, which studies not made by segexp may have, ranks lowest.
+    See `segexp.study.standing.front_of`; of a single objective that is one trial at most.
     """
-    value = trial.value if trial.value is not None else -math.inf
-    result = trial.user_attrs.get(RESULT, {})
-    return value if math.isfinite(value) else -math.inf, result.get("bundle") is not None
+    return front_of(filter(_has_result, trials))
 
 
 def complete_trials(study: optuna.Study) -> list[FrozenTrial]:
@@ -221,7 +297,8 @@ def _scored_otherwise(study: optuna.Study) -> tuple[int, ...]:
         as_it_was = stored["val"]
         by_sum = ruler == COMMON
         summed = by_sum and as_it_was["miou_common"] != as_it_was["miou_common_argmax"]
-        is_other = trial.value is not None and not math.isclose(trial.value, now, abs_tol=1e-9)
+        score = score_of(trial)
+        is_other = score is not None and not math.isclose(score, now, abs_tol=1e-9)
         return is_other or summed
 
     older = [t for t in complete_trials(study) if is_scored_otherwise(t.user_attrs[RESULT])]

@@ -13,22 +13,25 @@ class SamplerRow:
     Attributes:
         place: Its class, or what makes it: takes ``seed`` and the options of a study file.
         walks_all: Whether a study with it tries all points of its space.
+        several: Whether it takes several objectives.
         startup: The option that says how many of its first trials are random, if it has one: its
             later trials are tested before a study begins.
     """
 
     place: str
     walks_all: bool = False
+    several: bool = False
     startup: str | None = None
 
 
 SAMPLERS: dict[str, SamplerRow] = {
-    "tpe": SamplerRow("optuna.samplers:TPESampler", startup="n_startup_trials"),
-    "random": SamplerRow("optuna.samplers:RandomSampler"),
-    "gp": SamplerRow("optuna.samplers:GPSampler"),
+    "tpe": SamplerRow("optuna.samplers:TPESampler", several=True, startup="n_startup_trials"),
+    "random": SamplerRow("optuna.samplers:RandomSampler", several=True),
+    "gp": SamplerRow("optuna.samplers:GPSampler", several=True),
+    "nsga2": SamplerRow("optuna.samplers:NSGAIISampler", several=True),
     "cmaes": SamplerRow("optuna.samplers:CmaEsSampler"),
     # All points in any order: see `segexp.study.untried`, which suggests none of them twice.
-    "grid": SamplerRow("optuna.samplers:RandomSampler", walks_all=True),
+    "grid": SamplerRow("optuna.samplers:RandomSampler", walks_all=True, several=True),
 }
 
 

@@ -9,6 +9,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    PlainValidator,
     ValidationError,
     field_validator,
 )
@@ -22,7 +23,23 @@ from segexp.core.yaml import find_yaml, read_yaml_mapping
 from segexp.evaluation.metrics import OBJECTIVE
 from segexp.labels.files import find_mapping
 
-Objective = Annotated[str, Offered("segexp.evaluation.metrics:objectives")]
+_SCORES = Offered("segexp.evaluation.metrics:objectives")
+_COSTS = Offered("segexp.evaluation.metrics:COSTS")
+
+
+def _objectives(value: Any) -> str | tuple[str, ...]:
+    if not isinstance(value, list | tuple):
+        return _SCORES.check(value)
+    if not value:
+        raise ValueError("name a score, such as val/miou_common")
+    score, *costs = [_SCORES.check(value[0]), *map(_COSTS.check, value[1:])]
+    if len(set(costs)) < len(costs):
+        raise ValueError("names a cost twice")
+    return (score, *costs) if costs else score
+
+
+Objective = Annotated[Any, PlainValidator(_objectives)]  # pydantic warns of tuples in a union
+"""A score that is maximised, or a list of one and of costs that are minimised."""
 
 MAX_OPTION = 10_000
 """The largest number for a sampler or a pruner: some of them allocate memory for as many."""
@@ -62,13 +79,15 @@ class StudyConfig(BaseModel):
     """One study definition, as its YAML file holds it.
 
     Attributes:
-        objective: The metric that is maximised, reported and pruned on;
-            `segexp.evaluation.metrics.objectives`.
+        objective: The score that is maximised, reported and pruned on, one of
+            `segexp.evaluation.metrics.objectives`; or a list of it and of costs that are minimised,
+            `segexp.evaluation.metrics.COSTS`.
         trials: How many finished trials the study is to reach in total.
         sampler: Which sampler; a bare name or name, seed and options.
         pruner: Which pruner; a bare name or name and options.
         space: Config key (or its last part) -> list of choices or {low, high, log, step}.
         baseline: The params of the first trial; keys of the space.
+        constraints: What every trial is required to reach: `segexp.study.constraints`.
         exclude: Values of params of the space that are not tried together.
         config: Config keys that this study sets for all its trials.
     """
@@ -81,8 +100,25 @@ class StudyConfig(BaseModel):
     pruner: Pruner = Pruner()
     space: dict[str, Any] = Field(min_length=1, max_length=100)
     baseline: dict[str, Any] = Field({}, max_length=100)
+    constraints: dict[str, Any] = Field({}, max_length=100)
     exclude: list[Annotated[dict[str, Any], Field(min_length=1)]] = Field([], max_length=1_000)
     config: dict[str, Any] = {}
+
+    @property
+    def objectives(self) -> tuple[str, ...]:
+        """The score first, then the costs."""
+        names = self.objective
+        return (names,) if isinstance(names, str) else tuple(names)
+
+    @property
+    def score(self) -> str:
+        """The objective that is maximised."""
+        return self.objectives[0]
+
+    @property
+    def costs(self) -> tuple[str, ...]:
+        """The objectives that are minimised."""
+        return self.objectives[1:]
 
     @field_validator("sampler", "pruner", mode="before")
     @classmethod

@@ -18,6 +18,7 @@ from segexp.evaluation.result import refuse_newer
 from segexp.labels.mapping import Mapping
 from segexp.labels.taxonomy import VOID_NAME
 from segexp.study.attributes import DEFINITION, PARTS, RESULT
+from segexp.study.constraints import as_definition
 from segexp.study.plan import StudyPlan
 from segexp.study.space import describe_parameter
 
@@ -53,7 +54,9 @@ def definition(plan: StudyPlan, dataset: Dataset) -> dict[str, Any]:
         settings["data.resize"] = "stretch"
     return {
         **data_definition(dataset),
-        "objective": plan.study.objective,
+        "objective": plan.study.score,
+        **({"costs": ", ".join(plan.study.costs)} if plan.study.costs else {}),
+        **as_definition(plan.constraints),
         "common_space": f"{plan.common.name} {plan.common.hash}",
         **{f"space.{name}": describe_parameter(p) for name, p in sorted(plan.space.items())},
         **mapping_definitions(plan.mappings.values()),
@@ -255,7 +258,7 @@ def stored_definition(storage: BaseStorage, name: str) -> dict[str, Any] | None:
     for trial in trials:
         refuse_newer(trial.user_attrs.get(RESULT, {}))
     begun = any(t.state != TrialState.WAITING for t in trials)
-    if stored is None and (begun or study.directions != [StudyDirection.MAXIMIZE]):
+    if stored is None and (begun or study.directions[0] != StudyDirection.MAXIMIZE):
         raise InputError(
             f"study {name!r} is in the storage, but segexp did not make it; "
             "take another --study-name"

@@ -2,8 +2,8 @@
 
 - Checkpoints are kept while their trial runs or waits to be retried, and of pruned trials that
   are resumed next.
-- The saved model of the study's best trial is kept; MLflow has a copy of those of earlier bests. A
-  study that trains a list keeps all of them.
+- The saved models of the study's best trial, and of others on its front, are kept; MLflow has a
+  copy of those of earlier bests. A study that trains a list keeps all of them.
 - The other files of a trial are kept with its saved model.
 """
 
@@ -14,7 +14,7 @@ from pathlib import Path
 from optuna.trial import FrozenTrial
 
 from segexp.study.attributes import INTERRUPTED, RESULT, RETRY, is_interrupted
-from segexp.study.best import best_of
+from segexp.study.best import best_trials
 from segexp.study.budget import forerunners, taken
 from segexp.study.open import OpenStudy
 from segexp.study.plan import ListPlan
@@ -29,7 +29,7 @@ def prune_directories(opened: OpenStudy) -> list[Path]:
         The directories that were deleted.
     """
     trials = opened.study.get_trials(deepcopy=False)
-    best = best_of(trials)
+    best = {trial.number for trial in best_trials(trials)}
     awaited = _awaited(trials) | _may_be_resumed(opened, trials)
     deleted = []
     for directory in sorted(opened.directory(0).parent.glob("trial-*")):
@@ -41,8 +41,7 @@ def prune_directories(opened: OpenStudy) -> list[Path]:
             continue
         result = trial.user_attrs.get(RESULT)
         has_model = result is not None and result["bundle"] is not None
-        is_best = best is not None and trial.number == best.number
-        is_kept = has_model and (is_best or isinstance(opened.plan, ListPlan))
+        is_kept = has_model and (trial.number in best or isinstance(opened.plan, ListPlan))
         unwanted = directory / "checkpoints" if is_kept else directory
         if unwanted.is_dir():
             shutil.rmtree(unwanted, ignore_errors=True)

@@ -1,9 +1,8 @@
 """The next trial of a study: taken, run to its end, and ended in Optuna and in MLflow."""
 
 import logging
-import math
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -20,22 +19,21 @@ from segexp.core.disk import FullDiskError, full_disk_explained, is_full, what_t
 from segexp.core.files import locked
 from segexp.core.signals import signals_held_back
 from segexp.evaluation.result import TrialResult
+from segexp.report.trials import values_text
+from segexp.study import judging
 from segexp.study.ask import ask, reason_to_drop
 from segexp.study.attributes import FAILURE, FILES, RESULT, RUN_ID, host_of
-from segexp.study.best import best_trial
 from segexp.study.budget import forerunners, place_of
 from segexp.study.display import StudyDisplay
 from segexp.study.kept_files import prune_directories
 from segexp.study.open import OpenStudy
-from segexp.study.plan import ListPlan, SearchPlan
+from segexp.study.plan import ListPlan
 from segexp.study.promotion import number_before
-from segexp.study.pruners import Promoting
 from segexp.study.reconcile import close_interrupted, close_record, drop, heard_of, queue_retries
 from segexp.study.samplers import suggest
 from segexp.study.stop import give_up_if_hopeless
 from segexp.study.trial import TrialSetup, run_tags, run_trial
 from segexp.study.trial_files import file_digests
-from segexp.training.fit import DivergedError
 
 _log = logging.getLogger(__name__)
 
@@ -67,6 +65,7 @@ class _Outcome:
     """How a trial went: what to tell Optuna, and which MLflow run to close.
 
     Attributes:
+        values: Those of the objectives, if it is complete.
         files: The digests of what it leaves, if it keeps its model.
     """
 
@@ -74,6 +73,7 @@ class _Outcome:
     text: str
     run: tracking.Run | None
     result: TrialResult | None = None
+    values: Sequence[float] = ()
     files: Mapping[str, str] = field(default_factory=dict)
     disk_is_full: bool = False
 
@@ -132,14 +132,17 @@ def _train(opened: OpenStudy, trial: optuna.Trial, place: int, display: StudyDis
             setup,
             run,
             opened.directory(trial.number),
-            report=partial(_report, trial),
-            prune=partial(_prune, opened.plan, trial),
-            is_worth_keeping=partial(_is_worth_keeping, opened.plan, trial),
+            report=partial(judging.report, trial),
+            prune=partial(judging.prune, opened.plan, trial),
+            is_worth_keeping=partial(judging.is_worth_keeping, opened.plan, trial),
             display=display,
+            admit=partial(judging.admit, opened.plan, trial),
         )
-        text = f"{setup.objective} {result.value:.4f}"
+        judging.set_constraints(opened.plan, trial, result)
+        values = judging.values_of(opened.plan, result)
+        text = values_text(opened.plan.base.study.objectives, values)
         files = file_digests(opened.directory(trial.number)) if result.bundle else {}
-        return _Outcome(TrialState.COMPLETE, text, run, result, files)
+        return _Outcome(TrialState.COMPLETE, text, run, result, values, files)
     except optuna.TrialPruned as pruned:
         return _Outcome(TrialState.PRUNED, str(pruned), run)
     except UpdateFinishedTrialError:
@@ -165,7 +168,7 @@ def _tell(project: Path, trial: optuna.Trial, outcome: _Outcome) -> FrozenTrial:
             trial.set_user_attr(FILES, dict(outcome.files))
         if outcome.run is not None and (known := tracking.known_id(outcome.run)) != outcome.run.id:
             trial.set_user_attr(RUN_ID, known)
-        return trial.study.tell(trial, outcome.result.value)
+        return trial.study.tell(trial, outcome.values)
     if outcome.state == TrialState.FAIL:
         trial.set_user_attr(FAILURE, outcome.text)
     return trial.study.tell(trial, state=outcome.state)
@@ -205,36 +208,14 @@ def _set_up_trial(
         dataset=opened.dataset,
         mapping=plan.mappings[config.mapping],
         common=plan.common,
-        objective=plan.study.objective,
+        objective=plan.study.score,
         origin={"study": opened.study.study_name, "trial": trial.number},
         keeps_predictions=isinstance(opened.plan, ListPlan),
         project=plan.project,
+        lower_iou_of=tuple(
+            c.class_name for c in plan.constraints if c.by_lower_end and c.class_name
+        ),
     )
-
-
-def _report(trial: optuna.Trial, epoch: int, value: float) -> None:
-    if not math.isfinite(value):
-        # Optuna ranks infinity as the best value.
-        raise DivergedError(f"the objective is {value} in epoch {epoch}")
-    trial.report(value, epoch)
-
-
-def _prune(
-    plan: SearchPlan | ListPlan,
-    trial: optuna.Trial,
-    epoch: int,
-    value: float,
-    write: Callable[[], None],
-) -> None:
-    base, pruner = plan.base, trial.study.pruner
-    # After the last epoch nothing is saved by pruning: the trial is complete, good or bad.
-    is_over = epoch >= base.config.training.epochs
-    if is_over or _is_baseline(plan, trial) or not trial.should_prune():
-        return
-    trials = trial.study.get_trials(deepcopy=False)
-    if isinstance(pruner, Promoting) and pruner.will_be_next_in_line(trials[trial.number], trials):
-        write()
-    raise optuna.TrialPruned(f"epoch {epoch}, {base.study.objective} {value:.4f}")
 
 
 def _movable(result: TrialResult, project: Path) -> TrialResult:
@@ -253,21 +234,3 @@ def _start_trial_run(opened: OpenStudy, trial: optuna.Trial, setup: TrialSetup) 
     failpoint.passed("run_opened")
     trial.set_user_attr(RUN_ID, run.id)
     return run
-
-
-def _is_worth_keeping(
-    plan: SearchPlan | ListPlan, trial: optuna.Trial, result: TrialResult
-) -> bool:
-    """Whether a trial is the best so far, or the baseline that the best is compared with."""
-    keeps = isinstance(plan, ListPlan) or _is_baseline(plan, trial)
-    return keeps or result.value > _best_value(trial.study)
-
-
-def _is_baseline(plan: SearchPlan | ListPlan, trial: optuna.Trial) -> bool:
-    """Whether a trial has the baseline's params; it is never pruned."""
-    return isinstance(plan, SearchPlan) and trial.params == dict(plan.baseline)
-
-
-def _best_value(study: optuna.Study) -> float:
-    best = best_trial(study)
-    return float("-inf") if best is None or best.value is None else best.value

@@ -16,6 +16,7 @@ from segexp import tracking
 from segexp.core import failpoint
 from segexp.core.config import WORK_DIRECTORY
 from segexp.core.config_keys import flatten
+from segexp.core.errors import InputError
 from segexp.core.files import locked
 from segexp.data.cache import Dataset
 from segexp.data.warnings import data_warnings
@@ -38,6 +39,7 @@ from segexp.study.pruners import make_pruner
 from segexp.study.reconcile import close_records
 from segexp.study.recorded_place import open_recorded, remember_place
 from segexp.study.storage.retrying import replace_attribute
+from segexp.study.storage.several import directions_of
 from segexp.study.study_runs import FOR_STUDY_RUN, find_run, new_run_instead, note_run
 
 _MAY_CHANGE = ("sampler", "pruner", "trials")
@@ -125,11 +127,16 @@ def open_study(
         study = optuna.create_study(
             storage=storage,
             study_name=name,
-            direction="maximize",
+            directions=directions_of(len(base.study.costs)),
             load_if_exists=True,
             pruner=_make_pruner(base),
         )
         failpoint.passed("study_create")
+        if len(study.directions) != 1 + len(base.study.costs):  # made, and not begun
+            raise InputError(
+                f"study {name!r} was made for {len(study.directions)} objectives, now they are "
+                f"{', '.join(base.study.objectives)}; take another --study-name"
+            )
         if is_new:
             if isinstance(plan, SearchPlan):
                 _put_first(study, plan.baseline, carried)
@@ -167,7 +174,7 @@ def _put_first(
 
 
 def _constant(plan: StudyPlan, dataset: Dataset) -> dict[str, Any]:
-    objective = plan.study.objective
+    objective = plan.study.score
     metric, ruler = metric_of(objective)
     space = plan.common if ruler == COMMON else next(iter(plan.mappings.values()))
     return {**constant_scores(dataset, space, metric), "objective": objective}
@@ -196,7 +203,7 @@ def _open_parent_run(
         }
         params = flatten(
             plan.study.model_dump(
-                mode="json", exclude={"space", "baseline", "exclude", *_MAY_CHANGE}
+                mode="json", exclude={"space", "baseline", "exclude", "constraints", *_MAY_CHANGE}
             )
         )
         parent = tracking.start_run(

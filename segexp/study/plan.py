@@ -16,6 +16,7 @@ from segexp.data.source import Source
 from segexp.labels.files import find_mapping, find_mappings
 from segexp.labels.mapping import Mapping, common_space
 from segexp.study.config import StudyConfig
+from segexp.study.constraints import Constraint, of_space, parse_constraints
 from segexp.study.pairs import describe_impossible, impossible, model_faults
 from segexp.study.read_space import SearchSpace
 from segexp.study.samplers import option_faults
@@ -39,6 +40,7 @@ class StudyPlan:
     Attributes:
         mappings: Every mapping that a trial can have, by name.
         common: The common space of these and of all that the trials are compared with.
+        constraints: What is required of the trials, by classes of the common space.
         is_part: Whether it is part of another study, which has the runs that its trials are
             recorded under.
     """
@@ -50,6 +52,7 @@ class StudyPlan:
     mappings: Dict[str, Mapping]
     common: Mapping
     source: Source
+    constraints: tuple[Constraint, ...] = ()
     is_part: bool = False
 
 
@@ -94,11 +97,14 @@ def plan_study(
     config: Config,
     searched: SearchSpace,
     say: Callable[[str], None] = lambda text: None,
+    *,
+    common: Mapping | None = None,
 ) -> SearchPlan:
     """Check a study against its configuration, the mappings, the models and the data's taxonomy.
 
     Args:
         config: The configuration, with the study's own values and overrides in it.
+        common: The space in which the trials are compared, where other studies have a say in it.
 
     Raises:
         InputError: With every fault that was found.
@@ -114,7 +120,13 @@ def plan_study(
         mappings = find_mappings(project, names)
     with collected(faults):
         refuse_shared_database(config.storage, config.tracking.uri, project)
-    faults += option_faults(study.sampler, study.pruner, space, config.training.epochs)
+    epochs, costs = config.training.epochs, len(study.costs)
+    faults += option_faults(study.sampler, study.pruner, space, epochs, costs)
+    constraints: tuple[Constraint, ...] = ()
+    with collected(faults):
+        required = parse_constraints(where, study.constraints)
+        if required and mappings:
+            constraints = of_space(where, required, common or common_space(mappings))
     source: Source | None = None
     with collected(faults):
         source = find_source(project, config, mappings)
@@ -134,8 +146,9 @@ def plan_study(
         config=config,
         space=space,
         mappings=dict(zip(names, mappings, strict=True)),
-        common=common_space(mappings),
+        common=common or common_space(mappings),
         source=source,
+        constraints=constraints,
     )
     return SearchPlan(base, baseline, forbidden, tuple(describe_impossible(found)))
 

@@ -11,6 +11,8 @@ from optuna.trial import FrozenTrial
 from segexp.core.errors import InputError
 from segexp.study.choices import PRUNERS, load
 from segexp.study.config import Pruner
+from segexp.study.standing import is_rival
+from segexp.study.storage.several import as_failed, with_scores_alone
 
 
 @runtime_checkable
@@ -55,6 +57,22 @@ def make_pruner(pruner: Pruner, epochs: int, label: str = "study") -> BasePruner
     with named_in_faults("pruner", pruner.name):
         made: BasePruner = load(row.place)(**{**row.defaults, **given, **pruner.options})
         return made
+
+
+def is_behind(trial: optuna.Trial, *, among_rivals: bool) -> bool:
+    """Whether a pruner would end a trial after what it has reported.
+
+    Args:
+        among_rivals: Whether it is compared with its rivals alone, as where there are costs or
+            constraints (`segexp.study.standing.is_rival`). Whatever pruner it is sees the others
+            as failed, and the score as the only objective.
+    """
+    study = trial.study
+    if not among_rivals:
+        return trial.should_prune()
+    own = study.get_trials(deepcopy=False)[trial.number]
+    rivals = with_scores_alone(study, lambda t: t if is_rival(t, own) else as_failed(t))
+    return study.pruner.prune(rivals, own)
 
 
 def patient(patience: int = 2, **options: Any) -> BasePruner:

@@ -6,10 +6,11 @@ from typing import Any
 
 from segexp.core.config import Config
 from segexp.core.config_keys import flatten, resolve_key, with_values
-from segexp.core.errors import InputError, did_you_mean, named, shown
+from segexp.core.errors import InputError, collected, did_you_mean, named, shown
 from segexp.core.value_key import value_key
 from segexp.evaluation.metrics import COMMON, OWN, metric_of
 from segexp.study.config import StudyConfig
+from segexp.study.constraints import parse_constraints
 from segexp.study.space import Choices, Parameter, Range, contains, describe_parameter, divides
 
 MAX_CHOICES = 64
@@ -109,10 +110,12 @@ def read_space(where: str, study: StudyConfig, config: Config) -> SearchSpace:
     ]
     baseline, wrong = _baseline(where, study, config, space)
     faults += unknown + wrong
-    if metric_of(study.objective)[1] == OWN and "mapping" in searched:
+    with collected(faults):
+        parse_constraints(where, study.constraints)
+    if metric_of(study.score)[1] == OWN and "mapping" in searched:
         faults.append(
-            f"{where}: objective: {study.objective!r} cannot rank different mappings; use "
-            f"'{study.objective}_{COMMON}'"
+            f"{where}: objective: {study.score!r} cannot rank different mappings; use "
+            f"'{study.score}_{COMMON}'"
         )
     if faults:
         raise InputError(faults)

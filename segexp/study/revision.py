@@ -8,6 +8,7 @@ before is carried over if it would come out the same in the new one.
 from collections.abc import Mapping as Dict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import isnan
 from typing import Any
 
 import optuna
@@ -16,7 +17,9 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from segexp.core.config_keys import flatten, resolve_key
 from segexp.core.errors import InputError
-from segexp.study.attributes import CARRIED_FROM, PARTS, RESULT, RUN_ID
+from segexp.evaluation.result import result_from_dict
+from segexp.study.attributes import CARRIED_FROM, COSTS, PARTS, RESULT, RUN_ID
+from segexp.study.constraints import excesses
 from segexp.study.definition import is_known, stored_definition, with_later_settings
 from segexp.study.plan import SearchPlan, StudyPlan
 from segexp.study.promotion import promoted
@@ -78,9 +81,10 @@ def choose_revision(
         or (t.state == TrialState.COMPLETE and RESULT in t.user_attrs)
     ]
     carried = [
-        _carry(trial, params, plan.base.space, names[-1])
+        _carry(trial, params, values, plan.base, names[-1])
         for trial in finished
         if (params := _params_now(trial, stored, now, plan.base)) is not None
+        and (values := _values_now(trial, plan.base)) is not None
     ]
     carried.sort(key=lambda trial: trial.params != dict(plan.baseline))  # the baseline comes first
     return Revision(
@@ -135,23 +139,50 @@ def _value_in(parameter: Parameter, text: str | None) -> tuple[Any] | None:
     return (value,) if contains(parameter, value) else None
 
 
+def _values_now(trial: FrozenTrial, plan: StudyPlan) -> list[float] | None:
+    """Return a trial's score, and its costs in the plan; None when these were not recorded.
+
+    Nor what the plan requires of it. A pruned trial recorded no costs.
+    """
+    if not plan.study.costs and not plan.constraints:
+        return [*(trial.values or ())]
+    if RESULT not in trial.user_attrs:
+        return None
+    result = result_from_dict(trial.user_attrs[RESULT])
+    cost = result.cost or {}
+    unknown = [c for c in plan.constraints if isnan(c.value_in(result)) and not c.is_of_iou_alone]
+    if unknown or any(name not in cost for name in plan.study.costs):
+        return None
+    return [result.value, *(float(cost[name]) for name in plan.study.costs)]
+
+
 def _carry(
-    trial: FrozenTrial, params: Dict[str, Any], space: Dict[str, Parameter], study: str
+    trial: FrozenTrial,
+    params: Dict[str, Any],
+    values: Sequence[float],
+    plan: StudyPlan,
+    study: str,
 ) -> FrozenTrial:
     """Copy a finished trial for another study, over the space that it has there."""
     carried = create_trial(
         state=trial.state,
-        value=trial.value if trial.state == TrialState.COMPLETE else None,
+        values=list(values) if trial.state == TrialState.COMPLETE else None,
         params=dict(params),
-        distributions={name: distribution_of(space[name]) for name in params},
+        distributions={name: distribution_of(plan.space[name]) for name in params},
         # Not which trial it retries or resumes: that is a number in the study before.
         user_attrs={
             **{key: trial.user_attrs[key] for key in (RESULT, RUN_ID) if key in trial.user_attrs},
+            **({COSTS: list(values[1:])} if plan.study.costs else {}),
             CARRIED_FROM: f"{study}/{trial.number}",
         },
         system_attrs={"fixed_params": dict(params)} if "fixed_params" in trial.system_attrs else {},
         intermediate_values=dict(trial.intermediate_values),
     )
+    if trial.state == TrialState.COMPLETE and plan.constraints:
+        for on, excess in excesses(
+            plan.constraints, result_from_dict(trial.user_attrs[RESULT])
+        ).items():
+            carried.set_constraint(on, excess)
     carried.datetime_start = trial.datetime_start
     carried.datetime_complete = trial.datetime_complete
     return carried

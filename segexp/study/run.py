@@ -22,7 +22,7 @@ from segexp.report.study_page import study_page
 from segexp.study.abandoned import forget_supervisors, supervised
 from segexp.study.ask import reconcile
 from segexp.study.attributes import RESULT, RUN_ID, host_of
-from segexp.study.best import best_trial
+from segexp.study.best import best_trial, best_trials
 from segexp.study.budget import counts_towards_budget
 from segexp.study.definition import definition, stored_definition, with_begun_halves
 from segexp.study.display import StudyDisplay
@@ -92,7 +92,7 @@ def run_study(
     display.say(describe_data(dataset))
     say_left_out(plan, display.say)
     mappings = [*base.mappings.values()]
-    is_common = metric_of(base.study.objective)[1] == COMMON
+    is_common = metric_of(base.study.score)[1] == COMMON
     warn_of_data(dataset, mappings, [base.common] if is_common else mappings, display.say)
     now = definition(base, dataset)
     revision = choose_revision(plan, now, storage, new=new_revision)
@@ -214,7 +214,8 @@ def _record_best(study: optuna.Study, parent: tracking.Run) -> None:
         return
     result = result_from_dict(best.user_attrs[RESULT])
     tracking.log_metrics(parent, named_best(result.val.scores, result.best_epoch))
-    tracking.set_tags(parent, {"segexp.best_trial": str(best.number)})
+    front = ",".join(str(t.number) for t in best_trials(study.get_trials(deepcopy=False)))
+    tracking.set_tags(parent, {"segexp.best_trial": str(best.number), "segexp.front": front})
 
 
 def _record_page(study: optuna.Study, parent: tracking.Run, display: StudyDisplay) -> None:

@@ -8,14 +8,16 @@ trial would stay among those to beat. Here only the epochs that trials reported 
 import math
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
+from segexp.study.attributes import COSTS
 from segexp.study.promotion import epochs_judged, first_number, promoted
+from segexp.study.standing import is_rival
 
 KEPT_AT_RUNG = 2
 """How many stopped trials of a rung keep a checkpoint, which is four times as large as a model and
@@ -33,6 +35,9 @@ class RungPruner(optuna.pruners.SuccessiveHalvingPruner):
     Where trials differ in their mapping, a rung compares each with those of its own mapping: a
     model of many classes learns more slowly, and after one epoch the best of them are behind models
     of few classes that they end up ahead of. From the rung ``within_rungs`` on all are compared.
+
+    In a study with costs or constraints a trial is compared with its rivals alone; see
+    `segexp.study.standing.is_rival`.
 
     With ``promotion`` a stopped trial is resumed once it is among the best at its rung because
     others did worse. That is the paper's algorithm; Optuna has the part that stops.
@@ -95,10 +100,9 @@ class RungPruner(optuna.pruners.SuccessiveHalvingPruner):
         trials = study.get_trials(deepcopy=False)
         if epoch <= epochs_judged(trial, trials):
             return False
-        values = self._values_at(epoch, trials)[self._field(epoch, trial)]
-        value: float = trial.intermediate_values[epoch]
-        values[first_number(trial, trials)] = value
-        return value < self._bar(list(values.values()))
+        reached = self._reached(epoch, trials)[self._field(epoch, trial)]
+        reached[first_number(trial, trials)] = trial
+        return trial.intermediate_values[epoch] < self._bar(epoch, trial, reached)
 
     def promotable(self, trials: Sequence[FrozenTrial]) -> int | None:
         """Return the number of the stopped trial that is to be resumed first; None when none is.
@@ -106,16 +110,19 @@ class RungPruner(optuna.pruners.SuccessiveHalvingPruner):
         Of those that are among the best of their rung, the one that came furthest.
         """
         stopped = self._stopped(trials)
-        bars = {
-            (epoch, field): self._bar(list(values.values()))
-            for epoch in {epoch for epoch, _, _ in stopped}
-            for field, values in self._values_at(epoch, trials).items()
+        reached = {
+            epoch: self._reached(epoch, trials) for epoch in {epoch for epoch, _, _ in stopped}
         }
-        found = [
-            (epoch, value, number)
-            for epoch, value, number in stopped
-            if value >= bars[epoch, self._field(epoch, trials[number])]
-        ]
+        bars: dict[tuple[Any, ...], float] = {}
+        found = []
+        for epoch, value, number in stopped:
+            own = trials[number]
+            field = self._field(epoch, own)
+            judged = (epoch, field, *own.user_attrs.get(COSTS, ()))  # by the same rivals
+            if judged not in bars:
+                bars[judged] = self._bar(epoch, own, reached[epoch][field])
+            if value >= bars[judged]:
+                found.append((epoch, value, number))
         return max(found)[-1] if found else None
 
     def next_in_line(self, trials: Sequence[FrozenTrial]) -> set[int]:
@@ -156,8 +163,9 @@ class RungPruner(optuna.pruners.SuccessiveHalvingPruner):
             and self._is_rung(epoch)
         ]
 
-    def _bar(self, values: Sequence[float]) -> float:
-        """Return the least value with which a trial passes a rung."""
+    def _bar(self, epoch: int, own: FrozenTrial, reached: Mapping[int, FrozenTrial]) -> float:
+        """Return the least value with which a trial passes a rung that others have reached."""
+        values = [t.intermediate_values[epoch] for t in reached.values() if is_rival(t, own)]
         if len(values) <= self._bootstrap:
             return math.inf
         to_go_on = max(len(values) // self._factor, 1)
@@ -178,18 +186,19 @@ class RungPruner(optuna.pruners.SuccessiveHalvingPruner):
         """Return what the rivals of a trial at a rung share with it: its mapping, or nothing."""
         return str(trial.params.get(self._shared(epoch), ""))
 
-    def _values_at(
+    def _reached(
         self, epoch: int, trials: Sequence[FrozenTrial]
-    ) -> defaultdict[str, dict[int, float]]:
-        """Return what each configuration had at a rung, by field and number of its first trial."""
-        reached = [
-            t for t in trials if t.state != TrialState.FAIL and epoch in t.intermediate_values
-        ]
+    ) -> defaultdict[str, dict[int, FrozenTrial]]:
+        """Return the last trial of each configuration that has reached a rung.
+
+        By field, and number of the configuration's first trial.
+        """
         shared = self._shared(epoch)
-        values = defaultdict[str, dict[int, float]](dict)
-        for t in reached:
-            values[t.params.get(shared, "")][first_number(t, trials)] = t.intermediate_values[epoch]
-        return values
+        reached = defaultdict[str, dict[int, FrozenTrial]](dict)
+        for t in trials:
+            if t.state != TrialState.FAIL and epoch in t.intermediate_values:
+                reached[t.params.get(shared, "")][first_number(t, trials)] = t
+        return reached
 
 
 class PlacedHyperbandPruner(optuna.pruners.HyperbandPruner):

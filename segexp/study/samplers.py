@@ -11,9 +11,10 @@ from optuna.samplers import BaseSampler
 from segexp.core.errors import InputError, collected
 from segexp.study.choices import SAMPLERS, load
 from segexp.study.config import Pruner, Sampler
-from segexp.study.pruners import make_pruner, named_in_faults
+from segexp.study.pruners import is_behind, make_pruner, named_in_faults
 from segexp.study.space import Choices, Parameter, Range
 from segexp.study.storage.open import hush_optuna
+from segexp.study.storage.several import directions_of, report_score
 from segexp.study.untried import MAX_LISTED, Points, count_values
 
 
@@ -99,15 +100,25 @@ def _refuse_endless(space: Mapping[str, Parameter]) -> None:
 
 
 def option_faults(
-    sampler: Sampler, pruner: Pruner, space: Mapping[str, Parameter], epochs: int
+    sampler: Sampler,
+    pruner: Pruner,
+    space: Mapping[str, Parameter],
+    epochs: int,
+    costs: int = 0,
 ) -> list[str]:
     """List what is wrong with the options of a sampler and a pruner.
 
     Both run a trial in memory: Optuna checks some options only then.
+
+    Args:
+        costs: How many objectives there are beside the score.
     """
     hush_optuna()
-    study = optuna.create_study(direction="maximize")
+    study = optuna.create_study(directions=directions_of(costs))
     faults: list[str] = []
+    if costs and not SAMPLERS[sampler.name].several:
+        several = ", ".join(name for name, row in SAMPLERS.items() if row.several)
+        return [f"sampler: {sampler.name} takes one objective; for several name {several}"]
     with collected(faults), named_in_faults("sampler", sampler.name):
         study.sampler = make_sampler(sampler, space, 0)
         suggest(study.ask(), space)
@@ -120,8 +131,8 @@ def option_faults(
     with collected(faults), named_in_faults("pruner", pruner.name):
         study.pruner = make_pruner(pruner, epochs)
         trial = study.ask()
-        trial.report(0.0, 1)
-        trial.should_prune()
+        report_score(trial, 0.0, 1)
+        is_behind(trial, among_rivals=costs > 0)
     return faults
 
 
@@ -130,4 +141,4 @@ def _finish_two_trials(study: optuna.Study, space: Mapping[str, Parameter]) -> N
     for value in (0.0, 1.0):
         trial = study.ask()
         suggest(trial, space)
-        study.tell(trial, value)
+        study.tell(trial, [value for _ in study.directions])

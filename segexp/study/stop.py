@@ -14,7 +14,7 @@ from optuna.trial import TrialState
 
 from segexp.core.errors import WorkError
 from segexp.study.attributes import CARRIED_FROM, FAILURE
-from segexp.study.best import best_trial
+from segexp.study.best import best_trials
 from segexp.study.budget import counts_towards_budget, taken
 from segexp.study.config import StudyConfig
 
@@ -51,18 +51,21 @@ NEVER = StopRule()
 def trials_since_best(study: optuna.Study) -> int:
     """Return how many trials after the best one, by number, are complete or pruned.
 
+    Of several objectives, after the last one that is on the front.
+
     Optuna's `BestValueStagnationEvaluator` leaves pruned trials out; but with a pruner few trials
     are complete, and a pruned one was not better, either. Trials that a revision carried over do
     not count: they searched another space.
     """
-    best = best_trial(study)
+    trials = study.get_trials(deepcopy=False)
+    best = max((trial.number for trial in best_trials(trials)), default=None)
     if best is None:
         return 0
     return sum(
         trial.state != TrialState.FAIL
         and counts_towards_budget(trial)
         and CARRIED_FROM not in trial.user_attrs
-        for trial in study.get_trials(deepcopy=False)[best.number + 1 :]
+        for trial in trials[best + 1 :]
     )
 
 

@@ -23,14 +23,6 @@ from segexp.core import failpoint
 from segexp.core.config import Config
 from segexp.core.errors import WorkError
 from segexp.data.cache import Dataset
-from segexp.evaluation.confusions import (
-    CONFUSIONS_FILE,
-    PREDICTIONS_FILE,
-    Confusions,
-    Predictions,
-    save_confusions,
-    save_predictions,
-)
 from segexp.evaluation.evaluate import Evaluation, evaluate_split, keep, kept_evaluation
 from segexp.evaluation.metrics import METRICS, OWN, metric_of
 from segexp.evaluation.result import CURRENT_RULES, TrialResult
@@ -65,6 +57,7 @@ class TrialSetup:
         objective: One of `segexp.evaluation.metrics.objectives`.
         origin: Where the trial comes from (study, number): written into its bundle.
         keeps_predictions: Whether to keep the predictions of the held-out images.
+        lower_iou_of: The common classes whose IoU's lower end on the val split is wanted.
         project: Where a relative directory of encoder weights starts.
     """
 
@@ -76,6 +69,7 @@ class TrialSetup:
     origin: dict[str, str | int | None]
     keeps_predictions: bool = False
     project: Path = Path()
+    lower_iou_of: tuple[str, ...] = ()
 
 
 def run_trial(
@@ -155,6 +149,9 @@ def run_trial(
         seconds=progress.seconds,
         val=trial_record.split_scores(best, mapping, setup.common),
         cost=asdict(cost),
+        lower_iou=trial_record.lower_iou(
+            best, setup.common, setup.lower_iou_of, dataset.source.format
+        ),
     )
     checkpoints.load_best(trainer.scored)
     is_kept = is_worth_keeping(trial_result)
@@ -180,7 +177,7 @@ def run_trial(
     )
     trial_record.log_result(run, trial_result)
     trial_record.log_confusion(run, best, mapping, "val")
-    _save_evaluations(directory, best, heldout, run)
+    trial_record.save_evaluations(directory, best, heldout, run)
     trial_record.log_overlays(
         run,
         trainer.scored,
@@ -230,22 +227,6 @@ def _meaning(setup: TrialSetup) -> str:
         "torch": torch.__version__,
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-
-
-def _save_evaluations(
-    directory: Path, val: Evaluation, heldout: Evaluation | None, run: tracking.Run
-) -> None:
-    """Save the confusion matrix of every image, locally and as artifacts of the run."""
-    splits = {"val": val} | ({"heldout": heldout} if heldout else {})
-    confusions = {
-        name: Confusions(split.image_ids, split.confusions) for name, split in splits.items()
-    }
-    save_confusions(directory / CONFUSIONS_FILE, confusions)
-    tracking.log_file(run, directory / CONFUSIONS_FILE)
-    if heldout and heldout.predictions:
-        predictions = Predictions(heldout.image_ids, heldout.predictions)
-        save_predictions(directory / PREDICTIONS_FILE, predictions)
-        tracking.log_file(run, directory / PREDICTIONS_FILE)
 
 
 def _save_bundle(

@@ -1,6 +1,9 @@
 """What a trial records in MLflow: metrics, tables, the confusion matrix, overlays."""
 
+import math
 from collections.abc import Mapping as Dict
+from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -8,11 +11,21 @@ from torch import nn
 
 from segexp import tracking
 from segexp.data.split import Split
+from segexp.evaluation.confusions import (
+    CONFUSIONS_FILE,
+    PREDICTIONS_FILE,
+    Confusions,
+    Predictions,
+    save_confusions,
+    save_predictions,
+)
 from segexp.evaluation.counting import confusion_matrices
 from segexp.evaluation.evaluate import Evaluation
 from segexp.evaluation.metrics import COMMON, OWN, RULERS, flat, miou
 from segexp.evaluation.result import SplitScores, TrialResult
 from segexp.evaluation.rulers import Ruler, decide
+from segexp.evaluation.statistics.clusters import make_clusters
+from segexp.evaluation.statistics.intervals import lower_ious
 from segexp.evaluation.tables import class_table
 from segexp.labels.mapping import Mapping
 from segexp.report.confusion_page import confusion_page
@@ -62,6 +75,24 @@ def split_scores(evaluation: Evaluation, mapping: Mapping, common: Mapping) -> S
     )
 
 
+def lower_iou(
+    val: Evaluation, common: Mapping, wanted: Sequence[str], data_format: str
+) -> dict[str, float] | None:
+    """Return the lower ends of IoUs that a study requires; None where it requires none.
+
+    A class whose interval would say nothing is left out; see `lower_ious`.
+
+    Args:
+        wanted: Classes of the common space.
+        data_format: The name of the data's layout, by which images are told to belong together.
+    """
+    if not wanted or len(val.image_ids) < 2:
+        return None
+    clusters = make_clusters("auto", val.image_ids, data_format)
+    lower = dict(zip(common.names, lower_ious(val.confusions[COMMON], clusters), strict=True))
+    return {name: lower[name] for name in wanted if not math.isnan(lower[name])}
+
+
 def bundle_scores(result: TrialResult) -> dict[str, float]:
     """Return the scores for a bundle, such as ``val/miou`` and ``heldout/miou_common``."""
     scores = {f"val/{name}": value for name, value in result.val.numbers().items()}
@@ -75,6 +106,22 @@ def log_cost(run: Run, cost: Cost) -> None:
     figures = {"parameters": cost.parameters, "macs": cost.macs, "latency_ms": cost.latency_ms}
     tracking.log_metrics(run, {f"cost/{name}": float(value) for name, value in figures.items()})
     tracking.set_tags(run, {"segexp.measured_on": cost.measured_on})
+
+
+def save_evaluations(
+    directory: Path, val: Evaluation, heldout: Evaluation | None, run: Run
+) -> None:
+    """Save the confusion matrix of every image, locally and as artifacts of the run."""
+    splits = {"val": val} | ({"heldout": heldout} if heldout else {})
+    confusions = {
+        name: Confusions(split.image_ids, split.confusions) for name, split in splits.items()
+    }
+    save_confusions(directory / CONFUSIONS_FILE, confusions)
+    tracking.log_file(run, directory / CONFUSIONS_FILE)
+    if heldout and heldout.predictions:
+        predictions = Predictions(heldout.image_ids, heldout.predictions)
+        save_predictions(directory / PREDICTIONS_FILE, predictions)
+        tracking.log_file(run, directory / PREDICTIONS_FILE)
 
 
 def log_result(run: Run, result: TrialResult) -> None:

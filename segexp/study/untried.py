@@ -27,6 +27,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from segexp.core.value_key import value_key
 from segexp.study.space import Choices, Parameter, Range
+from segexp.study.storage.several import as_samplers_read
 from segexp.training.network import ARCHS, decoder_channels
 
 MAX_LISTED = 100_000
@@ -173,6 +174,7 @@ class UntriedSampler(BaseSampler):
         self._tried = frozenset(tried)
         self._random = Random(seed)
         self._chosen: dict[str, Any] = {}
+        self._read: optuna.Study | None = None
 
     def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
         """Pass it on."""
@@ -202,12 +204,12 @@ class UntriedSampler(BaseSampler):
     ) -> dict[str, Any]:
         """Choose the whole point; params that the sampler does not relate are drawn one by one."""
         for _ in range(TRIES):
-            related = self._sampler.sample_relative(study, trial, search_space)
+            related = self._sampler.sample_relative(self._seen(study), trial, search_space)
             self._chosen = {
                 name: related[name]
                 if name in related
                 else self._sampler.sample_independent(
-                    study, trial, name, distribution_of(parameter)
+                    self._seen(study), trial, name, distribution_of(parameter)
                 )
                 for name, parameter in self._points.space.items()
             }
@@ -226,7 +228,13 @@ class UntriedSampler(BaseSampler):
         """Return the chosen point's value."""
         if param_name in self._chosen:
             return self._chosen[param_name]
-        return self._sampler.sample_independent(study, trial, param_name, param_distribution)
+        return self._sampler.sample_independent(
+            self._seen(study), trial, param_name, param_distribution
+        )
+
+    def _seen(self, study: optuna.Study) -> optuna.Study:
+        self._read = self._read or as_samplers_read(study)
+        return self._read
 
     def _is_new(self, params: Mapping[str, Any]) -> bool:
         return self._points.allows(params) and self._points.key(params) not in self._tried

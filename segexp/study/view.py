@@ -8,10 +8,21 @@ from optuna.trial import FrozenTrial, TrialState
 
 from segexp.evaluation.metrics import OBJECTIVE
 from segexp.evaluation.result import result_from_dict
-from segexp.report.trials import StudyView, TrialRow, best_trial
-from segexp.study.attributes import CONSTANT, DEFINITION, FAILURE, RESULT, RUN_ID, is_interrupted
-from segexp.study.best import rank
+from segexp.report.trials import Requirement, StudyView, TrialRow, best_trial
+from segexp.study.attributes import (
+    CONSTANT,
+    COSTS,
+    DEFINITION,
+    FAILURE,
+    RESULT,
+    RUN_ID,
+    is_interrupted,
+)
+from segexp.study.best import best_trials, costs_of, missed_by
+from segexp.study.constraints import stored_constraints
 from segexp.study.promotion import promoted
+from segexp.study.standing import rank, score_of
+from segexp.study.storage.several import with_scores_alone
 
 
 def view_study(study: optuna.Study) -> StudyView:
@@ -20,15 +31,30 @@ def view_study(study: optuna.Study) -> StudyView:
     trials = study.get_trials(deepcopy=False)
     resumed = promoted(trials)
     rows = [_row(trial, trial.number in resumed) for trial in trials]
+    best = best_trial(rows)
     return StudyView(
-        study=study,
+        study=study if len(study.directions) == 1 else with_scores_alone(study),
         objective=str(definition.get("objective", OBJECTIVE)),
         definition=definition,
         constant=study.user_attrs.get(CONSTANT, {}),
         rows=rows,
-        best=best_trial(rows),
+        best=best,
         baseline=_baseline_trial(study, rows),
+        costs=costs_of(study),
+        front=[trial.number for trial in best_trials(trials)],
+        requirements=_requirements(study, rows),
+        missed=missed_by(study, trials[best.number]) if best else (),
     )
+
+
+def _requirements(study: optuna.Study, rows: Sequence[TrialRow]) -> list[Requirement]:
+    found = []
+    for constraint in stored_constraints(study.user_attrs.get(DEFINITION, {})):
+        values = {row.number: constraint.value_in(row.result) for row in rows if row.result}
+        met_by = frozenset(n for n, value in values.items() if constraint.excess(value) <= 0)
+        name = f"{constraint.on}{', lower end' if constraint.by_lower_end else ''}"
+        found.append(Requirement(name, constraint.text, values, met_by))
+    return found
 
 
 def _row(trial: FrozenTrial, is_promoted: bool) -> TrialRow:
@@ -41,7 +67,7 @@ def _row(trial: FrozenTrial, is_promoted: bool) -> TrialRow:
         TrialState.RUNNING: "running",
         TrialState.WAITING: "waiting",
     }
-    value = trial.value if trial.state == TrialState.COMPLETE else None
+    value = score_of(trial) if trial.state == TrialState.COMPLETE else None
     duration = trial.duration.total_seconds() if trial.duration else None
     return TrialRow(
         number=trial.number,
@@ -54,6 +80,7 @@ def _row(trial: FrozenTrial, is_promoted: bool) -> TrialRow:
         failure=str(trial.user_attrs.get(FAILURE, "")),
         run_id=str(trial.user_attrs.get(RUN_ID, "")),
         rank=rank(trial),
+        costs=tuple(trial.user_attrs.get(COSTS, ())),
     )
 
 

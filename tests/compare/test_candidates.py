@@ -95,3 +95,9 @@ def test_a_promoted_trial_is_named_once_with_its_final_result() -> None:
         ]
     )
     assert [params["x"] for params in best_first(study.trials)] == [1, 2]
+
+
+def test_trials_that_meet_the_constraints_come_before_better_ones_that_do_not() -> None:
+    trials = [trial(1, 0.9, {1: 0.9}), trial(2, 0.1, {1: 0.1})]
+    trials[0].set_constraint("iou/person", 0.1)
+    assert best_first(trials) == [{"x": 2}, {"x": 1}]

@@ -156,8 +156,8 @@ def test_every_fault_of_a_study_is_listed_together(home):
         "with a letter or a digit and not ending in '.'",
         f"objective: 'val/miuo': input should be {one_of(objectives())} (did you mean 'val/miou'?)",
         "trials: True: input should be a valid integer",
-        "sampler.name: 'tpee': input should be 'tpe', 'random', 'gp', 'cmaes' or 'grid' (did you "
-        "mean 'tpe'?)",
+        "sampler.name: 'tpee': input should be 'tpe', 'random', 'gp', 'nsga2', 'cmaes' or 'grid' "
+        "(did you mean 'tpe'?)",
         "sampler.sed: unknown key (did you mean 'seed'?)",
         "pruner: 5: expected `key: value` lines",
         "space: {}: dictionary should have at least 1 item after validation, not 0",
@@ -200,7 +200,7 @@ def test_the_fault_of_an_override_does_not_blame_the_file(home):
     overrides = {"trials": 0, "sampler.name": "x", "pruner.colour": 1, "space": 3}
     assert faults_of(home, content, overrides) == (
         "trials: 0: input should be greater than or equal to 1",
-        "sampler.name: 'x': input should be 'tpe', 'random', 'gp', 'cmaes' or 'grid'",
+        "sampler.name: 'x': input should be 'tpe', 'random', 'gp', 'nsga2', 'cmaes' or 'grid'",
         "pruner.colour: unknown key",
         "space: 3: input should be a valid dictionary",
     )

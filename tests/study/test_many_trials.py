@@ -18,7 +18,7 @@ from harness.ended_trials import PRUNERS, ended_trials
 from harness.results import made_scores
 from segexp.data.open import open_data
 from segexp.evaluation.result import TrialResult
-from segexp.study import next_trial
+from segexp.study import judging, next_trial
 from segexp.study.ask import trials_left
 from segexp.study.attributes import PROMOTES
 from segexp.study.budget import (
@@ -62,12 +62,12 @@ def _stopped_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def train(opened: OpenStudy, trial: optuna.Trial, *_: Any) -> next_trial._Outcome:
         suggest(trial, opened.plan.base.space)
-        next_trial._report(trial, 1, 0.0)
+        judging.report(trial, 1, 0.0)
         try:
-            next_trial._prune(opened.plan, trial, 1, 0.0, lambda: None)
+            judging.prune(opened.plan, trial, 1, 0.0, lambda: None)
         except optuna.TrialPruned as pruned:
             return next_trial._Outcome(TrialState.PRUNED, str(pruned), None)
-        next_trial._is_worth_keeping(
+        judging.is_worth_keeping(
             opened.plan, trial, TrialResult(0.0, 1, 1.0, made_scores(0.0, 0.0, {}))
         )
         return next_trial._Outcome(TrialState.FAIL, "no training", None)

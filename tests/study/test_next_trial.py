@@ -1,13 +1,11 @@
 """One trial of a study: taken, run to its end, and ended in Optuna and in MLflow."""
 
 import errno
-import math
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import optuna
 import pytest
 from optuna.distributions import CategoricalDistribution
 from optuna.trial import create_trial
@@ -17,10 +15,9 @@ from segexp.core.lease import lease_seconds, this_process
 from segexp.study.ask import is_exhausted
 from segexp.study.attributes import BEAT, CRASHES, FAILURE, OWNER, RESULT, RETRY_OF
 from segexp.study.best import find_best
-from segexp.study.next_trial import _report, run_next_trial
+from segexp.study.next_trial import run_next_trial
 from segexp.study.open import OpenStudy
 from segexp.study.reconcile import MAX_CRASHES, close_abandoned
-from segexp.training.fit import DivergedError
 from tests.tiny_study import (
     Said,
     finished,
@@ -137,14 +134,6 @@ def test_a_trial_that_processes_die_in_counts_as_failed(project: Path) -> None:
         close_abandoned(study.study)
     run_all(study)
     assert finished(study.study) == ["FAIL", "COMPLETE"]
-
-
-@pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan])
-def test_an_objective_that_is_not_finite_is_refused(value: float) -> None:
-    trial = optuna.create_study(direction="maximize").ask()
-    with pytest.raises(DivergedError, match=r"the objective is .* in epoch 3"):
-        _report(trial, 3, value)
-    assert trial.study.trials[0].intermediate_values == {}
 
 
 def test_the_baseline_is_scored_on_held_out_images_though_a_better_trial_ended_before_it(

@@ -121,3 +121,34 @@ def test_the_file_as_it_was_means_the_study_as_it_was(project: Path) -> None:
     revise(project, Said(), trials=1, **TWO_LOSSES)
     study, ran = revise(project, Said(), trials=2)
     assert (study.study_name, ran) == ("tiny", 1)
+
+
+def test_trials_are_carried_into_a_study_of_their_costs_and_constraints(project: Path) -> None:
+    before, _ = run(project, trials=2)
+    goals = {
+        "objective": ["val/miou_common", "macs"],
+        "constraints": {"iou/road": ">= 0.99", "parameters": "<= 1e3"},
+    }
+    with pytest.raises(InputError) as refused:
+        run(project, trials=2, **goals)
+    assert "study 'tiny' was begun with costs = nothing, now it is macs" in refused.value.faults
+    said = Said()
+    study, ran = revise(project, said, trials=3, **goals)
+    assert ran == 1
+    for old, new in zip(before.trials, study.trials, strict=False):
+        result = old.user_attrs[RESULT]
+        assert new.values == [old.value, result["cost"]["macs"]]
+        assert new.constraints["parameters"] == pytest.approx(
+            result["cost"]["parameters"] / 1e3 - 1
+        )
+        assert new.constraints["iou/road"] > 0
+
+
+def test_a_trial_whose_interval_was_not_computed_is_left_where_it_is_required(
+    project: Path,
+) -> None:
+    run(project, trials=1)
+    said = Said()
+    _, ran = revise(project, said, trials=1, constraints={"iou/road": ">= 0.1 (lower)"})
+    assert ran == 1
+    assert any("0 trials of tiny are carried over, 1 are not valid" in line for line in said.lines)

@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 from segexp.compare.statistics.groups import ClassGroups
 from segexp.compare.statistics.pair import ClassComparison, DroppedComparison, GroupComparison
 from segexp.compare.statistics.scores import ArmRuns, Estimator, Scores, mean_iou, within
-from segexp.compare.statistics.verdict import FEWEST_HOLDING, holm
+from segexp.compare.statistics.verdict import holm
 from segexp.evaluation.statistics.bootstrap import NOTHING, Estimate, at_level
 from segexp.evaluation.statistics.clusters import Clusters
+from segexp.evaluation.statistics.intervals import FEWEST_HOLDING
 from segexp.evaluation.statistics.level import LEVEL
 from segexp.labels.iou import Floats
 

@@ -9,15 +9,13 @@ from numpy.typing import NDArray
 
 from segexp.core.wording import confidence
 from segexp.evaluation.statistics.bootstrap import Estimate
+from segexp.evaluation.statistics.intervals import FEWEST_HOLDING
 from segexp.evaluation.statistics.level import LEVEL
 
 Verdict = Literal["better", "worse", "equivalent", "not enough evidence"]
 
 FEW_RUNS = 5
 """With fewer groups of runs the interval is wide: Student's t has few degrees of freedom."""
-
-FEWEST_HOLDING = 5
-"""A class in fewer clusters of images has no interval: its IoU depends on single images."""
 
 _CLUSTERS = {
     "sequence": ("held-out sequence", "held-out sequences"),

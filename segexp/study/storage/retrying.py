@@ -5,7 +5,7 @@ must not happen twice therefore leaves a mark of its own in the rows that it wri
 transaction. The second attempt looks for the mark, under the lock that the first attempt took, so
 that it also waits for a first one that the server is still about to finish.
 
-No other module uses names of Optuna that are not public.
+Only `several` uses names of Optuna, too, that are not public.
 """
 
 import copy

@@ -1,0 +1,35 @@
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from segexp.evaluation.statistics.clusters import make_clusters
+from segexp.evaluation.statistics.intervals import lower_ious
+
+
+def one_by_one(images: int):
+    return make_clusters("none", [str(n) for n in range(images)], "folder")
+
+
+def test_the_lower_end_is_students_for_images_of_one_size():
+    """Class 0 is found whole or missed whole: its IoU is the share of images that found it."""
+    found = np.arange(60) % 3 > 0
+    confusions = np.zeros((60, 2, 3), np.int64)
+    confusions[found, 0, 0] = 10
+    confusions[~found, 0, 2] = 10
+    confusions[:, 1, 1] = 5
+    lower = lower_ious(confusions, one_by_one(60))
+    share = 2 / 3
+    reach = stats.t.isf(0.025, 59) * math.sqrt(share * (1 - share) / 59)
+    assert lower[0] == pytest.approx(share - reach, abs=0.01)
+    assert lower[1] == 1.0
+
+
+def test_a_class_in_few_images_has_no_interval():
+    confusions = np.zeros((20, 2, 3), np.int64)
+    confusions[:, 0, 0] = 10
+    confusions[:4, 1, 1] = 10
+    lower = lower_ious(confusions, one_by_one(20))
+    assert lower[0] == 1.0
+    assert math.isnan(lower[1])
