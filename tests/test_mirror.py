@@ -28,6 +28,7 @@ IN_NEIGHBOURS = {
     "labels/warning": "labels/test_checks.py",
     "study/display": "cli/test_console.py",
     "study/engines/_preloaded": "study/engines/test_workers.py",
+    "study/older_rules": "study/test_best.py",
     "training/losses/_shared": "training/losses/test_cross_entropy.py",
 }
 """What has no file of its own: what is small or private, and what only a whole command or A/B study

@@ -8,7 +8,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from segexp.cli.console import class_table, classes_text, console, front_table, print_json, say
+from segexp.cli.console import class_table, classes_text, console, print_json, say
 from segexp.cli.options import (
     Debug,
     Json,
@@ -169,6 +169,28 @@ def _cost_line(cost: Mapping[str, Any]) -> str:
         f"{cost_text(cost['macs'])} multiply-accumulates, "
         f"{cost_text(cost['parameters'])} parameters"
     )
+
+
+def front_table(found: "BestTrial") -> Table:
+    """Build the table of the trials that no other one beats; of params, those that differ."""
+    from segexp.evaluation.metrics import COSTS
+    from segexp.report.trials import cost_text, score_text, value_text
+
+    names = [
+        name for name in found.params if len({str(t.params.get(name)) for t in found.front}) > 1
+    ]
+    table = Table(title="front: no trial beats these", title_justify="left", header_style="bold")
+    for name in ("trial", found.objective, *(COSTS[cost] for cost in found.costs)):
+        table.add_column(name, justify="right")
+    for name in names:
+        table.add_column(name, overflow="fold")
+    for trial in found.front:
+        score, *costs = trial.values
+        params = (value_text(trial.params.get(name)) for name in names)
+        table.add_row(
+            str(trial.number), score_text(score), *map(cost_text, costs), *map(escape, params)
+        )
+    return table
 
 
 def _scores_table(found: "BestTrial") -> Table:

@@ -28,7 +28,6 @@ from segexp.core.credentials import without_credentials
 
 if TYPE_CHECKING:
     from segexp.evaluation.evaluate import Evaluation
-    from segexp.study.best import BestTrial
     from segexp.training.fit import EpochResult, Step
 
 _SCORES = frozenset({"iou", "precision", "recall", "f1"})
@@ -112,28 +111,6 @@ def class_table(title: str, columns: Mapping[str, list[Any]]) -> Table:
         table.add_column(name, justify="left" if name == "class" else "right")
     for row in zip(*shown.values(), strict=True):
         table.add_row(*(_cell(value) for value in row))
-    return table
-
-
-def front_table(found: "BestTrial") -> Table:
-    """Build the table of the trials that no other one beats; of params, those that differ."""
-    from segexp.evaluation.metrics import COSTS
-    from segexp.report.trials import cost_text, score_text, value_text
-
-    names = [
-        name for name in found.params if len({str(t.params.get(name)) for t in found.front}) > 1
-    ]
-    table = Table(title="front: no trial beats these", title_justify="left", header_style="bold")
-    for name in ("trial", found.objective, *(COSTS[cost] for cost in found.costs)):
-        table.add_column(name, justify="right")
-    for name in names:
-        table.add_column(name, overflow="fold")
-    for trial in found.front:
-        score, *costs = trial.values
-        params = (value_text(trial.params.get(name)) for name in names)
-        table.add_row(
-            str(trial.number), score_text(score), *map(cost_text, costs), *map(escape, params)
-        )
     return table
 
 

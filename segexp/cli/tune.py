@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from segexp.cli.console import LiveDisplay, console, front_table, say
+from segexp.cli.console import LiveDisplay, console, say
 from segexp.cli.options import (
     GOES_ON,
     Data,
@@ -187,6 +187,8 @@ def _say_best(best: "BestTrial", objective: str) -> None:
     for warning in best.warnings:
         say(f"warning: {warning}")
     if best.costs:
+        from segexp.cli.best import front_table
+
         console.print(front_table(best))
 
 

@@ -1,6 +1,5 @@
 """The best trial of a study, read only from Optuna's storage: no torch, no MLflow."""
 
-import math
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,8 +10,8 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from segexp.core.errors import InputError, WorkError
-from segexp.evaluation.metrics import COMMON, OBJECTIVE, OWN, metric_of
-from segexp.evaluation.result import SplitScores, TrialResult, is_scored_otherwise, result_from_dict
+from segexp.evaluation.metrics import OBJECTIVE, OWN
+from segexp.evaluation.result import SplitScores, TrialResult, result_from_dict
 from segexp.study.attributes import (
     CONSTANT,
     DEFINITION,
@@ -25,8 +24,9 @@ from segexp.study.attributes import (
     is_interrupted,
 )
 from segexp.study.constraints import describe_miss, stored_constraints
+from segexp.study.older_rules import scored_otherwise
 from segexp.study.promotion import promoted
-from segexp.study.standing import front_of, rank, score_of
+from segexp.study.standing import front_of, rank
 from segexp.study.storage.open import part_studies
 
 T = TypeVar("T")
@@ -187,7 +187,7 @@ def find_best(study: optuna.Study, number: int | None = None) -> BestTrial:
         objective=objective_of(study),
         constant=study.user_attrs.get(CONSTANT, {}),
         warnings=tuple(study.user_attrs.get(WARNINGS, ())),
-        scored_otherwise=_scored_otherwise(study),
+        scored_otherwise=scored_otherwise(complete_trials(study), objective_of(study)),
         costs=costs_of(study),
         front=tuple(FrontTrial(t.number, tuple(t.values or ()), t.params) for t in front),
         missed=tuple(missed_by(study, best)),
@@ -281,28 +281,6 @@ def _by_split(result: TrialResult, of: Callable[[SplitScores], T]) -> dict[str, 
 def _iou(scores: SplitScores) -> dict[str, float | None]:
     table = scores.tables[OWN]
     return dict(zip(table["class"], table["iou"], strict=True))
-
-
-def _scored_otherwise(study: optuna.Study) -> tuple[int, ...]:
-    """Return the complete trials whose objective would differ by the current rules.
-
-    The stored objective differs from that of the result as read, or is by the older rule ``sum``
-    and that rule differed from ``argmax``.
-    """
-    metric, ruler = metric_of(objective_of(study))
-
-    def differs(trial: FrozenTrial) -> bool:
-        stored = trial.user_attrs[RESULT]
-        now = result_from_dict(stored).val.of(metric, ruler)
-        as_it_was = stored["val"]
-        by_sum = ruler == COMMON
-        summed = by_sum and as_it_was["miou_common"] != as_it_was["miou_common_argmax"]
-        score = score_of(trial)
-        is_other = score is not None and not math.isclose(score, now, abs_tol=1e-9)
-        return is_other or summed
-
-    older = [t for t in complete_trials(study) if is_scored_otherwise(t.user_attrs[RESULT])]
-    return tuple(trial.number for trial in older if differs(trial))
 
 
 def scored_otherwise_note(best: BestTrial) -> str | None:
