@@ -16,6 +16,7 @@ from segexp.cli.options import (
     Set,
     Storage,
     StorageFile,
+    Tta,
     open_project,
     read_config,
     with_storage,
@@ -50,6 +51,7 @@ def best(
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where predictions are written.")] = Path(
         "predictions"
     ),
+    tta: Tta = None,
     json_: Json = False,
     storage: Storage = None,
     storage_file: StorageFile = None,
@@ -72,6 +74,13 @@ def best(
         recover_if_allowed(root, config, names, say)
         opened = read_storage(config.storage, root)
     faults: list[str] = []
+    if tta is not None:
+        from segexp.training.views import parse_views
+
+        with collected(faults):
+            parse_views(tta)
+        if not predict:
+            faults.append("--tta: is for --predict IMAGE; name one")
     if predict:  # before anything is shown
         from segexp.evaluation.predict import find_images
 
@@ -94,7 +103,7 @@ def best(
         from segexp.cli.predict import predict_into
 
         _fetch_bundle(found, root, chosen, config.tracking.uri)
-        predict_into(found.bundle(root), predict, out, config.training.precision)
+        predict_into(found.bundle(root), predict, out, config.training.precision, tta)
 
 
 def _fetch_bundle(found: "BestTrial", root: Path, study: "Study", uri: str | None) -> None:
@@ -147,6 +156,8 @@ def _show(found: "BestTrial", root: Path, study: "Study", uri: str | None) -> No
         "tuning: the images that the search saw; they flatter the best of many trials. "
         "held-out: images that it never saw."
     )
+    if result.size_note:
+        say(result.size_note)
     split, scores = ("held-out", result.heldout) if result.heldout else ("tuning", result.val)
     console.print(class_table(f"per class, {split} images", dict(scores.tables[OWN])))
     for warning in found.warnings:

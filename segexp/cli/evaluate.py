@@ -21,6 +21,7 @@ from segexp.cli.options import (
     Json,
     Project,
     Set,
+    Tta,
     check_choice,
     data_overrides,
     open_project,
@@ -42,8 +43,14 @@ def evaluate(
         typer.Option(help="How predictions collapse: sum of probabilities, or argmax."),
     ] = "sum",
     full_size: Annotated[
-        bool, typer.Option("--full-size", help="Score at the masks' own size.")
-    ] = False,
+        bool | None,
+        typer.Option(
+            "--full-size/--no-full-size",
+            help="Score at the masks' own size, or as images are resized; by default as "
+            "data.scored_at says.",
+        ),
+    ] = None,
+    tta: Tta = None,
     protocols: Annotated[
         bool,
         typer.Option(
@@ -70,6 +77,9 @@ def evaluate(
     find_source(root, config, [])  # refuse invalid data before torch is loaded
 
     from segexp.evaluation.saved import evaluate_bundle
+    from segexp.training.views import parse_views
+
+    views = parse_views(tta)
 
     with LiveDisplay(quiet=json_) as display:
         scored = evaluate_bundle(
@@ -81,13 +91,15 @@ def evaluate(
             rule="sum" if rule == "sum" else "argmax",
             full_size=full_size,
             protocols=protocols,
+            views=views,
             caching=display.caching,
         )
     if json_:
         print_json(scored.to_dict())
         return
     say(scored.data)
-    say(f"{model}: {split} ({scored.images} images), {scored.size}, space {scored.space}")
+    seen = f"{scored.size}, --tta {scored.tta}" if scored.tta else scored.size
+    say(f"{model}: {split} ({scored.images} images), {seen}, space {scored.space}")
     if scored.reading:
         say(f"probabilities: {scored.reading}")
     console.print(class_table("per class", scored.table))

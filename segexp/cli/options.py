@@ -50,6 +50,15 @@ MappingName = Annotated[
     str | None,
     typer.Option("--mapping", metavar="NAME", help="A mapping in mappings/."),
 ]
+Tta = Annotated[
+    str | None,
+    typer.Option(
+        "--tta",
+        metavar="VIEWS",
+        help="Test-time augmentation, such as flip,scales=0.75,1,1.25: the logits of all views "
+        "are averaged.",
+    ),
+]
 Storage = Annotated[
     str | None,
     typer.Option(

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from segexp.cli.console import LiveDisplay, say
-from segexp.cli.options import Debug, check_choice
+from segexp.cli.options import Debug, Tta, check_choice
 from segexp.core.errors import InputError, WorkError, collected
 from segexp.core.signals import interruption_leaves
 
@@ -23,14 +23,17 @@ def predict(
         "predictions"
     ),
     precision: Annotated[str, typer.Option(help="auto, bf16 or fp32.")] = "auto",
+    tta: Tta = None,
     debug: Debug = False,
 ) -> None:
     """Predict images: an index mask, a colour mask and an overlay each, at the image's own size."""
     check_choice("--precision", precision, ("auto", "bf16", "fp32"))
-    predict_into(model, paths, out, precision)
+    predict_into(model, paths, out, precision, tta)
 
 
-def predict_into(bundle_directory: Path, paths: list[Path], out: Path, precision: str) -> None:
+def predict_into(
+    bundle_directory: Path, paths: list[Path], out: Path, precision: str, tta: str | None
+) -> None:
     """Predict images with a saved model and say where the pictures are."""
     from segexp.evaluation.predict import (
         find_images,
@@ -42,8 +45,11 @@ def predict_into(bundle_directory: Path, paths: list[Path], out: Path, precision
     from segexp.report.predictions import write_predictions
     from segexp.training.bundle import load_bundle
     from segexp.training.compute import choose_compute
+    from segexp.training.views import parse_views
 
     faults: list[str] = []
+    with collected(faults):
+        views = parse_views(tta)
     with collected(faults):
         files = find_images(paths, out)
     with collected(faults):
@@ -55,7 +61,7 @@ def predict_into(bundle_directory: Path, paths: list[Path], out: Path, precision
     compute = choose_compute(precision)
     model = compute.place(bundle.model)
     streams = stream_count(len(files))
-    found = predict_masks(model, bundle.preprocessing, compute, files, streams=streams)
+    found = predict_masks(model, bundle.preprocessing, compute, files, streams=streams, views=views)
     written = 0
     with LiveDisplay() as display, interruption_leaves("everything finished so far is kept"):
         try:
@@ -67,7 +73,8 @@ def predict_into(bundle_directory: Path, paths: list[Path], out: Path, precision
             raise WorkError(f"--out {out}: cannot be written: {error.strerror}") from None
     if written > MAX_LISTED:
         say(f"... and {written - MAX_LISTED} more")
-    say(f"predicted {written} image(s) into {out} ({bundle.mapping.name}, {compute.description})")
+    how = f"{bundle.mapping.name}, {compute.description}{f', --tta {tta}' if tta else ''}"
+    say(f"predicted {written} image(s) into {out} ({how})")
 
 
 def _say_skipped(files: list[Path], way_out: str) -> None:

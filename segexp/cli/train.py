@@ -55,6 +55,8 @@ def train(
         f"mIoU {miou:.4f} on val in epoch {result.best_epoch}, {heldout:.4f} on "
         f"held-out images, over {counted}; {result.seconds:.0f} s"
     )
+    if result.size_note:
+        say(result.size_note)
     for warning in warnings:
         say(f"warning: {warning}")
     say(f"bundle: {result.bundle}")

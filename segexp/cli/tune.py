@@ -183,7 +183,8 @@ def _say_best(best: "BestTrial", objective: str) -> None:
     if result.heldout:
         metric, ruler = metric_of(objective)
         score = result.heldout.of(metric, ruler)
-        say(f"held-out {title_of(metric, ruler)}: {score:.4f}")
+        size = f", at {result.sizes['heldout']}" if result.size_note else ""
+        say(f"held-out {title_of(metric, ruler)}: {score:.4f}{size}")
     for warning in best.warnings:
         say(f"warning: {warning}")
     if best.costs:

@@ -23,6 +23,7 @@ from segexp.core.errors import WorkError
 from segexp.core.files import locked
 from segexp.core.signals import signals_held_back
 from segexp.data.cache import Dataset
+from segexp.evaluation.sizes import at_own_size
 from segexp.study.abandoned import forget_supervisors, supervised
 from segexp.study.attributes import DEFINITION, PART_RUNS, RUN_ID, RUN_KEY
 from segexp.study.display import StudyDisplay
@@ -142,7 +143,13 @@ def write_answer(
 ) -> Path:
     """Write the result and its page, and record both with the tables in the A/B study's run."""
     directory = _directory(plan, record)
-    result["protocols"] = run_protocols(runs, plan.mappings, plan.common, dataset)
+    result["protocols"] = run_protocols(
+        runs,
+        plan.mappings,
+        plan.common,
+        dataset,
+        at_own=at_own_size(plan.config.data.scored_at, dataset),
+    )
     try:
         scenes = arm_scenes(runs, dataset.heldout, plan.common)
     except WorkError as error:  # the answer does not need the images

@@ -26,10 +26,12 @@ from segexp.compare.version import VERSION
 from segexp.core.config_keys import flatten
 from segexp.core.wording import counted
 from segexp.data.cache import Dataset
+from segexp.data.resize import resize_labels
 from segexp.data.split import Split
 from segexp.data.stats import label_pixels
 from segexp.evaluation.confusions import load_predictions
 from segexp.evaluation.metrics import COMMON
+from segexp.evaluation.sizes import at_own_size, size_text
 from segexp.evaluation.statistics.bootstrap import Estimate
 from segexp.evaluation.statistics.clusters import Clusters
 from segexp.labels.mapping import Mapping
@@ -56,6 +58,7 @@ def ab_result(
         margin: A difference of mIoU that would not matter.
     """
     design, searches = plan.design, found.searches
+    at_own = at_own_size(plan.config.data.scored_at, dataset)
     epochs = {arm.base.config.training.epochs for arm in plan.arms}
     candidates = scored_candidates(found.candidates, runs) if design.mode == "shared" else []
     pairs = compare_arms(
@@ -117,6 +120,7 @@ def ab_result(
         "data": dataset.name,
         "dataset_hash": dataset.hash,
         "image_size": list(dataset.image_size),
+        "scored_at": size_text(dataset, at_own=at_own),
         "heldout_from": dataset.heldout_from,
         "heldout_of": dataset.report.heldout_of,
         "images": len(dataset.heldout),
@@ -184,7 +188,7 @@ def _only_predicted(arm: Dict[str, Any]) -> str | None:
 
 
 def arm_scenes(runs: FinalRuns, split: Split, common: Mapping) -> list[ArmScene]:
-    """Draw the held-out images of a split that differ most; see `draw_scenes`."""
+    """Draw the held-out images of a split that differ most, as resized; see `draw_scenes`."""
     predictions = [
         load_predictions(runs.predictions(place, 0)).by[COMMON] for place in range(len(runs.arms))
     ]
@@ -194,7 +198,7 @@ def arm_scenes(runs: FinalRuns, split: Split, common: Mapping) -> list[ArmScene]
         split.ids,
         image_of=split.image,
         labels_of=split.label,
-        decided=lambda i: [of_arm[i] for of_arm in predictions],
+        decided=lambda i: [resize_labels(p[i], split.label(i).shape) for p in predictions],
     )
 
 

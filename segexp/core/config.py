@@ -31,6 +31,7 @@ MAX_PIXELS = 1 << 24
 Format = Annotated[str, Offered("segexp.data.layouts:format_names")]
 Normalization = Literal["dataset", "imagenet"]
 HeldoutBy = Literal["auto", "city", "sequence", "image"]
+ScoredAt = Literal["resized", "own"]
 Channels = Literal["rgb", "bgr", "grey"]
 Optimizer = Annotated[str, Offered("segexp.training.optimizers:OPTIMIZERS")]
 Schedule = Annotated[str, Offered("segexp.training.schedules:SCHEDULES")]
@@ -226,6 +227,8 @@ class DataConfig(_Section):
         image_size: Height and width in pixels of the largest part of an image that the network
             sees at once.
         resize: To which size images are brought: see `segexp.data.resize.resized_size`.
+        scored_at: The size of final scores, ``resized`` as in tuning or the masks' ``own``; null to
+            go by ``resize``: see `segexp.evaluation.sizes`.
         normalization: Channel statistics of the train split, or ImageNet's.
         taxonomy: The taxonomy of the masks, for a layout that does not name it; else null.
         relabel: A mapping that leads ``to`` another taxonomy: the data is read in its labels.
@@ -241,6 +244,7 @@ class DataConfig(_Section):
     root: str | None = None
     image_size: tuple[int, int] = Field((64, 128), strict=False)  # YAML has lists, no tuples
     resize: Resize = "stretch"
+    scored_at: ScoredAt | None = None
     normalization: Normalization = "dataset"
     taxonomy: str | None = None
     masks: MasksConfig | None = None

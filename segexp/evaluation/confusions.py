@@ -20,11 +20,11 @@ from segexp.evaluation.npz import read_npz
 CONFUSIONS_FILE = "confusions.npz"
 PREDICTIONS_FILE = "predictions.npz"
 
-VERSION = 2
-"""The newest version of both files; a file without one is version 1. Version 2 are predictions
-whose sizes differ from image to image."""
+VERSION = 1
+"""The version of both files; a file without one is version 1."""
 
-_ONE_SIZE = 1
+OF_SIZES = 2
+"""The version of predictions whose sizes differ from image to image."""
 
 MAX_CONFUSION_BYTES = 512 << 20
 """Enough for 2,000 images of 100 classes."""
@@ -131,7 +131,7 @@ def save_predictions(path: Path, predictions: Predictions) -> None:
         _save(path, {"image_ids": ids, **{n: np.stack(m) for n, m in predictions.by.items()}})
         return
     flat = {n: np.concatenate([m.ravel() for m in masks]) for n, masks in predictions.by.items()}
-    _save(path, {_VERSION: np.array([VERSION]), "image_ids": ids, _SIZES: np.array(sizes), **flat})
+    _save(path, {_VERSION: np.array([OF_SIZES]), "image_ids": ids, _SIZES: np.array(sizes), **flat})
 
 
 def load_predictions(path: Path) -> Predictions:
@@ -140,7 +140,7 @@ def load_predictions(path: Path) -> Predictions:
     Raises:
         WorkError: When the file is missing or damaged.
     """
-    arrays = _arrays(_read(path, MAX_PREDICTION_BYTES), str(path), MAX_PREDICTION_BYTES)
+    arrays = _arrays(_read(path, MAX_PREDICTION_BYTES), str(path), MAX_PREDICTION_BYTES, OF_SIZES)
     try:
         ids = _ids(arrays["image_ids"], str(path))
         by = {ruler: arrays[ruler] for ruler in RULERS}
@@ -186,7 +186,7 @@ def _of_sizes(
 
 def _save(path: Path, arrays: Mapping[str, NDArray[np.generic]]) -> None:
     file = io.BytesIO()
-    np.savez_compressed(file, **{_VERSION: np.array([_ONE_SIZE]), **arrays})  # type: ignore[arg-type]
+    np.savez_compressed(file, **{_VERSION: np.array([VERSION]), **arrays})  # type: ignore[arg-type]
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomic(path, file.getvalue())
 
@@ -198,20 +198,20 @@ def _read(path: Path, limit: int) -> bytes:
         raise WorkError(str(error)) from None
 
 
-def _arrays(content: bytes, where: str, limit: int) -> Arrays:
+def _arrays(content: bytes, where: str, limit: int, newest: int = VERSION) -> Arrays:
     try:
         arrays = read_npz(content, limit)
     except ValueError as error:
         raise WorkError(f"{where}: {error}") from None
-    version = arrays.get(_VERSION, np.array([_ONE_SIZE]))
+    version = arrays.get(_VERSION, np.array([VERSION]))
     if version.shape != (1,) or version.dtype.kind not in "iu" or version[0] < 1:
         raise WorkError(
             f"{where}: version: {version.dtype} of shape {version.shape}; "
             "expected one positive integer"
         )
-    if version[0] > VERSION:
+    if version[0] > newest:
         raise WorkError(
-            f"{where}: is of version {version[0]}, and this segexp reads up to {VERSION}: {NEWER}"
+            f"{where}: is of version {version[0]}, and this segexp reads up to {newest}: {NEWER}"
         )
     return arrays
 

@@ -1,7 +1,7 @@
 """Scores of a model over a split, in its own label space and in coarser ones."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Mapping as Dict
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +15,7 @@ from segexp.data.batches import Batches, make_loader
 from segexp.data.cache import Dataset
 from segexp.data.split import Split
 from segexp.data.stats import count_labels
+from segexp.data.threads import work_ahead
 from segexp.evaluation.counting import counted_on_void
 from segexp.evaluation.decide import decide_at_size
 from segexp.evaluation.metrics import METRICS, RULERS, measure
@@ -26,6 +27,12 @@ from segexp.training.loss import Loss
 from segexp.training.preprocess import NonFiniteLogitsError, Preprocessing, is_finite
 from segexp.training.views import ONE_VIEW, Views
 from segexp.training.windows import infer
+
+MAX_PIXELS = 1 << 22
+"""Of a batch of 16 or fewer: the logits of 19 classes are 320 MB."""
+
+DECODERS = 2
+"""Threads that read masks while the model computes."""
 
 # Label indices are left unchanged: rulers map them.
 IDENTITY = np.arange(256, dtype=np.uint8)
@@ -154,7 +161,9 @@ def _decided(logits: Tensor, size: tuple[int, int], rulers: Dict[str, Ruler]) ->
 
 def label_batches(split: Split) -> Batches:
     """Return a split's batches for `evaluate`; keep them where the split is scored repeatedly."""
-    return make_loader(split, IDENTITY, batch_size=16, shuffle=False, seed=0)
+    largest = max((math.prod(split.size(index)) for index in range(len(split))), default=1)
+    batch_size = max(1, min(16, MAX_PIXELS // largest))
+    return make_loader(split, IDENTITY, batch_size=batch_size, shuffle=False, seed=0)
 
 
 def evaluate_split(
@@ -164,18 +173,35 @@ def evaluate_split(
     *,
     preprocessing: Preprocessing,
     compute: Compute,
+    own_labels: Callable[[int], NDArray[np.uint8]] | None = None,
+    views: Views = ONE_VIEW,
     keep_predictions: bool = False,
 ) -> Evaluation:
-    """Score a model on a split of a data set at the data's size; see `evaluate`."""
+    """Score a model on a split of a data set; see `evaluate`.
+
+    Args:
+        own_labels: From an image's place to its label indices at the mask's own size, to score at
+            that; None to score as the images are resized.
+    """
     return evaluate(
         model,
-        label_batches(split),
+        label_batches(split) if own_labels is None else _own_batches(split, own_labels),
         split.ids,
         rulers,
         preprocessing=preprocessing,
         compute=compute,
+        views=views,
         keep_predictions=keep_predictions,
     )
+
+
+def _own_batches(
+    split: Split, own_labels: Callable[[int], NDArray[np.uint8]]
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield each image from the cache, uint8 (1, 3, H, W), and its label indices, (1, H', W')."""
+    for index, labels in enumerate(work_ahead(own_labels, range(len(split)), DECODERS)):
+        image = torch.from_numpy(np.array(split.image(index))).permute(2, 0, 1)
+        yield image[None], torch.from_numpy(labels)[None]
 
 
 def _refuse_non_finite(logits: Tensor, image_ids: Sequence[str]) -> None:

@@ -18,7 +18,7 @@ from segexp.core.errors import InputError, first_line, shown
 from segexp.core.files import LONGEST_FILE_NAME
 from segexp.data.files.images import read_rgb
 from segexp.data.files.pictures import IMAGE_SUFFIXES
-from segexp.data.resize import resize_image
+from segexp.data.resize import resize_image, resized_size
 from segexp.data.source import SampleFault
 from segexp.data.threads import work_ahead
 from segexp.evaluation.decide import decide_at_size, largest
@@ -163,7 +163,7 @@ def predict_masks(
         return _decide(model, preprocessing, compute, views, batch, turn)
 
     def decided() -> Iterator[tuple[list[_Decoded], list[NDArray[np.uint8] | None]]]:
-        read = work_ahead(partial(_decode, size=preprocessing.image_size), files, DECODERS)
+        read = work_ahead(partial(_decode, preprocessing=preprocessing), files, DECODERS)
         batches = _batches(read, batch_size, MAX_PIXELS // streams, faults)
         return work_ahead(
             lambda batch: (batch, decide(batch)), batches, streams, _pixels_of, MAX_PIXELS
@@ -226,11 +226,13 @@ def _files_in(directory: Path, out_dir: Path | None) -> list[Path]:
     )
 
 
-def _decode(file: ImageFile, size: tuple[int, int]) -> _Decoded | SampleFault:
+def _decode(file: ImageFile, preprocessing: Preprocessing) -> _Decoded | SampleFault:
     try:
         image = read_rgb(file.path)
     except SampleFault as fault:
         return fault
+    own = (image.shape[0], image.shape[1])
+    size = resized_size(preprocessing.resize, own, preprocessing.image_size)
     return _Decoded(file, image, resize_image(image, size))
 
 

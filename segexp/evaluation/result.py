@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from segexp.core.errors import NEWER, InputError
@@ -78,6 +78,8 @@ class TrialResult:
         cost: What `segexp.training.cost.Cost` holds; None where an earlier segexp ran the trial.
         lower_iou: By class of the common space, the lower end of the interval of its IoU on the
             val split; of the classes of which a study requires it.
+        sizes: At which size ``val`` and ``heldout`` are, for people; empty in older results, where
+            both are as the images were resized.
     """
 
     value: float
@@ -88,6 +90,15 @@ class TrialResult:
     bundle: str | None = None
     cost: Mapping[str, Any] | None = None
     lower_iou: Mapping[str, float] | None = None
+    sizes: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def size_note(self) -> str | None:
+        """Say at which size each score is, where tuning and final scores differ in it."""
+        val, heldout = self.sizes.get("val"), self.sizes.get("heldout")
+        if self.heldout is None or val == heldout:
+            return None
+        return f"tuning scores are at {val}, held-out scores at {heldout}"
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""

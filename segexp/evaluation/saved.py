@@ -1,31 +1,28 @@
 """A saved model scored on a split of the project's data."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import Tensor
-
 from segexp.core.config import Config
 from segexp.core.errors import InputError
-from segexp.data.cache import Dataset
 from segexp.data.open import describe_data, find_source, open_data
 from segexp.data.sequences import places_of
 from segexp.data.source import Source
-from segexp.data.split import Split
 from segexp.data.warnings import data_warnings
-from segexp.evaluation.evaluate import Evaluation, evaluate, label_batches
+from segexp.evaluation.evaluate import Evaluation, evaluate_split
 from segexp.evaluation.metrics import measure
 from segexp.evaluation.protocols import Counts, background_of, protocol_rows, protocol_scores
 from segexp.evaluation.rulers import CollapseRule, make_ruler
+from segexp.evaluation.sizes import at_own_size, is_resized, own_labels, size_text
 from segexp.evaluation.tables import class_table
 from segexp.labels.files import find_mapping
 from segexp.labels.mapping import Mapping
 from segexp.training.bundle import Bundle, load_bundle
 from segexp.training.compute import choose_compute
 from segexp.training.reading import AS_SOFTMAX, Reading
+from segexp.training.views import ONE_VIEW, Views
 
 _ASKED = "asked"
 """The name of the one ruler here."""
@@ -38,6 +35,7 @@ class ScoredBundle:
     Attributes:
         data: What the data is, in one line.
         size: The size they were scored at, for people.
+        tta: Test-time augmentation as ``--tta`` takes it; None without.
         rule: How predictions were collapsed into it.
         reading: How probabilities were read, for people; None where none were added.
         scores: What `segexp.evaluation.metrics.measure` returns.
@@ -50,6 +48,7 @@ class ScoredBundle:
     split: str
     images: int
     size: str
+    tta: str | None
     mapping: str
     space: str
     rule: str
@@ -73,8 +72,9 @@ def evaluate_bundle(
     split: str,
     space: str | None,
     rule: CollapseRule,
-    full_size: bool,
+    full_size: bool | None,
     protocols: bool = False,
+    views: Views = ONE_VIEW,
     caching: Callable[[int, int], None],
 ) -> ScoredBundle:
     """Score a saved model on a split of the configured data.
@@ -86,8 +86,10 @@ def evaluate_bundle(
         split: ``train``, ``val`` (what tuning sees), ``heldout`` (what it does not see), or
             ``test``: the held-out split, if the data has a test split.
         space: A mapping that coarsens the model's own, or None for its own.
-        full_size: Whether to score at the masks' own size.
+        full_size: Whether to score at the masks' own size; None to go by ``data.scored_at`` and by
+            how the bundle resizes images.
         protocols: Whether to score by other conventions as well, at both sizes.
+        views: Test-time augmentation.
 
     Raises:
         InputError: When bundle, data and space do not match.
@@ -114,32 +116,33 @@ def evaluate_bundle(
     compute = choose_compute(config.training.precision)
     model = compute.place(bundle.model)
 
-    def evaluated(at_own_size: bool) -> Evaluation:
-        if not at_own_size:
-            batches: Iterable[tuple[Tensor, Tensor]] = label_batches(chosen)
-        else:
-            batches = _at_own_size(dataset, chosen)
-        return evaluate(
+    at_own = at_own_size(config.data.scored_at, dataset) if full_size is None else full_size
+    sizes = {own: size_text(dataset, at_own=own) for own in (False, True)}
+
+    def evaluated(at_own: bool) -> Evaluation:
+        return evaluate_split(
             model,
-            batches,
-            chosen.ids,
+            chosen,
             {_ASKED: ruler},
             preprocessing=bundle.preprocessing,
             compute=compute,
+            own_labels=own_labels(dataset, chosen) if at_own else None,
+            views=views,
         )
 
-    evaluation = evaluated(full_size)
+    evaluation = evaluated(at_own)
     by_protocol: dict[str, Any] | None = None
     if protocols:
-        both = {full_size: evaluation}
-        if dataset.own_size != dataset.image_size:
-            both[not full_size] = evaluated(not full_size)
-        by_protocol = _by_protocol(both, target, dataset)
+        both = {at_own: evaluation}
+        if is_resized(dataset):
+            both[not at_own] = evaluated(not at_own)
+        by_protocol = _by_protocol({sizes[own]: both[own] for own in sorted(both)}, target)
     return ScoredBundle(
         data=describe_data(dataset),
         split=split,
         images=len(chosen),
-        size=_size_text(full_size, dataset),
+        size=sizes[at_own],
+        tta=str(views) or None,
         mapping=bundle.mapping.name,
         space=target.name,
         rule=rule,
@@ -151,20 +154,13 @@ def evaluate_bundle(
     )
 
 
-def _size_text(full_size: bool, dataset: Dataset) -> str:
-    height, width = dataset.image_size
-    return "the masks' own size" if full_size else f"{height}x{width}"
-
-
-def _by_protocol(
-    evaluations: dict[bool, Evaluation], space: Mapping, dataset: Dataset
-) -> dict[str, Any]:
-    """Score evaluations, by whether they are at the masks' own size, by every protocol."""
+def _by_protocol(evaluations: dict[str, Evaluation], space: Mapping) -> dict[str, Any]:
+    """Score evaluations, by the size that they are at, by every protocol."""
     scores = {
-        _size_text(full, dataset): protocol_scores(
+        size: protocol_scores(
             [Counts(found.confusions[_ASKED], found.voids[_ASKED], background_of(space))]
         )
-        for full, found in sorted(evaluations.items())
+        for size, found in evaluations.items()
     }
     missing = [] if len(scores) > 1 else ["at another size, because the masks have this size."]
     return {"rows": protocol_rows(scores), "missing": missing}
@@ -183,19 +179,6 @@ def _halved_as(bundle: Bundle, source: Source, asked: str) -> str:
     if by in {"auto", "image"}:
         return by
     return by if len(set(places_of(by, ids, source.format) or ())) > 1 else asked
-
-
-def _at_own_size(dataset: Dataset, split: Split) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield each image from the cache, with its label indices read from the mask file.
-
-    uint8 (1, 3, H, W), and (1, H', W') at the mask's own size.
-    """
-    name = dataset.heldout_from if split.name == "heldout" else split.name
-    samples = {sample.id: sample for sample in dataset.source.splits[name]}
-    for index, image_id in enumerate(split.ids):
-        labels = dataset.source.read_labels(samples[image_id])
-        image = torch.from_numpy(split.image(index).copy()).permute(2, 0, 1)
-        yield image[None], torch.from_numpy(labels)[None]
 
 
 def _described(reading: Reading | None) -> str:

@@ -113,6 +113,8 @@ def best_section(view: StudyView) -> Iterator[Section]:
     if best.result is not None:
         parts.append(subheading(f"Trial {best.number}, all scores"))
         parts.append(_split_table(best.result.val, best.result.heldout))
+        if best.result.size_note:
+            parts.append(note(f"Sizes: {best.result.size_note}."))
         parts.append(
             note(
                 "Classes in the mean: classes that occur in the truth. Only predicted: classes "

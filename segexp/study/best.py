@@ -31,6 +31,9 @@ from segexp.study.storage.open import part_studies
 
 T = TypeVar("T")
 
+_SPLITS = {"tuning": "val", "heldout": "heldout"}
+"""How results name the splits whose scores are shown."""
+
 
 @dataclass(frozen=True)
 class FrontTrial:
@@ -124,6 +127,7 @@ class BestTrial:
             "params": dict(self.params),
             "scores": _by_split(self.result, SplitScores.numbers),
             "cost": dict(self.result.cost) if self.result.cost else None,
+            "sizes": {split: self.result.sizes.get(name) for split, name in _SPLITS.items()},
             "best_epoch": self.result.best_epoch,
             "iou": _by_split(self.result, _iou),
             "baseline": _by_split(self.baseline, SplitScores.numbers) if self.baseline else None,

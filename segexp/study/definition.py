@@ -15,6 +15,7 @@ from segexp.core.config_keys import flatten, resolve_key
 from segexp.core.errors import InputError, WorkError
 from segexp.data.cache import Dataset
 from segexp.evaluation.result import refuse_newer
+from segexp.evaluation.sizes import at_own_size
 from segexp.labels.mapping import Mapping
 from segexp.labels.taxonomy import VOID_NAME
 from segexp.study.attributes import DEFINITION, PARTS, RESULT
@@ -36,6 +37,8 @@ _NOT_IN_DEFINITION = (
 )
 
 
+_SCORED_AT, _AT_OWN, _RESIZED = "data.scored_at", "own", "resized"
+
 _TEST_SPLIT, _HALF = "test split", "half of val by "
 
 
@@ -52,6 +55,7 @@ def definition(plan: StudyPlan, dataset: Dataset) -> dict[str, Any]:
     }
     if [*dataset.sizes] == [dataset.image_size]:  # which all rules come to
         settings["data.resize"] = "stretch"
+    settings[_SCORED_AT] = _AT_OWN if at_own_size(plan.config.data.scored_at, dataset) else _RESIZED
     return {
         **data_definition(dataset),
         "objective": plan.study.score,
@@ -115,6 +119,8 @@ def with_later_settings(stored: Dict[str, Any], now: Dict[str, Any]) -> dict[str
         for key in now
         if key in defaults and f"space.{key.rpartition('.')[2]}" not in stored
     }
+    if _SCORED_AT in now:
+        later[_SCORED_AT] = _RESIZED
     if "heldout" in now:
         later["heldout"] = _TEST_SPLIT if now["heldout"] == _TEST_SPLIT else f"{_HALF}image"
     return {**later, **stored}

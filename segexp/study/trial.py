@@ -26,6 +26,7 @@ from segexp.data.cache import Dataset
 from segexp.evaluation.evaluate import Evaluation, evaluate_split, keep, kept_evaluation
 from segexp.evaluation.metrics import METRICS, OWN, metric_of
 from segexp.evaluation.result import CURRENT_RULES, TrialResult
+from segexp.evaluation.sizes import at_own_size, own_labels, size_text
 from segexp.labels.mapping import Mapping
 from segexp.study import trial_record
 from segexp.study.costs import cost_of
@@ -157,6 +158,7 @@ def run_trial(
     is_kept = is_worth_keeping(trial_result)
     reading = training.read() if is_kept else AS_SOFTMAX
     rulers = training.rulers(reading)
+    at_own = at_own_size(config.data.scored_at, dataset)
     heldout = (
         evaluate_split(
             trainer.scored,
@@ -164,6 +166,7 @@ def run_trial(
             rulers,
             preprocessing=trainer.preprocessing,
             compute=trainer.compute,
+            own_labels=own_labels(dataset, dataset.heldout) if at_own else None,
             keep_predictions=setup.keeps_predictions,
         )
         if is_kept
@@ -174,6 +177,10 @@ def run_trial(
         seconds=time.perf_counter() - started,
         heldout=trial_record.split_scores(heldout, mapping, setup.common) if heldout else None,
         bundle=str(directory / "bundle") if is_kept else None,
+        sizes={
+            "val": size_text(dataset, at_own=False),
+            "heldout": size_text(dataset, at_own=at_own),
+        },
     )
     trial_record.log_result(run, trial_result)
     trial_record.log_confusion(run, best, mapping, "val")
@@ -243,6 +250,7 @@ def _save_bundle(
         "dataset": setup.dataset.name,
         "dataset_hash": setup.dataset.hash,
         "heldout_by": setup.dataset.heldout_by,
+        "heldout_size": result.sizes["heldout"],
         "common_space": setup.common.name,
         **({"trained_as": setup.mapping.name} if setup.mapping.also else {}),
     }
@@ -270,6 +278,9 @@ def run_tags(setup: TrialSetup) -> dict[str, str]:
         "segexp.dataset": setup.dataset.name,
         "segexp.dataset_hash": setup.dataset.hash,
         "segexp.common_space": setup.common.name,
+        "segexp.heldout_size": size_text(
+            setup.dataset, at_own=at_own_size(setup.config.data.scored_at, setup.dataset)
+        ),
         "segexp.seed": str(setup.config.training.seed),
     }
 

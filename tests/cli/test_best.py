@@ -85,6 +85,15 @@ def test_predict_writes_three_pictures_at_the_images_own_size(
     overlay = Image.open(tmp_path / "predictions" / "street_overlay.png")
     assert overlay.size[0] >= 53
     assert overlay.size[1] >= 37
+    assert best["sizes"] == {"tuning": "32x64", "heldout": "32x64"}
+    assert "tuning scores are at" not in outcome.err
+
+
+def test_views_are_for_images(tuned: tuple[Path, Outcome]) -> None:
+    outcome = segexp(tuned[0], "best", "--tta", "flop")
+    assert outcome.code == 2
+    assert "'flop' is neither flip nor scales=..." in outcome.err
+    assert "--tta: is for --predict IMAGE; name one" in outcome.err
 
 
 def test_an_unknown_study_is_refused_with_those_there_are(tuned: tuple[Path, Outcome]) -> None:

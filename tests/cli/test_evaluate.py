@@ -62,6 +62,26 @@ def test_full_size_scores_at_the_masks_own_size(
     assert pixels[1] == pytest.approx(4 * pixels[0], rel=0.05)
 
 
+def test_the_configured_size_of_scores_is_the_default_and_an_option_decides(
+    tuned: tuple[Path, Outcome],
+) -> None:
+    project, _ = tuned
+    own = ("--set", "data.scored_at=own")
+    assert evaluated(project, *own)["size"] == "the masks' own size"
+    assert evaluated(project, *own, "--no-full-size")["size"] == "32x64"
+    assert evaluated(project)["size"] == "32x64"
+
+
+def test_several_views_are_scored_and_named(tuned: tuple[Path, Outcome]) -> None:
+    project, _ = tuned
+    plain, found = evaluated(project), evaluated(project, "--tta", "flip,scales=1,1.5")
+    assert (plain["tta"], found["tta"]) == (None, "flip,scales=1,1.5")
+    assert found["table"]["pixels"] == plain["table"]["pixels"]
+    assert found["miou"] != plain["miou"]
+    shown = segexp(project, "evaluate", bundle_of(project), "--tta", "flip")
+    assert "heldout (3 images), 32x64, --tta flip, space cityscapes19" in shown.err
+
+
 def test_a_person_reads_a_table_on_standard_error(tuned: tuple[Path, Outcome]) -> None:
     project, _ = tuned
     outcome = segexp(project, "evaluate", bundle_of(project), "--split", "train")
@@ -93,6 +113,7 @@ def test_other_protocols_are_a_table_and_part_of_the_json(tuned: tuple[Path, Out
             ["--split test: the data has no test split"],
         ),
         (["--rule", "som"], ["--rule 'som'", "did you mean 'sum'?"]),
+        (["--tta", "flipp"], ["--tta flipp: ", "did you mean 'flip'?", "write it as flip,scales"]),
         (["--space", "merged11"], ["no mapping 'merged11'", "did you mean 'merged10'?"]),
         (["--space", "camvid11"], ["camvid11", "cityscapes19"]),
         (["--data", "nowhere"], ["nowhere"]),

@@ -53,6 +53,20 @@ def test_a_folder_says_what_it_skips_and_reads_what_pillow_can(bundle: str, tmp_
     assert np.array_equal(masks[0], masks[2])
 
 
+def test_several_views_are_predicted_and_named(bundle: str, tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 70, 3), np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    outcome = segexp(tmp_path, "predict", bundle, "a.png", "--out", "out", "--tta", "flip")
+    assert outcome.code == 0, outcome.err
+    assert ", --tta flip)" in outcome.err
+    assert segexp(tmp_path, "predict", bundle, "a.png", "--out", "plain").code == 0
+    found, plain = (
+        np.asarray(Image.open(tmp_path / name / "a_mask.png")) for name in ("out", "plain")
+    )
+    assert found.shape == plain.shape
+    assert (found != plain).any()
+
+
 def test_a_missing_model_and_missing_images_are_reported_together(tmp_path: Path) -> None:
     outcome = segexp(tmp_path, "predict", "nosuch", "x.png", "y.png")
     assert outcome.code == 2
@@ -65,6 +79,7 @@ def test_wrong_words_are_refused_before_anything_is_written(bundle: str, tmp_pat
     (tmp_path / "empty").mkdir()
     for words, expected in [
         ([bundle, "a.png", "--precision", "fp31"], "--precision 'fp31'"),
+        ([bundle, "a.png", "--tta", "scales=9"], "scale 9 is not within 0.25 and 4"),
         ([bundle, "b.png"], "b.png"),
         ([bundle, "empty"], "empty"),
         (["empty", "a.png"], "empty"),

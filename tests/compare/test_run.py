@@ -14,19 +14,22 @@ from mlflow import MlflowClient
 from optuna.trial import TrialState
 from sklearn.metrics import jaccard_score
 
+from harness.trees import picture, save
 from segexp.compare.design import Design
 from segexp.compare.pilot import outlooks, read_pilot
 from segexp.compare.run import Question
 from segexp.core.errors import InputError, Interrupted, WorkError
 from segexp.core.lease import lease_seconds
 from segexp.data.open import find_source, open_data
-from segexp.evaluation.confusions import load_confusions, load_predictions
+from segexp.evaluation.confusions import CONFUSIONS_FILE, load_confusions, load_predictions
 from segexp.labels.files import find_mappings
 from segexp.labels.mapping import common_space
 from segexp.study.attributes import BEAT, OWNER, RUN_ID
 from segexp.study.best import find_best
 from segexp.study.storage.open import load_study, open_storage
+from segexp.study.trial_files import directory_of
 from tests.compare.tiny_ab import Said, plan_of, run, study_of
+from tests.report.parsed import read_page
 
 
 @dataclass(frozen=True)
@@ -524,3 +527,37 @@ def test_best_without_a_name_after_an_ab_study_names_its_arms(shared: Compared) 
     assert find_best(load_study(storage, final)).baseline is None
     with pytest.raises(InputError, match=r"name one of ab-cityscapes19, ab-merged10"):
         find_best(load_study(storage, None))
+
+
+@pytest.mark.slow
+def test_arms_are_scored_at_the_masks_own_size_where_that_is_asked_for(
+    tmp_path: Path, lay_out_project: Callable[[Path], Path]
+) -> None:
+    """With protocols and pictures from what each run kept; the images are of two sizes."""
+    project = lay_out_project(tmp_path / "project")
+    for split, count in {"train": 6, "val": 3, "test": 4}.items():
+        for number in range(count):
+            size = (48, 80) if number % 2 else (60, 100)
+            mask = np.random.default_rng(number).integers(-1, 19, size)
+            folder = project / "streets" / split
+            save(folder / "label" / f"{number}.npy", mask)
+            save(folder / "image" / f"{number}.npy", picture(100 * count + number, size))
+    data = {"data.format": "auto", "data.root": str(project / "streets")}
+    display = Said()
+    result, directory = run(
+        project, display, overrides={**data, "data.scored_at": "own"}, configs=2, seeds=1
+    )
+    assert result["scored_at"] == "the masks' own size"
+    assert result["image_size"] == [32, 64]
+    pixels = sum(int((np.load(path) >= 0).sum()) for path in project.glob("streets/test/label/*"))
+    (trial, *_) = study_of(project, "ab-cityscapes19").trials
+    found = load_confusions(directory_of(project, trial) / CONFUSIONS_FILE)["heldout"]
+    assert found.by["own"].sum() == pixels
+    rows = {row["key"]: row for row in result["protocols"]["common"]}
+    assert rows["void_error"]["missing"] is None
+    (missing,) = result["protocols"]["missing"]
+    assert missing.startswith("At 32x64: the networks were scored only at the masks' own size")
+    assert not [line for line in display.lines if "no images on the page" in line]
+    page = read_page((directory / "ab.html").read_text(encoding="utf-8"))
+    assert "tuning never saw, at the masks' own size. " in " ".join(page.texts)
+    assert {"0", "1", "2", "3"} <= {alt.split()[0].strip(":,") for _, alt in page.pictures}

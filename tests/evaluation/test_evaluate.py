@@ -327,6 +327,36 @@ def test_full_size_scores_are_those_of_logits_resized_by_hand(unet, split):
     assert_same(scores_of(evaluation, "1"), expected)
 
 
+def test_scores_at_the_masks_own_size_are_those_of_resized_logits_by_every_rule(unet, split):
+    """Enlarged in bands; by sum the probabilities of the resized logits are added."""
+    random = np.random.default_rng(2)
+    sizes = [(40, 90), (33, 64), (32, 64), (200, 150), (7, 9)]
+    masks = [random.integers(0, 19, size).astype(np.uint8) for size in sizes]
+    rulers = (make_ruler(FINE, FINE), make_ruler(FINE, COMMON), make_ruler(FINE, COMMON, "argmax"))
+    found = evaluate_split(
+        unet,
+        split,
+        named(*rulers),
+        preprocessing=PREPROCESSING,
+        compute=CPU,
+        own_labels=lambda index: masks[index],
+        keep_predictions=True,
+    )
+    for name, ruler in named(*rulers).items():
+        for index, size in enumerate(sizes):
+            image = torch.from_numpy(split.image(index)).permute(2, 0, 1)[None]
+            with torch.inference_mode():
+                small = unet(PREPROCESSING.normalize(image.contiguous()))
+            large = F.interpolate(small, size, mode="bilinear", align_corners=False)
+            expected = decide(large, ruler)[0].numpy()
+            kept = found.predictions[name][index]
+            assert kept.shape == size
+            assert (kept != expected).mean() < 0.002  # rounding decides between equals
+            pixels = np.bincount(ruler.truth.numpy()[masks[index]].ravel(), minlength=256)
+            counted = found.confusions[name][index].sum(axis=1)
+            assert counted.tolist() == pixels[: len(counted)].tolist()
+
+
 def write_split(root: Path, split: str, *masks: list[list[int]]) -> None:
     for number, mask in enumerate(masks):
         labels = np.array(mask)

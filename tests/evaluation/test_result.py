@@ -56,3 +56,17 @@ def test_an_undefined_score_is_none_in_json():
     assert none_if_nan(math.nan) is None
     assert none_if_nan(0.25) == 0.25
     assert none_if_nan(0.0) == 0.0
+
+
+def test_where_tuning_and_final_scores_differ_in_size_a_note_says_it():
+    sizes = {"val": "32x64", "heldout": "the masks' own size"}
+    assert replace(RESULT, sizes=sizes).size_note == (
+        "tuning scores are at 32x64, held-out scores at the masks' own size"
+    )
+    assert replace(RESULT, sizes={"val": "32x64", "heldout": "32x64"}).size_note is None
+    assert replace(RESULT, sizes=sizes, heldout=None).size_note is None
+    assert RESULT.size_note is None  # an older result does not know them
+    read = result_from_dict(json.loads(json.dumps(replace(RESULT, sizes=sizes).to_dict())))
+    assert read.sizes == sizes
+    older = {k: v for k, v in RESULT.to_dict().items() if k != "sizes"}
+    assert result_from_dict(older) == RESULT

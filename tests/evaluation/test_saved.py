@@ -22,6 +22,7 @@ from segexp.training.compute import choose_compute
 from segexp.training.network import make_model
 from segexp.training.preprocess import Preprocessing
 from segexp.training.reading import Prior, Reading
+from segexp.training.views import parse_views
 
 SPLITS = {"train": 4, "val": 2, "test": 3}
 OWN_SIZE = (48, 80)
@@ -227,6 +228,26 @@ def test_a_directory_without_a_bundle_is_refused(project: Path, root: Path, tmp_
             full_size=False,
             caching=lambda done, total: None,
         )
+
+
+def test_the_size_of_scores_is_the_configured_one_unless_it_is_asked_for(
+    project: Path, bundle: Bundle, root: Path
+):
+    own = configured(project, root, **{"data.scored_at": "own"})
+    full = scored(project, own, full_size=True)
+    assert scored(project, own, full_size=None) == full
+    assert scored(project, own, full_size=False).size == "32x64"
+    assert scored(project, configured(project, root), full_size=None).size == "32x64"
+
+
+def test_several_views_are_scored_and_said(project: Path, bundle: Bundle, root: Path):
+    config = configured(project, root)
+    views = parse_views("flip,scales=1,1.5")
+    found = scored(project, config, views=views)
+    assert (found.tta, scored(project, config).tta) == ("flip,scales=1,1.5", None)
+    assert found.to_dict()["tta"] == "flip,scales=1,1.5"
+    assert found.table != scored(project, config).table
+    assert found.table["pixels"] == scored(project, config).table["pixels"]
 
 
 def test_void_is_never_scored(project: Path, bundle: Bundle, root: Path):

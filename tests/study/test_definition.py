@@ -61,3 +61,15 @@ def test_the_same_definition_has_no_faults_and_a_lost_key_is_one() -> None:
     arm = change_faults("a", definition_changes(stored, {"objective": "val/miou"}), revisable=False)
     assert "--new-revision" not in arm[-1]
     assert "--study-name" in arm[-1]
+
+
+def test_the_size_of_final_scores_is_in_the_definition_and_an_older_study_has_todays_default(
+    project: Path,
+) -> None:
+    now = definition_of(planned(project))
+    assert now["data.scored_at"] == "resized"
+    before = {key: value for key, value in now.items() if key != "data.scored_at"}
+    assert change_faults("default", definition_changes(before, now)) == []
+    own = definition_of(planned(project, **{"data.scored_at": "own"}))
+    fault, _ = change_faults("default", definition_changes(before, own))
+    assert "was begun with data.scored_at = resized, now it is own" in fault

@@ -15,11 +15,13 @@ from mlflow import MlflowClient
 from mlflow.entities import Run as MlflowRun
 from PIL import Image
 
+from harness.trees import npy_like
 from segexp import tracking
 from segexp.core.config import Config
 from segexp.core.config_keys import load_config, with_values
 from segexp.core.errors import WorkError
 from segexp.data.open import find_source, open_data
+from segexp.evaluation.confusions import load_predictions
 from segexp.evaluation.evaluate import Evaluation, evaluate_split
 from segexp.evaluation.metrics import score
 from segexp.evaluation.result import TrialResult
@@ -28,7 +30,7 @@ from segexp.evaluation.saved import evaluate_bundle
 from segexp.labels.files import find_mappings
 from segexp.labels.mapping import common_space
 from segexp.study import trial
-from segexp.study.trial import TrialSetup, objective_value, run_trial
+from segexp.study.trial import TrialSetup, objective_value, run_tags, run_trial
 from segexp.tracking import Run
 from segexp.training.bundle import load_bundle
 from segexp.training.compute import choose_compute
@@ -320,6 +322,7 @@ def test_the_bundle_says_where_it_comes_from(finished: Finished):
         "dataset": "synthetic",
         "dataset_hash": dataset.hash,
         "heldout_by": None,  # there is a test split
+        "heldout_size": "32x64",
         "common_space": finished.setup.common.name,
     }
     assert bundle.scores["val/miou"] == finished.result.val.of("miou")
@@ -597,3 +600,34 @@ def test_an_objective_without_a_class_is_refused(objective: str):
     evaluation = Evaluation(("x",), 0.0, {"own": nothing, "common": nothing})
     with pytest.raises(WorkError, match=f"{objective} is nan on the val images: it is undefined"):
         objective_value(evaluation, objective)
+
+
+def test_final_scores_are_at_the_masks_own_size_where_that_is_asked_for(
+    tmp_path: Path, lay_out_project: Callable[[Path], Path]
+):
+    project = lay_out_project(tmp_path / "project")
+    root = npy_like(project / "streets", train=4, val=2, test=2)  # of 6 x 8 pixels
+    values = {"data.format": "auto", "data.root": str(root), "data.scored_at": "own", "epochs": 1}
+    setup = replace(set_up(project, **values), keeps_predictions=True)
+    run = start(project, setup)
+    result = run_trial(
+        setup,
+        run,
+        project / ".segexp" / "trial-0000",
+        report=lambda epoch, value: None,
+        prune=lambda epoch, value, write: None,
+        is_worth_keeping=lambda value: True,
+        display=Watcher(),
+    )
+    assert result.sizes == {"val": "32x64", "heldout": "the masks' own size"}
+    assert result.size_note == (
+        "tuning scores are at 32x64, held-out scores at the masks' own size"
+    )
+    assert result.heldout is not None
+    # One pixel of each mask is void: 5 rows by 8 columns at 32 x 64.
+    assert sum(result.val.tables["own"]["pixels"]) == 2 * (32 * 64 - 40)
+    assert sum(result.heldout.tables["own"]["pixels"]) == 2 * (6 * 8 - 1)
+    kept = load_predictions(project / ".segexp" / "trial-0000" / "predictions.npz")
+    assert [mask.shape for mask in kept.by["own"]] == [(6, 8)] * 2
+    assert run_tags(setup)["segexp.heldout_size"] == "the masks' own size"
+    assert load_bundle(Path(str(result.bundle))).origin["heldout_size"] == "the masks' own size"

@@ -48,15 +48,19 @@ def _of_trainings(result: JsonObject) -> list[str]:
         source = "the half of the val split that tuning never saw"
     return [
         trained,
-        f"All scores are from {result['images']:,} images of {source}. Each run has a confusion "
-        "matrix for every image, and its mIoU comes from their sum. Differences are taken between "
-        f"runs of the same {paired}, and their mean is reported.",
+        f"All scores are from {result['images']:,} images of {source}{_size(result)}. Each run has "
+        "a confusion matrix for every image, and its mIoU comes from their sum. Differences are "
+        f"taken between runs of the same {paired}, and their mean is reported.",
         f"The intervals come from a paired bootstrap with {result['resamples']:,} resamples: "
         f"{CLUSTERS[result['clusters']['kind']]} are drawn with replacement, the same for both "
         "arms, and so are the configurations with their seeds, because others would have given "
         "other models. These two sources of spread are kept apart, and each has the wide tails of "
         "Student's t for its number: a few runs say little about how much runs differ.",
     ]
+
+
+def _size(result: JsonObject) -> str:
+    return f", at {result['scored_at']}" if "scored_at" in result else ""
 
 
 def _of_masks(result: JsonObject) -> list[str]:
