@@ -28,7 +28,7 @@ from segexp.data.check import CheckReport, check_source
 from segexp.data.content_hash import source_hash, stamp_of
 from segexp.data.halves import Halves, divide
 from segexp.data.resize import resized_size, resized_sizes
-from segexp.data.source import SampleFault, Source
+from segexp.data.source import SampleFault, Source, spread
 from segexp.data.split import Split, is_whole, read_split
 from segexp.data.threads import Progress
 from segexp.data.tiles import Size, tiling_for
@@ -36,6 +36,8 @@ from segexp.labels.taxonomy import Taxonomy
 
 CACHE_VERSION = 4
 """Bumped whenever the same files would be decoded or resized to other arrays."""
+
+_LOOKED_AT = 5  # images whose sizes decide the tile
 
 
 @dataclass(frozen=True)
@@ -166,7 +168,12 @@ def _build(
 ) -> None:
     """Build a cache beside its place and rename it in; the caller holds the lock."""
     size_of = partial(resized_size, resizing[0], image_size=resizing[1])
-    tiling = tiling_for(*resizing)
+
+    def some() -> list[Size]:
+        looked_at = spread(source.splits["train"], _LOOKED_AT)
+        return [size_of(source.read_image(sample).shape[:2]) for sample in looked_at]
+
+    tiling = tiling_for(*resizing, some)
     building = place.with_name(f".{place.name}.building")
     for leftover in (building, place):  # of a process that died, or damaged
         shutil.rmtree(leftover, ignore_errors=True)

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segexp.data.augment import FILL
+from segexp.data.label_counts import half_counts
 from segexp.data.resize import resize_labels
 from segexp.data.split import Split
 from segexp.data.tiles import Size
@@ -130,14 +131,18 @@ def _rare_pixel(
 ) -> tuple[int, int] | None:
     """Draw a class of the image and one of its pixels; None where all of it is void."""
     assert crops.pixels is not None
-    classes = lookup[split.label(index)]
-    counts = np.bincount(classes.ravel(), minlength=VOID + 1)[: len(crops.pixels)]
+    labels = split.label(index)
+    of_labels = half_counts(labels) if split.counts is None else split.counts[index]
+    counts = np.bincount(lookup, weights=of_labels.sum(axis=0), minlength=VOID + 1)[
+        : len(crops.pixels)
+    ]
     weights = np.where(counts > 0, 1 / np.maximum(crops.pixels, 1), 0.0)
     if not weights.any():
         return None
     chosen = int(rng.choice(len(weights), p=weights / weights.sum()))
     nth = int(rng.integers(counts[chosen]))
-    row, column = divmod(int(np.flatnonzero(classes == chosen)[nth]), classes.shape[1])
+    places = np.flatnonzero((lookup == chosen)[labels])
+    row, column = divmod(int(places[nth]), labels.shape[1])
     return row, column
 
 

@@ -7,6 +7,7 @@ the images, each image is one tile.
 
 import mmap
 import os
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from itertools import product
 from math import ceil, prod
@@ -25,7 +26,7 @@ Box = tuple[int, int, int, int]
 """Top, left, height and width of a part of an image, in pixels."""
 
 TILE = (128, 128)
-"""Of images that are large or of unknown size: 48 KiB of an image, 16 KiB of a mask."""
+"""Of images that are large or of several sizes: 48 KiB of an image, 16 KiB of a mask."""
 
 MOST_WHOLE = 256 * 512
 """Pixels of an image up to which it is one tile: what a crop leaves out is not worth a seek."""
@@ -67,10 +68,20 @@ class Tiling:
     is_whole: bool
 
 
-def tiling_for(rule: Resize, image_size: Size) -> Tiling:
-    """Return how images are cut that are resized by a rule."""
+def tiling_for(rule: Resize, image_size: Size, some: Callable[[], Collection[Size]]) -> Tiling:
+    """Return how images are cut that are resized by a rule.
+
+    Args:
+        rule: ``data.resize``.
+        image_size: ``data.image_size``.
+        some: Returns the sizes of some images after resizing; where they are small and one, that is
+            the tile, and an image of another size takes several, or a part of one.
+    """
     if rule in ("stretch", "fit") and prod(image_size) <= MOST_WHOLE:
         return Tiling(image_size, True)
+    sizes = set(some())
+    if len(sizes) == 1 and prod(size := sizes.pop()) <= MOST_WHOLE:
+        return Tiling(size, False)
     return Tiling(TILE, False)
 
 

@@ -120,6 +120,18 @@ def test_images_stay_at_their_own_sizes_in_tiles(root, cache):
     assert dataset.sizes == {SIZE: 6, LARGE: 1, WIDE: 1}
 
 
+def test_images_of_one_size_are_one_tile_each_and_another_size_takes_more(root, cache):
+    save(root / "val" / "val_0.png", picture(3, (7, 10)))
+    save(root / "valannot" / "val_0.png", raw_mask(3, (7, 10)))
+    dataset = open_dataset(opened(root), SIZE, cache, resize="none")
+    assert dataset.train.images.shape == (3, *SIZE, 3)
+    assert dataset.val.images.shape == (4 + 4, *SIZE, 3)
+    images = dict(zip(dataset.val.ids, map(dataset.val.image, range(3)), strict=False))
+    images |= dict(zip(dataset.heldout.ids, map(dataset.heldout.image, range(2)), strict=False))
+    assert np.array_equal(images["val_0"], picture(3, (7, 10)))
+    assert np.array_equal(images["val_1"], picture(4))
+
+
 def test_what_is_seen_at_once_needs_no_other_cache_of_images_at_their_own_size(root, cache):
     source = opened(root)
     done = []

@@ -72,15 +72,20 @@ def test_an_image_that_does_not_lie_among_the_tiles_is_found():
     assert not Places(np.array([0, 2]), np.array([[128, 129], [0, 1]])).fit(3, (128, 128))
 
 
+MIXED = ((64, 128), (64, 127))
+
+
 @pytest.mark.parametrize(
-    ("rule", "image_size", "tiling"),
+    ("rule", "image_size", "some", "tiling"),
     [
-        ("stretch", (64, 128), Tiling((64, 128), True)),
-        ("fit", (256, 512), Tiling((256, 512), True)),
-        ("fit", (512, 1024), Tiling((128, 128), False)),
-        ("none", (64, 128), Tiling((128, 128), False)),
-        (Factor(factor=0.5), (128, 128), Tiling((128, 128), False)),
+        ("stretch", (64, 128), None, Tiling((64, 128), True)),
+        ("fit", (256, 512), None, Tiling((256, 512), True)),
+        ("fit", (512, 1024), [(512, 1000)] * 2, Tiling((128, 128), False)),
+        ("none", (64, 128), [(180, 240)] * 5, Tiling((180, 240), False)),
+        ("none", (64, 128), MIXED, Tiling((128, 128), False)),
+        (Factor(factor=0.5), (64, 128), [(257, 512)], Tiling((128, 128), False)),
     ],
 )
-def test_small_images_are_one_tile_each(rule, image_size, tiling):
-    assert tiling_for(rule, image_size) == tiling
+def test_small_images_are_one_tile_each(rule, image_size, some, tiling):
+    looked = pytest.fail if some is None else lambda: some
+    assert tiling_for(rule, image_size, looked) == tiling
