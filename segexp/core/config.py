@@ -93,6 +93,13 @@ class MasksConfig(_Section):
     channels: Channels | None = None
     array: str | None = Field(None, min_length=1)
 
+    @field_validator("void", mode="before")
+    @classmethod
+    def _list_of_ids(cls, value: object) -> object:
+        if isinstance(value, int):
+            raise ValueError(f"expected a list, such as [{value}]")
+        return value
+
     @field_validator("divide")
     @classmethod
     def _one_rule_for_all_ids(cls, value: int | None) -> int | None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from segexp.core.config import LayoutConfig
-from segexp.core.errors import InputError, at_most
+from segexp.core.errors import InputError, at_most, collected
 from segexp.core.wording import counted
 from segexp.data.layouts._any_folders import as_paired
 from segexp.data.layouts._names import Affixes, FileNames, Key, Rule
@@ -31,10 +31,15 @@ def open_described(root: Path, taxonomy: Taxonomy, described: LayoutConfig) -> S
     Raises:
         InputError: When a pattern finds nothing, or an expression matches no part of a file's path.
     """
-    masks = _found(root, described.masks, "mask")
+    faults: list[str] = []
+    masks: list[File] = []
+    images: list[File] = []
+    with collected(faults):
+        masks = _found(root, described.masks, "mask")
     drawn = {file.path for file in masks}
-    images = [f for f in _found(root, described.images, "image") if f.path not in drawn]
-    faults = [
+    with collected(faults):
+        images = [f for f in _found(root, described.images, "image") if f.path not in drawn]
+    faults = faults or [
         f"data.layout.{key}: {pattern!r} finds no file below {root}{beside}"
         for key, pattern, files, beside in (
             ("images", described.images, images, " that data.layout.masks does not find"),
@@ -70,7 +75,13 @@ def open_described(root: Path, taxonomy: Taxonomy, described: LayoutConfig) -> S
 
 
 def _found(root: Path, pattern: str, role: Role) -> list[File]:
-    paths = sorted(path for path in root.glob(pattern) if path.is_file())
+    try:
+        paths = sorted(path for path in root.glob(pattern) if path.is_file())
+    except (ValueError, IndexError, NotImplementedError):  # what is invalid depends on Python
+        raise InputError(
+            f"data.layout.{role}s: {pattern!r} is no glob pattern; one is '{role}s/**/*.png', "
+            "where ** stands for folders and is alone between slashes"
+        ) from None
     return [replace(file_at(root, path), role=role, kind=()) for path in paths]
 
 

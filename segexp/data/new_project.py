@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Set
 from dataclasses import dataclass
 from math import log
 from pathlib import Path
@@ -13,6 +14,7 @@ from segexp.core.config import DataConfig
 from segexp.core.errors import InputError
 from segexp.data.labels_found import FoundLabels, proposed_merge
 from segexp.data.source import SampleFault, Source, spread
+from segexp.labels.files import load_mapping
 from segexp.labels.mapping import Mapping
 from segexp.labels.writing import mapping_yaml, taxonomy_yaml, yaml_word
 
@@ -88,12 +90,25 @@ def project_files(
             comment if mapping is merged else "Every label is a class, unless it means void.",
         )
     if found.is_shipped:  # with their comments
+        shipped = [path for path in texts if path.startswith("mappings/")]
+        shipped += _for_relabelling(template, {m.to for m in mappings if m.to is not None})
         texts |= {
             path: (template / path).read_text(encoding="utf-8")
-            for path in texts
-            if path.startswith("mappings/") and (template / path).exists()
+            for path in shipped
+            if (template / path).exists()
         }
     return ProjectFiles(texts, mappings)
+
+
+def _for_relabelling(template: Path, taxonomies: Set[str]) -> list[str]:
+    """Name the files of taxonomies that mappings lead to, and of the mappings over them."""
+    if not taxonomies:
+        return []
+    mappings = [load_mapping(path) for path in sorted((template / "mappings").glob("*.yaml"))]
+    return [
+        *(f"mappings/taxonomies/{name}.yaml" for name in sorted(taxonomies)),
+        *(f"mappings/{m.name}.yaml" for m in mappings if m.taxonomy.name in taxonomies),
+    ]
 
 
 def image_size(source: Source) -> tuple[int, int]:

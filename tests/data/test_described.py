@@ -131,3 +131,21 @@ def test_paths_that_the_expression_does_not_match_are_named(tmp_path):
     assert caught.value.faults[0] == (
         r"data.layout.join: 's(\\d)/left/(\\d)' matches no part of drawn/scene1-frame0.png"
     )
+
+
+def test_what_is_no_pattern_is_refused_with_one(tmp_path):
+    """Which patterns are invalid depends on Python: in 3.13 these merely find nothing."""
+    with pytest.raises(InputError) as caught:
+        opened(scenes(tmp_path), images="s**/left/*.png", masks=".")
+    masks, images = caught.value.faults
+    assert images.startswith("data.layout.images: 's**/left/*.png'")
+    assert masks.startswith("data.layout.masks: '.'")
+
+
+def test_groups_that_find_the_same_in_two_images_are_named(tmp_path):
+    root = scenes(tmp_path)
+    source = opened(root, images="*/left/*.png", masks="drawn/*.png", join=r"s(?:cene)?(\d)")
+    assert source.faults[0] == (
+        f"{root}/s1/left/0001.png: data.layout.join finds the same as in {root}/s1/left/0000.png; "
+        "its groups must differ"
+    )

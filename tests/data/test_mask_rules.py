@@ -127,7 +127,9 @@ def test_faults_of_the_section_are_named():
         "config.yaml: data.masks.viod: unknown key (did you mean 'void'?)",
     )
     assert "did you mean 'grey'?" in faults_of({"channels": "gray"})[0]
-    assert "data.masks.void" in faults_of({"void": 255})[0]
+    assert faults_of({"void": 255}) == (
+        "config.yaml: data.masks.void: 255: expected a list, such as [255]",
+    )
     assert "*_labelIds.png" in faults_of({"divide": 1000})[0]
     assert "data.masks.nearest_color" in faults_of({"nearest_color": 442})[0]
     with pytest.raises(InputError) as caught:

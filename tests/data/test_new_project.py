@@ -11,7 +11,8 @@ from segexp.core.config_keys import load_config
 from segexp.data.labels_found import find_labels
 from segexp.data.layout import recognise_format
 from segexp.data.new_project import ProjectFiles, image_size, project_files
-from segexp.labels.files import load_mapping
+from segexp.data.open import find_source
+from segexp.labels.files import find_mappings, load_mapping
 
 
 def files_for(root, name="pets") -> ProjectFiles:
@@ -36,6 +37,18 @@ def test_the_configuration_names_the_data_and_keeps_its_comments(tmp_path):
         ROOT / "mappings" / "camvid_merged6.yaml"
     ).read_text(encoding="utf-8")
     assert "mapping: [camvid11, camvid_merged6]" in texts["studies/default.yaml"]
+
+
+def test_the_labels_that_data_may_be_read_in_come_along(tmp_path):
+    """camvid11_to_19 leads to Cityscapes' labels: data.relabel needs them and their mappings."""
+    data = camvid_like(tmp_path / "data", train=2, val=2)
+    for path, text in files_for(data).texts.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text)
+    words = {"data.relabel": "camvid11_to_19"}
+    config = load_config(tmp_path / "config.yaml", words)
+    source = find_source(tmp_path, config, find_mappings(tmp_path, ["cityscapes19", "merged10"]))
+    assert source.taxonomy.name == "cityscapes19"
 
 
 @pytest.mark.parametrize("rule", [None, "stretch", "none", {"short_side": 64}, {"factor": 0.5}])

@@ -51,9 +51,11 @@ def listings_of(root: Path, reading: Reading) -> dict[str, Listing]:
 
 
 def doubled_faults(reading: Reading) -> list[str]:
-    """Return a fault for each file that has the place and the stem of another one."""
+    """Return a fault for each file that has the place and the stem of another one, or its key."""
     return [
-        f"{file.path}: has the same stem as {other.path.name}; keep one of them"
+        f"{file.path}: data.layout.join finds the same as in {other.path}; its groups must differ"
+        if file.stem != other.stem
+        else f"{file.path}: has the same stem as {other.path.name}; keep one of them"
         if file.path.parent == other.path.parent
         else f"{file.path}: has the name of {other.path}; keep one of them"
         for file, other in reading.doubled
