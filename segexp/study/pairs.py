@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from segexp.core.config import WORK_DIRECTORY, Config
+from segexp.core.config_keys import with_values
 from segexp.study.space import Parameter, values_of
-from segexp.training.network import arch_faults, encoder_faults
+from segexp.training.network import arch_faults, crop_fault, encoder_faults
 from segexp.training.network_check import Pair, check_pairs
 
 CHECKS_FILE = "models.json"
@@ -34,12 +35,12 @@ def impossible(
         starting: Takes the number of pairs that are not known yet.
 
     Returns:
-        Why, by arch and encoder, and the batch size if that is the reason. One image left over from
-        an epoch's batches is not a reason: it is skipped.
+        Why, by arch and encoder, and the batch size or the crop if that is the reason. One image
+        left over from an epoch's batches is not a reason: it is skipped.
     """
-    archs, encoders, batch_sizes = (
+    archs, encoders, batch_sizes, crops = (
         values_of(space, config, key)
-        for key in ("model.arch", "model.encoder", "training.batch_size")
+        for key in ("model.arch", "model.encoder", "training.batch_size", "training.crop")
     )
     pairs: list[Pair] = list(product(map(str, archs), map(str, encoders)))
     file = project / WORK_DIRECTORY / CHECKS_FILE
@@ -50,6 +51,10 @@ def impossible(
         if verdict.refused is not None:
             found[pair] = verdict.refused
             continue
+        for crop in crops:
+            size = with_values(config, {"training.crop": crop}).crop_size
+            if fault := crop_fault(arch, encoder, size, config.data.image_size):
+                found[*pair, ("training.crop", crop)] = fault
         for size in batch_sizes:
             if verdict.alone is not None and min(size, train_images) == 1:
                 found[*pair, ("training.batch_size", size)] = (
@@ -63,6 +68,6 @@ def describe_impossible(found: Dict[tuple[tuple[str, Any], ...], str]) -> list[s
     grouped: dict[tuple[str, str], list[str]] = {}
     for (_, arch), (_, encoder), *rest in found:
         reason = found[("model.arch", arch), ("model.encoder", encoder), *rest]
-        size = f" (batch_size {rest[0][1]})" if rest else ""
-        grouped.setdefault((arch, reason), []).append(f"{encoder}{size}")
+        where = [f" ({key.rpartition('.')[2]} {value})" for key, value in rest]
+        grouped.setdefault((arch, reason), []).append("".join([encoder, *where]))
     return [f"{arch} on {', '.join(names)}: {why}" for (arch, why), names in grouped.items()]

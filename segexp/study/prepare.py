@@ -12,8 +12,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from segexp.core.config import Config
-from segexp.core.errors import InputError
-from segexp.core.value_key import arch_key
 from segexp.data.augment import make_augmentation, make_finish, zoom_of
 from segexp.data.batches import make_loader
 from segexp.data.cache import Dataset
@@ -30,7 +28,7 @@ from segexp.training.ema import average_of
 from segexp.training.fit import Optimization, Trainer, make_optimizer
 from segexp.training.hierarchy import make_level, mean_of_levels
 from segexp.training.loss import make_loss, module_of
-from segexp.training.network import check_image_size, is_of_one_size, make_model
+from segexp.training.network import make_model
 from segexp.training.network_check import fails_alone
 from segexp.training.preprocess import make_preprocessing
 from segexp.training.reading import Reading, fitted, reading_of
@@ -98,12 +96,6 @@ def prepare_training(
             project=project,
         )
     )
-    smaller_is_fine = arch_key(arch) == "pan" and not check_image_size(arch, config.crop_size)
-    if config.crop_size != config.data.image_size and is_of_one_size(model) and not smaller_is_fine:
-        raise InputError(
-            f"training.crop: {training.crop}, but {arch} on {encoder} may not see less than "
-            f"data.image_size, {list(config.data.image_size)}: set training.crop to null"
-        )
     weigh = partial(
         _weights_and_reading, training.loss, training.loss_weighting, dataset, device=compute.device
     )

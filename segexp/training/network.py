@@ -166,6 +166,19 @@ def is_of_one_size(model: nn.Module) -> bool:
     return bool(getattr(model, _ONE_SIZE, False))
 
 
+def crop_fault(
+    arch: str, encoder: str, crop: tuple[int, int], image_size: tuple[int, int]
+) -> str | None:
+    """Say why a model for images of a size cannot be trained on crops; None where it can."""
+    if crop == image_size:
+        return None
+    if "img_size" in _size_options(arch, encoder, image_size)[0]:
+        return "its weights depend on data.image_size; set training.crop to null"
+    if faults := check_image_size(arch, crop):
+        return faults[0].replace("data.image_size", "training.crop")
+    return None
+
+
 def _size_options(
     arch: str, encoder: str, image_size: tuple[int, int] | None
 ) -> list[dict[str, Any]]:

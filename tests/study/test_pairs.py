@@ -1,6 +1,7 @@
 from pathlib import Path
 
 from segexp.study.pairs import model_faults
+from segexp.training.network import crop_fault
 from tests.tiny_study import planned
 
 PAIRS = {
@@ -42,3 +43,20 @@ def test_a_batch_of_one_leaves_the_space_where_a_feature_map_has_one_pixel(proje
     assert "more than 1 value per channel" in plan.left_out[0]
     larger = planned(project, **TWO)  # 32x64
     assert larger.forbidden == ()
+
+
+def test_crops_leave_the_space_of_what_must_see_the_whole_size(project: Path) -> None:
+    sizes = {"data.image_size": [64, 128], "space.crop": [None, "32x64"]}
+    sized = "tu-hiera_tiny_224"
+    models = {"space.arch": ["Unet"], "space.encoder": ["resnet18", sized], "mapping": "merged10"}
+    plan = planned(project, **models, **sizes)
+    fault = "its weights depend on data.image_size; set training.crop to null"
+    assert plan.left_out == (f"Unet on {sized} (crop 32x64): {fault}",)
+    assert {"arch": "Unet", "encoder": sized, "crop": "32x64"} in plan.forbidden
+
+
+def test_crops_that_are_too_small_for_an_architecture_are_told() -> None:
+    assert crop_fault("PAN", "resnet18", (128, 128), (256, 256)) is None
+    fault = crop_fault("PAN", "resnet18", (128, 96), (256, 256))
+    assert fault == "training.crop [128, 96]: PAN needs at least 128 on each side"
+    assert crop_fault("DPT", "tu-vit_tiny_patch16_224", (64, 64), (256, 256)) is None

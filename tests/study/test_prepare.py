@@ -11,7 +11,6 @@ import torch.nn.functional as F
 
 from harness.trees import camvid_like, picture, raw_mask, save
 from segexp.core.config_keys import load_config, with_values
-from segexp.core.errors import InputError
 from segexp.data.open import find_source, open_data
 from segexp.data.stats import count_labels
 from segexp.labels.files import find_mappings
@@ -76,12 +75,6 @@ def test_images_of_several_sizes_are_trained_on_and_scored(project: Path, tmp_pa
     pixels = sum(np.prod(dataset.val.size(i)) for i in range(len(dataset.val)))
     void = sum((dataset.val.label(i) == 255).sum() for i in range(len(dataset.val)))
     assert result.validation.confusions["own"].sum() == pixels - void
-
-
-def test_a_crop_is_refused_where_the_model_sees_one_size_only(project: Path) -> None:
-    changes = {"arch": "PAN", "data.image_size": [128, 128], "crop": [128, 64]}
-    with pytest.raises(InputError, match=r"PAN on .* may not see less than data\.image_size"):
-        trained(project, **changes)
 
 
 def test_the_loss_of_an_expression_is_the_mean_over_its_spaces_each_with_its_own_weights(
