@@ -131,7 +131,7 @@ def _figure(view: StudyView, front: Sequence[TrialRow], place: int, title: str) 
     figure.update_layout(
         xaxis={"title": title, "rangemode": "tozero"},
         yaxis={"title": view.objective},
-        legend={"orientation": "h", "y": 1.12},
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom"},  # grows upwards
         hovermode="closest",
     )
     return figure

@@ -1,6 +1,5 @@
 """What a model costs to run: parameters, multiplications, and the time for one image."""
 
-import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,8 +13,8 @@ from segexp.training.compute import Compute
 from segexp.training.network import REFUSALS
 
 WARM_UP, PASSES = 2, 5
-FEWEST_ROUNDS, MOST_ROUNDS = 3, 6
-AGREEMENT = 0.05
+FEWEST_ROUNDS, MOST_ROUNDS = 4, 8
+AGREEMENT = 0.02
 """The two fastest rounds differ by no more than this when enough have been run."""
 
 
@@ -83,10 +82,10 @@ def measure_latency(
 ) -> tuple[float, str]:
     """Measure the milliseconds for one image, on a machine that may be busy.
 
-    Other work makes a pass longer, never shorter. So passes are timed in rounds, and the fastest
-    round's median counts; rounds end when the two fastest agree. On a CPU it is the time of one
-    thread on its core: what other processes take does not count, and workers with different
-    numbers of threads measure the same. On a GPU it is the time between two events there.
+    On a CPU it is the time of one thread on its core: what other processes take does not count, and
+    workers with different numbers of threads measure the same. On a GPU it is the time between two
+    events there. Other work makes a pass longer even so, through caches and memory, and never
+    shorter: the fastest pass counts. Passes are timed in rounds until the two fastest rounds agree.
 
     Args:
         model: In evaluation mode, on its device.
@@ -110,7 +109,7 @@ def measure_latency(
             while len(rounds) < FEWEST_ROUNDS or (
                 len(rounds) < MOST_ROUNDS and not _agree(sorted(rounds))
             ):
-                rounds.append(statistics.median(timed(lambda: model(image)) for _ in range(PASSES)))
+                rounds.append(min(timed(lambda: model(image)) for _ in range(PASSES)))
     finally:
         torch.set_num_threads(threads)
     return 1e3 * min(rounds), f"{compute.description}{', 1 thread' if is_cpu else ''}"

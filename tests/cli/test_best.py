@@ -1,6 +1,8 @@
 """`segexp best`."""
 
+import io
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from rich.console import Console
 
+from harness.results import made_scores
+from segexp.cli.best import front_table
+from segexp.evaluation.result import TrialResult
+from segexp.study.best import BestTrial, FrontTrial
 from tests.cli.running import Outcome, runs_of, segexp, study_of
 
 
@@ -64,6 +71,48 @@ def test_a_person_reads_it_on_standard_error(tuned: tuple[Path, Outcome]) -> Non
     assert f"best: trial {number}" in outcome.err
     for words in ("2 complete", "held-out", "mIoU, common space", "baseline", "always '", "road"):
         assert words in outcome.err
+
+
+def test_another_complete_trial_is_shown_by_its_number(tuned: tuple[Path, Outcome]) -> None:
+    project, _ = tuned
+    other = 1 - study_of(project, "tiny").best_trial.number
+    outcome = segexp(project, "best", "tiny", "--trial", str(other))
+    assert outcome.code == 0, outcome.err
+    assert f"\ntrial {other}, epoch" in outcome.err
+    assert "one image: " in outcome.err
+    content = json.loads(segexp(project, "best", "tiny", "--trial", str(other), "--json").out)
+    assert content["trial"] == other
+    assert [each["trial"] for each in content["front"]] == [1 - other]
+    assert content["cost"]["macs"] > 0
+    outcome = segexp(project, "best", "tiny", "--trial", "2")
+    assert outcome.code == 2
+    assert "--trial 2: no complete trial of tiny; name one of 0, 1" in outcome.err
+
+
+def test_the_front_is_a_table_of_objectives_and_of_the_params_that_differ() -> None:
+    front = (
+        FrontTrial(3, (0.51234, 20.0, 3e6), {"arch": "Unet", "loss": "focal"}),
+        FrontTrial(1, (0.4, 9.87654, 1.5e6), {"arch": "[FPN]", "loss": "focal"}),
+    )
+    result = TrialResult(0.51234, 1, 1.0, made_scores(0.5, 0.5, {}))
+    found = BestTrial(
+        study="s",
+        number=3,
+        params=front[0].params,
+        result=result,
+        run_id=None,
+        host="h",
+        states={},
+        baseline=None,
+        objective="val/miou_common",
+        constant={},
+        costs=("latency_ms", "parameters"),
+        front=front,
+    )
+    out = io.StringIO()
+    Console(file=out, width=120).print(front_table(found))
+    rows = [re.findall(r"[^\s│┃]+", line) for line in out.getvalue().splitlines() if "│" in line]
+    assert rows == [["3", "0.5123", "20", "3M", "Unet"], ["1", "0.4000", "9.88", "1.5M", "[FPN]"]]
 
 
 def test_predict_writes_three_pictures_at_the_images_own_size(

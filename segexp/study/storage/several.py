@@ -52,7 +52,8 @@ def as_samplers_read(study: optuna.Study) -> optuna.Study:
     """Return a study to be read by a sampler.
 
     `TPESampler` orders pruned trials by what they reported, in the direction of the only objective.
-    Of several objectives it is given none of that: pruned trials rank after complete ones.
+    Of several objectives it is given none of that: pruned trials rank after complete ones. Nor is a
+    study divided into the brackets of `HyperbandPruner`.
     """
     if len(study.directions) == 1:
         return study
