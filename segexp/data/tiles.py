@@ -104,6 +104,9 @@ def read_part(tiles: NDArray[np.uint8], first: int, size: Size, box: Box) -> NDA
     """
     high, wide = tiles.shape[1:3]
     top, left, height, width = box
+    if (height, width) == (high, wide) == size:
+        whole: NDArray[np.uint8] = tiles[first]
+        return whole
     columns = tiles_of(size, (high, wide))[1]
     rows_touched = range(top // high, (top + height - 1) // high + 1)
     columns_touched = range(left // wide, (left + width - 1) // wide + 1)
