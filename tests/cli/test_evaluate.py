@@ -55,9 +55,11 @@ def test_full_size_scores_at_the_masks_own_size(
     drawn = ["--set", "data.image_size=[64,128]", "--set", "data.synthetic.train=2"]
     written = segexp(project, "data", "synth", str(tmp_path / "large"), *drawn)
     assert written.code == 0, written.err
-    small = evaluated(project, "--data", str(tmp_path / "large"))
+    small = evaluated(project, "--data", str(tmp_path / "large"), "--no-full-size")
     large = evaluated(project, "--data", str(tmp_path / "large"), "--full-size")
     assert small["size"] == "32x64"
+    # Its images keep their shape, and these are resized.
+    assert evaluated(project, "--data", str(tmp_path / "large")) == large
     pixels = [sum(found["table"]["pixels"]) for found in (small, large)]
     assert pixels[1] == pytest.approx(4 * pixels[0], rel=0.05)
 

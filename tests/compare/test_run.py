@@ -542,7 +542,7 @@ def test_arms_are_scored_at_the_masks_own_size_where_that_is_asked_for(
             folder = project / "streets" / split
             save(folder / "label" / f"{number}.npy", mask)
             save(folder / "image" / f"{number}.npy", picture(100 * count + number, size))
-    data = {"data.format": "auto", "data.root": str(project / "streets")}
+    data = {"data.format": "auto", "data.root": str(project / "streets"), "data.resize": "stretch"}
     display = Said()
     result, directory = run(
         project, display, overrides={**data, "data.scored_at": "own"}, configs=2, seeds=1

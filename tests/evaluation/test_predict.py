@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +10,11 @@ from PIL import Image
 from torch import nn
 
 from harness.project import ROOT
+from segexp.core.config import Factor, Resize, ShortSide
 from segexp.core.errors import InputError
 from segexp.data.files.images import read_rgb
-from segexp.data.resize import resize_image
+from segexp.data.resize import resize_image, resized_size
+from segexp.evaluation.decide import decide_at_size
 from segexp.evaluation.predict import (
     DECODERS,
     ImageFile,
@@ -23,6 +26,7 @@ from segexp.report.predictions import write_predictions
 from segexp.training.compute import Compute
 from segexp.training.network import make_model
 from segexp.training.preprocess import Preprocessing
+from segexp.training.windows import infer
 
 MAPPINGS = ROOT / "mappings"
 CPU = Compute(torch.device("cpu"), bf16=False, channels_last=False)
@@ -272,3 +276,41 @@ def test_an_image_whose_predictions_would_have_too_long_a_name_is_refused(tmp_pa
     write_image(tmp_path / f"{name}.png", 4, 4)
     with pytest.raises(InputError, match="its name is too long to name a prediction after it"):
         find_images([tmp_path])
+
+
+@pytest.mark.parametrize("resize", ["fit", "none", ShortSide(short_side=48), Factor(factor=0.5)])
+def test_images_that_keep_their_shape_are_predicted_at_their_own_size(
+    unet: nn.Module, tmp_path: Path, resize: Resize
+):
+    """Whole where they fit, else in windows; small ones are padded, and that is cut off."""
+    preprocessing = replace(PREPROCESSING, resize=resize)
+    sizes = [(75, 101), (20, 33), (20, 33), (130, 40), (64, 128)]
+    files = [write_image(tmp_path / f"{i}.png", *size, i) for i, size in enumerate(sizes)]
+    predicted = list(predict_masks(unet, preprocessing, CPU, files, batch_size=2))
+    assert [p.mask.shape for p in predicted] == sizes
+    for found, size in zip(predicted, sizes, strict=True):
+        resized = resize_image(found.image, resized_size(resize, size, (32, 64)))
+        images = torch.from_numpy(resized).permute(2, 0, 1)[None]
+        with torch.inference_mode():
+            logits = infer(unet, images, preprocessing, CPU)
+        large = F.interpolate(logits, size, mode="bilinear", align_corners=False)
+        assert (found.mask == large.argmax(dim=1)[0].numpy()).mean() > 0.999
+
+
+def test_the_rows_of_a_large_image_are_decided_as_they_come(
+    unet: nn.Module, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    file = write_image(tmp_path / "a.png", 300, 150)
+    preprocessing = replace(PREPROCESSING, resize=Factor(factor=0.7))
+    (whole,) = predict_masks(unet, preprocessing, CPU, [file])
+    rows: list[int] = []
+
+    def counted(blocks, logits_size, size, decide):
+        kept = [rows.append(block.shape[1]) or block for block in blocks]
+        return decide_at_size(kept, logits_size, size, decide)
+
+    monkeypatch.setattr("segexp.evaluation.predict.decide_at_size", counted)
+    (again,) = predict_masks(unet, preprocessing, CPU, [file])
+    assert np.array_equal(whole.mask, again.mask)
+    assert sum(rows) == 210
+    assert max(rows) <= 32

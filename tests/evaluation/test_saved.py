@@ -240,6 +240,33 @@ def test_the_size_of_scores_is_the_configured_one_unless_it_is_asked_for(
     assert scored(project, configured(project, root), full_size=None).size == "32x64"
 
 
+def test_a_model_whose_images_keep_their_shape_is_scored_at_the_masks_own_size(
+    project: Path, bundle: Bundle, root: Path
+):
+    """48 x 80 fits into 32 x 64 as 32 x 53, and is seen padded to 32 x 64."""
+    preprocessing = replace(bundle.preprocessing, resize="fit")
+    save_bundle(project / "fit", replace(bundle, preprocessing=preprocessing))
+    found = scored(project, configured(project, root), "fit", full_size=None)
+    assert found.size == "the masks' own size"
+    resized = scored(project, configured(project, root), "fit", full_size=False)
+    assert resized.size == "the largest that fits into 32x64"
+    numbers = range(SPLITS["test"])
+    truth = np.stack([np.load(root / "test" / "label" / f"{n}.npy") for n in numbers])
+    compute = choose_compute("fp32")
+    model = compute.place(bundle.model)
+    guesses = []
+    for number in numbers:
+        image = resize_image(np.load(root / "test" / "image" / f"{number}.npy"), (32, 53))
+        pixels = compute.send(torch.from_numpy(image).permute(2, 0, 1)[None])
+        with torch.inference_mode():
+            logits = model(F.pad(bundle.preprocessing.normalize(pixels), (0, 11)))[..., :53]
+        large = F.interpolate(logits, OWN_SIZE, mode="bilinear", align_corners=False)
+        guesses.append(large.argmax(dim=1).cpu().numpy()[0])
+    guess, present = np.stack(guesses)[truth >= 0], np.unique(truth[truth >= 0])
+    ious = jaccard_score(truth[truth >= 0], guess, labels=present, average=None)
+    assert found.scores["miou"] == pytest.approx(float(np.mean(ious)), abs=1e-9)
+
+
 def test_several_views_are_scored_and_said(project: Path, bundle: Bundle, root: Path):
     config = configured(project, root)
     views = parse_views("flip,scales=1,1.5")

@@ -607,8 +607,9 @@ def test_final_scores_are_at_the_masks_own_size_where_that_is_asked_for(
 ):
     project = lay_out_project(tmp_path / "project")
     root = npy_like(project / "streets", train=4, val=2, test=2)  # of 6 x 8 pixels
-    values = {"data.format": "auto", "data.root": str(root), "data.scored_at": "own", "epochs": 1}
-    setup = replace(set_up(project, **values), keeps_predictions=True)
+    data = {"data.format": "auto", "data.root": str(root), "data.resize": "stretch"}
+    setup = set_up(project, **data, epochs=1, **{"data.scored_at": "own"})
+    setup = replace(setup, keeps_predictions=True)
     run = start(project, setup)
     result = run_trial(
         setup,
