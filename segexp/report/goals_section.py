@@ -1,5 +1,6 @@
 """The section of a study's page about costs and constraints: the front, and what no trial meets."""
 
+import math
 from collections.abc import Iterator, Sequence
 
 import plotly.graph_objects as go
@@ -38,7 +39,7 @@ def _requirements(view: StudyView) -> Iterator[Part]:
             each.name,
             each.text,
             f"{len(each.met_by)} of {len(each.values)}",
-            f"{each.values[best]:.4g}" if best in each.values else "-",
+            _value_text(each.values.get(best)),
         ]
         for each in view.requirements
     ]
@@ -54,6 +55,12 @@ def _requirements(view: StudyView) -> Iterator[Part]:
     )
     header = ["", "required", "complete trials that meet it", "the best trial has"]
     yield table(header, lines, numeric=(2, 3))
+
+
+def _value_text(value: float | None) -> str:
+    if value is None or math.isnan(value):
+        return "-"
+    return cost_text(value) if value > 1 else f"{value:.4g}"
 
 
 def _front(view: StudyView) -> Iterator[Part]:

@@ -11,6 +11,7 @@ from segexp.core.errors import InputError, did_you_mean, named, shown
 from segexp.evaluation.metrics import COMMON, COSTS
 from segexp.evaluation.result import TrialResult
 from segexp.labels.mapping import Mapping
+from segexp.report.trials import cost_text
 
 IOU = "iou/"
 
@@ -44,9 +45,9 @@ class Constraint:
 
     @property
     def text(self) -> str:
-        """What a study file says of it."""
+        """What a study file says of it, to the digit: a study stores it."""
         sign = "<=" if self.class_name is None else ">="
-        return f"{sign} {self.bound:g}{' (lower)' if self.by_lower_end else ''}"
+        return f"{sign} {self.bound:.15g}{' (lower)' if self.by_lower_end else ''}"
 
     def value_in(self, result: TrialResult) -> float:
         """Return what a trial has of it: NaN where its result does not say.
@@ -174,8 +175,8 @@ def describe_miss(constraint: Constraint, value: float) -> str:
     of = " (lower end)" if constraint.by_lower_end else ""
     if math.isnan(value):
         return f"{constraint.on}{of} not known, to be {constraint.text}"
-    side = "above" if constraint.class_name is None else "below"
-    return (
-        f"{constraint.on}{of} {value:.4g}, {abs(value - constraint.bound):.3g} {side} "
-        f"{constraint.bound:g}"
-    )
+    if constraint.class_name is None:
+        over = cost_text(value - constraint.bound)
+        return f"{constraint.on} {cost_text(value)}, {over} above {cost_text(constraint.bound)}"
+    below = constraint.bound - value
+    return f"{constraint.on}{of} {value:.4g}, {below:.3g} below {constraint.bound:g}"

@@ -9,7 +9,7 @@ import optuna
 from segexp.evaluation.result import TrialResult
 from segexp.study.attributes import COSTS
 from segexp.study.best import complete_trials
-from segexp.study.constraints import excesses
+from segexp.study.constraints import describe_miss, excesses
 from segexp.study.plan import ListPlan, SearchPlan
 from segexp.study.pruners import Promoting, is_behind
 from segexp.study.standing import Standing, standing_of
@@ -33,7 +33,7 @@ def admit(plan: SearchPlan | ListPlan, trial: optuna.Trial, cost: Cost) -> None:
             excess = constraint.excess(figures[constraint.on])
             trial.set_constraint(constraint.on, excess)
             if excess > 0:
-                over.append(f"{constraint.on} is {figures[constraint.on]:.4g}, {constraint.text}")
+                over.append(describe_miss(constraint, figures[constraint.on]))
     prunes = base.study.pruner.name != "none"
     if over and prunes and not is_baseline(plan, trial):
         raise optuna.TrialPruned(f"before epoch 1: {', '.join(over)}")

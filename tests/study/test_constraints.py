@@ -45,7 +45,7 @@ def test_floors_and_ceilings_are_read_as_a_file_writes_them():
         Constraint("iou/road", 0.9),
         Constraint("parameters", 5e6),
     ]
-    assert [c.text for c in found] == [">= 0.3 (lower)", ">= 0.9", "<= 5e+06"]
+    assert [c.text for c in found] == [">= 0.3 (lower)", ">= 0.9", "<= 5000000"]
 
 
 def test_every_fault_says_what_to_write():
@@ -107,6 +107,8 @@ def test_a_miss_is_relative_to_the_bound_and_said_in_its_own_unit():
     assert floor.excess(math.nan) == 1.0
     assert describe_miss(floor, 0.225) == "iou/person 0.225, 0.075 below 0.3"
     assert describe_miss(ceiling, 25.0) == "latency_ms 25, 5 above 20"
+    parameters = Constraint("parameters", 12e6)
+    assert describe_miss(parameters, 14.33e6) == "parameters 14.3M, 2.33M above 12M"
     lower = Constraint("iou/person", 0.3, by_lower_end=True)
     assert (
         describe_miss(lower, math.nan) == "iou/person (lower end) not known, to be >= 0.3 (lower)"
@@ -114,6 +116,6 @@ def test_a_miss_is_relative_to_the_bound_and_said_in_its_own_unit():
 
 
 def test_what_a_study_stores_is_what_it_requires():
-    constraints = [Constraint("iou/person", 0.3, True), Constraint("parameters", 5e6)]
+    constraints = [Constraint("iou/person", 0.3, True), Constraint("parameters", 5_123_457)]
     stored = {"data": "synthetic", **as_definition(constraints)}
     assert stored_constraints(stored) == constraints
