@@ -45,9 +45,8 @@ class Reading:
 
     def describe(self, root: Path) -> str:
         """Say which folders are joined, and by which names."""
-        folders = " with ".join(
-            _folders([*side.values()], root) for side in (self.images, self.masks)
-        )
+        sides = (_folders([*side.values()], root) for side in (self.images, self.masks))
+        folders = " with ".join(dict.fromkeys(sides))
         return folders if self.rule.is_plain else f"{folders}, {self.rule.describe()}"
 
 

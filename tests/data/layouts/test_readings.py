@@ -57,7 +57,7 @@ def test_both_kinds_of_masks_are_readings_and_a_few_beside_many_are_not(tmp_path
 def test_masks_beside_their_images_are_told_by_a_word_else_by_the_suffix(tmp_path):
     (reading,) = readings(tmp_path, "a.jpg", "a_mask.png", "b.jpg", "b_mask.png")
     assert joined(tmp_path, reading) == {"a.jpg": "a_mask.png", "b.jpg": "b_mask.png"}
-    assert reading.describe(tmp_path) == "./ with ./, images * with masks *_mask"
+    assert reading.describe(tmp_path) == "./, images * with masks *_mask"
     (reading,) = readings(tmp_path / "other", "a.jpg", "a.png")
     assert joined(tmp_path / "other", reading) == {"a.jpg": "a.png"}
 
