@@ -293,8 +293,9 @@ class ModelConfig(_Section):
     Attributes:
         arch: An architecture of smp, such as ``Unet`` or ``Segformer``.
         encoder: An encoder of smp, or ``tu-`` and a timm name.
-        encoder_weights: ``imagenet``, a directory with ``<encoder>.safetensors``, or null; a
-            relative path starts at the project directory.
+        encoder_weights: A name that smp or timm has for the encoder's weights, such as
+            ``imagenet``; a directory with ``<encoder>.safetensors``, which if relative starts at
+            the project directory; or null.
         decoder_width: Multiplies smp's default decoder channels; under 1 is slimmer and faster.
     """
 

@@ -139,7 +139,12 @@ def plan_study(
         if all((arch, encoder) in refused for arch in archs):
             continue
         for weights in values_of(space, config, "model.encoder_weights"):
-            check_weights(encoder, weights, project)
+            pair = {"encoder": encoder, "encoder_weights": weights}
+            if not any(left_out.items() <= pair.items() for left_out in forbidden):
+                with collected(faults):
+                    check_weights(encoder, weights, project)
+    if faults:
+        raise InputError(faults)
     base = StudyPlan(
         project=project,
         study=study,

@@ -63,7 +63,7 @@ def prepare_training(
 
     Raises:
         InputError: When the model cannot be built.
-        WorkError: When its ImageNet weights cannot be fetched.
+        WorkError: When its weights cannot be fetched.
     """
     training = config.training
     seed_everything(training.seed)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from segexp.core.errors import InputError, did_you_mean, first_line, shown
 from segexp.core.value_key import arch_key
-from segexp.training.weights import fetch_imagenet, load_directory, weights_directory
+from segexp.training.weights import fetch, hub_weights, load_directory, weights_directory
 
 ARCHS: dict[str, str] = {
     lower: arch.__name__ for lower, arch in smp.MODEL_ARCHITECTURES_MAPPING.items()
@@ -93,8 +93,9 @@ def make_model(
 
     Args:
         encoder: An encoder of smp, or ``tu-`` and a timm name.
-        encoder_weights: ``imagenet`` (smp's or timm's, from the hub or its cache), a directory
-            that holds ``<encoder>.safetensors`` (the encoder's own state dict), or None for none.
+        encoder_weights: One of `segexp.training.weights.weight_names` (from the hub or its cache),
+            a directory that holds ``<encoder>.safetensors`` (the encoder's own state dict), or
+            None for none.
         num_classes: Channels of the logits.
         decoder_width: Multiplies smp's default channels of the decoder, in (0, 1]. The result is
             rounded to a multiple of 8 (32 in FPN, for its group norm), at least 8 (32). Linknet
@@ -107,19 +108,19 @@ def make_model(
     Raises:
         InputError: Unknown names (every fault), a pair that does not fit, or weights that do not
             exist or do not fit.
-        WorkError: The ImageNet weights cannot be fetched.
+        WorkError: Weights of the hub cannot be fetched.
     """
     if faults := check_model(arch, encoder):
         raise InputError(faults)
 
     options: dict[str, Any] = dict(decoder_channels(arch, decoder_width))
     from_hub: str | bool | None = None
-    if encoder_weights == "imagenet":
-        from_hub = "imagenet"
-        path = fetch_imagenet(encoder)
+    source = hub_weights(encoder, encoder_weights) if encoder_weights is not None else None
+    if encoder_weights is not None and source is not None:
+        from_hub, path = encoder_weights, fetch(source, encoder, encoder_weights)
         if encoder.startswith("tu-"):
             # By default timm asks the hub each time, and takes a pickle if there is nothing else.
-            from_hub = True
+            from_hub, encoder = True, source.encoder
             options["pretrained_cfg_overlay"] = {"file": str(path)}
     model: nn.Module | None = None
     for of_size in _size_options(arch, encoder, image_size):
@@ -152,7 +153,7 @@ def make_model(
                 f"model.arch {arch!r} cannot be built on encoder {encoder!r}: {reason}"
             ) from error
     assert model is not None  # the last attempt has no options, which no encoder refuses
-    if encoder_weights is not None and encoder_weights != "imagenet":
+    if encoder_weights is not None and source is None:
         directory = weights_directory(encoder_weights, project)
         load_directory(model.get_submodule("encoder"), encoder, directory)
     return model

@@ -1,13 +1,15 @@
-"""Pretrained encoder weights: ImageNet's from the hub, or a directory of safetensors files.
+"""Pretrained encoder weights: those that smp and timm name, from the hub, or files of one's own.
 
 Only safetensors files are read, so a weights file cannot run code.
 """
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import segmentation_models_pytorch as smp
 import timm
 from huggingface_hub import (
+    constants,
     get_hf_file_metadata,
     hf_hub_download,
     hf_hub_url,
@@ -17,16 +19,34 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
-from segexp.core.errors import InputError, WorkError
+from segexp.core.errors import InputError, WorkError, did_you_mean
 
 _PROBE_TIMEOUT_S = 10.0
+_NAMES_TOLD = 8
+
+
+@dataclass(frozen=True)
+class HubWeights:
+    """Weights that have a name.
+
+    Attributes:
+        encoder: The encoder that smp builds for them: that of timm's tag, where a tag names them.
+        repo: On the hub.
+        revision: None for the newest.
+        files: What smp or timm reads, the weights last.
+    """
+
+    encoder: str
+    repo: str
+    revision: str | None
+    files: tuple[str, ...]
 
 
 def check_weights(encoder: str, encoder_weights: str | None, project: Path = Path()) -> None:
     """Make sure, once per study, that an encoder's weights are available.
 
-    ImageNet weights that are not in the hub's cache are downloaded into it, so that no trial
-    waits for them and all trials get the same. Without a network this fails in seconds.
+    Weights that are not in the hub's cache are downloaded into it, so that no trial waits for them
+    and all trials get the same. Without a network this fails in seconds.
 
     Args:
         encoder: A name that ``check_model`` accepts.
@@ -35,9 +55,11 @@ def check_weights(encoder: str, encoder_weights: str | None, project: Path = Pat
         InputError: There are no such weights for this encoder.
         WorkError: The hub cannot be reached.
     """
-    if encoder_weights == "imagenet":
-        fetch_imagenet(encoder)
-    elif encoder_weights is not None:
+    if encoder_weights is None:
+        return
+    if source := hub_weights(encoder, encoder_weights):
+        fetch(source, encoder, encoder_weights)
+    else:
         _file_in(weights_directory(encoder_weights, project), encoder)
 
 
@@ -46,23 +68,59 @@ def weights_directory(encoder_weights: str, project: Path) -> Path:
     return project / Path(encoder_weights).expanduser()
 
 
-def fetch_imagenet(encoder: str) -> Path:
-    """Return the path of an encoder's ImageNet weights in the hub's cache; download if missing.
+def weight_names(encoder: str) -> tuple[str, ...]:
+    """Return the names of an encoder's weights: smp's; for timm's ``imagenet`` and its tags.
+
+    ``imagenet`` are those of the encoder's tag, or those that timm takes without one.
+    """
+    if not encoder.startswith("tu-"):
+        return tuple(smp.encoders.encoders[encoder]["pretrained_settings"])
+    arch = encoder.removeprefix("tu-").partition(".")[0]
+    tags = [name.partition(".")[2] for name in timm.models.get_arch_pretrained_cfgs(arch)]
+    return ("imagenet", *filter(None, tags))
+
+
+def hub_weights(encoder: str, name: str) -> HubWeights | None:
+    """Return where the weights of a name are; None for a name that the encoder's weights lack.
 
     Raises:
-        InputError: smp or timm has no such weights.
+        InputError: smp has no ImageNet weights for the encoder, or timm has them elsewhere.
+    """
+    if name not in weight_names(encoder):
+        if name == "imagenet":
+            raise InputError(
+                f"encoder {encoder!r} has no 'imagenet' weights in smp, only "
+                f"{', '.join(weight_names(encoder))}"
+            )
+        return None
+    if not encoder.startswith("tu-"):
+        settings = smp.encoders.encoders[encoder]["pretrained_settings"][name]
+        files = ("config.json", "model.safetensors")
+        return HubWeights(encoder, settings["repo_id"], settings["revision"], files)
+    tagged = encoder if name == "imagenet" else f"{encoder.partition('.')[0]}.{name}"
+    source = timm.models.get_pretrained_cfg(tagged.removeprefix("tu-"))
+    if source is None or not source.hf_hub_id:
+        raise InputError(f"timm has no pretrained weights on the hub for encoder {tagged!r}")
+    return HubWeights(tagged, str(source.hf_hub_id), None, ("model.safetensors",))
+
+
+def fetch(source: HubWeights, encoder: str, name: str) -> Path:
+    """Return the path of weights in the hub's cache; download what is missing.
+
+    Raises:
         WorkError: They are not in the cache and the hub cannot be reached.
     """
-    repo, revision, files = _imagenet_source(encoder)
     try:
-        return [_fetch(repo, revision, name) for name in files][-1]
+        return [_fetch(source.repo, source.revision, file) for file in source.files][-1]
     # The hub raises OSError, its own errors and those of its HTTP client.
     except Exception as error:
         reason = str(error).split("\n")[0].rstrip(". ")
+        cache = Path(constants.HF_HUB_CACHE) / f"models--{source.repo.replace('/', '--')}"
         raise WorkError(
-            f"cannot fetch the ImageNet weights of encoder {encoder!r} ({repo}): {reason}. "
-            f"Run once with a network, or set model.encoder_weights to a directory that holds "
-            f"{encoder}.safetensors, or to null to train from scratch"
+            f"cannot fetch the weights {name!r} of encoder {encoder!r} ({source.repo}): "
+            f"{reason}. Run once with a network, or copy {cache} from a machine that did, or set "
+            f"model.encoder_weights to a directory that holds {encoder}.safetensors, or to "
+            f"null to train from scratch"
         ) from error
 
 
@@ -106,29 +164,16 @@ def _some(keys: list[str]) -> str:
 def _file_in(directory: Path, encoder: str) -> Path:
     path = directory / f"{encoder}.safetensors"
     if not directory.is_dir():
+        names = weight_names(encoder)
+        told = ", ".join(map(repr, names[:_NAMES_TOLD])) + ", ..." * (len(names) > _NAMES_TOLD)
         raise InputError(
-            f"model.encoder_weights {str(directory)!r} is neither 'imagenet' nor null "
-            f"nor a directory"
+            f"model.encoder_weights {str(directory)!r} is neither {told} nor null "
+            f"nor a directory{did_you_mean(directory.name, names)}; the names are those of encoder "
+            f"{encoder!r}"
         )
     if not path.is_file():
         raise InputError(f"{path}: no such file; model.encoder_weights names its directory")
     return path
-
-
-def _imagenet_source(encoder: str) -> tuple[str, str | None, tuple[str, ...]]:
-    """Return the hub repository, revision and the files to fetch, the weights last."""
-    if encoder.startswith("tu-"):
-        source = timm.models.get_pretrained_cfg(encoder.removeprefix("tu-"))
-        if source is None or not source.hf_hub_id:
-            raise InputError(f"timm has no pretrained weights on the hub for encoder {encoder!r}")
-        return str(source.hf_hub_id), None, ("model.safetensors",)
-    known = smp.encoders.encoders[encoder]["pretrained_settings"]
-    if "imagenet" not in known:
-        raise InputError(
-            f"encoder {encoder!r} has no 'imagenet' weights in smp, only {', '.join(known)}"
-        )
-    settings = known["imagenet"]
-    return settings["repo_id"], settings["revision"], ("config.json", "model.safetensors")
 
 
 def _fetch(repo: str, revision: str | None, name: str) -> Path:

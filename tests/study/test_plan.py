@@ -152,3 +152,22 @@ def test_what_is_excluded_is_compared_with_a_key_that_an_override_fixes(project:
     pairs = {key: value for key, value in PAIRS.items() if key != "space.arch"}
     plan = planned(project, **pairs, arch="Unet", exclude=exclude)
     assert plan.forbidden == ({"encoder": "mit_b0"},)
+
+
+def test_weights_are_looked_for_where_a_pair_is_not_excluded_and_all_faults_are_listed(
+    project: Path,
+) -> None:
+    space = {
+        "space.encoder": ["resnet18", "mobilenet_v2"],
+        "space.encoder_weights": [None, "swsll"],
+        "mapping": "merged10",
+    }
+    with pytest.raises(InputError) as caught:
+        planned(project, **space)
+    known, unknown = caught.value.faults
+    assert "(did you mean 'swsl'?); the names are those of encoder 'resnet18'" in known
+    assert "neither 'imagenet' nor null nor a directory; the names" in unknown
+    exclude = [
+        {"encoder": encoder, "encoder_weights": "swsll"} for encoder in space["space.encoder"]
+    ]
+    assert planned(project, **space, exclude=exclude).forbidden == tuple(exclude)

@@ -130,6 +130,55 @@ def test_timms_imagenet_weights_are_loaded_from_the_hubs_cache(offline_hub):
     assert torch.equal(first, state["conv1.0.weight"])
 
 
+@pytest.mark.parametrize("name", ["ssl", "swsl"])
+def test_other_weights_of_smp_are_loaded_by_their_name(offline_hub, tmp_path, name):
+    state = save_encoder(tmp_path, "resnet18")
+    source = smp_encoders["resnet18"]["pretrained_settings"][name]
+    fill_cache(offline_hub, source["repo_id"], source["revision"], state)
+    check_weights("resnet18", name)
+    loaded = make_model("Unet", "resnet18", name, 3).get_submodule("encoder").state_dict()
+    assert all(torch.equal(loaded[key], state[key]) for key in state)
+
+
+@pytest.mark.parametrize(
+    ("encoder", "weights"),
+    [
+        ("tu-mobilenetv3_large_100", "miil_in21k"),
+        ("tu-mobilenetv3_large_100.miil_in21k", "imagenet"),
+        ("tu-mobilenetv3_large_100.ra_in1k", "miil_in21k"),
+    ],
+)
+def test_a_tag_of_timm_names_weights_and_so_does_an_encoder_with_one(offline_hub, encoder, weights):
+    """A tag whose classifier has other classes than the default's."""
+    import timm
+
+    whole = timm.create_model("mobilenetv3_large_100", num_classes=11221)
+    state = whole.state_dict()
+    fill_cache(offline_hub, "timm/mobilenetv3_large_100.miil_in21k", "0" * 40, state)
+    check_weights(encoder, weights)
+    loaded = make_model("Unet", encoder, weights, 3, 0.25).get_submodule("encoder").state_dict()
+    assert torch.equal(loaded["model.conv_stem.weight"], state["conv_stem.weight"])
+
+
+@pytest.mark.parametrize(
+    ("encoder", "weights", "told"),
+    [
+        ("resnet18", "sssl", "is neither 'imagenet', 'ssl', 'swsl' nor null nor a directory (did"),
+        ("mobilenet_v2", "ssl", "neither 'imagenet' nor null nor a directory; the names are those"),
+        ("tu-test_resnet", "r160_in1", "neither 'imagenet', 'r160_in1k' nor null"),
+    ],
+)
+def test_a_name_that_the_encoder_lacks_is_refused_with_those_that_it_has(encoder, weights, told):
+    for attempt in (
+        lambda: check_weights(encoder, weights),
+        lambda: make_model("Unet", encoder, weights, 3),
+    ):
+        with pytest.raises(InputError) as caught:
+            attempt()
+        assert told in str(caught.value)
+        assert repr(encoder) in str(caught.value)
+
+
 def test_an_encoder_without_imagenet_weights_is_refused(offline_hub):
     with pytest.raises(InputError, match=r"'dpn68b' has no 'imagenet' weights in smp, only"):
         check_weights("dpn68b", "imagenet")
