@@ -67,6 +67,28 @@ def test_crops_are_choices_of_text_however_they_are_written():
     assert "training.crop: 96x64; at most data.image_size, 64x128" in fault
 
 
+def test_the_means_of_training_are_searched_like_any_key():
+    space, baseline = parse(
+        {
+            "ema": [0, 0.99],
+            "encoder_lr_factor": {"low": 0.05, "high": 1, "log": True},
+            "layer_decay": [1, 0.75],
+            "freeze_encoder_epochs": {"low": 0, "high": 3},
+            "accumulate": [1, 2, 4],
+            "repeat_rare": [0, 0.3],
+            "label_smoothing": {"low": 0, "high": 0.2},
+            "loss": ["ohem", "ce_tversky", "boundary_ce"],
+        },
+        {"loss": "ohem"},
+    )
+    assert space["ema"] == Choices((0.0, 0.99))
+    assert space["encoder_lr_factor"] == Range(0.05, 1.0, log=True)
+    assert space["freeze_encoder_epochs"] == Range(0, 3, integer=True)
+    means = {"ema": 0.0, "encoder_lr_factor": 1.0, "layer_decay": 1.0, "freeze_encoder_epochs": 0}
+    means |= {"accumulate": 1, "repeat_rare": 0.0, "label_smoothing": 0.0}
+    assert baseline == {**means, "loss": "ohem"}
+
+
 def test_whole_bounds_of_a_float_key_mean_all_floats_between():
     space, baseline = parse({"augmentation": {"low": 0, "high": 1}})
     assert space == {"augmentation": Range(0.0, 1.0)}

@@ -385,6 +385,63 @@ class KilledError(BaseException):
     """Ends a trial as a kill would at that moment: nobody else hears of it."""
 
 
+ALL_MEANS: dict[str, object] = {
+    "ema": 0.7,
+    "encoder_lr_factor": 0.5,
+    "layer_decay": 0.8,
+    "freeze_encoder_epochs": 1,
+    "accumulate": 2,
+    "repeat_rare": 0.9,
+    "label_smoothing": 0.1,
+    "loss": "ohem",
+    "loss_weighting": "median_frequency",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+def test_a_trial_with_all_means_of_training_resumes_to_the_bit(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, optimizer: str
+):
+    """Killed after the epoch in which the encoder rests, before the one in which it learns."""
+    monkeypatch.setenv("SEGEXP_CHECKPOINT_SECONDS", "0")
+    size = {"synthetic.train": 5, "synthetic.val": 2, "synthetic.test": 2}
+    values = {f"data.{key}": value for key, value in size.items()}
+    values |= {"data.image_size": [32, 64], "batch_size": 2, "epochs": 2, "optimizer": optimizer}
+    setup = set_up(project, **values, **ALL_MEANS)
+
+    display = Watcher()
+
+    def run_in(name: str, report: Callable[[int, float], None]) -> TrialResult:
+        return run_trial(
+            setup,
+            start(project, setup),
+            tmp_path / name,
+            report=report,
+            prune=lambda epoch, value, write: None,
+            is_worth_keeping=lambda result: True,
+            display=display,
+        )
+
+    def killed(epoch: int, value: float) -> None:
+        raise KilledError
+
+    whole = run_in("whole", lambda epoch, value: None)
+    with pytest.raises(KilledError):
+        run_in("cut", killed)
+    torch.manual_seed(99)  # another process
+    resumed = run_in("cut", lambda epoch, value: None)
+    assert display.lines == ["resuming after epoch 1, from its checkpoint"]
+    assert display.steps == [(1, 1), (1, 2), (2, 1), (2, 2), (1, 1), (1, 2), (2, 1), (2, 2)]
+    assert (resumed.value, resumed.best_epoch, resumed.val) == (
+        whole.value,
+        whole.best_epoch,
+        whole.val,
+    )
+    states = [load_bundle(Path(str(r.bundle))).model.state_dict() for r in (resumed, whole)]
+    assert all(torch.equal(states[0][name], value) for name, value in states[1].items())
+
+
 @pytest.mark.slow
 def test_a_killed_trial_resumes_and_ends_like_one_that_was_not(
     finished: Finished, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
