@@ -4,6 +4,7 @@ python benchmarks/recipes.py recipe --data DIR             # CamVid at 240x180: 
 python benchmarks/recipes.py recipe                        # drawn scenes at 128x256
 python benchmarks/recipes.py hierarchy --data DIR --size 64 128 --trials 10 --candidates 3
 python benchmarks/recipes.py recipe --each                 # its parts one by one, too
+python benchmarks/recipes.py recipe --data DIR --size 96 128 --matched 4 --epochs 4   # minutes
 
 `recipe` is random crops, a moving average of the weights and a slower encoder. `hierarchy` is the
 loss in a finer and a coarser space at once. Both sides are searched with the same budget over the
@@ -61,6 +62,7 @@ def main() -> None:
     parser.add_argument("--each", action="store_true", help="the parts of the recipe one by one")
     parser.add_argument("--trials", type=int, default=20)
     parser.add_argument("--candidates", type=int, default=6)
+    parser.add_argument("--matched", type=int, help="no search: so many random configurations")
     parser.add_argument("--epochs", type=int, default=9)
     parser.add_argument("--workers", default="auto")
     parser.add_argument("--project", type=Path, help="made where it is not there")
@@ -70,11 +72,9 @@ def main() -> None:
     if not (project / "config.yaml").is_file():
         segexp("init", str(project))
     size = list(given.size or setting.size)
-    numbers = {
-        "trials": given.trials,
-        "candidates": given.candidates,
-        "workers": given.workers,
-    }
+    numbers = {"trials": given.trials, "candidates": given.candidates}
+    if given.matched is not None:
+        numbers = {"configs": given.matched}
     command = [
         "ab",
         *(
@@ -83,6 +83,8 @@ def main() -> None:
             for part in ("--arm", arm)
         ),
         *(part for name, value in numbers.items() for part in (f"--{name}", str(value))),
+        *(["--matched"] if given.matched is not None else []),
+        *("--workers", given.workers),
         *(["--data", str(given.data)] if given.data else []),
         *("--set", f"data.image_size={size}", "--set", f"data.resize={given.resize}"),
         *("--set", f"training.epochs={given.epochs}"),
