@@ -12,7 +12,9 @@ odds of its fine classes, which is the sum of their probabilities where these ar
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import reduce
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -28,12 +30,12 @@ class Level:
 
     Attributes:
         members: The fine classes of each of its K classes, and then of each fine class that is in
-            none: these compete one by one, as when they are scored. Index tensors.
+            none: these compete one by one, as when they are scored.
         table: Fine class -> class of the space or VOID, shape (256,).
         loss: Of logits over what competes, (N, K+V, H, W), against classes of the space.
     """
 
-    members: tuple[Tensor, ...]
+    members: tuple[tuple[int, ...], ...]
     table: Tensor
     loss: Loss
 
@@ -56,7 +58,7 @@ def make_level(
         InputError: When ``coarse`` does not coarsen ``fine``.
     """
     columns, count = collapse_lookup(fine, coarse), len(coarse.classes)
-    groups = torch.from_numpy(groups_of(columns.tolist(), count))
+    groups = groups_of(columns.tolist(), count)
     outside = int((columns == count).sum())
     if outside:  # no pixel is of these classes, so no mean over classes is to count them
         own = torch.ones(count) if weights is None else weights.cpu()
@@ -66,7 +68,7 @@ def make_level(
     table[: len(columns)][inside] = torch.from_numpy(columns)[inside].to(torch.uint8)
     return Level(
         members=tuple(
-            (groups == place).nonzero().flatten().to(device) for place in range(count + outside)
+            tuple(np.flatnonzero(groups == place).tolist()) for place in range(count + outside)
         ),
         table=table.to(device),
         loss=make(None if weights is None else weights.to(device)),
@@ -92,11 +94,8 @@ def mean_of_levels(own: Loss, levels: Sequence[Level]) -> Loss:
 
 
 def _summed(logits: Tensor, level: Level) -> Tensor:
-    """Return log-sum-exp over the members of each class: the coarse logits, (N, K+V, H, W)."""
+    """Return log-sum-exp over the classes of each coarse one: its logits, (N, K+V, H, W)."""
+    planes = logits.unbind(1)  # a gather for each class would take several times as long
     return torch.stack(
-        [
-            logits[:, places].logsumexp(1) if len(places) > 1 else logits[:, places].squeeze(1)
-            for places in level.members
-        ],
-        dim=1,
+        [reduce(torch.logaddexp, [planes[place] for place in of]) for of in level.members], dim=1
     )
