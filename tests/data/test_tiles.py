@@ -21,7 +21,7 @@ def stored(path: Path, images: list[np.ndarray], tile: tuple[int, ...]) -> list[
     return first
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.data())
 def test_a_part_is_what_slicing_the_image_gives(tmp_path_factory, data):
     side = st.integers(1, 11)
