@@ -6,8 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segexp.core.config import Factor, ScoredAt, ShortSide
+from segexp.core.errors import InputError
 from segexp.data.cache import Dataset
 from segexp.data.resize import resized_size
+from segexp.data.source import SampleFault
 from segexp.data.split import Split
 
 OWN_SIZE = "the masks' own size"
@@ -47,7 +49,17 @@ def size_text(dataset: Dataset, *, at_own: bool) -> str:
 
 
 def own_labels(dataset: Dataset, split: Split) -> Callable[[int], NDArray[np.uint8]]:
-    """Return what reads the label indices of an image of a split, uint8 (H, W), at its own size."""
+    """Return what reads the label indices of an image of a split, uint8 (H, W), at its own size.
+
+    It raises InputError for a mask that cannot be read any more.
+    """
     name = dataset.heldout_from if split.name == "heldout" else split.name
     samples = {sample.id: sample for sample in dataset.source.splits[name]}
-    return lambda index: dataset.source.read_labels(samples[split.ids[index]])
+
+    def read(index: int) -> NDArray[np.uint8]:
+        try:
+            return dataset.source.read_labels(samples[split.ids[index]])
+        except SampleFault as fault:
+            raise InputError(f"{fault}; final scores at the masks' own size need it") from None
+
+    return read

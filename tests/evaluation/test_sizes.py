@@ -3,8 +3,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.trees import opened, picture, raw_mask, save
+from harness.trees import camvid_like, opened, picture, raw_mask, save
 from segexp.core.config import Factor, Resize, ScoredAt, ShortSide
+from segexp.core.errors import InputError
 from segexp.data.cache import Dataset, open_dataset
 from segexp.evaluation.sizes import at_own_size, is_resized, own_labels, size_text
 
@@ -72,3 +73,11 @@ def test_label_indices_are_read_from_the_file_of_each_image(root: Path):
             assert found.shape == SIZES[name]
             assert np.array_equal(found == 255, raw == 11)
             assert np.array_equal(found[raw != 11], raw[raw != 11])
+
+
+def test_a_mask_that_is_gone_is_named(tmp_path: Path):
+    data = camvid_like(tmp_path / "data", train=2, val=1, test=1)
+    dataset = open_dataset(opened(data), (32, 32), tmp_path / "cache")
+    (data / "testannot" / "test_0.png").unlink()
+    with pytest.raises(InputError, match=r"test_0\.png: .*scores at the masks' own size need it"):
+        own_labels(dataset, dataset.heldout)(0)
