@@ -8,15 +8,15 @@ from optuna.trial import TrialState
 
 from harness.planted_scores import plant_scores
 from segexp.core.config import Config
-from segexp.core.errors import InputError
+from segexp.core.errors import InputError, Interrupted
 from segexp.study import trial as trial_module
-from segexp.study.attributes import COSTS, RESULT
+from segexp.study.attributes import COSTS, RESULT, RETRY_OF
 from segexp.study.best import find_best, unmet_note
 from segexp.study.judging import report
 from segexp.study.view import view_study
 from segexp.training.cost import Cost
 from segexp.training.fit import DivergedError
-from tests.tiny_study import plan_of, record_of, records_of, run
+from tests.tiny_study import Said, plan_of, raising, record_of, records_of, run, states
 
 GOALS = {
     "objective": ["val/miou_common", "latency_ms"],
@@ -124,3 +124,16 @@ def test_a_floor_that_no_trial_meets_names_the_one_that_came_nearest(project: Pa
 def test_a_sampler_of_one_objective_is_refused_for_two(project: Path):
     with pytest.raises(InputError, match="cmaes takes one objective; for several name tpe, "):
         plan_of(project, objective=["val/miou_common", "macs"], sampler="cmaes")
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("_price")
+def test_an_interrupted_trial_of_several_objectives_is_tried_again(project: Path) -> None:
+    with pytest.raises(Interrupted):
+        run(project, Said(on_epoch=raising(Interrupted(2), in_trial=1)), **GOALS)
+    study, ran = run(project, **GOALS)
+    assert ran == 3
+    assert states(study) == ["COMPLETE", "FAIL", "COMPLETE", "COMPLETE", "COMPLETE"]
+    assert study.trials[2].user_attrs[RETRY_OF] == 1
+    assert study.trials[2].user_attrs[COSTS] == study.trials[1].user_attrs[COSTS]
+    assert len(find_best(study).front) == 4
