@@ -4,7 +4,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 _WARMUP_POWER = 2 / 3  # timm's ModelEmaV3
@@ -20,31 +20,32 @@ class Average:
     training continues it from the model and the number of the step.
 
     Attributes:
-        model: The average, in evaluation mode; see `average_of`.
+        model: The average, in evaluation mode.
         decay: What remains of the average at a step, once it is warm; in (0, 1).
+        pairs: Each tensor of the average, and the model's that it follows.
     """
 
     model: nn.Module
     decay: float
+    pairs: tuple[tuple[Tensor, Tensor], ...]
 
     @torch.no_grad()
-    def update(self, trained: nn.Module, step: int) -> None:
-        """Move the average towards a model, after the optimizer step of this number, from 0."""
-        state = trained.state_dict()
-        kept, new = [], []
-        for name, value in self.model.state_dict().items():
-            if value.is_floating_point():
-                kept.append(value)
-                new.append(state[name])
-            else:
-                value.copy_(state[name])
+    def update(self, step: int) -> None:
+        """Move the average towards the model, after the optimizer step of this number, from 0."""
+        floats = [(kept, new) for kept, new in self.pairs if kept.is_floating_point()]
         towards = get_ema_multi_avg_fn(warmed_up(self.decay, step))  # type: ignore[no-untyped-call]
-        towards(kept, new, step)
+        towards(*map(list, zip(*floats, strict=True)), step)
+        for kept, new in self.pairs:
+            if not kept.is_floating_point():
+                kept.copy_(new)
 
 
 def average_of(model: nn.Module, decay: float) -> Average:
-    """Begin the average of a model that is on its device; the first step replaces it."""
-    return Average(deepcopy(model).eval().requires_grad_(False), decay)
+    """Begin the average of a model that is on its device already; the first step replaces it."""
+    average = deepcopy(model).eval().requires_grad_(False)
+    state = model.state_dict()
+    pairs = tuple((kept, state[name]) for name, kept in average.state_dict().items())
+    return Average(average, decay, pairs)
 
 
 def warmed_up(decay: float, step: int) -> float:

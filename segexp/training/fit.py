@@ -201,7 +201,7 @@ class Trainer(Generic[V]):
                     nn.utils.clip_grad_norm_(self.model.parameters(), optimization.gradient_clip)
                 self.optimizer.step()
                 if self.average is not None:
-                    self.average.update(self.model, step)
+                    self.average.update(step)
                 loss_sum += loss
                 seen += sum(len(images) for images, _ in parts)
                 on_step(Step(epoch, number + 1, steps, seen, loss))

@@ -27,7 +27,7 @@ def test_the_average_is_timms_with_its_warm_up_and_its_buffers(decay: float):
     ours, theirs = average_of(model, decay), ModelEmaV3(model, decay, use_warmup=True)
     for step in range(12):
         train_a_step(model)
-        ours.update(model, step)
+        ours.update(step)
         theirs.update(model, step=step + 1)  # timm counts the updates that were done
     expected = theirs.module.state_dict()
     for name, value in ours.model.state_dict().items():
@@ -49,7 +49,7 @@ def test_three_steps_by_hand():
         ]
     ):
         model.weight.data.fill_(weight)
-        average.update(model, step)
+        average.update(step)
         assert average.model.weight.item() == pytest.approx(expected)
 
 
