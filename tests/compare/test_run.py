@@ -171,16 +171,15 @@ def test_the_scores_are_those_of_the_saved_predictions_by_scikit_learn(shared: C
             path = Path(shared.client.download_artifacts(run_id, "predictions.npz"))
             predictions = load_predictions(path)
             assert predictions.image_ids == heldout.ids
+            decided = np.stack(predictions.by["common"])
             truth = common.lookup()[heldout.labels]
             known = truth != 255
             classes = np.arange(len(common.classes))
             true = [c for c in classes if (truth[known] == c).any()]
-            of_class = jaccard_score(
-                truth[known], predictions.by["common"][known], labels=true, average=None
-            )
+            of_class = jaccard_score(truth[known], decided[known], labels=true, average=None)
             assert stored == pytest.approx(of_class.mean(), abs=1e-9)
             assert arm["common"]["classes_in_mean"] == len(true)
-            called = set(predictions.by["common"][known].ravel()) & set(classes)
+            called = set(decided[known].ravel()) & set(classes)
             only_predicted = arm["common"]["classes_predicted_only"][len(ious)]
             assert only_predicted == len(called - set(true))
             ious.append(dict(zip((common.names[c] for c in true), of_class, strict=True)))
@@ -188,7 +187,7 @@ def test_the_scores_are_those_of_the_saved_predictions_by_scikit_learn(shared: C
             own_known = own_truth != 255
             own = jaccard_score(
                 own_truth[own_known],
-                predictions.by["own"][own_known],
+                np.stack(predictions.by["own"])[own_known],
                 labels=np.unique(own_truth[own_known]),
                 average=None,
             )
