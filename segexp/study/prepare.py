@@ -11,9 +11,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from segexp.core.config import Config
+from segexp.core.config import Config, TrainingConfig
 from segexp.data.augment import make_augmentation, make_finish, zoom_of
-from segexp.data.batches import make_loader
+from segexp.data.batches import Batches, make_loader
 from segexp.data.cache import Dataset
 from segexp.data.crops import Crops
 from segexp.data.repeat_factors import repeat_factors
@@ -27,7 +27,7 @@ from segexp.training.compute import choose_compute
 from segexp.training.ema import average_of
 from segexp.training.fit import Optimization, Trainer, make_optimizer
 from segexp.training.hierarchy import make_level, mean_of_levels
-from segexp.training.loss import make_loss, module_of
+from segexp.training.loss import Loss, make_loss, module_of
 from segexp.training.network import make_model
 from segexp.training.network_check import fails_alone
 from segexp.training.preprocess import make_preprocessing
@@ -69,26 +69,11 @@ def prepare_training(
     seed_everything(training.seed)
     compute = choose_compute(training.precision)
     preprocessing = make_preprocessing(config, dataset)
-    # A single image that is left over is left out where it cannot be normalised.
-    is_one_left = len(dataset.train) % training.batch_size == 1
-    arch, encoder = config.model.arch, config.model.encoder
-    drops_it = is_one_left and fails_alone(arch, encoder, config.crop_size)
-    batches = make_loader(
-        dataset.train,
-        mapping.lookup(),
-        batch_size=training.batch_size,
-        shuffle=True,
-        seed=training.seed,
-        augment=make_augmentation(training.augmentation, config.crop_size, training.zoom),
-        drop_last=drops_it,
-        crops=_crops(config, dataset, mapping),
-        finish=make_finish(training.augmentation),
-        factors=_factors(training.repeat_rare, dataset, mapping),
-    )
+    batches = _train_batches(config, dataset, mapping)
     model = compute.place(
         make_model(
-            arch,
-            encoder,
+            config.model.arch,
+            config.model.encoder,
             config.model.encoder_weights,
             len(mapping.classes),
             config.model.decoder_width,
@@ -96,18 +81,7 @@ def prepare_training(
             project=project,
         )
     )
-    weigh = partial(
-        _weights_and_reading, training.loss, training.loss_weighting, dataset, device=compute.device
-    )
-    make = partial(make_loss, training.loss, smoothing=training.label_smoothing)
-    weights, reading = weigh(mapping)
-    loss_of = make(weights)
-    if mapping.also:
-        levels = [
-            make_level(mapping, space, make, weigh(space)[0], compute.device)
-            for space in mapping.also
-        ]
-        loss_of = mean_of_levels(loss_of, levels)
+    loss_of, weights, reading = _loss(training, dataset, mapping, compute.device)
     table = mapping.lookup()
     average = average_of(model, training.ema) if training.ema else None
     scored = average.model if average else model
@@ -152,6 +126,43 @@ def prepare_training(
         weights if module_of(training.loss).WEIGHTS_SHIFT_PROBABILITIES else None,
     )
     return Training(trainer, read, rulers)
+
+
+def _train_batches(config: Config, dataset: Dataset, mapping: Mapping) -> Batches:
+    training = config.training
+    # A single image that is left over is left out where it cannot be normalised.
+    is_one_left = len(dataset.train) % training.batch_size == 1
+    drops_it = is_one_left and fails_alone(
+        config.model.arch, config.model.encoder, config.crop_size
+    )
+    return make_loader(
+        dataset.train,
+        mapping.lookup(),
+        batch_size=training.batch_size,
+        shuffle=True,
+        seed=training.seed,
+        augment=make_augmentation(training.augmentation, config.crop_size, training.zoom),
+        drop_last=drops_it,
+        crops=_crops(config, dataset, mapping),
+        finish=make_finish(training.augmentation),
+        factors=_factors(training.repeat_rare, dataset, mapping),
+    )
+
+
+def _loss(
+    training: TrainingConfig, dataset: Dataset, mapping: Mapping, device: torch.device
+) -> tuple[Loss, Tensor | None, Reading]:
+    """Return the loss, its class weights, and how a model is read that is trained with it."""
+    weigh = partial(
+        _weights_and_reading, training.loss, training.loss_weighting, dataset, device=device
+    )
+    make = partial(make_loss, training.loss, smoothing=training.label_smoothing)
+    weights, reading = weigh(mapping)
+    own = make(weights)
+    if not mapping.also:
+        return own, weights, reading
+    levels = [make_level(mapping, to, make, weigh(to)[0], device) for to in mapping.also]
+    return mean_of_levels(own, levels), weights, reading
 
 
 def _factors(threshold: float, dataset: Dataset, mapping: Mapping) -> NDArray[np.float64] | None:
