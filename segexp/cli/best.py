@@ -173,7 +173,7 @@ def _show(found: "BestTrial", root: Path, study: "Study", uri: str | None) -> No
 
 
 def _cost_line(cost: Mapping[str, Any]) -> str:
-    from segexp.report.trials import cost_text
+    from segexp.core.wording import cost_text
 
     return (
         f"one image: {cost_text(cost['latency_ms'])} ms ({cost['measured_on']}), "
@@ -184,8 +184,9 @@ def _cost_line(cost: Mapping[str, Any]) -> str:
 
 def front_table(found: "BestTrial") -> Table:
     """Build the table of the trials that no other one beats; of params, those that differ."""
+    from segexp.core.wording import cost_text
     from segexp.evaluation.metrics import COSTS
-    from segexp.report.trials import cost_text, score_text, value_text
+    from segexp.report.trials import score_text, value_text
 
     names = [
         name for name in found.params if len({str(t.params.get(name)) for t in found.front}) > 1

@@ -50,3 +50,15 @@ def confidence(level: float) -> str:
     """
     digits = max(1, -floor(log10(level)) - 2)
     return f"{100 * (1 - level):.{digits}f}".removesuffix(".0") + "%"
+
+
+def cost_text(cost: float) -> str:
+    """Write a cost with three digits: ``13.2``, ``3.72M``, ``1.15G``.
+
+    >>> [cost_text(cost) for cost in (13.24, 0.5121, 3_719_027, 1_145_405_440, 512)]
+    ['13.2', '0.512', '3.72M', '1.15G', '512']
+    """
+    for unit, size in (("G", 1e9), ("M", 1e6)):
+        if cost >= size:
+            return f"{cost / size:.3g}{unit}"
+    return f"{cost:.3g}" if cost < 1e3 else f"{cost:,.0f}"

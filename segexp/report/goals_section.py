@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 import plotly.graph_objects as go
 from markupsafe import Markup
 
+from segexp.core.wording import cost_text
 from segexp.evaluation.metrics import COSTS, metric_of
 from segexp.report.page import (
     Part,
@@ -18,7 +19,7 @@ from segexp.report.page import (
     table,
 )
 from segexp.report.study_figures import BEST, BLUE, GREY, PALE_RED
-from segexp.report.trials import StudyView, TrialRow, cost_text, param_names, score_text, value_text
+from segexp.report.trials import StudyView, TrialRow, param_names, score_text, value_text
 
 
 def goals_section(view: StudyView) -> Iterator[Section]:

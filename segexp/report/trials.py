@@ -8,6 +8,7 @@ from typing import Any
 import optuna
 from optuna.distributions import CategoricalDistribution
 
+from segexp.core.wording import cost_text
 from segexp.evaluation.result import TrialResult
 
 STATES = ("complete", "pruned", "failed", "promoted", "interrupted", "running", "waiting")
@@ -119,18 +120,6 @@ def value_text(value: Any) -> str:
     if value is None:
         return "null"
     return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def cost_text(cost: float) -> str:
-    """Write a cost with three digits: ``13.2``, ``3.72M``, ``1.15G``.
-
-    >>> [cost_text(cost) for cost in (13.24, 0.5121, 3_719_027, 1_145_405_440, 512)]
-    ['13.2', '0.512', '3.72M', '1.15G', '512']
-    """
-    for unit, size in (("G", 1e9), ("M", 1e6)):
-        if cost >= size:
-            return f"{cost / size:.3g}{unit}"
-    return f"{cost:.3g}" if cost < 1e3 else f"{cost:,.0f}"
 
 
 def values_text(objectives: Sequence[str], values: Sequence[float]) -> str:

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from segexp.core.errors import InputError, did_you_mean, named, shown
+from segexp.core.wording import cost_text
 from segexp.evaluation.metrics import COMMON, COSTS
 from segexp.evaluation.result import TrialResult
 from segexp.labels.mapping import Mapping
-from segexp.report.trials import cost_text
 
 IOU = "iou/"
 
