@@ -22,6 +22,7 @@ from segexp.cli.options import (
     with_storage,
 )
 from segexp.core.errors import InputError, collected
+from segexp.core.wording import cost_text
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -173,8 +174,6 @@ def _show(found: "BestTrial", root: Path, study: "Study", uri: str | None) -> No
 
 
 def _cost_line(cost: Mapping[str, Any]) -> str:
-    from segexp.core.wording import cost_text
-
     return (
         f"one image: {cost_text(cost['latency_ms'])} ms ({cost['measured_on']}), "
         f"{cost_text(cost['macs'])} multiply-accumulates, "
@@ -184,7 +183,6 @@ def _cost_line(cost: Mapping[str, Any]) -> str:
 
 def front_table(found: "BestTrial") -> Table:
     """Build the table of the trials that no other one beats; of params, those that differ."""
-    from segexp.core.wording import cost_text
     from segexp.evaluation.metrics import COSTS
     from segexp.report.trials import score_text, value_text
 
