@@ -103,7 +103,8 @@ def print_answer(result: dict[str, Any]) -> None:
     for arm in result["arms"]:
         low, high = arm["interval_common"]
         seconds = sum(arm["seconds"]) / len(arm["seconds"])
-        fixed = ", ".join(f"{k.rpartition('.')[2]} {v}" for k, v in arm["settings"].items())
+        settings = {k.rpartition(".")[2]: v for k, v in arm["settings"].items()}
+        fixed = ", ".join(f"{k} {'none' if v is None else v}" for k, v in settings.items())
         print(
             f"| {arm['name']} | {arm['common']['mean']:.3f} | {low:.3f} to {high:.3f} | "
             f"{seconds:.0f} | {fixed or '-'} |"
