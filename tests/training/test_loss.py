@@ -24,10 +24,11 @@ def test_logits_under_void_change_neither_value_nor_gradient(name, weights):
 
 @pytest.mark.parametrize("name", loss_names())
 @pytest.mark.parametrize("weights", [None, WEIGHTS])
-def test_a_batch_without_a_valid_pixel_has_loss_0_and_gradient_0(name, weights):
+@pytest.mark.parametrize("smoothing", [0, 0.1])
+def test_a_batch_without_a_valid_pixel_has_loss_0_and_gradient_0(name, weights, smoothing):
     logits, target = make_batch()
     value, gradient = value_and_gradient(
-        make_loss(name, weights), logits, torch.full_like(target, 255)
+        make_loss(name, weights, smoothing), logits, torch.full_like(target, 255)
     )
     assert value == 0
     assert not gradient.any()

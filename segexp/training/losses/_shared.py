@@ -31,12 +31,12 @@ def nll_of_pixels(
     """Mean of -log p, weighted by class and by pixel: factors (N, H, W), any where void."""
     valid = target != VOID
     terms = F.nll_loss(log_p, target, weights, ignore_index=VOID, reduction="none")
-    mass = factors * valid
+    factors = mass = factors * valid
     if weights is not None:
         mass = mass * weights[target.masked_fill(~valid, 0)]
     if smoothing:
         of_classes = -log_p if weights is None else -log_p * weights.view(-1, 1, 1)
-        terms = (1 - smoothing) * terms + smoothing * of_classes.mean(1) * valid
+        terms = (1 - smoothing) * terms + smoothing * of_classes.mean(1)
     return (factors * terms).sum() / mass.sum().clamp_min(torch.finfo(torch.float32).tiny)
 
 
