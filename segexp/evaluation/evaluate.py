@@ -16,6 +16,7 @@ from segexp.data.cache import Dataset
 from segexp.data.split import Split
 from segexp.data.stats import count_labels
 from segexp.data.threads import work_ahead
+from segexp.evaluation.confusions import MAX_PREDICTION_BYTES
 from segexp.evaluation.counting import counted_on_void
 from segexp.evaluation.decide import decide_at_size
 from segexp.evaluation.metrics import METRICS, RULERS, measure
@@ -112,7 +113,8 @@ def evaluate(
         views: Test-time augmentation.
         loss: A loss, and the table from label to class index that it was trained with; the labels
             are then as large as the images.
-        keep_predictions: Whether to return the predicted classes: H * W bytes per image and ruler.
+        keep_predictions: Whether to return the predicted classes: H * W bytes per image and ruler;
+            none if all of them together have more than can be read again, MAX_PREDICTION_BYTES.
 
     Raises:
         NonFiniteLogitsError: When the model gives NaN or infinity; names the images of the batch.
@@ -123,7 +125,7 @@ def evaluate(
     placed = {name: ruler.to(compute.device) for name, ruler in rulers.items()}
     loss = (loss[0], loss[1].to(compute.device)) if loss is not None else None
     losses: list[tuple[Tensor, int]] = []
-    seen = 0
+    seen = pixels = 0
     for images, host_labels in batches:
         logits = infer(model, images, preprocessing, compute, views)
         _refuse_non_finite(logits, image_ids[seen : seen + len(images)])
@@ -137,6 +139,9 @@ def evaluate(
             if keep_predictions:
                 predictions[name].extend(decided.to(torch.uint8).cpu().numpy())
         seen += len(images)
+        pixels += labels.numel()
+        if pixels * len(rulers) > MAX_PREDICTION_BYTES:
+            keep_predictions, predictions = False, {}
     return Evaluation(
         image_ids=tuple(image_ids),
         loss=sum(float(value) * count for value, count in losses) / seen if losses else math.nan,

@@ -388,7 +388,9 @@ def test_the_constant_predictors_score_is_that_of_a_hand_count(tmp_path):
     }
 
 
-def test_the_decisions_that_were_counted_are_returned_where_they_are_asked_for() -> None:
+def test_the_decisions_that_were_counted_are_returned_where_they_are_asked_for(
+    monkeypatch,
+) -> None:
     split = make_split()
     model = ByPixel(256)
     table = torch.zeros(256, dtype=torch.long)
@@ -405,6 +407,11 @@ def test_the_decisions_that_were_counted_are_returned_where_they_are_asked_for()
     red = split.images[..., 0]
     np.testing.assert_array_equal(decided, np.where(red < 4, red, 10))
     np.testing.assert_array_equal(kept.confusions["0"], scored().confusions["0"])
+    for limit, images in ((5 * 32 * 64, 5), (5 * 32 * 64 - 1, 0)):  # what can be read again
+        monkeypatch.setattr("segexp.evaluation.evaluate.MAX_PREDICTION_BYTES", limit)
+        limited = scored(keep_predictions=True)
+        assert sum(map(len, limited.predictions.values())) == images
+        np.testing.assert_array_equal(limited.confusions["0"], kept.confusions["0"])
 
 
 class SometimesBroken(nn.Module):
