@@ -31,7 +31,8 @@ def run_protocols(
     """Score every arm by every protocol, in its own and, by the rule ``sum``, in the common space.
 
     The predictions on void pixels are read from each run's file. If one of an arm is missing
-    (another host has it), protocols that need it have no score.
+    (another host has it, or it would be too large to be read), protocols that need it have no
+    score.
 
     Args:
         dataset: Its held-out images were scored.
@@ -43,19 +44,14 @@ def run_protocols(
     own, shared = {}, {}
     label = own_labels(dataset, dataset.heldout) if at_own else dataset.heldout.label
     for place, (mapping, arm) in enumerate(zip(mappings, runs.arms, strict=True)):
-        found = [_predictions(runs, place, run) for run in range(len(arm.own))]
-        own[arm.name] = protocol_scores(
-            [
-                _counts(matrices, None if p is None else p.by[OWN], mapping, label)
-                for matrices, p in zip(arm.own, found, strict=True)
-            ]
-        )
-        shared[arm.name] = protocol_scores(
-            [
-                _counts(matrices, None if p is None else p.by[COMMON], common, label)
-                for matrices, p in zip(arm.common, found, strict=True)
-            ]
-        )
+        by_own: list[Counts] = []
+        by_common: list[Counts] = []
+        for run, (in_own, in_common) in enumerate(zip(arm.own, arm.common, strict=True)):
+            found = _predictions(runs, place, run)  # of one run at a time: they may be gigabytes
+            decided = {} if found is None else found.by
+            by_own.append(_counts(in_own, decided.get(OWN), mapping, label))
+            by_common.append(_counts(in_common, decided.get(COMMON), common, label))
+        own[arm.name], shared[arm.name] = protocol_scores(by_own), protocol_scores(by_common)
     return protocol_answer(own, shared, [_other_size(dataset, at_own)])
 
 
