@@ -33,7 +33,8 @@ def shares(targets: Sequence[Tensor], weights: Tensor | None) -> Sequence[Tensor
 
     Args:
         targets: Class indices of each part, uint8 with VOID, of any shape.
-        weights: Of the classes, (C,), where the loss weights pixels by their class; else None.
+        weights: Of the classes, (C,), on the targets' device, where the loss weights pixels by
+            their class; else None.
 
     Returns:
         Shares that add up to 1, or are all 0 where no pixel is valid; they stay on the device.
@@ -44,7 +45,7 @@ def shares(targets: Sequence[Tensor], weights: Tensor | None) -> Sequence[Tensor
         sizes = torch.stack([(target != VOID).sum() for target in targets]).float()
     else:
         of_index = torch.zeros(VOID + 1, device=targets[0].device)
-        of_index[: len(weights)] = weights.to(targets[0].device)
+        of_index[: len(weights)] = weights
         sizes = torch.stack([of_index[target.long()].sum() for target in targets])
     parts: Sequence[Tensor] = (sizes / sizes.sum().clamp_min(torch.finfo().tiny)).unbind()
     return parts

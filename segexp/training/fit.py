@@ -216,10 +216,11 @@ class Trainer(Generic[V]):
         """Put the gradients of a step's loss into the model; return the loss, on its device."""
         self.optimizer.zero_grad(set_to_none=True)
         total = torch.zeros((), device=self.compute.device)
-        of_parts = shares([target for _, target in parts], self.pixel_weights)
-        for (images, target), share in zip(parts, of_parts, strict=True):
+        targets = [target.to(self.compute.device, non_blocking=True) for _, target in parts]
+        of_parts = shares(targets, self.pixel_weights)
+        for (images, _), target, share in zip(parts, targets, of_parts, strict=True):
             logits = forward(self.model, images, self.preprocessing, self.compute)
-            loss = self.loss_of(logits, target.to(self.compute.device, non_blocking=True)) * share
+            loss = self.loss_of(logits, target) * share
             loss.backward()  # type: ignore[no-untyped-call]
             total += loss.detach()
         return total
