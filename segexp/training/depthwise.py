@@ -27,7 +27,8 @@ def widen_depthwise(model: nn.Module) -> None:
 
 def _forward(self: nn.Conv2d, features: Tensor) -> Tensor:
     of_class = type(self).forward
-    if not torch.is_grad_enabled() or _is_fast(self, features):
+    # Shapes alone have no precision to keep, and no autocast.
+    if not torch.is_grad_enabled() or features.is_meta or _is_fast(self, features):
         return of_class(self, features)
     with torch.autocast(features.device.type, enabled=False):
         return of_class(self, features.to(self.weight.dtype)).to(features.dtype)

@@ -4,6 +4,7 @@ import torch
 from timm.optim import param_groups_layer_decay
 from torch import nn
 
+from segexp.training.depthwise import widen_depthwise
 from segexp.training.network import make_model
 from segexp.training.parameter_groups import parameter_groups, stages
 
@@ -85,6 +86,13 @@ def test_the_layers_of_smps_own_encoders_are_their_stages(encoder: str, expected
     assert {name: found[f"encoder.{name}"] for name in expected} == {
         name: 0.5**layers for name, layers in expected.items()
     }
+
+
+def test_stages_are_found_where_depthwise_convolutions_train_in_float32():
+    encoder = model_of("mobilenet_v2").get_submodule("encoder")
+    expected = stages(encoder)
+    widen_depthwise(encoder)
+    assert stages(encoder) == expected
 
 
 def test_a_parameter_that_no_feature_depends_on_is_of_the_last_stage():
