@@ -3,6 +3,7 @@
 The only module that imports albumentations, whose successor has another licence.
 """
 
+import math
 import os
 import random
 from collections.abc import Callable
@@ -38,7 +39,8 @@ def make_augmentation(
       neighbour, both with the pixels' centres aligned (OpenCV's plain ``INTER_NEAREST`` aligns
       corners: labels would lie half a pixel below their image and to the right); where the result
       is smaller than ``image_size`` it is put at a random place, with a plain colour around the
-      image and ``VOID`` around the labels; where it is larger, a random part is cut out;
+      image and ``VOID`` around the labels; where it is larger, a random part is cut out (an image
+      of so few pixels on a side that none would be left is padded first);
     - with probability 0.8, brightness, contrast and saturation by factors from 1 +- 0.4 strength
       and a shift of the hue by up to 0.05 strength of the circle, in random order.
 
@@ -77,7 +79,21 @@ def make_augmentation(
         ),
         albumentations.RandomCrop(height, width, p=1),
     ]
-    return _composed([*flip, *(moves if strength or zoom else []), *color])
+    augment = _composed([*flip, *(moves if strength or zoom else []), *color])
+    least = math.ceil(1 / (1 - zoom))  # RandomScale rounds down: shorter sides may come to 0
+    return lambda image, labels, seed: augment(*_at_least(least, image, labels), seed)
+
+
+def _at_least(side: int, image: Pixels, labels: Pixels) -> tuple[Pixels, Pixels]:
+    """Pad at the right and at the bottom what is shorter than ``side``."""
+    below, right = (max(0, side - length) for length in labels.shape)
+    if not below and not right:
+        return image, labels
+    edges = (0, below, 0, right, cv2.BORDER_CONSTANT)
+    return (
+        np.asarray(cv2.copyMakeBorder(image, *edges, value=FILL), np.uint8),
+        np.asarray(cv2.copyMakeBorder(labels, *edges, value=VOID), np.uint8),
+    )
 
 
 def make_finish(strength: float) -> Augmentation:

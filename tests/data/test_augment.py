@@ -51,6 +51,16 @@ def test_what_lies_outside_a_shrunken_image_is_void():
     assert max(shares) <= 0.75
 
 
+@pytest.mark.parametrize(("size", "zoom"), [((1, 41), 0.15), ((3, 2), 0.5), ((1, 1), 0.9)])
+def test_an_image_of_one_pixel_on_a_side_survives_being_shrunk(size, zoom):
+    image, labels = np.full((*size, 3), 255, np.uint8), np.full(size, 7, np.uint8)
+    augment = make_augmentation(0.0, SIZE, zoom)
+    for seed in SEEDS:
+        new_image, new_labels = augment(image, labels, seed)
+        assert new_image.shape == (*SIZE, 3)
+        assert set(np.unique(new_labels)) <= {7, 255}
+
+
 def test_image_and_labels_move_together():
     image, labels = make_scene()
     # Colours change from one image to the next, but where labels are alike, so is the shade: within
