@@ -42,7 +42,7 @@ def size_text(dataset: Dataset, *, at_own: bool) -> str:
     if isinstance(rule, ShortSide):
         return f"a short side of {rule.short_side}"
     if isinstance(rule, Factor):
-        return f"{rule.factor:g} of their own size"
+        return f"{rule.factor:g} times their own size"
     if rule == "fit" and [*dataset.sizes] != [dataset.image_size]:
         return f"the largest that fits into {height}x{width}"
     return f"{height}x{width}"

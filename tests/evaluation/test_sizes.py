@@ -54,7 +54,7 @@ def test_final_scores_are_at_the_masks_own_size_where_images_are_resized_in_thei
         ("stretch", "32x32"),
         ("fit", "the largest that fits into 32x32"),
         (ShortSide(short_side=6), "a short side of 6"),
-        (Factor(factor=0.5), "0.5 of their own size"),
+        (Factor(factor=0.5), "0.5 times their own size"),
         ("none", "the masks' own size"),
     ],
 )
