@@ -32,8 +32,9 @@ from segexp.study.promotion import number_before
 from segexp.study.reconcile import close_interrupted, close_record, drop, heard_of, queue_retries
 from segexp.study.samplers import suggest
 from segexp.study.stop import give_up_if_hopeless
-from segexp.study.trial import TrialSetup, run_tags, run_trial
+from segexp.study.trial import run_trial
 from segexp.study.trial_files import file_digests
+from segexp.study.trial_setup import TrialSetup, run_tags
 
 _log = logging.getLogger(__name__)
 

@@ -19,7 +19,8 @@ from segexp.study.display import StudyDisplay
 from segexp.study.pairs import describe_impossible, impossible, model_faults
 from segexp.study.recorded_place import ignored_variable
 from segexp.study.run import say_what_waits
-from segexp.study.trial import TrialSetup, run_tags, run_trial
+from segexp.study.trial import run_trial
+from segexp.study.trial_setup import TrialSetup, run_tags
 from segexp.training.weights import check_weights
 
 EXPERIMENT = "train"

@@ -7,70 +7,31 @@ common space -> tables, per-image confusion matrices, overlays, and the bundle i
 keeping
 """
 
-import hashlib
-import json
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 
-import torch
-
 from segexp import tracking
 from segexp.core import failpoint
-from segexp.core.config import Config
 from segexp.core.errors import WorkError
-from segexp.data.cache import Dataset
 from segexp.evaluation.evaluate import Evaluation, evaluate_split, keep, kept_evaluation
 from segexp.evaluation.metrics import METRICS, OWN, metric_of
-from segexp.evaluation.result import CURRENT_RULES, TrialResult
+from segexp.evaluation.result import TrialResult
 from segexp.evaluation.sizes import at_own_size, own_labels, size_text
-from segexp.labels.mapping import Mapping
 from segexp.study import trial_record
 from segexp.study.costs import cost_of
 from segexp.study.display import Display
 from segexp.study.prepare import Training, prepare_training
+from segexp.study.trial_setup import TrialSetup, meaning_of
 from segexp.training.bundle import Bundle, save_bundle
 from segexp.training.checkpoint import Checkpoints, EpochRecord, Progress
 from segexp.training.cost import Cost
 from segexp.training.reading import AS_SOFTMAX, Reading
 
 Prune = Callable[[int, float, Callable[[], None]], None]
-
-_FIRST_KEYS = """
-image_size normalization taxonomy heldout_by synthetic format masks layout relabel heldout
-arch encoder encoder_weights decoder_width
-epochs batch_size optimizer learning_rate weight_decay schedule warmup_epochs loss loss_weighting
-augmentation precision gradient_clip seed
-"""
-"""The keys that checkpoints were first written with. A later key counts where it has another value
-than its default, which is what segexp did before it had the key."""
-
-
-@dataclass(frozen=True)
-class TrialSetup:
-    """What a trial trains on and how it is judged.
-
-    Attributes:
-        common: The common space of all mappings that the trial is compared with.
-        objective: One of `segexp.evaluation.metrics.objectives`.
-        origin: Where the trial comes from (study, number): written into its bundle.
-        keeps_predictions: Whether to keep the predictions of the held-out images.
-        lower_iou_of: The common classes whose IoU's lower end on the val split is wanted.
-        project: Where a relative directory of encoder weights starts.
-    """
-
-    config: Config
-    dataset: Dataset
-    mapping: Mapping
-    common: Mapping
-    objective: str
-    origin: dict[str, str | int | None]
-    keeps_predictions: bool = False
-    project: Path = Path()
-    lower_iou_of: tuple[str, ...] = ()
 
 
 def run_trial(
@@ -113,7 +74,7 @@ def run_trial(
     cost = cost_of(setup.project, config, len(mapping.classes), model, trainer.compute)
     trial_record.log_cost(run, cost)
     admit(cost)
-    checkpoints = Checkpoints(directory / "checkpoints", _meaning(setup))
+    checkpoints = Checkpoints(directory / "checkpoints", meaning_of(setup))
     progress = checkpoints.restore(model, optimizer, averaged)
     if progress.history:
         display.say(f"resuming after epoch {progress.epochs}, from its checkpoint")
@@ -212,30 +173,6 @@ def _report_again(
     prune(progress.epochs, progress.history[-1].value, lambda: None)
 
 
-def _meaning(setup: TrialSetup) -> str:
-    """Return a digest of what is trained: a checkpoint with another digest is not resumed."""
-    config, defaults = setup.config.to_dict(), Config().to_dict()
-    config["data"].pop("root")  # it may have been moved
-    config["data"]["heldout_by"] = setup.dataset.heldout_by
-    content = {
-        "config": [
-            {
-                key: value
-                for key, value in config[section].items()
-                if key in _FIRST_KEYS.split() or value != defaults[section][key]
-            }
-            for section in ("data", "model", "training")
-        ],
-        "dataset": setup.dataset.hash,
-        "mapping": setup.mapping.hash,
-        "common": setup.common.hash,
-        "objective": setup.objective,
-        "scores": CURRENT_RULES,  # all epochs must be scored by the same rules
-        "torch": torch.__version__,
-    }
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-
-
 def _save_bundle(
     directory: Path,
     training: Training,
@@ -267,22 +204,6 @@ def _save_bundle(
     )
     save_bundle(directory, bundle)
     tracking.log_directory(run, directory, "bundle")
-
-
-def run_tags(setup: TrialSetup) -> dict[str, str]:
-    """Return the tags of the MLflow run of any trial, inside or outside a study."""
-    return {
-        "segexp.kind": "trial",
-        "segexp.mapping": setup.mapping.name,
-        "segexp.mapping_hash": setup.mapping.hash,
-        "segexp.dataset": setup.dataset.name,
-        "segexp.dataset_hash": setup.dataset.hash,
-        "segexp.common_space": setup.common.name,
-        "segexp.heldout_size": size_text(
-            setup.dataset, at_own=at_own_size(setup.config.data.scored_at, setup.dataset)
-        ),
-        "segexp.seed": str(setup.config.training.seed),
-    }
 
 
 def objective_value(evaluation: Evaluation, objective: str) -> float:

@@ -3,8 +3,6 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import optuna
@@ -17,7 +15,6 @@ from PIL import Image
 
 from harness.trees import npy_like
 from segexp import tracking
-from segexp.core.config import Config
 from segexp.core.config_keys import load_config, with_values
 from segexp.core.errors import WorkError
 from segexp.data.open import find_source, open_data
@@ -29,8 +26,8 @@ from segexp.evaluation.rulers import make_ruler
 from segexp.evaluation.saved import evaluate_bundle
 from segexp.labels.files import find_mappings
 from segexp.labels.mapping import common_space
-from segexp.study import trial
-from segexp.study.trial import TrialSetup, objective_value, run_tags, run_trial
+from segexp.study.trial import objective_value, run_trial
+from segexp.study.trial_setup import TrialSetup, run_tags
 from segexp.tracking import Run
 from segexp.training.bundle import load_bundle
 from segexp.training.compute import choose_compute
@@ -526,20 +523,6 @@ def test_a_checkpoint_of_another_configuration_is_not_gone_on_from(
     other_objective = replace(other_space, objective="val/miou")
     assert steps_of(other_objective, 1) == [(1, 1), (1, 2)]
     assert steps_of(other_objective, 2) == [(2, 1), (2, 2)]
-
-
-def test_a_checkpoint_from_before_there_were_more_keys_is_resumed(
-    monkeypatch: pytest.MonkeyPatch,
-):
-    """The digest is what segexp 0.1 wrote for its default configuration."""
-    monkeypatch.setattr(trial, "CURRENT_RULES", "rules")
-    monkeypatch.setattr(trial, "torch", SimpleNamespace(__version__="2.0"))
-    dataset = SimpleNamespace(hash="d", heldout_by="city")
-    mapping, common = SimpleNamespace(hash="m"), SimpleNamespace(hash="c")
-    values: tuple[Any, ...] = (dataset, mapping, common, "val/miou", {})
-    first = "314e9c33d577efccb48d7bcbbefb089d165c560a9f06dfe6b7517a6d71c10215"
-    assert trial._meaning(TrialSetup(Config(), *values)) == first
-    assert trial._meaning(TrialSetup(with_values(Config(), {"seed": 1}), *values)) != first
 
 
 def test_a_trial_that_is_pruned_stops_after_that_epoch(project: Path, tmp_path: Path):
