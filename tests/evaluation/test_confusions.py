@@ -10,6 +10,7 @@ import pytest
 
 from segexp.core.errors import WorkError
 from segexp.evaluation.confusions import (
+    MAX_CONFUSION_BYTES,
     Confusions,
     Predictions,
     load_confusions,
@@ -47,6 +48,12 @@ def test_matrices_come_back_by_split_and_to_the_last_count(tmp_path: Path) -> No
         for name in ("own", "common", "common_argmax"):
             np.testing.assert_array_equal(read[split].by[name], expected.by[name])
             assert read[split].by[name].dtype == np.int64
+
+
+@pytest.mark.parametrize(("images", "classes"), [(2_000, 150), (2_000, 124), (5_000, 171)])
+def test_matrices_of_the_largest_val_splits_are_not_too_many_bytes(images: int, classes: int):
+    """ADE20K, Mapillary Vistas 2.0 and COCO-Stuff, by three rulers, in eight bytes a count."""
+    assert 3 * 8 * images * classes * (classes + 1) < MAX_CONFUSION_BYTES
 
 
 def test_predictions_come_back(tmp_path: Path) -> None:
