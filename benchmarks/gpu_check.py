@@ -36,7 +36,7 @@ from segexp.data.batches import Batches
 from segexp.evaluation.evaluate import keep
 from segexp.evaluation.metrics import OWN, miou
 from segexp.study.storage.open import open_storage
-from segexp.training.checkpoint import Checkpoints, EpochRecord, Progress
+from segexp.training.checkpoint import Checkpoints, EpochRecord, Learned, Progress
 from segexp.training.compute import Compute, choose_compute
 from segexp.training.fit import make_optimizer
 
@@ -291,7 +291,7 @@ def losses(
     model = bare.make(sizes.model, compute)
     optimizer = make_optimizer(model, bare_loop.OPTIMIZATION)
     checkpoints = Checkpoints(directory, "check")
-    progress = checkpoints.restore(model, optimizer)
+    progress = checkpoints.restore(Learned(model, optimizer))
     for result in fit_scenes(
         model,
         optimizer,
@@ -303,7 +303,7 @@ def losses(
     ):
         record = EpochRecord(-result.validation.loss, {"loss": result.train_loss})
         progress = Progress((*progress.history, record), result.epoch, keep(result.validation))
-        checkpoints.save(model, optimizer, progress, is_last=False)
+        checkpoints.save(Learned(model, optimizer), progress, is_last=False)
         if result.epoch == stop_after:
             break
     return [x for past in progress.history for x in (past.metrics["loss"], -past.value)]

@@ -32,7 +32,7 @@ from one_trial import Scenes, clock_named, draw_scenes, fit_scenes, setting, spr
 
 from segexp.evaluation.evaluate import keep
 from segexp.evaluation.metrics import OWN, miou
-from segexp.training.checkpoint import Checkpoints, EpochRecord, Progress
+from segexp.training.checkpoint import Checkpoints, EpochRecord, Learned, Progress
 from segexp.training.compute import Compute, choose_compute
 from segexp.training.fit import Optimization, Step, make_optimizer
 
@@ -161,7 +161,7 @@ def train_segexp(
             result.epoch if is_best else progress.best_epoch,
             keep(result.validation) if is_best else progress.best,
         )
-        checkpoints.save(model, optimizer, progress, is_last=result.epoch == epochs)
+        checkpoints.save(Learned(model, optimizer), progress, is_last=result.epoch == epochs)
         seconds.append(clock() - begun)
         speeds.append(len(scenes.dataset.train) / (stepped[0] - begun))
         begun = clock()

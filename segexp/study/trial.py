@@ -69,13 +69,11 @@ def run_trial(
     tracking.log_yaml(run, config.to_dict(), "config.yaml")
     training = prepare_training(config, dataset, mapping, setup.common, setup.project)
     trainer = training.trainer
-    model, optimizer, average = trainer.model, trainer.optimizer, trainer.average
-    averaged = average.model if average else None
-    cost = cost_of(setup.project, config, len(mapping.classes), model, trainer.compute)
+    cost = cost_of(setup.project, config, len(mapping.classes), trainer.model, trainer.compute)
     trial_record.log_cost(run, cost)
     admit(cost)
     checkpoints = Checkpoints(directory / "checkpoints", meaning_of(setup))
-    progress = checkpoints.restore(model, optimizer, averaged)
+    progress = checkpoints.restore(trainer.learned)
     if progress.history:
         display.say(f"resuming after epoch {progress.epochs}, from its checkpoint")
         _report_again(progress, run, report, prune)
@@ -95,13 +93,12 @@ def run_trial(
             best=keep(result.validation) if is_best else progress.best,
             seconds=time.perf_counter() - started,
         )
-        checkpoints.save(model, optimizer, progress, result.epoch == epochs, averaged)
+        checkpoints.save(trainer.learned, progress, result.epoch == epochs)
         failpoint.passed("before_report")
         report(result.epoch, value)
         tracking.log_metrics(run, metrics, step=result.epoch)
         display.epoch(result, value, epochs)
-        write = partial(checkpoints.write, model, optimizer, progress, averaged)
-        prune(result.epoch, value, write)
+        prune(result.epoch, value, partial(checkpoints.write, trainer.learned, progress))
     assert progress.best is not None  # at least one epoch
     best, best_epoch = kept_evaluation(progress.best), progress.best_epoch
 

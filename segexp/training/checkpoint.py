@@ -84,6 +84,26 @@ class Progress:
         return len(self.history)
 
 
+@dataclass(frozen=True, eq=False)
+class Learned:
+    """What a training changes.
+
+    Attributes:
+        model: On its device already.
+        optimizer: Of its parameters.
+        average: Of its weights, if there is one: it is then what is scored.
+    """
+
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    average: nn.Module | None = None
+
+    @property
+    def scored(self) -> nn.Module:
+        """The model whose best epoch is kept."""
+        return self.model if self.average is None else self.average
+
+
 @dataclass
 class Checkpoints:
     """The best weights of one training, and its files in a directory of its own.
@@ -114,30 +134,22 @@ class Checkpoints:
         """Load the weights of the best epoch into the model, on its own device."""
         model.load_state_dict(self._best)
 
-    def save(
-        self,
-        model: nn.Module,
-        optimizer: torch.optim.Optimizer,
-        progress: Progress,
-        is_last: bool,
-        average: nn.Module | None = None,
-    ) -> None:
+    def save(self, learned: Learned, progress: Progress, is_last: bool) -> None:
         """Save what an epoch has changed: in memory, and in a file when one is due.
 
         Args:
             progress: This epoch is its last one.
             is_last: Whether this is the last epoch, which needs no state.
-            average: Of the model's weights; the best weights are then the average's.
 
         Raises:
             OSError: When the disk is full; the older files stay intact.
         """
         if progress.best_epoch == progress.epochs:
-            self._keep(model if average is None else average)
+            self._keep(learned.scored)
         elapsed = time.monotonic() - self._written
-        to_write = self._seconds_to_write or _bytes_of(model, optimizer) / BYTES_PER_S
+        to_write = self._seconds_to_write or _bytes_of(learned) / BYTES_PER_S
         if not is_last and elapsed >= _seconds_between(to_write):
-            self.write(model, optimizer, progress, average)
+            self.write(learned, progress)
 
     def _keep(self, model: nn.Module) -> None:
         """Copy the weights, on their own device and in their own memory format."""
@@ -147,13 +159,7 @@ class Checkpoints:
         for name, value in self._best.items():
             value.copy_(state[name])
 
-    def write(
-        self,
-        model: nn.Module,
-        optimizer: torch.optim.Optimizer,
-        progress: Progress,
-        average: nn.Module | None = None,
-    ) -> None:
+    def write(self, learned: Learned, progress: Progress) -> None:
         """Write a state, with the weights of the best epoch that `save` was given.
 
         Raises:
@@ -173,9 +179,9 @@ class Checkpoints:
             "seconds": progress.seconds,
         }
         tensors = {
-            **_above("model.", model),
-            **_above("average.", average),
-            **_optimizer_tensors(optimizer),
+            **_above("model.", learned.model),
+            **_above("average.", learned.average),
+            **_optimizer_tensors(learned.optimizer),
             **_random_tensors(),
         }
         if progress.best is not None:
@@ -191,12 +197,7 @@ class Checkpoints:
         self._written = time.monotonic()
         self._seconds_to_write = self._written - begun
 
-    def restore(
-        self,
-        model: nn.Module,
-        optimizer: torch.optim.Optimizer,
-        average: nn.Module | None = None,
-    ) -> Progress:
+    def restore(self, learned: Learned) -> Progress:
         """Restore the last state of a training, if there is one; else change nothing.
 
         On a CPU the resumed training equals an uninterrupted one bit for bit. On CUDA it differs as
@@ -214,19 +215,19 @@ class Checkpoints:
                 return Progress()
             progress = _progress(header, tensors)
             weights, averaged = _below("model.", tensors), _below("average.", tensors)
-            if _shapes(weights) != _shapes(model.state_dict()):
+            if _shapes(weights) != _shapes(learned.model.state_dict()):
                 return Progress()
-            if _shapes(averaged) != _shapes(_above("", average)):
+            if _shapes(averaged) != _shapes(_above("", learned.average)):
                 return Progress()
-            moments = _optimizer_state(optimizer, tensors)
+            moments = _optimizer_state(learned.optimizer, tensors)
         except (SafetensorError, OSError, LookupError, ValueError, TypeError):
             # No state, or one that is damaged or of another version: the training starts from the
             # beginning, so nothing has been changed yet.
             return Progress()
-        model.load_state_dict(weights)
-        if average is not None:
-            average.load_state_dict(averaged)
-        optimizer.state.update(moments)
+        learned.model.load_state_dict(weights)
+        if learned.average is not None:
+            learned.average.load_state_dict(averaged)
+        learned.optimizer.state.update(moments)
         _set_random(tensors)
         self._best, self._best_checksum = best, header["best_checksum"]
         self._best_of_state = progress.best_epoch
@@ -259,10 +260,12 @@ def _plain(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
 
 
-def _bytes_of(model: nn.Module, optimizer: torch.optim.Optimizer) -> int:
-    """Count the best weights, the last weights, and the optimizer's state."""
-    weights = model.state_dict().values()
-    return sum(t.nbytes for t in (*weights, *weights, *_optimizer_tensors(optimizer).values()))
+def _bytes_of(learned: Learned) -> int:
+    """Count the best weights, the last weights, their average, and the optimizer's state."""
+    weights = _above("", learned.model).values()
+    others = (_above("", learned.average), _optimizer_tensors(learned.optimizer))
+    counted = (*weights, *weights, *(t for tensors in others for t in tensors.values()))
+    return sum(t.nbytes for t in counted)
 
 
 def _save(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from segexp.core.errors import WorkError
 from segexp.data.batches import Batches
 from segexp.training.accumulation import Batch, in_steps, shares
+from segexp.training.checkpoint import Learned
 from segexp.training.compute import Compute
 from segexp.training.ema import Average
 from segexp.training.frozen import frozen
@@ -131,7 +132,12 @@ class Trainer(Generic[V]):
     @property
     def scored(self) -> nn.Module:
         """The model that is validated and kept: the average, if there is one."""
-        return self.model if self.average is None else self.average.model
+        return self.learned.scored
+
+    @property
+    def learned(self) -> Learned:
+        """What a checkpoint keeps."""
+        return Learned(self.model, self.optimizer, self.average.model if self.average else None)
 
     def epochs(
         self, count: int, *, done: int = 0, on_step: Callable[[Step], None] = lambda step: None

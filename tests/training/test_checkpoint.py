@@ -21,7 +21,7 @@ from segexp.data.batches import make_loader
 from segexp.data.split import Split
 from segexp.evaluation.evaluate import evaluate, keep
 from segexp.labels.taxonomy import VOID
-from segexp.training.checkpoint import Checkpoints, EpochRecord, KeptValidation, Progress
+from segexp.training.checkpoint import Checkpoints, EpochRecord, KeptValidation, Learned, Progress
 from segexp.training.compute import Compute
 from segexp.training.fit import Optimization, Trainer, make_optimizer
 from segexp.training.loss import make_loss
@@ -88,7 +88,11 @@ class Training:
     checkpoints: Checkpoints
 
     def save(self, epochs: int, best_epoch: int, *, is_last: bool = False) -> None:
-        self.checkpoints.save(self.model, self.optimizer, progress_of(epochs, best_epoch), is_last)
+        learned = Learned(self.model, self.optimizer)
+        self.checkpoints.save(learned, progress_of(epochs, best_epoch), is_last)
+
+    def restore(self) -> Progress:
+        return self.checkpoints.restore(Learned(self.model, self.optimizer))
 
 
 def begin(directory: Path, seed: int = 0, meaning: str = "this", size: int = 8) -> Training:
@@ -109,7 +113,7 @@ def assert_not_used(directory: Path, meaning: str = "this", size: int = 8) -> No
     """Nothing of what lies there is gone on from, not even a part of it."""
     training, untouched = (begin(directory, 7, meaning, size) for _ in range(2))
     before = torch.get_rng_state()
-    assert training.checkpoints.restore(training.model, training.optimizer) == Progress()
+    assert training.restore() == Progress()
     assert_same_state(training.model, untouched.model)
     assert not training.optimizer.state
     assert torch.equal(torch.get_rng_state(), before)
@@ -118,11 +122,12 @@ def assert_not_used(directory: Path, meaning: str = "this", size: int = 8) -> No
 def best_after_saving(model: nn.Module, directory: Path, through_files: bool) -> Checkpoints:
     """The checkpoints of one epoch; of another process where they come from its files."""
     checkpoints = Checkpoints(directory, "this")
-    checkpoints.save(model, sgd_of(model), progress_of(1, 1), is_last=not through_files)
+    learned = Learned(model, sgd_of(model))
+    checkpoints.save(learned, progress_of(1, 1), is_last=not through_files)
     if through_files:
         checkpoints = Checkpoints(directory, "this")
         again = make_unet(3)
-        assert checkpoints.restore(again, sgd_of(again)).best_epoch == 1
+        assert checkpoints.restore(Learned(again, sgd_of(again))).best_epoch == 1
     return checkpoints
 
 
@@ -164,13 +169,14 @@ def test_an_average_is_resumed_beside_the_model_and_is_what_is_the_best(
 ) -> None:
     training, average = begin(tmp_path), begin(tmp_path, seed=1).model
     step(training.model, training.optimizer)
-    parts = (training.model, training.optimizer)
-    training.checkpoints.save(*parts, progress_of(1, 1), False, average)
+    learned = Learned(training.model, training.optimizer, average)
+    training.checkpoints.save(learned, progress_of(1, 1), is_last=False)
     checkpoints = training.checkpoints
     if through_files:
         again, averaged = begin(tmp_path, seed=2), begin(tmp_path, seed=3).model
         checkpoints = again.checkpoints
-        assert checkpoints.restore(again.model, again.optimizer, averaged).epochs == 1
+        learned = Learned(again.model, again.optimizer, averaged)
+        assert checkpoints.restore(learned).epochs == 1
         assert_same_state(again.model, training.model)
         assert_same_state(averaged, average)
     best = begin(tmp_path, seed=4).model
@@ -208,7 +214,7 @@ def train(
     model = compute.place(make_unet(0, encoder))
     optimizer = make_optimizer(model, optimization)
     checkpoints = Checkpoints(directory, "this")
-    progress = checkpoints.restore(model, optimizer)
+    progress = checkpoints.restore(Learned(model, optimizer))
     images: list[Tensor] = []
     model.register_forward_pre_hook(lambda module, inputs: images.append(inputs[0].clone()))
     loader = make_loader(
@@ -256,7 +262,7 @@ def train(
             keep(result.validation) if value > best else progress.best,
         )
         history.append((result.epoch, value, result.train_loss, result.learning_rate))
-        checkpoints.save(model, optimizer, progress, is_last=result.epoch == 3)
+        checkpoints.save(Learned(model, optimizer), progress, is_last=result.epoch == 3)
     return Trained(model, optimizer, history, images, torch.rand(8, device=compute.device))
 
 
@@ -332,7 +338,7 @@ def test_the_encoder_of_that_training_draws_at_random() -> None:
 def test_what_was_reported_comes_back_with_the_best_evaluation(tmp_path: Path) -> None:
     begin_and_save(tmp_path, epochs=3, best_epoch=2)
     training = begin(tmp_path, seed=5)
-    progress = training.checkpoints.restore(training.model, training.optimizer)
+    progress = training.restore()
     expected = progress_of(3, 2)
     assert progress.epochs == 3
     assert replace(progress, best=None) == replace(expected, best=None)
@@ -358,7 +364,7 @@ def test_a_crash_between_the_best_weights_and_the_state_leaves_a_matching_pair(
         "state.safetensors",
     }
     resumed = begin(tmp_path, seed=2)
-    progress = resumed.checkpoints.restore(resumed.model, resumed.optimizer)
+    progress = resumed.restore()
     assert (progress.epochs, progress.best_epoch) == (1, 1)
     assert_same_state(resumed.model, first.model)
     best = begin(tmp_path, seed=3)
@@ -387,7 +393,7 @@ def test_no_more_weights_are_kept_than_the_state_and_the_best_epoch_need(
     training.save(7, 6)
     assert bests() == ["0006"]
     resumed = begin(tmp_path)
-    assert resumed.checkpoints.restore(resumed.model, resumed.optimizer).best_epoch == 6
+    assert resumed.restore().best_epoch == 6
     monkeypatch.setenv("SEGEXP_CHECKPOINT_SECONDS", "1000")
     resumed.save(8, 8)
     assert bests() == ["0006"]
@@ -504,7 +510,7 @@ def test_a_state_with_a_flipped_bit_is_not_used(tmp_path: Path) -> None:
         assert_not_used(tmp_path)
     path.write_bytes(content)
     whole = begin(tmp_path, seed=7)
-    assert whole.checkpoints.restore(whole.model, whole.optimizer).epochs == 2
+    assert whole.restore().epochs == 2
 
 
 @pytest.mark.parametrize(("size", "room"), [(64, 4096), (8, 4096)], ids=["weights", "state"])
@@ -516,7 +522,7 @@ def test_a_write_that_fails_half_way_leaves_the_older_files_whole(
     older.save(1, 1)
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     newer = begin(tmp_path, seed=1, size=size)
-    newer.checkpoints.restore(newer.model, newer.optimizer)
+    newer.restore()
     step(newer.model, newer.optimizer)
     with no_file_larger_than(room), pytest.raises(OSError, match="File too large"):
         newer.save(2, 2)
@@ -524,7 +530,7 @@ def test_a_write_that_fails_half_way_leaves_the_older_files_whole(
     assert before.items() <= after.items()
     assert after.keys() - before.keys() <= {"best-0002.safetensors"}
     resumed = begin(tmp_path, seed=2, size=size)
-    assert resumed.checkpoints.restore(resumed.model, resumed.optimizer).epochs == 1
+    assert resumed.restore().epochs == 1
     assert_same_state(resumed.model, older.model)
 
 
