@@ -1,6 +1,7 @@
 """What trained arms score by other protocols, from the files of their runs."""
 
 from collections.abc import Callable, Sequence
+from collections.abc import Mapping as Dict
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,9 @@ from numpy.typing import NDArray
 from segexp.compare.runs import FinalRuns
 from segexp.core.errors import WorkError
 from segexp.data.cache import Dataset
+from segexp.data.threads import work_ahead
 from segexp.evaluation.confusions import Predictions, load_predictions
+from segexp.evaluation.evaluate import DECODERS
 from segexp.evaluation.metrics import COMMON, OWN
 from segexp.evaluation.protocols import Counts, background_of, protocol_answer, protocol_scores
 from segexp.evaluation.sizes import is_resized, own_labels, size_text
@@ -46,11 +49,12 @@ def run_protocols(
     for place, (mapping, arm) in enumerate(zip(mappings, runs.arms, strict=True)):
         by_own: list[Counts] = []
         by_common: list[Counts] = []
+        spaces = {OWN: mapping, COMMON: common}
         for run, (in_own, in_common) in enumerate(zip(arm.own, arm.common, strict=True)):
             found = _predictions(runs, place, run)  # of one run at a time: they may be gigabytes
-            decided = {} if found is None else found.by
-            by_own.append(_counts(in_own, decided.get(OWN), mapping, label))
-            by_common.append(_counts(in_common, decided.get(COMMON), common, label))
+            void = {} if found is None else _on_void(found, spaces, label)
+            by_own.append(Counts(in_own, void.get(OWN), background_of(mapping)))
+            by_common.append(Counts(in_common, void.get(COMMON), background_of(common)))
         own[arm.name], shared[arm.name] = protocol_scores(by_own), protocol_scores(by_common)
     return protocol_answer(own, shared, [_other_size(dataset, at_own)])
 
@@ -72,24 +76,14 @@ def _predictions(runs: FinalRuns, arm: int, run: int) -> Predictions | None:
         return None
 
 
-def _counts(
-    matrices: NDArray[np.int64],
-    decided: Sequence[NDArray[np.uint8]] | None,
-    space: Mapping,
-    label: Labels,
-) -> Counts:
-    void = None if decided is None else _on_void(decided, space, label)
-    return Counts(matrices, void, background_of(space))
-
-
 def _on_void(
-    decided: Sequence[NDArray[np.uint8]], space: Mapping, label: Labels
-) -> NDArray[np.int64]:
-    """Count the predictions on the void pixels of each image, (N, K + 1)."""
-    table, columns = space.lookup(), len(space.classes) + 1
-    return np.stack(
-        [
-            np.bincount(mask[table[label(i)] == VOID], minlength=columns)
-            for i, mask in enumerate(decided)
-        ]
-    ).astype(np.int64)
+    found: Predictions, spaces: Dict[str, Mapping], label: Labels
+) -> dict[str, NDArray[np.int64]]:
+    """Count the predictions on the void pixels of each image, (N, K + 1), in spaces by ruler."""
+    is_void = {ruler: space.lookup() == VOID for ruler, space in spaces.items()}
+    counts: dict[str, list[NDArray[np.int64]]] = {ruler: [] for ruler in spaces}
+    for i, labels in enumerate(work_ahead(label, range(len(found.image_ids)), DECODERS)):
+        for ruler, space in spaces.items():
+            decided = found.by[ruler][i][is_void[ruler][labels]]
+            counts[ruler].append(np.bincount(decided, minlength=len(space.classes) + 1))
+    return {ruler: np.stack(each) for ruler, each in counts.items()}
