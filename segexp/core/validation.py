@@ -40,7 +40,7 @@ def describe_validation(
         if fault["type"] == "missing":
             lines.append(f"{place}: is missing")
             continue
-        if fault["type"] == "model_type":
+        if fault["type"] in ("model_type", "dict_type"):
             lines.append(f"{place}: {shown(fault['input'])}: expected `key: value` lines")
             continue
         message = fault["msg"].removeprefix("Value error, ")

@@ -17,7 +17,7 @@ from pydantic import (
 from segexp.core.choices import Offered
 from segexp.core.config import CONFIG_FILE, Config, Name
 from segexp.core.config_keys import load_config, put_key, resolve_key
-from segexp.core.errors import InputError, collected, named, shown
+from segexp.core.errors import InputError, collected, did_you_mean, named, shown
 from segexp.core.validation import describe_validation
 from segexp.core.yaml import find_yaml, read_yaml_mapping
 from segexp.evaluation.metrics import OBJECTIVE
@@ -32,7 +32,14 @@ def _objectives(value: Any) -> str | tuple[str, ...]:
         return _SCORES.check(value)
     if not value:
         raise ValueError("name a score, such as val/miou_common")
-    score, *costs = [_SCORES.check(value[0]), *map(_COSTS.check, value[1:])]
+    score, *costs = value
+    wrong = [
+        f"{shown(name)} is not one of {', '.join(names)}{did_you_mean(str(name), names)}"
+        for name, names in [(score, _SCORES.names()), *((cost, _COSTS.names()) for cost in costs)]
+        if name not in names
+    ]
+    if wrong:
+        raise ValueError(f"a score comes first, then costs: {'; '.join(wrong)}")
     if len(set(costs)) < len(costs):
         raise ValueError("names a cost twice")
     return (score, *costs) if costs else score

@@ -202,13 +202,13 @@ def test_the_fault_of_an_override_does_not_blame_the_file(home):
         "trials: 0: input should be greater than or equal to 1",
         "sampler.name: 'x': input should be 'tpe', 'random', 'gp', 'nsga2', 'cmaes' or 'grid'",
         "pruner.colour: unknown key",
-        "space: 3: input should be a valid dictionary",
+        "space: 3: expected `key: value` lines",
     )
 
 
 def test_an_override_does_not_hide_a_broken_section(home):
     found = faults_of(home, {"name": "s", "space": 5}, {"space.loss": ["focal"]})
-    assert found == ("space: 5: input should be a valid dictionary",)
+    assert found == ("space: 5: expected `key: value` lines",)
 
 
 def test_keys_are_taken_out_of_space_and_baseline_however_they_are_spelled():
@@ -292,3 +292,23 @@ def test_faults_of_study_config_and_mapping_come_together(home):
 
 def test_the_repository_itself_is_the_project_of_the_shipped_studies():
     assert load_config(ROOT / CONFIG_FILE, {}).mapping == "cityscapes19"
+
+
+@pytest.mark.parametrize(
+    ("objective", "fault"),
+    [
+        (
+            ["val/miou", "latency"],
+            "a score comes first, then costs: 'latency' is not one of latency_ms, parameters, macs "
+            "(did you mean 'latency_ms'?)",
+        ),
+        (
+            ["macs", "val/miou"],
+            f"a score comes first, then costs: 'macs' is not one of {', '.join(objectives())}; "
+            "'val/miou' is not one of latency_ms, parameters, macs",
+        ),
+    ],
+)
+def test_of_several_objectives_the_wrong_ones_are_named(home, objective, fault):
+    found = faults_of(home, {"name": "s", "space": SPACE, "objective": objective})
+    assert found == (f"objective: {objective}: {fault}",)
