@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from segexp.core.config_keys import config_keys, resolve_key
-from segexp.core.errors import InputError, collected, did_you_mean, named, shown
+from segexp.core.config_keys import config_keys, no_such_key, resolve_key
+from segexp.core.errors import InputError, collected, named, shown
 from segexp.core.files import NAME_PATTERN, name_fault
 from segexp.core.yaml import parse_yaml
 
@@ -90,8 +90,8 @@ def _parse(text: str) -> Arm:
         full = resolve_key(str(key))
         at = f"arm {name}: {named(str(key))}"
         if full is None:
-            hint = did_you_mean(str(key), [k.rpartition(".")[2] for k in config_keys()])
-            faults.append(f"{at}: no such key{hint}")
+            known = [k.rpartition(".")[2] for k in config_keys()]
+            faults.append(f"{at}: {no_such_key(str(key), known)}")
         elif full.startswith(OF_ALL) and full not in OF_AN_ARM:
             faults.append(
                 f"{at}: cannot differ between arms: all are trained and scored on the same images, "

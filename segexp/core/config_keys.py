@@ -40,6 +40,18 @@ def resolve_key(key: str) -> str | None:
     return next((k for k in short if k.rpartition(".")[2] == key), None)
 
 
+def no_such_key(key: str, known: Sequence[str]) -> str:
+    """Say what is wrong with a key that `resolve_key` does not know.
+
+    Args:
+        known: What it may have meant.
+    """
+    inside = next((k for k in config_keys() if k.startswith(f"{key}.")), None)
+    if inside:
+        return f"no such key but a section: name its keys one by one, such as {inside}"
+    return f"no such key{did_you_mean(key, known)}"
+
+
 def parse_overrides(items: Sequence[str]) -> dict[str, Any]:
     """Parse ``--set key=value`` items; the value is YAML.
 
@@ -85,7 +97,7 @@ def build_config(where: str, content: Mapping[str, Any], overrides: Mapping[str,
         overridden.add(full)
     known = [word for word in _known_words() if resolve_key(word)]
     told, more = at_most(unknown, "config")
-    faults += [f"{named(key)}: no such key{did_you_mean(key, known)}" for key in told] + more
+    faults += [f"{named(key)}: {no_such_key(key, known)}" for key in told] + more
     try:
         config = Config.model_validate(nested)
     except ValidationError as error:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from segexp.core.config import Config
-from segexp.core.config_keys import flatten, resolve_key, with_values
+from segexp.core.config_keys import flatten, no_such_key, resolve_key, with_values
 from segexp.core.errors import InputError, collected, did_you_mean, named, shown
 from segexp.core.value_key import value_key
 from segexp.evaluation.metrics import COMMON, OWN, metric_of
@@ -87,7 +87,7 @@ def read_space(where: str, study: StudyConfig, config: Config) -> SearchSpace:
         full = resolve_key(key)
         if full is None:
             known = [k.rpartition(".")[2] for k in SEARCHABLE]
-            faults.append(f"{at}: no such key{did_you_mean(key, known)}")
+            faults.append(f"{at}: {no_such_key(key, known)}")
             continue
         if full not in SEARCHABLE:
             faults.append(f"{at}: cannot differ between trials of one study; set it under `config`")

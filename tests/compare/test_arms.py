@@ -46,6 +46,7 @@ def test_names_are_never_read_as_other_yaml() -> None:
         ("a b: {}", "arm 'a b': use 1 to 100 letters"),
         ("slow: {learning_rat: 1}", "arm slow: learning_rat: no such key (did you mean"),
         ("slow: {trials: 3}", "arm slow: trials: no such key"),
+        ("slow: {training: {ema: 0.9}}", "name its keys one by one, such as training.epochs"),
         ("slow: {seed: 3}", "set it for all of them with --set training.seed=VALUE"),
         ("big: {image_size: [64, 64]}", "arm big: image_size: cannot differ between arms"),
         ("slow: {loss: focal, training.loss: focal}", "training.loss is given twice"),

@@ -76,7 +76,9 @@ def test_a_key_that_is_not_a_word_is_refused(key):
 
 
 def test_a_section_is_not_a_key():
-    assert faults_of({}, {"training": {"epochs": 2}})[0].startswith("training: no such key")
+    (fault,) = faults_of({}, {"training": {"epochs": 2}})
+    expected = "no such key but a section: name its keys one by one, such as training.epochs"
+    assert fault == f"training: {expected}"
 
 
 def test_the_content_that_is_given_is_not_changed():

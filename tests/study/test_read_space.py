@@ -116,6 +116,11 @@ def test_every_searchable_key_is_a_key_whose_value_can_be_its_only_choice(key):
         ({"lerning_rate": [1]}, "lerning_rate: no such key (did you mean 'learning_rate'?)"),
         ({"zebra": [1]}, "zebra: no such key"),
         (
+            {"training": {"ema": [0, 0.9]}},
+            "training: no such key but a section: name its keys one by one, such as "
+            "training.epochs",
+        ),
+        (
             {"epochs": [1, 2]},
             "epochs: cannot differ between trials of one study; set it under `config`",
         ),
