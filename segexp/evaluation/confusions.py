@@ -162,7 +162,7 @@ def _of_sizes(
     by: Arrays, sizes: NDArray[Any], count: int, where: str
 ) -> dict[str, list[NDArray[np.uint8]]]:
     """Cut flat arrays into masks, (H, W) by the rows of ``sizes``."""
-    is_right = sizes.shape == (count, 2) and sizes.dtype.kind in "iu"
+    is_right = count > 0 and sizes.shape == (count, 2) and sizes.dtype.kind in "iu"
     if not is_right or not ((sizes > 0) & (sizes <= MAX_SIDE)).all():
         raise WorkError(
             f"{where}: {_SIZES}: {sizes.dtype} of shape {sizes.shape}; expected the height and "

@@ -198,3 +198,11 @@ def test_pixels_that_are_not_those_of_the_sizes_are_refused(
     np.savez(path, **arrays, **of_all(pixels))
     with pytest.raises(WorkError, match=expected):
         load_predictions(path)
+
+
+def test_predictions_of_no_image_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "predictions.npz"
+    arrays = {"version": np.array([2]), "image_ids": np.array([], "U1")}
+    np.savez(path, **arrays, sizes=np.zeros((0, 2), int), **of_all(np.zeros(0, np.uint8)))
+    with pytest.raises(WorkError, match="sizes: "):
+        load_predictions(path)
