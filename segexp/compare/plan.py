@@ -127,8 +127,9 @@ def plan_ab(
         raise InputError([*faults, *design_faults(design, trials, len(arms))])
     common = common_space(mappings)
     planned: list[SearchPlan] = []
-    for arm in named:
-        with collected(faults):
+    of_arms: list[list[str]] = [[] for _ in named]
+    for arm, of_arm in zip(named, of_arms, strict=True):
+        with collected(of_arm):
             planned.append(
                 _plan_arm(
                     project,
@@ -140,6 +141,7 @@ def plan_ab(
                     common=common,
                 )
             )
+    faults += _told_of_arms(named, of_arms)
     faults += design_faults(design, planned[0].base.study.trials if planned else trials, len(named))
     faults = faults or _equal_arms(named, planned)
     if faults:
@@ -175,6 +177,17 @@ def _plan_arm(
     searched = read_space(str(path), definition, config)
     planned = plan_study(project, str(path), definition, config, searched, common=common)
     return replace(planned, base=replace(planned.base, is_part=True))
+
+
+def _told_of_arms(named: Sequence[Arm], of_arms: Sequence[Sequence[str]]) -> list[str]:
+    """Name the arm of a fault that not all arms have, where it fixes more than its mapping."""
+    return [
+        f"arm {arm.name}: {fault}"
+        if arm.own and not all(fault in others for others in of_arms)
+        else fault
+        for arm, of_arm in zip(named, of_arms, strict=True)
+        for fault in of_arm
+    ]
 
 
 def _equal_arms(named: Sequence[Arm], planned: Sequence[SearchPlan]) -> list[str]:

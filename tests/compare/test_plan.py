@@ -115,6 +115,14 @@ def test_arms_that_train_the_same_are_refused(project: Path) -> None:
     assert len(plan(project, "merged10", SLOW).arms) == 2
 
 
+def test_a_fault_of_one_configuration_names_its_arm(project: Path) -> None:
+    faults = faults_of(project, "merged10", "bold: {ema: 2}", "wide: {crop: 96x96}")
+    assert faults[0] == "arm bold: training.ema: 2: input should be less than 1"
+    assert faults[1].startswith("arm wide: ") and "training.crop: 96x96; at most" in faults[1]
+    (fault,) = faults_of(project, "merged10", SLOW, overrides={"ema": 2})
+    assert fault == "training.ema: 2: input should be less than 1"
+
+
 def test_what_an_arm_fixes_is_part_of_what_the_study_means(project: Path) -> None:
     found = plan(project, "merged10", SLOW)
     dataset = open_data(project, found.config, found.arms[0].base.source, lambda done, total: None)
