@@ -71,9 +71,14 @@ def _front(view: StudyView) -> Iterator[Part]:
     if not front:
         yield note("No trial has completed with a score.")
         return
+    constraints = (
+        "One that misses the constraints by less would, whatever it costs. "
+        if view.requirements
+        else ""
+    )
     yield paragraph(
         "No trial beats one on the front: none has as high a score for as little of every cost. "
-        "Their models are kept. Hover over a point for its params."
+        f"{constraints}Their models are kept. Hover over a point for its params."
     )
     for place, cost in enumerate(view.costs):
         yield _figure(view, front, place, COSTS[cost])

@@ -88,6 +88,8 @@ def test_a_floor_that_no_trial_meets_is_said_with_the_nearest():
         in page.notes
     )
     assert ["iou/person", ">= 0.4", "0 of 3", "0.1"] in page.rows
+    # A front of one trial, though others are cheaper: the page says why.
+    assert "One that misses the constraints by less would, whatever it costs." in page.text
 
 
 def test_a_plain_study_has_no_such_section(study: optuna.Study):
