@@ -49,7 +49,8 @@ def impossible(
     for (arch, encoder), verdict in verdicts.items():
         pair = (("model.arch", arch), ("model.encoder", encoder))
         if verdict.refused is not None:
-            found[pair] = verdict.refused
+            of_crop = crop_fault(arch, encoder, config.crop_size, config.data.image_size)
+            found[pair] = of_crop or verdict.refused
             continue
         for crop in crops:
             size = with_values(config, {"training.crop": crop}).crop_size

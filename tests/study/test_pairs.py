@@ -55,6 +55,15 @@ def test_crops_leave_the_space_of_what_must_see_the_whole_size(project: Path) ->
     assert {"arch": "Unet", "encoder": sized, "crop": "32x64"} in plan.forbidden
 
 
+def test_an_architecture_that_the_crop_of_all_trials_is_too_small_for_is_told_of_the_crop(
+    project: Path,
+) -> None:
+    sizes = {"data.image_size": [128, 128], "training.crop": "32x64"}
+    models = {"space.arch": ["Unet", "PAN"], "space.encoder": ["resnet18"], "mapping": "merged10"}
+    fault = "training.crop [32, 64]: PAN needs at least 128 on each side"
+    assert planned(project, **models, **sizes).left_out == (f"PAN on resnet18: {fault}",)
+
+
 def test_crops_that_are_too_small_for_an_architecture_are_told() -> None:
     assert crop_fault("PAN", "resnet18", (128, 128), (256, 256)) is None
     fault = crop_fault("PAN", "resnet18", (128, 96), (256, 256))
