@@ -70,8 +70,11 @@ def front_of(trials: Iterable[FrozenTrial]) -> list[FrozenTrial]:
     For a single objective that is the best trial. Of equal trials one is on the front: one with a
     bundle, as only the first to end keeps it, and then the first.
     """
+    found = list(trials)
+    if found and not standing_of(found[0]).savings:  # one pass, for studies of many trials
+        return [max(found, key=rank)]
     front: list[tuple[Standing, FrozenTrial]] = []
-    for trial in sorted(trials, key=rank, reverse=True):  # no later one beats an earlier one
+    for trial in sorted(found, key=rank, reverse=True):  # no later one beats an earlier one
         own = standing_of(trial)
         if not any(standing.beats(own) for standing, _ in front):
             front.append((own, trial))
@@ -93,6 +96,8 @@ def is_rival(other: FrozenTrial, own: FrozenTrial) -> bool:
     front. Nor for what trials reach that are known to miss a constraint, which rank below it if it
     meets all. Costs are known before a trial's first epoch.
     """
+    if COSTS not in other.user_attrs and not other.constraints:  # as in most studies: at once
+        return True
     costs, of_own = (trial.user_attrs.get(COSTS, ()) for trial in (other, own))
     is_dearer = len(costs) == len(of_own) and any(
         cost > its for cost, its in zip(costs, of_own, strict=True)
