@@ -23,6 +23,9 @@ from segexp.training.cost import Cost, measure_cost
 # The weights that a model begins with cost nothing.
 _FREE = ("encoder_weights",)
 
+# By this process, for any of its projects.
+_measured: dict[str, Cost] = {}
+
 
 def cost_of(
     project: Path, config: Config, num_classes: int, model: nn.Module, compute: Compute
@@ -42,7 +45,8 @@ def cost_of(
         known = _read(file)  # another process may have measured it
         with suppress(KeyError, TypeError):
             return Cost(**known[key])
-        cost = measure_cost(model, config.data.image_size, compute)
+        cost = _measured.get(key) or measure_cost(model, config.data.image_size, compute)
+        _measured[key] = cost
         # It can be measured again; a full disk is reported elsewhere.
         with suppress(OSError), written_beside(file) as beside:
             beside.write_text(json.dumps({**known, key: asdict(cost)}, indent=1), encoding="utf-8")

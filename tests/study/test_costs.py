@@ -24,6 +24,7 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
         return Cost(100, 1_000, float(len(sizes)), compute.description)
 
     monkeypatch.setattr(costs, "measure_cost", measure)
+    monkeypatch.setattr(costs, "_measured", {})
     return sizes
 
 
@@ -39,6 +40,17 @@ def test_equal_models_are_measured_once_and_cost_the_same(
     again = cost_of(tmp_path, with_model(encoder_weights="imagenet"), 19, MODEL, ON_CPU)
     assert first == again
     assert measured == [(64, 128)]
+
+
+def test_another_project_of_the_process_has_what_the_first_one_measured(
+    measured: list[tuple[int, int]], tmp_path: Path
+):
+    first, second = (
+        cost_of(tmp_path / name, Config(), 19, MODEL, ON_CPU) for name in ("first", "second")
+    )
+    assert first == second
+    assert len(measured) == 1
+    assert (tmp_path / "second" / ".segexp" / "costs.json").is_file()
 
 
 def test_another_width_or_other_classes_are_measured(
