@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
-from segexp.data.augment import make_augmentation
+from segexp.data.augment import make_augmentation, padded
 from segexp.data.cache import open_dataset
-from segexp.data.crops import Crops, padded, read_crop
+from segexp.data.crops import Crops, read_crop
 from segexp.data.layout import SyntheticCounts, open_source
 from segexp.data.resize import resize_image, resize_labels, resized_size
 from segexp.data.split import Split

@@ -86,14 +86,29 @@ def make_augmentation(
 
 def _at_least(side: int, image: Pixels, labels: Pixels) -> tuple[Pixels, Pixels]:
     """Pad at the right and at the bottom what is shorter than ``side``."""
-    below, right = (max(0, side - length) for length in labels.shape)
-    if not below and not right:
+    height, width = labels.shape
+    return padded(image, labels, (max(side, height), max(side, width)))
+
+
+def padded(
+    image: Pixels, labels: Pixels, size: tuple[int, int], place: tuple[int, int] = (0, 0)
+) -> tuple[Pixels, Pixels]:
+    """Put an image and its labels into a larger frame: a plain colour, and void.
+
+    Args:
+        image: Shape (H, W, 3).
+        labels: Shape (H, W).
+        size: Of the frame.
+        place: Top and left of the image in it.
+    """
+    height, width = labels.shape
+    if (height, width) == size:
         return image, labels
-    edges = (0, below, 0, right, cv2.BORDER_CONSTANT)
-    return (
-        np.asarray(cv2.copyMakeBorder(image, *edges, value=FILL), np.uint8),
-        np.asarray(cv2.copyMakeBorder(labels, *edges, value=VOID), np.uint8),
-    )
+    frame = np.full((*size, 3), FILL, np.uint8)
+    void = np.full(size, VOID, np.uint8)
+    inside = np.s_[place[0] : place[0] + height, place[1] : place[1] + width]
+    frame[inside], void[inside] = image, labels
+    return frame, void
 
 
 def make_finish(strength: float) -> Augmentation:

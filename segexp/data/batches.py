@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import BatchSampler, DataLoader, Dataset, Sampler
 
-from segexp.data.crops import Crops, padded, read_crop
+from segexp.data.augment import padded
+from segexp.data.crops import Crops, read_crop
 from segexp.data.repeat_factors import drawn_items
 from segexp.data.split import Split
 

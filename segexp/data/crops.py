@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from segexp.data.augment import FILL
+from segexp.data.augment import padded
 from segexp.data.label_counts import half_counts
 from segexp.data.resize import resize_labels
 from segexp.data.split import Split
@@ -103,27 +103,6 @@ def read_crop(
         for full, side in zip(crops.size, target, strict=True)
     ]
     return padded(image, classes, crops.size, (place[0], place[1]))
-
-
-def padded(
-    image: Pixels, classes: Pixels, size: Size, place: Size = (0, 0)
-) -> tuple[Pixels, Pixels]:
-    """Put an image and its classes into a larger frame: a plain colour, and void.
-
-    Args:
-        image: Shape (H, W, 3).
-        classes: Shape (H, W).
-        size: Of the frame.
-        place: Top and left of the image in it.
-    """
-    height, width = classes.shape
-    if (height, width) == size:
-        return image, classes
-    frame = np.full((*size, 3), FILL, np.uint8)
-    void = np.full(size, VOID, np.uint8)
-    inside = np.s_[place[0] : place[0] + height, place[1] : place[1] + width]
-    frame[inside], void[inside] = image, classes
-    return frame, void
 
 
 def _rare_pixel(

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from segexp.data.augment import FILL
-from segexp.data.crops import TRIES, Crops, padded, read_crop
+from segexp.data.augment import FILL, padded
+from segexp.data.crops import TRIES, Crops, read_crop
 from segexp.data.split import Split
 from segexp.data.tiles import Places
 
