@@ -12,7 +12,7 @@ from segexp.study.best import complete_trials
 from segexp.study.constraints import describe_miss, excesses
 from segexp.study.plan import ListPlan, SearchPlan
 from segexp.study.pruners import Promoting, is_behind
-from segexp.study.standing import Standing, standing_of
+from segexp.study.standing import make_standing, standing_of, values_of
 from segexp.study.storage.several import report_score
 from segexp.training.cost import Cost
 from segexp.training.fit import DivergedError
@@ -79,9 +79,8 @@ def is_worth_keeping(plan: SearchPlan | ListPlan, trial: optuna.Trial, result: T
     """Whether no complete trial beats one, or it is the baseline that they are compared with."""
     if isinstance(plan, ListPlan) or is_baseline(plan, trial):
         return True
-    excess = sum(max(0.0, one) for one in excesses(plan.base.constraints, result).values())
-    savings = tuple(-cost for cost in values_of(plan, result)[1:])
-    own = Standing(-excess, result.value, savings)
+    base = plan.base
+    own = make_standing(values_of(result, base.study.costs), excesses(base.constraints, result))
     return not any(standing_of(other).beats(own) for other in complete_trials(trial.study))
 
 
@@ -90,12 +89,6 @@ def set_constraints(plan: SearchPlan | ListPlan, trial: optuna.Trial, result: Tr
     floors = [c for c in plan.base.constraints if c.class_name is not None]
     for on, excess in excesses(floors, result).items():
         trial.set_constraint(on, excess)
-
-
-def values_of(plan: SearchPlan | ListPlan, result: TrialResult) -> list[float]:
-    """Return the values of a study's objectives."""
-    cost = result.cost or {}
-    return [result.value, *(float(cost[name]) for name in plan.base.study.costs)]
 
 
 def is_baseline(plan: SearchPlan | ListPlan, trial: optuna.Trial) -> bool:

@@ -31,6 +31,7 @@ from segexp.study.plan import ListPlan
 from segexp.study.promotion import number_before
 from segexp.study.reconcile import close_interrupted, close_record, drop, heard_of, queue_retries
 from segexp.study.samplers import suggest
+from segexp.study.standing import values_of
 from segexp.study.stop import give_up_if_hopeless
 from segexp.study.trial import run_trial
 from segexp.study.trial_files import file_digests
@@ -140,8 +141,9 @@ def _train(opened: OpenStudy, trial: optuna.Trial, place: int, display: StudyDis
             admit=partial(judging.admit, opened.plan, trial),
         )
         judging.set_constraints(opened.plan, trial, result)
-        values = judging.values_of(opened.plan, result)
-        text = values_text(opened.plan.base.study.objectives, values)
+        study = opened.plan.base.study
+        values = values_of(result, study.costs)
+        text = values_text(study.objectives, values)
         files = file_digests(opened.directory(trial.number)) if result.bundle else {}
         return _Outcome(TrialState.COMPLETE, text, run, result, values, files)
     except optuna.TrialPruned as pruned:

@@ -24,6 +24,7 @@ from segexp.study.definition import is_known, stored_definition, with_later_sett
 from segexp.study.plan import SearchPlan, StudyPlan
 from segexp.study.promotion import promoted
 from segexp.study.space import Choices, Parameter, contains
+from segexp.study.standing import values_of
 from segexp.study.storage.open import revisions
 from segexp.study.untried import distribution_of
 
@@ -153,7 +154,7 @@ def _values_now(trial: FrozenTrial, plan: StudyPlan) -> list[float] | None:
     unknown = [c for c in plan.constraints if isnan(c.value_in(result)) and not c.is_of_iou_alone]
     if unknown or any(name not in cost for name in plan.study.costs):
         return None
-    return [result.value, *(float(cost[name]) for name in plan.study.costs)]
+    return values_of(result, plan.study.costs)
 
 
 def _carry(

@@ -22,7 +22,7 @@ from segexp.report.study_page import study_page
 from segexp.study.abandoned import forget_supervisors, supervised
 from segexp.study.ask import reconcile
 from segexp.study.attributes import RESULT, RUN_ID, host_of
-from segexp.study.best import best_trial, best_trials
+from segexp.study.best import best_trials
 from segexp.study.budget import counts_towards_budget
 from segexp.study.definition import definition, stored_definition, with_begun_halves
 from segexp.study.display import StudyDisplay
@@ -209,13 +209,14 @@ def _close(opened: OpenStudy, status: tracking.Status) -> None:
 
 
 def _record_best(study: optuna.Study, parent: tracking.Run) -> None:
-    best = best_trial(study)
-    if best is None:
+    front = best_trials(study.get_trials(deepcopy=False))
+    if not front:
         return
+    best = front[0]
     result = result_from_dict(best.user_attrs[RESULT])
     tracking.log_metrics(parent, named_best(result.val.scores, result.best_epoch))
-    front = ",".join(str(t.number) for t in best_trials(study.get_trials(deepcopy=False)))
-    tracking.set_tags(parent, {"segexp.best_trial": str(best.number), "segexp.front": front})
+    numbers = ",".join(str(trial.number) for trial in front)
+    tracking.set_tags(parent, {"segexp.best_trial": str(best.number), "segexp.front": numbers})
 
 
 def _record_page(study: optuna.Study, parent: tracking.Run, display: StudyDisplay) -> None:

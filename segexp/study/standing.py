@@ -5,11 +5,12 @@ minimised. No import here loads torch.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from optuna.trial import FrozenTrial
 
+from segexp.evaluation.result import TrialResult
 from segexp.study.attributes import COSTS, RESULT
 
 
@@ -42,13 +43,29 @@ class Standing:
 
 
 def standing_of(trial: FrozenTrial) -> Standing:
-    """Return how a trial stands that is complete; see `score_of`."""
-    score = score_of(trial)
-    is_finite = score is not None and math.isfinite(score)
-    savings = tuple(-cost for cost in (trial.values or [])[1:])
+    """Return how a trial stands that is complete."""
+    return make_standing(trial.values or (-math.inf,), trial.constraints)
+
+
+def make_standing(values: Sequence[float], excesses: Mapping[str, float]) -> Standing:
+    """Return how a trial stands with the values of its objectives.
+
+    Args:
+        values: The score first, from `values_of`.
+        excesses: By how much it misses each constraint, over 0 if it does.
+    """
+    score, *costs = values
     return Standing(
-        -excess_of(trial), score if score is not None and is_finite else -math.inf, savings
+        -_missed(excesses),
+        score if math.isfinite(score) else -math.inf,
+        tuple(-cost for cost in costs),
     )
+
+
+def values_of(result: TrialResult, costs: Sequence[str]) -> list[float]:
+    """Return the values of a study's objectives: the score, and the costs of these names."""
+    figures = result.cost or {}
+    return [result.value, *(float(figures[name]) for name in costs)]
 
 
 def score_of(trial: FrozenTrial) -> float | None:
@@ -61,7 +78,11 @@ def excess_of(trial: FrozenTrial) -> float:
 
     The sum over the constraints, each relative to its bound; 0 where it meets all of them.
     """
-    return sum(excess for excess in trial.constraints.values() if excess > 0)
+    return _missed(trial.constraints)
+
+
+def _missed(excesses: Mapping[str, float]) -> float:
+    return sum(excess for excess in excesses.values() if excess > 0)
 
 
 def front_of(trials: Iterable[FrozenTrial]) -> list[FrozenTrial]:
