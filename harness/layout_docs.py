@@ -62,6 +62,14 @@ class Tree:
     drawings: tuple[str, ...] = ()
 
 
+TRAIN, VAL = range(4), range(4, 8)
+
+
+def _list(line: str, scenes: range) -> str:
+    """A list file: a line a scene."""
+    return "".join(line.format(n=n) + "\n" for n in scenes)
+
+
 PETS = {"labels.txt": "background\ncat\ndog\n"}
 CLASSES = {"class_dict.csv": "name,r,g,b\nwall,0,0,0\ncat,200,0,0\ndog,0,0,200\n"}
 COLORS: tuple[Value, ...] = ((0, 0, 0), (200, 0, 0), (0, 0, 200), (200, 0, 0))
@@ -123,7 +131,7 @@ TREES = (
         "Lists of names",
         "images/{name}.jpg",
         "masks/{name}.png",
-        texts=PETS | {"train.txt": "0000\n0001\n0002\n", "val.txt": "0003\n0004\n0005\n"},
+        texts=PETS | {"train.txt": _list("000{n}", TRAIN), "val.txt": _list("000{n}", VAL)},
     ),
     Tree(
         "Nothing names the labels",
@@ -164,8 +172,8 @@ TREES = (
         name="2007_{n:06}",
         drawings=("SegmentationObject/{name}.png",),
         texts={
-            "ImageSets/Segmentation/train.txt": "2007_000000\n2007_000001\n2007_000002\n",
-            "ImageSets/Segmentation/val.txt": "2007_000003\n2007_000004\n2007_000005\n",
+            "ImageSets/Segmentation/train.txt": _list("2007_00000{n}", TRAIN),
+            "ImageSets/Segmentation/val.txt": _list("2007_00000{n}", VAL),
         },
     ),
     Tree(
@@ -176,7 +184,7 @@ TREES = (
         texts={
             "labelmap.txt": "# label:color_rgb:parts:actions\nbackground:0,0,0::\n"
             "cat:200,0,0::\ndog:0,0,200::\n",
-            "ImageSets/Segmentation/default.txt": "0000\n0001\n0002\n0003\n0004\n0005\n",
+            "ImageSets/Segmentation/default.txt": _list("000{n}", range(8)),
         },
     ),
     Tree(
@@ -321,8 +329,8 @@ TREES = (
         "Annotations/m{n}.png",
         texts=PETS
         | {
-            "train.txt": "".join(f"JPEGImages/000{n}.jpg Annotations/m{n}.png\n" for n in range(3)),
-            "val.txt": "".join(f"JPEGImages/000{n}.jpg Annotations/m{n}.png\n" for n in (3, 4, 5)),
+            "train.txt": _list("JPEGImages/000{n}.jpg Annotations/m{n}.png", TRAIN),
+            "val.txt": _list("JPEGImages/000{n}.jpg Annotations/m{n}.png", VAL),
         },
     ),
     Tree(
@@ -399,10 +407,10 @@ def block(tree: Tree, directory: Path) -> str:
 
 
 def lay_out(tree: Tree, root: Path) -> list[str]:
-    """Write six scenes, three a split where the paths name it; return the paths of the first."""
+    """Write eight scenes, four a split where the paths name it; return the paths of the first."""
     shown: list[str] = []
-    for n in range(6):
-        split = tree.splits[n // 3]
+    for n in range(8):
+        split = tree.splits[n // 4]
         place = {"split": split, "n": n, "video": f"Seq{n // 2:02}"}
         place["name"] = tree.name.format(**place)
         rng = np.random.default_rng(n)

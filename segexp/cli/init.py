@@ -180,13 +180,19 @@ def _init_for(directory: Path, data: Path, classes: Path | None, section: "DataC
     _say_what_was_found(found, source)
     say(f"made a project in {directory}; look at {', '.join(map(str, pictures))}")
     names = [mapping.name for mapping in files.mappings]
-    command = f"segexp ab {' '.join(names[:2])}" if len(names) > 1 else "segexp tune --trials 50"
+    # A single mapping is compared with itself under another loss weighting.
+    weighted = '--arm "weighted: {loss_weighting: median_frequency}"'
+    comparison = f"segexp ab {names[0]} {names[1] if len(names) > 1 else weighted}"
     say(f"look next:  {_in(directory)}segexp data check")
-    say(f"then:       {_in(directory)}{command}")
-    if len(names) == 1 and len(found.taxonomy.names) > 2:
+    if len(names) > 1:
+        say(f"then:       {_in(directory)}{comparison}")
+        return
+    say(f"then:       {_in(directory)}segexp tune --trials 50")
+    say(f"to compare: {_in(directory)}{comparison}")
+    if len(found.taxonomy.names) > 2:
         say(
-            "to compare: let `segexp mapping suggest` make a coarser mapping after that, or write "
-            "one; then segexp ab"
+            "            or a coarser mapping, which `segexp mapping suggest` makes from a study, "
+            "or you write"
         )
 
 

@@ -101,15 +101,21 @@ def test_a_folder_becomes_a_project_that_is_ready_to_train(tmp_path: Path) -> No
     assert tree_digest(data) == before
 
 
-def test_where_no_coarser_mapping_is_proposed_the_way_to_one_is_said(tmp_path: Path) -> None:
+def test_where_no_coarser_mapping_is_proposed_loss_weightings_are_compared(
+    tmp_path: Path,
+) -> None:
     data = flat_pets(tmp_path / "pets")
     for path in (data / "annotations").iterdir():  # no label is rare
         save(path, np.repeat(np.arange(32, dtype=np.uint8)[:, None] % 5, 64, axis=1))
     made = segexp(tmp_path, "init", "project", "--data", "pets")
+    command = (*("ab", "pets", "--arm"), "weighted: {loss_weighting: median_frequency}")
     assert (
-        "cd project && segexp tune --trials 50\nto compare: let `segexp mapping suggest`"
-        in made.err
+        "then:       cd project && segexp tune --trials 50\n"
+        f'to compare: cd project && segexp {shlex.join(command[:3])} "{command[3]}"\n'
+        "            or a coarser mapping, which `segexp mapping suggest` makes" in made.err
     )
+    planned = segexp(tmp_path / "project", *command, "--plan", "0.05")
+    assert "weighted" in planned.err + planned.out, planned.err
 
 
 @pytest.mark.slow

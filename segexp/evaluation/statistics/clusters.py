@@ -70,7 +70,11 @@ def make_clusters(kind: str, image_ids: Sequence[str], data_format: str) -> Clus
             f"{', '.join(KINDS)}"
         )
     if len(image_ids) < 2:
-        raise InputError(f"an interval needs at least two images, got {len(image_ids)}")
+        raise InputError(
+            f"an interval needs at least two images, got {', '.join(image_ids) or 'none'}; put two "
+            "or more into the test split, or, without one, four or more into val, half of which is "
+            "held out"
+        )
     if kind == "none":
         return _one_by_one(image_ids, data_format)
     if kind == "auto":

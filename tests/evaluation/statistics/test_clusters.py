@@ -140,7 +140,12 @@ def test_many_clusters_need_no_caveat():
         ("sequence", ["0", "1"], "synthetic", "format synthetic name no sequence"),
         ("sequence", ONE_VIDEO, "folder", "one sequence (0016E5)"),
         ("city", CITYSCAPES[:5], "cityscapes", "one city (frankfurt)"),
-        ("none", ["0"], "synthetic", "at least two images, got 1"),
+        (
+            "none",
+            ["0"],
+            "synthetic",
+            "at least two images, got 0; put two or more",
+        ),
     ],
 )
 def test_clusters_that_cannot_be_made_are_refused_with_the_way_out(kind, ids, data_format, fault):
