@@ -34,7 +34,7 @@ from segexp.study.attributes import (
     RUN_ID,
 )
 
-STATUS = {TrialState.COMPLETE: "FINISHED", TrialState.PRUNED: "FINISHED", TrialState.FAIL: "FAILED"}
+STATUS = {TrialState.COMPLETE: "FINISHED", TrialState.PRUNED: "KILLED", TrialState.FAIL: "FAILED"}
 
 MLFLOWS_OWN = ".artifact.uploading."
 """What MLflow copies beside the place of an artifact, which its lists leave out."""

@@ -7,6 +7,7 @@ from typing import Any
 from segexp import tracking
 from segexp.compare.answer_tables import answer_tables
 from segexp.compare.predictions import MaskStudy
+from segexp.compare.run_names import answered_name
 from segexp.core.config import TrackingConfig
 from segexp.core.credentials import without_credentials
 from segexp.core.errors import InputError, WorkError
@@ -69,6 +70,7 @@ def record_masks(
             metrics |= {f"delta/{name}": pair["delta"], f"low/{name}": low, f"high/{name}": high}
     tracking.log_metrics(run, metrics)
     tracking.set_tags(run, answers)
+    tracking.rename_run(run, answered_name(study.name, result))
     tracking.end_run(run, "FINISHED")
     if left := tracking.drain(experiment.project, experiment.uri, SYNC_SECONDS):
         say(

@@ -15,6 +15,7 @@ from segexp.compare.answer_tables import answer_tables
 from segexp.compare.page.ab_page import ab_page
 from segexp.compare.plan import AbPlan, ab_definition
 from segexp.compare.result import arm_scenes
+from segexp.compare.run_names import answered_name
 from segexp.compare.run_protocols import run_protocols
 from segexp.compare.runs import FinalRuns
 from segexp.compare.version import LOOK_FILE, write_files, write_json
@@ -112,7 +113,7 @@ def _open(
                     "segexp.mapping_hash": mapping.hash,
                 }
                 run = tracking.start_run(
-                    experiment, arm.name, tags | of_arm, arm.own, record, FOR_STUDY_RUN
+                    experiment, f"arm {arm.name}", tags | of_arm, arm.own, record, FOR_STUDY_RUN
                 )
             if known.get(arm.name) != run.id:
                 run = note_part(study, arm.name, run)
@@ -185,4 +186,5 @@ def write_answer(
     }
     tracking.log_metrics(record, metrics)
     tracking.set_tags(record, tags)
+    tracking.rename_run(record, answered_name(plan.name, result))
     return directory

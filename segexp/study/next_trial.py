@@ -30,6 +30,7 @@ from segexp.study.open import OpenStudy
 from segexp.study.plan import ListPlan
 from segexp.study.promotion import number_before
 from segexp.study.reconcile import close_interrupted, close_record, drop, heard_of, queue_retries
+from segexp.study.run_names import trial_name
 from segexp.study.samplers import suggest
 from segexp.study.standing import values_of
 from segexp.study.stop import give_up_if_hopeless
@@ -231,7 +232,8 @@ def _movable(result: TrialResult, project: Path) -> TrialResult:
 def _start_trial_run(opened: OpenStudy, trial: optuna.Trial, setup: TrialSetup) -> tracking.Run:
     study = opened.study.study_name
     tags = {**run_tags(setup), "segexp.study": study, "segexp.trial": str(trial.number)}
-    name = f"{study}-{trial.number:04d}"
+    is_final = isinstance(opened.plan, ListPlan)
+    name = trial_name(trial.number, setup.config, is_final=is_final)
     params = tracking.config_params(setup.config)
     run = tracking.start_run(opened.experiment, name, tags, params, opened.parent)
     failpoint.passed("run_opened")

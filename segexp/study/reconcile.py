@@ -39,6 +39,8 @@ from segexp.study.attributes import (
 from segexp.study.budget import not_taken, params_key, params_of
 from segexp.study.promotion import is_promotion, number_before, promoted
 from segexp.study.pruners import Promoting
+from segexp.study.run_names import scored_name
+from segexp.study.standing import score_of
 from segexp.study.storage.retrying import fail_trial, set_trial_attribute
 
 MAX_CRASHES = 3
@@ -250,11 +252,13 @@ def close_records(study: optuna.Study, parent: tracking.Run) -> None:
 
 def close_record(trial: FrozenTrial, run: tracking.Run) -> None:
     """End the MLflow run of a trial with the state that the trial has in Optuna."""
-    status: tracking.Status = "FINISHED"
-    if trial.state == TrialState.FAIL:
-        status = "KILLED" if is_interrupted(trial) else "FAILED"
+    has_failed = trial.state == TrialState.FAIL and not is_interrupted(trial)
+    status: tracking.Status = "FAILED" if has_failed else "KILLED"
+    name = run.name
+    if trial.state == TrialState.COMPLETE:
+        status, name = "FINISHED", scored_name(run.name, score_of(trial))
     failure = trial.user_attrs.get(FAILURE) if trial.state == TrialState.FAIL else None
-    tracking.close_run(run, status, trial.state.name, failure)
+    tracking.close_run(run, status, trial.state.name, failure, name)
 
 
 def _signature() -> dict[str, Any]:

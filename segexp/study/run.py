@@ -32,10 +32,11 @@ from segexp.study.open import OpenStudy, open_study
 from segexp.study.plan import SearchPlan, say_left_out
 from segexp.study.reconcile import close_records
 from segexp.study.revision import choose_revision, describe_revision
+from segexp.study.run_names import study_name
 from segexp.study.stop import NEVER, StopRule
 from segexp.study.storage.open import revisions
 from segexp.study.study_runs import gather_records
-from segexp.study.trial_record import named_best
+from segexp.study.trial_record import study_metrics
 from segexp.study.turns import is_stopped
 from segexp.study.view import view_study
 
@@ -203,20 +204,24 @@ def _close(opened: OpenStudy, status: tracking.Status) -> None:
             gather_records(opened.study, opened.parent)
     parent = replace(opened.parent, id=opened.study.user_attrs[RUN_ID])
     if isinstance(opened.plan, SearchPlan):
-        _record_best(opened.study, parent)
+        _record_best(opened, parent)
     if not opened.plan.base.is_part:
         tracking.end_run(parent, status)
 
 
-def _record_best(study: optuna.Study, parent: tracking.Run) -> None:
+def _record_best(opened: OpenStudy, parent: tracking.Run) -> None:
+    study, base = opened.study, opened.plan.base
     front = best_trials(study.get_trials(deepcopy=False))
     if not front:
         return
     best = front[0]
     result = result_from_dict(best.user_attrs[RESULT])
-    tracking.log_metrics(parent, named_best(result.val.scores, result.best_epoch))
+    tracking.log_metrics(parent, study_metrics(result))
     numbers = ",".join(str(trial.number) for trial in front)
     tracking.set_tags(parent, {"segexp.best_trial": str(best.number), "segexp.front": numbers})
+    if result.heldout and not base.is_part:  # what it is part of has a name of its own
+        heldout = result.heldout.of(*metric_of(base.study.score))
+        tracking.rename_run(parent, study_name(study.study_name, heldout))
 
 
 def _record_page(study: optuna.Study, parent: tracking.Run, display: StudyDisplay) -> None:

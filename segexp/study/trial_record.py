@@ -52,15 +52,22 @@ def epoch_metrics(result: EpochResult[Evaluation], is_best: bool) -> dict[str, f
         "time/images_per_s": result.images_per_s,
     }
     metrics |= {f"val/{name}": value for name, value in flat(scores, RULERS).items()}
-    if is_best:
-        metrics |= named_best(scores, result.epoch)
-    return metrics
+    return metrics | (_named("best", scores) if is_best else {})
 
 
-def named_best(scores: Dict[str, Dict[str, float]], epoch: int) -> dict[str, float]:
-    """Return the scores of a best epoch under their names in MLflow."""
-    best = {f"best/{name}": value for name, value in flat(scores, (OWN, COMMON)).items()}
-    return {**best, "best/epoch": float(epoch)}
+def final_metrics(result: TrialResult) -> dict[str, float]:
+    """Return what is known of a best epoch at the end: its number, and its held-out scores."""
+    heldout = _named("heldout", result.heldout.scores) if result.heldout else {}
+    return {"best/epoch": float(result.best_epoch), **heldout}
+
+
+def study_metrics(result: TrialResult) -> dict[str, float]:
+    """Return the metrics of a study, which are those of its best trial."""
+    return _named("best", result.val.scores) | final_metrics(result)
+
+
+def _named(kind: str, scores: Dict[str, Dict[str, float]]) -> dict[str, float]:
+    return {f"{kind}/{name}": value for name, value in flat(scores, (OWN, COMMON)).items()}
 
 
 def split_scores(evaluation: Evaluation, mapping: Mapping, common: Mapping) -> SplitScores:
@@ -127,7 +134,7 @@ def save_evaluations(
 def log_result(run: Run, result: TrialResult) -> None:
     """Record the final scores as metrics and MLflow tables."""
     table = result.val.tables[OWN]
-    metrics = {
+    metrics = final_metrics(result) | {
         f"iou/{name}": iou
         for name, iou in zip(table["class"], table["iou"], strict=True)
         if iou is not None
@@ -135,8 +142,6 @@ def log_result(run: Run, result: TrialResult) -> None:
     tracking.log_table(run, table, "iou_table.json")
     tracking.log_table(run, result.val.tables[COMMON], "iou_table_common.json")
     if result.heldout:
-        heldout = flat(result.heldout.scores, (OWN, COMMON))
-        metrics |= {f"heldout/{name}": value for name, value in heldout.items()}
         tracking.log_table(run, result.heldout.tables[OWN], "iou_table_heldout.json")
     tracking.log_metrics(run, metrics, step=result.best_epoch)
 

@@ -51,6 +51,7 @@ from segexp.tracking.runs import (
     discard_run,
     end_run,
     known_id,
+    rename_run,
     set_tags,
     start_run,
 )
@@ -94,6 +95,7 @@ __all__ = [
     "open_experiment",
     "pending_records",
     "read_artifact",
+    "rename_run",
     "running_trials",
     "servers_with_records",
     "set_tags",

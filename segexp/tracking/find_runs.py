@@ -184,7 +184,13 @@ def _search_running(parent: Run, study: str) -> list[tuple[int, Run]]:
     return [
         (
             int(run.data.tags["segexp.trial"]),
-            Run(parent.project, parent.uri, parent.experiment, run.info.run_id),
+            Run(
+                parent.project,
+                parent.uri,
+                parent.experiment,
+                run.info.run_id,
+                run.info.run_name,
+            ),
         )
         for run in found
     ]

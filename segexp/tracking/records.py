@@ -37,7 +37,7 @@ def log_table(run: Run, columns: Mapping[str, Sequence[Any]], name: str) -> None
     """Record an MLflow table, which its UI shows and compares between runs.
 
     It replaces a table of the same name; MLflow's own call would append. Missing values are None
-    or NaN.
+    or NaN. Numbers are kept with four digits, as its UI shows all of them.
     """
     rows = [[_plain(value) for value in row] for row in zip(*columns.values(), strict=True)]
     content = json.dumps({"columns": list(columns), "data": rows}, allow_nan=False)
@@ -108,4 +108,6 @@ def _log_artifact(run: Run, source: Path | bytes, name: str, *, is_table: bool =
 def _plain(value: Any) -> Any:
     """Return a table's cell as JSON has it."""
     value = value.item() if isinstance(value, np.generic) else value
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    if not isinstance(value, float):
+        return value
+    return float(f"{value:.4g}") if math.isfinite(value) else None

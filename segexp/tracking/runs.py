@@ -7,11 +7,12 @@ interrupted.
 import tempfile
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from mlflow import MlflowClient
+from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME
 
 from segexp.core.credentials import all_without_credentials, without_credentials
 from segexp.core.run_token import is_token, new_token
@@ -25,6 +26,7 @@ from segexp.tracking.store import Experiment
 Status = Literal["FINISHED", "FAILED", "KILLED"]
 
 _FOR_CREATION = 0.5  # seconds that a server has
+_LONGEST_NAME = 250  # characters; the column of MLflow's table
 
 
 @dataclass(frozen=True)
@@ -35,12 +37,14 @@ class Run:
         uri: The tracking URI; the path of a SQLite file is absolute.
         experiment: The id of its experiment.
         id: Its id, or a token when a server did not create it in time; see `start_run`.
+        name: What it is called in MLflow, where that is known here.
     """
 
     project: Path
     uri: str
     experiment: str
     id: str
+    name: str = field(default="", compare=False)
 
     @property
     def client(self) -> MlflowClient:
@@ -64,7 +68,7 @@ def start_run(
     parent: Run | None = None,
     patience: float = _FOR_CREATION,
 ) -> Run:
-    """Start a run with its tags and params, below its parent.
+    """Start a run with its tags and params, below its parent. A param that is None is left out.
 
     If a server does not create it within ``patience`` seconds, its id is a token. This package
     takes it in place of the id, in any process and after the run was created, and the run has it as
@@ -80,18 +84,20 @@ def start_run(
     }
     content = {
         "experiment": experiment.id,
-        "name": name,
+        "name": name[:_LONGEST_NAME],
         "tags": all_tags,
         "parent": parent.id if parent else None,
         "start_time": now_ms(),
     }
-    as_text = {key: without_credentials(str(value)) for key, value in params.items()}
+    as_text = {
+        key: without_credentials(str(value)) for key, value in params.items() if value is not None
+    }
     if is_server(experiment.uri):
         run_id = _spool_creation(experiment, content, as_text, patience)
     else:
         run_id = apply(experiment.client, Operation("create", "", content), str)
         apply(experiment.client, Operation("params", run_id, {"params": as_text}), str)
-    return Run(experiment.project, experiment.uri, experiment.id, run_id)
+    return Run(experiment.project, experiment.uri, experiment.id, run_id, name)
 
 
 def record(run: Run, operation: Operation, source: Path | bytes | None = None) -> None:
@@ -144,9 +150,22 @@ def known_id(run: Run) -> str:
         return run.id
 
 
-def close_run(run: Run, status: Status, state: str, failure: str | None = None) -> None:
-    """End a trial's run with the state that the trial has in Optuna, and why it failed."""
+def rename_run(run: Run, name: str) -> None:
+    """Give a run another name."""
+    set_tags(run, {MLFLOW_RUN_NAME: name[:_LONGEST_NAME]})
+
+
+def close_run(
+    run: Run, status: Status, state: str, failure: str | None = None, name: str = ""
+) -> None:
+    """End a trial's run with the state that the trial has in Optuna, and why it failed.
+
+    Args:
+        name: What it is called from now on; empty where that stays.
+    """
     tags = {"segexp.state": state}
+    if name:
+        tags[MLFLOW_RUN_NAME] = name[:_LONGEST_NAME]
     if failure is not None:
         tags["segexp.failure"] = failure
     set_tags(run, tags)

@@ -82,6 +82,9 @@ def test_every_trial_is_a_child_run_with_the_tags_of_the_contract(
         assert tags["segexp.common_space"]
         assert {"segexp.mapping_hash", "segexp.dataset", "segexp.dataset_hash"} <= set(tags)
         assert run.data.params["mapping"] == trial.params["mapping"]
+        assert "None" not in run.data.params.values()
+        started = f"{trial.number:04d} {trial.params['mapping']} {run.data.params['arch']}"
+        assert run.info.run_name == f"{started} {trial.value:.3f}"
         assert float(run.data.params["learning_rate"]) == trial.params["learning_rate"]
         assert run.data.metrics["best/miou_common"] == pytest.approx(trial.value)
 
@@ -382,7 +385,7 @@ def test_a_pruned_trial_is_a_finished_run_with_the_state_pruned(
     _, runs = runs_of(project, "tiny")
     assert pruned
     for trial in pruned:
-        assert runs[trial.number].info.status == "FINISHED"
+        assert runs[trial.number].info.status == "KILLED"
         assert runs[trial.number].data.tags["segexp.state"] == "PRUNED"
         assert not list((project / ".segexp" / "studies").glob(f"tiny-*/trial-{trial.number:04d}"))
 

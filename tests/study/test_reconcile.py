@@ -421,7 +421,7 @@ def test_mlflows_runs_end_as_optunas_trials_did_and_twice_changes_nothing(
     close_records(study, parent)
     expected = [
         ("FINISHED", "COMPLETE"),
-        ("FINISHED", "PRUNED"),
+        ("KILLED", "PRUNED"),
         ("FAILED", "FAIL"),
         ("KILLED", "FAIL"),
         ("RUNNING", None),
@@ -429,6 +429,8 @@ def test_mlflows_runs_end_as_optunas_trials_did_and_twice_changes_nothing(
         ("RUNNING", None),
     ]
     assert found() == expected
+    names = [experiment.client.get_run(run.id).info.run_name for run in runs[:3]]
+    assert names == ["tiny-0 0.500", "tiny-1", "tiny-2"]
     failed = experiment.client.get_run(runs[2].id)
     assert failed.data.tags["segexp.failure"] == "DivergedError: nan"
     before = [experiment.client.get_run(run.id).to_dictionary() for run in runs]

@@ -220,7 +220,7 @@ def test_the_tables_in_mlflow_are_the_results(finished: Finished, monkeypatch: p
         assert frame["pixels"].tolist() == table["pixels"]
         for column in ("iou", "precision", "recall", "f1"):
             expected = np.array(table[column], float)  # None becomes NaN
-            np.testing.assert_allclose(frame[column].to_numpy(float), expected, atol=1e-9)
+            np.testing.assert_allclose(frame[column].to_numpy(float), expected, rtol=5e-4)
 
 
 def test_the_artifacts_are_those_of_the_contract(finished: Finished):

@@ -20,12 +20,11 @@ def test_a_trials_run_is_a_child_of_its_studys_run(experiment: Experiment):
     assert tracking.running_trials(parent, "street") == []
 
 
-def test_params_are_recorded_as_text(experiment: Experiment):
+def test_params_are_recorded_as_text_and_none_is_not_recorded(experiment: Experiment):
     params = {"image_size": [32, 64], "encoder_weights": None, "learning_rate": 1e-3}
     run = tracking.start_run(experiment, "r", {}, params)
     assert experiment.client.get_run(run.id).data.params == {
         "image_size": "[32, 64]",
-        "encoder_weights": "None",
         "learning_rate": "0.001",
     }
 
@@ -46,8 +45,16 @@ def test_a_closed_run_says_the_trials_state_and_why_it_failed(run: Run):
     assert found.data.tags["segexp.failure"].startswith("DivergedError: the loss is nan")
 
 
-def test_a_run_that_did_not_fail_has_no_failure(run: Run):
-    tracking.close_run(run, "FINISHED", "PRUNED")
-    tags = run.client.get_run(run.id).data.tags
-    assert tags["segexp.state"] == "PRUNED"
-    assert "segexp.failure" not in tags
+def test_a_run_that_did_not_fail_has_no_failure_and_keeps_its_name(run: Run):
+    tracking.close_run(run, "KILLED", "PRUNED")
+    found = run.client.get_run(run.id)
+    assert found.data.tags["segexp.state"] == "PRUNED"
+    assert "segexp.failure" not in found.data.tags
+    assert found.info.run_name == run.name == "street-0000"
+
+
+def test_a_run_that_ends_may_take_another_name(run: Run):
+    tracking.close_run(run, "FINISHED", "COMPLETE", name="0000 merged10 Unet 0.497")
+    assert run.client.get_run(run.id).info.run_name == "0000 merged10 Unet 0.497"
+    tracking.rename_run(run, "the best")
+    assert run.client.get_run(run.id).info.run_name == "the best"

@@ -135,7 +135,7 @@ def record_everything(timed: Stopwatch, experiment: Experiment, run: Run, tmp_pa
     assert timed(tracking.attach_run, experiment, run.id) == run
     assert timed(tracking.attach_run, experiment, child.id) == child
     timed(tracking.set_tags, child, {"segexp.common_space": "street8"})
-    timed(tracking.close_run, child, "FAILED", "FAIL", "DivergedError: nan")
+    timed(tracking.close_run, child, "FAILED", "FAIL", "DivergedError: nan", "0000 merged10 Unet")
     timed(tracking.end_run, run, "FINISHED")
     return child
 
@@ -154,8 +154,8 @@ def test_an_outage_holds_up_no_call_and_loses_and_doubles_nothing(
     drained(experiment)
 
     runs = recorded(experiment)
-    assert set(runs) == {"street", "street-0000"}
-    parent, trial = runs["street"], runs["street-0000"]
+    assert set(runs) == {"street", "0000 merged10 Unet"}
+    parent, trial = runs["street"], runs["0000 merged10 Unet"]
     assert parent.info.run_id == run.id
     assert parent.info.status == "FINISHED"
     assert history(experiment, run.id, "best/miou") == [(s, s / 7) for s in range(1, 6)]
@@ -172,7 +172,7 @@ def test_an_outage_holds_up_no_call_and_loses_and_doubles_nothing(
     assert points == [(s, s / 7) for s in range(1, 6)]
     assert len(history(experiment, trial.info.run_id, "loss")) == 5
     table = json.loads(content(experiment, child.id, "iou.json"))
-    assert table == {"columns": ["class", "iou"], "data": [["b", 1 / 3]]}
+    assert table == {"columns": ["class", "iou"], "data": [["b", 0.3333]]}
     assert content(experiment, child.id, "mapping.yaml").decode() == 'name: "stra\\xDFe"\n'
     assert content(experiment, child.id, "overlays/a b.png") == b"\x89PNG"
     assert content(experiment, child.id, "confusions.npz") == b"\x01\x02"
