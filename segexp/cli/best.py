@@ -102,19 +102,10 @@ def best(
         _show(found, root, chosen, config.tracking.uri)
     if predict:
         from segexp.cli.predict import predict_into
+        from segexp.study.recorded_bundle import bundle_of_best
 
-        _fetch_bundle(found, root, chosen, config.tracking.uri)
-        predict_into(found.bundle(root), predict, out, config.training.precision, tta)
-
-
-def _fetch_bundle(found: "BestTrial", root: Path, study: "Study", uri: str | None) -> None:
-    """Fetch the best trial's bundle from MLflow if it ran on another host."""
-    if found.result.bundle is not None and not (root / found.result.bundle).is_dir():
-        from segexp.study.recorded_place import recorded_uri
-        from segexp.study.trial_files import fetch_files
-
-        trial = study.get_trials(deepcopy=False)[found.number]
-        fetch_files(root, recorded_uri(root, study.user_attrs, uri), trial, "bundle/", say)
+        bundle = bundle_of_best(root, chosen, found, config.tracking.uri, say)
+        predict_into(bundle, predict, out, config.training.precision, tta)
 
 
 def _run_shown(found: "BestTrial", root: Path, study: "Study", uri: str | None) -> str:

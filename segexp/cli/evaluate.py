@@ -1,6 +1,5 @@
 """``segexp evaluate``."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -19,6 +18,7 @@ from segexp.cli.options import (
     Debug,
     Format,
     Json,
+    Model,
     Project,
     Set,
     Tta,
@@ -26,11 +26,12 @@ from segexp.cli.options import (
     data_overrides,
     open_project,
     read_config,
+    with_storage,
 )
 
 
 def evaluate(
-    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A bundle's directory.")],
+    model: Model,
     split: Annotated[
         str, typer.Option(help="train, val (what tuning saw), heldout or test.")
     ] = "heldout",
@@ -70,22 +71,25 @@ def evaluate(
     check_choice("--split", split, ("train", "val", "heldout", "test"))
     check_choice("--rule", rule, ("sum", "argmax"))
     root = open_project(project)
-    config = read_config(root, data_overrides(data, format_name, None), set_)
+    overrides = with_storage(data_overrides(data, format_name, None), None, None)
+    config = read_config(root, overrides, set_)
 
     from segexp.data.open import find_source
 
     find_source(root, config, [])  # refuse invalid data before torch is loaded
 
     from segexp.evaluation.saved import evaluate_bundle
+    from segexp.study.model_reference import find_bundle
     from segexp.training.views import parse_views
 
     views = parse_views(tta)
+    bundle = find_bundle(model, lambda: (root, config), say)
 
     with LiveDisplay(quiet=json_) as display:
         scored = evaluate_bundle(
             root,
             config,
-            model,
+            bundle,
             split=split,
             space=space,
             rule="sum" if rule == "sum" else "argmax",

@@ -50,6 +50,14 @@ MappingName = Annotated[
     str | None,
     typer.Option("--mapping", metavar="NAME", help="A mapping in mappings/."),
 ]
+Model = Annotated[
+    str,
+    typer.Argument(
+        metavar="MODEL",
+        help="A bundle's folder, a results folder (runs/STUDY), a study's name (its best trial) "
+        "or the id of an MLflow run.",
+    ),
+]
 Tta = Annotated[
     str | None,
     typer.Option(
@@ -128,6 +136,12 @@ def open_project(project: Path | None) -> Path:
         )
     follow_move(root)
     return root
+
+
+def configured_project(project: Path | None) -> tuple[Path, "Config"]:
+    """Open a project and its configuration, for a command that may need none."""
+    root = open_project(project)
+    return root, read_config(root, with_storage({}, None, None), None)
 
 
 def folder_for(out: Path | None, what: str) -> Path | None:

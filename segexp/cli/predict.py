@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from segexp.cli.console import LiveDisplay, say
-from segexp.cli.options import Debug, Tta, check_choice
+from segexp.cli.options import Debug, Model, Project, Tta, check_choice, configured_project
 from segexp.core.errors import InputError, WorkError, collected
 from segexp.core.signals import interruption_leaves
 
@@ -15,7 +15,7 @@ MAX_LISTED = 10
 
 
 def predict(
-    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A bundle's directory.")],
+    model: Model,
     paths: Annotated[
         list[Path], typer.Argument(metavar="PATHS...", help="Images and folders of images.")
     ],
@@ -24,17 +24,28 @@ def predict(
     ),
     precision: Annotated[str, typer.Option(help="auto, bf16 or fp32.")] = "auto",
     tta: Tta = None,
+    project: Project = None,
     debug: Debug = False,
 ) -> None:
     """Predict images: an index mask, a colour mask and an overlay each, at the image's own size."""
     check_choice("--precision", precision, ("auto", "bf16", "fp32"))
-    predict_into(model, paths, out, precision, tta)
+    predict_into(model, paths, out, precision, tta, project)
 
 
 def predict_into(
-    bundle_directory: Path, paths: list[Path], out: Path, precision: str, tta: str | None
+    reference: str | Path,
+    paths: list[Path],
+    out: Path,
+    precision: str,
+    tta: str | None,
+    project: Path | None = None,
 ) -> None:
-    """Predict images with a saved model and say where the pictures are."""
+    """Predict images with a saved model and say where the pictures are.
+
+    Args:
+        reference: See `segexp.study.model_reference`.
+        project: What ``--project`` names.
+    """
     from segexp.evaluation.predict import (
         find_images,
         predict_masks,
@@ -43,6 +54,7 @@ def predict_into(
         way_out,
     )
     from segexp.report.predictions import write_predictions
+    from segexp.study.model_reference import find_bundle
     from segexp.training.bundle import load_bundle
     from segexp.training.compute import choose_compute
     from segexp.training.views import parse_views
@@ -53,7 +65,7 @@ def predict_into(
     with collected(faults):
         files = find_images(paths, out)
     with collected(faults):
-        bundle = load_bundle(bundle_directory)
+        bundle = load_bundle(find_bundle(reference, lambda: configured_project(project), say))
     if faults:
         raise InputError(faults)
     skipped = skipped_files(paths, out)

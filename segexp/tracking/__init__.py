@@ -23,7 +23,7 @@ os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "0"
 os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"
 
 from segexp.core.run_token import is_token
-from segexp.tracking.artifacts import experiment_of_run, read_artifact
+from segexp.tracking.artifacts import experiment_of_run, read_artifact, tags_of_run
 from segexp.tracking.client import address_of, is_server
 from segexp.tracking.find_runs import (
     adopt,
@@ -101,4 +101,5 @@ __all__ = [
     "set_tags",
     "start_run",
     "sync",
+    "tags_of_run",
 ]

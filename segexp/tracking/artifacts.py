@@ -55,6 +55,21 @@ def read_artifact(project: Path, uri: str | None, run_id: str, name: str) -> byt
     raise InputError(f"run {run.info.run_id} (a {kind}, {state}) has no artifact {name!r}")
 
 
+def tags_of_run(project: Path, uri: str | None, run_id: str) -> dict[str, str]:
+    """Return the tags of a run.
+
+    Raises:
+        InputError: When the tracking store has no such run.
+        WorkError: When the store does not answer.
+    """
+    try:
+        return dict(_find_run(project, uri or DEFAULT_TRACKING, run_id)[1].data.tags)
+    except (MlflowException, SQLAlchemyError, OSError) as error:
+        raise WorkError(
+            f"run {run_id}: cannot be read: {without_credentials(first_line(error))}"
+        ) from None
+
+
 def experiment_of_run(project: Path, uri: str | None, run_id: str | None) -> str | None:
     """Return the id of the experiment that a run is in, deleted or not.
 

@@ -67,6 +67,23 @@ def test_several_views_are_predicted_and_named(bundle: str, tmp_path: Path) -> N
     assert (found != plain).any()
 
 
+def test_a_model_goes_by_the_name_of_its_study(
+    tuned: tuple[Path, Outcome], bundle: str, tmp_path: Path
+) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 70, 3), np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    for name, model in {"by-name": "tiny", "by-folder": bundle}.items():
+        words = (model, "a.png", "--out", name, "--project", str(tuned[0]))
+        outcome = segexp(tmp_path, "predict", *words)
+        assert outcome.code == 0, outcome.err
+    masks = [(tmp_path / name / "a_mask.png").read_bytes() for name in ("by-name", "by-folder")]
+    assert masks[0] == masks[1]
+    refused = segexp(tmp_path, "predict", "tinny", "a.png", "--project", str(tuned[0]))
+    assert (refused.code, "no study 'tinny' (did you mean 'tiny'?)" in refused.err) == (2, True)
+    evaluated = segexp(tuned[0], "evaluate", "tinny")
+    assert (evaluated.code, "(did you mean 'tiny'?)" in evaluated.err) == (2, True)
+
+
 def test_a_missing_model_and_missing_images_are_reported_together(tmp_path: Path) -> None:
     outcome = segexp(tmp_path, "predict", "nosuch", "x.png", "y.png")
     assert outcome.code == 2

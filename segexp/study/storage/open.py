@@ -103,8 +103,8 @@ def load_study(storage: BaseStorage, name: str | None) -> optuna.Study:
         raise InputError(_NO_STUDY)
     if name is not None and name not in known:
         raise InputError(
-            f"no study {name!r}{did_you_mean(name, known)}; there are {_names_shown(storage)}; "
-            f"{_ELSEWHERE}"
+            f"no study {name!r}{did_you_mean(name, known)}; there are "
+            f"{', '.join(begun_studies(storage))}; {_ELSEWHERE}"
         )
     if name is not None:
         return optuna.load_study(study_name=name, storage=storage)
@@ -115,14 +115,14 @@ def load_study(storage: BaseStorage, name: str | None) -> optuna.Study:
     return next(whole, last)
 
 
-def _names_shown(storage: BaseStorage) -> str:
-    """Return the names of the studies that people began.
+def begun_studies(storage: BaseStorage) -> list[str]:
+    """Return the names of the studies that people began, sorted.
 
     A study that has parts has others below it, which train what its searches found.
     """
     studies = storage.get_all_studies()
     begun = [study for study in studies if not study.user_attrs.get(LISTED)]
-    return ", ".join(sorted(study.study_name for study in begun or studies))
+    return sorted(study.study_name for study in begun or studies)
 
 
 def part_studies(study: optuna.Study) -> list[str]:

@@ -1,0 +1,114 @@
+"""The bundle of a study's best trial, or of an MLflow run: here, or fetched from MLflow."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import optuna
+from optuna.trial import FrozenTrial
+
+from segexp import tracking
+from segexp.core.config import WORK_DIRECTORY, Config
+from segexp.core.errors import InputError, WorkError, did_you_mean
+from segexp.core.files import write_atomic
+from segexp.study.attributes import FILES, RUN_ID
+from segexp.study.best import BestTrial, find_best
+from segexp.study.recorded_place import recorded_uri
+from segexp.study.storage.open import begun_studies, load_study, newest_revision, read_storage
+from segexp.study.trial_files import directory_of, fetch_files
+from segexp.training.bundle_json import JSON_FILE, WEIGHTS_FILE
+
+_RUN = re.compile(r"[0-9a-f]{32}")
+
+
+def find_recorded(
+    project: Path, config: Config, name: str, say: Callable[[str], None]
+) -> Path | str:
+    """Return the bundle's directory of a study or a run, or why there is none of that name.
+
+    Args:
+        config: Its ``storage`` and ``tracking`` say where studies and runs are.
+
+    Raises:
+        InputError: When MLflow has no such run, the run no bundle, or the study is an A/B study.
+        WorkError: When the study has no complete trial, or `fetch_files` raises it.
+    """
+    if _RUN.fullmatch(name):
+        return _bundle_of_run(project, config, name, say)
+    try:
+        storage = read_storage(config.storage, project)
+    except InputError as error:
+        return str(error)
+    known = optuna.get_all_study_names(storage)
+    if name not in known:
+        there = ", ".join(begun_studies(storage)) or "none"
+        return f"no study {name!r}{did_you_mean(name, known)}, there are {there}"
+    study = load_study(storage, name)
+    found = find_best(study)
+    if newer := newest_revision(storage, name):
+        say(f"{newer} is a newer revision of {name}")
+    return bundle_of_best(project, study, found, config.tracking.uri, say)
+
+
+def bundle_of_best(
+    project: Path,
+    study: optuna.Study,
+    found: BestTrial,
+    uri: str | None,
+    say: Callable[[str], None],
+) -> Path:
+    """Return the bundle's directory of a trial; it is fetched if the trial ran on another host.
+
+    Args:
+        uri: The tracking URI of the configuration.
+
+    Raises:
+        WorkError: When the trial keeps no model, or `fetch_files` raises it.
+    """
+    if found.result.bundle is not None and not (project / found.result.bundle).is_dir():
+        trial = study.get_trials(deepcopy=False)[found.number]
+        fetch_files(project, recorded_uri(project, study.user_attrs, uri), trial, "bundle/", say)
+    return found.bundle(project)
+
+
+def _bundle_of_run(project: Path, config: Config, run_id: str, say: Callable[[str], None]) -> Path:
+    uri = config.tracking.uri
+    tags = tracking.tags_of_run(project, uri, run_id)
+    study = _study_of(project, config, tags.get("segexp.study"))
+    if study is not None and tags.get("segexp.kind") == "study":
+        return bundle_of_best(project, study, find_best(study), uri, say)
+    trial = _trial_of(study, run_id)
+    if trial is not None:  # its digests are known
+        fetch_files(project, uri, trial, "bundle/", say)
+        return directory_of(project, trial) / "bundle"
+    directory = project / WORK_DIRECTORY / "fetched" / run_id / "bundle"
+    for name in (WEIGHTS_FILE, JSON_FILE):
+        if not (directory / name).is_file():
+            content = tracking.read_artifact(project, uri, run_id, f"bundle/{name}")
+            try:
+                write_atomic(directory / name, content)
+            except OSError as error:
+                raise WorkError(f"{directory}: cannot be written: {error.strerror}") from error
+    return directory
+
+
+def _study_of(project: Path, config: Config, name: str | None) -> optuna.Study | None:
+    try:
+        storage = read_storage(config.storage, project)
+        return optuna.load_study(study_name=name, storage=storage) if name else None
+    except (InputError, KeyError):  # no storage here, or another one
+        return None
+
+
+def _trial_of(study: optuna.Study | None, run_id: str) -> FrozenTrial | None:
+    """Return the trial of a run that left a bundle whose digests are known."""
+    trials = [] if study is None else study.get_trials(deepcopy=False)
+    return next(
+        (
+            trial
+            for trial in trials
+            if trial.user_attrs.get(RUN_ID) == run_id
+            and f"bundle/{JSON_FILE}" in trial.user_attrs.get(FILES, {})
+        ),
+        None,
+    )
