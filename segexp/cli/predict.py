@@ -25,11 +25,19 @@ def predict(
     precision: Annotated[str, typer.Option(help="auto, bf16 or fp32.")] = "auto",
     tta: Tta = None,
     project: Project = None,
+    grey_masks: Annotated[
+        bool,
+        typer.Option(
+            "--grey-masks",
+            help="Write _mask.png without a palette, for OpenCV, which reads a palette's colours "
+            "in place of the class indices.",
+        ),
+    ] = False,
     debug: Debug = False,
 ) -> None:
     """Predict images: an index mask, a colour mask and an overlay each, at the image's own size."""
     check_choice("--precision", precision, ("auto", "bf16", "fp32"))
-    predict_into(model, paths, out, precision, tta, project)
+    predict_into(model, paths, out, precision, tta, project, grey_masks=grey_masks)
 
 
 def predict_into(
@@ -39,6 +47,8 @@ def predict_into(
     precision: str,
     tta: str | None,
     project: Path | None = None,
+    *,
+    grey_masks: bool = False,
 ) -> None:
     """Predict images with a saved model and say where the pictures are.
 
@@ -77,7 +87,7 @@ def predict_into(
     written = 0
     with LiveDisplay() as display, interruption_leaves("everything finished so far is kept"):
         try:
-            for mask, _, _ in write_predictions(out, found, bundle.mapping):
+            for mask, _, _ in write_predictions(out, found, bundle.mapping, grey_masks=grey_masks):
                 written += 1
                 if written <= MAX_LISTED:
                     display.say(f"{mask}  (and _color, _overlay)")

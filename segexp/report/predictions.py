@@ -1,7 +1,5 @@
 """Predictions as files: class indices, colours, and an overlay with a legend."""
 
-import struct
-import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -15,6 +13,7 @@ from segexp.data.threads import work_ahead
 from segexp.evaluation.predict import MAX_PIXELS, Prediction
 from segexp.labels.mapping import Mapping
 from segexp.labels.taxonomy import VOID
+from segexp.report.mask_png import encode_mask
 from segexp.report.pictures import colorize, encode_png, overlay
 
 WRITERS = 4
@@ -22,9 +21,12 @@ WRITERS = 4
 
 
 def write_predictions(
-    out_dir: Path, predictions: Iterable[Prediction], mapping: Mapping
+    out_dir: Path, predictions: Iterable[Prediction], mapping: Mapping, *, grey_masks: bool = False
 ) -> Iterator[tuple[Path, Path, Path]]:
     """Write the pictures of predictions while the next ones are made.
+
+    Args:
+        grey_masks: As `write_prediction` takes it.
 
     Yields:
         The result of `write_prediction` for each, in order.
@@ -43,7 +45,9 @@ def write_predictions(
             raised.append(error)
 
     def write(found: Prediction) -> tuple[Path, Path, Path]:
-        return write_prediction(out_dir, found.file.stem, found.image, found.mask, mapping)
+        return write_prediction(
+            out_dir, found.file.stem, found.image, found.mask, mapping, grey_masks=grey_masks
+        )
 
     yield from work_ahead(write, without_faults(), WRITERS, lambda f: f.mask.size, MAX_PIXELS)
     if raised:
@@ -51,7 +55,13 @@ def write_predictions(
 
 
 def write_prediction(
-    out_dir: Path, stem: Path, image: NDArray[np.uint8], mask: NDArray[np.uint8], mapping: Mapping
+    out_dir: Path,
+    stem: Path,
+    image: NDArray[np.uint8],
+    mask: NDArray[np.uint8],
+    mapping: Mapping,
+    *,
+    grey_masks: bool = False,
 ) -> tuple[Path, Path, Path]:
     """Write the three pictures of a prediction.
 
@@ -60,11 +70,13 @@ def write_prediction(
         stem: Relative to ``out_dir``, without suffix.
         image: uint8 RGB, shape (H, W, 3).
         mask: Class indices, shape (H, W).
+        grey_masks: Whether the mask has no palette, for programs that read a palette's colours.
 
     Returns:
-        The paths of ``<stem>_mask.png`` (8-bit class indices), ``<stem>_color.png`` and
-        ``<stem>_overlay.png`` (with a legend). Where the class indices differ from the taxonomy's
-        raw ids, a text in the mask file says so: nobody must take them for raw ids.
+        The paths of ``<stem>_mask.png`` (8-bit class indices with a palette of the classes'
+        colours), ``<stem>_color.png`` and ``<stem>_overlay.png`` (with a legend). Where the class
+        indices differ from the taxonomy's raw ids, a text in the mask file says so: nobody must
+        take them for raw ids.
 
     Raises:
         InputError: When ``stem`` leads out of ``out_dir`` through a link in it.
@@ -72,25 +84,16 @@ def write_prediction(
     """
     directory = inside(out_dir, stem.parent)
     colors = mapping.colors
-    pictures = {
-        "mask": mask,
-        "color": colorize(mask, colors, mapping.taxonomy.void_color),
-        "overlay": overlay(image, mask, colors, mapping.names),
+    texts = {} if _are_raw_ids(mapping) else {CLASS_INDICES: mapping.name}
+    files = {
+        "mask": encode_mask(mask, None if grey_masks else colors, texts),
+        "color": encode_png(colorize(mask, colors, mapping.taxonomy.void_color)),
+        "overlay": encode_png(overlay(image, mask, colors, mapping.names)),
     }
-    paths = {kind: directory / f"{stem.name}_{kind}.png" for kind in pictures}
-    for kind, pixels in pictures.items():
-        data = encode_png(pixels)
-        if kind == "mask" and not _are_raw_ids(mapping):
-            data = _with_text(data, CLASS_INDICES, mapping.name)
+    paths = {kind: directory / f"{stem.name}_{kind}.png" for kind in files}
+    for kind, data in files.items():
         write_atomic(paths[kind], data)
     return paths["mask"], paths["color"], paths["overlay"]
-
-
-def _with_text(png: bytes, key: str, text: str) -> bytes:
-    """Put a text (Latin-1) into a PNG file, behind its signature and header of 33 bytes."""
-    chunk = b"tEXt" + f"{key}\0{text}".encode("latin-1", "backslashreplace")
-    framed = struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk))
-    return png[:33] + framed + png[33:]
 
 
 def _are_raw_ids(mapping: Mapping) -> bool:

@@ -127,7 +127,7 @@ def test_predict_writes_three_pictures_at_the_images_own_size(
     assert outcome.code == 0, outcome.err
     best = json.loads(outcome.out)
     mask = Image.open(tmp_path / "predictions" / "street_mask.png")
-    assert (mask.size, mask.mode) == ((53, 37), "L")
+    assert (mask.size, mask.mode) == ((53, 37), "P")
     assert np.asarray(mask).max() < len(best["iou"]["tuning"])
     color = Image.open(tmp_path / "predictions" / "street_color.png")
     assert (color.size, color.mode) == ((53, 37), "RGB")

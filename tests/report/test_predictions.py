@@ -46,8 +46,9 @@ def test_a_prediction_becomes_three_pictures_of_the_images_size(tmp_path: Path):
     ]
     assert sorted(tmp_path.rglob("*.png")) == sorted(paths)
     indices, color, overlay = (Image.open(path) for path in paths)
-    assert (indices.mode, color.mode, overlay.mode) == ("L", "RGB", "RGB")
+    assert (indices.mode, color.mode, overlay.mode) == ("P", "RGB", "RGB")
     assert np.array_equal(np.array(indices), mask)
+    assert np.array_equal(np.array(indices.convert("RGB")), np.array(color))
     assert color.getpixel((0, 0)) == (128, 128, 128)  # sky
     assert color.getpixel((0, 119)) == (128, 64, 128)  # road
     assert overlay.size == (160, 120)

@@ -54,7 +54,8 @@ def read_decided(path: Path, mapping: Mapping) -> NDArray[np.uint8]:
     if picture.pixels.mode in ("RGB", "RGBA"):
         return _from_colors(path, picture, mapping)
     indices = grey_ids(path, picture)
-    if picture.pixels.mode == "P":
+    # segexp's own masks say that they hold indices; their palette is for people.
+    if picture.pixels.mode == "P" and picture.class_indices is None:
         return _from_palette(path, picture, indices, mapping)
     return _from_indices(path, indices, mapping)
 

@@ -13,6 +13,7 @@ from segexp.data.files.decided_masks import NONE, read_decided
 from segexp.data.files.pictures import CLASS_INDICES
 from segexp.data.source import SampleFault
 from segexp.labels.files import find_mapping
+from segexp.report.mask_png import encode_mask
 
 MAPPING = find_mapping(ROOT, "merged10")
 COLORS = MAPPING.colors
@@ -119,6 +120,17 @@ def test_a_mask_that_says_that_it_is_of_another_mapping_is_refused(tmp_path: Pat
     says.add_text(CLASS_INDICES, "merged10")
     Image.fromarray(CLASSES).save(path, pnginfo=says)
     assert read_decided(path, MAPPING).tolist() == CLASSES.tolist()
+
+
+@pytest.mark.parametrize("grey", [False, True])
+def test_a_mask_of_segexps_own_is_read_by_its_indices_whatever_its_colours(
+    tmp_path: Path, grey: bool
+) -> None:
+    """The model's mapping may have other colours than the project's of the same name."""
+    classes = np.array([[0, 9, 3]], np.uint8)
+    data = encode_mask(classes, None if grey else COLORS[::-1], {CLASS_INDICES: "merged10"})
+    (tmp_path / "m.png").write_bytes(data)
+    assert read_decided(tmp_path / "m.png", MAPPING).tolist() == classes.tolist()
 
 
 def test_lossy_and_damaged_masks_are_refused(tmp_path: Path) -> None:
