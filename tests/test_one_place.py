@@ -167,8 +167,8 @@ def test_a_layout_is_a_file(project: Path, tmp_path: Path, monkeypatch: pytest.M
 
     checked = segexp(project, "data", "check", "--data", str(data))
     assert checked.code == 0, checked.err
-    assert "data: side-by-side, data, taxonomy camvid11, from its layout" in checked.err
-    assert "held-out (a half of val, by sequence)" in checked.err
+    assert "data: side-by-side, data, taxonomy camvid11, from its layout" in checked.out
+    assert "held-out (a half of val, by sequence)" in checked.out
     words = ("train", "--data", str(data), "--mapping", "camvid11")
     refused = segexp(project, *words, "--format", "side-by-sid")
     assert refused.code == 2

@@ -7,7 +7,7 @@ import typer
 
 from segexp.cli.ab_answer import show_answer
 from segexp.cli.ab_study import Asked, show_plan, train_and_compare
-from segexp.cli.console import print_json, say
+from segexp.cli.console import print_json, results_beside, say
 from segexp.cli.options import (
     Data,
     Debug,
@@ -259,8 +259,9 @@ def _give(
     """Print an answer, say where its page is, and check --require."""
     if json_:
         print_json(result)
-    show_answer(result)
-    say(f"page: {directory / PAGE_FILE} ({RESULT_FILE} beside it)")
+    screen = results_beside(json_)
+    show_answer(result, screen)
+    say(f"page: {directory / PAGE_FILE} ({RESULT_FILE} beside it)", screen)
     if look_next:
         say(f"look next:  {look_next}")
     _refuse_unmet(result, require)

@@ -2,59 +2,62 @@
 
 from typing import Any
 
-from rich import box
+from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from segexp.cli.console import console, say
+from segexp.cli.console import number_table, say
 from segexp.compare.page.numbers import images_of, interval_title, is_all, p_of, with_arm_names
 
 
-def show_answer(result: dict[str, Any]) -> None:
+def show_answer(result: dict[str, Any], screen: Console) -> None:
     """Show the content of ``ab_result.json``: sentences, notes and tables."""
     result = with_arm_names(result)
     pairs = result["pairs"]
     common = [c for c in pairs[0]["caveats"] if all(c in pair["caveats"] for pair in pairs)]
     for pair in pairs:
-        _show_pair(pair, [c for c in pair["caveats"] if c not in common or len(pairs) == 1])
+        own = [c for c in pair["caveats"] if c not in common or len(pairs) == 1]
+        _show_pair(pair, own, screen)
     is_study = result.get("design") and result["mode"] != "predictions"
     if is_study and any(pair["needed"] for pair in pairs):
         say(
             "The numbers of this study are fixed by its answer: to ask with more, start another "
-            "study (--study-name); --plan says what it needs."
+            "study (--study-name); --plan says what it needs.",
+            screen,
         )
     if len(pairs) > 1:
-        say("")
+        say("", screen)
         common = [f"for every pair: {caveat}" for caveat in common]
     else:
         common = []
     for caveat in [*common, *result["caveats"]]:
-        say(f"note: {caveat}")
+        say(f"note: {caveat}", screen)
     if (protocols := result.get("protocols")) and protocols["sentence"]:
-        say(f"note: {protocols['sentence']}")
+        say(f"note: {protocols['sentence']}", screen)
     for arm in result["arms"]:
         if settings := arm.get("settings"):
-            say(f"{arm['mapping']}: {_in_words({'mapping': arm['of'], **settings})}")
-    console.print(_arms_table(result))
+            say(f"{arm['mapping']}: {_in_words({'mapping': arm['of'], **settings})}", screen)
+    screen.print(_arms_table(result))
     if result.get("candidates"):
-        console.print(_candidates_table(result))
+        screen.print(_candidates_table(result))
         for line in _origins(result):
-            say(line)
+            say(line, screen)
     for pair in result["pairs"]:
-        console.print(_terms_table(pair))
-        console.print(_class_table(pair))
+        screen.print(_terms_table(pair))
+        screen.print(_class_table(pair))
 
 
-def _show_pair(pair: dict[str, Any], caveats: list[str]) -> None:
-    say("")
+def _show_pair(pair: dict[str, Any], caveats: list[str], screen: Console) -> None:
+    say("", screen)
     for sentence in filter(None, (pair.get("untouched_sentence"), pair["sentence"])):
-        console.print(sentence, style="bold", highlight=False, soft_wrap=True, markup=False)
+        screen.print(sentence, style="bold", highlight=False, soft_wrap=True, markup=False)
     if pair.get("detectable") is not None:
-        say(f"A study of this size finds a difference of {pair['detectable']:.3f} in 80% of cases.")
+        found = f"{pair['detectable']:.3f}"
+        say(f"A study of this size finds a difference of {found} in 80% of cases.", screen)
     if pair["needed"]:
-        say(pair["needed"]["text"])
+        say(pair["needed"]["text"], screen)
     for caveat in caveats:
-        say(f"note: {caveat}")
+        say(f"note: {caveat}", screen)
 
 
 def _in_words(settings: dict[str, Any]) -> str:
@@ -66,7 +69,7 @@ def _arms_table(result: dict[str, Any]) -> Table:
     units = "" if clusters["kind"] == "none" else f" in {clusters['count']} {clusters['kind']}s"
     runs = len(result["arms"][0]["common"]["runs"])
     runs_of = "1 run" if runs == 1 else f"{runs} runs"
-    table = _table(
+    table = number_table(
         f"mIoU of {runs_of} on {result['images']} {images_of(result)}{units}; bits per pixel",
         ("arm", "own", "common", "95% interval", "kept", "lost"),
     )
@@ -85,7 +88,7 @@ def _arms_table(result: dict[str, Any]) -> Table:
 def _candidates_table(result: dict[str, Any]) -> Table:
     names = [arm["mapping"] for arm in result["arms"]]
     paired = len(result["pairs"]) == 1
-    table = _table(
+    table = number_table(
         "each candidate trained in every arm, mIoU over the common classes",
         ("candidate of", *names, *(["difference"] if paired else [])),
     )
@@ -119,7 +122,7 @@ def _origins(result: dict[str, Any]) -> list[str]:
 
 def _terms_table(pair: dict[str, Any]) -> Table:
     rules, interval = list(pair["rules"]), interval_title([pair])
-    table = _table(
+    table = number_table(
         f"{pair['b']} minus {pair['a']}: the raw gap and its parts",
         ("", *(column for rule in rules for column in (rule, interval))),
     )
@@ -148,7 +151,7 @@ def _terms_table(pair: dict[str, Any]) -> Table:
 
 def _class_table(pair: dict[str, Any]) -> Table:
     """Return the classes: first those that no arm merges, then the merged ones, then the rest."""
-    table = _table(
+    table = number_table(
         "IoU per common class; p corrected by Holm",
         ("class", pair["a"], pair["b"], "difference", "95% interval", "p"),
     )
@@ -178,20 +181,6 @@ def _class_cells(title: str, row: dict[str, Any], p: str) -> list[str]:
         _range(row["interval"], "+.3f"),
         p_of(row, p),
     ]
-
-
-def _table(title: str, columns: tuple[str, ...]) -> Table:
-    """Return a table whose first column is text and whose others are numbers."""
-    table = Table(
-        title=escape(title),
-        title_justify="left",
-        header_style="bold",
-        box=box.SIMPLE_HEAD,
-        padding=(0, 0, 0, 1),
-    )
-    for place, column in enumerate(columns):
-        table.add_column(escape(column), justify="right" if place else "left", overflow="fold")
-    return table
 
 
 def _number(value: float | None, style: str) -> str:

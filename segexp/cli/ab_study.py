@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from segexp.cli.console import LiveDisplay, print_json, say
+from segexp.cli.console import LiveDisplay, print_json, results_beside, say
 from segexp.cli.options import GOES_ON, refuse_unreachable, where_to_look
 from segexp.core.errors import InputError
 from segexp.core.signals import interruption_leaves
@@ -83,7 +83,7 @@ def show_plan(asked: Asked, pilot: str, design: "Design", trials: int, json_: bo
         print_json({"plans": [outlook.to_dict() for outlook in found]})
     for outlook in found:
         for line in outlook_lines(outlook, design, trials):
-            say(line)
+            say(line, results_beside(json_))
 
 
 def _refuse_early(

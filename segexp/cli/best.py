@@ -8,7 +8,16 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from segexp.cli.console import class_table, classes_text, console, print_json, say
+from segexp.cli.console import (
+    answer,
+    class_table,
+    classes_text,
+    number_table,
+    print_json,
+    results,
+    results_beside,
+    say,
+)
 from segexp.cli.options import (
     Debug,
     Json,
@@ -95,7 +104,7 @@ def best(
     if newer := newest_revision(opened, found.study):
         say(f"{newer} is a newer revision of {found.study}: segexp best {newer}")
     for note in filter(None, (scored_otherwise_note(found), unmet_note(found))):
-        say(note)
+        say(note, results_beside(json_))
     if json_:
         print_json(found.to_dict(root))
     else:
@@ -132,36 +141,36 @@ def _show(found: "BestTrial", root: Path, study: "Study", uri: str | None) -> No
 
     result = found.result
     states = ", ".join(f"{n} {name.lower()}" for name, n in found.states.items())
-    say(f"study {found.study}: {states}")
+    answer(f"study {found.study}: {states}")
     name = "best: trial" if found.is_best else "trial"
-    say(f"{name} {found.number}, epoch {result.best_epoch}, {result.seconds:.0f} s")
+    answer(f"{name} {found.number}, epoch {result.best_epoch}, {result.seconds:.0f} s")
     for name, value in found.params.items():
-        say(f"  {name}: {value:.4g}" if isinstance(value, float) else f"  {name}: {value}")
+        answer(f"  {name}: {value:.4g}" if isinstance(value, float) else f"  {name}: {value}")
     if result.cost:
-        say(_cost_line(result.cost))
+        answer(_cost_line(result.cost))
     if found.missed and not unmet_note(found):
-        say(f"misses {'; '.join(found.missed)}")
-    console.print(_scores_table(found))
+        answer(f"misses {'; '.join(found.missed)}")
+    results.print(_scores_table(found))
     if found.costs:
-        console.print(front_table(found))
-    say(
+        results.print(front_table(found))
+    answer(
         "tuning: the images that the search saw; they flatter the best of many trials. "
         "held-out: images that it never saw."
     )
     if result.size_note:
-        say(result.size_note)
+        answer(result.size_note)
     split, scores = ("held-out", result.heldout) if result.heldout else ("tuning", result.val)
-    console.print(class_table(f"per class, {split} images", dict(scores.tables[OWN])))
+    results.print(class_table(f"per class, {split} images", dict(scores.tables[OWN])))
     for warning in found.warnings:
         say(f"warning: {warning}")
     if result.bundle and (root / result.bundle).is_dir():
-        say(f"bundle: {root / result.bundle}")
+        answer(f"bundle: {root / result.bundle}")
     elif result.bundle:
-        say(
+        answer(
             f"bundle: not here; the trial ran on {found.host}. --predict reads the copy in the "
             "artifacts of its MLflow run"
         )
-    say(f"MLflow run: {_run_shown(found, root, study, uri)}")
+    answer(f"MLflow run: {_run_shown(found, root, study, uri)}")
 
 
 def _cost_line(cost: Mapping[str, Any]) -> str:
@@ -198,9 +207,7 @@ def _scores_table(found: "BestTrial") -> Table:
     from segexp.evaluation.metrics import COMMON, METRICS, OWN, metric_of, title_of
     from segexp.report.trials import score_text
 
-    table = Table(header_style="bold")
-    for name in ("", "tuning", "held-out"):
-        table.add_column(name, justify="left" if not name else "right")
+    table = number_table("", ("", "tuning", "held-out"))
     val, heldout = found.result.val, found.result.heldout
     objective, floor = metric_of(found.objective), metric_of(found.constant_objective)
     for name in METRICS:

@@ -1,8 +1,13 @@
-"""Output for people: all of it goes to standard error; standard output is only for `--json`."""
+"""What a command prints: answers to standard output, all else to standard error.
+
+With `--json`, standard output has the one JSON object alone; where a command also gives its answer
+for people, that is on standard error.
+"""
 
 import json
 import logging
 import math
+import os
 import sys
 import time
 import unicodedata
@@ -11,7 +16,8 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console, ConsoleOptions, RenderableType
+from rich import box
+from rich.console import Console, ConsoleOptions, JustifyMethod, RenderableType
 from rich.markup import escape
 from rich.progress import (
     BarColumn,
@@ -63,7 +69,28 @@ class _PlainConsole(Console):
             yield segment if is_plain else Segment(plain(segment.text), segment.style)
 
 
+WIDTH_OF_FILES = 200
+"""How wide tables may be in a file or a pipe, in characters, unless COLUMNS says otherwise."""
+
+
+def _results_width() -> int | None:
+    """Return the width of what is printed to standard output; None for the terminal's own."""
+    if sys.stdout is not None and sys.stdout.isatty():
+        return None
+    columns = os.environ.get("COLUMNS", "")
+    return int(columns) if columns.isdecimal() else WIDTH_OF_FILES
+
+
 console = _PlainConsole(stderr=True, highlight=False, emoji=False)
+"""Standard error: progress, warnings, hints and errors."""
+
+results = _PlainConsole(width=_results_width(), highlight=False, emoji=False)
+"""Standard output: what a command was asked for."""
+
+
+def results_beside(json_: bool) -> Console:
+    """Return where a command prints its answer for people when it may print JSON as well."""
+    return console if json_ else results
 
 
 def print_error(text: str) -> None:
@@ -72,9 +99,14 @@ def print_error(text: str) -> None:
     console.print(f"[bold red]error:[/] {escape(line)}", soft_wrap=True)
 
 
-def say(text: str) -> None:
+def say(text: str, screen: Console = console) -> None:
     """Print one line."""
-    console.print(escape(plain(without_credentials(text))), soft_wrap=True)
+    screen.print(escape(plain(without_credentials(text))), soft_wrap=True)
+
+
+def answer(text: str) -> None:
+    """Print one line of what a command was asked for."""
+    say(text, results)
 
 
 class SaidLog(logging.Handler):
@@ -93,6 +125,26 @@ def print_json(content: Mapping[str, Any]) -> None:
     sys.stdout.write(json.dumps(_without_nan(content), indent=2) + "\n")
 
 
+def number_table(title: str, columns: Sequence[str]) -> Table:
+    """Return a table whose first column is names, one on a line, and whose others are numbers.
+
+    It is narrow: the scores of a class fit into a line of 80 characters.
+    """
+    table = Table(
+        title=title and f"\n{escape(title)}",
+        title_justify="left",
+        header_style="bold",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 0, 0, 1),
+        show_edge=False,
+        pad_edge=False,
+    )
+    for place, column in enumerate(columns):
+        justify: JustifyMethod = "right" if place else "left"
+        table.add_column(escape(column), justify=justify, overflow="fold", no_wrap=not place)
+    return table
+
+
 def class_table(title: str, columns: Mapping[str, list[Any]]) -> Table:
     """Build the table of per-class scores.
 
@@ -106,9 +158,7 @@ def class_table(title: str, columns: Mapping[str, list[Any]]) -> Table:
         else values
         for name, values in columns.items()
     }
-    table = Table(title=title, title_justify="left", header_style="bold")
-    for name in shown:
-        table.add_column(name, justify="left" if name == "class" else "right")
+    table = number_table(title, list(shown))
     for row in zip(*shown.values(), strict=True):
         table.add_row(*(_cell(value) for value in row))
     return table

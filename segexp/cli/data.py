@@ -10,7 +10,16 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from segexp.cli.console import LiveDisplay, console, plain, print_json, say
+from segexp.cli.console import (
+    LiveDisplay,
+    answer,
+    number_table,
+    plain,
+    print_json,
+    results,
+    results_beside,
+    say,
+)
 from segexp.cli.options import (
     Data,
     Debug,
@@ -65,11 +74,12 @@ def check(
         report, counts = scan_source(source, display.caching, config.data.heldout_by)
     told = ", from its layout; set data.taxonomy to use another"
     told = "" if config.data.taxonomy or source.root is None else told
-    say(f"data: {source.format}, {source.name}, taxonomy {source.taxonomy.name}{told}")
+    screen = results_beside(json_)
+    say(f"data: {source.format}, {source.name}, taxonomy {source.taxonomy.name}{told}", screen)
     for note in report.notes:
-        say(f"note: {note}")
+        say(f"note: {note}", screen)
     if stretch := describe_stretch(report.sizes, config.data.resize, config.data.image_size):
-        say(f"note: at data.image_size: {stretch}")
+        say(f"note: at data.image_size: {stretch}", screen)
     if report.faults:
         raise InputError(report.faults)
     if report.void_test:
@@ -77,11 +87,11 @@ def check(
     if faults := objective_faults(asked, counts):
         raise InputError(faults)
     counted = ", ".join(f"{count} {part}" for part, count in report.leaks.images.items())
-    say(f"images: {counted} ({report.heldout})")
+    say(f"images: {counted} ({report.heldout})", screen)
     warnings = source_warnings(source, asked, counts, report.leaks)
     for warning in warnings:
-        say(f"warning: {warning.message}")
-    say(f"no faults, {len(warnings)} warning(s)" if warnings else "no faults")
+        say(f"warning: {warning.message}", screen)
+    say(f"no faults, {len(warnings)} warning(s)" if warnings else "no faults", screen)
     if json_:
         print_json(
             {
@@ -141,21 +151,21 @@ def stats(
     if json_:
         print_json(counted)
         return
-    say(describe_data(dataset))
+    answer(describe_data(dataset))
     rounded = [[f"{v:.4f}" for v in counted[key]] for key in ("mean", "std")]
-    say(f"train mean (R, G, B in 0..1): {', '.join(rounded[0])}  std: {', '.join(rounded[1])}")
+    answer(f"train mean (R, G, B in 0..1): {', '.join(rounded[0])}  std: {', '.join(rounded[1])}")
     for split, found in counted["splits"].items():
         void = percent(found["void_pixels"], found["pixels"], digits=1)
         title = f"{split}: {found['images']} images, {void} of the pixels void"
-        console.print(_counts_table(title, "label", found["labels"], found["images"]))
+        results.print(_counts_table(title, "label", found["labels"], found["images"]))
     for name, by_split in counted["mappings"].items():
         train = by_split["train"]
         void = percent(train["void_pixels"], counted["splits"]["train"]["pixels"], digits=1)
         title = f"mapping {name}, train: {void} of the pixels void"
         images = counted["splits"]["train"]["images"]
-        console.print(_counts_table(title, "class", train["classes"], images))
+        results.print(_counts_table(title, "class", train["classes"], images))
     if folder is not None:
-        say(f"wrote {folder / 'data-stats.html'} and {folder / 'data-stats.json'}")
+        answer(f"wrote {folder / 'data-stats.html'} and {folder / 'data-stats.json'}")
 
 
 @data_app.command()
@@ -184,9 +194,7 @@ def synth(
 
 
 def _counts_table(title: str, what: str, rows: list[dict[str, Any]], images: int) -> Table:
-    table = Table(title=title, title_justify="left", header_style="bold")
-    for name in (what, "pixels", "share", "images", "of images"):
-        table.add_column(name, justify="left" if name == what else "right")
+    table = number_table(title, (what, "pixels", "share", "images", "of images"))
     for row in rows:
         table.add_row(
             escape(plain(row["name"])),

@@ -6,11 +6,12 @@ import typer
 
 from segexp.cli.console import (
     LiveDisplay,
+    answer,
     class_table,
     classes_text,
-    console,
     print_json,
     protocol_table,
+    results,
     say,
 )
 from segexp.cli.options import (
@@ -101,21 +102,21 @@ def evaluate(
     if json_:
         print_json(scored.to_dict())
         return
-    say(scored.data)
+    answer(scored.data)
     seen = f"{scored.size}, --tta {scored.tta}" if scored.tta else scored.size
-    say(f"{model}: {split} ({scored.images} images), {seen}, space {scored.space}")
+    answer(f"{model}: {split} ({scored.images} images), {seen}, space {scored.space}")
     if scored.reading:
-        say(f"probabilities: {scored.reading}")
-    console.print(class_table("per class", scored.table))
+        answer(f"probabilities: {scored.reading}")
+    results.print(class_table("per class", scored.table))
     classes = len(scored.table["class"])
     from segexp.evaluation.metrics import METRICS
 
     shown = [f"{metric.title} {scored.scores[name]:.4f}" for name, metric in METRICS.items()]
     shown[0] += f" over {classes_text(scored.scores, classes)}"
-    say(", ".join(shown))
+    answer(", ".join(shown))
     if scored.protocols is not None:
-        console.print(protocol_table(scored.protocols["rows"]))
+        results.print(protocol_table(scored.protocols["rows"]))
         for text in scored.protocols["missing"]:
-            say(f"not scored: {text}")
+            answer(f"not scored: {text}")
     for warning in scored.warnings:
         say(f"warning: {warning}")

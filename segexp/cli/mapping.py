@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.text import Text
 
-from segexp.cli.console import LiveDisplay, console, print_json, say
+from segexp.cli.console import LiveDisplay, answer, print_json, results
 from segexp.cli.options import (
     Data,
     Debug,
@@ -48,14 +48,14 @@ def list_(json_: Json = False, project: Project = None, debug: Debug = False) ->
     if json_:
         print_json(_list_json(files, coarsened))
     elif not files.mappings and not files.broken:
-        say(f"no mappings in {root / 'mappings'}")
+        answer(f"no mappings in {root / 'mappings'}")
     else:
-        console.print(fitted(list_table(files.mappings, coarsened), console.width))
-        say("A mapping coarsens another when the other's scores can be given in its classes.")
+        results.print(fitted(list_table(files.mappings, coarsened), results.width))
+        answer("A mapping coarsens another when the other's scores can be given in its classes.")
         for path, faults in files.broken.items():
-            console.print(Text(f"broken: {path.name}", "bold red"))
+            results.print(Text(f"broken: {path.name}", "bold red"))
             for fault in faults:
-                say(f"  {fault}")
+                answer(f"  {fault}")
 
 
 @mapping_app.command()
@@ -69,7 +69,7 @@ def show(mapping: Name, json_: Json = False, project: Project = None, debug: Deb
     if json_:
         print_json({**found.to_dict(), "hash": found.hash})
     else:
-        console.print(fitted(mapping_table(found), console.width))
+        results.print(fitted(mapping_table(found), results.width))
 
 
 @mapping_app.command()
@@ -92,9 +92,9 @@ def diff(
         print_json({"first": before.name, "second": after.name, **asdict(found)})
     else:
         if found.labels:
-            console.print(fitted(diff_table(before, after, found), console.width))
+            results.print(fitted(diff_table(before, after, found), results.width))
         for line in _diff_lines(before.name, after.name, found):
-            say(line)
+            answer(line)
 
 
 @mapping_app.command()
@@ -119,9 +119,9 @@ def common(
     if json_:
         print_json(_common_json(names, found))
     else:
-        console.print(fitted(common_table(names, found), console.width))
+        results.print(fitted(common_table(names, found), results.width))
         if any(found.none.values()):
-            say("A class that falls into none can still be predicted; that is then wrong.")
+            answer("A class that falls into none can still be predicted; that is then wrong.")
 
 
 @mapping_app.command()
@@ -183,13 +183,13 @@ def check(
         )
     else:
         if unchecked is not None:
-            say(f"note: only the colours are checked, without data: {unchecked}")
+            answer(f"note: only the colours are checked, without data: {unchecked}")
         if dataset:
-            say(describe_data(dataset))
+            answer(describe_data(dataset))
         for warning in warnings:
             line = Text.assemble(("warning: ", "bold yellow"), warning.message)
-            console.print(line, soft_wrap=True)
-        say(f"{len(warnings)} warning(s)" if warnings else "no warnings")
+            results.print(line, soft_wrap=True)
+        answer(f"{len(warnings)} warning(s)" if warnings else "no warnings")
     if strict and unchecked is not None:
         raise WorkError(f"--strict: nothing was counted in data: {unchecked}")
     if strict and warnings:

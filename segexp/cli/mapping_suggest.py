@@ -7,7 +7,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from segexp.cli.console import console, print_json, say
+from segexp.cli.console import answer, print_json, results, say
 from segexp.cli.options import (
     Debug,
     Json,
@@ -125,9 +125,9 @@ def suggest(
         return
     _show(found)
     if is_kept:
-        say(f"kept {path}, which holds this label space already; --force writes it anew")
+        answer(f"kept {path}, which holds this label space already; --force writes it anew")
     if written:
-        say(f"wrote {' and '.join(map(str, written))}")
+        answer(f"wrote {' and '.join(map(str, written))}")
     command = found.study_command or f"segexp mapping show {found.rung.space.name}"
     first = ""
     if path not in written and not is_kept:
@@ -173,8 +173,8 @@ def _show(found: "Suggestion") -> None:
             f"{rung.bits_kept:.4f}",
             style="bold" if is_chosen else "",
         )
-    console.print(table)
-    say("gain: of predicted mIoU; resolved: its part that is confusion between the two merged.")
+    results.print(table)
+    answer("gain: of predicted mIoU; resolved: its part that is confusion between the two merged.")
     for text in found.notes:
-        say(f"note: {text}")
-    console.print(mapping_table(chosen.space))
+        answer(f"note: {text}")
+    results.print(mapping_table(chosen.space))

@@ -1,6 +1,7 @@
 """What a shell, a container or a service may lack or forbid, corrected before a command starts."""
 
 import getpass
+import io
 import os
 import re
 import sys
@@ -26,6 +27,8 @@ def _provide_streams() -> None:
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w"))
+    if isinstance(sys.stdout, io.TextIOWrapper):  # as stderr writes what its encoding lacks
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _provide_home_and_name() -> None:

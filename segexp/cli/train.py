@@ -2,7 +2,7 @@
 
 import shlex
 
-from segexp.cli.console import LiveDisplay, class_table, classes_text, console, say
+from segexp.cli.console import LiveDisplay, answer, class_table, classes_text, results, say
 from segexp.cli.options import (
     Data,
     Debug,
@@ -49,16 +49,16 @@ def train(
     scores = result.heldout or result.val
     table = dict(scores.tables[OWN])
     counted = classes_text(scores.scores[OWN], len(table["class"]))
-    console.print(class_table("per class, held-out images", table))
+    results.print(class_table("per class, held-out images", table))
     miou, heldout = result.val.of("miou"), scores.of("miou")
-    say(
+    answer(
         f"mIoU {miou:.4f} on val in epoch {result.best_epoch}, {heldout:.4f} on "
         f"held-out images, over {counted}; {result.seconds:.0f} s"
     )
     if result.size_note:
-        say(result.size_note)
+        answer(result.size_note)
     for warning in warnings:
         say(f"warning: {warning}")
-    say(f"bundle: {result.bundle}")
-    say(f"MLflow run: {run_id}")
+    answer(f"bundle: {result.bundle}")
+    answer(f"MLflow run: {run_id}")
     say(f"look next:  segexp predict {shlex.quote(str(result.bundle))} IMAGE.png")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from segexp.cli.console import LiveDisplay, console, say
+from segexp.cli.console import LiveDisplay, answer, console, results, say
 from segexp.cli.options import (
     GOES_ON,
     Data,
@@ -147,11 +147,11 @@ def tune(
         without = "" if why == TIME_IS_UP else " without --stop-early"
         cut_short = f"; {why}, and the same command{without} resumes it"
         if best_trial(finished) is None:
-            say(f"study {finished.study_name} has no complete trial yet{cut_short}")
+            answer(f"study {finished.study_name} has no complete trial yet{cut_short}")
             return
     best = find_best(finished)
     done = _what_was_done(ran, time.monotonic() - started)
-    say(f"{done}: {_what_there_is(best, definition.trials, cut_short, has_all)}")
+    answer(f"{done}: {_what_there_is(best, definition.trials, cut_short, has_all)}")
     _say_best(best, definition.score)
     console.print()
     there = storage_option(storage, storage_file)
@@ -173,24 +173,26 @@ def _say_best(best: "BestTrial", objective: str) -> None:
     from segexp.study.best import scored_otherwise_note, unmet_note
 
     if note := scored_otherwise_note(best):
-        say(note)
+        answer(note)
     result = best.result
     if note := unmet_note(best):
-        say(note)
-    say(f"best: trial {best.number}, {objective} {result.value:.4f} in epoch {result.best_epoch}")
+        answer(note)
+    answer(
+        f"best: trial {best.number}, {objective} {result.value:.4f} in epoch {result.best_epoch}"
+    )
     for name, value in best.params.items():
-        say(f"  {name}: {value:.4g}" if isinstance(value, float) else f"  {name}: {value}")
+        answer(f"  {name}: {value:.4g}" if isinstance(value, float) else f"  {name}: {value}")
     if result.heldout:
         metric, ruler = metric_of(objective)
         score = result.heldout.of(metric, ruler)
         size = f", at {result.sizes['heldout']}" if result.size_note else ""
-        say(f"held-out {title_of(metric, ruler)}: {score:.4f}{size}")
+        answer(f"held-out {title_of(metric, ruler)}: {score:.4f}{size}")
     for warning in best.warnings:
         say(f"warning: {warning}")
     if best.costs:
         from segexp.cli.best import front_table
 
-        console.print(front_table(best))
+        results.print(front_table(best))
 
 
 def _what_was_done(ran: "Ran", seconds: float) -> str:

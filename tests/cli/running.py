@@ -64,10 +64,9 @@ def read(outcome: Outcome) -> dict[str, Any]:
 
 
 def for_people(outcome: Outcome) -> str:
-    """What a command without --json said: all of it on standard error."""
-    assert outcome.code == 0, outcome.err
-    assert outcome.out == ""
-    return outcome.err
+    """The answer of a command without --json: on standard output, and nothing beside it."""
+    assert (outcome.code, outcome.err) == (0, "")
+    return outcome.out
 
 
 def the_fault(outcome: Outcome) -> str:

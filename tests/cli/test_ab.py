@@ -38,7 +38,7 @@ def test_the_result_alone_goes_to_standard_output(compared: tuple[Path, Outcome]
     assert (pair["a"], pair["b"], pair["margin"]) == ("cityscapes19", "merged10", 0.01)
 
 
-def test_people_read_the_sentence_the_tables_and_where_the_page_is(
+def test_beside_the_json_people_read_the_sentence_the_tables_and_where_the_page_is(
     compared: tuple[Path, Outcome],
 ) -> None:
     _, outcome = compared

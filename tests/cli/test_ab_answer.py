@@ -1,15 +1,14 @@
 import pytest
 
 from segexp.cli.ab_answer import show_answer
+from segexp.cli.console import results
 from tests.compare.page.ab_page_example import SHARED, THREE, TWO
 
 
 def shown(result: dict, capsys: pytest.CaptureFixture[str]) -> tuple[list[str], list[list[str]]]:
     """What people read of a result: its lines, and those of its tables by column."""
-    show_answer(result)
-    captured = capsys.readouterr()
-    assert captured.out == ""  # it is for people
-    lines = captured.err.splitlines()
+    show_answer(result, results)
+    lines = capsys.readouterr().out.splitlines()
     return lines, [line.split("  ") for line in lines]
 
 

@@ -65,7 +65,7 @@ def test_arms_may_be_called_as_people_call_them(tmp_path: Path) -> None:
     outcome = segexp(tmp_path, "ab", *words, *of)
     assert outcome.code == 0, outcome.err
     assert (tmp_path / "ab-my_net-the_other" / "ab.html").is_file()
-    assert "the other minus my net" in outcome.err
+    assert "the other minus my net" in outcome.out
 
 
 def test_the_gate_holds_for_masks_too(tmp_path: Path) -> None:

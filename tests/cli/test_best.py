@@ -62,15 +62,17 @@ assert not found, found
     assert json.loads(done.stdout)["study"] == "tiny"
 
 
-def test_a_person_reads_it_on_standard_error(tuned: tuple[Path, Outcome]) -> None:
+def test_a_person_reads_it_on_standard_output_and_warnings_beside_it(
+    tuned: tuple[Path, Outcome],
+) -> None:
     project, _ = tuned
     outcome = segexp(project, "best", "tiny")
     assert outcome.code == 0
-    assert outcome.out == ""
+    assert {line.partition(":")[0] for line in outcome.err.splitlines()} == {"warning"}
     number = study_of(project, "tiny").best_trial.number
-    assert f"best: trial {number}" in outcome.err
+    assert f"best: trial {number}" in outcome.out
     for words in ("2 complete", "held-out", "mIoU, common space", "baseline", "always '", "road"):
-        assert words in outcome.err
+        assert words in outcome.out
 
 
 def test_another_complete_trial_is_shown_by_its_number(tuned: tuple[Path, Outcome]) -> None:
@@ -78,8 +80,8 @@ def test_another_complete_trial_is_shown_by_its_number(tuned: tuple[Path, Outcom
     other = 1 - study_of(project, "tiny").best_trial.number
     outcome = segexp(project, "best", "tiny", "--trial", str(other))
     assert outcome.code == 0, outcome.err
-    assert f"\ntrial {other}, epoch" in outcome.err
-    assert "one image: " in outcome.err
+    assert f"\ntrial {other}, epoch" in outcome.out
+    assert "one image: " in outcome.out
     content = json.loads(segexp(project, "best", "tiny", "--trial", str(other), "--json").out)
     assert content["trial"] == other
     assert [each["trial"] for each in content["front"]] == [1 - other]
@@ -166,7 +168,7 @@ def test_an_image_that_is_not_there_is_wrong_input(
     outcome = segexp(project, "best", "--predict", "nowhere.png", "--out", out)
     assert outcome.code == 2
     assert "nowhere.png" in outcome.err
-    assert "best: trial" not in outcome.err  # nothing is shown of what is refused
+    assert outcome.out == ""  # nothing is shown of what is refused
     assert not (tmp_path / "out").exists()
     outcome = segexp(project, "best", "tinny", "--predict", "nowhere.png", "--out", out)
     assert outcome.code == 2

@@ -2,6 +2,9 @@
 
 import io
 import json
+import os
+import subprocess
+import sys
 import unicodedata
 from types import SimpleNamespace
 
@@ -11,12 +14,15 @@ from rich.text import Text
 
 from segexp.cli.console import (
     LiveDisplay,
+    answer,
     class_table,
     classes_text,
     console,
     plain,
     print_error,
     print_json,
+    results,
+    results_beside,
     say,
 )
 from segexp.training.fit import Step
@@ -28,8 +34,9 @@ EVIL = "a\x1b[2J\x1b]0;title\x07b\rc\u202ed\x9b1me\u200bf\x00g\x7f\ud800"
 @pytest.fixture(params=[False, True], ids=["file", "terminal"])
 def screen(request, monkeypatch):
     file = io.StringIO()
-    monkeypatch.setattr(console, "_file", file)  # `file` would put the present stderr back
-    monkeypatch.setattr(console, "_force_terminal", request.param)
+    for output in (console, results):
+        monkeypatch.setattr(output, "_file", file)  # `file` would put the present stderr back
+        monkeypatch.setattr(output, "_force_terminal", request.param)
     return file
 
 
@@ -48,8 +55,9 @@ def test_what_can_be_printed_is_kept(text):
 
 def test_a_line_cannot_steer_the_terminal(screen):
     say(EVIL)
+    answer(EVIL)
     print_error(EVIL)
-    assert screen.getvalue().splitlines() == [plain(EVIL), f"error: {plain(EVIL)}"]
+    assert screen.getvalue().splitlines() == [plain(EVIL), plain(EVIL), f"error: {plain(EVIL)}"]
 
 
 def test_an_error_is_one_line_whatever_it_quotes(screen):
@@ -66,8 +74,9 @@ def test_names_are_neither_markup_nor_emoji(screen):
         screen.seek(0)
 
 
-def test_a_table_cannot_steer_the_terminal(screen):
-    console.print(class_table("per class", {"class": [EVIL, "road"], "iou": [0.5, None]}))
+@pytest.mark.parametrize("output", [console, results], ids=["errors", "results"])
+def test_a_table_cannot_steer_the_terminal(screen, output):
+    output.print(class_table("per class", {"class": [EVIL, "road"], "iou": [0.5, None]}))
     assert not steering(screen.getvalue())
     assert plain(EVIL) in screen.getvalue()
 
@@ -84,8 +93,7 @@ def test_a_class_absent_from_the_truth_has_no_score_but_its_predicted_pixels_in_
         "predicted": [1180, 12, 0, 0],
     }
     console.print(class_table("per class", columns))
-    found = [line.strip("│ ").split("│") for line in screen.getvalue().splitlines()]
-    rows = [[cell.strip() for cell in row] for row in found if len(row) == 6]
+    rows = [line.split() for line in screen.getvalue().splitlines()]
     assert ["train", "-", "-", "0", "0", "12"] in rows  # 0.000 would look as if it counted
     assert ["bus", "-", "-", "0", "0", "0"] in rows
     assert ["pole", "0.000", "-", "7", "1", "0"] in rows  # there, and never found
@@ -146,3 +154,39 @@ def test_json_is_exact_and_ascii(capsys):
     assert written.isascii()
     assert not steering(written)
     assert json.loads(written) == {"name": EVIL, EVIL: [1.5, None]}
+
+
+def test_the_scores_of_a_class_are_a_line_of_eighty_characters(screen, monkeypatch):
+    monkeypatch.setattr(results, "width", 80)
+    scores = {name: [0.5] for name in ("iou", "precision", "recall", "f1")}
+    counts = {"pixels": [88_888_888], "images": [2975], "predicted": [88_888_888]}
+    results.print(class_table("per class", {"class": ["traffic light"], **scores, **counts}))
+    row = "traffic light 0.500 0.500 0.500 0.500 88,888,888 2,975 88,888,888"
+    assert [" ".join(line.split()) for line in screen.getvalue().splitlines()][-1] == row
+
+
+def test_answers_and_all_else_are_two_outputs(capsys):
+    say("reading")
+    answer("0.5")
+    results_beside(json_=True).print("for people beside JSON")
+    seen = capsys.readouterr()
+    assert (seen.out, seen.err) == ("0.5\n", "reading\nfor people beside JSON\n")
+
+
+PIPED = """
+from segexp.cli.console import answer, class_table, results
+results.print(class_table("t", {"class": ["a" * 90], **{f"column{n}": [n] for n in range(9)}}))
+answer("Straße ·")
+"""
+
+
+def test_what_is_read_by_a_program_is_not_broken_into_lines():
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(sys.path)}
+    for said, encoding in (("Straße ·", "utf-8"), (r"Stra\xdfe \xb7", "ascii")):
+        code = f"from segexp.cli.surroundings import put_right; put_right()\n{PIPED}"
+        command = [sys.executable, "-c", code]
+        variables = {**environment, "PYTHONIOENCODING": encoding}
+        done = subprocess.run(command, capture_output=True, env=variables, check=True)
+        lines = done.stdout.decode(encoding).splitlines()
+        assert lines[-1] == said
+        assert [line.strip("| ").split()[-1] for line in lines if "aaa" in line] == ["8"]

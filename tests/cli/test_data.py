@@ -22,9 +22,9 @@ def test_synth_writes_what_check_finds_good(project: Path, scenes: Path) -> None
     assert counts == {"train": 6, "val": 3, "test": 3}
     outcome = segexp(project, "data", "check", "--data", "scenes")
     assert outcome.code == 0, outcome.err
-    assert "no faults" in outcome.err
-    assert "cityscapes-npy" in outcome.err
-    assert outcome.out == ""
+    assert "no faults" in outcome.out
+    assert "cityscapes-npy" in outcome.out
+    assert outcome.err == ""
 
 
 def test_check_lists_all_faults_and_tune_refuses_the_same_data(project: Path, scenes: Path) -> None:
@@ -94,9 +94,9 @@ def test_stats_counts_pixels_and_writes_both_files(project: Path) -> None:
 def test_stats_of_one_mapping_are_tables_for_a_person(project: Path) -> None:
     outcome = segexp(project, "data", "stats", "--mapping", "merged10")
     assert outcome.code == 0, outcome.err
-    assert outcome.out == ""
-    assert "mapping merged10, train" in outcome.err
-    assert "mapping cityscapes19" not in outcome.err
+    assert outcome.err == ""
+    assert "mapping merged10, train" in outcome.out
+    assert "mapping cityscapes19" not in outcome.out
     assert (project / "data-stats.html").is_file()
 
 

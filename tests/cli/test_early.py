@@ -18,7 +18,7 @@ for words in json.loads(sys.argv[1]):
     sys.argv = ["segexp", *words]
     code, errors = 0, io.StringIO()
     try:
-        with contextlib.redirect_stderr(errors):
+        with contextlib.redirect_stderr(errors), contextlib.redirect_stdout(io.StringIO()):
             main()
     except SystemExit as end:
         code = end.code

@@ -81,16 +81,15 @@ def test_several_views_are_scored_and_named(tuned: tuple[Path, Outcome]) -> None
     assert found["table"]["pixels"] == plain["table"]["pixels"]
     assert found["miou"] != plain["miou"]
     shown = segexp(project, "evaluate", bundle_of(project), "--tta", "flip")
-    assert "heldout (3 images), 32x64, --tta flip, space cityscapes19" in shown.err
+    assert "heldout (3 images), 32x64, --tta flip, space cityscapes19" in shown.out
 
 
-def test_a_person_reads_a_table_on_standard_error(tuned: tuple[Path, Outcome]) -> None:
+def test_a_person_reads_a_table_on_standard_output(tuned: tuple[Path, Outcome]) -> None:
     project, _ = tuned
     outcome = segexp(project, "evaluate", bundle_of(project), "--split", "train")
     assert outcome.code == 0
-    assert outcome.out == ""
     for words in ("train (6 images)", "precision", "sidewalk", "mIoU", "pixel accuracy"):
-        assert words in outcome.err
+        assert words in outcome.out
 
 
 def test_other_protocols_are_a_table_and_part_of_the_json(tuned: tuple[Path, Outcome]) -> None:
@@ -102,7 +101,7 @@ def test_other_protocols_are_a_table_and_part_of_the_json(tuned: tuple[Path, Out
     assert found["protocols"]["missing"] == ["at another size, because the masks have this size."]
     shown = segexp(project, "evaluate", bundle_of(project), "--protocols")
     for words in ("other protocols", "absent class as 1", "void as an error", "mean of images"):
-        assert words in shown.err
+        assert words in shown.out
     assert evaluated(project)["protocols"] is None
 
 

@@ -97,7 +97,7 @@ def test_a_folder_becomes_a_project_that_is_ready_to_train(tmp_path: Path) -> No
 
     checked = segexp(tmp_path / "project", "data", "check")
     assert checked.code == 0, checked.err
-    assert "8 train, 2 val, 2 held-out (test split)" in checked.err
+    assert "8 train, 2 val, 2 held-out (test split)" in checked.out
     assert tree_digest(data) == before
 
 
@@ -115,7 +115,7 @@ def test_where_no_coarser_mapping_is_proposed_loss_weightings_are_compared(
         "            or a coarser mapping, which `segexp mapping suggest` makes" in made.err
     )
     planned = segexp(tmp_path / "project", *command, "--plan", "0.05")
-    assert "weighted" in planned.err + planned.out, planned.err
+    assert "weighted" in planned.out, planned.err
 
 
 @pytest.mark.slow
@@ -174,8 +174,8 @@ def test_a_tree_that_no_layout_knows_is_described(tmp_path: Path) -> None:
     assert "divided by sequence into 6 train, 3 val, 3 test" in made.err
     checked = segexp(tmp_path / "p", "data", "check")
     assert checked.code == 0, checked.err
-    assert "data: described, scenes, taxonomy scenes" in checked.err
-    assert "6 train, 3 val, 3 held-out" in checked.err
+    assert "data: described, scenes, taxonomy scenes" in checked.out
+    assert "6 train, 3 val, 3 held-out" in checked.out
 
 
 def test_keys_of_other_sections_are_refused(tmp_path: Path) -> None:

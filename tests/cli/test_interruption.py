@@ -123,7 +123,7 @@ def statuses_of(project: Path) -> list[str]:
 def assert_the_next_run_does_the_rest(project: Path, trials: int = 2) -> None:
     outcome = segexp(project, *TUNE, "--workers", "0", "--trials", str(trials))
     assert outcome.code == 0, outcome.err
-    assert f"has its {trials} trials (" in outcome.err
+    assert f"has its {trials} trials (" in outcome.out
     states = states_of(project)
     assert sorted(set(states)) in (["COMPLETE"], ["COMPLETE", "FAIL"])
     assert states.count("COMPLETE") == trials
@@ -135,7 +135,7 @@ def assert_the_next_run_does_the_rest(project: Path, trials: int = 2) -> None:
     assert children.count("FINISHED") == trials
     assert children.count("KILLED") + trials == len(children)
     again = segexp(project, *TUNE, "--workers", "0", "--trials", str(trials))
-    assert "nothing to do" in again.err
+    assert "nothing to do" in again.out
     assert states_of(project) == states
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from harness.project import copy_database
+from segexp.cli.console import results
 from segexp.evaluation.confusions import load_confusions
 from segexp.evaluation.metrics import score
 from segexp.labels.files import find_mapping
@@ -52,9 +53,8 @@ def test_a_study_is_its_best_trial_and_what_is_shown_ends_with_the_study_to_run(
     best = json.loads(segexp(project, "best", "tiny", "--json").out)
     done = segexp(project, "mapping", "suggest", "--study", "tiny", "--out", str(tmp_path))
     assert done.code == 0, done.err
-    assert done.out == ""
-    assert best["run_id"] in done.err
-    assert "ruler effect" in done.err
+    assert best["run_id"] in done.out
+    assert "ruler effect" in done.out
     base = best["params"]["mapping"]
     count = 10 if base == "cityscapes19" else 9
     last = done.err.strip().splitlines()[-1]
@@ -92,7 +92,7 @@ def test_a_file_of_the_same_classes_is_kept_and_that_is_said(project: Path, tmp_
     mine = path.read_bytes()
     again = segexp(project, *words)
     assert again.code == 0
-    assert f"kept {path}, which holds this label space already" in again.err
+    assert f"kept {path}, which holds this label space already" in again.out
     assert path.read_bytes() == mine
     assert segexp(project, *words, "--force").code == 0
     assert path.read_bytes() != mine
@@ -119,7 +119,7 @@ def test_without_the_models_own_mapping_no_study_is_named(project: Path, tmp_pat
     done = segexp(project, *words)
     (tmp_path / path.name).rename(path)
     assert done.code == 0, done.err
-    assert f"note: {path}: " in done.err
+    assert f"note: {path}: " in done.out
     assert done.err.strip().splitlines()[-1] == "look next:  segexp mapping show alone"
     assert "segexp ab" not in (tmp_path / "mapping-ladder.html").read_text().replace("\n", " ")
 
@@ -127,10 +127,10 @@ def test_without_the_models_own_mapping_no_study_is_named(project: Path, tmp_pat
 def test_merged_names_are_shown_whole_in_narrow_terminals(
     project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr(results, "width", 80)
     words = ("mapping", "suggest", "--study", "tiny", "--name", "narrow", "--out", str(tmp_path))
     content = json.loads(segexp(project, *words, "--json").out)
-    said = segexp(project, *words).err
+    said = segexp(project, *words).out
     table = said.partition("└")[0]
     assert "…" not in said
     cells = [line.split("│")[2].strip() for line in table.splitlines() if line.startswith("│")]

@@ -7,6 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.trees import mapping
+from segexp.cli.console import results
 from segexp.cli.mapping_table import fitted, mapping_table, swatch
 from tests.cli.running import for_people, read, segexp
 
@@ -24,7 +25,7 @@ def test_a_swatch_is_drawn_in_the_class_colour_where_there_are_colours() -> None
 def test_names_and_swatches_stay_in_one_piece_in_narrow_terminals(
     project: Path, monkeypatch: pytest.MonkeyPatch, width: int
 ) -> None:
-    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setattr(results, "width", width)
     assert "│ merged10_background " in for_people(segexp(project, "mapping", "list"))
     shown = for_people(segexp(project, "mapping", "show", "merged10_two_wheeler"))
     for c in read(segexp(project, "mapping", "show", "merged10_two_wheeler", "--json"))["classes"]:
@@ -44,7 +45,7 @@ def test_names_and_swatches_stay_in_one_piece_in_narrow_terminals(
 def test_no_name_is_broken_in_eighty_columns(
     project: Path, monkeypatch: pytest.MonkeyPatch, words: list[str]
 ) -> None:
-    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr(results, "width", 80)
     rows = for_people(segexp(project, "mapping", *words)).splitlines()
     table = [row for row in rows if row[:1] in "│┃"]
     assert table and all(len(row) <= 80 and row[-1] in "│┃" for row in table)  # nothing is cut off

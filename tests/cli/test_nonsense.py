@@ -98,7 +98,7 @@ def test_masks_of_0_and_255_can_be_said_and_are_seen_where_the_data_is_named(
     assert "void: []" in text
     own = ("--data", str(root), "--mapping", "own", "--set", "data.taxonomy=own")
     outcome = segexp(project, "data", "check", *own)
-    assert (outcome.code, outcome.err.splitlines()[-1]) == (0, "no faults")
+    assert (outcome.code, outcome.out.splitlines()[-1]) == (0, "no faults")
 
 
 def test_ids_that_are_not_one_for_each_class_are_refused(project: Path):
@@ -123,11 +123,11 @@ def test_an_export_whose_black_background_is_unlisted_is_mostly_void(project: Pa
     warning = "warning: mapping own: most pixels are void, 98.0% of train, 98.0% of val"
     outcome = segexp(project, "data", "check", *own)
     assert outcome.code == 0, outcome.err
-    assert warning in outcome.err
-    assert "in RGB masks (0, 0, 0); if that is a background or a label, give it" in outcome.err
+    assert warning in outcome.out
+    assert "in RGB masks (0, 0, 0); if that is a background or a label, give it" in outcome.out
     outcome = segexp(project, "train", *own, "--set", "epochs=1")
     assert outcome.code == 0, outcome.err
-    before, _, beside = outcome.err.partition("per class, held-out")
+    before, _, beside = outcome.err.partition("epoch 1/1")
     assert warning in before
     assert warning in beside
     (bundle,) = (project / ".segexp" / "train").glob("*/bundle")
@@ -143,7 +143,7 @@ def test_a_black_background_in_rgb_masks_is_the_label_that_has_black(project: Pa
     assert outcome.code == 0, outcome.err
     own = ("--data", str(root), "--mapping", "own", "--set", "data.taxonomy=own")
     outcome = segexp(project, "data", "check", *own)
-    assert (outcome.code, outcome.err.splitlines()[-1]) == (0, "no faults"), outcome.err
+    assert (outcome.code, outcome.out.splitlines()[-1]) == (0, "no faults"), outcome.err
     counted = json.loads(segexp(project, "data", "stats", "--json", *own).out)
     train = counted["splits"]["train"]
     assert train["void_pixels"] == 0
@@ -165,7 +165,7 @@ def test_a_study_warns_before_training_beside_the_score_and_when_it_is_shown_aga
     outcome = segexp(project, *words)
     assert outcome.code == 0, outcome.err
     warning = "warning: mapping camvid11: 8 of 11 classes never in train, val, held-out (road, "
-    before, _, beside = outcome.err.partition("best: trial 0")
+    before, _, beside = outcome.err.partition("epoch 1/1")
     assert warning in before
     assert warning in beside
     assert warning in segexp(project, "best").err
@@ -192,4 +192,4 @@ def test_the_drawn_scenes_are_not_warned_of(project: Path):
     sets = [word for value in whole for word in ("--set", f"data.{value}")]
     for mapping in ("cityscapes19", "merged10"):
         outcome = segexp(project, "data", "check", "--mapping", mapping, *sets)
-        assert (outcome.code, outcome.err.splitlines()[-1]) == (0, "no faults"), outcome.err
+        assert (outcome.code, outcome.out.splitlines()[-1]) == (0, "no faults"), outcome.err

@@ -41,7 +41,7 @@ def test_warnings_that_would_be_errors_end_no_command(
         PYTHONWARNINGS="error,ignore::UserWarning",
     )
     assert done.returncode == 0, done.stderr
-    assert "study tiny has its 3 trials" in done.stderr
+    assert "study tiny has its 3 trials" in done.stdout
 
 
 def test_closed_streams_are_not_an_error(tuned: tuple[Path, Outcome]) -> None:

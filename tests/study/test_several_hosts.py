@@ -170,7 +170,7 @@ def test_best_says_where_another_hosts_bundle_is_and_predicts_with_mlflows_copy(
     there = ["--storage", hosts.url, "--set", f"tracking.uri={hosts.uri}"]
     Image.new("RGB", (64, 32)).save(hosts.projects[1] / "street.png")
     shown = segexp(hosts.projects[1], "best", "tiny", *there)
-    said = " ".join(shown.err.split())  # lines are broken for a terminal
+    said = " ".join(shown.out.split())
     assert shown.code == 0
     assert f"bundle: not here; the trial ran on {this_process().host}" in said
     assert f"MLflow run: {trial.user_attrs[RUN_ID]}" in said
