@@ -8,7 +8,9 @@ from numpy.typing import NDArray
 from segexp.report.page import markup, paragraph, render_page
 
 _LEGEND = "Rows: ground truth, in percent of the row. Columns: prediction. Right: the row's pixels."
-_RIGHT, _WRONG = "22,110,60", "190,40,30"
+_RIGHT, _WRONG = "22,110,60", "194,42,32"
+DEEP = 0.855
+"""Above this share, white text has the better contrast on a cell of a light page."""
 
 
 def confusion_page(confusion: NDArray[np.int64], names: Sequence[str], title: str) -> str:
@@ -31,6 +33,6 @@ def confusion_page(confusion: NDArray[np.int64], names: Sequence[str], title: st
             hint = f"{name} predicted as {predicted}: {confusion[i, j]:,} pixels"
             text = f"{100 * share:.0f}" if share >= 0.005 else ""
             style = f"background:rgba({_RIGHT if i == j else _WRONG},{share:.3f})"
-            cells.append((text, hint, f"{style};color:#fff" if share > 0.55 else style))
+            cells.append((text, hint, share > DEEP, style))
         rows.append((name, cells, f"{totals[i]:,}"))
     return render_page(title, [paragraph(_LEGEND), markup("confusion", columns, rows)], [])

@@ -20,7 +20,7 @@ from segexp.report.page import (
 )
 
 BLUE = "#0072b2"
-ORANGE = "#d55e00"
+ORANGE = "#a84a00"
 LINE = "#59636e"
 CHOSEN = "#8a5a00"
 

@@ -6,35 +6,38 @@ that text which slipped through unescaped could not run.
 """
 
 import base64
-import hashlib
-import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cache
 from html import escape
+from importlib.resources import files
 from typing import Any, TypeAlias
 
-import plotly.graph_objects as go
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template, select_autoescape
 from markupsafe import Markup
-from plotly.offline import get_plotlyjs
 
-# For the text around the charts and inside them.
-FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif"
-INK = "#1f2328"
-GRID = "#e6e8eb"
-
-_SCRIPT = re.compile(r"<script[^>]*>(.*?)</script>", re.DOTALL)
+from segexp.report.colors import COLORS, IN_DARK
+from segexp.report.drawing import (
+    FONT,
+    Drawing,
+    digest_of,
+    figure_json,
+    height_of,
+    in_script,
+    label_of,
+    packed_plotly,
+    plotly_digest,
+)
 
 
 @dataclass(frozen=True)
 class Grid:
     """Small figures beside each other, each under its name."""
 
-    figures: Sequence[tuple[str, go.Figure]]
+    figures: Sequence[tuple[str, Drawing]]
 
 
-Part: TypeAlias = Markup | Grid | go.Figure
+Part: TypeAlias = Markup | Grid | Drawing
 
 
 @dataclass(frozen=True)
@@ -52,33 +55,36 @@ def render_page(title: str, opening: Sequence[Markup], sections: Sequence[Sectio
         sections: The sections, which the page lists at its top.
 
     Returns:
-        The whole HTML document. plotly.js (4.8 MB) is in it once, or not at all when no section
-        has a figure.
+        The whole HTML document. plotly.js (1.8 MB of text) is in it once, or not at all when no
+        section has a figure.
     """
-    scripts: list[str] = []
+    count = 0
 
-    def drawn(part: Part) -> Markup:
+    def drawn(part: Part, section: str) -> Markup:
+        nonlocal count
         if isinstance(part, Markup):
             return part
-        named = []
+        is_grid = isinstance(part, Grid)
+        entries = []
         for name, figure in part.figures if isinstance(part, Grid) else [("", part)]:
-            html = _figure_html(figure, f"figure-{len(scripts) + 1}")
-            scripts.extend(_SCRIPT.findall(html))
-            named.append((name, Markup(html)))
-        return markup("figures", "grid" if isinstance(part, Grid) else "figure", named)
+            count += 1
+            label = label_of(", ".join(filter(None, (section, name))), figure)
+            entries.append((name, count, height_of(figure), label, figure_json(figure)))
+        return markup("figures", "grid" if is_grid else "figure", entries)
 
-    bodies = [(section.title, [drawn(part) for part in section.parts]) for section in sections]
-    if scripts:
-        scripts.insert(0, get_plotlyjs())
+    bodies = [(s.title, [drawn(part, s.title) for part in s.parts]) for s in sections]
+    scripts = [_script("figures.js")] if count else []
+    digests = [digest_of(script) for script in scripts] + [plotly_digest()] * bool(count)
     return _template("page.html").render(
         title=title,
         opening=opening,
         sections=bodies,
-        plotly=Markup("".join(scripts[:1])),
-        digests=[base64.b64encode(hashlib.sha256(s.encode()).digest()).decode() for s in scripts],
+        packed=packed_plotly() if count else None,
+        in_dark=in_script(IN_DARK),
+        scripts=scripts,
+        digests=digests,
+        colors=COLORS,
         font=FONT,
-        ink=INK,
-        grid=GRID,
     )
 
 
@@ -175,35 +181,12 @@ def _template(name: str) -> Template:
     return environment.get_template(name)
 
 
+def _script(name: str) -> Markup:
+    """Return a script of ``templates/``, whose text is written as it is."""
+    return Markup(files("segexp.report").joinpath("templates", name).read_text(encoding="utf-8"))
+
+
 def markup(macro: str, *values: Any) -> Markup:
     """Fill one macro of ``templates/parts.html``."""
     filled: Markup = getattr(_template("parts.html").module, macro)(*values)
     return filled
-
-
-def _figure_html(figure: go.Figure, name: str) -> str:
-    styled = go.Figure(figure)
-    # Plotly's own templates are 6 KB in each figure; "none" leaves plain white.
-    styled.update_layout(
-        template="none",
-        title=None,
-        font={"family": FONT, "size": 13, "color": INK},
-        height=figure.layout.height or 400,
-    )
-    if figure.layout.margin.t is None:
-        styled.update_layout(margin={"l": 60, "r": 20, "t": 24, "b": 48})
-    styled.update_xaxes(gridcolor=GRID, zeroline=False, automargin=True)
-    styled.update_yaxes(gridcolor=GRID, zeroline=False, automargin=True)
-    html: str = styled.to_html(
-        full_html=False,
-        include_plotlyjs=False,
-        div_id=name,
-        default_height=f"{styled.layout.height}px",
-        config={
-            "displaylogo": False,
-            "responsive": True,
-            # Only these: among plotly's own is one that uploads the chart.
-            "modeBarButtons": [["toImage", "resetScale2d"]],
-        },
-    )
-    return html

@@ -1,10 +1,10 @@
 """An HTML page as a browser reads it: its tags, texts, tables, scripts and figures."""
 
-import base64
-import hashlib
 import json
 import re
 from html.parser import HTMLParser
+
+from segexp.report.drawing import digest_of, plotly_digest
 
 
 class Page(HTMLParser):
@@ -16,12 +16,15 @@ class Page(HTMLParser):
         self.events = []  # attributes that would run a script
         self.policy = ""
         self.scripts = []
+        self.blocks = {}  # data that scripts read, by id
+        self.labels = []  # what figures show, for those who cannot see them
         self.styles = ""
         self.texts = []
         self.headings = []
         self.notes = []
         self.rows = []  # of all tables, lists of cells
         self._open = []
+        self._block = None
         self.feed(html)
         self.text = " ".join(self.texts)
 
@@ -41,8 +44,11 @@ class Page(HTMLParser):
             self.rows.append([])
         if tag in ("td", "th"):
             self.rows[-1].append("")
-        if tag == "script":
+        if "aria-label" in attrs:
+            self.labels.append(attrs["aria-label"])
+        if tag == "script" and "type" not in attrs:
             self.scripts.append("")
+        self._block = attrs.get("id") if tag == "script" and "type" in attrs else None
         if tag in ("h2", "h3"):
             self.headings.append("")
         if attrs.get("class") == "note":
@@ -50,10 +56,13 @@ class Page(HTMLParser):
 
     def handle_endtag(self, tag):
         assert self._open.pop()[0] == tag, f"</{tag}> closes another tag"
+        self._block = None
 
     def handle_data(self, data):
         tags = [tag for tag, _ in self._open]
-        if "script" in tags:
+        if self._block:
+            self.blocks[self._block] = self.blocks.get(self._block, "") + data
+        elif "script" in tags:
             self.scripts[-1] += data
         elif "style" in tags:
             self.styles += data
@@ -86,15 +95,13 @@ class Page(HTMLParser):
         return [traces for traces, _ in self.figures()]
 
     def figures(self):
-        """The traces and the layout of each figure."""
-        decoder = json.JSONDecoder()
-        figures = []
-        for script in self.scripts:
-            if "Plotly.newPlot(" in script and '"figure-' in script and len(script) < 1_000_000:
-                traces, end = decoder.raw_decode(script, script.index("[{"))
-                layout, _ = decoder.raw_decode(script, script.index("{", end))
-                figures.append((traces, layout))
-        return figures
+        """The traces and the layout of each figure, in a wide page."""
+        return [(found["wide"]["data"], found["wide"]["layout"]) for found in self.drawings()]
+
+    def drawings(self):
+        """What the script reads of each figure: `wide`, and `narrow` if that differs."""
+        ids = [f"figure-{i + 1}-data" for i in range(len(self.blocks))]
+        return [json.loads(self.blocks[name]) for name in ids if name in self.blocks]
 
 
 def read_page(html):
@@ -114,10 +121,11 @@ def read_page(html):
     assert set(rules) <= {
         *("default-src", "base-uri", "form-action", "img-src", "style-src", "script-src")
     }
-    digests = [hashlib.sha256(script.encode()).digest() for script in page.scripts]
-    allowed = [f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests]
+    digests = [digest_of(script) for script in page.scripts]
+    digests += [plotly_digest()] * plotly_count(page)
+    allowed = [f"'sha256-{digest}'" for digest in digests]
     assert rules.get("script-src", "'none'").split() == (allowed or ["'none'"])
-    for text in _texts(page.figures()):  # plotly reads some HTML, links among it
+    for text in _texts(page.drawings()):  # plotly reads some HTML, links among it
         assert set(re.findall(r"<[^>]*>?", text)) <= FIGURE_TAGS, text
     return page
 
@@ -135,4 +143,4 @@ def _texts(value):
 
 def plotly_count(page):
     """How often plotly.js stands in the page."""
-    return sum("plotly.js v" in script[:200] for script in page.scripts)
+    return int("plotly" in page.blocks)

@@ -95,7 +95,7 @@ def test_names_are_escaped_wherever_they_stand():
     study.optimize(run, n_trials=12, catch=(RuntimeError,))
     html = study_page(view_study(study))
     page = read_page(html)
-    assert page.tags.count("script") == 1 + len(page.traces())
+    assert page.tags.count("script") == 3 + len(page.traces())
     assert evil in page.text
     assert html.count("alert(1)</script") == 0
 

@@ -9,7 +9,8 @@ from typing import Any
 import plotly.graph_objects as go
 
 from segexp.compare.page.numbers import interval_text, known, signed
-from segexp.report.page import INK, figure_text
+from segexp.report.colors import INK
+from segexp.report.page import figure_text
 from segexp.report.study_figures import GREY, PALETTE
 
 JsonObject = Mapping[str, Any]
@@ -134,7 +135,8 @@ def runs_figure(arms: Sequence[JsonObject], run_names: Sequence[str]) -> go.Figu
             )
         )
     for place, arm in zip(places, arms, strict=True):
-        figure.add_trace(_level_line(place, f"mean of {arm['mapping']}", arm["common"]["mean"]))
+        label = f"mean of {figure_text(arm['mapping'])}"
+        figure.add_trace(_level_line(place, label, arm["common"]["mean"]))
     figure.update_layout(
         showlegend=False,
         height=360,

@@ -11,7 +11,8 @@ import plotly.graph_objects as go
 
 from segexp.compare.page.figures import FIRST, SECOND, UNDECIDED, JsonObject, error_bars
 from segexp.compare.page.numbers import interval_text, known, signed
-from segexp.report.page import INK, figure_text
+from segexp.report.colors import INK
+from segexp.report.page import figure_text
 
 SIGNIFICANT = 0.05
 _BAND = "#f3e3b3"
