@@ -1,13 +1,14 @@
-"""The page of a confusion matrix."""
+"""A confusion matrix, as a part of a page and as a page of its own."""
 
 from collections.abc import Sequence
 
 import numpy as np
+from markupsafe import Markup
 from numpy.typing import NDArray
 
 from segexp.report.page import markup, paragraph, render_page
 
-_LEGEND = "Rows: ground truth, in percent of the row. Columns: prediction. Right: the row's pixels."
+LEGEND = "Rows: ground truth, in percent of the row. Columns: prediction. Right: the row's pixels."
 _RIGHT, _WRONG = "22,110,60", "194,42,32"
 DEEP = 0.855
 """Above this share, white text has the better contrast on a cell of a light page."""
@@ -15,6 +16,15 @@ DEEP = 0.855
 
 def confusion_page(confusion: NDArray[np.int64], names: Sequence[str], title: str) -> str:
     """Draw a confusion matrix as a self-contained HTML page without scripts.
+
+    Args:
+        confusion: (K, K) or (K, K + 1).
+    """
+    return render_page(title, [paragraph(LEGEND), confusion_table(confusion, names)], [])
+
+
+def confusion_table(confusion: NDArray[np.int64], names: Sequence[str]) -> Markup:
+    """Draw a confusion matrix.
 
     Each row is the ground truth of a class and adds up to 100%; the diagonal is recall.
 
@@ -35,4 +45,4 @@ def confusion_page(confusion: NDArray[np.int64], names: Sequence[str], title: st
             style = f"background:rgba({_RIGHT if i == j else _WRONG},{share:.3f})"
             cells.append((text, hint, share > DEEP, style))
         rows.append((name, cells, f"{totals[i]:,}"))
-    return render_page(title, [paragraph(_LEGEND), markup("confusion", columns, rows)], [])
+    return markup("confusion", columns, rows)

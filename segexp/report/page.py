@@ -29,6 +29,9 @@ from segexp.report.drawing import (
     plotly_digest,
 )
 
+SORTABLE = "sortable.js"
+"""A script for the tables that have hints: a click on a heading sorts, a box filters."""
+
 
 @dataclass(frozen=True)
 class Grid:
@@ -48,11 +51,21 @@ class Section:
     parts: Sequence[Part]
 
 
-def render_page(title: str, opening: Sequence[Markup], sections: Sequence[Section]) -> str:
+def render_page(
+    title: str,
+    opening: Sequence[Markup],
+    sections: Sequence[Section],
+    *,
+    script: str | None = None,
+    reload_after: int | None = None,
+) -> str:
     """Write a page.
 
     Args:
         sections: The sections, which the page lists at its top.
+        script: A file in ``templates/`` that runs when the page is there; the page must make sense
+            without it.
+        reload_after: After how many seconds a browser loads the page again; None for never.
 
     Returns:
         The whole HTML document. plotly.js (1.8 MB of text) is in it once, or not at all when no
@@ -73,7 +86,8 @@ def render_page(title: str, opening: Sequence[Markup], sections: Sequence[Sectio
         return markup("figures", "grid" if is_grid else "figure", entries)
 
     bodies = [(s.title, [drawn(part, s.title) for part in s.parts]) for s in sections]
-    scripts = [_script("figures.js")] if count else []
+    names = [*(["figures.js"] if count else []), *([script] if script else [])]
+    scripts = [_script(name) for name in names]
     digests = [digest_of(script) for script in scripts] + [plotly_digest()] * bool(count)
     return _template("page.html").render(
         title=title,
@@ -85,6 +99,7 @@ def render_page(title: str, opening: Sequence[Markup], sections: Sequence[Sectio
         digests=digests,
         colors=COLORS,
         font=FONT,
+        reload_after=reload_after,
     )
 
 
@@ -132,6 +147,7 @@ def table(
     prose: Collection[int] = (),
     strong: Collection[int] = (),
     faint: Collection[int] = (),
+    hints: Sequence[str] = (),
 ) -> Markup:
     """Return a table.
 
@@ -142,16 +158,20 @@ def table(
         prose: Columns whose text may wrap.
         strong: Highlighted rows.
         faint: Grey rows.
+        hints: What is shown while the pointer is over each row; the script `SORTABLE` makes a table
+            with hints sortable, and filters it.
     """
     kinds = ["n" if i in numeric else "prose" if i in prose else "" for i in range(len(header))]
     body = [
         (
             "strong" if i in strong else "faint" if i in faint else "",
+            hints[i] if hints else "",
             list(zip(kinds, row, strict=True)),
         )
         for i, row in enumerate(rows)
     ]
-    return markup("table", groups, list(zip(kinds, header, strict=True)), body)
+    kind = "sortable" if hints else ""
+    return markup("table", kind, groups, list(zip(kinds, header, strict=True)), body)
 
 
 def swatch(color: Sequence[int], name: str) -> Markup:

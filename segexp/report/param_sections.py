@@ -6,7 +6,6 @@ from statistics import median
 
 from segexp.evaluation.metrics import IN_MEAN
 from segexp.report import study_figures
-from segexp.report.importances import both_importances
 from segexp.report.page import Grid, Part, Section, note, paragraph, table
 from segexp.report.trials import (
     StudyView,
@@ -105,7 +104,7 @@ def importances_section(view: StudyView) -> Iterator[Section]:
     """How much each param matters, by two evaluators."""
     if view.best is None:
         return
-    ped_anova, fanova = verdicts = both_importances(view.study)
+    ped_anova, fanova = verdicts = view.importances
     parts: list[Part] = [
         paragraph(
             "PED-ANOVA, Optuna's default, asks what distinguishes the best trials from the rest; "

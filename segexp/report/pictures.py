@@ -37,6 +37,15 @@ def encode_png(pixels: Pixels) -> bytes:
     return cv2.imencode(".png", stored)[1].tobytes()
 
 
+def at_most_wide(pixels: Pixels, width: int) -> Pixels:
+    """Return an RGB picture shrunk to ``width`` pixels if it is wider, else as it is."""
+    height, own = pixels.shape[:2]
+    if own <= width:
+        return pixels
+    size = (width, max(1, round(height * width / own)))
+    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
 def colorize(mask: Pixels, colors: Pixels, void_color: Color) -> Pixels:
     """Paint a mask in the colours of its classes.
 

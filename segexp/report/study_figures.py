@@ -1,6 +1,7 @@
 """The charts of a study's page."""
 
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Any
 
 import optuna
@@ -20,6 +21,10 @@ ORANGE = "#e69f00"
 # Okabe and Ito's colours, told apart by colour-blind readers too.
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 
+# Plotly writes 2 and 5 between the decades of a log axis, without their zeros, and 100µ.
+_TICKS = [digit * 10.0**power for power in range(-9, 4) for digit in (1, 2, 5)]
+LOG_TICKS = {"tickvals": _TICKS, "ticktext": [f"{t:g}" for t in _TICKS], "tickangle": 0}
+
 
 def history_figure(study: optuna.Study, objective: str, baseline: float | None) -> go.Figure:
     """Draw each complete trial's objective and the best so far, with a line at the baseline's."""
@@ -30,6 +35,50 @@ def history_figure(study: optuna.Study, objective: str, baseline: float | None) 
     figure.update_traces(
         selector={"mode": "lines"}, line={"color": BEST, "width": 1.5, "shape": "hv"}
     )
+    _add_baseline(figure, baseline)
+    figure.update_layout(legend={"orientation": "h", "y": 1.12}, hovermode="closest")
+    return figure
+
+
+def spent_figure(
+    spent: Sequence[tuple[TrialRow, int]], objective: str, baseline: float | None
+) -> go.Figure:
+    """Draw the complete trials and the best so far over the epochs that all trials had trained.
+
+    Args:
+        spent: From `segexp.report.trials.epochs_spent`.
+    """
+    scored = [(row, row.value, epochs) for row, epochs in spent if row.value is not None]
+    best = [*accumulate((value for _, value, _ in scored), max)]
+    figure = go.Figure()
+    figure.add_scatter(
+        x=[epochs for _, _, epochs in scored],
+        y=[value for _, value, _ in scored],
+        customdata=[row.number for row, _, _ in scored],
+        name="complete trials",
+        mode="markers",
+        marker={"color": BLUE, "size": 8},
+        hovertemplate="trial %{customdata}, after %{x} epochs: %{y:.4f}<extra></extra>",
+    )
+    figure.add_scatter(
+        x=[*(epochs for _, _, epochs in scored), *(epochs for _, epochs in spent[-1:])],
+        y=[*best, *best[-1:]],
+        name="best so far",
+        mode="lines",
+        line={"color": BEST, "width": 1.5, "shape": "hv"},
+        hovertemplate="after %{x} epochs: %{y:.4f}<extra></extra>",
+    )
+    _add_baseline(figure, baseline)
+    figure.update_layout(
+        xaxis={"title": "epochs of all trials so far", "rangemode": "tozero"},
+        yaxis={"title": objective},
+        legend={"orientation": "h", "y": 1.12},
+        hovermode="closest",
+    )
+    return figure
+
+
+def _add_baseline(figure: go.Figure, baseline: float | None) -> None:
     if baseline is not None:
         figure.add_hline(
             y=baseline,
@@ -37,8 +86,6 @@ def history_figure(study: optuna.Study, objective: str, baseline: float | None) 
             annotation={"text": f"baseline {baseline:.4f}", "font": {"color": BROWN, "size": 12}},
             annotation_position="bottom right",
         )
-    figure.update_layout(legend={"orientation": "h", "y": 1.12}, hovermode="closest")
-    return figure
 
 
 def curves_figure(
@@ -115,11 +162,7 @@ def slices_figure(study: optuna.Study, names: Sequence[str], objective: str) -> 
     """Draw the objective against each numeric param."""
     figure = optuna.visualization.plot_slice(study, params=list(names), target_name=objective)
     figure.update_traces(marker={"line": {"width": 0.5, "color": "#555"}, "size": 8})
-    # Plotly writes 2 and 5 between the decades of a log axis, without their zeros.
-    ticks = [digit * 10.0**power for power in range(-9, 4) for digit in (1, 2, 5)]
-    figure.update_xaxes(
-        selector={"type": "log"}, tickvals=ticks, ticktext=[f"{t:g}" for t in ticks], tickangle=0
-    )
+    figure.update_xaxes(selector={"type": "log"}, **LOG_TICKS)
     figure.update_layout(height=340, width=None, margin={"l": 60, "r": 20, "t": 30, "b": 48})
     return figure
 
@@ -168,8 +211,8 @@ def importances_figure(verdicts: Sequence[Importances]) -> go.Figure:
         bargap=0.3,
         height=110 + 46 * len(names),
         xaxis={"title": "share of the importance", "range": [0, 1.05]},
-        legend={"orientation": "h", "y": 1.08, "traceorder": "reversed"},
-        margin={"l": 60, "r": 40, "t": 30, "b": 48},
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "traceorder": "reversed"},
+        margin={"l": 60, "r": 40, "t": 40, "b": 48},
     )
     return figure
 

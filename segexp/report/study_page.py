@@ -1,6 +1,6 @@
 """The page of one study: what came out, how sure one can be, and how the trials went."""
 
-from collections import Counter
+import re
 from collections.abc import Callable, Iterator
 
 from markupsafe import Markup
@@ -13,16 +13,17 @@ from segexp.evaluation.metrics import (
     OWN,
     PREDICTED_ONLY,
     RULERS,
-    metric_of,
     title_of,
 )
 from segexp.evaluation.result import SplitScores
 from segexp.report import study_figures
+from segexp.report.answer import opening
+from segexp.report.best_sections import classes_section, confusion_section, pictures_section
 from segexp.report.goals_section import goals_section
 from segexp.report.page import (
+    SORTABLE,
     Part,
     Section,
-    cards,
     markup,
     note,
     paragraph,
@@ -30,6 +31,7 @@ from segexp.report.page import (
     subheading,
     table,
 )
+from segexp.report.pair_section import pairs_section
 from segexp.report.param_sections import (
     categories_section,
     importances_section,
@@ -37,14 +39,21 @@ from segexp.report.param_sections import (
     params_section,
     ranges_section,
 )
+from segexp.report.timeline import timeline_section
 from segexp.report.trials import (
-    STATES,
     StudyView,
     TrialRow,
+    epochs_spent,
+    heldout_score,
     param_names,
     score_text,
     value_text,
 )
+
+_RUN_ID = re.compile(r"[0-9a-f]{32}")  # one that waits for its server has another id
+
+RELOAD_SECONDS = 30
+"""After how many seconds the page of a running study is loaded again."""
 
 
 def study_page(view: StudyView) -> str:
@@ -54,33 +63,13 @@ def study_page(view: StudyView) -> str:
     out what the study does not have.
     """
     sections = [section for of_view in SECTIONS for section in of_view(view)]
-    return render_page(f"Study {view.study.study_name}", _opening(view), sections)
-
-
-def _opening(view: StudyView) -> list[Markup]:
-    counts = Counter(row.state for row in view.rows)
-    entries = []
-    if view.best is not None:
-        caption = f"best {view.objective}, trial {view.best.number}"
-        entries.append((score_text(view.best.value), caption))
-        heldout = _heldout(view.best, view.objective)
-        if heldout is not None:
-            entries.append((score_text(heldout), "same trial, held-out images"))
-    # The first three (complete, pruned, failed) are shown even where they are zero.
-    entries += [(str(counts[s]), s) for s in STATES if counts[s] or s in STATES[:3]]
-    # A trial that was retried or promoted counts once, as the trial that resumed it.
-    counted = len(view.rows) - counts["promoted"] - counts["interrupted"]
-    total = "1 trial" if counted == 1 else f"{counted} trials"
-    about = [f"{total}, ranked by {view.objective}."]
-    if "data" in view.definition:
-        about.append(f"Data: {view.definition['data']}.")
-    if "data.image_size" in view.definition:
-        size, rule = (view.definition.get(f"data.{key}") for key in ("image_size", "resize"))
-        seen = (
-            f"at {size}" if rule in (None, "stretch") else f"resized by {rule}, {size} seen at once"
-        )
-        about.append(f"Images {seen}.")
-    return [paragraph(" ".join(about)), cards(entries)]
+    return render_page(
+        f"Study {view.study.study_name}",
+        opening(view),
+        sections,
+        script=SORTABLE if view.rows else "",
+        reload_after=RELOAD_SECONDS if view.is_live else None,
+    )
 
 
 def best_section(view: StudyView) -> Iterator[Section]:
@@ -123,10 +112,10 @@ def best_section(view: StudyView) -> Iterator[Section]:
                 "common class. Otherwise, the probabilities of classes that merge are summed first."
             )
         )
-    facts = [[name, value_text(v)] for name, v in best.params.items()]
+    facts: list[list[str | Markup]] = [[name, value_text(v)] for name, v in best.params.items()]
     facts.append(["best epoch", str(best.best_epoch)])
     if best.run_id:
-        facts.append(["MLflow run", best.run_id])
+        facts.append(["MLflow run", _run(view, best)])
     if best.result is not None and best.result.bundle:
         facts.append(["saved model", best.result.bundle])
     parts += [subheading(f"Trial {best.number}, params"), table(["param", "value"], facts)]
@@ -134,14 +123,8 @@ def best_section(view: StudyView) -> Iterator[Section]:
 
 
 def _val_and_heldout(row: TrialRow, objective: str) -> list[str]:
-    heldout = _heldout(row, objective)
+    heldout = heldout_score(row, objective)
     return [score_text(row.value), "not scored" if heldout is None else score_text(heldout)]
-
-
-def _heldout(row: TrialRow, objective: str) -> float | None:
-    if row.result is None or row.result.heldout is None:
-        return None
-    return row.result.heldout.of(*metric_of(objective))
 
 
 def _split_table(val: SplitScores, heldout: SplitScores | None) -> Markup:
@@ -169,6 +152,11 @@ def history_section(view: StudyView) -> Iterator[Section]:
             subheading("Objective of each complete trial"),
             study_figures.history_figure(view.study, view.objective, baseline),
         ]
+        if any(spent := epochs_spent(view.rows)):
+            parts += [
+                subheading("The same against the epochs that it took"),
+                study_figures.spent_figure(spent, view.objective, baseline),
+            ]
     if any(row.curve for row in view.rows):
         mappings = {str(row.params.get("mapping")) for row in view.rows}
         color_by = "mapping" if len(mappings) > 1 else None
@@ -194,14 +182,19 @@ def trials_section(view: StudyView) -> Iterator[Section]:
         ]
         for row in view.rows
     ]
+    header = ["trial", "state", "objective", "best epoch", "epochs", "seconds", *names]
+    if any(row.run_id for row in view.rows):
+        header.append("MLflow run")
+        lines = [[*line, _run(view, row)] for line, row in zip(lines, view.rows, strict=True)]
     parts: list[Part] = [
         paragraph("The objective of a trial that did not complete is the last value it reported."),
         table(
-            ["trial", "state", "objective", "best epoch", "epochs", "seconds", *names],
+            header,
             lines,
             numeric=(0, 2, 3, 4, 5),
             strong=[i for i, row in enumerate(view.rows) if row is view.best],
             faint=[i for i, row in enumerate(view.rows) if row.state != "complete"],
+            hints=[_params_text(row) for row in view.rows],
         ),
     ]
     ended = [[str(r.number), r.state, r.failure] for r in view.rows if r.failure]
@@ -211,7 +204,22 @@ def trials_section(view: StudyView) -> Iterator[Section]:
     yield Section("Trials", parts)
 
 
+def _run(view: StudyView, row: TrialRow) -> str | Markup:
+    """Return a trial's MLflow run, as a link where its address is known."""
+    if view.runs_at and _RUN_ID.fullmatch(row.run_id):
+        return markup("link", f"{view.runs_at}{row.run_id}", row.run_id[:8])
+    return row.run_id or "-"
+
+
+def _params_text(row: TrialRow) -> str:
+    params = [f"{name}: {value_text(value)}" for name, value in row.params.items()]
+    return "\n".join([f"trial {row.number}", *params])
+
+
 SECTIONS: list[Callable[[StudyView], Iterator[Section]]] = [
+    pictures_section,
+    classes_section,
+    confusion_section,
     best_section,
     goals_section,
     history_section,
@@ -220,6 +228,8 @@ SECTIONS: list[Callable[[StudyView], Iterator[Section]]] = [
     ranges_section,
     params_section,
     importances_section,
+    pairs_section,
+    timeline_section,
     trials_section,
 ]
 """The sections of the page, in order. Each function yields its section, or nothing."""

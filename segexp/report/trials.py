@@ -2,14 +2,20 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
 from typing import Any
 
+import numpy as np
 import optuna
+from numpy.typing import NDArray
 from optuna.distributions import CategoricalDistribution
 
 from segexp.core.wording import cost_text
+from segexp.evaluation.metrics import metric_of
 from segexp.evaluation.result import TrialResult
+from segexp.report.importances import Importances, both_importances
 
 STATES = ("complete", "pruned", "failed", "promoted", "interrupted", "running", "waiting")
 
@@ -29,6 +35,10 @@ class TrialRow:
         run_id: Its run in MLflow, or empty.
         rank: From `segexp.study.standing.rank`, highest for the best.
         costs: What the study minimises, as far as it is known.
+        before: The number of the trial that it retries or resumes, if there is one.
+        started: When it began; None while it waits.
+        ended: When it ended; None before.
+        worker: The process that ran it, such as ``host 4711``, or empty.
     """
 
     number: int
@@ -42,6 +52,10 @@ class TrialRow:
     run_id: str
     rank: tuple[Any, ...]
     costs: Sequence[float] = ()
+    before: int | None = None
+    started: datetime | None = None
+    ended: datetime | None = None
+    worker: str = ""
 
     @property
     def last(self) -> float | None:
@@ -89,6 +103,11 @@ class StudyView:
         front: The numbers of the trials that no other one beats, the best score first.
         requirements: The study's constraints.
         missed: What the best trial misses of them, a line each.
+        is_live: Whether the study is running.
+        runs_at: What an MLflow run's id is appended to for its address, or empty.
+        pictures: What the best trial predicts on some tuning images: image ids and PNGs.
+        confusions: The best trial's matrices in its own space by split, ``val`` and ``heldout``:
+            rows ground truth, (K, K + 1); those that are at hand.
     """
 
     study: optuna.Study
@@ -102,12 +121,46 @@ class StudyView:
     front: Sequence[int] = ()
     requirements: Sequence[Requirement] = ()
     missed: Sequence[str] = ()
+    is_live: bool = False
+    runs_at: str = ""
+    pictures: Sequence[tuple[str, bytes]] = ()
+    confusions: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
+
+    @cached_property
+    def importances(self) -> tuple[Importances, Importances]:
+        """How much each param matters, by two evaluators."""
+        return both_importances(self.study)
+
+
+def heldout_score(row: TrialRow, objective: str) -> float | None:
+    """Return the objective of a trial on the held-out images; None where it was not scored."""
+    if row.result is None or row.result.heldout is None:
+        return None
+    return row.result.heldout.of(*metric_of(objective))
 
 
 def best_trial(rows: Sequence[TrialRow]) -> TrialRow | None:
     """Return the trial with a result that ranks highest, the first of equals; None without one."""
     complete = [row for row in rows if row.state == "complete" and row.result is not None]
     return max(complete, key=lambda row: row.rank, default=None)
+
+
+def epochs_spent(rows: Sequence[TrialRow]) -> list[tuple[TrialRow, int]]:
+    """Return the trials that have ended, in that order, with the epochs of all of them until then.
+
+    Epochs that a trial took over with a checkpoint count once, where they were trained.
+    """
+    by_number = {row.number: row for row in rows}
+    ended = sorted(
+        ((row.ended, row.number) for row in rows if row.ended is not None), key=lambda pair: pair
+    )
+    spent, found = 0, []
+    for _, number in ended:
+        row = by_number[number]
+        before = by_number.get(row.before) if row.before is not None else None
+        spent += max(0, len(row.curve) - (len(before.curve) if before else 0))
+        found.append((row, spent))
+    return found
 
 
 def param_names(rows: Sequence[TrialRow]) -> list[str]:

@@ -25,6 +25,7 @@ from segexp.study import trial_record
 from segexp.study.costs import cost_of
 from segexp.study.display import Display
 from segexp.study.prepare import Training, prepare_training
+from segexp.study.trial_files import OVERLAYS_DIRECTORY
 from segexp.study.trial_setup import TrialSetup, meaning_of
 from segexp.training.bundle import Bundle, save_bundle
 from segexp.training.checkpoint import Checkpoints, EpochRecord, Progress
@@ -150,6 +151,7 @@ def run_trial(
         rulers[OWN],
         trainer.preprocessing,
         trainer.compute,
+        keep_in=directory / OVERLAYS_DIRECTORY if is_kept else None,
     )
     if is_kept:
         _save_bundle(directory / "bundle", training, reading, setup, trial_result, run)

@@ -17,6 +17,9 @@ from segexp.core.files import inside, write_atomic
 from segexp.evaluation.confusions import CONFUSIONS_FILE, PREDICTIONS_FILE
 from segexp.study.attributes import FILES, RESULT, RUN_ID, host_of
 
+OVERLAYS_DIRECTORY = "overlays"
+"""Where a trial that keeps its model has the pictures that its study's page shows."""
+
 WAIT_SECONDS = 60.0
 """How long to wait for files that the host of a trial may be about to send."""
 

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from segexp import tracking
+from segexp.core.files import inside, write_atomic
 from segexp.data.split import Split
 from segexp.evaluation.confusions import (
     CONFUSIONS_FILE,
@@ -29,7 +30,7 @@ from segexp.evaluation.statistics.intervals import lower_ious
 from segexp.evaluation.tables import class_table
 from segexp.labels.mapping import Mapping
 from segexp.report.confusion_page import confusion_page
-from segexp.report.pictures import comparison, encode_png
+from segexp.report.pictures import at_most_wide, comparison, encode_png
 from segexp.tracking import Run
 from segexp.training.compute import Compute
 from segexp.training.cost import Cost
@@ -38,6 +39,9 @@ from segexp.training.preprocess import Preprocessing
 from segexp.training.windows import infer
 
 OVERLAYS = 4
+
+MAX_WIDTH_ON_PAGES = 1600
+"""Of those pictures, in pixels."""
 
 
 def epoch_metrics(result: EpochResult[Evaluation], is_best: bool) -> dict[str, float]:
@@ -161,8 +165,14 @@ def log_overlays(
     ruler: Ruler,
     preprocessing: Preprocessing,
     compute: Compute,
+    *,
+    keep_in: Path | None = None,
 ) -> None:
-    """Record pictures of some images of a split: image, truth, prediction and mistakes."""
+    """Record pictures of some images of a split: image, truth, prediction and mistakes.
+
+    Args:
+        keep_in: Where copies for the study's page are written, if anywhere.
+    """
     model.eval()
     mapping = ruler.space
     shown = np.linspace(0, len(split) - 1, min(OVERLAYS, len(split))).astype(int)
@@ -183,3 +193,6 @@ def log_overlays(
             title,
         )
         tracking.log_bytes(run, encode_png(picture), f"overlays/{image_id}.png")
+        if keep_in is not None:
+            shown_small = encode_png(at_most_wide(picture, MAX_WIDTH_ON_PAGES))
+            write_atomic(inside(keep_in, f"{image_id}.png"), shown_small)

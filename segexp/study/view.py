@@ -1,37 +1,59 @@
 """A study as its page shows it, read from Optuna once."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
 
+import numpy as np
 import optuna
+from numpy.typing import NDArray
 from optuna.trial import FrozenTrial, TrialState
 
-from segexp.evaluation.metrics import OBJECTIVE
-from segexp.evaluation.result import result_from_dict
+from segexp.core.errors import WorkError
+from segexp.core.files import inside
+from segexp.core.lease import owner_from_dict
+from segexp.evaluation.confusions import CONFUSIONS_FILE, load_confusions
+from segexp.evaluation.metrics import OBJECTIVE, OWN
+from segexp.evaluation.result import TrialResult, result_from_dict
 from segexp.report.trials import Requirement, StudyView, TrialRow, best_trial
 from segexp.study.attributes import (
     CONSTANT,
     COSTS,
     DEFINITION,
     FAILURE,
+    OWNER,
     RESULT,
     RUN_ID,
     is_interrupted,
 )
 from segexp.study.best import best_trials, costs_of, missed_by
 from segexp.study.constraints import stored_constraints
-from segexp.study.promotion import promoted
+from segexp.study.promotion import number_before, promoted
+from segexp.study.recorded_place import recorded_place
 from segexp.study.standing import rank, score_of
 from segexp.study.storage.several import with_scores_alone
+from segexp.study.trial_files import OVERLAYS_DIRECTORY
+
+LOCAL_MLFLOW = "http://127.0.0.1:5000"
+"""Where `mlflow ui` shows the runs of a project that records in a file."""
 
 
-def view_study(study: optuna.Study) -> StudyView:
-    """Read a study; attributes that are missing are left empty."""
+def view_study(
+    study: optuna.Study, project: Path | None = None, *, is_live: bool = False
+) -> StudyView:
+    """Read a study; attributes that are missing are left empty.
+
+    Args:
+        project: Where the files of the best trial may be; None to leave them out.
+        is_live: Whether the study is running.
+    """
     definition = study.user_attrs.get(DEFINITION, {})
     trials = study.get_trials(deepcopy=False)
     resumed = promoted(trials)
     rows = [_row(trial, trial.number in resumed) for trial in trials]
     best = best_trial(rows)
+    directory = files_of(project, best.result) if project and best and best.result else None
     return StudyView(
         study=study if len(study.directions) == 1 else with_scores_alone(study),
         objective=str(definition.get("objective", OBJECTIVE)),
@@ -44,7 +66,50 @@ def view_study(study: optuna.Study) -> StudyView:
         front=[trial.number for trial in best_trials(trials)],
         requirements=_requirements(study, rows),
         missed=missed_by(study, trials[best.number]) if best else (),
+        is_live=is_live,
+        runs_at=_runs_at(study),
+        pictures=pictures_in(directory / OVERLAYS_DIRECTORY) if directory else (),
+        confusions=_confusions_in(directory / CONFUSIONS_FILE) if directory else {},
     )
+
+
+def files_of(project: Path, result: TrialResult) -> Path | None:
+    """Return the directory of a trial that keeps its model, where it is here."""
+    if result.bundle is None:
+        return None
+    directory = inside(project, result.bundle).parent
+    return directory if directory.is_dir() else None
+
+
+def pictures_in(directory: Path) -> list[tuple[str, bytes]]:
+    """Return the pictures that a trial keeps, by image id in order."""
+    found = sorted(path for path in directory.rglob("*.png") if not path.name.startswith("."))
+    return [
+        (path.relative_to(directory).with_suffix("").as_posix(), path.read_bytes())
+        for path in found
+    ]
+
+
+def _confusions_in(path: Path) -> Mapping[str, NDArray[np.int64]]:
+    try:
+        return _summed(path, path.stat().st_mtime_ns)
+    except (OSError, WorkError):  # the page does without
+        return {}
+
+
+@lru_cache(maxsize=4)
+def _summed(path: Path, changed: int) -> Mapping[str, NDArray[np.int64]]:
+    """Add up the matrices of all images: read once, however often a page is written."""
+    return {split: each.by[OWN].sum(axis=0) for split, each in load_confusions(path).items()}
+
+
+def _runs_at(study: optuna.Study) -> str:
+    """Return what a run's id is appended to for its address; empty where that is not known."""
+    place = recorded_place(study.user_attrs)
+    if place is None or place.id is None:
+        return ""
+    is_server = (place.uri or "").startswith(("http://", "https://"))
+    return f"{place.uri if is_server else LOCAL_MLFLOW}/#/experiments/{place.id}/runs/"
 
 
 def _requirements(study: optuna.Study, rows: Sequence[TrialRow]) -> list[Requirement]:
@@ -81,7 +146,16 @@ def _row(trial: FrozenTrial, is_promoted: bool) -> TrialRow:
         run_id=str(trial.user_attrs.get(RUN_ID, "")),
         rank=rank(trial),
         costs=tuple(trial.user_attrs.get(COSTS, ())),
+        before=number_before(trial),
+        started=trial.datetime_start,
+        ended=trial.datetime_complete,
+        worker=_worker_of(trial),
     )
+
+
+def _worker_of(trial: FrozenTrial) -> str:
+    owner = owner_from_dict(trial.user_attrs.get(OWNER))
+    return f"{owner.host} {owner.pid}" if owner else ""
 
 
 def _baseline_trial(study: optuna.Study, rows: Sequence[TrialRow]) -> TrialRow | None:

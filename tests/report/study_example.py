@@ -15,12 +15,13 @@ from segexp.study.attributes import (
 
 BASELINE = {"mapping": "fine", "arch": "Unet", "learning_rate": 1e-3}
 TRIALS = ["trial", "state", "objective", "best epoch", "epochs", "seconds"]
-TRIALS += ["mapping", "arch", "learning_rate"]
+TRIALS += ["mapping", "arch", "learning_rate", "MLflow run"]
 CATEGORIES = ["complete", "pruned", "failed", "best", "by trial", "median"]
 
 
 def scores(value):
-    table = {"iou": [value, 0.0, None], "pixels": [9, 0, 0]}  # one class is predicted only
+    # One class is predicted only.
+    table = {"class": ["road", "car", "tram"], "iou": [value, 0.0, None], "pixels": [9, 0, 0]}
     return made_scores(
         value + 0.1,
         value,

@@ -33,6 +33,6 @@ def test_the_other_categories_have_their_best_value_too(study, page):
 
 
 def test_both_importances_are_drawn_side_by_side(page):
-    bars = [t for figure in page.traces() for t in figure if t.get("type") == "bar"]
+    bars = [t for figure in page.traces() for t in figure if "ANOVA" in t.get("name", "")]
     assert {bar["name"] for bar in bars} == {"PED-ANOVA", "fANOVA"}
     assert all(set(bar["y"]) == {"mapping", "arch", "learning_rate"} for bar in bars)

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from segexp.report.pictures import colorize, comparison, encode_png, overlay
+from segexp.report.pictures import at_most_wide, colorize, comparison, encode_png, overlay
 
 COLORS = np.array([[200, 100, 50], [0, 0, 255], [10, 20, 30]], np.uint8)
 NAMES = ("road", "sky", "traffic light")
@@ -140,3 +140,12 @@ def test_many_classes_wrap_into_several_rows_below_the_panes():
 def test_encoded_pixels_come_back(shape: tuple[int, ...]):
     pixels = np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
     assert np.array_equal(np.array(Image.open(io.BytesIO(encode_png(pixels)))), pixels)
+
+
+def test_a_wide_picture_is_shrunk_in_proportion_and_another_is_left_alone():
+    wide = np.zeros((30, 400, 3), np.uint8)
+    wide[:, 200:] = 200
+    shrunk = at_most_wide(wide, 100)
+    assert shrunk.shape == (8, 100, 3)  # 7.5 rows
+    assert (shrunk[0, 0, 0], shrunk[-1, -1, 0]) == (0, 200)
+    assert at_most_wide(wide, 400) is wide

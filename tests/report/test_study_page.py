@@ -10,6 +10,8 @@ from segexp.study.attributes import (
     FAILURE,
     INTERRUPTED,
     RESULT,
+    RUN_ID,
+    TRACKING,
 )
 from segexp.study.view import view_study
 from tests.report.parsed import plotly_count, read_page
@@ -44,9 +46,7 @@ def test_native_scores_of_an_objective_in_the_native_space():
 
 
 def test_states_are_counted(page):
-    cards = page.text.split()
-    for count, state in (("18", "complete"), ("6", "pruned"), ("6", "failed")):
-        assert cards[cards.index(state) - 1] == count
+    assert "30 trials: 18 complete, 6 pruned, 6 failed; ranked by" in page.text
     assert "interrupted" not in page.text.replace("failed or were interrupted", "")
 
 
@@ -65,11 +65,53 @@ def test_every_trial_has_a_row_in_the_table(study, page):
         "mapping": "fine",
         "arch": "Unet",
         "learning_rate": "0.001",
+        "MLflow run": "run0",
     }
     assert page.column(TRIALS, "epochs")[3:5] == ["2", "1"]
     pruned = study.trials[3]
     assert page.column(TRIALS, "objective")[3] == f"{pruned.intermediate_values[2]:.4f}"
     assert set(page.column(TRIALS, "arch")) == {"Unet", "FPN", "null"}
+
+
+def recorded(*run_ids):
+    """A study whose trials have these MLflow runs."""
+    study = optuna.create_study(direction="maximize")
+    for run_id in run_ids:
+        trial = study.ask()
+        trial.suggest_float("x", 0, 1)
+        trial.set_user_attr(RUN_ID, run_id)
+        leave(trial, 0.3)
+        study.tell(trial, 0.3)
+    return study
+
+
+def test_a_trial_leads_to_its_run_where_mlflow_shows_it():
+    study = recorded("0" * 32, "waiting-0123")
+    study.set_user_attr(TRACKING, [None, "tiny", "7"])  # mlflow.db of the project
+    page = read_page(study_page(view_study(study)))
+    found = [address for name, address in page.links if address.startswith("http")]
+    assert set(found) == {f"http://127.0.0.1:5000/#/experiments/7/runs/{'0' * 32}"}
+    header = [*TRIALS[:6], "x", "MLflow run"]
+    assert page.column(header, "MLflow run") == ["00000000", "waiting-0123"]
+
+
+def test_no_other_address_than_a_servers_is_linked_to():
+    study = recorded("0" * 32)
+    study.set_user_attr(TRACKING, ["javascript:alert(1)//", "tiny", "7"])
+    read_page(study_page(view_study(study)))  # which refuses any other
+    study.set_user_attr(TRACKING, ["https://example.org/ml", "tiny", "7"])
+    link = f'<a href="https://example.org/ml/#/experiments/7/runs/{"0" * 32}">'
+    assert link in study_page(view_study(study))
+
+
+def test_the_best_so_far_is_drawn_over_the_epochs_of_all_trials_too(page):
+    # 18 complete and 0..5 pruned ones before each: 3 epochs a trial, 2 if pruned, 1 if failed.
+    (drawn,) = [
+        figure[0]
+        for figure, layout in page.figures()
+        if layout["xaxis"].get("title", {}).get("text") == "epochs of all trials so far"
+    ]
+    assert drawn["x"][:6] == [3, 6, 9, 15, 18, 21]
 
 
 def test_a_failure_is_listed_with_its_reason(page):
@@ -95,7 +137,7 @@ def test_names_are_escaped_wherever_they_stand():
     study.optimize(run, n_trials=12, catch=(RuntimeError,))
     html = study_page(view_study(study))
     page = read_page(html)
-    assert page.tags.count("script") == 3 + len(page.traces())
+    assert page.tags.count("script") == 4 + len(page.traces())
     assert evil in page.text
     assert html.count("alert(1)</script") == 0
 
@@ -103,7 +145,7 @@ def test_names_are_escaped_wherever_they_stand():
 def test_a_study_of_one_trial_has_a_page():
     page = read_page(study_page(view_study(make_study(1))))
     assert page.row("best: trial 0")[1:] == ["0.5000", "0.4800"]
-    assert "1 trial," in page.text
+    assert "1 trial: 1 complete;" in page.text
     assert not any("optimistic" in note for note in page.notes)
     assert any("No importances by fANOVA: it needs at least 2" in note for note in page.notes)
 
@@ -181,9 +223,19 @@ def test_a_page_while_trials_are_under_way_counts_them():
     study = make_study(2)
     study.ask()
     study.enqueue_trial(BASELINE)
-    cards = read_page(study_page(view_study(study))).text.split()
-    assert cards[cards.index("running") - 1] == "1"
-    assert cards[cards.index("waiting") - 1] == "1"
+    page = read_page(study_page(view_study(study)))
+    assert "4 trials: 2 complete, 1 running, 1 waiting; ranked by" in page.text
+
+
+def test_only_the_page_of_a_running_study_loads_itself_again():
+    study = make_study(2)
+    assert 'http-equiv="refresh" content="30"' in study_page(view_study(study, is_live=True))
+    assert 'http-equiv="refresh"' not in study_page(view_study(study))
+
+
+def test_the_params_of_a_trial_are_shown_over_its_row(page):
+    assert page.hints[0] == "trial 0\nmapping: fine\narch: Unet\nlearning_rate: 0.001"
+    assert len(page.hints) == 30
 
 
 def test_two_hundred_trials_are_all_on_the_page():

@@ -1,0 +1,84 @@
+"""The top of a study's page: the answer, and counts that add up."""
+
+from typing import Any
+
+import optuna
+import pytest
+
+from segexp.evaluation.result import TrialResult
+from segexp.report.answer import answer_text, counts_text, setup_text
+from segexp.report.trials import StudyView, TrialRow
+from tests.report.study_example import scores
+
+
+def row(number: int, state: str, before: int | None = None, **more: Any) -> TrialRow:
+    made = {"value": None, "curve": (), "seconds": 1.0, "params": {}, "result": None}
+    made |= {"failure": "", "run_id": "", "rank": (), **more}
+    return TrialRow(number, state, before=before, **made)
+
+
+def view(best: TrialRow | None, baseline: TrialRow | None, **definition: Any) -> StudyView:
+    rows = [each for each in (baseline, best) if each is not None]
+    study = optuna.create_study(direction="maximize")
+    return StudyView(study, "val/miou_common", definition, {}, rows, best, baseline)
+
+
+def scored(number: int, tuning: float, heldout: float | None, **params: Any) -> TrialRow:
+    of_heldout = None if heldout is None else scores(heldout)
+    result = TrialResult(tuning, 1, 2.0, scores(tuning), of_heldout)
+    return row(number, "complete", value=tuning, result=result, params=params)
+
+
+def test_trials_that_were_stopped_and_resumed_count_once_and_the_counts_add_up():
+    # 52 in Optuna: 13 complete, 37 pruned for good, and two of these 50 resumed one of two others.
+    rows = [row(n, "complete") for n in range(12)] + [row(n, "pruned") for n in range(12, 48)]
+    rows += [row(48, "promoted"), row(49, "promoted")]
+    rows += [row(50, "complete", before=48), row(51, "pruned", before=49)]
+    assert counts_text(rows) == "50 trials: 13 complete, 37 pruned, 2 of these promoted"
+
+
+def test_a_trial_that_was_promoted_twice_and_interrupted_between_counts_once():
+    rows = [
+        row(0, "promoted"),
+        row(1, "interrupted", before=0),
+        row(2, "promoted", before=1),
+        row(3, "running", before=2),
+        row(4, "failed"),
+    ]
+    expected = "2 trials: 1 failed, 1 running, 1 of these promoted"
+    assert counts_text(rows) == f"{expected}; 1 interrupted, which do not count"
+
+
+def test_no_trial_is_no_trial():
+    assert counts_text([]) == "0 trials"
+
+
+@pytest.mark.parametrize(
+    ("best", "baseline", "said"),
+    [
+        ((0.5, 0.478), (0.4, 0.314), "best 0.478 held-out, +0.164 over the baseline"),
+        ((0.5, 0.3), (0.4, 0.314), "best 0.300 held-out, -0.014 against the baseline"),
+        ((0.5, 0.478), (0.4, None), "best 0.478 held-out"),
+        ((0.5, None), (0.4, None), "best 0.500 on the tuning images, +0.100 over the baseline"),
+        ((0.5, 0.478), None, "best 0.478 held-out"),
+    ],
+)
+def test_the_answer_is_the_heldout_score_and_what_it_gains(best, baseline, said):
+    found = view(scored(1, *best), scored(0, *baseline) if baseline else None)
+    assert answer_text(found) == said
+
+
+def test_a_baseline_that_is_best_is_said_to_be_unbeaten():
+    first = scored(0, 0.5, 0.4)
+    assert answer_text(view(first, first)) == (
+        "best 0.400 held-out: the baseline, which no trial beat"
+    )
+
+
+def test_what_is_not_searched_is_known_from_the_definition():
+    best = scored(7, 0.5, 0.4, arch="Unet")
+    fixed = {"model.encoder": "resnet18", "mappings.merged10": {}}
+    assert setup_text(view(best, None, **fixed), best) == (
+        "Trial 7: mapping merged10, Unet with resnet18."
+    )
+    assert setup_text(view(best, None), best) == "Trial 7: Unet."
