@@ -117,6 +117,7 @@ def tune(
         from segexp.study.best import best_trial, find_best
         from segexp.study.plan import plan_study
         from segexp.study.recorded_place import recorded_uri
+        from segexp.study.results_folder import REPORT_FILE, results_folder
         from segexp.study.run import run_study
         from segexp.study.stop import TIME_IS_UP, StopRule, ended_early
         from segexp.study.storage.open import open_storage
@@ -156,7 +157,8 @@ def tune(
     console.print()
     there = storage_option(storage, storage_file)
     uri = recorded_uri(root, finished.user_attrs, config.tracking.uri)
-    say(f"look next:  segexp best {best.study}{there}")
+    say(f"look next:  {results_folder(root, best.study) / REPORT_FILE}")
+    say(f"            segexp best {best.study}{there}")
     say(f"            segexp best {best.study}{there} --predict IMAGE.png")
     say(f"            {where_to_look(uri, root)}")
 

@@ -23,6 +23,7 @@ from segexp.core.files import name_fault
 
 CONFIG_FILE = "config.yaml"
 WORK_DIRECTORY = ".segexp"  # caches, locks, checkpoints, bundles
+RUNS_DIRECTORY = "runs"  # what people look at: a results folder for each study
 
 MAX_SIDE = 16_384
 MAX_PIXELS = 1 << 24

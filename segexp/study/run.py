@@ -28,9 +28,11 @@ from segexp.study.definition import definition, stored_definition, with_begun_ha
 from segexp.study.display import StudyDisplay
 from segexp.study.engines import Engine, here
 from segexp.study.kept_files import prune_directories
+from segexp.study.live_results import LiveResults, ResultsFolder
 from segexp.study.open import OpenStudy, open_study
 from segexp.study.plan import SearchPlan, say_left_out
 from segexp.study.reconcile import close_records
+from segexp.study.results_folder import REPORT_FILE, results_folder, write_view
 from segexp.study.revision import choose_revision, describe_revision
 from segexp.study.run_names import study_name
 from segexp.study.stop import NEVER, StopRule
@@ -103,8 +105,12 @@ def run_study(
         revision.plan, dataset, storage, now, carried=revision.carried, say=display.say
     )
     before = _count(opened.study)
-    with under_way(opened, display):
-        ran = run_to_the_end([opened], display, engine, workers=workers, stop=stop)
+    folder = ResultsFolder(opened, display.say)
+    where = results_folder(base.project, opened.study.study_name)
+    display.say(f"results, also while it runs: {where / REPORT_FILE}")
+    with under_way(opened, display, folder):
+        live = LiveResults(display, folder)
+        ran = run_to_the_end([opened], live, engine, workers=workers, stop=stop)
     say_what_waits(opened.experiment, display)
     # Other processes may have run some of them.
     new = min(ran, _count(opened.study) - before)
@@ -154,8 +160,10 @@ def _running(studies: Sequence[OpenStudy]) -> set[str]:
 
 
 @contextmanager
-def under_way(opened: OpenStudy, display: StudyDisplay) -> Iterator[None]:
-    """Close a study's records however the block ends."""
+def under_way(
+    opened: OpenStudy, display: StudyDisplay, folder: ResultsFolder | None = None
+) -> Iterator[None]:
+    """Close a study's records however the block ends, and write its results folder, if any."""
     with supervised(opened.study):
         try:
             with ended_by(partial(_close, opened)):
@@ -165,7 +173,7 @@ def under_way(opened: OpenStudy, display: StudyDisplay) -> Iterator[None]:
                 yield
         finally:
             if isinstance(opened.plan, SearchPlan):
-                _record_page(opened.study, opened.parent, display)
+                _record_page(opened, display, folder)
 
 
 @contextmanager
@@ -224,8 +232,14 @@ def _record_best(opened: OpenStudy, parent: tracking.Run) -> None:
         tracking.rename_run(parent, study_name(study.study_name, heldout))
 
 
-def _record_page(study: optuna.Study, parent: tracking.Run, display: StudyDisplay) -> None:
+def _record_page(opened: OpenStudy, display: StudyDisplay, folder: ResultsFolder | None) -> None:
+    project = opened.plan.base.project
     try:
-        tracking.log_text(parent, study_page(view_study(study)), "study.html")
+        view = view_study(opened.study, project)
+        page = study_page(view)
+        tracking.log_text(opened.parent, page, "study.html")
     except Exception as error:  # a picture must not hide why a study ended
         display.say(f"the study's page could not be drawn: {type(error).__name__}: {error}")
+        return
+    if folder is not None:
+        folder.trying(lambda: write_view(project, view, page))

@@ -40,9 +40,25 @@ def test_in_the_end_the_best_trial_alone_keeps_its_directory(project: Path) -> N
     directory = project / ".segexp" / "studies" / f"tiny-{study.user_attrs[RUN_ID][:8]}"
     assert [p.name for p in directory.iterdir()] == [f"trial-{study.best_trial.number:04d}"]
     (kept,) = directory.iterdir()
-    assert {path.name for path in kept.iterdir()} == {"bundle", "confusions.npz"}
+    assert {path.name for path in kept.iterdir()} == {"bundle", "confusions.npz", "overlays"}
     bundle = study.best_trial.user_attrs[RESULT]["bundle"]
     assert bundle == f"{kept.relative_to(project).as_posix()}/bundle"
+
+    results = project / "runs" / "tiny"
+    assert {path.name for path in results.iterdir()} == {
+        "report.html",
+        "results.csv",
+        "best",
+        "plots",
+    }
+    weights = [each / "bundle" / "model.safetensors" for each in (results / "best", kept)]
+    assert weights[0].samefile(weights[1])
+    pictures = [*(results / "best" / "predictions").rglob("*.png")]
+    assert len(pictures) == len(list((kept / "overlays").rglob("*.png"))) > 0
+    page = (results / "report.html").read_text()
+    assert page.count('<img class="picture"') == len(pictures)
+    assert 'http-equiv="refresh"' not in page
+    assert sum("report.html" in line for line in display.lines) == 1
 
     client = MlflowClient(tracking_uri=f"sqlite:///{project}/mlflow.db")
     parent = client.get_run(study.user_attrs[RUN_ID])

@@ -1,0 +1,104 @@
+"""The results folder of a study while it runs: written again every now and then.
+
+Reading a study takes time in proportion to its trials. So the folder is written the less often the
+longer that takes, and all of it together takes a small part of the study's time.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from segexp.core.errors import first_line
+from segexp.evaluation.evaluate import Evaluation
+from segexp.study.display import StudyDisplay
+from segexp.study.open import OpenStudy
+from segexp.study.results_folder import results_folder, write_results
+from segexp.training.fit import EpochResult, Step
+
+EVERY_SECONDS = 20.0
+"""At least so long after the folder was written it is written again."""
+
+PARTS = 20
+"""And at least so many times as long as writing it took: at most a 20th of the time."""
+
+
+class ResultsFolder:
+    """When the folder of a running study is to be written; a fault is said once, and ends nothing.
+
+    Args:
+        clock: Returns seconds.
+    """
+
+    def __init__(
+        self,
+        opened: OpenStudy,
+        say: Callable[[str], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._opened = opened
+        self._say = say
+        self._clock = clock
+        self._due = -float("inf")
+        self._has_failed = False
+
+    def write_if_due(self) -> None:
+        """Write the folder unless that was a short time ago."""
+        begun = self._clock()
+        if begun < self._due:
+            return
+        project = self._opened.plan.base.project
+        self.trying(lambda: write_results(project, self._opened.study, is_live=True))
+        ended = self._clock()
+        self._due = ended + max(EVERY_SECONDS, PARTS * (ended - begun))
+
+    def trying(self, write: Callable[[], object]) -> None:
+        """Call a function that writes; if it fails, say so unless that was said."""
+        try:
+            write()
+        except Exception as error:
+            if not self._has_failed:
+                self._has_failed = True
+                project, name = self._opened.plan.base.project, self._opened.study.study_name
+                reason = getattr(error, "strerror", None) or first_line(error)
+                folder = results_folder(project, name)
+                self._say(f"{folder} cannot be written, and the study goes on: {reason}")
+
+
+@dataclass(frozen=True)
+class LiveResults:
+    """A display that has a study's folder written as trials begin, train and end."""
+
+    display: StudyDisplay
+    folder: ResultsFolder
+
+    def say(self, text: str) -> None:
+        """Show one line."""
+        self.display.say(text)
+
+    def step(self, step: Step, total_epochs: int) -> None:
+        """Show a step."""
+        self.display.step(step, total_epochs)
+
+    def epoch(self, result: EpochResult[Evaluation], value: float, total_epochs: int) -> None:
+        """Show an epoch."""
+        self.display.epoch(result, value, total_epochs)
+        self.folder.write_if_due()
+
+    def caching(self, done: int, total: int) -> None:
+        """Show how many images are decoded into the cache."""
+        self.display.caching(done, total)
+
+    def trial_started(self, number: int, place: int, total: int, params: Mapping[str, Any]) -> None:
+        """Show that a trial begins."""
+        self.display.trial_started(number, place, total, params)
+        self.folder.write_if_due()
+
+    def trial_ended(self, number: int, state: str, text: str) -> None:
+        """Show that a trial ended."""
+        self.display.trial_ended(number, state, text)
+        self.folder.write_if_due()
+
+    def beside(self) -> StudyDisplay:
+        """Return a display for another trial that runs at the same time."""
+        return LiveResults(self.display.beside(), self.folder)

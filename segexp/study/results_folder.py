@@ -1,0 +1,140 @@
+"""The results folder of a study, ``runs/STUDY/``: what people look at and take away.
+
+    report.html   the study's page; a browser loads it again while the study runs
+    results.csv   a row a trial
+    best/         the best trial: its saved model (bundle/), and pictures of what it predicts
+    plots/        the page's charts as PNG
+
+Everything in it is made from Optuna's storage and the files of the best trial, without a network,
+and may be deleted. Files are written beside their place and renamed; one process writes at a time.
+"""
+
+import json
+import secrets
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import optuna
+
+from segexp.core.config import RUNS_DIRECTORY, WORK_DIRECTORY
+from segexp.core.files import locked, written_beside
+from segexp.report.plots import study_plots
+from segexp.report.results_csv import results_csv
+from segexp.report.study_page import study_page
+from segexp.report.trials import StudyView
+from segexp.study.trial_files import OVERLAYS_DIRECTORY
+from segexp.study.view import files_of, view_study
+
+REPORT_FILE, RESULTS_FILE, BEST_FILE = "report.html", "results.csv", "trial.json"
+
+
+def results_folder(project: Path, study: str) -> Path:
+    """Return the results folder of a study, which need not be there."""
+    return project / RUNS_DIRECTORY / study
+
+
+def write_results(project: Path, study: optuna.Study, *, is_live: bool) -> Path:
+    """Write the results folder of a study that searches; return its page.
+
+    Args:
+        is_live: Whether the study is running.
+
+    Raises:
+        OSError: When it cannot be written, as on a full disk.
+    """
+    view = view_study(study, project, is_live=is_live)
+    return write_view(project, view, study_page(view))
+
+
+def write_view(project: Path, view: StudyView, page: str) -> Path:
+    """Write the results folder of a study that was read and drawn; see `write_results`."""
+    with _opened(project, view.study.study_name) as folder:
+        _write(folder / REPORT_FILE, page)
+        _write(folder / RESULTS_FILE, results_csv(view))
+        for file, png in study_plots(view).items():
+            _write(folder / "plots" / file, png)
+        with suppress(FileNotFoundError):  # a better trial has just taken its place
+            _write_best(folder, project, view)
+    return folder / REPORT_FILE
+
+
+def write_files(project: Path, study: str, contents: Mapping[str, str | bytes]) -> Path:
+    """Write files by name into the results folder of a study; return the folder.
+
+    Raises:
+        OSError: When it cannot be written, as on a full disk.
+    """
+    with _opened(project, study) as folder:
+        for name, content in contents.items():
+            _write(folder / name, content)
+    return folder
+
+
+@contextmanager
+def _opened(project: Path, study: str) -> Iterator[Path]:
+    """Make the results folder of a study, and let nobody else write it meanwhile."""
+    folder = results_folder(project, study)
+    with locked(project / WORK_DIRECTORY / "locks" / RUNS_DIRECTORY / f"{study}.lock"):
+        folder.mkdir(parents=True, exist_ok=True)
+        ignored = folder.parent / ".gitignore"
+        if not ignored.exists():
+            _write(ignored, "*\n")
+        for left in folder.glob(".best.*"):  # by a process that was killed
+            shutil.rmtree(left, ignore_errors=True)
+        yield folder
+
+
+def _write(path: Path, content: str | bytes) -> None:
+    with written_beside(path) as beside:
+        beside.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def _write_best(folder: Path, project: Path, view: StudyView) -> None:
+    """Put the best trial's files into ``best/``, unless they are there: all of them, or none."""
+    best, target = view.best, folder / "best"
+    if best is None or best.result is None:
+        return
+    kept = files_of(project, best.result)
+    facts = {
+        "study": view.study.study_name,
+        "trial": best.number,
+        "objective": view.objective,
+        "value": best.value,
+        "params": dict(best.params),
+        "run_id": best.run_id,
+        "host": best.worker.partition(" ")[0],
+        "has_bundle": kept is not None and (kept / "bundle").is_dir(),
+    }
+    text = json.dumps(facts, indent=2) + "\n"
+    with suppress(OSError):
+        if (target / BEST_FILE).read_text(encoding="utf-8") == text:
+            return
+    beside = folder / f".best.{secrets.token_hex(6)}"
+    try:
+        beside.mkdir(parents=True)
+        if kept is not None:
+            _copy(kept / "bundle", beside / "bundle")
+            _copy(kept / OVERLAYS_DIRECTORY, beside / "predictions")
+        (beside / BEST_FILE).write_text(text, encoding="utf-8")
+        if target.exists():
+            target.rename(beside / ".before")
+        beside.rename(target)
+        shutil.rmtree(target / ".before", ignore_errors=True)
+    except BaseException:
+        shutil.rmtree(beside, ignore_errors=True)
+        raise
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy a directory, if it is there; weights, which are large, by hard links where possible."""
+    for path in sorted(source.rglob("*")):
+        if path.is_file():
+            to = target / path.relative_to(source)
+            to.parent.mkdir(parents=True, exist_ok=True)
+            if path.suffix == ".safetensors":
+                with suppress(OSError):  # another file system, or one without links
+                    to.hardlink_to(path)
+                    continue
+            shutil.copyfile(path, to)
