@@ -19,6 +19,7 @@ from segexp.cli.mapping import mapping_app
 from segexp.cli.mapping_import import import_
 from segexp.cli.mapping_suggest import suggest
 from segexp.cli.predict import predict
+from segexp.cli.report import report
 from segexp.cli.surroundings import put_right
 from segexp.cli.sync import sync
 from segexp.cli.train import train
@@ -80,6 +81,7 @@ app.command()(init)
 app.command()(tune)
 app.command()(ab)
 app.command()(best)
+app.command()(report)
 app.command()(train)
 app.command()(evaluate)
 app.command()(predict)

@@ -44,6 +44,7 @@ def train_and_compare(
         from segexp.compare.plan import plan_ab
         from segexp.compare.run import Question, begun_as, run_ab
         from segexp.study.recorded_place import recorded_uri
+        from segexp.study.results_folder import REPORT_FILE, results_folder
         from segexp.study.storage.open import load_study, open_storage
 
         if design.mode != "matched" and known and begun_as(known.storage, root, name) == "tuned":
@@ -65,7 +66,8 @@ def train_and_compare(
 
     recorded = load_study(storage_now, name).user_attrs
     uri = recorded_uri(root, recorded, config.tracking.uri)
-    return result, directory, where_to_look(uri, root)
+    page = results_folder(root, name) / REPORT_FILE
+    return result, directory, f"{page}\n            {where_to_look(uri, root)}"
 
 
 def show_plan(asked: Asked, pilot: str, design: "Design", trials: int, json_: bool) -> None:

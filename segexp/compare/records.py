@@ -11,6 +11,7 @@ import optuna
 from optuna.storages import BaseStorage
 
 from segexp import tracking
+from segexp.compare.answer_folder import write_answer_folder
 from segexp.compare.answer_tables import answer_tables
 from segexp.compare.page.ab_page import ab_page
 from segexp.compare.plan import AbPlan, ab_definition
@@ -30,6 +31,7 @@ from segexp.study.attributes import DEFINITION, PART_RUNS, RUN_ID, RUN_KEY
 from segexp.study.display import StudyDisplay
 from segexp.study.open import Place, lock_of
 from segexp.study.recorded_place import open_recorded, remember_place
+from segexp.study.results_folder import results_folder
 from segexp.study.run import ended_by
 from segexp.study.storage.retrying import replace_attribute
 from segexp.study.study_runs import (
@@ -158,6 +160,10 @@ def write_answer(
         scenes = []
     for path in write_files(directory, result, ab_page(result, scenes)):
         tracking.log_file(record, path)
+    try:
+        write_answer_folder(plan.project, plan.name)
+    except OSError as error:
+        display.say(f"{results_folder(plan.project, plan.name)} cannot be written: {error}")
     for name, columns in answer_tables(result).items():
         tracking.log_table(record, columns, name)
     metrics: dict[str, float] = {}

@@ -52,6 +52,7 @@ from segexp.study.display import StudyDisplay
 from segexp.study.engines import Engine, here
 from segexp.study.open import OpenStudy, Place, open_study
 from segexp.study.plan import ListPlan, SearchPlan, say_left_out
+from segexp.study.results_folder import REPORT_FILE, results_folder
 from segexp.study.run import run_to_the_end, say_what_waits, under_way
 from segexp.study.storage.open import open_storage, storage_file
 
@@ -103,6 +104,8 @@ def run_ab(
     warnings = warn_of_data(dataset, [*spaces.values()], [plan.common], display.say)
     clusters = make_clusters(question.cluster, dataset.heldout.ids, dataset.source.heldout_format)
     _refuse_another(plan, dataset, storage)
+    where = results_folder(plan.project, plan.name)
+    display.say(f"results, once there is an answer: {where / REPORT_FILE}")
     with open_records(plan, dataset, storage, display.say) as (study, record, arms):
         train = partial(
             _run_in_turn,

@@ -43,6 +43,11 @@ def left_behind(storage: BaseStorage) -> list[str]:
     return found
 
 
+def is_running(study: optuna.Study) -> bool:
+    """Whether a process runs a study now."""
+    return any(not _is_gone(content) for content in _supervisors(study.user_attrs).values())
+
+
 def forget_supervisors(study: optuna.Study) -> None:
     """Forget the supervisors that are gone: what they left open is closed."""
     for key, content in _supervisors(study.user_attrs).items():

@@ -8,7 +8,7 @@ import optuna
 import pytest
 
 from segexp.core.lease import Owner, lease_seconds, this_process
-from segexp.study.abandoned import forget_supervisors, left_behind, supervised
+from segexp.study.abandoned import forget_supervisors, is_running, left_behind, supervised
 from segexp.study.attributes import SUPERVISORS
 from segexp.study.storage.open import open_storage
 
@@ -33,6 +33,7 @@ def supervisors(study: optuna.Study) -> list[object]:
 
 def test_a_study_that_never_ran_was_not_abandoned(study: optuna.Study) -> None:
     assert left_behind(study._storage) == []
+    assert not is_running(study)
 
 
 @pytest.mark.parametrize(
@@ -50,6 +51,7 @@ def test_a_study_is_left_behind_by_whoever_is_gone(
 ) -> None:
     sign(study, "a", owner, time.time() - silent * lease_seconds())
     assert left_behind(study._storage) == (["street"] if is_left else [])
+    assert is_running(study) == (not is_left)
 
 
 def test_a_study_that_somebody_else_runs_now_is_not_left_behind(study: optuna.Study) -> None:

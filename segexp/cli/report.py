@@ -1,0 +1,62 @@
+"""``segexp report``."""
+
+from typing import Annotated
+
+import typer
+
+from segexp.cli.console import say
+from segexp.cli.options import (
+    Debug,
+    Project,
+    Set,
+    Storage,
+    StorageFile,
+    open_project,
+    read_config,
+    with_storage,
+)
+
+
+def report(
+    study: Annotated[
+        str | None,
+        typer.Argument(help="A study's name; by default the study that last began a trial."),
+    ] = None,
+    open_: Annotated[
+        bool, typer.Option("--open", help="Open the page in the web browser, too.")
+    ] = False,
+    storage: Storage = None,
+    storage_file: StorageFile = None,
+    set_: Set = None,
+    project: Project = None,
+    debug: Debug = False,
+) -> None:
+    """Write the results folder of a study again, runs/STUDY, and print the path of its page.
+
+    `tune` and `ab` write it, too: report.html, results.csv, the best trial's model and what it
+    predicts, and the charts as PNG; of an A/B study the page of its answer and its numbers.
+    """
+    root = open_project(project)
+    config = read_config(root, with_storage({}, storage, storage_file), set_)
+
+    from segexp.study.abandoned import is_running, left_behind
+    from segexp.study.storage.open import load_study, part_studies, read_storage
+
+    opened = read_storage(config.storage, root)
+    chosen = load_study(opened, study)
+    if chosen.study_name in left_behind(opened):
+        from segexp.study.recovery import recover_if_allowed
+
+        recover_if_allowed(root, config, [chosen.study_name], say)
+        chosen = load_study(read_storage(config.storage, root), chosen.study_name)
+    if part_studies(chosen):
+        from segexp.compare.answer_folder import write_answer_folder
+
+        page = write_answer_folder(root, chosen.study_name)
+    else:
+        from segexp.study.results_folder import write_results
+
+        page = write_results(root, chosen, is_live=is_running(chosen))
+    typer.echo(page)
+    if open_:
+        typer.launch(str(page))

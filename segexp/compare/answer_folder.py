@@ -1,0 +1,37 @@
+"""The results folder of an A/B study: its page, and its numbers as JSON and CSV."""
+
+import json
+from pathlib import Path
+
+from segexp.compare.answer_tables import answer_tables
+from segexp.compare.version import PAGE_FILE, RESULT_FILE
+from segexp.core.config import WORK_DIRECTORY
+from segexp.core.errors import WorkError
+from segexp.report.results_csv import columns_csv
+from segexp.study.results_folder import REPORT_FILE, write_files
+
+
+def write_answer_folder(project: Path, name: str) -> Path:
+    """Write what an A/B study answered into its results folder; return the page.
+
+    Raises:
+        WorkError: When it has not answered yet.
+        OSError: When the folder cannot be written.
+    """
+    answers = project / WORK_DIRECTORY / "ab"
+    # The name of another study may begin with this one's.
+    found = answers.iterdir() if answers.is_dir() else ()
+    own = [d for d in found if d.name.rpartition("-")[0] == name and (d / RESULT_FILE).is_file()]
+    if not own:
+        raise WorkError(
+            f"A/B study {name!r} has no answer here yet: repeat its `segexp ab` command"
+        )
+    directory = max(own, key=lambda d: (d / RESULT_FILE).stat().st_mtime)
+    result = (directory / RESULT_FILE).read_text(encoding="utf-8")
+    tables = answer_tables(json.loads(result))
+    contents = {
+        REPORT_FILE: (directory / PAGE_FILE).read_text(encoding="utf-8"),
+        RESULT_FILE: result,
+        **{Path(of).with_suffix(".csv").name: columns_csv(t) for of, t in tables.items()},
+    }
+    return write_files(project, name, contents) / REPORT_FILE
