@@ -24,6 +24,7 @@ from segexp.cli.surroundings import put_right
 from segexp.cli.sync import sync
 from segexp.cli.train import train
 from segexp.cli.tune import tune
+from segexp.cli.ui import ui
 from segexp.core import failpoint
 from segexp.core.credentials import without_credentials
 from segexp.core.errors import InputError, Interrupted, WorkError, first_line
@@ -85,6 +86,7 @@ app.command()(report)
 app.command()(train)
 app.command()(evaluate)
 app.command()(predict)
+app.command()(ui)
 app.command()(sync)
 app.add_typer(data_app, name="data")
 mapping_app.command("import")(import_)

@@ -28,6 +28,7 @@ from segexp.data.cache import Dataset
 from segexp.evaluation.sizes import at_own_size
 from segexp.study.abandoned import forget_supervisors, supervised
 from segexp.study.attributes import DEFINITION, PART_RUNS, RUN_ID, RUN_KEY
+from segexp.study.data_record import log_data
 from segexp.study.display import StudyDisplay
 from segexp.study.open import Place, lock_of
 from segexp.study.recorded_place import open_recorded, remember_place
@@ -98,6 +99,7 @@ def _open(
         if noted != record.id:
             for space in {m.name: m for m in (*plan.mappings, plan.common)}.values():
                 tracking.log_yaml(record, space.to_dict(), f"mappings/{space.name}.yaml")
+            log_data(record, dataset)
             # Last: a run whose id is stored is complete.
             record = note_run(study, noted, record)
         if line := new_run_instead(noted, record, f"A/B study {plan.name!r}"):

@@ -33,6 +33,7 @@ from segexp.study.attributes import (
     WARNINGS,
 )
 from segexp.study.config import StudyConfig
+from segexp.study.data_record import log_data
 from segexp.study.definition import is_known
 from segexp.study.plan import ListPlan, SearchPlan, StudyPlan
 from segexp.study.pruners import make_pruner
@@ -215,6 +216,7 @@ def _open_parent_run(
         for mapping in plan.mappings.values():
             tracking.log_yaml(parent, mapping.to_dict(), f"mappings/{mapping.name}.yaml")
         tracking.log_yaml(parent, plan.common.to_dict(), "common_space.yaml")
+        log_data(parent, dataset)
         # Last: a run that is noted is whole.
         parent = note_run(study, noted, parent)
     return parent

@@ -23,6 +23,7 @@ from segexp.evaluation.result import TrialResult
 from segexp.evaluation.sizes import at_own_size, own_labels, size_text
 from segexp.study import trial_record
 from segexp.study.costs import cost_of
+from segexp.study.data_record import log_data
 from segexp.study.display import Display
 from segexp.study.prepare import Training, prepare_training
 from segexp.study.trial_files import OVERLAYS_DIRECTORY
@@ -68,6 +69,7 @@ def run_trial(
     config, dataset, mapping = setup.config, setup.dataset, setup.mapping
     tracking.log_yaml(run, mapping.to_dict(), "mapping.yaml")
     tracking.log_yaml(run, config.to_dict(), "config.yaml")
+    log_data(run, dataset, ("train", "val"))
     training = prepare_training(config, dataset, mapping, setup.common, setup.project)
     trainer = training.trainer
     cost = cost_of(setup.project, config, len(mapping.classes), trainer.model, trainer.compute)
@@ -154,6 +156,7 @@ def run_trial(
         keep_in=directory / OVERLAYS_DIRECTORY if is_kept else None,
     )
     if is_kept:
+        log_data(run, dataset, ("heldout",))
         _save_bundle(directory / "bundle", training, reading, setup, trial_result, run)
     return trial_result
 

@@ -33,6 +33,7 @@ from segexp.tracking.find_runs import (
     look_up_id,
     running_trials,
 )
+from segexp.tracking.inputs import DataInput, log_inputs
 from segexp.tracking.records import (
     config_params,
     log_bytes,
@@ -65,6 +66,7 @@ logging.getLogger("mlflow").setLevel(logging.WARNING)
 logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
 
 __all__ = [
+    "DataInput",
     "Experiment",
     "Run",
     "Status",
@@ -86,6 +88,7 @@ __all__ = [
     "log_bytes",
     "log_directory",
     "log_file",
+    "log_inputs",
     "log_metrics",
     "log_table",
     "log_text",

@@ -2,8 +2,9 @@
 
 An operation is plain JSON with all of its times in it, and at most one file. It may be applied
 again after its answer was lost: metrics of the same time, step and value are one point to MLflow
-(the primary key of its table), params and tags are set to the same value, artifacts replace those
-of the same name, and a run is found by the tag that names the operation that made it.
+(the primary key of its table), params and tags are set to the same value, inputs that are there
+stay, artifacts replace those of the same name, and a run is found by the tag that names the
+operation that made it.
 """
 
 import json
@@ -15,13 +16,22 @@ from typing import Any, Literal
 
 import requests
 from mlflow import MlflowClient
-from mlflow.entities import Metric, Param, RunTag, ViewType
+from mlflow.entities import (
+    Dataset,
+    DatasetInput,
+    InputTag,
+    Metric,
+    Param,
+    RunTag,
+    ViewType,
+)
 from mlflow.exceptions import MlflowException
+from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT
 
 from segexp.core.credentials import without_credentials
 from segexp.core.errors import first_line
 
-Kind = Literal["create", "params", "metrics", "tags", "artifact", "status"]
+Kind = Literal["create", "params", "metrics", "tags", "inputs", "artifact", "status"]
 
 # What the content of an operation holds, by kind.
 CONTENT: dict[Kind, set[str]] = {
@@ -29,6 +39,7 @@ CONTENT: dict[Kind, set[str]] = {
     "params": {"params"},
     "metrics": {"metrics"},  # [key, value, timestamp in ms, step] of each
     "tags": {"tags"},
+    "inputs": {"datasets"},  # see `segexp.tracking.inputs`
     "artifact": {"folder", "is_table"},
     "status": {"status", "end_time"},  # in ms; None for a run that is resumed
 }
@@ -99,6 +110,8 @@ def apply(
         client.log_batch(run_id, metrics=metrics)
     elif operation.kind == "tags":
         client.log_batch(run_id, tags=[RunTag(k, v) for k, v in content["tags"].items()])
+    elif operation.kind == "inputs":
+        client.log_inputs(run_id, [_input(**each) for each in content["datasets"]])
     elif operation.kind == "status":
         _set_status(client, run_id, content["status"], content["end_time"])
     else:
@@ -153,6 +166,13 @@ def _create(
         experiment, start_time=content["start_time"], tags=tags, run_name=content["name"]
     )
     return str(created.info.run_id)
+
+
+def _input(
+    name: str, digest: str, source_type: str, source: str, profile: str, use: str
+) -> DatasetInput:
+    dataset = Dataset(name, digest, source_type, source, profile=profile)
+    return DatasetInput(dataset, [InputTag(MLFLOW_DATASET_CONTEXT, use)])
 
 
 def _set_status(client: MlflowClient, run_id: str, status: str, end_time: int | None) -> None:

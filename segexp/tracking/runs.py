@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mlflow import MlflowClient
-from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME
+from mlflow.utils.mlflow_tags import MLFLOW_GIT_COMMIT, MLFLOW_RUN_NAME
 
 from segexp.core.credentials import all_without_credentials, without_credentials
 from segexp.core.run_token import is_token, new_token
 from segexp.tracking.client import client_of, is_server
+from segexp.tracking.commit import commit_of
 from segexp.tracking.operations import RECORD, Operation, RefusedError, apply, now_ms
 from segexp.tracking.replay import id_of
 from segexp.tracking.sender import submit
@@ -82,6 +83,8 @@ def start_run(
         "mlflow.source.name": "segexp",
         "mlflow.source.type": "LOCAL",
     }
+    if commit := commit_of(experiment.project):
+        all_tags[MLFLOW_GIT_COMMIT] = commit
     content = {
         "experiment": experiment.id,
         "name": name[:_LONGEST_NAME],

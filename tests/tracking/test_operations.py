@@ -15,6 +15,16 @@ def itself(run_id: str) -> str:
     return run_id
 
 
+DATA = {
+    "name": "street val",
+    "digest": "0123abcd",
+    "source_type": "local",
+    "source": '{"uri": "/data/street"}',
+    "profile": '{"num_rows": 4}',
+    "use": "val",
+}
+
+
 def test_applied_twice_it_changes_nothing(run: Run, tmp_path: Path):
     table = tmp_path / "iou.json"
     table.write_text("{}", encoding="utf-8")
@@ -22,6 +32,7 @@ def test_applied_twice_it_changes_nothing(run: Run, tmp_path: Path):
         Operation("metrics", run.id, {"metrics": [["val/miou", 0.5, 1000, 1]]}),
         Operation("params", run.id, {"params": {"loss": "focal"}}),
         Operation("tags", run.id, {"tags": {"segexp.state": "PRUNED"}}),
+        Operation("inputs", run.id, {"datasets": [DATA]}),
         Operation("artifact", run.id, {"folder": "tables", "is_table": True}, "iou.json"),
         Operation("status", run.id, {"status": "FINISHED", "end_time": 2000}),
     ]
@@ -37,6 +48,9 @@ def test_applied_twice_it_changes_nothing(run: Run, tmp_path: Path):
         '[{"path": "tables/iou.json", "type": "table"}]'
     )
     assert (found.info.status, found.info.end_time) == ("FINISHED", 2000)
+    (used,) = found.inputs.dataset_inputs
+    assert (used.dataset.name, used.dataset.digest) == ("street val", "0123abcd")
+    assert [(tag.key, tag.value) for tag in used.tags] == [("mlflow.data.context", "val")]
 
 
 def test_a_creation_that_may_have_been_applied_makes_no_second_run(experiment: Experiment):

@@ -1,0 +1,79 @@
+"""``segexp ui``."""
+
+import webbrowser
+from typing import Annotated
+
+import typer
+
+from segexp.cli.console import say
+from segexp.cli.options import (
+    Debug,
+    Project,
+    Set,
+    Storage,
+    StorageFile,
+    open_project,
+    read_config,
+    with_storage,
+)
+from segexp.core.errors import InputError
+
+
+def ui(
+    study: Annotated[
+        str | None,
+        typer.Argument(help="A study's name; by default the study that last began a trial."),
+    ] = None,
+    port: Annotated[
+        int,
+        typer.Option(min=1, max=65535, help="Where MLflow is to listen, on this machine alone."),
+    ] = 5000,
+    open_: Annotated[
+        bool, typer.Option("--open/--no-open", help="Whether to open the address in a browser.")
+    ] = True,
+    storage: Storage = None,
+    storage_file: StorageFile = None,
+    set_: Set = None,
+    project: Project = None,
+    debug: Debug = False,
+) -> None:
+    """Show a study in MLflow: all of its trials in one list, the best first.
+
+    Starts MLflow on 127.0.0.1 and prints the address; Ctrl-C ends it. Where the study is recorded
+    on a tracking server, only opens that server's page.
+    """
+    root = open_project(project)
+    config = read_config(root, with_storage({}, storage, storage_file), set_)
+
+    from segexp import tracking
+    from segexp.study.best import objective_of
+    from segexp.study.recorded_place import recorded_place, recorded_uri
+    from segexp.study.storage.open import load_study, read_storage
+    from segexp.tracking.ui import HOST, leaderboard_address, served
+
+    chosen = load_study(read_storage(config.storage, root), study)
+    place = recorded_place(chosen.user_attrs)
+    uri = recorded_uri(root, chosen.user_attrs, config.tracking.uri)
+    experiment = None if place is None else place.id
+    if experiment is None and place is not None:  # a study of an earlier version
+        experiment = tracking.experiment_of_run(root, uri, place.run)
+    if experiment is None:
+        raise InputError(
+            f"study {chosen.study_name!r} is not recorded in MLflow yet: `segexp tune` does that"
+        )
+    metric = f"best/{objective_of(chosen).removeprefix('val/')}"
+
+    def show(server: str) -> None:
+        address = leaderboard_address(server, experiment, metric)
+        typer.echo(address)
+        if open_:
+            webbrowser.open(address)
+
+    if uri is not None and tracking.is_server(uri):
+        show(tracking.address_of(uri))
+        return
+    say("starting MLflow, which takes some seconds ...")
+    with served(root, uri, port) as server:
+        show(f"http://{HOST}:{port}")
+        say("Ctrl-C ends it")
+        server.wait()
