@@ -1,6 +1,7 @@
 """``segexp evaluate``."""
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import typer
 
@@ -114,9 +115,26 @@ def evaluate(
     shown = [f"{metric.title} {scored.scores[name]:.4f}" for name, metric in METRICS.items()]
     shown[0] += f" over {classes_text(scored.scores, classes)}"
     answer(", ".join(shown))
+    _show_calibration(scored.calibration)
     if scored.protocols is not None:
         results.print(protocol_table(scored.protocols["rows"]))
         for text in scored.protocols["missing"]:
             answer(f"not scored: {text}")
     for warning in scored.warnings:
         say(f"warning: {warning}")
+
+
+def _show_calibration(calibration: Mapping[str, Any]) -> None:
+    bins = calibration["bins"]
+    edges = zip(bins["from"], bins["to"], strict=True)
+    columns = {
+        "probability": [f"{low:.2f} to {high:.2f}" for low, high in edges],
+        "pixels": bins["pixels"],
+        "share right": bins["right"],
+        "mean probability": bins["confidence"],
+    }
+    results.print(class_table("how often it is right, by how sure it is", columns))
+    answer(
+        f"ECE {calibration['ece']:.4f}: the probability of what is decided is so far from how "
+        f"often that is right, on average over pixels ({calibration['probabilities']})"
+    )

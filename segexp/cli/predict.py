@@ -2,7 +2,7 @@
 
 from collections import Counter
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import typer
 
@@ -12,6 +12,17 @@ from segexp.core.errors import InputError, WorkError, collected
 from segexp.core.signals import interruption_leaves
 
 MAX_LISTED = 10
+
+
+class Wanted(NamedTuple):
+    """What is written of an image beside its usual pictures, or other than usual."""
+
+    grey_masks: bool = False
+    probabilities: bool = False
+    uncertainty: bool = False
+
+
+PICTURES = Wanted()
 
 
 def predict(
@@ -25,6 +36,23 @@ def predict(
     precision: Annotated[str, typer.Option(help="auto, bf16 or fp32.")] = "auto",
     tta: Tta = None,
     project: Project = None,
+    probabilities: Annotated[
+        bool,
+        typer.Option(
+            "--probabilities",
+            help="Also write <stem>_probabilities.npz: the probability of each class, float16, "
+            "shape (C, H, W).",
+        ),
+    ] = False,
+    uncertainty: Annotated[
+        bool,
+        typer.Option(
+            "--uncertainty",
+            help="Also write <stem>_uncertainty.png: the entropy of the probabilities, 0 where one "
+            "class is certain, 255 where all are alike. `segexp evaluate` says how far "
+            "probabilities hold (ECE).",
+        ),
+    ] = False,
     grey_masks: Annotated[
         bool,
         typer.Option(
@@ -37,7 +65,8 @@ def predict(
 ) -> None:
     """Predict images: an index mask, a colour mask and an overlay each, at the image's own size."""
     check_choice("--precision", precision, ("auto", "bf16", "fp32"))
-    predict_into(model, paths, out, precision, tta, project, grey_masks=grey_masks)
+    wanted = Wanted(grey_masks, probabilities, uncertainty)
+    predict_into(model, paths, out, precision, tta, project, wanted)
 
 
 def predict_into(
@@ -47,8 +76,7 @@ def predict_into(
     precision: str,
     tta: str | None,
     project: Path | None = None,
-    *,
-    grey_masks: bool = False,
+    wanted: Wanted = PICTURES,
 ) -> None:
     """Predict images with a saved model and say where the pictures are.
 
@@ -56,6 +84,7 @@ def predict_into(
         reference: See `segexp.study.model_reference`.
         project: What ``--project`` names.
     """
+    from segexp.evaluation.beside import Beside
     from segexp.evaluation.predict import (
         find_images,
         predict_masks,
@@ -63,10 +92,12 @@ def predict_into(
         stream_count,
         way_out,
     )
+    from segexp.evaluation.saved import described
     from segexp.report.predictions import write_predictions
     from segexp.study.model_reference import find_bundle
     from segexp.training.bundle import load_bundle
     from segexp.training.compute import choose_compute
+    from segexp.training.reading import AS_SOFTMAX
     from segexp.training.views import parse_views
 
     faults: list[str] = []
@@ -83,20 +114,37 @@ def predict_into(
     compute = choose_compute(precision)
     model = compute.place(bundle.model)
     streams = stream_count(len(files))
-    found = predict_masks(model, bundle.preprocessing, compute, files, streams=streams, views=views)
+    reading = bundle.reading or AS_SOFTMAX
+    found = predict_masks(
+        model,
+        bundle.preprocessing,
+        compute,
+        files,
+        streams=streams,
+        views=views,
+        beside=Beside(reading, wanted.probabilities, wanted.uncertainty),
+    )
     written = 0
     with LiveDisplay() as display, interruption_leaves("everything finished so far is kept"):
         try:
-            for mask, _, _ in write_predictions(out, found, bundle.mapping, grey_masks=grey_masks):
+            for mask, *others in write_predictions(
+                out, found, bundle.mapping, grey_masks=wanted.grey_masks
+            ):
                 written += 1
-                if written <= MAX_LISTED:
-                    display.say(f"{mask}  (and _color, _overlay)")
+                display.say(f"{mask}  (and {', '.join(_ending(path) for path in others)})")
         except OSError as error:
             raise WorkError(f"--out {out}: cannot be written: {error.strerror}") from None
-    if written > MAX_LISTED:
-        say(f"... and {written - MAX_LISTED} more")
     how = f"{bundle.mapping.name}, {compute.description}{f', --tta {tta}' if tta else ''}"
     say(f"predicted {written} image(s) into {out} ({how})")
+    if wanted.probabilities or wanted.uncertainty:
+        say(
+            f"probabilities: {described(bundle.reading)}; how far they hold: `segexp evaluate`, ECE"
+        )
+
+
+def _ending(path: Path) -> str:
+    """Return what a file adds to its image's name, without `.png`: ``_color``."""
+    return f"_{path.name.removesuffix('.png').rpartition('_')[2]}"
 
 
 def _say_skipped(files: list[Path], way_out: str) -> None:

@@ -13,7 +13,7 @@ SUFFIXES = (".png", ".npy")
 ENDINGS = ("_mask", "_leftImg8bit", "_gtFine_labelIds", "_gtFine_labelTrainIds")
 """What a mask's name may add to the image's: segexp's own ending, and those of Cityscapes."""
 
-_BESIDE = ("_color", "_overlay")
+_BESIDE = ("_color", "_overlay", "_uncertainty")
 """Pictures that `segexp predict` writes next to ``<stem>_mask.png``."""
 
 Files = Mapping[str, Path]

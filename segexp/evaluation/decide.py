@@ -15,6 +15,7 @@ def decide_at_size(
     logits_size: Size,
     size: Size,
     decide: Callable[[Tensor], Tensor],
+    dtype: torch.dtype = torch.uint8,
 ) -> Tensor:
     """Resize the logits of one image bilinearly and decide its classes, in bands of rows.
 
@@ -26,10 +27,12 @@ def decide_at_size(
         blocks: The logits from top to bottom, (C, rows, w) each, such as all of them at once.
         logits_size: Their height and width, all blocks together.
         size: Height and width of the result.
-        decide: From logits (1, C, rows, W) to R decisions, (R, rows, W), 0..255.
+        decide: From logits (1, C, rows, W) to R decisions, (R, rows, W), 0..255, or other numbers
+            of a pixel.
+        dtype: The type that their results have.
 
     Returns:
-        uint8 (R, H, W).
+        Shape (R, H, W).
     """
     height, width = logits_size
     rows = torch.arange(size[0], dtype=torch.float32)
@@ -67,7 +70,7 @@ def decide_at_size(
                     )
                 decided = decide(resized)
                 if mask is None:
-                    mask = decided.new_empty(len(decided), *size, dtype=torch.uint8)
+                    mask = decided.new_empty(len(decided), *size, dtype=dtype)
                 mask[:, band] = decided
         done = until
         if done < size[0]:

@@ -16,12 +16,19 @@ from segexp.data.cache import Dataset
 from segexp.data.split import Split
 from segexp.data.stats import count_labels
 from segexp.data.threads import work_ahead
+from segexp.evaluation.calibration import (
+    Reliability,
+    confidence_in,
+    count_confidence,
+    nothing_counted,
+)
 from segexp.evaluation.confusions import MAX_PREDICTION_BYTES
 from segexp.evaluation.counting import counted_on_void
 from segexp.evaluation.decide import decide_at_size
 from segexp.evaluation.metrics import METRICS, RULERS, measure
 from segexp.evaluation.rulers import Ruler, decide_all
 from segexp.labels.mapping import Mapping
+from segexp.labels.taxonomy import VOID
 from segexp.training.checkpoint import KeptValidation
 from segexp.training.compute import Compute
 from segexp.training.loss import Loss
@@ -52,6 +59,7 @@ class Evaluation:
             empty unless asked for.
         voids: Ruler -> how often each class and *none* is predicted on the void pixels of each
             image, (N, K + 1); empty when only the matrices were kept, as in a checkpoint.
+        reliability: How sure the model was by one ruler, and how often right; None unless asked.
     """
 
     image_ids: tuple[str, ...]
@@ -59,6 +67,7 @@ class Evaluation:
     confusions: Dict[str, NDArray[np.int64]]
     predictions: Dict[str, Sequence[NDArray[np.uint8]]] = field(default_factory=dict)
     voids: Dict[str, NDArray[np.int64]] = field(default_factory=dict)
+    reliability: Reliability | None = None
 
     def confusion(self, ruler: str) -> NDArray[np.int64]:
         """Return the matrix of the whole split by one ruler, (K, K + 1)."""
@@ -99,6 +108,7 @@ def evaluate(
     views: Views = ONE_VIEW,
     loss: tuple[Loss, Tensor] | None = None,
     keep_predictions: bool = False,
+    reliability_by: str | None = None,
 ) -> Evaluation:
     """Score a model on every image of a split.
 
@@ -115,6 +125,7 @@ def evaluate(
             are then as large as the images.
         keep_predictions: Whether to return the predicted classes: H * W bytes per image and ruler;
             none if all of them together have more than can be read again, MAX_PREDICTION_BYTES.
+        reliability_by: The ruler by which it is counted how sure the model is, and how often right.
 
     Raises:
         NonFiniteLogitsError: When the model gives NaN or infinity; names the images of the batch.
@@ -125,6 +136,7 @@ def evaluate(
     placed = {name: ruler.to(compute.device) for name, ruler in rulers.items()}
     loss = (loss[0], loss[1].to(compute.device)) if loss is not None else None
     losses: list[tuple[Tensor, int]] = []
+    reliability = nothing_counted() if reliability_by else None
     seen = pixels = 0
     for images, host_labels in batches:
         logits = infer(model, images, preprocessing, compute, views)
@@ -134,10 +146,18 @@ def evaluate(
             loss_of, table = loss
             losses.append((loss_of(logits, table[labels.long()]), len(images)))
         size = (labels.shape[-2], labels.shape[-1])
-        for name, decided in zip(placed, _decided(logits, size, placed), strict=True):
+        planes = iter(_decided(logits, size, placed, reliability_by))
+        for name, decided in zip(placed, planes, strict=False):
             counts[name].append(_count(decided, labels, placed[name]))
             if keep_predictions:
                 predictions[name].extend(decided.to(torch.uint8).cpu().numpy())
+            if name == reliability_by:
+                truth = placed[name].truth[labels.long()]
+                is_right = decided == truth
+        for confidence in planes:
+            assert reliability is not None
+            valid = truth != VOID
+            reliability += count_confidence(confidence[valid], is_right[valid])
         seen += len(images)
         pixels += labels.numel()
         if pixels * len(rulers) > MAX_PREDICTION_BYTES:
@@ -148,19 +168,31 @@ def evaluate(
         confusions={name: np.concatenate([m for m, _ in each]) for name, each in counts.items()},
         voids={name: np.concatenate([void for _, void in each]) for name, each in counts.items()},
         predictions={name: kept for name, kept in predictions.items() if kept},
+        reliability=reliability,
     )
 
 
-def _decided(logits: Tensor, size: tuple[int, int], rulers: Dict[str, Ruler]) -> Iterable[Tensor]:
-    """Decide by each ruler at a size; (N, H, W) each."""
+def _decided(
+    logits: Tensor, size: tuple[int, int], rulers: Dict[str, Ruler], sure_by: str | None
+) -> Iterable[Tensor]:
+    """Decide by each ruler at a size, (N, H, W) each; then the confidence by one, if named."""
+
+    def by_all(part: Tensor) -> Iterator[Tensor]:
+        for name, decided in zip(rulers, decide_all(part, rulers.values()), strict=True):
+            yield decided
+            if name == sure_by:
+                confidence = confidence_in(part, decided, rulers[name])
+        if sure_by is not None:
+            yield confidence
+
     if logits.shape[-2:] == size:
-        return decide_all(logits, rulers.values())
-
-    def by_all(part: Tensor) -> Tensor:
-        return torch.cat(list(decide_all(part, rulers.values())))
-
+        return by_all(logits)
     logits_size = (logits.shape[-2], logits.shape[-1])
-    masks = [decide_at_size([own], logits_size, size, by_all) for own in logits]
+    dtype = torch.uint8 if sure_by is None else torch.float32
+    masks = [
+        decide_at_size([own], logits_size, size, lambda part: torch.cat(list(by_all(part))), dtype)
+        for own in logits
+    ]
     return torch.stack(masks, dim=1)
 
 
@@ -181,6 +213,7 @@ def evaluate_split(
     own_labels: Callable[[int], NDArray[np.uint8]] | None = None,
     views: Views = ONE_VIEW,
     keep_predictions: bool = False,
+    reliability_by: str | None = None,
 ) -> Evaluation:
     """Score a model on a split of a data set; see `evaluate`.
 
@@ -197,6 +230,7 @@ def evaluate_split(
         compute=compute,
         views=views,
         keep_predictions=keep_predictions,
+        reliability_by=reliability_by,
     )
 
 

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -21,6 +21,7 @@ from segexp.data.files.pictures import IMAGE_SUFFIXES
 from segexp.data.resize import resize_image, resized_size
 from segexp.data.source import SampleFault
 from segexp.data.threads import work_ahead
+from segexp.evaluation.beside import NOTHING, Beside
 from segexp.evaluation.decide import decide_at_size, largest
 from segexp.training.compute import Compute
 from segexp.training.preprocess import NonFiniteLogitsError, Preprocessing, is_finite
@@ -55,11 +56,16 @@ class Prediction:
         file: Where the image is, and the stem of its output.
         image: uint8 RGB at its own size, shape (H, W, 3).
         mask: uint8 class indices 0..C-1 at the image's own size, shape (H, W).
+        probabilities: Of each class in the data, float16 0..1, (C, H, W); None unless wanted.
+        uncertainty: Their entropy, uint8 (H, W): 0 where one class is certain, 255 where all are
+            alike; None unless wanted.
     """
 
     file: ImageFile
     image: NDArray[np.uint8]
     mask: NDArray[np.uint8]
+    probabilities: NDArray[np.float16] | None = None
+    uncertainty: NDArray[np.uint8] | None = None
 
 
 def find_images(paths: Sequence[Path], out_dir: Path | None = None) -> list[ImageFile]:
@@ -130,6 +136,7 @@ def predict_masks(
     *,
     streams: int = 1,
     views: Views = ONE_VIEW,
+    beside: Beside = NOTHING,
 ) -> Iterator[Prediction]:
     """Predict the mask of each image at the image's own size.
 
@@ -144,6 +151,8 @@ def predict_masks(
         model: On its device already; gives logits (N, C, H, W); is put into evaluation mode.
         streams: Batches at a time; see `stream_count`.
         views: Test-time augmentation.
+        beside: What is computed beside the masks. Probabilities take 2 C bytes a pixel: images are
+            then predicted one at a time.
 
     Yields:
         A prediction for each readable image, in order. Memory is bounded by the batches.
@@ -153,16 +162,19 @@ def predict_masks(
             whose logits are NaN or infinite.
     """
     model.eval()
+    if beside.probabilities:
+        batch_size = streams = 1
     faults: list[str] = []
     threads = torch.get_num_threads()
     # Only a CPU runs several forward passes at a time.
     turn = Lock() if compute.device.type != "cpu" else nullcontext()
 
-    def decide(batch: Sequence[_Decoded]) -> list[NDArray[np.uint8] | None]:
+    def decide(batch: Sequence[_Decoded]) -> list[Prediction | None]:
         torch.set_num_threads(max(1, threads // streams))
-        return _decide(model, preprocessing, compute, views, batch, turn)
+        with turn:
+            return _predict(model, preprocessing, compute, views, beside, batch)
 
-    def decided() -> Iterator[tuple[list[_Decoded], list[NDArray[np.uint8] | None]]]:
+    def decided() -> Iterator[tuple[list[_Decoded], list[Prediction | None]]]:
         read = work_ahead(partial(_decode, preprocessing=preprocessing), files, DECODERS)
         batches = _batches(read, batch_size, MAX_PIXELS // streams, faults)
         return work_ahead(
@@ -170,12 +182,12 @@ def predict_masks(
         )
 
     try:
-        for batch, masks in decided():
-            for decoded, mask in zip(batch, masks, strict=True):
-                if mask is None:
+        for batch, predictions in decided():
+            for decoded, prediction in zip(batch, predictions, strict=True):
+                if prediction is None:
                     faults.append(f"{decoded.file.path}: the model's logits are NaN or infinite")
                 else:
-                    yield Prediction(decoded.file, decoded.image, mask)
+                    yield prediction
     finally:
         torch.set_num_threads(threads)  # later threads start with what any thread has set
     if faults:
@@ -262,34 +274,42 @@ def _pixels_of(batch: Sequence[_Decoded]) -> int:
 
 # Not on the generator: inference mode would leak into the caller between two predictions.
 @torch.inference_mode()
-def _decide(
+def _predict(
     model: nn.Module,
     preprocessing: Preprocessing,
     compute: Compute,
     views: Views,
+    beside: Beside,
     batch: Sequence[_Decoded],
-    turn: AbstractContextManager[object],
-) -> list[NDArray[np.uint8] | None]:
-    """Return the masks of a batch; None where the logits are not finite."""
+) -> list[Prediction | None]:
+    """Predict the images of a batch; None where the logits are not finite."""
     images = torch.from_numpy(np.stack([decoded.resized for decoded in batch])).permute(0, 3, 1, 2)
     blocks: list[Iterable[Tensor]]
-    with turn:
-        if len(batch) == 1:  # it may be large: its rows as they come
-            rows = logit_rows(model, images, preprocessing, compute, views)
-            blocks = [(block[0] for block in rows)]
-        else:
-            blocks = [[own] for own in infer(model, images, preprocessing, compute, views)]
-        return [_mask(own, decoded) for own, decoded in zip(blocks, batch, strict=True)]
+    if len(batch) == 1:  # it may be large: its rows as they come
+        rows = logit_rows(model, images, preprocessing, compute, views)
+        blocks = [(block[0] for block in rows)]
+    else:
+        blocks = [[own] for own in infer(model, images, preprocessing, compute, views)]
+    return [_decided(own, decoded, beside) for own, decoded in zip(blocks, batch, strict=True)]
 
 
-def _mask(blocks: Iterable[Tensor], decoded: _Decoded) -> NDArray[np.uint8] | None:
-    height, width, _ = decoded.resized.shape
+def _decided(blocks: Iterable[Tensor], decoded: _Decoded, beside: Beside) -> Prediction | None:
+    seen, own = decoded.resized.shape[:2], decoded.image.shape[:2]
+    is_plain = not (beside.probabilities or beside.uncertainty)
+    decide, dtype = (largest, torch.uint8) if is_plain else (beside.decide, torch.float16)
     try:
-        mask = decide_at_size(_finite(blocks), (height, width), decoded.image.shape[:2], largest)
+        planes = decide_at_size(_finite(blocks), seen, own, decide, dtype).cpu().numpy()
     except NonFiniteLogitsError:
         return None
-    found: NDArray[np.uint8] = mask[0].cpu().numpy()
-    return found
+    mask = planes[0].astype(np.uint8, copy=False)  # float16 holds a class index whole
+    uncertainty = np.rint(planes[1] * np.float32(255)) if beside.uncertainty else None
+    return Prediction(
+        decoded.file,
+        decoded.image,
+        mask,
+        planes[1 + beside.uncertainty :] if beside.probabilities else None,
+        None if uncertainty is None else uncertainty.astype(np.uint8),
+    )
 
 
 def _finite(blocks: Iterable[Tensor]) -> Iterator[Tensor]:

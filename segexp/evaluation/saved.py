@@ -40,6 +40,9 @@ class ScoredBundle:
         reading: How probabilities were read, for people; None where none were added.
         scores: What `segexp.evaluation.metrics.measure` returns.
         table: Per class: iou, precision, recall, f1, pixels, images, predicted.
+        calibration: How far its probabilities hold in the space, see
+            `segexp.evaluation.calibration`: ``ece``, ``probabilities`` (how they were read, for
+            people) and ``bins``, a table.
         protocols: The model's scores by other conventions, by size: ``rows`` of
             `segexp.evaluation.protocols.protocol_rows`, and ``missing``. None unless asked for.
     """
@@ -56,6 +59,7 @@ class ScoredBundle:
     scores: dict[str, float]
     table: dict[str, list[Any]]
     warnings: tuple[str, ...]
+    calibration: dict[str, Any]
     protocols: dict[str, Any] | None
 
     def to_dict(self) -> dict[str, Any]:
@@ -128,6 +132,7 @@ def evaluate_bundle(
             compute=compute,
             own_labels=own_labels(dataset, chosen) if at_own else None,
             views=views,
+            reliability_by=_ASKED,
         )
 
     evaluation = evaluated(at_own)
@@ -146,12 +151,19 @@ def evaluate_bundle(
         mapping=bundle.mapping.name,
         space=target.name,
         rule=rule,
-        reading=_described(bundle.reading) if rule == "sum" and ruler.merges else None,
+        reading=described(bundle.reading) if rule == "sum" and ruler.merges else None,
         scores=measure(evaluation.confusion(_ASKED)),
         table=class_table(evaluation.confusions[_ASKED], target.names),
         warnings=tuple(data_warnings(dataset, [target])),
+        calibration=_calibration(evaluation, bundle.reading),
         protocols=by_protocol,
     )
+
+
+def _calibration(evaluation: Evaluation, reading: Reading | None) -> dict[str, Any]:
+    found = evaluation.reliability
+    assert found is not None
+    return {"ece": found.ece, "probabilities": described(reading), "bins": found.table()}
 
 
 def _by_protocol(evaluations: dict[str, Evaluation], space: Mapping) -> dict[str, Any]:
@@ -181,7 +193,8 @@ def _halved_as(bundle: Bundle, source: Source, asked: str) -> str:
     return by if len(set(places_of(by, ids, source.format) or ())) > 1 else asked
 
 
-def _described(reading: Reading | None) -> str:
+def described(reading: Reading | None) -> str:
+    """Say how probabilities are read from a model's logits."""
     if reading is None:
         return "softmax; the bundle is from an earlier segexp and has no temperature"
     kind = "sigmoids of the focal loss" if reading.one_vs_rest else "softmax"

@@ -21,7 +21,7 @@ def encode_mask(
     Pillow reads the same indices as from a grey PNG; OpenCV and matplotlib read the colours.
 
     Args:
-        mask: Class indices 0..C-1, shape (H, W).
+        mask: Class indices 0..C-1, or grey, shape (H, W).
         colors: RGB of each class, shape (C, 3); None for a grey PNG.
         texts: Texts by key (Latin-1; other characters as escapes) that are put into the file.
 

@@ -1,13 +1,13 @@
-"""Predictions as files: class indices, colours, and an overlay with a legend."""
+"""Predictions as files: class indices, colours, an overlay, probabilities and uncertainty."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segexp.core.errors import InputError
-from segexp.core.files import inside, write_atomic
+from segexp.core.files import inside, write_atomic, written_beside
 from segexp.data.files.pictures import CLASS_INDICES
 from segexp.data.threads import work_ahead
 from segexp.evaluation.predict import MAX_PIXELS, Prediction
@@ -16,20 +16,24 @@ from segexp.labels.taxonomy import VOID
 from segexp.report.mask_png import encode_mask
 from segexp.report.pictures import colorize, encode_png, overlay
 
+UNCERTAINTY = "segexp uncertainty"
+"""The key of a PNG text that says what an uncertainty map holds."""
+
 WRITERS = 4
 """Threads that write pictures: they mostly wait for the disk."""
 
 
 def write_predictions(
     out_dir: Path, predictions: Iterable[Prediction], mapping: Mapping, *, grey_masks: bool = False
-) -> Iterator[tuple[Path, Path, Path]]:
+) -> Iterator[tuple[Path, ...]]:
     """Write the pictures of predictions while the next ones are made.
 
     Args:
         grey_masks: As `write_prediction` takes it.
 
     Yields:
-        The result of `write_prediction` for each, in order.
+        The files of each, in order: those of `write_prediction`, then ``<stem>_uncertainty.png``
+        and ``<stem>_probabilities.npz`` where there are such.
 
     Raises:
         InputError: As `write_prediction`; and what ``predictions`` raises, after all earlier
@@ -44,14 +48,35 @@ def write_predictions(
         except InputError as error:
             raised.append(error)
 
-    def write(found: Prediction) -> tuple[Path, Path, Path]:
-        return write_prediction(
+    def write(found: Prediction) -> tuple[Path, ...]:
+        pictures = write_prediction(
             out_dir, found.file.stem, found.image, found.mask, mapping, grey_masks=grey_masks
         )
+        return *pictures, *_write_beside(out_dir, found, mapping.names)
 
-    yield from work_ahead(write, without_faults(), WRITERS, lambda f: f.mask.size, MAX_PIXELS)
+    yield from work_ahead(write, without_faults(), WRITERS, _weight, MAX_PIXELS)
     if raised:
         raise raised[0]
+
+
+def _weight(found: Prediction) -> int:
+    """Return how many pixels of pictures take the memory of a prediction."""
+    return found.mask.size + (0 if found.probabilities is None else found.probabilities.nbytes // 4)
+
+
+def _write_beside(out_dir: Path, found: Prediction, names: Sequence[str]) -> Iterator[Path]:
+    """Write what was computed beside a mask, each file whole or not at all."""
+    directory, name = inside(out_dir, found.file.stem.parent), found.file.stem.name
+    if found.uncertainty is not None:
+        meaning = "entropy of the class probabilities by its largest value, 0..1 as 0..255"
+        path = directory / f"{name}_uncertainty.png"
+        write_atomic(path, encode_mask(found.uncertainty, None, {UNCERTAINTY: meaning}))
+        yield path
+    if found.probabilities is not None:
+        path = directory / f"{name}_probabilities.npz"
+        with written_beside(path) as beside, beside.open("xb") as file:
+            np.savez_compressed(file, probabilities=found.probabilities, classes=np.array(names))
+        yield path
 
 
 def write_prediction(

@@ -105,6 +105,28 @@ class Reading:
         scaled = logits.float() / self.temperature
         return log_focal_posterior(scaled) if self.one_vs_rest else scaled
 
+    def probabilities(self, logits: Tensor) -> Tensor:
+        """Return the probability of each class in the data.
+
+        That is the softmax of `log_scores` without the class weights of the loss: where these are
+        large, the class of the highest probability may be another than that of the largest logit.
+
+        Args:
+            logits: Shape (N, C, ...), any float dtype.
+
+        Returns:
+            float32, the same shape; the sum over C is 1.
+        """
+        scores = self.log_scores(logits)
+        shift = self._without_weights(logits.shape[1]).to(logits.device)
+        return (scores + shift.view(1, -1, *[1] * (logits.ndim - 2))).softmax(dim=1)
+
+    def _without_weights(self, classes: int) -> Tensor:
+        """Return what takes the weights of the loss out of the log scores, float32 (C,)."""
+        if self.prior is None:
+            return torch.zeros(classes)
+        return torch.from_numpy(-np.log(self.prior.weights())).float()
+
     def offsets(self, groups: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return what to add to the log scores of each class before groups of them are summed.
 
@@ -198,10 +220,7 @@ def fit_temperature(logits: Tensor, classes: Tensor, reading: Reading) -> float:
     if not bool(scored.any()):
         return 1.0
     plain, truth = logits[scored].float(), classes[scored].long()
-    shift = torch.zeros(plain.shape[1])
-    if reading.prior is not None:
-        shift = torch.from_numpy(-np.log(reading.prior.weights())).float()
-    shift = shift.to(plain.device)
+    shift = reading._without_weights(plain.shape[1]).to(plain.device)
 
     def loss(log_temperature: float) -> float:
         read = Reading(math.exp(log_temperature), reading.one_vs_rest).log_scores(plain)

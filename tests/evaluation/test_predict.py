@@ -305,9 +305,9 @@ def test_the_rows_of_a_large_image_are_decided_as_they_come(
     (whole,) = predict_masks(unet, preprocessing, CPU, [file])
     rows: list[int] = []
 
-    def counted(blocks, logits_size, size, decide):
+    def counted(blocks, logits_size, size, decide, dtype):
         kept = [rows.append(block.shape[1]) or block for block in blocks]
-        return decide_at_size(kept, logits_size, size, decide)
+        return decide_at_size(kept, logits_size, size, decide, dtype)
 
     monkeypatch.setattr("segexp.evaluation.predict.decide_at_size", counted)
     (again,) = predict_masks(unet, preprocessing, CPU, [file])
