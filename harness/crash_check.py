@@ -263,7 +263,7 @@ def _check_databases(study: Study, faults: Faults) -> None:
 
 def _check_files(study: Study, trials: Sequence[FrozenTrial], faults: Faults) -> None:
     for path in study.project.rglob("*"):
-        if path.name == ".segexp" or path.suffix in (".lock", *DATABASES):
+        if path.name in {".segexp", ".gitignore"} or path.suffix in (".lock", *DATABASES):
             continue
         if path.name.startswith(MLFLOWS_OWN):
             continue
@@ -280,7 +280,7 @@ def _check_files(study: Study, trials: Sequence[FrozenTrial], faults: Faults) ->
             faults.other.append(f"{directory} has {sorted(found)}, and is to have {sorted(kept)}")
         for name in found & kept:
             files = {path.name for path in (directory / name).iterdir()}
-            if files != {"bundle", "confusions.npz"}:
+            if files != {"bundle", "confusions.npz", "overlays"}:
                 faults.other.append(f"{directory / name} has {sorted(files)}")
 
 
@@ -341,8 +341,8 @@ def _read(path: Path) -> object:
             image.load()
             return image.size
     text = path.read_text(encoding="utf-8")
-    if path.suffix == ".html":
-        return text.rstrip().endswith("</html>") or None
+    if path.suffix in {".html", ".csv"}:
+        return text.endswith("</html>" if path.suffix == ".html" else "\n") or None
     read: dict[str, Callable[[str], object]] = {".json": json.loads, ".yaml": yaml.safe_load}
     return read[path.suffix](text)
 

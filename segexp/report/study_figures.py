@@ -23,7 +23,7 @@ PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 
 # Plotly writes 2 and 5 between the decades of a log axis, without their zeros, and 100µ.
 _TICKS = [digit * 10.0**power for power in range(-9, 4) for digit in (1, 2, 5)]
-LOG_TICKS = {"tickvals": _TICKS, "ticktext": [f"{t:g}" for t in _TICKS], "tickangle": 0}
+LOG_TICKS = {"tickvals": _TICKS, "ticktext": [f"{t:g}" for t in _TICKS]}
 
 
 def history_figure(study: optuna.Study, objective: str, baseline: float | None) -> go.Figure:

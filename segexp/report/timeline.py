@@ -82,7 +82,7 @@ def _figure(lanes: Sequence[tuple[TrialRow, str]], now: datetime) -> go.Figure:
     figure.update_layout(
         barmode="overlay",
         height=120 + 34 * len({lane for _, lane in lanes}),
-        xaxis={"type": "date"},
+        xaxis={"type": "date", "nticks": 5},
         yaxis={"type": "category", "categoryorder": "category descending"},
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom"},
         margin={"l": 60, "r": 20, "t": 40, "b": 48},

@@ -81,8 +81,9 @@ def _opened(project: Path, study: str) -> Iterator[Path]:
         ignored = folder.parent / ".gitignore"
         if not ignored.exists():
             _write(ignored, "*\n")
-        for left in folder.glob(".best.*"):  # by a process that was killed
+        for left in [*folder.rglob(".*")]:  # by a process that was killed
             shutil.rmtree(left, ignore_errors=True)
+            left.unlink(missing_ok=True)
         yield folder
 
 

@@ -23,7 +23,7 @@ def test_one_configuration_is_recorded_as_a_trial_is(project: Path) -> None:
     artifacts = {a.path for a in client.list_artifacts(run.info.run_id)}
     assert {"bundle", "config.yaml", "mapping.yaml", "iou_table.json", "overlays"} <= artifacts
     (directory,) = (project / ".segexp" / "train").iterdir()
-    assert {path.name for path in directory.iterdir()} == {"bundle", "confusions.npz"}
+    assert {path.name for path in directory.iterdir()} == {"bundle", "confusions.npz", "overlays"}
 
 
 def test_wrong_configuration_is_refused_before_a_run_starts(project: Path) -> None:

@@ -83,12 +83,14 @@ def test_a_better_trial_takes_the_place_of_the_best_and_nothing_is_left_of_the_o
     add_trial(study, tmp_path, 0.4)
     write_results(tmp_path, study, is_live=False)
     folder = results_folder(tmp_path, "tiny")
-    (folder / ".best.0123").mkdir()  # of a process that was killed
+    (folder / ".best.0123" / "bundle").mkdir(parents=True)  # of a process that was killed
+    (folder / "plots" / ".history.png.0123").touch()
+    (folder / "best" / ".before").mkdir()
     add_trial(study, tmp_path, 0.5)
     write_results(tmp_path, study, is_live=False)
     assert (folder / "best/bundle/model.safetensors").read_bytes() == b"weights 0.500000"
     assert json.loads((folder / "best/trial.json").read_text())["trial"] == 1
-    assert not [*folder.glob(".*")]
+    assert not [*folder.rglob(".*")]
 
 
 def test_the_best_model_is_copied_once(tmp_path: Path, study: optuna.Study) -> None:
