@@ -187,7 +187,10 @@ def trials_section(view: StudyView) -> Iterator[Section]:
         header.append("MLflow run")
         lines = [[*line, _run(view, row)] for line, row in zip(lines, view.rows, strict=True)]
     parts: list[Part] = [
-        paragraph("The objective of a trial that did not complete is the last value it reported."),
+        paragraph(
+            "The objective of a trial that did not complete is the last value it reported. A link "
+            "to an MLflow run on this machine works while `segexp ui` runs."
+        ),
         table(
             header,
             lines,

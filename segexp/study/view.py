@@ -36,7 +36,7 @@ from segexp.study.storage.several import with_scores_alone
 from segexp.study.trial_files import OVERLAYS_DIRECTORY
 
 LOCAL_MLFLOW = "http://127.0.0.1:5000"
-"""Where `mlflow ui` shows the runs of a project that records in a file."""
+"""Where `segexp ui` shows the runs of a project that records in a file."""
 
 
 def view_study(
