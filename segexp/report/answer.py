@@ -45,7 +45,7 @@ def answer_text(view: StudyView) -> str:
     score = of(view.best)
     text = f"best {_short(score)} {'held-out' if is_heldout else 'on the tuning images'}"
     if view.baseline is view.best:
-        return f"{text}: the baseline, which no trial beat"
+        return f"{text}: the baseline, which no trial beat{' yet' if view.is_live else ''}"
     base = of(view.baseline) if view.baseline else None
     if base is None or score is None or not math.isfinite(score - base):
         return text

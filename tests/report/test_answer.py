@@ -1,5 +1,6 @@
 """The top of a study's page: the answer, and counts that add up."""
 
+from dataclasses import replace
 from typing import Any
 
 import optuna
@@ -73,6 +74,8 @@ def test_a_baseline_that_is_best_is_said_to_be_unbeaten():
     assert answer_text(view(first, first)) == (
         "best 0.400 held-out: the baseline, which no trial beat"
     )
+    running = replace(view(first, first), is_live=True)
+    assert answer_text(running).endswith("which no trial beat yet")
 
 
 def test_what_is_not_searched_is_known_from_the_definition():
