@@ -20,7 +20,6 @@ from segexp.cli.options import (
     StorageFile,
     Workers,
     check_choice,
-    data_overrides,
     engine_of,
     open_project,
     set_overrides,
@@ -30,6 +29,7 @@ from segexp.compare.page.numbers import with_arm_names
 from segexp.compare.statistics.gate import REQUIREMENTS, unmet_requirement
 from segexp.compare.version import PAGE_FILE, RESULT_FILE
 from segexp.core.errors import InputError, WorkError, collected
+from segexp.core.overrides import data_overrides
 
 
 def ab(

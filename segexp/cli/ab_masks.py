@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from segexp.cli.console import LiveDisplay, say
 from segexp.cli.init import template
-from segexp.cli.options import data_overrides, open_project, read_config
+from segexp.cli.options import open_project, read_config
 from segexp.compare.version import write_files
 from segexp.core.errors import InputError, collected, shown
+from segexp.core.overrides import data_overrides
 
 if TYPE_CHECKING:
     from segexp.compare.mask_counts import Truth

@@ -28,13 +28,13 @@ from segexp.cli.options import (
     MappingName,
     Project,
     Set,
-    data_overrides,
     folder_for,
     open_project,
     read_config,
     write_named,
 )
 from segexp.core.errors import InputError
+from segexp.core.overrides import data_overrides
 from segexp.core.wording import percent
 
 data_app = typer.Typer(

@@ -25,11 +25,11 @@ from segexp.cli.options import (
     Set,
     Tta,
     check_choice,
-    data_overrides,
     open_project,
     read_config,
     with_storage,
 )
+from segexp.core.overrides import data_overrides
 
 
 def evaluate(

@@ -14,12 +14,12 @@ from segexp.cli.options import (
     Json,
     Project,
     Set,
-    data_overrides,
     open_project,
     read_config,
     set_overrides,
 )
 from segexp.core.errors import InputError, WorkError
+from segexp.core.overrides import data_overrides
 from segexp.labels.warning import MAX_VOID, MIN_SHARE
 
 if TYPE_CHECKING:

@@ -15,12 +15,12 @@ from segexp.cli.options import (
     Project,
     Set,
     check_choice,
-    data_overrides,
     open_project,
     read_config,
     set_overrides,
 )
 from segexp.core.errors import InputError
+from segexp.core.overrides import data_overrides
 from segexp.labels.importers import importer_names
 
 if TYPE_CHECKING:

@@ -1,6 +1,5 @@
 """Options that several commands share, and how they change `config.yaml`."""
 
-import os
 import re
 import shlex
 from collections.abc import Callable, Mapping
@@ -12,6 +11,7 @@ import typer
 from segexp.cli.console import say
 from segexp.core.credentials import without_credentials
 from segexp.core.errors import InputError, did_you_mean, shown
+from segexp.core.overrides import storage_override
 from segexp.data.layouts import layout_names
 from segexp.study.engines import Engine, engine_names, load_engine
 
@@ -87,7 +87,6 @@ StorageFile = Annotated[
 GOES_ON = "everything finished so far is kept, and the same command resumes it"
 """What is said of a study that was interrupted."""
 
-STORAGE_VARIABLE = "SEGEXP_STORAGE"
 MAX_WORKERS = 1024
 MAX_URL = 4096
 
@@ -177,22 +176,6 @@ def write_named(path: Path, text: str, where: str) -> None:
         raise InputError(f"{where}: cannot be written: {error.strerror}") from None
 
 
-def data_overrides(
-    data: Path | None, format_name: str | None, mapping: str | None
-) -> dict[str, Any]:
-    """Return the config keys that ``--data``, ``--format`` and ``--mapping`` stand for."""
-    overrides: dict[str, Any] = {}
-    if data is not None:
-        # The user's path is relative to the current directory, one in config.yaml to the project.
-        overrides["data.root"] = str(data.expanduser().resolve())
-        overrides["data.format"] = format_name or "auto"
-    elif format_name is not None:
-        overrides["data.format"] = format_name
-    if mapping is not None:
-        overrides["mapping"] = mapping
-    return overrides
-
-
 def with_storage(
     overrides: Mapping[str, Any], storage: str | None, storage_file: Path | None
 ) -> dict[str, Any]:
@@ -205,10 +188,7 @@ def with_storage(
         if storage is not None:
             raise InputError("--storage and --storage-file: give one of them")
         storage = _read_storage(storage_file)
-    if storage is not None:
-        return {**overrides, "storage": storage}
-    inherited = os.environ.get(STORAGE_VARIABLE)
-    return {"storage": inherited, **overrides} if inherited else dict(overrides)
+    return storage_override(overrides, storage)
 
 
 def _read_storage(path: Path) -> str:

@@ -10,10 +10,10 @@ from segexp.cli.options import (
     MappingName,
     Project,
     Set,
-    data_overrides,
     open_project,
     read_config,
 )
+from segexp.core.overrides import data_overrides
 
 
 def train(

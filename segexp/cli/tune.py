@@ -20,7 +20,6 @@ from segexp.cli.options import (
     Storage,
     StorageFile,
     Workers,
-    data_overrides,
     engine_of,
     open_project,
     refuse_unreachable,
@@ -31,6 +30,7 @@ from segexp.cli.options import (
     with_storage,
 )
 from segexp.core.errors import InputError
+from segexp.core.overrides import data_overrides
 from segexp.core.signals import interruption_leaves
 from segexp.core.wording import counted
 

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from segexp.core.config import Config
-from segexp.core.errors import InputError
+from segexp.core.errors import InputError, did_you_mean
 from segexp.data.open import describe_data, find_source, open_data
 from segexp.data.sequences import places_of
 from segexp.data.source import Source
@@ -23,6 +23,8 @@ from segexp.training.bundle import Bundle, load_bundle
 from segexp.training.compute import choose_compute
 from segexp.training.reading import AS_SOFTMAX, Reading
 from segexp.training.views import ONE_VIEW, Views
+
+SPLITS = ("train", "val", "heldout", "test")
 
 _ASKED = "asked"
 """The name of the one ruler here."""
@@ -74,7 +76,7 @@ def evaluate_bundle(
     bundle_directory: Path,
     *,
     split: str,
-    space: str | None,
+    space: str | Mapping | None,
     rule: CollapseRule,
     full_size: bool | None,
     protocols: bool = False,
@@ -89,7 +91,7 @@ def evaluate_bundle(
         config: Its ``data`` section says which data.
         split: ``train``, ``val`` (what tuning sees), ``heldout`` (what it does not see), or
             ``test``: the held-out split, if the data has a test split.
-        space: A mapping that coarsens the model's own, or None for its own.
+        space: A mapping that coarsens the model's own, its name, or None for the model's own.
         full_size: Whether to score at the masks' own size; None to go by ``data.scored_at`` and by
             how the bundle resizes images.
         protocols: Whether to score by other conventions as well, at both sizes.
@@ -98,8 +100,17 @@ def evaluate_bundle(
     Raises:
         InputError: When bundle, data and space do not match.
     """
+    faults = [
+        f"{what} {value!r}: expected {', '.join(known)}{did_you_mean(value, known)}"
+        for what, value, known in (("split", split, SPLITS), ("rule", rule, get_args(CollapseRule)))
+        if value not in known
+    ]
+    if faults:
+        raise InputError(faults)
     bundle = load_bundle(bundle_directory)
-    target = bundle.mapping if space is None else find_mapping(project, space)
+    target = bundle.mapping if space is None else space
+    if isinstance(target, str):
+        target = find_mapping(project, target)
     if target.taxonomy.hash != bundle.mapping.taxonomy.hash:
         raise InputError(
             f"--space {target.name}: maps the taxonomy {target.taxonomy.name}, but the model's "
