@@ -11,9 +11,9 @@ from scipy.interpolate import griddata
 from scipy.spatial import QhullError
 
 from segexp.report.page import Grid, Part, Section, figure_text, note, paragraph
-from segexp.report.param_sections import FEW
+from segexp.report.param_sections import FEW, most_important
 from segexp.report.study_figures import LOG_TICKS
-from segexp.report.trials import StudyView, TrialRow, param_names, value_text
+from segexp.report.trials import StudyView, TrialRow, value_text
 
 SHOWN = 3
 """So many params, those that matter most, are shown in pairs."""
@@ -25,7 +25,7 @@ CELLS = 40
 def pairs_section(view: StudyView) -> Iterator[Section]:
     """The rank of each complete trial over two params, and a contour plot of two numeric ones."""
     scored = [row for row in view.rows if row.value is not None]
-    names = _most_important(view, scored)
+    names = most_important(view)
     if len(names) < 2:
         return
     ranked = sorted(scored, key=lambda row: -(row.value or 0.0))
@@ -55,20 +55,6 @@ def pairs_section(view: StudyView) -> Iterator[Section]:
     if len(scored) < FEW:
         parts.append(note(f"Only {len(scored)} complete trials: this is a hint at most."))
     yield Section("Pairs of params", parts)
-
-
-def _most_important(view: StudyView, scored: Sequence[TrialRow]) -> list[str]:
-    """Return the params that differ between complete trials, the most important first."""
-    shares: dict[str, float] = {}
-    for verdict in view.importances:
-        for name, share in verdict.shares.items():
-            shares[name] = shares.get(name, 0.0) + share
-    values = {
-        name: {value_text(row.params[name]) for row in scored if name in row.params}
-        for name in param_names(scored)
-    }
-    differing = [name for name, found in values.items() if len(found) > 1]
-    return sorted(differing, key=lambda name: -shares.get(name, 0.0))
 
 
 def _scales(view: StudyView) -> dict[str, str]:

@@ -6,6 +6,7 @@ from statistics import median
 
 from segexp.evaluation.metrics import IN_MEAN
 from segexp.report import study_figures
+from segexp.report.drawing import Turned
 from segexp.report.page import Grid, Part, Section, note, paragraph, table
 from segexp.report.trials import (
     StudyView,
@@ -19,6 +20,9 @@ from segexp.report.trials import (
 
 # Below this many complete trials, importances say more about luck than about params.
 FEW = 20
+
+# So many axes of params have room for their labels beside each other on a telephone.
+NARROW = 3
 
 _CATEGORY_HEADER = ("complete", "pruned", "failed", "best", "by trial", "median")
 
@@ -94,10 +98,12 @@ def ranges_section(view: StudyView) -> Iterator[Section]:
 
 
 def params_section(view: StudyView) -> Iterator[Section]:
-    """Each trial as a line through its params."""
+    """Each trial as a line through its params; in a narrow page through those that matter most."""
     if _can_be_compared(view):
-        figure = study_figures.parallel_figure(view.study, view.objective)
-        yield Section("All params at once", [figure])
+        wide = study_figures.parallel_figure(view.study, view.objective)
+        few = most_important(view)[:NARROW] or None
+        narrow = study_figures.parallel_figure(view.study, view.objective, few)
+        yield Section("All params at once", [Turned(wide, narrow)])
 
 
 def importances_section(view: StudyView) -> Iterator[Section]:
@@ -130,6 +136,20 @@ def importances_section(view: StudyView) -> Iterator[Section]:
     if any(verdict.shares for verdict in verdicts):
         parts.append(study_figures.importances_figure(verdicts))
     yield Section("Importance of the params", parts)
+
+
+def most_important(view: StudyView) -> list[str]:
+    """Return the params that differ between complete trials, the most important first.
+
+    By the sum of their shares by both evaluators.
+    """
+    scored = [row for row in view.rows if row.value is not None]
+    shares: dict[str, float] = {}
+    for verdict in view.importances:
+        for name, share in verdict.shares.items():
+            shares[name] = shares.get(name, 0.0) + share
+    differing = [name for name in param_names(scored) if len(_values(scored, name)) > 1]
+    return sorted(differing, key=lambda name: -shares.get(name, 0.0))
 
 
 def _can_be_compared(view: StudyView) -> bool:

@@ -22,7 +22,7 @@ ORANGE = "#e69f00"
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 
 # Plotly writes 2 and 5 between the decades of a log axis, without their zeros, and 100µ.
-_TICKS = [digit * 10.0**power for power in range(-9, 4) for digit in (1, 2, 5)]
+_TICKS = [digit * 10.0**power for power in range(-9, 4) for digit in (1, 3)]
 LOG_TICKS = {"tickvals": _TICKS, "ticktext": [f"{t:g}" for t in _TICKS]}
 
 
@@ -167,9 +167,12 @@ def slices_figure(study: optuna.Study, names: Sequence[str], objective: str) -> 
     return figure
 
 
-def parallel_figure(study: optuna.Study, objective: str) -> go.Figure:
-    """Draw each complete trial as a line through its objective and params."""
-    figure = optuna.visualization.plot_parallel_coordinate(study, target_name=objective)
+def parallel_figure(
+    study: optuna.Study, objective: str, names: Sequence[str] | None = None
+) -> go.Figure:
+    """Draw each complete trial as a line through its objective and params, or some of them."""
+    params = None if names is None else list(names)
+    figure = optuna.visualization.plot_parallel_coordinate(study, params, target_name=objective)
     figure.update_annotations(bgcolor="rgba(255,255,255,0.8)")
     figure.for_each_annotation(lambda drawn: drawn.update(text=figure_text(drawn.text or "")))
     for trace in figure.data:

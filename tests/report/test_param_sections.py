@@ -1,6 +1,8 @@
 from optuna.trial import TrialState
 
-from tests.report.study_example import CATEGORIES
+from segexp.report.param_sections import params_section
+from segexp.study.view import view_study
+from tests.report.study_example import CATEGORIES, make_study
 
 
 def test_mappings_are_ranked_in_the_common_space_and_native_scores_are_set_apart(study, page):
@@ -36,3 +38,16 @@ def test_both_importances_are_drawn_side_by_side(page):
     bars = [t for figure in page.traces() for t in figure if "ANOVA" in t.get("name", "")]
     assert {bar["name"] for bar in bars} == {"PED-ANOVA", "fANOVA"}
     assert all(set(bar["y"]) == {"mapping", "arch", "learning_rate"} for bar in bars)
+
+
+def test_a_narrow_page_has_lines_through_the_params_that_matter_most():
+    def run(trial):
+        found = [trial.suggest_float(f"x{i}", 0, 1) for i in range(5)]
+        trial.report(found[3], 1)
+        return found[3] + found[1] / 4
+
+    (section,) = params_section(view_study(make_study(12, run)))
+    (drawn,) = section.parts
+    wide, narrow = (f.layout.xaxis.ticktext for f in (drawn.wide, drawn.narrow))
+    assert (len(wide), len(narrow)) == (6, 4)
+    assert {"x3", "x1"} < set(narrow) < set(wide)
