@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from segexp import tracking
+from segexp.compare.ab_note import ab_note
 from segexp.compare.answer_tables import answer_tables
 from segexp.compare.predictions import MaskStudy
 from segexp.compare.run_names import answered_name
@@ -71,6 +72,7 @@ def record_masks(
     tracking.log_metrics(run, metrics)
     tracking.set_tags(run, answers)
     tracking.rename_run(run, answered_name(study.name, result))
+    tracking.write_note(run, ab_note(result), of_experiment=experiment.name == study.name)
     tracking.end_run(run, "FINISHED")
     if left := tracking.drain(experiment.project, experiment.uri, SYNC_SECONDS):
         say(

@@ -1,7 +1,7 @@
 """What an A/B study leaves: its runs in MLflow, and the files of its answer."""
 
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +11,7 @@ import optuna
 from optuna.storages import BaseStorage
 
 from segexp import tracking
+from segexp.compare.ab_note import ab_note, question
 from segexp.compare.answer_folder import write_answer_folder
 from segexp.compare.answer_tables import answer_tables
 from segexp.compare.page.ab_page import ab_page
@@ -25,9 +26,10 @@ from segexp.core.errors import WorkError
 from segexp.core.files import locked
 from segexp.core.signals import signals_held_back
 from segexp.data.cache import Dataset
+from segexp.data.open import describe_data
 from segexp.evaluation.sizes import at_own_size
 from segexp.study.abandoned import forget_supervisors, supervised
-from segexp.study.attributes import DEFINITION, PART_RUNS, RUN_ID, RUN_KEY
+from segexp.study.attributes import ANSWER, DEFINITION, PART_RUNS, RUN_ID, RUN_KEY
 from segexp.study.data_record import log_data
 from segexp.study.display import StudyDisplay
 from segexp.study.open import Place, lock_of
@@ -126,6 +128,9 @@ def _open(
             arms.append(Place(experiment, run))
         study.set_user_attr(DEFINITION, now)  # last: an A/B study that has it is complete
         remember_place(study, experiment)
+        if ANSWER not in study.user_attrs:
+            asked = question(plan.design.mode, plan.names, describe_data(dataset))
+            tracking.write_note(record, asked, of_experiment=experiment.name == plan.name)
     return study, record, arms
 
 
@@ -136,6 +141,12 @@ def _directory(plan: AbPlan, record: tracking.Run) -> Path:
 def write_look(plan: AbPlan, record: tracking.Run, result: dict[str, Any]) -> None:
     """Write what an early look found: `--plan` uses its spread to say what the rest will need."""
     write_json(_directory(plan, record) / LOOK_FILE, result)
+
+
+def note_answer(record: Place, result: Mapping[str, Any]) -> None:
+    """Write the answer into the A/B study's run, and into its experiment if it has its name."""
+    is_own = record.experiment.name == result["name"]
+    tracking.write_note(record.run, ab_note(result), of_experiment=is_own)
 
 
 def write_answer(

@@ -29,7 +29,7 @@ from segexp.compare.looks import (
     refuse_other_numbers,
 )
 from segexp.compare.plan import AbPlan, ab_definition
-from segexp.compare.records import open_records, write_answer, write_look
+from segexp.compare.records import note_answer, open_records, write_answer, write_look
 from segexp.compare.result import ab_result
 from segexp.compare.runs import TooFewRunsError, collect_runs
 from segexp.compare.search import Found, describe_search
@@ -144,6 +144,7 @@ def run_ab(
         changed = other_margin(study, question.margin)
         result["caveats"] = [*filter(None, [changed]), *warnings, *result["caveats"]]
         directory = write_answer(plan, dataset, result, runs, record, display)
+        note_answer(Place(finals[0].experiment, record), result)
     say_what_waits(finals[0].experiment, display)
     return result, directory
 

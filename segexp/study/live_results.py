@@ -1,6 +1,6 @@
-"""The results folder of a study while it runs: written again every now and then.
+"""The results folder and the note of a study while it runs: written again every now and then.
 
-Reading a study takes time in proportion to its trials. So the folder is written the less often the
+Reading a study takes time in proportion to its trials. So they are written the less often the
 longer that takes, and all of it together takes a small part of the study's time.
 """
 
@@ -12,6 +12,7 @@ from typing import Any
 from segexp.core.errors import first_line
 from segexp.evaluation.evaluate import Evaluation
 from segexp.study.display import StudyDisplay
+from segexp.study.note import write_note
 from segexp.study.open import OpenStudy
 from segexp.study.results_folder import results_folder, write_results
 from segexp.training.fit import EpochResult, Step
@@ -24,7 +25,9 @@ PARTS = 20
 
 
 class ResultsFolder:
-    """When the folder of a running study is to be written; a fault is said once, and ends nothing.
+    """When the folder and the note of a running study are to be written.
+
+    A fault of either is said once, and ends nothing.
 
     Args:
         clock: Returns seconds.
@@ -40,29 +43,38 @@ class ResultsFolder:
         self._say = say
         self._clock = clock
         self._due = -float("inf")
-        self._has_failed = False
+        self._failed: set[str] = set()
 
     def write_if_due(self) -> None:
-        """Write the folder unless that was a short time ago."""
+        """Write folder and note unless that was a short time ago."""
         begun = self._clock()
         if begun < self._due:
             return
         project = self._opened.plan.base.project
         self.trying(lambda: write_results(project, self._opened.study, is_live=True))
+        self.write_note(is_live=True)
         ended = self._clock()
         self._due = ended + max(EVERY_SECONDS, PARTS * (ended - begun))
 
-    def trying(self, write: Callable[[], object]) -> None:
-        """Call a function that writes; if it fails, say so unless that was said."""
+    def write_note(self, *, is_live: bool) -> None:
+        """Write the note in MLflow."""
+        self.trying(lambda: write_note(self._opened, is_live=is_live), "its note in MLflow")
+
+    def trying(self, write: Callable[[], object], what: str = "") -> None:
+        """Call a function that writes; if it fails, say so unless that was said.
+
+        Args:
+            what: What it writes; the folder if empty.
+        """
         try:
             write()
         except Exception as error:
-            if not self._has_failed:
-                self._has_failed = True
+            if what not in self._failed:
+                self._failed.add(what)
                 project, name = self._opened.plan.base.project, self._opened.study.study_name
                 reason = getattr(error, "strerror", None) or first_line(error)
-                folder = results_folder(project, name)
-                self._say(f"{folder} cannot be written, and the study goes on: {reason}")
+                shown = what or results_folder(project, name)
+                self._say(f"{shown} cannot be written, and the study goes on: {reason}")
 
 
 @dataclass(frozen=True)

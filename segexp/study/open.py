@@ -227,15 +227,15 @@ def _record_search(parent: tracking.Run, study: StudyConfig) -> None:
     tracking.set_tags(
         parent,
         {
-            "segexp.sampler": _in_words(study.sampler.model_dump()),
-            "segexp.pruner": _in_words(study.pruner.model_dump()),
+            "segexp.sampler": in_words(study.sampler.model_dump()),
+            "segexp.pruner": in_words(study.pruner.model_dump()),
             "segexp.trials": str(study.trials),
         },
     )
     tracking.log_yaml(parent, study.model_dump(mode="json"), "study.yaml")
 
 
-def _in_words(content: dict[str, Any]) -> str:
+def in_words(content: dict[str, Any]) -> str:
     """Write a sampler or a pruner in a line, such as ``tpe seed=0 n_startup_trials=20``."""
     name, options = content.pop("name"), content.pop("options")
     return " ".join([name, *(f"{key}={value}" for key, value in {**content, **options}.items())])

@@ -243,3 +243,4 @@ def _record_page(opened: OpenStudy, display: StudyDisplay, folder: ResultsFolder
         return
     if folder is not None:
         folder.trying(lambda: write_view(project, view, page))
+        folder.write_note(is_live=False)

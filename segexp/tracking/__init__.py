@@ -55,8 +55,9 @@ from segexp.tracking.runs import (
     rename_run,
     set_tags,
     start_run,
+    write_note,
 )
-from segexp.tracking.sender import drain, pending_records, sync
+from segexp.tracking.sender import drain, is_behind, pending_records, sync
 from segexp.tracking.spool import servers_with_records
 from segexp.tracking.store import Experiment, join_experiment, open_experiment
 
@@ -81,6 +82,7 @@ __all__ = [
     "experiment_of_run",
     "find_running",
     "find_tagged",
+    "is_behind",
     "is_server",
     "is_token",
     "join_experiment",
@@ -105,4 +107,5 @@ __all__ = [
     "start_run",
     "sync",
     "tags_of_run",
+    "write_note",
 ]

@@ -31,7 +31,7 @@ from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT
 from segexp.core.credentials import without_credentials
 from segexp.core.errors import first_line
 
-Kind = Literal["create", "params", "metrics", "tags", "inputs", "artifact", "status"]
+Kind = Literal["create", "params", "metrics", "tags", "inputs", "artifact", "status", "experiment"]
 
 # What the content of an operation holds, by kind.
 CONTENT: dict[Kind, set[str]] = {
@@ -42,6 +42,7 @@ CONTENT: dict[Kind, set[str]] = {
     "inputs": {"datasets"},  # see `segexp.tracking.inputs`
     "artifact": {"folder", "is_table"},
     "status": {"status", "end_time"},  # in ms; None for a run that is resumed
+    "experiment": {"experiment", "tags"},  # of no run
 }
 
 RECORD = "segexp.record"  # the tag of a run that was created through a spool
@@ -63,7 +64,8 @@ class Operation:
     """One thing to record.
 
     Attributes:
-        run: The run's id, or the token of one that waits to be created.
+        run: The run's id, or the token of one that waits to be created; empty where it is about no
+            run.
         content: Plain values, of the keys that `CONTENT` names.
         file: The name of its file, if it has one.
     """
@@ -94,7 +96,7 @@ def apply(
         is_repeated: Whether it may have been applied before; only for a creation.
 
     Returns:
-        The id of the run.
+        The id of the run, if it is about one.
 
     Raises:
         Exception: What MLflow raises; see `refusal`.
@@ -102,6 +104,10 @@ def apply(
     content = operation.content
     if operation.kind == "create":
         return _create(client, content, id_of, is_repeated)
+    if operation.kind == "experiment":
+        for key, value in content["tags"].items():
+            client.set_experiment_tag(content["experiment"], key, value)
+        return operation.run
     run_id = id_of(operation.run)
     if operation.kind == "params":
         client.log_batch(run_id, params=[Param(k, v) for k, v in content["params"].items()])

@@ -100,7 +100,7 @@ def _put_aside(spool: Spool, path: Path, reason: str) -> None:
     except RefusedError:
         pass
     else:
-        run = f"run {operation.run}"
+        run = f"run {operation.run}" if operation.run else "an experiment"
         if operation.kind == "create":
             spool.resolve_refused(operation.run, reason)
     spool.refuse(path, reason)

@@ -12,7 +12,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mlflow import MlflowClient
-from mlflow.utils.mlflow_tags import MLFLOW_GIT_COMMIT, MLFLOW_RUN_NAME
+from mlflow.utils.mlflow_tags import (
+    MLFLOW_GIT_COMMIT,
+    MLFLOW_RUN_NAME,
+    MLFLOW_RUN_NOTE,
+)
 
 from segexp.core.credentials import all_without_credentials, without_credentials
 from segexp.core.run_token import is_token, new_token
@@ -151,6 +155,21 @@ def known_id(run: Run) -> str:
         return spool_of(run.project, run.uri).run_id(run.id) or run.id
     except RefusedError:
         return run.id
+
+
+def write_note(run: Run, text: str, *, of_experiment: bool) -> None:
+    """Write the Markdown that MLflow's UI shows above a run.
+
+    Args:
+        of_experiment: Whether its experiment has the same.
+    """
+    set_tags(run, {MLFLOW_RUN_NOTE: text})
+    if of_experiment:
+        content = {
+            "experiment": run.experiment,
+            "tags": {MLFLOW_RUN_NOTE: without_credentials(text)},
+        }
+        record(run, Operation("experiment", "", content))
 
 
 def rename_run(run: Run, name: str) -> None:

@@ -92,6 +92,11 @@ def pending_records(project: Path, uri: str | None) -> int:
     return spool_of(project, uri).count() if uri and is_server(uri) else 0
 
 
+def is_behind(project: Path, uri: str | None) -> bool:
+    """Whether records are queued for a tracking server that seems to be away."""
+    return uri is not None and is_server(uri) and spool_of(project, uri).is_behind()
+
+
 def drain(project: Path, uri: str | None, seconds: float) -> int:
     """Wait until a tracking server has all records, for a limited time.
 

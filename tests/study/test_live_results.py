@@ -12,6 +12,16 @@ from segexp.study.live_results import EVERY_SECONDS, PARTS, LiveResults, Results
 from tests.tiny_study import Said
 
 
+@pytest.fixture
+def notes(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Whether the study ran when each note was written; nothing is recorded."""
+    written: list[bool] = []
+    monkeypatch.setattr(
+        live_results, "write_note", lambda opened, *, is_live: written.append(is_live)
+    )
+    return written
+
+
 class Clock:
     def __init__(self) -> None:
         self.now = 0.0
@@ -25,6 +35,7 @@ def opened_in(project: Path) -> Any:
     return SimpleNamespace(plan=SimpleNamespace(base=SimpleNamespace(project=project)), study=study)
 
 
+@pytest.mark.usefixtures("notes")
 def test_writing_takes_at_most_a_small_part_of_the_time_however_long_it_takes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -48,17 +59,31 @@ def test_writing_takes_at_most_a_small_part_of_the_time_however_long_it_takes(
     assert sum(range(1, len(written) + 1)) < 1000 / PARTS + len(written)
 
 
-def test_a_display_has_the_folder_written_and_shows_what_it_showed(tmp_path: Path) -> None:
+def test_a_display_has_folder_and_note_written_and_shows_what_it_showed(
+    tmp_path: Path, notes: list[bool]
+) -> None:
     said = Said()
     folder = ResultsFolder(opened_in(tmp_path), said.say)
     display = LiveResults(said, folder).beside()
     display.trial_started(0, 1, 2, {})
     display.trial_ended(0, "COMPLETE", "0.5")
     assert (said.started, said.ended) == ([0], [(0, "COMPLETE")])
+    assert notes == [True]  # the next one is due later
     page = tmp_path / "runs" / "tiny" / "report.html"
     assert 'http-equiv="refresh"' in page.read_text(encoding="utf-8")
 
 
+def test_a_note_that_cannot_be_written_is_said_once_and_ends_nothing(tmp_path: Path) -> None:
+    said = Said()
+    folder = ResultsFolder(opened_in(tmp_path), said.say, iter(range(0, 9000, 100)).__next__)
+    for _ in range(3):
+        folder.write_if_due()
+    (line,) = said.lines
+    assert line.startswith("its note in MLflow cannot be written, and the study goes on: ")
+    assert (tmp_path / "runs" / "tiny" / "report.html").is_file()
+
+
+@pytest.mark.usefixtures("notes")
 def test_a_folder_that_cannot_be_written_is_said_once_and_ends_nothing(tmp_path: Path) -> None:
     (tmp_path / "runs").write_text("a file where the folder should be")
     said = Said()

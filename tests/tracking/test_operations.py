@@ -35,10 +35,11 @@ def test_applied_twice_it_changes_nothing(run: Run, tmp_path: Path):
         Operation("inputs", run.id, {"datasets": [DATA]}),
         Operation("artifact", run.id, {"folder": "tables", "is_table": True}, "iou.json"),
         Operation("status", run.id, {"status": "FINISHED", "end_time": 2000}),
+        Operation("experiment", "", {"experiment": run.experiment, "tags": {"of": "all"}}),
     ]
     for operation in (*operations, *operations):
         file = table if operation.file else None
-        assert apply(run.client, operation, itself, file) == run.id
+        assert apply(run.client, operation, itself, file) == operation.run
     found = run.client.get_run(run.id)
     points = run.client.get_metric_history(run.id, "val/miou")
     assert [(p.timestamp, p.step, p.value) for p in points] == [(1000, 1, 0.5)]
@@ -48,6 +49,7 @@ def test_applied_twice_it_changes_nothing(run: Run, tmp_path: Path):
         '[{"path": "tables/iou.json", "type": "table"}]'
     )
     assert (found.info.status, found.info.end_time) == ("FINISHED", 2000)
+    assert run.client.get_experiment(run.experiment).tags["of"] == "all"
     (used,) = found.inputs.dataset_inputs
     assert (used.dataset.name, used.dataset.digest) == ("street val", "0123abcd")
     assert [(tag.key, tag.value) for tag in used.tags] == [("mlflow.data.context", "val")]

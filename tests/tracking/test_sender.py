@@ -111,6 +111,7 @@ class Stopwatch:
         return answer
 
 
+NOTE = "mlflow.note.content"
 TAGS = {"segexp.kind": "trial", "segexp.trial": "0", "segexp.study": "street"}
 
 
@@ -136,6 +137,7 @@ def record_everything(timed: Stopwatch, experiment: Experiment, run: Run, tmp_pa
     assert timed(tracking.attach_run, experiment, child.id) == child
     timed(tracking.set_tags, child, {"segexp.common_space": "street8"})
     timed(tracking.close_run, child, "FAILED", "FAIL", "DivergedError: nan", "0000 merged10 Unet")
+    timed(tracking.write_note, run, "### done", of_experiment=True)
     timed(tracking.end_run, run, "FINISHED")
     return child
 
@@ -158,6 +160,8 @@ def test_an_outage_holds_up_no_call_and_loses_and_doubles_nothing(
     parent, trial = runs["street"], runs["0000 merged10 Unet"]
     assert parent.info.run_id == run.id
     assert parent.info.status == "FINISHED"
+    of_experiment = experiment.client.get_experiment(experiment.id).tags
+    assert parent.data.tags[NOTE] == of_experiment[NOTE] == "### done"
     assert history(experiment, run.id, "best/miou") == [(s, s / 7) for s in range(1, 6)]
     assert (trial.info.status, trial.data.params) == ("FAILED", {"lr": "0.1"})
     assert trial.info.end_time <= ended  # when it ended, not when the server heard of it
