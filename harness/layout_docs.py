@@ -30,6 +30,8 @@ HEAD = """\
 
 What segexp makes of a folder, without a flag. Each tree below is tiny and has the real form; what
 stands behind `$` was run on it: `python -m harness.layout_docs` writes this page.
+`python -m harness.layout_ab` takes each of them to an answer of `segexp ab`,
+by the commands that `init` names.
 [Any other tree](data.md#any-other-tree) can be described.
 """
 
@@ -304,7 +306,7 @@ TREES = (
                     ],
                 }
             )
-            for split, numbers in (("train", range(3)), ("val", range(3, 6)))
+            for split, numbers in (("train", TRAIN), ("val", VAL))
         },
     ),
     Tree(
