@@ -36,7 +36,8 @@ from segexp.training.bundle_weights import (
     read_header,
     weights_faults,
 )
-from segexp.training.network import check_image_size, check_model, plain_state
+from segexp.training.model_card import CARD_FILE, model_card
+from segexp.training.network import check_image_size, check_model, plain_state, smp_arguments
 from segexp.training.preprocess import Preprocessing
 from segexp.training.reading import Reading
 
@@ -79,7 +80,7 @@ def save_bundle(directory: Path, bundle: Bundle) -> None:
         OSError: When the disk is full or the folder cannot be written; what was there remains.
     """
     directory = directory.resolve()
-    strangers = sorted(_names_in(directory) - {JSON_FILE, WEIGHTS_FILE})
+    strangers = sorted(_names_in(directory) - {JSON_FILE, WEIGHTS_FILE, CARD_FILE})
     if strangers:
         raise InputError(
             f"{directory}: holds {', '.join(strangers[:MAX_LISTED])}, so it is no bundle "
@@ -94,6 +95,7 @@ def save_bundle(directory: Path, bundle: Bundle) -> None:
             decoder_width=bundle.decoder_width,
             num_classes=len(bundle.mapping.classes),
         ),
+        smp=smp_arguments(bundle.model),
         preprocessing=PreprocessingContent(**asdict(bundle.preprocessing)),
         scores={k: float(v) if math.isfinite(v) else None for k, v in bundle.scores.items()},
         origin=bundle.origin,
@@ -102,12 +104,20 @@ def save_bundle(directory: Path, bundle: Bundle) -> None:
         mapping=bundle.mapping.to_dict(),
         taxonomy=bundle.mapping.taxonomy.to_dict(),
     )
+    card = model_card(
+        f"{bundle.arch} on {bundle.encoder}",
+        bundle.mapping,
+        bundle.preprocessing,
+        bundle.scores,
+        bundle.origin,
+    )
     directory.parent.mkdir(parents=True, exist_ok=True)
     beside = directory.with_name(f".{directory.name}.{secrets.token_hex(6)}")
     beside.mkdir()
     try:
         write_atomic(beside / WEIGHTS_FILE, weights)
         write_atomic(beside / JSON_FILE, to_json(content))
+        write_atomic(beside / CARD_FILE, card)
         _sync_directory(beside)
         _move_into_place(beside, directory)
     except BaseException:

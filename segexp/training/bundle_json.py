@@ -16,12 +16,12 @@ from segexp.training.class_weights import WEIGHTINGS
 from segexp.training.preprocess import SMALLEST_DEVIATION
 from segexp.training.reading import TEMPERATURES, Prior, Reading
 
-FORMAT_VERSION = 4
+FORMAT_VERSION = 5
 """1 had no digest of the JSON itself, so that a changed byte in it went unnoticed. 2 did not say
 how probabilities are read from the logits: these are read as a softmax gives them. 3 did not say
-how images are resized: these are stretched."""
+how images are resized: these are stretched. 4 did not say how smp builds the model."""
 
-READ_VERSIONS = (2, 3, 4)
+READ_VERSIONS = (2, 3, 4, 5)
 
 JSON_FILE = "bundle.json"
 WEIGHTS_FILE = "model.safetensors"
@@ -120,10 +120,16 @@ class Weights(_Section):
 
 
 class Content(_Section):
-    """The file without its first entry, the digest. A score is null where it is undefined."""
+    """The file without its first entry, the digest. A score is null where it is undefined.
+
+    Attributes:
+        smp: The same architecture as ``smp.create_model`` takes it, for programs that have no
+            segexp, which itself does not read it. None in older files.
+    """
 
     format_version: int
     architecture: Architecture
+    smp: dict[_Name, str | bool | int | tuple[int, ...] | None] | None = None
     preprocessing: PreprocessingContent
     scores: dict[str, float | None]
     origin: dict[str, str | int | None]

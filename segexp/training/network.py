@@ -28,6 +28,7 @@ REFUSALS = (ValueError, TypeError, AssertionError, LookupError, RuntimeError, At
 """What smp, timm and torch raise for a model that cannot be built or run."""
 
 _ONE_SIZE = "is_of_one_size"
+_ARGUMENTS = "smp_arguments"
 
 _CHANNEL_MULTIPLE = {"fpn": 32}  # GroupNorm with 32 groups
 
@@ -113,6 +114,13 @@ def make_model(
     if faults := check_model(arch, encoder):
         raise InputError(faults)
 
+    arguments = {
+        "arch": arch_key(arch),
+        "encoder_name": encoder,
+        "encoder_weights": None,
+        "classes": num_classes,
+        **decoder_channels(arch, decoder_width),
+    }
     options: dict[str, Any] = dict(decoder_channels(arch, decoder_width))
     from_hub: str | bool | None = None
     source = hub_weights(encoder, encoder_weights) if encoder_weights is not None else None
@@ -137,6 +145,7 @@ def make_model(
                     **of_size,
                 )
             setattr(model, _ONE_SIZE, "img_size" in of_size or arch_key(arch) == "pan")
+            setattr(model, _ARGUMENTS, {**arguments, **of_size})
             break
         # smp and timm refuse a pair with whatever error its constructor happens to hit.
         except Exception as error:
@@ -165,6 +174,15 @@ def is_of_one_size(model: nn.Module) -> bool:
     The weights of some timm encoders depend on the size, and PAN needs a least one.
     """
     return bool(getattr(model, _ONE_SIZE, False))
+
+
+def smp_arguments(model: nn.Module) -> dict[str, Any] | None:
+    """Return what ``smp.create_model`` builds a model of `make_model` from, without its weights.
+
+    None for a model that something else has made.
+    """
+    found: dict[str, Any] | None = getattr(model, _ARGUMENTS, None)
+    return found
 
 
 def crop_fault(

@@ -235,7 +235,11 @@ def test_the_artifacts_are_those_of_the_contract(finished: Finished):
         "config.yaml",
         "bundle",
     }
-    assert finished.artifacts("bundle") == {"bundle/bundle.json", "bundle/model.safetensors"}
+    assert finished.artifacts("bundle") == {
+        "bundle/README.md",
+        "bundle/bundle.json",
+        "bundle/model.safetensors",
+    }
     val = finished.setup.dataset.val
     assert finished.artifacts("overlays") == {f"overlays/{name}.png" for name in val.ids}
     height, width = finished.setup.config.data.image_size

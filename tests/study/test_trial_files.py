@@ -10,7 +10,8 @@ def test_the_files_of_another_hosts_trial_are_read_from_mlflow_and_kept(hosts: H
     trial = best_of(hosts, 0)
     here, there = (directory_of(project, trial) for project in hosts.projects)
     names = sorted(trial.user_attrs[FILES])
-    assert names == ["bundle/bundle.json", "bundle/model.safetensors", "confusions.npz"]
+    bundle = [f"bundle/{name}" for name in ("README.md", "bundle.json", "model.safetensors")]
+    assert names == [*bundle, "confusions.npz"]
     lines: list[str] = []
     for prefix in ("confusions.npz", "bundle/"):
         fetch_files(hosts.projects[1], hosts.uri, trial, prefix, lines.append)

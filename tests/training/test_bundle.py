@@ -5,6 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import safetensors.torch
+import segmentation_models_pytorch as smp
 import torch
 from PIL import Image
 
@@ -61,8 +63,9 @@ def test_a_model_in_channels_last_and_half_precision_is_saved_as_plain_float32(
         assert torch.equal(state[name], value.to(state[name].dtype))
 
 
-def test_a_bundle_holds_two_files_and_no_others_are_left(saved: Path):
-    assert sorted(p.name for p in saved.iterdir()) == ["bundle.json", "model.safetensors"]
+def test_a_bundle_holds_three_files_and_no_others_are_left(saved: Path):
+    names = ["README.md", "bundle.json", "model.safetensors"]
+    assert sorted(p.name for p in saved.iterdir()) == names
     assert [p.name for p in saved.parent.iterdir()] == ["best"]
 
 
@@ -109,6 +112,26 @@ def test_a_bundle_of_format_3_stretches_images(saved: Path):
     del content["preprocessing"]["resize"]
     sign(path, json.dumps({**content, "format_version": 3}))
     assert load_bundle(saved).preprocessing.resize == "stretch"
+
+
+def test_a_bundle_of_format_4_opens_without_a_card_and_without_what_smp_takes(
+    bundle: Bundle, saved: Path
+):
+    path = saved / "bundle.json"
+    content = json.loads(path.read_text())
+    del content["smp"]
+    sign(path, json.dumps({**content, "format_version": 4}))
+    (saved / "README.md").unlink()
+    assert torch.equal(logits_of(load_bundle(saved).model), logits_of(bundle.model))
+    save_bundle(saved, bundle)  # over it
+    assert (saved / "README.md").is_file()
+
+
+def test_three_lines_load_a_bundle_in_plain_smp(bundle: Bundle, saved: Path):
+    content = json.loads((saved / "bundle.json").read_text())
+    model = smp.create_model(**content["smp"])
+    model.load_state_dict(safetensors.torch.load_file(saved / "model.safetensors"))
+    assert torch.equal(logits_of(model), logits_of(bundle.model))
 
 
 def test_a_save_that_fails_half_way_leaves_the_older_bundle_alone(bundle: Bundle, saved: Path):

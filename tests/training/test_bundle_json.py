@@ -55,10 +55,10 @@ def test_a_missing_directory_and_missing_files_are_named(saved: Path):
         ("[" * 100_000, "not JSON"),
         ("\udcff", "not JSON"),
         ("[]", "format_version: None"),
-        ('{"format_version": 1}', "format_version: 1; this segexp reads 2, 3 and 4"),
+        ('{"format_version": 1}', "format_version: 1; this segexp reads 2, 3, 4 and 5"),
         (
-            '{"format_version": 5}',
-            "format_version: 5; this segexp reads 2, 3 and 4, a newer segexp",
+            '{"format_version": 6}',
+            "format_version: 6; this segexp reads 2, 3, 4 and 5, a newer segexp",
         ),
         ('{"format_version": 3}', "its first lines are not"),
         (signed(b'"format_version": 2}').decode(), "architecture: .*: field required"),

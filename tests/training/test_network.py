@@ -1,4 +1,7 @@
+import json
+
 import pytest
+import segmentation_models_pytorch as smp
 import torch
 from segmentation_models_pytorch import MODEL_ARCHITECTURES_MAPPING
 from segmentation_models_pytorch.encoders import encoders as smp_encoders
@@ -10,6 +13,7 @@ from segexp.training.network import (
     check_model,
     decoder_channels,
     make_model,
+    smp_arguments,
 )
 
 ENCODER = "mobilenet_v2"
@@ -197,3 +201,13 @@ def test_pan_fits_from_128_and_fails_below():
     assert check_image_size("Unet", (96, 160)) == []
     with pytest.raises(RuntimeError):
         forward_shape(model, 96, 160)
+
+
+@pytest.mark.parametrize("arch", ARCHS.values())
+def test_smp_builds_the_same_model_from_the_arguments_that_are_kept(arch: str):
+    encoder = "tu-vit_tiny_patch16_224" if arch == "DPT" else ENCODER
+    model = make_model(arch, encoder, None, 5, 0.5, (128, 128))
+    arguments = json.loads(json.dumps(smp_arguments(model)))
+    again = smp.create_model(**arguments)
+    assert type(again) is type(model)
+    again.load_state_dict(model.state_dict())  # every tensor of the same name and shape
