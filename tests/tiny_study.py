@@ -21,6 +21,7 @@ from segexp.study.open import OpenStudy, open_study
 from segexp.study.plan import SearchPlan, plan_study
 from segexp.study.read_space import read_space
 from segexp.study.run import run_study
+from segexp.study.so_far import SoFar
 from segexp.study.stop import NEVER, StopRule
 from segexp.study.storage.open import open_storage
 from segexp.training.fit import EpochResult, Step
@@ -56,6 +57,9 @@ class Said:
         self.lines.append(text)
 
     def caching(self, done: int, total: int) -> None:
+        pass
+
+    def studied(self, so_far: SoFar) -> None:
         pass
 
     def trial_started(self, number: int, place: int, total: int, params: Mapping[str, Any]) -> None:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from segexp.cli.console import LiveDisplay, say
+from segexp.cli.console import say
 from segexp.cli.init import template
+from segexp.cli.live import LiveDisplay
 from segexp.cli.options import open_project, read_config
 from segexp.compare.version import write_files
 from segexp.core.errors import InputError, collected, shown

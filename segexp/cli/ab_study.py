@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from segexp.cli.console import LiveDisplay, print_json, results_beside, say
+from segexp.cli.console import print_json, results_beside, say
+from segexp.cli.live import LiveDisplay
 from segexp.cli.options import GOES_ON, refuse_unreachable, where_to_look
 from segexp.core.errors import InputError
 from segexp.core.signals import interruption_leaves

@@ -9,32 +9,17 @@ import logging
 import math
 import os
 import sys
-import time
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
-from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rich import box
 from rich.console import Console, ConsoleOptions, JustifyMethod, RenderableType
 from rich.markup import escape
-from rich.progress import (
-    BarColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 from rich.segment import Segment
 from rich.table import Table
 
 from segexp.core.credentials import without_credentials
-
-if TYPE_CHECKING:
-    from segexp.evaluation.evaluate import Evaluation
-    from segexp.training.fit import EpochResult, Step
 
 _SCORES = frozenset({"iou", "precision", "recall", "f1"})
 
@@ -190,128 +175,6 @@ def classes_text(scores: Mapping[str, float], classes: int) -> str:
     predicted_only = int(scores[PREDICTED_ONLY])
     beside = f", {predicted_only} only predicted" if predicted_only else ""
     return f"{int(scores[IN_MEAN])} of {classes} classes{beside}"
-
-
-class LiveDisplay(AbstractContextManager["LiveDisplay"]):
-    """Progress of trainings: a bar in a terminal, plain lines elsewhere.
-
-    Attributes:
-        score: What the value of an epoch is called: the title of the objective's metric.
-    """
-
-    score = "mIoU"
-
-    def __init__(self, quiet: bool = False, epoch_lines: bool = False) -> None:
-        self._quiet = quiet
-        self._epoch_lines = epoch_lines or not console.is_terminal
-        self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
-            TextColumn("{task.fields[detail]}"),
-            TimeElapsedColumn(),
-            TextColumn("ETA"),
-            TimeRemainingColumn(),
-            console=console,
-            transient=True,
-            disable=quiet or not console.is_terminal,
-        )
-        self._task: TaskID | None = None
-        self._is_one_of_many = False
-        self._title = self._mapping = ""
-        self._value = math.nan
-        self._shown = 0.0
-        self._first_step = (0.0, 0)
-
-    def __enter__(self) -> "LiveDisplay":
-        self._progress.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._progress.stop()
-
-    def beside(self) -> "LiveDisplay":
-        """Return a display for another trial that runs at the same time, in the same terminal."""
-        other = LiveDisplay(self._quiet, self._epoch_lines)
-        other._progress = self._progress
-        self._is_one_of_many = other._is_one_of_many = True
-        return other
-
-    def say(self, text: str) -> None:
-        """Show one line."""
-        if not self._quiet:
-            self._progress.console.print(escape(without_credentials(text)), soft_wrap=True)
-
-    def caching(self, done: int, total: int) -> None:
-        """Show how many images are decoded into the cache."""
-        self._bar("reading data", done, total, f"{done}/{total} images")
-        if done == total:
-            self._end_bar()
-
-    def trial_started(self, number: int, place: int, total: int, params: Mapping[str, Any]) -> None:
-        """Show that a trial begins."""
-        # A trial that retries or resumes another has a new number but the same place.
-        of = "" if place == number + 1 else "configuration "
-        self._title = f"trial {number} ({of}{place}/{total})"
-        self._mapping = str(params.get("mapping", ""))
-        self._value = math.nan
-        shown = "  ".join(
-            f"{k}={v:.3g}" if isinstance(v, float) else f"{k}={v}" for k, v in params.items()
-        )
-        self.say(f"{self._title}  {shown}")
-
-    def trial_ended(self, number: int, state: str, text: str) -> None:
-        """Show how a trial ended."""
-        self._end_bar()
-        self._say_of_trial(f"{state}  {text}")
-
-    def step(self, step: "Step", total_epochs: int) -> None:
-        """Show the running loss, at most twice a second: reading it waits for the device."""
-        now = time.perf_counter()
-        if step.step == 1:
-            self._first_step = (now, step.images)
-        if self._progress.disable or now - self._shown < 0.5:
-            return
-        self._shown = now
-        begun, images = self._first_step
-        # The start of the first step is not known.
-        speed = f"{(step.images - images) / (now - begun):.0f}" if step.step > 1 else "-"
-        value = "-" if math.isnan(self._value) else f"{self._value:.3f}"
-        detail = f"loss {float(step.loss):.3f}  {self.score} {value}  {speed} images/s"
-        done = (step.epoch - 1) * step.steps + step.step
-        title = f"{self._title} epoch {step.epoch}/{total_epochs}".strip()
-        self._bar(title, done, total_epochs * step.steps, detail)
-
-    def epoch(self, result: "EpochResult[Evaluation]", value: float, total_epochs: int) -> None:
-        """Remember the epoch's score; print a line if a bar would leave nothing behind."""
-        self._value = value
-        if self._epoch_lines:
-            self._say_of_trial(
-                f"epoch {result.epoch}/{total_epochs}  loss {result.train_loss:.3f}  "
-                f"val loss {result.validation.loss:.3f}  {self.score} {value:.4f}  "
-                f"{result.images_per_s:.0f} images/s  {result.seconds:.1f} s"
-            )
-
-    def _say_of_trial(self, text: str) -> None:
-        # With other trials a line must say which trial it is of: arms have trials of equal number.
-        whose = f"{self._title} {self._mapping}".strip()
-        self.say(f"  {whose}  {text}" if self._is_one_of_many else f"  {text}")
-
-    def _bar(self, title: str, done: int, total: int, detail: str) -> None:
-        if self._task is None:
-            self._task = self._progress.add_task(title, total=total, detail=detail)
-        self._progress.update(
-            self._task, description=title, completed=done, total=total, detail=detail
-        )
-
-    def _end_bar(self) -> None:
-        if self._task is not None:
-            self._progress.remove_task(self._task)
-            self._task = None
 
 
 def _cell(value: Any) -> str:

@@ -11,7 +11,6 @@ from rich.markup import escape
 from rich.table import Table
 
 from segexp.cli.console import (
-    LiveDisplay,
     answer,
     number_table,
     plain,
@@ -20,6 +19,7 @@ from segexp.cli.console import (
     results_beside,
     say,
 )
+from segexp.cli.live import LiveDisplay
 from segexp.cli.options import (
     Data,
     Debug,

@@ -6,7 +6,6 @@ from typing import Annotated, Any
 import typer
 
 from segexp.cli.console import (
-    LiveDisplay,
     answer,
     class_table,
     classes_text,
@@ -15,6 +14,7 @@ from segexp.cli.console import (
     results,
     say,
 )
+from segexp.cli.live import LiveDisplay
 from segexp.cli.options import (
     Data,
     Debug,

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import segexp
-from segexp.cli.console import LiveDisplay, say
+from segexp.cli.console import say
+from segexp.cli.live import LiveDisplay
 from segexp.cli.options import Debug, Format, Set, set_overrides
 from segexp.core.errors import InputError
 from segexp.core.wording import counted

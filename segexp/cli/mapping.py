@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.text import Text
 
-from segexp.cli.console import LiveDisplay, answer, print_json, results
+from segexp.cli.console import answer, print_json, results
+from segexp.cli.live import LiveDisplay
 from segexp.cli.options import (
     Data,
     Debug,

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from segexp.cli.console import LiveDisplay, print_json, say
+from segexp.cli.console import print_json, say
+from segexp.cli.live import LiveDisplay
 from segexp.cli.options import (
     Data,
     Debug,

@@ -6,7 +6,8 @@ from typing import Annotated, NamedTuple
 
 import typer
 
-from segexp.cli.console import LiveDisplay, say
+from segexp.cli.console import say
+from segexp.cli.live import LiveDisplay
 from segexp.cli.options import Debug, Model, Project, Tta, check_choice, configured_project
 from segexp.core.errors import InputError, WorkError, collected
 from segexp.core.signals import interruption_leaves

@@ -2,7 +2,8 @@
 
 import shlex
 
-from segexp.cli.console import LiveDisplay, answer, class_table, classes_text, results, say
+from segexp.cli.console import answer, class_table, classes_text, results, say
+from segexp.cli.live import LiveDisplay
 from segexp.cli.options import (
     Data,
     Debug,

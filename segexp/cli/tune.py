@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from segexp.cli.console import LiveDisplay, answer, console, results, say
+from segexp.cli.console import answer, console, results, say
+from segexp.cli.live import LiveDisplay
 from segexp.cli.options import (
     GOES_ON,
     Data,
@@ -110,6 +111,7 @@ def tune(
 
     with full_disk_explained(root), LiveDisplay() as display:
         display.score = _score_of(definition)
+        display.end_by(deadline)
         searched = _refuse_early(root, str(path), definition, config, display)
         display.say("loading torch, optuna and mlflow ...")
         engine.prepare(at_once)

@@ -1,10 +1,13 @@
 """What a person is shown of a study and its trials."""
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from segexp.evaluation.evaluate import Evaluation
 from segexp.training.fit import EpochResult, Step
+
+if TYPE_CHECKING:
+    from segexp.study.so_far import SoFar
 
 
 class Display(Protocol):
@@ -25,6 +28,9 @@ class StudyDisplay(Display, Protocol):
 
     def caching(self, done: int, total: int) -> None:
         """Show how many images are decoded into the cache."""
+
+    def studied(self, so_far: "SoFar") -> None:
+        """Show how far a study is, of those that take turns: before its trials, and at each end."""
 
     def trial_started(self, number: int, place: int, total: int, params: Mapping[str, Any]) -> None:
         """Show that a trial begins; its configuration is the ``place``-th of ``total``."""

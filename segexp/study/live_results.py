@@ -15,6 +15,7 @@ from segexp.study.display import StudyDisplay
 from segexp.study.note import write_note
 from segexp.study.open import OpenStudy
 from segexp.study.results_folder import results_folder, write_results
+from segexp.study.so_far import SoFar
 from segexp.training.fit import EpochResult, Step
 
 EVERY_SECONDS = 20.0
@@ -100,6 +101,10 @@ class LiveResults:
     def caching(self, done: int, total: int) -> None:
         """Show how many images are decoded into the cache."""
         self.display.caching(done, total)
+
+    def studied(self, so_far: SoFar) -> None:
+        """Show how far a study is."""
+        self.display.studied(so_far)
 
     def trial_started(self, number: int, place: int, total: int, params: Mapping[str, Any]) -> None:
         """Show that a trial begins."""

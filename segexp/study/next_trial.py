@@ -32,6 +32,7 @@ from segexp.study.promotion import number_before
 from segexp.study.reconcile import close_interrupted, close_record, drop, heard_of, queue_retries
 from segexp.study.run_names import trial_name
 from segexp.study.samplers import suggest
+from segexp.study.so_far import so_far
 from segexp.study.standing import values_of
 from segexp.study.stop import give_up_if_hopeless
 from segexp.study.trial import run_trial
@@ -113,6 +114,8 @@ def _run_one(opened: OpenStudy, trial: optuna.Trial, display: StudyDisplay) -> N
         text = "this process was silent for so long that it was taken for dead; it is tried again"
         display.trial_ended(trial.number, "DISCARDED", text)
         return
+    trials = opened.study.get_trials(deepcopy=False)
+    display.studied(so_far(opened.study.study_name, opened.plan, trials))
     display.trial_ended(trial.number, outcome.state.name, outcome.text)
     if outcome.disk_is_full:
         raise FullDiskError(f"{outcome.text}; {what_to_free(opened.plan.base.project)}")

@@ -35,6 +35,7 @@ from segexp.study.reconcile import close_records
 from segexp.study.results_folder import REPORT_FILE, results_folder, write_view
 from segexp.study.revision import choose_revision, describe_revision
 from segexp.study.run_names import study_name
+from segexp.study.so_far import so_far
 from segexp.study.stop import NEVER, StopRule
 from segexp.study.storage.open import revisions
 from segexp.study.study_runs import gather_records
@@ -136,6 +137,9 @@ def run_to_the_end(
     Returns:
         How many trials were run by this call.
     """
+    for opened in studies:
+        trials = opened.study.get_trials(deepcopy=False)
+        display.studied(so_far(opened.study.study_name, opened.plan, trials))
     ran = 0
     while True:
         ran += engine.run_trials(studies, display, workers=workers, stop=stop)

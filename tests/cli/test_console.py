@@ -1,19 +1,16 @@
 """What reaches a terminal, and what reaches a program that reads `--json`."""
 
-import io
 import json
 import os
 import subprocess
 import sys
 import unicodedata
-from types import SimpleNamespace
 
 import pytest
 from rich.table import Table
 from rich.text import Text
 
 from segexp.cli.console import (
-    LiveDisplay,
     answer,
     class_table,
     classes_text,
@@ -25,19 +22,10 @@ from segexp.cli.console import (
     results_beside,
     say,
 )
-from segexp.training.fit import Step
+from segexp.cli.live import LiveDisplay
 
 # Clears the screen, goes to the line's begin, writes from right to left, ends a colour in 8 bits.
 EVIL = "a\x1b[2J\x1b]0;title\x07b\rc\u202ed\x9b1me\u200bf\x00g\x7f\ud800"
-
-
-@pytest.fixture(params=[False, True], ids=["file", "terminal"])
-def screen(request, monkeypatch):
-    file = io.StringIO()
-    for output in (console, results):
-        monkeypatch.setattr(output, "_file", file)  # `file` would put the present stderr back
-        monkeypatch.setattr(output, "_force_terminal", request.param)
-    return file
 
 
 def steering(text: str) -> set[str]:
@@ -116,35 +104,6 @@ def test_nothing_else_that_is_printed_can_steer_the_terminal(screen):
     for own in ("\x1b[?25l", "\x1b[?25h", "\x1b[2K", "\x1b[1A", "\r"):  # of the bar
         seen = seen.replace(own, "")
     assert not steering(seen)
-
-
-def test_among_other_trials_a_line_names_its_own(screen):
-    with LiveDisplay(quiet=False) as display:
-        other = display.beside()
-        for own, mapping in ((display, "cityscapes19"), (other, "merged10")):
-            own.trial_started(0, 1, 2, {"mapping": mapping, "loss": "focal"})
-        other.trial_ended(0, "COMPLETE", "val/miou_common 0.2000")
-    assert "trial 0 (1/2) merged10  COMPLETE  val/miou_common 0.2000" in screen.getvalue()
-
-
-def test_a_trial_whose_number_is_not_its_place_says_what_the_place_is_of(screen):
-    with LiveDisplay(quiet=False) as display:
-        display.trial_started(42, 43, 50, {})
-        display.trial_started(44, 43, 50, {})
-    assert "trial 42 (43/50)" in screen.getvalue()
-    assert "trial 44 (configuration 43/50)" in screen.getvalue()
-
-
-def test_the_first_step_of_an_epoch_has_no_speed_and_the_next_one_has_its_own(screen, monkeypatch):
-    seconds = iter([10.0, 12.0, 20.0])
-    clock = SimpleNamespace(perf_counter=lambda: next(seconds))
-    monkeypatch.setattr("segexp.cli.console.time", clock)
-    seen = []
-    with LiveDisplay(quiet=False) as display:
-        for epoch, step in ((1, 1), (1, 2), (2, 1)):
-            display.step(Step(epoch, step, 2, 8 * step, 0.5), total_epochs=2)
-            seen += [task.fields["detail"].rpartition("  ")[2] for task in display._progress.tasks]
-    assert seen == (["- images/s", "4 images/s", "- images/s"] if console.is_terminal else [])
 
 
 def test_json_is_exact_and_ascii(capsys):

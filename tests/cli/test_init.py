@@ -115,7 +115,7 @@ def test_where_no_coarser_mapping_is_proposed_loss_weightings_are_compared(
         "            or a coarser mapping, which `segexp mapping suggest` makes" in made.err
     )
     planned = segexp(tmp_path / "project", *command, "--plan", "0.05")
-    assert "weighted" in planned.out, planned.err
+    assert "weighted" in planned.err + planned.out, planned.err
 
 
 @pytest.mark.slow

@@ -12,6 +12,7 @@ from segexp.compare.plan import AbPlan, plan_ab
 from segexp.compare.run import Question, run_ab
 from segexp.core.errors import Interrupted
 from segexp.evaluation.evaluate import Evaluation
+from segexp.study.so_far import SoFar
 from segexp.study.storage.open import open_storage
 from segexp.training.fit import EpochResult, Step
 
@@ -50,6 +51,9 @@ class Said:
         self.lines.append(text)
 
     def caching(self, done: int, total: int) -> None:
+        pass
+
+    def studied(self, so_far: SoFar) -> None:
         pass
 
     def trial_started(self, number: int, place: int, total: int, params: Mapping[str, Any]) -> None:

@@ -25,6 +25,7 @@ from segexp.study.display import StudyDisplay
 from segexp.study.engines._seats import Seat
 from segexp.study.open import OpenStudy, join_study
 from segexp.study.plan import ListPlan, SearchPlan
+from segexp.study.so_far import SoFar
 from segexp.study.stop import StopRule
 from segexp.study.storage.open import open_storage
 from segexp.study.turns import close_trials, is_stopped, run_next
@@ -137,6 +138,9 @@ class _SentDisplay:
 
     def caching(self, done: int, total: int) -> None:
         self._send("caching", done, total)
+
+    def studied(self, so_far: SoFar) -> None:
+        self._send("studied", so_far)
 
     def trial_started(self, number: int, place: int, total: int, params: Mapping[str, Any]) -> None:
         self._send("trial_started", number, place, total, dict(params))
