@@ -20,6 +20,7 @@ from segexp.cli.mapping_import import import_
 from segexp.cli.mapping_suggest import suggest
 from segexp.cli.predict import predict
 from segexp.cli.report import report
+from segexp.cli.studies import studies_app
 from segexp.cli.surroundings import put_right
 from segexp.cli.sync import sync
 from segexp.cli.train import train
@@ -88,6 +89,7 @@ app.command()(evaluate)
 app.command()(predict)
 app.command()(ui)
 app.command()(sync)
+app.add_typer(studies_app, name="studies")
 app.add_typer(data_app, name="data")
 mapping_app.command("import")(import_)
 mapping_app.command()(suggest)

@@ -43,7 +43,9 @@ if TYPE_CHECKING:
 def best(
     study: Annotated[
         str | None,
-        typer.Argument(help="A study's name; by default the study that last began a trial."),
+        typer.Argument(
+            help="A study's name; by default the last one that began a trial, A/B studies aside."
+        ),
     ] = None,
     trial: Annotated[
         int | None,
@@ -144,7 +146,7 @@ def _show(found: "BestTrial", root: Path, study: "Study", uri: str | None) -> No
     answer(f"study {found.study}: {states}")
     name = "best: trial" if found.is_best else "trial"
     answer(f"{name} {found.number}, epoch {result.best_epoch}, {result.seconds:.0f} s")
-    for name, value in found.params.items():
+    for name, value in ({"mapping": found.mapping} | dict(found.params)).items():
         answer(f"  {name}: {value:.4g}" if isinstance(value, float) else f"  {name}: {value}")
     if result.cost:
         answer(_cost_line(result.cost))
@@ -163,13 +165,16 @@ def _show(found: "BestTrial", root: Path, study: "Study", uri: str | None) -> No
     results.print(class_table(f"per class, {split} images", dict(scores.tables[OWN])))
     for warning in found.warnings:
         say(f"warning: {warning}")
-    if result.bundle and (root / result.bundle).is_dir():
-        answer(f"bundle: {root / result.bundle}")
+    if bundle := found.bundle_here(root):
+        answer(f"bundle: {bundle}")
     elif result.bundle:
         answer(
             f"bundle: not here; the trial ran on {found.host}. --predict reads the copy in the "
             "artifacts of its MLflow run"
         )
+    else:
+        kept = ", ".join(str(each.number) for each in found.front)
+        answer(f"bundle: none; another trial beat it, and those of trials {kept} are kept")
     answer(f"MLflow run: {_run_shown(found, root, study, uri)}")
 
 

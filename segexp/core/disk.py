@@ -97,7 +97,7 @@ def what_to_free(project: Path) -> str:
     """Say what takes room in a project, and what of it can be deleted."""
     free = shutil.disk_usage(project).free / 1e6
     sizes = ", ".join(
-        f"{name}/ {_megabytes(project / name):,.0f} MB ({meaning})"
+        f"{name}/ {megabytes(project / name):,.0f} MB ({meaning})"
         for name, meaning in (
             (f"{WORK_DIRECTORY}/cache", "decoded data, made again when missing"),
             (f"{WORK_DIRECTORY}/studies", "checkpoints and saved models"),
@@ -110,7 +110,8 @@ def what_to_free(project: Path) -> str:
     )
 
 
-def _megabytes(directory: Path) -> float:
+def megabytes(directory: Path) -> float:
+    """Return how much the files in a folder take, in millions of bytes; 0 if it is not there."""
     total = 0
     for folder, _, files in os.walk(directory):
         for name in files:

@@ -31,6 +31,9 @@ from segexp.study.storage.open import part_studies
 
 T = TypeVar("T")
 
+_MAPPINGS = "mappings."
+"""What the names of mappings begin with in a study's definition."""
+
 _SPLITS = {"tuning": "val", "heldout": "heldout"}
 """How results name the splits whose scores are shown."""
 
@@ -78,6 +81,7 @@ class BestTrial:
     costs: tuple[str, ...] = ()
     front: tuple[FrontTrial, ...] = ()
     missed: tuple[str, ...] = ()
+    mapping: str = ""
 
     @property
     def is_best(self) -> bool:
@@ -88,6 +92,13 @@ class BestTrial:
     def constant_objective(self) -> str:
         """The objective that the constant predictor was scored by."""
         return str(self.constant.get("objective", OBJECTIVE))
+
+    def bundle_here(self, project: Path) -> Path | None:
+        """Return a bundle of the trial that is there: its own, or MLflow's copy in the project."""
+        if self.result.bundle is None:
+            return None
+        copies = project.glob(f"mlruns/*/{self.run_id}/artifacts/bundle")
+        return next((p for p in (project / self.result.bundle, *copies) if p.is_dir()), None)
 
     def bundle(self, project: Path) -> Path:
         """Return the directory of the saved model.
@@ -125,6 +136,7 @@ class BestTrial:
             "missed": list(self.missed),
             "trial": self.number,
             "params": dict(self.params),
+            "mapping": self.mapping,
             "scores": _by_split(self.result, SplitScores.numbers),
             "cost": dict(self.result.cost) if self.result.cost else None,
             "sizes": {split: self.result.sizes.get(name) for split, name in _SPLITS.items()},
@@ -137,7 +149,9 @@ class BestTrial:
             "scored_otherwise": list(self.scored_otherwise),
             "run_id": self.run_id,
             "host": self.host,
-            "bundle": str(project / self.result.bundle) if self.result.bundle else None,
+            "bundle": str(self.bundle_here(project) or project / self.result.bundle)
+            if self.result.bundle
+            else None,
         }
 
 
@@ -157,7 +171,7 @@ def find_best(study: optuna.Study, number: int | None = None) -> BestTrial:
     """
     trials = study.get_trials(deepcopy=False)
     resumed = promoted(trials)
-    states = Counter(_state(trial, resumed) for trial in trials)
+    states = Counter(state_of(trial, resumed) for trial in trials)
     best = best_trial(study)
     if parts := part_studies(study):
         raise InputError(
@@ -195,7 +209,14 @@ def find_best(study: optuna.Study, number: int | None = None) -> BestTrial:
         costs=costs_of(study),
         front=tuple(FrontTrial(t.number, tuple(t.values or ()), t.params) for t in front),
         missed=tuple(missed_by(study, best)),
+        mapping=mapping_of(study, best),
     )
+
+
+def mapping_of(study: optuna.Study, trial: FrozenTrial) -> str:
+    """Return the mapping of a trial, whether it is searched or the study's only one."""
+    named = (n for n in study.user_attrs.get(DEFINITION, {}) if n.startswith(_MAPPINGS))
+    return str(trial.params.get("mapping") or next(named, "").removeprefix(_MAPPINGS))
 
 
 def costs_of(study: optuna.Study) -> tuple[str, ...]:
@@ -272,7 +293,8 @@ def _has_result(trial: FrozenTrial) -> bool:
     return trial.state == TrialState.COMPLETE and RESULT in trial.user_attrs
 
 
-def _state(trial: FrozenTrial, resumed: Collection[int]) -> str:
+def state_of(trial: FrozenTrial, resumed: Collection[int]) -> str:
+    """Return Optuna's state of a trial, or INTERRUPTED, or PROMOTED where it was resumed."""
     if is_interrupted(trial):
         return "INTERRUPTED"
     return "PROMOTED" if trial.number in resumed else trial.state.name

@@ -45,6 +45,7 @@ from segexp.tracking.records import (
     log_yaml,
     metric_name,
 )
+from segexp.tracking.remove_runs import delete_runs, runs_of
 from segexp.tracking.runs import (
     Run,
     Status,
@@ -76,6 +77,7 @@ __all__ = [
     "attach_run",
     "close_run",
     "config_params",
+    "delete_runs",
     "discard_run",
     "drain",
     "end_run",
@@ -102,6 +104,7 @@ __all__ = [
     "read_artifact",
     "rename_run",
     "running_trials",
+    "runs_of",
     "servers_with_records",
     "set_tags",
     "start_run",

@@ -24,6 +24,8 @@ COMMANDS = [
     ["evaluate"],
     ["predict"],
     ["sync"],
+    ["studies"],
+    ["studies", "rm"],
     ["data"],
     ["data", "check"],
     ["data", "stats"],

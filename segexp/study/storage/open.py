@@ -93,7 +93,8 @@ def hush_optuna() -> None:
 def load_study(storage: BaseStorage, name: str | None) -> optuna.Study:
     """Load a study by its name, or of those that search the one that began a trial last.
 
-    If that study is part of another, the other one is loaded.
+    Without a name, studies that are part of an A/B study are left aside; where there are none but
+    these, it is the A/B study of the last one.
 
     Raises:
         InputError: When there is no such study, with a did-you-mean.
@@ -110,9 +111,10 @@ def load_study(storage: BaseStorage, name: str | None) -> optuna.Study:
         return optuna.load_study(study_name=name, storage=storage)
     studies = [optuna.load_study(study_name=other, storage=storage) for other in known]
     searching = [study for study in studies if not study.user_attrs.get(LISTED)]
-    last = max(searching or studies, key=_last_begin)
-    whole = (s for s in studies if last.study_name in part_studies(s))
-    return next(whole, last)
+    parts = {part: study for study in studies for part in part_studies(study)}
+    alone = [s for s in searching if s.study_name not in parts and not part_studies(s)]
+    last = max(alone or searching or studies, key=_last_begin)
+    return parts.get(last.study_name, last)
 
 
 def begun_studies(storage: BaseStorage) -> list[str]:

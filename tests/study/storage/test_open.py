@@ -166,16 +166,16 @@ def test_without_a_name_the_study_that_began_a_trial_last_is_loaded(tmp_path: Pa
     assert load_study(storage, "second").study_name == "second"
 
 
-def test_where_an_arm_of_an_ab_study_ran_last_it_is_the_ab_study(tmp_path: Path) -> None:
+def test_arms_of_an_ab_study_are_left_aside_where_there_are_other_studies(tmp_path: Path) -> None:
     storage = open_storage(None, tmp_path)
-    toy_study(storage, "before")
     whole = optuna.create_study(storage=storage, study_name="ab")
     whole.set_user_attr(PART_RUNS, {"fine": "run-1", "coarse": "run-2"})
     toy_study(storage, "ab-coarse")
     assert load_study(storage, None).study_name == "ab"
     assert load_study(storage, "ab-coarse").study_name == "ab-coarse"
-    toy_study(storage, "before")
-    assert load_study(storage, None).study_name == "before"
+    toy_study(storage, "other")
+    toy_study(storage, "ab-coarse")
+    assert load_study(storage, None).study_name == "other"
 
 
 def test_an_unknown_study_is_refused_with_those_there_are(tmp_path: Path) -> None:

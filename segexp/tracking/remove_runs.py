@@ -1,0 +1,67 @@
+"""Runs of studies that are removed."""
+
+from pathlib import Path
+
+from mlflow.entities import ViewType
+from mlflow.exceptions import MlflowException
+
+from segexp.core.credentials import without_credentials
+from segexp.core.database_url import DEFAULT_TRACKING, sqlite_file
+from segexp.core.errors import InputError, WorkError
+from segexp.tracking.client import what_is_wrong
+from segexp.tracking.store import Experiment, open_experiment
+
+_PAGE = 1000
+
+
+def runs_of(
+    project: Path, uri: str | None, experiment: str, experiment_id: str, studies: list[str]
+) -> tuple[Experiment | None, list[str]]:
+    """Find the runs of studies that are not deleted yet, those of their trials among them.
+
+    Args:
+        studies: Names that are valid as names of studies.
+
+    Returns:
+        The experiment and the ids of the runs; None and nothing if there is no such experiment.
+
+    Raises:
+        WorkError: When a tracking server does not answer.
+    """
+    file = sqlite_file(uri or DEFAULT_TRACKING, project)
+    if file is not None and not file.is_file():
+        return None, []
+    try:
+        opened = open_experiment(project, uri, experiment, experiment_id)
+    except InputError:  # it was deleted
+        return None, []
+    found: list[str] = []
+    for study in studies:
+        token: str | None = None
+        while True:
+            page = opened.client.search_runs(
+                [opened.id],
+                f"tags.`segexp.study` = '{study}'",
+                ViewType.ACTIVE_ONLY,
+                _PAGE,
+                page_token=token,
+            )
+            found += [run.info.run_id for run in page]
+            token = page.token
+            if not token:
+                break
+    return opened, found
+
+
+def delete_runs(experiment: Experiment, run_ids: list[str]) -> None:
+    """Mark runs as deleted, the study's own last; `mlflow gc` then frees their artifacts.
+
+    Raises:
+        WorkError: When one cannot be; those before it are deleted.
+    """
+    for run_id in run_ids:
+        try:
+            experiment.client.delete_run(run_id)
+        except MlflowException as error:
+            shown = without_credentials(experiment.uri)
+            raise WorkError(f"{shown}: run {run_id}: {what_is_wrong(error)}") from None

@@ -1,0 +1,48 @@
+"""`segexp studies`, and `studies rm`."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.cli.running import Outcome, client_of, for_people, segexp, study_names
+
+
+def test_a_study_is_a_row(tuned: tuple[Path, Outcome]) -> None:
+    (row,) = json.loads(segexp(tuned[0], "studies", "--json").out)["studies"]
+    best = json.loads(segexp(tuned[0], "best", "--json").out)
+    assert (row["name"], row["kind"], row["states"]) == ("tiny", "study", {"COMPLETE": 2})
+    assert (row["best"], row["is_running"]) == (best["trial"], False)
+    assert row["score"] == pytest.approx(best["scores"]["tuning"]["miou_common"])
+    assert row["megabytes"] > 1
+    said = for_people(segexp(tuned[0], "studies"))
+    (line,) = [line for line in said.splitlines() if line.startswith("tiny ")]
+    assert "study  2 complete  " in line and f"(trial {best['trial']})" in line
+
+
+def test_nothing_is_removed_that_nobody_confirmed_and_then_all_of_it_is(
+    tuned: tuple[Path, Outcome], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = Path(shutil.copytree(tuned[0], tmp_path / "project"))
+    (folder,) = (project / ".segexp" / "studies").glob("tiny-*")
+    (project / "runs" / "tiny").mkdir(parents=True, exist_ok=True)
+    monkeypatch.setattr("sys.stdin.isatty", lambda: False, raising=False)
+    asked = segexp(project, "studies", "rm", "tiny")
+    assert asked.code == 2
+    assert "nothing was removed; confirm with --yes" in asked.err
+    for place in ("study tiny (2 trials)", "3 runs of experiment tiny", folder.name, "runs/tiny/"):
+        assert place in asked.out
+    assert folder.is_dir() and study_names(project) == ["tiny"]
+
+    done = segexp(project, "studies", "rm", "tiny", "--yes")
+    assert done.code == 0, done.err
+    assert "MB of deleted runs in mlruns/ until `mlflow gc` deletes them" in done.err
+    assert not folder.exists() and not (project / "runs" / "tiny").exists()
+    assert study_names(project) == []
+    client = client_of(project)
+    experiment = client.get_experiment_by_name("tiny")
+    assert experiment is not None
+    assert list(client.search_runs([experiment.experiment_id])) == []
+    assert "no study has been run" in segexp(project, "studies").err
+    assert study_names(tuned[0]) == ["tiny"]
