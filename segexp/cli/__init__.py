@@ -13,6 +13,7 @@ from segexp.cli.ab import ab
 from segexp.cli.best import best
 from segexp.cli.console import SaidLog, print_error
 from segexp.cli.data import data_app
+from segexp.cli.doctor import doctor
 from segexp.cli.evaluate import evaluate
 from segexp.cli.init import init
 from segexp.cli.mapping import mapping_app
@@ -89,6 +90,7 @@ app.command()(evaluate)
 app.command()(predict)
 app.command()(ui)
 app.command()(sync)
+app.command()(doctor)
 app.add_typer(studies_app, name="studies")
 app.add_typer(data_app, name="data")
 mapping_app.command("import")(import_)

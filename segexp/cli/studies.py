@@ -40,8 +40,8 @@ def studies(
 ) -> None:
     """List the project's studies, or remove one with `rm`.
 
-    Shows kind, trials, the best one, when they last ran, and the disk they use. The last one is first. The trials of an A/B study are those of all its arms; what is on disk is
-    what this project has of it, with MLflow's artifacts.
+    Shows kind, trials, the best one, when they last ran, and the disk they use, MLflow's artifacts
+    included. The last one is first. The trials of an A/B study are those of all its arms.
     """
     if context.invoked_subcommand is not None:
         return

@@ -23,7 +23,7 @@ os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "0"
 os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"
 
 from segexp.core.run_token import is_token
-from segexp.tracking.artifacts import experiment_of_run, read_artifact, tags_of_run
+from segexp.tracking.artifacts import ask_store, experiment_of_run, read_artifact, tags_of_run
 from segexp.tracking.client import address_of, is_server
 from segexp.tracking.find_runs import (
     adopt,
@@ -74,6 +74,7 @@ __all__ = [
     "Status",
     "address_of",
     "adopt",
+    "ask_store",
     "attach_run",
     "close_run",
     "config_params",

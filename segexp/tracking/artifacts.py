@@ -16,7 +16,7 @@ from segexp.core.database_url import DEFAULT_TRACKING, sqlite_file
 from segexp.core.errors import InputError, WorkError, first_line
 from segexp.core.moved_project import artifacts_now
 from segexp.core.sqlite_file import reading_uri
-from segexp.tracking.client import client_of, is_server
+from segexp.tracking.client import client_of, is_server, what_is_wrong
 from segexp.tracking.operations import RefusedError
 from segexp.tracking.replay import id_of
 from segexp.tracking.sender import pending_records
@@ -83,18 +83,36 @@ def experiment_of_run(project: Path, uri: str | None, run_id: str | None) -> str
         return None
 
 
-def _find_run(project: Path, uri: str, run_id: str) -> tuple[MlflowClient, Run]:
-    """Return a client and the run; creates nothing, and needs no permission to write."""
-    shown = without_credentials(uri)
+def ask_store(project: Path, uri: str | None) -> None:
+    """Ask a tracking store for an experiment; creates nothing, and needs no permission to write.
+
+    Raises:
+        InputError: When its database is not there yet, damaged or another MLflow's.
+        WorkError: When it does not answer.
+    """
+    uri = uri or DEFAULT_TRACKING
+    try:
+        _reading_client(project, uri).search_experiments(max_results=1)
+    except (MlflowException, SQLAlchemyError, OSError) as error:
+        raise WorkError(f"{without_credentials(uri)}: {what_is_wrong(error)}") from None
+
+
+def _reading_client(project: Path, uri: str, what: str = "") -> MlflowClient:
     file = sqlite_file(uri, project) if uri.startswith("sqlite:") else None
     if file is not None:
         if not file.is_file():
-            raise InputError(f"no run {run_id!r}: there is no MLflow database {file} yet")
+            raise InputError(f"{what}there is no MLflow database {file} yet")
         refuse_damaged_file("tracking.uri", file)
         database, _, options = reading_uri(file).partition("?")
         query = {**dict(parse_qsl(options)), "uri": "true"}
         uri = URL.create("sqlite", database=database, query=query).render_as_string()
-    client = client_of(uri)
+    return client_of(uri)
+
+
+def _find_run(project: Path, uri: str, run_id: str) -> tuple[MlflowClient, Run]:
+    """Return a client and the run; creates nothing, and needs no permission to write."""
+    shown = without_credentials(uri)
+    client = _reading_client(project, uri, f"no run {run_id!r}: ")
     try:
         if is_server(uri):
             run_id = id_of(spool_of(project, uri), client, run_id)

@@ -104,6 +104,12 @@ def hub_weights(encoder: str, name: str) -> HubWeights | None:
     return HubWeights(tagged, str(source.hf_hub_id), None, ("model.safetensors",))
 
 
+def is_cached(source: HubWeights) -> bool:
+    """Whether weights are in the hub's cache, so that no network is needed."""
+    found = (try_to_load_from_cache(source.repo, f, revision=source.revision) for f in source.files)
+    return all(isinstance(path, str) for path in found)
+
+
 def fetch(source: HubWeights, encoder: str, name: str) -> Path:
     """Return the path of weights in the hub's cache; download what is missing.
 

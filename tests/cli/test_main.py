@@ -24,6 +24,7 @@ COMMANDS = [
     ["evaluate"],
     ["predict"],
     ["sync"],
+    ["doctor"],
     ["studies"],
     ["studies", "rm"],
     ["data"],
