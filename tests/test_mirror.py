@@ -26,7 +26,7 @@ IN_NEIGHBOURS = {
     "labels/importers/_listing": "labels/importers/test_label_list.py",
     "labels/importers/_notes": "labels/test_importer.py",
     "labels/warning": "labels/test_checks.py",
-    "study/display": "cli/test_console.py",
+    "study/display": "cli/test_live.py",
     "study/engines/_preloaded": "study/engines/test_workers.py",
     "study/older_rules": "study/test_best.py",
     "training/losses/_shared": "training/losses/test_cross_entropy.py",

@@ -50,7 +50,8 @@ def test_the_labels_of_the_page_on_own_labels_can_be_compared(tmp_path: Path) ->
     "page", [page for page in PAGES if page.name != "cli.md"], ids=lambda page: page.name
 )
 def test_commands_and_options_that_a_page_names_exist(page: Path) -> None:
-    commands = get_command(app).commands  # type: ignore[attr-defined]
+    whole = get_command(app)
+    commands = whole.commands  # type: ignore[attr-defined]
     parts = {
         f"{group} {name}": command
         for group, found in commands.items()
@@ -58,7 +59,7 @@ def test_commands_and_options_that_a_page_names_exist(page: Path) -> None:
     }
     options = {
         option
-        for command in [*commands.values(), *parts.values()]
+        for command in [whole, *commands.values(), *parts.values()]
         for param in command.params
         for option in [*param.opts, *param.secondary_opts]
     }
@@ -66,7 +67,8 @@ def test_commands_and_options_that_a_page_names_exist(page: Path) -> None:
     lines = [(code or line).partition(" #")[0] for code, line in shown]
     for line in [line for line in lines if re.search(r"(^|&& )segexp ", line)]:
         for first, second in COMMAND.findall(line):
-            name = f"{first} {second}" if hasattr(commands.get(first), "commands") else first
+            is_group = hasattr(commands.get(first), "commands")
+            name = f"{first} {second}".strip() if is_group else first
             assert name in commands or name in parts, line
         assert set(re.findall(r"(?<!\S)--[a-z-]+", line)) <= options | {"--help"}, line
 

@@ -15,12 +15,14 @@ from segexp.cli.console import SaidLog, print_error
 from segexp.cli.data import data_app
 from segexp.cli.doctor import doctor
 from segexp.cli.evaluate import evaluate
+from segexp.cli.examples import add_examples
 from segexp.cli.init import init
 from segexp.cli.mapping import mapping_app
 from segexp.cli.mapping_import import import_
 from segexp.cli.mapping_suggest import suggest
 from segexp.cli.predict import predict
 from segexp.cli.report import report
+from segexp.cli.schema import schema
 from segexp.cli.studies import studies_app
 from segexp.cli.surroundings import put_right
 from segexp.cli.sync import sync
@@ -56,7 +58,6 @@ app = typer.Typer(
     help="Which label mapping, encoder, schedule and loss weighting should we train, "
     "and how sure are we?",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -91,11 +92,13 @@ app.command()(predict)
 app.command()(ui)
 app.command()(sync)
 app.command()(doctor)
+app.command()(schema)
 app.add_typer(studies_app, name="studies")
 app.add_typer(data_app, name="data")
 mapping_app.command("import")(import_)
 mapping_app.command()(suggest)
 app.add_typer(mapping_app, name="mapping")
+add_examples(app)
 
 
 def _show_log(is_wanted: bool) -> None:

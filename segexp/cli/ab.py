@@ -7,6 +7,7 @@ import typer
 
 from segexp.cli.ab_answer import show_answer
 from segexp.cli.ab_study import Asked, show_plan, train_and_compare
+from segexp.cli.completion import mapping_names, study_files
 from segexp.cli.console import print_json, results_beside, say
 from segexp.cli.options import (
     Data,
@@ -35,7 +36,10 @@ from segexp.core.overrides import data_overrides
 def ab(
     mappings: Annotated[
         list[str] | None,
-        typer.Argument(help="The arms: two or more mappings in mappings/, or A+B: see --arm."),
+        typer.Argument(
+            help="The arms: two or more mappings in mappings/, or A+B: see --arm.",
+            autocompletion=mapping_names,
+        ),
     ] = None,
     arm: Annotated[
         list[str] | None,
@@ -115,7 +119,10 @@ def ab(
     ] = None,
     study: Annotated[
         str | None,
-        typer.Option(help="The study in studies/ whose search space is used; `default`."),
+        typer.Option(
+            help="The study in studies/ whose search space is used; `default`.",
+            autocompletion=study_files,
+        ),
     ] = None,
     data: Data = None,
     format_name: Format = None,

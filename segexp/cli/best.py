@@ -8,6 +8,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from segexp.cli.completion import study_names
 from segexp.cli.console import (
     answer,
     class_table,
@@ -44,7 +45,8 @@ def best(
     study: Annotated[
         str | None,
         typer.Argument(
-            help="A study's name; by default the last one that began a trial, A/B studies aside."
+            help="A study's name; by default the last one that began a trial, A/B studies aside.",
+            autocompletion=study_names,
         ),
     ] = None,
     trial: Annotated[

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from segexp.cli.completion import mapping_names
 from segexp.cli.console import (
     answer,
     class_table,
@@ -39,7 +40,11 @@ def evaluate(
     ] = "heldout",
     space: Annotated[
         str | None,
-        typer.Option(metavar="MAPPING", help="Score in this coarser space; by default its own."),
+        typer.Option(
+            metavar="MAPPING",
+            help="Score in this coarser space; by default its own.",
+            autocompletion=mapping_names,
+        ),
     ] = None,
     rule: Annotated[
         str,

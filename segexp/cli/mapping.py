@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.text import Text
 
+from segexp.cli.completion import mapping_names
 from segexp.cli.console import answer, print_json, results
 from segexp.cli.live import LiveDisplay
 from segexp.cli.options import (
@@ -33,7 +34,10 @@ mapping_app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-Name = Annotated[str, typer.Argument(metavar="MAPPING", help="A mapping in mappings/.")]
+Name = Annotated[
+    str,
+    typer.Argument(metavar="MAPPING", help="A mapping in mappings/.", autocompletion=mapping_names),
+]
 
 
 @mapping_app.command("list")
@@ -75,8 +79,16 @@ def show(mapping: Name, json_: Json = False, project: Project = None, debug: Deb
 
 @mapping_app.command()
 def diff(
-    first: Annotated[str, typer.Argument(metavar="A", help="A mapping in mappings/.")],
-    second: Annotated[str, typer.Argument(metavar="B", help="Another over the same taxonomy.")],
+    first: Annotated[
+        str,
+        typer.Argument(metavar="A", help="A mapping in mappings/.", autocompletion=mapping_names),
+    ],
+    second: Annotated[
+        str,
+        typer.Argument(
+            metavar="B", help="Another over the same taxonomy.", autocompletion=mapping_names
+        ),
+    ],
     json_: Json = False,
     project: Project = None,
     debug: Debug = False,
@@ -101,7 +113,12 @@ def diff(
 @mapping_app.command()
 def common(
     mappings: Annotated[
-        list[str], typer.Argument(metavar="A B...", help="Two or more mappings in mappings/.")
+        list[str],
+        typer.Argument(
+            metavar="A B...",
+            help="Two or more mappings in mappings/.",
+            autocompletion=mapping_names,
+        ),
     ],
     json_: Json = False,
     project: Project = None,

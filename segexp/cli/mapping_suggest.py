@@ -7,6 +7,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from segexp.cli.completion import study_names
 from segexp.cli.console import answer, print_json, results, say
 from segexp.cli.options import (
     Debug,
@@ -36,7 +37,12 @@ def suggest(
     ] = None,
     study: Annotated[
         str | None,
-        typer.Option("--study", metavar="NAME", help="A study: its best trial's run."),
+        typer.Option(
+            "--study",
+            metavar="NAME",
+            help="A study: its best trial's run.",
+            autocompletion=study_names,
+        ),
     ] = None,
     classes: Annotated[
         int | None,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from segexp.cli.completion import mapping_names
 from segexp.cli.console import say
 from segexp.core.credentials import without_credentials
 from segexp.core.errors import InputError, did_you_mean, shown
@@ -48,7 +49,12 @@ Format = Annotated[
 ]
 MappingName = Annotated[
     str | None,
-    typer.Option("--mapping", metavar="NAME", help="A mapping in mappings/."),
+    typer.Option(
+        "--mapping",
+        metavar="NAME",
+        help="A mapping in mappings/.",
+        autocompletion=mapping_names,
+    ),
 ]
 Model = Annotated[
     str,

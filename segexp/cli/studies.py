@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from segexp.cli.completion import study_names
 from segexp.cli.console import answer, number_table, print_json, results, say
 from segexp.cli.options import (
     Debug,
@@ -76,7 +77,12 @@ def _cells(row: "Row") -> list[str]:
 @studies_app.command()
 def rm(
     name: Annotated[
-        str, typer.Argument(metavar="NAME", help="A study that `segexp studies` lists.")
+        str,
+        typer.Argument(
+            metavar="NAME",
+            help="A study that `segexp studies` lists.",
+            autocompletion=study_names,
+        ),
     ],
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     storage: Storage = None,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from segexp.cli.completion import study_files
 from segexp.cli.console import answer, console, results, say
 from segexp.cli.live import LiveDisplay
 from segexp.cli.options import (
@@ -46,7 +47,10 @@ if TYPE_CHECKING:
 def tune(
     study: Annotated[
         str | None,
-        typer.Argument(help="A study in studies/, or a YAML file; by default `default`."),
+        typer.Argument(
+            help="A study in studies/, or a YAML file; by default `default`.",
+            autocompletion=study_files,
+        ),
     ] = None,
     trials: Annotated[
         int | None,

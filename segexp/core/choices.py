@@ -37,6 +37,9 @@ class Offered:
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> CoreSchema:
         return core_schema.no_info_plain_validator_function(self.check)
 
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: Any) -> dict[str, Any]:
+        return {"type": "string", "enum": list(self.names())}
+
     def check(self, value: Any) -> str:
         """Return the value if it is one of the names.
 

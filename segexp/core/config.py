@@ -11,6 +11,7 @@ from pydantic import (
     Field,
     ValidationError,
     ValidatorFunctionWrapHandler,
+    WithJsonSchema,
     WrapValidator,
     field_validator,
     model_validator,
@@ -285,7 +286,14 @@ def _crop(value: Any) -> Any:
     raise ValueError("expected height and width, multiples of 32, such as [256, 512] or 256x512")
 
 
-Crop = Annotated[str, BeforeValidator(_crop)]
+_SIDE = {"type": "integer", "minimum": 32, "multipleOf": 32}
+_CROP_SCHEMA = {
+    "anyOf": [
+        {"type": "array", "items": _SIDE, "minItems": 2, "maxItems": 2},
+        {"type": "string", "pattern": "^[0-9]+x[0-9]+$"},
+    ]
+}
+Crop = Annotated[str, BeforeValidator(_crop), WithJsonSchema(_CROP_SCHEMA)]
 
 
 class ModelConfig(_Section):
