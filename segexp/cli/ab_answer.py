@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from segexp.cli.console import number_table, say
+from segexp.cli.console import number_table, prose, say
 from segexp.compare.page.numbers import images_of, interval_title, is_all, p_of, with_arm_names
 
 
@@ -20,7 +20,7 @@ def show_answer(result: dict[str, Any], screen: Console) -> None:
         _show_pair(pair, own, screen)
     is_study = result.get("design") and result["mode"] != "predictions"
     if is_study and any(pair["needed"] for pair in pairs):
-        say(
+        prose(
             "The numbers of this study are fixed by its answer: to ask with more, start another "
             "study (--study-name); --plan says what it needs.",
             screen,
@@ -31,9 +31,9 @@ def show_answer(result: dict[str, Any], screen: Console) -> None:
     else:
         common = []
     for caveat in [*common, *result["caveats"]]:
-        say(f"note: {caveat}", screen)
+        prose(f"note: {caveat}", screen)
     if (protocols := result.get("protocols")) and protocols["sentence"]:
-        say(f"note: {protocols['sentence']}", screen)
+        prose(f"note: {protocols['sentence']}", screen)
     for arm in result["arms"]:
         if settings := arm.get("settings"):
             say(f"{arm['mapping']}: {_in_words({'mapping': arm['of'], **settings})}", screen)
@@ -50,14 +50,14 @@ def show_answer(result: dict[str, Any], screen: Console) -> None:
 def _show_pair(pair: dict[str, Any], caveats: list[str], screen: Console) -> None:
     say("", screen)
     for sentence in filter(None, (pair.get("untouched_sentence"), pair["sentence"])):
-        screen.print(sentence, style="bold", highlight=False, soft_wrap=True, markup=False)
+        prose(sentence, screen, "bold")
     if pair.get("detectable") is not None:
         found = f"{pair['detectable']:.3f}"
         say(f"A study of this size finds a difference of {found} in 80% of cases.", screen)
     if pair["needed"]:
-        say(pair["needed"]["text"], screen)
+        prose(pair["needed"]["text"], screen)
     for caveat in caveats:
-        say(f"note: {caveat}", screen)
+        prose(f"note: {caveat}", screen)
 
 
 def _in_words(settings: dict[str, Any]) -> str:

@@ -15,6 +15,7 @@ from segexp.cli.console import (
     classes_text,
     number_table,
     print_json,
+    prose,
     results,
     results_beside,
     say,
@@ -108,7 +109,7 @@ def best(
     if newer := newest_revision(opened, found.study):
         say(f"{newer} is a newer revision of {found.study}: segexp best {newer}")
     for note in filter(None, (scored_otherwise_note(found), unmet_note(found))):
-        say(note, results_beside(json_))
+        prose(note, results_beside(json_))
     if json_:
         print_json(found.to_dict(root))
     else:
@@ -157,16 +158,17 @@ def _show(found: "BestTrial", root: Path, study: "Study", uri: str | None) -> No
     results.print(_scores_table(found))
     if found.costs:
         results.print(front_table(found))
-    answer(
+    prose(
         "tuning: the images that the search saw; they flatter the best of many trials. "
-        "held-out: images that it never saw."
+        "held-out: images that it never saw.",
+        results,
     )
     if result.size_note:
-        answer(result.size_note)
+        prose(result.size_note, results)
     split, scores = ("held-out", result.heldout) if result.heldout else ("tuning", result.val)
     results.print(class_table(f"per class, {split} images", dict(scores.tables[OWN])))
     for warning in found.warnings:
-        say(f"warning: {warning}")
+        prose(f"warning: {warning}")
     if bundle := found.bundle_here(root):
         answer(f"bundle: {bundle}")
     elif result.bundle:

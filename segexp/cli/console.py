@@ -18,6 +18,7 @@ from rich.console import Console, ConsoleOptions, JustifyMethod, RenderableType
 from rich.markup import escape
 from rich.segment import Segment
 from rich.table import Table
+from rich.text import Text
 
 from segexp.core.credentials import without_credentials
 
@@ -87,6 +88,12 @@ def print_error(text: str) -> None:
 def say(text: str, screen: Console = console) -> None:
     """Print one line."""
     screen.print(escape(plain(without_credentials(text))), soft_wrap=True)
+
+
+def prose(text: str, screen: Console = console, style: str = "") -> None:
+    """Print sentences. In a terminal their lines end at words, as those of a command may not."""
+    line = Text(without_credentials(text), style)
+    screen.print(line, soft_wrap=not screen.is_terminal)
 
 
 def answer(text: str) -> None:

@@ -15,6 +15,7 @@ from segexp.cli.console import (
     number_table,
     plain,
     print_json,
+    prose,
     results,
     results_beside,
     say,
@@ -77,9 +78,9 @@ def check(
     screen = results_beside(json_)
     say(f"data: {source.format}, {source.name}, taxonomy {source.taxonomy.name}{told}", screen)
     for note in report.notes:
-        say(f"note: {note}", screen)
+        prose(f"note: {note}", screen)
     if stretch := describe_stretch(report.sizes, config.data.resize, config.data.image_size):
-        say(f"note: at data.image_size: {stretch}", screen)
+        prose(f"note: at data.image_size: {stretch}", screen)
     if report.faults:
         raise InputError(report.faults)
     if report.void_test:
@@ -90,7 +91,7 @@ def check(
     say(f"images: {counted} ({report.heldout})", screen)
     warnings = source_warnings(source, asked, counts, report.leaks)
     for warning in warnings:
-        say(f"warning: {warning.message}", screen)
+        prose(f"warning: {warning.message}", screen)
     say(f"no faults, {len(warnings)} warning(s)" if warnings else "no faults", screen)
     if json_:
         print_json(
@@ -140,7 +141,7 @@ def stats(
     if not asked:
         for fault, *others in read_mappings(root).broken.values():
             more = f" (and {len(others)} more; see `segexp mapping list`)" if others else ""
-            say(f"warning: skipped an invalid mapping: {fault}{more}")
+            prose(f"warning: skipped an invalid mapping: {fault}{more}")
     counted = dataset_stats(dataset, asked or mappings_over(root, dataset.taxonomy))
     folder = folder_for(out, "data-stats.html")
     if folder is not None:

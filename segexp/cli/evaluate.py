@@ -11,6 +11,7 @@ from segexp.cli.console import (
     class_table,
     classes_text,
     print_json,
+    prose,
     protocol_table,
     results,
     say,
@@ -126,7 +127,7 @@ def evaluate(
         for text in scored.protocols["missing"]:
             answer(f"not scored: {text}")
     for warning in scored.warnings:
-        say(f"warning: {warning}")
+        prose(f"warning: {warning}")
 
 
 def _show_calibration(calibration: Mapping[str, Any]) -> None:

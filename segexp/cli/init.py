@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import segexp
-from segexp.cli.console import say
+from segexp.cli.console import prose, say
 from segexp.cli.live import LiveDisplay
 from segexp.cli.options import Debug, Format, Set, set_overrides
 from segexp.core.errors import InputError
@@ -200,14 +200,14 @@ def _init_for(directory: Path, data: Path, classes: Path | None, section: "DataC
 def _say_what_was_found(found: "FoundLabels", source: "Source") -> None:
     say(f"layout: {source.format}, {source.root}")
     for note in source.notes:
-        say(f"note: {note}")
+        prose(f"note: {note}")
     for split, samples in source.splits.items():
         say(f"{split}: {counted(len(samples), 'image')}, {_pair(samples)}")
     names = found.taxonomy.names
     more = f" and {len(names) - 12} more" if len(names) > 12 else ""
     say(f"labels: {len(names)}, from {found.origin}: {', '.join(names[:12])}{more}")
     for note in found.notes:
-        say(f"note: {note}")
+        prose(f"note: {note}")
 
 
 def _pair(samples: "Sequence[Sample]") -> str:

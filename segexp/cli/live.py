@@ -10,11 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import RenderableType
 from rich.live import Live
-from rich.text import Text
 
 from segexp.cli.bars import Bar, Studies, drawn
-from segexp.cli.console import console
-from segexp.core.credentials import without_credentials
+from segexp.cli.console import console, prose
 
 if TYPE_CHECKING:
     from segexp.evaluation.evaluate import Evaluation
@@ -96,8 +94,7 @@ class LiveDisplay(AbstractContextManager["LiveDisplay"]):
     def say(self, text: str, style: str = "") -> None:
         """Show one line; in a terminal a long one is broken at words."""
         if not self._quiet:
-            line = Text(without_credentials(text), style)  # not print's style: of the bars, too
-            console.print(line, soft_wrap=not console.is_terminal)
+            prose(text, console, style)  # not print's style, which is of the bars, too
 
     def caching(self, done: int, total: int) -> None:
         """Show how many images are decoded into the cache."""

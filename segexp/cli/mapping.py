@@ -7,7 +7,7 @@ import typer
 from rich.text import Text
 
 from segexp.cli.completion import mapping_names
-from segexp.cli.console import answer, print_json, results
+from segexp.cli.console import answer, print_json, prose, results
 from segexp.cli.live import LiveDisplay
 from segexp.cli.options import (
     Data,
@@ -201,12 +201,12 @@ def check(
         )
     else:
         if unchecked is not None:
-            answer(f"note: only the colours are checked, without data: {unchecked}")
+            prose(f"note: only the colours are checked, without data: {unchecked}", results)
         if dataset:
             answer(describe_data(dataset))
         for warning in warnings:
             line = Text.assemble(("warning: ", "bold yellow"), warning.message)
-            results.print(line, soft_wrap=True)
+            results.print(line, soft_wrap=not results.is_terminal)
         answer(f"{len(warnings)} warning(s)" if warnings else "no warnings")
     if strict and unchecked is not None:
         raise WorkError(f"--strict: nothing was counted in data: {unchecked}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from segexp.cli.console import print_json, say
+from segexp.cli.console import print_json, prose, say
 from segexp.cli.live import LiveDisplay
 from segexp.cli.options import (
     Data,
@@ -158,11 +158,11 @@ def import_(
         f"{', '.join(mapping.names)}; void: {_void_of(mapping)}"
     )
     for note in imported.notes:
-        say(f"note: {note}")
+        prose(f"note: {note}")
     if unchecked is not None:
-        say(f"note: not checked against data: {unchecked}")
+        prose(f"note: not checked against data: {unchecked}")
     for warning in warnings:
-        say(f"warning: {warning.message}")
+        prose(f"warning: {warning.message}")
     say(f"wrote {' and '.join(map(str, written))}")
 
 

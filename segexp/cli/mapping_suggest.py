@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from segexp.cli.completion import study_names
-from segexp.cli.console import answer, print_json, results, say
+from segexp.cli.console import answer, print_json, prose, results, say
 from segexp.cli.options import (
     Debug,
     Json,
@@ -182,5 +182,5 @@ def _show(found: "Suggestion") -> None:
     results.print(table)
     answer("gain: of predicted mIoU; resolved: its part that is confusion between the two merged.")
     for text in found.notes:
-        answer(f"note: {text}")
+        prose(f"note: {text}", results)
     results.print(mapping_table(chosen.space))

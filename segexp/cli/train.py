@@ -2,7 +2,7 @@
 
 import shlex
 
-from segexp.cli.console import answer, class_table, classes_text, results, say
+from segexp.cli.console import answer, class_table, classes_text, prose, results, say
 from segexp.cli.live import LiveDisplay
 from segexp.cli.options import (
     Data,
@@ -57,9 +57,9 @@ def train(
         f"held-out images, over {counted}; {result.seconds:.0f} s"
     )
     if result.size_note:
-        answer(result.size_note)
+        prose(result.size_note, results)
     for warning in warnings:
-        say(f"warning: {warning}")
+        prose(f"warning: {warning}")
     answer(f"bundle: {result.bundle}")
     answer(f"MLflow run: {run_id}")
     say(f"look next:  segexp predict {shlex.quote(str(result.bundle))} IMAGE.png")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from segexp.cli.completion import study_files
-from segexp.cli.console import answer, console, results, say
+from segexp.cli.console import answer, console, prose, results, say
 from segexp.cli.live import LiveDisplay
 from segexp.cli.options import (
     GOES_ON,
@@ -181,10 +181,10 @@ def _say_best(best: "BestTrial", objective: str) -> None:
     from segexp.study.best import scored_otherwise_note, unmet_note
 
     if note := scored_otherwise_note(best):
-        answer(note)
+        prose(note, results)
     result = best.result
     if note := unmet_note(best):
-        answer(note)
+        prose(note, results)
     answer(
         f"best: trial {best.number}, {objective} {result.value:.4f} in epoch {result.best_epoch}"
     )
@@ -196,7 +196,7 @@ def _say_best(best: "BestTrial", objective: str) -> None:
         size = f", at {result.sizes['heldout']}" if result.size_note else ""
         answer(f"held-out {title_of(metric, ruler)}: {score:.4f}{size}")
     for warning in best.warnings:
-        say(f"warning: {warning}")
+        prose(f"warning: {warning}")
     if best.costs:
         from segexp.cli.best import front_table
 

@@ -18,6 +18,7 @@ from segexp.cli.console import (
     plain,
     print_error,
     print_json,
+    prose,
     results,
     results_beside,
     say,
@@ -149,3 +150,16 @@ def test_what_is_read_by_a_program_is_not_broken_into_lines():
         lines = done.stdout.decode(encoding).splitlines()
         assert lines[-1] == said
         assert [line.strip("| ").split()[-1] for line in lines if "aaa" in line] == ["8"]
+
+
+def test_sentences_end_their_lines_at_words_in_a_terminal(screen, monkeypatch):
+    monkeypatch.setattr(results, "width", 24)
+    prose("note: the masks are of 3 sizes, resized to 32x64", results)
+    prose(EVIL, results)
+    lines = [line.rstrip() for line in screen.getvalue().splitlines()]
+    whole = "note: the masks are of 3 sizes, resized to 32x64"
+    broken = ["note: the masks are of 3", "sizes, resized to 32x64"]
+    assert lines[: len(broken) if results.is_terminal else 1] == (
+        broken if results.is_terminal else [whole]
+    )
+    assert not steering(screen.getvalue())
