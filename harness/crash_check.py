@@ -341,7 +341,7 @@ def _read(path: Path) -> object:
             image.load()
             return image.size
     text = path.read_text(encoding="utf-8")
-    if path.suffix in {".html", ".csv"}:
+    if path.suffix in {".html", ".csv", ".md"}:
         return text.endswith("</html>" if path.suffix == ".html" else "\n") or None
     read: dict[str, Callable[[str], object]] = {".json": json.loads, ".yaml": yaml.safe_load}
     return read[path.suffix](text)
