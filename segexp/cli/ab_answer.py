@@ -7,7 +7,15 @@ from rich.markup import escape
 from rich.table import Table
 
 from segexp.cli.console import number_table, prose, say
-from segexp.compare.page.numbers import images_of, interval_title, is_all, p_of, with_arm_names
+from segexp.compare.next_step import next_step
+from segexp.compare.page.numbers import (
+    detectable_text,
+    images_of,
+    interval_title,
+    is_all,
+    p_of,
+    with_arm_names,
+)
 
 
 def show_answer(result: dict[str, Any], screen: Console) -> None:
@@ -18,13 +26,7 @@ def show_answer(result: dict[str, Any], screen: Console) -> None:
     for pair in pairs:
         own = [c for c in pair["caveats"] if c not in common or len(pairs) == 1]
         _show_pair(pair, own, screen)
-    is_study = result.get("design") and result["mode"] != "predictions"
-    if is_study and any(pair["needed"] for pair in pairs):
-        prose(
-            "The numbers of this study are fixed by its answer: to ask with more, start another "
-            "study (--study-name); --plan says what it needs.",
-            screen,
-        )
+    _show_next(result, screen)
     if len(pairs) > 1:
         say("", screen)
         common = [f"for every pair: {caveat}" for caveat in common]
@@ -52,12 +54,20 @@ def _show_pair(pair: dict[str, Any], caveats: list[str], screen: Console) -> Non
     for sentence in filter(None, (pair.get("untouched_sentence"), pair["sentence"])):
         prose(sentence, screen, "bold")
     if pair.get("detectable") is not None:
-        found = f"{pair['detectable']:.3f}"
-        say(f"A study of this size finds a difference of {found} in 80% of cases.", screen)
-    if pair["needed"]:
-        prose(pair["needed"]["text"], screen)
+        found = detectable_text(pair["detectable"])
+        say(f"A study of this size finds {found} in 80% of cases.", screen)
     for caveat in caveats:
         prose(f"note: {caveat}", screen)
+
+
+def _show_next(result: dict[str, Any], screen: Console) -> None:
+    step = next_step(result)
+    if step is None:
+        return
+    for text in step.texts:
+        prose(text, screen)
+    if step.command:
+        say(f"next:  {step.command}", screen)
 
 
 def _in_words(settings: dict[str, Any]) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from segexp.compare.design import LARGEST_SHARE, Design
+from segexp.compare.page.numbers import detectable_text
 from segexp.compare.statistics.planning import Plan, Size, pilot_of, plan_study
 from segexp.compare.version import LOOK_FILE, RESULT_FILE
 from segexp.core.config import WORK_DIRECTORY
@@ -163,8 +164,8 @@ def outlook_lines(outlook: Outlook, design: Design, trials: int) -> list[str]:
     trained = f" ({outlook.trained})" if outlook.trained else ""
     return [
         f"{outlook.b} against {outlook.a}, planned from {outlook.pilot}{trained}: "
-        f"{_configs(design, design.configs, trials)} on {outlook.images:,} held-out images find a "
-        f"difference of {plan.detectable:.3f} in four of five studies, and call equal mappings "
+        f"{_configs(design, design.configs, trials)} on {outlook.images:,} held-out images find "
+        f"{detectable_text(plan.detectable)} in four of five studies, and call equal mappings "
         f"equivalent within {plan.margin:.3f}{_takes(outlook.hours)}.",
         f"To find a difference of {margin:g}: "
         f"{_size(plan.to_find, outlook, design, trials)}{_takes(outlook.hours_to_find)}.",

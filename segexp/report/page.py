@@ -118,6 +118,20 @@ def statement(label: str, text: str) -> Markup:
     return markup("statement", label, text)
 
 
+def verdict(word: str, kind: str, label: str, text: str) -> Markup:
+    """Return an answer: its word on a ground of its own, what it is about, and a sentence.
+
+    Args:
+        kind: The name of the ground: ``better``, ``worse``, ``equivalent`` or ``open``.
+    """
+    return markup("verdict", word, kind, label, text)
+
+
+def next_box(texts: Sequence[str], command: str) -> Markup:
+    """Return a box that says what to do next, with the command if there is one."""
+    return markup("next_box", texts, command)
+
+
 def image(png: bytes, alt: str, caption: str = "") -> Markup:
     """Return a picture that is embedded in the page.
 

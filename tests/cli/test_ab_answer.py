@@ -25,6 +25,25 @@ def test_the_sentence_comes_first_and_caveats_after_it(capsys: pytest.CaptureFix
     assert f"note: {TWO['caveats'][0]}" in said
 
 
+def test_what_to_do_next_is_said_with_its_command(capsys: pytest.CaptureFixture[str]) -> None:
+    needed = {"images_factor": None, "runs_factor": 3.0, "text": "3 times as many seeds."}
+    pair = {**TWO["pairs"][0], "verdict": "not enough evidence", "needed": needed}
+    lines, _ = shown({**TWO, "pairs": [pair]}, capsys)
+    begins = (
+        "3 times as many seeds.",
+        "The numbers of this study are fixed by its answer",
+        "next:  segexp ab cityscapes19 merged10 --plan --pilot cityscapes19-merged10",
+    )
+    places = [[line.startswith(begin) for line in lines].index(True) for begin in begins]
+    assert places == sorted(places)
+
+
+def test_no_difference_above_one_is_said_to_be_found(capsys: pytest.CaptureFixture[str]) -> None:
+    lines, _ = shown({**TWO, "pairs": [{**TWO["pairs"][0], "detectable": 1.3}]}, capsys)
+    said = "A study of this size finds no difference that a score could show in 80% of cases."
+    assert said in lines
+
+
 def test_what_all_pairs_have_in_common_is_said_once(capsys: pytest.CaptureFixture[str]) -> None:
     lines, _ = shown(THREE, capsys)
     caveat = THREE["pairs"][0]["caveats"][0]

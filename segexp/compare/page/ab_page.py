@@ -5,6 +5,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from segexp.compare.next_step import named_if_several, next_step
 from segexp.compare.page import (
     answer_sections,
     arm_sections,
@@ -12,7 +13,6 @@ from segexp.compare.page import (
     method_sections,
     protocol_sections,
 )
-from segexp.compare.page.figures import JsonObject
 from segexp.compare.page.numbers import (
     images_of,
     interval_text,
@@ -23,7 +23,7 @@ from segexp.compare.page.numbers import (
 )
 from segexp.compare.page.pictures import ArmScene
 from segexp.compare.page.view import CLUSTERS, AbView, pair_title
-from segexp.report.page import Section, cards, note, paragraph, render_page, statement
+from segexp.report.page import Section, cards, next_box, note, paragraph, render_page, verdict
 
 SECTIONS: list[Callable[[AbView], Iterator[Section]]] = [
     answer_sections.difference_section,
@@ -38,6 +38,15 @@ SECTIONS: list[Callable[[AbView], Iterator[Section]]] = [
     method_sections.method_section,
 ]
 """The sections of the page, in order. Each function yields its section, or nothing."""
+
+
+_KINDS = {
+    "better": "better",
+    "worse": "worse",
+    "equivalent": "equivalent",
+    "not enough evidence": "open",
+}
+"""The colour of a verdict's badge, by its name in `segexp.report.colors`."""
 
 
 def ab_page(result: Mapping[str, Any], scenes: Sequence[ArmScene]) -> str:
@@ -58,27 +67,40 @@ def ab_page(result: Mapping[str, Any], scenes: Sequence[ArmScene]) -> str:
 
 
 def _opening(view: AbView) -> list[Markup]:
-    result, pairs = view.result, view.pairs
+    return [*_answer(view), cards(_numbers(view)), _about(view), *map(note, _notes(view))]
+
+
+def _answer(view: AbView) -> list[Markup]:
+    """The verdicts, and what to do next."""
     opening = [
-        statement(
-            f"{pair_title(p)}: {p['verdict']}",
-            " ".join(filter(None, (p.get("untouched_sentence"), p["sentence"]))),
+        verdict(
+            pair["verdict"],
+            _KINDS[pair["verdict"]],
+            pair_title(pair),
+            " ".join(filter(None, (pair.get("untouched_sentence"), pair["sentence"]))),
         )
-        for p in pairs
+        for pair in view.pairs
     ]
-    for pair in pairs:
-        if pair["needed"]:
-            opening.append(note(_of(pair, pairs) + pair["needed"]["text"]))
+    step = next_step(view.result)
+    return [*opening, *([next_box(step.texts, step.command)] if step else [])]
+
+
+def _notes(view: AbView) -> Iterator[str]:
+    result, pairs = view.result, view.pairs
     for pair in pairs:
         for caveat in pair["caveats"]:
             of_all = all(caveat in other["caveats"] for other in pairs)
             if not of_all:
-                opening.append(note(f"{pair_title(pair)}: {caveat}"))
+                yield f"{pair_title(pair)}: {caveat}"
             elif pair is pairs[0]:
-                opening.append(note(caveat))
-    opening += [note(caveat) for caveat in result["caveats"]]
+                yield caveat
+    yield from result["caveats"]
     if (protocols := result.get("protocols")) and protocols["sentence"]:
-        opening.append(note(protocols["sentence"]))
+        yield protocols["sentence"]
+
+
+def _numbers(view: AbView) -> list[tuple[str, str]]:
+    result, pairs = view.result, view.pairs
     entries = [
         (
             signed(pair["delta"]),
@@ -90,8 +112,9 @@ def _opening(view: AbView) -> list[Markup]:
     entries.append((plain(pairs[0]["margin"]), "margin: less would not matter"))
     entries += [
         (
-            plain(pair["detectable"]),
-            f"{_of(pair, pairs)}a difference that 4 of 5 studies of this size would find",
+            plain(pair["detectable"]) if pair["detectable"] <= 1 else "none",
+            f"{named_if_several(pair, pairs)}a difference that 4 of 5 studies of this size would "
+            f"find{'' if pair['detectable'] <= 1 else ': none that a score could show'}",
         )
         for pair in pairs
         if pair.get("detectable") is not None
@@ -105,14 +128,14 @@ def _opening(view: AbView) -> list[Markup]:
     if configs > 1:
         kind = f", of {configs} configurations"
     entries.append((str(runs), f"{'run' if runs == 1 else 'runs'} of each arm{kind}"))
-    opening.append(cards(entries))
-    opening.append(
-        paragraph(
-            f"{_what_arms_are(view)} mIoU, the mean intersection over union of the classes, is 1 "
-            f"for a perfect model. Data: {result['data']}."
-        )
+    return entries
+
+
+def _about(view: AbView) -> Markup:
+    return paragraph(
+        f"{_what_arms_are(view)} mIoU, the mean intersection over union of the classes, is 1 for a "
+        f"perfect model. Data: {view.result['data']}."
     )
-    return opening
 
 
 def _what_arms_are(view: AbView) -> str:
@@ -127,8 +150,3 @@ def _what_arms_are(view: AbView) -> str:
         "Each arm is one mapping: a way to sort the labels of the data into the classes that a "
         "model learns."
     )
-
-
-def _of(pair: JsonObject, pairs: Sequence[JsonObject]) -> str:
-    """Name a pair, unless it is the only one."""
-    return f"{pair_title(pair)}: " if len(pairs) > 1 else ""

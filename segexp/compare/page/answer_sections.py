@@ -10,22 +10,31 @@ from segexp.compare.page.numbers import interval_text, interval_title, p_of, pla
 from segexp.compare.page.view import AbView, pair_title
 from segexp.report.page import Part, Section, note, paragraph, subheading, swatch, table
 
+_TOO_FEW = (
+    "the runs are too few, or too far apart, to tell how sure the numbers are. They are in the "
+    "tables below."
+)
+
 
 def difference_section(view: AbView) -> Iterator[Section]:
     """How much higher one arm scores than another, in all and class by class."""
     pairs = view.pairs
+    headline = headline_figure(pairs)
     parts: list[Part] = [
         paragraph(
             "Each square shows how much higher the second arm scores than the first when both are "
             "scored over the same classes, the common space. The line through it is the "
             f"{interval_title(pairs)}. Right of zero, the second arm is ahead. The shaded band is "
             f"the margin: a difference inside it would not matter. {_about_rules(pairs)}"
-        ),
-        headline_figure(pairs),
+        )
+        if headline
+        else paragraph(f"No difference has an interval: {_TOO_FEW}"),
+        *([headline] if headline else []),
     ]
     for pair in pairs:
         parts.append(subheading(f"Class by class: {pair['b']} minus {pair['a']}"))
-        parts.append(classes_figure(pair))
+        classes = classes_figure(pair)
+        parts.append(classes or paragraph(f"No class has an interval: {_TOO_FEW}"))
     yield Section("The difference", parts)
 
 
@@ -39,8 +48,10 @@ def _about_rules(pairs: Sequence[JsonObject]) -> str:
 
 
 def decomposition_section(view: AbView) -> Iterator[Section]:
-    """How much of the gap is the ruler, and how much the model."""
-    pairs = view.pairs
+    """How much of the gap is the ruler, and how much the model; nothing where one ruler is used."""
+    pairs = [pair for pair in view.pairs if not _has_one_ruler(pair)]
+    if not pairs:
+        return
     parts: list[Part] = [
         paragraph(
             "A score measures a model with a ruler: the set of classes that it is scored over. "
@@ -54,10 +65,15 @@ def decomposition_section(view: AbView) -> Iterator[Section]:
         )
     ]
     for pair in pairs:
-        if len(pairs) > 1:
+        if len(view.pairs) > 1:
             parts.append(subheading(pair_title(pair)))
         parts += [decomposition_figure(pair), _decomposition_table(pair)]
     yield Section("Ruler effect or training effect", parts)
+
+
+def _has_one_ruler(pair: JsonObject) -> bool:
+    """Whether both arms have the common classes as their own."""
+    return not any(pair["decomposition"][key] for key in ("ruler_a", "ruler_b"))
 
 
 def _decomposition_table(pair: JsonObject) -> Markup:

@@ -12,6 +12,11 @@ from segexp.compare.page.view import AbView, matched_text
 from segexp.report.page import Part, Section, note, paragraph, subheading, swatch, table
 from segexp.report.trials import value_text
 
+_FRONT = (
+    "The best arms are at the upper right: a high score over the common classes, and much "
+    "information beyond them."
+)
+
 
 def information_section(view: AbView) -> Iterator[Section]:
     """How much information each mapping loses, beside the scores of its model."""
@@ -32,6 +37,7 @@ def information_section(view: AbView) -> Iterator[Section]:
     ]
     header = ["arm", "classes", "bits kept", "bits lost", "native mIoU"]
     header += ["mIoU common", "95% interval"]
+    front = pareto_figure(view.arms)
     yield Section(
         "What a mapping costs in information",
         [
@@ -47,11 +53,7 @@ def information_section(view: AbView) -> Iterator[Section]:
                 "The native mIoU of each row is over different classes: never compare it between "
                 "rows."
             ),
-            paragraph(
-                "The best arms are at the upper right: a high score over the common classes, and "
-                "much information beyond them."
-            ),
-            pareto_figure(view.arms),
+            *([paragraph(_FRONT), front] if front else []),
         ],
     )
 

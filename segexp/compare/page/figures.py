@@ -8,8 +8,9 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from segexp.compare.page.numbers import interval_text, known, signed
+from segexp.compare.page.numbers import interval_text, is_known, known, signed
 from segexp.report.colors import INK
+from segexp.report.drawing import Turned
 from segexp.report.page import figure_text
 from segexp.report.study_figures import GREY, PALETTE
 
@@ -20,12 +21,17 @@ SECOND, FIRST = PALETTE[0], PALETTE[1]
 UNDECIDED = "#6e7781"
 
 
-def decomposition_figure(pair: JsonObject) -> go.Figure:
+def decomposition_figure(pair: JsonObject) -> Turned:
     """Draw a waterfall from the native score of the first arm to that of the second.
 
-    Scores are lines, effects are bars between them with the 95 % interval at the end of each. Bars
-    do not start at the axis, so it need not begin at zero.
+    Scores are lines, effects are bars between them with the 95 % interval at the end of each, where
+    it is known. Bars do not start at the axis, so it need not begin at zero. In a narrow page the
+    waterfall lies on its side and runs down.
     """
+    return Turned(_waterfall(pair, is_turned=False), _waterfall(pair, is_turned=True))
+
+
+def _waterfall(pair: JsonObject, *, is_turned: bool) -> go.Figure:
     a, b = figure_text(pair["a"]), figure_text(pair["b"])
     levels = [
         (0, f"{a}<br>its own classes", pair["native"]["a"]),
@@ -39,55 +45,74 @@ def decomposition_figure(pair: JsonObject) -> go.Figure:
         (3, "<b>training effect</b><br>the model", "training", training),
         (5, f"<b>ruler effect</b><br>of {b}", "ruler_b", GREY),
     ]
+    place_axis, score_axis = ("y", "x") if is_turned else ("x", "y")
+    beyond = {"xshift": 6, "xanchor": "left"} if is_turned else {"yshift": 12}
     figure = go.Figure()
     seen = []
+
+    def write(text: str, place: int, score: float) -> None:
+        at = {place_axis: place, score_axis: score}
+        figure.add_annotation(text=text, showarrow=False, **at, **beyond)
+
     for place, label, value in levels:
-        figure.add_trace(_level_line(place, label, value))
-        figure.add_annotation(x=place, y=value, text=f"{value:.3f}", showarrow=False, yshift=12)
+        figure.add_trace(_level_line(place, label, value, is_turned=is_turned))
+        write(f"{value:.3f}", place, value)
         seen.append(value)
     for place, label, key, color in effects:
         start, end = levels[(place - 1) // 2][2], levels[(place + 1) // 2][2]
-        low, high = (start + bound for bound in pair["decomposition_intervals"][key])
-        figure.add_trace(_effect_bar(place, label, (start, end), (low, high), color))
-        text = f"<b>{signed(pair['decomposition'][key])}</b>"
-        top = max(start, end, high)
-        figure.add_annotation(x=place, y=top, text=text, showarrow=False, yshift=12)
-        for left, right, y in ((-0.62, -0.32, start), (0.32, 0.62, end)):
-            line = {"color": UNDECIDED, "width": 1, "dash": "dot"}
-            figure.add_shape(x0=place + left, x1=place + right, y0=y, y1=y, line=line)
-        seen += [low, high]
+        interval = pair["decomposition_intervals"][key]
+        bounds = [start + bound for bound in interval] if is_known(interval) else None
+        bar = _effect_bar(place, label, (start, end), bounds, color, is_turned=is_turned)
+        figure.add_trace(bar)
+        reached = [start, end, *(bounds or [])]
+        write(f"<b>{signed(pair['decomposition'][key])}</b>", place, max(reached))
+        for left, right, score in ((-0.62, -0.32, start), (0.32, 0.62, end)):
+            ends = {
+                f"{place_axis}0": place + left,
+                f"{place_axis}1": place + right,
+                f"{score_axis}0": score,
+                f"{score_axis}1": score,
+            }
+            figure.add_shape(line={"color": UNDECIDED, "width": 1, "dash": "dot"}, **ends)
+        seen += reached
     space = max(seen) - min(seen) or 0.01
     names = {place: label for place, label, *_ in (*levels, *effects)}
+    places = {
+        "tickvals": list(names),
+        "ticktext": list(names.values()),
+        "tickangle": 0,
+        "range": [6.6, -0.6] if is_turned else [-0.6, 6.6],
+        "showgrid": False,
+    }
+    above = 0.35 if is_turned else 0.15  # for the texts, which are wider than high
+    scores = {"title": "mIoU", "range": [min(seen) - 0.1 * space, max(seen) + above * space]}
     figure.update_layout(
         showlegend=False,
-        height=400,
-        xaxis={
-            "tickvals": list(names),
-            "ticktext": list(names.values()),
-            "tickangle": 0,
-            "range": [-0.6, 6.6],
-            "showgrid": False,
-        },
-        yaxis={
-            "title": "mIoU",
-            "range": [min(seen) - 0.1 * space, max(seen) + 0.15 * space],
-        },
+        height=460 if is_turned else 400,
         margin={"l": 60, "r": 20, "t": 10, "b": 60},
+        **{f"{place_axis}axis": places, f"{score_axis}axis": scores},
     )
     return figure
 
 
-def pareto_figure(arms: Sequence[JsonObject]) -> go.Figure:
+def pareto_figure(arms: Sequence[JsonObject]) -> go.Figure | None:
     """Draw the common-space score of each arm against the information that its mapping keeps.
 
     Arms that are not dominated by another arm are filled and joined by a line.
+
+    Returns:
+        None where no arm has all of these numbers.
     """
     arms = [
         arm
         for arm in arms
         if known([arm["bits_kept"], arm["common"]["mean"], *arm["interval_common"]])
     ]
+    if not arms:
+        return None
     best = sorted(_non_dominated(arms), key=lambda arm: -arm["bits_kept"])
+    # Names stand at the inner side of their points, where there is room.
+    middle = (min(a["bits_kept"] for a in arms) + max(a["bits_kept"] for a in arms)) / 2
     others = [arm for arm in arms if arm not in best]
     figure = go.Figure(
         go.Scatter(
@@ -99,17 +124,17 @@ def pareto_figure(arms: Sequence[JsonObject]) -> go.Figure:
             showlegend=False,
         )
     )
-    figure.add_trace(_arm_points(best, "no arm beats it in both", SECOND, "circle"))
+    figure.add_trace(_arm_points(best, middle, "no arm beats it in both", SECOND, "circle"))
     if others:
-        figure.add_trace(_arm_points(others, "another arm is better in both", FIRST, "circle-open"))
-    # Names stand to the right of their points and need room.
+        name = "another arm is better in both"
+        figure.add_trace(_arm_points(others, middle, name, FIRST, "circle-open"))
     bits = [arm["bits_kept"] for arm in arms]
     space = max(bits) - min(bits) or 1.0
     figure.update_layout(
         height=420,
         xaxis={
             "title": "information kept, bits per pixel",
-            "range": [min(bits) - 0.12 * space, max(bits) + 0.4 * space],
+            "range": [min(bits) - 0.12 * space, max(bits) + 0.12 * space],
         },
         yaxis={"title": "mIoU, common space"},
         legend={"orientation": "h", "y": 1.0, "yanchor": "bottom"},
@@ -153,23 +178,28 @@ def runs_figure(arms: Sequence[JsonObject], run_names: Sequence[str]) -> go.Figu
 
 
 def error_bars(
-    values: Sequence[float], intervals: Sequence[Sequence[float]], color: str
+    values: Sequence[float], intervals: Sequence[Sequence[float | None] | None], color: str
 ) -> dict[str, Any]:
-    """Return plotly's error bars that reach from value to both ends of its interval."""
+    """Return plotly's error bars that reach from value to both ends of its interval.
+
+    A value whose interval is unknown has none.
+    """
+    ends = [interval if is_known(interval) else None for interval in intervals]
     return {
         "symmetric": False,
-        "array": [high - value for value, (_, high) in zip(values, intervals, strict=True)],
-        "arrayminus": [value - low for value, (low, _) in zip(values, intervals, strict=True)],
+        "array": [e and e[1] - value for value, e in zip(values, ends, strict=True)],
+        "arrayminus": [e and value - e[0] for value, e in zip(values, ends, strict=True)],
         "color": color,
         "thickness": 1.5,
         "width": 6,
     }
 
 
-def _level_line(place: float, label: str, value: float) -> go.Scatter:
+def _level_line(place: float, label: str, value: float, *, is_turned: bool = False) -> go.Scatter:
+    ends, values = [place - 0.38, place + 0.38], [value, value]
     return go.Scatter(
-        x=[place - 0.38, place + 0.38],
-        y=[value, value],
+        x=values if is_turned else ends,
+        y=ends if is_turned else values,
         mode="lines",
         line={"color": INK, "width": 3},
         name=label,
@@ -178,23 +208,35 @@ def _level_line(place: float, label: str, value: float) -> go.Scatter:
 
 
 def _effect_bar(
-    place: int, label: str, ends: tuple[float, float], interval: tuple[float, float], color: str
+    place: int,
+    label: str,
+    ends: tuple[float, float],
+    interval: Sequence[float] | None,
+    color: str,
+    *,
+    is_turned: bool,
 ) -> go.Bar:
     start, end = ends
-    text = f"{signed(end - start)} {interval_text([bound - start for bound in interval])}"
+    relative = interval and [bound - start for bound in interval]
+    text = f"{signed(end - start)} {interval_text(relative)}"
+    sizes, places = [end - start], [place]
+    bars = error_bars([end], [interval], INK)
     return go.Bar(
-        x=[place],
-        y=[end - start],
+        x=sizes if is_turned else places,
+        y=places if is_turned else sizes,
+        orientation="h" if is_turned else "v",
         base=[start],
         width=[0.64],
         marker={"color": color, "opacity": 0.7},
-        error_y=error_bars([end], [interval], INK),
         name=label,
         hovertemplate=f"{label.replace('<br>', ' ')}: {text}<extra></extra>",
+        **{"error_x" if is_turned else "error_y": bars},
     )
 
 
-def _arm_points(arms: Sequence[JsonObject], name: str, color: str, symbol: str) -> go.Scatter:
+def _arm_points(
+    arms: Sequence[JsonObject], middle: float, name: str, color: str, symbol: str
+) -> go.Scatter:
     means = [arm["common"]["mean"] for arm in arms]
     intervals = [arm["interval_common"] for arm in arms]
     return go.Scatter(
@@ -203,8 +245,8 @@ def _arm_points(arms: Sequence[JsonObject], name: str, color: str, symbol: str) 
         error_y=error_bars(means, intervals, color),
         mode="markers+text",
         marker={"color": color, "size": 12, "symbol": symbol, "line": {"color": color, "width": 2}},
-        text=[f"  {figure_text(arm['mapping'])}" for arm in arms],
-        textposition="top right",
+        text=[f"  {figure_text(arm['mapping'])}  " for arm in arms],
+        textposition=["top left" if arm["bits_kept"] > middle else "top right" for arm in arms],
         cliponaxis=False,
         name=name,
         showlegend=True,

@@ -6,7 +6,7 @@ dash.
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 from segexp.core.wording import confidence
 
@@ -63,6 +63,28 @@ def is_all(interval: Sequence[float | None]) -> bool:
     """Whether an interval covers every possible difference of scores, -1 to 1."""
     low, high = interval
     return low is not None and high is not None and low <= -1 and high >= 1
+
+
+def is_known(interval: Sequence[float | None] | None) -> TypeGuard[Sequence[float]]:
+    """Whether an interval of a difference tells anything.
+
+    Example:
+        >>> is_known([-0.01, 0.02]), is_known([-1.0, 1.0]), is_known(None)
+        (True, False, False)
+    """
+    return interval is not None and known(interval) and not is_all(interval)
+
+
+def detectable_text(difference: float) -> str:
+    """Say which difference a study can find; scores lie between 0 and 1.
+
+    Example:
+        >>> detectable_text(0.0314), detectable_text(1.2)
+        ('a difference of 0.031', 'no difference that a score could show')
+    """
+    if difference > 1:
+        return "no difference that a score could show"
+    return f"a difference of {plain(difference)}"
 
 
 def interval_text(interval: Sequence[float | None] | None, *, signs: bool = True) -> str:

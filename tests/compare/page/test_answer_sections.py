@@ -1,17 +1,8 @@
 import json
 
 from segexp.compare.page.ab_page import ab_page
-from tests.compare.page.ab_page_example import THREE, TWO
+from tests.compare.page.ab_page_example import TWO
 from tests.report.parsed import read_page
-
-
-def test_what_would_settle_it_is_said_where_evidence_is_missing():
-    needed = {"images_factor": 2.4, "runs_factor": None, "text": "2.4 times as many images."}
-    pair = TWO["pairs"][0] | {"verdict": "not enough evidence", "needed": needed}
-    assert read_page(ab_page(TWO | {"pairs": [pair]}, [])).notes[0] == "2.4 times as many images."
-    pairs = [*THREE["pairs"][:2], THREE["pairs"][2] | {"needed": needed}]
-    notes = read_page(ab_page(THREE | {"pairs": pairs}, [])).notes
-    assert notes[0] == "categories7 against merged10: 2.4 times as many images."
 
 
 def test_the_cards_show_difference_margin_images_clusters_and_runs():

@@ -1,3 +1,4 @@
+import json
 import math
 import re
 
@@ -26,7 +27,7 @@ def points(figure):
 
 @pytest.mark.parametrize("pair", THREE["pairs"], ids=lambda p: f"{p['b']}-{p['a']}")
 def test_the_waterfall_leads_from_one_native_score_to_the_other(pair):
-    figure = decomposition_figure(pair)
+    figure = decomposition_figure(pair).wide
     bars = [t for t in figure.data if t.type == "bar"]
     levels = [t for t in figure.data if t.type == "scatter"]
     assert [bar.x[0] for bar in bars] == [1, 3, 5]
@@ -46,15 +47,36 @@ def test_the_waterfall_leads_from_one_native_score_to_the_other(pair):
 def test_the_waterfall_writes_each_effect_with_its_sign():
     pair = THREE["pairs"][1]
     assert pair["decomposition"]["training"] < 0
-    texts = [a.text for a in decomposition_figure(pair).layout.annotations]
+    texts = [a.text for a in decomposition_figure(pair).wide.layout.annotations]
     assert f"<b>{pair['decomposition']['training']:.3f}</b>" in texts
     assert f"<b>+{pair['decomposition']['ruler_a']:.3f}</b>" in texts
     assert f"{pair['native']['b']:.3f}" in texts
 
 
+def test_in_a_narrow_page_the_waterfall_runs_down():
+    wide, narrow = (getattr(decomposition_figure(TWO["pairs"][0]), w) for w in ("wide", "narrow"))
+    assert narrow.layout.yaxis.range == (6.6, -0.6)  # the first on top
+    assert narrow.layout.yaxis.ticktext == wide.layout.xaxis.ticktext
+    for across, down in zip(wide.data, narrow.data, strict=True):
+        assert (list(down.x), list(down.y)) == (list(across.y), list(across.x))
+    ends = [(bar.error_y.array, bar.error_y.arrayminus) for bar in wide.data if bar.type == "bar"]
+    assert [(b.error_x.array, b.error_x.arrayminus) for b in narrow.data if b.type == "bar"] == ends
+
+
+def test_an_effect_whose_interval_is_unknown_has_no_line_and_does_not_stretch_the_axis():
+    pair = json.loads(json.dumps(TWO["pairs"][0]))
+    before = decomposition_figure(pair).wide.layout.yaxis.range
+    pair["decomposition_intervals"]["training"] = [-1.0, 1.0]
+    figure = decomposition_figure(pair).wide
+    (bar,) = (t for t in figure.data if t.type == "bar" and t.x[0] == 3)
+    assert list(bar.error_y.array) == [None]
+    assert before[0] <= figure.layout.yaxis.range[0]
+    assert figure.layout.yaxis.range[1] <= before[1]
+
+
 def test_everything_in_the_waterfall_is_within_its_axis():
     pair = THREE["pairs"][2]
-    low, high = decomposition_figure(pair).layout.yaxis.range
+    low, high = decomposition_figure(pair).wide.layout.yaxis.range
     starts = (pair["native"]["a"], pair["common"]["a"], pair["common"]["b"])
     for start, term in zip(starts, ("ruler_a", "training", "ruler_b"), strict=True):
         bounds = pair["decomposition_intervals"][term]
@@ -104,4 +126,4 @@ def test_names_are_escaped_for_plotly():
     assert "<b>" not in pareto_figure(arms).to_json()
     assert not re.search("<b>|u003cb", runs_figure(arms, ["<b>1", "2"]).to_json())
     pair = TWO["pairs"][0] | {"a": "<i>x"}
-    assert "<i>" not in decomposition_figure(pair).to_json()
+    assert not re.search("<i>|u003ci", decomposition_figure(pair).wide.to_json())

@@ -12,6 +12,7 @@ THREE = ab_example(("cityscapes19", "merged10", "categories7"))
 
 def rows(figure):
     """Label, value and interval of each row from the top, and its group in the legend."""
+    figure = figure.wide
     labels = dict(zip(figure.layout.yaxis.tickvals, figure.layout.yaxis.ticktext, strict=True))
     found = {}
     for trace in figure.data[1:]:
@@ -51,7 +52,7 @@ def test_the_headline_has_both_rules_of_every_pair_with_their_intervals():
 
 
 def test_the_margin_is_a_band_around_the_line_at_zero():
-    figure = headline_figure(TWO["pairs"])
+    figure = headline_figure(TWO["pairs"]).wide
     assert shapes(figure) == [("rect", -0.01, 0.01), ("line", 0, 0)]
     assert figure.data[0].name == "margin, 0.01 either way"
 
@@ -71,8 +72,39 @@ def test_classes_are_sorted_and_grouped_by_who_is_ahead_after_holm():
 
 def test_the_numbers_are_beside_the_rows():
     figure = classes_figure(pair_with(road=(0.02, 0.01, 0.5), sky=(-0.3, 0.1, 0.001)))
-    texts = [(a.y, a.text) for a in figure.layout.annotations]
+    texts = [(a.y, a.text) for a in figure.wide.layout.annotations]
     assert texts == [(0, "+0.020 [+0.010, +0.030]"), (1, "-0.300 [-0.400, -0.200]")]
+
+
+def test_a_narrow_page_has_names_and_numbers_above_the_rows():
+    figure = classes_figure(pair_with(road=(0.02, 0.01, 0.5), sky=(-0.3, 0.1, 0.001))).narrow
+    texts = [(a.y, a.x, a.text) for a in figure.layout.annotations]
+    assert texts == [(0, 0, "road +0.020 [+0.010, +0.030]"), (1, 0, "sky -0.300 [-0.400, -0.200]")]
+    assert figure.layout.yaxis.visible is False
+    assert figure.layout.margin.l + figure.layout.margin.r < 40
+    texts = [a.text for a in headline_figure(THREE["pairs"]).narrow.layout.annotations]
+    assert texts[0].startswith("merged10 minus cityscapes19, sum<br>+0.")
+
+
+def test_a_difference_whose_interval_is_unknown_is_a_mark_without_a_line():
+    pair = pair_with(road=(0.02, 0.01, 0.5), sky=(0.1, 0.1, 0.5), car=(0.0, 0.1, 0.5))
+    pair["per_class"][0]["interval"] = [-1.0, 1.0]
+    pair["per_class"][2]["interval"] = None
+    figure = classes_figure(pair).wide
+    assert [a.text for a in figure.layout.annotations] == [
+        "+0.100 [0.000, +0.200]",
+        "+0.020 unknown",
+        "0.000 -",
+    ]
+    (marks,) = figure.data[1:]
+    assert list(marks.x) == [0.1, 0.02, 0.0]
+    assert [end is None for end in marks.error_x.array] == [False, True, True]
+
+
+def test_without_any_interval_there_is_no_figure():
+    pair = pair_with(road=(0.02, 0.01, 0.5))
+    pair["per_class"][0]["interval"] = None
+    assert classes_figure(pair) is None
 
 
 @pytest.mark.parametrize("nothing", [None, math.nan])

@@ -1,0 +1,150 @@
+"""Pages as a reader's browser shows them: `python -m harness.pages PAGE.html ...`.
+
+Each page is opened in headless Chromium, which is no dependency: at two widths, light and dark.
+What is printed is wrong: a console error, a request, what is cut off at the side of the page or of
+a figure, labels that lie on one another. Ends with 1 if anything is.
+"""
+
+import html
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+WIDTHS = (1400, 390)
+_HEIGHT = 1000
+_NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
+
+# The frame has the width; a window of Chromium is never narrower than 500 pixels.
+_FRAME = """<!doctype html><body style="margin:0">
+<iframe src="{page}" style="border:0;width:{width}px;height:{height}px"></iframe>
+<pre id="found"></pre><script>
+addEventListener("message", (e) => {{ document.getElementById("found").textContent = e.data; }});
+</script></body>"""
+
+_MEASURE = """<script>
+const faults = [];
+addEventListener("error", (e) => faults.push("error: " + (e.message || "not loaded: " +
+  (e.target.src || e.target.href || "").slice(0, 80))), true);
+addEventListener("unhandledrejection", (e) => faults.push("error: " + e.reason));
+const named = (e) => (e.textContent || e.getAttribute("alt") || e.tagName).trim().slice(0, 60);
+const boxes = (list) => [...list].map((e) => ({ e, box: e.getBoundingClientRect() }))
+  .filter(({ e, box }) => box.width > 1 && box.height > 1 &&
+    getComputedStyle(e).visibility !== "hidden");
+function scrolls(e) {
+  for (; e; e = e.parentElement) if (getComputedStyle(e).overflowX === "auto") return true;
+  return false;
+}
+function measure() {
+  if (document.documentElement.scrollWidth > innerWidth + 1)
+    faults.push(`the page is ${document.documentElement.scrollWidth} pixels wide`);
+  for (const { e, box } of boxes(document.querySelectorAll("h1,h2,h3,p,a,li,pre,img,td,th,.card")))
+    if ((box.right > innerWidth + 1 || box.left < -1) && !scrolls(e))
+      faults.push(`cut off: ${named(e)}`);
+  for (const plot of document.querySelectorAll(".plot")) {
+    const texts = boxes(plot.querySelectorAll("svg text"));
+    const edge = plot.getBoundingClientRect();
+    if (!plot.querySelector("svg")) faults.push(`not drawn: ${plot.id}`);
+    texts.forEach(({ e, box }, i) => {
+      if (box.right > edge.right + 1 || box.left < edge.left - 1)
+        faults.push(`cut off in ${plot.id}: ${named(e)}`);
+      for (const other of texts.slice(i + 1)) {
+        const across = Math.min(box.right, other.box.right) - Math.max(box.left, other.box.left);
+        const down = Math.min(box.bottom, other.box.bottom) - Math.max(box.top, other.box.top);
+        if (across > 2 && down > 3)
+          faults.push(`on one another in ${plot.id}: ${named(e)} / ${named(other.e)}`);
+      }
+    });
+  }
+  for (const { name } of performance.getEntriesByType("resource"))
+    if (!/^(data|blob):/.test(name)) faults.push(`asks for ${name}`);
+  parent.postMessage(JSON.stringify(faults), "*");
+}
+let waited = 0;
+(function wait() {
+  const drawn = [...document.querySelectorAll(".plot")].every((p) => p.querySelector("svg"));
+  if ((document.readyState === "complete" && drawn) || waited++ > 60) setTimeout(measure, 300);
+  else setTimeout(wait, 100);
+})();
+</script>"""
+
+
+def find_chromium() -> str | None:
+    """Return the browser's program; None where none is installed."""
+    return next(filter(None, map(shutil.which, _NAMES)), None)
+
+
+def faults_of(page: Path, width: int, *, is_dark: bool = False) -> list[str]:
+    """Open a page and return what is wrong with it, in words."""
+    browser = find_chromium()
+    assert browser is not None, "no Chromium is installed"
+    with tempfile.TemporaryDirectory() as folder:
+        copy, frame = Path(folder) / "page.html", Path(folder) / "frame.html"
+        _frame(frame, page, width)
+        faults = list(_console(_opened(browser, frame, Path(folder), is_dark)[1]))
+        copy.write_text(_measuring(page.read_text(encoding="utf-8")), encoding="utf-8")
+        _frame(frame, copy, width)
+        dumped, _ = _opened(browser, frame, Path(folder), is_dark)
+    found = re.search(r'<pre id="found">(.+?)</pre>', dumped, re.DOTALL)
+    measured = json.loads(html.unescape(found[1])) if found else ["nothing was measured"]
+    return [*faults, *measured]
+
+
+def _frame(frame: Path, page: Path, width: int) -> None:
+    uri = page.resolve().as_uri()
+    frame.write_text(_FRAME.format(page=uri, width=width, height=_HEIGHT), encoding="utf-8")
+
+
+def _measuring(text: str) -> str:
+    """Return a page without its policy, which measures itself."""
+    without = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", text)
+    return without.replace("</title>", f"</title>{_MEASURE}", 1)
+
+
+def _console(log: str) -> Iterator[str]:
+    for line in log.splitlines():
+        if "CONSOLE" in line:
+            yield f"console: {line.partition('] ')[2][:200]}"
+
+
+def _opened(browser: str, page: Path, folder: Path, is_dark: bool) -> tuple[str, str]:
+    """Return a page's document after its scripts ran, and what the browser logged."""
+    done = subprocess.run(
+        [
+            browser,
+            *("--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"),
+            f"--user-data-dir={folder / 'browser'}",
+            f"--window-size={WIDTHS[0] + 40},{_HEIGHT}",
+            f"--blink-settings=preferredColorScheme={0 if is_dark else 1}",
+            *("--virtual-time-budget=10000", "--enable-logging=stderr", "--dump-dom"),
+            page.as_uri(),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=True,
+    )
+    return done.stdout, done.stderr
+
+
+def main(paths: list[str]) -> int:
+    """Print what is wrong with each page; return the exit code."""
+    if not paths or find_chromium() is None:
+        print("give pages, and install Chromium", file=sys.stderr)
+        return 2
+    wrong = 0
+    for path in paths:
+        for width in WIDTHS:
+            for is_dark in (False, True):
+                for fault in faults_of(Path(path), width, is_dark=is_dark):
+                    print(f"{path}, {width} pixels, {'dark' if is_dark else 'light'}: {fault}")
+                    wrong += 1
+    return int(wrong > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

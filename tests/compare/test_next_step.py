@@ -1,0 +1,76 @@
+import json
+import shlex
+
+import pytest
+
+from segexp.compare.arms import parse_arms
+from segexp.compare.next_step import FIXED, next_step
+from segexp.compare.page.numbers import with_arm_names
+from tests.compare.page.ab_page_example import MATCHED, SHARED, THREE, TWO
+
+NEEDED = {"images_factor": 2.4, "runs_factor": None, "text": "2.4 times as many images."}
+
+
+def named(result, **changes):
+    """The result, each of whose pairs has these changes."""
+    result = json.loads(json.dumps(result))
+    for pair in result["pairs"]:
+        pair.update({"needed": None, "verdict": "better"} | changes)
+    return with_arm_names(result)
+
+
+def test_an_open_question_is_planned_from_what_is_there():
+    step = next_step(named(SHARED, needed=NEEDED))
+    assert step.texts[0] == "2.4 times as many images."
+    assert step.texts[1].startswith(FIXED)
+    assert step.command == "segexp ab cityscapes19 merged10 --plan --pilot cityscapes19-merged10"
+    matched = next_step(named(MATCHED, needed=NEEDED))
+    assert matched.command.endswith(" --plan --pilot cityscapes19-merged10 --matched")
+
+
+def test_a_configuration_is_asked_about_again_as_it_was_given():
+    result = named(SHARED, needed=NEEDED)
+    result["arms"][1] |= {"mapping": "mild", "settings": {"training.augmentation": 0.1}}
+    words = shlex.split(next_step(result).command)
+    assert words[:4] == ["segexp", "ab", "cityscapes19", "--arm"]
+    (arm,) = parse_arms([words[4]])
+    assert arm.name == "mild"
+    assert arm.settings == {"mapping": "merged10", "training.augmentation": 0.1}
+
+
+def test_too_few_runs_to_plan_from_are_asked_again_with_more():
+    step = next_step(named(SHARED, needed=NEEDED, run_groups=2))
+    assert step.command == (
+        "segexp ab cityscapes19 merged10 --trials 20 --study-name cityscapes19-merged10-more"
+    )
+    matched = next_step(named(MATCHED, needed=NEEDED, run_groups=2))
+    assert matched.command == (
+        "segexp ab cityscapes19 merged10 --study-name cityscapes19-merged10-more --matched"
+    )
+
+
+def test_of_several_pairs_the_open_ones_are_named():
+    result = named(THREE)
+    result["pairs"][2]["needed"] = NEEDED
+    assert next_step(result).texts[0] == "categories7 against merged10: 2.4 times as many images."
+    assert next_step(named(THREE)) is None
+
+
+@pytest.mark.parametrize(("verdict", "ahead"), [("better", "merged10"), ("worse", "cityscapes19")])
+def test_the_mapping_that_is_ahead_is_searched_on(verdict, ahead):
+    step = next_step(named(TWO, verdict=verdict))
+    assert step.command == f"segexp tune --mapping {ahead} --study-name {ahead}"
+
+
+def test_a_configuration_that_is_ahead_is_named_and_equals_are_left_to_choose():
+    result = named(TWO)
+    result["arms"][1] |= {"settings": {"training.learning_rate": 0.1}}
+    assert next_step(result).texts == ["Train as merged10 does."]
+    assert next_step(named(TWO, verdict="equivalent")).command == ""
+
+
+def test_masks_have_no_command():
+    result = named(TWO, needed=NEEDED) | {"mode": "predictions"}
+    step = next_step(result)
+    assert (list(step.texts), step.command) == (["2.4 times as many images."], "")
+    assert next_step(named(TWO) | {"mode": "predictions"}) is None
