@@ -364,7 +364,7 @@ def test_a_section_of_the_data_page_is_a_function(
     done = segexp(project, "data", "stats", "--out", "stats")
     assert done.code == 0, done.err
     page = read_page((project / "stats" / "data-stats.html").read_text(encoding="utf-8"))
-    assert page.headings[:2] == ["Format", "Splits"]
+    assert page.headings[:3] == ["Sample images", "Format", "Splits"]
     assert "This is synthetic." in page.texts
 
 

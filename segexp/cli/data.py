@@ -131,7 +131,9 @@ def stats(
 
     from segexp.data.open import describe_data, find_source, mappings_over, open_data
     from segexp.data.stats import dataset_stats
+    from segexp.data.warnings import data_warnings
     from segexp.labels.files import find_mappings, read_mappings
+    from segexp.report.contact_sheet import split_sheets
     from segexp.report.data_page import data_page
 
     asked = find_mappings(root, [config.mapping] if mapping else [])
@@ -148,7 +150,8 @@ def stats(
         write_named(
             folder / "data-stats.json", json.dumps(counted, indent=2) + "\n", f"--out {folder}"
         )
-        write_named(folder / "data-stats.html", data_page(counted), f"--out {folder}")
+        page = data_page(counted, data_warnings(dataset, asked), split_sheets(dataset))
+        write_named(folder / "data-stats.html", page, f"--out {folder}")
     if json_:
         print_json(counted)
         return

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from segexp.core.files import write_atomic
+from segexp.data.cache import Dataset
 from segexp.data.source import SampleFault, Source
 from segexp.labels.taxonomy import VOID, Color
 from segexp.report.pictures import (
@@ -26,6 +27,9 @@ PANE = (240, 320)
 SHOWN = 5
 """Pairs on the sheet."""
 
+OF_SPLIT = 2
+"""Pairs on the sheet of a split; a page has three of them."""
+
 LOOKED_AT = 100
 """Pairs among which a label's picture is chosen."""
 
@@ -33,13 +37,18 @@ _MARKED: Color = (255, 0, 255)
 
 
 def contact_sheet(
-    pairs: Sequence[tuple[str, Pixels, Pixels]], colors: Pixels, names: Sequence[str], title: str
+    pairs: Sequence[tuple[str, Pixels, Pixels]],
+    colors: Pixels,
+    names: Sequence[str],
+    title: str,
+    pane: tuple[int, int] = PANE,
 ) -> bytes:
     """Lay out images, each beside its mask in the labels' colours, as a PNG.
 
     Args:
         pairs: Name, image (H, W, 3) RGB and label indices or VOID (H, W) of each; at least one.
         colors: The labels' colours, shape (L, 3).
+        pane: Height and width that a picture is fitted into.
     """
     panes: list[tuple[str, Pixels]] = []
     areas = np.zeros(len(names), np.int64)
@@ -47,10 +56,35 @@ def contact_sheet(
     for name, image, labels in pairs:
         areas += class_areas(labels, len(names))
         has_void = has_void or bool((labels == VOID).any())
-        panes.append((name, _pane(image, cv2.INTER_AREA)))
-        panes.append(("", paint_hatched(_pane(labels, cv2.INTER_NEAREST_EXACT), colors)))
+        panes.append((name, _fitted(image, pane, cv2.INTER_AREA)))
+        mask = _fitted(labels, pane, cv2.INTER_NEAREST_EXACT)
+        panes.append(("", paint_hatched(mask, colors)))
     entries = class_entries(areas, colors, names, has_void)
     return encode_png(compose(panes, [entries], title, columns=2))
+
+
+def split_sheets(dataset: Dataset) -> list[tuple[str, bytes]]:
+    """Draw a few images of each split with their masks, at the size of training.
+
+    Returns:
+        A title and a `contact_sheet` of each split that has images.
+    """
+    colors = np.array(dataset.taxonomy.colors, np.uint8)
+    sheets = []
+    for title, split in (
+        ("train", dataset.train),
+        ("val", dataset.val),
+        ("held-out", dataset.heldout),
+    ):
+        count = min(len(split), OF_SPLIT)
+        chosen = [place * len(split) // count for place in range(count)]
+        if pairs := [(split.ids[i], split.image(i), split.label(i)) for i in chosen]:
+            # No taller than the images need: the rest of a pane would look like void.
+            tallest = max(height * PANE[1] // width for height, width in map(split.size, chosen))
+            pane = (max(1, min(PANE[0], tallest)), PANE[1])
+            sheet = contact_sheet(pairs, colors, dataset.taxonomy.names, "", pane)
+            sheets.append((f"{title}: {count} of {len(split):,} images", sheet))
+    return sheets
 
 
 def label_picture(image: Pixels, labels: Pixels, index: int) -> bytes:
@@ -58,13 +92,13 @@ def label_picture(image: Pixels, labels: Pixels, index: int) -> bytes:
     return encode_png(mark_pixels(image, labels, [(labels == index, _MARKED)]))
 
 
-def _pane(pixels: Pixels, interpolation: int) -> Pixels:
+def _fitted(pixels: Pixels, within: tuple[int, int], interpolation: int) -> Pixels:
     """Fit a picture into a pane, in its own shape; the rest is white, or void in masks."""
     height, width = pixels.shape[:2]
-    scale = min(PANE[0] / height, PANE[1] / width)
+    scale = min(within[0] / height, within[1] / width)
     size = max(1, round(height * scale)), max(1, round(width * scale))
     fitted = cv2.resize(pixels, size[::-1], interpolation=interpolation)
-    pane = np.full((*PANE, *pixels.shape[2:]), 255, np.uint8)
+    pane = np.full((*within, *pixels.shape[2:]), 255, np.uint8)
     pane[: size[0], : size[1]] = fitted
     return pane
 

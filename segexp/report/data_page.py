@@ -14,6 +14,7 @@ from segexp.report.page import (
     cards,
     css_color,
     figure_text,
+    image,
     note,
     paragraph,
     render_page,
@@ -30,10 +31,24 @@ _PLURALS = {"label": "Labels", "class": "Classes"}
 _MARKS = {"val": ("circle", "#fff", "#111"), "heldout": ("diamond", "#111", "#fff")}
 
 
-def data_page(stats: Stats) -> str:
-    """Draw what `segexp.data.stats.dataset_stats` returns as a self-contained HTML page."""
+def data_page(
+    stats: Stats, warnings: Sequence[str] = (), samples: Sequence[tuple[str, bytes]] = ()
+) -> str:
+    """Draw a data set as a self-contained HTML page: what looks wrong first, then what is in it.
+
+    Args:
+        stats: What `segexp.data.stats.dataset_stats` returns.
+        warnings: What `segexp.data.warnings.data_warnings` returns.
+        samples: Pictures of images with their masks, PNG, each with a title.
+    """
     sections = [section for of_stats in SECTIONS for section in of_stats(stats)]
-    return render_page(f"Data set {stats['dataset']}", _opening(stats), sections)
+    if samples:
+        parts = [image(png, f"Images and their masks, {title}", title) for title, png in samples]
+        sections.insert(0, Section("Sample images", parts))
+    rows = {split: stats["splits"][split]["labels"] for split in SPLITS}
+    notes = [f"{text[:1].upper()}{text[1:]}" for text in warnings] + _absences("label", rows)
+    opening = [*map(note, notes), *_opening(stats)]
+    return render_page(f"Data set {stats['dataset']}", opening, sections)
 
 
 def _opening(stats: Stats) -> list[Markup]:
@@ -94,10 +109,11 @@ def labels_section(stats: Stats) -> Iterator[Section]:
 
 
 def mapping_sections(stats: Stats) -> Iterator[Section]:
-    """How often each class of a mapping occurs, for every mapping."""
+    """How often each class of a mapping occurs, for every mapping; what is missing where first."""
     for name, by_split in stats["mappings"].items():
+        rows = {split: by_split[split]["classes"] for split in SPLITS}
         parts = _class_parts("class", "classes", by_split, stats["splits"])
-        yield Section(f"Mapping {name}", parts)
+        yield Section(f"Mapping {name}", [*map(note, _absences("class", rows)), *parts])
 
 
 def _class_parts(kind: str, key: str, counts: Stats, splits: Stats) -> list[Part]:
@@ -111,9 +127,10 @@ def _class_parts(kind: str, key: str, counts: Stats, splits: Stats) -> list[Part
     """
     rows: dict[str, Rows] = {split: counts[split][key] for split in SPLITS}
     images = {split: splits[split]["images"] for split in SPLITS}
-    parts: list[Part] = [note(text) for text in _absences(kind, rows)]
-    parts.append(subheading("Share of pixels, and of images that contain it"))
-    parts.append(_frequency_figure(rows, images))
+    parts: list[Part] = [
+        subheading("Share of pixels, and of images that contain it"),
+        _frequency_figure(rows, images),
+    ]
     lines: list[list[str]] = []
     for i, row in enumerate(rows["train"]):
         line: list[str] = [swatch(row["color"], row["name"])]

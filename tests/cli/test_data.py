@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from tests.cli.running import segexp
+from tests.report.parsed import read_page
 
 
 @pytest.fixture
@@ -82,7 +83,10 @@ def test_stats_counts_pixels_and_writes_both_files(project: Path) -> None:
     assert outcome.code == 0, outcome.err
     counted = json.loads(outcome.out)
     assert json.loads((project / "stats" / "data-stats.json").read_text()) == counted
-    assert "<html" in (project / "stats" / "data-stats.html").read_text()[:2000].lower()
+    page = read_page((project / "stats" / "data-stats.html").read_text(encoding="utf-8"))
+    captions = [alt for _, alt in page.pictures]
+    assert captions[0] == "Images and their masks, train: 2 of 6 images"
+    assert len(captions) == 3  # train, val and held-out
     train = counted["splits"]["train"]
     assert train["images"] == 6
     assert train["pixels"] == 6 * 32 * 64

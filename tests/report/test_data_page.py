@@ -1,12 +1,16 @@
 import copy
+import io
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from harness.project import ROOT
 from segexp.data.cache import open_dataset
 from segexp.data.layout import SyntheticCounts, open_source
 from segexp.data.stats import dataset_stats
 from segexp.labels.files import load_mapping
+from segexp.report.contact_sheet import split_sheets
 from segexp.report.data_page import data_page
 from tests.report.parsed import plotly_count, read_page
 
@@ -122,6 +126,17 @@ def test_labels_that_are_missing_somewhere_are_called_out(page):
     ]
 
 
+def test_what_looks_wrong_is_the_first_thing_and_samples_are_the_first_section():
+    page = read_page(data_page(STATS, ["two images look the same"], [("train: 1 of 4", b"PNG")]))
+    assert page.notes[:2] == ["Two images look the same", "Labels in no split: horse (neither "
+                              "learned nor scored)."]  # fmt: skip
+    texts = [text.strip() for text in page.texts if text.strip()]
+    assert texts.index(page.notes[-1]) < texts.index("images")  # the caption of the first card
+    assert page.headings[:2] == ["Sample images", "Splits"]
+    ((_, alt),) = page.pictures
+    assert alt == "Images and their masks, train: 1 of 4"
+
+
 def test_bars_have_the_labels_own_colours_on_a_log_axis(page):
     figure = page.traces()[0]
     bars = next(t for t in figure if t["type"] == "bar" and t.get("orientation") == "h")
@@ -148,8 +163,18 @@ def test_the_counts_of_a_real_data_set_come_through(tmp_path):
     mappings = [load_mapping(MAPPINGS / f"{name}.yaml") for name in ("cityscapes19", "merged10")]
     counts = SyntheticCounts(train=3, val=2, test=2, size=(32, 64))
     source = open_source("synthetic", None, mappings[0].taxonomy, counts)
-    stats = dataset_stats(open_dataset(source, (32, 64), tmp_path), mappings)
-    page = read_page(data_page(stats))
+    dataset = open_dataset(source, (32, 64), tmp_path)
+    stats = dataset_stats(dataset, mappings)
+    sheets = split_sheets(dataset)
+    assert [title for title, _ in sheets] == [
+        "train: 2 of 3 images",
+        "val: 2 of 2 images",
+        "held-out: 2 of 2 images",
+    ]
+    sheet = np.asarray(Image.open(io.BytesIO(sheets[0][1])))
+    assert 2 * 160 < sheet.shape[0] < 2 * 240  # images of 32x64: two rows of 160 pixels, and text
+    page = read_page(data_page(stats, samples=sheets))
+    assert len(page.pictures) == 3
     assert page.row("format")[1] == "synthetic"
     assert ["3", f"{3 * 32 * 64:,}"] in [row[2:4] for row in page.rows if row[0] == "train"]
     road = stats["splits"]["train"]["labels"][0]
