@@ -25,7 +25,7 @@ from segexp.report.colors import GRID, INK
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif"
 
 _CLEAR = "rgba(0,0,0,0)"
-_PANE_GAP = 70
+_PANE_GAP = 90
 """Pixels between panes, for the ticks and the title of an axis."""
 
 
@@ -66,16 +66,13 @@ def figure_json(drawing: Drawing) -> Markup:
     """Write a figure as the JSON that the script reads, for the text of a ``<script>``.
 
     Its keys are ``wide`` and ``narrow``, each with the ``data`` and the ``layout`` of plotly.js;
-    ``narrow`` may lack ``data``, which is then that of ``wide``, and is null where one figure does
-    for both.
+    ``narrow`` may lack ``data``, which is then that of ``wide``.
     """
-    narrow: dict[str, Any] | None
     if isinstance(drawing, Turned):
         wide, narrow = _as_drawn(drawing.wide), _as_drawn(drawing.narrow)
     else:
         wide = _as_drawn(drawing)
-        stacked = _stacked(wide["layout"])
-        narrow = {"layout": stacked} if stacked else None
+        narrow = {"layout": _narrowed(wide["layout"])}
     return in_script({"wide": wide, "narrow": narrow})
 
 
@@ -125,15 +122,27 @@ def _as_drawn(figure: go.Figure) -> dict[str, Any]:
     return {"data": drawn["data"], "layout": drawn["layout"]}
 
 
-def _stacked(layout: dict[str, Any]) -> dict[str, Any] | None:
-    """Return the layout whose panes stand one below the other; None where they do already.
+def _narrowed(layout: dict[str, Any]) -> dict[str, Any]:
+    """Return the layout for a narrow page: its panes are stacked, its x axes have few ticks."""
+    return {
+        name: _with_few_ticks(value) if name.startswith("xaxis") else value
+        for name, value in _stacked(layout).items()
+    }
 
-    Panes are of one row, each with an x axis of its own.
+
+def _with_few_ticks(axis: dict[str, Any]) -> dict[str, Any]:
+    return axis if {"tickvals", "dtick", "type"} & set(axis) else {**axis, "nticks": 5}
+
+
+def _stacked(layout: dict[str, Any]) -> dict[str, Any]:
+    """Return the layout with its panes one below the other.
+
+    Panes are of one row, each with an x axis of its own; others stay where they are.
     """
     panes = list(_panes(layout))
     heights = [layout[y].get("domain", [0, 1]) for _, y in panes]
     if len(panes) < 2 or any(domain != heights[0] for domain in heights):
-        return None
+        return layout
     margin = layout["margin"]["t"] + layout["margin"]["b"]
     pane = layout["height"] - margin
     whole = len(panes) * pane + (len(panes) - 1) * _PANE_GAP

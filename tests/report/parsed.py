@@ -101,7 +101,7 @@ class Page(HTMLParser):
         return [(found["wide"]["data"], found["wide"]["layout"]) for found in self.drawings()]
 
     def drawings(self):
-        """What the script reads of each figure: `wide`, and `narrow` if that differs."""
+        """What the script reads of each figure: `wide` and `narrow`."""
         ids = [f"figure-{i + 1}-data" for i in range(len(self.blocks))]
         return [json.loads(self.blocks[name]) for name in ids if name in self.blocks]
 

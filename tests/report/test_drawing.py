@@ -55,19 +55,27 @@ def test_panes_beside_each_other_are_stacked_where_the_page_is_narrow():
     found = json.loads(figure_json(beside(3)))["narrow"]
     assert set(found) == {"layout"}  # the traces are the same
     layout = found["layout"]
-    # Three panes of 300 - 84 pixels, and two gaps of 70.
-    assert layout["height"] == 3 * 216 + 2 * 70 + 84
+    # Three panes of 300 - 84 pixels, and two gaps of 90.
+    assert layout["height"] == 3 * 216 + 2 * 90 + 84
     domains = [layout[axis]["domain"] for axis in ("yaxis", "yaxis2", "yaxis3")]
-    assert [round(low * 788) for low, _ in domains] == [572, 286, 0]
-    assert [round(high * 788) for _, high in domains] == [788, 502, 216]
+    assert [round(low * 828) for low, _ in domains] == [612, 306, 0]
+    assert [round(high * 828) for _, high in domains] == [828, 522, 216]
     assert all(layout[axis]["domain"] == [0, 1] for axis in ("xaxis", "xaxis2", "xaxis3"))
     assert all(layout[axis]["showticklabels"] for axis in ("yaxis2", "yaxis3"))
 
 
 def test_a_figure_of_one_pane_and_panes_in_rows_stay_as_they_are():
-    rows = go.Figure().set_subplots(2, 2)
-    assert json.loads(figure_json(bars()))["narrow"] is None
-    assert json.loads(figure_json(rows))["narrow"] is None
+    for figure in (bars(), go.Figure().set_subplots(2, 2)):
+        found = json.loads(figure_json(figure))
+        wide, narrow = found["wide"]["layout"], found["narrow"]["layout"]
+        assert narrow["height"] == wide["height"]
+        assert narrow["yaxis"] == wide["yaxis"]
+
+
+def test_an_axis_has_few_ticks_where_the_page_is_narrow():
+    assert json.loads(figure_json(bars()))["narrow"]["layout"]["xaxis"]["nticks"] == 5
+    named = bars().update_xaxes(tickvals=[1, 2], ticktext=["a", "b"])
+    assert json.loads(figure_json(named))["narrow"]["layout"]["xaxis"]["ticktext"] == ["a", "b"]
 
 
 def test_a_figure_may_have_another_for_narrow_pages():

@@ -139,13 +139,7 @@ def _with_texts_above(figure: go.Figure, rows: Sequence[_Estimate]) -> go.Figure
     texts = [(figure_text(row.label), _row_text(row)) for row in rows]
     is_long = max(len(label) + len(numbers) for label, numbers in texts) > _LINE
     for i, text in enumerate(texts):
-        place = {
-            "x": 0,
-            "xref": "paper",
-            "xanchor": "left",
-            "y": i,
-            "yshift": 22 if is_long else 15,
-        }
+        place = {"x": 0, "xref": "paper", "xanchor": "left", "y": i}
         joined = ("<br>" if is_long else " ").join(text)
         style = {"showarrow": False, "align": "left", "font": {"size": 12}}
         style["yshift"] = 22 if is_long else 15

@@ -21,8 +21,8 @@
     dark.matches && typeof value === "string" ? colors[value] ?? value : value;
   const draw = () => {
     for (const plot of plots) {
-      const { wide, narrow: turned } = JSON.parse(told(plot.id + "-data").textContent, colored);
-      const { data, layout } = narrow.matches && turned ? { ...wide, ...turned } : wide;
+      const figure = JSON.parse(told(plot.id + "-data").textContent, colored);
+      const { data, layout } = { ...figure.wide, ...(narrow.matches ? figure.narrow : {}) };
       plot.style.height = layout.height + "px";
       Plotly.react(plot, data, layout, config);
     }
