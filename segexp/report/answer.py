@@ -8,7 +8,6 @@ from functools import partial
 from markupsafe import Markup
 
 from segexp.core.wording import counted
-from segexp.evaluation.metrics import metric_of, title_of
 from segexp.report.page import paragraph, statement
 from segexp.report.trials import STATES, StudyView, TrialRow, heldout_score
 
@@ -17,7 +16,7 @@ _TRIED_AGAIN = ("promoted", "interrupted")
 
 def opening(view: StudyView) -> list[Markup]:
     """Return the answer in large type, and below it what it is of."""
-    about = [f"{counts_text(view.rows)}; ranked by {view.objective}."]
+    about = [f"{counts_text(view.rows)}; ranked by {view.score_name}."]
     if "data" in view.definition:
         about.append(f"Data: {view.definition['data']}.")
     if "data.image_size" in view.definition:
@@ -28,7 +27,7 @@ def opening(view: StudyView) -> list[Markup]:
         about.append(f"Images {seen}.")
     if view.is_live:
         about.append("The study is running; this page loads itself again.")
-    parts = [statement(title_of(*metric_of(view.objective)), answer_text(view))]
+    parts = [statement(view.score_name, answer_text(view))]
     if view.best is not None:
         parts.append(paragraph(setup_text(view, view.best)))
     return [*parts, paragraph(" ".join(about))]

@@ -96,7 +96,7 @@ def _front(view: StudyView) -> Iterator[Part]:
         ]
         for row in front
     ]
-    header = ["trial", view.objective, "held-out", *(COSTS[cost] for cost in view.costs), *names]
+    header = ["trial", view.score_name, "held-out", *(COSTS[cost] for cost in view.costs), *names]
     yield table(header, lines, numeric=range(3 + len(view.costs)))
     measured = {
         str(row.result.cost["measured_on"]) for row in front if row.result and row.result.cost
@@ -143,7 +143,7 @@ def _figure(view: StudyView, front: Sequence[TrialRow], place: int, title: str) 
             )
     figure.update_layout(
         xaxis={"title": title, "rangemode": "tozero"},
-        yaxis={"title": view.objective},
+        yaxis={"title": view.score_name},
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom"},  # grows upwards
         hovermode="closest",
     )
@@ -170,7 +170,7 @@ def _hover(view: StudyView, row: TrialRow) -> str:
     costs = zip(view.costs, row.costs, strict=True)
     score = row.last if row.value is None else row.value
     lines = [
-        f"trial {row.number}: {view.objective} {score_text(score)}",
+        f"trial {row.number}: {view.score_name} {score_text(score)}",
         *(f"{COSTS[name]} {cost_text(cost)}" for name, cost in costs),
         *(f"{name}: {value_text(value)}" for name, value in row.params.items()),
     ]

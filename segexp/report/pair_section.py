@@ -43,11 +43,11 @@ def pairs_section(view: StudyView) -> Iterator[Section]:
             ]
         ),
     ]
-    contour = _contour_figure(ranked, [n for n in names if n in scales], scales, view.objective)
+    contour = _contour_figure(ranked, [n for n in names if n in scales], scales, view.score_name)
     if contour is not None:
         parts += [
             paragraph(
-                f"{view.objective} over the two numeric ones that matter most, drawn through the "
+                f"{view.score_name} over the two numeric ones that matter most, drawn through the "
                 "trials (crosses) as if nothing else mattered; between them it is a guess."
             ),
             contour,

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from statistics import median
 
-from segexp.evaluation.metrics import IN_MEAN
+from segexp.evaluation.metrics import IN_MEAN, METRICS, metric_of
 from segexp.report import study_figures
 from segexp.report.drawing import Turned
 from segexp.report.page import Grid, Part, Section, note, paragraph, table
@@ -31,6 +31,8 @@ def mappings_section(view: StudyView) -> Iterator[Section]:
     """Compare the mappings of a study as far as a study can compare them."""
     if not any("mapping" in row.params for row in view.rows):
         return
+    metric, _ = metric_of(view.objective)
+    title = METRICS[metric].title if metric in METRICS else metric
     lines: list[list[str]] = []
     for name in _values(view.rows, "mapping"):
         members = _with_value(view.rows, "mapping", name)
@@ -40,21 +42,21 @@ def mappings_section(view: StudyView) -> Iterator[Section]:
             [
                 name,
                 *_category_cells(members),
-                score_text(scores.of("miou") if scores else None),
+                score_text(scores.of(metric) if scores else None),
                 f"{scores.of(IN_MEAN):.0f}" if scores else "-",
             ]
         )
-    header = ["mapping", *_CATEGORY_HEADER, "its native mIoU", "native classes"]
+    header = ["mapping", *_CATEGORY_HEADER, f"its native {title}", "native classes"]
     yield Section(
         "Mappings",
         [
             paragraph(
-                f"Compare mappings by {view.objective} only: it is computed in their common space. "
-                "The native mIoU of each row is over different classes: never compare it between "
-                "rows."
+                f"Compare mappings by {view.score_name} only: it is computed in their common "
+                f"space. The native {title} of each row is over different classes: never compare "
+                "it between rows."
             ),
             table(header, lines, numeric=range(1, len(header))),
-            study_figures.category_figure(view.rows, "mapping", view.objective),
+            study_figures.category_figure(view.rows, "mapping", view.score_name),
             note(
                 "A study does not compare mappings fairly: the sampler gives more trials to the "
                 "mapping that looks better, and the best of many is higher than the best of few."
@@ -75,7 +77,7 @@ def categories_section(view: StudyView) -> Iterator[Section]:
         for value in _values(view.rows, name)
     ]
     header = ["param", "value", *_CATEGORY_HEADER]
-    figures = [(n, study_figures.category_figure(view.rows, n, view.objective)) for n in names]
+    figures = [(n, study_figures.category_figure(view.rows, n, view.score_name)) for n in names]
     yield Section(
         "Categories",
         [
@@ -94,15 +96,15 @@ def ranges_section(view: StudyView) -> Iterator[Section]:
     scored = [row for row in view.rows if row.value is not None]
     names = [name for name in param_names(scored) if name not in categorical]
     if names and _can_be_compared(view):
-        yield Section("Ranges", [study_figures.slices_figure(view.study, names, view.objective)])
+        yield Section("Ranges", [study_figures.slices_figure(view.study, names, view.score_name)])
 
 
 def params_section(view: StudyView) -> Iterator[Section]:
     """Each trial as a line through its params; in a narrow page through those that matter most."""
     if _can_be_compared(view):
-        wide = study_figures.parallel_figure(view.study, view.objective)
+        wide = study_figures.parallel_figure(view.study, view.score_name)
         few = most_important(view)[:NARROW] or None
-        narrow = study_figures.parallel_figure(view.study, view.objective, few)
+        narrow = study_figures.parallel_figure(view.study, view.score_name, few)
         yield Section("All params at once", [Turned(wide, narrow)])
 
 

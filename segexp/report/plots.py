@@ -45,7 +45,7 @@ def _history(axes: Axes, view: StudyView) -> bool:
     axes.step(numbers, [*accumulate(values, max)], where="post", color=BEST, label="best so far")
     if view.baseline is not None and view.baseline.value is not None:
         axes.axhline(view.baseline.value, color=BROWN, ls="--", lw=1, label="baseline")
-    axes.set(xlabel="trial", ylabel=view.objective)
+    axes.set(xlabel="trial", ylabel=view.score_name)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend(frameon=False)
     return True
@@ -60,7 +60,7 @@ def _curves(axes: Axes, view: StudyView) -> bool:
         label = f"best: trial {row.number}" if is_best else None
         width, order = (2.5, 3) if is_best else (0.8, 2)
         axes.plot(epochs, values, color=color, lw=width, zorder=order, label=label)
-    axes.set(xlabel="epoch", ylabel=view.objective)
+    axes.set(xlabel="epoch", ylabel=view.score_name)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     if view.best in rows:
         axes.legend(frameon=False)

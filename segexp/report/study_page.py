@@ -88,7 +88,7 @@ def best_section(view: StudyView) -> Iterator[Section]:
         name = f"constant predictor: always {view.constant['class']!r}"
         scores = (view.constant["val"], view.constant["heldout"])
         lines.append([name, *map(score_text, scores)])
-    header = ["", f"{view.objective} (tuning)", "held-out"]
+    header = ["", f"{view.score_name} (tuning)", "held-out"]
     parts: list[Part] = [table(header, lines, numeric=(1, 2), strong=(0,))]
     if complete > 1:
         parts.append(
@@ -150,19 +150,19 @@ def history_section(view: StudyView) -> Iterator[Section]:
         baseline = view.baseline.value if view.baseline is not None else None
         parts += [
             subheading("Objective of each complete trial"),
-            study_figures.history_figure(view.study, view.objective, baseline),
+            study_figures.history_figure(view.study, view.score_name, baseline),
         ]
         if any(spent := epochs_spent(view.rows)):
             parts += [
                 subheading("The same against the epochs that it took"),
-                study_figures.spent_figure(spent, view.objective, baseline),
+                study_figures.spent_figure(spent, view.score_name, baseline),
             ]
     if any(row.curve for row in view.rows):
         mappings = {str(row.params.get("mapping")) for row in view.rows}
         color_by = "mapping" if len(mappings) > 1 else None
         parts += [
             subheading("Learning curves (click the legend to hide a group)"),
-            study_figures.curves_figure(view.rows, view.best, view.objective, color_by),
+            study_figures.curves_figure(view.rows, view.best, view.score_name, color_by),
         ]
     yield Section("How it went", parts or [paragraph("No trial has reported an epoch yet.")])
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from optuna.distributions import CategoricalDistribution
 
 from segexp.core.wording import cost_text
-from segexp.evaluation.metrics import metric_of
+from segexp.evaluation.metrics import metric_of, title_of
 from segexp.evaluation.result import TrialResult
 from segexp.report.importances import Importances, both_importances
 
@@ -125,6 +125,11 @@ class StudyView:
     runs_at: str = ""
     pictures: Sequence[tuple[str, bytes]] = ()
     confusions: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
+
+    @property
+    def score_name(self) -> str:
+        """What is maximised, in words: ``mIoU, common space``."""
+        return title_of(*metric_of(self.objective))
 
     @cached_property
     def importances(self) -> tuple[Importances, Importances]:

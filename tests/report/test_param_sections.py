@@ -1,7 +1,10 @@
 from optuna.trial import TrialState
 
 from segexp.report.param_sections import params_section
+from segexp.report.study_page import study_page
+from segexp.study.attributes import DEFINITION
 from segexp.study.view import view_study
+from tests.report.parsed import read_page
 from tests.report.study_example import CATEGORIES, make_study
 
 
@@ -19,6 +22,16 @@ def test_mappings_are_ranked_in_the_common_space_and_native_scores_are_set_apart
         assert row[7:] == [f"{top.value + 0.1:.4f}", "19"]
     assert "never compare it between rows" in page.text
     assert any("does not compare mappings fairly" in note for note in page.notes)
+
+
+def test_native_scores_and_names_follow_the_objective():
+    study = make_study(6)
+    study.set_user_attr(DEFINITION, {"objective": "val/pixel_accuracy_common"})
+    page = read_page(study_page(view_study(study)))
+    header = ["mapping", *CATEGORIES, "its native pixel accuracy", "native classes"]
+    assert set(page.column(header, header[-2])) <= {"0.8000", "-"}
+    assert "Compare mappings by pixel accuracy, common space only" in page.text
+    assert "val/" not in page.text + str([layout for _, layout in page.figures()])
 
 
 def test_the_other_categories_have_their_best_value_too(study, page):
