@@ -90,7 +90,11 @@ def test_the_bundle_of_the_best_epoch_is_kept_and_no_checkpoint(project: Path):
     _, result, _ = run_training(project, configured(project, epochs=3), Shown())
     bundle = Path(result.bundle)
     assert bundle.is_relative_to(project / ".segexp" / "train")
-    assert {path.name for path in bundle.parent.iterdir()} == {"bundle", "confusions.npz"}
+    assert {path.name for path in bundle.parent.iterdir()} == {
+        "bundle",
+        "confusions.npz",
+        "overlays",
+    }
     assert load_bundle(bundle).scores["val/miou"] == result.value
 
 
