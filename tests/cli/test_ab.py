@@ -47,7 +47,7 @@ def test_beside_the_json_people_read_the_sentence_the_tables_and_where_the_page_
     for words in (
         "2 arms, a search of 7 trials and 2 candidates trained in each",
         "each candidate trained in every arm",
-        "A study of this size finds a difference of ",
+        "A study of this size finds ",
         "winner of the search in merged10: trial ",
         "compared in 10 common classes",
         "training: the model",
