@@ -31,4 +31,5 @@ def test_without_a_project_the_machine_is_looked_at(tmp_path: Path, project: Pat
     (project / "config.yaml").write_text("modle: {}\n", encoding="utf-8")
     broken = segexp(project, "doctor", "--set", "arch=Unnet")
     assert broken.code == 1
-    assert "fault   project     config.yaml" in broken.out
+    assert "fault   project     " in broken.out
+    assert "config.yaml: modle: unknown key (did you mean 'model'?)" in broken.out

@@ -1,7 +1,9 @@
 """`segexp studies`, and `studies rm`."""
 
+import io
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -27,7 +29,7 @@ def test_nothing_is_removed_that_nobody_confirmed_and_then_all_of_it_is(
     project = Path(shutil.copytree(tuned[0], tmp_path / "project"))
     (folder,) = (project / ".segexp" / "studies").glob("tiny-*")
     (project / "runs" / "tiny").mkdir(parents=True, exist_ok=True)
-    monkeypatch.setattr("sys.stdin.isatty", lambda: False, raising=False)
+    monkeypatch.setattr(sys, "stdin", io.StringIO())  # nobody who could be asked
     asked = segexp(project, "studies", "rm", "tiny")
     assert asked.code == 2
     assert "nothing was removed; confirm with --yes" in asked.err
