@@ -13,31 +13,38 @@ if TYPE_CHECKING:
     from segexp.api.models import Model, Prediction, load
     from segexp.api.scores import evaluate
     from segexp.api.spaces import common_space, mapping
+    from segexp.api.studies import AbAnswer, ab, tune
     from segexp.core.errors import InputError, WorkError
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "AbAnswer",
     "InputError",
     "Model",
     "Prediction",
     "WorkError",
     "__version__",
+    "ab",
     "common_space",
     "evaluate",
     "load",
     "mapping",
+    "tune",
 ]
 
 _HOMES = {
+    "AbAnswer": "segexp.api.studies",
     "InputError": "segexp.core.errors",
     "Model": "segexp.api.models",
     "Prediction": "segexp.api.models",
     "WorkError": "segexp.core.errors",
+    "ab": "segexp.api.studies",
     "common_space": "segexp.api.spaces",
     "evaluate": "segexp.api.scores",
     "load": "segexp.api.models",
     "mapping": "segexp.api.spaces",
+    "tune": "segexp.api.studies",
 }
 
 if not TYPE_CHECKING:  # a type checker would take any name for one of these

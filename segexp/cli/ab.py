@@ -26,6 +26,7 @@ from segexp.cli.options import (
     set_overrides,
     with_storage,
 )
+from segexp.compare.design import check_numbers
 from segexp.compare.page.numbers import with_arm_names
 from segexp.compare.statistics.gate import REQUIREMENTS, unmet_requirement
 from segexp.compare.version import PAGE_FILE, RESULT_FILE
@@ -220,13 +221,15 @@ def ab(
     root, engine = open_project(project), engine_of(engine_name, workers)
     overrides = {**data_overrides(data, format_name, None), **set_overrides(set_)}
     overrides = with_storage(overrides, storage, storage_file)
-    _check_options(matched, trials, candidates, configs, margin)
+    check_numbers(
+        matched=matched, trials=trials, candidates=candidates, configs=configs, margin=margin
+    )
     _refuse_answer_options(plan_only, pilot, require, cluster)
-    from segexp.compare.arms import parse_arms
+    from segexp.compare.arms import ab_name, parse_arms
     from segexp.compare.design import TRIALS, make_design
 
     names = [of.name for of in parse_arms(arms)]
-    name = _name(study, names, data, matched) if study_name is None else study_name
+    name = ab_name(study, names, data, matched) if study_name is None else study_name
 
     if not matched:
         overrides.setdefault("trials", TRIALS if trials is None else trials)
@@ -291,7 +294,7 @@ def _refuse_training_options(trained: dict[str, Any], margin: float) -> None:
         if value is not None and value != []
     ]
     with collected(faults):
-        _check_options(False, None, None, None, margin)
+        check_numbers(margin=margin)
     if faults:
         raise InputError(faults)
 
@@ -309,38 +312,3 @@ def _refuse_answer_options(
     ]
     if faults:
         raise InputError(faults)
-
-
-def _check_options(
-    matched: bool,
-    trials: int | None,
-    candidates: int | None,
-    configs: int | None,
-    margin: float,
-) -> None:
-    faults = []
-    if not margin > 0:
-        faults.append(f"--margin {margin:g}: must be above 0, such as 0.01")
-    elif margin >= 1:
-        faults.append(f"--margin {margin:g}: mIoU goes from 0 to 1; take less, such as 0.01")
-    if matched and trials is not None:
-        faults.append("--trials: matched arms do not search; give --configs instead")
-    if matched and candidates is not None:
-        faults.append("--candidates: matched arms do not search; give --configs instead")
-    if not matched and configs is not None:
-        faults.append("--configs: is for --matched arms; others take --trials and --candidates")
-    if faults:
-        raise InputError(faults)
-
-
-def _name(study: str | None, arms: list[str], data: Path | None, matched: bool) -> str:
-    """Name an A/B study so that other arms, data or search spaces make another study."""
-    parts = ["ab"]
-    if study is not None and study != "default":
-        parts.append(Path(study).stem)
-    parts += arms
-    if data is not None:
-        parts.append(data.expanduser().resolve().name)
-    if matched:
-        parts.append("matched")
-    return "-".join(dict.fromkeys(parts))

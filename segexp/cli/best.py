@@ -67,6 +67,18 @@ def best(
         "predictions"
     ),
     tta: Tta = None,
+    register: Annotated[
+        bool,
+        typer.Option(
+            "--register",
+            help="Register the model in MLflow under the study's name, as `models:/NAME@best`, for "
+            "mlflow.pyfunc.",
+        ),
+    ] = False,
+    register_as: Annotated[
+        str | None,
+        typer.Option("--register-as", metavar="NAME", help="Register it under another name."),
+    ] = None,
     json_: Json = False,
     storage: Storage = None,
     storage_file: StorageFile = None,
@@ -74,7 +86,7 @@ def best(
     project: Project = None,
     debug: Debug = False,
 ) -> None:
-    """Show the best trial of a study: params, scores, per-class IoU; predict images with it."""
+    """Show the best trial of a study: params, scores, per-class IoU; predict with it."""
     root = open_project(project)
     config = read_config(root, with_storage({}, storage, storage_file), set_)
 
@@ -114,6 +126,12 @@ def best(
         print_json(found.to_dict(root))
     else:
         _show(found, root, chosen, config.tracking.uri)
+    if register or register_as is not None:
+        from segexp.study.register import register_best
+
+        uri = config.tracking.uri
+        model = register_best(root, chosen, found, uri, register_as, say)
+        say(f'registered; load it with mlflow.pyfunc.load_model("{model}")', results_beside(json_))
     if predict:
         from segexp.cli.predict import predict_into
         from segexp.study.recorded_bundle import bundle_of_best

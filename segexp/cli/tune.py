@@ -31,7 +31,6 @@ from segexp.cli.options import (
     where_to_look,
     with_storage,
 )
-from segexp.core.errors import InputError
 from segexp.core.overrides import data_overrides
 from segexp.core.signals import interruption_leaves
 from segexp.core.wording import counted
@@ -101,7 +100,7 @@ def tune(
     key that the study searches, fix that key and take it out of the search.
     """
     from segexp.core.disk import full_disk_explained
-    from segexp.study.config import read_study
+    from segexp.study.config import named_study, read_study
 
     started = time.monotonic()
     deadline = math.inf if timeout is None else started + seconds_of("--timeout", timeout)
@@ -111,7 +110,7 @@ def tune(
     if trials is not None:
         overrides["trials"] = trials
     path, definition, config = read_study(root, study, overrides)
-    definition = _named(definition, study_name, data, overrides.get("mapping"))
+    definition = named_study(definition, study_name, data, overrides.get("mapping"))
 
     with full_disk_explained(root), LiveDisplay() as display:
         display.score = _score_of(definition)
@@ -255,22 +254,3 @@ def _what_there_is(best: "BestTrial", trials: int, cut_short: str, has_all: bool
 
 def _has_of(best: "BestTrial", reached: int, trials: int) -> str:
     return f"study {best.study} has {reached} of its {counted(trials, 'trial')}"
-
-
-def _named(
-    definition: "StudyConfig", name: str | None, data: Path | None, mapping: str | None
-) -> "StudyConfig":
-    """Name a study so that other data or another mapping makes another study."""
-    from segexp.core.files import name_fault
-
-    if name is None:
-        parts = [definition.name]
-        if data is not None:
-            parts.append(data.expanduser().resolve().name)
-        if mapping is not None:
-            parts.append(mapping)
-        name = "-".join(dict.fromkeys(parts))  # `tune camvid --data .../camvid` is `camvid`
-    fault = name_fault("study name", name)
-    if fault:
-        raise InputError(f"{fault}; name it with --study-name")
-    return definition.model_copy(update={"name": name})

@@ -3,6 +3,7 @@
 from collections.abc import Mapping as Dict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from segexp.core.config_keys import config_keys, no_such_key, resolve_key
@@ -61,6 +62,26 @@ def parse_arms(texts: Sequence[str]) -> list[Arm]:
     if faults:
         raise InputError(faults)
     return arms
+
+
+def ab_name(study: str | None, arms: Sequence[str], data: str | Path | None, matched: bool) -> str:
+    """Name an A/B study so that other arms, data or search spaces make another study.
+
+    Args:
+        study: Whose search space is used; None for ``default``.
+        arms: Their names.
+        data: The folder of another data set than the project's.
+        matched: Whether nothing is searched.
+    """
+    parts = ["ab"]
+    if study is not None and study != "default":
+        parts.append(Path(study).stem)
+    parts += arms
+    if data is not None:
+        parts.append(Path(data).expanduser().resolve().name)
+    if matched:
+        parts.append("matched")
+    return "-".join(dict.fromkeys(parts))
 
 
 def with_mappings(arms: Sequence[Arm], mapping: str) -> list[Arm]:

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from math import ceil, floor
 from typing import Literal
 
+from segexp.core.errors import InputError
+
 Mode = Literal["shared", "matched", "tuned"]
 
 LARGEST_SHARE = 0.3
@@ -71,6 +73,34 @@ def make_design(
 def most_candidates(trials: int) -> int:
     """Return the largest number of candidates for searches with a number of trials."""
     return floor(LARGEST_SHARE * trials + 1e-9)
+
+
+def check_numbers(
+    *,
+    matched: bool = False,
+    trials: int | None = None,
+    candidates: int | None = None,
+    configs: int | None = None,
+    margin: float = 0.01,
+) -> None:
+    """Refuse numbers that were given and mean nothing for such arms, and a margin that is none.
+
+    Raises:
+        InputError: With all of them.
+    """
+    faults = []
+    if not margin > 0:
+        faults.append(f"--margin {margin:g}: must be above 0, such as 0.01")
+    elif margin >= 1:
+        faults.append(f"--margin {margin:g}: mIoU goes from 0 to 1; take less, such as 0.01")
+    if matched and trials is not None:
+        faults.append("--trials: matched arms do not search; give --configs instead")
+    if matched and candidates is not None:
+        faults.append("--candidates: matched arms do not search; give --configs instead")
+    if not matched and configs is not None:
+        faults.append("--configs: is for --matched arms; others take --trials and --candidates")
+    if faults:
+        raise InputError(faults)
 
 
 def design_faults(design: Design, trials: int, arms: int) -> list[str]:

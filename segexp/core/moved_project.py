@@ -18,7 +18,13 @@ from segexp.core.sqlite_file import open_for_reading
 DATABASE, ARTIFACTS = "mlflow.db", "mlruns"
 """What a bare `mlflow ui` shows of the directory that it is started in."""
 
-_COLUMNS = (("experiments", "artifact_location"), ("runs", "artifact_uri"))
+_COLUMNS = (
+    ("experiments", "artifact_location"),
+    ("runs", "artifact_uri"),
+    ("logged_models", "artifact_location"),
+    ("model_versions", "source"),
+    ("model_versions", "storage_location"),
+)
 
 # As alembic writes it at the beginning of a line.
 _REVISION = re.compile(r"""^revision\s*(?::\s*str\s*)?=\s*["'](\w+)["']""", re.MULTILINE)

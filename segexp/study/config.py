@@ -18,6 +18,7 @@ from segexp.core.choices import Offered
 from segexp.core.config import CONFIG_FILE, Config, Name
 from segexp.core.config_keys import load_config, put_key, resolve_key
 from segexp.core.errors import InputError, collected, did_you_mean, named, shown
+from segexp.core.files import name_fault
 from segexp.core.validation import describe_validation
 from segexp.core.yaml import find_yaml, read_yaml_mapping
 from segexp.evaluation.metrics import OBJECTIVE
@@ -237,3 +238,27 @@ def read_study(
         raise InputError(faults)
     fixed = {resolve_key(key) or key for key in of_config}
     return path, without_keys(definition, fixed), config
+
+
+def named_study(
+    definition: StudyConfig, name: str | None, data: str | Path | None, mapping: str | None
+) -> StudyConfig:
+    """Name a study so that other data or another mapping makes another study.
+
+    Args:
+        name: What it is to be called; None for its file's name, with data and mapping.
+
+    Raises:
+        InputError: When the name is none that files and MLflow take.
+    """
+    if name is None:
+        parts = [definition.name]
+        if data is not None:
+            parts.append(Path(data).expanduser().resolve().name)
+        if mapping is not None:
+            parts.append(mapping)
+        name = "-".join(dict.fromkeys(parts))  # `tune camvid --data .../camvid` is `camvid`
+    fault = name_fault("study name", name)
+    if fault:
+        raise InputError(f"{fault}; name it with --study-name")
+    return definition.model_copy(update={"name": name})

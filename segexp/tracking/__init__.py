@@ -45,6 +45,7 @@ from segexp.tracking.records import (
     log_yaml,
     metric_name,
 )
+from segexp.tracking.registry import ALIAS, register_model
 from segexp.tracking.remove_runs import delete_runs, runs_of
 from segexp.tracking.runs import (
     Run,
@@ -68,6 +69,7 @@ logging.getLogger("mlflow").setLevel(logging.WARNING)
 logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
 
 __all__ = [
+    "ALIAS",
     "DataInput",
     "Experiment",
     "Run",
@@ -103,6 +105,7 @@ __all__ = [
     "open_experiment",
     "pending_records",
     "read_artifact",
+    "register_model",
     "rename_run",
     "running_trials",
     "runs_of",

@@ -201,18 +201,6 @@ def test_bad_input_is_refused_in_one_line_and_nothing_starts(
     assert sorted(names) == ["Default", "template"]
 
 
-def test_an_ab_study_is_named_by_study_arms_data_and_mode(
-    project: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    from segexp.cli.ab import _name
-
-    arms = ["cityscapes19", "merged10"]
-    assert _name(None, arms, None, False) == "ab-cityscapes19-merged10"
-    assert _name("studies/long.yaml", arms, None, True) == "ab-long-cityscapes19-merged10-matched"
-    data = project / "street"
-    assert _name("default", arms, data, False) == "ab-cityscapes19-merged10-street"
-
-
 def test_people_read_of_the_classes_that_no_arm_merges_before_all_others(
     compared: tuple[Path, Outcome],
 ) -> None:

@@ -1,8 +1,10 @@
 """Arms as a person names them: mappings, and configurations with a name."""
 
+from pathlib import Path
+
 import pytest
 
-from segexp.compare.arms import Arm, parse_arms, with_mappings
+from segexp.compare.arms import Arm, ab_name, parse_arms, with_mappings
 from segexp.core.errors import InputError
 
 
@@ -62,3 +64,11 @@ def test_every_fault_of_every_arm_is_told() -> None:
     faults = faults_of("merged10", "merged10", "slow: {nothing: 1, storage: x}")
     assert len(faults) == 3
     assert faults[-1].startswith("merged10: is named twice; the arms must be different")
+
+
+def test_an_ab_study_is_named_by_study_arms_data_and_mode(tmp_path: Path) -> None:
+    arms = ["cityscapes19", "merged10"]
+    assert ab_name(None, arms, None, False) == "ab-cityscapes19-merged10"
+    assert ab_name("studies/long.yaml", arms, None, True) == "ab-long-cityscapes19-merged10-matched"
+    for data in (tmp_path / "street", str(tmp_path / "street")):
+        assert ab_name("default", arms, data, False) == "ab-cityscapes19-merged10-street"
