@@ -32,7 +32,8 @@ from torch import nn
 
 from segexp.data.files.images import read_rgb
 from segexp.data.layout import SyntheticCounts, open_source
-from segexp.evaluation.predict import find_images, predict_masks, stream_count
+from segexp.evaluation.image_files import find_images
+from segexp.evaluation.predict import predict_masks, stream_count
 from segexp.labels.files import load_mapping
 from segexp.labels.mapping import Mapping
 from segexp.report.predictions import write_predictions

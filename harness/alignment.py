@@ -21,7 +21,8 @@ from segexp.data.layout import SyntheticCounts, open_source
 from segexp.data.resize import resize_image, resize_labels, resized_size
 from segexp.data.split import Split
 from segexp.evaluation.evaluate import IDENTITY, evaluate
-from segexp.evaluation.predict import ImageFile, predict_masks
+from segexp.evaluation.image_files import ImageFile
+from segexp.evaluation.predict import predict_masks
 from segexp.evaluation.rulers import make_ruler
 from segexp.labels.mapping import MappedClass, Mapping
 from segexp.labels.taxonomy import VOID, Label, Taxonomy

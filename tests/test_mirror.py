@@ -16,6 +16,7 @@ IN_NEIGHBOURS = {
     "data/files/npz": "data/files/test_mask_file.py",
     "data/files/panoptic": "data/layouts/test_coco_panoptic.py",
     "data/files/parquet": "data/layouts/test_hugging_face.py",
+    "data/files/video": "evaluation/test_image_files.py",
     "data/layouts/_any_folders": "data/layouts/test_folder.py",
     "data/layouts/_cityscapes_masks": "data/layouts/test_cityscapes_pairs.py",
     "data/layouts/_listing": "data/layouts/test_folder.py",
@@ -29,6 +30,7 @@ IN_NEIGHBOURS = {
     "study/display": "cli/test_live.py",
     "study/engines/_preloaded": "study/engines/test_workers.py",
     "study/older_rules": "study/test_best.py",
+    "training/bundle_files": "training/test_bundle_json.py",
     "training/losses/_shared": "training/losses/test_cross_entropy.py",
 }
 """What has no file of its own: what is small or private, and what only a whole command or A/B study

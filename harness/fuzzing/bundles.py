@@ -17,7 +17,8 @@ from harness.fuzzing.mutations import damaged, pick
 from harness.trees import mapping
 from segexp.core.errors import InputError, WorkError
 from segexp.training.bundle import Bundle, load_bundle, save_bundle
-from segexp.training.bundle_json import JSON_FILE, WEIGHTS_FILE, signed
+from segexp.training.bundle_files import JSON_FILE, WEIGHTS_FILE
+from segexp.training.bundle_json import signed
 from segexp.training.network import make_model
 from segexp.training.preprocess import Preprocessing
 from segexp.training.reading import Prior, Reading

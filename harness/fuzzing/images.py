@@ -16,7 +16,8 @@ from segexp.core.errors import InputError, WorkError
 from segexp.data.check import check_source
 from segexp.data.files.png import PNG_MAGIC
 from segexp.data.layout import SyntheticCounts, open_source
-from segexp.evaluation.predict import find_images, predict_masks
+from segexp.evaluation.image_files import find_images
+from segexp.evaluation.predict import predict_masks
 from segexp.training.compute import Compute
 from segexp.training.preprocess import Preprocessing
 

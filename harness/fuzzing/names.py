@@ -17,7 +17,7 @@ from segexp.core.errors import InputError, WorkError
 from segexp.core.files import locked, write_atomic
 from segexp.data.layouts._pairing import pair_folders
 from segexp.data.open import find_taxonomy
-from segexp.evaluation.predict import find_images
+from segexp.evaluation.image_files import find_images
 from segexp.labels.files import find_mapping, load_mapping
 from segexp.labels.importer import Choices, import_mapping
 from segexp.labels.importers._writing import target_of, write_imported

@@ -109,10 +109,10 @@ def best(
         if not predict:
             faults.append("--tta: is for --predict IMAGE; name one")
     if predict:  # before anything is shown
-        from segexp.evaluation.predict import find_images
+        from segexp.cli.predict import find_inputs
 
         with collected(faults):
-            find_images(predict, out)
+            find_inputs(predict, out)
     with collected(faults):
         chosen = load_study(opened, study)
     if faults:

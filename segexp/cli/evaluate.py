@@ -31,6 +31,7 @@ from segexp.cli.options import (
     read_config,
     with_storage,
 )
+from segexp.core.errors import InputError, collected
 from segexp.core.overrides import data_overrides
 
 
@@ -83,15 +84,23 @@ def evaluate(
     config = read_config(root, overrides, set_)
 
     from segexp.data.open import find_source
-
-    find_source(root, config, [])  # refuse invalid data before torch is loaded
-
-    from segexp.evaluation.saved import evaluate_bundle
-    from segexp.study.model_reference import find_bundle
+    from segexp.training.bundle_files import check_files
     from segexp.training.views import parse_views
 
-    views = parse_views(tta)
+    faults: list[str] = []  # all before torch is loaded
+    with collected(faults):
+        find_source(root, config, [])
+    with collected(faults):
+        views = parse_views(tta)
+    if faults:
+        raise InputError(faults)
+
+    from segexp.study.model_reference import find_bundle
+
     bundle = find_bundle(model, lambda: (root, config), say)
+    check_files(bundle)
+
+    from segexp.evaluation.saved import evaluate_bundle
 
     with LiveDisplay(quiet=json_) as display:
         scored = evaluate_bundle(

@@ -1,8 +1,10 @@
 """``segexp predict``."""
 
 from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,15 +14,24 @@ from segexp.cli.options import Debug, Model, Project, Tta, check_choice, configu
 from segexp.core.errors import InputError, WorkError, collected
 from segexp.core.signals import interruption_leaves
 
+if TYPE_CHECKING:
+    from segexp.data.files.video import Video
+    from segexp.evaluation.image_files import ImageFile
+    from segexp.training.bundle import Bundle
+    from segexp.training.compute import Compute
+    from segexp.training.views import Views
+
 MAX_LISTED = 10
 
 
-class Wanted(NamedTuple):
-    """What is written of an image beside its usual pictures, or other than usual."""
+@dataclass(frozen=True)
+class Wanted:
+    """What is written beside the usual pictures, or other than usual."""
 
     grey_masks: bool = False
     probabilities: bool = False
     uncertainty: bool = False
+    frame_masks: bool = False
 
 
 PICTURES = Wanted()
@@ -29,7 +40,8 @@ PICTURES = Wanted()
 def predict(
     model: Model,
     paths: Annotated[
-        list[Path], typer.Argument(metavar="PATHS...", help="Images and folders of images.")
+        list[Path],
+        typer.Argument(metavar="PATHS...", help="Images, folders of images, and video files."),
     ],
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where predictions are written.")] = Path(
         "predictions"
@@ -54,6 +66,12 @@ def predict(
             "probabilities hold (ECE).",
         ),
     ] = False,
+    frame_masks: Annotated[
+        bool,
+        typer.Option(
+            "--frame-masks", help="Of a video, also write the mask of each frame, into a folder."
+        ),
+    ] = False,
     grey_masks: Annotated[
         bool,
         typer.Option(
@@ -64,9 +82,12 @@ def predict(
     ] = False,
     debug: Debug = False,
 ) -> None:
-    """Predict images: an index mask, a colour mask and an overlay each, at the image's own size."""
+    """Predict images: an index mask, a colour mask and an overlay each, at the image's own size.
+
+    Of a video, <stem>_overlay.mp4 is written.
+    """
     check_choice("--precision", precision, ("auto", "bf16", "fp32"))
-    wanted = Wanted(grey_masks, probabilities, uncertainty)
+    wanted = Wanted(grey_masks, probabilities, uncertainty, frame_masks)
     predict_into(model, paths, out, precision, tta, project, wanted)
 
 
@@ -79,68 +100,151 @@ def predict_into(
     project: Path | None = None,
     wanted: Wanted = PICTURES,
 ) -> None:
-    """Predict images with a saved model and say where the pictures are.
+    """Predict images and videos with a saved model and say where the pictures are.
 
     Args:
         reference: See `segexp.study.model_reference`.
         project: What ``--project`` names.
     """
-    from segexp.evaluation.beside import Beside
-    from segexp.evaluation.predict import (
-        find_images,
-        predict_masks,
-        skipped_files,
-        stream_count,
-        way_out,
-    )
-    from segexp.evaluation.saved import described
-    from segexp.report.predictions import write_predictions
     from segexp.study.model_reference import find_bundle
-    from segexp.training.bundle import load_bundle
-    from segexp.training.compute import choose_compute
-    from segexp.training.reading import AS_SOFTMAX
+    from segexp.training.bundle_files import check_files
     from segexp.training.views import parse_views
 
     faults: list[str] = []
     with collected(faults):
         views = parse_views(tta)
     with collected(faults):
-        files = find_images(paths, out)
+        files, videos = find_inputs(paths, out, wanted)
     with collected(faults):
-        bundle = load_bundle(find_bundle(reference, lambda: configured_project(project), say))
-    if faults:
+        directory = find_bundle(reference, lambda: configured_project(project), say)
+        check_files(directory)
+    if faults:  # before torch is loaded, which takes seconds
         raise InputError(faults)
-    skipped = skipped_files(paths, out)
-    _say_skipped(skipped, way_out(skipped))
+
+    from segexp.training.bundle import load_bundle
+    from segexp.training.compute import choose_compute
+
+    bundle = load_bundle(directory)
+    _say_skipped(paths, out)
     compute = choose_compute(precision)
-    model = compute.place(bundle.model)
-    streams = stream_count(len(files))
-    reading = bundle.reading or AS_SOFTMAX
-    found = predict_masks(
-        model,
-        bundle.preprocessing,
-        compute,
-        files,
-        streams=streams,
-        views=views,
-        beside=Beside(reading, wanted.probabilities, wanted.uncertainty),
-    )
-    written = 0
-    with LiveDisplay() as display, interruption_leaves("everything finished so far is kept"):
-        try:
-            for mask, *others in write_predictions(
-                out, found, bundle.mapping, grey_masks=wanted.grey_masks
-            ):
-                written += 1
-                display.say(f"{mask}  (and {', '.join(_ending(path) for path in others)})")
-        except OSError as error:
-            raise WorkError(f"--out {out}: cannot be written: {error.strerror}") from None
+    compute.place(bundle.model)
+    done = []
     how = f"{bundle.mapping.name}, {compute.description}{f', --tta {tta}' if tta else ''}"
-    say(f"predicted {written} image(s) into {out} ({how})")
+    try:
+        if files:
+            written = _predict_images(bundle, compute, views, files, out, wanted)
+            done.append(f"{written} image(s)")
+        for video in videos:
+            written = _predict_video(bundle, compute, views, video, out, wanted)
+            done.append(f"{written} frames of {video.path.name}")
+    except OSError as error:
+        raise WorkError(f"--out {out}: cannot be written: {error.strerror}") from None
+    say(f"predicted {', '.join(done)} into {out} ({how})")
     if wanted.probabilities or wanted.uncertainty:
+        from segexp.evaluation.saved import described
+
         say(
             f"probabilities: {described(bundle.reading)}; how far they hold: `segexp evaluate`, ECE"
         )
+
+
+def find_inputs(
+    paths: Sequence[Path], out: Path, wanted: Wanted = PICTURES
+) -> tuple[list["ImageFile"], list["Video"]]:
+    """Find the images and the videos among paths; look whether predictions can be written.
+
+    Raises:
+        InputError: With every fault.
+    """
+    from segexp.core.files import folder_fault
+    from segexp.evaluation.image_files import find_images, find_videos, is_video
+
+    faults: list[str] = []
+    named = [path for path in paths if is_video(path)]
+    with collected(faults):
+        files = find_images([path for path in paths if path not in named], out)
+    with collected(faults):
+        videos = find_videos(named)
+    if fault := folder_fault(out):
+        faults.append(f"--out {out}: {fault}")
+    if named and (wanted.probabilities or wanted.uncertainty):
+        faults.append(
+            f"{named[0]}: --probabilities and --uncertainty are for images; predict videos without"
+        )
+    if wanted.frame_masks and not named:
+        faults.append("--frame-masks: is for videos; name one, or leave it out")
+    if faults:
+        raise InputError(faults)
+    return files, videos
+
+
+def _predict_images(
+    bundle: "Bundle",
+    compute: "Compute",
+    views: "Views",
+    files: list["ImageFile"],
+    out: Path,
+    wanted: Wanted,
+) -> int:
+    """Write the pictures of images, with a line for each as it is done; return how many."""
+    from segexp.evaluation.beside import Beside
+    from segexp.evaluation.predict import predict_masks, stream_count
+    from segexp.report.predictions import write_predictions
+    from segexp.training.reading import AS_SOFTMAX
+
+    found = predict_masks(
+        bundle.model,
+        bundle.preprocessing,
+        compute,
+        files,
+        streams=stream_count(len(files)),
+        views=views,
+        beside=Beside(bundle.reading or AS_SOFTMAX, wanted.probabilities, wanted.uncertainty),
+    )
+    written = 0
+    files_of = write_predictions(out, found, bundle.mapping, grey_masks=wanted.grey_masks)
+    with LiveDisplay() as display, interruption_leaves("everything finished so far is kept"):
+        for mask, *others in files_of:
+            written += 1
+            display.say(f"{mask}  (and {', '.join(_ending(path) for path in others)})")
+    return written
+
+
+def _predict_video(
+    bundle: "Bundle", compute: "Compute", views: "Views", video: "Video", out: Path, wanted: Wanted
+) -> int:
+    """Write the overlay video of a video, and masks if they are wanted; return the frames."""
+    from segexp.evaluation.image_files import frames_of
+    from segexp.evaluation.predict import predict_masks, stream_count
+    from segexp.report.overlay_video import write_overlay_video
+
+    faults: list[str] = []
+    written = 0
+    path, masks = out / f"{video.path.stem}_overlay.mp4", out / video.path.stem
+    found = predict_masks(
+        bundle.model,
+        bundle.preprocessing,
+        compute,
+        frames_of(video, faults),
+        streams=stream_count(video.frames),
+        views=views,
+    )
+    frames = write_overlay_video(
+        path,
+        video.per_second,
+        found,
+        bundle.mapping,
+        masks=masks if wanted.frame_masks else None,
+        grey_masks=wanted.grey_masks,
+    )
+    with LiveDisplay() as display, interruption_leaves("the video is not written"):
+        for written in frames:
+            if written % 100 == 0:
+                display.say(f"{video.path.name}: {written} of {video.frames or '?'} frames")
+    say(f"{path}  ({written} frames{f'; masks in {masks}' if wanted.frame_masks else ''})")
+    if faults:
+        raise InputError(faults)
+    return written
 
 
 def _ending(path: Path) -> str:
@@ -148,12 +252,15 @@ def _ending(path: Path) -> str:
     return f"_{path.name.removesuffix('.png').rpartition('_')[2]}"
 
 
-def _say_skipped(files: list[Path], way_out: str) -> None:
+def _say_skipped(paths: Sequence[Path], out: Path) -> None:
     """Say which files in directories are not predicted, so that nobody waits for them."""
+    from segexp.evaluation.image_files import skipped_files, way_out
+
+    files = skipped_files(paths, out)
     if not files:
         return
     suffixes = Counter(path.suffix.lower() or "without a suffix" for path in files)
     counts = ", ".join(f"{n} {suffix}" for suffix, n in suffixes.most_common(MAX_LISTED))
     shown = ", ".join(map(str, files[:MAX_LISTED]))
     more = f" and {len(files) - MAX_LISTED} more" if len(files) > MAX_LISTED else ""
-    say(f"skipped, not images: {counts} ({shown}{more}){way_out}")
+    say(f"skipped, not images: {counts} ({shown}{more}){way_out(files)}")

@@ -92,6 +92,16 @@ def may_write(path: Path) -> bool:
     return os.access(path, os.W_OK | os.X_OK if path.is_dir() else os.W_OK)
 
 
+def folder_fault(path: Path) -> str | None:
+    """Say why no file can be written into a folder, which may not be there yet; None if it can."""
+    there = path.absolute()
+    while not os.path.lexists(there) and there != there.parent:
+        there = there.parent
+    if not there.is_dir():
+        return f"{there} is no folder; name another one"
+    return None if may_write(there) else f"{there} cannot be written; name another folder"
+
+
 def write_atomic(path: Path, content: bytes | str, *, is_private: bool = False) -> None:
     """Write a file beside its place, sync it and rename it into its place.
 

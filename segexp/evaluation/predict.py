@@ -1,28 +1,23 @@
-"""Masks for images: find the files, and predict at each image's own size."""
+"""Masks for images, predicted at each image's own size."""
 
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from threading import Lock
-from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from segexp.core.errors import InputError, first_line, shown
-from segexp.core.files import LONGEST_FILE_NAME
-from segexp.data.files.images import read_rgb
-from segexp.data.files.pictures import IMAGE_SUFFIXES
+from segexp.core.errors import InputError
 from segexp.data.resize import resize_image, resized_size
 from segexp.data.source import SampleFault
 from segexp.data.threads import work_ahead
 from segexp.evaluation.beside import NOTHING, Beside
 from segexp.evaluation.decide import decide_at_size, largest
+from segexp.evaluation.image_files import Frame, ImageFile, read_image
 from segexp.training.compute import Compute
 from segexp.training.preprocess import NonFiniteLogitsError, Preprocessing, is_finite
 from segexp.training.views import ONE_VIEW, Views
@@ -37,15 +32,6 @@ DECODERS = 2
 
 STREAMS = 4
 """At most this many threads run the model, each on its own batch with a share of the cores."""
-
-_EXPECTED = ", ".join(IMAGE_SUFFIXES)
-
-
-class ImageFile(NamedTuple):
-    """An image to predict, and the relative path of its output without the suffix."""
-
-    path: Path
-    stem: Path
 
 
 @dataclass(frozen=True)
@@ -68,70 +54,11 @@ class Prediction:
     uncertainty: NDArray[np.uint8] | None = None
 
 
-def find_images(paths: Sequence[Path], out_dir: Path | None = None) -> list[ImageFile]:
-    """List the images among files and directories, in the order given; directories sorted.
-
-    A directory is searched recursively, without hidden files; its subdirectories are kept in the
-    output stems. An image that is named twice is taken once.
-
-    Args:
-        out_dir: The output directory: not searched when it lies inside one of the directories.
-
-    Raises:
-        InputError: With every fault: paths that are missing or not images, directories without
-            images, and images that would write the same output.
-    """
-    faults: list[str] = []
-    found: list[ImageFile] = []
-    for path in paths:
-        try:
-            path.stat()
-        except (OSError, ValueError) as error:  # ValueError: a name with a null character
-            what = "no such file or directory"
-            unusual = not isinstance(error, FileNotFoundError | NotADirectoryError)
-            faults.append(f"{path}: {first_line(error) if unusual else what}")
-            continue
-        if path.is_dir():
-            inside = _images_in(path, out_dir)
-            found += [ImageFile(p, p.relative_to(path).with_suffix("")) for p in inside]
-            if not inside:
-                others = way_out(_files_in(path, out_dir))
-                faults.append(f"{path}: no images in it; expected files with {_EXPECTED}{others}")
-        elif not path.is_file():
-            faults.append(f"{path}: neither a file nor a directory")
-        elif path.suffix.lower() not in IMAGE_SUFFIXES:
-            faults.append(
-                f"{path}: not an image by its suffix; expected {_EXPECTED}{way_out([path])}"
-            )
-        else:
-            found.append(ImageFile(path, Path(path.stem)))
-    distinct: dict[tuple[Path, Path], ImageFile] = {}
-    for file in found:
-        distinct.setdefault((file.path.resolve(), file.stem), file)
-    by_stem: dict[Path, list[str]] = {}
-    for file in distinct.values():
-        by_stem.setdefault(file.stem, []).append(str(file.path))
-    faults += [
-        f"{stem}_mask.png: would be written for {' and for '.join(same)}; predict them separately, "
-        "each into its own directory"
-        for stem, same in by_stem.items()
-        if len(same) > 1
-    ]
-    faults += [
-        f"{shown(str(file.path))}: its name is too long to name a prediction after it; rename it"
-        for file in distinct.values()
-        if len(os.fsencode(f"{file.stem.name}_overlay.png")) > LONGEST_FILE_NAME
-    ]
-    if faults:
-        raise InputError(faults)
-    return list(distinct.values())
-
-
 def predict_masks(
     model: nn.Module,
     preprocessing: Preprocessing,
     compute: Compute,
-    files: Iterable[ImageFile],
+    files: Iterable[ImageFile | Frame],
     batch_size: int = 8,
     *,
     streams: int = 1,
@@ -208,39 +135,10 @@ class _Decoded:
     resized: NDArray[np.uint8]
 
 
-def skipped_files(paths: Sequence[Path], out_dir: Path | None = None) -> list[Path]:
-    """Return the files in directories that `find_images` skips, except hidden ones."""
-    directories = [path for path in paths if path.is_dir()]
-    found = [file for path in directories for file in _files_in(path, out_dir)]
-    return [path for path in found if path.suffix.lower() not in IMAGE_SUFFIXES]
-
-
-def way_out(files: Iterable[Path]) -> str:
-    """Say what to do with pictures of phones, which are not read; empty where there are none."""
-    is_heic = any(path.suffix.lower() in (".heic", ".heif", ".avif") for path in files)
-    return "; HEIC and AVIF are not read: convert them to JPEG or PNG" if is_heic else ""
-
-
-def _images_in(directory: Path, out_dir: Path | None) -> list[Path]:
-    return [p for p in _files_in(directory, out_dir) if p.suffix.lower() in IMAGE_SUFFIXES]
-
-
-def _files_in(directory: Path, out_dir: Path | None) -> list[Path]:
-    excluded = out_dir.resolve() if out_dir else None
-    if excluded == directory.resolve():
-        excluded = None
-    return sorted(
-        path
-        for path in directory.rglob("*")
-        if path.is_file()
-        and not any(part.startswith(".") for part in path.relative_to(directory).parts)
-        and not (excluded and path.resolve().is_relative_to(excluded))
-    )
-
-
-def _decode(file: ImageFile, preprocessing: Preprocessing) -> _Decoded | SampleFault:
+def _decode(item: ImageFile | Frame, preprocessing: Preprocessing) -> _Decoded | SampleFault:
+    file = item.file if isinstance(item, Frame) else item
     try:
-        image = read_rgb(file.path)
+        image = item.image if isinstance(item, Frame) else read_image(file.path)
     except SampleFault as fault:
         return fault
     own = (image.shape[0], image.shape[1])

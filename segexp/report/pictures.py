@@ -63,7 +63,13 @@ def colorize(mask: Pixels, colors: Pixels, void_color: Color) -> Pixels:
     return _painted(mask, colors, void_color)
 
 
-def overlay(image: Pixels, mask: Pixels, colors: Pixels, names: Sequence[str]) -> Pixels:
+def overlay(
+    image: Pixels,
+    mask: Pixels,
+    colors: Pixels,
+    names: Sequence[str],
+    legend: Sequence[int] | None = None,
+) -> Pixels:
     """Blend a mask half and half over its image, with class borders and a legend in the corner.
 
     The legend names the classes that occur, largest area first, as many as fit within a third
@@ -73,6 +79,7 @@ def overlay(image: Pixels, mask: Pixels, colors: Pixels, names: Sequence[str]) -
         image: RGB, shape (H, W, 3).
         mask: Class indices or VOID, shape (H, W); void pixels show the bare image.
         colors: Shape (C, 3).
+        legend: The classes that the legend names, by index; None for those that occur.
 
     Returns:
         RGB of the image's own size.
@@ -88,8 +95,9 @@ def overlay(image: Pixels, mask: Pixels, colors: Pixels, names: Sequence[str]) -
     border = _borders(mask)
     blended[border] = blended[border] // 4 + 191  # three quarters white: visible on light and dark
     picture = Image.fromarray(blended)
-    present = [int(i) for i in np.argsort(-areas, kind="stable") if areas[i]]
-    box = legend_box([(names[i], _color(colors[i])) for i in present], *picture.size)
+    if legend is None:
+        legend = [int(i) for i in np.argsort(-areas, kind="stable") if areas[i]]
+    box = legend_box([(names[i], _color(colors[i])) for i in legend], *picture.size)
     if box:
         margin = max(2, min(picture.size) // 60)
         picture.paste(box, (margin, margin), box)

@@ -109,9 +109,8 @@ def write_prediction(
     """
     directory = inside(out_dir, stem.parent)
     colors = mapping.colors
-    texts = {} if _are_raw_ids(mapping) else {CLASS_INDICES: mapping.name}
     files = {
-        "mask": encode_mask(mask, None if grey_masks else colors, texts),
+        "mask": encode_class_mask(mask, mapping, grey=grey_masks),
         "color": encode_png(colorize(mask, colors, mapping.taxonomy.void_color)),
         "overlay": encode_png(overlay(image, mask, colors, mapping.names)),
     }
@@ -119,6 +118,12 @@ def write_prediction(
     for kind, data in files.items():
         write_atomic(paths[kind], data)
     return paths["mask"], paths["color"], paths["overlay"]
+
+
+def encode_class_mask(mask: NDArray[np.uint8], mapping: Mapping, *, grey: bool) -> bytes:
+    """Encode class indices as PNG, which says so where they are not the taxonomy's raw ids."""
+    texts = {} if _are_raw_ids(mapping) else {CLASS_INDICES: mapping.name}
+    return encode_mask(mask, None if grey else mapping.colors, texts)
 
 
 def _are_raw_ids(mapping: Mapping) -> bool:

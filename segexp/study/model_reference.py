@@ -6,7 +6,7 @@ from pathlib import Path
 from segexp.core.config import Config
 from segexp.core.errors import InputError, shown
 from segexp.core.files import name_fault
-from segexp.training.bundle_json import JSON_FILE, WEIGHTS_FILE
+from segexp.training.bundle_files import JSON_FILE, WEIGHTS_FILE
 
 PLACES = ("", "bundle", "best/bundle")
 """Where a bundle may lie in a folder: it is one, a trial's, or the results of a study."""

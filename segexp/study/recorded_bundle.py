@@ -16,7 +16,7 @@ from segexp.study.best import BestTrial, find_best
 from segexp.study.recorded_place import recorded_uri
 from segexp.study.storage.open import begun_studies, load_study, newest_revision, read_storage
 from segexp.study.trial_files import directory_of, fetch_files
-from segexp.training.bundle_json import JSON_FILE, WEIGHTS_FILE
+from segexp.training.bundle_files import JSON_FILE, WEIGHTS_FILE
 
 _RUN = re.compile(r"[0-9a-f]{32}")
 

@@ -16,16 +16,14 @@ from segexp.core.files import write_atomic
 from segexp.labels.files import parse_mapping
 from segexp.labels.mapping import Mapping
 from segexp.labels.taxonomy import parse_taxonomy
+from segexp.training.bundle_files import JSON_FILE, WEIGHTS_FILE, is_directory
 from segexp.training.bundle_json import (
     FORMAT_VERSION,
-    JSON_FILE,
-    WEIGHTS_FILE,
     Architecture,
     Content,
     PreprocessingContent,
     ReadingContent,
     Weights,
-    is_directory,
     read_content,
     to_json,
 )

@@ -12,6 +12,7 @@ from segexp.core.config import MAX_PIXELS, Resize
 from segexp.core.errors import NEWER, InputError, at_most, named, shown
 from segexp.core.files import read_bounded
 from segexp.labels.taxonomy import VOID
+from segexp.training.bundle_files import JSON_FILE, check_files
 from segexp.training.class_weights import WEIGHTINGS
 from segexp.training.preprocess import SMALLEST_DEVIATION
 from segexp.training.reading import TEMPERATURES, Prior, Reading
@@ -23,8 +24,6 @@ how images are resized: these are stretched. 4 did not say how smp builds the mo
 
 READ_VERSIONS = (2, 3, 4, 5)
 
-JSON_FILE = "bundle.json"
-WEIGHTS_FILE = "model.safetensors"
 MAX_JSON_BYTES = 1 << 20
 MAX_COUNT = 1 << 53
 
@@ -146,9 +145,7 @@ def read_content(directory: Path) -> Content:
         InputError: When a file of the bundle is missing or a link, or with every fault of this one.
     """
     path = directory / JSON_FILE
-    if not is_directory(directory):
-        raise InputError(f"{directory}: no such directory; expected a bundle")
-    _check_files(directory)
+    check_files(directory)
     data = read_bounded(path, MAX_JSON_BYTES)
     plain = _parse(path, data)
     version = plain.get("format_version") if isinstance(plain, dict) else None
@@ -180,14 +177,6 @@ def read_content(directory: Path) -> Content:
         raise InputError([*told, *more]) from None
 
 
-def is_directory(path: Path) -> bool:
-    """Whether a path is a directory; a name that no file system takes is none."""
-    try:
-        return path.is_dir()
-    except OSError:
-        return False
-
-
 def to_json(content: Content) -> bytes:
     """Write it as JSON for people: indented, with lists of numbers, such as colours, in a line.
 
@@ -204,18 +193,6 @@ def to_json(content: Content) -> bytes:
 def signed(lines: bytes) -> bytes:
     """Put the opening brace and the digest before the other lines of a `bundle.json`."""
     return _HEAD % hashlib.sha256(lines).hexdigest().encode() + lines
-
-
-def _check_files(directory: Path) -> None:
-    faults = []
-    for name in (JSON_FILE, WEIGHTS_FILE):
-        path = directory / name
-        if path.is_symlink():
-            faults.append(f"{path}: a link; a bundle's files lie in its own directory")
-        elif not path.is_file():
-            faults.append(f"{path}: missing; no bundle without it")
-    if faults:
-        raise InputError(faults)
 
 
 def _parse(path: Path, data: bytes) -> Any:

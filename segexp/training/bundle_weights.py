@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from segexp.core.errors import InputError
-from segexp.training.bundle_json import JSON_FILE, Architecture, Weights
+from segexp.training.bundle_files import JSON_FILE
+from segexp.training.bundle_json import Architecture, Weights
 from segexp.training.network import make_model
 
 MAX_LISTED = 5

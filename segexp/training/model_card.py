@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 
 from segexp.labels import mapping as labels
-from segexp.training.bundle_json import JSON_FILE, WEIGHTS_FILE
+from segexp.training.bundle_files import JSON_FILE, WEIGHTS_FILE
 from segexp.training.preprocess import Preprocessing
 
 CARD_FILE = "README.md"

@@ -104,6 +104,21 @@ def test_a_damaged_file_is_refused_without_torch(project: Path, tmp_path: Path):
         assert fault in errors
 
 
+def test_images_and_a_place_that_are_wrong_are_refused_without_torch(project: Path, tmp_path: Path):
+    """And what a folder that is no bundle lacks, and views that do not exist."""
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "file").touch()
+    words = ("predict", str(tmp_path / "empty"), str(tmp_path / "gone.png"), str(tmp_path))
+    ((code, loaded, errors),) = run(
+        project, (*words, "--out", str(tmp_path / "file"), "--tta", "flap")
+    )
+    assert code == 2
+    assert "torch" not in loaded
+    for fault in ("gone.png: no such file", ": no images in it", "is no folder", "did you mean"):
+        assert fault in errors
+    assert "no model" in errors
+
+
 def test_a_storage_that_does_not_answer_is_refused_without_torch(project: Path):
     with socket.socket() as taken:  # bound and not listening: nobody else can answer there
         taken.bind(("127.0.0.1", 0))

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -106,3 +107,33 @@ def test_wrong_words_are_refused_before_anything_is_written(bundle: str, tmp_pat
         assert expected in outcome.err
         assert "Traceback" not in outcome.err
         assert not (tmp_path / "out").exists()
+
+
+def test_arrays_and_videos_are_predicted_with_a_line_for_each(bundle: str, tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (32, 64, 3), np.uint8)
+    np.save(tmp_path / "a.npy", pixels)
+    writer = cv2.VideoWriter(
+        str(tmp_path / "clip.mp4"), cv2.CAP_FFMPEG, cv2.VideoWriter.fourcc(*"mp4v"), 10, (64, 32)
+    )
+    for _ in range(3):
+        writer.write(pixels)
+    writer.release()
+    words = ("predict", bundle, "a.npy", "clip.mp4", "--out", "out", "--frame-masks")
+    done = segexp(tmp_path, *words)
+    assert done.code == 0, done.err
+    assert "out/a_mask.png  (and _color, _overlay)" in done.err
+    assert "out/clip_overlay.mp4  (3 frames; masks in out/clip)" in done.err
+    assert "predicted 1 image(s), 3 frames of clip.mp4 into out" in done.err
+    masks = sorted(path.name for path in (tmp_path / "out" / "clip").iterdir())
+    assert masks == [f"00000{n}_mask.png" for n in (1, 2, 3)]
+
+
+def test_probabilities_are_for_images_and_masks_of_frames_for_videos(tmp_path: Path) -> None:
+    Image.new("RGB", (40, 30)).save(tmp_path / "a.png")
+    (tmp_path / "clip.mp4").write_text("no video")
+    refused = segexp(tmp_path, "predict", "x", "clip.mp4", "--uncertainty", "--out", "a.png")
+    assert refused.code == 2
+    for words in ("clip.mp4: not a video", "are for images", "--out a.png: ", "x: no model"):
+        assert words in refused.err
+    refused = segexp(tmp_path, "predict", "x", "a.png", "--frame-masks")
+    assert "--frame-masks: is for videos" in refused.err

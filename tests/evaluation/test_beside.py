@@ -10,7 +10,8 @@ from PIL import Image
 
 from harness.project import ROOT
 from segexp.evaluation.beside import Beside, entropy
-from segexp.evaluation.predict import ImageFile, predict_masks
+from segexp.evaluation.image_files import ImageFile
+from segexp.evaluation.predict import predict_masks
 from segexp.labels.files import load_mapping
 from segexp.report.predictions import UNCERTAINTY, write_predictions
 from segexp.training.compute import Compute

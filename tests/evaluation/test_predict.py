@@ -15,12 +15,8 @@ from segexp.core.errors import InputError
 from segexp.data.files.images import read_rgb
 from segexp.data.resize import resize_image, resized_size
 from segexp.evaluation.decide import decide_at_size
-from segexp.evaluation.predict import (
-    DECODERS,
-    ImageFile,
-    find_images,
-    predict_masks,
-)
+from segexp.evaluation.image_files import ImageFile
+from segexp.evaluation.predict import DECODERS, predict_masks
 from segexp.labels.files import load_mapping
 from segexp.report.predictions import write_predictions
 from segexp.training.compute import Compute
@@ -178,70 +174,6 @@ def test_images_are_read_as_they_are_needed(tmp_path: Path):
     predictions.close()  # type: ignore[attr-defined]
 
 
-def test_directories_are_searched_to_the_bottom_in_order(tmp_path: Path):
-    for name in ("b/2.JPG", "b/1.png", "a.jpeg", "notes.txt", ".hidden/x.png", "b/._1.png"):
-        path = tmp_path / "in" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
-    (tmp_path / "x.y.png").touch()
-    found = find_images([tmp_path / "x.y.png", tmp_path / "in"])
-    assert [str(stem) for _, stem in found] == ["x.y", "a", "b/1", "b/2"]
-    assert found[2].path == tmp_path / "in" / "b" / "1.png"
-
-
-def test_the_output_directory_is_not_searched(tmp_path: Path):
-    write_image(tmp_path / "a.png", 4, 4)
-    write_image(tmp_path / "out" / "a_mask.png", 4, 4)
-    assert [stem for _, stem in find_images([tmp_path], tmp_path / "out")] == [Path("a")]
-    assert [stem for _, stem in find_images([tmp_path], tmp_path)] == [
-        Path("a"),
-        Path("out/a_mask"),
-    ]
-
-
-def test_an_image_that_is_named_twice_is_predicted_once(tmp_path: Path):
-    write_image(tmp_path / "a.png", 4, 4)
-    write_image(tmp_path / "b.png", 4, 4)
-    (tmp_path / "c").mkdir()
-    found = find_images([tmp_path / "a.png", tmp_path, tmp_path / "c" / ".." / "b.png"])
-    assert [str(stem) for _, stem in found] == ["a", "b"]
-
-
-def test_every_wrong_path_and_every_collision_is_listed_together(tmp_path: Path):
-    for name in ("a.png", "a.jpg", "deep/b.png", "other/b.png", "c.gif"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).touch()
-    (tmp_path / "empty").mkdir()
-    inputs = ("a.png", "a.jpg", "deep", "other", "c.gif", "empty", "gone.png")
-    with pytest.raises(InputError) as caught:
-        find_images([tmp_path / name for name in inputs])
-    text = "\n".join(caught.value.faults)
-    assert len(caught.value.faults) == 5
-    assert f"a_mask.png: would be written for {tmp_path}/a.png and for {tmp_path}/a.jpg" in text
-    assert f"{tmp_path}/deep/b.png and for {tmp_path}/other/b.png" in text
-    assert "c.gif: not an image by its suffix" in text
-    assert "empty: no images in it" in text
-    assert "gone.png: no such file or directory" in text
-
-
-def test_pictures_of_phones_are_refused_with_what_to_do(tmp_path: Path):
-    (tmp_path / "phone").mkdir()
-    (tmp_path / "phone" / "IMG_1.HEIC").touch()
-    with pytest.raises(InputError) as caught:
-        find_images([tmp_path / "phone", tmp_path / "phone" / "IMG_1.HEIC"])
-    assert [fault.rpartition("; ")[2] for fault in caught.value.faults] == [
-        "HEIC and AVIF are not read: convert them to JPEG or PNG"
-    ] * 2
-
-
-def test_names_that_no_file_system_accepts_are_listed(tmp_path: Path):
-    with pytest.raises(InputError) as caught:
-        find_images([tmp_path / ("x" * 300), tmp_path / "a\0b"])
-    long, null = caught.value.faults
-    assert "File name too long" in long
-    assert "null" in null
-
-
 class Broken(nn.Module):
     """Gives a value that is no number wherever an image is black."""
 
@@ -269,13 +201,6 @@ def test_an_image_whose_logits_are_not_finite_is_named_and_the_others_predicted(
             predicted.append(found.file.stem.name)
     assert predicted == ["a", "b"]
     assert caught.value.faults == (f"{files[1].path}: the model's logits are NaN or infinite",)
-
-
-@pytest.mark.parametrize("name", ["x" * 244, "é" * 122])
-def test_an_image_whose_predictions_would_have_too_long_a_name_is_refused(tmp_path, name):
-    write_image(tmp_path / f"{name}.png", 4, 4)
-    with pytest.raises(InputError, match="its name is too long to name a prediction after it"):
-        find_images([tmp_path])
 
 
 @pytest.mark.parametrize("resize", ["fit", "none", ShortSide(short_side=48), Factor(factor=0.5)])

@@ -10,7 +10,7 @@ from harness.project import ROOT
 from segexp.core.errors import InputError
 from segexp.data.files.masks import read_labels
 from segexp.data.source import SampleFault
-from segexp.evaluation.predict import find_images
+from segexp.evaluation.image_files import find_images
 from segexp.labels.files import load_mapping
 from segexp.report.predictions import write_prediction
 

@@ -12,7 +12,8 @@ from PIL import Image
 
 from segexp.core.config import Factor, Resize, ShortSide
 from segexp.core.errors import InputError
-from segexp.evaluation.predict import find_images, predict_masks
+from segexp.evaluation.image_files import find_images
+from segexp.evaluation.predict import predict_masks
 from segexp.training.bundle import Bundle, load_bundle, save_bundle
 from segexp.training.compute import choose_compute
 from segexp.training.network import make_model

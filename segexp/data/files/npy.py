@@ -76,6 +76,17 @@ def parse_array(data: bytes) -> NDArray[Any]:
     return array.reshape(shape, order="F" if is_fortran else "C")
 
 
+def is_image_array(path: Path) -> bool:
+    """Whether a file begins as the npy file of an image does: numbers, shape (H, W, 3)."""
+    try:
+        with path.open("rb") as file:
+            _, shape, _, dtype = _header(file.read(2 * MAX_HEADER_BYTES))
+    except (OSError, ValueError):
+        return False
+    is_number = dtype == np.uint8 or dtype.kind == "f"
+    return is_number and len(shape) == 3 and shape[2] == 3
+
+
 def header_dtype(head: bytes) -> np.dtype[Any]:
     """Return the type that an npy file's first bytes state.
 
