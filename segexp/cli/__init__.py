@@ -29,6 +29,7 @@ from segexp.cli.sync import sync
 from segexp.cli.train import train
 from segexp.cli.tune import tune
 from segexp.cli.ui import ui
+from segexp.cli.worst import worst
 from segexp.core import failpoint
 from segexp.core.credentials import without_credentials
 from segexp.core.errors import InputError, Interrupted, WorkError, first_line
@@ -89,6 +90,7 @@ app.command()(report)
 app.command()(train)
 app.command()(evaluate)
 app.command()(predict)
+app.command()(worst)
 app.command()(ui)
 app.command()(sync)
 app.command()(doctor)

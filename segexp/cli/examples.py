@@ -45,6 +45,12 @@ EXAMPLES = {
     "predict": """
         segexp predict default street.png
         segexp predict .segexp/train/BUNDLE photos --out predicted --tta flip
+        segexp predict default photos --probabilities --uncertainty
+        segexp predict default drive.mp4 --out predicted --frame-masks
+    """,
+    "worst": """
+        segexp worst
+        segexp worst default --class car --count 20 --out worst
     """,
     "ui": """
         segexp ui

@@ -7,9 +7,11 @@ from typing import Any, get_args
 
 from segexp.core.config import Config
 from segexp.core.errors import InputError, did_you_mean
+from segexp.data.cache import Dataset
 from segexp.data.open import describe_data, find_source, open_data
 from segexp.data.sequences import places_of
 from segexp.data.source import Source
+from segexp.data.split import Split
 from segexp.data.warnings import data_warnings
 from segexp.evaluation.evaluate import Evaluation, evaluate_split
 from segexp.evaluation.metrics import measure
@@ -117,17 +119,7 @@ def evaluate_bundle(
             f"taxonomy is {bundle.mapping.taxonomy.name}"
         )
     ruler = make_ruler(bundle.mapping, target, rule, bundle.reading or AS_SOFTMAX)
-    source = find_source(project, config, [bundle.mapping], named_by=None)
-    used = {
-        "image_size": bundle.preprocessing.image_size,
-        "resize": bundle.preprocessing.resize,
-        "heldout_by": _halved_as(bundle, source, config.data.heldout_by),
-    }
-    config = config.model_copy(update={"data": config.data.model_copy(update=used)})
-    dataset = open_data(project, config, source, caching)
-    if split == "test" and dataset.heldout_from != "test":
-        raise InputError("--split test: the data has no test split; --split heldout is half of val")
-    chosen = {"train": dataset.train, "val": dataset.val}.get(split, dataset.heldout)
+    dataset, chosen = data_for(project, config, bundle, split, caching)
     compute = choose_compute(config.training.precision)
     model = compute.place(bundle.model)
 
@@ -169,6 +161,35 @@ def evaluate_bundle(
         calibration=_calibration(evaluation, bundle.reading),
         protocols=by_protocol,
     )
+
+
+def data_for(
+    project: Path,
+    config: Config,
+    bundle: Bundle,
+    split: str,
+    caching: Callable[[int, int], None],
+) -> tuple[Dataset, Split]:
+    """Open the configured data as a saved model sees it, and one of its splits.
+
+    Args:
+        split: As `evaluate_bundle` takes it.
+
+    Raises:
+        InputError: When bundle and data do not match, or there is no such split.
+    """
+    source = find_source(project, config, [bundle.mapping], named_by=None)
+    used = {
+        "image_size": bundle.preprocessing.image_size,
+        "resize": bundle.preprocessing.resize,
+        "heldout_by": _halved_as(bundle, source, config.data.heldout_by),
+    }
+    config = config.model_copy(update={"data": config.data.model_copy(update=used)})
+    dataset = open_data(project, config, source, caching)
+    if split == "test" and dataset.heldout_from != "test":
+        raise InputError("--split test: the data has no test split; --split heldout is half of val")
+    chosen = {"train": dataset.train, "val": dataset.val}.get(split, dataset.heldout)
+    return dataset, chosen
 
 
 def _calibration(evaluation: Evaluation, reading: Reading | None) -> dict[str, Any]:

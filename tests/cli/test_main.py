@@ -24,6 +24,7 @@ COMMANDS = [
     ["train"],
     ["evaluate"],
     ["predict"],
+    ["worst"],
     ["ui"],
     ["sync"],
     ["doctor"],
