@@ -162,7 +162,12 @@ def find_inputs(
     faults: list[str] = []
     named = [path for path in paths if is_video(path)]
     with collected(faults):
-        files = find_images([path for path in paths if path not in named], out)
+        endings = [
+            "_overlay.png",
+            *(["_uncertainty.png"] if wanted.uncertainty else []),
+            *(["_probabilities.npz"] if wanted.probabilities else []),
+        ]
+        files = find_images([path for path in paths if path not in named], out, endings[-1])
     with collected(faults):
         videos = find_videos(named)
     if fault := folder_fault(out):

@@ -36,7 +36,9 @@ class Frame(NamedTuple):
     image: NDArray[np.uint8]
 
 
-def find_images(paths: Sequence[Path], out_dir: Path | None = None) -> list[ImageFile]:
+def find_images(
+    paths: Sequence[Path], out_dir: Path | None = None, longest: str = "_overlay.png"
+) -> list[ImageFile]:
     """List the images among files and directories, in the order given; directories sorted.
 
     A directory is searched recursively, without hidden files; its subdirectories are kept in the
@@ -44,6 +46,7 @@ def find_images(paths: Sequence[Path], out_dir: Path | None = None) -> list[Imag
 
     Args:
         out_dir: The output directory: not searched when it lies inside one of the directories.
+        longest: The longest ending that a file of a prediction adds to its image's name.
 
     Raises:
         InputError: With every fault: paths that are missing or not images, directories without
@@ -88,7 +91,7 @@ def find_images(paths: Sequence[Path], out_dir: Path | None = None) -> list[Imag
     faults += [
         f"{shown(str(file.path))}: its name is too long to name a prediction after it; rename it"
         for file in distinct.values()
-        if len(os.fsencode(f"{file.stem.name}_overlay.png")) > LONGEST_FILE_NAME
+        if len(os.fsencode(f"{file.stem.name}{longest}")) > LONGEST_FILE_NAME
     ]
     if faults:
         raise InputError(faults)
