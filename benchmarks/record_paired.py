@@ -42,13 +42,12 @@ from harness.paired import (
     VARIED_BY_IMAGES,
 )
 from harness.replay import Table, read_table
-from segexp.compare.statistics.scores import mean_iou
 from segexp.core.config_keys import with_values
 from segexp.core.files import write_atomic
 from segexp.data.open import open_data
 from segexp.evaluation.evaluate import evaluate_split
 from segexp.evaluation.metrics import COMMON
-from segexp.evaluation.statistics.bootstrap import resample_weights, resampled_ious
+from segexp.evaluation.statistics.bootstrap import mean_iou, resample_weights, resampled_ious
 from segexp.study.config import read_study
 from segexp.study.plan import plan_study
 from segexp.study.prepare import prepare_training

@@ -130,6 +130,13 @@ def evaluate(
     shown = [f"{metric.title} {scored.scores[name]:.4f}" for name, metric in METRICS.items()]
     shown[0] += f" over {classes_text(scored.scores, classes)}"
     answer(", ".join(shown))
+    if scored.interval is not None:
+        answer(
+            "95% interval of the mIoU for other images like these: {low:.4f} to {high:.4f}; "
+            "another training may differ by more".format(**scored.interval)
+        )
+        if scored.interval["caveat"]:
+            prose(f"caveat: {scored.interval['caveat']}")
     _show_calibration(scored.calibration)
     if scored.protocols is not None:
         results.print(protocol_table(scored.protocols["rows"]))

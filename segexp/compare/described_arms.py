@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segexp.compare.page.pictures import ArmScene, arm_comparison, choose_scenes
-from segexp.compare.statistics.arms import ArmRuns, mean_iou
+from segexp.compare.statistics.arms import ArmRuns
 from segexp.evaluation.metrics import score
 from segexp.evaluation.result import none_if_nan
-from segexp.evaluation.statistics.bootstrap import Estimate, resampled_ious
+from segexp.evaluation.statistics.bootstrap import Estimate, mean_iou, resampled_ious
 from segexp.labels.information import bits_kept, bits_lost
 from segexp.labels.mapping import Mapping
 from segexp.report.pictures import encode_png

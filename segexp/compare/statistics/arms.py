@@ -23,7 +23,7 @@ from segexp.compare.statistics.groups import ClassGroups
 from segexp.compare.statistics.pair import RULES, GroupComparison, PairComparison, RuleComparison
 from segexp.compare.statistics.power import detectable
 from segexp.compare.statistics.sample_size import Sample, needed_to_settle
-from segexp.compare.statistics.scores import ArmRuns, Estimator, Scores, mean_iou, score_arm, within
+from segexp.compare.statistics.scores import ArmRuns, Estimator, Scores, score_arm, within
 from segexp.compare.statistics.verdict import (
     few_runs_caveat,
     holm,
@@ -40,6 +40,7 @@ from segexp.evaluation.statistics.bootstrap import (
     Estimate,
     at_level,
     estimate,
+    mean_iou,
     resample_weights,
     resampled_ious,
 )
@@ -47,7 +48,7 @@ from segexp.evaluation.statistics.clusters import Clusters
 from segexp.evaluation.statistics.level import LEVEL
 from segexp.labels.iou import Floats
 
-__all__ = ["ArmRuns", "PairComparison", "compare_arms", "mean_iou"]
+__all__ = ["ArmRuns", "PairComparison", "compare_arms"]
 
 
 def compare_arms(

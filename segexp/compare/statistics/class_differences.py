@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from segexp.compare.statistics.groups import ClassGroups
 from segexp.compare.statistics.pair import ClassComparison, DroppedComparison, GroupComparison
-from segexp.compare.statistics.scores import ArmRuns, Estimator, Scores, mean_iou, within
+from segexp.compare.statistics.scores import ArmRuns, Estimator, Scores, within
 from segexp.compare.statistics.verdict import holm
-from segexp.evaluation.statistics.bootstrap import NOTHING, Estimate, at_level
+from segexp.evaluation.statistics.bootstrap import NOTHING, Estimate, at_level, mean_iou
 from segexp.evaluation.statistics.clusters import Clusters
 from segexp.evaluation.statistics.intervals import FEWEST_HOLDING
 from segexp.evaluation.statistics.level import LEVEL

@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from segexp.evaluation.statistics.bootstrap import Estimate, resampled_ious
+from segexp.evaluation.statistics.bootstrap import Estimate, mean_iou, resampled_ious
 from segexp.labels.iou import Floats
 
 
@@ -72,15 +72,6 @@ def score_arm(arm: ArmRuns, weights: Floats) -> Scores:
         ious=ious,
         own_ious=mean_iou(own_ious[0].T),
     )
-
-
-def mean_iou(ious: Floats) -> Floats:
-    """Return the mean over the last axis of the IoUs that are not NaN; NaN if all are NaN."""
-    defined = ~np.isnan(ious)
-    count = defined.sum(axis=-1)
-    mean = np.full(count.shape, np.nan)
-    np.divide(np.where(defined, ious, 0.0).sum(axis=-1), count, out=mean, where=count > 0)
-    return mean
 
 
 def within(found: Estimate, lowest: float, highest: float) -> Estimate:

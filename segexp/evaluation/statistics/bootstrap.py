@@ -79,6 +79,15 @@ def resampled_ious(confusions: NDArray[np.int64], weights: Floats) -> Floats:
     return ious
 
 
+def mean_iou(ious: Floats) -> Floats:
+    """Return the mean over the last axis of the IoUs that are not NaN; NaN if all are NaN."""
+    defined = ~np.isnan(ious)
+    count = defined.sum(axis=-1)
+    mean = np.full(count.shape, np.nan)
+    np.divide(np.where(defined, ious, 0.0).sum(axis=-1), count, out=mean, where=count > 0)
+    return mean
+
+
 @dataclass(frozen=True)
 class Estimate:
     """A mean over runs and images, and how sure it is.

@@ -1,17 +1,43 @@
-"""How low the IoU of each class may be, of one model on a split of images."""
+"""How sure the scores of one model on a split are, for other images like these."""
 
 from math import nan
 
 import numpy as np
 from numpy.typing import NDArray
 
-from segexp.evaluation.statistics.bootstrap import estimate, resample_weights, resampled_ious
+from segexp.evaluation.statistics.bootstrap import (
+    estimate,
+    mean_iou,
+    resample_weights,
+    resampled_ious,
+)
 from segexp.evaluation.statistics.clusters import Clusters
 
 RESAMPLES = 2_000
 
 FEWEST_HOLDING = 5
 """A class in fewer clusters of images has no interval: its IoU depends on single images."""
+
+
+def miou_interval(
+    confusions: NDArray[np.int64], clusters: Clusters, seed: int = 0
+) -> tuple[float, float]:
+    """Return the ends of the mIoU's 95% interval, over the images alone.
+
+    Another training of the same configuration may differ by more than that.
+
+    Args:
+        confusions: One matrix for each of N images, (N, K, K) or (N, K, K + 1), rows ground truth.
+        clusters: Which images belong together, of the N.
+
+    Returns:
+        Low and high, in 0..1; NaN where no pixel has a class.
+    """
+    observed = mean_iou(resampled_ious(confusions[None], np.ones((1, len(confusions)))))
+    weights = resample_weights(clusters.index, RESAMPLES, seed)
+    resampled = mean_iou(resampled_ious(confusions[None], weights))
+    found = estimate(observed[0], resampled, [0], clusters.effective, seed, one_run=True)
+    return max(0.0, found.low), min(1.0, found.high)
 
 
 def lower_ious(confusions: NDArray[np.int64], clusters: Clusters, seed: int = 0) -> list[float]:

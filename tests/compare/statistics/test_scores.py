@@ -5,9 +5,9 @@ import pytest
 from sklearn.metrics import jaccard_score
 
 from segexp.compare.statistics.arms import ArmRuns, common_scores
-from segexp.compare.statistics.scores import mean_iou, score_arm, within
+from segexp.compare.statistics.scores import score_arm, within
 from segexp.evaluation.metrics import score
-from segexp.evaluation.statistics.bootstrap import Estimate
+from segexp.evaluation.statistics.bootstrap import Estimate, mean_iou
 from tests.compare.statistics.drawn_arms import (
     SEEDS,
     compare,
