@@ -90,7 +90,8 @@ def test_an_interrupted_trial_resumes_from_its_checkpoint_under_another_number(
     assert run_here([study], display) == 1
     assert display.epochs == [(1, 3)]
     assert not study.directory(0).exists()
-    assert {p.name for p in study.directory(1).iterdir()} == {"bundle", "confusions.npz"}
+    kept = {path.name for path in study.directory(1).iterdir()}
+    assert kept == {"bundle", "confusions.npz", "overlays"}
     first, retry = study.study.trials
     assert retry.params == first.params
     assert list(retry.intermediate_values) == [1, 2, 3]
