@@ -13,7 +13,8 @@ from PIL import Image
 import segexp
 from segexp import InputError
 from segexp.api.models import Pixels
-from segexp.evaluation.predict import find_images, predict_masks
+from segexp.evaluation.image_files import find_images
+from segexp.evaluation.predict import predict_masks
 
 
 def pixels(height: int, width: int, seed: int = 0) -> Pixels:

@@ -100,8 +100,8 @@ def test_work_that_fails_is_one_line_and_debug_shows_where(
 ) -> None:
     (bundle,) = (tuned[0] / ".segexp" / "studies").glob("tiny-*/trial-*/bundle")
     Image.new("RGB", (40, 30)).save(tmp_path / "a.png")
-    (tmp_path / "taken").write_text("a file where a folder is to be")
-    words = ["predict", str(bundle), "a.png", "--out", "taken/out"]
+    (tmp_path / "taken" / "a_mask.png").mkdir(parents=True)  # a folder where a file is to be
+    words = ["predict", str(bundle), "a.png", "--out", "taken"]
     plain = segexp(tmp_path, *words)
     assert plain.code == 1
     assert plain.err.count("error: ") == 1 + plain.err.count("--debug shows")
