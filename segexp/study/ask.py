@@ -40,14 +40,17 @@ def trials_left(plan: SearchPlan | ListPlan, study: optuna.Study) -> int:
     if isinstance(plan, ListPlan):
         return len(not_taken(plan.listed, trials))
     resumes = next_promotion(study, trials) is not None
-    left = max(0, plan.base.study.trials - len(taken(trials)))
+    counted = taken(trials)
+    left = max(0, plan.base.study.trials - len(counted))
     if plan.points.keys is not None:
-        left = min(left, len(plan.points.keys - _tried(plan, taken(trials))))
+        left = min(left, len(plan.points.keys - _tried(plan, counted)))
     return left + resumes
 
 
 def is_exhausted(plan: SearchPlan, trials: Sequence[FrozenTrial]) -> bool:
     """Whether every point of a study's space is tried or under way, and no trial is queued."""
+    if plan.points.keys is None:  # endless: no need to look at the trials
+        return False
     is_queued = any(t.state == TrialState.WAITING and params_of(t) for t in trials)
     return not is_queued and plan.points.are_all_in(_tried(plan, taken(trials)))
 

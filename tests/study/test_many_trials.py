@@ -40,7 +40,7 @@ from tests.counted_work import Compared, comparisons, lines_run
 from tests.tiny_study import Said, plan_of
 
 FEW, MANY = 100, 10_000
-PER_TRIAL = 110
+PER_TRIAL = 101
 
 
 def opened_with(project: Path, count: int, **overrides: Any) -> OpenStudy:
