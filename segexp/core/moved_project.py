@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from segexp.core.files import may_write
-from segexp.core.sqlite_file import open_for_reading
+from segexp.core.sqlite_file import LOCK_PATIENCE_S, open_for_reading
 
 DATABASE, ARTIFACTS = "mlflow.db", "mlruns"
 """What a bare `mlflow ui` shows of the directory that it is started in."""
@@ -49,7 +49,7 @@ def follow_move(project: Path, experiment: str | None = None, database: Path | N
         moved = _moved(database, project / ARTIFACTS, experiment)
         if not moved or not may_write(database) or not may_write(database.parent):
             return
-        with closing(sqlite3.connect(database, timeout=60)) as connection, connection:
+        with closing(sqlite3.connect(database, timeout=LOCK_PATIENCE_S)) as connection, connection:
             for there in moved:
                 for table, column in _COLUMNS:
                     connection.execute(

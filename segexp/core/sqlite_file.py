@@ -13,13 +13,16 @@ from urllib.parse import quote
 
 from segexp.core.files import may_write
 
+LOCK_PATIENCE_S = 60.0
+"""So long another process's lock is waited for."""
+
 
 def use_write_ahead_log(path: Path) -> None:
     """Switch a SQLite file to WAL for good: readers and one writer no longer wait for each other.
 
     A missing file is made; SQLite itself removes what a deleted one left behind.
     """
-    with closing(sqlite3.connect(path, timeout=60)) as connection:
+    with closing(sqlite3.connect(path, timeout=LOCK_PATIENCE_S)) as connection:
         connection.execute("PRAGMA journal_mode=WAL")
 
 
@@ -54,7 +57,7 @@ def fill_empty(path: Path, source: Path) -> bool:
     """
     with (
         closing(sqlite3.connect(source)) as whole,
-        closing(sqlite3.connect(path, timeout=60, isolation_level=None)) as connection,
+        closing(sqlite3.connect(path, timeout=LOCK_PATIENCE_S, isolation_level=None)) as connection,
     ):
         connection.execute("BEGIN IMMEDIATE")
         if _has_tables(connection):
@@ -110,7 +113,7 @@ def open_for_reading(path: Path, *, any_thread: bool = False) -> sqlite3.Connect
         sqlite3.Error: When it cannot be opened.
     """
     connection = sqlite3.connect(
-        reading_uri(path), uri=True, timeout=60, check_same_thread=not any_thread
+        reading_uri(path), uri=True, timeout=LOCK_PATIENCE_S, check_same_thread=not any_thread
     )
     connection.execute("PRAGMA query_only=ON")
     return connection

@@ -122,7 +122,7 @@ def test_where_no_coarser_mapping_is_proposed_loss_weightings_are_compared(
 def test_the_second_command_answers(tmp_path: Path) -> None:
     flat_pets(tmp_path / "pets")
     assert segexp(tmp_path, "init", "project", "--data", "pets").code == 0
-    words = ("--set", "training.epochs=1", "--set", "data.image_size=[32, 64]", "--seeds", "2")
+    words = ("--trials", "7", "--set", "epochs=1", "--set", "image_size=[32, 64]", "--seeds", "2")
     answered = segexp(tmp_path / "project", "ab", "pets", "pets_merged", *words)
     assert answered.code == 0, answered.err
 

@@ -57,16 +57,16 @@ def test_who_may_write_leaves_no_log_either(database: Path):
     assert names(database) == {"t.db"}
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("unwritable")
-def test_a_file_without_a_log_is_whole_while_another_program_writes_it(tmp_path: Path):
+def test_a_file_without_a_log_is_whole_while_another_program_writes_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     """`mlflow server` makes its database so; half of a large transaction lies in it meanwhile."""
+    monkeypatch.setattr("segexp.core.sqlite_file.LOCK_PATIENCE_S", 0.1)
     path = tmp_path / "mlflow.db"
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("CREATE TABLE t (x INTEGER PRIMARY KEY, y TEXT)")
-        connection.executemany(
-            "INSERT INTO t VALUES (?, ?)", [(i, "a" * 200) for i in range(5_000)]
-        )
+        connection.executemany("INSERT INTO t VALUES (?, ?)", [(i, "a" * 200) for i in range(600)])
         connection.commit()
         connection.execute("PRAGMA cache_size = 10")
         connection.execute("DELETE FROM t WHERE x % 3 = 0")

@@ -20,7 +20,7 @@ from segexp.core.database_url import DEFAULT_STORAGE, optuna_url, sqlite_file
 from segexp.core.disk import refuse_network_file_system
 from segexp.core.errors import InputError, did_you_mean
 from segexp.core.files import locked
-from segexp.core.sqlite_file import open_for_reading, use_write_ahead_log
+from segexp.core.sqlite_file import LOCK_PATIENCE_S, open_for_reading, use_write_ahead_log
 from segexp.study.attributes import LISTED, PART_RUNS
 from segexp.study.storage.database_errors import reason_of
 from segexp.study.storage.journal import open_journal
@@ -168,7 +168,7 @@ def _sqlite_file(url: str | None, project: Path) -> Path | None:
 def _open_sqlite(url: str, path: Path) -> RetryingStorage:
     refuse_network_file_system(path, "storage")
     parsed = make_url(url).set(database=str(path))
-    timeout = {} if "timeout" in parsed.query else {"timeout": 60}
+    timeout = {} if "timeout" in parsed.query else {"timeout": LOCK_PATIENCE_S}
     # Optuna creates its tables without a lock: of several processes that start at once, all but one
     # would die.
     with _refused_in_one_line(path), locked(path.with_name(f".{path.name}.lock")):
