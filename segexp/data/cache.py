@@ -58,7 +58,6 @@ class Dataset:
         heldout_by: How val was halved then, ``Halves.by``; None where there is a test split.
         mean: Mean of each channel over train, in 0..1, shape (3,).
         std: Standard deviation of each channel over train, in 0..1, shape (3,).
-        own_size: The most common height and width of the images before resizing.
         source: The files, for scores at full size.
         report: What the scan found when the cache was built.
         resize: To which size images are brought; see `resize.resized_size`.
@@ -77,7 +76,6 @@ class Dataset:
     heldout_by: str | None
     mean: NDArray[np.float64]
     std: NDArray[np.float64]
-    own_size: Size
     source: Source
     report: CheckReport
     resize: Resize
@@ -234,21 +232,20 @@ def _dataset(
         tuning = val.part("val", 0, middle)
         heldout, heldout_from = val.part("heldout", middle, len(val)), "val"
     return Dataset(
-        source.name,
-        source.format,
-        source.root,
-        source.taxonomy,
-        digest,
-        resizing[1],
-        splits["train"],
-        tuning,
-        heldout,
-        heldout_from,
-        report.heldout_by,
-        np.array(meta["mean"]),
-        np.array(meta["std"]),
-        next(iter(report.sizes)),
-        source,
-        report,
-        resizing[0],
+        name=source.name,
+        format=source.format,
+        root=source.root,
+        taxonomy=source.taxonomy,
+        hash=digest,
+        image_size=resizing[1],
+        train=splits["train"],
+        val=tuning,
+        heldout=heldout,
+        heldout_from=heldout_from,
+        heldout_by=report.heldout_by,
+        mean=np.array(meta["mean"]),
+        std=np.array(meta["std"]),
+        source=source,
+        report=report,
+        resize=resizing[0],
     )

@@ -65,7 +65,8 @@ def test_the_arrays_are_the_files(root, cache):
             number = 3 + int(id_.removeprefix("val_"))
             assert np.array_equal(split.images[i], picture(number))
             assert np.array_equal(split.labels[i], label_indices(number))
-    assert dataset.image_size == dataset.own_size == SIZE
+    assert dataset.image_size == SIZE
+    assert list(dataset.report.sizes) == [SIZE]
     assert (dataset.name, dataset.format, dataset.root) == ("data", "folder", root)
 
 
@@ -86,7 +87,7 @@ def test_images_and_masks_are_resized_to_the_size_asked_for(root, cache):
     labels = label_indices(0)
     taken = [[labels[2 * i + j % 2, 2 * j + i % 2] for j in range(4)] for i in range(3)]
     assert np.array_equal(dataset.train.label(0), taken)
-    assert dataset.own_size == SIZE
+    assert list(dataset.report.sizes) == [SIZE]
     assert dataset.image_size == (3, 4)
 
 
