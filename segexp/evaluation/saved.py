@@ -18,8 +18,7 @@ from segexp.evaluation.metrics import measure
 from segexp.evaluation.protocols import Counts, background_of, protocol_rows, protocol_scores
 from segexp.evaluation.rulers import CollapseRule, make_ruler
 from segexp.evaluation.sizes import at_own_size, is_resized, own_labels, size_text
-from segexp.evaluation.statistics.clusters import make_clusters
-from segexp.evaluation.statistics.intervals import miou_interval
+from segexp.evaluation.statistics.intervals import split_interval
 from segexp.evaluation.tables import class_table
 from segexp.labels.files import find_mapping
 from segexp.labels.mapping import Mapping
@@ -161,7 +160,7 @@ def evaluate_bundle(
         rule=rule,
         reading=described(bundle.reading) if rule == "sum" and ruler.merges else None,
         scores=measure(evaluation.confusion(_ASKED)),
-        interval=_interval(evaluation, chosen, dataset),
+        interval=split_interval(evaluation.confusions[_ASKED], chosen, dataset),
         table=class_table(evaluation.confusions[_ASKED], target.names),
         warnings=tuple(data_warnings(dataset, [target])),
         calibration=_calibration(evaluation, bundle.reading),
@@ -196,16 +195,6 @@ def data_for(
         raise InputError("--split test: the data has no test split; --split heldout is half of val")
     chosen = {"train": dataset.train, "val": dataset.val}.get(split, dataset.heldout)
     return dataset, chosen
-
-
-def _interval(evaluation: Evaluation, chosen: Split, dataset: Dataset) -> dict[str, Any] | None:
-    if len(chosen) < 2:
-        return None
-    source = dataset.source
-    data_format = source.heldout_format if chosen is dataset.heldout else source.format
-    clusters = make_clusters("auto", chosen.ids, data_format)
-    low, high = miou_interval(evaluation.confusions[_ASKED], clusters)
-    return {"low": low, "high": high, "clusters": clusters.kind, "caveat": clusters.caveat}
 
 
 def _calibration(evaluation: Evaluation, reading: Reading | None) -> dict[str, Any]:

@@ -157,7 +157,11 @@ def run_trial(
     )
     if is_kept:
         log_data(run, dataset, ("heldout",))
-        _save_bundle(directory / "bundle", training, reading, setup, trial_result, run)
+        scores = trial_record.bundle_scores(trial_result)
+        scores |= trial_record.miou_ends(dataset, best, heldout)
+        _save_bundle(
+            directory / "bundle", training, reading, setup, trial_result, run, scores=scores
+        )
     return trial_result
 
 
@@ -182,12 +186,17 @@ def _save_bundle(
     setup: TrialSetup,
     result: TrialResult,
     run: tracking.Run,
+    *,
+    scores: dict[str, float],
 ) -> None:
     origin = {
         **setup.origin,
         "run_id": run.id,
         "dataset": setup.dataset.name,
         "dataset_hash": setup.dataset.hash,
+        "train_images": len(setup.dataset.train),
+        "val_images": len(setup.dataset.val),
+        "heldout_images": len(setup.dataset.heldout),
         "heldout_by": setup.dataset.heldout_by,
         "heldout_size": result.sizes["heldout"],
         "common_space": setup.common.name,
@@ -199,7 +208,7 @@ def _save_bundle(
         decoder_width=setup.config.model.decoder_width,
         mapping=setup.mapping.space,
         preprocessing=training.trainer.preprocessing,
-        scores=trial_record.bundle_scores(result),
+        scores=scores,
         origin=origin,
         model=training.trainer.scored,
         reading=reading,

@@ -11,6 +11,7 @@ from torch import nn
 
 from segexp import tracking
 from segexp.core.files import inside, write_atomic
+from segexp.data.cache import Dataset
 from segexp.data.split import Split
 from segexp.evaluation.confusions import (
     CONFUSIONS_FILE,
@@ -26,7 +27,7 @@ from segexp.evaluation.metrics import COMMON, OWN, RULERS, flat, miou
 from segexp.evaluation.result import SplitScores, TrialResult
 from segexp.evaluation.rulers import Ruler, decide
 from segexp.evaluation.statistics.clusters import make_clusters
-from segexp.evaluation.statistics.intervals import lower_ious
+from segexp.evaluation.statistics.intervals import lower_ious, split_interval
 from segexp.evaluation.tables import class_table
 from segexp.labels.mapping import Mapping
 from segexp.report.confusion_page import confusion_page
@@ -110,6 +111,20 @@ def bundle_scores(result: TrialResult) -> dict[str, float]:
     if result.heldout:
         scores |= {f"heldout/{name}": value for name, value in result.heldout.numbers().items()}
     return scores
+
+
+def miou_ends(dataset: Dataset, val: Evaluation, heldout: Evaluation | None) -> dict[str, float]:
+    """Return the ends of each mIoU's 95% interval over the images, for a bundle's scores.
+
+    Such as ``heldout/miou_low`` and ``heldout/miou_high``; none for fewer than two images.
+    """
+    ends: dict[str, float] = {}
+    for evaluation, split in ((val, dataset.val), (heldout, dataset.heldout)):
+        found = evaluation and split_interval(evaluation.confusions[OWN], split, dataset)
+        if found:
+            name = "heldout" if split is dataset.heldout else "val"
+            ends |= {f"{name}/miou_{end}": found[end] for end in ("low", "high")}
+    return ends
 
 
 def log_cost(run: Run, cost: Cost) -> None:

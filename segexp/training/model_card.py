@@ -12,6 +12,9 @@ CARD_FILE = "README.md"
 SPLITS = {"val": "tuning images", "heldout": "held-out images"}
 """How scores name the splits, and what the card calls them."""
 
+ENDS = ("_low", "_high")
+"""What a score's name ends in where it is an end of that score's interval."""
+
 DRAWN = "synthetic"
 """The name of the data that segexp draws itself."""
 
@@ -78,14 +81,26 @@ def _scores_text(scores: Mapping[str, float]) -> str:
         return "None were recorded."
     names = dict.fromkeys(metric for split in known for metric in _of(scores, split))
     rows = (
-        (name, *(_number(scores.get(f"{split}/{name}", math.nan)) for split in known))
+        (name, *(_with_interval(scores, f"{split}/{name}") for split in known))
         for name in names
+        if not name.endswith(ENDS)
     )
+    has_interval = any(name.endswith(ENDS) for name in names)
+    unknown = "another seed" if has_interval else "another seed or other images"
     return _table(("", *known.values()), rows) + (
         "\n\nOne training, by one confusion matrix over each split. The search saw the tuning "
-        "images: their scores flatter. How far another seed or other images would lead is not "
-        "known of a single model; `segexp ab` gives intervals."
+        "images: their scores flatter. "
+        + "In brackets: the 95% interval for other images like these. "
+        * has_interval
+        + f"How far {unknown} would lead is not known of a single model; `segexp ab` gives "
+        "intervals."
     )
+
+
+def _with_interval(scores: Mapping[str, float], name: str) -> str:
+    ends = [scores.get(name + end, math.nan) for end in ENDS]
+    shown = _number(scores.get(name, math.nan))
+    return shown if any(map(math.isnan, ends)) else f"{shown} ({ends[0]:.3f} to {ends[1]:.3f})"
 
 
 def _limits(
@@ -99,6 +114,8 @@ def _limits(
         )
     else:
         yield "Its scores hold for images like those of its data: place, camera, season, light."
+    if images := origin.get("train_images"):
+        yield f"It was trained on {images} images; what they do not show, it has not seen."
     yield (
         f"Each pixel gets one of the {len(mapping.classes)} classes, also where it shows none of "
         "them."

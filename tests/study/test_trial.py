@@ -18,12 +18,14 @@ from segexp import tracking
 from segexp.core.config_keys import load_config, with_values
 from segexp.core.errors import WorkError
 from segexp.data.open import find_source, open_data
-from segexp.evaluation.confusions import load_predictions
+from segexp.evaluation.confusions import CONFUSIONS_FILE, load_confusions, load_predictions
 from segexp.evaluation.evaluate import Evaluation, evaluate_split
 from segexp.evaluation.metrics import score
 from segexp.evaluation.result import TrialResult
 from segexp.evaluation.rulers import make_ruler
 from segexp.evaluation.saved import evaluate_bundle
+from segexp.evaluation.statistics.clusters import make_clusters
+from segexp.evaluation.statistics.intervals import miou_interval
 from segexp.labels.files import find_mappings
 from segexp.labels.mapping import common_space
 from segexp.study.trial import objective_value, run_trial
@@ -33,6 +35,7 @@ from segexp.training.bundle import load_bundle
 from segexp.training.compute import choose_compute
 from segexp.training.cost import Cost
 from segexp.training.fit import DivergedError, EpochResult, Step
+from segexp.training.model_card import CARD_FILE
 
 COLUMNS = ["class", "iou", "precision", "recall", "f1", "pixels", "images", "predicted"]
 
@@ -322,12 +325,23 @@ def test_the_bundle_says_where_it_comes_from(finished: Finished):
         "run_id": finished.run.id,
         "dataset": "synthetic",
         "dataset_hash": dataset.hash,
+        "train_images": len(dataset.train),
+        "val_images": len(dataset.val),
+        "heldout_images": len(dataset.heldout),
         "heldout_by": None,  # there is a test split
         "heldout_size": "32x64",
         "common_space": finished.setup.common.name,
     }
     assert bundle.scores["val/miou"] == finished.result.val.of("miou")
     assert bundle.scores["heldout/miou_common"] == finished.result.heldout.of("miou", "common")
+    matrices = load_confusions(Path(finished.result.bundle).parent / CONFUSIONS_FILE)
+    for split in ("val", "heldout"):
+        found = matrices[split]
+        clusters = make_clusters("auto", found.image_ids, "synthetic")
+        ends = tuple(bundle.scores[f"{split}/miou_{end}"] for end in ("low", "high"))
+        assert ends == miou_interval(found.by["own"], clusters)
+    card = (Path(finished.result.bundle) / CARD_FILE).read_text(encoding="utf-8")
+    assert f"({ends[0]:.3f} to {ends[1]:.3f}) |" in card
 
 
 def test_the_result_is_plain_json(finished: Finished):

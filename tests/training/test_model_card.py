@@ -27,8 +27,21 @@ def test_it_has_the_scores_of_both_splits_and_says_what_they_lack(bundle: Bundle
     assert "|  | tuning images | held-out images |" in text
     assert "| miou | 0.5123 | 0.4000 |" in text
     assert "| miou_common | - | - |" in text
+    assert "another seed or other images would lead" in text
     assert "`segexp ab` gives intervals" in text
     assert "None were recorded." in card_of(replace(bundle, scores={}))
+
+
+def test_a_score_has_its_interval_and_the_images_that_it_is_of(bundle: Bundle) -> None:
+    scores = {"val/miou": 0.5, "heldout/miou": 0.4, "heldout/miou_low": 0.31234}
+    origin = {"train_images": 48, "heldout_images": 12}
+    text = card_of(replace(bundle, scores=scores | {"heldout/miou_high": 0.5}, origin=origin))
+    assert "| miou | 0.5000 | 0.4000 (0.312 to 0.500) |" in text
+    assert "miou_low" not in text
+    assert "95% interval" in text
+    assert "other images would lead" not in text
+    assert "| heldout_images | 12 |" in text
+    assert "trained on 48 images" in text
 
 
 def test_a_model_of_drawn_scenes_says_so(bundle: Bundle) -> None:

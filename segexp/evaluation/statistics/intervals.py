@@ -1,17 +1,20 @@
 """How sure the scores of one model on a split are, for other images like these."""
 
 from math import nan
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from segexp.data.cache import Dataset
+from segexp.data.split import Split
 from segexp.evaluation.statistics.bootstrap import (
     estimate,
     mean_iou,
     resample_weights,
     resampled_ious,
 )
-from segexp.evaluation.statistics.clusters import Clusters
+from segexp.evaluation.statistics.clusters import Clusters, make_clusters
 
 RESAMPLES = 2_000
 
@@ -38,6 +41,26 @@ def miou_interval(
     resampled = mean_iou(resampled_ious(confusions[None], weights))
     found = estimate(observed[0], resampled, [0], clusters.effective, seed, one_run=True)
     return max(0.0, found.low), min(1.0, found.high)
+
+
+def split_interval(
+    confusions: NDArray[np.int64], split: Split, dataset: Dataset
+) -> dict[str, Any] | None:
+    """Return the 95% interval of a split's mIoU: ``low``, ``high``, ``clusters`` and ``caveat``.
+
+    None for fewer than two images.
+
+    Args:
+        confusions: One matrix for each image of the split, as `miou_interval` takes them.
+        split: Of ``dataset``.
+    """
+    if len(split) < 2:
+        return None
+    source = dataset.source
+    data_format = source.heldout_format if split is dataset.heldout else source.format
+    clusters = make_clusters("auto", split.ids, data_format)
+    low, high = miou_interval(confusions, clusters)
+    return {"low": low, "high": high, "clusters": clusters.kind, "caveat": clusters.caveat}
 
 
 def lower_ious(confusions: NDArray[np.int64], clusters: Clusters, seed: int = 0) -> list[float]:
