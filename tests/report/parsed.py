@@ -113,7 +113,10 @@ def read_page(html):
     assert all(address.startswith(("#", MLFLOW)) for _, address in page.links), page.links
     assert not page.events
     assert not {"link", "iframe", "object", "embed", "base", "form"} & set(page.tags)
-    assert all(address.startswith("data:image/png;base64,") for address, _ in page.pictures)
+    kinds = ("data:image/webp;base64,", "data:image/png;base64,")
+    assert all(address.startswith(kinds) for address, _ in page.pictures)
+    drawn = {t.get("type", "scatter") for traces in page.traces() for t in traces}
+    assert drawn <= IN_BUILD, "not in plotly's cartesian build"
     assert "url(" not in page.styles
     assert "@import" not in page.styles
     rules = dict(rule.strip().split(" ", 1) for rule in page.policy.split(";"))
@@ -133,6 +136,8 @@ def read_page(html):
 
 
 MLFLOW = "http://127.0.0.1:5000/#/experiments/"  # to be clicked: nothing is fetched from there
+
+IN_BUILD = {"bar", "box", "contour", "heatmap", "histogram", "image", "pie", "scatter", "violin"}
 
 FIGURE_TAGS = {"<br>", "<b>", "</b>", "<extra>", "</extra>"}
 
