@@ -14,6 +14,7 @@ _LAST = ("best_epoch", "epochs", "seconds", "run_id")
 def results_csv(view: StudyView) -> str:
     """Write a study's trials: state, objective, params, scores, seconds and the MLflow run.
 
+    For scripts: each column is there once, and scores have the names that MLflow's metrics have.
     The objective of a trial that did not complete is the last value that it reported. Scores are
     those on the tuning images, ``val/miou`` in the mapping's own space, ``val/miou_common`` and so
     on, and ``heldout/`` on the held-out images. What a trial does not have is empty; a param that
@@ -22,6 +23,8 @@ def results_csv(view: StudyView) -> str:
     names = param_names(view.rows)
     scores = [_scores(row) for row in view.rows]
     score_names = list(dict.fromkeys(name for of_row in scores for name in of_row))
+    if view.objective in score_names:  # it has its column
+        score_names.remove(view.objective)
     score_names.sort(key=lambda name: name.startswith("heldout/"))
     lines: list[list[Any]] = [["trial", "state", view.objective, *names, *score_names, *_LAST]]
     for row, of_row in zip(view.rows, scores, strict=True):

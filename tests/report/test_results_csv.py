@@ -28,6 +28,12 @@ def test_a_row_a_trial_with_its_params_scores_and_run():
     assert {row["arch"] for row in rows} <= {"Unet", "FPN", "null"}
 
 
+def test_each_column_is_there_once():
+    header = results_csv(view_study(make_study(5))).splitlines()[0].split(",")
+    assert len(set(header)) == len(header)
+    assert header[2] == "val/miou_common"
+
+
 def test_a_study_without_trials_is_a_header():
     text = results_csv(view_study(optuna.create_study(direction="maximize")))
     assert text == "trial,state,val/miou_common,best_epoch,epochs,seconds,run_id\n"
