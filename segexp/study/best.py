@@ -172,7 +172,8 @@ def find_best(study: optuna.Study, number: int | None = None) -> BestTrial:
     trials = study.get_trials(deepcopy=False)
     resumed = promoted(trials)
     states = Counter(state_of(trial, resumed) for trial in trials)
-    best = best_trial(study)
+    complete = [trial for trial in trials if _has_result(trial)]
+    best = best_of(complete)
     if parts := part_studies(study):
         raise InputError(
             f"{study.study_name!r} is an A/B study, which has no best trial: repeat its "
@@ -180,17 +181,17 @@ def find_best(study: optuna.Study, number: int | None = None) -> BestTrial:
         )
     if best is None:
         raise WorkError(f"study {study.study_name!r} {_why_no_best(trials, states)}")
-    front = best_trials(trials)
+    front = best_trials(complete)
     if number is not None:
-        best = next((t for t in complete_trials(study) if t.number == number), None)
+        best = next((t for t in complete if t.number == number), None)
         if best is None:
-            complete = ", ".join(str(t.number) for t in complete_trials(study))
+            known = ", ".join(str(t.number) for t in complete)
             raise InputError(
-                f"--trial {number}: no complete trial of {study.study_name}; name one of {complete}"
+                f"--trial {number}: no complete trial of {study.study_name}; name one of {known}"
             )
     # The baseline was first in the queue; if it was interrupted, a later trial took its params.
     wanted = trials[0].system_attrs.get("fixed_params", trials[0].params)
-    first = next((t for t in complete_trials(study) if t.params == wanted), None)
+    first = next((t for t in complete if t.params == wanted), None)
     if study.user_attrs.get(LISTED):
         first = None  # a study of listed trials has no baseline
     return BestTrial(
@@ -205,7 +206,7 @@ def find_best(study: optuna.Study, number: int | None = None) -> BestTrial:
         objective=objective_of(study),
         constant=study.user_attrs.get(CONSTANT, {}),
         warnings=tuple(study.user_attrs.get(WARNINGS, ())),
-        scored_otherwise=scored_otherwise(complete_trials(study), objective_of(study)),
+        scored_otherwise=scored_otherwise(complete, objective_of(study)),
         costs=costs_of(study),
         front=tuple(FrontTrial(t.number, tuple(t.values or ()), t.params) for t in front),
         missed=tuple(missed_by(study, best)),
