@@ -1,6 +1,6 @@
 """``segexp best``."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,7 +12,6 @@ from segexp.cli.completion import study_names
 from segexp.cli.console import (
     answer,
     class_table,
-    classes_text,
     number_table,
     print_json,
     prose,
@@ -28,9 +27,7 @@ from segexp.cli.options import (
     Storage,
     StorageFile,
     Tta,
-    open_project,
-    read_config,
-    with_storage,
+    configured_project,
 )
 from segexp.core.errors import InputError, collected
 from segexp.core.wording import cost_text
@@ -87,8 +84,7 @@ def best(
     debug: Debug = False,
 ) -> None:
     """Show the best trial of a study: params, scores, per-class IoU; predict with it."""
-    root = open_project(project)
-    config = read_config(root, with_storage({}, storage, storage_file), set_)
+    root, config = configured_project(project, storage, storage_file, set_)
 
     from segexp.study.abandoned import left_behind
     from segexp.study.best import find_best, scored_otherwise_note, unmet_note
@@ -170,7 +166,7 @@ def _show(found: "BestTrial", root: Path, study: "Study", uri: str | None) -> No
     for name, value in ({"mapping": found.mapping} | dict(found.params)).items():
         answer(f"  {name}: {value:.4g}" if isinstance(value, float) else f"  {name}: {value}")
     if result.cost:
-        answer(_cost_line(result.cost))
+        prose(_cost_line(result.cost), results)
     if found.missed and not unmet_note(found):
         answer(f"misses {'; '.join(found.missed)}")
     results.print(_scores_table(found))
@@ -210,14 +206,15 @@ def _cost_line(cost: Mapping[str, Any]) -> str:
 
 def front_table(found: "BestTrial") -> Table:
     """Build the table of the trials that no other one beats; of params, those that differ."""
-    from segexp.evaluation.metrics import COSTS
+    from segexp.evaluation.metrics import COSTS, metric_of, title_of
     from segexp.report.trials import score_text, value_text
 
     names = [
         name for name in found.params if len({str(t.params.get(name)) for t in found.front}) > 1
     ]
     table = Table(title="front: no trial beats these", title_justify="left", header_style="bold")
-    for name in ("trial", found.objective, *(COSTS[cost] for cost in found.costs)):
+    title = title_of(*metric_of(found.objective))
+    for name in ("trial", title, *(COSTS[cost] for cost in found.costs)):
         table.add_column(name, justify="right")
     for name in names:
         table.add_column(name, overflow="fold")
@@ -235,14 +232,16 @@ def _scores_table(found: "BestTrial") -> Table:
     from segexp.report.trials import score_text
 
     table = number_table("", ("", "tuning", "held-out"))
-    val, heldout = found.result.val, found.result.heldout
+    splits = [found.result.val, found.result.heldout]
     objective, floor = metric_of(found.objective), metric_of(found.constant_objective)
     for name in METRICS:
         for ruler in (OWN, COMMON):
-            if not val.has(name, ruler):  # by an earlier segexp
+            if not found.result.val.has(name, ruler):  # by an earlier segexp
                 continue
-            cells = [_score_cell(scores, name, ruler) for scores in (val, heldout)]
+            cells = [score_text(scores.of(name, ruler)) if scores else "-" for scores in splits]
             table.add_row(title_of(name, ruler), *cells)
+            if name == "miou":
+                _add_class_counts(table, splits, ruler)
             if found.baseline and (name, ruler) == objective:
                 base = [found.baseline.val, found.baseline.heldout]
                 cells = [score_text(scores.of(name, ruler)) if scores else "-" for scores in base]
@@ -253,12 +252,22 @@ def _scores_table(found: "BestTrial") -> Table:
     return table
 
 
-def _score_cell(scores: "SplitScores | None", metric: str, ruler: str) -> str:
-    from segexp.report.trials import score_text
+def _add_class_counts(table: Table, splits: "Sequence[SplitScores | None]", ruler: str) -> None:
+    """Say below a mean of which classes it is, and how many are predicted but never true."""
+    from segexp.evaluation.metrics import IN_MEAN, PREDICTED_ONLY
 
-    if scores is None:
-        return "-"
-    text = score_text(scores.of(metric, ruler))
-    if metric != "miou":
-        return text
-    return f"{text} ({classes_text(scores.scores[ruler], len(scores.tables[ruler]['class']))})"
+    counts = [
+        (
+            scores.of(IN_MEAN, ruler),
+            scores.of(PREDICTED_ONLY, ruler),
+            len(scores.tables[ruler]["class"]),
+        )
+        if scores
+        else None
+        for scores in splits
+    ]
+    in_mean = [f"{of[0]:.0f} of {of[2]}" if of else "-" for of in counts]
+    table.add_row("  classes in this mean", *in_mean)
+    if any(of and of[1] for of in counts):
+        only = [f"{of[1]:.0f}" if of else "-" for of in counts]
+        table.add_row("  classes only predicted, in no mean", *only)

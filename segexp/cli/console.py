@@ -141,7 +141,8 @@ def class_table(title: str, columns: Mapping[str, list[Any]]) -> Table:
     """Build the table of per-class scores.
 
     A class that the truth lacks has no scores: it is in no mean, and an IoU of 0 would look as if
-    it were. The last column says how many pixels are predicted as it.
+    it were. The last column says how many pixels are predicted as it. Where the screen is narrow,
+    long names take several lines; a number never does.
     """
     lacking = [pixels == 0 for pixels in columns.get("pixels", ())]
     shown = {
@@ -151,6 +152,10 @@ def class_table(title: str, columns: Mapping[str, list[Any]]) -> Table:
         for name, values in columns.items()
     }
     table = number_table(title, list(shown))
+    names, *numbers = table.columns
+    names.no_wrap = False
+    for column in numbers:
+        column.no_wrap, column.overflow = True, "ellipsis"
     for row in zip(*shown.values(), strict=True):
         table.add_row(*(_cell(value) for value in row))
     return table

@@ -12,9 +12,7 @@ from segexp.cli.options import (
     Set,
     Storage,
     StorageFile,
-    open_project,
-    read_config,
-    with_storage,
+    configured_project,
 )
 from segexp.core.credentials import without_credentials
 from segexp.core.errors import InputError, WorkError
@@ -41,8 +39,7 @@ def doctor(
 
     found = list(check_machine())
     try:
-        root = open_project(project)
-        config = read_config(root, with_storage({}, storage, storage_file), set_)
+        root, config = configured_project(project, storage, storage_file, set_)
     except InputError as error:
         found += [
             Check("project", "warning" if project is None and not set_ else "fault", fault)
@@ -56,6 +53,7 @@ def doctor(
     else:
         for check in found:
             mark = (f"{check.state:<8}", _STYLES[check.state])
-            results.print(Text.assemble(mark, f"{check.name:<12}{check.text}"), soft_wrap=True)
+            line = Text.assemble(mark, f"{check.name:<12}{check.text}")
+            results.print(line, soft_wrap=not results.is_terminal)
     if faults := [check for check in found if check.state == "fault"]:
         raise WorkError(f"{counted(len(faults), 'fault')} would stop a study")

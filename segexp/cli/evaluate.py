@@ -131,9 +131,10 @@ def evaluate(
     shown[0] += f" over {classes_text(scored.scores, classes)}"
     answer(", ".join(shown))
     if scored.interval is not None:
-        answer(
+        prose(
             "95% interval of the mIoU for other images like these: {low:.4f} to {high:.4f}; "
-            "another training may differ by more".format(**scored.interval)
+            "another training may differ by more".format(**scored.interval),
+            results,
         )
         if scored.interval["caveat"]:
             prose(f"caveat: {scored.interval['caveat']}")
@@ -156,7 +157,8 @@ def _show_calibration(calibration: Mapping[str, Any]) -> None:
         "mean probability": bins["confidence"],
     }
     results.print(class_table("how often it is right, by how sure it is", columns))
-    answer(
+    prose(
         f"ECE {calibration['ece']:.4f}: the probability of what is decided is so far from how "
-        f"often that is right, on average over pixels ({calibration['probabilities']})"
+        f"often that is right, on average over pixels ({calibration['probabilities']})",
+        results,
     )

@@ -14,6 +14,7 @@ from rich.console import Console
 
 from harness.results import made_scores
 from segexp.cli.best import front_table
+from segexp.cli.console import results
 from segexp.evaluation.result import TrialResult
 from segexp.study.best import BestTrial, FrontTrial
 from tests.cli.running import Outcome, runs_of, segexp, study_of
@@ -73,6 +74,18 @@ def test_a_person_reads_it_on_standard_output_and_warnings_beside_it(
     assert f"best: trial {number}" in outcome.out
     for words in ("2 complete", "held-out", "mIoU, common space", "baseline", "always '", "road"):
         assert words in outcome.out
+
+
+def test_no_score_breaks_into_two_lines_at_eighty_columns(
+    tuned: tuple[Path, Outcome], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(results, "width", 80)
+    shown = segexp(tuned[0], "best", "tiny").out.splitlines()
+    rows = {
+        " ".join(line.split()[:-2]): line.split()[-2:] for line in shown if len(line.split()) > 2
+    }
+    assert all(re.fullmatch(r"\d\.\d{4}", cell) for cell in rows["mIoU, common space"])
+    assert re.search(r"^  classes in this mean  +\d+ of \d+  +\d+ of \d+$", "\n".join(shown), re.M)
 
 
 def test_another_complete_trial_is_shown_by_its_number(tuned: tuple[Path, Outcome]) -> None:

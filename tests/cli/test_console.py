@@ -125,6 +125,18 @@ def test_the_scores_of_a_class_are_a_line_of_eighty_characters(screen, monkeypat
     assert [" ".join(line.split()) for line in screen.getvalue().splitlines()][-1] == row
 
 
+def test_a_long_name_takes_several_lines_and_a_number_one(screen, monkeypatch):
+    monkeypatch.setattr(results, "width", 80)
+    scores = {name: [0.5] for name in ("iou", "precision", "recall", "f1")}
+    counts = {"pixels": [88_888_888], "images": [2975], "predicted": [88_888_888]}
+    name = "construction--barrier--concrete-block"
+    results.print(class_table("per class", {"class": [name], **scores, **counts}))
+    lines = [line.split() for line in screen.getvalue().splitlines()]
+    first = next(line for line in lines if line and name.startswith(line[0]))
+    assert first[1:] == ["0.500"] * 4 + ["88,888,888", "2,975", "88,888,888"]
+    assert "".join(line[0] for line in lines[lines.index(first) :] if line) == name
+
+
 def test_answers_and_all_else_are_two_outputs(capsys):
     say("reading")
     answer("0.5")
