@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from heapq import nlargest
 
 from segexp import __version__
+from segexp.evaluation.metrics import COSTS
 from segexp.report.answer import answer_text, counts_text, setup_text
 from segexp.report.markdown import cell, fitted, link, table, text
 from segexp.report.trials import (
@@ -50,7 +51,7 @@ def study_note(view: StudyView, asked: Asked, address: Callable[[TrialRow], str]
     lines = [f"### {text(answer_text(view))}", ""]
     if view.best is not None:
         lines += [text(setup_text(view, view.best)), ""]
-    lines += [f"{text(counts_text(view.rows))}; ranked by `{view.objective}`.", ""]
+    lines += [f"{text(counts_text(view.rows))}; ranked by {view.score_name}.", ""]
     lines += [*_top(view, address), "", *_question(view, asked), ""]
     lines += [f"**Data.** {text(asked.data.removeprefix('data: '))}.", ""]
     lines += _spaces(view)
@@ -93,7 +94,7 @@ def _top(view: StudyView, address: Callable[[TrialRow], str]) -> list[str]:
         ]
         for row in shown
     ]
-    return table(["trial", view.objective, "held-out", *names], rows, numeric=3)
+    return table(["trial", view.score_name, "held-out", *names], rows, numeric=3)
 
 
 def _name(row: TrialRow, view: StudyView) -> str:
@@ -106,10 +107,10 @@ def _question(view: StudyView, asked: Asked) -> list[str]:
         for key, values in view.definition.items()
         if key.startswith("space.")
     }
-    question = f"**Asked.** What scores best by `{view.objective}` in {asked.trials} trials"
+    question = f"**Asked.** What scores best by {view.score_name} in {asked.trials} trials"
     required = [f"{each.name} {each.text}" for each in view.requirements]
     if view.costs:
-        question += f", at what cost ({text(', '.join(view.costs))})"
+        question += f", at what cost ({', '.join(COSTS[cost] for cost in view.costs)})"
     if required:
         question += f", with {text('; '.join(required))}"
     return [

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from optuna.distributions import CategoricalDistribution
 
 from segexp.core.wording import cost_text
-from segexp.evaluation.metrics import metric_of, title_of
+from segexp.evaluation.metrics import COSTS, metric_of, title_of
 from segexp.evaluation.result import TrialResult
 from segexp.report.importances import Importances, both_importances
 
@@ -181,10 +181,10 @@ def value_text(value: Any) -> str:
 
 
 def values_text(objectives: Sequence[str], values: Sequence[float]) -> str:
-    """Write the values of objectives, the score first: ``val/miou_common 0.4312, macs 213M``."""
+    """Write the values of objectives, the score first: ``mIoU, common space 0.4312, ...``."""
     score, *costs = zip(objectives, values, strict=True)
-    texts = [f"{score[0]} {score[1]:.4f}", *(f"{name} {cost_text(cost)}" for name, cost in costs)]
-    return ", ".join(texts)
+    texts = [f"{title_of(*metric_of(score[0]))} {score[1]:.4f}"]
+    return ", ".join([*texts, *(f"{COSTS[name]} {cost_text(cost)}" for name, cost in costs)])
 
 
 def score_text(score: float | None) -> str:

@@ -6,6 +6,7 @@ from dataclasses import asdict
 
 import optuna
 
+from segexp.evaluation.metrics import metric_of, title_of
 from segexp.evaluation.result import TrialResult
 from segexp.study.attributes import COSTS
 from segexp.study.best import complete_trials
@@ -72,7 +73,8 @@ def prune(
     trials = trial.study.get_trials(deepcopy=False)
     if isinstance(pruner, Promoting) and pruner.will_be_next_in_line(trials[trial.number], trials):
         write()
-    raise optuna.TrialPruned(f"epoch {epoch}, {base.study.score} {value:.4f}")
+    title = title_of(*metric_of(base.study.score))
+    raise optuna.TrialPruned(f"epoch {epoch}, {title} {value:.4f}")
 
 
 def is_worth_keeping(plan: SearchPlan | ListPlan, trial: optuna.Trial, result: TrialResult) -> bool:

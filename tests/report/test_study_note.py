@@ -33,7 +33,7 @@ def test_the_answer_stands_first_and_the_best_five_below_it_with_the_baseline(st
         f"### best {scores[0]:.3f} held-out, {scores[0] - scores[1]:+.3f} over the baseline"
     )
     header, _, *rows = rows_of(note)
-    assert header[:3] == ["trial", r"val/miou\_common", "held-out"]
+    assert header[:3] == ["trial", "mIoU, common space", "held-out"]
     complete = sorted((row.value, row.number) for row in view.rows if row.state == "complete")
     expected = [number for _, number in complete[:-6:-1]]
     assert [row[0] for row in rows[:5]] == [f"[{n}](#/runs/{n})" for n in expected]
@@ -54,7 +54,7 @@ def test_it_says_what_was_asked_of_which_data_and_how_to_repeat_it():
         },
     )
     _, note = note_of(study)
-    assert "What scores best by `val/miou_common` in 30 trials? Search: tpe seed=0; hyper" in note
+    assert "What scores best by mIoU, common space in 30 trials? Search: tpe seed=0; hyper" in note
     assert "- mapping: a, b\n" in note
     assert "**Data.** synthetic: 40 train, 10 val, 10 held-out images." in note
     assert "Mappings: a, b. Their scores meet in the common space common-a-b (01234567)." in note

@@ -11,6 +11,7 @@ from segexp.report.trials import (
     param_names,
     score_text,
     value_text,
+    values_text,
 )
 from tests.report.study_example import scores
 
@@ -59,3 +60,8 @@ def test_what_was_chosen_from_a_list_is_known_by_its_distribution():
     trial.suggest_categorical("arch", ["Unet"])
     trial.suggest_float("learning_rate", 0, 1)
     assert categorical_params(study) == {"arch"}
+
+
+def test_objectives_are_written_in_words():
+    text = values_text(["val/miou_common", "macs"], [0.43125, 213e6])
+    assert text == "mIoU, common space 0.4313, multiply-accumulates 213M"
