@@ -160,14 +160,15 @@ def ab(
         matched=matched, trials=trials, candidates=candidates, configs=configs, margin=margin
     )
     base = None if study is None else str(study)
-    names = [arm.name for arm in parse_arms(arms)]
+    named = parse_arms(arms)
+    names = [arm.name for arm in named]
     if not matched:
         overrides.setdefault("trials", TRIALS if trials is None else trials)
     with full_disk_explained(root):
         plan = plan_ab(
             root,
             base,
-            arms,
+            named,
             overrides,
             name=study_name or ab_name(base, names, data, matched),
             design=make_design(

@@ -22,6 +22,7 @@ from segexp.cli.options import (
     Workers,
     check_choice,
     engine_of,
+    found_again,
     open_project,
     set_overrides,
     with_storage,
@@ -217,7 +218,7 @@ def ab(
         )
         _give(*compared, json_=json_, require=require)
         return
-    arms = _two_or_more([*(mappings or ()), *(arm or ())])
+    texts = _two_or_more([*(mappings or ()), *(arm or ())])
     root, engine = open_project(project), engine_of(engine_name, workers)
     overrides = {**data_overrides(data, format_name, None), **set_overrides(set_)}
     overrides = with_storage(overrides, storage, storage_file)
@@ -228,7 +229,8 @@ def ab(
     from segexp.compare.arms import ab_name, parse_arms
     from segexp.compare.design import TRIALS, make_design
 
-    names = [of.name for of in parse_arms(arms)]
+    arms = parse_arms(texts)
+    names = [of.name for of in arms]
     name = ab_name(study, names, data, matched) if study_name is None else study_name
 
     if not matched:
@@ -240,8 +242,11 @@ def ab(
     if plan_only:
         show_plan(asked, pilot or name, design, number, json_)
         return
-    answer = train_and_compare(asked, design, seeds, *engine)
-    _give(*answer, json_=json_, require=require)
+    result, directory, report = train_and_compare(asked, design, seeds, *engine)
+    again = found_again(name, project, storage, storage_file)
+    _give(
+        result, directory, f"{report}\n            segexp ui {again}", json_=json_, require=require
+    )
 
 
 def _two_or_more(arms: list[str]) -> list[str]:

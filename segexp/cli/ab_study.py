@@ -6,25 +6,26 @@ from typing import TYPE_CHECKING, Any
 
 from segexp.cli.console import print_json, results_beside, say
 from segexp.cli.live import LiveDisplay
-from segexp.cli.options import GOES_ON, refuse_unreachable, where_to_look
+from segexp.cli.options import GOES_ON, refuse_unreachable
 from segexp.core.errors import InputError
 from segexp.core.signals import interruption_leaves
 from segexp.core.wording import counted
 from segexp.study.engines import Engine
 
 if TYPE_CHECKING:
+    from segexp.compare.arms import Arm
     from segexp.compare.design import Design
     from segexp.core.config import Config
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What is asked about which arms, each as `segexp.compare.arms` reads it."""
+    """What is asked about which arms."""
 
     root: Path
     study: str | None
     overrides: dict[str, Any]
-    arms: list[str]
+    arms: "list[Arm]"
     name: str
     margin: float
     cluster: str
@@ -32,8 +33,8 @@ class Asked:
 
 def train_and_compare(
     asked: Asked, design: "Design", seeds: int | None, engine: Engine, at_once: int | None
-) -> tuple[dict[str, Any], Path, str]:
-    """Train what is missing; return the answer, its directory and where to look next."""
+) -> tuple[dict[str, Any], Path, Path]:
+    """Train what is missing; return the answer, its directory and the page of its results."""
     from segexp.core.disk import full_disk_explained
 
     root, name = asked.root, asked.name
@@ -44,9 +45,8 @@ def train_and_compare(
         from segexp.compare.design import Design
         from segexp.compare.plan import plan_ab
         from segexp.compare.run import Question, begun_as, run_ab
-        from segexp.study.recorded_place import recorded_uri
         from segexp.study.results_folder import REPORT_FILE, results_folder
-        from segexp.study.storage.open import load_study, open_storage
+        from segexp.study.storage.open import open_storage
 
         if design.mode != "matched" and known and begun_as(known.storage, root, name) == "tuned":
             design = Design("tuned", configs=1, seeds=5 if seeds is None else seeds)
@@ -65,19 +65,15 @@ def train_and_compare(
                 plan, question, storage_now, display, engine=engine, workers=at_once
             )
 
-    recorded = load_study(storage_now, name).user_attrs
-    uri = recorded_uri(root, recorded, config.tracking.uri)
-    page = results_folder(root, name) / REPORT_FILE
-    return result, directory, f"{page}\n            {where_to_look(uri, root)}"
+    return result, directory, results_folder(root, name) / REPORT_FILE
 
 
 def show_plan(asked: Asked, pilot: str, design: "Design", trials: int, json_: bool) -> None:
     """Say what a study of this design can find, and what the margin needs."""
-    from segexp.compare.arms import parse_arms
     from segexp.compare.design import design_faults
     from segexp.compare.pilot import outlook_lines, outlooks, read_pilot
 
-    names = [arm.name for arm in parse_arms(asked.arms)]
+    names = [arm.name for arm in asked.arms]
     if faults := design_faults(design, trials, len(names)):
         raise InputError(faults)
     known = read_pilot(asked.root, pilot)
@@ -93,7 +89,7 @@ def _refuse_early(
     root: Path,
     study: str | None,
     overrides: dict[str, Any],
-    arms: list[str],
+    arms: "list[Arm]",
     display: LiveDisplay,
 ) -> "Config | None":
     """Refuse databases and data that are invalid, before torch is loaded.
@@ -101,14 +97,14 @@ def _refuse_early(
     Returns:
         The configuration; None if the plan will say what is wrong with it.
     """
-    from segexp.compare.arms import parse_arms, with_mappings
+    from segexp.compare.arms import with_mappings
     from segexp.core.damaged_database import refuse_damaged
     from segexp.data.warnings import refuse_data
     from segexp.study.config import read_study
 
     try:
         _, _, config = read_study(root, study, overrides)
-        named = with_mappings(parse_arms(arms), config.mapping)
+        named = with_mappings(arms, config.mapping)
         mappings = [str(arm.settings["mapping"]) for arm in named]
         _, _, config = read_study(root, study, {**overrides, "mapping": mappings[0]})
     except InputError:

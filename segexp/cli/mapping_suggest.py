@@ -16,10 +16,8 @@ from segexp.cli.options import (
     Set,
     Storage,
     StorageFile,
+    configured_project,
     folder_for,
-    open_project,
-    read_config,
-    with_storage,
     write_named,
 )
 from segexp.core.errors import InputError
@@ -87,8 +85,7 @@ def suggest(
     """
     if (run is None) == (study is None):
         raise InputError("name one trained model: --run RUN or --study NAME")
-    root = open_project(project)
-    config = read_config(root, with_storage({}, storage, storage_file), set_)
+    root, config = configured_project(project, storage, storage_file, set_)
 
     from segexp.compare.suggest import best_run, suggest_mapping, suggested_file
     from segexp.core.files import may_write

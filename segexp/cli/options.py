@@ -143,10 +143,15 @@ def open_project(project: Path | None) -> Path:
     return root
 
 
-def configured_project(project: Path | None) -> tuple[Path, "Config"]:
-    """Open a project and its configuration, for a command that may need none."""
+def configured_project(
+    project: Path | None,
+    storage: str | None = None,
+    storage_file: Path | None = None,
+    set_: list[str] | None = None,
+) -> tuple[Path, "Config"]:
+    """Open a project, and read its configuration with the options of a command over it."""
     root = open_project(project)
-    return root, read_config(root, with_storage({}, None, None), None)
+    return root, read_config(root, with_storage({}, storage, storage_file), set_)
 
 
 def folder_for(out: Path | None, what: str) -> Path | None:
@@ -214,14 +219,21 @@ def _read_storage(path: Path) -> str:
     return lines[0]
 
 
-def storage_option(storage: str | None, storage_file: Path | None) -> str:
-    """Return the option with which another command finds the same storage, without a password.
+def found_again(
+    study: str, project: Path | None, storage: str | None, storage_file: Path | None
+) -> str:
+    """Return a study's name and the options with which another command finds it.
 
-    It is quoted for a shell.
+    They are quoted for a shell, and without a password.
     """
+    words = [study]
+    if project is not None:
+        words += ["--project", str(project)]
     if storage_file is not None:
-        return f" --storage-file {shlex.quote(str(storage_file))}"
-    return f" --storage {shlex.quote(without_credentials(storage))}" if storage is not None else ""
+        words += ["--storage-file", str(storage_file)]
+    elif storage is not None:
+        words += ["--storage", without_credentials(storage)]
+    return shlex.join(words)
 
 
 def refuse_unreachable(project: Path, config: "Config", say: Callable[[str], None]) -> None:
@@ -299,15 +311,6 @@ def read_config(project: Path, overrides: Mapping[str, Any], items: list[str] | 
     from segexp.core.config_keys import load_config
 
     return load_config(project / CONFIG_FILE, {**overrides, **set_overrides(items)})
-
-
-def where_to_look(tracking_uri: str | None, project: Path) -> str:
-    """Return the command, or the address, that shows the project's runs."""
-    if tracking_uri is None:
-        return "mlflow ui" if project == Path.cwd() else f"mlflow ui (in {project})"
-    if tracking_uri.startswith(("http://", "https://")):
-        return without_credentials(tracking_uri)
-    return f"mlflow ui --backend-store-uri {shlex.quote(without_credentials(tracking_uri))}"
 
 
 def check_choice(option: str, value: str, known: tuple[str, ...]) -> None:

@@ -11,9 +11,7 @@ from segexp.cli.options import (
     Set,
     Storage,
     StorageFile,
-    open_project,
-    read_config,
-    with_storage,
+    configured_project,
 )
 
 
@@ -36,8 +34,7 @@ def report(
     `tune` and `ab` write it, too: report.html, results.csv, the best trial's model and what it
     predicts, and the charts as PNG; of an A/B study the page of its answer and its numbers.
     """
-    root = open_project(project)
-    config = read_config(root, with_storage({}, storage, storage_file), set_)
+    root, config = configured_project(project, storage, storage_file, set_)
 
     from segexp.study.abandoned import is_running, left_behind
     from segexp.study.storage.open import load_study, part_studies, read_storage

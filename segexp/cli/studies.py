@@ -14,9 +14,7 @@ from segexp.cli.options import (
     Set,
     Storage,
     StorageFile,
-    open_project,
-    read_config,
-    with_storage,
+    configured_project,
 )
 from segexp.core.errors import InputError
 
@@ -46,8 +44,7 @@ def studies(
     """
     if context.invoked_subcommand is not None:
         return
-    root = open_project(project)
-    config = read_config(root, with_storage({}, storage, storage_file), set_)
+    root, config = configured_project(project, storage, storage_file, set_)
 
     from segexp.study.listing import list_studies
     from segexp.study.storage.open import read_storage
@@ -96,8 +93,7 @@ def rm(
     Says what would go, and asks. A study that runs now is refused. If it is interrupted, the same
     command removes the rest.
     """
-    root = open_project(project)
-    config = read_config(root, with_storage({}, storage, storage_file), set_)
+    root, config = configured_project(project, storage, storage_file, set_)
 
     from segexp.study.removal import plan_removal, remove
     from segexp.study.storage.open import open_storage, read_storage

@@ -23,12 +23,11 @@ from segexp.cli.options import (
     StorageFile,
     Workers,
     engine_of,
+    found_again,
     open_project,
     refuse_unreachable,
     seconds_of,
     set_overrides,
-    storage_option,
-    where_to_look,
     with_storage,
 )
 from segexp.core.overrides import data_overrides
@@ -121,7 +120,6 @@ def tune(
         from segexp.study.ask import is_exhausted
         from segexp.study.best import best_trial, find_best
         from segexp.study.plan import plan_study
-        from segexp.study.recorded_place import recorded_uri
         from segexp.study.results_folder import REPORT_FILE, results_folder
         from segexp.study.run import run_study
         from segexp.study.stop import TIME_IS_UP, StopRule, ended_early
@@ -160,12 +158,11 @@ def tune(
     answer(f"{done}: {_what_there_is(best, definition.trials, cut_short, has_all)}")
     _say_best(best, definition.score)
     console.print()
-    there = storage_option(storage, storage_file)
-    uri = recorded_uri(root, finished.user_attrs, config.tracking.uri)
+    again = found_again(best.study, project, storage, storage_file)
     say(f"look next:  {results_folder(root, best.study) / REPORT_FILE}")
-    say(f"            segexp best {best.study}{there}")
-    say(f"            segexp best {best.study}{there} --predict IMAGE.png")
-    say(f"            {where_to_look(uri, root)}")
+    say(f"            segexp best {again}")
+    say(f"            segexp best {again} --predict IMAGE.png")
+    say(f"            segexp ui {again}")
 
 
 def _score_of(definition: "StudyConfig") -> str:
@@ -184,16 +181,16 @@ def _say_best(best: "BestTrial", objective: str) -> None:
     result = best.result
     if note := unmet_note(best):
         prose(note, results)
-    answer(
-        f"best: trial {best.number}, {objective} {result.value:.4f} in epoch {result.best_epoch}"
-    )
+    metric, ruler = metric_of(objective)
+    title = title_of(metric, ruler)
+    answer(f"best: trial {best.number}, epoch {result.best_epoch}")
     for name, value in best.params.items():
         answer(f"  {name}: {value:.4g}" if isinstance(value, float) else f"  {name}: {value}")
+    answer(f"tuning {title}: {result.value:.4f}")
     if result.heldout:
-        metric, ruler = metric_of(objective)
         score = result.heldout.of(metric, ruler)
         size = f", at {result.sizes['heldout']}" if result.size_note else ""
-        answer(f"held-out {title_of(metric, ruler)}: {score:.4f}{size}")
+        answer(f"held-out {title}: {score:.4f}{size}")
     for warning in best.warnings:
         prose(f"warning: {warning}")
     if best.costs:

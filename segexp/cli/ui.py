@@ -12,9 +12,7 @@ from segexp.cli.options import (
     Set,
     Storage,
     StorageFile,
-    open_project,
-    read_config,
-    with_storage,
+    configured_project,
 )
 from segexp.core.errors import InputError
 
@@ -42,8 +40,7 @@ def ui(
     Starts MLflow on 127.0.0.1 and prints the address; Ctrl-C ends it. Where the study is recorded
     on a tracking server, only opens that server's page.
     """
-    root = open_project(project)
-    config = read_config(root, with_storage({}, storage, storage_file), set_)
+    root, config = configured_project(project, storage, storage_file, set_)
 
     from segexp import tracking
     from segexp.study.best import objective_of

@@ -15,7 +15,7 @@ from zlib import crc32
 
 import numpy as np
 
-from segexp.compare.arms import Arm, parse_arms, with_mappings
+from segexp.compare.arms import Arm, with_mappings
 from segexp.compare.design import TRIALS, Design, design_faults
 from segexp.core.config import Config
 from segexp.core.config_keys import flatten, resolve_key
@@ -98,7 +98,7 @@ class AbPlan:
 def plan_ab(
     project: Path,
     study: str | None,
-    arms: Sequence[str],
+    arms: Sequence[Arm],
     overrides: Dict[str, Any],
     *,
     name: str,
@@ -108,7 +108,6 @@ def plan_ab(
 
     Args:
         study: The study whose search space the arms use; None for ``default``.
-        arms: As `segexp.compare.arms.parse_arms` reads them.
         overrides: Keys of config and study that are overridden, such as ``trials``.
 
     Raises:
@@ -119,9 +118,8 @@ def plan_ab(
     named: list[Arm] = []
     mappings: list[Mapping] = []
     with collected(faults):
-        named = parse_arms(arms)
-        faults += _argument_faults(name, named, overrides)
-        named = with_mappings(named, read_study(project, study, overrides)[2].mapping)
+        faults += _argument_faults(name, arms, overrides)
+        named = with_mappings(arms, read_study(project, study, overrides)[2].mapping)
         mappings = find_mappings(project, [str(arm.settings["mapping"]) for arm in named])
     if faults:
         raise InputError([*faults, *design_faults(design, trials, len(arms))])

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from segexp.cli.options import engine_of, storage_option, where_to_look, with_storage
+from segexp.cli.options import engine_of, found_again, with_storage
 from segexp.core.errors import InputError
 from segexp.study.engines import here, workers
 from tests.cli.running import segexp
@@ -60,21 +60,17 @@ def test_every_command_with_a_storage_takes_it_from_a_file(project: Path, comman
 
 
 def test_where_to_look_next_is_said_without_passwords() -> None:
-    assert storage_option(None, None) == ""
-    assert storage_option(URL, None) == " --storage postgresql://ann@host/a"
-    assert storage_option(None, Path("url")) == " --storage-file url"
-    assert where_to_look("http://token@host:5000", Path()) == "http://host:5000"
-    shown = "mlflow ui --backend-store-uri postgresql://ann@host/a"
-    assert where_to_look(URL, Path()) == shown
+    assert found_again("s", None, None, None) == "s"
+    assert found_again("s", None, URL, None) == "s --storage postgresql://ann@host/a"
+    assert found_again("s", Path("p"), None, Path("url")) == "s --project p --storage-file url"
 
 
 @pytest.mark.parametrize("name", ["a b", "it's", "a b'c\"d", "$HOME", "x;y"])
 def test_where_to_look_next_is_read_by_a_shell_as_it_was_meant(name: str) -> None:
-    assert shlex.split(storage_option(None, Path(name))) == ["--storage-file", name]
+    words = shlex.split(found_again("s", Path(name), None, Path(name)))
+    assert words == ["s", "--project", name, "--storage-file", name]
     url = f"sqlite:////tmp/{name}.db?timeout=5&x=1"
-    assert shlex.split(storage_option(url, None)) == ["--storage", url]
-    command = shlex.split(where_to_look(url, Path()))
-    assert command == ["mlflow", "ui", "--backend-store-uri", url]
+    assert shlex.split(found_again("s", None, url, None)) == ["s", "--storage", url]
 
 
 def test_without_an_engine_the_number_of_workers_chooses_one() -> None:

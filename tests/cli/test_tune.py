@@ -50,12 +50,17 @@ def test_the_end_says_where_to_look_next_and_that_the_data_is_synthetic(
     tuned: tuple[Path, Outcome],
 ) -> None:
     _, outcome = tuned
-    for words in ("study tiny has its 2 trials (2 complete)", "best: trial ", "held-out mIoU"):
+    for words in (
+        "study tiny has its 2 trials (2 complete)",
+        "best: trial ",
+        "tuning mIoU",
+        "held-out mIoU",
+    ):
         assert words in outcome.out
     for words in (
         "data: synthetic: 6 train, 3 val, 3 held-out",
         "segexp best tiny --predict IMAGE.png",
-        "mlflow ui",
+        "segexp ui tiny\n",
     ):
         assert words in outcome.err
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
+from segexp.compare.arms import parse_arms
 from segexp.compare.design import Design, make_design
 from segexp.compare.plan import AbPlan, ab_definition, plan_ab
 from segexp.core.errors import InputError
@@ -23,7 +24,8 @@ def plan(project: Path, *mappings: str, **changes: Any) -> AbPlan:
     arguments: dict[str, Any] = {"name": "ab", "design": SHARED, **changes}
     overrides = arguments.pop("overrides", {})
     study = arguments.pop("study", None)
-    return plan_ab(project, study, mappings or ("cityscapes19", "merged10"), overrides, **arguments)
+    arms = parse_arms(mappings or ("cityscapes19", "merged10"))
+    return plan_ab(project, study, arms, overrides, **arguments)
 
 
 def faults_of(project: Path, *mappings: str, **changes: Any) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Any
 import optuna
 import yaml
 
+from segexp.compare.arms import parse_arms
 from segexp.compare.design import Design
 from segexp.compare.plan import AbPlan, plan_ab
 from segexp.compare.run import Question, run_ab
@@ -79,8 +80,8 @@ def plan_of(project: Path, *mappings: str, **changes: Any) -> AbPlan:
     if design is None:
         configs, seeds = changes.pop("configs", None), changes.pop("seeds", 2)
         design = SHARED if configs is None else Design("matched", configs, seeds)
-    mappings = mappings or ("cityscapes19", "merged10")
-    return plan_ab(project, "small", mappings, overrides, name=name, design=design)
+    arms = parse_arms(mappings or ("cityscapes19", "merged10"))
+    return plan_ab(project, "small", arms, overrides, name=name, design=design)
 
 
 def run(

@@ -16,6 +16,7 @@ from PIL import Image
 
 from harness.tracking_server import free_port
 from segexp import tracking
+from segexp.compare.arms import parse_arms
 from segexp.compare.design import Design
 from segexp.compare.plan import plan_ab
 from segexp.compare.run import Question, run_ab
@@ -211,7 +212,7 @@ def test_ab_answers_on_every_host_whoever_trained(hosts: Hosts) -> None:
         plan = plan_ab(
             hosts.projects[host],
             "tiny",
-            ("cityscapes19", "merged10"),
+            parse_arms(["cityscapes19", "merged10"]),
             {"storage": hosts.url, "tracking.uri": hosts.uri},
             name="ab",
             design=Design("matched", configs=1, seeds=2),
