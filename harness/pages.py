@@ -42,21 +42,22 @@ function scrolls(e) {
 function measure() {
   if (document.documentElement.scrollWidth > innerWidth + 1)
     faults.push(`the page is ${document.documentElement.scrollWidth} pixels wide`);
-  for (const { e, box } of boxes(document.querySelectorAll("h1,h2,h3,p,a,li,pre,img,td,th,.card")))
+  for (const { e, box } of boxes(document.querySelectorAll(
+    "h1,h2,h3,p,a,li,pre,img,td,th,.card,label,select,input,button,.caption")))
     if ((box.right > innerWidth + 1 || box.left < -1) && !scrolls(e))
       faults.push(`cut off: ${named(e)}`);
-  for (const plot of document.querySelectorAll(".plot")) {
-    const texts = boxes(plot.querySelectorAll("svg text"));
-    const edge = plot.getBoundingClientRect();
-    if (!plot.querySelector("svg")) faults.push(`not drawn: ${plot.id}`);
+  for (const plot of document.querySelectorAll(".plot,.scene,.controls")) {
+    const texts = boxes(plot.querySelectorAll("svg text,h3,.said,.caption,label,output"));
+    const edge = plot.getBoundingClientRect(), name = plot.id || plot.ariaLabel;
+    if (plot.className === "plot" && !plot.querySelector("svg")) faults.push(`not drawn: ${name}`);
     texts.forEach(({ e, box }, i) => {
       if (box.right > edge.right + 1 || box.left < edge.left - 1)
-        faults.push(`cut off in ${plot.id}: ${named(e)}`);
+        faults.push(`cut off in ${name}: ${named(e)}`);
       for (const other of texts.slice(i + 1)) {
         const across = Math.min(box.right, other.box.right) - Math.max(box.left, other.box.left);
         const down = Math.min(box.bottom, other.box.bottom) - Math.max(box.top, other.box.top);
         if (across > 2 && down > 3)
-          faults.push(`on one another in ${plot.id}: ${named(e)} / ${named(other.e)}`);
+          faults.push(`on one another in ${name}: ${named(e)} / ${named(other.e)}`);
       }
     });
   }
@@ -94,15 +95,33 @@ def faults_of(page: Path, width: int, *, is_dark: bool = False) -> list[str]:
     return [*faults, *measured]
 
 
+def said_by(page: Path, script: str) -> list[str]:
+    """Open a page, run a script in it that calls ``say(text)``, and return what it said."""
+    browser = find_chromium()
+    assert browser is not None, "no Chromium is installed"
+    said = "const said = [], say = (text) => said.push(text);"
+    last = "document.body.dataset.said = JSON.stringify(said);"
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "page.html"
+        text = _measuring(page.read_text(encoding="utf-8"), "")
+        copy.write_text(
+            text.replace("</body>", f"<script>{{{said}{script};{last}}}</script></body>"),
+            encoding="utf-8",
+        )
+        dumped, log = _opened(browser, copy, Path(folder), False)
+    found = re.search(r'data-said="(.+?)"', dumped)
+    return json.loads(html.unescape(found[1])) if found else [*_console(log)]
+
+
 def _frame(frame: Path, page: Path, width: int) -> None:
     uri = page.resolve().as_uri()
     frame.write_text(_FRAME.format(page=uri, width=width, height=_HEIGHT), encoding="utf-8")
 
 
-def _measuring(text: str) -> str:
+def _measuring(text: str, measure: str = _MEASURE) -> str:
     """Return a page without its policy, which measures itself."""
     without = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", text)
-    return without.replace("</title>", f"</title>{_MEASURE}", 1)
+    return without.replace("</title>", f"</title>{measure}", 1)
 
 
 def _console(log: str) -> Iterator[str]:

@@ -6,12 +6,14 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from harness.pages import WIDTHS, faults_of, find_chromium
+from harness.pages import WIDTHS, faults_of, find_chromium, said_by
 from segexp.compare.page.ab_page import ab_page
 from segexp.report.confusion_page import confusion_page
 from segexp.report.data_page import data_page
+from segexp.report.gallery import gallery_page
 from segexp.report.page import Section, paragraph, render_page
 from tests.compare.page.ab_page_example import SHARED, THREE
+from tests.report.gallery_example import A, B, compared
 from tests.report.test_data_page import STATS
 
 pytestmark = [
@@ -20,11 +22,14 @@ pytestmark = [
 ]
 
 NAMES = [f"class {i}" for i in range(12)]
+THREE_MODELS = ("first", "second", "a third one, whose name is rather long: trial 17")
 PAGES = {
     "ab": lambda: ab_page(THREE, []),
     "candidates": lambda: ab_page(SHARED, []),
     "data": lambda: data_page(STATS),
     "confusion": lambda: confusion_page(np.arange(144).reshape(12, 12) * 7, NAMES, "Confusions"),
+    "gallery": lambda: gallery_page("Gallery", [], compared(enlarged=50)),
+    "gallery of three": lambda: gallery_page("Gallery", [], compared(THREE_MODELS, (A, B, A), 9)),
 }
 
 
@@ -58,3 +63,51 @@ def test_what_is_wrong_is_found(tmp_path: Path) -> None:
         "cut off in figure-1: xxxx",
     ):
         assert words in found
+
+
+def test_a_gallery_is_sorted_filtered_swiped_and_enlarged(tmp_path: Path) -> None:
+    """Of 14 pixels A and B lose 2 1, 1 2, 3 1; IoUs of car: 1/2 3/4, 1 1, 4/7 4/5."""
+    page = tmp_path / "gallery.html"
+    page.write_text(gallery_page("Gallery", [], compared()), encoding="utf-8")
+    said = said_by(
+        page,
+        """
+const set = (name, value) => {
+  chosen(name).value = value;
+  controls.dispatchEvent(new Event("change"));
+  say([...document.querySelectorAll(".scene:not([hidden])")].map((s) => s.ariaLabel).join());
+};
+const orders = ["difference", "gain", "loss", "worst-a", "worst-b", "median", "difference"];
+for (const order of orders) set("order", order);
+set("class", "1");
+say(document.querySelector(".scene:not([hidden]) .said").textContent);
+set("class", "2");
+say(controls.querySelector("output").textContent);
+const slider = document.querySelector(".swipe input");
+slider.value = 30;
+slider.dispatchEvent(new Event("input"));
+say(slider.ariaLabel.split(":")[0]);
+say(slider.parentElement.querySelectorAll("img")[1].style.clipPath);
+const button = document.querySelector(".pane[data-kind=truth] .enlarge");
+button.click();
+say(`${dialog.open} ${dialog.querySelector("img").src === button.firstChild.src}`);
+dialog.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowRight" }));
+say(dialog.querySelector("output").textContent)""",
+    )
+    assert said == [
+        "three,one,two <b>",  # two of 14 pixels; one; one
+        "three,one,two <b>",
+        "two <b>,one,three",
+        "three,one,two <b>",
+        "two <b>,three,one",
+        "one,three,two <b>",
+        "three,one,two <b>",
+        "one,three,two <b>",
+        "IoU of car: first 0.500, second 0.750",
+        "",  # no truth has sky
+        "0 of 3 images",
+        "Swipe between A and B",
+        "inset(0px 0px 0px 30%)",
+        "true true",
+        "one, A: first",
+    ]

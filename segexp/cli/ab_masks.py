@@ -96,7 +96,8 @@ def compare_folders(
         answer = compare_masks(study, cluster, margin, display.caching)
     directory = options.out or (root / ".segexp" / "masks" if root else Path()) / name
     with full_disk_explained(root or directory):
-        files = write_files(directory, answer.result, ab_page(answer.result, answer.scenes))
+        page = ab_page(answer.result, answer.scenes)
+        files = write_files(directory, answer.result, page, answer.gallery)
         if root is not None and config is not None:
             from segexp.compare.record_masks import record_masks
 

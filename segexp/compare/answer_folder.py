@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from segexp.compare.answer_tables import answer_tables
-from segexp.compare.version import PAGE_FILE, RESULT_FILE
+from segexp.compare.version import GALLERY_FILE, PAGE_FILE, RESULT_FILE
 from segexp.core.config import WORK_DIRECTORY
 from segexp.core.errors import WorkError
 from segexp.report.results_csv import columns_csv
@@ -28,10 +28,12 @@ def write_answer_folder(project: Path, name: str) -> Path:
         )
     directory = max(own, key=lambda d: (d / RESULT_FILE).stat().st_mtime)
     result = (directory / RESULT_FILE).read_text(encoding="utf-8")
+    gallery = directory / GALLERY_FILE  # an earlier segexp drew none
     tables = answer_tables(json.loads(result))
     contents = {
         REPORT_FILE: (directory / PAGE_FILE).read_text(encoding="utf-8"),
         RESULT_FILE: result,
+        **({GALLERY_FILE: gallery.read_text(encoding="utf-8")} if gallery.is_file() else {}),
         **{Path(of).with_suffix(".csv").name: columns_csv(t) for of, t in tables.items()},
     }
     return write_files(project, name, contents) / REPORT_FILE

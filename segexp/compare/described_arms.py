@@ -1,12 +1,13 @@
 """What an answer says and shows of its arms, from their confusion matrices and predictions."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segexp.compare.page.pictures import ArmScene, arm_comparison, choose_scenes
+from segexp.compare.shown_images import ShownImages
 from segexp.compare.statistics.arms import ArmRuns
 from segexp.evaluation.metrics import score
 from segexp.evaluation.result import none_if_nan
@@ -36,37 +37,24 @@ def described_arm(
     }
 
 
-def draw_scenes(
-    arms: Sequence[ArmRuns],
-    common: Mapping,
-    ids: Sequence[str],
-    *,
-    image_of: Callable[[int], NDArray[np.uint8] | None],
-    labels_of: Callable[[int], NDArray[np.uint8]],
-    decided: Callable[[int], Sequence[NDArray[np.uint8]]],
-) -> list[ArmScene]:
+def draw_scenes(arms: Sequence[ArmRuns], common: Mapping, shown: ShownImages) -> list[ArmScene]:
     """Draw the images on which the last arm gains or loses most against the first.
 
     The differences are means over the runs; the predictions drawn are those of the first run.
-
-    Args:
-        image_of: Takes an image's place; returns RGB (H, W, 3), or None without images.
-        labels_of: Returns its label indices, (H, W).
-        decided: Returns each arm's prediction in the common space, (H, W), where K is *none*.
     """
     by_arm = np.stack([image_mious(arm) for arm in arms])
     differences = by_arm[-1] - by_arm[0]
     lookup = common.lookup()
     return [
         ArmScene(
-            image_id=ids[i],
+            image_id=shown.ids[i],
             difference=float(differences[i]),
             scores=tuple(float(v) for v in by_arm[:, i]),
             picture=encode_png(
                 arm_comparison(
-                    image_of(i),
-                    lookup[labels_of(i)],
-                    decided(i),
+                    shown.image_of(i),
+                    lookup[shown.labels_of(i)],
+                    shown.decided(i),
                     [arm.name for arm in arms],
                     common.colors,
                     common.names,

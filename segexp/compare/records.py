@@ -14,12 +14,14 @@ from segexp import tracking
 from segexp.compare.ab_note import ab_note, question
 from segexp.compare.answer_folder import write_answer_folder
 from segexp.compare.answer_tables import answer_tables
+from segexp.compare.described_arms import draw_scenes
 from segexp.compare.page.ab_page import ab_page
 from segexp.compare.plan import AbPlan, ab_definition
-from segexp.compare.result import arm_scenes
+from segexp.compare.result import heldout_images
 from segexp.compare.run_names import answered_name
 from segexp.compare.run_protocols import run_protocols
 from segexp.compare.runs import FinalRuns
+from segexp.compare.shown_images import arms_gallery
 from segexp.compare.version import LOOK_FILE, write_files, write_json
 from segexp.core.config import WORK_DIRECTORY
 from segexp.core.errors import WorkError
@@ -28,6 +30,7 @@ from segexp.core.signals import signals_held_back
 from segexp.data.cache import Dataset
 from segexp.data.open import describe_data
 from segexp.evaluation.sizes import at_own_size
+from segexp.report.trials import value_text
 from segexp.study.abandoned import forget_supervisors, supervised
 from segexp.study.attributes import ANSWER, DEFINITION, PART_RUNS, RUN_ID, RUN_KEY
 from segexp.study.data_record import log_data
@@ -166,12 +169,14 @@ def write_answer(
         dataset,
         at_own=at_own_size(plan.config.data.scored_at, dataset),
     )
+    scenes, gallery = [], ""
     try:
-        scenes = arm_scenes(runs, dataset.heldout, plan.common)
+        shown = heldout_images(runs, dataset.heldout)
+        scenes = draw_scenes(runs.arms, plan.common, shown)
+        gallery = arms_gallery(plan.name, runs.arms, plan.common, shown, _first_run(runs))
     except WorkError as error:  # the answer does not need the images
         display.say(f"no images on the page: {error}")
-        scenes = []
-    for path in write_files(directory, result, ab_page(result, scenes)):
+    for path in write_files(directory, result, ab_page(result, scenes), gallery):
         tracking.log_file(record, path)
     try:
         write_answer_folder(plan.project, plan.name)
@@ -207,3 +212,9 @@ def write_answer(
     tracking.set_tags(record, tags)
     tracking.rename_run(record, answered_name(plan.name, result))
     return directory
+
+
+def _first_run(runs: FinalRuns) -> str:
+    """Say which of several runs is the first: what it trained."""
+    params = {name: value_text(value) for name, value in runs.listed[0].items()}
+    return ", ".join(f"{name} {value}" for name, value in params.items())

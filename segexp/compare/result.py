@@ -1,4 +1,4 @@
-"""The answer of an A/B study: the content of ``ab_result.json``, and its pictures."""
+"""The answer of an A/B study: the content of ``ab_result.json``, and what it shows of images."""
 
 from collections.abc import Mapping as Dict
 from dataclasses import asdict, replace
@@ -14,12 +14,12 @@ from segexp.compare.candidate_scores import (
     scored_candidates,
     winner,
 )
-from segexp.compare.described_arms import described_arm, described_space, draw_scenes
+from segexp.compare.described_arms import described_arm, described_space
 from segexp.compare.looks import Look
-from segexp.compare.page.pictures import ArmScene
 from segexp.compare.plan import AbPlan
 from segexp.compare.runs import FinalRuns
 from segexp.compare.search import Found, luck_of_searches, unequal_searches
+from segexp.compare.shown_images import ShownImages
 from segexp.compare.statistics.arms import common_scores, compare_arms
 from segexp.compare.statistics.groups import class_groups
 from segexp.compare.version import VERSION
@@ -34,7 +34,6 @@ from segexp.evaluation.metrics import COMMON
 from segexp.evaluation.sizes import at_own_size, size_text
 from segexp.evaluation.statistics.bootstrap import Estimate
 from segexp.evaluation.statistics.clusters import Clusters
-from segexp.labels.mapping import Mapping
 from segexp.tracking import config_params
 
 RESAMPLES = 10_000
@@ -187,14 +186,16 @@ def _only_predicted(arm: Dict[str, Any]) -> str | None:
     )
 
 
-def arm_scenes(runs: FinalRuns, split: Split, common: Mapping) -> list[ArmScene]:
-    """Draw the held-out images of a split that differ most, as resized; see `draw_scenes`."""
+def heldout_images(runs: FinalRuns, split: Split) -> ShownImages:
+    """Return the held-out images, as resized, with what the first run of each arm predicts.
+
+    Raises:
+        WorkError: When the predictions of one are missing or damaged.
+    """
     predictions = [
         load_predictions(runs.predictions(place, 0)).by[COMMON] for place in range(len(runs.arms))
     ]
-    return draw_scenes(
-        runs.arms,
-        common,
+    return ShownImages(
         split.ids,
         image_of=split.image,
         labels_of=split.label,

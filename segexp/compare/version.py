@@ -7,7 +7,7 @@ from typing import Any
 
 from segexp.core.files import write_atomic
 
-RESULT_FILE, PAGE_FILE = "ab_result.json", "ab.html"
+RESULT_FILE, PAGE_FILE, GALLERY_FILE = "ab_result.json", "ab.html", "gallery.html"
 
 LOOK_FILE = "ab_look.json"
 """The result of an early look that did not settle the question, in the form of `RESULT_FILE`."""
@@ -19,11 +19,20 @@ compare the winners of two searches. Version 1 is not recorded in the file; its 
 if it has as many clusters of images as groups of runs: both used the same random numbers."""
 
 
-def write_files(directory: Path, result: Mapping[str, Any], page: str) -> list[Path]:
-    """Write an answer and its page into a directory, which is made; return both files."""
+def write_files(directory: Path, result: Mapping[str, Any], page: str, gallery: str) -> list[Path]:
+    """Write an answer, its page and its gallery into a directory, which is made.
+
+    Args:
+        gallery: The page with the images side by side; empty where no image can be shown.
+
+    Returns:
+        The files, of which the page is the second.
+    """
     write_json(directory / RESULT_FILE, result)
-    write_atomic(directory / PAGE_FILE, page)
-    return [directory / RESULT_FILE, directory / PAGE_FILE]
+    pages = {PAGE_FILE: page} | ({GALLERY_FILE: gallery} if gallery else {})
+    for name, content in pages.items():
+        write_atomic(directory / name, content)
+    return [directory / name for name in (RESULT_FILE, *pages)]
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:

@@ -42,7 +42,7 @@ def test_in_a_project_the_answer_is_recorded_as_other_answers_are(
     assert run.data.tags["segexp.verdict.b-a"] == result["pairs"][0]["verdict"]
     assert run.data.metrics["delta/b-a"] == pytest.approx(result["pairs"][0]["delta"])
     artifacts = {item.path for item in client.list_artifacts(run.info.run_id)}
-    assert {"ab.html", "ab_result.json", "ab_arms.json", "mappings"} <= artifacts
+    assert {"ab.html", "gallery.html", "ab_result.json", "ab_arms.json", "mappings"} <= artifacts
     assert run.info.status == "FINISHED"
 
 

@@ -14,6 +14,7 @@ from segexp.compare.described_arms import (
     image_mious,
     scores_of_runs,
 )
+from segexp.compare.shown_images import ShownImages
 from segexp.compare.statistics.arms import ArmRuns
 from segexp.evaluation.statistics.bootstrap import Estimate
 from segexp.labels.mapping import common_space
@@ -69,14 +70,13 @@ def test_the_largest_differences_are_drawn_with_and_without_their_images():
     road = COMMON.names.index("road")
     image = np.full((4, 6, 3), 200, np.uint8)
     for image_of in (lambda i: image, lambda i: None):
-        scenes = draw_scenes(
-            arms,
-            COMMON,
+        shown = ShownImages(
             ("one", "two", "three"),
             image_of=image_of,
             labels_of=lambda i: np.zeros((4, 6), np.uint8),
             decided=lambda i: [np.full((4, 6), road, np.uint8)] * 2,
         )
+        scenes = draw_scenes(arms, COMMON, shown)
         assert {s.image_id: round(s.difference, 6) for s in scenes}.items() >= {
             ("two", 0.4),
             ("three", -0.4),

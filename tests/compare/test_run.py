@@ -145,7 +145,14 @@ def test_mlflow_has_the_arms_below_the_ab_run_and_the_trials_below_the_arms(
 def test_result_page_and_tables_are_artifacts_of_the_ab_run(shared: Compared) -> None:
     run_id = shared.record.info.run_id
     names = {file.path for file in shared.client.list_artifacts(run_id)}
-    assert {"ab_result.json", "ab.html", "ab_arms.json", "ab_pairs.json", "ab_classes.json"} < names
+    assert {
+        "ab_result.json",
+        "ab.html",
+        "gallery.html",
+        "ab_arms.json",
+        "ab_pairs.json",
+        "ab_classes.json",
+    } < names
     for name in ("ab_result.json", "ab.html"):
         recorded = Path(shared.client.download_artifacts(run_id, name)).read_bytes()
         assert recorded == (shared.directory / name).read_bytes()

@@ -7,7 +7,8 @@ from markupsafe import Markup
 from segexp.compare.page.numbers import plain, signed
 from segexp.compare.page.pictures import ArmScene
 from segexp.compare.page.view import AbView
-from segexp.report.page import Part, Section, image, note, paragraph, subheading
+from segexp.compare.version import GALLERY_FILE
+from segexp.report.page import Part, Section, image, markup, note, paragraph, subheading
 
 
 def images_section(view: AbView) -> Iterator[Section]:
@@ -18,10 +19,16 @@ def images_section(view: AbView) -> Iterator[Section]:
         yield Section("Images", [paragraph("No images were kept.")])
         return
     parts: list[Part] = [
+        markup(
+            "link_in",
+            "All arms side by side, sorted by difference and by class, to swipe between: ",
+            GALLERY_FILE,
+            "the gallery",
+        ),
         paragraph(
             "Scores are the mIoU of each image in the common space, over the classes in it, "
             "averaged over the runs. The pictures show the first run."
-        )
+        ),
     ]
     if len(scenes) < view.result["images"]:
         extremes = note(
@@ -29,7 +36,7 @@ def images_section(view: AbView) -> Iterator[Section]:
             f"sample: where {last} gains most on {first}, and where it gains least or loses. The "
             "verdict uses all images."
         )
-        parts.insert(0, extremes)
+        parts.insert(1, extremes)
     ordered = sorted(scenes, key=lambda scene: -scene.difference)
     groups = [
         (f"Where {last} scores higher than {first}", [s for s in ordered if s.difference > 0]),

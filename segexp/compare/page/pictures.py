@@ -10,7 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segexp.data.resize import resize_image, resize_labels
-from segexp.labels.taxonomy import VOID, Color
+from segexp.labels.taxonomy import VOID
+from segexp.report.differences import (
+    BOTH_WRONG,
+    FIRST_RIGHT,
+    LAST_RIGHT,
+    on_grey,
+    rights,
+    with_none,
+)
 from segexp.report.legend import Entry
 from segexp.report.pictures import (
     MIN_PANE_WIDTH,
@@ -29,18 +37,8 @@ MAX_PANE_WIDTH = 400
 MAX_COLUMNS = 5
 """More panes than this are laid out in rows: a page shrinks a wide picture with its text."""
 
-# Okabe and Ito's: told apart by colour-blind readers too, and on grey.
-FIRST_RIGHT: Color = (213, 94, 0)
-LAST_RIGHT: Color = (0, 114, 178)
-BOTH_WRONG: Color = (0, 0, 0)
-
-NONE_NAME = "none: a class outside the common space"
-_LOUD: tuple[Color, ...] = ((255, 0, 255), (0, 255, 255), (255, 255, 0), (255, 140, 0))
 _NO_IMAGE = 200
 """The grey on which differences are marked where there is no image."""
-
-_DISTINCT = 100.0
-"""Colours at least this far apart, in RGB units, are not mistaken for each other."""
 
 
 @dataclass(frozen=True)
@@ -109,8 +107,7 @@ def arm_comparison(  # noqa: PLR0917 - masks, names and colours, as in `comparis
     Raises:
         ValueError: When a mask holds an index that is not a class.
     """
-    colors_and_none = np.vstack([colors, np.array([_none_color(colors)], np.uint8)])
-    names_and_none = [*names, NONE_NAME]
+    colors_and_none, names_and_none = with_none(colors, names)
     areas = np.append(class_areas(truth, len(colors)), 0)
     for prediction in predictions:
         areas += class_areas(prediction, len(colors_and_none))
@@ -144,40 +141,24 @@ def arm_comparison(  # noqa: PLR0917 - masks, names and colours, as in `comparis
 
 def _difference(image: Pixels, truth: Pixels, first: Pixels, last: Pixels) -> Pixels:
     small_truth, small_first, small_last = (_fit(mask) for mask in (truth, first, last))
-    differ = small_first != small_last
-    only_first = small_first == small_truth
-    only_last = small_last == small_truth
+    found = rights(small_truth, small_first, small_last)
     return mark_pixels(
         _fit_image(image),
         small_truth,
         [
-            (differ & only_first, FIRST_RIGHT),
-            (differ & only_last, LAST_RIGHT),
-            (differ & ~only_first & ~only_last, BOTH_WRONG),
+            (found.only_first, FIRST_RIGHT),
+            (found.only_last, LAST_RIGHT),
+            (found.neither & (small_first != small_last), BOTH_WRONG),
         ],
     )
 
 
 def _difference_entries(first: str, last: str) -> list[Entry]:
     return [
-        (f"only {first} is right", _on_grey(FIRST_RIGHT)),
-        (f"only {last} is right", _on_grey(LAST_RIGHT)),
-        ("both wrong, in different ways", _on_grey(BOTH_WRONG)),
+        (f"only {first} is right", on_grey(FIRST_RIGHT)),
+        (f"only {last} is right", on_grey(LAST_RIGHT)),
+        ("both wrong, in different ways", on_grey(BOTH_WRONG)),
     ]
-
-
-def _on_grey(color: Color) -> Color:
-    """Return a colour as `mark_pixels` shows it."""
-    red, green, blue = (c // 4 * 3 + 40 for c in color)
-    return (red, green, blue)
-
-
-def _none_color(colors: Pixels) -> Color:
-    """Return the first loud colour that is far from all classes' colours, else magenta."""
-    for loud in _LOUD:
-        if (np.linalg.norm(colors.astype(float) - loud, axis=1) >= _DISTINCT).all():
-            return loud
-    return _LOUD[0]
 
 
 def _painted(mask: Pixels, colors: Pixels) -> Pixels:

@@ -19,8 +19,14 @@ def test_the_images_are_sorted_and_say_what_they_show(page):
     gains = page.headings.index("Where merged10 scores higher than cityscapes19")
     assert page.headings[gains + 1] == "Where merged10 scores lower than cityscapes19"
     assert any("These 4 of 240 images are the extremes" in note for note in page.notes)
+    assert ("href", "gallery.html") in page.links
 
 
 def test_images_are_not_called_extremes_if_all_are_shown():
     page = read_page(ab_page(TWO | {"images": 4}, SCENES))
     assert not any("extremes" in note for note in page.notes)
+
+
+def test_without_images_no_gallery_is_named():
+    page = read_page(ab_page(TWO, []))
+    assert ("href", "gallery.html") not in page.links
