@@ -14,8 +14,9 @@ from torch import Tensor, nn
 
 from segexp.api.projects import configured
 from segexp.core.errors import InputError, did_you_mean
-from segexp.data.files.images import read_rgb, refuse_unscaled
+from segexp.data.files.images import refuse_unscaled
 from segexp.data.source import SampleFault
+from segexp.evaluation.image_files import read_image
 from segexp.evaluation.predict_one import predict_one
 from segexp.labels.mapping import Mapping
 from segexp.report.pictures import overlay
@@ -142,7 +143,7 @@ class Model:
 
         Args:
             images: A file, or uint8 RGB of shape (H, W, 3); or a list of them. Files are read as
-                ``segexp predict`` reads them: upright, alpha and 16 bits refused or narrowed.
+                ``segexp predict`` reads them, npy too: upright, alpha and 16 bits refused or narrowed.
             tta: Test-time augmentation, as ``--tta`` takes it: ``flip,scales=0.75,1,1.25``.
 
         Returns:
@@ -202,7 +203,7 @@ def _pixels_of(images: Sequence[Image]) -> list[Pixels]:
             if isinstance(image, np.ndarray):
                 found.append(_checked(f"image {place}", image))
             else:
-                found.append(read_rgb(Path(image).expanduser()))
+                found.append(read_image(Path(image).expanduser()))
         except SampleFault as fault:
             faults.append(str(fault))
     if faults:

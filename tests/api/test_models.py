@@ -74,6 +74,8 @@ def test_a_file_is_predicted_as_the_command_does(saved: Path, tmp_path: Path) ->
     )
     for image in (tmp_path / "a.png", str(tmp_path / "a.png"), pixels(50, 70)):
         assert np.array_equal(model.predict(image).mask, expected.mask)
+    np.save(tmp_path / "a.npy", pixels(50, 70))
+    assert np.array_equal(model.predict(tmp_path / "a.npy").mask, expected.mask)
 
 
 def test_a_list_of_images_of_any_sizes_has_a_prediction_each(saved: Path) -> None:
