@@ -13,7 +13,7 @@ from segexp.data.threads import work_ahead
 from segexp.evaluation.predict import MAX_PIXELS, Prediction
 from segexp.labels.mapping import Mapping
 from segexp.report.pictures import Pixels, overlay
-from segexp.report.predictions import WRITERS, encode_class_mask
+from segexp.report.predictions import WRITERS, encode_class_mask, until_fault
 
 
 def write_overlay_video(
@@ -44,12 +44,6 @@ def write_overlay_video(
     """
     raised: list[InputError] = []
 
-    def without_faults() -> Iterator[Prediction]:
-        try:
-            yield from predictions
-        except InputError as error:
-            raised.append(error)
-
     def draw(found: Prediction) -> Pixels:
         if masks is not None:
             mask = encode_class_mask(found.mask, mapping, grey=grey_masks)
@@ -57,7 +51,9 @@ def write_overlay_video(
         every = range(len(mapping.classes))
         return overlay(found.image, found.mask, mapping.colors, mapping.names, legend=every)
 
-    drawn = work_ahead(draw, without_faults(), WRITERS, lambda f: f.mask.size, MAX_PIXELS)
+    drawn = work_ahead(
+        draw, until_fault(predictions, raised), WRITERS, lambda f: f.mask.size, MAX_PIXELS
+    )
     with written_beside(path) as beside:
         video = beside.with_name(f"{beside.name}.mp4")  # OpenCV goes by the suffix
         try:

@@ -42,21 +42,25 @@ def write_predictions(
     """
     raised: list[InputError] = []
 
-    def without_faults() -> Iterator[Prediction]:
-        try:
-            yield from predictions
-        except InputError as error:
-            raised.append(error)
-
     def write(found: Prediction) -> tuple[Path, ...]:
         pictures = write_prediction(
             out_dir, found.file.stem, found.image, found.mask, mapping, grey_masks=grey_masks
         )
         return *pictures, *_write_beside(out_dir, found, mapping.names)
 
-    yield from work_ahead(write, without_faults(), WRITERS, _weight, MAX_PIXELS)
+    yield from work_ahead(write, until_fault(predictions, raised), WRITERS, _weight, MAX_PIXELS)
     if raised:
         raise raised[0]
+
+
+def until_fault(
+    predictions: Iterable[Prediction], raised: list[InputError]
+) -> Iterator[Prediction]:
+    """Yield predictions until making one raises an InputError, which is appended."""
+    try:
+        yield from predictions
+    except InputError as error:
+        raised.append(error)
 
 
 def _weight(found: Prediction) -> int:
