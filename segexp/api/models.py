@@ -143,7 +143,8 @@ class Model:
 
         Args:
             images: A file, or uint8 RGB of shape (H, W, 3); or a list of them. Files are read as
-                ``segexp predict`` reads them, npy too: upright, alpha and 16 bits refused or narrowed.
+                ``segexp predict`` reads them, npy too: upright, alpha and 16 bits refused or
+                narrowed.
             tta: Test-time augmentation, as ``--tta`` takes it: ``flip,scales=0.75,1,1.25``.
 
         Returns:

@@ -1,6 +1,8 @@
 """A data set whose tree a person describes: patterns for images and masks, and what they share."""
 
-import re
+import json
+import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +20,16 @@ from segexp.data.source import Source
 from segexp.labels.taxonomy import Taxonomy
 
 FORMAT = "described"
+
+SEARCH_SECONDS = 30.0
+"""An expression that backtracks may take longer than anybody waits: `re` knows no end."""
+
+_SEARCH = """
+import json, re, sys
+expression, paths = json.load(sys.stdin)
+matches = map(re.compile(expression).search, paths)
+json.dump([match and match.groups() for match in matches], sys.stdout)
+"""
 
 
 def open_described(root: Path, taxonomy: Taxonomy, described: LayoutConfig) -> Source:
@@ -96,10 +108,10 @@ def _in_splits(root: Path, images: Sequence[File], expression: str) -> list[File
         InputError: When it finds nothing in some of them, or what is not a word for a split.
     """
     found, faults = [], []
-    for file in images:
-        path = file.path.relative_to(root).as_posix()
-        match = re.search(expression, path)
-        word = match[1] if match else None
+    paths = _paths(root, images)
+    groups = _searched("data.layout.split", expression, paths)
+    for file, path, match in zip(images, paths, groups, strict=True):
+        word = match[0] if match else None
         split = SPLIT_WORDS.get((word or "").lower())
         if split is None:
             said = (
@@ -123,13 +135,13 @@ def _joined(root: Path, images: Sequence[File], masks: Sequence[File], expressio
     sides: list[dict[Key, File]] = []
     for files in (images, masks):
         found: list[tuple[Key, File]] = []
-        for file in files:
-            path = file.path.relative_to(root).as_posix()
-            match = re.search(expression, path)
+        paths = _paths(root, files)
+        groups = _searched("data.layout.join", expression, paths)
+        for file, path, match in zip(files, paths, groups, strict=True):
             if match is None:
                 faults.append(f"data.layout.join: {expression!r} matches no part of {path}")
                 continue
-            key = "_".join(group or "" for group in match.groups())
+            key = "_".join(group or "" for group in match)
             found.append((((None, ()), key), file))
         side, again = by_key(found)
         sides.append(side)
@@ -144,6 +156,37 @@ def _joined(root: Path, images: Sequence[File], masks: Sequence[File], expressio
             "groups must find the same in both"
         )
     return Reading(sides[0], sides[1], Rule(Affixes(), Affixes(), pairs), tuple(doubled))
+
+
+def _paths(root: Path, files: Sequence[File]) -> list[str]:
+    return [file.path.relative_to(root).as_posix() for file in files]
+
+
+def _searched(where: str, expression: str, paths: Sequence[str]) -> list[list[str | None] | None]:
+    """Search for an expression in paths; return what its groups find in each, None for no match.
+
+    In another process, which can be stopped.
+
+    Raises:
+        InputError: When it takes longer than SEARCH_SECONDS.
+    """
+    try:
+        done = subprocess.run(
+            [sys.executable, "-I", "-S", "-c", _SEARCH],
+            input=json.dumps([expression, paths]),
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=SEARCH_SECONDS,
+        )
+    except subprocess.TimeoutExpired:
+        raise InputError(
+            f"{where}: {expression!r} takes over {SEARCH_SECONDS:g} s for {len(paths)} paths, such "
+            f"as {paths[0]}: it tries every way to divide them; repeat nothing that repeats inside "
+            "(write a+ for (a+)+)"
+        ) from None
+    found: list[list[str | None] | None] = json.loads(done.stdout)
+    return found
 
 
 def _paired_alone(root: Path, readings: Sequence[Reading]) -> tuple[list[Reading], list[str]]:

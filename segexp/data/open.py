@@ -96,14 +96,18 @@ def _labelled(
 
 def _own_taxonomy(project: Path, name: str, layout: str, *, is_implied: bool) -> Taxonomy:
     """Load the taxonomy of the data; an earlier project may lack one that is implied."""
+    file = f"mappings/taxonomies/{name}.yaml"
     try:
         return find_taxonomy(project, name)
     except InputError as error:
-        if not is_implied:
+        if (project / file).exists():  # it has faults
             raise
         advice = (
             f"the layout {layout} implies it; a new project has it: `segexp init DIR`, and copy "
-            f"mappings/taxonomies/{name}.yaml from there"
+            f"{file} from there"
+            if is_implied
+            else f"copy {file} from a project that has it: one that `segexp init DIR` makes has "
+            "those that segexp knows"
         )
         raise InputError([*error.faults, advice]) from None
 

@@ -7,6 +7,7 @@ import pytest
 from harness.trees import CAMVID, picture, raw_mask, save
 from segexp.core.config import DivisionConfig, LayoutConfig
 from segexp.core.errors import InputError
+from segexp.data import described
 from segexp.data.described import open_described
 from segexp.data.source import UNDIVIDED, Source
 
@@ -140,6 +141,16 @@ def test_what_is_no_pattern_is_refused_with_one(tmp_path):
     masks, images = caught.value.faults
     assert images.startswith("data.layout.images: 's**/left/*.png'")
     assert masks.startswith("data.layout.masks: '.'")
+
+
+@pytest.mark.parametrize("key", ["join", "split"])
+def test_an_expression_that_never_comes_to_an_end_is_refused(tmp_path, monkeypatch, key):
+    root = scenes(tmp_path)
+    save(root / f"s1/left/{'0' * 60}x.png", picture(1))
+    monkeypatch.setattr(described, "SEARCH_SECONDS", 0.3)
+    patterns = {"images": "*/left/*.png", "masks": "drawn/*.png"}
+    with pytest.raises(InputError, match=rf"data\.layout\.{key}: '\(0\+\)\+\$' takes over 0\.3 s"):
+        opened(root, **patterns, **{key: "(0+)+$"})
 
 
 def test_groups_that_find_the_same_in_two_images_are_named(tmp_path):

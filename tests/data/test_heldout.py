@@ -142,6 +142,15 @@ def test_other_labels_are_refused_with_the_way(project, tmp_path, village):
     )
 
 
+def test_labels_that_the_project_lacks_are_named_by_their_file(project, tmp_path):
+    streets = camvid_like(tmp_path / "streets", train=2, val=2)
+    config = config_for(project, streets, root=str(streets), taxonomy="village")
+    with pytest.raises(InputError) as caught:
+        find_source(project, config, [])
+    advice = "data.heldout: copy mappings/taxonomies/village.yaml from a project that has it"
+    assert any(fault.startswith(advice) for fault in caught.value.faults)
+
+
 def test_a_folder_that_is_missing_is_named(project, tmp_path):
     streets = camvid_like(tmp_path / "streets", train=2, val=2)
     config = config_for(project, streets, root=str(tmp_path / "nowhere"))
