@@ -5,20 +5,22 @@ every arm -> per-image confusion matrices on images that tuning never saw -> the
 (`segexp.compare.result`)
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Mapping as Dict
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
+import optuna
 from optuna.storages import BaseStorage
 
 from segexp.compare.candidates import Candidate, best_first, choose_candidates
 from segexp.compare.design import FEWEST, Mode
 from segexp.compare.finals import of_candidates, of_configs, of_winner
+from segexp.compare.live_folder import LiveFolder
 from segexp.compare.looks import (
     Look,
     answered,
@@ -50,6 +52,7 @@ from segexp.study.definition import (
 )
 from segexp.study.display import StudyDisplay
 from segexp.study.engines import Engine, here
+from segexp.study.live_results import LiveResults
 from segexp.study.open import OpenStudy, Place, open_study
 from segexp.study.plan import ListPlan, SearchPlan, say_left_out
 from segexp.study.results_folder import REPORT_FILE, results_folder
@@ -105,14 +108,18 @@ def run_ab(
     clusters = make_clusters(question.cluster, dataset.heldout.ids, dataset.source.heldout_format)
     _refuse_another(plan, dataset, storage)
     where = results_folder(plan.project, plan.name)
-    display.say(f"results, once there is an answer: {where / REPORT_FILE}")
-    with open_records(plan, dataset, storage, display.say) as (study, record, arms):
+    display.say(f"results, also while it runs: {where / REPORT_FILE}")
+    with (
+        open_records(plan, dataset, storage, display.say) as (study, record, arms),
+        _live(plan, dataset, display, study) as live,
+    ):
         train = partial(
             _run_in_turn,
             dataset=dataset,
             storage=storage,
             arms=arms,
             display=display,
+            live=live,
             engine=engine,
             workers=workers,
         )
@@ -147,6 +154,22 @@ def run_ab(
         note_answer(Place(finals[0].experiment, record), result)
     say_what_waits(finals[0].experiment, display)
     return result, directory
+
+
+@contextmanager
+def _live(
+    plan: AbPlan, dataset: Dataset, display: StudyDisplay, study: optuna.Study
+) -> Iterator[LiveFolder | None]:
+    """Yield the page of a study without an answer, which says so if the block ends without one."""
+    if answered(study) is not None:  # its page has that
+        yield None
+        return
+    live = LiveFolder(plan, describe_data(dataset).removeprefix("data: "), display.say)
+    try:
+        yield live
+    finally:
+        if answered(study) is None:
+            live.write(is_live=False)
 
 
 def is_settled(result: Dict[str, Any]) -> bool:
@@ -223,6 +246,7 @@ def _run_in_turn(
     storage: BaseStorage,
     arms: Sequence[Place],
     display: StudyDisplay,
+    live: LiveFolder | None,
     *,
     engine: Engine,
     workers: int | None,
@@ -235,6 +259,9 @@ def _run_in_turn(
     with ExitStack() as stack:
         for study in opened:
             stack.enter_context(under_way(study, display))
+        if live is not None:
+            live.follow(opened)
+            display = LiveResults(display, live)
         run_to_the_end(opened, display, engine, workers=workers)
         return opened
 

@@ -1,4 +1,4 @@
-"""The results folder and the note of a study while it runs: written again every now and then.
+"""What people look at while a study runs: written again every now and then.
 
 Reading a study takes time in proportion to its trials. So they are written the less often the
 longer that takes, and all of it together takes a small part of the study's time.
@@ -7,7 +7,7 @@ longer that takes, and all of it together takes a small part of the study's time
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from segexp.core.errors import first_line
 from segexp.evaluation.evaluate import Evaluation
@@ -25,10 +25,50 @@ PARTS = 20
 """And at least so many times as long as writing it took: at most a 20th of the time."""
 
 
-class ResultsFolder:
-    """When the folder and the note of a running study are to be written.
+class WhenDue:
+    """What writes, and when it did so last.
 
-    A fault of either is said once, and ends nothing.
+    Args:
+        clock: Returns seconds.
+    """
+
+    def __init__(
+        self, write: Callable[[], object], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._write = write
+        self._clock = clock
+        self._due = -float("inf")
+
+    def write_if_due(self) -> None:
+        """Write, unless that was a short time ago."""
+        begun = self._clock()
+        if begun < self._due:
+            return
+        self._write()
+        ended = self._clock()
+        self._due = ended + max(EVERY_SECONDS, PARTS * (ended - begun))
+
+
+class Trying:
+    """Calls what writes while a study runs; a fault is said once, and ends nothing."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
+        self._failed: set[object] = set()
+
+    def write(self, what: object, write: Callable[[], object]) -> None:
+        """Call a function that writes; if it fails, say so unless that was said."""
+        try:
+            write()
+        except Exception as error:
+            if what not in self._failed:
+                self._failed.add(what)
+                reason = getattr(error, "strerror", None) or first_line(error)
+                self._say(f"{what} cannot be written, and the study goes on: {reason}")
+
+
+class ResultsFolder:
+    """The folder and the note of a running study.
 
     Args:
         clock: Returns seconds.
@@ -41,41 +81,33 @@ class ResultsFolder:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._opened = opened
-        self._say = say
-        self._clock = clock
-        self._due = -float("inf")
-        self._failed: set[str] = set()
+        self._trying = Trying(say)
+        self._when_due = WhenDue(self._write, clock)
 
     def write_if_due(self) -> None:
         """Write folder and note unless that was a short time ago."""
-        begun = self._clock()
-        if begun < self._due:
-            return
+        self._when_due.write_if_due()
+
+    def _write(self) -> None:
         project = self._opened.plan.base.project
         self.trying(lambda: write_results(project, self._opened.study, is_live=True))
         self.write_note(is_live=True)
-        ended = self._clock()
-        self._due = ended + max(EVERY_SECONDS, PARTS * (ended - begun))
 
     def write_note(self, *, is_live: bool) -> None:
         """Write the note in MLflow."""
-        self.trying(lambda: write_note(self._opened, is_live=is_live), "its note in MLflow")
+        self._trying.write("its note in MLflow", lambda: write_note(self._opened, is_live=is_live))
 
-    def trying(self, write: Callable[[], object], what: str = "") -> None:
-        """Call a function that writes; if it fails, say so unless that was said.
+    def trying(self, write: Callable[[], object]) -> None:
+        """Call what writes the folder; if it fails, say so unless that was said."""
+        project, name = self._opened.plan.base.project, self._opened.study.study_name
+        self._trying.write(results_folder(project, name), write)
 
-        Args:
-            what: What it writes; the folder if empty.
-        """
-        try:
-            write()
-        except Exception as error:
-            if what not in self._failed:
-                self._failed.add(what)
-                project, name = self._opened.plan.base.project, self._opened.study.study_name
-                reason = getattr(error, "strerror", None) or first_line(error)
-                shown = what or results_folder(project, name)
-                self._say(f"{shown} cannot be written, and the study goes on: {reason}")
+
+class Rewritten(Protocol):
+    """What is written again while a study runs."""
+
+    def write_if_due(self) -> None:
+        """Write, unless that was a short time ago."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +115,7 @@ class LiveResults:
     """A display that has a study's folder written as trials begin, train and end."""
 
     display: StudyDisplay
-    folder: ResultsFolder
+    folder: Rewritten
 
     def say(self, text: str) -> None:
         """Show one line."""

@@ -388,8 +388,13 @@ def test_a_failed_training_before_an_early_look_leaves_the_later_ones(project: P
 def test_before_it_has_answered_the_list_of_trainings_may_change(project: Path) -> None:
     with pytest.raises(Interrupted):
         run(project, Said(interrupt_at=10), configs=2, seeds=3)
+    page = project / "runs" / "ab" / "report.html"
+    words = " ".join(read_page(page.read_text(encoding="utf-8")).texts)
+    assert "10 of 12" in words
+    assert "ended before it had an answer" in words
     display = Said()
     result, _ = run(project, display, configs=3, seeds=2)
+    assert "No answer yet" not in page.read_text(encoding="utf-8")
     trained = [t.params["seed"] for t in study_of(project, "ab-merged10").trials]
     assert trained == [1, 2, 3, 1, 2, 1, 2]
     assert result["pairs"][0]["runs"] == 6
