@@ -1,7 +1,7 @@
 """Images at 1024x2048 in the cache, and crops of them, against decoding the files each time.
 
 python benchmarks/full_size.py                        # 60 images, about three minutes
-python benchmarks/full_size.py --images 2975          # as many as Cityscapes has: 24 GB of disk
+python benchmarks/full_size.py --images 2975          # as many as Cityscapes has: 47 GB of disk
 
 Drawn scenes are written as PNG in the layout of Cityscapes. Then, each in a process of its own: the
 cache is built (of all images, and of a third of them, for the memory); crops are read from it in
