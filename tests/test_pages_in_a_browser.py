@@ -103,7 +103,7 @@ say(dialog.querySelector("output").textContent)""",
         "one,three,two <b>",
         "three,one,two <b>",
         "one,three,two <b>",
-        "IoU of car: first 0.500, second 0.750",
+        "IoU of car, first: 0.500; second: 0.750",
         "",  # no truth has sky
         "0 of 3 images",
         "Swipe between A and B",

@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 from segexp import __version__
 from segexp.cli.ab import ab
 from segexp.cli.best import best
+from segexp.cli.compare import compare
 from segexp.cli.console import SaidLog, print_error
 from segexp.cli.data import data_app
 from segexp.cli.doctor import doctor
@@ -86,6 +87,7 @@ app.command()(init)
 app.command()(tune)
 app.command()(ab)
 app.command()(best)
+app.command()(compare)
 app.command()(report)
 app.command()(train)
 app.command()(evaluate)

@@ -29,6 +29,10 @@ EXAMPLES = {
         segexp best default --predict street.png --out predicted
         segexp best default --json > best.json
     """,
+    "compare": """
+        segexp compare default merged
+        segexp compare default .segexp/train/BUNDLE runs/other --split test --out compared --open
+    """,
     "report": """
         segexp report
         segexp report default --open

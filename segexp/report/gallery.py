@@ -186,9 +186,9 @@ def _controls(compared: Compared) -> list[Markup]:
 
 def _said(models: Sequence[str], wrong: Floats) -> str:
     each = (
-        f"{name} {percent(share, 1, digits=1)}" for name, share in zip(models, wrong, strict=True)
+        f"{name}: {percent(share, 1, digits=1)}" for name, share in zip(models, wrong, strict=True)
     )
-    return f"wrong pixels: {', '.join(each)}"
+    return f"wrong pixels of {'; '.join(each)}"
 
 
 def _numbers(

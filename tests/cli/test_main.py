@@ -20,6 +20,7 @@ COMMANDS = [
     ["tune"],
     ["ab"],
     ["best"],
+    ["compare"],
     ["report"],
     ["train"],
     ["evaluate"],

@@ -38,7 +38,7 @@ def test_a_page_has_each_image_with_its_truth_its_predictions_and_their_differen
         for name in ("image", "truth", "A: first", "B: second", "differences")
     ]
     assert all(address.startswith("data:image/webp;base64,") for address, _ in page.pictures[:15])
-    assert "wrong pixels: first 14.3%, second 7.1%" in page.texts
+    assert "wrong pixels of first: 14.3%; second: 7.1%" in page.texts
     numbers = json.loads(page.blocks["gallery-numbers"])
     assert numbers["models"] == ["first", "second"]
     assert numbers["images"][1] == {

@@ -62,10 +62,10 @@ function arrange() {
     for (const each of scene.querySelectorAll(".pane[data-kind=difference]"))
       each.hidden = Number(each.dataset.model) !== other;
     const text = models.map((model, j) =>
-      `${model} ${name === "" ? `${(100 * said[j]).toFixed(1)}%` : said[j].toFixed(3)}`);
+      `${model}: ${name === "" ? `${(100 * said[j]).toFixed(1)}%` : said[j].toFixed(3)}`);
     const title = chosen("class").selectedOptions[0].textContent;
     scene.querySelector(".said").textContent =
-      `${name === "" ? "wrong pixels" : `IoU of ${title}`}: ${text.join(", ")}`;
+      `${name === "" ? "wrong pixels of" : `IoU of ${title},`} ${text.join("; ")}`;
   }
   controls.querySelector("output").textContent = `${shown.length} of ${scenes.length} images`;
 }

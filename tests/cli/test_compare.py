@@ -1,0 +1,80 @@
+"""`segexp compare`: saved models on the same images."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from segexp.training.bundle import load_bundle, save_bundle
+from tests.cli.running import Outcome, read, segexp, the_fault
+from tests.report.parsed import read_page
+
+
+@pytest.fixture(scope="module")
+def other(tuned: tuple[Path, Outcome], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The best model of the study with noise in its weights."""
+    bundle = load_bundle(tuned[0] / "runs" / "tiny" / "best" / "bundle")
+    torch.manual_seed(0)
+    with torch.no_grad():
+        for parameter in bundle.model.parameters():
+            parameter.add_(0.1 * torch.randn_like(parameter))
+    directory = tmp_path_factory.mktemp("other") / "noisy"
+    save_bundle(directory, replace(bundle, origin={**bundle.origin, "trial": 99}))
+    return directory
+
+
+def test_a_study_and_a_bundle_are_compared_in_numbers_and_pictures(
+    tuned: tuple[Path, Outcome], other: Path, tmp_path: Path
+) -> None:
+    project, _ = tuned
+    words = ("compare", "tiny", str(other), "--out", str(tmp_path / "compared"))
+    outcome = segexp(project, *words)
+    assert outcome.code == 0, outcome.err
+    content = read(segexp(project, *words, "--json"))
+    first, second = content["models"]
+    assert second["name"] == "tiny, trial 99"
+    assert f"{first['miou_common']:.3f}" in outcome.out
+    assert "images are the only luck in them" in " ".join(outcome.out.split())
+    assert "over the images alone" in " ".join(outcome.err.split())
+    assert content["images"] == 3 and "saw" not in outcome.err
+    page = tmp_path / "compared" / "gallery.html"
+    assert content["page"] == str(page) and str(page) in outcome.out
+    assert len(page.read_bytes()) < 2_000_000
+    pictures = read_page(page.read_text(encoding="utf-8")).pictures
+    assert len(pictures) == 3 * 5
+
+
+def test_by_default_the_page_is_beside_the_results_of_studies(
+    tuned: tuple[Path, Outcome], other: Path
+) -> None:
+    project, _ = tuned
+    content = read(segexp(project, "compare", "runs/tiny", str(other), "--json"))
+    name = f"compare-runs_tiny-{str(other).strip('/').replace('/', '_')[-60:]}"
+    assert Path(content["page"]).parent == project / "runs" / name
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("tiny",), "one model; name two or more: segexp compare tiny B"),
+        (("tiny", "runs/tiny"), "runs/tiny: is the model of tiny, too"),
+        (("tiny", "tinny"), "did you mean 'tiny'?"),
+        (("tiny", "OTHER", "--split", "hold"), "--split 'hold'"),
+        (("tiny", "OTHER", "--out", "config.yaml"), "config.yaml is no folder"),
+    ],
+)
+def test_what_cannot_be_compared_is_refused(
+    tuned: tuple[Path, Outcome], other: Path, words: tuple[str, ...], expected: str
+) -> None:
+    named = [str(other) if word == "OTHER" else word for word in words]
+    outcome = segexp(tuned[0], "compare", *named)
+    assert outcome.code == 2
+    assert expected in the_fault(outcome)
+
+
+def test_all_references_that_name_nothing_are_told_at_once(tuned: tuple[Path, Outcome]) -> None:
+    outcome = segexp(tuned[0], "compare", "nowhere", "neither")
+    assert outcome.code == 2
+    assert "nowhere: no model" in outcome.err
+    assert "neither: no model" in outcome.err
