@@ -14,6 +14,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 WIDTHS = (1400, 390)
 _HEIGHT = 1000
@@ -74,6 +75,19 @@ let waited = 0;
 </script>"""
 
 
+_PRINT = """<pre id="found"></pre><script>
+(function wait() {
+  const plots = [...document.querySelectorAll(".plot")];
+  if (!plots.every((plot) => plot.querySelector("svg"))) return void setTimeout(wait, 100);
+  dispatchEvent(new Event("beforeprint"));
+  setTimeout(() => {
+    const widths = plots.map((plot) => plot.querySelector("svg").getBoundingClientRect().width);
+    document.getElementById("found").textContent = JSON.stringify(widths);
+  }, 300);
+})();
+</script>"""
+
+
 def find_chromium() -> str | None:
     """Return the browser's program; None where none is installed."""
     return next(filter(None, map(shutil.which, _NAMES)), None)
@@ -90,9 +104,12 @@ def faults_of(page: Path, width: int, *, is_dark: bool = False) -> list[str]:
         copy.write_text(_measuring(page.read_text(encoding="utf-8")), encoding="utf-8")
         _frame(frame, copy, width)
         dumped, _ = _opened(browser, frame, Path(folder), is_dark)
+    return [*faults, *_found(dumped)]
+
+
+def _found(dumped: str) -> list[Any]:
     found = re.search(r'<pre id="found">(.+?)</pre>', dumped, re.DOTALL)
-    measured = json.loads(html.unescape(found[1])) if found else ["nothing was measured"]
-    return [*faults, *measured]
+    return json.loads(html.unescape(found[1])) if found else ["nothing was measured"]
 
 
 def said_by(page: Path, script: str) -> list[str]:
@@ -111,6 +128,17 @@ def said_by(page: Path, script: str) -> list[str]:
         dumped, log = _opened(browser, copy, Path(folder), False)
     found = re.search(r'data-said="(.+?)"', dumped)
     return json.loads(html.unescape(found[1])) if found else [*_console(log)]
+
+
+def widths_on_paper(page: Path) -> list[float]:
+    """Return how wide each figure of a page is when it is printed, in pixels."""
+    browser = find_chromium()
+    assert browser is not None, "no Chromium is installed"
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "page.html"
+        text = _measuring(page.read_text(encoding="utf-8"), "")
+        copy.write_text(text.replace("</body>", f"{_PRINT}</body>"), encoding="utf-8")
+        return list(_found(_opened(browser, copy, Path(folder), is_dark=False)[0]))
 
 
 def _frame(frame: Path, page: Path, width: int) -> None:

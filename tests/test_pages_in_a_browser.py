@@ -6,12 +6,12 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from harness.pages import WIDTHS, faults_of, find_chromium, said_by
+from harness.pages import WIDTHS, faults_of, find_chromium, said_by, widths_on_paper
 from segexp.compare.page.ab_page import ab_page
 from segexp.report.confusion_page import confusion_page
 from segexp.report.data_page import data_page
 from segexp.report.gallery import gallery_page
-from segexp.report.page import Section, paragraph, render_page
+from segexp.report.page import Grid, Section, paragraph, render_page
 from tests.compare.page.ab_page_example import SHARED, THREE
 from tests.report.gallery_example import A, B, compared
 from tests.report.test_data_page import STATS
@@ -41,6 +41,15 @@ def test_pages_have_no_errors_no_requests_and_nothing_cut_off(
     page = tmp_path / "page.html"
     page.write_text(PAGES[name](), encoding="utf-8")
     assert faults_of(page, width, is_dark=width == WIDTHS[1]) == []
+
+
+def test_figures_fit_on_paper_alone_and_beside_each_other(tmp_path: Path) -> None:
+    """A4 is 718 pixels wide between Chromium's margins."""
+    figure = go.Figure(go.Scatter(x=[0, 1], y=[0, 1]))
+    page = tmp_path / "page.html"
+    parts = [figure, Grid([("a", figure), ("b", figure)])]
+    page.write_text(render_page("T", [], [Section("S", parts)]), encoding="utf-8")
+    assert widths_on_paper(page) == [680, 330, 330]
 
 
 def test_what_is_wrong_is_found(tmp_path: Path) -> None:

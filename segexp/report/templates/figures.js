@@ -1,5 +1,5 @@
 // Draws the figures of a page: in the colours of the reader's scheme, and again where the scheme
-// or the width changes. plotly.js stands in the page deflated, in base 85.
+// or the width changes, and for paper. plotly.js stands in the page deflated, in base 85.
 (async () => {
   const told = (id) => document.getElementById(id);
   const plots = document.querySelectorAll(".plot");
@@ -9,7 +9,8 @@
   document.head.append(script);
 
   const dark = matchMedia("screen and (prefers-color-scheme: dark)");
-  const narrow = matchMedia("(max-width: 640px)");
+  const narrow = matchMedia("(max-width: 820px)"); // the labels of seven bars fit above that
+  let isPrinted = false;
   const colors = JSON.parse(told("colors-in-dark").textContent);
   const config = {
     displaylogo: false,
@@ -18,11 +19,14 @@
     modeBarButtons: [["toImage", "resetScale2d"]],
   };
   const colored = (key, value) =>
-    dark.matches && typeof value === "string" ? colors[value] ?? value : value;
+    dark.matches && !isPrinted && typeof value === "string" ? colors[value] ?? value : value;
   const draw = () => {
     for (const plot of plots) {
       const figure = JSON.parse(told(plot.id + "-data").textContent, colored);
-      const { data, layout } = { ...figure.wide, ...(narrow.matches ? figure.narrow : {}) };
+      const isNarrow = narrow.matches || isPrinted;
+      const { data, layout } = { ...figure.wide, ...(isNarrow ? figure.narrow : {}) };
+      // Paper has no window whose width plotly could take: 7 inches, half for one of a grid.
+      if (isPrinted) layout.width = plot.closest(".grid") ? 330 : 680;
       plot.style.height = layout.height + "px";
       Plotly.react(plot, data, layout, config);
     }
@@ -30,6 +34,8 @@
   for (const plot of plots) plot.replaceChildren();
   draw();
   dark.onchange = narrow.onchange = draw;
+  addEventListener("beforeprint", () => { isPrinted = true; draw(); });
+  addEventListener("afterprint", () => { isPrinted = false; draw(); });
 
   async function inflated(text, bytes) {
     const digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;,=>?@^_`{|}~";
