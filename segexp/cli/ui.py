@@ -46,7 +46,7 @@ def ui(
     from segexp.study.best import objective_of
     from segexp.study.recorded_place import recorded_place, recorded_uri
     from segexp.study.storage.open import load_study, read_storage
-    from segexp.tracking.ui import HOST, leaderboard_address, served
+    from segexp.tracking.ui import HOST, leaderboard_address, served, share_view, view_address
 
     chosen = load_study(read_storage(config.storage, root), study)
     place = recorded_place(chosen.user_attrs)
@@ -60,17 +60,22 @@ def ui(
         )
     metric = f"best/{objective_of(chosen).removeprefix('val/')}"
 
-    def show(server: str) -> None:
-        address = leaderboard_address(server, experiment, metric)
+    def show(address: str) -> None:
         typer.echo(address)
         if open_:
             webbrowser.open(address)
 
     if uri is not None and tracking.is_server(uri):
-        show(tracking.address_of(uri))
+        show(leaderboard_address(tracking.address_of(uri), experiment, metric))
         return
     say("starting MLflow, which takes some seconds ...")
+    is_shared = share_view(root, uri, experiment, metric)
     with served(root, uri, port) as server:
-        show(f"http://{HOST}:{port}")
+        here = f"http://{HOST}:{port}"
+        show(
+            view_address(here, experiment)
+            if is_shared
+            else leaderboard_address(here, experiment, metric)
+        )
         say("Ctrl-C ends it")
         server.wait()

@@ -78,6 +78,17 @@ def own_folders(project: Path, family: Family) -> list[Path]:
     return _there(project, places)
 
 
+def own_locks(project: Path, family: Family) -> list[Path]:
+    """Return the files that are there to be locked while its studies run or are written."""
+    locks = project / WORK_DIRECTORY / "locks"
+    names = [study.study_name for study in family.studies]
+    if any(name_fault("study name", name) for name in names):
+        return []
+    places = [locks / f"{name}.lock" for name in names]
+    places.append(locks / RUNS_DIRECTORY / f"{family.study.study_name}.lock")
+    return [place for place in places if place.is_file()]
+
+
 def artifact_folders(project: Path, family: Family) -> list[Path]:
     """Return the folders of its runs' artifacts, where MLflow keeps them in the project."""
     ids = set(_run_ids(family))

@@ -17,7 +17,7 @@ from segexp.core.lease import is_gone, owner_from_dict
 from segexp.core.wording import counted
 from segexp.study.abandoned import is_running
 from segexp.study.attributes import BEAT, CARRIED_FROM, DEFINITION, OWNER, host_of
-from segexp.study.family import Family, artifact_folders, families, own_folders
+from segexp.study.family import Family, artifact_folders, families, own_folders, own_locks
 from segexp.study.open import lock_of
 from segexp.study.recorded_place import recorded_place, recorded_uri
 
@@ -28,15 +28,19 @@ class Removal:
 
     Attributes:
         runs: The ids of its runs in MLflow's experiment, the study's own last.
+        experiment_goes: Whether it is the study's own, and has no other run.
         folders: Of the project, deleted whole.
+        locks: Files that are there to be locked.
         artifacts: Megabytes that MLflow keeps of its runs in the project.
     """
 
     project: Path
     family: Family
     experiment: tracking.Experiment | None
+    experiment_goes: bool
     runs: tuple[str, ...]
     folders: tuple[Path, ...]
+    locks: tuple[Path, ...]
     artifacts: float
 
     def lines(self) -> list[str]:
@@ -45,13 +49,16 @@ class Removal:
         trials = sum(len(study.get_trials(deepcopy=False)) for study in family.studies)
         below = f", with {len(family.below)} studies below it" if family.below else ""
         lines = [f"Optuna: study {family.study.study_name}{below} ({counted(trials, 'trial')})"]
-        if self.runs:
-            name = self.experiment.name if self.experiment else ""
-            lines.append(f"MLflow: {counted(len(self.runs), 'run')} of experiment {name}")
+        if self.experiment is not None and (self.runs or self.experiment_goes):
+            name = self.experiment.name
+            rest = ", and the experiment, which has no other" if self.experiment_goes else ""
+            lines.append(f"MLflow: {counted(len(self.runs), 'run')} of experiment {name}{rest}")
         lines += [
             f"files:  {folder.relative_to(self.project)}/ ({megabytes(folder):,.1f} MB)"
             for folder in self.folders
         ]
+        if self.locks:
+            lines.append(f"files:  {counted(len(self.locks), 'lock')} below .segexp/locks/")
         return lines
 
 
@@ -82,8 +89,21 @@ def plan_removal(project: Path, storage: BaseStorage, name: str, uri: str | None
     _refuse_needed(family, known)
     experiment, runs = _find_runs(project, family, uri)
     artifacts = sum(map(megabytes, artifact_folders(project, family)))
-    folders = tuple(own_folders(project, family))
-    return Removal(project, family, experiment, tuple(runs), folders, artifacts)
+    goes = (
+        experiment is not None
+        and experiment.name == name
+        and not tracking.has_other_runs(experiment, runs)
+    )
+    return Removal(
+        project,
+        family,
+        experiment,
+        goes,
+        tuple(runs),
+        tuple(own_folders(project, family)),
+        tuple(own_locks(project, family)),
+        artifacts,
+    )
 
 
 def remove(removal: Removal, storage: BaseStorage, say: Callable[[str], None]) -> None:
@@ -100,7 +120,7 @@ def remove(removal: Removal, storage: BaseStorage, say: Callable[[str], None]) -
         for study in removal.family.studies:
             _refuse_running(study)
         if removal.experiment is not None:
-            tracking.delete_runs(removal.experiment, list(removal.runs))
+            _remove_records(removal, removal.experiment, say)
         for folder in removal.folders:
             try:
                 shutil.rmtree(folder)
@@ -108,7 +128,22 @@ def remove(removal: Removal, storage: BaseStorage, say: Callable[[str], None]) -
                 raise WorkError(f"{folder}: cannot be deleted: {error.strerror}") from error
         for study in removal.family.studies:
             optuna.delete_study(study_name=study.study_name, storage=storage)
+        for lock in own_locks(removal.project, removal.family):  # who waits for one takes a new one
+            lock.unlink(missing_ok=True)
     say(f"removed {name}")
+
+
+def _remove_records(
+    removal: Removal, experiment: tracking.Experiment, say: Callable[[str], None]
+) -> None:
+    tracking.delete_runs(experiment, list(removal.runs))
+    try:
+        if removal.experiment_goes:
+            tracking.delete_experiment(experiment)
+        elif experiment.name == removal.family.study.study_name:
+            tracking.delete_texts(experiment)
+    except WorkError as error:  # who may delete runs of a server need not be let do that
+        say(f"{error}; it stays in MLflow")
 
 
 def _refuse_needed(family: Family, known: list[Family]) -> None:

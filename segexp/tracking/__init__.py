@@ -46,7 +46,13 @@ from segexp.tracking.records import (
     metric_name,
 )
 from segexp.tracking.registry import ALIAS, register_model
-from segexp.tracking.remove_runs import delete_runs, runs_of
+from segexp.tracking.remove_runs import (
+    delete_experiment,
+    delete_runs,
+    delete_texts,
+    has_other_runs,
+    runs_of,
+)
 from segexp.tracking.runs import (
     Run,
     Status,
@@ -80,13 +86,16 @@ __all__ = [
     "attach_run",
     "close_run",
     "config_params",
+    "delete_experiment",
     "delete_runs",
+    "delete_texts",
     "discard_run",
     "drain",
     "end_run",
     "experiment_of_run",
     "find_running",
     "find_tagged",
+    "has_other_runs",
     "is_behind",
     "is_server",
     "is_token",

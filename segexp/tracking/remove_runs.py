@@ -1,15 +1,18 @@
 """Runs of studies that are removed."""
 
+from collections.abc import Collection
 from pathlib import Path
 
 from mlflow.entities import ViewType
 from mlflow.exceptions import MlflowException
+from mlflow.utils.mlflow_tags import MLFLOW_RUN_NOTE
 
 from segexp.core.credentials import without_credentials
 from segexp.core.database_url import DEFAULT_TRACKING, sqlite_file
 from segexp.core.errors import InputError, WorkError
 from segexp.tracking.client import what_is_wrong
 from segexp.tracking.store import Experiment, open_experiment
+from segexp.tracking.ui import VIEW_TAG
 
 _PAGE = 1000
 
@@ -51,6 +54,50 @@ def runs_of(
             if not token:
                 break
     return opened, found
+
+
+def has_other_runs(experiment: Experiment, run_ids: Collection[str]) -> bool:
+    """Whether an experiment has runs that are not deleted, beside some."""
+    token: str | None = None
+    while True:
+        page = experiment.client.search_runs(
+            [experiment.id], "", ViewType.ACTIVE_ONLY, _PAGE, page_token=token
+        )
+        if any(run.info.run_id not in run_ids for run in page):
+            return True
+        token = page.token
+        if not token:
+            return False
+
+
+def delete_experiment(experiment: Experiment) -> None:
+    """Mark an experiment as deleted, under a name that leaves its own to another one.
+
+    Raises:
+        WorkError: When it cannot be.
+    """
+    client, name = experiment.client, f"{experiment.name}-removed-{experiment.id}"
+    try:
+        client.rename_experiment(experiment.id, name)
+        client.delete_experiment(experiment.id)
+    except MlflowException as error:
+        raise WorkError(f"experiment {experiment.name}: {what_is_wrong(error)}") from None
+
+
+def delete_texts(experiment: Experiment) -> None:
+    """Take what segexp wrote for a study off an experiment that has other runs: note and view.
+
+    Raises:
+        WorkError: When a tag cannot be deleted.
+    """
+    client = experiment.client
+    try:
+        tags = client.get_experiment(experiment.id).tags
+        for key in (MLFLOW_RUN_NOTE, VIEW_TAG):
+            if key in tags:
+                client.delete_experiment_tag(experiment.id, key)
+    except MlflowException as error:
+        raise WorkError(f"experiment {experiment.name}: {what_is_wrong(error)}") from None
 
 
 def delete_runs(experiment: Experiment, run_ids: list[str]) -> None:

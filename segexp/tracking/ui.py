@@ -1,5 +1,6 @@
 """MLflow's own pages: their addresses, and a server for them on this machine."""
 
+import json
 import os
 import signal
 import socket
@@ -14,7 +15,9 @@ from urllib.error import URLError
 from urllib.parse import quote
 from urllib.request import urlopen
 
+from mlflow.exceptions import MlflowException
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SQLAlchemyError
 
 from segexp.core.credentials import without_credentials
 from segexp.core.database_url import DEFAULT_TRACKING, sqlite_file
@@ -22,6 +25,10 @@ from segexp.core.errors import InputError, WorkError
 from segexp.tracking.client import client_of
 
 HOST = "127.0.0.1"
+
+VIEW = "segexp"
+VIEW_TAG = f"mlflow.sharedViewState.{VIEW}"
+"""The tag of an experiment in which MLflow looks for the view."""
 
 # In seconds.
 _TO_START = 120.0  # importing MLflow takes 10 to 25 on a busy machine
@@ -41,6 +48,44 @@ def leaderboard_address(server: str, experiment: str, metric: str) -> str:
     return (
         f"{server.rstrip('/')}/#/experiments/{experiment}/runs"
         f"?workflowType=machine_learning&orderByKey={key}&orderByAsc=false"
+    )
+
+
+def share_view(project: Path, uri: str | None, experiment: str, metric: str) -> bool:
+    """Keep a view of an experiment's runs that has their scores as columns, the best first.
+
+    In a browser that is new to an experiment MLflow shows no metric, but it opens a view that a tag
+    of the experiment holds; see its ``useSharedExperimentViewState.ts``.
+
+    Args:
+        uri: Of a database.
+        metric: Such as ``best/miou_common``.
+
+    Returns:
+        Whether the database could be written.
+
+    Raises:
+        InputError: When there is no such database, or it is of another version.
+    """
+    client = client_of(_checked(project, uri or DEFAULT_TRACKING))
+    score = f"metrics.`{metric}`"
+    state = {
+        "selectedColumns": [score, f"metrics.`{metric.replace('best/', 'heldout/')}`"],
+        "orderByKey": score,
+        "orderByAsc": False,
+    }
+    try:
+        client.set_experiment_tag(experiment, VIEW_TAG, json.dumps(state))
+    except (MlflowException, SQLAlchemyError):
+        return False
+    return True
+
+
+def view_address(server: str, experiment: str) -> str:
+    """Return where MLflow shows the runs of an experiment in the view of `share_view`."""
+    return (
+        f"{server.rstrip('/')}/#/experiments/{experiment}/runs"
+        f"?workflowType=machine_learning&viewStateShareKey={VIEW}"
     )
 
 

@@ -33,7 +33,13 @@ def test_nothing_is_removed_that_nobody_confirmed_and_then_all_of_it_is(
     asked = segexp(project, "studies", "rm", "tiny")
     assert asked.code == 2
     assert "nothing was removed; confirm with --yes" in asked.err
-    for place in ("study tiny (2 trials)", "3 runs of experiment tiny", folder.name, "runs/tiny/"):
+    for place in (
+        "study tiny (2 trials)",
+        "3 runs of experiment tiny, and the experiment, which has no other",
+        folder.name,
+        "runs/tiny/",
+        "2 locks below .segexp/locks/",
+    ):
         assert place in asked.out
     assert folder.is_dir() and study_names(project) == ["tiny"]
 
@@ -43,8 +49,8 @@ def test_nothing_is_removed_that_nobody_confirmed_and_then_all_of_it_is(
     assert not folder.exists() and not (project / "runs" / "tiny").exists()
     assert study_names(project) == []
     client = client_of(project)
-    experiment = client.get_experiment_by_name("tiny")
-    assert experiment is not None
-    assert list(client.search_runs([experiment.experiment_id])) == []
+    assert client.get_experiment_by_name("tiny") is None  # the name is free for another study
+    assert [each.name for each in client.search_experiments()] == ["Default"]
+    assert not [*(project / ".segexp" / "locks").rglob("tiny*")]
     assert "no study has been run" in segexp(project, "studies").err
     assert study_names(tuned[0]) == ["tiny"]

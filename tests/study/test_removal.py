@@ -49,6 +49,10 @@ def test_an_ab_study_goes_with_all_below_it_and_others_stay(
         begun(storage, name)
         (tmp_path / ".segexp" / "studies" / f"{name}-01234567").mkdir(parents=True)
     (tmp_path / ".segexp" / "ab" / "ab-01234567").mkdir(parents=True)
+    locks = tmp_path / ".segexp" / "locks"
+    (locks / "runs").mkdir(parents=True)
+    for name in ("ab", "ab-fine", "other", "runs/ab"):
+        (locks / f"{name}.lock").touch()
     said: list[str] = []
     found = plan_removal(tmp_path, storage, "ab", None)
     assert found.lines() == [
@@ -56,12 +60,14 @@ def test_an_ab_study_goes_with_all_below_it_and_others_stay(
         "files:  .segexp/studies/ab-fine-01234567/ (0.0 MB)",
         "files:  .segexp/studies/ab-coarse-01234567/ (0.0 MB)",
         "files:  .segexp/ab/ab-01234567/ (0.0 MB)",
+        "files:  3 locks below .segexp/locks/",
     ]
     remove(found, storage, said.append)
     assert said == ["removed ab"]
     assert optuna.get_all_study_names(storage) == ["other"]
     left = [path.name for path in (tmp_path / ".segexp").glob("*/*-01234567")]
     assert left == ["other-01234567"]
+    assert [path.name for path in locks.rglob("*.lock")] == ["other.lock"]
 
 
 def test_what_an_interruption_left_is_removed_by_the_same_call(

@@ -1,5 +1,6 @@
 """MLflow's own pages, served for a project."""
 
+import json
 import socket
 import urllib.request
 from contextlib import closing
@@ -10,13 +11,29 @@ import pytest
 from harness.tracking_server import free_port
 from segexp.core.errors import InputError, WorkError
 from segexp.tracking import Experiment
-from segexp.tracking.ui import leaderboard_address, served
+from segexp.tracking.ui import VIEW_TAG, leaderboard_address, served, share_view, view_address
 
 
 def test_the_address_is_the_one_that_works_in_a_fresh_browser():
     assert leaderboard_address("http://127.0.0.1:5000", "7", "best/miou_common") == (
         "http://127.0.0.1:5000/#/experiments/7/runs?workflowType=machine_learning"
         "&orderByKey=metrics.%60best%2Fmiou_common%60&orderByAsc=false"
+    )
+
+
+def test_a_view_of_the_experiment_has_the_scores_as_columns_and_the_best_first(
+    experiment: Experiment,
+):
+    assert share_view(experiment.project, None, experiment.id, "best/miou_common")
+    tags = experiment.client.get_experiment(experiment.id).tags
+    assert json.loads(tags[VIEW_TAG]) == {
+        "selectedColumns": ["metrics.`best/miou_common`", "metrics.`heldout/miou_common`"],
+        "orderByKey": "metrics.`best/miou_common`",
+        "orderByAsc": False,
+    }
+    assert view_address("http://127.0.0.1:5000", experiment.id) == (
+        f"http://127.0.0.1:5000/#/experiments/{experiment.id}/runs"
+        "?workflowType=machine_learning&viewStateShareKey=segexp"
     )
 
 
