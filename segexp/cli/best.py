@@ -240,8 +240,6 @@ def _scores_table(found: "BestTrial") -> Table:
                 continue
             cells = [score_text(scores.of(name, ruler)) if scores else "-" for scores in splits]
             table.add_row(title_of(name, ruler), *cells)
-            if name == "miou":
-                _add_class_counts(table, splits, ruler)
             if found.baseline and (name, ruler) == objective:
                 base = [found.baseline.val, found.baseline.heldout]
                 cells = [score_text(scores.of(name, ruler)) if scores else "-" for scores in base]
@@ -249,6 +247,8 @@ def _scores_table(found: "BestTrial") -> Table:
             if found.constant and (name, ruler) == floor:
                 cells = [score_text(found.constant[split]) for split in ("val", "heldout")]
                 table.add_row(escape(f"  always {found.constant['class']!r}"), *cells)
+            if name == "miou":
+                _add_class_counts(table, splits, ruler)
     return table
 
 
