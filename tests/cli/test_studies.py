@@ -50,7 +50,7 @@ def test_nothing_is_removed_that_nobody_confirmed_and_then_all_of_it_is(
     assert study_names(project) == []
     client = client_of(project)
     assert client.get_experiment_by_name("tiny") is None  # the name is free for another study
-    assert [each.name for each in client.search_experiments()] == ["Default"]
+    assert not any("tiny" in each.name for each in client.search_experiments())
     assert not [*(project / ".segexp" / "locks").rglob("tiny*")]
     assert "no study has been run" in segexp(project, "studies").err
     assert study_names(tuned[0]) == ["tiny"]
