@@ -46,7 +46,7 @@ def train_and_compare(
         from segexp.compare.plan import plan_ab
         from segexp.compare.run import Question, begun_as, run_ab
         from segexp.study.results_folder import REPORT_FILE, results_folder
-        from segexp.study.storage.open import open_storage
+        from segexp.study.storage.open import load_study, open_storage
 
         if design.mode != "matched" and known and begun_as(known.storage, root, name) == "tuned":
             design = Design("tuned", configs=1, seeds=5 if seeds is None else seeds)
@@ -65,7 +65,8 @@ def train_and_compare(
                 plan, question, storage_now, display, engine=engine, workers=at_once
             )
 
-    return result, directory, results_folder(root, name) / REPORT_FILE
+    report = results_folder(root, load_study(storage_now, name)) / REPORT_FILE
+    return result, directory, report
 
 
 def show_plan(asked: Asked, pilot: str, design: "Design", trials: int, json_: bool) -> None:

@@ -49,7 +49,7 @@ def report(
     if part_studies(chosen):
         from segexp.compare.answer_folder import write_answer_folder
 
-        page = write_answer_folder(root, chosen.study_name)
+        page = write_answer_folder(root, chosen)
     else:
         from segexp.study.results_folder import write_results
 

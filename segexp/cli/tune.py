@@ -159,7 +159,7 @@ def tune(
     _say_best(best, definition.score)
     console.print()
     again = found_again(best.study, project, storage, storage_file)
-    say(f"look next:  {results_folder(root, best.study) / REPORT_FILE}")
+    say(f"look next:  {results_folder(root, finished) / REPORT_FILE}")
     say(f"            segexp best {again}")
     say(f"            segexp best {again} --predict IMAGE.png")
     say(f"            segexp ui {again}")

@@ -3,22 +3,25 @@
 import json
 from pathlib import Path
 
+import optuna
+
 from segexp.compare.answer_tables import answer_tables
 from segexp.compare.version import GALLERY_FILE, PAGE_FILE, RESULT_FILE
 from segexp.core.config import WORK_DIRECTORY
 from segexp.core.errors import WorkError
 from segexp.report.results_csv import columns_csv
+from segexp.study.attributes import RUN_ID
 from segexp.study.results_folder import REPORT_FILE, write_files
 
 
-def write_answer_folder(project: Path, name: str) -> Path:
+def write_answer_folder(project: Path, study: optuna.Study) -> Path:
     """Write what an A/B study answered into its results folder; return the page.
 
     Raises:
         WorkError: When it has not answered yet.
         OSError: When the folder cannot be written.
     """
-    answers = project / WORK_DIRECTORY / "ab"
+    answers, name = project / WORK_DIRECTORY / "ab", study.study_name
     # The name of another study may begin with this one's.
     found = answers.iterdir() if answers.is_dir() else ()
     own = [d for d in found if d.name.rpartition("-")[0] == name and (d / RESULT_FILE).is_file()]
@@ -26,7 +29,9 @@ def write_answer_folder(project: Path, name: str) -> Path:
         raise WorkError(
             f"A/B study {name!r} has no answer here yet: repeat its `segexp ab` command"
         )
-    directory = max(own, key=lambda d: (d / RESULT_FILE).stat().st_mtime)
+    # Another storage may have a study of this name; the run tells the two apart.
+    of_run = f"{name}-{str(study.user_attrs.get(RUN_ID))[:8]}"
+    directory = max(own, key=lambda d: (d.name == of_run, (d / RESULT_FILE).stat().st_mtime))
     result = (directory / RESULT_FILE).read_text(encoding="utf-8")
     gallery = directory / GALLERY_FILE  # an earlier segexp drew none
     tables = answer_tables(json.loads(result))
@@ -36,4 +41,4 @@ def write_answer_folder(project: Path, name: str) -> Path:
         **({GALLERY_FILE: gallery.read_text(encoding="utf-8")} if gallery.is_file() else {}),
         **{Path(of).with_suffix(".csv").name: columns_csv(t) for of, t in tables.items()},
     }
-    return write_files(project, name, contents) / REPORT_FILE
+    return write_files(project, study, contents) / REPORT_FILE

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Sequence
 
+import optuna
+
 from segexp.compare.page.live_page import AbSoFar, ArmSoFar, live_page
 from segexp.compare.plan import AbPlan
 from segexp.study.live_results import Trying, WhenDue
@@ -18,8 +20,11 @@ class LiveFolder:
         data: What is known of the data, in words.
     """
 
-    def __init__(self, plan: AbPlan, data: str, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, plan: AbPlan, study: optuna.Study, data: str, say: Callable[[str], None]
+    ) -> None:
         self._plan = plan
+        self._study = study
         self._data = data
         self._trying = Trying(say)
         self._when_due = WhenDue(lambda: self.write(is_live=True))
@@ -40,13 +45,10 @@ class LiveFolder:
 
     def write(self, *, is_live: bool) -> None:
         """Write the page; a fault is said once, and ends nothing."""
-        plan = self._plan
-        where = results_folder(plan.project, plan.name)
+        project, study = self._plan.project, self._study
         self._trying.write(
-            where,
-            lambda: write_files(
-                plan.project, plan.name, {REPORT_FILE: live_page(self._view(is_live))}
-            ),
+            results_folder(project, study),
+            lambda: write_files(project, study, {REPORT_FILE: live_page(self._view(is_live))}),
         )
 
     def _view(self, is_live: bool) -> AbSoFar:

@@ -12,7 +12,6 @@ from optuna.storages import BaseStorage
 
 from segexp import tracking
 from segexp.compare.ab_note import ab_note, question
-from segexp.compare.answer_folder import write_answer_folder
 from segexp.compare.answer_tables import answer_tables
 from segexp.compare.described_arms import draw_scenes
 from segexp.compare.page.ab_page import ab_page
@@ -37,7 +36,6 @@ from segexp.study.data_record import log_data
 from segexp.study.display import StudyDisplay
 from segexp.study.open import Place, lock_of
 from segexp.study.recorded_place import open_recorded, remember_place
-from segexp.study.results_folder import results_folder
 from segexp.study.run import ended_by
 from segexp.study.storage.retrying import replace_attribute
 from segexp.study.study_runs import (
@@ -178,10 +176,6 @@ def write_answer(
         display.say(f"no images on the page: {error}")
     for path in write_files(directory, result, ab_page(result, scenes), gallery):
         tracking.log_file(record, path)
-    try:
-        write_answer_folder(plan.project, plan.name)
-    except OSError as error:
-        display.say(f"{results_folder(plan.project, plan.name)} cannot be written: {error}")
     for name, columns in answer_tables(result).items():
         tracking.log_table(record, columns, name)
     metrics: dict[str, float] = {}

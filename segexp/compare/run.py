@@ -17,6 +17,7 @@ from typing import Any
 import optuna
 from optuna.storages import BaseStorage
 
+from segexp.compare.answer_folder import write_answer_folder
 from segexp.compare.candidates import Candidate, best_first, choose_candidates
 from segexp.compare.design import FEWEST, Mode
 from segexp.compare.finals import of_candidates, of_configs, of_winner
@@ -55,7 +56,7 @@ from segexp.study.engines import Engine, here
 from segexp.study.live_results import LiveResults
 from segexp.study.open import OpenStudy, Place, open_study
 from segexp.study.plan import ListPlan, SearchPlan, say_left_out
-from segexp.study.results_folder import REPORT_FILE, results_folder
+from segexp.study.results_folder import results_folder, results_line
 from segexp.study.run import run_to_the_end, say_what_waits, under_way
 from segexp.study.storage.open import open_storage, storage_file
 
@@ -107,12 +108,11 @@ def run_ab(
     warnings = warn_of_data(dataset, [*spaces.values()], [plan.common], display.say)
     clusters = make_clusters(question.cluster, dataset.heldout.ids, dataset.source.heldout_format)
     _refuse_another(plan, dataset, storage)
-    where = results_folder(plan.project, plan.name)
-    display.say(f"results, also while it runs: {where / REPORT_FILE}")
     with (
         open_records(plan, dataset, storage, display.say) as (study, record, arms),
         _live(plan, dataset, display, study) as live,
     ):
+        display.say(results_line(plan.project, study))
         train = partial(
             _run_in_turn,
             dataset=dataset,
@@ -151,6 +151,10 @@ def run_ab(
         changed = other_margin(study, question.margin)
         result["caveats"] = [*filter(None, [changed]), *warnings, *result["caveats"]]
         directory = write_answer(plan, dataset, result, runs, record, display)
+        try:
+            write_answer_folder(plan.project, study)
+        except OSError as error:
+            display.say(f"{results_folder(plan.project, study)} cannot be written: {error}")
         note_answer(Place(finals[0].experiment, record), result)
     say_what_waits(finals[0].experiment, display)
     return result, directory
@@ -164,7 +168,7 @@ def _live(
     if answered(study) is not None:  # its page has that
         yield None
         return
-    live = LiveFolder(plan, describe_data(dataset).removeprefix("data: "), display.say)
+    live = LiveFolder(plan, study, describe_data(dataset).removeprefix("data: "), display.say)
     try:
         yield live
     finally:

@@ -8,10 +8,11 @@ from pathlib import Path
 import optuna
 from optuna.storages import BaseStorage
 
-from segexp.core.config import RUNS_DIRECTORY, WORK_DIRECTORY
+from segexp.core.config import WORK_DIRECTORY
 from segexp.core.errors import InputError
 from segexp.core.files import inside, name_fault
 from segexp.study.attributes import DEFINITION, LISTED, PART_RUNS, PARTS, RUN_ID
+from segexp.study.results_folder import results_folder, results_lock
 from segexp.study.storage.open import part_studies
 
 _RUN_ID = re.compile(r"[0-9a-f]{24,32}(-pending)?")
@@ -69,7 +70,7 @@ def own_folders(project: Path, family: Family) -> list[Path]:
     if any(name_fault("study name", study.study_name) for study in family.studies):
         return []  # of a stranger's database
     work = project / WORK_DIRECTORY
-    places = [project / RUNS_DIRECTORY / family.study.study_name]
+    places = [results_folder(project, family.study)]
     for study in family.studies:
         for run_id in _valid([study.user_attrs.get(RUN_ID)]):
             name = f"{study.study_name}-{run_id[:8]}"
@@ -85,7 +86,7 @@ def own_locks(project: Path, family: Family) -> list[Path]:
     if any(name_fault("study name", name) for name in names):
         return []
     places = [locks / f"{name}.lock" for name in names]
-    places.append(locks / RUNS_DIRECTORY / f"{family.study.study_name}.lock")
+    places.append(results_lock(project, family.study))
     return [place for place in places if place.is_file()]
 
 

@@ -99,8 +99,8 @@ class ResultsFolder:
 
     def trying(self, write: Callable[[], object]) -> None:
         """Call what writes the folder; if it fails, say so unless that was said."""
-        project, name = self._opened.plan.base.project, self._opened.study.study_name
-        self._trying.write(results_folder(project, name), write)
+        project = self._opened.plan.base.project
+        self._trying.write(results_folder(project, self._opened.study), write)
 
 
 class Rewritten(Protocol):

@@ -1,5 +1,6 @@
 """The results folder of a study, ``runs/STUDY/``: what people look at and take away.
 
+    study.json    whose results these are
     report.html   the study's page; a browser loads it again while the study runs
     results.csv   a row a trial
     best/         the best trial: its saved model (bundle/), and pictures of what it predicts
@@ -24,15 +25,45 @@ from segexp.report.plots import study_plots
 from segexp.report.results_csv import results_csv
 from segexp.report.study_page import study_page
 from segexp.report.trials import StudyView
+from segexp.study.attributes import RUN_ID, RUN_KEY
 from segexp.study.trial_files import OVERLAYS_DIRECTORY
 from segexp.study.view import files_of, view_study
 
 REPORT_FILE, RESULTS_FILE, BEST_FILE = "report.html", "results.csv", "trial.json"
+OWNER_FILE = "study.json"
 
 
-def results_folder(project: Path, study: str) -> Path:
-    """Return the results folder of a study, which need not be there."""
-    return project / RUNS_DIRECTORY / study
+def results_folder(project: Path, study: optuna.Study) -> Path:
+    """Return the results folder of a study, which need not be there.
+
+    Its name is the study's; where that folder has the results of another study of this name, as
+    another storage may have one, with the beginning of the study's key.
+    """
+    folder = project / RUNS_DIRECTORY / study.study_name
+    key = _key_of(study)
+    is_own = _owner_of(folder) in (None, key)
+    return folder if is_own else folder.with_name(f"{folder.name}-{key[:8]}")
+
+
+def results_line(project: Path, study: optuna.Study) -> str:
+    """Say where the results of a study that begins are written."""
+    folder = results_folder(project, study)
+    name = study.study_name
+    why = "" if folder.name == name else f" (runs/{name} has those of another study of this name)"
+    return f"results, also while it runs: {folder / REPORT_FILE}{why}"
+
+
+def _key_of(study: optuna.Study) -> str:
+    """Return what tells a study from another of its name."""
+    attributes = study.user_attrs
+    return str(attributes.get(RUN_KEY) or attributes.get(RUN_ID) or "unrecorded")
+
+
+def _owner_of(folder: Path) -> str | None:
+    """Return the key of the study whose results a folder has; None where it does not say."""
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        return str(json.loads((folder / OWNER_FILE).read_text(encoding="utf-8"))["key"])
+    return None
 
 
 def write_results(project: Path, study: optuna.Study, *, is_live: bool) -> Path:
@@ -45,12 +76,12 @@ def write_results(project: Path, study: optuna.Study, *, is_live: bool) -> Path:
         OSError: When it cannot be written, as on a full disk.
     """
     view = view_study(study, project, is_live=is_live)
-    return write_view(project, view, study_page(view))
+    return write_view(project, study, view, study_page(view))
 
 
-def write_view(project: Path, view: StudyView, page: str) -> Path:
+def write_view(project: Path, study: optuna.Study, view: StudyView, page: str) -> Path:
     """Write the results folder of a study that was read and drawn; see `write_results`."""
-    with _opened(project, view.study.study_name) as folder:
+    with _opened(project, study) as folder:
         _write(folder / REPORT_FILE, page)
         _write(folder / RESULTS_FILE, results_csv(view))
         for file, png in study_plots(view).items():
@@ -60,7 +91,7 @@ def write_view(project: Path, view: StudyView, page: str) -> Path:
     return folder / REPORT_FILE
 
 
-def write_files(project: Path, study: str, contents: Mapping[str, str | bytes]) -> Path:
+def write_files(project: Path, study: optuna.Study, contents: Mapping[str, str | bytes]) -> Path:
     """Write files by name into the results folder of a study; return the folder.
 
     Raises:
@@ -72,11 +103,16 @@ def write_files(project: Path, study: str, contents: Mapping[str, str | bytes]) 
     return folder
 
 
+def results_lock(project: Path, study: optuna.Study) -> Path:
+    """Return the lock under which the results of all studies of a name are written."""
+    return project / WORK_DIRECTORY / "locks" / RUNS_DIRECTORY / f"{study.study_name}.lock"
+
+
 @contextmanager
-def _opened(project: Path, study: str) -> Iterator[Path]:
+def _opened(project: Path, study: optuna.Study) -> Iterator[Path]:
     """Make the results folder of a study, and let nobody else write it meanwhile."""
-    folder = results_folder(project, study)
-    with locked(project / WORK_DIRECTORY / "locks" / RUNS_DIRECTORY / f"{study}.lock"):
+    with locked(results_lock(project, study)):
+        folder = results_folder(project, study)
         folder.mkdir(parents=True, exist_ok=True)
         ignored = folder.parent / ".gitignore"
         if not ignored.exists():
@@ -84,6 +120,9 @@ def _opened(project: Path, study: str) -> Iterator[Path]:
         for left in [*folder.rglob(".*")]:  # by a process that was killed
             shutil.rmtree(left, ignore_errors=True)
             left.unlink(missing_ok=True)
+        if _owner_of(folder) is None:
+            owner = {"study": study.study_name, "key": _key_of(study)}
+            _write(folder / OWNER_FILE, json.dumps(owner, indent=2) + "\n")
         yield folder
 
 

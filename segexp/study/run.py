@@ -32,7 +32,7 @@ from segexp.study.live_results import LiveResults, ResultsFolder
 from segexp.study.open import OpenStudy, open_study
 from segexp.study.plan import SearchPlan, say_left_out
 from segexp.study.reconcile import close_records
-from segexp.study.results_folder import REPORT_FILE, results_folder, write_view
+from segexp.study.results_folder import results_line, write_view
 from segexp.study.revision import choose_revision, describe_revision
 from segexp.study.run_names import study_name
 from segexp.study.so_far import so_far
@@ -107,8 +107,7 @@ def run_study(
     )
     before = _count(opened.study)
     folder = ResultsFolder(opened, display.say)
-    where = results_folder(base.project, opened.study.study_name)
-    display.say(f"results, also while it runs: {where / REPORT_FILE}")
+    display.say(results_line(base.project, opened.study))
     with under_way(opened, display, folder):
         live = LiveResults(display, folder)
         ran = run_to_the_end([opened], live, engine, workers=workers, stop=stop)
@@ -246,5 +245,5 @@ def _record_page(opened: OpenStudy, display: StudyDisplay, folder: ResultsFolder
         display.say(f"the study's page could not be drawn: {type(error).__name__}: {error}")
         return
     if folder is not None:
-        folder.trying(lambda: write_view(project, view, page))
+        folder.trying(lambda: write_view(project, opened.study, view, page))
         folder.write_note(is_live=False)

@@ -4,6 +4,7 @@ import csv
 import json
 from pathlib import Path
 
+import optuna
 import pytest
 
 from segexp.compare.answer_folder import write_answer_folder
@@ -18,11 +19,11 @@ def test_the_folder_has_the_page_and_the_numbers_of_the_latest_answer(tmp_path: 
     result = {**THREE, "pairs": [{**pair, "per_class": of_classes} for pair in THREE["pairs"]]}
     write_files(answers / "ab-a-b-0123abcd", result, "<p>the page</p>", "<p>all</p>")
     write_files(answers / "ab-a-b-c-0123abcd", {**result, "name": "another"}, "<p>another</p>", "")
-    page = write_answer_folder(tmp_path, "ab-a-b")
+    page = write_answer_folder(tmp_path, optuna.create_study(study_name="ab-a-b"))
     assert page == tmp_path / "runs" / "ab-a-b" / "report.html"
     assert page.read_text(encoding="utf-8") == "<p>the page</p>"
     names = ["ab_arms.csv", "ab_classes.csv", "ab_pairs.csv", "ab_result.json"]
-    names += ["gallery.html", "report.html"]
+    names += ["gallery.html", "report.html", "study.json"]
     assert sorted(path.name for path in page.parent.iterdir()) == names
     assert (page.parent / "gallery.html").read_text(encoding="utf-8") == "<p>all</p>"
     assert json.loads((page.parent / "ab_result.json").read_text())["pairs"] == result["pairs"]
@@ -33,4 +34,4 @@ def test_the_folder_has_the_page_and_the_numbers_of_the_latest_answer(tmp_path: 
 
 def test_a_study_that_has_not_answered_has_nothing_to_show(tmp_path: Path) -> None:
     with pytest.raises(WorkError, match="no answer here yet"):
-        write_answer_folder(tmp_path, "ab-a-b")
+        write_answer_folder(tmp_path, optuna.create_study(study_name="ab-a-b"))

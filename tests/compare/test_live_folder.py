@@ -30,7 +30,7 @@ def words_of(plan: AbPlan) -> str:
 
 def test_it_is_there_as_soon_as_the_arms_search_and_never_has_a_final_score(project: Path) -> None:
     plan = plan_of(project)
-    folder = LiveFolder(plan, "synthetic: 6 train", [].append)
+    folder = LiveFolder(plan, optuna.create_study(study_name="ab"), "synthetic: 6 train", [].append)
     folder.follow([ended(plan.arms[0], 0.21, 0.35), ended(plan.arms[1], 0.5)])
     words = words_of(plan)
     assert "3 of 14 trials of the searches" in words
@@ -51,7 +51,7 @@ def test_it_is_there_as_soon_as_the_arms_search_and_never_has_a_final_score(proj
 def test_a_folder_that_cannot_be_written_is_said_once(project: Path) -> None:
     plan, said = plan_of(project), []
     (project / "runs").write_text("a file where the folder should be")
-    folder = LiveFolder(plan, "drawn", said.append)
+    folder = LiveFolder(plan, optuna.create_study(study_name="ab"), "drawn", said.append)
     folder.write(is_live=True)
     folder.write(is_live=False)
     (line,) = said

@@ -11,8 +11,13 @@ from optuna.trial import TrialState
 from segexp.evaluation.confusions import CONFUSIONS_FILE, Confusions, save_confusions
 from segexp.evaluation.result import TrialResult
 from segexp.report.pictures import encode_png
-from segexp.study.attributes import RESULT
-from segexp.study.results_folder import results_folder, write_files, write_results
+from segexp.study.attributes import RESULT, RUN_KEY
+from segexp.study.results_folder import (
+    results_folder,
+    results_line,
+    write_files,
+    write_results,
+)
 from tests.report.study_example import scores
 
 
@@ -53,7 +58,7 @@ def test_the_folder_has_the_page_the_trials_the_best_model_and_the_charts(
 ) -> None:
     kept = add_trial(study, tmp_path, 0.4)
     page = write_results(tmp_path, study, is_live=False)
-    folder = results_folder(tmp_path, "tiny")
+    folder = results_folder(tmp_path, study)
     assert page == folder / "report.html"
     assert files_in(folder) == [
         "best/bundle/bundle.json",
@@ -66,6 +71,7 @@ def test_the_folder_has_the_page_the_trials_the_best_model_and_the_charts(
         "plots/history.png",
         "report.html",
         "results.csv",
+        "study.json",
     ]
     # 4.8 MB of plotly aside, the page has the picture and both matrices: 3 classes, 2 of each.
     html = page.read_text(encoding="utf-8")
@@ -82,7 +88,7 @@ def test_a_better_trial_takes_the_place_of_the_best_and_nothing_is_left_of_the_o
 ) -> None:
     add_trial(study, tmp_path, 0.4)
     write_results(tmp_path, study, is_live=False)
-    folder = results_folder(tmp_path, "tiny")
+    folder = results_folder(tmp_path, study)
     (folder / ".best.0123" / "bundle").mkdir(parents=True)  # of a process that was killed
     (folder / "plots" / ".history.png.0123").touch()
     (folder / "best" / ".before").mkdir()
@@ -96,7 +102,7 @@ def test_a_better_trial_takes_the_place_of_the_best_and_nothing_is_left_of_the_o
 def test_the_best_model_is_copied_once(tmp_path: Path, study: optuna.Study) -> None:
     add_trial(study, tmp_path, 0.4)
     write_results(tmp_path, study, is_live=False)
-    mark = results_folder(tmp_path, "tiny") / "best" / "bundle" / "mark"
+    mark = results_folder(tmp_path, study) / "best" / "bundle" / "mark"
     mark.touch()
     add_trial(study, tmp_path, 0.3, keeps=False)
     write_results(tmp_path, study, is_live=False)
@@ -111,14 +117,33 @@ def test_a_best_trial_of_another_host_has_no_model_here(
     write_results(tmp_path, study, is_live=False)
     add_trial(study, tmp_path / "elsewhere", 0.5)
     write_results(tmp_path, study, is_live=False)
-    best = results_folder(tmp_path, "tiny") / "best"
+    best = results_folder(tmp_path, study) / "best"
     assert files_in(best) == ["trial.json"]
     assert json.loads((best / "trial.json").read_text())["has_bundle"] is False
 
 
-def test_a_file_that_cannot_be_written_leaves_the_one_that_was_there(tmp_path: Path) -> None:
-    folder = write_files(tmp_path, "tiny", {"a.txt": "before"})
+def test_a_study_of_this_name_in_another_storage_has_a_folder_of_its_own(
+    tmp_path: Path, study: optuna.Study
+) -> None:
+    study.set_user_attr(RUN_KEY, "0123456789abcdef")
+    first = write_files(tmp_path, study, {"report.html": "the first"})
+    other = optuna.create_study(study_name="tiny", direction="maximize")
+    other.set_user_attr(RUN_KEY, "fedcba9876543210")
+    second = write_files(tmp_path, other, {"report.html": "the second"})
+    assert second == tmp_path / "runs" / "tiny-fedcba98"
+    assert results_line(tmp_path, other).endswith(
+        f"{second}/report.html (runs/tiny has those of another study of this name)"
+    )
+    assert results_line(tmp_path, study).endswith(f": {first}/report.html")
+    assert write_files(tmp_path, study, {"a.txt": "more"}) == first
+    assert (first / "report.html").read_text() == "the first"
+
+
+def test_a_file_that_cannot_be_written_leaves_the_one_that_was_there(
+    tmp_path: Path, study: optuna.Study
+) -> None:
+    folder = write_files(tmp_path, study, {"a.txt": "before"})
     (folder / "b.txt").mkdir()
     with pytest.raises(OSError, match=r"b\.txt"):
-        write_files(tmp_path, "tiny", {"b.txt": "after"})
-    assert files_in(folder) == ["a.txt"]
+        write_files(tmp_path, study, {"b.txt": "after"})
+    assert files_in(folder) == ["a.txt", "study.json"]

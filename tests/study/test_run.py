@@ -48,6 +48,7 @@ def test_in_the_end_the_best_trial_alone_keeps_its_directory(project: Path) -> N
     assert {path.name for path in results.iterdir()} == {
         "report.html",
         "results.csv",
+        "study.json",
         "best",
         "plots",
     }
