@@ -9,6 +9,9 @@ IN_NEIGHBOURS = {
     "compare/heldout_truth": "cli/test_ab_masks.py",
     "compare/record_masks": "cli/test_ab_masks.py",
     "compare/run_protocols": "cli/test_ab.py",
+    "evaluation/export_check": "evaluation/test_export.py",
+    "evaluation/export_example": "evaluation/test_export.py",
+    "evaluation/exported": "cli/test_export.py",
     "evaluation/saved_losses": "cli/test_worst.py",
     "evaluation/statistics/level": "evaluation/statistics/test_bootstrap.py",
     "data/cache_build": "data/test_cache.py",
@@ -33,6 +36,9 @@ IN_NEIGHBOURS = {
     "study/engines/_preloaded": "study/engines/test_workers.py",
     "study/older_rules": "study/test_best.py",
     "training/bundle_files": "training/test_bundle_json.py",
+    "training/exports/onnx": "evaluation/test_export.py",
+    "training/exports/openvino": "evaluation/test_export.py",
+    "training/exports/torchscript": "evaluation/test_export.py",
     "training/losses/_shared": "training/losses/test_cross_entropy.py",
 }
 """What has no file of its own: what is small or private, and what only a whole command or A/B study

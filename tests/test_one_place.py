@@ -27,10 +27,12 @@ from segexp.report.page import Section, paragraph
 from segexp.report.trials import StudyView
 from segexp.study.attributes import RUN_ID
 from segexp.study.trial_files import directory_of
-from segexp.training import losses, optimizers, schedules
+from segexp.training import exports, losses, optimizers, schedules
+from segexp.training.bundle import save_bundle
 from tests.cli.running import segexp, study_of, write_study
 from tests.compare.mask_example import lay_out
 from tests.report.parsed import read_page
+from tests.small_bundle import small_bundle
 
 BRIER = """\
 \"\"\"Mean squared distance of the probabilities from the truth (Brier 1950).\"\"\"
@@ -133,6 +135,23 @@ IMPORTER = Importer(
 )
 """
 
+PHONE = """\
+\"\"\"TorchScript under the name that PyTorch Mobile looked for.\"\"\"
+
+from segexp.training.exports import torchscript
+
+SUFFIX, EXTRA, WRITES, RUNS = ".ptl", None, (), "torch"
+EXAMPLE = torchscript.EXAMPLE
+
+
+def write(whole, images, path, texts):
+    torchscript.write(whole, images, path, texts)
+
+
+def open_file(path):
+    return torchscript.open_file(path)
+"""
+
 STUDY = """\
 name: tiny
 trials: 2
@@ -212,6 +231,18 @@ def test_an_importer_is_a_file(
     assert "the first line `GIMP Palette` (gimp-palette)" in unknown.err
     told = help_with(importers.__name__, tmp_path / "rooms", tmp_path, "mapping", "import")
     assert ", gimp-palette, " in told
+
+
+def test_an_export_format_is_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "rooms" / "phone.py").parent.mkdir()
+    (tmp_path / "rooms" / "phone.py").write_text(PHONE, encoding="utf-8")
+    monkeypatch.setattr(exports, "__path__", [*exports.__path__, str(tmp_path / "rooms")])
+    save_bundle(tmp_path / "town", small_bundle())
+    refused = segexp(tmp_path, "export", "town", "--format", "fone")
+    assert "did you mean 'phone'?" in refused.err
+    done = segexp(tmp_path, "export", "town", "--format", "phone")
+    assert (done.code, done.out) == (0, "town.ptl\n"), done.err
+    assert (tmp_path / "town_phone_example.py").is_file()
 
 
 def help_with(package: str, rooms: Path, directory: Path, *words: str) -> str:

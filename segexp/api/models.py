@@ -16,14 +16,15 @@ from segexp.api.projects import configured
 from segexp.core.errors import InputError, did_you_mean
 from segexp.data.files.images import refuse_unscaled
 from segexp.data.source import SampleFault
+from segexp.evaluation.exported import check_views, open_model
 from segexp.evaluation.image_files import read_image
 from segexp.evaluation.predict_one import predict_one
 from segexp.labels.mapping import Mapping
 from segexp.report.pictures import overlay
 from segexp.report.predictions import write_prediction
-from segexp.study.model_reference import find_bundle
-from segexp.training.bundle import Bundle, load_bundle
-from segexp.training.compute import Compute, choose_compute
+from segexp.study.model_reference import find_model
+from segexp.training.bundle import Bundle
+from segexp.training.compute import Compute
 from segexp.training.reading import AS_SOFTMAX, Reading
 from segexp.training.views import parse_views
 
@@ -99,7 +100,7 @@ class Model:
     """A saved model on its device.
 
     Attributes:
-        path: Its bundle's directory.
+        path: Its bundle's directory, or its ONNX file.
         bundle: All that the bundle says: architecture, mapping, preprocessing, scores, origin.
         compute: The device and the number format that it runs in.
     """
@@ -125,7 +126,10 @@ class Model:
 
     @property
     def network(self) -> nn.Module:
-        """The network: normalised images (N, 3, h, w) -> logits (N, C, h, w)."""
+        """The network: normalised images (N, 3, h, w) -> logits (N, C, h, w).
+
+        Of an ONNX file it takes uint8 images, and normalises them itself.
+        """
         return self.bundle.model
 
     @overload
@@ -155,6 +159,7 @@ class Model:
             WorkError: When the network gives NaN or infinite logits.
         """
         views = parse_views(tta)
+        check_views(self.network, views)
         found = []
         for pixels in _pixels_of(images if isinstance(images, list | tuple) else [images]):
             mask, logits = predict_one(
@@ -175,7 +180,7 @@ def load(
 
     Args:
         reference: A bundle's folder; a results folder, such as ``runs/default``; a study's name,
-            for its best trial; or the id of an MLflow run.
+            for its best trial; the id of an MLflow run; or an ONNX file of ``segexp export``.
         project: A directory in the project that has the study or the run; by default the current
             one. A folder needs no project.
         precision: ``bf16``, ``fp32``, or ``auto``: bf16 where the device has units for it.
@@ -190,9 +195,8 @@ def load(
         raise InputError(
             f"precision {precision!r}: expected {', '.join(known)}{did_you_mean(precision, known)}"
         )
-    path = find_bundle(reference, lambda: configured(project), _log.info)
-    bundle, compute = load_bundle(path), choose_compute(precision)
-    compute.place(bundle.model)
+    path = find_model(reference, lambda: configured(project), _log.info)
+    bundle, compute = open_model(path, precision)
     return Model(path, bundle, compute)
 
 

@@ -17,6 +17,7 @@ from segexp.cli.data import data_app
 from segexp.cli.doctor import doctor
 from segexp.cli.evaluate import evaluate
 from segexp.cli.examples import add_examples
+from segexp.cli.export import export
 from segexp.cli.init import init
 from segexp.cli.mapping import mapping_app
 from segexp.cli.mapping_import import import_
@@ -92,6 +93,7 @@ app.command()(report)
 app.command()(train)
 app.command()(evaluate)
 app.command()(predict)
+app.command()(export)
 app.command()(worst)
 app.command()(ui)
 app.command()(sync)

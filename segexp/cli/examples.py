@@ -52,6 +52,11 @@ EXAMPLES = {
         segexp predict default photos --probabilities --uncertainty
         segexp predict default drive.mp4 --out predicted --frame-masks
     """,
+    "export": """
+        segexp export default
+        segexp export default --format openvino --out models/street.xml
+        segexp predict default.onnx street.png
+    """,
     "worst": """
         segexp worst
         segexp worst default --class car --count 20 --out worst

@@ -106,8 +106,7 @@ def predict_into(
         reference: See `segexp.study.model_reference`.
         project: What ``--project`` names.
     """
-    from segexp.study.model_reference import find_bundle
-    from segexp.training.bundle_files import check_files
+    from segexp.study.model_reference import find_model
     from segexp.training.views import parse_views
 
     faults: list[str] = []
@@ -116,18 +115,15 @@ def predict_into(
     with collected(faults):
         files, videos = find_inputs(paths, out, wanted)
     with collected(faults):
-        directory = find_bundle(reference, lambda: configured_project(project), say)
-        check_files(directory)
+        path = find_model(reference, lambda: configured_project(project), say)
     if faults:  # before torch is loaded, which takes seconds
         raise InputError(faults)
 
-    from segexp.training.bundle import load_bundle
-    from segexp.training.compute import choose_compute
+    from segexp.evaluation.exported import check_views, open_model
 
-    bundle = load_bundle(directory)
+    bundle, compute = open_model(path, precision)
+    check_views(bundle.model, views)
     _say_skipped(paths, out)
-    compute = choose_compute(precision)
-    compute.place(bundle.model)
     done = []
     how = f"{bundle.mapping.name}, {compute.description}{f', --tta {tta}' if tta else ''}"
     try:

@@ -19,7 +19,12 @@ from segexp.evaluation.beside import NOTHING, Beside
 from segexp.evaluation.decide import decide_at_size, largest
 from segexp.evaluation.image_files import Frame, ImageFile, read_image
 from segexp.training.compute import Compute
-from segexp.training.preprocess import NonFiniteLogitsError, Preprocessing, is_finite
+from segexp.training.preprocess import (
+    NonFiniteLogitsError,
+    Preprocessing,
+    is_finite,
+    takes_pixels,
+)
 from segexp.training.views import ONE_VIEW, Views
 from segexp.training.windows import PIXELS_AT_ONCE, infer, logit_rows
 
@@ -91,6 +96,8 @@ def predict_masks(
     model.eval()
     if beside.probabilities:
         batch_size = streams = 1
+    if takes_pixels(model):  # what runs it has threads of its own
+        streams = 1
     faults: list[str] = []
     threads = torch.get_num_threads()
     # Only a CPU runs several forward passes at a time.

@@ -6,7 +6,8 @@ from pathlib import Path
 from segexp.core.config import Config
 from segexp.core.errors import InputError, shown
 from segexp.core.files import name_fault
-from segexp.training.bundle_files import JSON_FILE, WEIGHTS_FILE
+from segexp.training.bundle_files import JSON_FILE, WEIGHTS_FILE, check_files
+from segexp.training.exports import is_exported
 
 PLACES = ("", "bundle", "best/bundle")
 """Where a bundle may lie in a folder: it is one, a trial's, or the results of a study."""
@@ -58,6 +59,27 @@ def find_bundle(
                 return found
             tried.append(found)
     raise InputError(f"{shown(name)[1:-1]}: no model: {'; '.join(tried)}; expected {EXPECTED}")
+
+
+def find_model(
+    reference: str | Path,
+    project: Callable[[], tuple[Path, Config]],
+    say: Callable[[str], None] = lambda line: None,
+) -> Path:
+    """Return the bundle's directory that a reference names, or the ONNX file that it is.
+
+    Raises:
+        InputError: As `find_bundle` and `check_files`, or when there is no such file.
+        WorkError: As `find_bundle`.
+    """
+    if is_exported(reference):
+        path = Path(reference).expanduser()
+        if not _is_file(path):
+            raise InputError(f"{path}: no such file; expected one that `segexp export` wrote")
+        return path
+    directory = find_bundle(reference, project, say)
+    check_files(directory)
+    return directory
 
 
 def _is_one(directory: Path) -> bool:

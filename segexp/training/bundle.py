@@ -141,18 +141,8 @@ def load_bundle(directory: Path) -> Bundle:
         directory = directory.parent
     content = read_content(directory)
     where, weights = directory / JSON_FILE, directory / WEIGHTS_FILE
-    taxonomy, faults = parse_taxonomy(f"{where}: taxonomy", content.taxonomy)
-    mapping, mapping_faults = parse_mapping(f"{where}: mapping", content.mapping, taxonomy)
-    if not faults:  # of a broken taxonomy every label would be unknown
-        faults = mapping_faults
     architecture = content.architecture
-    if not faults and architecture.num_classes != len(mapping.classes):
-        faults.append(
-            f"{where}: architecture.num_classes: {architecture.num_classes}, but the mapping "
-            f"{mapping.name} has {len(mapping.classes)} classes"
-        )
-    if content.reading is not None:
-        faults += [f"{where}: {f}" for f in content.reading.faults(architecture.num_classes)]
+    mapping, faults = _mapping_of(content, where)
     damage = weights_faults(weights, content.weights)
     faults += damage
     unbuildable = check_model(architecture.arch, architecture.encoder) or check_image_size(
@@ -167,15 +157,51 @@ def load_bundle(directory: Path) -> Bundle:
             faults += load_tensors(model, weights, header)
     if faults or model is None:
         raise InputError(faults)
+    return _bundle_of(content, mapping, model.eval())
+
+
+def described_bundle(content: Content, where: Path, model: nn.Module) -> Bundle:
+    """Return the bundle that a `bundle.json` describes, with a model that has its weights already.
+
+    Args:
+        where: What contained it, for messages.
+
+    Raises:
+        InputError: With every fault of its mapping, taxonomy and reading.
+    """
+    mapping, faults = _mapping_of(content, where)
+    if faults:
+        raise InputError(faults)
+    return _bundle_of(content, mapping, model)
+
+
+def _mapping_of(content: Content, where: Path) -> tuple[Mapping, list[str]]:
+    """Return the mapping of a bundle, and what is wrong with it or does not fit it."""
+    taxonomy, faults = parse_taxonomy(f"{where}: taxonomy", content.taxonomy)
+    mapping, mapping_faults = parse_mapping(f"{where}: mapping", content.mapping, taxonomy)
+    if not faults:  # of a broken taxonomy every label would be unknown
+        faults = mapping_faults
+    classes = content.architecture.num_classes
+    if not faults and classes != len(mapping.classes):
+        faults.append(
+            f"{where}: architecture.num_classes: {classes}, but the mapping {mapping.name} has "
+            f"{len(mapping.classes)} classes"
+        )
+    if content.reading is not None:
+        faults += [f"{where}: {f}" for f in content.reading.faults(classes)]
+    return mapping, faults
+
+
+def _bundle_of(content: Content, mapping: Mapping, model: nn.Module) -> Bundle:
     return Bundle(
-        arch=architecture.arch,
-        encoder=architecture.encoder,
-        decoder_width=architecture.decoder_width,
+        arch=content.architecture.arch,
+        encoder=content.architecture.encoder,
+        decoder_width=content.architecture.decoder_width,
         mapping=mapping,
         preprocessing=Preprocessing(**dict(content.preprocessing)),
         scores={k: math.nan if v is None else v for k, v in content.scores.items()},
         origin=content.origin,
-        model=model.eval(),
+        model=model,
         reading=None if content.reading is None else content.reading.reading(),
     )
 

@@ -146,7 +146,15 @@ def read_content(directory: Path) -> Content:
     """
     path = directory / JSON_FILE
     check_files(directory)
-    data = read_bounded(path, MAX_JSON_BYTES)
+    return parse_content(path, read_bounded(path, MAX_JSON_BYTES))
+
+
+def parse_content(path: Path, data: bytes) -> Content:
+    """Read the text of a `bundle.json`; the path is for messages.
+
+    Raises:
+        InputError: With every fault.
+    """
     plain = _parse(path, data)
     version = plain.get("format_version") if isinstance(plain, dict) else None
     if version not in READ_VERSIONS:

@@ -89,6 +89,7 @@ def forward(
 
     Args:
         model: On the device already.
+            One that takes pixels normalises and pads them itself; see `takes_pixels`.
         images: uint8 (N, 3, H, W), on any device.
         padded: The height and width that the model sees: normalised images are padded to it with
             zeros at the bottom and at the right. None for their own.
@@ -96,13 +97,23 @@ def forward(
     Returns:
         Logits (N, C, H, W), of the padded size where there is one.
     """
+    if takes_pixels(model):
+        return _padded(model(images), padded)
     with compute.autocast():
-        pixels = preprocessing.normalize(compute.send(images))
-        if padded is not None and padded != pixels.shape[-2:]:
-            below, beside = (to - side for to, side in zip(padded, pixels.shape[-2:], strict=True))
-            pixels = F.pad(pixels, (0, beside, 0, below))
-        logits: Tensor = model(pixels)
+        logits: Tensor = model(_padded(preprocessing.normalize(compute.send(images)), padded))
     return logits
+
+
+def takes_pixels(model: nn.Module) -> bool:
+    """Whether a model takes uint8 images of any size, such as one from an exported file."""
+    return bool(getattr(model, "takes_pixels", False))
+
+
+def _padded(values: Tensor, size: tuple[int, int] | None) -> Tensor:
+    if size is None or size == values.shape[-2:]:
+        return values
+    below, beside = (to - side for to, side in zip(size, values.shape[-2:], strict=True))
+    return F.pad(values, (0, beside, 0, below))
 
 
 class NonFiniteLogitsError(WorkError):
