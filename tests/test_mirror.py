@@ -39,6 +39,7 @@ IN_NEIGHBOURS = {
     "training/exports/onnx": "evaluation/test_export.py",
     "training/exports/openvino": "evaluation/test_export.py",
     "training/exports/torchscript": "evaluation/test_export.py",
+    "training/state_tensors": "training/test_checkpoint.py",
     "training/losses/_shared": "training/losses/test_cross_entropy.py",
 }
 """What has no file of its own: what is small or private, and what only a whole command or A/B study

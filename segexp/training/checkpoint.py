@@ -21,6 +21,14 @@ from torch import Tensor, nn
 
 from segexp.core import failpoint
 from segexp.core.files import written_beside
+from segexp.training.state_tensors import (
+    above,
+    below,
+    optimizer_state,
+    optimizer_tensors,
+    random_tensors,
+    set_random,
+)
 
 CHECKPOINT_SECONDS = 10.0
 """A state is written after an epoch when this much time has passed since the last one, and writing
@@ -179,10 +187,10 @@ class Checkpoints:
             "seconds": progress.seconds,
         }
         tensors = {
-            **_above("model.", learned.model),
-            **_above("average.", learned.average),
-            **_optimizer_tensors(learned.optimizer),
-            **_random_tensors(),
+            **above("model.", learned.model),
+            **above("average.", learned.average),
+            **optimizer_tensors(learned.optimizer),
+            **random_tensors(),
         }
         if progress.best is not None:
             header |= {f"{_BEST}{name}": value for name, value in progress.best.content.items()}
@@ -214,12 +222,12 @@ class Checkpoints:
             if _checksum("", best) != header["best_checksum"]:
                 return Progress()
             progress = _progress(header, tensors)
-            weights, averaged = _below("model.", tensors), _below("average.", tensors)
+            weights, averaged = below("model.", tensors), below("average.", tensors)
             if _shapes(weights) != _shapes(learned.model.state_dict()):
                 return Progress()
-            if _shapes(averaged) != _shapes(_above("", learned.average)):
+            if _shapes(averaged) != _shapes(above("", learned.average)):
                 return Progress()
-            moments = _optimizer_state(learned.optimizer, tensors)
+            moments = optimizer_state(learned.optimizer, tensors)
         except (SafetensorError, OSError, LookupError, ValueError, TypeError):
             # No state, or one that is damaged or of another version: the training starts from the
             # beginning, so nothing has been changed yet.
@@ -228,7 +236,7 @@ class Checkpoints:
         if learned.average is not None:
             learned.average.load_state_dict(averaged)
         learned.optimizer.state.update(moments)
-        _set_random(tensors)
+        set_random(tensors)
         self._best, self._best_checksum = best, header["best_checksum"]
         self._best_of_state = progress.best_epoch
         return progress
@@ -262,8 +270,8 @@ def _plain(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 def _bytes_of(learned: Learned) -> int:
     """Count the best weights, the last weights, their average, and the optimizer's state."""
-    weights = _above("", learned.model).values()
-    others = (_above("", learned.average), _optimizer_tensors(learned.optimizer))
+    weights = above("", learned.model).values()
+    others = (above("", learned.average), optimizer_tensors(learned.optimizer))
     counted = (*weights, *weights, *(t for tensors in others for t in tensors.values()))
     return sum(t.nbytes for t in counted)
 
@@ -279,7 +287,7 @@ def _save(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]
 
 
 def _progress(header: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Progress:
-    arrays = tuple(value.numpy().astype(np.int64) for value in _below("best.", tensors).values())
+    arrays = tuple(value.numpy().astype(np.int64) for value in below("best.", tensors).values())
     own = ("best_epoch", "best_checksum")
     content = {
         name.removeprefix(_BEST): value
@@ -301,56 +309,6 @@ def _checksum(header: str, tensors: Mapping[str, Tensor]) -> int:
 
 def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, torch.Size]:
     return {name: value.shape for name, value in tensors.items()}
-
-
-def _above(prefix: str, model: nn.Module | None) -> dict[str, Tensor]:
-    state = {} if model is None else model.state_dict()
-    return {prefix + name: value for name, value in state.items()}
-
-
-def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    found = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
-    return dict(sorted(found.items()))
-
-
-def _optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    return {
-        f"optimizer.{number}.{key}": value
-        for number, values in optimizer.state_dict()["state"].items()
-        for key, value in values.items()
-        if isinstance(value, Tensor)
-    }
-
-
-def _optimizer_state(
-    optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]
-) -> dict[Tensor, dict[str, Tensor]]:
-    parameters = [p for group in optimizer.param_groups for p in group["params"]]
-    state: dict[Tensor, dict[str, Tensor]] = {}
-    for name, value in _below("optimizer.", tensors).items():
-        number, _, key = name.partition(".")
-        parameter = parameters[int(number)]
-        if value.shape == parameter.shape:
-            # In the parameter's own memory format: fused optimizers read both in step.
-            value = torch.zeros_like(parameter, dtype=value.dtype).copy_(value)  # noqa: PLW2901
-        elif parameter.is_cuda:
-            value = value.to(parameter.device)  # noqa: PLW2901
-        state.setdefault(parameter, {})[key] = value
-    return state
-
-
-def _random_tensors() -> dict[str, Tensor]:
-    """Return torch's random states, which dropout draws from. Data is drawn from seeds alone."""
-    states = {"random.cpu": torch.get_rng_state()}
-    if torch.cuda.is_available() and torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
-        states["random.cuda"] = torch.cuda.get_rng_state()
-    return states
-
-
-def _set_random(tensors: Mapping[str, Tensor]) -> None:
-    torch.set_rng_state(tensors["random.cpu"])
-    if "random.cuda" in tensors and torch.cuda.is_available():
-        torch.cuda.set_rng_state(tensors["random.cuda"])
 
 
 def _seconds_between(seconds_to_write: float) -> float:
