@@ -165,6 +165,7 @@ def _class_table(pair: dict[str, Any]) -> Table:
         "IoU per common class; p corrected by Holm",
         ("class", pair["a"], pair["b"], "difference", "95% interval", "p"),
     )
+    table.columns[0].no_wrap, table.columns[4].no_wrap = False, True  # no interval in two lines
     rows = {row["class"]: row for row in pair["per_class"]}
     for group in pair.get("class_groups") or [{"classes": list(rows)}]:
         if "delta" in group:

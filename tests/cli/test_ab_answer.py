@@ -67,6 +67,19 @@ def test_numbers_are_those_of_the_result_with_three_decimals(
         assert row.split(")")[1].split() == " ".join(expected).split()
 
 
+def test_no_interval_of_a_class_breaks_into_two_lines_at_eighty_columns(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(results, "width", 80)
+    group = {"group": "untouched", "delta": 0.098, "interval": [-0.382, 0.647], "p": 0.233}
+    rows = TWO["pairs"][0]["per_class"]
+    means = {"a": 0.063, "b": 0.161, "classes": [row["class"] for row in rows]}
+    pair = {**TWO["pairs"][0], "class_groups": [{**group, **means}]}
+    lines, _ = shown({**TWO, "pairs": [pair]}, capsys)
+    (mean,) = [line for line in lines if line.startswith("untouched: mean")]
+    assert "-0.382 to +0.647" in mean
+
+
 def test_a_pair_of_which_nothing_is_known_has_dashes(capsys: pytest.CaptureFixture[str]) -> None:
     (pair,) = TWO["pairs"]
     rows = [{**row, "interval": None, "delta": None, "p_holm": None} for row in pair["per_class"]]
