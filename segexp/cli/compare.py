@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -33,14 +33,20 @@ from segexp.core.config import RUNS_DIRECTORY
 from segexp.core.errors import InputError, collected
 from segexp.core.overrides import data_overrides
 
+if TYPE_CHECKING:
+    from optuna import Study
+
+    from segexp.core.config import Config
+
 
 def compare(
     models: Annotated[
         list[str],
         typer.Argument(
-            metavar="MODEL MODEL...",
+            metavar="MODEL...",
             help="Two or more: each a study's name (its best trial), the id of an MLflow run, or "
-            "the folder of a bundle or of results. Differences are to the first.",
+            "the folder of a bundle or of results. Differences are to the first. Or one study: its "
+            "best trial and its baseline.",
         ),
     ],
     split: Annotated[
@@ -58,7 +64,8 @@ def compare(
         Path | None,
         typer.Option(
             metavar="DIR",
-            help="Where the page gallery.html is written; by default runs/compare-MODEL-MODEL.",
+            help="Where the page gallery.html is written; by default runs/compare-MODEL-MODEL, or "
+            "runs/STUDY/best.",
         ),
     ] = None,
     open_: Annotated[
@@ -76,32 +83,28 @@ def compare(
     Nothing is trained. The page has the images side by side, where the models differ most first.
     """
     check_choice("--split", split, ("train", "val", "heldout", "test"))
-    if len(models) < 2:
-        raise InputError(f"{models[0]}: one model; name two or more: segexp compare {models[0]} B")
     root = open_project(project)
     overrides = with_storage(data_overrides(data, format_name, None), None, None)
     config = read_config(root, overrides, set_)
 
-    from segexp.compare.version import GALLERY_FILE
-    from segexp.core.files import folder_fault, write_atomic
+    from segexp.core.files import folder_fault
     from segexp.data.open import find_source
-    from segexp.study.model_reference import find_bundle
-    from segexp.training.bundle_files import check_files
 
-    directory = out or root / RUNS_DIRECTORY / f"compare-{_folder_name(models)}"
     faults: list[str] = []  # all before torch is loaded
-    if fault := folder_fault(directory):
-        faults.append(f"--out {directory}: {fault}")
+    if out and (fault := folder_fault(out)):
+        faults.append(f"--out {out}: {fault}")
     with collected(faults):
         find_source(root, config, [])
-    bundles = []
-    for model in models:
-        with collected(faults):
-            bundle = find_bundle(model, lambda: (root, config), say)
-            check_files(bundle)
-            bundles.append((model, bundle))
+    study = None
+    with collected(faults):
+        study = _study_of(root, config, models[0]) if len(models) == 1 else None
+    bundles = _bundles(root, config, models, faults) if len(models) > 1 else []
     if faults:
         raise InputError(faults)
+    if study is not None:
+        from segexp.study.recorded_bundle import bundles_of_study
+
+        bundles = bundles_of_study(root, config, study, say)
 
     from segexp.compare.model_comparison import compare_models, comparison_to_dict
     from segexp.compare.page.models_page import models_page
@@ -117,8 +120,18 @@ def compare(
             caching=display.caching,
         )
     content = comparison_to_dict(found)
-    page = directory / GALLERY_FILE
-    write_atomic(page, models_page(content, found.shown))
+    drawn = models_page(content, found.shown)
+    if study is not None and out is None:
+        from segexp.study.abandoned import is_running
+        from segexp.study.results_folder import write_gallery
+
+        page = write_gallery(root, study, drawn, is_live=is_running(study))
+    else:
+        from segexp.compare.version import GALLERY_FILE
+        from segexp.core.files import write_atomic
+
+        page = (out or root / RUNS_DIRECTORY / f"compare-{_folder_name(models)}") / GALLERY_FILE
+        write_atomic(page, drawn)
     if json_:
         print_json({**content, "page": str(page)})
     else:
@@ -126,6 +139,33 @@ def compare(
         answer(f"page: {page}")
     if open_:
         typer.launch(str(page))
+
+
+def _study_of(root: Path, config: "Config", name: str) -> "Study":
+    """Return the study of a name."""
+    from segexp.study.storage.open import load_study, read_storage
+
+    try:
+        return load_study(read_storage(config.storage, root), name)
+    except InputError as error:
+        advice = f"one model; name two or more, as in segexp compare {name} MODEL, or one study"
+        raise InputError([f"{advice}: {fault}" for fault in error.faults]) from None
+
+
+def _bundles(
+    root: Path, config: "Config", models: list[str], faults: list[str]
+) -> list[tuple[str, Path]]:
+    """Return each model with its bundle's directory; append what names none to ``faults``."""
+    from segexp.study.model_reference import find_bundle
+    from segexp.training.bundle_files import check_files
+
+    found = []
+    for model in models:
+        with collected(faults):
+            bundle = find_bundle(model, lambda: (root, config), say)
+            check_files(bundle)
+            found.append((model, bundle))
+    return found
 
 
 def _folder_name(models: list[str]) -> str:

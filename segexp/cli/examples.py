@@ -30,6 +30,7 @@ EXAMPLES = {
         segexp best default --json > best.json
     """,
     "compare": """
+        segexp compare default
         segexp compare default merged
         segexp compare default .segexp/train/BUNDLE runs/other --split test --out compared --open
     """,

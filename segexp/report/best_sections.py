@@ -4,12 +4,23 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import plotly.graph_objects as go
+from markupsafe import Markup
 
 from segexp.core.wording import percent
 from segexp.evaluation.metrics import COMMON, OWN
 from segexp.evaluation.result import Table
 from segexp.report.confusion_page import LEGEND, confusion_table
-from segexp.report.page import Part, Section, figure_text, image, note, paragraph, subheading, table
+from segexp.report.page import (
+    Part,
+    Section,
+    figure_text,
+    image,
+    markup,
+    note,
+    paragraph,
+    subheading,
+    table,
+)
 from segexp.report.study_figures import BLUE, GREY
 from segexp.report.trials import StudyView, TrialRow, score_text
 
@@ -18,19 +29,32 @@ SPLITS = {"heldout": "held-out images", "val": "tuning images"}
 
 def pictures_section(view: StudyView) -> Iterator[Section]:
     """Scenes with their truth, what the best trial predicts, and where that is wrong."""
-    if view.best is None or not view.pictures:
+    if view.best is None or not (view.pictures or view.has_gallery):
         return
-    parts: list[Part] = [
-        paragraph(
+    parts: list[Part] = [*_gallery(view)]
+    if view.pictures:
+        said = (
             f"What trial {view.best.number} predicts on {len(view.pictures)} of the tuning images, "
             "taken evenly from all of them: image, truth, prediction, and where it is wrong."
         )
-    ]
+        parts.insert(0, paragraph(said))
     parts += [
         image(png, f"{name}: image, truth, prediction of trial {view.best.number}, mistakes in red")
         for name, png in view.pictures
     ]
     yield Section("What it predicts", parts)
+
+
+def _gallery(view: StudyView) -> Iterator[Markup]:
+    """Where the held-out images are, beside what the baseline predicts, or how to get them."""
+    if view.has_gallery:
+        said = "The held-out images beside what the baseline predicts, as they differ: "
+        yield markup("link_in", said, "best/gallery.html", "the gallery")
+    elif view.best is not view.baseline and not view.is_live:
+        yield paragraph(
+            f"`segexp compare {view.study.study_name}` shows the held-out images beside what the "
+            "baseline predicts on them."
+        )
 
 
 def classes_section(view: StudyView) -> Iterator[Section]:

@@ -108,6 +108,7 @@ class StudyView:
         pictures: What the best trial predicts on some tuning images: image ids and PNGs.
         confusions: The best trial's matrices in its own space by split, ``val`` and ``heldout``:
             rows ground truth, (K, K + 1); those that are at hand.
+        has_gallery: Whether ``best/gallery.html`` beside the page shows the best trial.
     """
 
     study: optuna.Study
@@ -125,6 +126,7 @@ class StudyView:
     runs_at: str = ""
     pictures: Sequence[tuple[str, bytes]] = ()
     confusions: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
+    has_gallery: bool = False
 
     @property
     def score_name(self) -> str:

@@ -16,7 +16,11 @@ from segexp.study.best import BestTrial, find_best
 from segexp.study.recorded_place import recorded_uri
 from segexp.study.storage.open import begun_studies, load_study, newest_revision, read_storage
 from segexp.study.trial_files import directory_of, fetch_files
+from segexp.study.view import view_study
 from segexp.training.bundle_files import JSON_FILE, WEIGHTS_FILE
+
+MOST_OF_FRONT = 4
+"""Trials of a front whose models are compared with the baseline: more are too many to look at."""
 
 _RUN = re.compile(r"[0-9a-f]{32}")
 
@@ -69,6 +73,34 @@ def bundle_of_best(
         trial = study.get_trials(deepcopy=False)[found.number]
         fetch_files(project, recorded_uri(project, study.user_attrs, uri), trial, "bundle/", say)
     return found.bundle(project)
+
+
+def bundles_of_study(
+    project: Path, config: Config, study: optuna.Study, say: Callable[[str], None]
+) -> list[tuple[str, Path]]:
+    """Return the bundles of a study's baseline, of its best trial, and of others on its front.
+
+    Returns:
+        What each is called, and its directory; the baseline, if it is complete, is the first.
+
+    Raises:
+        InputError: When it is an A/B study, or there is only one such trial.
+        WorkError: When no trial is complete, one of them keeps no model, or it cannot be fetched.
+    """
+    found, baseline = find_best(study), view_study(study).baseline
+    numbers = [each.number for each in found.front[:MOST_OF_FRONT]] or [found.number]
+    if baseline is not None and baseline.state == "complete":
+        numbers = list(dict.fromkeys([baseline.number, *numbers]))
+    name, uri = study.study_name, config.tracking.uri
+    if len(numbers) < 2:
+        raise InputError(
+            f"{name}: has one model, of trial {numbers[0]}, since no trial beat the baseline; name "
+            f"another: segexp compare {name} MODEL"
+        )
+    return [
+        (f"{name}, trial {n}", bundle_of_best(project, study, find_best(study, n), uri, say))
+        for n in numbers
+    ]
 
 
 def _bundle_of_run(project: Path, config: Config, run_id: str, say: Callable[[str], None]) -> Path:

@@ -3,7 +3,8 @@
     study.json    whose results these are
     report.html   the study's page; a browser loads it again while the study runs
     results.csv   a row a trial
-    best/         the best trial: its saved model (bundle/), and pictures of what it predicts
+    best/         the best trial: its saved model (bundle/), pictures of what it predicts, and the
+                  gallery, once `segexp compare STUDY` has written it
     plots/        the page's charts as PNG
 
 Everything in it is made from Optuna's storage and the files of the best trial, without a network,
@@ -15,6 +16,7 @@ import secrets
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import optuna
@@ -24,12 +26,13 @@ from segexp.core.files import locked, written_beside
 from segexp.report.plots import study_plots
 from segexp.report.results_csv import results_csv
 from segexp.report.study_page import study_page
-from segexp.report.trials import StudyView
+from segexp.report.trials import StudyView, TrialRow
 from segexp.study.attributes import RUN_ID, RUN_KEY
 from segexp.study.trial_files import OVERLAYS_DIRECTORY
 from segexp.study.view import files_of, view_study
 
 REPORT_FILE, RESULTS_FILE, BEST_FILE = "report.html", "results.csv", "trial.json"
+BEST_DIRECTORY, GALLERY_FILE = "best", "gallery.html"
 OWNER_FILE = "study.json"
 
 
@@ -76,11 +79,20 @@ def write_results(project: Path, study: optuna.Study, *, is_live: bool) -> Path:
         OSError: When it cannot be written, as on a full disk.
     """
     view = view_study(study, project, is_live=is_live)
-    return write_view(project, study, view, study_page(view))
+    return write_view(project, study, view)
 
 
-def write_view(project: Path, study: optuna.Study, view: StudyView, page: str) -> Path:
-    """Write the results folder of a study that was read and drawn; see `write_results`."""
+def write_view(
+    project: Path, study: optuna.Study, view: StudyView, page: str | None = None
+) -> Path:
+    """Write the results folder of a study that was read; see `write_results`.
+
+    Args:
+        page: Its page, where that was drawn; it leads to no gallery.
+    """
+    shown = replace(view, has_gallery=_has_gallery(results_folder(project, study), view.best))
+    if page is None or shown.has_gallery:
+        page = study_page(shown)
     with _opened(project, study) as folder:
         _write(folder / REPORT_FILE, page)
         _write(folder / RESULTS_FILE, results_csv(view))
@@ -108,6 +120,30 @@ def results_lock(project: Path, study: optuna.Study) -> Path:
     return project / WORK_DIRECTORY / "locks" / RUNS_DIRECTORY / f"{study.study_name}.lock"
 
 
+def _has_gallery(folder: Path, best: TrialRow | None) -> bool:
+    """Whether a results folder has a gallery, of the trial that is the best now."""
+    directory = folder / BEST_DIRECTORY
+    with suppress(OSError, ValueError, AttributeError):
+        facts = json.loads((directory / BEST_FILE).read_text(encoding="utf-8"))
+        is_best = best is not None and facts.get("trial") == best.number
+        return is_best and (directory / GALLERY_FILE).is_file()
+    return False
+
+
+def write_gallery(project: Path, study: optuna.Study, gallery: str, *, is_live: bool) -> Path:
+    """Write a page of the best trial's images into the results folder; return that page.
+
+    It is dropped with ``best/`` when another trial is the best.
+
+    Raises:
+        OSError: When it cannot be written, as on a full disk.
+    """
+    write_results(project, study, is_live=is_live)
+    written = write_files(project, study, {f"{BEST_DIRECTORY}/{GALLERY_FILE}": gallery})
+    write_results(project, study, is_live=is_live)  # whose page leads to it
+    return written / BEST_DIRECTORY / GALLERY_FILE
+
+
 @contextmanager
 def _opened(project: Path, study: optuna.Study) -> Iterator[Path]:
     """Make the results folder of a study, and let nobody else write it meanwhile."""
@@ -133,7 +169,7 @@ def _write(path: Path, content: str | bytes) -> None:
 
 def _write_best(folder: Path, project: Path, view: StudyView) -> None:
     """Put the best trial's files into ``best/``, unless they are there: all of them, or none."""
-    best, target = view.best, folder / "best"
+    best, target = view.best, folder / BEST_DIRECTORY
     if best is None or best.result is None:
         return
     kept = files_of(project, best.result)

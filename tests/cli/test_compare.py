@@ -1,5 +1,6 @@
 """`segexp compare`: saved models on the same images."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 import torch
 
 from segexp.training.bundle import load_bundle, save_bundle
-from tests.cli.running import Outcome, read, segexp, the_fault
+from tests.cli.running import Outcome, read, segexp, study_of, the_fault
 from tests.report.parsed import read_page
 
 
@@ -54,10 +55,25 @@ def test_by_default_the_page_is_beside_the_results_of_studies(
     assert Path(content["page"]).parent == project / "runs" / name
 
 
+def test_a_study_alone_is_its_best_trial_beside_its_baseline(
+    tuned: tuple[Path, Outcome], tmp_path: Path
+) -> None:
+    project = tmp_path / "project"
+    shutil.copytree(tuned[0], project)
+    study = study_of(project, "tiny")
+    assert study.best_trial.number == 1  # so the baseline's model is in MLflow alone
+    content = read(segexp(project, "compare", "tiny", "--json"))
+    assert [model["name"] for model in content["models"]] == ["tiny, trial 0", "tiny, trial 1"]
+    page = project / "runs" / "tiny" / "best" / "gallery.html"
+    assert content["page"] == str(page) and page.is_file()
+    report = page.parent.parent / "report.html"
+    assert ("href", "best/gallery.html") in read_page(report.read_text(encoding="utf-8")).links
+
+
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (("tiny",), "one model; name two or more: segexp compare tiny B"),
+        (("runs/tiny",), "one model; name two or more, as in segexp compare runs/tiny MODEL, or"),
         (("tiny", "runs/tiny"), "runs/tiny: is the model of tiny, too"),
         (("tiny", "tinny"), "did you mean 'tiny'?"),
         (("tiny", "OTHER", "--split", "hold"), "--split 'hold'"),

@@ -48,3 +48,22 @@ def test_pictures_are_embedded_with_their_names(view):
     texts = [text for _, text in page.pictures]
     assert [text.partition(":")[0] for text in texts] == ["a/b", "<c>"]
     assert "What it predicts" in page.headings
+
+
+def test_the_gallery_is_led_to_where_it_is_and_else_the_command_that_makes_it(view):
+    png = encode_png(np.zeros((4, 4, 3), np.uint8))
+    with_pictures = replace(view, pictures=[("a", png)])
+    link = ("href", "best/gallery.html")
+    page = read_page(study_page(with_pictures))
+    assert link not in page.links
+    assert f"`segexp compare {view.study.study_name}`" in page.text
+    for has_pictures in (with_pictures, view):
+        page = read_page(study_page(replace(has_pictures, has_gallery=True)))
+        assert link in page.links
+        assert "segexp compare" not in page.text
+
+
+def test_a_best_trial_that_is_the_baseline_is_compared_with_nothing(view):
+    png = encode_png(np.zeros((4, 4, 3), np.uint8))
+    alone = replace(view, pictures=[("a", png)], baseline=view.best)
+    assert "segexp compare" not in read_page(study_page(alone)).text

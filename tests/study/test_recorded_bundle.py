@@ -12,6 +12,7 @@ from segexp.core.config import Config
 from segexp.core.errors import InputError, WorkError
 from segexp.study.attributes import FILES, PART_RUNS, RUN_ID
 from segexp.study.model_reference import find_bundle
+from segexp.study.recorded_bundle import bundles_of_study
 from segexp.study.storage.open import open_storage
 from tests.study.test_best import end
 from tests.study.test_model_reference import planted
@@ -37,6 +38,38 @@ def test_a_study_is_its_best_trial(project: Path) -> None:
     said: list[str] = []
     assert found(project, "tiny", said) == bundle
     assert said == ["tiny-rev2 is a newer revision of tiny"]
+
+
+def test_a_study_alone_has_the_models_of_its_baseline_and_its_best_trial(project: Path) -> None:
+    study = study_in(project, "tiny")
+    study.enqueue_trial({"x": 0.25})
+    places = [f".segexp/studies/tiny/trial-{number}/bundle" for number in range(3)]
+    for x, value, place in zip((0.25, 0.2, 0.3), (0.4, 0.7, 0.6), places, strict=True):
+        end(study, x, value, bundle=place)
+        planted(project / place)
+    found = bundles_of_study(project, Config(), study, print)
+    assert found == [
+        ("tiny, trial 0", project / places[0]),
+        ("tiny, trial 1", project / places[1]),
+    ]
+
+
+def test_a_study_whose_baseline_is_its_best_has_nothing_to_compare(project: Path) -> None:
+    study = study_in(project, "tiny")
+    study.enqueue_trial({"x": 0.25})
+    end(study, 0.25, 0.8, bundle=".segexp/studies/tiny/trial-0/bundle")
+    end(study, 0.2, 0.4, bundle=None)
+    with pytest.raises(InputError, match="no trial beat the baseline; name another: segexp"):
+        bundles_of_study(project, Config(), study, print)
+
+
+def test_a_baseline_that_keeps_no_model_is_refused(project: Path) -> None:
+    study = study_in(project, "tiny")
+    study.enqueue_trial({"x": 0.25})
+    end(study, 0.25, 0.4, bundle=None)
+    end(study, 0.2, 0.6, bundle=".segexp/studies/tiny/trial-1/bundle")
+    with pytest.raises(WorkError, match=r"trial 0 keeps no model.* trials 1 are kept"):
+        bundles_of_study(project, Config(), study, print)
 
 
 def test_a_study_that_has_no_best_trial_says_why(project: Path) -> None:

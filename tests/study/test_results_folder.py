@@ -16,6 +16,7 @@ from segexp.study.results_folder import (
     results_folder,
     results_line,
     write_files,
+    write_gallery,
     write_results,
 )
 from tests.report.study_example import scores
@@ -97,6 +98,23 @@ def test_a_better_trial_takes_the_place_of_the_best_and_nothing_is_left_of_the_o
     assert (folder / "best/bundle/model.safetensors").read_bytes() == b"weights 0.500000"
     assert json.loads((folder / "best/trial.json").read_text())["trial"] == 1
     assert not [*folder.rglob(".*")]
+
+
+def test_a_gallery_is_led_to_until_another_trial_is_the_best(
+    tmp_path: Path, study: optuna.Study
+) -> None:
+    add_trial(study, tmp_path, 0.4)
+    page = results_folder(tmp_path, study) / "report.html"
+    gallery = write_gallery(tmp_path, study, "<p>images</p>", is_live=False)
+    assert gallery == page.parent / "best" / "gallery.html"
+    assert gallery.read_text(encoding="utf-8") == "<p>images</p>"
+    link = 'href="best/gallery.html"'
+    assert link in page.read_text(encoding="utf-8")
+    write_results(tmp_path, study, is_live=False)
+    assert gallery.is_file() and link in page.read_text(encoding="utf-8")
+    add_trial(study, tmp_path, 0.5)
+    write_results(tmp_path, study, is_live=False)
+    assert not gallery.exists() and link not in page.read_text(encoding="utf-8")
 
 
 def test_the_best_model_is_copied_once(tmp_path: Path, study: optuna.Study) -> None:
