@@ -32,7 +32,7 @@ EXAMPLES = {
     "compare": """
         segexp compare default
         segexp compare default merged
-        segexp compare default .segexp/train/BUNDLE runs/other --split test --out compared --open
+        segexp compare default .segexp/train/BUNDLE --split test --open
     """,
     "report": """
         segexp report
