@@ -75,7 +75,7 @@ def own_folders(project: Path, family: Family) -> list[Path]:
         for run_id in _valid([study.user_attrs.get(RUN_ID)]):
             name = f"{study.study_name}-{run_id[:8]}"
             places += [work / "studies" / name, work / "ab" / name]
-    places += [work / "fetched" / run_id for run_id in _run_ids(family)]
+    places += [work / "fetched" / run_id for run_id in run_ids(family)]
     return _there(project, places)
 
 
@@ -92,11 +92,12 @@ def own_locks(project: Path, family: Family) -> list[Path]:
 
 def artifact_folders(project: Path, family: Family) -> list[Path]:
     """Return the folders of its runs' artifacts, where MLflow keeps them in the project."""
-    ids = set(_run_ids(family))
+    ids = set(run_ids(family))
     return _there(project, [path for path in project.glob("mlruns/*/*") if path.name in ids])
 
 
-def _run_ids(family: Family) -> list[str]:
+def run_ids(family: Family) -> list[str]:
+    """Return the runs of its studies, their parts and trials: MLflow's ids, or tokens."""
     found: list[object] = []
     for study in family.studies:
         marks = [study.user_attrs, *(t.user_attrs for t in study.get_trials(deepcopy=False))]

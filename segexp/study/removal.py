@@ -16,8 +16,15 @@ from segexp.core.files import locked, name_fault
 from segexp.core.lease import is_gone, owner_from_dict
 from segexp.core.wording import counted
 from segexp.study.abandoned import is_running
-from segexp.study.attributes import BEAT, CARRIED_FROM, DEFINITION, OWNER, host_of
-from segexp.study.family import Family, artifact_folders, families, own_folders, own_locks
+from segexp.study.attributes import BEAT, CARRIED_FROM, DEFINITION, OWNER, RUN_KEY, host_of
+from segexp.study.family import (
+    Family,
+    artifact_folders,
+    families,
+    own_folders,
+    own_locks,
+    run_ids,
+)
 from segexp.study.open import lock_of
 from segexp.study.recorded_place import recorded_place, recorded_uri
 
@@ -28,7 +35,7 @@ class Removal:
 
     Attributes:
         runs: The ids of its runs in MLflow's experiment, the study's own last.
-        experiment_goes: Whether it is the study's own, and has no other run.
+        others: The studies of the other runs of the experiment, which stay.
         folders: Of the project, deleted whole.
         locks: Files that are there to be locked.
         artifacts: Megabytes that MLflow keeps of its runs in the project.
@@ -37,11 +44,23 @@ class Removal:
     project: Path
     family: Family
     experiment: tracking.Experiment | None
-    experiment_goes: bool
+    others: frozenset[str]
     runs: tuple[str, ...]
     folders: tuple[Path, ...]
     locks: tuple[Path, ...]
     artifacts: float
+
+    @property
+    def has_name_of_experiment(self) -> bool:
+        """Whether the experiment has the study's name, and its note is the study's."""
+        return self.experiment is not None and (
+            self.experiment.name == self.family.study.study_name
+        )
+
+    @property
+    def experiment_goes(self) -> bool:
+        """Whether the experiment is the study's own, and has no other run."""
+        return self.has_name_of_experiment and not self.others
 
     def lines(self) -> list[str]:
         """Say what goes, a line for each place."""
@@ -89,16 +108,12 @@ def plan_removal(project: Path, storage: BaseStorage, name: str, uri: str | None
     _refuse_needed(family, known)
     experiment, runs = _find_runs(project, family, uri)
     artifacts = sum(map(megabytes, artifact_folders(project, family)))
-    goes = (
-        experiment is not None
-        and experiment.name == name
-        and not tracking.has_other_runs(experiment, runs)
-    )
+    others = tracking.whose_others(experiment, runs) if experiment else set()
     return Removal(
         project,
         family,
         experiment,
-        goes,
+        frozenset(others),
         tuple(runs),
         tuple(own_folders(project, family)),
         tuple(own_locks(project, family)),
@@ -140,7 +155,7 @@ def _remove_records(
     try:
         if removal.experiment_goes:
             tracking.delete_experiment(experiment)
-        elif experiment.name == removal.family.study.study_name:
+        elif removal.has_name_of_experiment and experiment.name not in removal.others:
             tracking.delete_texts(experiment)
     except WorkError as error:  # who may delete runs of a server need not be let do that
         say(f"{error}; it stays in MLflow")
@@ -187,5 +202,7 @@ def _find_runs(
     if id_ is None:
         return None, []
     names = [study.study_name for study in family.studies]
-    experiment, runs = tracking.runs_of(project, uri, place.experiment, id_, names)
+    keys = [study.user_attrs.get(RUN_KEY) for study in family.studies]
+    marks = {*run_ids(family), *filter(None, keys)}
+    experiment, runs = tracking.runs_of(project, uri, place.experiment, id_, names, marks)
     return experiment, sorted(runs, key=lambda run_id: run_id == place.run)

@@ -50,8 +50,8 @@ from segexp.tracking.remove_runs import (
     delete_experiment,
     delete_runs,
     delete_texts,
-    has_other_runs,
     runs_of,
+    whose_others,
 )
 from segexp.tracking.runs import (
     Run,
@@ -95,7 +95,6 @@ __all__ = [
     "experiment_of_run",
     "find_running",
     "find_tagged",
-    "has_other_runs",
     "is_behind",
     "is_server",
     "is_token",
@@ -123,5 +122,6 @@ __all__ = [
     "start_run",
     "sync",
     "tags_of_run",
+    "whose_others",
     "write_note",
 ]

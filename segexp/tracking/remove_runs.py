@@ -18,12 +18,19 @@ _PAGE = 1000
 
 
 def runs_of(
-    project: Path, uri: str | None, experiment: str, experiment_id: str, studies: list[str]
+    project: Path,
+    uri: str | None,
+    experiment: str,
+    experiment_id: str,
+    studies: list[str],
+    marks: Collection[str],
 ) -> tuple[Experiment | None, list[str]]:
     """Find the runs of studies that are not deleted yet, those of their trials among them.
 
     Args:
         studies: Names that are valid as names of studies.
+        marks: Ids of runs, tokens and keys that are theirs. Another storage may have studies of
+            these names, too: a run is one of these if it has a mark, or is below one that has.
 
     Returns:
         The experiment and the ids of the runs; None and nothing if there is no such experiment.
@@ -49,25 +56,33 @@ def runs_of(
                 _PAGE,
                 page_token=token,
             )
-            found += [run.info.run_id for run in page]
+            found += [
+                run.info.run_id
+                for run in page
+                if not {run.info.run_id, *run.data.tags.values()}.isdisjoint(marks)
+            ]
             token = page.token
             if not token:
                 break
     return opened, found
 
 
-def has_other_runs(experiment: Experiment, run_ids: Collection[str]) -> bool:
-    """Whether an experiment has runs that are not deleted, beside some."""
+def whose_others(experiment: Experiment, run_ids: Collection[str]) -> set[str]:
+    """Return the studies of an experiment's runs beside some; empty for a run of no study.
+
+    Runs that are deleted do not count.
+    """
+    found: set[str] = set()
     token: str | None = None
     while True:
         page = experiment.client.search_runs(
             [experiment.id], "", ViewType.ACTIVE_ONLY, _PAGE, page_token=token
         )
-        if any(run.info.run_id not in run_ids for run in page):
-            return True
+        others = (run for run in page if run.info.run_id not in run_ids)
+        found |= {run.data.tags.get("segexp.study", "") for run in others}
         token = page.token
         if not token:
-            return False
+            return found
 
 
 def delete_experiment(experiment: Experiment) -> None:

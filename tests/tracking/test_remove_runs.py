@@ -8,24 +8,29 @@ from segexp.tracking.ui import VIEW_TAG, share_view
 
 def test_the_runs_of_the_named_studies_are_deleted_and_no_others(project: Path) -> None:
     experiment = tracking.open_experiment(project, None, "shared")
-    runs = {
-        study: tracking.start_run(experiment, study, {"segexp.study": study}, {})
-        for study in ("tiny", "tiny-rev2", "other")
-    }
+
+    def run(study: str, parent: tracking.Run | None = None, **tags: str) -> tracking.Run:
+        return tracking.start_run(experiment, study, {"segexp.study": study, **tags}, {}, parent)
+
+    tiny, later, other = run("tiny"), run("tiny-rev2", key="a key"), run("other")
+    trial = run("tiny", tiny)
+    of_another_storage = run("tiny")
     place = (project, None, experiment.name, experiment.id)
-    opened, found = tracking.runs_of(*place, ["tiny", "tiny-rev2"])
-    assert set(found) == {runs["tiny"].id, runs["tiny-rev2"].id}
+    names, marks = ["tiny", "tiny-rev2"], {tiny.id, "a key"}
+    opened, found = tracking.runs_of(*place, names, marks)
+    assert set(found) == {tiny.id, trial.id, later.id}
     assert opened is not None
     tracking.delete_runs(opened, found)
-    assert tracking.runs_of(*place, ["tiny", "tiny-rev2"])[1] == []
-    assert tracking.runs_of(*place, ["other"])[1] == [runs["other"].id]
+    assert tracking.runs_of(*place, names, marks)[1] == []
+    for left in (other, of_another_storage):
+        assert tracking.runs_of(*place, ["other", "tiny"], {left.id})[1] == [left.id]
 
 
 def test_an_experiment_that_is_deleted_leaves_its_name_to_another(project: Path) -> None:
     experiment = tracking.open_experiment(project, None, "tiny")
     run = tracking.start_run(experiment, "tiny", {"segexp.study": "tiny"}, {})
-    assert tracking.has_other_runs(experiment, [])
-    assert not tracking.has_other_runs(experiment, [run.id])
+    assert tracking.whose_others(experiment, []) == {"tiny"}
+    assert tracking.whose_others(experiment, [run.id]) == set()
     tracking.delete_experiment(experiment)
     assert tracking.open_experiment(project, None, "tiny").id != experiment.id
 
@@ -45,5 +50,5 @@ def test_note_and_view_are_taken_off_an_experiment_that_stays(project: Path) -> 
 
 
 def test_without_a_database_there_are_no_runs_and_none_is_made(tmp_path: Path) -> None:
-    assert tracking.runs_of(tmp_path, None, "tiny", "1", ["tiny"]) == (None, [])
+    assert tracking.runs_of(tmp_path, None, "tiny", "1", ["tiny"], {"a"}) == (None, [])
     assert not list(tmp_path.iterdir())
