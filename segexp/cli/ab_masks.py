@@ -97,7 +97,7 @@ def compare_folders(
     directory = options.out or (root / ".segexp" / "masks" if root else Path()) / name
     with full_disk_explained(root or directory):
         page = ab_page(answer.result, answer.scenes)
-        files = write_files(directory, answer.result, page, answer.gallery)
+        files = write_files(directory, answer.result, page, answer.galleries)
         if root is not None and config is not None:
             from segexp.compare.record_masks import record_masks
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import optuna
 
 from segexp.compare.answer_tables import answer_tables
-from segexp.compare.version import GALLERY_FILE, PAGE_FILE, RESULT_FILE
+from segexp.compare.version import PAGE_FILE, RESULT_FILE
 from segexp.core.config import WORK_DIRECTORY
 from segexp.core.errors import WorkError
 from segexp.report.results_csv import columns_csv
@@ -33,12 +33,12 @@ def write_answer_folder(project: Path, study: optuna.Study) -> Path:
     of_run = f"{name}-{str(study.user_attrs.get(RUN_ID))[:8]}"
     directory = max(own, key=lambda d: (d.name == of_run, (d / RESULT_FILE).stat().st_mtime))
     result = (directory / RESULT_FILE).read_text(encoding="utf-8")
-    gallery = directory / GALLERY_FILE  # an earlier segexp drew none
+    galleries = sorted(directory.glob("gallery*.html"))  # an earlier segexp drew none
     tables = answer_tables(json.loads(result))
     contents = {
         REPORT_FILE: (directory / PAGE_FILE).read_text(encoding="utf-8"),
         RESULT_FILE: result,
-        **({GALLERY_FILE: gallery.read_text(encoding="utf-8")} if gallery.is_file() else {}),
+        **{path.name: path.read_text(encoding="utf-8") for path in galleries},
         **{Path(of).with_suffix(".csv").name: columns_csv(t) for of, t in tables.items()},
     }
     return write_files(project, study, contents) / REPORT_FILE

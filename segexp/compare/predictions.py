@@ -24,7 +24,7 @@ from segexp.compare.mask_counts import (
 )
 from segexp.compare.mask_folders import find_runs, named_as, paired_names, unmatched
 from segexp.compare.page.pictures import ArmScene
-from segexp.compare.shown_images import ShownImages, arms_gallery
+from segexp.compare.shown_images import ShownImages, arms_galleries
 from segexp.compare.statistics.arms import ArmRuns, common_scores, compare_arms
 from segexp.compare.statistics.groups import class_groups
 from segexp.compare.version import VERSION
@@ -64,12 +64,12 @@ class MaskAnswer:
     Attributes:
         result: The content of ``ab_result.json``.
         scenes: The images on which the last arm gains or loses most against the first.
-        gallery: The page with the images side by side.
+        galleries: The pages with the images side by side, by name.
     """
 
     result: dict[str, Any]
     scenes: tuple[ArmScene, ...]
-    gallery: str
+    galleries: dict[str, str]
 
 
 def plan_masks(
@@ -137,12 +137,16 @@ def compare_masks(
     counted = count_masks(study.arms, study.truth, study.common, progress)
     runs = [arm.as_runs(of.name) for arm, of in zip(counted.arms, study.arms, strict=True)]
     result = _result(study, counted, runs, clusters, margin)
-    shown = _shown(study)
-    first = study.run_names[0] if len(study.run_names) > 1 else ""
     return MaskAnswer(
         result,
-        tuple(draw_scenes(runs, study.common, shown)),
-        arms_gallery(study.name, runs, study.common, shown, first),
+        tuple(draw_scenes(runs, study.common, _shown(study, 0))),
+        arms_galleries(
+            study.name,
+            runs,
+            study.common,
+            dict(enumerate(study.run_names)),
+            lambda run: _shown(study, run),
+        ),
     )
 
 
@@ -247,12 +251,12 @@ def _protocols(study: MaskStudy, counted: CountedMasks) -> dict[str, Any]:
     )
 
 
-def _shown(study: MaskStudy) -> ShownImages:
+def _shown(study: MaskStudy, run: int) -> ShownImages:
     truth, common = study.truth, study.common
     read_image = truth.read_image
     return ShownImages(
         truth.ids,
         image_of=lambda i: read_image(truth.ids[i]) if read_image else None,
         labels_of=lambda i: truth.read_labels(truth.ids[i]),
-        decided=lambda i: [common_decision(arm, 0, truth.ids[i], common) for arm in study.arms],
+        decided=lambda i: [common_decision(arm, run, truth.ids[i], common) for arm in study.arms],
     )

@@ -20,7 +20,7 @@ from segexp.compare.result import heldout_images
 from segexp.compare.run_names import answered_name
 from segexp.compare.run_protocols import run_protocols
 from segexp.compare.runs import FinalRuns
-from segexp.compare.shown_images import arms_gallery
+from segexp.compare.shown_images import arms_galleries
 from segexp.compare.version import LOOK_FILE, write_files, write_json
 from segexp.core.config import WORK_DIRECTORY
 from segexp.core.errors import WorkError
@@ -167,14 +167,19 @@ def write_answer(
         dataset,
         at_own=at_own_size(plan.config.data.scored_at, dataset),
     )
-    scenes, gallery = [], ""
+    scenes, galleries = [], {}
     try:
-        shown = heldout_images(runs, dataset.heldout)
-        scenes = draw_scenes(runs.arms, plan.common, shown)
-        gallery = arms_gallery(plan.name, runs.arms, plan.common, shown, _first_run(runs))
+        scenes = draw_scenes(runs.arms, plan.common, heldout_images(runs, dataset.heldout, 0))
+        galleries = arms_galleries(
+            plan.name,
+            runs.arms,
+            plan.common,
+            _named_runs(runs),
+            lambda run: heldout_images(runs, dataset.heldout, run),
+        )
     except WorkError as error:  # the answer does not need the images
         display.say(f"no images on the page: {error}")
-    for path in write_files(directory, result, ab_page(result, scenes), gallery):
+    for path in write_files(directory, result, ab_page(result, scenes), galleries):
         tracking.log_file(record, path)
     for name, columns in answer_tables(result).items():
         tracking.log_table(record, columns, name)
@@ -208,7 +213,11 @@ def write_answer(
     return directory
 
 
-def _first_run(runs: FinalRuns) -> str:
-    """Say which of several runs is the first: what it trained."""
-    params = {name: value_text(value) for name, value in runs.listed[0].items()}
-    return ", ".join(f"{name} {value}" for name, value in params.items())
+def _named_runs(runs: FinalRuns) -> dict[int, str]:
+    """Return the first run of each configuration, and what it trained."""
+    groups = runs.groups.tolist()
+    firsts = sorted(groups.index(group) for group in set(groups))
+    return {
+        run: ", ".join(f"{name} {value_text(value)}" for name, value in runs.listed[run].items())
+        for run in firsts
+    }

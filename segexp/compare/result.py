@@ -186,14 +186,14 @@ def _only_predicted(arm: Dict[str, Any]) -> str | None:
     )
 
 
-def heldout_images(runs: FinalRuns, split: Split) -> ShownImages:
-    """Return the held-out images, as resized, with what the first run of each arm predicts.
+def heldout_images(runs: FinalRuns, split: Split, run: int) -> ShownImages:
+    """Return the held-out images, as resized, with what one run of each arm predicts.
 
     Raises:
         WorkError: When the predictions of one are missing or damaged.
     """
     predictions = [
-        load_predictions(runs.predictions(place, 0)).by[COMMON] for place in range(len(runs.arms))
+        load_predictions(runs.predictions(place, run)).by[COMMON] for place in range(len(runs.arms))
     ]
     return ShownImages(
         split.ids,

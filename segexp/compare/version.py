@@ -19,17 +19,19 @@ compare the winners of two searches. Version 1 is not recorded in the file; its 
 if it has as many clusters of images as groups of runs: both used the same random numbers."""
 
 
-def write_files(directory: Path, result: Mapping[str, Any], page: str, gallery: str) -> list[Path]:
-    """Write an answer, its page and its gallery into a directory, which is made.
+def write_files(
+    directory: Path, result: Mapping[str, Any], page: str, galleries: Mapping[str, str]
+) -> list[Path]:
+    """Write an answer, its page and its galleries into a directory, which is made.
 
     Args:
-        gallery: The page with the images side by side; empty where no image can be shown.
+        galleries: The pages with the images side by side, by name; none if no image can be shown.
 
     Returns:
         The files, of which the page is the second.
     """
     write_json(directory / RESULT_FILE, result)
-    pages = {PAGE_FILE: page} | ({GALLERY_FILE: gallery} if gallery else {})
+    pages = {PAGE_FILE: page, **galleries}
     for name, content in pages.items():
         write_atomic(directory / name, content)
     return [directory / name for name in (RESULT_FILE, *pages)]

@@ -62,7 +62,7 @@ class Pane:
 def scene_panes(scene: Scene, models: Sequence[str], colors: Pixels) -> list[Pane]:
     """Draw a scene: image, truth, each model, and each later model's difference to the first.
 
-    Photographs are WebP with losses; masks are exact.
+    Photographs are WebP with losses; masks and differences are exact.
 
     Args:
         colors: Of the K classes, RGB, shape (K, 3).
@@ -88,7 +88,7 @@ def _panes(scene: Scene, models: Sequence[str], colors: Pixels) -> Iterator[Pane
         painted = _address(paint_hatched(prediction, and_none), LOSSLESS)
         letter = "A: " if not place else "B: " if len(models) == 2 else ""
         yield Pane("model", place, f"{letter}{name}", painted)
-    ground = np.full((*size, 3), NO_IMAGE, np.uint8) if photo is None else photo
+    ground = np.full((*size, 3), NO_IMAGE, np.uint8) if photo is None else _in_few_greys(photo)
     for place, prediction in enumerate(predictions[1:], 1):
         found = rights(truth, predictions[0], prediction)
         marks = [
@@ -96,9 +96,15 @@ def _panes(scene: Scene, models: Sequence[str], colors: Pixels) -> Iterator[Pane
             (found.only_last, LAST_RIGHT),
             (found.neither, BOTH_WRONG),
         ]
-        marked = _address(mark_pixels(ground, truth, marks), PHOTO_QUALITY)
+        marked = _address(mark_pixels(ground, truth, marks), LOSSLESS)
         to = f" to {models[place]}" if len(models) > 2 else ""
         yield Pane("difference", place, f"differences{to}", marked)
+
+
+def _in_few_greys(photo: Pixels) -> Pixels:
+    """Return a photograph in 8 greys: with losses, the colours of single pixels would run."""
+    grey = cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY) // 32 * 32
+    return np.repeat(np.asarray(grey, np.uint8)[..., None], 3, axis=2)
 
 
 def _address(pixels: Pixels, quality: int) -> str:

@@ -149,6 +149,7 @@ def test_result_page_and_tables_are_artifacts_of_the_ab_run(shared: Compared) ->
         "ab_result.json",
         "ab.html",
         "gallery.html",
+        "gallery-2.html",
         "ab_arms.json",
         "ab_pairs.json",
         "ab_classes.json",

@@ -136,7 +136,7 @@ def read_page(html):
 
 
 MLFLOW = "http://127.0.0.1:5000/#/experiments/"  # to be clicked: nothing is fetched from there
-BESIDE = ("gallery.html", "best/gallery.html")  # other pages of the same folder
+BESIDE = ("gallery.html", "gallery-2.html", "best/gallery.html")  # other pages of the same folder
 
 IN_BUILD = {"bar", "box", "contour", "heatmap", "histogram", "image", "pie", "scatter", "violin"}
 

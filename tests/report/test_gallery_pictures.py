@@ -36,7 +36,16 @@ def test_differences_show_who_is_right_pixel_by_pixel():
         if place in marked:
             assert np.abs(shown[place] - on_grey(marked[place])).max() < 25, place
         elif TRUTH[place] != 255:
-            assert np.ptp(shown[place]) < 12, place  # grey: both are right
+            assert np.ptp(shown[place]) == 0, place  # grey: both are right
+
+
+def test_the_colour_of_a_single_pixel_does_not_run_into_its_neighbours():
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 256, (4, 4, 3), np.uint8)
+    shown = pixels(panes(image, size=1)["difference", 1])
+    is_grey = np.ptp(shown.astype(int), axis=2) == 0
+    assert sorted(map(tuple, np.argwhere(~is_grey))) == [(1, 1), (2, 0)]
+    assert shown[1, 0].max() < 70  # black over grey
 
 
 def test_only_the_first_is_right_in_its_own_colour():
