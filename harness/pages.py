@@ -27,8 +27,10 @@ _FRAME = """<!doctype html><body style="margin:0">
 addEventListener("message", (e) => {{ document.getElementById("found").textContent = e.data; }});
 </script></body>"""
 
+# MLflow shows an artifact in a frame without storage; so does this.
 _MEASURE = """<script>
 const faults = [];
+Object.defineProperty(window, "sessionStorage", { get() { throw Error("no storage here"); } });
 addEventListener("error", (e) => faults.push("error: " + (e.message || "not loaded: " +
   (e.target.src || e.target.href || "").slice(0, 80))), true);
 addEventListener("unhandledrejection", (e) => faults.push("error: " + e.reason));

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import optuna
 import plotly.graph_objects as go
 import pytest
 
@@ -12,8 +13,11 @@ from segexp.report.confusion_page import confusion_page
 from segexp.report.data_page import data_page
 from segexp.report.gallery import gallery_page
 from segexp.report.page import Grid, Section, paragraph, render_page
+from segexp.report.study_page import study_page
+from segexp.study.view import view_study
 from tests.compare.page.ab_page_example import SHARED, THREE
 from tests.report.gallery_example import A, B, compared
+from tests.report.study_example import make_study
 from tests.report.test_data_page import STATS
 
 pytestmark = [
@@ -23,7 +27,22 @@ pytestmark = [
 
 NAMES = [f"class {i}" for i in range(12)]
 THREE_MODELS = ("first", "second", "a third one, whose name is rather long: trial 17")
+
+
+def study() -> str:
+    """The page of twelve trials over params with names as long as the real ones."""
+
+    def run(trial: optuna.Trial) -> float:
+        names = ("learning_rate", "augmentation", "weight_decay", "label_smoothing", "zoom")
+        values = [trial.suggest_float(name, 0, 1) for name in names]
+        trial.report(values[3], 1)
+        return values[3] + values[1] / 4
+
+    return study_page(view_study(make_study(12, run)))
+
+
 PAGES = {
+    "study": study,
     "ab": lambda: ab_page(THREE, []),
     "candidates": lambda: ab_page(SHARED, []),
     "data": lambda: data_page(STATS),

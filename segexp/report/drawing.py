@@ -136,6 +136,8 @@ def _narrowed(layout: dict[str, Any]) -> dict[str, Any]:
 
 
 def _with_few_ticks(axis: dict[str, Any]) -> dict[str, Any]:
+    if axis.get("type") == "date":  # times are long words
+        return {**axis, "nticks": 3}
     return axis if {"tickvals", "dtick", "type"} & set(axis) else {**axis, "nticks": 5}
 
 

@@ -105,6 +105,7 @@ def params_section(view: StudyView) -> Iterator[Section]:
         wide = study_figures.parallel_figure(view.study, view.score_name)
         few = most_important(view)[:NARROW] or None
         narrow = study_figures.parallel_figure(view.study, view.score_name, few)
+        narrow.update_xaxes(tickangle=90)  # plotly leaves out a slanted name that sticks out
         yield Section("All params at once", [Turned(wide, narrow)])
 
 

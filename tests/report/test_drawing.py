@@ -83,6 +83,8 @@ def test_an_axis_has_few_ticks_where_the_page_is_narrow():
     assert json.loads(figure_json(bars()))["narrow"]["layout"]["xaxis"]["nticks"] == 5
     named = bars().update_xaxes(tickvals=[1, 2], ticktext=["a", "b"])
     assert json.loads(figure_json(named))["narrow"]["layout"]["xaxis"]["ticktext"] == ["a", "b"]
+    timed = bars().update_xaxes(type="date", nticks=5)
+    assert json.loads(figure_json(timed))["narrow"]["layout"]["xaxis"]["nticks"] == 3
 
 
 def test_a_figure_may_have_another_for_narrow_pages():

@@ -64,3 +64,4 @@ def test_a_narrow_page_has_lines_through_the_params_that_matter_most():
     wide, narrow = (f.layout.xaxis.ticktext for f in (drawn.wide, drawn.narrow))
     assert (len(wide), len(narrow)) == (6, 4)
     assert {"x3", "x1"} < set(narrow) < set(wide)
+    assert drawn.narrow.layout.xaxis.tickangle == 90

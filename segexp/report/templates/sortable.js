@@ -1,3 +1,5 @@
+let memory = null;  // MLflow shows pages in a frame that has none
+try { memory = sessionStorage; } catch { /* a filter is then forgotten */ }
 for (const table of document.querySelectorAll("table.sortable")) {
   const body = table.tBodies[0], rows = [...body.rows];
   const box = document.createElement("input");
@@ -14,8 +16,8 @@ for (const table of document.querySelectorAll("table.sortable")) {
     }
   };
   const kept = `filter ${location.pathname}`;  // for a page that loads itself again
-  box.value = sessionStorage.getItem(kept) ?? "";
-  box.oninput = () => { sessionStorage.setItem(kept, box.value); filter(); };
+  box.value = memory?.getItem(kept) ?? "";
+  box.oninput = () => { memory?.setItem(kept, box.value); filter(); };
   filter();
   const headings = [...table.tHead.rows[table.tHead.rows.length - 1].cells];
   headings.forEach((heading, column) => {
