@@ -22,6 +22,7 @@ from segexp.compare.saved_models import (
 )
 from segexp.compare.statistics.arms import ArmRuns, PairComparison, compare_arms
 from segexp.compare.statistics.groups import class_groups
+from segexp.compare.statistics.verdict import few_runs_caveat
 from segexp.core.config import Config
 from segexp.data.open import describe_data
 from segexp.data.warnings import data_warnings
@@ -38,6 +39,13 @@ from segexp.training.compute import Compute, choose_compute
 
 MARGIN = 0.01
 """Of the verdicts that are made on the way; they are not shown."""
+
+
+_ONE_TRAINING = (
+    "Each model is one training: the interval of a difference is over the images alone. It does "
+    "not include how other trainings would have come out."
+)
+"""What an A/B study says of arms with one run."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,8 +77,10 @@ class ModelComparison:
 
     @property
     def caveats(self) -> tuple[str, ...]:
-        """The limits of the differences, a sentence each."""
-        return tuple(dict.fromkeys(caveat for pair in self.pairs for caveat in pair.caveats))
+        """The limits of the differences, a sentence or two each."""
+        caveats = dict.fromkeys(caveat for pair in self.pairs for caveat in pair.caveats)
+        of_arms = few_runs_caveat(1, "runs")
+        return tuple(_ONE_TRAINING if caveat == of_arms else caveat for caveat in caveats)
 
 
 def compare_models(

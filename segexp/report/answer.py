@@ -20,7 +20,8 @@ def opening(view: StudyView) -> list[Markup]:
     if "data" in view.definition:
         about.append(f"Data: {view.definition['data']}.")
     if "data.image_size" in view.definition:
-        size, rule = (view.definition.get(f"data.{key}") for key in ("image_size", "resize"))
+        size = "x".join(map(str, view.definition["data.image_size"]))
+        rule = view.definition.get("data.resize")
         seen = (
             f"at {size}" if rule in (None, "stretch") else f"resized by {rule}, {size} seen at once"
         )

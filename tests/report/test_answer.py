@@ -7,7 +7,7 @@ import optuna
 import pytest
 
 from segexp.evaluation.result import TrialResult
-from segexp.report.answer import answer_text, counts_text, setup_text
+from segexp.report.answer import answer_text, counts_text, opening, setup_text
 from segexp.report.trials import StudyView, TrialRow
 from tests.report.study_example import scores
 
@@ -85,3 +85,11 @@ def test_what_is_not_searched_is_known_from_the_definition():
         "Trial 7: mapping merged10, Unet with resnet18."
     )
     assert setup_text(view(best, None), best) == "Trial 7: Unet."
+
+
+def test_the_size_of_the_images_is_written_as_elsewhere():
+    (_, about) = opening(view(None, None, **{"data.image_size": [96, 128]}))
+    assert "Images at 96x128." in about
+    cropped = {"data.image_size": [96, 128], "data.resize": "none"}
+    (_, about) = opening(view(None, None, **cropped))
+    assert "Images resized by none, 96x128 seen at once." in about
