@@ -19,6 +19,7 @@ from harness.trees import picture, raw_mask, save
 from segexp.compare.page import ab_page
 from segexp.compare.page.view import AbView
 from segexp.data import layouts
+from segexp.evaluation import export
 from segexp.evaluation.confusions import CONFUSIONS_FILE, load_confusions
 from segexp.labels import importers
 from segexp.labels.files import load_mapping
@@ -237,6 +238,7 @@ def test_an_export_format_is_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     (tmp_path / "rooms" / "phone.py").parent.mkdir()
     (tmp_path / "rooms" / "phone.py").write_text(PHONE, encoding="utf-8")
     monkeypatch.setattr(exports, "__path__", [*exports.__path__, str(tmp_path / "rooms")])
+    monkeypatch.setattr(export, "odd_sizes", lambda preprocessing: ((31, 57),))
     save_bundle(tmp_path / "town", small_bundle())
     refused = segexp(tmp_path, "export", "town", "--format", "fone")
     assert "did you mean 'phone'?" in refused.err

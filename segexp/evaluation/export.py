@@ -52,8 +52,8 @@ def export_bundle(
 
     Raises:
         InputError: When the bundle is none.
-        WorkError: When the network cannot be written in this format, or what was written gives
-            other logits than torch.
+        WorkError: When the network cannot be written in this format, or what was written does not
+            run or gives other logits than torch.
         OSError: When ``out`` cannot be written.
     """
     bundle = load_bundle(directory)
@@ -70,7 +70,10 @@ def export_bundle(
         file = Path(beside) / out.name
         say(f"writing {out.name}, then comparing it with torch on {len(sizes)} images")
         _write(format_, whole, sizes[0], file, texts)
-        agreement = compare(format_.open_file(file), whole, bundle.model, sizes)
+        try:
+            agreement = compare(format_.open_file(file), whole, bundle.model, sizes)
+        except WorkError as error:
+            raise WorkError(f"{out.name}: not kept: {error}") from error
         if fault := agreement.fault():
             raise WorkError(f"{out.name}: not kept: {fault}")
         script = file.with_name(f"{out.stem}_{format_.__name__.rpartition('.')[2]}_example.py")

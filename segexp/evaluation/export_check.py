@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from segexp.core.errors import WorkError, first_line
 from segexp.evaluation.predict_one import predict_one
 from segexp.training.compute import Compute
 from segexp.training.exports import OUTPUTS, Opened
@@ -16,6 +17,9 @@ from segexp.training.preprocess import Preprocessing
 from segexp.training.whole import Whole, resizes_inside
 
 IMAGES = 20
+
+MAX_QUOTED = 200
+"""Characters of an error of what runs the files."""
 
 LOGITS = 1e-3
 """The bound of the mean difference between an image's logits, as a share of their deviation. Not of
@@ -74,6 +78,9 @@ def compare(opened: Opened, whole: Whole, network: nn.Module, sizes: Sequence[Si
         whole: In evaluation mode, on the CPU.
         network: The bundle's own, likewise.
         sizes: Height and width of each image.
+
+    Raises:
+        WorkError: When the file does not run on one of them.
     """
     compute = Compute(torch.device("cpu"), bf16=False, channels_last=False)
     differences, deviations = [], []
@@ -81,7 +88,13 @@ def compare(opened: Opened, whole: Whole, network: nn.Module, sizes: Sequence[Si
     for number, size in enumerate(sizes):
         image = _image(number, size)
         images = np.stack([image, image[::-1]][: 1 + number % 2])
-        classes, logits = opened.run(images, ["classes", "logits"])
+        try:
+            classes, logits = opened.run(images, ["classes", "logits"])
+        except Exception as error:  # what runs the files has no common base of errors
+            raise WorkError(
+                f"does not run on images of {size[0]}x{size[1]}: {first_line(error)[:MAX_QUOTED]}; "
+                "a network that only sees one size (data.resize: stretch) may"
+            ) from error
         with torch.inference_mode():
             true = dict(zip(OUTPUTS, whole(torch.from_numpy(images)), strict=True))
         difference = np.abs(logits - true["logits"].numpy())

@@ -22,7 +22,7 @@ from segexp.evaluation.predict_one import predict_one
 from segexp.training import exports
 from segexp.training.bundle import load_bundle, save_bundle
 from segexp.training.compute import Compute
-from segexp.training.exports import torchscript
+from segexp.training.exports import Opened, torchscript
 from segexp.training.network import make_model
 from segexp.training.reading import AS_SOFTMAX
 from segexp.training.whole import Whole
@@ -143,6 +143,29 @@ def test_a_file_with_another_network_is_not_kept(tmp_path: Path, monkeypatch: py
     with pytest.raises(WorkError, match="its logits differ from torch's by"):
         export_bundle(tmp_path / "b", torchscript, tmp_path / "out" / "a.pt")
     assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_file_that_runs_at_one_size_only_is_not_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    open_file = torchscript.open_file
+
+    def fixed(path: Path) -> Opened:
+        opened = open_file(path)
+
+        def run(images: np.ndarray, names: list[str]):
+            if images.shape[1] != 31:
+                raise ValueError("cannot be reshaped\nmore")
+            return opened.run(images, names)
+
+        return Opened(run, opened.texts)
+
+    monkeypatch.setattr(torchscript, "open_file", fixed)
+    monkeypatch.setattr(module, "odd_sizes", lambda preprocessing: ((31, 57), (41, 29)))
+    save_bundle(tmp_path / "b", small_bundle())
+    with pytest.raises(WorkError, match=r"not kept: does not run on images of 41x29: cannot be"):
+        export_bundle(tmp_path / "b", torchscript, tmp_path / "a.pt")
+    assert [path.name for path in tmp_path.iterdir()] == ["b"]
 
 
 def test_a_network_that_the_format_has_no_word_for_is_named(

@@ -74,6 +74,7 @@ def open_file(path: Path) -> Opened:
 
     settings = onnxruntime.SessionOptions()
     settings.intra_op_num_threads = torch.get_num_threads()
+    settings.log_severity_level = 4  # its errors are raised as well
     session = onnxruntime.InferenceSession(str(path), settings, providers=["CPUExecutionProvider"])
     only_these = onnxruntime.RunOptions()
     only_these.only_execute_path_to_fetches = True
