@@ -30,10 +30,10 @@ def export(
     project: Project = None,
     debug: Debug = False,
 ) -> None:
-    """Write a model for programs without segexp, with an example, and print the file's path.
+    """Write a model for programs without segexp, with an example; print its path.
 
-    What is written takes an image's own pixels and gives its classes: resizing, normalising and the
-    way back are inside. It is compared with torch on images of odd sizes.
+    It goes from an image's own pixels to its classes: resizing, normalising and
+    the way back are inside. It is compared with torch on images of odd sizes.
     """
     check_choice("--format", format_, format_names())
 

@@ -84,7 +84,8 @@ def predict(
 ) -> None:
     """Predict images: an index mask, a colour mask and an overlay each, at the image's own size.
 
-    Of a video, <stem>_overlay.mp4 is written.
+    Of a video, <stem>_overlay.mp4 is written. MODEL may be an ONNX file of
+    `segexp export`, too.
     """
     check_choice("--precision", precision, ("auto", "bf16", "fp32"))
     wanted = Wanted(grey_masks, probabilities, uncertainty, frame_masks)
