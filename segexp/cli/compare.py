@@ -25,9 +25,7 @@ from segexp.cli.options import (
     Project,
     Set,
     check_choice,
-    open_project,
-    read_config,
-    with_storage,
+    configured_project,
 )
 from segexp.core.config import RUNS_DIRECTORY
 from segexp.core.errors import InputError, collected
@@ -83,9 +81,8 @@ def compare(
     Nothing is trained. The page has the images side by side, where the models differ most first.
     """
     check_choice("--split", split, ("train", "val", "heldout", "test"))
-    root = open_project(project)
-    overrides = with_storage(data_overrides(data, format_name, None), None, None)
-    config = read_config(root, overrides, set_)
+    overrides = data_overrides(data, format_name, None)
+    root, config = configured_project(project, set_=set_, overrides=overrides)
 
     from segexp.core.files import folder_fault
     from segexp.data.open import find_source

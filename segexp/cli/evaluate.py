@@ -27,9 +27,7 @@ from segexp.cli.options import (
     Set,
     Tta,
     check_choice,
-    open_project,
-    read_config,
-    with_storage,
+    configured_project,
 )
 from segexp.core.errors import InputError, collected
 from segexp.core.overrides import data_overrides
@@ -79,9 +77,8 @@ def evaluate(
     """Score a saved model on a split of the data, in its own label space or a coarser one."""
     check_choice("--split", split, ("train", "val", "heldout", "test"))
     check_choice("--rule", rule, ("sum", "argmax"))
-    root = open_project(project)
-    overrides = with_storage(data_overrides(data, format_name, None), None, None)
-    config = read_config(root, overrides, set_)
+    overrides = data_overrides(data, format_name, None)
+    root, config = configured_project(project, set_=set_, overrides=overrides)
 
     from segexp.data.open import find_source
     from segexp.training.bundle_files import check_files

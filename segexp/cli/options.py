@@ -4,6 +4,7 @@ import re
 import shlex
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -148,10 +149,15 @@ def configured_project(
     storage: str | None = None,
     storage_file: Path | None = None,
     set_: list[str] | None = None,
+    overrides: Mapping[str, Any] = MappingProxyType({}),
 ) -> tuple[Path, "Config"]:
-    """Open a project, and read its configuration with the options of a command over it."""
+    """Open a project, and read its configuration with the options of a command over it.
+
+    Args:
+        overrides: Config keys that other options stand for.
+    """
     root = open_project(project)
-    return root, read_config(root, with_storage({}, storage, storage_file), set_)
+    return root, read_config(root, with_storage(overrides, storage, storage_file), set_)
 
 
 def folder_for(out: Path | None, what: str) -> Path | None:

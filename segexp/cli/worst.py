@@ -23,9 +23,7 @@ from segexp.cli.options import (
     Project,
     Set,
     check_choice,
-    open_project,
-    read_config,
-    with_storage,
+    configured_project,
 )
 from segexp.core.errors import InputError
 from segexp.core.overrides import data_overrides
@@ -71,9 +69,8 @@ def worst(
     With --class by the pixels that the class loses: missed ones and false ones.
     """
     check_choice("--split", split, ("train", "val", "heldout", "test"))
-    root = open_project(project)
-    overrides = with_storage(data_overrides(data, format_name, None), None, None)
-    config = read_config(root, overrides, set_)
+    overrides = data_overrides(data, format_name, None)
+    root, config = configured_project(project, set_=set_, overrides=overrides)
 
     from segexp.core.files import folder_fault
     from segexp.study.model_reference import find_bundle
