@@ -116,7 +116,14 @@ def _bundle_of_run(project: Path, config: Config, run_id: str, say: Callable[[st
     directory = project / WORK_DIRECTORY / "fetched" / run_id / "bundle"
     for name in (WEIGHTS_FILE, JSON_FILE):
         if not (directory / name).is_file():
-            content = tracking.read_artifact(project, uri, run_id, f"bundle/{name}")
+            try:
+                content = tracking.read_artifact(project, uri, run_id, f"bundle/{name}")
+            except InputError as error:
+                of_study = f" {study.study_name}" if study else ""
+                raise InputError(
+                    f"{error}: a model is kept of a study's baseline, and of a trial that is its "
+                    f"best or was when it ended; name the study{of_study} for that of its best"
+                ) from None
             try:
                 write_atomic(directory / name, content)
             except OSError as error:

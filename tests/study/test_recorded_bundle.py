@@ -117,7 +117,10 @@ def test_a_run_is_the_bundle_among_its_artifacts(project: Path, tmp_path: Path) 
     assert found(project, run) == fetched
 
     without = run_in(project, None)
-    with pytest.raises(InputError, match=r"has no artifact 'bundle/model.safetensors'"):
+    with pytest.raises(
+        InputError,
+        match=r"has no artifact 'bundle/model.safetensors': a model is kept of a study's",
+    ):
         found(project, without)
     with pytest.raises(InputError, match=r"no run '0{32}'"):
         found(project, "0" * 32)
