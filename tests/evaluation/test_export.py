@@ -1,6 +1,7 @@
 """A bundle as a file of each format: equal to torch, with an example that runs it alone."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -186,3 +187,13 @@ def test_a_difference_that_is_no_number_is_a_fault():
     assert "differ from torch's by nan" in (same.fault() or "")
     assert replace(same, mean=9e-4).fault() is None
     assert "2.0% of the pixels" in (replace(same, mean=0.0, moved=20).fault() or "")
+
+
+def test_openvino_reports_its_use_to_nobody(tmp_path: Path):
+    """It leaves an identifier in the home directory where it does."""
+    pytest.importorskip("openvino")
+    code = "import segexp.training.exports.openvino as it; it._openvino().convert_model"
+    home = {**os.environ, "HOME": str(tmp_path)}
+    environment = {name: value for name, value in home.items() if name != "CI"}
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True)
+    assert list(tmp_path.iterdir()) == []

@@ -1,5 +1,6 @@
 """OpenVINO's IR, for Intel's processors: NAME.xml and, beside it, NAME.bin."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,10 +32,18 @@ names, colors = json.loads(texts["names"]), json.loads(texts["colors"])
 """
 
 
-def write(whole: "Whole", images: "Tensor", path: Path, texts: Mapping[str, str]) -> None:
-    """Write both files, weights in float32; see the package."""
+def _openvino() -> Any:
+    # It reports its use to a server when it is imported and when it converts. Without this package
+    # it reports to a stub of its own.
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
     import openvino  # noqa: PLC0415
 
+    return openvino
+
+
+def write(whole: "Whole", images: "Tensor", path: Path, texts: Mapping[str, str]) -> None:
+    """Write both files, weights in float32; see the package."""
+    openvino = _openvino()
     between = path.with_suffix(onnx.SUFFIX)
     onnx.write(whole, images, between, {})
     model = openvino.convert_model(between)
@@ -46,8 +55,7 @@ def write(whole: "Whole", images: "Tensor", path: Path, texts: Mapping[str, str]
 
 def open_file(path: Path) -> Opened:
     """Open the file; see the package. It runs in float32, also where OpenVINO prefers bfloat16."""
-    import openvino  # noqa: PLC0415
-
+    openvino = _openvino()
     model = openvino.Core().read_model(path)
     compiled = openvino.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
 
