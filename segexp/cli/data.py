@@ -175,11 +175,14 @@ def stats(
 @data_app.command()
 def synth(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="A new or empty directory.")],
+    png: Annotated[
+        bool, typer.Option("--png", help="Pictures in images/ and masks/, by split.")
+    ] = False,
     set_: Set = None,
     project: Project = None,
     debug: Debug = False,
 ) -> None:
-    """Write the synthetic street scenes in the npy layout of Cityscapes on Kaggle.
+    """Write the synthetic street scenes as files, in the npy layout of Cityscapes on Kaggle.
 
     data.synthetic and data.image_size set their number, seed and size.
     """
@@ -187,14 +190,16 @@ def synth(
     config = read_config(root, {}, set_)
 
     from segexp.data.configured import synthetic_counts
-    from segexp.data.layouts.synthetic import write_npy_layout
+    from segexp.data.layouts.synthetic import write_npy_layout, write_png_layout
     from segexp.data.open import find_taxonomy
 
     with LiveDisplay() as display:
         taxonomy = find_taxonomy(root, "cityscapes19")
-        write_npy_layout(directory, synthetic_counts(config.data), taxonomy, display.caching)
+        write = write_png_layout if png else write_npy_layout
+        write(directory, synthetic_counts(config.data), taxonomy, display.caching)
     there = shlex.quote(str(directory))
-    say(f"wrote synthetic scenes to {directory}; use them with --data {there}")
+    labelled = f" --set data.taxonomy={taxonomy.name}" if png else ""
+    say(f"wrote synthetic scenes to {directory}; use them with --data {there}{labelled}")
 
 
 def _counts_table(title: str, what: str, rows: list[dict[str, Any]], images: int) -> Table:

@@ -99,6 +99,7 @@ EXAMPLES = {
     """,
     "data synth": """
         segexp data synth scenes --set data.synthetic.train=24
+        segexp data synth pictures --png
     """,
     "mapping": """
         segexp mapping list

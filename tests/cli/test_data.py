@@ -28,6 +28,14 @@ def test_synth_writes_what_check_finds_good(project: Path, scenes: Path) -> None
     assert outcome.err == ""
 
 
+def test_synth_says_how_its_pictures_are_used(project: Path) -> None:
+    outcome = segexp(project, "data", "synth", "pictures", "--png")
+    assert outcome.code == 0, outcome.err
+    words = ("--data", "pictures", "--set", "data.taxonomy=cityscapes19")
+    assert " ".join(outcome.err.split()).endswith(f"use them with {' '.join(words)}")
+    assert "no faults" in segexp(project, "data", "check", *words).out
+
+
 def test_check_lists_all_faults_and_tune_refuses_the_same_data(project: Path, scenes: Path) -> None:
     label = next(iter(sorted((scenes / "train" / "label").iterdir())))
     labels = np.load(label)

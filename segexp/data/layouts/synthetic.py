@@ -2,11 +2,13 @@
 
 import secrets
 import shutil
+from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from segexp.core.errors import InputError, WorkError
 from segexp.data.layout import Layout, SyntheticCounts
@@ -88,24 +90,45 @@ def write_npy_layout(
         InputError: When the folder is not empty, or is not a folder.
         WorkError: When it cannot be written.
     """
-    source = open_synthetic(counts, taxonomy)
+    _write_layout(directory, open_synthetic(counts, taxonomy), _write_npy, progress)
+
+
+def write_png_layout(
+    directory: Path,
+    counts: SyntheticCounts,
+    taxonomy: Taxonomy,
+    progress: Progress | None = None,
+) -> None:
+    """Write scenes as ``{images,masks}/{train,val,test}/<n>.png``: the layout folder.
+
+    The folder appears whole or not at all. Masks are 8-bit grey with the indices of the labels, 255
+    for void; ``labels.txt`` has the labels' names. See `write_npy_layout` for the rest.
+    """
+    texts = {"labels.txt": "".join(f"{name}\n" for name in taxonomy.names)}
+    _write_layout(directory, open_synthetic(counts, taxonomy), _write_png, progress, texts)
+
+
+def _write_layout(
+    directory: Path,
+    source: Source,
+    write: Callable[[Source, Path, str, int, Sample], None],
+    progress: Progress | None,
+    texts: Mapping[str, str] | None = None,
+) -> None:
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
         what = "is not empty" if directory.is_dir() else "is not a folder"
         raise InputError(f"{directory}: {what}; name a new folder or an empty one")
     directory = directory.absolute()
     beside = directory.with_name(f".{directory.name}.{secrets.token_hex(6)}")
+    scenes = [
+        (split, number, sample)
+        for split, samples in source.splits.items()
+        for number, sample in enumerate(samples)
+    ]
     try:
-        for split in source.splits:
-            (beside / split / "image").mkdir(parents=True)
-            (beside / split / "label").mkdir()
-        scenes = [
-            (split, number, sample)
-            for split, samples in source.splits.items()
-            for number, sample in enumerate(samples)
-        ]
-        map_in_threads(
-            lambda scene: _write_scene(source, beside / scene[0], *scene[1:]), scenes, progress
-        )
+        map_in_threads(lambda scene: write(source, beside, *scene), scenes, progress)
+        for name, text in (texts or {}).items():
+            (beside / name).write_text(text, encoding="utf-8")
         beside.rename(directory)
     except OSError as error:
         raise WorkError(f"{directory}: cannot be written: {error}") from None
@@ -126,12 +149,22 @@ def _render(seed: int, height: int, width: int) -> Scene:
     return render_scene(seed, height, width)
 
 
-def _write_scene(source: Source, split: Path, number: int, sample: Sample) -> None:
+def _write_npy(source: Source, root: Path, split: str, number: int, sample: Sample) -> None:
     labels = source.read_labels(sample)
     raw = np.where(labels == VOID, -1, labels.astype(np.int16)).astype(np.int16)
     image = source.read_image(sample).astype(np.float32) / np.float32(255)
-    np.save(split / "image" / f"{number}.npy", image, allow_pickle=False)
-    np.save(split / "label" / f"{number}.npy", raw, allow_pickle=False)
+    for kind, pixels in (("image", image), ("label", raw)):
+        path = root / split / kind / f"{number}.npy"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.save(path, pixels, allow_pickle=False)
+
+
+def _write_png(source: Source, root: Path, split: str, number: int, sample: Sample) -> None:
+    pictures = {"images": source.read_image(sample), "masks": source.read_labels(sample)}
+    for kind, pixels in pictures.items():
+        path = root / kind / split / f"{number:04d}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels).save(path)
 
 
 LAYOUT = Layout(draw=open_synthetic, taxonomy=lambda root: "cityscapes19")

@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from harness.trees import CAMVID, CITYSCAPES, opened, tree_digest
 from segexp.core.errors import InputError
 from segexp.data.layout import SyntheticCounts, open_source, recognise_format
-from segexp.data.layouts.synthetic import scene_seed, write_npy_layout
+from segexp.data.layouts.synthetic import scene_seed, write_npy_layout, write_png_layout
 from segexp.scenes import render_scene
 
 COUNTS = SyntheticCounts(train=4, val=3, test=2, seed=5, size=(32, 48))
@@ -56,9 +57,12 @@ def test_everything_wrong_is_said_at_once():
     assert "camvid11" in caught.value.faults[0]
 
 
-def test_the_files_give_the_scenes_back(tmp_path):
-    write_npy_layout(tmp_path / "out", FEW, CITYSCAPES)
-    assert recognise_format(tmp_path / "out") == "cityscapes-npy"
+@pytest.mark.parametrize(
+    ("write", "layout"), [(write_npy_layout, "cityscapes-npy"), (write_png_layout, "folder")]
+)
+def test_the_files_give_the_scenes_back(tmp_path, write, layout):
+    write(tmp_path / "out", FEW, CITYSCAPES)
+    assert recognise_format(tmp_path / "out") == layout
     written = opened(tmp_path / "out", CITYSCAPES)
     scenes = open_source("synthetic", None, CITYSCAPES, FEW)
     assert written.faults == ()
@@ -77,6 +81,15 @@ def test_the_files_look_like_kaggles(tmp_path):
     assert (label.shape, label.dtype.kind) == ((32, 48), "i")
     assert 0 <= image.min() < image.max() <= 1
     assert -1 <= label.min() <= label.max() <= 18
+
+
+def test_the_pictures_are_what_any_program_opens(tmp_path):
+    write_png_layout(tmp_path, FEW, CITYSCAPES)
+    image = np.asarray(Image.open(tmp_path / "images" / "train" / "0000.png"))
+    mask = Image.open(tmp_path / "masks" / "train" / "0000.png")
+    assert (image.dtype, image.shape) == (np.uint8, (32, 48, 3))
+    assert (mask.mode, mask.size) == ("L", (48, 32))
+    assert set(np.unique(np.asarray(mask))) <= {*range(19), 255}
 
 
 def test_a_folder_that_is_not_empty_is_refused_untouched(tmp_path):
