@@ -408,14 +408,14 @@ def block(tree: Tree, directory: Path) -> str:
     return f"\n## {tree.title}\n\n```\n" + "\n".join(shown) + "\n\n" + "\n".join(lines) + "\n```\n"
 
 
-def lay_out(tree: Tree, root: Path) -> list[str]:
+def lay_out(tree: Tree, root: Path, seed: int = 0) -> list[str]:
     """Write eight scenes, four a split where the paths name it; return the paths of the first."""
     shown: list[str] = []
     for n in range(8):
         split = tree.splits[n // 4]
         place = {"split": split, "n": n, "video": f"Seq{n // 2:02}"}
         place["name"] = tree.name.format(**place)
-        rng = np.random.default_rng(n)
+        rng = np.random.default_rng(seed + n)
         image, mask, *drawings = (
             path.format(**place) for path in (tree.image, tree.mask, *tree.drawings)
         )
