@@ -154,16 +154,22 @@ def find_inputs(
         InputError: With every fault.
     """
     from segexp.core.files import folder_fault
-    from segexp.evaluation.image_files import find_images, find_videos, is_video
+    from segexp.evaluation.image_files import (
+        ENDINGS,
+        find_images,
+        find_videos,
+        is_video,
+        overwritten,
+    )
 
     faults: list[str] = []
     named = [path for path in paths if is_video(path)]
+    endings = [
+        *ENDINGS,
+        *(["_uncertainty.png"] if wanted.uncertainty else []),
+        *(["_probabilities.npz"] if wanted.probabilities else []),
+    ]
     with collected(faults):
-        endings = [
-            "_overlay.png",
-            *(["_uncertainty.png"] if wanted.uncertainty else []),
-            *(["_probabilities.npz"] if wanted.probabilities else []),
-        ]
         files = find_images([path for path in paths if path not in named], out, endings[-1])
     with collected(faults):
         videos = find_videos(named)
@@ -175,6 +181,8 @@ def find_inputs(
         )
     if wanted.frame_masks and not named:
         faults.append("--frame-masks: is for videos; name one, or leave it out")
+    if not faults:
+        faults = overwritten(files, videos, out, endings)
     if faults:
         raise InputError(faults)
     return files, videos
@@ -216,13 +224,13 @@ def _predict_video(
     bundle: "Bundle", compute: "Compute", views: "Views", video: "Video", out: Path, wanted: Wanted
 ) -> int:
     """Write the overlay video of a video, and masks if they are wanted; return the frames."""
-    from segexp.evaluation.image_files import frames_of
+    from segexp.evaluation.image_files import VIDEO_ENDING, frames_of
     from segexp.evaluation.predict import predict_masks, stream_count
     from segexp.report.overlay_video import write_overlay_video
 
     faults: list[str] = []
     written = 0
-    path, masks = out / f"{video.path.stem}_overlay.mp4", out / video.path.stem
+    path, masks = out / f"{video.path.stem}{VIDEO_ENDING}", out / video.path.stem
     found = predict_masks(
         bundle.model,
         bundle.preprocessing,

@@ -7,17 +7,23 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from segexp.core.errors import InputError, first_line, shown
 from segexp.core.files import LONGEST_FILE_NAME
 from segexp.data.files.images import read_rgb
 from segexp.data.files.npy import is_image_array, read_npy_image
-from segexp.data.files.pictures import IMAGE_SUFFIXES
+from segexp.data.files.pictures import IMAGE_SUFFIXES, OURS, WRITER
 from segexp.data.files.video import VIDEO_SUFFIXES, Video, look_at_video, read_frames
 from segexp.data.source import SampleFault
 
 ARRAY_SUFFIX = ".npy"
 SUFFIXES = (*IMAGE_SUFFIXES, ARRAY_SUFFIX)
+
+MASK_ENDING = "_mask.png"
+VIDEO_ENDING = "_overlay.mp4"
+ENDINGS = (MASK_ENDING, "_color.png", "_overlay.png")
+"""What the pictures of an image add to its name."""
 
 _EXPECTED = ", ".join(SUFFIXES)
 
@@ -115,7 +121,7 @@ def find_videos(paths: Sequence[Path]) -> list[Video]:
     for video in found:
         by_stem.setdefault(video.path.stem, []).append(str(video.path))
     faults += [
-        f"{stem}_overlay.mp4: would be written for {' and for '.join(same)}; predict them "
+        f"{stem}{VIDEO_ENDING}: would be written for {' and for '.join(same)}; predict them "
         "separately, each into its own directory"
         for stem, same in by_stem.items()
         if len(same) > 1
@@ -123,6 +129,51 @@ def find_videos(paths: Sequence[Path]) -> list[Video]:
     if faults:
         raise InputError(faults)
     return found
+
+
+def overwritten(
+    files: Sequence[ImageFile], videos: Sequence[Video], out_dir: Path, endings: Sequence[str]
+) -> list[str]:
+    """Say which inputs, and which masks beside them, predictions would take the place of.
+
+    Args:
+        endings: What the pictures of an image add to its name.
+
+    Returns:
+        A fault for each: an input, or a mask beside its image that segexp has not predicted.
+    """
+    inputs = {path.resolve() for path in [*(f.path for f in files), *(v.path for v in videos)]}
+    targets = [
+        (file.path, (out_dir / file.stem).with_name(f"{file.stem.name}{ending}"))
+        for file in files
+        for ending in endings
+    ]
+    targets += [(v.path, out_dir / f"{v.path.stem}{VIDEO_ENDING}") for v in videos]
+    faults = []
+    for image, target in targets:
+        place = target.resolve()
+        if place in inputs:
+            what = "is one of the files to predict"
+        elif place.parent == image.resolve().parent and _is_truth(target):
+            what = "is a mask that segexp has not predicted"
+        else:
+            continue
+        faults.append(
+            f"{shown(str(target))}: {what}, and the prediction of {shown(str(image))} would take "
+            "its place; name another --out DIR"
+        )
+    return faults
+
+
+def _is_truth(path: Path) -> bool:
+    """Whether a file is a mask that is there already, and not by an earlier prediction."""
+    if not path.name.endswith(MASK_ENDING) or not path.is_file():
+        return False
+    try:
+        with Image.open(path) as picture:
+            return picture.info.get(WRITER) != OURS
+    except OSError:
+        return True
 
 
 def frames_of(video: Video, faults: list[str]) -> Iterator[Frame]:

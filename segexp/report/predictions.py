@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from segexp.core.errors import InputError
 from segexp.core.files import inside, write_atomic, written_beside
-from segexp.data.files.pictures import CLASS_INDICES
+from segexp.data.files.pictures import CLASS_INDICES, OURS, WRITER
 from segexp.data.threads import work_ahead
 from segexp.evaluation.predict import MAX_PIXELS, Prediction
 from segexp.labels.mapping import Mapping
@@ -126,7 +126,7 @@ def write_prediction(
 
 def encode_class_mask(mask: NDArray[np.uint8], mapping: Mapping, *, grey: bool) -> bytes:
     """Encode class indices as PNG, which says so where they are not the taxonomy's raw ids."""
-    texts = {} if _are_raw_ids(mapping) else {CLASS_INDICES: mapping.name}
+    texts = {WRITER: OURS} | ({} if _are_raw_ids(mapping) else {CLASS_INDICES: mapping.name})
     return encode_mask(mask, None if grey else mapping.colors, texts)
 
 

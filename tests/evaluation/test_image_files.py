@@ -6,15 +6,20 @@ import cv2
 import numpy as np
 import pytest
 
+from harness.project import ROOT
 from harness.trees import picture, save
 from segexp.core.errors import InputError
 from segexp.evaluation.image_files import (
+    ENDINGS,
     find_images,
     find_videos,
     frames_of,
+    overwritten,
     read_image,
     skipped_files,
 )
+from segexp.labels.files import load_mapping
+from segexp.report.predictions import write_prediction
 
 
 def test_directories_are_searched_to_the_bottom_in_order(tmp_path: Path):
@@ -163,3 +168,20 @@ def test_two_videos_of_one_name_are_refused(tmp_path: Path) -> None:
     paths = [write_video(tmp_path / "a.mp4", 1), write_video(tmp_path / "b" / "a.mp4", 1)]
     with pytest.raises(InputError, match=r"a_overlay\.mp4: would be written for "):
         find_videos(paths)
+
+
+def test_no_prediction_takes_the_place_of_an_input_or_of_a_truth_mask(tmp_path: Path):
+    for name in ("plain.png", "plain_mask.png", "other.png", "other_mask.png"):
+        save(tmp_path / name, picture(0))
+    (tmp_path / "link").symlink_to(tmp_path)
+    found = find_images([tmp_path / "plain.png", tmp_path / "plain_mask.png"])
+    (fault,) = overwritten(found, [], tmp_path / "link", ENDINGS)
+    assert f"'{tmp_path}/link/plain_mask.png': is one of the files to predict" in fault
+    other = find_images([tmp_path / "other.png"])
+    (fault,) = overwritten(other, [], tmp_path, ENDINGS)
+    assert f"'{tmp_path}/other_mask.png': is a mask that segexp has not predicted" in fault
+    assert "name another --out DIR" in fault
+    assert overwritten(other, [], tmp_path / "predictions", ENDINGS) == []
+    mapping = load_mapping(ROOT / "mappings" / "merged10.yaml")
+    write_prediction(tmp_path, Path("other"), picture(0), np.zeros((6, 8), np.uint8), mapping)
+    assert overwritten(other, [], tmp_path, ENDINGS) == []  # an earlier prediction

@@ -45,6 +45,9 @@ _BITS_PER_SAMPLE, _COMPRESSION = 258, 259  # tags of TIFF
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 """The usual suffixes of the pictures that can be read; the content decides what they are."""
 
+WRITER, OURS = "Software", "segexp"
+"""The key of a PNG text, and what it says in a mask that segexp predicted."""
+
 CLASS_INDICES = "segexp class indices"
 """The key of a PNG text that names the mapping whose classes a mask holds in place of raw ids."""
 
