@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar, cast
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 # For these a user name alone is not a secret, and with ~/.pgpass and the like it is needed. For
 # others, http above all, what stands before the @ may be a token.
@@ -84,7 +84,7 @@ def url_without_credentials(url: str) -> str:
     That it is one URL is known here: also where a blank stands in the password, or the scheme is
     written wrongly, nothing of what is before its last @ is left.
     """
-    if url_fault(url) is None:
+    if "@" not in url or url_fault(url) is None:
         return without_credentials(url)
     return f"{HIDDEN}@{without_credentials(url.rpartition('@')[2])}"
 
@@ -95,8 +95,14 @@ def url_fault(url: str) -> str | None:
     Libraries take a blank in a password and all programs that look for URLs in a text end there;
     what is written wrongly they quote as a whole.
     """
-    before, at, _ = url.rpartition("@")
-    if not at or _FILES.match(url):
+    before, at, host = url.rpartition("@")
+    if _FILES.match(url) or not (at or "://" in url):
+        return None
+    try:
+        urlsplit(host if "://" in host else f"//{host}")
+    except ValueError:
+        return "is not a URL: its host is written wrongly, such as an IPv6 address without its ]"
+    if not at:
         return None
     if _SCHEME.match(url) is None:
         return (

@@ -78,7 +78,7 @@ def test_all_faults_are_told_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize("resize", ["fit", pytest.param("none", marks=pytest.mark.slow)])
 def test_an_onnx_file_predicts_what_its_bundle_does(tmp_path: Path, resize: str) -> None:
     """The image that is larger than the network sees is seen in windows where `none` says so."""
-    pytest.importorskip("onnx")
+    onnx = pytest.importorskip("onnx")
     pytest.importorskip("onnxruntime")
     lay_out(tmp_path, resize)
     done = segexp(tmp_path, "export", "town")
@@ -103,6 +103,14 @@ def test_an_onnx_file_predicts_what_its_bundle_does(tmp_path: Path, resize: str)
     assert (refused.code, "take flip" in refused.err) == (2, True)
     refused = segexp(tmp_path, "predict", "town.onnx", "a.png", "--precision", "bf16")
     assert (refused.code, "computes in float32" in refused.err) == (2, True)
+    model = onnx.load(tmp_path / "town.onnx")
+    model.graph.input[0].name = "pixels"
+    for node in model.graph.node:
+        node.input[:] = ["pixels" if name == "images" else name for name in node.input]
+    onnx.save(model, tmp_path / "other.onnx")
+    refused = segexp(tmp_path, "predict", "other.onnx", "a.png")
+    assert refused.code == 2
+    assert "it takes pixels and gives classes, logits, probabilities" in refused.err
     (tmp_path / "town.onnx").write_bytes(b"no model")
     refused = segexp(tmp_path, "predict", "town.onnx", "a.png")
     assert (refused.code, "does not open it" in refused.err) == (2, True)

@@ -211,6 +211,9 @@ def test_two_urls_are_of_one_place_when_their_credentials_alone_differ() -> None
         ("/home/ann@corp.com/mlruns", "/home/ann@corp.com/mlruns", None),
         ("//ann:secret@host/a", "***@host/a", "is not a URL"),
         ("nonsense", "nonsense", None),
+        ("http://ann:secret@[::1", "***@[::1", "without its ]"),
+        ("http://[::1", "http://[::1", "without its ]"),
+        ("http://ann:s[cret@[::1]:5000/a", "http://[::1]:5000/a", None),
     ],
 )
 def test_what_was_given_as_a_url_is_shown_without_all_before_its_host(

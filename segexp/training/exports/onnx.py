@@ -76,11 +76,19 @@ def open_file(path: Path) -> Opened:
     settings.intra_op_num_threads = torch.get_num_threads()
     settings.log_severity_level = 4  # its errors are raised as well
     session = onnxruntime.InferenceSession(str(path), settings, providers=["CPUExecutionProvider"])
+    ends = (session.get_inputs(), session.get_outputs())
+    found = [{node.name for node in nodes} for nodes in ends]
+    if found != [{"images"}, set(OUTPUTS)]:
+        named = [", ".join(sorted(names)) for names in found]
+        raise ValueError(
+            f"it takes {named[0]} and gives {named[1]}; a file of `segexp export` takes images and "
+            f"gives {', '.join(OUTPUTS)}"
+        )
     only_these = onnxruntime.RunOptions()
     only_these.only_execute_path_to_fetches = True
 
     def run(images: NDArray[np.uint8], names: Sequence[str]) -> list[NDArray[Any]]:
-        found: list[NDArray[Any]] = session.run(list(names), {"images": images}, only_these)
-        return found
+        arrays: list[NDArray[Any]] = session.run(list(names), {"images": images}, only_these)
+        return arrays
 
     return Opened(run, session.get_modelmeta().custom_metadata_map)
