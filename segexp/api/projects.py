@@ -6,6 +6,7 @@ from typing import Any
 
 from segexp.core.config import CONFIG_FILE, Config
 from segexp.core.config_keys import load_config
+from segexp.core.errors import InputError
 from segexp.core.overrides import data_overrides, storage_override
 from segexp.core.project import find_project
 
@@ -36,7 +37,12 @@ def overrides_of(
         data: A folder of images and masks, relative to the current directory.
         mapping: The name of one.
         storage: Optuna's; by default SEGEXP_STORAGE of the environment.
+
+    Raises:
+        InputError: When settings are no dict.
     """
+    if not isinstance(settings, Mapping | None):
+        raise InputError(f"settings={settings!r}: a dict, such as {{'training.epochs': 2}}")
     overrides = {**data_overrides(data, None, mapping), **(settings or {})}
     return storage_override(overrides, storage)
 

@@ -50,7 +50,8 @@ def evaluate(
         InputError: When model, data and space do not fit, with every fault of the data.
     """
     root, config = configured(project, settings, data=data)
-    path = model.path if isinstance(model, Model) else find_bundle(model, lambda: (root, config))
+    reference = model.path if isinstance(model, Model) else model
+    path = find_bundle(reference, lambda: (root, config))
     return evaluate_bundle(
         root,
         config,

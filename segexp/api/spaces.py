@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from segexp.api.projects import project_of
+from segexp.core.errors import InputError
 from segexp.labels import mapping as algebra
 from segexp.labels.files import find_mapping, load_mapping
 from segexp.labels.mapping import Mapping
@@ -32,13 +33,15 @@ def common_space(*mappings: str | Path | Mapping, project: str | Path | None = N
         project: As for `mapping`.
 
     Raises:
-        InputError: When the taxonomies differ, or fewer than two classes are left; then with the
-            chain of merges that caused it.
+        InputError: Without a mapping, when the taxonomies differ, or fewer than two classes are
+            left; then with the chain of merges that caused it.
 
     Example:
         >>> common_space("cityscapes19", "merged10").names == mapping("merged10").names
         True
     """
+    if not mappings:
+        raise InputError("common_space: name one mapping or more")
     return algebra.common_space(
         [m if isinstance(m, Mapping) else mapping(m, project=project) for m in mappings]
     )

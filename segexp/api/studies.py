@@ -16,6 +16,7 @@ from segexp.compare.plan import plan_ab
 from segexp.compare.run import Question, run_ab
 from segexp.compare.version import PAGE_FILE
 from segexp.core.disk import full_disk_explained
+from segexp.core.errors import InputError
 from segexp.study.best import BestTrial, find_best
 from segexp.study.config import named_study, read_study
 from segexp.study.engines import Engine, load_engine
@@ -90,6 +91,8 @@ def tune(
         InputError: With every fault of study, configuration and data.
         WorkError: When no trial of the study is complete, or the first ones all fail.
     """
+    if not timeout > 0:
+        raise InputError(f"timeout={timeout!r}: seconds, above 0")
     root, engine = project_of(project), _engine(workers)
     overrides = overrides_of(settings, data=data, mapping=mapping, storage=storage)
     if trials is not None:
@@ -192,6 +195,8 @@ def ab(
 
 def _engine(workers: int | None) -> Engine:
     """Return what runs trials, ready to do so."""
+    if workers is not None and not (isinstance(workers, int) and workers >= 0):
+        raise InputError(f"workers={workers!r}: a whole number from 0, or None for as many as suit")
     engine = load_engine("here" if workers == 0 else "workers")
     engine.prepare(workers or None)
     return engine

@@ -88,7 +88,8 @@ def _is_one(directory: Path) -> bool:
 
 def _what_is_there(path: Path) -> str:
     if _is_file(path):
-        return "a file, and not of a bundle"
+        what = ": an exported model predicts, and what it was exported from is scored"
+        return f"a file, and not of a bundle{what if is_exported(path) else ''}"
     try:
         is_directory = path.is_dir()
     except (OSError, ValueError):

@@ -21,3 +21,5 @@ def test_settings_and_data_go_over_config_yaml(
     assert configured(tmp_path)[1].storage == "sqlite:///other.db"
     with pytest.raises(InputError, match=r"epoch: no such key \(did you mean 'epochs'\?\)"):
         configured(None, {"epoch": 3})
+    with pytest.raises(InputError, match=r"settings='epochs=3': a dict"):
+        configured(None, "epochs=3")  # type: ignore[arg-type]

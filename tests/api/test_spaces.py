@@ -25,3 +25,5 @@ def test_the_common_space_of_a_mapping_and_a_coarser_one_is_the_coarser_one() ->
     merged = segexp.mapping("merged10", project=ROOT)
     space = segexp.common_space("cityscapes19", merged, project=ROOT)
     assert space.names == merged.names
+    with pytest.raises(segexp.InputError, match="name one mapping or more"):
+        segexp.common_space(project=ROOT)

@@ -46,4 +46,8 @@ def test_what_is_wrong_is_refused_before_anything_is_made(project: Path) -> None
         segexp.ab("cityscapes19", "merged10", margin=2, project=project)
     with pytest.raises(segexp.InputError, match=r"nosuch: no such key"):
         segexp.tune(settings={"nosuch": 1}, project=project)
+    with pytest.raises(segexp.InputError, match=r"workers=-1: a whole number from 0"):
+        segexp.tune("tiny", workers=-1, project=project)
+    with pytest.raises(segexp.InputError, match=r"timeout=-1: seconds, above 0"):
+        segexp.tune("tiny", timeout=-1, project=project)
     assert study_names(project) == []

@@ -35,10 +35,12 @@ def test_either_file_of_a_bundle_names_it(tmp_path: Path) -> None:
 
 def test_what_is_no_model_is_refused_with_what_was_looked_for(tmp_path: Path) -> None:
     (tmp_path / "results").mkdir()
-    (tmp_path / "notes").write_text("", encoding="utf-8")
+    for name in ("notes", "town.onnx"):
+        (tmp_path / name).write_text("", encoding="utf-8")
     for reference, expected in [
         (tmp_path / "results", "the folder has no bundle.json, bundle/ or best/bundle/ (yet)"),
-        (tmp_path / "notes", "a file, and not of a bundle"),
+        (tmp_path / "notes", "a file, and not of a bundle; expected"),
+        (tmp_path / "town.onnx", "not of a bundle: an exported model predicts, and what it was"),
         ("a/b", "no such folder"),
         ("nosuch", "no such folder; no config.yaml in / or above it"),
         ("a\0b", "no such folder"),
