@@ -2,6 +2,7 @@
 
 import io
 import logging
+import warnings
 from collections.abc import Callable, Sequence
 from itertools import accumulate
 from typing import Any
@@ -18,13 +19,18 @@ from segexp.report.trials import StudyView
 
 DPI = 120
 
+_FONTS = ["DejaVu Sans", "Noto Sans CJK JP", "Noto Sans CJK SC", "Arial Unicode MS"]
+"""matplotlib's own, and for what it lacks those that many systems have."""
+
 
 def study_plots(view: StudyView) -> dict[str, bytes]:
     """Draw the charts that a study has the trials for; return PNGs by file name."""
     # Building its list of fonts, once for a user, is nothing to be told of.
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
     drawn = {}
-    with rc_context({"text.parse_math": False}):  # a name may have a dollar sign
+    with rc_context({"text.parse_math": False, "font.family": _FONTS}), warnings.catch_warnings():
+        # A name may have a dollar sign, or a letter that no font here has: then a box stands there.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         for name, (width, draw) in PLOTS.items():
             figure = Figure(figsize=(width, 4.5), layout="constrained")
             axes = figure.subplots()

@@ -1,6 +1,7 @@
 """The charts of a study as PNG."""
 
 import io
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -26,3 +27,10 @@ def test_every_chart_is_a_png_where_the_study_has_the_trials_for_it():
 
 def test_a_study_without_trials_has_no_charts():
     assert study_plots(view_study(optuna.create_study(direction="maximize"))) == {}
+
+
+def test_letters_that_no_font_here_has_are_no_reason_to_warn():
+    view = replace(view_study(make_study(8)), objective="道路")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert study_plots(view)

@@ -39,8 +39,12 @@ def test_what_is_no_model_is_refused_with_what_was_looked_for(tmp_path: Path) ->
         (tmp_path / name).write_text("", encoding="utf-8")
     for reference, expected in [
         (tmp_path / "results", "the folder has no bundle.json, bundle/ or best/bundle/ (yet)"),
-        (tmp_path / "notes", "a file, and not of a bundle; expected"),
-        (tmp_path / "town.onnx", "not of a bundle: an exported model predicts, and what it was"),
+        (tmp_path / "notes", "a file, and not of a bundle"),
+        (
+            tmp_path / "town.onnx",
+            "a file, and not of a bundle: an exported model predicts, and what it was exported "
+            "from is scored",
+        ),
         ("a/b", "no such folder"),
         ("nosuch", "no such folder; no config.yaml in / or above it"),
         ("a\0b", "no such folder"),
