@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from segexp.cli.console import number_table, prose, say
+from segexp.cli.console import number_table, print_table, prose, say
 from segexp.compare.next_step import next_step
 from segexp.compare.page.numbers import (
     detectable_text,
@@ -39,14 +39,14 @@ def show_answer(result: dict[str, Any], screen: Console) -> None:
     for arm in result["arms"]:
         if settings := arm.get("settings"):
             say(f"{arm['mapping']}: {_in_words({'mapping': arm['of'], **settings})}", screen)
-    screen.print(_arms_table(result))
+    print_table(_arms_table(result), screen)
     if result.get("candidates"):
-        screen.print(_candidates_table(result))
+        print_table(_candidates_table(result), screen)
         for line in _origins(result):
             say(line, screen)
     for pair in result["pairs"]:
-        screen.print(_terms_table(pair))
-        screen.print(_class_table(pair))
+        print_table(_terms_table(pair), screen)
+        print_table(_class_table(pair), screen)
 
 
 def _show_pair(pair: dict[str, Any], caveats: list[str], screen: Console) -> None:
@@ -165,7 +165,6 @@ def _class_table(pair: dict[str, Any]) -> Table:
         "IoU per common class; p corrected by Holm",
         ("class", pair["a"], pair["b"], "difference", "95% interval", "p"),
     )
-    table.columns[0].no_wrap, table.columns[4].no_wrap = False, True  # no interval in two lines
     rows = {row["class"]: row for row in pair["per_class"]}
     for group in pair.get("class_groups") or [{"classes": list(rows)}]:
         if "delta" in group:

@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.markup import escape
 
 from segexp.cli.console import (
     answer,
     number_table,
     plain,
     print_json,
+    print_table,
     prose,
     results,
     say,
@@ -179,14 +181,14 @@ def _show(content: Mapping[str, Any]) -> None:
         f"{content['split']} ({content['images']} images), {content['size']}, "
         f"{len(content['common_space'])} common classes"
     )
-    for title, (header, rows) in (
-        ("mIoU in the common space", score_rows(content["models"])),
-        ("per class", class_rows(content["models"])),
+    for title, texts, (header, rows) in (
+        ("mIoU in the common space", 3, score_rows(content["models"])),
+        ("per class", 1, class_rows(content["models"])),
     ):
-        table = number_table(title, header)
+        table = number_table(title, header, texts)
         for row in rows:
-            table.add_row(*map(plain, row))
-        results.print(table)
+            table.add_row(*(escape(plain(cell)) for cell in row))
+        print_table(table)
     prose(LUCK, results)
     for caveat in content["caveats"]:
         prose(f"caveat: {caveat}")

@@ -14,10 +14,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rich import box
+from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, JustifyMethod, RenderableType
-from rich.markup import escape
+from rich.markup import escape, render
 from rich.segment import Segment
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from segexp.core.credentials import without_credentials
@@ -117,10 +118,13 @@ def print_json(content: Mapping[str, Any]) -> None:
     sys.stdout.write(json.dumps(_without_nan(content), indent=2) + "\n")
 
 
-def number_table(title: str, columns: Sequence[str]) -> Table:
-    """Return a table whose first column is names, one on a line, and whose others are numbers.
+def number_table(title: str, columns: Sequence[str], texts: int = 1) -> Table:
+    """Return a table whose first columns are texts, and whose others are numbers.
 
-    It is narrow: the scores of a class fit into a line of 80 characters.
+    It is narrow: the scores of a class fit into a line of 80 characters. `print_table` prints it.
+
+    Args:
+        texts: How many columns may be broken into lines.
     """
     table = Table(
         title=title and f"\n{escape(title)}",
@@ -133,8 +137,74 @@ def number_table(title: str, columns: Sequence[str]) -> Table:
     )
     for place, column in enumerate(columns):
         justify: JustifyMethod = "right" if place else "left"
-        table.add_column(escape(column), justify=justify, overflow="fold", no_wrap=not place)
+        table.add_column(escape(column), justify=justify, overflow="fold", no_wrap=place >= texts)
     return table
+
+
+def is_too_wide(table: Table, screen: Console) -> bool:
+    """Whether a table does not fit into a screen's lines unless columns are broken."""
+    return _natural_width(table, screen) > screen.width
+
+
+def print_table(table: Table, screen: Console = results) -> None:
+    """Print a `number_table`.
+
+    Where the screen is narrow, the texts take several lines, the names in the first column before
+    all others, and so do headers; a number never does. Where not even that is enough, the lines
+    are longer than the screen.
+    """
+    width = screen.width
+    if (natural := _natural_width(table, screen)) > width:
+        widths = [
+            _longest([*_lines(column.header), *_cell_lines(column)]) for column in table.columns
+        ]
+        beside = natural - sum(widths)
+        for breaking in (1, len(widths)):  # names give way first, then other texts
+            lowest = [_lowest(each, place < breaking) for place, each in enumerate(table.columns)]
+            if sum(lowest) + beside <= width:
+                break
+        width = table.width = max(width, sum(lowest) + beside)
+        while sum(widths) + beside > width:  # from the column with the most to spare
+            place = max(range(len(widths)), key=lambda i: widths[i] - lowest[i])
+            widths[place] -= 1
+        for column, chosen in zip(table.columns, widths, strict=True):
+            column.width, column.no_wrap = chosen, False
+    screen.print(table, crop=False)
+
+
+_NAME, _HEADER_WORD = 8, 12
+"""The narrowest column of texts; the longest word of a header that is kept whole."""
+
+
+def _natural_width(table: Table, screen: Console) -> int:
+    wide = screen.options.update(width=10_000)
+    return screen.measure(table, options=wide).maximum
+
+
+def _lowest(column: Column, may_break: bool) -> int:
+    """Return the fewest characters of a line in a column; words of texts may have to be broken."""
+    cells = _cell_lines(column)
+    header = min(_longest(_words(_lines(column.header))), _HEADER_WORD)
+    if column.no_wrap:
+        return max(header, _longest(cells))
+    fewest = max(header, _longest(_words(cells)))
+    return min(_NAME, fewest) if may_break else fewest
+
+
+def _words(lines: Sequence[str]) -> list[str]:
+    return [word for line in lines for word in line.split()]
+
+
+def _cell_lines(column: Column) -> list[str]:
+    return [line for cell in column.cells for line in _lines(cell)]
+
+
+def _lines(cell: RenderableType) -> list[str]:
+    return render(str(cell), emoji=False).plain.split("\n")
+
+
+def _longest(texts: Sequence[str]) -> int:
+    return max(map(cell_len, texts), default=0)
 
 
 def class_table(title: str, columns: Mapping[str, list[Any]]) -> Table:
@@ -152,10 +222,6 @@ def class_table(title: str, columns: Mapping[str, list[Any]]) -> Table:
         for name, values in columns.items()
     }
     table = number_table(title, list(shown))
-    names, *numbers = table.columns
-    names.no_wrap = False
-    for column in numbers:
-        column.no_wrap, column.overflow = True, "ellipsis"
     for row in zip(*shown.values(), strict=True):
         table.add_row(*(_cell(value) for value in row))
     return table

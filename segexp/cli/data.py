@@ -15,8 +15,8 @@ from segexp.cli.console import (
     number_table,
     plain,
     print_json,
+    print_table,
     prose,
-    results,
     results_beside,
     say,
 )
@@ -161,13 +161,13 @@ def stats(
     for split, found in counted["splits"].items():
         void = percent(found["void_pixels"], found["pixels"], digits=1)
         title = f"{split}: {found['images']} images, {void} of the pixels void"
-        results.print(_counts_table(title, "label", found["labels"], found["images"]))
+        print_table(_counts_table(title, "label", found["labels"], found["images"]))
     for name, by_split in counted["mappings"].items():
         train = by_split["train"]
         void = percent(train["void_pixels"], counted["splits"]["train"]["pixels"], digits=1)
         title = f"mapping {name}, train: {void} of the pixels void"
         images = counted["splits"]["train"]["images"]
-        results.print(_counts_table(title, "class", train["classes"], images))
+        print_table(_counts_table(title, "class", train["classes"], images))
     if folder is not None:
         answer(f"wrote {folder / 'data-stats.html'} and {folder / 'data-stats.json'}")
 

@@ -11,6 +11,7 @@ from segexp.cli.console import (
     class_table,
     classes_text,
     print_json,
+    print_table,
     prose,
     protocol_table,
     results,
@@ -120,7 +121,7 @@ def evaluate(
     answer(f"{model}: {split} ({scored.images} images), {seen}, space {scored.space}")
     if scored.reading:
         answer(f"probabilities: {scored.reading}")
-    results.print(class_table("per class", scored.table))
+    print_table(class_table("per class", scored.table))
     classes = len(scored.table["class"])
     from segexp.evaluation.metrics import METRICS
 
@@ -153,7 +154,7 @@ def _show_calibration(calibration: Mapping[str, Any]) -> None:
         "share right": bins["right"],
         "mean probability": bins["confidence"],
     }
-    results.print(class_table("how often it is right, by how sure it is", columns))
+    print_table(class_table("how often it is right, by how sure it is", columns))
     prose(
         f"ECE {calibration['ece']:.4f}: the probability of what is decided is so far from how "
         f"often that is right, on average over pixels ({calibration['probabilities']})",

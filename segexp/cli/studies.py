@@ -1,12 +1,24 @@
 """``segexp studies``: the studies of a project, and how to be rid of one."""
 
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
 
 from segexp.cli.completion import study_names
-from segexp.cli.console import answer, number_table, print_json, results, say
+from segexp.cli.console import (
+    answer,
+    is_too_wide,
+    number_table,
+    print_json,
+    print_table,
+    results,
+    say,
+)
 from segexp.cli.options import (
     Debug,
     Json,
@@ -56,16 +68,26 @@ def studies(
     if not rows:
         say("no study has been run in this project yet; start one with `segexp tune`")
         return
+    print_table(studies_table(rows))
+
+
+def studies_table(rows: Sequence["Row"], screen: Console = results) -> Table:
+    """Build the table of studies; on a narrow screen each state of trials has its own line."""
+    table = _table(rows, ", ")
+    return _table(rows, ",\n") if is_too_wide(table, screen) else table
+
+
+def _table(rows: Sequence["Row"], between: str) -> Table:
     table = number_table("", ("study", "kind", "trials", "best", "last", "disk"))
     for row in rows:
-        table.add_row(*_cells(row))
-    results.print(table)
+        table.add_row(*map(escape, _cells(row, between)))
+    return table
 
 
-def _cells(row: "Row") -> list[str]:
+def _cells(row: "Row", between: str) -> list[str]:
     from segexp.report.trials import score_text
 
-    states = ", ".join(f"{count} {name.lower()}" for name, count in row.states.items())
+    states = between.join(f"{count} {name.lower()}" for name, count in row.states.items())
     best = "-" if row.score is None else f"{score_text(row.score)} (trial {row.best})"
     last = "runs now" if row.is_running else row.last and f"{row.last:%Y-%m-%d %H:%M}"
     return [row.name, row.kind, states or "-", best, last or "-", f"{row.megabytes:,.1f} MB"]

@@ -2,7 +2,7 @@
 
 import shlex
 
-from segexp.cli.console import answer, class_table, classes_text, prose, results, say
+from segexp.cli.console import answer, class_table, classes_text, print_table, prose, results, say
 from segexp.cli.live import LiveDisplay
 from segexp.cli.options import (
     Data,
@@ -50,7 +50,7 @@ def train(
     scores = result.heldout or result.val
     table = dict(scores.tables[OWN])
     counted = classes_text(scores.scores[OWN], len(table["class"]))
-    results.print(class_table("per class, held-out images", table))
+    print_table(class_table("per class, held-out images", table))
     miou, heldout = result.val.of("miou"), scores.of("miou")
     answer(
         f"mIoU {miou:.4f} on val in epoch {result.best_epoch}, {heldout:.4f} on "

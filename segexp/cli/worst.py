@@ -11,7 +11,7 @@ from segexp.cli.console import (
     number_table,
     plain,
     print_json,
-    results,
+    print_table,
     say,
 )
 from segexp.cli.live import LiveDisplay
@@ -128,6 +128,7 @@ def _last_study(root: Path, config: "Config") -> str:
 def _show(shown: "Sequence[ImageLoss]", names: Sequence[str], of_class: int | None) -> None:
     if of_class is None:
         table = number_table("", ["image", "wrong", "pixels", "classes that lose most, pixels"])
+        table.columns[-1].no_wrap = False
     else:
         name = names[of_class]
         table = number_table("", ["image", f"{name} lost", "missed", "false", "wrong in all"])
@@ -142,7 +143,7 @@ def _show(shown: "Sequence[ImageLoss]", names: Sequence[str], of_class: int | No
             cells = [*(f"{number:,}" for number in counts), wrong]
         table.add_row(plain(loss.image), *map(plain, cells))
     if shown:
-        results.print(table)
+        print_table(table)
 
 
 def _content(

@@ -1,5 +1,6 @@
 """`segexp compare`: saved models on the same images."""
 
+import io
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -7,6 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from segexp.cli.compare import _show
+from segexp.cli.console import results
 from segexp.training.bundle import load_bundle, save_bundle
 from tests.cli.running import Outcome, read, segexp, study_of, the_fault
 from tests.report.parsed import read_page
@@ -94,3 +97,37 @@ def test_all_references_that_name_nothing_are_told_at_once(tuned: tuple[Path, Ou
     assert outcome.code == 2
     assert "nowhere: no model" in outcome.err
     assert "neither: no model" in outcome.err
+
+
+def test_names_give_way_and_numbers_stay_whole_where_the_screen_is_narrow(
+    screen: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    of = {"mapping": "merged10", "arch": "Unet", "encoder": "resnet34"}
+    first = {**of, "name": "runs/a-very-long-name/best/bundle", "miou_common": 0.38}
+    second = {
+        **of,
+        "name": "runs/another-very-long-name/best/bundle",
+        "miou_common": 0.39,
+        "delta": 0.01,
+        "delta_interval": [-0.012, 0.034],
+        "level": 0.05,
+    }
+    road = {"class": "road", "a": 0.375, "b": 0.388, "delta": 0.013, "interval": [-0.02, 0.03]}
+    models = [
+        {**first, "interval": [0.375, 0.388], "per_class": []},
+        {**second, "interval": [0.385, 0.398], "per_class": [road]},
+    ]
+    content = {"data": "d", "split": "heldout", "images": 9, "size": "s", "common_space": ["road"]}
+    monkeypatch.setattr(results, "width", 80)
+    _show({**content, "models": models, "caveats": [], "warnings": []})
+    shown = screen.getvalue()
+    lines = [line.split() for line in shown.splitlines()]
+    assert max(len(line) for line in shown.splitlines() if "0.3" in line) <= 80
+    for whole in (
+        "[0.375, 0.388]",
+        "[-0.012, +0.034]",
+        "[-0.020, +0.030]",
+        "mapping",
+    ):
+        assert whole in shown
+    assert any(line[:1] == ["road"] and "0.388" in line for line in lines)

@@ -15,9 +15,11 @@ from segexp.cli.console import (
     class_table,
     classes_text,
     console,
+    number_table,
     plain,
     print_error,
     print_json,
+    print_table,
     prose,
     results,
     results_beside,
@@ -120,7 +122,7 @@ def test_the_scores_of_a_class_are_a_line_of_eighty_characters(screen, monkeypat
     monkeypatch.setattr(results, "width", 80)
     scores = {name: [0.5] for name in ("iou", "precision", "recall", "f1")}
     counts = {"pixels": [88_888_888], "images": [2975], "predicted": [88_888_888]}
-    results.print(class_table("per class", {"class": ["traffic light"], **scores, **counts}))
+    print_table(class_table("per class", {"class": ["traffic light"], **scores, **counts}))
     row = "traffic light 0.500 0.500 0.500 0.500 88,888,888 2,975 88,888,888"
     assert [" ".join(line.split()) for line in screen.getvalue().splitlines()][-1] == row
 
@@ -130,11 +132,19 @@ def test_a_long_name_takes_several_lines_and_a_number_one(screen, monkeypatch):
     scores = {name: [0.5] for name in ("iou", "precision", "recall", "f1")}
     counts = {"pixels": [88_888_888], "images": [2975], "predicted": [88_888_888]}
     name = "construction--barrier--concrete-block"
-    results.print(class_table("per class", {"class": [name], **scores, **counts}))
+    print_table(class_table("per class", {"class": [name], **scores, **counts}))
     lines = [line.split() for line in screen.getvalue().splitlines()]
     first = next(line for line in lines if line and name.startswith(line[0]))
     assert first[1:] == ["0.500"] * 4 + ["88,888,888", "2,975", "88,888,888"]
     assert "".join(line[0] for line in lines[lines.index(first) :] if line) == name
+
+
+def test_numbers_and_intervals_stay_whole_where_they_are_wider_than_the_screen(screen, monkeypatch):
+    monkeypatch.setattr(results, "width", 30)
+    table = number_table("", ["class", "model", "95% interval", "difference", "p"])
+    table.add_row("traffic light", "0.375", "[0.375, 0.388]", "+0.013", "<0.001")
+    print_table(table)
+    assert "0.375 [0.375, 0.388] +0.013 <0.001" in " ".join(screen.getvalue().split())
 
 
 def test_answers_and_all_else_are_two_outputs(capsys):
@@ -146,8 +156,8 @@ def test_answers_and_all_else_are_two_outputs(capsys):
 
 
 PIPED = """
-from segexp.cli.console import answer, class_table, results
-results.print(class_table("t", {"class": ["a" * 90], **{f"column{n}": [n] for n in range(9)}}))
+from segexp.cli.console import answer, class_table, print_table, results
+print_table(class_table("t", {"class": ["a" * 90], **{f"column{n}": [n] for n in range(9)}}))
 answer("Straße ·")
 """
 

@@ -4,10 +4,15 @@ import io
 import json
 import shutil
 import sys
+from datetime import datetime
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
+from segexp.cli import studies as command
+from segexp.cli.console import print_table
+from segexp.study.listing import Row
 from tests.cli.running import Outcome, client_of, for_people, segexp, study_names
 
 
@@ -54,3 +59,25 @@ def test_nothing_is_removed_that_nobody_confirmed_and_then_all_of_it_is(
     assert not [*(project / ".segexp" / "locks").rglob("tiny*")]
     assert "no study has been run" in segexp(project, "studies").err
     assert study_names(tuned[0]) == ["tiny"]
+
+
+def test_dates_and_states_stay_whole_where_the_screen_is_narrow() -> None:
+    name = "cityscapes-weather-merged10-resnet34-second"
+    states = {"COMPLETE": 12, "INTERRUPTED": 1, "WAITING": 2}
+    when = datetime(2026, 11, 30, 0, 27)
+    row = Row(name, "study", states, 3, 0.375, when, 1234.5, is_running=False)
+    out = io.StringIO()
+    screen = Console(file=out, width=80)
+    print_table(command.studies_table([row], screen), screen)
+    lines = out.getvalue().splitlines()
+    assert max(map(len, lines)) <= 80
+    shown = " ".join(out.getvalue().split())
+    for whole in (
+        "0.3750 (trial 3)",
+        "2026-11-30 00:27",
+        "1,234.5 MB",
+        "1 interrupted,",
+        "2 waiting",
+    ):
+        assert whole in shown
+    assert "".join(line[:12].split()[0] for line in lines[2:] if line[:1].strip()) == name
