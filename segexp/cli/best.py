@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
@@ -12,8 +13,10 @@ from segexp.cli.completion import study_names
 from segexp.cli.console import (
     answer,
     class_table,
+    is_too_wide,
     number_table,
     print_json,
+    print_table,
     prose,
     results,
     results_beside,
@@ -169,9 +172,9 @@ def _show(found: "BestTrial", root: Path, study: "Study", uri: str | None) -> No
         prose(_cost_line(result.cost), results)
     if found.missed and not unmet_note(found):
         answer(f"misses {'; '.join(found.missed)}")
-    results.print(_scores_table(found))
+    print_table(_scores_table(found))
     if found.costs:
-        results.print(front_table(found))
+        print_table(front_table(found))
     prose(
         "tuning: the images that the search saw; they flatter the best of many trials. "
         "held-out: images that it never saw.",
@@ -180,7 +183,7 @@ def _show(found: "BestTrial", root: Path, study: "Study", uri: str | None) -> No
     if result.size_note:
         prose(result.size_note, results)
     split, scores = ("held-out", result.heldout) if result.heldout else ("tuning", result.val)
-    results.print(class_table(f"per class, {split} images", dict(scores.tables[OWN])))
+    print_table(class_table(f"per class, {split} images", dict(scores.tables[OWN])))
     for warning in found.warnings:
         prose(f"warning: {warning}")
     if bundle := found.bundle_here(root):
@@ -204,25 +207,37 @@ def _cost_line(cost: Mapping[str, Any]) -> str:
     )
 
 
-def front_table(found: "BestTrial") -> Table:
-    """Build the table of the trials that no other one beats; of params, those that differ."""
-    from segexp.evaluation.metrics import COSTS, metric_of, title_of
-    from segexp.report.trials import score_text, value_text
+def front_table(found: "BestTrial", screen: Console = results) -> Table:
+    """Build the table of the trials that no other one beats.
 
+    Of params it has those that differ, as many as the screen's lines have room for; the others are
+    named below it.
+    """
     names = [
         name for name in found.params if len({str(t.params.get(name)) for t in found.front}) > 1
     ]
-    table = Table(title="front: no trial beats these", title_justify="left", header_style="bold")
+    tables = (_front_table(found, names[:kept]) for kept in range(len(names), -1, -1))
+    table = next((each for each in tables if not is_too_wide(each, screen)), None)
+    if table is None:
+        table = _front_table(found, [])
+    if left := names[len(table.columns) - 2 - len(found.costs) :]:
+        table.caption = escape(f"{', '.join(left)}: segexp best {found.study} --trial NUMBER")
+        table.caption_justify = "left"
+    return table
+
+
+def _front_table(found: "BestTrial", params: "Sequence[str]") -> Table:
+    from segexp.evaluation.metrics import COSTS, metric_of, title_of
+    from segexp.report.trials import score_text, value_text
+
     title = title_of(*metric_of(found.objective))
-    for name in ("trial", title, *(COSTS[cost] for cost in found.costs)):
-        table.add_column(name, justify="right")
-    for name in names:
-        table.add_column(name, overflow="fold")
+    numbers = ("trial", title, *(COSTS[cost] for cost in found.costs))
+    table = number_table("front: no trial beats these", (*numbers, *params))
     for trial in found.front:
         score, *costs = trial.values
-        params = (value_text(trial.params.get(name)) for name in names)
+        shown = (value_text(trial.params.get(name)) for name in params)
         table.add_row(
-            str(trial.number), score_text(score), *map(cost_text, costs), *map(escape, params)
+            str(trial.number), score_text(score), *map(cost_text, costs), *map(escape, shown)
         )
     return table
 

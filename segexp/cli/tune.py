@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from segexp.cli.completion import study_files
-from segexp.cli.console import answer, console, prose, results, say
+from segexp.cli.console import answer, console, print_table, prose, results, say
 from segexp.cli.live import LiveDisplay
 from segexp.cli.options import (
     GOES_ON,
@@ -196,7 +196,7 @@ def _say_best(best: "BestTrial", objective: str) -> None:
     if best.costs:
         from segexp.cli.best import front_table
 
-        results.print(front_table(best))
+        print_table(front_table(best))
 
 
 def _what_was_done(ran: "Ran", seconds: float) -> str:

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from harness.results import made_scores
 from segexp.cli.best import front_table
-from segexp.cli.console import results
+from segexp.cli.console import print_table, results
 from segexp.evaluation.result import TrialResult
 from segexp.study.best import BestTrial, FrontTrial
 from tests.cli.running import Outcome, runs_of, segexp, study_of
@@ -104,13 +104,13 @@ def test_another_complete_trial_is_shown_by_its_number(tuned: tuple[Path, Outcom
     assert "--trial 2: no complete trial of tiny; name one of 0, 1" in outcome.err
 
 
-def test_the_front_is_a_table_of_objectives_and_of_the_params_that_differ() -> None:
+def found_front(params: dict[str, object], other: dict[str, object]) -> BestTrial:
     front = (
-        FrontTrial(3, (0.51234, 20.0, 3e6), {"arch": "Unet", "loss": "focal"}),
-        FrontTrial(1, (0.4, 9.87654, 1.5e6), {"arch": "[FPN]", "loss": "focal"}),
+        FrontTrial(3, (0.51234, 20.0, 3e6), params),
+        FrontTrial(1, (0.4, 9.87654, 1.5e6), other),
     )
     result = TrialResult(0.51234, 1, 1.0, made_scores(0.5, 0.5, {}))
-    found = BestTrial(
+    return BestTrial(
         study="s",
         number=3,
         params=front[0].params,
@@ -124,10 +124,30 @@ def test_the_front_is_a_table_of_objectives_and_of_the_params_that_differ() -> N
         costs=("latency_ms", "parameters"),
         front=front,
     )
+
+
+def printed_front(found: BestTrial, width: int) -> list[str]:
     out = io.StringIO()
-    Console(file=out, width=120).print(front_table(found))
-    rows = [re.findall(r"[^\s│┃]+", line) for line in out.getvalue().splitlines() if "│" in line]
+    screen = Console(file=out, width=width)
+    print_table(front_table(found, screen), screen)
+    return out.getvalue().splitlines()
+
+
+def test_the_front_is_a_table_of_objectives_and_of_the_params_that_differ() -> None:
+    found = found_front({"arch": "Unet", "loss": "focal"}, {"arch": "[FPN]", "loss": "focal"})
+    rows = [line.split() for line in printed_front(found, 120)][-2:]
     assert rows == [["3", "0.5123", "20", "3M", "Unet"], ["1", "0.4000", "9.88", "1.5M", "[FPN]"]]
+
+
+def test_the_front_leaves_out_the_params_that_a_narrow_screen_has_no_room_for() -> None:
+    names = ("arch", "training.learning_rate", "model.encoder", "training.loss_weighting")
+    found = found_front(dict.fromkeys(names, "a value"), dict.fromkeys(names, "another value"))
+    _, _, header, _, first, second, *below = printed_front(found, 80)
+    assert header.split()[-1] == "arch"
+    assert first.split()[:4] == ["3", "0.5123", "20", "3M"]
+    assert second.split()[:4] == ["1", "0.4000", "9.88", "1.5M"]
+    left_out = ", ".join(names[1:])
+    assert " ".join(" ".join(below).split()) == f"{left_out}: segexp best s --trial NUMBER"
 
 
 def test_predict_writes_three_pictures_at_the_images_own_size(
