@@ -1,5 +1,9 @@
 """Examples at the end of every command's help."""
 
+import inspect
+from collections.abc import Callable
+from typing import Any
+
 import typer
 
 EXAMPLES = {
@@ -140,14 +144,23 @@ def lines_of(command: str) -> list[str]:
 
 
 def add_examples(app: typer.Typer, words: str = "") -> None:
-    """Put examples at the end of the help of all commands of an application."""
+    """Put examples at the end of the help of all commands, and break its lines as a screen does."""
     app.info.epilog = _epilog(words)
+    if app.registered_callback is not None:
+        app.registered_callback.help = _help(app.registered_callback.callback)
     for command in app.registered_commands:
         name = command.name or getattr(command.callback, "__name__", "")
         command.epilog = _epilog(f"{words} {name}".strip())
+        command.help = _help(command.callback)
     for group in app.registered_groups:
         if group.typer_instance is not None:
             add_examples(group.typer_instance, f"{words} {group.name}".strip())
+
+
+def _help(command: Callable[..., Any] | None) -> str | None:
+    """Return what a command's docstring says, a paragraph on a line: typer keeps line ends."""
+    text = inspect.getdoc(command)
+    return text and "\n\n".join(" ".join(part.split()) for part in text.split("\n\n"))
 
 
 def _epilog(command: str) -> str | None:

@@ -27,6 +27,16 @@ def test_every_command_shows_its_own_examples(tmp_path: Path, command: list[str]
     assert [line for line in lines if " ".join(line.split()) not in shown] == []
 
 
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_the_lines_of_a_help_are_the_screens_not_the_sources(
+    command: list[str],
+) -> None:
+    found: Any = typer.main.get_command(app)
+    for word in command:
+        found = found.commands[word]
+    assert all("\n" not in part for part in found.help.split("\n\n"))
+
+
 @pytest.mark.parametrize("line", LINES)
 def test_an_example_is_a_command_line_that_is_taken(line: str) -> None:
     words = shlex.split(line.partition(" && ")[0].partition(" > ")[0])
