@@ -23,6 +23,7 @@ from segexp.cli.options import (
     check_choice,
     engine_of,
     found_again,
+    given_options,
     open_project,
     set_overrides,
     with_storage,
@@ -33,6 +34,8 @@ from segexp.compare.statistics.gate import REQUIREMENTS, unmet_requirement
 from segexp.compare.version import PAGE_FILE, RESULT_FILE
 from segexp.core.errors import InputError, WorkError, collected
 from segexp.core.overrides import data_overrides
+
+MARGIN = 0.01
 
 
 def ab(
@@ -87,7 +90,7 @@ def ab(
     ] = None,
     margin: Annotated[
         float, typer.Option(help="A difference of mIoU that would not matter to you.")
-    ] = 0.01,
+    ] = MARGIN,
     cluster: Annotated[
         str,
         typer.Option(
@@ -238,7 +241,21 @@ def ab(
     number = _whole("trials", overrides.get("trials", TRIALS))
     configs = configs if matched else candidates
     design = make_design(matched=matched, trials=number, configs=configs, seeds=seeds, looks=looks)
-    asked = Asked(root, study, overrides, arms, name, margin, cluster)
+    given = {
+        "--study": study,
+        "--data": data,
+        "--format": format_name,
+        "--seeds": seeds,
+        "--looks": looks if looks != 1 else None,
+        "--margin": margin if margin != MARGIN else None,
+        "--cluster": cluster if cluster != "auto" else None,
+        "--engine": engine_name,
+        "--workers": workers if workers != "auto" else None,
+        "--storage": storage,
+        "--storage-file": storage_file,
+        "--project": project,
+    }
+    asked = Asked(root, study, overrides, arms, name, margin, cluster, given_options(given, set_))
     if plan_only:
         show_plan(asked, pilot or name, design, number, json_)
         return

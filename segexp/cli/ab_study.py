@@ -1,6 +1,6 @@
 """``segexp ab ARMS``: arms that are trained."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +29,7 @@ class Asked:
     name: str
     margin: float
     cluster: str
+    options: tuple[tuple[str, str], ...]
 
 
 def train_and_compare(
@@ -51,6 +52,7 @@ def train_and_compare(
         if design.mode != "matched" and known and begun_as(known.storage, root, name) == "tuned":
             design = Design("tuned", configs=1, seeds=5 if seeds is None else seeds)
         plan = plan_ab(root, asked.study, asked.arms, asked.overrides, name=name, design=design)
+        plan = replace(plan, options=asked.options)
         config = plan.config
         storage_now = open_storage(config.storage, root)
         display.say(

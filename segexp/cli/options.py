@@ -242,6 +242,26 @@ def found_again(
     return shlex.join(words)
 
 
+def given_options(
+    given: Mapping[str, object], items: list[str] | None
+) -> tuple[tuple[str, str], ...]:
+    """Return options as they were given, for a command that goes on from this one.
+
+    Args:
+        given: Options and their values, None where one was not given.
+        items: Those of ``--set``. A number of trials is left out: another command has its own.
+
+    Returns:
+        Pairs of option and value, without passwords.
+    """
+    kept = [item for item in items or () if item.partition("=")[0].strip() != "trials"]
+    pairs = [
+        *((option, str(value)) for option, value in given.items() if value is not None),
+        *(("--set", item) for item in kept),
+    ]
+    return tuple((option, without_credentials(value)) for option, value in pairs)
+
+
 def refuse_unreachable(project: Path, config: "Config", say: Callable[[str], None]) -> None:
     """Refuse a storage server that does not answer, before torch is loaded.
 

@@ -42,6 +42,8 @@ class AbPlan:
         named: The arms, as they were named.
         arms: The search of each arm, over what it does not fix; matched arms do not run it.
         configs: The configurations of matched arms; empty for others, whose searches find them.
+        options: What the command line that began it says beside its arms, each option with its
+            value, without passwords: what it leads to is trained in the same way.
     """
 
     project: Path
@@ -51,6 +53,7 @@ class AbPlan:
     arms: tuple[SearchPlan, ...]
     common: Mapping
     configs: tuple[Dict[str, Any], ...]
+    options: tuple[tuple[str, str], ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:

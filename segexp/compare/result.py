@@ -110,6 +110,7 @@ def ab_result(
         "version": VERSION,
         "name": plan.name,
         "mode": design.mode,
+        "options": [list(option) for option in plan.options],
         "design": {
             **asdict(design),
             "trials": plan.arms[0].base.study.trials if searches else None,

@@ -34,6 +34,7 @@ def test_the_result_alone_goes_to_standard_output(compared: tuple[Path, Outcome]
     (stored,) = (project / ".segexp" / "ab").glob("*/ab_result.json")
     assert result == json.loads(stored.read_text(encoding="utf-8"))
     assert result["name"] == "ab-small-cityscapes19-merged10"
+    assert result["options"] == [["--study", "small"], ["--workers", "2"]]
     (pair,) = result["pairs"]
     assert (pair["a"], pair["b"], pair["margin"]) == ("cityscapes19", "merged10", 0.01)
 

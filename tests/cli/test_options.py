@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from segexp.cli.options import engine_of, found_again, with_storage
+from segexp.cli.options import engine_of, found_again, given_options, with_storage
 from segexp.core.errors import InputError
 from segexp.study.engines import here, workers
 from tests.cli.running import segexp
@@ -71,6 +71,18 @@ def test_where_to_look_next_is_read_by_a_shell_as_it_was_meant(name: str) -> Non
     assert words == ["s", "--project", name, "--storage-file", name]
     url = f"sqlite:////tmp/{name}.db?timeout=5&x=1"
     assert shlex.split(found_again("s", None, url, None)) == ["s", "--storage", url]
+
+
+def test_options_are_handed_on_as_they_were_given_but_for_passwords_and_trials() -> None:
+    given = {"--data": Path("a b"), "--seeds": 2, "--format": None, "--storage": URL}
+    sets = ["epochs=2", "trials=7", "tracking.uri=https://ann:secret@host"]
+    assert given_options(given, sets) == (
+        ("--data", "a b"),
+        ("--seeds", "2"),
+        ("--storage", "postgresql://ann@host/a"),
+        ("--set", "epochs=2"),
+        ("--set", "tracking.uri=https://host"),
+    )
 
 
 def test_without_an_engine_the_number_of_workers_chooses_one() -> None:

@@ -49,6 +49,32 @@ def test_too_few_runs_to_plan_from_are_asked_again_with_more():
     )
 
 
+def test_the_options_of_the_study_go_into_the_command_that_asks_again_or_goes_on():
+    options = [
+        ["--study", "fast"],
+        ["--data", "the data"],
+        ["--seeds", "2"],
+        ["--cluster", "city"],
+        ["--storage", "sqlite:///a.db"],
+        ["--set", "epochs=2"],
+    ]
+    of = "--study fast --data 'the data' --seeds 2"
+    rest = "--storage sqlite:///a.db --set epochs=2"
+    result = SHARED | {"options": options}
+    more = next_step(named(result, needed=NEEDED, run_groups=2))
+    assert more.texts[1] == FIXED
+    assert more.command == (
+        "segexp ab cityscapes19 merged10 --trials 20 --study-name cityscapes19-merged10-more "
+        f"{of} --cluster city {rest}"
+    )
+    plan = next_step(named(result, needed=NEEDED))  # which compares nothing yet
+    assert plan.command.endswith(f" --plan --pilot cityscapes19-merged10 {of} {rest}")
+    assert next_step(named(TWO | {"options": options})).command == (
+        "segexp tune fast --mapping merged10 --study-name merged10 --data 'the data' "
+        "--storage sqlite:///a.db --set epochs=2"
+    )
+
+
 def test_of_several_pairs_the_open_ones_are_named():
     result = named(THREE)
     result["pairs"][2]["needed"] = NEEDED
