@@ -8,7 +8,7 @@ from functools import partial
 from markupsafe import Markup
 
 from segexp.core.wording import counted
-from segexp.report.page import paragraph, statement
+from segexp.report.page import note, paragraph, statement
 from segexp.report.trials import STATES, StudyView, TrialRow, heldout_score
 
 _TRIED_AGAIN = ("promoted", "interrupted")
@@ -29,6 +29,8 @@ def opening(view: StudyView) -> list[Markup]:
     if view.is_live:
         about.append("The study is running; this page loads itself again.")
     parts = [statement(view.score_name, answer_text(view))]
+    if missed := missed_text(view):
+        parts.append(note(missed))
     if view.best is not None:
         parts.append(paragraph(setup_text(view, view.best)))
     return [*parts, paragraph(" ".join(about))]
@@ -51,6 +53,16 @@ def answer_text(view: StudyView) -> str:
         return text
     gain = score - base
     return f"{text}, {gain:+.3f} {'over' if gain >= 0 else 'against'} the baseline"
+
+
+def missed_text(view: StudyView) -> str:
+    """Say that no trial meets the constraints, and what the nearest one misses; else empty."""
+    if view.best is None or not view.missed:
+        return ""
+    return (
+        f"No trial meets the constraints. Trial {view.best.number} came nearest: "
+        f"{'; '.join(view.missed)}."
+    )
 
 
 def _tuning_score(row: TrialRow) -> float | None:

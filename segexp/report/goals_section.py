@@ -8,6 +8,7 @@ from markupsafe import Markup
 
 from segexp.core.wording import cost_text
 from segexp.evaluation.metrics import COSTS, metric_of
+from segexp.report.answer import missed_text
 from segexp.report.page import (
     Part,
     Section,
@@ -44,11 +45,8 @@ def _requirements(view: StudyView) -> Iterator[Part]:
         ]
         for each in view.requirements
     ]
-    if view.best and view.missed:
-        yield note(
-            f"No trial meets the constraints. Trial {view.best.number} came nearest: "
-            f"{'; '.join(view.missed)}."
-        )
+    if missed := missed_text(view):
+        yield note(missed)
     yield subheading("Constraints")
     yield paragraph(
         "Trials that meet all of them rank before all others. IoUs are of the common space, on the "

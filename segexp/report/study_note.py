@@ -6,7 +6,7 @@ from heapq import nlargest
 
 from segexp import __version__
 from segexp.evaluation.metrics import COSTS
-from segexp.report.answer import answer_text, counts_text, setup_text
+from segexp.report.answer import answer_text, counts_text, missed_text, setup_text
 from segexp.report.markdown import cell, fitted, link, table, text
 from segexp.report.trials import (
     StudyView,
@@ -49,6 +49,8 @@ def study_note(view: StudyView, asked: Asked, address: Callable[[TrialRow], str]
     """
     name = view.study.study_name
     lines = [f"### {text(answer_text(view))}", ""]
+    if missed := missed_text(view):
+        lines += [text(missed), ""]
     if view.best is not None:
         lines += [text(setup_text(view, view.best)), ""]
     lines += [f"{text(counts_text(view.rows))}; ranked by {view.score_name}.", ""]

@@ -5,6 +5,8 @@ import pytest
 from optuna.trial import TrialState
 
 from segexp.evaluation.result import TrialResult
+from segexp.report.answer import opening
+from segexp.report.study_note import Asked, study_note
 from segexp.report.study_page import study_page
 from segexp.study.attributes import COSTS, DEFINITION, RESULT
 from segexp.study.storage.several import directions_of, report_score
@@ -84,11 +86,12 @@ def test_the_charts_of_one_objective_are_drawn_of_the_score(page: Page):
 
 def test_a_floor_that_no_trial_meets_is_said_with_the_nearest():
     study = study_of({"costs": "latency_ms, parameters", "constraints.iou/person": ">= 0.4"}, 0.75)
-    page = read_page(study_page(view_study(study)))
-    assert (
-        "No trial meets the constraints. Trial 0 came nearest: iou/person 0.1, 0.3 below 0.4."
-        in page.notes
-    )
+    view = view_study(study)
+    page = read_page(study_page(view))
+    said = "No trial meets the constraints. Trial 0 came nearest: iou/person 0.1, 0.3 below 0.4."
+    assert page.notes.count(said) == 2
+    assert said in "".join(opening(view))  # before anything else on the page
+    assert said in study_note(view, Asked(4, "random", "data: tiny"), lambda _: "")
     assert ["iou/person", ">= 0.4", "0 of 3", "0.1"] in page.rows
     # A front of one trial, though others are cheaper: the page says why.
     assert "One that misses the constraints by less would, whatever it costs." in page.text
