@@ -41,6 +41,7 @@ from segexp.report.param_sections import (
 )
 from segexp.report.timeline import timeline_section
 from segexp.report.trials import (
+    RUN,
     StudyView,
     TrialRow,
     epochs_spent,
@@ -210,7 +211,7 @@ def trials_section(view: StudyView) -> Iterator[Section]:
 def _run(view: StudyView, row: TrialRow) -> str | Markup:
     """Return a trial's MLflow run, as a link where its address is known."""
     if view.runs_at and _RUN_ID.fullmatch(row.run_id):
-        return markup("link", f"{view.runs_at}{row.run_id}", row.run_id[:8])
+        return markup("link", view.runs_at.replace(RUN, row.run_id), row.run_id[:8])
     return row.run_id or "-"
 
 

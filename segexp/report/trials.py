@@ -17,6 +17,8 @@ from segexp.evaluation.metrics import COSTS, metric_of, title_of
 from segexp.evaluation.result import TrialResult
 from segexp.report.importances import Importances, both_importances
 
+RUN = "{run}"
+
 STATES = ("complete", "pruned", "failed", "promoted", "interrupted", "running", "waiting")
 
 
@@ -104,7 +106,7 @@ class StudyView:
         requirements: The study's constraints.
         missed: What the best trial misses of them, a line each.
         is_live: Whether the study is running.
-        runs_at: What an MLflow run's id is appended to for its address, or empty.
+        runs_at: The address of an MLflow run, with `RUN` in place of its id, or empty.
         pictures: What the best trial predicts on some tuning images: image ids and PNGs.
         confusions: The best trial's matrices in its own space by split, ``val`` and ``heldout``:
             rows ground truth, (K, K + 1); those that are at hand.

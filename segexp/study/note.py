@@ -10,6 +10,7 @@ from segexp.report.trials import TrialRow
 from segexp.study.attributes import RUN_ID
 from segexp.study.open import OpenStudy, in_words
 from segexp.study.view import view_study
+from segexp.tracking.ui import run_address
 
 
 def write_note(opened: OpenStudy, *, is_live: bool) -> None:
@@ -29,12 +30,7 @@ def write_note(opened: OpenStudy, *, is_live: bool) -> None:
 
     def address(row: TrialRow) -> str:
         known = tracking.known_id(replace(parent, id=row.run_id))
-        return "" if is_token(known) or not known else run_address(opened.experiment, known)
+        return "" if is_token(known) or not known else run_address(opened.experiment.id, known)
 
     is_own = opened.experiment.name == opened.study.study_name
     tracking.write_note(parent, study_note(view, asked, address), of_experiment=is_own)
-
-
-def run_address(experiment: tracking.Experiment, run_id: str) -> str:
-    """Return where MLflow's UI shows a run, from any other page of that UI."""
-    return f"#/experiments/{experiment.id}/runs/{run_id}"

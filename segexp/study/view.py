@@ -16,7 +16,7 @@ from segexp.core.lease import owner_from_dict
 from segexp.evaluation.confusions import CONFUSIONS_FILE, load_confusions
 from segexp.evaluation.metrics import OBJECTIVE, OWN
 from segexp.evaluation.result import TrialResult, result_from_dict
-from segexp.report.trials import Requirement, StudyView, TrialRow, best_trial
+from segexp.report.trials import RUN, Requirement, StudyView, TrialRow, best_trial
 from segexp.study.attributes import (
     CONSTANT,
     COSTS,
@@ -34,6 +34,7 @@ from segexp.study.recorded_place import recorded_place
 from segexp.study.standing import rank, score_of
 from segexp.study.storage.several import with_scores_alone
 from segexp.study.trial_files import OVERLAYS_DIRECTORY
+from segexp.tracking.ui import run_address
 
 LOCAL_MLFLOW = "http://127.0.0.1:5000"
 """Where `segexp ui` shows the runs of a project that records in a file."""
@@ -104,12 +105,13 @@ def _summed(path: Path, changed: int) -> Mapping[str, NDArray[np.int64]]:
 
 
 def _runs_at(study: optuna.Study) -> str:
-    """Return what a run's id is appended to for its address; empty where that is not known."""
+    """Return the address of a run, as in `StudyView`; empty where that is not known."""
     place = recorded_place(study.user_attrs)
     if place is None or place.id is None:
         return ""
     is_server = (place.uri or "").startswith(("http://", "https://"))
-    return f"{place.uri if is_server else LOCAL_MLFLOW}/#/experiments/{place.id}/runs/"
+    server = (place.uri or "").rstrip("/") if is_server else LOCAL_MLFLOW
+    return f"{server}/{run_address(place.id, RUN)}"
 
 
 def _requirements(study: optuna.Study, rows: Sequence[TrialRow]) -> list[Requirement]:

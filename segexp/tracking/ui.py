@@ -26,6 +26,8 @@ from segexp.tracking.client import client_of
 
 HOST = "127.0.0.1"
 
+_TYPE = "workflowType=machine_learning"
+
 VIEW = "segexp"
 VIEW_TAG = f"mlflow.sharedViewState.{VIEW}"
 """The tag of an experiment in which MLflow looks for the view."""
@@ -47,7 +49,7 @@ def leaderboard_address(server: str, experiment: str, metric: str) -> str:
     key = quote(f"metrics.`{metric}`", safe="")
     return (
         f"{server.rstrip('/')}/#/experiments/{experiment}/runs"
-        f"?workflowType=machine_learning&orderByKey={key}&orderByAsc=false"
+        f"?{_TYPE}&orderByKey={key}&orderByAsc=false"
     )
 
 
@@ -83,10 +85,15 @@ def share_view(project: Path, uri: str | None, experiment: str, metric: str) -> 
 
 def view_address(server: str, experiment: str) -> str:
     """Return where MLflow shows the runs of an experiment in the view of `share_view`."""
-    return (
-        f"{server.rstrip('/')}/#/experiments/{experiment}/runs"
-        f"?workflowType=machine_learning&viewStateShareKey={VIEW}"
-    )
+    return f"{server.rstrip('/')}/#/experiments/{experiment}/runs?{_TYPE}&viewStateShareKey={VIEW}"
+
+
+def run_address(experiment: str, run_id: str) -> str:
+    """Return where MLflow's UI shows a run, from any other page of that UI.
+
+    Without the type MLflow 3 shows a browser that is new to it a run of a language model.
+    """
+    return f"#/experiments/{experiment}/runs/{run_id}?{_TYPE}"
 
 
 @contextmanager

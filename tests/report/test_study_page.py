@@ -90,7 +90,8 @@ def test_a_trial_leads_to_its_run_where_mlflow_shows_it():
     study.set_user_attr(TRACKING, [None, "tiny", "7"])  # mlflow.db of the project
     page = read_page(study_page(view_study(study)))
     found = [address for name, address in page.links if address.startswith("http")]
-    assert set(found) == {f"http://127.0.0.1:5000/#/experiments/7/runs/{'0' * 32}"}
+    run = f"#/experiments/7/runs/{'0' * 32}?workflowType=machine_learning"
+    assert set(found) == {f"http://127.0.0.1:5000/{run}"}
     header = [*TRIALS[:6], "x", "MLflow run"]
     assert page.column(header, "MLflow run") == ["00000000", "waiting-0123"]
 
@@ -100,7 +101,8 @@ def test_no_other_address_than_a_servers_is_linked_to():
     study.set_user_attr(TRACKING, ["javascript:alert(1)//", "tiny", "7"])
     read_page(study_page(view_study(study)))  # which refuses any other
     study.set_user_attr(TRACKING, ["https://example.org/ml", "tiny", "7"])
-    link = f'<a href="https://example.org/ml/#/experiments/7/runs/{"0" * 32}">'
+    run = f"#/experiments/7/runs/{'0' * 32}?workflowType=machine_learning"
+    link = f'<a href="https://example.org/ml/{run}">'
     assert link in study_page(view_study(study))
 
 
