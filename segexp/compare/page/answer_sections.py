@@ -6,7 +6,15 @@ from markupsafe import Markup
 
 from segexp.compare.page.figures import JsonObject, decomposition_figure
 from segexp.compare.page.forest import classes_figure, headline_figure, told_apart
-from segexp.compare.page.numbers import interval_text, interval_title, p_of, plain, signed
+from segexp.compare.page.numbers import (
+    UNKNOWN,
+    has_unknown,
+    interval_text,
+    interval_title,
+    p_of,
+    plain,
+    signed,
+)
 from segexp.compare.page.view import AbView, pair_title
 from segexp.report.page import Part, Section, note, paragraph, subheading, swatch, table
 
@@ -30,6 +38,7 @@ def difference_section(view: AbView) -> Iterator[Section]:
         if headline
         else paragraph(f"No difference has an interval: {_TOO_FEW}"),
         *([headline] if headline else []),
+        *([paragraph(UNKNOWN)] if any(map(has_unknown, pairs)) else []),
     ]
     for pair in pairs:
         parts.append(subheading(f"Class by class: {pair['b']} minus {pair['a']}"))

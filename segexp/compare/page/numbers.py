@@ -65,6 +65,21 @@ def is_all(interval: Sequence[float | None]) -> bool:
     return low is not None and high is not None and low <= -1 and high >= 1
 
 
+UNKNOWN = (
+    'An interval is "unknown" where it holds every possible difference, -1 to 1: there are so few '
+    "runs (candidates or seeds), so far apart, that the bootstrap cannot bound it."
+)
+
+
+def has_unknown(pair: Mapping[str, Any]) -> bool:
+    """Whether any interval of a pair covers every possible difference."""
+    rules = pair["rules"].values()
+    found = [rule["interval"] for rule in rules]
+    found += [each for rule in rules for each in rule["decomposition_intervals"].values()]
+    found += [entry["interval"] for entry in pair["per_class"]]
+    return any(interval is not None and is_all(interval) for interval in found)
+
+
 def is_known(interval: Sequence[float | None] | None) -> TypeGuard[Sequence[float]]:
     """Whether an interval of a difference tells anything.
 

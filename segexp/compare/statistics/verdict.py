@@ -176,7 +176,14 @@ def opened(about: str | None, sentence: str) -> str:
 
 
 def interval_text(estimate: Estimate, digits: int = 3) -> str:
-    """Return the interval as ``[low, high]``."""
+    """Return the interval as ``[low, high]``; one of every possible difference is unknown.
+
+    Example:
+        >>> interval_text(Estimate(0.25, -1.0, 1.0, 1.0, 0.01, 0.1))
+        '[interval unknown]'
+    """
+    if estimate.low <= -1 and estimate.high >= 1:
+        return "[interval unknown]"
     low, high = _rounded(estimate.low, digits), _rounded(estimate.high, digits)
     return f"[{low:.{digits}f}, {high:.{digits}f}]"
 

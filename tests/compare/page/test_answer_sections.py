@@ -1,6 +1,7 @@
 import json
 
 from segexp.compare.page.ab_page import ab_page
+from segexp.compare.page.numbers import UNKNOWN
 from tests.compare.page.ab_page_example import TWO
 from tests.report.parsed import read_page
 
@@ -104,3 +105,10 @@ def test_intervals_of_several_pairs_are_named_by_their_confidence():
     result["pairs"][0]["level"] = 0.05 / 3
     page = read_page(ab_page(result, []))
     assert any("98.3% interval [" in text for text in page.texts)
+
+
+def test_what_an_unknown_interval_means_is_said_where_there_is_one(page):
+    assert UNKNOWN not in page.text
+    result = json.loads(json.dumps(TWO))
+    result["pairs"][0]["per_class"][0]["interval"] = [-1.0, 1.0]
+    assert UNKNOWN in read_page(ab_page(result, [])).text

@@ -163,6 +163,13 @@ def test_two_recipes_for_one_mapping_have_no_ruler_between_them():
     )
 
 
+def test_an_interval_of_every_possible_difference_is_unknown_in_the_sentence_too():
+    assert say(0.4, 0.3, -1.0, 1.0) == (
+        "Of the 0.400 that coarse gains over fine in mIoU, 0.100 is the ruler and 0.300 "
+        "[interval unknown] is the model: not enough evidence to tell."
+    )
+
+
 def test_a_loss_that_is_all_ruler_has_no_minus_before_zero():
     assert say(-0.02, -0.0001, -0.0052, 0.005) == (
         "Of the 0.020 that coarse loses to fine in mIoU, 0.020 is the ruler and "
