@@ -1,5 +1,6 @@
 """``segexp ab``."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -257,7 +258,10 @@ def ab(
     }
     asked = Asked(root, study, overrides, arms, name, margin, cluster, given_options(given, set_))
     if plan_only:
-        show_plan(asked, pilot or name, design, number, json_)
+        words = ["segexp", "ab", *(mappings or ()), *(w for of in arm or () for w in ("--arm", of))]
+        words += [word for option in asked.options for word in option]
+        words += ["--matched"] if matched else []
+        show_plan(asked, pilot, design, number, shlex.join(words), json_)
         return
     result, directory, report = train_and_compare(asked, design, seeds, *engine)
     again = found_again(name, project, storage, storage_file)

@@ -71,15 +71,17 @@ def train_and_compare(
     return result, directory, report
 
 
-def show_plan(asked: Asked, pilot: str, design: "Design", trials: int, json_: bool) -> None:
+def show_plan(
+    asked: Asked, pilot: str | None, design: "Design", trials: int, command: str, json_: bool
+) -> None:
     """Say what a study of this design can find, and what the margin needs."""
     from segexp.compare.design import design_faults
-    from segexp.compare.pilot import outlook_lines, outlooks, read_pilot
+    from segexp.compare.pilot import find_pilot, outlook_lines, outlooks
 
     names = [arm.name for arm in asked.arms]
     if faults := design_faults(design, trials, len(names)):
         raise InputError(faults)
-    known = read_pilot(asked.root, pilot)
+    known = find_pilot(asked.root, pilot, asked.name, names, design.mode, command)
     found = outlooks(known, names, design, trials, asked.margin)
     if json_:
         print_json({"plans": [outlook.to_dict() for outlook in found]})

@@ -5,11 +5,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from math import ceil, inf
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
-from segexp.compare.design import LARGEST_SHARE, Design
+from segexp.compare.design import LARGEST_SHARE, Design, Mode
 from segexp.compare.page.numbers import detectable_text
 from segexp.compare.statistics.planning import Plan, Size, pilot_of, plan_study
+from segexp.compare.statistics.sample_size import FEWEST_FOR_SPREAD, PILOT_TRIALS
 from segexp.compare.version import LOOK_FILE, RESULT_FILE
 from segexp.core.config import WORK_DIRECTORY
 from segexp.core.errors import InputError
@@ -53,6 +55,73 @@ class Outlook:
         return asdict(self)
 
 
+def find_pilot(
+    project: Path,
+    pilot: str | None,
+    name: str,
+    arms: Sequence[str],
+    mode: Mode,
+    command: str,
+) -> dict[str, Any]:
+    """Read the pilot of a study that is planned.
+
+    Args:
+        pilot: As for `read_pilot`; None for the study itself.
+        name: The planned study's.
+        command: What asks for it, such as ``segexp ab A B``, for the advice where there is none.
+
+    Raises:
+        InputError: When there is no such result; it names those that are there.
+    """
+    asked = name if pilot is None else pilot
+    if Path(asked).is_file() or _results(project, asked):
+        return read_pilot(project, asked)
+    start = (
+        f"--plan: needs an A/B study of these arms with a result, and {name} has none"
+        if pilot is None
+        else f"--pilot: {pilot!r} is neither a file nor an A/B study with a result"
+    )
+    found = _pilots(project, arms, mode)
+    if found:
+        raise InputError(
+            f"{start}; there is {', '.join(found)}: `{command} --plan --pilot {quote(found[0])}`"
+        )
+    of_search = "" if mode == "matched" else f" --trials {PILOT_TRIALS}"
+    raise InputError(
+        f"{start}; a small one will do: run `{command}{of_search} --study-name pilot`, then "
+        f"`{command} --plan --pilot pilot`"
+    )
+
+
+def _pilots(project: Path, arms: Sequence[str], mode: Mode) -> list[str]:
+    """Return the names of a project's studies that can be the pilot of such a study."""
+    names = []
+    for path in sorted((project / WORK_DIRECTORY / "ab").glob(f"*/{RESULT_FILE}")):
+        try:
+            result = read_pilot(project, str(path))
+        except InputError:
+            continue
+        own = [pair for pair in result["pairs"] if pair["a"] in arms and pair["b"] in arms]
+        if (
+            len(own) == len(arms) * (len(arms) - 1) // 2
+            and result.get("mode", mode) == mode
+            and all(pair.get("variance") for pair in own)
+            and min(pair["run_groups"] for pair in own) >= FEWEST_FOR_SPREAD
+        ):
+            names.append(str(result.get("name")))
+    return list(dict.fromkeys(names))
+
+
+def _results(project: Path, name: str) -> list[Path]:
+    """Return the files with the results of a study, or else of its latest look."""
+    answers = project / WORK_DIRECTORY / "ab"
+    # The name of another study may begin with this one's.
+    found = answers.iterdir() if answers.is_dir() else ()
+    own = [d for d in found if d.name.rpartition("-")[0] == name]
+    files = [[d / file for d in own] for file in (RESULT_FILE, LOOK_FILE)]
+    return next((there for of in files if (there := [f for f in of if f.is_file()])), [])
+
+
 def read_pilot(project: Path, pilot: str) -> dict[str, Any]:
     """Read the result of an A/B study, or of its latest look if it has not answered yet.
 
@@ -64,18 +133,9 @@ def read_pilot(project: Path, pilot: str) -> dict[str, Any]:
     """
     path = Path(pilot)
     if not path.is_file():
-        answers = project / WORK_DIRECTORY / "ab"
-        # The name of another study may begin with this one's.
-        found = answers.iterdir() if answers.is_dir() else ()
-        own = [d for d in found if d.name.rpartition("-")[0] == pilot]
-        files = [[d / name for d in own] for name in (RESULT_FILE, LOOK_FILE)]
-        results = next((there for of in files if (there := [f for f in of if f.is_file()])), [])
+        results = _results(project, pilot)
         if not results:
-            raise InputError(
-                f"--pilot: {pilot!r} is neither a file nor an A/B study with a result; a small "
-                "one will do: run `segexp ab A B --trials 14 --study-name pilot`, then "
-                "`segexp ab A B --plan --pilot pilot`"
-            )
+            raise InputError(f"{pilot!r} is neither a file nor an A/B study with a result")
         path = max(results, key=lambda file: file.stat().st_mtime)
     try:
         content = json.loads(read_bounded(path, MAX_BYTES))

@@ -115,7 +115,8 @@ def test_where_no_coarser_mapping_is_proposed_loss_weightings_are_compared(
         "            or a coarser mapping, which `segexp mapping suggest` makes" in made.err
     )
     planned = segexp(tmp_path / "project", *command, "--plan")
-    assert "'ab-pets-weighted' is neither a file nor an A/B study with a result" in planned.err
+    said = "--plan: needs an A/B study of these arms with a result, and ab-pets-weighted has none"
+    assert said in planned.err
 
 
 @pytest.mark.slow

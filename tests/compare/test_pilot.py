@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from segexp.compare.design import Design, make_design
-from segexp.compare.pilot import outlook_lines, outlooks, read_pilot
+from segexp.compare.pilot import find_pilot, outlook_lines, outlooks, read_pilot
 from segexp.core.errors import InputError
 
 
@@ -163,5 +163,31 @@ def test_anything_but_a_result_is_refused_with_its_path(tmp_path: Path, content:
     path.write_text(content)
     with pytest.raises(InputError, match=r"some\.json: is no"):
         read_pilot(tmp_path, str(path))
-    with pytest.raises(InputError, match="--plan --pilot pilot"):
+    with pytest.raises(InputError, match="'nowhere' is neither a file nor"):
         read_pilot(tmp_path, "nowhere")
+
+
+def test_without_a_pilot_those_that_are_there_are_named_or_the_command_that_makes_one(
+    tmp_path: Path,
+) -> None:
+    asked = (["fine", "coarse"], "shared", "segexp ab fine coarse --seeds 2")
+    with pytest.raises(InputError) as none:
+        find_pilot(tmp_path, None, "ab-fine-coarse", *asked)
+    assert str(none.value) == (
+        "--plan: needs an A/B study of these arms with a result, and ab-fine-coarse has none; a "
+        "small one will do: run `segexp ab fine coarse --seeds 2 --trials 10 --study-name pilot`, "
+        "then `segexp ab fine coarse --seeds 2 --plan --pilot pilot`"
+    )
+    few = pilot(name="few")
+    few["pairs"][0]["run_groups"] = 2
+    for place, result in enumerate((few, pilot("matched", name="drawn"), pilot(name="quick"))):
+        file = tmp_path / ".segexp" / "ab" / f"{result['name']}-{place:04}" / "ab_result.json"
+        file.parent.mkdir(parents=True)
+        file.write_text(json.dumps(result))
+    with pytest.raises(InputError) as other:
+        find_pilot(tmp_path, "ab-quik", "ab-fine-coarse", *asked)
+    assert str(other.value) == (
+        "--pilot: 'ab-quik' is neither a file nor an A/B study with a result; there is quick: "
+        "`segexp ab fine coarse --seeds 2 --plan --pilot quick`"
+    )
+    assert find_pilot(tmp_path, "quick", "ab-fine-coarse", *asked)["name"] == "quick"

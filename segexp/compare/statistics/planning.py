@@ -12,7 +12,7 @@ import numpy as np
 from scipy import stats
 
 from segexp.compare.statistics.power import smallest_found, smallest_margin
-from segexp.compare.statistics.sample_size import FEWEST_FOR_SPREAD
+from segexp.compare.statistics.sample_size import FEWEST_FOR_SPREAD, PILOT_TRIALS
 from segexp.core.errors import InputError
 from segexp.core.wording import counted
 from segexp.evaluation.statistics.bootstrap import degrees_of_freedom
@@ -111,7 +111,7 @@ def pilot_of(pair: Mapping[str, Any]) -> Pilot:
         raise InputError(
             f"{name}: {counted(groups, 'run')} per arm {'does' if groups == 1 else 'do'} not tell "
             f"how runs differ; a pilot needs {FEWEST_FOR_SPREAD} candidates or more, such as "
-            "those of --trials 10"
+            f"those of --trials {PILOT_TRIALS}"
         )
     clusters = pair["effective_clusters"]
     return Pilot(

@@ -17,6 +17,9 @@ FEWEST_FOR_SPREAD = 3
 """Fewer groups of runs tell the spread no better than to a factor of 16 (one degree of freedom,
 90%): what a comparison needs cannot be calculated from them."""
 
+PILOT_TRIALS = 10
+"""A search of so many trials names that many candidates; see `segexp.compare.design`."""
+
 _CLUSTERS = {"sequence": "sequences", "city": "cities"}
 
 
