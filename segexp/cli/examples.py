@@ -146,8 +146,9 @@ def lines_of(command: str) -> list[str]:
 def add_examples(app: typer.Typer, words: str = "") -> None:
     """Put examples at the end of the help of all commands, and break its lines as a screen does."""
     app.info.epilog = _epilog(words)
-    if app.registered_callback is not None:
-        app.registered_callback.help = _help(app.registered_callback.callback)
+    callback = app.registered_callback
+    if callback is not None and (text := _help(callback.callback)):  # else it is the app's own
+        callback.help = text
     for command in app.registered_commands:
         name = command.name or getattr(command.callback, "__name__", "")
         command.epilog = _epilog(f"{words} {name}".strip())

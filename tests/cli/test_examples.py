@@ -27,6 +27,10 @@ def test_every_command_shows_its_own_examples(tmp_path: Path, command: list[str]
     assert [line for line in lines if " ".join(line.split()) not in shown] == []
 
 
+def test_the_help_of_all_commands_says_what_segexp_answers(tmp_path: Path) -> None:
+    assert "Which label mapping, encoder, schedule" in segexp(tmp_path, "--help").out
+
+
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_the_lines_of_a_help_are_the_screens_not_the_sources(
     command: list[str],
