@@ -16,6 +16,7 @@ from segexp.compare.page.numbers import (
     p_of,
     with_arm_names,
 )
+from segexp.core.wording import signed
 
 
 def show_answer(result: dict[str, Any], screen: Console) -> None:
@@ -194,7 +195,9 @@ def _class_cells(title: str, row: dict[str, Any], p: str) -> list[str]:
 
 
 def _number(value: float | None, style: str) -> str:
-    return "-" if value is None else format(value, style)
+    if value is None:
+        return "-"
+    return signed(value) if style == "+.3f" else format(value, style)
 
 
 def _range(interval: list[float] | None, style: str) -> str:
@@ -202,4 +205,4 @@ def _range(interval: list[float] | None, style: str) -> str:
         return "-"
     if is_all(interval):
         return "unknown"
-    return " to ".join(format(v, style) for v in interval)
+    return " to ".join(_number(v, style) for v in interval)

@@ -21,6 +21,7 @@ from segexp.cli.options import (
     write_named,
 )
 from segexp.core.errors import InputError
+from segexp.core.wording import signed
 
 if TYPE_CHECKING:
     from segexp.compare.suggest import Suggestion
@@ -170,7 +171,7 @@ def _show(found: "Suggestion") -> None:
             str(len(rung.space.classes)),
             Text(" + ".join(rung.merged)),
             f"{rung.miou:.4f}",
-            f"{rung.gain:+.4f}",
+            signed(rung.gain, 4),
             f"{rung.resolved:.4f}",
             f"{rung.bits_lost:.4f}",
             f"{rung.bits_kept:.4f}",

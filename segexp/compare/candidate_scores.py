@@ -10,6 +10,7 @@ import numpy as np
 from segexp.compare.candidates import Candidate
 from segexp.compare.runs import FinalRuns, config_of
 from segexp.compare.search import Search
+from segexp.core.wording import signed
 from segexp.evaluation.metrics import score
 from segexp.evaluation.result import none_if_nan
 
@@ -120,6 +121,7 @@ def opposite_signs(pair: Dict[str, Any]) -> str | None:
     a, b, means = pair["a"], pair["b"], pair["by_origin"]
     kind = "its own candidates" if means[a] < 0 else "what the other found"
     return (
-        f"Each arm prefers {kind}: {b} minus {a} is {means[a]:+.3f} on the candidates of {a}, and "
-        f"{means[b]:+.3f} on those of {b}. The mean of all depends on how many there are of each."
+        f"Each arm prefers {kind}: {b} minus {a} is {signed(means[a])} on the candidates of {a}, "
+        f"and {signed(means[b])} on those of {b}. The mean of all depends on how many there are of "
+        "each."
     )

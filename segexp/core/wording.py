@@ -52,6 +52,16 @@ def confidence(level: float) -> str:
     return f"{100 * (1 - level):.{digits}f}".removesuffix(".0") + "%"
 
 
+def signed(value: float, digits: int = 3) -> str:
+    """Write a difference with its sign; one that rounds to zero has none.
+
+    >>> [signed(value) for value in (0.0125, -0.25, 0.0004, -0.0004, 0.0)]
+    ['+0.013', '-0.250', '0.000', '0.000', '0.000']
+    """
+    text = f"{value:+.{digits}f}"
+    return text[1:] if float(text) == 0 else text
+
+
 def cost_text(cost: float) -> str:
     """Write a cost with three digits: ``13.2``, ``3.72M``, ``1.15G``.
 

@@ -7,7 +7,7 @@ from functools import partial
 
 from markupsafe import Markup
 
-from segexp.core.wording import counted
+from segexp.core.wording import counted, signed
 from segexp.report.page import note, paragraph, statement
 from segexp.report.trials import STATES, StudyView, TrialRow, heldout_score
 
@@ -52,7 +52,8 @@ def answer_text(view: StudyView) -> str:
     if base is None or score is None or not math.isfinite(score - base):
         return text
     gain = score - base
-    return f"{text}, {gain:+.3f} {'over' if gain >= 0 else 'against'} the baseline"
+    shown = signed(gain)
+    return f"{text}, {shown} {'against' if shown.startswith('-') else 'over'} the baseline"
 
 
 def missed_text(view: StudyView) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 import plotly.graph_objects as go
 from markupsafe import Markup
 
-from segexp.core.wording import percent
+from segexp.core.wording import percent, signed
 from segexp.evaluation.metrics import COMMON, OWN
 from segexp.evaluation.result import Table
 from segexp.report.confusion_page import LEGEND, confusion_table
@@ -121,7 +121,7 @@ def _table(row: TrialRow, split: str) -> Table:
 
 
 def _difference(iou: float | None, base: float | None) -> str:
-    return "-" if iou is None or base is None else f"{iou - base:+.4f}"
+    return "-" if iou is None or base is None else signed(iou - base, 4)
 
 
 def _classes_figure(

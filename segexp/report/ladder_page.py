@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 from markupsafe import Markup
 
+from segexp.core.wording import signed
 from segexp.labels.ladder import RULER_EFFECT, Ladder, Rung
 from segexp.labels.taxonomy import VOID_NAME
 from segexp.report.page import (
@@ -148,7 +149,7 @@ def _tree(ladder: Ladder, chosen: Rung) -> go.Figure:
         y += [place[first], place[first], place[second], place[second], None]
         middle = (place.pop(first) + place.pop(second)) / 2
         place[merged], since[merged] = middle, count
-        marks.append((count, middle, f"{' + '.join(rung.merged)}: {rung.gain:+.3f} mIoU"))
+        marks.append((count, middle, f"{' + '.join(rung.merged)}: {signed(rung.gain)} mIoU"))
     end = ladder.fewest
     for name, height in place.items():
         x += [since[name], end - 0.5, None]
@@ -225,7 +226,7 @@ def _steps(ladder: Ladder, chosen: int) -> Markup:
                 str(len(rung.space.classes)),
                 " + ".join(rung.merged),
                 f"{rung.miou:.4f}",
-                f"{rung.gain:+.4f}",
+                signed(rung.gain, 4),
                 f"{rung.resolved:.4f}",
                 f"{rung.bits_lost:.4f}",
                 f"{rung.told_bits_lost:.4f}",

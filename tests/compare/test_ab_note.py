@@ -21,7 +21,7 @@ def test_the_verdict_stands_first_and_the_parts_of_the_gap_below_it():
     # 0.0271 = 0.0005 + 0.0266 + 0, rounded one by one
     assert [row[:2] for row in rows[2:6]] == [
         ["raw gap", "+0.027"],
-        ["ruler of cityscapes19", "+0.000"],
+        ["ruler of cityscapes19", "0.000"],
         ["**training: the model**", "+0.027"],
         ["ruler of merged10", "0.000"],
     ]

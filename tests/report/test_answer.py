@@ -57,6 +57,7 @@ def test_no_trial_is_no_trial():
 @pytest.mark.parametrize(
     ("best", "baseline", "said"),
     [
+        ((0.5, 0.4), (0.4, 0.4004), "best 0.400 held-out, 0.000 over the baseline"),
         ((0.5, 0.478), (0.4, 0.314), "best 0.478 held-out, +0.164 over the baseline"),
         ((0.5, 0.3), (0.4, 0.314), "best 0.300 held-out, -0.014 against the baseline"),
         ((0.5, 0.478), (0.4, None), "best 0.478 held-out"),

@@ -8,6 +8,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeGuard
 
+from segexp.core import wording
 from segexp.core.wording import confidence
 
 
@@ -35,10 +36,8 @@ def plain(value: float | None) -> str:
 
 
 def signed(value: float | None) -> str:
-    """Write a difference with its sign; exactly zero has none."""
-    if not known([value]):
-        return "-"
-    return f"{value:+.3f}" if value else "0.000"
+    """Write a difference with its sign; one that rounds to zero has none."""
+    return "-" if value is None or not math.isfinite(value) else wording.signed(value)
 
 
 def p_text(p: float | None) -> str:

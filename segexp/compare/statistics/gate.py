@@ -4,6 +4,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from segexp.core.wording import signed
+
 REQUIREMENTS = ("not-worse", "equivalent", "better")
 """What may be required of every other arm compared with the first."""
 
@@ -46,6 +48,6 @@ def _said(pair: Mapping[str, Any]) -> str:
     low, high = _interval(pair)
     delta = math.nan if pair["delta"] is None else pair["delta"]
     return (
-        f"{pair['b']} against {pair['a']} is {pair['verdict']!r}: {delta:+.4f} "
-        f"[{low:+.4f}, {high:+.4f}], margin {pair['margin']:g}"
+        f"{pair['b']} against {pair['a']} is {pair['verdict']!r}: {signed(delta, 4)} "
+        f"[{signed(low, 4)}, {signed(high, 4)}], margin {pair['margin']:g}"
     )

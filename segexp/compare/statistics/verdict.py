@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from segexp.core.wording import confidence
+from segexp.core.wording import confidence, signed
 from segexp.evaluation.statistics.bootstrap import Estimate
 from segexp.evaluation.statistics.intervals import FEWEST_HOLDING
 from segexp.evaluation.statistics.level import LEVEL
@@ -110,7 +110,7 @@ def verdict_sentence(
         more = "higher" if model > 0 else "lower"
         scores = f"{b} scores {size(model)} {more} than {a} in mIoU"
         start = scores if model else f"{b} and {a} have the same mIoU"
-        said = f"{start}, {_signed(model, digits)} {interval}"
+        said = f"{start}, {signed(model, digits)} {interval}"
     elif gap > 0 and ruler >= 0 and model >= 0:
         said = (
             f"Of the {size(gap)} that {b} gains over {a} in mIoU, {size(ruler)} is the ruler and "
@@ -119,17 +119,17 @@ def verdict_sentence(
     elif gap < 0 and ruler <= 0 and model <= 0:
         said = (
             f"Of the {size(gap)} that {b} loses to {a} in mIoU, {size(ruler)} is the ruler and "
-            f"{size(model)} is the model (delta {_signed(model, digits)} {interval})"
+            f"{size(model)} is the model (delta {signed(model, digits)} {interval})"
         )
     else:
         # Ruler and model pull apart: "of the gap" would hide that one is larger than the gap.
         more = "higher" if gap > 0 else "lower"
         scores = f"{b} scores {size(gap)} {more} than {a} in mIoU"
         start = scores if gap else f"{b} and {a} have the same mIoU"
-        parts = f"but the ruler gives {_signed(ruler, digits)} and the model"
+        parts = f"but the ruler gives {signed(ruler, digits)} and the model"
         said = (
             f"{start}, each by its own ruler, {parts if ruler else 'and the model gives'} "
-            f"{_signed(model, digits)} {interval}"
+            f"{signed(model, digits)} {interval}"
         )
     return opened(about, f"{said}: {_end(training, margin)}.")
 
@@ -153,7 +153,7 @@ def untouched_sentence(
     """
     known = not isnan(delta.low)
     digits = _digits(delta, margin) if known else 3
-    value = _signed(_rounded(delta.value, digits), digits)
+    value = signed(_rounded(delta.value, digits), digits)
     several = f"The {len(classes)} classes that no arm merges: {value}"
     said = several if len(classes) > 1 else f"The class that no arm merges ({classes[0]}): {value}"
     unit = "in mIoU" if len(classes) > 1 else "in IoU"
@@ -191,7 +191,7 @@ def interval_text(estimate: Estimate, digits: int = 3) -> str:
 def other_rule_caveat(training: Estimate, margin: float, about: str | None = None) -> str:
     """Say what the ``argmax`` rule finds when its verdict differs from that of ``sum``."""
     digits = _digits(training, margin)
-    delta = _signed(_rounded(training.value, digits), digits)
+    delta = signed(_rounded(training.value, digits), digits)
     return opened(
         about,
         f"By the argmax rule the verdict is {_end(training, margin)} "
@@ -284,7 +284,3 @@ def _digits(training: Estimate, margin: float) -> int:
 
 def _rounded(value: float, digits: int) -> float:
     return round(value, digits) + 0.0  # -0.0 + 0.0 is 0.0: no "-0.000"
-
-
-def _signed(value: float, digits: int) -> str:
-    return f"{value:+.{digits}f}" if value else f"{value:.{digits}f}"

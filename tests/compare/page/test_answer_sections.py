@@ -2,6 +2,7 @@ import json
 
 from segexp.compare.page.ab_page import ab_page
 from segexp.compare.page.numbers import UNKNOWN
+from segexp.core.wording import signed
 from tests.compare.page.ab_page_example import TWO
 from tests.report.parsed import read_page
 
@@ -71,7 +72,7 @@ def test_every_class_has_its_scores_and_its_p_after_holm(page):
     entries = TWO["pairs"][0]["per_class"]
     for row, entry in zip(page.rows[begin:], entries, strict=False):
         assert row[0] == entry["class"]
-        assert row[1:4] == [f"{entry['a']:.3f}", f"{entry['b']:.3f}", f"{entry['delta']:+.3f}"]
+        assert row[1:4] == [f"{entry['a']:.3f}", f"{entry['b']:.3f}", signed(entry["delta"])]
         assert row[6] == ("<0.001" if entry["p_holm"] < 0.001 else f"{entry['p_holm']:.3f}")
 
 
