@@ -55,7 +55,7 @@ def test_every_other_arm_is_held_against_the_first_and_none_against_another() ->
     pairs[1] = pair(-0.05, 0.05, "a", "c")
     said = unmet_requirement(arms, pairs, "better")
     assert said == (
-        "required is better, but c against a is 'not enough evidence': +0.0000 "
+        "required is better, but c against a is 'not enough evidence': 0.0000 "
         "[-0.0500, +0.0500], margin 0.01"
     )
 
