@@ -256,12 +256,12 @@ def _why_no_best(trials: Sequence[FrozenTrial], states: Mapping[str, int]) -> st
         return f"{none_yet}; it is running"
     ended = [t for t in trials if t.state.is_finished() and not is_interrupted(t)]
     if not ended:
-        return f"{none_yet}; resume it with `segexp tune`"
+        return f"{none_yet}; the command that began it resumes it"
     if all(trial.state == TrialState.FAIL for trial in ended):
         known = [str(t.user_attrs[FAILURE]) for t in ended if FAILURE in t.user_attrs]
         reasons = "; ".join(dict.fromkeys(known)) or counted
         return f"has only failed trials ({reasons}); fix that, and take another --study-name"
-    return f"{none_yet}; resume it with `segexp tune` and more --trials"
+    return f"{none_yet}; resume it with the command that began it and more --trials"
 
 
 def best_trial(study: optuna.Study) -> FrozenTrial | None:

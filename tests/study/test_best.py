@@ -92,7 +92,7 @@ def test_without_a_complete_trial_the_states_are_said(study: optuna.Study) -> No
     with pytest.raises(WorkError, match=r"has only failed trials \(1 fail\)"):
         find_best(study)
     empty = optuna.create_study(direction="maximize")
-    with pytest.raises(WorkError, match=r"\(no trials\); resume it with `segexp tune`"):
+    with pytest.raises(WorkError, match=r"\(no trials\); the command that began it resumes"):
         find_best(empty)
 
 
