@@ -14,7 +14,7 @@ from segexp.cli.options import (
     StorageFile,
     configured_project,
 )
-from segexp.core.errors import InputError
+from segexp.core.errors import InputError, Interrupted
 
 
 def ui(
@@ -78,4 +78,7 @@ def ui(
             else leaderboard_address(here, experiment, metric)
         )
         say("Ctrl-C ends it")
-        server.wait()
+        try:
+            server.wait()
+        except Interrupted as error:
+            raise typer.Exit(128 + error.signal_number) from None

@@ -1,10 +1,15 @@
 """`segexp ui`: what it opens, and what it refuses."""
 
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import optuna
 import pytest
 
+from segexp.core.errors import Interrupted
 from segexp.study.attributes import DEFINITION, RUN_ID, TRACKING
 from segexp.study.storage.open import open_storage
 from tests.cli.running import segexp, the_fault
@@ -61,3 +66,21 @@ def test_a_study_whose_database_is_gone_is_refused(project: Path, opened: list[s
     assert outcome.code == 2
     assert "there is no MLflow database" in outcome.err
     assert not opened
+
+
+def test_ctrl_c_ends_it_without_a_word(
+    project: Path, opened: list[str], monkeypatch: pytest.MonkeyPatch
+):
+    @contextmanager
+    def interrupted(*_: object) -> Iterator[SimpleNamespace]:
+        def wait() -> None:
+            raise Interrupted(signal.SIGINT)
+
+        yield SimpleNamespace(wait=wait)
+
+    begun(project, None)
+    monkeypatch.setattr("segexp.tracking.ui.served", interrupted)
+    monkeypatch.setattr("segexp.tracking.ui.share_view", lambda *_: False)
+    outcome = segexp(project, "ui", "street")
+    assert outcome.code == 130
+    assert outcome.err.splitlines()[-1] == "Ctrl-C ends it"
