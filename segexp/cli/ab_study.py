@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from segexp.cli.console import print_json, results_beside, say
 from segexp.cli.live import LiveDisplay
-from segexp.cli.options import GOES_ON, refuse_unreachable
+from segexp.cli.options import GOES_ON, NOT_BEGUN, refuse_unreachable
 from segexp.core.errors import InputError
 from segexp.core.signals import interruption_leaves
 from segexp.core.wording import counted
@@ -39,7 +39,7 @@ def train_and_compare(
     from segexp.core.disk import full_disk_explained
 
     root, name = asked.root, asked.name
-    with full_disk_explained(root), LiveDisplay() as display:
+    with full_disk_explained(root), interruption_leaves(NOT_BEGUN), LiveDisplay() as display:
         known = _refuse_early(root, asked.study, asked.overrides, asked.arms, display)
         display.say("loading torch, optuna and mlflow ...")
         engine.prepare(at_once)

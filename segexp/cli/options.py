@@ -94,6 +94,9 @@ StorageFile = Annotated[
 GOES_ON = "everything finished so far is kept, and the same command resumes it"
 """What is said of a study that was interrupted."""
 
+NOT_BEGUN = "nothing was begun"
+"""What is said of an interruption before anything was."""
+
 MAX_WORKERS = 1024
 MAX_URL = 4096
 

@@ -5,6 +5,7 @@ import shlex
 from segexp.cli.console import answer, class_table, classes_text, print_table, prose, results, say
 from segexp.cli.live import LiveDisplay
 from segexp.cli.options import (
+    NOT_BEGUN,
     Data,
     Debug,
     Format,
@@ -15,6 +16,7 @@ from segexp.cli.options import (
     read_config,
 )
 from segexp.core.overrides import data_overrides
+from segexp.core.signals import interruption_leaves
 
 
 def train(
@@ -34,16 +36,17 @@ def train(
     from segexp.data.warnings import refuse_data
 
     with full_disk_explained(root), LiveDisplay(epoch_lines=True) as display:
-        refuse_damaged(root, {"tracking.uri": config.tracking.uri})
-        refuse_data(root, config, [config.mapping], display.caching, by_own=True)
-        display.say("loading torch and mlflow ...")
-        from segexp.study.single import run_training
-        from segexp.training.compute import choose_compute
+        with interruption_leaves(NOT_BEGUN):
+            refuse_damaged(root, {"tracking.uri": config.tracking.uri})
+            refuse_data(root, config, [config.mapping], display.caching, by_own=True)
+            display.say("loading torch and mlflow ...")
+            from segexp.study.single import run_training
+            from segexp.training.compute import choose_compute
 
-        display.say(
-            f"{config.model.arch} {config.model.encoder}, mapping {config.mapping}, "
-            f"{choose_compute(config.training.precision).description}"
-        )
+            display.say(
+                f"{config.model.arch} {config.model.encoder}, mapping {config.mapping}, "
+                f"{choose_compute(config.training.precision).description}"
+            )
         run_id, result, warnings = run_training(root, config, display)
     from segexp.evaluation.metrics import OWN
 

@@ -12,6 +12,7 @@ from segexp.cli.console import answer, console, print_table, prose, results, say
 from segexp.cli.live import LiveDisplay
 from segexp.cli.options import (
     GOES_ON,
+    NOT_BEGUN,
     Data,
     Debug,
     EngineName,
@@ -111,7 +112,7 @@ def tune(
     path, definition, config = read_study(root, study, overrides)
     definition = named_study(definition, study_name, data, overrides.get("mapping"))
 
-    with full_disk_explained(root), LiveDisplay() as display:
+    with full_disk_explained(root), interruption_leaves(NOT_BEGUN), LiveDisplay() as display:
         display.score = _score_of(definition)
         display.end_by(deadline)
         searched = _refuse_early(root, str(path), definition, config, display)

@@ -46,11 +46,14 @@ def signals_held_back() -> Iterator[None]:
 
 @contextmanager
 def interruption_leaves(what: str) -> Iterator[None]:
-    """Let an interruption of the block say what it leaves: `Interrupted.leaves`."""
+    """Let an interruption of the block say what it leaves: `Interrupted.leaves`.
+
+    Of blocks within each other, the inner one says it.
+    """
     try:
         yield
     except Interrupted as error:
-        error.leaves = what
+        error.leaves = error.leaves or what
         raise
 
 

@@ -114,7 +114,7 @@ def test_work_that_fails_is_one_line_and_debug_shows_where(
 
 
 @pytest.mark.parametrize("words", [["tune"], ["ab", "cityscapes19", "merged10"], ["train"]])
-def test_an_interruption_before_anything_started_promises_nothing(
+def test_an_interruption_before_anything_started_says_so(
     project: Path, monkeypatch: pytest.MonkeyPatch, words: list[str]
 ) -> None:
     def interrupt(*_: object, **__: object) -> None:
@@ -123,7 +123,7 @@ def test_an_interruption_before_anything_started_promises_nothing(
     monkeypatch.setattr("segexp.data.warnings.refuse_data", interrupt)
     outcome = segexp(project, *words)
     assert outcome.code == 130
-    assert outcome.err.splitlines()[-1] == "error: interrupted"
+    assert outcome.err.splitlines()[-1] == "error: interrupted; nothing was begun"
 
 
 def test_the_version_is_that_of_the_package(tmp_path: Path) -> None:
