@@ -39,7 +39,8 @@ def suggest(
         typer.Option(
             "--study",
             metavar="NAME",
-            help="A study: its best trial's run.",
+            help="A study: its best trial's run; by default that of the last one that began a "
+            "trial, A/B studies aside.",
             autocompletion=study_names,
         ),
     ] = None,
@@ -84,7 +85,7 @@ def suggest(
     Merges its classes one pair at a time, down to two, and writes the rung with N classes as a
     mapping for `segexp ab`. Its predicted gain is the ruler effect: only an A/B study shows more.
     """
-    if (run is None) == (study is None):
+    if run is not None and study is not None:
         raise InputError("name one trained model: --run RUN or --study NAME")
     root, config = configured_project(project, storage, storage_file, set_)
 
@@ -94,12 +95,12 @@ def suggest(
     from segexp.report.ladder_page import ladder_page
 
     uri = config.tracking.uri
-    if study is not None:
+    if run is None:
         run, uri = best_run(root, config.storage, study, uri)
     found = suggest_mapping(
         root,
         uri,
-        run or "",
+        run,
         classes=classes,
         name=name,
         keep=[word.strip() for word in (keep or "").split(",") if word.strip()],

@@ -102,11 +102,12 @@ class SuggestedFile:
 
 
 def best_run(
-    project: Path, storage: str | None, study: str, configured: str | None = None
+    project: Path, storage: str | None, study: str | None, configured: str | None = None
 ) -> tuple[str, str | None]:
     """Return the MLflow run of a study's best trial, and the tracking URI of the study's records.
 
     Args:
+        study: Its name; None for the last one, as `load_study` finds it.
         configured: The tracking URI of the configuration; see `recorded_uri`.
 
     Raises:
@@ -116,7 +117,7 @@ def best_run(
     loaded = load_study(read_storage(storage, project), study)
     best = find_best(loaded)
     if best.run_id is None:
-        raise WorkError(f"trial {best.number} of study {study!r} has no MLflow run")
+        raise WorkError(f"trial {best.number} of study {loaded.study_name!r} has no MLflow run")
     return best.run_id, recorded_uri(project, loaded.user_attrs, configured)
 
 
