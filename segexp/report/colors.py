@@ -33,6 +33,9 @@ GROUNDS = {
 
 INK, GRID = COLORS["ink"][0], COLORS["grid"][0]
 
+GROUND = "rgba(255,255,255,1)"
+"""The paper below a text in a figure; #ffffff is that of marks."""
+
 IN_DARK = {
     **{light: dark for light, dark in COLORS.values() if light != dark},
     "#ffffff": "#ffffff",  # of marks; a page's paper shows through a figure
@@ -45,6 +48,7 @@ IN_DARK = {
     "#2f6fb3": "#5c9fe0",
     "#a84a00": "#f08a3c",
     "#f3e3b3": "#4a3f1c",
+    GROUND: "rgba(18,22,27,1)",
     "rgba(255,255,255,0.8)": "rgba(18,22,27,0.8)",
 }
 """What a figure is drawn with in dark, by what it says; other colours are the same in both."""

@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 
 from segexp.compare.page.figures import FIRST, SECOND, UNDECIDED, JsonObject, error_bars
 from segexp.compare.page.numbers import interval_text, is_known, known, signed
-from segexp.report.colors import INK
+from segexp.report.colors import GROUND, INK
 from segexp.report.drawing import Turned
 from segexp.report.page import figure_text
 
@@ -141,7 +141,7 @@ def _with_texts_above(figure: go.Figure, rows: Sequence[_Estimate]) -> go.Figure
     for i, text in enumerate(texts):
         place = {"x": 0, "xref": "paper", "xanchor": "left", "y": i}
         joined = ("<br>" if is_long else " ").join(text)
-        style = {"showarrow": False, "align": "left", "font": {"size": 12}}
+        style = {"showarrow": False, "align": "left", "font": {"size": 12}, "bgcolor": GROUND}
         style["yshift"] = 22 if is_long else 15
         figure.add_annotation(text=joined, **style, **place)
     figure.update_yaxes(visible=False, range=[len(rows) - 0.5, -0.9])

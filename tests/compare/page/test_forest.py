@@ -4,6 +4,7 @@ import math
 import pytest
 
 from segexp.compare.page.forest import classes_figure, headline_figure
+from segexp.report.colors import GROUND
 from tests.compare.page.ab_example import ab_example
 
 TWO = ab_example()
@@ -82,7 +83,9 @@ def test_a_narrow_page_has_names_and_numbers_above_the_rows():
     assert texts == [(0, 0, "road +0.020 [+0.010, +0.030]"), (1, 0, "sky -0.300 [-0.400, -0.200]")]
     assert figure.layout.yaxis.visible is False
     assert figure.layout.margin.l + figure.layout.margin.r < 40
-    texts = [a.text for a in headline_figure(THREE["pairs"]).narrow.layout.annotations]
+    labels = headline_figure(THREE["pairs"]).narrow.layout.annotations
+    texts = [label.text for label in labels]
+    assert {label.bgcolor for label in labels} == {GROUND}  # the line at zero goes below them
     assert texts[0].startswith("merged10 minus cityscapes19, sum<br>+0.")
 
 
