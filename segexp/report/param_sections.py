@@ -46,13 +46,13 @@ def mappings_section(view: StudyView) -> Iterator[Section]:
                 f"{scores.of(IN_MEAN):.0f}" if scores else "-",
             ]
         )
-    header = ["mapping", *_CATEGORY_HEADER, f"its native {title}", "native classes"]
+    header = ["mapping", *_CATEGORY_HEADER, f"its own {title}", "own classes"]
     yield Section(
         "Mappings",
         [
             paragraph(
                 f"Compare mappings by {view.score_name} only: it is computed in their common "
-                f"space. The native {title} of each row is over different classes: never compare "
+                f"space. The own {title} of each row is over different classes: never compare "
                 "it between rows."
             ),
             table(header, lines, numeric=range(1, len(header))),

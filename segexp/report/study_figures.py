@@ -35,6 +35,7 @@ def history_figure(study: optuna.Study, objective: str, baseline: float | None) 
     figure.update_traces(
         selector={"mode": "lines"}, line={"color": BEST, "width": 1.5, "shape": "hv"}
     )
+    figure.update_traces(selector={"name": "Best Value"}, name="best so far")
     _add_baseline(figure, baseline)
     figure.update_layout(legend={"orientation": "h", "y": 1.12}, hovermode="closest")
     return figure

@@ -9,7 +9,7 @@ from tests.report.study_example import CATEGORIES, make_study
 
 
 def test_mappings_are_ranked_in_the_common_space_and_native_scores_are_set_apart(study, page):
-    header = ["mapping", *CATEGORIES, "its native mIoU", "native classes"]
+    header = ["mapping", *CATEGORIES, "its own mIoU", "own classes"]
     for name in ("fine", "coarse"):
         members = [t for t in study.trials if t.params["mapping"] == name]
         complete = [t for t in members if t.state == TrialState.COMPLETE]
@@ -28,7 +28,7 @@ def test_native_scores_and_names_follow_the_objective():
     study = make_study(6)
     study.set_user_attr(DEFINITION, {"objective": "val/pixel_accuracy_common"})
     page = read_page(study_page(view_study(study)))
-    header = ["mapping", *CATEGORIES, "its native pixel accuracy", "native classes"]
+    header = ["mapping", *CATEGORIES, "its own pixel accuracy", "own classes"]
     assert set(page.column(header, header[-2])) <= {"0.8000", "-"}
     assert "Compare mappings by pixel accuracy, common space only" in page.text
     assert "val/" not in page.text + str([layout for _, layout in page.figures()])

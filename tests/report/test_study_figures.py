@@ -42,6 +42,7 @@ def rows_of(study):
 
 def test_the_history_has_a_line_at_the_baseline(study):
     figure = history_figure(study, "mIoU", 0.5)
+    assert "best so far" in {trace.name for trace in figure.data}
     assert [shape.y0 for shape in figure.layout.shapes] == [0.5]
     assert history_figure(study, "mIoU", None).layout.shapes == ()
 

@@ -65,7 +65,7 @@ def decomposition_section(view: AbView) -> Iterator[Section]:
         paragraph(
             "A score measures a model with a ruler: the set of classes that it is scored over. "
             "Fewer, easier classes give a higher score even to a model that sees no more. So the "
-            "gap between the two native scores, each over its own classes, is split into three "
+            "gap between the two scores, each over its own classes, is split into three "
             "terms that add up to it. A ruler effect is how much the score of one model changes "
             "when it is scored over other classes: nothing new was learned. The training effect is "
             "the difference between the two models under one ruler: it alone says which labels to "
@@ -91,7 +91,7 @@ def _decomposition_table(pair: JsonObject) -> Markup:
         ("ruler_a", f"ruler effect of {a}", f"{a}: common classes instead of its own"),
         ("training", "training effect", f"{b} instead of {a}, both over the common classes"),
         ("ruler_b", f"ruler effect of {b}", f"{b}: its own classes instead of the common ones"),
-        ("native_gap", "gap of the native scores", "the sum of the three"),
+        ("native_gap", "raw gap", "the sum of the three"),
     ]
     lines = [
         [

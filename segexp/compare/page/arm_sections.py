@@ -35,7 +35,7 @@ def information_section(view: AbView) -> Iterator[Section]:
         ]
         for arm in view.arms
     ]
-    header = ["arm", "classes", "bits kept", "bits lost", "native mIoU"]
+    header = ["arm", "classes", "bits kept", "bits lost", "own mIoU"]
     header += ["mIoU common", "95% interval"]
     front = pareto_figure(view.arms)
     yield Section(
@@ -50,8 +50,7 @@ def information_section(view: AbView) -> Iterator[Section]:
             ),
             table(header, lines, numeric=range(1, 7)),
             note(
-                "The native mIoU of each row is over different classes: never compare it between "
-                "rows."
+                "The own mIoU of each row is over different classes: never compare it between rows."
             ),
             *([paragraph(_FRONT), front] if front else []),
         ],
@@ -89,11 +88,9 @@ def _of_trainings(view: AbView) -> list[Part]:
         *parts,
         subheading("Every run, common space; lines join paired runs"),
         runs_figure(view.arms, names),
-        paragraph(
-            "mIoU over the arm's own classes (native), and over the common ones by both rules:"
-        ),
+        paragraph("mIoU over the arm's own classes, and over the common ones by both rules:"),
         _runs_table(
-            view.arms, names, {"native": "native", "common": "sum", "common_argmax": "argmax"}
+            view.arms, names, {"native": "own", "common": "sum", "common_argmax": "argmax"}
         ),
     ]
 

@@ -29,7 +29,7 @@ def test_the_terms_of_the_gap_are_in_a_table(page):
     rows = [
         ("ruler effect of cityscapes19", "ruler_a"),
         ("training effect", "training"),
-        ("gap of the native scores", "native_gap"),
+        ("raw gap", "native_gap"),
     ]
     for name, key in rows:
         assert page.row(name)[2] == f"{pair['decomposition'][key]:+.3f}"
