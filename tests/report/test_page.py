@@ -1,6 +1,7 @@
 import base64
 import hashlib
 import io
+import re
 
 import numpy as np
 import plotly.graph_objects as go
@@ -129,6 +130,15 @@ def test_a_picture_is_embedded_with_what_it_shows():
     assert np.abs(shown - pixels).mean() < 3
     assert alt == 'a "b"'
     assert "above" in page.texts
+
+
+def test_a_narrow_page_shows_a_picture_whole_until_it_is_tapped():
+    text = render_page("Tiny", [], [Section("A", [image(b"no picture", "alt")])])
+    rules = re.findall(r"([^{}]*[.]picture) [{] ([^}]*) [}]", text)
+    assert [(of.strip(), rule) for of, rule in rules] == [
+        (".picture", "display: block; max-width: 100%; height: auto"),
+        ("figure:focus .picture", "max-width: none"),
+    ]
 
 
 def test_a_picture_that_cannot_be_read_stays_as_it_is():
