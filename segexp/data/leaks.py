@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from segexp.core.wording import counted
 from segexp.data.near_duplicates import find_pairs, make_looks
 
 TRAIN, VAL, HELDOUT = "train", "val", "held-out"
@@ -96,4 +97,6 @@ def describe_leaks(leaks: Leaks) -> list[str]:
 def _named(pairs: Sequence[Pair]) -> str:
     named = "; ".join(f"{pair.image} is like {pair.other}" for pair in pairs[:SHOWN])
     left = len(pairs) - SHOWN
-    return f"{named}; {left} more: `segexp data check --json`" if left > 0 else named
+    if left <= 0:
+        return named
+    return f"{named}; {counted(left, 'more pair')}: `segexp data check --json`"

@@ -86,5 +86,5 @@ def test_the_first_pairs_are_named_and_the_rest_counted():
     (line,) = describe_leaks(Leaks({"train": 9, "val": 4, "held-out": 64}, tuple(pairs)))
     assert line == (
         "3 of 64 held-out images have a near-duplicate in train: scores flatter (h0 is like t0; "
-        "h0 is like t1; h1 is like t2; 2 more: `segexp data check --json`)"
+        "h0 is like t1; h1 is like t2; 2 more pairs: `segexp data check --json`)"
     )
