@@ -22,6 +22,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from segexp.core.credentials import without_credentials
+from segexp.core.wording import counted
 
 _SCORES = frozenset({"iou", "precision", "recall", "f1"})
 
@@ -95,6 +96,12 @@ def prose(text: str, screen: Console = console, style: str = "") -> None:
     """Print sentences. In a terminal their lines end at words, as those of a command may not."""
     line = Text(without_credentials(text), style)
     screen.print(line, soft_wrap=not screen.is_terminal)
+
+
+def recall_warnings(warnings: Sequence[str]) -> None:
+    """Say beside a score that there were warnings; what they are was said at the beginning."""
+    if warnings:
+        prose(f"{counted(len(warnings), 'warning')} about the data at the beginning")
 
 
 def answer(text: str) -> None:

@@ -2,7 +2,16 @@
 
 import shlex
 
-from segexp.cli.console import answer, class_table, classes_text, print_table, prose, results, say
+from segexp.cli.console import (
+    answer,
+    class_table,
+    classes_text,
+    print_table,
+    prose,
+    recall_warnings,
+    results,
+    say,
+)
 from segexp.cli.live import LiveDisplay
 from segexp.cli.options import (
     NOT_BEGUN,
@@ -61,8 +70,7 @@ def train(
     )
     if result.size_note:
         prose(result.size_note, results)
-    for warning in warnings:
-        prose(f"warning: {warning}")
+    recall_warnings(warnings)
     answer(f"bundle: {result.bundle}")
     answer(f"MLflow run: {run_id}")
     say(f"look next:  segexp predict {shlex.quote(str(result.bundle))} IMAGE.png")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from segexp.cli.completion import study_files
-from segexp.cli.console import answer, console, print_table, prose, results, say
+from segexp.cli.console import answer, console, print_table, prose, recall_warnings, results, say
 from segexp.cli.live import LiveDisplay
 from segexp.cli.options import (
     GOES_ON,
@@ -192,8 +192,7 @@ def _say_best(best: "BestTrial", objective: str) -> None:
         score = result.heldout.of(metric, ruler)
         size = f", at {result.sizes['heldout']}" if result.size_note else ""
         answer(f"held-out {title}: {score:.4f}{size}")
-    for warning in best.warnings:
-        prose(f"warning: {warning}")
+    recall_warnings(best.warnings)
     if best.costs:
         from segexp.cli.best import front_table
 

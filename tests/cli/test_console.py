@@ -21,6 +21,7 @@ from segexp.cli.console import (
     print_json,
     print_table,
     prose,
+    recall_warnings,
     results,
     results_beside,
     say,
@@ -145,6 +146,14 @@ def test_numbers_and_intervals_stay_whole_where_they_are_wider_than_the_screen(s
     table.add_row("traffic light", "0.375", "[0.375, 0.388]", "+0.013", "<0.001")
     print_table(table)
     assert "0.375 [0.375, 0.388] +0.013 <0.001" in " ".join(screen.getvalue().split())
+
+
+@pytest.mark.parametrize(
+    ("warnings", "said"), [([], ""), (["a"], "1 warning about"), (["a", "b"], "2 warnings about")]
+)
+def test_warnings_of_the_beginning_are_only_counted_at_the_end(screen, warnings, said):
+    recall_warnings(warnings)
+    assert screen.getvalue() == (said and f"{said} the data at the beginning\n")
 
 
 def test_answers_and_all_else_are_two_outputs(capsys):
