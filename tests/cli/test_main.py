@@ -24,6 +24,7 @@ COMMANDS = [
     ["report"],
     ["train"],
     ["evaluate"],
+    ["export"],
     ["predict"],
     ["worst"],
     ["ui"],
