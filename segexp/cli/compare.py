@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
+from segexp.cli.browser import open_page
 from segexp.cli.console import (
     answer,
     number_table,
@@ -137,7 +138,7 @@ def compare(
         _show(content)
         answer(f"page: {page}")
     if open_:
-        typer.launch(str(page))
+        open_page(page)
 
 
 def _study_of(root: Path, config: "Config", name: str) -> "Study":

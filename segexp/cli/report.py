@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from segexp.cli.browser import open_page
 from segexp.cli.console import say
 from segexp.cli.options import (
     Debug,
@@ -56,4 +57,4 @@ def report(
         page = write_results(root, chosen, is_live=is_running(chosen))
     typer.echo(page)
     if open_:
-        typer.launch(str(page))
+        open_page(page)

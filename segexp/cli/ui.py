@@ -1,10 +1,10 @@
 """``segexp ui``."""
 
-import webbrowser
 from typing import Annotated
 
 import typer
 
+from segexp.cli.browser import open_page
 from segexp.cli.console import say
 from segexp.cli.options import (
     Debug,
@@ -63,7 +63,7 @@ def ui(
     def show(address: str) -> None:
         typer.echo(address)
         if open_:
-            webbrowser.open(address)
+            open_page(address)
 
     if uri is not None and tracking.is_server(uri):
         show(leaderboard_address(tracking.address_of(uri), experiment, metric))

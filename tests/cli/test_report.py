@@ -4,7 +4,6 @@ from pathlib import Path
 
 import optuna
 import pytest
-import typer
 
 from segexp.study.attributes import PART_RUNS
 from tests.cli.running import segexp
@@ -28,14 +27,14 @@ def test_the_page_is_written_and_its_path_alone_is_printed(
     stored: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened: list[str] = []
-    monkeypatch.setattr(typer, "launch", opened.append)
+    monkeypatch.setattr("webbrowser.open", opened.append)
     page = stored / "runs" / "tiny" / "report.html"
     assert segexp(stored, "report").out == f"{page}\n"
     assert "best 0.400 on the tuning images" in page.read_text(encoding="utf-8")
     assert opened == []
     page.unlink()
     assert segexp(stored, "report", "tiny", "--open").code == 0
-    assert opened == [str(page)]
+    assert opened == [page.resolve().as_uri()]
     assert page.is_file()
 
 
