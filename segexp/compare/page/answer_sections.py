@@ -96,13 +96,13 @@ def _decomposition_table(pair: JsonObject) -> Markup:
     lines = [
         [
             name,
-            meaning,
             signed(pair["decomposition"][key]),
             interval_text(pair["decomposition_intervals"][key]),
+            meaning,
         ]
         for key, name, meaning in terms
     ]
-    return table(["term", "what changes", "mIoU", interval_title([pair])], lines, numeric=(2, 3))
+    return table(["term", "mIoU", interval_title([pair]), "what changes"], lines, numeric=(1, 2))
 
 
 def rules_section(view: AbView) -> Iterator[Section]:
@@ -178,7 +178,8 @@ def classes_section(view: AbView) -> Iterator[Section]:
                     faint.append(len(lines))
                 p_holm = p_of(entries[name], "p_holm")
                 lines.append([swatch(colors[name], name), *_numbers(entries[name]), p_holm])
-        header = ["class", pair["a"], pair["b"], "difference", "95% interval", "p", "p after Holm"]
+        # The answer first: a narrow page shows the columns at the left.
+        header = ["class", "difference", "95% interval", pair["a"], pair["b"], "p", "p after Holm"]
         parts.append(table(header, lines, numeric=range(1, 7), faint=faint, strong=strong))
         parts += _dropped(pair)
     yield Section("Class by class", parts)
@@ -186,10 +187,10 @@ def classes_section(view: AbView) -> Iterator[Section]:
 
 def _numbers(entry: JsonObject) -> list[str]:
     return [
-        plain(entry["a"]),
-        plain(entry["b"]),
         signed(entry["delta"]),
         interval_text(entry["interval"]),
+        plain(entry["a"]),
+        plain(entry["b"]),
         p_of(entry, "p"),
     ]
 
