@@ -1,10 +1,12 @@
-"""Pages as a reader's browser shows them: `python -m harness.pages PAGE.html ...`.
+"""Pages as a reader's browser shows them: `python -m harness.pages [--keep DIR] PAGE.html ...`.
 
 Each page is opened in headless Chromium, which is no dependency: at two widths, light and dark.
 What is printed is wrong: a console error, a request, what is cut off at the side of the page or of
-a figure, labels that lie on one another. Ends with 1 if anything is.
+a figure, labels that lie on one another. Ends with 1 if anything is. --keep leaves a picture of the
+top of each page.
 """
 
+import argparse
 import html
 import json
 import re
@@ -13,11 +15,12 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 WIDTHS = (1400, 390)
-_HEIGHT = 1000
+_HEIGHT, _KEPT = 1000, 3000
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
 # The frame has the width; a window of Chromium is never narrower than 500 pixels.
@@ -143,9 +146,9 @@ def widths_on_paper(page: Path) -> list[float]:
         return list(_found(_opened(browser, copy, Path(folder), is_dark=False)[0]))
 
 
-def _frame(frame: Path, page: Path, width: int) -> None:
+def _frame(frame: Path, page: Path, width: int, height: int = _HEIGHT) -> None:
     uri = page.resolve().as_uri()
-    frame.write_text(_FRAME.format(page=uri, width=width, height=_HEIGHT), encoding="utf-8")
+    frame.write_text(_FRAME.format(page=uri, width=width, height=height), encoding="utf-8")
 
 
 def _measuring(text: str, measure: str = _MEASURE) -> str:
@@ -162,14 +165,33 @@ def _console(log: str) -> Iterator[str]:
 
 def _opened(browser: str, page: Path, folder: Path, is_dark: bool) -> tuple[str, str]:
     """Return a page's document after its scripts ran, and what the browser logged."""
-    done = subprocess.run(
+    done = _run(browser, page, folder, is_dark, "--enable-logging=stderr", "--dump-dom")
+    return done.stdout, done.stderr
+
+
+def keep_picture(page: Path, width: int, file: Path, *, is_dark: bool = False) -> None:
+    """Write the top of a page, as a browser shows it, as PNG."""
+    browser = find_chromium()
+    assert browser is not None, "no Chromium is installed"
+    with tempfile.TemporaryDirectory() as folder:
+        frame = Path(folder) / "frame.html"
+        _frame(frame, page, width, height=_KEPT)
+        size = f"--window-size={max(width, 500)},{_KEPT}"
+        _run(browser, frame, Path(folder), is_dark, size, f"--screenshot={file.resolve()}")
+
+
+def _run(
+    browser: str, page: Path, folder: Path, is_dark: bool, *more: str
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
         [
             browser,
             *("--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"),
             f"--user-data-dir={folder / 'browser'}",
             f"--window-size={WIDTHS[0] + 40},{_HEIGHT}",
             f"--blink-settings=preferredColorScheme={0 if is_dark else 1}",
-            *("--virtual-time-budget=10000", "--enable-logging=stderr", "--dump-dom"),
+            "--virtual-time-budget=10000",
+            *more,
             page.as_uri(),
         ],
         capture_output=True,
@@ -177,21 +199,27 @@ def _opened(browser: str, page: Path, folder: Path, is_dark: bool) -> tuple[str,
         timeout=180,
         check=True,
     )
-    return done.stdout, done.stderr
 
 
-def main(paths: list[str]) -> int:
+def main(words: list[str]) -> int:
     """Print what is wrong with each page; return the exit code."""
-    if not paths or find_chromium() is None:
-        print("give pages, and install Chromium", file=sys.stderr)
+    parser = argparse.ArgumentParser(prog="python -m harness.pages")
+    parser.add_argument("pages", nargs="+", type=Path)
+    parser.add_argument("--keep", type=Path, metavar="DIR")
+    given = parser.parse_args(words)
+    if find_chromium() is None:
+        print("install Chromium", file=sys.stderr)
         return 2
     wrong = 0
-    for path in paths:
-        for width in WIDTHS:
-            for is_dark in (False, True):
-                for fault in faults_of(Path(path), width, is_dark=is_dark):
-                    print(f"{path}, {width} pixels, {'dark' if is_dark else 'light'}: {fault}")
-                    wrong += 1
+    for page, width, is_dark in product(given.pages, WIDTHS, (False, True)):
+        scheme = "dark" if is_dark else "light"
+        for fault in faults_of(page, width, is_dark=is_dark):
+            print(f"{page}, {width} pixels, {scheme}: {fault}")
+            wrong += 1
+        if given.keep is not None:
+            given.keep.mkdir(parents=True, exist_ok=True)
+            file = given.keep / f"{page.parent.name}-{page.stem}-{width}-{scheme}.png"
+            keep_picture(page, width, file, is_dark=is_dark)
     return int(wrong > 0)
 
 

@@ -22,6 +22,9 @@ ORANGE = "#e69f00"
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 
 # Plotly writes 2 and 5 between the decades of a log axis, without their zeros, and 100µ.
+LONGEST = 18
+"""Characters of a name that have room between two axes."""
+
 _TICKS = [digit * 10.0**power for power in range(-9, 4) for digit in (1, 3)]
 LOG_TICKS = {"tickvals": _TICKS, "ticktext": [f"{t:g}" for t in _TICKS]}
 
@@ -152,10 +155,12 @@ def category_figure(rows: Sequence[TrialRow], name: str, objective: str) -> go.F
     figure.update_layout(
         showlegend=False,
         height=90 + 44 * len(colors),
-        xaxis={"title": objective},
         yaxis={"type": "category", "categoryarray": [figure_text(v) for v in reversed(colors)]},
         margin={"l": 60, "r": 10, "t": 10, "b": 50},
     )
+    # A title of the axis is centred below it, and sticks out where long names leave it little room.
+    end = {"xref": "paper", "yref": "paper", "x": 1, "y": 0, "xanchor": "right", "yanchor": "top"}
+    figure.add_annotation(text=figure_text(objective), showarrow=False, yshift=-24, **end)
     return figure
 
 
@@ -175,7 +180,7 @@ def parallel_figure(
     params = None if names is None else list(names)
     figure = optuna.visualization.plot_parallel_coordinate(study, params, target_name=objective)
     figure.update_annotations(bgcolor="rgba(255,255,255,0.8)")
-    figure.for_each_annotation(lambda drawn: drawn.update(text=figure_text(drawn.text or "")))
+    figure.for_each_annotation(lambda drawn: drawn.update(text=figure_text(_short(drawn.text))))
     for trace in figure.data:
         if trace.customdata is not None:
             trace.customdata = [[figure_text(str(v)) for v in row] for row in trace.customdata]
@@ -183,6 +188,12 @@ def parallel_figure(
     figure.update_traces(selector={"mode": "markers"}, marker={"showscale": False})
     figure.update_layout(height=460, margin={"l": 40, "r": 40, "t": 20, "b": 60})
     return figure
+
+
+def _short(name: str | None) -> str:
+    """Return a name with its middle left out where it would reach the next axis."""
+    text = name or ""
+    return text if len(text) <= LONGEST else f"{text[: LONGEST // 2 - 1]}…{text[-LONGEST // 2 :]}"
 
 
 def importances_figure(verdicts: Sequence[Importances]) -> go.Figure:

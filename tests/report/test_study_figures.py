@@ -1,7 +1,14 @@
-from optuna.trial import TrialState
+import optuna
+from optuna.distributions import CategoricalDistribution
+from optuna.trial import TrialState, create_trial
 
 from segexp.report.importances import Importances
-from segexp.report.study_figures import category_figure, history_figure, importances_figure
+from segexp.report.study_figures import (
+    category_figure,
+    history_figure,
+    importances_figure,
+    parallel_figure,
+)
 from segexp.study.view import view_study
 
 
@@ -64,3 +71,15 @@ def test_importances_stand_in_the_order_of_both_together():
     assert (fanova.name, ped_anova.name) == ("fANOVA", "PED-ANOVA")
     assert list(ped_anova.y) == ["a", "b"]  # 0.8 before 1.2: the largest on top
     assert list(ped_anova.x) == [0.7, 0.3]
+
+
+def test_a_long_name_is_short_beside_an_axis_and_whole_below_the_mouse():
+    study = optuna.create_study(direction="maximize")
+    names = ("tu-mobilenetv3_small_100", "resnet18")
+    space = {"encoder": CategoricalDistribution(names)}
+    for name, value in zip(names, (0.3, 0.6), strict=True):
+        study.add_trial(create_trial(params={"encoder": name}, distributions=space, value=value))
+    figure = parallel_figure(study, "mIoU")
+    drawn = {annotation.text for annotation in figure.layout.annotations}
+    assert {"tu-mobil…small_100", "resnet18"} <= drawn
+    assert "tu-mobilenetv3_small_100" in str([trace.customdata for trace in figure.data])
