@@ -20,7 +20,7 @@ def opening(view: StudyView) -> list[Markup]:
     if "data" in view.definition:
         about.append(f"Data: {view.definition['data']}.")
     if "data.image_size" in view.definition:
-        size = "x".join(map(str, view.definition["data.image_size"]))
+        size = view.definition["data.image_size"].strip("[]").replace(", ", "x")  # as recorded
         rule = view.definition.get("data.resize")
         seen = (
             f"at {size}" if rule in (None, "stretch") else f"resized by {rule}, {size} seen at once"

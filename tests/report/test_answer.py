@@ -89,8 +89,8 @@ def test_what_is_not_searched_is_known_from_the_definition():
 
 
 def test_the_size_of_the_images_is_written_as_elsewhere():
-    (_, about) = opening(view(None, None, **{"data.image_size": [96, 128]}))
+    (_, about) = opening(view(None, None, **{"data.image_size": "[96, 128]"}))
     assert "Images at 96x128." in about
-    cropped = {"data.image_size": [96, 128], "data.resize": "none"}
+    cropped = {"data.image_size": "[96, 128]", "data.resize": "none"}
     (_, about) = opening(view(None, None, **cropped))
     assert "Images resized by none, 96x128 seen at once." in about
