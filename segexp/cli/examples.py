@@ -56,11 +56,11 @@ EXAMPLES = {
         segexp predict .segexp/train/BUNDLE photos --out predicted --tta flip
         segexp predict default photos --probabilities --uncertainty
         segexp predict default drive.mp4 --out predicted --frame-masks
+        segexp predict default.onnx street.png
     """,
     "export": """
         segexp export default
         segexp export default --format openvino --out models/street.xml
-        segexp predict default.onnx street.png
     """,
     "worst": """
         segexp worst
