@@ -54,6 +54,7 @@ NOT_RUN = {
     "segexp predict default.onnx photos --out predicted": EXTRAS,
     "segexp predict MODEL.onnx IMAGES...": EXTRAS,
     "segexp tune --storage postgresql://...": "needs PostgreSQL",
+    "segexp compare fine": "needs a trial that beat the baseline; tests/cli/test_compare.py",
     "python benchmarks/cost.py": MINUTES,
     "python benchmarks/collapse_rules.py": MINUTES,
     "python benchmarks/model_pairs.py": MINUTES,

@@ -1,4 +1,4 @@
-"""A tenth of each target of harness/fuzzing; `python -m harness.fuzzing` runs all of it."""
+"""A twentieth of each target of harness/fuzzing; `python -m harness.fuzzing` runs all of it."""
 
 import json
 import subprocess
@@ -19,7 +19,7 @@ def test_a_handful_of_hostile_inputs_makes_no_traceback_no_stray_file_and_no_flo
 @pytest.mark.parametrize("target", target_names())
 def test_hostile_input_makes_no_traceback_no_stray_file_and_no_flood(target):
     # By a small process: what is started by this one begins with the memory that it has.
-    command = [sys.executable, "-m", "harness.fuzzing", "--target", target, "--share", "0.1"]
+    command = [sys.executable, "-m", "harness.fuzzing", "--target", target, "--share", "0.05"]
     done = subprocess.run(
         [*command, "--json"], cwd=ROOT, capture_output=True, text=True, check=False
     )
