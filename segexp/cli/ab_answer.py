@@ -1,5 +1,6 @@
 """The answer of an A/B study on the console: sentences and notes, then tables."""
 
+from collections.abc import Callable
 from typing import Any
 
 from rich.console import Console
@@ -14,9 +15,10 @@ from segexp.compare.page.numbers import (
     interval_title,
     is_all,
     p_of,
+    plain,
+    signed,
     with_arm_names,
 )
-from segexp.core.wording import signed
 
 
 def show_answer(result: dict[str, Any], screen: Console) -> None:
@@ -87,11 +89,11 @@ def _arms_table(result: dict[str, Any]) -> Table:
     for arm in result["arms"]:
         table.add_row(
             escape(f"{arm['mapping']} ({arm['classes']})"),
-            _number(arm["native"]["mean"], ".3f"),
-            _number(arm["common"]["mean"], ".3f"),
-            _range(arm["interval_common"], ".3f"),
-            _number(arm["bits_kept"], ".2f"),
-            _number(arm["bits_lost"], ".2f"),
+            plain(arm["native"]["mean"]),
+            plain(arm["common"]["mean"]),
+            _range(arm["interval_common"], plain),
+            _bits(arm["bits_kept"]),
+            _bits(arm["bits_lost"]),
         )
     return table
 
@@ -105,9 +107,9 @@ def _candidates_table(result: dict[str, Any]) -> Table:
     )
     for place, candidate in enumerate(result["candidates"]):
         cells = [escape(" and ".join(candidate["named_by"]))]
-        cells += [_number(candidate["common"][name], ".3f") for name in names]
+        cells += [plain(candidate["common"][name]) for name in names]
         if paired:
-            cells.append(_number(result["pairs"][0]["differences"][place], "+.3f"))
+            cells.append(signed(result["pairs"][0]["differences"][place]))
         table.add_row(*cells)
     return table
 
@@ -117,7 +119,7 @@ def _origins(result: dict[str, Any]) -> list[str]:
     lines = []
     for pair in result["pairs"]:
         means = [
-            f"{_number(pair['by_origin'][name], '+.3f')} on those that {name} named"
+            f"{signed(pair['by_origin'][name])} on those that {name} named"
             for name in (pair["a"], pair["b"])
         ]
         lines.append(f"{pair['b']} minus {pair['a']}: {', '.join(means)}")
@@ -125,8 +127,8 @@ def _origins(result: dict[str, Any]) -> list[str]:
         if found := arm["winner"]:
             lines.append(
                 f"winner of the search in {arm['mapping']}: trial {found['trial']}, "
-                f"{_number(found['tuning'], '.3f')} while tuning, trained again "
-                f"{_number(found['heldout'], '.3f')} (another search has another winner)"
+                f"{plain(found['tuning'])} while tuning, trained again "
+                f"{plain(found['heldout'])} (another search has another winner)"
             )
     return lines
 
@@ -147,11 +149,11 @@ def _terms_table(pair: dict[str, Any]) -> Table:
         cells = [escape(title)]
         for rule in rules:
             found = pair["rules"][rule]
-            cells.append(_number(found["decomposition"][term], "+.3f"))
-            cells.append(_range(found["decomposition_intervals"][term], "+.3f"))
+            cells.append(signed(found["decomposition"][term]))
+            cells.append(_range(found["decomposition_intervals"][term], signed))
         table.add_row(*cells)
         if term == "training" and pair.get("decision_rule") is not None:
-            rule_alone = _number(pair["decision_rule"], "+.3f")
+            rule_alone = signed(pair["decision_rule"])
             table.add_row("  of which: decision rule", rule_alone, "", "", "")
     verdicts = [cell for rule in rules for cell in ("", pair["rules"][rule]["verdict"])]
     table.add_row("verdict", *verdicts)
@@ -175,7 +177,7 @@ def _class_table(pair: dict[str, Any]) -> Table:
             table.add_row(*_class_cells(name, rows[name], "p_holm"))
         table.add_section()
     for label in pair.get("dropped", []):
-        scores = [_number(label[arm] and label[arm]["iou"], ".3f") for arm in "ab"]
+        scores = [plain(label[arm] and label[arm]["iou"]) for arm in "ab"]
         table.add_row(escape(f"dropped: {label['label']}"), *scores, "-", "-", "-")
     notes = ["p of a mean is not corrected"] if pair.get("class_groups") else []
     notes += ["dropped labels are scored in an arm's own classes"] if pair.get("dropped") else []
@@ -186,23 +188,21 @@ def _class_table(pair: dict[str, Any]) -> Table:
 def _class_cells(title: str, row: dict[str, Any], p: str) -> list[str]:
     return [
         escape(title),
-        _number(row["a"], ".3f"),
-        _number(row["b"], ".3f"),
-        _number(row["delta"], "+.3f"),
-        _range(row["interval"], "+.3f"),
+        plain(row["a"]),
+        plain(row["b"]),
+        signed(row["delta"]),
+        _range(row["interval"], signed),
         p_of(row, p),
     ]
 
 
-def _number(value: float | None, style: str) -> str:
-    if value is None:
-        return "-"
-    return signed(value) if style == "+.3f" else format(value, style)
+def _bits(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"
 
 
-def _range(interval: list[float] | None, style: str) -> str:
+def _range(interval: list[float] | None, write: Callable[[float], str]) -> str:
     if interval is None:
         return "-"
     if is_all(interval):
         return "unknown"
-    return " to ".join(_number(v, style) for v in interval)
+    return " to ".join(map(write, interval))
