@@ -1,9 +1,9 @@
 """Runs of studies that are removed."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from mlflow.entities import ViewType
+from mlflow.entities import Run, ViewType
 from mlflow.exceptions import MlflowException
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NOTE
 
@@ -45,25 +45,12 @@ def runs_of(
         opened = open_experiment(project, uri, experiment, experiment_id)
     except InputError:  # it was deleted
         return None, []
-    found: list[str] = []
-    for study in studies:
-        token: str | None = None
-        while True:
-            page = opened.client.search_runs(
-                [opened.id],
-                f"tags.`segexp.study` = '{study}'",
-                ViewType.ACTIVE_ONLY,
-                _PAGE,
-                page_token=token,
-            )
-            found += [
-                run.info.run_id
-                for run in page
-                if not {run.info.run_id, *run.data.tags.values()}.isdisjoint(marks)
-            ]
-            token = page.token
-            if not token:
-                break
+    found = [
+        run.info.run_id
+        for study in studies
+        for run in _active_runs(opened, f"tags.`segexp.study` = '{study}'")
+        if not {run.info.run_id, *run.data.tags.values()}.isdisjoint(marks)
+    ]
     return opened, found
 
 
@@ -72,17 +59,20 @@ def whose_others(experiment: Experiment, run_ids: Collection[str]) -> set[str]:
 
     Runs that are deleted do not count.
     """
-    found: set[str] = set()
+    others = (run for run in _active_runs(experiment, "") if run.info.run_id not in run_ids)
+    return {run.data.tags.get("segexp.study", "") for run in others}
+
+
+def _active_runs(experiment: Experiment, condition: str) -> Iterator[Run]:
     token: str | None = None
     while True:
         page = experiment.client.search_runs(
-            [experiment.id], "", ViewType.ACTIVE_ONLY, _PAGE, page_token=token
+            [experiment.id], condition, ViewType.ACTIVE_ONLY, _PAGE, page_token=token
         )
-        others = (run for run in page if run.info.run_id not in run_ids)
-        found |= {run.data.tags.get("segexp.study", "") for run in others}
+        yield from page
         token = page.token
         if not token:
-            return found
+            return
 
 
 def delete_experiment(experiment: Experiment) -> None:
