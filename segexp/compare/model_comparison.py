@@ -101,9 +101,7 @@ def compare_models(
     """
     models, common, at_own = open_models(project, config, bundles, split, full_size, caching)
     ids, dataset = in_all(models), models[0].dataset
-    is_heldout = models[0].split is dataset.heldout
-    data_format = dataset.source.heldout_format if is_heldout else dataset.source.format
-    clusters = make_clusters("auto", ids, data_format)
+    clusters = make_clusters("auto", ids, dataset.format_of(models[0].split))
     compute = choose_compute(config.training.precision)
     arms = [_scored(model, ids, compute, at_own=at_own) for model in models]
     matrices = [arm.common[0] for arm in arms]

@@ -80,6 +80,10 @@ class Dataset:
     report: CheckReport
     resize: Resize
 
+    def format_of(self, split: Split) -> str:
+        """Return the layout that names the images of one of its splits."""
+        return self.source.heldout_format if split is self.heldout else self.source.format
+
     @property
     def sizes(self) -> dict[Size, int]:
         """Images by their size after resizing, the most common first."""

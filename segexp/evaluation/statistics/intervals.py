@@ -56,9 +56,7 @@ def split_interval(
     """
     if len(split) < 2:
         return None
-    source = dataset.source
-    data_format = source.heldout_format if split is dataset.heldout else source.format
-    clusters = make_clusters("auto", split.ids, data_format)
+    clusters = make_clusters("auto", split.ids, dataset.format_of(split))
     low, high = miou_interval(confusions, clusters)
     return {"low": low, "high": high, "clusters": clusters.kind, "caveat": clusters.caveat}
 
