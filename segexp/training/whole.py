@@ -64,6 +64,12 @@ class Whole(nn.Module):
         classes = logits.argmax(dim=1).to(torch.uint8)
         return classes, self.reading.probabilities(logits), logits
 
+    def traced(self, images: Tensor) -> Any:
+        """Return the TorchScript module of one pass over images, as `forward` takes them."""
+        return torch.jit.trace(  # type: ignore[no-untyped-call]
+            self, (images,), check_trace=False
+        )
+
     def _padded(self, seen: Size) -> Size:
         if is_of_one_size(self.network):
             return self.preprocessing.image_size

@@ -47,9 +47,7 @@ def write(whole: "Whole", images: "Tensor", path: Path, texts: Mapping[str, str]
 
     # Traced first: some of smp's networks do otherwise, and worse, while ONNX is written. torch's
     # newer exporter (dynamo=True) fails where a size is computed from the image's.
-    traced: Any = torch.jit.trace(  # type: ignore[no-untyped-call]
-        whole, (images,), check_trace=False
-    )
+    traced = whole.traced(images)
     # torch 2.15 turns its log on by mistake, and prints the graph where an operator is unknown.
     with patch.object(torch._C, "_jit_set_onnx_log_enabled", lambda is_wanted: None):
         torch.onnx.export(

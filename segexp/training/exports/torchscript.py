@@ -36,10 +36,7 @@ def write(whole: "Whole", images: "Tensor", path: Path, texts: Mapping[str, str]
     """Write the file; see the package."""
     import torch  # noqa: PLC0415
 
-    traced: Any = torch.jit.trace(  # type: ignore[no-untyped-call]
-        whole, (images,), check_trace=False
-    )
-    torch.jit.save(traced, str(path), _extra_files=dict(texts))
+    torch.jit.save(whole.traced(images), str(path), _extra_files=dict(texts))
 
 
 def open_file(path: Path) -> Opened:
