@@ -21,12 +21,14 @@ from segexp.cli.console import (
 )
 from segexp.cli.live import LiveDisplay
 from segexp.cli.options import (
+    SPLITS,
     Data,
     Debug,
     Format,
     Json,
     Project,
     Set,
+    SplitName,
     check_choice,
     configured_project,
 )
@@ -50,9 +52,7 @@ def compare(
             "best trial and its baseline.",
         ),
     ],
-    split: Annotated[
-        str, typer.Option(help="train, val (what tuning saw), heldout or test.")
-    ] = "heldout",
+    split: SplitName = "heldout",
     full_size: Annotated[
         bool | None,
         typer.Option(
@@ -83,7 +83,7 @@ def compare(
 
     Nothing is trained. The page has the images side by side, where the models differ most first.
     """
-    check_choice("--split", split, ("train", "val", "heldout", "test"))
+    check_choice("--split", split, SPLITS)
     overrides = data_overrides(data, format_name, None)
     root, config = configured_project(project, set_=set_, overrides=overrides)
 
@@ -127,8 +127,8 @@ def compare(
 
         page = write_gallery(root, study, drawn, is_live=is_running(study))
     else:
-        from segexp.compare.version import GALLERY_FILE
         from segexp.core.files import write_atomic
+        from segexp.report.gallery import GALLERY_FILE
 
         page = (out or root / RUNS_DIRECTORY / f"compare-{_folder_name(models)}") / GALLERY_FILE
         write_atomic(page, drawn)
@@ -157,13 +157,11 @@ def _bundles(
 ) -> list[tuple[str, Path]]:
     """Return each model with its bundle's directory; append what names none to ``faults``."""
     from segexp.study.model_reference import find_bundle
-    from segexp.training.bundle_files import check_files
 
     found = []
     for model in models:
         with collected(faults):
             bundle = find_bundle(model, lambda: (root, config), say)
-            check_files(bundle)
             found.append((model, bundle))
     return found
 

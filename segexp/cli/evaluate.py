@@ -19,6 +19,7 @@ from segexp.cli.console import (
 )
 from segexp.cli.live import LiveDisplay
 from segexp.cli.options import (
+    SPLITS,
     Data,
     Debug,
     Format,
@@ -26,6 +27,7 @@ from segexp.cli.options import (
     Model,
     Project,
     Set,
+    SplitName,
     Tta,
     check_choice,
     configured_project,
@@ -36,9 +38,7 @@ from segexp.core.overrides import data_overrides
 
 def evaluate(
     model: Model,
-    split: Annotated[
-        str, typer.Option(help="train, val (what tuning saw), heldout or test.")
-    ] = "heldout",
+    split: SplitName = "heldout",
     space: Annotated[
         str | None,
         typer.Option(
@@ -76,13 +76,12 @@ def evaluate(
     debug: Debug = False,
 ) -> None:
     """Score a saved model on a split of the data, in its own label space or a coarser one."""
-    check_choice("--split", split, ("train", "val", "heldout", "test"))
+    check_choice("--split", split, SPLITS)
     check_choice("--rule", rule, ("sum", "argmax"))
     overrides = data_overrides(data, format_name, None)
     root, config = configured_project(project, set_=set_, overrides=overrides)
 
     from segexp.data.open import find_source
-    from segexp.training.bundle_files import check_files
     from segexp.training.views import parse_views
 
     faults: list[str] = []  # all before torch is loaded
@@ -96,7 +95,6 @@ def evaluate(
     from segexp.study.model_reference import find_bundle
 
     bundle = find_bundle(model, lambda: (root, config), say)
-    check_files(bundle)
 
     from segexp.evaluation.saved import evaluate_bundle
 

@@ -41,14 +41,12 @@ def export(
     from segexp.core.files import folder_fault
     from segexp.study.model_reference import find_bundle
     from segexp.training import exports
-    from segexp.training.bundle_files import check_files
 
     chosen = module_in(exports, format_)
     file = Path(_name_of(model) + chosen.SUFFIX) if out is None else out.expanduser()
     faults: list[str] = []
     with collected(faults):
         directory = find_bundle(model, lambda: configured_project(project), say)
-        check_files(directory)
     if file.suffix.lower() != chosen.SUFFIX:
         faults.append(f"--out {out}: {format_} is written to a file with {chosen.SUFFIX}")
     if fault := folder_fault(file.parent):

@@ -65,6 +65,10 @@ Model = Annotated[
         "or the id of an MLflow run.",
     ),
 ]
+SPLITS = ("train", "val", "heldout", "test")
+SplitName = Annotated[
+    str, typer.Option("--split", help="train, val (what tuning saw), heldout or test.")
+]
 Tta = Annotated[
     str | None,
     typer.Option(

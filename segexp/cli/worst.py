@@ -16,12 +16,14 @@ from segexp.cli.console import (
 )
 from segexp.cli.live import LiveDisplay
 from segexp.cli.options import (
+    SPLITS,
     Data,
     Debug,
     Format,
     Json,
     Project,
     Set,
+    SplitName,
     check_choice,
     configured_project,
 )
@@ -48,9 +50,7 @@ def worst(
         typer.Option("--class", metavar="NAME", help="Go by the pixels that this class loses."),
     ] = None,
     count: Annotated[int, typer.Option(min=1, help="How many images.")] = 10,
-    split: Annotated[
-        str, typer.Option(help="train, val (what tuning saw), heldout or test.")
-    ] = "heldout",
+    split: SplitName = "heldout",
     out: Annotated[
         Path | None,
         typer.Option(
@@ -68,19 +68,17 @@ def worst(
 
     With --class by the pixels that the class loses: missed ones and false ones.
     """
-    check_choice("--split", split, ("train", "val", "heldout", "test"))
+    check_choice("--split", split, SPLITS)
     overrides = data_overrides(data, format_name, None)
     root, config = configured_project(project, set_=set_, overrides=overrides)
 
     from segexp.core.files import folder_fault
     from segexp.study.model_reference import find_bundle
-    from segexp.training.bundle_files import check_files
 
     if out and (fault := folder_fault(out)):
         raise InputError(f"--out {out}: {fault}")
     found = model or _last_study(root, config)
     directory = find_bundle(found, lambda: (root, config), say)
-    check_files(directory)
 
     from segexp.evaluation.image_losses import worst as worst_of
     from segexp.evaluation.saved_losses import saved_losses

@@ -9,9 +9,8 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from segexp.compare.statistics.arms import ArmRuns
-from segexp.compare.version import GALLERY_FILE
 from segexp.labels.mapping import Mapping
-from segexp.report.gallery import Compared, gallery_page
+from segexp.report.gallery import GALLERY_FILE, Compared, gallery_page
 from segexp.report.gallery_pictures import Scene
 from segexp.report.page import markup, paragraph
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from segexp.core.files import write_atomic
 
-RESULT_FILE, PAGE_FILE, GALLERY_FILE = "ab_result.json", "ab.html", "gallery.html"
+RESULT_FILE, PAGE_FILE = "ab_result.json", "ab.html"
 
 LOOK_FILE = "ab_look.json"
 """The result of an early look that did not settle the question, in the form of `RESULT_FILE`."""

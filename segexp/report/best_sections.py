@@ -10,6 +10,7 @@ from segexp.core.wording import percent, signed
 from segexp.evaluation.metrics import COMMON, OWN
 from segexp.evaluation.result import Table
 from segexp.report.confusion_page import LEGEND, confusion_table
+from segexp.report.gallery import GALLERY_FILE
 from segexp.report.page import (
     Part,
     Section,
@@ -49,7 +50,7 @@ def _gallery(view: StudyView) -> Iterator[Markup]:
     """Where the held-out images are, beside what the baseline predicts, or how to get them."""
     if view.has_gallery:
         said = "The held-out images beside what the baseline predicts, as they differ: "
-        yield markup("link_in", said, "best/gallery.html", "the gallery")
+        yield markup("link_in", said, f"best/{GALLERY_FILE}", "the gallery")
     elif view.best is not view.baseline and not view.is_live:
         yield paragraph(
             f"`segexp compare {view.study.study_name}` shows the held-out images beside what the "

@@ -20,6 +20,8 @@ from segexp.report.gallery_pictures import Pane, Scene, scene_panes
 from segexp.report.page import Section, markup, note, paragraph, render_page, swatch
 from segexp.report.pictures import Pixels
 
+GALLERY_FILE = "gallery.html"
+
 MOST = 60
 """Images on a page, however small they are."""
 

@@ -20,7 +20,7 @@ def find_bundle(
     project: Callable[[], tuple[Path, Config]],
     say: Callable[[str], None] = lambda line: None,
 ) -> Path:
-    """Return the directory of the bundle that a reference names.
+    """Return the directory of the bundle that a reference names, with both of its files.
 
     Args:
         reference: A folder that is a bundle, or holds one as ``bundle/`` or ``best/bundle/``; or
@@ -33,10 +33,20 @@ def find_bundle(
 
     Raises:
         InputError: When it names no model, with what was looked for; or the study is an A/B study,
-            which has two best trials and more.
+            which has two best trials and more; or a file of the bundle is missing.
         WorkError: When the study has no complete trial, or MLflow has another file than the trial
             left.
     """
+    directory = _find(reference, project, say)
+    check_files(directory)
+    return directory
+
+
+def _find(
+    reference: str | Path,
+    project: Callable[[], tuple[Path, Config]],
+    say: Callable[[str], None],
+) -> Path:
     name, path = str(reference), Path(reference).expanduser()
     places = [path / place for place in PLACES]
     if path.name in (JSON_FILE, WEIGHTS_FILE):
@@ -69,7 +79,7 @@ def find_model(
     """Return the bundle's directory that a reference names, or the ONNX file that it is.
 
     Raises:
-        InputError: As `find_bundle` and `check_files`, or when there is no such file.
+        InputError: As `find_bundle`, or when there is no such file.
         WorkError: As `find_bundle`.
     """
     if is_exported(reference):
@@ -77,9 +87,7 @@ def find_model(
         if not _is_file(path):
             raise InputError(f"{path}: no such file; expected one that `segexp export` wrote")
         return path
-    directory = find_bundle(reference, project, say)
-    check_files(directory)
-    return directory
+    return find_bundle(reference, project, say)
 
 
 def _is_one(directory: Path) -> bool:

@@ -23,6 +23,7 @@ import optuna
 
 from segexp.core.config import RUNS_DIRECTORY, WORK_DIRECTORY
 from segexp.core.files import locked, written_beside
+from segexp.report.gallery import GALLERY_FILE
 from segexp.report.plots import study_plots
 from segexp.report.results_csv import results_csv
 from segexp.report.study_page import study_page
@@ -32,7 +33,7 @@ from segexp.study.trial_files import OVERLAYS_DIRECTORY
 from segexp.study.view import files_of, view_study
 
 REPORT_FILE, RESULTS_FILE, BEST_FILE = "report.html", "results.csv", "trial.json"
-BEST_DIRECTORY, GALLERY_FILE = "best", "gallery.html"
+BEST_DIRECTORY = "best"
 OWNER_FILE = "study.json"
 
 
@@ -138,10 +139,13 @@ def write_gallery(project: Path, study: optuna.Study, gallery: str, *, is_live: 
     Raises:
         OSError: When it cannot be written, as on a full disk.
     """
-    write_results(project, study, is_live=is_live)
-    written = write_files(project, study, {f"{BEST_DIRECTORY}/{GALLERY_FILE}": gallery})
-    write_results(project, study, is_live=is_live)  # whose page leads to it
-    return written / BEST_DIRECTORY / GALLERY_FILE
+    view = view_study(study, project, is_live=is_live)
+    with _opened(project, study) as folder:
+        with suppress(FileNotFoundError):  # a better trial has just taken its place
+            _write_best(folder, project, view)
+        _write(folder / BEST_DIRECTORY / GALLERY_FILE, gallery)
+    write_view(project, study, view)  # whose page leads to it
+    return folder / BEST_DIRECTORY / GALLERY_FILE
 
 
 @contextmanager

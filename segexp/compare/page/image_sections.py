@@ -7,7 +7,7 @@ from markupsafe import Markup
 from segexp.compare.page.numbers import plain, signed
 from segexp.compare.page.pictures import ArmScene
 from segexp.compare.page.view import AbView
-from segexp.compare.version import GALLERY_FILE
+from segexp.report.gallery import GALLERY_FILE
 from segexp.report.page import Part, Section, image, markup, note, paragraph, subheading
 
 
