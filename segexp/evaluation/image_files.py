@@ -159,8 +159,8 @@ def overwritten(
         else:
             continue
         faults.append(
-            f"{shown(str(target))}: {what}, and the prediction of {shown(str(image))} would take "
-            "its place; name another --out DIR"
+            f"{target}: {what}, and the prediction of {image} would take its place; name another "
+            "--out DIR"
         )
     return faults
 

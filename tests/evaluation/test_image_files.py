@@ -176,10 +176,11 @@ def test_no_prediction_takes_the_place_of_an_input_or_of_a_truth_mask(tmp_path: 
     (tmp_path / "link").symlink_to(tmp_path)
     found = find_images([tmp_path / "plain.png", tmp_path / "plain_mask.png"])
     (fault,) = overwritten(found, [], tmp_path / "link", ENDINGS)
-    assert f"'{tmp_path}/link/plain_mask.png': is one of the files to predict" in fault
+    assert f"{tmp_path}/link/plain_mask.png: is one of the files to predict" in fault
     other = find_images([tmp_path / "other.png"])
     (fault,) = overwritten(other, [], tmp_path, ENDINGS)
-    assert f"'{tmp_path}/other_mask.png': is a mask that segexp has not predicted" in fault
+    assert f"{tmp_path}/other_mask.png: is a mask that segexp has not predicted" in fault
+    assert f"the prediction of {tmp_path}/other.png would take its place" in fault
     assert "name another --out DIR" in fault
     assert overwritten(other, [], tmp_path / "predictions", ENDINGS) == []
     mapping = load_mapping(ROOT / "mappings" / "merged10.yaml")
