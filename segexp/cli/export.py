@@ -27,6 +27,9 @@ def export(
             "(torchscript) or .xml (openvino).",
         ),
     ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace files that are there already.")
+    ] = False,
     project: Project = None,
     debug: Debug = False,
 ) -> None:
@@ -51,6 +54,14 @@ def export(
         faults.append(f"--out {out}: {format_} is written to a file with {chosen.SUFFIX}")
     if fault := folder_fault(file.parent):
         faults.append(f"--out {file}: {fault}")
+    there = [path for path in exports.written_files(chosen, file) if path.exists()]
+    faults += [
+        f"{path}: is a folder; name another --out FILE"
+        if path.is_dir()
+        else f"{path}: exists; choose another --out FILE, or replace it with --force"
+        for path in there
+        if path.is_dir() or not force
+    ]
     if fault := exports.missing_fault(f"--format {format_}", chosen.WRITES, chosen.EXTRA):
         faults.append(fault)
     if faults:

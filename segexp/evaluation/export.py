@@ -1,7 +1,6 @@
 """A saved model as a file for other programs, checked before anyone has it."""
 
 import json
-import shutil
 import tempfile
 import warnings
 from collections.abc import Callable
@@ -16,6 +15,7 @@ from segexp.evaluation.export_check import Agreement, compare, odd_sizes
 from segexp.evaluation.export_example import example
 from segexp.training.bundle import load_bundle
 from segexp.training.bundle_files import JSON_FILE
+from segexp.training.exports import written_files
 from segexp.training.preprocess import Preprocessing
 from segexp.training.reading import AS_SOFTMAX
 from segexp.training.whole import Whole
@@ -76,11 +76,11 @@ def export_bundle(
             raise WorkError(f"{out.name}: not kept: {error}") from error
         if fault := agreement.fault():
             raise WorkError(f"{out.name}: not kept: {fault}")
-        script = file.with_name(f"{out.stem}_{format_.__name__.rpartition('.')[2]}_example.py")
+        written = written_files(format_, file)
+        script = written[-1]
         text = example(format_, out.name, script.name, bundle.preprocessing)
         script.write_text(text, encoding="utf-8")
-        written = sorted(Path(beside).iterdir(), key=lambda p: (p.suffix == ".py", p != file))
-        files = tuple(Path(shutil.move(path, out.parent / path.name)) for path in written)
+        files = tuple(path.replace(out.parent / path.name) for path in written)
     return Exported(files, agreement, bundle.preprocessing)
 
 

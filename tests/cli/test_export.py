@@ -53,6 +53,33 @@ def test_where_windows_are_outside_it_says_so(tmp_path: Path) -> None:
     assert "images of up to 32x64" in " ".join(done.err.split())
 
 
+@pytest.mark.usefixtures("two_images")
+def test_a_file_that_is_there_is_replaced_by_force_alone(tmp_path: Path) -> None:
+    lay_out(tmp_path)
+    script = tmp_path / "town_torchscript_example.py"
+    script.write_text("mine")
+    words = ("export", "town", "--format", "torchscript")
+    refused = segexp(tmp_path, *words)
+    assert (refused.code, script.read_text()) == (2, "mine")
+    assert "town_torchscript_example.py: exists; choose another --out FILE" in refused.err
+    assert not (tmp_path / "town.pt").exists()
+    done = segexp(tmp_path, *words, "--force")
+    assert done.code == 0, done.err
+    assert script.read_text() != "mine"
+    refused = segexp(tmp_path, *words)
+    assert (refused.code, refused.err.count("replace it with --force")) == (2, 2)
+    (tmp_path / "a.pt").mkdir()
+    refused = segexp(tmp_path, *words, "--force", "--out", "a.pt")
+    assert (refused.code, "a.pt: is a folder" in refused.err) == (2, True)
+
+
+def test_every_file_beside_the_model_is_looked_for(tmp_path: Path) -> None:
+    lay_out(tmp_path)
+    (tmp_path / "town.bin").write_bytes(b"data of mine")
+    refused = segexp(tmp_path, "export", "town", "--format", "openvino")
+    assert (refused.code, "town.bin: exists; choose another" in refused.err) == (2, True)
+
+
 def test_all_faults_are_told_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exports, "find_spec", lambda name: None)
     refused = segexp(tmp_path, "export", "nosuch", "--out", "a.pt")

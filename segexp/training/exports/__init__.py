@@ -2,11 +2,12 @@
 
 A module has:
 
-- ``SUFFIX``: of its files.
+- ``SUFFIX``: of its file.
+- ``BESIDE``: the suffixes of others that are written with it, of the same stem.
 - ``EXTRA``: what ``pip install "segexp[EXTRA]"`` installs for it; None where segexp has it all.
 - ``WRITES``: the packages beyond segexp's own that a file is written and checked with.
 - ``RUNS``: the package that runs a file.
-- ``write(whole, images, path, texts)``: writes the file, and maybe others of its stem.
+- ``write(whole, images, path, texts)``: writes the file, and those of ``BESIDE``.
   ``whole`` is a `segexp.training.whole.Whole` in evaluation mode, ``images`` are an example of
   what it takes, and ``texts`` go into the file by name.
 - ``open_file(path)``: returns the file as `Opened`.
@@ -21,6 +22,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from segexp.core.choices import names_in
@@ -51,6 +53,17 @@ class Opened:
 def format_names() -> tuple[str, ...]:
     """Return the names of the formats."""
     return names_in(__path__)
+
+
+def written_files(format_: ModuleType, out: Path) -> tuple[Path, ...]:
+    """Return what an export writes: the model's file, others that belong to it, and the example.
+
+    Args:
+        format_: A module of this package.
+        out: The model's file.
+    """
+    example = f"{out.stem}_{format_.__name__.rpartition('.')[2]}_example.py"
+    return out, *(out.with_suffix(suffix) for suffix in format_.BESIDE), out.with_name(example)
 
 
 def is_exported(reference: str | Path) -> bool:

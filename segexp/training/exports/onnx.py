@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from segexp.training.whole import Whole
 
 SUFFIX = ".onnx"
+BESIDE: tuple[str, ...] = ()
 EXTRA = "onnx"
 WRITES = ("onnx", "onnxruntime")
 RUNS = "onnxruntime"

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from segexp.training.whole import Whole
 
 SUFFIX = ".xml"
+BESIDE = (".bin",)
 EXTRA = "openvino"
 WRITES = ("onnx", "openvino")
 RUNS = "openvino"

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from segexp.training.whole import Whole
 
 SUFFIX = ".pt"
+BESIDE: tuple[str, ...] = ()
 EXTRA = None
 WRITES: tuple[str, ...] = ()
 RUNS = "torch"
