@@ -141,7 +141,7 @@ PHONE = """\
 
 from segexp.training.exports import torchscript
 
-SUFFIX, EXTRA, WRITES, RUNS = ".ptl", None, (), "torch"
+SUFFIX, BESIDE, EXTRA, WRITES, RUNS = ".ptl", (), None, (), "torch"
 EXAMPLE = torchscript.EXAMPLE
 
 

@@ -2,7 +2,6 @@
 
 import os
 import re
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -147,9 +146,9 @@ def written_beside(path: Path) -> Iterator[Path]:
         OSError: When it cannot be synced or renamed; ``path`` is untouched then, as it is when the
             block raises anything.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # A long name, kept whole, would leave no room for the random part.
-    beside = path.with_name(f".{path.name[:40]}.{secrets.token_hex(6)}")
+    from segexp.core.leftovers import place_beside  # noqa: PLC0415 - many commands write nothing
+
+    beside = place_beside(path)
     try:
         yield beside
         with beside.open("rb+") as file:

@@ -1,7 +1,6 @@
 """A saved model as a file for other programs, checked before anyone has it."""
 
 import json
-import tempfile
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from types import ModuleType
 import torch
 
 from segexp.core.errors import WorkError, first_line
+from segexp.core.leftovers import folder_beside
 from segexp.evaluation.export_check import Agreement, compare, odd_sizes
 from segexp.evaluation.export_example import example
 from segexp.training.bundle import load_bundle
@@ -65,9 +65,8 @@ def export_bundle(
         "bundle": (directory / JSON_FILE).read_text(encoding="utf-8"),
     }
     sizes = odd_sizes(bundle.preprocessing)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".export-", dir=out.parent) as beside:
-        file = Path(beside) / out.name
+    with folder_beside(out) as beside:
+        file = beside / out.name
         say(f"writing {out.name}, then comparing it with torch on {len(sizes)} images")
         _write(format_, whole, sizes[0], file, texts)
         try:

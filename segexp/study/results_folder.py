@@ -12,7 +12,6 @@ and may be deleted. Files are written beside their place and renamed; one proces
 """
 
 import json
-import secrets
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -23,6 +22,7 @@ import optuna
 
 from segexp.core.config import RUNS_DIRECTORY, WORK_DIRECTORY
 from segexp.core.files import locked, written_beside
+from segexp.core.leftovers import folder_beside
 from segexp.report.gallery import GALLERY_FILE
 from segexp.report.plots import study_plots
 from segexp.report.results_csv import results_csv
@@ -191,9 +191,7 @@ def _write_best(folder: Path, project: Path, view: StudyView) -> None:
     with suppress(OSError):
         if (target / BEST_FILE).read_text(encoding="utf-8") == text:
             return
-    beside = folder / f".best.{secrets.token_hex(6)}"
-    try:
-        beside.mkdir(parents=True)
+    with folder_beside(target) as beside:
         if kept is not None:
             _copy(kept / "bundle", beside / "bundle")
             _copy(kept / OVERLAYS_DIRECTORY, beside / "predictions")
@@ -202,9 +200,6 @@ def _write_best(folder: Path, project: Path, view: StudyView) -> None:
             target.rename(beside / ".before")
         beside.rename(target)
         shutil.rmtree(target / ".before", ignore_errors=True)
-    except BaseException:
-        shutil.rmtree(beside, ignore_errors=True)
-        raise
 
 
 def _copy(source: Path, target: Path) -> None:

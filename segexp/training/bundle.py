@@ -3,7 +3,6 @@
 import hashlib
 import math
 import os
-import secrets
 import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from torch import nn
 
 from segexp.core.errors import InputError, collected
 from segexp.core.files import write_atomic
+from segexp.core.leftovers import folder_beside
 from segexp.labels.files import parse_mapping
 from segexp.labels.mapping import Mapping
 from segexp.labels.taxonomy import parse_taxonomy
@@ -109,18 +109,12 @@ def save_bundle(directory: Path, bundle: Bundle) -> None:
         bundle.scores,
         bundle.origin,
     )
-    directory.parent.mkdir(parents=True, exist_ok=True)
-    beside = directory.with_name(f".{directory.name}.{secrets.token_hex(6)}")
-    beside.mkdir()
-    try:
+    with folder_beside(directory) as beside:
         write_atomic(beside / WEIGHTS_FILE, weights)
         write_atomic(beside / JSON_FILE, to_json(content))
         write_atomic(beside / CARD_FILE, card)
         _sync_directory(beside)
         _move_into_place(beside, directory)
-    except BaseException:
-        shutil.rmtree(beside, ignore_errors=True)
-        raise
 
 
 def load_bundle(directory: Path) -> Bundle:

@@ -1,7 +1,5 @@
 """Street scenes rendered from seeds: data for a fresh machine, as such or written as files."""
 
-import secrets
-import shutil
 from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
 from pathlib import Path
@@ -11,6 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from segexp.core.errors import InputError, WorkError
+from segexp.core.leftovers import folder_beside
 from segexp.data.layout import Layout, SyntheticCounts
 from segexp.data.source import SPLITS, Sample, Source
 from segexp.data.threads import Progress, map_in_threads
@@ -119,21 +118,19 @@ def _write_layout(
         what = "is not empty" if directory.is_dir() else "is not a folder"
         raise InputError(f"{directory}: {what}; name a new folder or an empty one")
     directory = directory.absolute()
-    beside = directory.with_name(f".{directory.name}.{secrets.token_hex(6)}")
     scenes = [
         (split, number, sample)
         for split, samples in source.splits.items()
         for number, sample in enumerate(samples)
     ]
     try:
-        map_in_threads(lambda scene: write(source, beside, *scene), scenes, progress)
-        for name, text in (texts or {}).items():
-            (beside / name).write_text(text, encoding="utf-8")
-        beside.rename(directory)
+        with folder_beside(directory) as beside:
+            map_in_threads(lambda scene: write(source, beside, *scene), scenes, progress)
+            for name, text in (texts or {}).items():
+                (beside / name).write_text(text, encoding="utf-8")
+            beside.rename(directory)
     except OSError as error:
         raise WorkError(f"{directory}: cannot be written: {error}") from None
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
 
 
 def _read_image(height: int, width: int, sample: Sample) -> NDArray[np.uint8]:
