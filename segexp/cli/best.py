@@ -227,10 +227,10 @@ def front_table(found: "BestTrial", screen: Console = results) -> Table:
 
 
 def _front_table(found: "BestTrial", params: "Sequence[str]") -> Table:
-    from segexp.evaluation.metrics import COSTS, metric_of, title_of
+    from segexp.evaluation.metrics import COSTS, objective_title
     from segexp.report.trials import score_text, value_text
 
-    title = title_of(*metric_of(found.objective))
+    title = objective_title(found.objective)
     numbers = ("trial", title, *(COSTS[cost] for cost in found.costs))
     table = number_table("front: no trial beats these", (*numbers, *params))
     for trial in found.front:

@@ -174,7 +174,7 @@ def _score_of(definition: "StudyConfig") -> str:
 
 
 def _say_best(best: "BestTrial", objective: str) -> None:
-    from segexp.evaluation.metrics import metric_of, title_of
+    from segexp.evaluation.metrics import metric_of, objective_title
     from segexp.study.best import scored_otherwise_note, unmet_note
 
     if note := scored_otherwise_note(best):
@@ -182,14 +182,13 @@ def _say_best(best: "BestTrial", objective: str) -> None:
     result = best.result
     if note := unmet_note(best):
         prose(note, results)
-    metric, ruler = metric_of(objective)
-    title = title_of(metric, ruler)
+    title = objective_title(objective)
     answer(f"best: trial {best.number}, epoch {result.best_epoch}")
     for name, value in best.params.items():
         answer(f"  {name}: {value:.4g}" if isinstance(value, float) else f"  {name}: {value}")
     answer(f"tuning {title}: {result.value:.4f}")
     if result.heldout:
-        score = result.heldout.of(metric, ruler)
+        score = result.heldout.of(*metric_of(objective))
         size = f", at {result.sizes['heldout']}" if result.size_note else ""
         answer(f"held-out {title}: {score:.4f}{size}")
     recall_warnings(best.warnings)

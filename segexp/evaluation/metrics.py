@@ -103,6 +103,11 @@ def flat(scores: Mapping[str, Mapping[str, float]], rulers: Iterable[str]) -> di
     }
 
 
+def objective_title(objective: str) -> str:
+    """Return an objective's name for people: of ``val/miou_common``, ``mIoU, common space``."""
+    return title_of(*metric_of(objective))
+
+
 def title_of(name: str, ruler: str) -> str:
     """Return a metric's name for people: ``mIoU, common space``.
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from optuna.distributions import CategoricalDistribution
 
 from segexp.core.wording import cost_text
-from segexp.evaluation.metrics import COSTS, metric_of, title_of
+from segexp.evaluation.metrics import COSTS, metric_of, objective_title
 from segexp.evaluation.result import TrialResult
 from segexp.report.importances import Importances, both_importances
 
@@ -133,7 +133,7 @@ class StudyView:
     @property
     def score_name(self) -> str:
         """What is maximised, in words: ``mIoU, common space``."""
-        return title_of(*metric_of(self.objective))
+        return objective_title(self.objective)
 
     @cached_property
     def importances(self) -> tuple[Importances, Importances]:
@@ -187,7 +187,7 @@ def value_text(value: Any) -> str:
 def values_text(objectives: Sequence[str], values: Sequence[float]) -> str:
     """Write the values of objectives, the score first: ``mIoU, common space 0.4312, ...``."""
     score, *costs = zip(objectives, values, strict=True)
-    texts = [f"{title_of(*metric_of(score[0]))} {score[1]:.4f}"]
+    texts = [f"{objective_title(score[0])} {score[1]:.4f}"]
     return ", ".join([*texts, *(f"{COSTS[name]} {cost_text(cost)}" for name, cost in costs)])
 
 

@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 import optuna
 
-from segexp.evaluation.metrics import metric_of, title_of
+from segexp.evaluation.metrics import objective_title
 from segexp.evaluation.result import TrialResult
 from segexp.study.attributes import COSTS
 from segexp.study.best import complete_trials
@@ -73,7 +73,7 @@ def prune(
     trials = trial.study.get_trials(deepcopy=False)
     if isinstance(pruner, Promoting) and pruner.will_be_next_in_line(trials[trial.number], trials):
         write()
-    title = title_of(*metric_of(base.study.score))
+    title = objective_title(base.study.score)
     raise optuna.TrialPruned(f"epoch {epoch}, {title} {value:.4f}")
 
 
