@@ -1,13 +1,21 @@
 """The answer of an A/B study on the console: sentences and notes, then tables."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from segexp.cli.console import number_table, print_table, prose, say
+from segexp.cli.console import (
+    number_table,
+    print_json,
+    print_table,
+    prose,
+    results_beside,
+    say,
+)
 from segexp.compare.next_step import next_step
 from segexp.compare.page.numbers import (
     detectable_text,
@@ -19,6 +27,35 @@ from segexp.compare.page.numbers import (
     signed,
     with_arm_names,
 )
+from segexp.compare.statistics.gate import unmet_requirement
+from segexp.compare.version import RESULT_FILE
+from segexp.core.errors import WorkError
+
+
+def give_answer(
+    result: dict[str, Any], page: Path, *, json_: bool = False, require: str | None = None
+) -> None:
+    """Print an answer, say where its page is, and check what is required of it.
+
+    Args:
+        page: Beside it are the other files of the answer.
+        json_: Whether the answer goes to standard output as JSON.
+        require: One of `segexp.compare.statistics.gate.REQUIREMENTS`; None for nothing.
+
+    Raises:
+        WorkError: When the answer, already printed and written, is not as required.
+    """
+    if json_:
+        print_json(result)
+    screen = results_beside(json_)
+    show_answer(result, screen)
+    say(f"page: {page} ({RESULT_FILE} beside it)", screen)
+    if require is None:
+        return
+    arms = [arm["mapping"] for arm in with_arm_names(result)["arms"]]
+    if unmet := unmet_requirement(arms, result["pairs"], require):
+        raise WorkError(unmet)
+    say(f"required is {require}: met")
 
 
 def show_answer(result: dict[str, Any], screen: Console) -> None:

@@ -11,7 +11,7 @@ from segexp.cli.console import say
 from segexp.cli.init import template
 from segexp.cli.live import LiveDisplay
 from segexp.cli.options import open_project, read_config
-from segexp.compare.version import write_files
+from segexp.compare.version import PAGE_FILE, write_files
 from segexp.core.errors import InputError, collected, shown
 from segexp.core.overrides import data_overrides
 
@@ -52,7 +52,7 @@ def compare_folders(
     """Compare folders of masks, and write and record the answer.
 
     Returns:
-        The content of ``ab_result.json``, and the folder that it was written to.
+        The content of ``ab_result.json``, and the page beside it.
     """
     if not options.predictions:
         given = [
@@ -102,7 +102,7 @@ def compare_folders(
             from segexp.compare.record_masks import record_masks
 
             record_masks(root, config.tracking, study, answer.result, files, say)
-    return answer.result, directory
+    return answer.result, directory / PAGE_FILE
 
 
 def _project(

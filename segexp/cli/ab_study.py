@@ -34,8 +34,8 @@ class Asked:
 
 def train_and_compare(
     asked: Asked, design: "Design", seeds: int | None, engine: Engine, at_once: int | None
-) -> tuple[dict[str, Any], Path, Path]:
-    """Train what is missing; return the answer, its directory and the page of its results."""
+) -> tuple[dict[str, Any], Path]:
+    """Train what is missing; return the answer and its page in the results folder."""
     from segexp.core.disk import full_disk_explained
 
     root, name = asked.root, asked.name
@@ -63,12 +63,9 @@ def train_and_compare(
         )
         question = Question(asked.margin, asked.cluster)
         with interruption_leaves(GOES_ON):
-            result, directory = run_ab(
-                plan, question, storage_now, display, engine=engine, workers=at_once
-            )
+            result, _ = run_ab(plan, question, storage_now, display, engine=engine, workers=at_once)
 
-    report = results_folder(root, load_study(storage_now, name)) / REPORT_FILE
-    return result, directory, report
+    return result, results_folder(root, load_study(storage_now, name)) / REPORT_FILE
 
 
 def show_plan(

@@ -249,6 +249,22 @@ def found_again(
     return shlex.join(words)
 
 
+def given_in(context: typer.Context) -> dict[str, Any]:
+    """Return what was given on a command line, not left to its default.
+
+    Returns:
+        Values by option, such as ``--study``, or by the name of an argument in capitals.
+    """
+    found: dict[str, Any] = {}
+    for param in context.command.params:
+        name = param.name or ""
+        source = context.get_parameter_source(name)
+        if source is not None and source.name not in {"DEFAULT", "DEFAULT_MAP"}:
+            is_option = param.param_type_name == "option"
+            found[param.opts[0] if is_option else name.upper()] = context.params[name]
+    return found
+
+
 def given_options(
     given: Mapping[str, object], items: list[str] | None
 ) -> tuple[tuple[str, str], ...]:

@@ -53,9 +53,21 @@ def test_beside_the_json_people_read_the_sentence_the_tables_and_where_the_page_
         "compared in 10 common classes",
         "training: the model",
         "traffic_object",
-        "ab.html",
     ):
         assert words in outcome.err, words
+
+
+def test_one_page_is_named_at_the_end(compared: tuple[Path, Outcome]) -> None:
+    project, outcome = compared
+    page = project / "runs" / "ab-small-cityscapes19-merged10" / "report.html"
+    end = outcome.err[outcome.err.index("page: ") :]
+    assert end.splitlines() == [
+        f"page: {page} (ab_result.json beside it)",
+        "look next:  segexp ui ab-small-cityscapes19-merged10",
+    ]
+    assert page.is_file()
+    assert page.with_name("ab_result.json").is_file()
+    assert ".html" not in end.replace(str(page), "")
 
 
 def test_the_arms_are_scored_by_other_protocols_from_what_their_runs_left(

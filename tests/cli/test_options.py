@@ -2,10 +2,12 @@
 
 import shlex
 from pathlib import Path
+from typing import Annotated
 
 import pytest
+import typer
 
-from segexp.cli.options import engine_of, found_again, given_options, with_storage
+from segexp.cli.options import engine_of, found_again, given_in, given_options, with_storage
 from segexp.core.errors import InputError
 from segexp.study.engines import here, workers
 from tests.cli.running import segexp
@@ -99,3 +101,24 @@ def test_an_engine_refuses_a_number_of_workers_that_it_cannot_run(project: Path)
         outcome = segexp(project, "tune", "--engine", name, "--workers", number)
         assert outcome.code == 2
         assert f"--workers {number}: the engine '{name}'" in outcome.err
+
+
+def test_what_was_given_is_told_from_defaults_of_the_same_value() -> None:
+    found: dict[str, object] = {}
+    app = typer.Typer()
+
+    @app.command()
+    def command(
+        context: typer.Context,
+        names: Annotated[list[str] | None, typer.Argument()] = None,
+        looks: int = 1,
+        cluster: str = "auto",
+        is_plain: Annotated[bool, typer.Option("--plain")] = False,
+    ) -> None:
+        found.update(given_in(context))
+
+    app(["x", "--looks", "1", "--plain"], standalone_mode=False)
+    assert found == {"NAMES": ["x"], "--looks": 1, "--plain": True}
+    found.clear()
+    app([], standalone_mode=False)
+    assert found == {}
