@@ -5,7 +5,9 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 from segexp.core.config import LayoutConfig
 from segexp.core.errors import InputError, at_most, collected
@@ -26,10 +28,21 @@ SEARCH_SECONDS = 30.0
 
 _SEARCH = """
 import json, re, sys
-expression, paths = json.load(sys.stdin)
-matches = map(re.compile(expression).search, paths)
-json.dump([match and match.groups() for match in matches], sys.stdout)
+for expression, paths in json.load(sys.stdin):
+    matches = map(re.compile(expression).search, paths)
+    print(json.dumps([match and match.groups() for match in matches]), flush=True)
 """
+
+Groups = list[str | None]
+"""What the groups of an expression find in a path."""
+
+
+class _Search(NamedTuple):
+    """An expression that is searched for in paths, and the key that has it."""
+
+    key: str
+    expression: str
+    paths: tuple[str, ...]
 
 
 def open_described(root: Path, taxonomy: Taxonomy, described: LayoutConfig) -> Source:
@@ -63,13 +76,20 @@ def open_described(root: Path, taxonomy: Taxonomy, described: LayoutConfig) -> S
         raise InputError(faults)
     if described.split is not None:  # folders are not asked
         images, masks = ([replace(f, split=None) for f in side] for side in (images, masks))
+    shown, drawn_at = (_paths(root, side) for side in (images, masks))
+    searches = []
     if isinstance(described.split, str):
-        images = _in_splits(root, images, described.split)
+        searches.append(_Search("data.layout.split", described.split, shown))
+    if described.join is not None:
+        searches.append(_Search("data.layout.join", described.join, (*shown, *drawn_at)))
+    searched = dict(zip((each.key for each in searches), _searched(tuple(searches)), strict=True))
+    if isinstance(described.split, str):
+        images = _in_splits(root, images, described.split, searched["data.layout.split"])
     names = FileNames(_suffixes(images), _suffixes(masks))
     if described.join is None:
         readings = readings_of([*images, *masks], names)
     else:
-        readings = [_joined(root, images, masks, described.join)]
+        readings = [_joined(root, images, masks, described.join, searched["data.layout.join"])]
     skipped: list[str] = []
     if described.unpaired == "skip" and readings:
         readings, skipped = _paired_alone(root, readings)
@@ -101,16 +121,16 @@ def _suffixes(files: Sequence[File]) -> tuple[str, ...]:
     return tuple({file.suffix for file in files})
 
 
-def _in_splits(root: Path, images: Sequence[File], expression: str) -> list[File]:
-    """Return images with the split that an expression finds in their paths.
+def _in_splits(
+    root: Path, images: Sequence[File], expression: str, searched: Sequence[Groups | None]
+) -> list[File]:
+    """Return images with the split that an expression found in their paths.
 
     Raises:
         InputError: When it finds nothing in some of them, or what is not a word for a split.
     """
     found, faults = [], []
-    paths = _paths(root, images)
-    groups = _searched("data.layout.split", expression, paths)
-    for file, path, match in zip(images, paths, groups, strict=True):
+    for file, path, match in zip(images, _paths(root, images), searched, strict=True):
         word = match[0] if match else None
         split = SPLIT_WORDS.get((word or "").lower())
         if split is None:
@@ -124,8 +144,14 @@ def _in_splits(root: Path, images: Sequence[File], expression: str) -> list[File
     return found
 
 
-def _joined(root: Path, images: Sequence[File], masks: Sequence[File], expression: str) -> Reading:
-    """Join files by what the groups of an expression find in their paths.
+def _joined(
+    root: Path,
+    images: Sequence[File],
+    masks: Sequence[File],
+    expression: str,
+    searched: Sequence[Groups | None],
+) -> Reading:
+    """Join files by what the groups of an expression found in the paths of images, then masks.
 
     Raises:
         InputError: When it finds nothing in some of them.
@@ -133,11 +159,9 @@ def _joined(root: Path, images: Sequence[File], masks: Sequence[File], expressio
     faults: list[str] = []
     doubled: list[tuple[File, File]] = []
     sides: list[dict[Key, File]] = []
-    for files in (images, masks):
+    for files, groups in ((images, searched[: len(images)]), (masks, searched[len(images) :])):
         found: list[tuple[Key, File]] = []
-        paths = _paths(root, files)
-        groups = _searched("data.layout.join", expression, paths)
-        for file, path, match in zip(files, paths, groups, strict=True):
+        for file, path, match in zip(files, _paths(root, files), groups, strict=True):
             if match is None:
                 faults.append(f"data.layout.join: {expression!r} matches no part of {path}")
                 continue
@@ -158,35 +182,37 @@ def _joined(root: Path, images: Sequence[File], masks: Sequence[File], expressio
     return Reading(sides[0], sides[1], Rule(Affixes(), Affixes(), pairs), tuple(doubled))
 
 
-def _paths(root: Path, files: Sequence[File]) -> list[str]:
-    return [file.path.relative_to(root).as_posix() for file in files]
+def _paths(root: Path, files: Sequence[File]) -> tuple[str, ...]:
+    return tuple(file.path.relative_to(root).as_posix() for file in files)
 
 
-def _searched(where: str, expression: str, paths: Sequence[str]) -> list[list[str | None] | None]:
-    """Search for an expression in paths; return what its groups find in each, None for no match.
+@lru_cache(maxsize=2)  # a command opens its data several times
+def _searched(searches: tuple[_Search, ...]) -> list[list[Groups | None]]:
+    """Search for expressions; return what the groups of each find in its paths, None for no match.
 
     In another process, which can be stopped.
 
     Raises:
-        InputError: When it takes longer than SEARCH_SECONDS.
+        InputError: When they take longer than SEARCH_SECONDS.
     """
+    if not searches:
+        return []
     try:
         done = subprocess.run(
             [sys.executable, "-I", "-S", "-c", _SEARCH],
-            input=json.dumps([expression, paths]),
+            input=json.dumps([(each.expression, each.paths) for each in searches]).encode(),
             capture_output=True,
-            text=True,
             check=True,
             timeout=SEARCH_SECONDS,
         )
-    except subprocess.TimeoutExpired:
+    except subprocess.TimeoutExpired as error:
+        key, expression, paths = searches[(error.stdout or b"").count(b"\n")]
         raise InputError(
-            f"{where}: {expression!r} takes over {SEARCH_SECONDS:g} s for {len(paths)} paths, such "
-            f"as {paths[0]}: it tries every way to divide them; repeat nothing that repeats inside "
-            "(write a+ for (a+)+)"
+            f"{key}: {expression!r} is not at its end after {SEARCH_SECONDS:g} s for {len(paths)} "
+            f"paths, such as {paths[0]}: it tries every way to divide them; repeat nothing that "
+            "repeats inside (write a+ for (a+)+)"
         ) from None
-    found: list[list[str | None] | None] = json.loads(done.stdout)
-    return found
+    return [json.loads(line) for line in done.stdout.splitlines()]
 
 
 def _paired_alone(root: Path, readings: Sequence[Reading]) -> tuple[list[Reading], list[str]]:

@@ -149,8 +149,30 @@ def test_an_expression_that_never_comes_to_an_end_is_refused(tmp_path, monkeypat
     save(root / f"s1/left/{'0' * 60}x.png", picture(1))
     monkeypatch.setattr(described, "SEARCH_SECONDS", 0.3)
     patterns = {"images": "*/left/*.png", "masks": "drawn/*.png"}
-    with pytest.raises(InputError, match=rf"data\.layout\.{key}: '\(0\+\)\+\$' takes over 0\.3 s"):
+    with pytest.raises(
+        InputError, match=rf"data\.layout\.{key}: '\(0\+\)\+\$' is not at its end after 0\.3 s"
+    ):
         opened(root, **patterns, **{key: "(0+)+$"})
+
+
+def test_all_expressions_are_searched_for_in_one_process_once(tmp_path, monkeypatch):
+    calls = []
+    run = described.subprocess.run
+    monkeypatch.setattr(
+        described.subprocess, "run", lambda *a, **k: [calls.append(a), run(*a, **k)][1]
+    )
+    for scene, split in ((1, "train"), (2, "val")):
+        save(tmp_path / split / f"left{scene}.png", picture(scene))
+        save(tmp_path / "drawn" / f"scene{scene}.png", raw_mask(scene))
+    for _ in range(2):
+        source = opened(
+            tmp_path, images="*/left*.png", masks="drawn/*.png", join=r"(\d)\.", split="^([a-z]+)/"
+        )
+        assert {name: [s.id for s in samples] for name, samples in source.splits.items()} == {
+            "train": ["1"],
+            "val": ["2"],
+        }
+    assert len(calls) == 1
 
 
 def test_groups_that_find_the_same_in_two_images_are_named(tmp_path):
