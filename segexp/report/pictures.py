@@ -26,6 +26,7 @@ from segexp.report.legend import (
 Pixels = NDArray[np.uint8]
 
 MIN_PANE_WIDTH = 240
+PANES_OF_COMPARISON = 4
 RED = (226, 26, 28)
 INK = (32, 32, 32)
 LARGEST_WEBP = 16_383
@@ -145,7 +146,7 @@ def comparison(
         ValueError: When a mask holds an index that is neither a class nor VOID.
     """
     areas = class_areas(truth, len(colors)) + class_areas(prediction, len(colors))
-    factor = max(1, -(-MIN_PANE_WIDTH // truth.shape[1]))
+    factor = enlarged_by(truth.shape[1])
     truth_large = enlarge(truth, factor)
     prediction_large = enlarge(prediction, factor)
     image_large = enlarge(image, factor)
@@ -183,9 +184,8 @@ def compose(
     """
     columns = columns or len(panes)
     pane_height, pane_width = panes[0][1].shape[:2]
-    size = max(12, min(28, pane_width // 22))
+    size, gap = _font_size(pane_width), gap_beside(pane_width)
     font, title_font = load_font(size), load_font(size + 3)
-    gap = size * 2 // 3
     line = line_height(font) + gap // 2
     width = gap + columns * (pane_width + gap)
     rows = [
@@ -209,6 +209,23 @@ def compose(
             draw_entry(picture, entry, (left, legend_top + number * line), font, INK)
             left += entry_width(entry, font) + gap * 2
     return np.array(picture)
+
+
+def enlarged_by(width: int) -> int:
+    """Return by which factor a comparison enlarges pictures of a width."""
+    return max(1, -(-MIN_PANE_WIDTH // width))
+
+
+def gap_beside(pane_width: int) -> int:
+    """Return how far the panes of `compose` are apart, and from the sides of the picture.
+
+    `segexp.report.panes` finds them again by it.
+    """
+    return _font_size(pane_width) * 2 // 3
+
+
+def _font_size(pane_width: int) -> int:
+    return max(12, min(28, pane_width // 22))
 
 
 def class_entries(
