@@ -14,11 +14,13 @@ from segexp.report.data_page import data_page
 from segexp.report.gallery import gallery_page
 from segexp.report.page import Grid, Section, paragraph, render_page
 from segexp.report.study_page import study_page
+from segexp.report.trial_gallery import TrialsFound, trial_gallery
 from segexp.study.view import view_study
 from tests.compare.page.ab_page_example import SHARED, THREE
 from tests.report.gallery_example import A, B, compared
 from tests.report.study_example import make_study
 from tests.report.test_data_page import STATS
+from tests.report.test_trial_gallery import trial
 
 pytestmark = [
     pytest.mark.slow,
@@ -41,6 +43,13 @@ def study() -> str:
     return study_page(view_study(make_study(12, run)))
 
 
+def trials() -> str:
+    """The page of nine trials of two arms with long names, and two mappings."""
+    arms = ("mild", "a recipe whose name is rather long")
+    found = [trial(n, n / 10, ("fine", "coarse")[n % 2], arms[n % 3 > 1]) for n in range(9)]
+    return trial_gallery("Trials", "mIoU", TrialsFound(found, 9), part_is="arm")
+
+
 PAGES = {
     "study": study,
     "ab": lambda: ab_page(THREE, []),
@@ -48,6 +57,7 @@ PAGES = {
     "data": lambda: data_page(STATS),
     "confusion": lambda: confusion_page(np.arange(144).reshape(12, 12) * 7, NAMES, "Confusions"),
     "gallery": lambda: gallery_page("Gallery", [], compared(enlarged=50)),
+    "trials": trials,
     "gallery of three": lambda: gallery_page("Gallery", [], compared(THREE_MODELS, (A, B, A), 9)),
 }
 
@@ -138,4 +148,43 @@ say(dialog.querySelector("output").textContent)""",
         "inset(0px 0px 0px 30%)",
         "true true",
         "one, A: first",
+    ]
+
+
+def test_trials_are_sorted_filtered_and_enlarged(tmp_path: Path) -> None:
+    """Even numbers are of the mapping fine; 2, 5 and 8 of the second arm."""
+    page = tmp_path / "trials.html"
+    page.write_text(trials(), encoding="utf-8")
+    said = said_by(
+        page,
+        """
+const set = (name, value) => {
+  controls.querySelector(`[name=${name}]`).value = value;
+  controls.dispatchEvent(new Event("change"));
+  const scene = document.querySelector(".scene");
+  const there = [...scene.querySelectorAll(".pane:not([hidden])")];
+  say(there.map((p) => p.dataset.number ?? p.dataset.kind).join());
+  say(controls.querySelector("output").textContent);
+};
+set("order", "score");
+set("mapping", "coarse");
+set("part", "mild");
+set("order", "number");
+say([...document.querySelectorAll(".legend:not([hidden]) b")].map((b) => b.textContent).join());
+const last = [...document.querySelector(".scene").querySelectorAll(".enlarge")].at(-1);
+last.click();
+dialog.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowRight" }));
+say(dialog.querySelector("output").textContent)""",
+    )
+    assert said == [
+        "image,truth,truth,8,7,6,5,4,3,2,1,0",
+        "9 of 9 trials",
+        "image,truth,7,5,3,1",
+        "4 of 9 trials",
+        "image,truth,7,3,1",
+        "3 of 9 trials",
+        "image,truth,1,3,7",
+        "3 of 9 trials",
+        "coarse",
+        "one, image",
     ]

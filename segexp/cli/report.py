@@ -47,13 +47,22 @@ def report(
 
         recover_if_allowed(root, config, [chosen.study_name], say)
         chosen = load_study(read_storage(config.storage, root), chosen.study_name)
+    from segexp.study.recorded_place import recorded_uri
+
+    uri = recorded_uri(root, chosen.user_attrs, config.tracking.uri)
     if part_studies(chosen):
         from segexp.compare.answer_folder import write_answer_folder
+        from segexp.compare.arm_trials import arms_trials_page
 
-        page = write_answer_folder(root, chosen)
+        trials = arms_trials_page(root, uri, opened, chosen)
+        page = write_answer_folder(root, chosen, trials)
     else:
-        from segexp.study.results_folder import write_results
+        from segexp.report.trial_gallery import TRIALS_FILE
+        from segexp.study.results_folder import draw_trials, write_files, write_results
 
+        drawn = draw_trials(root, uri, chosen)
+        if drawn is not None:
+            write_files(root, chosen, {TRIALS_FILE: drawn})
         page = write_results(root, chosen, is_live=is_running(chosen))
     typer.echo(page)
     if open_:

@@ -10,12 +10,16 @@ from segexp.compare.version import PAGE_FILE, RESULT_FILE
 from segexp.core.config import WORK_DIRECTORY
 from segexp.core.errors import WorkError
 from segexp.report.results_csv import columns_csv
+from segexp.report.trial_gallery import TRIALS_FILE
 from segexp.study.attributes import RUN_ID
 from segexp.study.results_folder import REPORT_FILE, write_files
 
 
-def write_answer_folder(project: Path, study: optuna.Study) -> Path:
+def write_answer_folder(project: Path, study: optuna.Study, trials: str) -> Path:
     """Write what an A/B study answered into its results folder; return the page.
+
+    Args:
+        trials: What `segexp.compare.arm_trials` drew.
 
     Raises:
         WorkError: When it has not answered yet.
@@ -38,6 +42,7 @@ def write_answer_folder(project: Path, study: optuna.Study) -> Path:
     contents = {
         REPORT_FILE: (directory / PAGE_FILE).read_text(encoding="utf-8"),
         RESULT_FILE: result,
+        TRIALS_FILE: trials,
         **{path.name: path.read_text(encoding="utf-8") for path in galleries},
         **{Path(of).with_suffix(".csv").name: columns_csv(t) for of, t in tables.items()},
     }

@@ -17,7 +17,9 @@ from typing import Any
 import optuna
 from optuna.storages import BaseStorage
 
+from segexp import tracking
 from segexp.compare.answer_folder import write_answer_folder
+from segexp.compare.arm_trials import arms_trials_page
 from segexp.compare.candidates import Candidate, best_first, choose_candidates
 from segexp.compare.design import FEWEST, Mode
 from segexp.compare.finals import of_candidates, of_configs, of_winner
@@ -37,11 +39,13 @@ from segexp.compare.result import ab_result
 from segexp.compare.runs import TooFewRunsError, collect_runs
 from segexp.compare.search import Found, describe_search
 from segexp.core.errors import InputError, WorkError
+from segexp.core.files import write_atomic
 from segexp.data.cache import Dataset
 from segexp.data.open import describe_data, open_data
 from segexp.data.warnings import warn_of_data
 from segexp.evaluation.metrics import OBJECTIVE
 from segexp.evaluation.statistics.clusters import make_clusters
+from segexp.report.trial_gallery import TRIALS_FILE
 from segexp.study.definition import (
     Change,
     change_faults,
@@ -151,8 +155,11 @@ def run_ab(
         changed = other_margin(study, question.margin)
         result["caveats"] = [*filter(None, [changed]), *warnings, *result["caveats"]]
         directory = write_answer(plan, dataset, result, runs, record, display)
+        trials = arms_trials_page(plan.project, finals[0].experiment.uri, storage, study)
+        write_atomic(directory / TRIALS_FILE, trials)
+        tracking.log_file(record, directory / TRIALS_FILE)
         try:
-            write_answer_folder(plan.project, study)
+            write_answer_folder(plan.project, study, trials)
         except OSError as error:
             display.say(f"{results_folder(plan.project, study)} cannot be written: {error}")
         note_answer(Place(finals[0].experiment, record), result)

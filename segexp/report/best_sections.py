@@ -23,6 +23,7 @@ from segexp.report.page import (
     table,
 )
 from segexp.report.study_figures import BLUE, GREY
+from segexp.report.trial_gallery import TRIALS_FILE
 from segexp.report.trials import StudyView, TrialRow, score_text
 
 SPLITS = {"heldout": "held-out images", "val": "tuning images"}
@@ -30,9 +31,12 @@ SPLITS = {"heldout": "held-out images", "val": "tuning images"}
 
 def pictures_section(view: StudyView) -> Iterator[Section]:
     """Scenes with their truth, what the best trial predicts, and where that is wrong."""
-    if view.best is None or not (view.pictures or view.has_gallery):
+    if view.best is None or not (view.pictures or view.has_gallery or view.has_trials):
         return
     parts: list[Part] = [*_gallery(view)]
+    if view.has_trials:
+        said = "The same images as every complete trial predicts them, sorted by score: "
+        parts.insert(0, markup("link_in", said, TRIALS_FILE, "all side by side"))
     if view.pictures:
         said = (
             f"What trial {view.best.number} predicts on {len(view.pictures)} of the tuning images, "

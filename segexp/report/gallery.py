@@ -90,7 +90,7 @@ def gallery_page(title: str, opening: Sequence[Markup], compared: Compared) -> s
         title,
         [*opening, *_about(compared, len(shown), len(order))],
         [Section("Images", parts)],
-        script="gallery.js",
+        scripts=["enlarge.js", "gallery.js"],
     )
 
 

@@ -81,11 +81,11 @@ def _panes(scene: Scene, models: Sequence[str], colors: Pixels) -> Iterator[Pane
     predictions = [resize_labels(each, size) for each in scene.predictions]
     photo = None if scene.image is None else resize_image(scene.image, size)
     if photo is not None:
-        yield Pane("image", -1, "image", _address(photo, PHOTO_QUALITY))
-    yield Pane("truth", -1, "truth", _address(paint_hatched(truth, colors), LOSSLESS))
+        yield Pane("image", -1, "image", webp_address(photo, PHOTO_QUALITY))
+    yield Pane("truth", -1, "truth", webp_address(paint_hatched(truth, colors), LOSSLESS))
     and_none, _ = with_none(colors, ())
     for place, (name, prediction) in enumerate(zip(models, predictions, strict=True)):
-        painted = _address(paint_hatched(prediction, and_none), LOSSLESS)
+        painted = webp_address(paint_hatched(prediction, and_none), LOSSLESS)
         letter = "A: " if not place else "B: " if len(models) == 2 else ""
         yield Pane("model", place, f"{letter}{name}", painted)
     ground = np.full((*size, 3), NO_IMAGE, np.uint8) if photo is None else _in_few_greys(photo)
@@ -96,7 +96,7 @@ def _panes(scene: Scene, models: Sequence[str], colors: Pixels) -> Iterator[Pane
             (found.only_last, LAST_RIGHT),
             (found.neither, BOTH_WRONG),
         ]
-        marked = _address(mark_pixels(ground, truth, marks), LOSSLESS)
+        marked = webp_address(mark_pixels(ground, truth, marks), LOSSLESS)
         to = f" to {models[place]}" if len(models) > 2 else ""
         yield Pane("difference", place, f"differences{to}", marked)
 
@@ -107,7 +107,8 @@ def _in_few_greys(photo: Pixels) -> Pixels:
     return np.repeat(np.asarray(grey, np.uint8)[..., None], 3, axis=2)
 
 
-def _address(pixels: Pixels, quality: int) -> str:
+def webp_address(pixels: Pixels, quality: int) -> str:
+    """Return an RGB picture as a ``data:`` URL; at `LOSSLESS` every pixel is kept."""
     bgr = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
     webp = cv2.imencode(".webp", bgr, [cv2.IMWRITE_WEBP_QUALITY, quality])[1]
     return f"data:image/webp;base64,{base64.b64encode(webp.tobytes()).decode()}"

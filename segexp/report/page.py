@@ -57,15 +57,15 @@ def render_page(
     opening: Sequence[Markup],
     sections: Sequence[Section],
     *,
-    script: str | None = None,
+    scripts: Sequence[str] = (),
     reload_after: int | None = None,
 ) -> str:
     """Write a page.
 
     Args:
         sections: The sections, which the page lists at its top.
-        script: A file in ``templates/`` that runs when the page is there; the page must make sense
-            without it.
+        scripts: Files in ``templates/`` that run one after the other when the page is there; the
+            page must make sense without them.
         reload_after: After how many seconds a browser loads the page again; None for never.
 
     Returns:
@@ -87,16 +87,16 @@ def render_page(
         return markup("figures", "grid" if is_grid else "figure", entries)
 
     bodies = [(s.title, [drawn(part, s.title) for part in s.parts]) for s in sections]
-    names = [*(["figures.js"] if count else []), *([script] if script else [])]
-    scripts = [_script(name) for name in names]
-    digests = [digest_of(script) for script in scripts] + [plotly_digest()] * bool(count)
+    names = [*(["figures.js"] if count else []), *scripts]
+    texts = [_script(name) for name in names]
+    digests = [digest_of(text) for text in texts] + [plotly_digest()] * bool(count)
     return _template("page.html").render(
         title=title,
         opening=opening,
         sections=bodies,
         packed=packed_plotly() if count else None,
         in_dark=in_script(IN_DARK),
-        scripts=scripts,
+        scripts=texts,
         digests=digests,
         colors=COLORS,
         font=FONT,

@@ -46,7 +46,8 @@ def cut_panes(png: bytes) -> Panes | None:
     gap = gap_beside(width)
     lefts = [gap + place * (width + gap) for place in range(PANES_OF_COMPARISON)]
     # The last pane, mistakes on grey, has no white pixel: text and legends do not fill a column.
-    top, height = _longest_run((picture[:, lefts[-1] + width - 1] < 255).any(axis=-1))
+    last_column = picture[:, lefts[-1] + width - 1]
+    top, height = _longest_run(np.any(last_column < 255, axis=-1))
     if height < 1:
         return None
     panes = [picture[top : top + height, left : left + width] for left in lefts]

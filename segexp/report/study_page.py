@@ -68,7 +68,7 @@ def study_page(view: StudyView) -> str:
         f"Study {view.study.study_name}",
         opening(view),
         sections,
-        script=SORTABLE if view.rows else "",
+        scripts=[SORTABLE] if view.rows else [],
         reload_after=RELOAD_SECONDS if view.is_live else None,
     )
 

@@ -111,6 +111,7 @@ class StudyView:
         confusions: The best trial's matrices in its own space by split, ``val`` and ``heldout``:
             rows ground truth, (K, K + 1); those that are at hand.
         has_gallery: Whether ``best/gallery.html`` beside the page shows the best trial.
+        has_trials: Whether ``trials.html`` beside the page shows what every trial predicts.
     """
 
     study: optuna.Study
@@ -129,6 +130,7 @@ class StudyView:
     pictures: Sequence[tuple[str, bytes]] = ()
     confusions: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
     has_gallery: bool = False
+    has_trials: bool = False
 
     @property
     def score_name(self) -> str:

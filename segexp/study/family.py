@@ -42,13 +42,28 @@ class Family:
         return PARTS in attributes.get(DEFINITION, {}) or PART_RUNS in attributes
 
 
+def named_parts(storage: BaseStorage, study: optuna.Study) -> list[tuple[str, optuna.Study]]:
+    """Return the studies below a study of several parts, each with the name of its part."""
+    parts = study.user_attrs.get(PART_RUNS, {})
+    found = []
+    for other in _below(study, _all_studies(storage).values()):
+        # The name of a part may begin with another's.
+        own = [p for p in parts if f"{other.study_name}-".startswith(f"{study.study_name}-{p}-")]
+        found.append((max(own, key=len), other))
+    return found
+
+
 def families(storage: BaseStorage) -> list[Family]:
     """Return the studies of a storage, by name; those of an A/B study are below it."""
-    names = optuna.get_all_study_names(storage)
-    studies = {name: optuna.load_study(study_name=name, storage=storage) for name in names}
+    studies = _all_studies(storage)
     below = {name: _below(study, studies.values()) for name, study in studies.items()}
     children = {child.study_name for each in below.values() for child in each}
     return [Family(studies[name], tuple(below[name])) for name in sorted(studies.keys() - children)]
+
+
+def _all_studies(storage: BaseStorage) -> dict[str, optuna.Study]:
+    names = optuna.get_all_study_names(storage)
+    return {name: optuna.load_study(study_name=name, storage=storage) for name in names}
 
 
 def _below(study: optuna.Study, studies: Iterable[optuna.Study]) -> list[optuna.Study]:

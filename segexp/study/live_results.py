@@ -9,13 +9,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from segexp import tracking
 from segexp.core.errors import first_line
 from segexp.evaluation.evaluate import Evaluation
+from segexp.report.trial_gallery import TRIALS_FILE
 from segexp.study.display import StudyDisplay
 from segexp.study.note import write_note
 from segexp.study.open import OpenStudy
-from segexp.study.results_folder import results_folder, write_results
+from segexp.study.results_folder import draw_trials, results_folder, write_files, write_results
 from segexp.study.so_far import SoFar
+from segexp.study.trial_pictures import WHILE_RUNNING
 from segexp.training.fit import EpochResult, Step
 
 EVERY_SECONDS = 20.0
@@ -90,8 +93,17 @@ class ResultsFolder:
 
     def _write(self) -> None:
         project = self._opened.plan.base.project
+        self.trying(self._write_trials)
         self.trying(lambda: write_results(project, self._opened.study, is_live=True))
         self.write_note(is_live=True)
+
+    def _write_trials(self) -> None:
+        """Write what the trials predicted, as far as that is read in a moment."""
+        project, uri = self._opened.plan.base.project, self._opened.experiment.uri
+        if not tracking.is_behind(project, uri):
+            page = draw_trials(project, uri, self._opened.study, WHILE_RUNNING)
+            if page is not None:
+                write_files(project, self._opened.study, {TRIALS_FILE: page})
 
     def write_note(self, *, is_live: bool) -> None:
         """Write the note in MLflow."""

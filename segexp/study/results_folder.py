@@ -3,12 +3,14 @@
     study.json    whose results these are
     report.html   the study's page; a browser loads it again while the study runs
     results.csv   a row a trial
+    trials.html   the same images in every trial, once one is complete
     best/         the best trial: its saved model (bundle/), pictures of what it predicts, and the
                   gallery, once `segexp compare STUDY` has written it
     plots/        the page's charts as PNG
 
-Everything in it is made from Optuna's storage and the files of the best trial, without a network,
-and may be deleted. Files are written beside their place and renamed; one process writes at a time.
+Everything in it may be deleted. It is made from Optuna's storage and the files of the best trial,
+without a network; the pictures of other trials are those that MLflow keeps. Files are written
+beside their place and renamed; one process writes at a time.
 """
 
 import json
@@ -27,9 +29,11 @@ from segexp.report.gallery import GALLERY_FILE
 from segexp.report.plots import study_plots
 from segexp.report.results_csv import results_csv
 from segexp.report.study_page import study_page
+from segexp.report.trial_gallery import TRIALS_FILE, trial_gallery
 from segexp.report.trials import StudyView, TrialRow
 from segexp.study.attributes import RUN_ID, RUN_KEY
 from segexp.study.trial_files import OVERLAYS_DIRECTORY
+from segexp.study.trial_pictures import PATIENCE, read_trials
 from segexp.study.view import files_of, view_study
 
 REPORT_FILE, RESULTS_FILE, BEST_FILE = "report.html", "results.csv", "trial.json"
@@ -91,7 +95,12 @@ def write_view(
     Args:
         page: Its page, where that was drawn; it leads to no gallery.
     """
-    shown = replace(view, has_gallery=_has_gallery(results_folder(project, study), view.best))
+    folder = results_folder(project, study)
+    shown = replace(
+        view,
+        has_gallery=_has_gallery(folder, view.best),
+        has_trials=(folder / TRIALS_FILE).is_file(),
+    )
     if page is None or shown.has_gallery:
         page = study_page(shown)
     with _opened(project, study) as folder:
@@ -102,6 +111,25 @@ def write_view(
         with suppress(FileNotFoundError):  # a better trial has just taken its place
             _write_best(folder, project, view)
     return folder / REPORT_FILE
+
+
+def draw_trials(
+    project: Path, uri: str | None, study: optuna.Study, seconds: float = PATIENCE
+) -> str | None:
+    """Draw the page of what the trials of a study that searches predicted.
+
+    Args:
+        uri: Where the study is recorded.
+        seconds: See `read_trials`.
+
+    Returns:
+        None while no trial is complete.
+    """
+    found = read_trials(project, uri, [("", study)], REPORT_FILE, seconds)
+    if not found.complete:
+        return None
+    name = study.study_name
+    return trial_gallery(f"Study {name}: all complete trials", view_study(study).score_name, found)
 
 
 def write_files(project: Path, study: optuna.Study, contents: Mapping[str, str | bytes]) -> Path:

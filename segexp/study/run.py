@@ -19,6 +19,7 @@ from segexp.data.warnings import warn_of_data
 from segexp.evaluation.metrics import COMMON, metric_of
 from segexp.evaluation.result import result_from_dict
 from segexp.report.study_page import study_page
+from segexp.report.trial_gallery import TRIALS_FILE
 from segexp.study.abandoned import forget_supervisors, supervised
 from segexp.study.ask import reconcile
 from segexp.study.attributes import RESULT, RUN_ID, host_of
@@ -32,7 +33,7 @@ from segexp.study.live_results import LiveResults, ResultsFolder
 from segexp.study.open import OpenStudy, open_study
 from segexp.study.plan import SearchPlan, say_left_out
 from segexp.study.reconcile import close_records
-from segexp.study.results_folder import results_line, write_view
+from segexp.study.results_folder import draw_trials, results_line, write_files, write_view
 from segexp.study.revision import choose_revision, describe_revision
 from segexp.study.run_names import study_name
 from segexp.study.so_far import so_far
@@ -238,12 +239,26 @@ def _record_best(opened: OpenStudy, parent: tracking.Run) -> None:
 def _record_page(opened: OpenStudy, display: StudyDisplay, folder: ResultsFolder | None) -> None:
     project = opened.plan.base.project
     try:
-        view = view_study(opened.study, project)
+        trials = None if opened.plan.base.is_part else _draw_trials(opened)
+        if trials is not None:
+            tracking.log_text(opened.parent, trials, TRIALS_FILE)
+        view = replace(view_study(opened.study, project), has_trials=trials is not None)
         page = study_page(view)
         tracking.log_text(opened.parent, page, "study.html")
     except Exception as error:  # a picture must not hide why a study ended
         display.say(f"the study's page could not be drawn: {type(error).__name__}: {error}")
         return
     if folder is not None:
+        if trials is not None:
+            contents = {TRIALS_FILE: trials}
+            folder.trying(lambda: write_files(project, opened.study, contents))
         folder.trying(lambda: write_view(project, opened.study, view, page))
         folder.write_note(is_live=False)
+
+
+def _draw_trials(opened: OpenStudy) -> str | None:
+    """Draw what the trials predicted, once a tracking server has the last of it if it answers."""
+    project, uri = opened.plan.base.project, opened.experiment.uri
+    if not tracking.is_behind(project, uri):
+        tracking.drain(project, uri, SYNC_SECONDS)
+    return draw_trials(project, uri, opened.study)

@@ -23,7 +23,13 @@ os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "0"
 os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"
 
 from segexp.core.run_token import is_token
-from segexp.tracking.artifacts import ask_store, experiment_of_run, read_artifact, tags_of_run
+from segexp.tracking.artifacts import (
+    ask_store,
+    experiment_of_run,
+    read_artifact,
+    read_folder,
+    tags_of_run,
+)
 from segexp.tracking.client import address_of, is_server
 from segexp.tracking.find_runs import (
     adopt,
@@ -113,6 +119,7 @@ __all__ = [
     "open_experiment",
     "pending_records",
     "read_artifact",
+    "read_folder",
     "register_model",
     "rename_run",
     "running_trials",

@@ -55,6 +55,39 @@ def read_artifact(project: Path, uri: str | None, run_id: str, name: str) -> byt
     raise InputError(f"run {run.info.run_id} (a {kind}, {state}) has no artifact {name!r}")
 
 
+def read_folder(project: Path, uri: str | None, run_id: str, folder: str) -> dict[str, bytes]:
+    """Read all files in a folder among a run's artifacts, by their names below it.
+
+    The arguments are those of `read_artifact`.
+
+    Returns:
+        Nothing when the run has no such folder.
+
+    Raises:
+        InputError: When the tracking store has no such run.
+        WorkError: When the store does not answer, or a file is gone from the disk.
+    """
+    uri = uri or DEFAULT_TRACKING
+    try:
+        client, run = _find_run(project, uri, run_id)
+        place = artifacts_now(project, run.info.artifact_uri) if uri.startswith("sqlite:") else None
+        if place is not None:
+            return _files_below(place / folder)
+        if not client.list_artifacts(run.info.run_id, folder):
+            return {}
+        with tempfile.TemporaryDirectory() as directory:
+            return _files_below(Path(client.download_artifacts(run.info.run_id, folder, directory)))
+    except (MlflowException, SQLAlchemyError, OSError) as error:
+        raise WorkError(
+            f"{folder} of run {run_id}: cannot be read: {without_credentials(first_line(error))}"
+        ) from None
+
+
+def _files_below(directory: Path) -> dict[str, bytes]:
+    paths = sorted(path for path in directory.rglob("*") if path.is_file())
+    return {path.relative_to(directory).as_posix(): path.read_bytes() for path in paths}
+
+
 def tags_of_run(project: Path, uri: str | None, run_id: str) -> dict[str, str]:
     """Return the tags of a run.
 

@@ -150,6 +150,7 @@ def test_result_page_and_tables_are_artifacts_of_the_ab_run(shared: Compared) ->
         "ab.html",
         "gallery.html",
         "gallery-2.html",
+        "trials.html",
         "ab_arms.json",
         "ab_pairs.json",
         "ab_classes.json",

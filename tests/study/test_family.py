@@ -5,7 +5,13 @@ from pathlib import Path
 import optuna
 
 from segexp.study.attributes import LISTED, PART_RUNS, RUN_ID
-from segexp.study.family import Family, artifact_folders, families, own_folders
+from segexp.study.family import (
+    Family,
+    artifact_folders,
+    families,
+    named_parts,
+    own_folders,
+)
 
 RUN, OTHER = "0123456789abcdef" * 2, "f" * 32
 
@@ -35,6 +41,22 @@ def test_the_studies_of_an_ab_study_are_below_it_and_those_of_people_are_not() -
         "ab",
     ]
     assert [each.is_ab for each in found] == [True, False, False]
+
+
+def test_parts_are_named_also_where_one_name_begins_with_another() -> None:
+    storage = optuna.storages.InMemoryStorage()
+    for name in ("ab-fine", "ab-fine-2", "ab-fine-candidates", "ab-fine-2-candidates"):
+        study = optuna.create_study(storage=storage, study_name=name)
+        study.set_user_attr(LISTED, name.endswith("candidates"))
+    whole = optuna.create_study(storage=storage, study_name="ab")
+    whole.set_user_attr(PART_RUNS, {"fine": RUN, "fine-2": OTHER})
+    found = {study.study_name: part for part, study in named_parts(storage, whole)}
+    assert found == {
+        "ab-fine": "fine",
+        "ab-fine-2": "fine-2",
+        "ab-fine-candidates": "fine",
+        "ab-fine-2-candidates": "fine-2",
+    }
 
 
 def test_folders_are_those_of_its_runs_and_name(tmp_path: Path) -> None:

@@ -32,7 +32,11 @@ class Clock:
 
 def opened_in(project: Path) -> Any:
     study = optuna.create_study(study_name="tiny", direction="maximize")
-    return SimpleNamespace(plan=SimpleNamespace(base=SimpleNamespace(project=project)), study=study)
+    return SimpleNamespace(
+        plan=SimpleNamespace(base=SimpleNamespace(project=project)),
+        study=study,
+        experiment=SimpleNamespace(uri=None),
+    )
 
 
 @pytest.mark.usefixtures("notes")

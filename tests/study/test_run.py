@@ -38,8 +38,8 @@ def test_in_the_end_the_best_trial_alone_keeps_its_directory(project: Path) -> N
         assert (result["heldout"] is not None) == (trial.value > best)
         best = max(best, trial.value)
     directory = project / ".segexp" / "studies" / f"tiny-{study.user_attrs[RUN_ID][:8]}"
-    assert [p.name for p in directory.iterdir()] == [f"trial-{study.best_trial.number:04d}"]
-    (kept,) = directory.iterdir()
+    kept = directory / f"trial-{study.best_trial.number:04d}"
+    assert sorted(p.name for p in directory.iterdir()) == ["pictures", kept.name]
     assert {path.name for path in kept.iterdir()} == {"bundle", "confusions.npz", "overlays"}
     bundle = study.best_trial.user_attrs[RESULT]["bundle"]
     assert bundle == f"{kept.relative_to(project).as_posix()}/bundle"
@@ -49,6 +49,7 @@ def test_in_the_end_the_best_trial_alone_keeps_its_directory(project: Path) -> N
         "report.html",
         "results.csv",
         "study.json",
+        "trials.html",
         "best",
         "plots",
     }
@@ -59,14 +60,25 @@ def test_in_the_end_the_best_trial_alone_keeps_its_directory(project: Path) -> N
     page = (results / "report.html").read_text()
     assert page.count('<img class="picture"') == len(pictures)
     assert 'http-equiv="refresh"' not in page
+    assert 'href="trials.html"' in page
     assert sum("report.html" in line for line in display.lines) == 1
+    of_trials = (results / "trials.html").read_text()
+    assert of_trials.count('data-kind="trial"') == len(pictures) * len(study.trials)
+    assert 'class="note"' not in of_trials  # nothing is missing
 
     client = MlflowClient(tracking_uri=f"sqlite:///{project}/mlflow.db")
     parent = client.get_run(study.user_attrs[RUN_ID])
     assert parent.data.metrics["best/miou_common"] == pytest.approx(best)
     assert parent.data.tags["segexp.best_trial"] == str(study.best_trial.number)
     names = {artifact.path for artifact in client.list_artifacts(parent.info.run_id)}
-    assert {"study.html", "study.yaml", "config.yaml", "mappings", "common_space.yaml"} <= names
+    assert {
+        "study.html",
+        "trials.html",
+        "study.yaml",
+        "config.yaml",
+        "mappings",
+        "common_space.yaml",
+    } <= names
 
 
 def test_a_trial_that_reached_its_end_is_complete_though_the_pruner_would_stop_it(

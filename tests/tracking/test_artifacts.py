@@ -7,7 +7,7 @@ import pytest
 
 from segexp import tracking
 from segexp.core.errors import InputError, WorkError
-from segexp.tracking import Run, read_artifact
+from segexp.tracking import Run, read_artifact, read_folder
 
 
 @pytest.fixture
@@ -30,6 +30,15 @@ def test_a_project_that_was_moved_still_reads_its_artifacts(
 ):
     moved = project.rename(tmp_path / "moved")
     assert read_artifact(moved, None, run.id, "mapping.yaml") == b"text"
+
+
+def test_a_folder_is_read_with_what_is_below_it(project: Path, run: Run):
+    tracking.log_bytes(run, b"png", "deep/city/a.png")
+    expected = {"matrix.npz": b"\x00\x01", "city/a.png": b"png"}
+    assert read_folder(project, None, run.id, "deep") == expected
+    assert read_folder(project, None, run.id, "other") == {}
+    with pytest.raises(InputError, match="no run 'feed'"):
+        read_folder(project, None, "feed", "deep")
 
 
 def test_a_run_that_is_not_there_is_refused_with_its_id(project: Path, run: Run):

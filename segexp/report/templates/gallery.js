@@ -1,4 +1,4 @@
-const controls = document.getElementById("gallery"), dialog = document.getElementById("enlarged");
+const controls = document.getElementById("gallery");
 const { models, images } = JSON.parse(document.getElementById("gallery-numbers").textContent);
 const scenes = [...document.querySelectorAll(".scene")];
 const pane = (scene, kind, model) =>
@@ -69,28 +69,6 @@ function arrange() {
   }
   controls.querySelector("output").textContent = `${shown.length} of ${scenes.length} images`;
 }
-
-let opened = null;
-const large = dialog.appendChild(new Image());
-function enlarge(button) {
-  opened = button;
-  const picture = button.querySelector("img");
-  large.src = picture.src;
-  large.alt = picture.alt.replace("; enlarge", "");
-  dialog.querySelector("output").textContent = large.alt;
-  if (!dialog.open) dialog.showModal();
-}
-function beside(step) {
-  const all = [...opened.closest(".panes").querySelectorAll(".pane:not([hidden]) .enlarge")];
-  enlarge(all[(all.indexOf(opened) + step + all.length) % all.length]);
-}
-for (const button of document.querySelectorAll(".enlarge")) button.onclick = () => enlarge(button);
-for (const button of dialog.querySelectorAll("button"))
-  button.onclick = () => (button.value ? beside(Number(button.value)) : dialog.close());
-dialog.onkeydown = ({ key }) => {
-  if (key === "ArrowLeft" || key === "ArrowRight") beside(key === "ArrowLeft" ? -1 : 1);
-};
-dialog.onclose = () => opened.focus();
 
 controls.onchange = arrange;
 controls.hidden = false;

@@ -1,6 +1,9 @@
 import base64
 
 from segexp.compare.page.ab_page import ab_page
+from segexp.compare.page.image_sections import images_section
+from segexp.compare.page.view import AbView
+from segexp.report.page import paragraph
 from tests.compare.page.ab_page_example import SCENES, TWO
 from tests.report.parsed import read_page
 
@@ -20,6 +23,7 @@ def test_the_images_are_sorted_and_say_what_they_show(page):
     assert page.headings[gains + 1] == "Where merged10 scores lower than cityscapes19"
     assert any("These 4 of 240 images are the extremes" in note for note in page.notes)
     assert ("href", "gallery.html") in page.links
+    assert ("href", "trials.html") in page.links
 
 
 def test_images_are_not_called_extremes_if_all_are_shown():
@@ -30,3 +34,10 @@ def test_images_are_not_called_extremes_if_all_are_shown():
 def test_without_images_no_gallery_is_named():
     page = read_page(ab_page(TWO, []))
     assert ("href", "gallery.html") not in page.links
+    assert ("href", "trials.html") in page.links
+
+
+def test_arms_of_masks_have_no_trials():
+    of_masks = AbView(TWO | {"mode": "predictions"}, TWO["arms"], TWO["pairs"], [])
+    (section,) = images_section(of_masks)
+    assert section.parts == [paragraph("No images were kept.")]
