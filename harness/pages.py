@@ -118,18 +118,22 @@ def _found(dumped: str) -> list[Any]:
 
 
 def said_by(page: Path, script: str) -> list[str]:
-    """Open a page, run a script in it that calls ``say(text)``, and return what it said."""
+    """Open a page, run a script in it that calls ``say(text)``, and return what it said.
+
+    A callback that says more ends with ``done()``.
+    """
     browser = find_chromium()
     assert browser is not None, "no Chromium is installed"
-    said = "const said = [], say = (text) => said.push(text);"
-    last = "document.body.dataset.said = JSON.stringify(said);"
+    said = (
+        "const said = [], say = (text) => said.push(text), "
+        "done = () => { document.body.dataset.said = JSON.stringify(said); };"
+    )
+    last = "done();"
+    text = _measuring(page.read_text(encoding="utf-8"), "")
+    text = text.replace("</body>", f"<script>{{{said}{script};{last}}}</script></body>")
+    copy = page.with_name(f"{page.stem}-said.html")  # beside what the page leads to
+    copy.write_text(text, encoding="utf-8")
     with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder) / "page.html"
-        text = _measuring(page.read_text(encoding="utf-8"), "")
-        copy.write_text(
-            text.replace("</body>", f"<script>{{{said}{script};{last}}}</script></body>"),
-            encoding="utf-8",
-        )
         dumped, log = _opened(browser, copy, Path(folder), False)
     found = re.search(r'data-said="(.+?)"', dumped)
     return json.loads(html.unescape(found[1])) if found else [*_console(log)]

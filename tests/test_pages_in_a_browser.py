@@ -9,6 +9,7 @@ import pytest
 
 from harness.pages import WIDTHS, faults_of, find_chromium, said_by, widths_on_paper
 from segexp.compare.page.ab_page import ab_page
+from segexp.core.files import write_atomic
 from segexp.report.confusion_page import confusion_page
 from segexp.report.data_page import data_page
 from segexp.report.gallery import gallery_page
@@ -56,9 +57,11 @@ PAGES = {
     "candidates": lambda: ab_page(SHARED, []),
     "data": lambda: data_page(STATS),
     "confusion": lambda: confusion_page(np.arange(144).reshape(12, 12) * 7, NAMES, "Confusions"),
-    "gallery": lambda: gallery_page("Gallery", [], compared(enlarged=50)),
+    "gallery": lambda: gallery_page("Gallery", [], compared(enlarged=50))["gallery.html"],
     "trials": trials,
-    "gallery of three": lambda: gallery_page("Gallery", [], compared(THREE_MODELS, (A, B, A), 9)),
+    "gallery of three": lambda: gallery_page("Gallery", [], compared(THREE_MODELS, (A, B, A), 9))[
+        "gallery.html"
+    ],
 }
 
 
@@ -106,7 +109,7 @@ def test_what_is_wrong_is_found(tmp_path: Path) -> None:
 def test_a_gallery_is_sorted_filtered_swiped_and_enlarged(tmp_path: Path) -> None:
     """Of 14 pixels A and B lose 2 1, 1 2, 3 1; IoUs of car: 1/2 3/4, 1 1, 4/7 4/5."""
     page = tmp_path / "gallery.html"
-    page.write_text(gallery_page("Gallery", [], compared()), encoding="utf-8")
+    page.write_text(gallery_page("Gallery", [], compared())["gallery.html"], encoding="utf-8")
     said = said_by(
         page,
         """
@@ -188,3 +191,28 @@ say(dialog.querySelector("output").textContent)""",
         "coarse",
         "one, image",
     ]
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_an_enlarged_picture_leads_to_its_full_size_only_where_that_file_is(
+    is_there: bool, tmp_path: Path
+) -> None:
+    files = gallery_page("Gallery", [], compared(enlarged=400))
+    for name, content in files.items():
+        if is_there or name == "gallery.html":
+            write_atomic(tmp_path / name, content)
+    said = said_by(
+        tmp_path / "gallery.html",
+        """
+const button = document.querySelector(".pane[data-kind=truth] .enlarge");
+button.click();
+const link = dialog.querySelector("a"), probe = new Image();
+say(`${link.hidden}`);
+probe.onload = probe.onerror = () => setTimeout(() => {
+  say(`${link.hidden} ${link.getAttribute("href")} ${link.textContent}`);
+  done();
+}, 100);
+probe.src = button.dataset.full;""",
+    )
+    shown = "false gallery/01-truth.webp full size, 1600 x 1600 pixels"
+    assert said == ["true", shown if is_there else "true null "]

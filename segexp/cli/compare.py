@@ -131,7 +131,8 @@ def compare(
         from segexp.report.gallery import GALLERY_FILE
 
         page = (out or root / RUNS_DIRECTORY / f"compare-{_folder_name(models)}") / GALLERY_FILE
-        write_atomic(page, drawn)
+        for file, written in drawn.items():
+            write_atomic(page.parent / file, written)
     if json_:
         print_json({**content, "page": str(page)})
     else:

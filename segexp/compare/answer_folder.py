@@ -38,12 +38,14 @@ def write_answer_folder(project: Path, study: optuna.Study, trials: str) -> Path
     directory = max(own, key=lambda d: (d.name == of_run, (d / RESULT_FILE).stat().st_mtime))
     result = (directory / RESULT_FILE).read_text(encoding="utf-8")
     galleries = sorted(directory.glob("gallery*.html"))  # an earlier segexp drew none
+    pictures = sorted(directory.glob("gallery*/*.webp"))
     tables = answer_tables(json.loads(result))
-    contents = {
+    contents: dict[str, str | bytes] = {
         REPORT_FILE: (directory / PAGE_FILE).read_text(encoding="utf-8"),
         RESULT_FILE: result,
         TRIALS_FILE: trials,
         **{path.name: path.read_text(encoding="utf-8") for path in galleries},
+        **{f"{path.parent.name}/{path.name}": path.read_bytes() for path in pictures},
         **{Path(of).with_suffix(".csv").name: columns_csv(t) for of, t in tables.items()},
     }
     return write_files(project, study, contents) / REPORT_FILE

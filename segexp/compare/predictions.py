@@ -35,6 +35,7 @@ from segexp.evaluation.protocols import protocol_answer, protocol_scores
 from segexp.evaluation.statistics.bootstrap import Estimate
 from segexp.evaluation.statistics.clusters import Clusters, make_clusters
 from segexp.labels.mapping import Mapping, common_space
+from segexp.report.gallery import Files
 
 RESAMPLES = 10_000
 
@@ -64,12 +65,12 @@ class MaskAnswer:
     Attributes:
         result: The content of ``ab_result.json``.
         scenes: The images on which the last arm gains or loses most against the first.
-        galleries: The pages with the images side by side, by name.
+        galleries: The pages with the images side by side, and what they lead to, by name.
     """
 
     result: dict[str, Any]
     scenes: tuple[ArmScene, ...]
-    galleries: dict[str, str]
+    galleries: Files
 
 
 def plan_masks(

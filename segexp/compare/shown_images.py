@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from segexp.compare.statistics.arms import ArmRuns
 from segexp.labels.mapping import Mapping
-from segexp.report.gallery import GALLERY_FILE, Compared, gallery_page
+from segexp.report.gallery import GALLERY_FILE, Compared, Files, gallery_page
 from segexp.report.gallery_pictures import Scene
 from segexp.report.page import markup, paragraph
 
@@ -42,7 +42,7 @@ def arms_galleries(
     common: Mapping,
     runs: Dict[int, str],
     shown_of: Callable[[int], ShownImages],
-) -> dict[str, str]:
+) -> Files:
     """Draw a gallery of each of some runs of an A/B study, in the common space.
 
     Args:
@@ -50,17 +50,16 @@ def arms_galleries(
         shown_of: Takes the number of a run; returns its images.
 
     Returns:
-        The pages by their file's name, ``gallery.html`` first; each leads to the others.
+        The pages by their file's name, ``gallery.html`` first, each with the pictures beside it;
+        each leads to the others.
     """
     files = {run: _file_of(place) for place, run in enumerate(runs) if place < MOST_RUNS}
-    return {
-        file: gallery_page(
-            f"A/B study {name}: gallery",
-            _opening(run, runs, files),
-            _compared(arms, common, run, shown_of(run)),
-        )
-        for run, file in files.items()
-    }
+    drawn: Files = {}
+    for run, file in files.items():
+        compared = _compared(arms, common, run, shown_of(run))
+        title = f"A/B study {name}: gallery"
+        drawn |= gallery_page(title, _opening(run, runs, files), compared, file)
+    return drawn
 
 
 def _file_of(place: int) -> str:

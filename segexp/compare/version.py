@@ -20,20 +20,22 @@ if it has as many clusters of images as groups of runs: both used the same rando
 
 
 def write_files(
-    directory: Path, result: Mapping[str, Any], page: str, galleries: Mapping[str, str]
+    directory: Path, result: Mapping[str, Any], page: str, galleries: Mapping[str, str | bytes]
 ) -> list[Path]:
     """Write an answer, its page and its galleries into a directory, which is made.
 
     Args:
-        galleries: The pages with the images side by side, by name; none if no image can be shown.
+        galleries: The pages with the images side by side, and the pictures that they lead to, by
+            name; none if no image can be shown.
 
     Returns:
-        The files, of which the page is the second.
+        The files that stand alone: the result, the page and the galleries.
     """
     write_json(directory / RESULT_FILE, result)
-    pages = {PAGE_FILE: page, **galleries}
-    for name, content in pages.items():
+    contents = {PAGE_FILE: page, **galleries}
+    for name, content in contents.items():
         write_atomic(directory / name, content)
+    pages = [name for name, content in contents.items() if isinstance(content, str)]
     return [directory / name for name in (RESULT_FILE, *pages)]
 
 

@@ -7,6 +7,8 @@ pictures and their numbers are there without it.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import TypeAlias
 
 import numpy as np
 from markupsafe import Markup
@@ -27,6 +29,12 @@ MOST = 60
 
 BUDGET = 1_700_000
 """Characters of pictures on a page, beyond which no image is added: it stays under 2 MB."""
+
+FULL_SIZE_BUDGET = 24_000_000
+"""Bytes of the pictures at full size beside a page, beyond which no image gets one."""
+
+Files: TypeAlias = dict[str, str | bytes]
+"""A gallery's page, and the pictures beside it that it leads to, by name."""
 
 ORDERS = {
     "difference": "largest difference",
@@ -61,37 +69,69 @@ class Compared:
     scene: Callable[[int], Scene]
 
 
-def gallery_page(title: str, opening: Sequence[Markup], compared: Compared) -> str:
+def gallery_page(
+    title: str, opening: Sequence[Markup], compared: Compared, file: str = GALLERY_FILE
+) -> Files:
     """Draw a gallery as a self-contained HTML page of less than 2 MB.
 
-    It has the images that `choose_images` names first, as many as the page can hold.
+    It has the images that `choose_images` names first, as many as the page can hold. The page needs
+    no other file. Where its pictures are smaller than they were, it leads to larger ones in a
+    folder of its name, if they are there.
+
+    Args:
+        file: The page's name.
+
+    Returns:
+        The page and the larger pictures: ``gallery.html``, ``gallery/01-truth.webp``, ...
     """
     order = choose_images(compared.matrices)
     cards: dict[int, list[Pane]] = {}
-    size = 0
+    size, size_beside = 0, 0
     for place in order[:MOST]:
-        panes = scene_panes(compared.scene(place), compared.models, compared.colors)
+        panes = scene_panes(
+            compared.scene(place),
+            compared.models,
+            compared.colors,
+            full_size=size_beside < FULL_SIZE_BUDGET,
+        )
         size += sum(len(pane.address) for pane in panes)
         if cards and size > BUDGET:
             break
+        size_beside += sum(len(pane.full or b"") for pane in panes)
         cards[place] = panes
     shares, by_class = wrong_shares(compared.matrices), ious(compared.matrices)
     apart = np.abs(shares[0] - shares[1]).round(9)  # equal ones keep the order of the images
     shown = sorted(cards, key=lambda place: (-apart[place], place))
+    beside = {
+        (i, pane.kind, pane.model): (_name_of(file, number, pane), pane.full)
+        for number, i in enumerate(shown, 1)
+        for pane in cards[i]
+        if pane.full is not None
+    }
+    scenes = []
+    for i in shown:
+        full = [beside.get((i, pane.kind, pane.model), ("",))[0] for pane in cards[i]]
+        panes_and_files = list(zip(cards[i], full, strict=True))
+        said = _said(compared.models, shares[:, i])
+        scenes.append(markup("scene", compared.image_ids[i], said, panes_and_files))
     parts = [
         *_controls(compared),
-        *(
-            markup("scene", compared.image_ids[i], _said(compared.models, shares[:, i]), cards[i])
-            for i in shown
-        ),
+        *scenes,
         markup("gallery_end", in_script(_numbers(compared, shown, shares, by_class))),
     ]
-    return render_page(
+    page = render_page(
         title,
         [*opening, *_about(compared, len(shown), len(order))],
         [Section("Images", parts)],
         scripts=["enlarge.js", "gallery.js"],
+        has_files=bool(beside),
     )
+    return {file: page, **dict(beside.values())}
+
+
+def _name_of(page: str, number: int, pane: Pane) -> str:
+    of_model = f"-{pane.model}" if pane.model >= 0 else ""
+    return f"{PurePosixPath(page).stem}/{number:02d}-{pane.kind}{of_model}.webp"
 
 
 def choose_images(matrices: NDArray[np.int64]) -> list[int]:

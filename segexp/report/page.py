@@ -59,6 +59,7 @@ def render_page(
     *,
     scripts: Sequence[str] = (),
     reload_after: int | None = None,
+    has_files: bool = False,
 ) -> str:
     """Write a page.
 
@@ -67,6 +68,7 @@ def render_page(
         scripts: Files in ``templates/`` that run one after the other when the page is there; the
             page must make sense without them.
         reload_after: After how many seconds a browser loads the page again; None for never.
+        has_files: Whether its scripts may load pictures that lie beside the page.
 
     Returns:
         The whole HTML document. plotly.js (0.6 MB of text) is in it once, or not at all when no
@@ -101,6 +103,7 @@ def render_page(
         colors=COLORS,
         font=FONT,
         reload_after=reload_after,
+        has_files=has_files,
     )
 
 

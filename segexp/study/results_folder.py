@@ -25,7 +25,7 @@ import optuna
 from segexp.core.config import RUNS_DIRECTORY, WORK_DIRECTORY
 from segexp.core.files import locked, written_beside
 from segexp.core.leftovers import folder_beside
-from segexp.report.gallery import GALLERY_FILE
+from segexp.report.gallery import GALLERY_FILE, Files
 from segexp.report.plots import study_plots
 from segexp.report.results_csv import results_csv
 from segexp.report.study_page import study_page
@@ -159,10 +159,13 @@ def _has_gallery(folder: Path, best: TrialRow | None) -> bool:
     return False
 
 
-def write_gallery(project: Path, study: optuna.Study, gallery: str, *, is_live: bool) -> Path:
+def write_gallery(project: Path, study: optuna.Study, gallery: Files, *, is_live: bool) -> Path:
     """Write a page of the best trial's images into the results folder; return that page.
 
     It is dropped with ``best/`` when another trial is the best.
+
+    Args:
+        gallery: ``gallery.html``, and what it leads to.
 
     Raises:
         OSError: When it cannot be written, as on a full disk.
@@ -171,7 +174,8 @@ def write_gallery(project: Path, study: optuna.Study, gallery: str, *, is_live: 
     with _opened(project, study) as folder:
         with suppress(FileNotFoundError):  # a better trial has just taken its place
             _write_best(folder, project, view)
-        _write(folder / BEST_DIRECTORY / GALLERY_FILE, gallery)
+        for name, content in gallery.items():
+            _write(folder / BEST_DIRECTORY / name, content)
     write_view(project, study, view)  # whose page leads to it
     return folder / BEST_DIRECTORY / GALLERY_FILE
 

@@ -18,15 +18,27 @@ def test_the_folder_has_the_page_and_the_numbers_of_the_latest_answer(tmp_path: 
     of_classes = [{**row, "group": "merged"} for row in THREE["pairs"][0]["per_class"]]
     result = {**THREE, "pairs": [{**pair, "per_class": of_classes} for pair in THREE["pairs"]]}
     galleries = {"gallery.html": "<p>all</p>", "gallery-2.html": "<p>all again</p>"}
-    write_files(answers / "ab-a-b-0123abcd", result, "<p>the page</p>", galleries)
+    pictures = {"gallery-2/01-truth.webp": b"WEBP"}
+    alone = write_files(
+        answers / "ab-a-b-0123abcd", result, "<p>the page</p>", galleries | pictures
+    )
+    assert "01-truth.webp" not in {path.name for path in alone}  # those go to MLflow
     write_files(answers / "ab-a-b-c-0123abcd", {**result, "name": "another"}, "<p>another</p>", {})
     page = write_answer_folder(tmp_path, optuna.create_study(study_name="ab-a-b"), "<p>trials</p>")
     assert page == tmp_path / "runs" / "ab-a-b" / "report.html"
     assert page.read_text(encoding="utf-8") == "<p>the page</p>"
     names = ["ab_arms.csv", "ab_classes.csv", "ab_pairs.csv", "ab_result.json"]
-    names += ["gallery-2.html", "gallery.html", "report.html", "study.json", "trials.html"]
+    names += [
+        "gallery-2",
+        "gallery-2.html",
+        "gallery.html",
+        "report.html",
+        "study.json",
+        "trials.html",
+    ]
     assert sorted(path.name for path in page.parent.iterdir()) == names
     assert (page.parent / "gallery.html").read_text(encoding="utf-8") == "<p>all</p>"
+    assert (page.parent / "gallery-2" / "01-truth.webp").read_bytes() == b"WEBP"
     assert (page.parent / "trials.html").read_text(encoding="utf-8") == "<p>trials</p>"
     assert json.loads((page.parent / "ab_result.json").read_text())["pairs"] == result["pairs"]
     with (page.parent / "ab_pairs.csv").open(newline="") as file:

@@ -1,9 +1,12 @@
 import json
 
+import cv2
 import numpy as np
 
 from segexp.report import gallery
 from segexp.report.gallery import choose_images, gallery_page, wrong_shares
+from segexp.report.gallery_pictures import MAX_WIDTH
+from segexp.report.pictures import paint_hatched
 from tests.report.gallery_example import IDS, A, B, compared
 from tests.report.parsed import read_page
 
@@ -31,7 +34,7 @@ def test_the_image_where_a_class_differs_most_is_among_the_first():
 
 
 def test_a_page_has_each_image_with_its_truth_its_predictions_and_their_difference():
-    page = read_page(gallery_page("Gallery", [], compared()))
+    page = read_page(gallery_page("Gallery", [], compared())["gallery.html"])
     assert page.headings == ["Images", "three", "one", "two <b>"]
     assert [alt for _, alt in page.pictures[:5]] == [
         f"three, {name}; enlarge"
@@ -49,7 +52,7 @@ def test_a_page_has_each_image_with_its_truth_its_predictions_and_their_differen
 
 
 def test_the_first_of_three_models_is_compared_with_each_other_one():
-    html = gallery_page("Gallery", [], compared(("a", "b", "c"), (A, B, A)))
+    html = gallery_page("Gallery", [], compared(("a", "b", "c"), (A, B, A)))["gallery.html"]
     page = read_page(html)
     assert [alt.split(", ")[1] for _, alt in page.pictures[:7]] == [
         *("image; enlarge", "truth; enlarge", "A: a; enlarge", "b; enlarge", "c; enlarge"),
@@ -60,13 +63,40 @@ def test_the_first_of_three_models_is_compared_with_each_other_one():
 
 def test_a_page_ends_before_it_has_two_megabytes(monkeypatch):
     monkeypatch.setattr(gallery, "BUDGET", 10)
-    page = read_page(gallery_page("Gallery", [], compared()))
+    page = read_page(gallery_page("Gallery", [], compared())["gallery.html"])
     assert page.headings == ["Images", "three"]  # one is always shown
     assert page.notes and page.notes[0].startswith("These 1 of 3 images are no sample")
 
 
+def test_large_pictures_are_beside_the_page_exact_and_bounded(monkeypatch):
+    """Enlarged 400 times, the scenes are wider than a page's pictures."""
+    large = compared(enlarged=400)
+    files = gallery_page("Gallery", [], large, "gallery-2.html")
+    names = [name for name in files if name.endswith(".webp")]
+    assert names[:5] == [
+        f"gallery-2/01-{name}.webp"
+        for name in ("image", "truth", "model-0", "model-1", "difference-1")
+    ]
+    page = read_page(files["gallery-2.html"], has_files=True)
+    assert len(page.pictures) == len(names) == 15
+    scene = large.scene(2)  # the first on the page
+    truth = cv2.imdecode(np.frombuffer(files[names[1]], np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
+    assert np.array_equal(truth, paint_hatched(scene.truth, large.colors))
+    assert truth.shape[1] > MAX_WIDTH
+    monkeypatch.setattr(gallery, "FULL_SIZE_BUDGET", 10)
+    few = gallery_page("Gallery", [], large)
+    assert [name for name in few if name.endswith(".webp")] == [
+        f"gallery/01-{name}.webp"
+        for name in ("image", "truth", "model-0", "model-1", "difference-1")
+    ]
+    assert few["gallery.html"].count("data-full") == 5
+    assert [*gallery_page("Gallery", [], compared())] == ["gallery.html"]
+
+
 def test_text_is_escaped_and_runs_nothing():
-    page = read_page(gallery_page("<script>1</script>", [], compared(("<b>x", "y"))))
+    page = read_page(
+        gallery_page("<script>1</script>", [], compared(("<b>x", "y")))["gallery.html"]
+    )
     assert not page.events
     assert "<b>x" in page.text and IDS[1] in page.headings
     assert len(page.scripts) == 2

@@ -105,7 +105,9 @@ def test_a_gallery_is_led_to_until_another_trial_is_the_best(
 ) -> None:
     add_trial(study, tmp_path, 0.4)
     page = results_folder(tmp_path, study) / "report.html"
-    gallery = write_gallery(tmp_path, study, "<p>images</p>", is_live=False)
+    files = {"gallery.html": "<p>images</p>", "gallery/01-truth.webp": b"WEBP"}
+    gallery = write_gallery(tmp_path, study, files, is_live=False)
+    assert (gallery.parent / "gallery" / "01-truth.webp").read_bytes() == b"WEBP"
     assert gallery == page.parent / "best" / "gallery.html"
     assert gallery.read_text(encoding="utf-8") == "<p>images</p>"
     link = 'href="best/gallery.html"'

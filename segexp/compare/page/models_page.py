@@ -8,7 +8,7 @@ from markupsafe import Markup
 from segexp.compare.page.numbers import interval_text, plain, signed
 from segexp.core.wording import confidence
 from segexp.evaluation.statistics.level import LEVEL
-from segexp.report.gallery import Compared, gallery_page
+from segexp.report.gallery import Compared, Files, gallery_page
 from segexp.report.page import note, paragraph, table
 
 Model: TypeAlias = Mapping[str, Any]
@@ -20,7 +20,7 @@ LUCK = (
 )
 
 
-def models_page(content: Mapping[str, Any], shown: Compared) -> str:
+def models_page(content: Mapping[str, Any], shown: Compared) -> Files:
     """Draw what `segexp.compare.model_comparison.comparison_to_dict` says, and the images."""
     names = [model["name"] for model in content["models"]]
     opening = [

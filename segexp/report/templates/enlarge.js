@@ -7,7 +7,21 @@ function enlarge(button) {
   large.src = picture.src;
   large.alt = picture.alt.replace("; enlarge", "");
   dialog.querySelector("output").textContent = large.alt;
+  offer(button);
   if (!dialog.open) dialog.showModal();
+}
+// The picture as large as it was, where the file is there: MLflow shows the page alone.
+function offer(button) {
+  const link = dialog.querySelector("a"), file = new Image();
+  link.hidden = true;
+  if (!button.dataset.full || location.protocol === "blob:") return;
+  file.onload = () => {
+    if (opened !== button) return;
+    link.href = button.dataset.full;
+    link.textContent = `full size, ${file.naturalWidth} x ${file.naturalHeight} pixels`;
+    link.hidden = false;
+  };
+  file.src = button.dataset.full;
 }
 function beside(step) {
   const all = [...opened.closest(".panes").querySelectorAll(".pane:not([hidden]) .enlarge")];

@@ -58,7 +58,7 @@ def test_a_class_has_the_score_of_each_model_and_each_difference():
 
 
 def test_the_page_says_what_limits_the_answer_before_its_images():
-    page = read_page(models_page(CONTENT, compared()))
+    page = read_page(models_page(CONTENT, compared())["gallery.html"])
     assert page.notes[:2] == [*CONTENT["warnings"], *CONTENT["caveats"]]
     assert "images are the only luck" in page.text
     assert "4 images of the split heldout, at 4x4" in page.text
