@@ -27,14 +27,46 @@ class NotInstalledError(Exception):
     """PostgreSQL, its driver, or a user that it agrees to run as is missing."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class PostgresServer:
-    """A server that listens on 127.0.0.1 alone."""
+    """A server that listens on 127.0.0.1 alone.
+
+    Attributes:
+        options: Of `subprocess`: the directory that its data is in, and the user that it runs as.
+    """
 
     port: int
+    options: dict[str, Any]
+    process: "subprocess.Popen[bytes] | None" = None
 
     def url(self, database: str) -> str:
         return f"postgresql+psycopg2://postgres@127.0.0.1:{self.port}/{database}"
+
+    def start(self) -> None:
+        settings = {
+            "port": self.port,
+            "listen_addresses": "127.0.0.1",
+            "unix_socket_directories": "",
+            "max_connections": 200,
+            "fsync": "off",  # the tests end connections, not the machine
+        }
+        arguments = [part for key, value in settings.items() for part in ("-c", f"{key}={value}")]
+        directory = self.options["cwd"]
+        command = [_program("postgres"), "-D", directory / "data", *arguments]
+        with (directory / "log").open("ab") as log:
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, **self.options)
+        try:
+            _wait_until_it_answers(self, self.process, directory / "log")
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """End all connections, and the server."""
+        if self.process is not None:
+            self.process.send_signal(signal.SIGINT)  # as `pg_ctl stop -m fast`
+            self.process.wait(timeout=30)
+            self.process = None
 
     def execute(self, statement: str, database: str = "postgres") -> list[tuple[Any, ...]]:
         import psycopg2
@@ -56,6 +88,19 @@ class PostgresServer:
         self.execute(f"CREATE DATABASE {name}")
         return self.url(name)
 
+    @contextmanager
+    def away(self, url: str) -> Iterator[None]:
+        """End the connections to a database, and refuse new ones, while the block runs."""
+        database = url.rpartition("/")[2]
+        self.execute(f"ALTER DATABASE {database} ALLOW_CONNECTIONS false")
+        self.execute(
+            f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{database}'"
+        )
+        try:
+            yield
+        finally:
+            self.execute(f"ALTER DATABASE {database} ALLOW_CONNECTIONS true")
+
 
 @contextmanager
 def running_server() -> Iterator[PostgresServer]:
@@ -64,7 +109,7 @@ def running_server() -> Iterator[PostgresServer]:
         import psycopg2  # noqa: F401
     except ImportError:
         raise NotInstalledError("psycopg2 is not installed") from None
-    initdb, postgres = _program("initdb"), _program("postgres")
+    initdb = _program("initdb")
     # PostgreSQL refuses to run as root, so its directory must not be inside one of root's own.
     directory = Path(tempfile.mkdtemp(prefix="segexp-postgres-"))
     as_user: dict[str, Any] = {}
@@ -82,25 +127,12 @@ def running_server() -> Iterator[PostgresServer]:
             capture_output=True,
             **options,
         )
-        server = PostgresServer(_free_port())
-        settings = {
-            "port": server.port,
-            "listen_addresses": "127.0.0.1",
-            "unix_socket_directories": "",
-            "max_connections": 200,
-            "fsync": "off",  # the tests end connections, not the machine
-        }
-        arguments = [part for key, value in settings.items() for part in ("-c", f"{key}={value}")]
-        with (directory / "log").open("wb") as log:
-            process = subprocess.Popen(
-                [postgres, "-D", directory / "data", *arguments], stdout=log, stderr=log, **options
-            )
+        server = PostgresServer(_free_port(), options)
+        server.start()
         try:
-            _wait_until_it_answers(server, process, directory / "log")
             yield server
         finally:
-            process.send_signal(signal.SIGINT)  # as `pg_ctl stop -m fast`: ends connections
-            process.wait(timeout=30)
+            server.stop()
     finally:
         shutil.rmtree(directory, ignore_errors=True)
 

@@ -127,7 +127,8 @@ def run(
     **overrides: Any,
 ) -> tuple[optuna.Study, int]:
     plan = plan_of(project, **overrides)
-    storage = open_storage(None, project)
+    config = plan.base.config
+    storage = open_storage(config.storage, project, config.storage_patience)
     engine: Engine = here if workers == 0 else in_workers
     study, ran = run_study(
         plan, storage, display or Said(), engine=engine, workers=workers, stop=stop
@@ -140,7 +141,9 @@ def opened(project: Path, **overrides: Any) -> OpenStudy:
     plan = plan_of(project, **overrides)
     dataset = open_data(project, plan.base.config, plan.base.source, lambda done, total: None)
     now = definition(plan.base, dataset)
-    return open_study(plan, dataset, open_storage(None, project), now)
+    config = plan.base.config
+    storage = open_storage(config.storage, project, config.storage_patience)
+    return open_study(plan, dataset, storage, now)
 
 
 def run_here(studies: Sequence[OpenStudy], display: Said, stop: StopRule = NEVER) -> int:

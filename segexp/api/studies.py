@@ -105,7 +105,7 @@ def tune(
         plan = plan_study(root, str(path), definition, config, searched, display.say)
         finished, _ = run_study(
             plan,
-            open_storage(config.storage, root),
+            open_storage(config.storage, root, config.storage_patience),
             display,
             engine=engine,
             workers=workers or None,
@@ -185,7 +185,7 @@ def ab(
         result, directory = run_ab(
             plan,
             Question(margin, cluster),
-            open_storage(plan.config.storage, root),
+            open_storage(plan.config.storage, root, plan.config.storage_patience),
             display,
             engine=engine,
             workers=workers or None,

@@ -110,8 +110,8 @@ add_examples(app)
 def _show_log(is_wanted: bool) -> None:
     """Show the tracebacks that are logged, or nothing below a warning."""
     log = logging.getLogger("segexp")
-    log.setLevel(logging.DEBUG if is_wanted else logging.NOTSET)
-    log.handlers = [SaidLog()] if is_wanted else []
+    log.setLevel(logging.DEBUG if is_wanted else logging.WARNING)
+    log.handlers = [SaidLog()]
 
 
 def main() -> NoReturn:

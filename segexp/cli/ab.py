@@ -42,6 +42,7 @@ from segexp.cli.options import (
     Set,
     Storage,
     StorageFile,
+    StoragePatience,
     Workers,
     check_choice,
     engine_of,
@@ -86,6 +87,7 @@ def ab(
     workers: Workers = "auto",
     storage: Storage = None,
     storage_file: StorageFile = None,
+    storage_patience: StoragePatience = None,
     set_: Set = None,
     project: Project = None,
     debug: Debug = False,
@@ -120,7 +122,7 @@ def ab(
     texts = _two_or_more([*(mappings or ()), *(arm or ())])
     root, engine = open_project(project), engine_of(engine_name, workers)
     overrides = {**data_overrides(data, format_name, None), **set_overrides(set_)}
-    overrides = with_storage(overrides, storage, storage_file)
+    overrides = with_storage(overrides, storage, storage_file, storage_patience)
     check_numbers(
         matched=matched, trials=trials, candidates=candidates, configs=configs, margin=margin
     )

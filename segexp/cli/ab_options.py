@@ -148,6 +148,7 @@ HANDED_ON = (
     "--workers",
     "--storage",
     "--storage-file",
+    "--storage-patience",
     "--project",
 )
 """What a command that goes on from an answer has from the one that gave it, beside ``--set``."""
@@ -166,6 +167,7 @@ _OF_TRAINING = frozenset(
         "--study",
         "--storage",
         "--storage-file",
+        "--storage-patience",
         "--pilot",
         "--engine",
         "--workers",

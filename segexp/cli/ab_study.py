@@ -54,7 +54,7 @@ def train_and_compare(
         plan = plan_ab(root, asked.study, asked.arms, asked.overrides, name=name, design=design)
         plan = replace(plan, options=asked.options)
         config = plan.config
-        storage_now = open_storage(config.storage, root)
+        storage_now = open_storage(config.storage, root, config.storage_patience)
         display.say(
             f"A/B study {name}: {len(plan.arms)} arms, "
             f"{_work(design, plan.arms[0].base.study.trials)}; "

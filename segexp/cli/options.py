@@ -1,6 +1,5 @@
 """Options that several commands share, and how they change `config.yaml`."""
 
-import re
 import shlex
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -14,6 +13,7 @@ from segexp.cli.console import say
 from segexp.core.credentials import without_credentials
 from segexp.core.errors import InputError, did_you_mean, shown
 from segexp.core.overrides import storage_override
+from segexp.core.wording import seconds_of
 from segexp.data.layouts import layout_names
 from segexp.study.engines import Engine, engine_names, load_engine
 
@@ -93,6 +93,15 @@ StorageFile = Annotated[
         "--storage-file",
         metavar="FILE",
         help="A file with the URL of --storage in it, so that its password is on no command line.",
+    ),
+]
+StoragePatience = Annotated[
+    str | None,
+    typer.Option(
+        "--storage-patience",
+        metavar="TIME",
+        help="How long a storage that does not answer is waited for, such as 90s or 1h; by "
+        "default `storage_patience` in config.yaml, or 10m.",
     ),
 ]
 GOES_ON = "everything finished so far is kept, and the same command resumes it"
@@ -201,9 +210,15 @@ def write_named(path: Path, text: str, where: str) -> None:
 
 
 def with_storage(
-    overrides: Mapping[str, Any], storage: str | None, storage_file: Path | None
+    overrides: Mapping[str, Any],
+    storage: str | None,
+    storage_file: Path | None,
+    patience: str | None = None,
 ) -> dict[str, Any]:
     """Return config keys with ``storage`` as the command line has it, or else the environment.
+
+    Args:
+        patience: What ``--storage-patience`` says, if it is given.
 
     Raises:
         InputError: When both options are given, or the file holds no URL. It is not shown.
@@ -212,6 +227,9 @@ def with_storage(
         if storage is not None:
             raise InputError("--storage and --storage-file: give one of them")
         storage = _read_storage(storage_file)
+    if patience is not None:
+        seconds = seconds_given("--storage-patience", patience)
+        overrides = {**overrides, "storage_patience": seconds}
     return storage_override(overrides, storage)
 
 
@@ -329,22 +347,16 @@ def engine_of(name: str | None, workers: str) -> tuple[Engine, int | None]:
     return load_engine(name), count
 
 
-def seconds_of(option: str, text: str) -> float:
+def seconds_given(option: str, text: str) -> float:
     """Return how many seconds a time such as ``1h30m`` is.
 
     Raises:
         InputError: When it is not a time, or zero.
     """
-    number = r"(\d+(?:\.\d+)?)"
-    found = re.fullmatch(f"(?:{number}h)?(?:{number}m)?(?:{number}s?)?", text, re.ASCII)
-    hours, minutes, seconds = (float(n or 0) for n in found.groups()) if found else (0.0, 0.0, 0.0)
-    total = 3600 * hours + 60 * minutes + seconds
-    if total == 0:
-        raise InputError(
-            f"{option} {shown(text)}: expected a time over 0 such as 90s, 30m, 2h or 1h30m; "
-            "a number alone is seconds"
-        )
-    return total
+    try:
+        return seconds_of(text)
+    except ValueError as error:
+        raise InputError(f"{option} {shown(text)}: {error}") from None
 
 
 def set_overrides(items: list[str] | None) -> dict[str, Any]:

@@ -22,12 +22,13 @@ from segexp.cli.options import (
     Set,
     Storage,
     StorageFile,
+    StoragePatience,
     Workers,
     engine_of,
     found_again,
     open_project,
     refuse_unreachable,
-    seconds_of,
+    seconds_given,
     set_overrides,
     with_storage,
 )
@@ -90,6 +91,7 @@ def tune(
     workers: Workers = "auto",
     storage: Storage = None,
     storage_file: StorageFile = None,
+    storage_patience: StoragePatience = None,
     set_: Set = None,
     project: Project = None,
     debug: Debug = False,
@@ -103,10 +105,10 @@ def tune(
     from segexp.study.config import named_study, read_study
 
     started = time.monotonic()
-    deadline = math.inf if timeout is None else started + seconds_of("--timeout", timeout)
+    deadline = math.inf if timeout is None else started + seconds_given("--timeout", timeout)
     root, (engine, at_once) = open_project(project), engine_of(engine_name, workers)
     overrides = {**data_overrides(data, format_name, mapping), **set_overrides(set_)}
-    overrides = with_storage(overrides, storage, storage_file)
+    overrides = with_storage(overrides, storage, storage_file, storage_patience)
     if trials is not None:
         overrides["trials"] = trials
     path, definition, config = read_study(root, study, overrides)
@@ -128,7 +130,7 @@ def tune(
 
         stop = StopRule(deadline, stop_early)
         plan = plan_study(root, str(path), definition, config, searched, display.say)
-        storage_now = open_storage(config.storage, root)
+        storage_now = open_storage(config.storage, root, config.storage_patience)
         display.say(
             f"study {definition.name}: {counted(definition.trials, 'trial')} of "
             f"{counted(config.training.epochs, 'epoch')}; "

@@ -21,6 +21,7 @@ from segexp.core.choices import Offered
 from segexp.core.credentials import url_fault
 from segexp.core.errors import did_you_mean
 from segexp.core.files import name_fault
+from segexp.core.wording import seconds_of
 
 CONFIG_FILE = "config.yaml"
 WORK_DIRECTORY = ".segexp"  # caches, locks, checkpoints, bundles
@@ -385,8 +386,26 @@ class TrackingConfig(_Section):
     experiment: Name | None = None
 
 
+def _seconds(value: Any) -> Any:
+    return seconds_of(value) if isinstance(value, str) else value
+
+
+Seconds = Annotated[
+    float,
+    Field(ge=0, le=30 * 86400),
+    BeforeValidator(_seconds),
+    WithJsonSchema({"anyOf": [{"type": "number", "minimum": 0}, {"type": "string"}]}),
+]
+
+
 class Config(_Section):
-    """Everything in `config.yaml`. `storage` is an Optuna URL; null is `studies/optuna.db`."""
+    """Everything in `config.yaml`.
+
+    Attributes:
+        storage: An Optuna URL; null is `studies/optuna.db`.
+        storage_patience: How long a command that runs trials waits for a storage that does not
+            answer, in seconds or as ``10m``, before it ends.
+    """
 
     data: DataConfig = DataConfig()
     mapping: str = "cityscapes19"
@@ -394,6 +413,7 @@ class Config(_Section):
     training: TrainingConfig = TrainingConfig()
     tracking: TrackingConfig = TrackingConfig()
     storage: Url | None = None
+    storage_patience: Seconds = 600.0
 
     @model_validator(mode="after")
     def _crop_fits(self) -> "Config":

@@ -1,4 +1,4 @@
-"""Disks: which are remote, how a full one shows in what libraries raise, and what can be freed."""
+"""Disks: which are remote, how a full or a broken one shows, and what can be freed."""
 
 import errno
 import os
@@ -14,6 +14,7 @@ from segexp.core.config import WORK_DIRECTORY
 from segexp.core.errors import InputError, WorkError, first_line
 
 _ERRNOS = (errno.ENOSPC, errno.EDQUOT)
+_AWAY = (errno.EIO, errno.EROFS, errno.ESTALE, errno.ENOTCONN, errno.ETIMEDOUT, errno.EHOSTDOWN)
 _TEXTS = ("no space left on device", "database or disk is full", "disk quota exceeded")
 
 # Types as the kernel and FUSE name them, without "fuse.". Left out on purpose: 9p and virtiofs
@@ -91,6 +92,11 @@ def is_full(error: BaseException) -> bool:
             return True
         current = current.__cause__ or current.__context__
     return False
+
+
+def is_away(error: BaseException) -> bool:
+    """Whether an error says that a disk is broken, read-only all at once, or cut off."""
+    return isinstance(error, OSError) and error.errno in _AWAY
 
 
 def what_to_free(project: Path) -> str:

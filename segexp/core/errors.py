@@ -41,6 +41,14 @@ class WorkError(Exception):
     """The input is right, but the work itself failed (exit code 1): one line that says why."""
 
 
+class AwayError(WorkError):
+    """What every trial needs does not answer, or takes nothing: the storage, MLflow's database.
+
+    No failure of the trial that was under way: the next start tries it again, and does not count
+    it.
+    """
+
+
 class Interrupted(BaseException):
     """A signal asked the process to stop. Derives from BaseException as KeyboardInterrupt does.
 

@@ -27,6 +27,8 @@ The clocks of hosts that share a study must agree within a part of it.
 
 BEATS_IN_A_LEASE = 5
 
+_deaf_until = 0.0  # in seconds since 1970
+
 
 @dataclass(frozen=True)
 class Owner:
@@ -68,6 +70,17 @@ def this_process() -> Owner:
     return Owner(socket.gethostname(), _this_boot(), pid, _start_of(pid))
 
 
+def note_deafness(seconds: float) -> None:
+    """Note that no process could be heard of until now: the storage of heartbeats was away.
+
+    From now on all have a whole lease to be heard of again. A time in which hardly a beat can have
+    been missed does not matter.
+    """
+    global _deaf_until  # noqa: PLW0603 - of the process
+    if seconds > lease_seconds() / BEATS_IN_A_LEASE:
+        _deaf_until = time.time()
+
+
 def is_gone(owner: Owner, last_beat: float | None) -> bool:
     """Whether a process has ended, or has been silent for longer than a lease.
 
@@ -76,7 +89,9 @@ def is_gone(owner: Owner, last_beat: float | None) -> bool:
     """
     if is_here(owner) and _has_ended(owner):
         return True
-    return last_beat is not None and time.time() - last_beat > lease_seconds()
+    if last_beat is None:
+        return False
+    return time.time() - max(last_beat, _deaf_until) > lease_seconds()
 
 
 def is_here(owner: Owner) -> bool:

@@ -5,16 +5,39 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import NoReturn
 
 from segexp.core.errors import Interrupted
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
+# The signals that arrived in each block that holds them back, and whether one was raised.
+_held_back: list[list[int]] = []
+_is_interrupted = False
+
 
 def raise_on_signals() -> None:
     """Make SIGINT and SIGTERM raise `Interrupted` from now on."""
+    global _is_interrupted  # noqa: PLW0603 - the state of the process
+    _is_interrupted = False
     for number in _SIGNALS:
         signal.signal(number, _raise)
+
+
+def is_interrupted() -> bool:
+    """Whether a signal has raised `Interrupted` here: what is left to do should not take long."""
+    return _is_interrupted
+
+
+def end_if_held_back() -> None:
+    """Raise a signal that is held back; for a block that waits for what may not come.
+
+    Does nothing outside the main thread.
+    """
+    if threading.current_thread() is threading.main_thread():
+        for arrived in _held_back:
+            if arrived:
+                _raise(arrived[0], None)
 
 
 @contextmanager
@@ -32,12 +55,14 @@ def signals_held_back() -> Iterator[None]:
     def note(number: int, frame: FrameType | None) -> None:
         arrived.append(number)
         if len(arrived) > 1:
-            raise Interrupted(number)
+            _raise(number, frame)
 
+    _held_back.append(arrived)
     handlers = {number: signal.signal(number, note) for number in _SIGNALS}
     try:
         yield
     finally:
+        _held_back.remove(arrived)
         for number, handler in handlers.items():
             signal.signal(number, handler)
         if len(arrived) == 1:
@@ -57,5 +82,7 @@ def interruption_leaves(what: str) -> Iterator[None]:
         raise
 
 
-def _raise(number: int, frame: FrameType | None) -> None:
+def _raise(number: int, frame: FrameType | None) -> NoReturn:
+    global _is_interrupted  # noqa: PLW0603 - the state of the process
+    _is_interrupted = True
     raise Interrupted(number)

@@ -1,5 +1,6 @@
-"""Numbers as a person reads them: shares and confidence in percent, and how many there are."""
+"""Numbers as a person reads and writes them: shares in percent, counts, lengths of time."""
 
+import re
 from math import floor, log10
 
 _UP_TO_TWELVE = "no one two three four five six seven eight nine ten eleven twelve"
@@ -36,6 +37,32 @@ def counted(number: int, what: str, *, in_words: bool = False) -> str:
     words = _UP_TO_TWELVE.split() if in_words else []
     shown = words[number] if number < len(words) else f"{number:,}"
     return f"{shown} {what}{'s'[: number != 1]}"
+
+
+def time_text(seconds: float) -> str:
+    """Write a length of time.
+
+    >>> [time_text(seconds) for seconds in (0.3, 90, 600, 5400)]
+    ['0.3 s', '90 s', '10 min', '90 min']
+    """
+    return f"{seconds:.3g} s" if seconds < 120 else f"{seconds / 60:.3g} min"
+
+
+def seconds_of(text: str) -> float:
+    """Return how many seconds a time such as ``1h30m`` is; a number alone is seconds.
+
+    Raises:
+        ValueError: When it is not a time, or zero; its text says what is expected.
+    """
+    number = r"(\d+(?:\.\d+)?)"
+    found = re.fullmatch(f"(?:{number}h)?(?:{number}m)?(?:{number}s?)?", text, re.ASCII)
+    hours, minutes, seconds = (float(n or 0) for n in found.groups()) if found else (0.0, 0.0, 0.0)
+    total = 3600 * hours + 60 * minutes + seconds
+    if total == 0:
+        raise ValueError(
+            "expected a time over 0 such as 90s, 30m, 2h or 1h30m; a number alone is seconds"
+        )
+    return total
 
 
 def confidence(level: float) -> str:

@@ -15,7 +15,8 @@ from segexp import tracking
 from segexp.core import failpoint
 from segexp.core.config_keys import with_values
 from segexp.core.credentials import without_credentials
-from segexp.core.disk import FullDiskError, full_disk_explained, is_full, what_to_free
+from segexp.core.disk import FullDiskError, full_disk_explained, is_away, is_full, what_to_free
+from segexp.core.errors import AwayError
 from segexp.core.files import locked
 from segexp.core.signals import signals_held_back
 from segexp.evaluation.result import TrialResult
@@ -128,6 +129,8 @@ def _train(opened: OpenStudy, trial: optuna.Trial, place: int, display: StudyDis
 
     Raises:
         UpdateFinishedTrialError: When another process has closed the trial meanwhile.
+        AwayError: When the storage was waited for in vain, or MLflow's database or a disk
+            is away.
     """
     run: tracking.Run | None = None
     try:
@@ -152,9 +155,11 @@ def _train(opened: OpenStudy, trial: optuna.Trial, place: int, display: StudyDis
         return _Outcome(TrialState.COMPLETE, text, run, result, values, files)
     except optuna.TrialPruned as pruned:
         return _Outcome(TrialState.PRUNED, str(pruned), run)
-    except UpdateFinishedTrialError:
+    except (UpdateFinishedTrialError, AwayError):
         raise
     except Exception as error:
+        if is_away(error):
+            raise AwayError(f"trial {trial.number}: {error}") from error
         # Whatever a model, a loss or the device throws is this trial's failure, not the study's.
         _log.debug("trial %d failed", trial.number, exc_info=True)
         text = without_credentials(f"{type(error).__name__}: {error}".partition("\n")[0])

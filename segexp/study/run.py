@@ -12,6 +12,7 @@ from optuna.trial import TrialState
 
 from segexp import tracking
 from segexp.core.credentials import without_credentials
+from segexp.core.errors import AwayError
 from segexp.core.files import locked
 from segexp.core.signals import signals_held_back
 from segexp.data.open import describe_data, open_data
@@ -245,6 +246,8 @@ def _record_page(opened: OpenStudy, display: StudyDisplay, folder: ResultsFolder
         view = replace(view_study(opened.study, project), has_trials=trials is not None)
         page = study_page(view)
         tracking.log_text(opened.parent, page, "study.html")
+    except AwayError:  # which ended the study, and is said
+        return
     except Exception as error:  # a picture must not hide why a study ended
         display.say(f"the study's page could not be drawn: {type(error).__name__}: {error}")
         return

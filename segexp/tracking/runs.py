@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
 from mlflow.utils.mlflow_tags import (
     MLFLOW_GIT_COMMIT,
     MLFLOW_RUN_NAME,
@@ -19,6 +20,7 @@ from mlflow.utils.mlflow_tags import (
 )
 
 from segexp.core.credentials import all_without_credentials, without_credentials
+from segexp.core.errors import AwayError, first_line
 from segexp.core.run_token import is_token, new_token
 from segexp.tracking.client import client_of, is_server
 from segexp.tracking.commit import commit_of
@@ -29,6 +31,9 @@ from segexp.tracking.spool import spool_of
 from segexp.tracking.store import Experiment
 
 Status = Literal["FINISHED", "FAILED", "KILLED"]
+
+# MLflow's error codes where the database does not answer, or takes nothing.
+_DATABASE_TROUBLE = ("TEMPORARILY_UNAVAILABLE", "BAD_REQUEST")
 
 _FOR_CREATION = 0.5  # seconds that a server has
 _LONGEST_NAME = 250  # characters; the column of MLflow's table
@@ -102,8 +107,9 @@ def start_run(
     if is_server(experiment.uri):
         run_id = _spool_creation(experiment, content, as_text, patience)
     else:
-        run_id = apply(experiment.client, Operation("create", "", content), str)
-        apply(experiment.client, Operation("params", run_id, {"params": as_text}), str)
+        client, uri = experiment.client, experiment.uri
+        run_id = _apply(client, uri, Operation("create", "", content))
+        _apply(client, uri, Operation("params", run_id, {"params": as_text}))
     return Run(experiment.project, experiment.uri, experiment.id, run_id, name)
 
 
@@ -116,18 +122,19 @@ def record(run: Run, operation: Operation, source: Path | bytes | None = None) -
     Raises:
         OSError: When the disk is full.
         mlflow.exceptions.MlflowException: When a database refuses it.
+        AwayError: When a database does not answer.
     """
     if is_server(run.uri):
         submit(run.project, run.uri, operation, source)
     elif source is None or operation.file is None:
-        apply(run.client, operation, str)
+        _apply(run.client, run.uri, operation)
     elif isinstance(source, Path) and source.name == operation.file:
-        apply(run.client, operation, str, source)
+        _apply(run.client, run.uri, operation, source)
     else:
         with tempfile.TemporaryDirectory() as directory:
             file = Path(directory) / operation.file
             file.write_bytes(source if isinstance(source, bytes) else source.read_bytes())
-            apply(run.client, operation, str, file)
+            _apply(run.client, run.uri, operation, file)
 
 
 def set_tags(run: Run, tags: Mapping[str, str]) -> None:
@@ -192,6 +199,15 @@ def close_run(
         tags["segexp.failure"] = failure
     set_tags(run, tags)
     end_run(run, status)
+
+
+def _apply(client: MlflowClient, uri: str, operation: Operation, file: Path | None = None) -> str:
+    try:
+        return apply(client, operation, str, file)
+    except MlflowException as error:
+        if error.error_code not in _DATABASE_TROUBLE:
+            raise
+        raise AwayError(f"tracking.uri: {without_credentials(uri)}: {first_line(error)}") from error
 
 
 def _spool_creation(

@@ -9,7 +9,6 @@ import pytest
 from optuna.trial import TrialState
 
 from harness.planted_scores import faster_is_better, plant_scores
-from segexp.cli.options import seconds_of
 from tests.cli.running import (
     Outcome,
     client_of,
@@ -119,14 +118,6 @@ def test_a_finished_study_has_nothing_to_do_and_more_trials_continue_it(project:
     assert states == [TrialState.COMPLETE] * 2
     parents, children = runs_of(project, "tiny")
     assert (len(parents), len(children)) == (1, 2)
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"),
-    [("90", 90), ("90s", 90), ("0.5", 0.5), ("30m", 1800), ("1.5h", 5400), ("1h1m1s", 3661)],
-)
-def test_a_time_is_hours_minutes_and_seconds(text: str, seconds: float) -> None:
-    assert seconds_of("--timeout", text) == seconds
 
 
 def test_a_study_ends_when_time_is_up_and_resumes_the_next_time(project: Path) -> None:

@@ -32,6 +32,20 @@ def test_the_keys_that_the_design_promises_exist():
     assert set(promised.split()) <= set(config_keys())
 
 
+@pytest.mark.parametrize(("value", "seconds"), [("10m", 600.0), (90, 90.0), (0, 0.0), ("1h", 3600)])
+def test_the_storages_patience_is_seconds_or_a_time(value: object, seconds: float):
+    config = with_values(Config(), {"storage_patience": value})
+    assert config.storage_patience == seconds
+    assert Config().storage_patience == 600
+    assert build_config("again", config.to_dict(), {}) == config
+
+
+@pytest.mark.parametrize("value", ["soon", -1, True, "9999999h"])
+def test_what_is_no_patience_is_refused_by_its_key(value: object):
+    (fault,) = faults_of({"storage_patience": value})
+    assert fault.startswith("c.yaml: storage_patience: ")
+
+
 def test_a_config_comes_back_from_its_own_content():
     config = with_values(Config(), {"epochs": 3, "data.image_size": [96, 128], "seed": 7})
     assert build_config("again", config.to_dict(), {}) == config

@@ -13,6 +13,7 @@ from safetensors.numpy import save_file
 from segexp.core.disk import (
     FullDiskError,
     full_disk_explained,
+    is_away,
     is_full,
     refuse_network_file_system,
     what_to_free,
@@ -237,3 +238,18 @@ def test_a_link_is_followed_to_where_the_file_would_be(
     monkeypatch.setattr(psutil, "disk_partitions", lambda **_: [remote])
     with pytest.raises(InputError, match="lies on a network file system"):
         refuse_network_file_system(tmp_path / "link" / "optuna.db", "storage")
+
+
+@pytest.mark.parametrize(
+    ("error", "away"),
+    [
+        (OSError(errno.EIO, "Input/output error"), True),
+        (OSError(errno.ESTALE, "Stale file handle"), True),
+        (OSError(errno.EROFS, "Read-only file system"), True),
+        (FileNotFoundError(errno.ENOENT, "No such file or directory"), False),
+        (OSError(errno.ENOSPC, "No space left on device"), False),
+        (RuntimeError("Input/output error"), False),
+    ],
+)
+def test_a_broken_disk_is_told_from_a_file_that_is_not_there(error: Exception, away: bool) -> None:
+    assert is_away(error) == away

@@ -8,7 +8,13 @@ from contextlib import ExitStack
 import pytest
 
 from segexp.core.errors import Interrupted
-from segexp.core.signals import interruption_leaves, raise_on_signals, signals_held_back
+from segexp.core.signals import (
+    end_if_held_back,
+    interruption_leaves,
+    is_interrupted,
+    raise_on_signals,
+    signals_held_back,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -17,6 +23,7 @@ def _raising() -> Iterator[None]:
     before = {number: signal.getsignal(number) for number in numbers}
     raise_on_signals()
     yield
+    raise_on_signals()  # forgets what has arrived
     for number, handler in before.items():
         signal.signal(number, handler)
 
@@ -88,3 +95,18 @@ def test_an_interruption_says_what_it_leaves_if_something_had_started():
     with pytest.raises(Interrupted) as caught:
         signal.raise_signal(signal.SIGINT)
     assert caught.value.leaves == ""
+
+
+def test_a_block_that_waits_in_vain_raises_what_it_holds_back() -> None:
+    done = []
+    with pytest.raises(Interrupted) as caught, signals_held_back(), signals_held_back():
+        end_if_held_back()
+        done.append("nothing has arrived")
+        signal.raise_signal(signal.SIGTERM)
+        assert not is_interrupted()
+        end_if_held_back()
+        done.append("not reached")
+    assert done == ["nothing has arrived"]
+    assert caught.value.signal_number == signal.SIGTERM
+    assert is_interrupted()
+    end_if_held_back()  # nothing is held back any more

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import segexp.core.wording
-from segexp.core.wording import counted, percent
+from segexp.core.wording import counted, percent, seconds_of
 
 
 @pytest.mark.parametrize(
@@ -56,3 +56,17 @@ def test_the_examples_in_the_docstrings_are_true():
     results = doctest.testmod(segexp.core.wording)
     assert results.attempted > 0
     assert results.failed == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("90", 90), ("90s", 90), ("0.5", 0.5), ("30m", 1800), ("1.5h", 5400), ("1h1m1s", 3661)],
+)
+def test_a_time_is_hours_minutes_and_seconds(text: str, seconds: float) -> None:
+    assert seconds_of(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "0", "soon", "1d", "-5", "5 m", "m"])
+def test_what_is_no_time_is_told_what_is(text: str) -> None:
+    with pytest.raises(ValueError, match="expected a time over 0 such as 90s, 30m"):
+        seconds_of(text)

@@ -3,6 +3,7 @@
 import errno
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,8 @@ import pytest
 from optuna.distributions import CategoricalDistribution
 from optuna.trial import create_trial
 
-from segexp.core.errors import Interrupted, WorkError
+from harness.postgres import PostgresServer, postgres_server, postgres_url  # noqa: F401
+from segexp.core.errors import AwayError, Interrupted, WorkError
 from segexp.core.lease import lease_seconds, this_process
 from segexp.study.ask import is_exhausted
 from segexp.study.attributes import BEAT, CRASHES, FAILURE, OWNER, RESULT, RETRY_OF
@@ -200,3 +202,34 @@ def test_pairs_that_were_left_out_are_never_started(project: Path) -> None:
     pairs = {(t.params["arch"], t.params["encoder"]) for t in study.study.trials}
     assert pairs == {("Unet", "mobilenet_v2"), ("Unet", "mit_b0"), ("Linknet", "mobilenet_v2")}
     assert finished(study.study) == ["COMPLETE"] * 3
+
+
+@pytest.mark.slow
+def test_a_storage_that_is_away_for_too_long_is_no_failure_of_the_trial(
+    project: Path,
+    postgres_server: PostgresServer,  # noqa: F811
+    postgres_url: str,  # noqa: F811
+) -> None:
+    study = opened(project, trials=2, storage=postgres_url, storage_patience=0.3)
+    with ExitStack() as outage:
+
+        def on_epoch(trial: int, epoch: int) -> None:
+            outage.enter_context(postgres_server.away(postgres_url))
+
+        display = Said(on_epoch=on_epoch)
+        with pytest.raises(AwayError, match="no answer for 0 s"):
+            run_next_trial(study, display)
+        assert display.ended == []
+    assert states(study.study) == ["RUNNING"]  # its process is to end now
+    assert close_abandoned(study.study, lambda owner, beat: True) == [0]
+    run_all(study)
+    assert finished(study.study) == ["COMPLETE", "COMPLETE"]
+    assert study.study.trials[1].user_attrs[RETRY_OF] == 0
+
+
+def test_a_disk_that_is_cut_off_is_no_failure_of_the_trial(project: Path) -> None:
+    study = opened(project, trials=1)
+    stale = OSError(errno.ESTALE, "Stale file handle")
+    with pytest.raises(AwayError, match="Stale file handle"):
+        run_next_trial(study, Said(on_epoch=raising(stale, 0)))
+    assert states(study.study) == ["RUNNING"]

@@ -1,6 +1,10 @@
+from pathlib import Path
+
 import pytest
 
+from harness.postgres import PostgresServer, postgres_server, postgres_url  # noqa: F401
 from segexp import tracking
+from segexp.core.errors import AwayError
 from segexp.tracking import Experiment, Run
 
 
@@ -58,3 +62,23 @@ def test_a_run_that_ends_may_take_another_name(run: Run):
     assert run.client.get_run(run.id).info.run_name == "0000 merged10 Unet 0.497"
     tracking.rename_run(run, "the best")
     assert run.client.get_run(run.id).info.run_name == "the best"
+
+
+@pytest.mark.slow
+def test_a_database_that_does_not_answer_is_told_so_and_takes_records_again(
+    postgres_server: PostgresServer,  # noqa: F811
+    postgres_url: str,  # noqa: F811
+    tmp_path: Path,
+):
+    url = postgres_url.replace("postgres@", "postgres:secret@")
+    experiment = tracking.open_experiment(tmp_path, url, "street")
+    run = tracking.start_run(experiment, "r", {}, {"a": 1})
+    with postgres_server.away(postgres_url):
+        with pytest.raises(AwayError) as caught:
+            tracking.log_metrics(run, {"m": 1.0}, step=1)
+        with pytest.raises(AwayError):
+            tracking.start_run(experiment, "s", {}, {})
+    assert str(caught.value).startswith("tracking.uri: postgresql")
+    assert "secret" not in str(caught.value)
+    tracking.log_metrics(run, {"m": 1.0}, step=1)
+    assert run.client.get_run(run.id).data.metrics == {"m": 1.0}

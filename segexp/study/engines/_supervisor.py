@@ -14,7 +14,7 @@ from multiprocessing.process import BaseProcess
 
 from segexp.core import failpoint
 from segexp.core.disk import FullDiskError
-from segexp.core.errors import InputError, Interrupted, WorkError
+from segexp.core.errors import AwayError, InputError, Interrupted, WorkError
 from segexp.core.lease import Owner
 from segexp.study.ask import trials_left
 from segexp.study.attributes import FAILURE, is_interrupted
@@ -24,6 +24,7 @@ from segexp.study.engines._worker import LAST_TRIAL, Task, work
 from segexp.study.engines.workers import prepare, process_context
 from segexp.study.open import OpenStudy
 from segexp.study.stop import StopRule, give_up_if_hopeless
+from segexp.study.storage.retrying import give_up_waiting
 from segexp.study.turns import close_trials, is_stopped
 
 STOP_SECONDS = 4
@@ -37,6 +38,7 @@ _SHOWN = ("say", "caching", "studied", "trial_started", "trial_ended", "step", "
 _ERRORS: dict[str, type[InputError | WorkError]] = {
     "input_error": InputError,
     "full_disk_error": FullDiskError,
+    "away_error": AwayError,
     "work_error": WorkError,
 }
 
@@ -83,7 +85,10 @@ def supervise(
         display.say("stopping after the current batch; another Ctrl-C stops at once")
         _stop(team, interruption.signal_number)
         raise
-    except BaseException:
+    except BaseException as error:
+        if isinstance(error, AwayError):
+            for opened in studies:
+                give_up_waiting(opened.study)
         _stop(team, signal.SIGTERM)
         raise
     finally:

@@ -17,7 +17,7 @@ import torch
 from segexp import tracking
 from segexp.core import failpoint
 from segexp.core.disk import FullDiskError
-from segexp.core.errors import InputError, Interrupted, WorkError
+from segexp.core.errors import AwayError, InputError, Interrupted, WorkError
 from segexp.core.lease import this_process
 from segexp.data.open import open_data
 from segexp.evaluation.evaluate import Evaluation
@@ -89,6 +89,9 @@ def work(connection: Connection, task: Task) -> None:
     except FullDiskError as error:
         _close(opened, "the disk is full")
         _send_last(connection, "full_disk_error", str(error))
+    except AwayError as error:
+        _close(opened, "the storage was away")
+        _send_last(connection, "away_error", str(error))
     except Exception as error:
         _close(opened, "its process failed")
         text = str(error) if isinstance(error, WorkError) else f"{type(error).__name__}: {error}"
@@ -189,5 +192,6 @@ class _SentDisplay:
 def _open(task: Task) -> list[OpenStudy]:
     plan = task.studies[0][0].base  # they share project, data and storage
     dataset = open_data(plan.project, plan.config, plan.source, lambda done, total: None)
-    storage = open_storage(plan.config.storage, plan.project)
+    config = plan.config
+    storage = open_storage(config.storage, plan.project, config.storage_patience, is_known=True)
     return [join_study(p, dataset, storage, experiment, run) for p, experiment, run in task.studies]

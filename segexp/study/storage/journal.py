@@ -16,7 +16,7 @@ from filelock import FileLock
 from optuna.storages import JournalStorage
 from optuna.storages.journal import BaseJournalBackend
 
-from segexp.core.errors import InputError, WorkError
+from segexp.core.errors import AwayError, InputError
 from segexp.core.files import may_write
 
 
@@ -34,7 +34,7 @@ def open_journal(path: Path) -> JournalStorage:
         raise InputError(f"storage: {path}: cannot be opened: {error.strerror}") from None
     try:
         return JournalStorage(journal)
-    except (InputError, WorkError):
+    except (InputError, AwayError):
         raise
     except Exception:  # Optuna does not check records: one without its fields can raise anything
         raise journal.damage() from None
@@ -66,7 +66,7 @@ class JournalFile(BaseJournalBackend):
 
         Raises:
             InputError: When a line is no JSON object; the message names it.
-            WorkError: When the file cannot be read, or was replaced.
+            AwayError: When the file cannot be read, or was replaced.
         """
         for number, line in enumerate(self._lines_from(log_number_from), log_number_from):
             self._line = number + 1
@@ -90,7 +90,7 @@ class JournalFile(BaseJournalBackend):
         """Write records at the end and sync them: all of them, or, when that fails, none.
 
         Raises:
-            WorkError: When they cannot be written, as on a full disk.
+            AwayError: When they cannot be written, as on a full disk.
         """
         data = "".join(json.dumps(log, separators=(",", ":")) + "\n" for log in logs).encode()
         try:
@@ -105,7 +105,7 @@ class JournalFile(BaseJournalBackend):
                     file.truncate(end)
                     raise
         except OSError as error:
-            raise WorkError(
+            raise AwayError(
                 f"storage: {self._path}: cannot be written: {error.strerror}"
             ) from error
 
@@ -121,9 +121,9 @@ class JournalFile(BaseJournalBackend):
                 file.seek(start)
                 data = file.read()
         except OSError as error:
-            raise WorkError(f"storage: {self._path}: cannot be read: {error.strerror}") from error
+            raise AwayError(f"storage: {self._path}: cannot be read: {error.strerror}") from error
         if size < self._starts[-1]:
-            raise WorkError(
+            raise AwayError(
                 f"storage: {self._path}: has {size} bytes, and had {self._starts[-1]}: "
                 "it was replaced while it was in use"
             )

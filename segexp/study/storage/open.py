@@ -26,18 +26,24 @@ from segexp.study.storage.database_errors import reason_of
 from segexp.study.storage.journal import open_journal
 from segexp.study.storage.retrying import RetryingStorage
 from segexp.study.storage.server import open_server
+from segexp.study.storage.waiting import PATIENCE, READING_PATIENCE
 
 _ELSEWHERE = "a study in another storage is found with --storage URL"
 _NO_STUDY = f"no study has been run in this project yet; start one with `segexp tune`; {_ELSEWHERE}"
 
 
-def open_storage(url: str | None, project: Path) -> BaseStorage:
+def open_storage(
+    url: str | None, project: Path, patience: float = PATIENCE, *, is_known: bool = False
+) -> BaseStorage:
     """Open Optuna's storage, and create it where it is not there yet.
 
     Args:
         url: Any URL that Optuna takes, ``journal:PATH`` for a journal file, or None for
             ``studies/optuna.db`` in the project.
         project: The project directory; a relative SQLite or journal path starts there.
+        patience: For how many seconds a call waits for a database that does not answer.
+        is_known: Whether it was opened before by this command: then a server is waited for already
+            here, and else refused.
 
     Raises:
         InputError: When the URL names no database that can be opened, or a SQLite file on a
@@ -47,7 +53,10 @@ def open_storage(url: str | None, project: Path) -> BaseStorage:
     if (journal := _journal_file(url, project)) is not None:
         return open_journal(journal)
     url, file = url or DEFAULT_STORAGE, _sqlite_file(url, project)
-    storage = open_server(url) if file is None else _open_sqlite(url, file)
+    if file is None:
+        storage = open_server(url, patience, is_known=is_known)
+    else:
+        storage = _open_sqlite(url, file, patience)
     # With Optuna's cache in front, as where Optuna opens a URL itself.
     return optuna.storages.get_storage(storage)
 
@@ -61,7 +70,7 @@ def read_storage(url: str | None, project: Path) -> BaseStorage:
     hush_optuna()
     file = storage_file(url, project)
     if file is None:
-        return open_storage(url, project)
+        return open_storage(url, project, READING_PATIENCE)
     if _journal_file(url, project) is None:
         refuse_damaged_file("storage", file)
     if not file.is_file():
@@ -165,7 +174,7 @@ def _sqlite_file(url: str | None, project: Path) -> Path | None:
         raise InputError(f"storage: {error}") from None
 
 
-def _open_sqlite(url: str, path: Path) -> RetryingStorage:
+def _open_sqlite(url: str, path: Path, patience: float) -> RetryingStorage:
     refuse_network_file_system(path, "storage")
     parsed = make_url(url).set(database=str(path))
     timeout = {} if "timeout" in parsed.query else {"timeout": LOCK_PATIENCE_S}
@@ -173,7 +182,8 @@ def _open_sqlite(url: str, path: Path) -> RetryingStorage:
     # would die.
     with _refused_in_one_line(path), locked(path.with_name(f".{path.name}.lock")):
         use_write_ahead_log(path)
-        storage = RetryingStorage(optuna_url(parsed), str(path), {"connect_args": timeout})
+        options = {"connect_args": timeout}
+        storage = RetryingStorage(optuna_url(parsed), str(path), options, patience)
     _dispose_in_time(storage)
     return storage
 
@@ -182,7 +192,9 @@ def _read_sqlite(path: Path) -> RetryingStorage:
     url = optuna_url(URL.create("sqlite", database=str(path)))
     connect = partial(open_for_reading, path, any_thread=True)
     with _refused_in_one_line(path):
-        storage = RetryingStorage(url, str(path), {"creator": connect}, makes_tables=False)
+        storage = RetryingStorage(
+            url, str(path), {"creator": connect}, READING_PATIENCE, makes_tables=False
+        )
     _dispose_in_time(storage)
     return storage
 

@@ -11,8 +11,6 @@ Only `several` uses names of Optuna, too, that are not public.
 import copy
 import functools
 import json
-import random
-import time
 import uuid
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -28,20 +26,19 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from segexp.core.errors import WorkError
+from segexp.core.errors import AwayError
 from segexp.study.storage.database_errors import (
     database_error,
     is_passing,
     is_wrong_call,
     reason_of,
 )
+from segexp.study.storage.waiting import PATIENCE, Patience
 
 # System attributes: the call that made a study or a trial, and the one that changed a trial's
 # state last.
 CREATED = "segexp.created"
 CHANGED = "segexp.changed"
-
-_LONGEST_PAUSE = 2.0  # seconds
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -68,7 +65,7 @@ class RetryingStorage(RDBStorage):
         makes_tables: Whether tables that are missing are made.
 
     Raises:
-        WorkError: From every method, when the patience is spent or repeating is of no use, as
+        AwayError: From every method, when the patience is spent or repeating is of no use, as
             when the disk is full.
     """
 
@@ -77,12 +74,11 @@ class RetryingStorage(RDBStorage):
         url: str,
         name: str,
         engine_kwargs: dict[str, Any],
-        patience: float = 60.0,
+        patience: float = PATIENCE,
         *,
         makes_tables: bool = True,
     ) -> None:
-        self._name = name
-        self._patience = patience
+        self.patience = Patience(name, patience)
         super().__init__(url, engine_kwargs=engine_kwargs, skip_table_creation=not makes_tables)
 
     def create_new_study(
@@ -235,26 +231,25 @@ class RetryingStorage(RDBStorage):
 
     def _until_answered(self, attempt: Callable[[bool], _T]) -> _T:
         """Call ``attempt`` until it gets through; its argument says whether it was tried before."""
-        deadline = time.monotonic() + self._patience
-        pause = 0.0
-        is_repeated = False
-        while True:
-            try:
-                return attempt(is_repeated)
-            except StorageInternalError as error:
-                cause = database_error(error)
-                if cause is None or is_wrong_call(cause):
-                    raise
-                if not is_passing(cause):
-                    raise WorkError(f"storage: {self._name}: {reason_of(cause)}") from error
-                if time.monotonic() + pause > deadline:
-                    raise WorkError(
-                        f"storage: {self._name}: no answer for {self._patience:.0f} s: "
-                        f"{reason_of(cause)}"
-                    ) from error
-            time.sleep(pause * random.uniform(0.5, 1))
-            pause = min(max(2 * pause, 0.1), _LONGEST_PAUSE)
-            is_repeated = True
+        return self.patience.until_answered(attempt, self._why_away)
+
+    def _why_away(self, error: Exception) -> str | None:
+        cause = database_error(error) if isinstance(error, StorageInternalError) else None
+        if cause is None or is_wrong_call(cause):
+            return None
+        if not is_passing(cause):
+            raise AwayError(f"storage: {self.patience.name}: {reason_of(cause)}") from error
+        return reason_of(cause)
+
+
+def give_up_waiting(study: Study) -> None:
+    """Do not wait for a study's storage: another process has done so in vain.
+
+    Each call is tried once from now on, until one is answered.
+    """
+    backend = getattr(study._storage, "_backend", study._storage)  # behind Optuna's cache
+    if isinstance(backend, RetryingStorage):
+        backend.patience.give_up()
 
 
 def replace_attribute(study: Study, key: str, expected: Any, value: Any) -> Any:

@@ -15,18 +15,35 @@ from sqlalchemy.pool import NullPool
 from segexp.core.credentials import without_credentials
 from segexp.core.database_url import optuna_url, refuse_unescaped
 from segexp.core.errors import InputError
-from segexp.study.storage.database_errors import database_error, reason_of
+from segexp.study.storage.database_errors import database_error, is_passing, reason_of
 from segexp.study.storage.retrying import RetryingStorage
+from segexp.study.storage.waiting import PATIENCE, Patience
 
 
-def open_server(url: str) -> RetryingStorage:
+def open_server(url: str, patience: float = PATIENCE, *, is_known: bool = False) -> RetryingStorage:
     """Open the database of a server as Optuna's storage, and make its tables where there are none.
+
+    Args:
+        patience: For how many seconds its calls wait for an answer.
+        is_known: Whether it answered before: then it is waited for already here.
 
     Raises:
         InputError: When it cannot be opened; without the password.
+        AwayError: When it was waited for in vain.
     """
+    name = without_credentials(url)
     with _refused_in_one_line(url) as parsed:
-        return _make_tables(optuna_url(parsed), without_credentials(url), _engine_options(parsed))
+        options = _engine_options(parsed)
+
+        def make(is_repeated: bool = False) -> RetryingStorage:
+            return _make_tables(optuna_url(parsed), name, options, patience)
+
+        return Patience(name, patience).until_answered(make, _why_away) if is_known else make()
+
+
+def _why_away(error: Exception) -> str | None:
+    cause = database_error(error)
+    return reason_of(cause) if cause and is_passing(cause) else None
 
 
 def ask_server(url: str) -> None:
@@ -59,7 +76,7 @@ def _refused_in_one_line(url: str) -> Iterator[URL]:
         ) from None
 
 
-def _make_tables(url: str, name: str, options: dict[str, Any]) -> RetryingStorage:
+def _make_tables(url: str, name: str, options: dict[str, Any], patience: float) -> RetryingStorage:
     """Open a server's database, also while other processes make its tables as well.
 
     Optuna creates its tables without a lock, and the processes may be on several machines. Those
@@ -67,7 +84,7 @@ def _make_tables(url: str, name: str, options: dict[str, Any]) -> RetryingStorag
     """
     for _ in range(9):
         try:
-            return RetryingStorage(url, name, options)
+            return RetryingStorage(url, name, options, patience)
         except (SQLAlchemyError, StorageInternalError) as error:
             cause = database_error(error)
             said = str(cause.orig) if cause else ""
@@ -75,7 +92,7 @@ def _make_tables(url: str, name: str, options: dict[str, Any]) -> RetryingStorag
             if not (is_made_by_another or (cause and cause.connection_invalidated)):
                 raise
         time.sleep(random.uniform(0.1, 0.5))
-    return RetryingStorage(url, name, options)
+    return RetryingStorage(url, name, options, patience)
 
 
 def _with_installed_driver(url: URL) -> URL:

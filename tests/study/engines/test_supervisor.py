@@ -6,6 +6,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from functools import cache
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection
@@ -16,8 +17,9 @@ import psutil
 import pytest
 import torch
 
+from harness.postgres import PostgresServer, postgres_server, postgres_url  # noqa: F401
 from harness.project import PRECISION
-from segexp.core.errors import Interrupted, WorkError
+from segexp.core.errors import AwayError, Interrupted, WorkError
 from segexp.core.lease import lease_seconds
 from segexp.study.abandoned import left_behind
 from segexp.study.attributes import CRASHES, FAILURE, OWNER, RETRY_OF
@@ -365,3 +367,28 @@ def test_workers_that_die_before_they_take_a_trial_end_the_study(project: Path) 
     assert record_of(project, study_of(project)).info.status == "FAILED"
     study, _ = run(project, workers=1, trials=1)
     assert finished(study) == ["COMPLETE"]
+
+
+@pytest.mark.slow
+def test_an_outage_of_the_storage_is_waited_out_and_one_that_lasts_ends_the_study(
+    project: Path,
+    postgres_server: PostgresServer,  # noqa: F811
+    postgres_url: str,  # noqa: F811
+) -> None:
+    with ExitStack() as outage:
+        display = Said(
+            on_epoch=lambda trial, epoch: outage.enter_context(postgres_server.away(postgres_url))
+        )
+        with pytest.raises(AwayError, match="no answer for 1 s"):
+            run(project, display, workers=1, trials=2, storage=postgres_url, storage_patience=1)
+    assert display.ended == []
+
+    def short(trial: int, epoch: int) -> None:
+        with postgres_server.away(postgres_url):
+            time.sleep(1)
+
+    study, ran = run(project, Said(on_epoch=short), workers=1, trials=2, storage=postgres_url)
+    assert ran == 2
+    assert finished(study) == ["COMPLETE", "COMPLETE"]
+    assert states(study) == ["FAIL", "COMPLETE", "COMPLETE"]  # number 1 tries number 0 again
+    assert study.trials[1].user_attrs[RETRY_OF] == 0

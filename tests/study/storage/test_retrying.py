@@ -17,7 +17,7 @@ from optuna.trial import TrialState
 from sqlalchemy.engine.default import DefaultDialect
 
 from harness.postgres import PostgresServer, postgres_server, postgres_url  # noqa: F401
-from segexp.core.errors import WorkError
+from segexp.core.errors import AwayError
 from segexp.study.storage.open import open_storage
 from segexp.study.storage.retrying import RetryingStorage
 
@@ -218,7 +218,7 @@ def test_a_server_that_stays_away_is_one_line_without_a_password(
     study = optuna.create_study(storage=storage)
     database = postgres_url.rpartition("/")[2]
     postgres_server.execute(f"DROP DATABASE {database} WITH (FORCE)")
-    with pytest.raises(WorkError) as caught:
+    with pytest.raises(AwayError) as caught:
         study.ask()
     assert str(caught.value).startswith("storage: the database: no answer for 0 s: ")
     assert f'database "{database}" does not exist' in str(caught.value)
@@ -247,10 +247,13 @@ def locked_study(sqlite_file: Path) -> Iterator[tuple[optuna.Study, sqlite3.Conn
 def test_a_sqlite_file_that_stays_locked_is_one_line(
     locked_study: tuple[optuna.Study, sqlite3.Connection], sqlite_file: Path
 ) -> None:
-    locked_study[0]._storage._backend._patience = 0.3  # type: ignore[attr-defined]
-    with pytest.raises(WorkError) as caught:
+    locked_study[0]._storage._backend.patience.seconds = 0.3  # type: ignore[attr-defined]
+    with pytest.raises(AwayError) as caught:
         locked_study[0].ask()
-    assert str(caught.value) == f"storage: {sqlite_file}: no answer for 0 s: database is locked"
+    assert str(caught.value) == (
+        f"storage: {sqlite_file}: no answer for 0 s: database is locked; "
+        "the same command goes on once it answers"
+    )
 
 
 def test_a_sqlite_file_that_is_locked_beyond_the_timeout_is_waited_for(
@@ -270,7 +273,7 @@ def test_a_full_disk_is_reported_without_delay_and_the_database_is_whole(
     pages = storage.engine.connect().exec_driver_sql("PRAGMA page_count").scalar_one()
     with storage.engine.connect() as connection:  # the pool gives the same one again
         connection.exec_driver_sql(f"PRAGMA max_page_count={pages + 2}")
-    with pytest.raises(WorkError, match="database or disk is full"):
+    with pytest.raises(AwayError, match="database or disk is full"):
         for place in range(1000):
             study.set_user_attr(str(place), "x" * 1000)
     kept = optuna.load_study(study_name=study.study_name, storage=f"sqlite:///{sqlite_file}")
