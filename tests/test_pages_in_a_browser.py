@@ -1,5 +1,6 @@
 """What a reader sees of the pages: opened in Chromium where one is installed."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from segexp.core.files import write_atomic
 from segexp.report.confusion_page import confusion_page
 from segexp.report.data_page import data_page
 from segexp.report.gallery import gallery_page
-from segexp.report.page import Grid, Section, paragraph, render_page
+from segexp.report.page import Grid, Section, markup, paragraph, render_page
 from segexp.report.study_page import study_page
 from segexp.report.trial_gallery import TrialsFound, trial_gallery
 from segexp.study.view import view_study
@@ -190,6 +191,38 @@ say(dialog.querySelector("output").textContent)""",
         "3 of 9 trials",
         "coarse",
         "one, image",
+    ]
+
+
+def test_links_that_leave_a_page_are_text_where_mlflow_shows_it(tmp_path: Path) -> None:
+    """MLflow shows an artifact by a blob's address in a sandbox; there they would be dead."""
+    links = [
+        markup("link_in", "", "gallery.html", "the gallery"),
+        markup("link_in", "", "#section-1", "below"),
+        markup("link_in", "", "report.html#trial-7", "trial 7"),
+        markup("link_in", "", "http://127.0.0.1:5000/#/experiments/1", "0123abcd"),
+    ]
+    shown = render_page("T", links, [Section("S", [])])
+    say = "parent.postMessage([...document.querySelectorAll('p')].map((p) => p.innerHTML), '*')"
+    inner = shown.replace("Content-Security-Policy", "none").replace(
+        "</body>", f"<script>{say}</script></body>"
+    )
+    page = tmp_path / "mlflow.html"
+    page.write_text("<html><title>MLflow</title><body></body></html>", encoding="utf-8")
+    said = said_by(
+        page,
+        f"""
+const frame = document.body.appendChild(document.createElement("iframe"));
+frame.sandbox = "allow-scripts";
+addEventListener("message", ({{ data }}) => {{ data.forEach(say); done(); }});
+const text = {json.dumps(inner).replace("</", "<" + chr(92) + "/")};
+frame.src = URL.createObjectURL(new Blob([text], {{ type: "text/html" }}));""",
+    )
+    assert said == [
+        "the gallery (gallery.html).",
+        '<a href="#section-1">below</a>.',
+        "trial 7.",
+        "0123abcd.",
     ]
 
 

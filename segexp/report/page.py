@@ -6,6 +6,7 @@ that text which slipped through unescaped could not run.
 """
 
 import base64
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -29,6 +30,9 @@ from segexp.report.drawing import (
     plotly_digest,
 )
 from segexp.report.pictures import webp_of
+
+_LINK_OUT = re.compile(r'<a href="(?!#)')
+"""A link that leaves the page."""
 
 SORTABLE = "sortable.js"
 """A script for the tables that have hints: a click on a heading sorts, a box filters."""
@@ -89,7 +93,13 @@ def render_page(
         return markup("figures", "grid" if is_grid else "figure", entries)
 
     bodies = [(s.title, [drawn(part, s.title) for part in s.parts]) for s in sections]
-    names = [*(["figures.js"] if count else []), *scripts]
+    written = [*opening, *(part for _, parts in bodies for part in parts)]
+    has_links = any(_LINK_OUT.search(part) for part in written)
+    names = [
+        *(["figures.js"] if count else []),
+        *(["links.js"] if has_links else []),
+        *scripts,
+    ]
     texts = [_script(name) for name in names]
     digests = [digest_of(text) for text in texts] + [plotly_digest()] * bool(count)
     return _template("page.html").render(

@@ -15,6 +15,7 @@ from segexp.report.page import (
     cards,
     figure_text,
     image,
+    markup,
     note,
     paragraph,
     render_page,
@@ -37,6 +38,17 @@ def test_a_page_without_figures_has_no_script_and_allows_none():
     page = read_page(render_page("T", [paragraph("words")], [Section("S", [note("n")])]))
     assert page.scripts == []
     assert "script-src 'none'" in page.policy
+
+
+def test_only_links_that_leave_a_page_need_a_script():
+    def scripts(*links: str) -> int:
+        parts = [markup("link_in", "to ", to, "there") for to in links]
+        return len(read_page(render_page("T", [], [Section("S", parts)])).scripts)
+
+    assert scripts("#section-1") == 0
+    assert scripts("#section-1", "http://127.0.0.1:5000/#/experiments/1") == 1
+    assert scripts("#section-1", "gallery.html") == 1
+    assert len(read_page(render_page("T", [markup("link", "trials.html", "x")], [])).scripts) == 1
 
 
 def test_plotly_is_in_a_page_once_however_many_figures_it_has():

@@ -53,7 +53,7 @@ def test_an_image_has_its_truth_for_each_mapping_and_every_trial_best_first():
     assert [int(pixels(address)[0, 0, 0]) for address, _ in page.pictures[1:6]] == [15, 15, 2, 1, 0]
     assert ("href", "report.html#trial-1") in page.links
     assert "<b>all" in page.text and not page.notes
-    assert len(page.scripts) == 2
+    assert len(page.scripts) == 3  # its links to the report may be dead in MLflow
 
 
 def test_arms_can_be_chosen_among_where_there_are_some():

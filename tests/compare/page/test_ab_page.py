@@ -131,7 +131,7 @@ def test_text_from_outside_cannot_act():
     result |= {"caveats": [EVIL], "data": EVIL, "name": EVIL}
     html = ab_page(result, [scene(f'"{EVIL}', 0.1)])
     page = read_page(html)
-    assert page.tags.count("script") == 3 + len(page.traces())
+    assert page.tags.count("script") == 4 + len(page.traces())
     assert html.count("alert('x')</script") == 0
     assert f"structure{EVIL}" in page.text
     assert EVIL in page.notes
