@@ -11,6 +11,7 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ.pop("MLFLOW_TRACKING_URI", None)
+os.environ.pop("SEGEXP_DATA", None)
 
 PRECISION = os.environ.get("SEGEXP_TEST_PRECISION", "fp32")
 """The precision of the tests' trainings: `bf16` shows what a processor with units for it would do.

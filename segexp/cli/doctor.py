@@ -31,9 +31,9 @@ def doctor(
 ) -> None:
     """Look at what a study needs of this machine and project, and say how to mend what is wrong.
 
-    Versions, device, bf16 units, disk, permissions, storage, tracking server and the encoder's
-    weights, a line each. Exits with 1 if something would stop a study. Without a project the
-    machine alone is looked at.
+    Versions, device, bf16 units, disk, permissions, data, storage, tracking server and the
+    encoder's weights, a line each. Exits with 1 if something would stop a study. Without a project
+    the machine alone is looked at.
     """
     from segexp.study.doctor import Check, check_machine, check_project
 

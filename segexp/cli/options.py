@@ -39,7 +39,12 @@ Set = Annotated[
 ]
 Data = Annotated[
     Path | None,
-    typer.Option("--data", metavar="DIR", help="The data set's folder (data.root)."),
+    typer.Option(
+        "--data",
+        metavar="DIR",
+        help="The data set's folder (data.root); by default SEGEXP_DATA of the environment, or "
+        "what config.yaml says.",
+    ),
 ]
 Format = Annotated[
     str | None,

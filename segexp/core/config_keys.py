@@ -8,9 +8,10 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from segexp.core.config import Config, LayoutConfig, MasksConfig
+from segexp.core.config import Config, DataConfig, LayoutConfig, MasksConfig
 from segexp.core.credentials import url_without_credentials
 from segexp.core.errors import InputError, at_most, collected, did_you_mean, named
+from segexp.core.overrides import host_data
 from segexp.core.validation import describe_validation
 from segexp.core.yaml import parse_yaml, read_yaml_mapping
 
@@ -76,10 +77,22 @@ def parse_overrides(items: Sequence[str]) -> dict[str, Any]:
 def load_config(path: Path, overrides: Mapping[str, Any]) -> Config:
     """Read `config.yaml` and put overrides (key or last part of it -> value) over it.
 
+    Where the environment has SEGEXP_DATA, this is ``data.root`` unless an override says otherwise.
+
     Raises:
         InputError: With every fault: its file, key path, value and what would be right.
     """
-    return build_config(str(path), read_yaml_mapping(path), overrides)
+    return build_config(str(path), _on_this_host(read_yaml_mapping(path)), overrides)
+
+
+def _on_this_host(content: dict[str, Any]) -> dict[str, Any]:
+    """Return the content of a `config.yaml` with the folder that this host has its data in."""
+    root, section = host_data(), content.get("data") or {}
+    if root is None or not isinstance(section, dict):
+        return content
+    drawn = DataConfig().format  # which has no folder
+    own = section.get("format", drawn)
+    return {**content, "data": {**section, "root": root, "format": "auto" if own == drawn else own}}
 
 
 def build_config(where: str, content: Mapping[str, Any], overrides: Mapping[str, Any]) -> Config:

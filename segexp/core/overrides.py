@@ -1,4 +1,4 @@
-"""What a caller says beside `config.yaml`, as the config keys that it stands for."""
+"""What a caller and this host say beside `config.yaml`, as the config keys that it stands for."""
 
 import os
 from collections.abc import Mapping
@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 STORAGE_VARIABLE = "SEGEXP_STORAGE"
+DATA_VARIABLE = "SEGEXP_DATA"
+"""The data's folder on this host, which hosts that share a study may each have elsewhere."""
 
 
 def data_overrides(
@@ -22,6 +24,12 @@ def data_overrides(
     if mapping is not None:
         overrides["mapping"] = mapping
     return overrides
+
+
+def host_data() -> str | None:
+    """Return the data's folder as the environment of this host says; None where it does not."""
+    inherited = os.environ.get(DATA_VARIABLE)
+    return str(Path(inherited).expanduser().resolve()) if inherited else None
 
 
 def storage_override(overrides: Mapping[str, Any], storage: str | None) -> dict[str, Any]:

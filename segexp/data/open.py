@@ -10,6 +10,7 @@ from pathlib import Path
 
 from segexp.core.config import WORK_DIRECTORY, Config, DataConfig
 from segexp.core.errors import InputError
+from segexp.core.overrides import DATA_VARIABLE, host_data
 from segexp.core.yaml import find_yaml
 from segexp.data.cache import Dataset, open_dataset
 from segexp.data.configured import format_of, open_configured
@@ -166,7 +167,8 @@ def find_layout(project: Path, config: Config) -> tuple[str, Path | None]:
     if root is None:
         raise InputError(f"data.root: null; format {data.format!r} needs a folder: --data DIR")
     if not root.is_dir():
-        raise InputError(f"data.root: {root}: no such folder")
+        by = f" ({DATA_VARIABLE} of this host's environment)" if host_data() == data.root else ""
+        raise InputError(f"data.root: {root}{by}: no such folder")
     return format_of(root, data), root
 
 

@@ -19,6 +19,7 @@ from segexp.core.config import CONFIG_FILE, Config, Name
 from segexp.core.config_keys import load_config, put_key, resolve_key
 from segexp.core.errors import InputError, collected, did_you_mean, named, shown
 from segexp.core.files import name_fault
+from segexp.core.overrides import host_data
 from segexp.core.validation import describe_validation
 from segexp.core.yaml import find_yaml, read_yaml_mapping
 from segexp.evaluation.metrics import OBJECTIVE
@@ -226,7 +227,9 @@ def read_study(
     definition: StudyConfig | None = None
     with collected(faults):
         definition = load_study_config(path, of_study)
-    under = definition.config if definition else {}
+    under = dict(definition.config) if definition else {}
+    if host_data() is not None:  # where data lies is for a host to say
+        under = {key: value for key, value in under.items() if resolve_key(key) != "data.root"}
     config: Config | None = None
     with collected(faults):
         config = load_config(project / CONFIG_FILE, {**under, **of_config})

@@ -21,6 +21,9 @@ from segexp.core.database_url import DEFAULT_STORAGE, DEFAULT_TRACKING, sqlite_f
 from segexp.core.disk import refuse_network_file_system, what_to_free
 from segexp.core.errors import InputError, WorkError
 from segexp.core.files import may_write
+from segexp.core.overrides import DATA_VARIABLE, host_data
+from segexp.data.layout import is_drawn
+from segexp.data.open import find_layout
 from segexp.study.storage.open import storage_file
 from segexp.study.storage.server import ask_server
 from segexp.training.compute import choose_compute
@@ -59,6 +62,7 @@ def check_project(project: Path, config: Config) -> Iterator[Check]:
     """Look at what a study of a project needs; nothing is made or fetched."""
     yield _disk(project)
     yield _permissions(project)
+    yield _tried("data", lambda: _data(project, config))
     yield _tried("storage", lambda: _storage(project, config.storage))
     yield _tried("tracking", lambda: _tracking(project, config.tracking.uri))
     yield _tried("weights", lambda: _weights(project, config))
@@ -131,6 +135,14 @@ def _permissions(project: Path) -> Check:
         text = f"{', '.join(closed)}: cannot be written; run as their owner, or `chown` them"
         return Check("permissions", "fault", text)
     return Check("permissions", "ok", f"{project} can be written")
+
+
+def _data(project: Path, config: Config) -> Check:
+    layout, root = find_layout(project, config)
+    if is_drawn(layout):
+        return Check("data", "ok", f"{layout}: drawn, no folder is needed")
+    by = DATA_VARIABLE if host_data() == config.data.root else "data.root"
+    return Check("data", "ok", f"{layout} in {root} ({by})")
 
 
 def _storage(project: Path, url: str | None) -> Check:

@@ -13,7 +13,7 @@ def test_each_thing_is_a_line_and_what_would_stop_a_study_ends_with_exit_code_1(
     assert done.code == 0, done.err
     names = [line.split()[1] for line in done.out.splitlines()]
     machine = ["versions", "device", "bf16"]
-    assert names == [*machine, "disk", "permissions", "storage", "tracking", "weights"]
+    assert names == [*machine, "disk", "permissions", "data", "storage", "tracking", "weights"]
     (project / "mlflow.db").write_text("no database", encoding="utf-8")
     broken = segexp(project, "doctor", "--json")
     assert broken.code == 1

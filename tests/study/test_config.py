@@ -278,6 +278,16 @@ def test_an_override_of_a_searched_key_fixes_it(home):
     assert config.training.learning_rate == 0.5
 
 
+def test_a_host_says_where_its_data_is_whatever_a_study_says(home, monkeypatch):
+    of_study = {"data.root": "/of/the/study", "data.format": "camvid"}
+    write(home, {"name": "s", "space": SPACE, "config": of_study})
+    assert read_study(home, "small", {})[2].data.root == "/of/the/study"
+    monkeypatch.setenv("SEGEXP_DATA", "/here")
+    data = read_study(home, "small", {})[2].data
+    assert (data.root, data.format) == ("/here", "camvid")
+    assert read_study(home, "small", {"data.root": "/named"})[2].data.root == "/named"
+
+
 def test_faults_of_study_config_and_mapping_come_together(home):
     write(home, {"name": "s", "trials": 0, "space": SPACE})
     (home / CONFIG_FILE).write_text("training: {epochs: -3}\n")

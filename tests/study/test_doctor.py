@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from huggingface_hub import constants
 
+from harness.trees import camvid_like
 from segexp.core.config import Config
 from segexp.study import doctor
 from segexp.study.doctor import Check, check_machine, check_project
@@ -87,3 +88,21 @@ def test_weights_are_looked_for_in_the_cache_and_nothing_is_fetched(
     assert "HF_HUB_OFFLINE is set: copy models--" in found.text
     config = with_values(model={"encoder": "resnet18", "encoder_weights": "nowhere"})
     assert "nor a directory" in by_name(tmp_path, config)["weights"].text
+
+
+def test_the_data_of_this_host_is_named_with_who_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    camvid_like(tmp_path / "streets", train=1, val=1)
+    found = by_name(tmp_path, with_values())["data"]
+    assert found == Check("data", "ok", "synthetic: drawn, no folder is needed")
+    data = {"format": "auto", "root": str(tmp_path / "streets")}
+    found = by_name(tmp_path, with_values(data=data))["data"]
+    assert found.text == f"folder in {tmp_path / 'streets'} (data.root)"
+    monkeypatch.setenv("SEGEXP_DATA", str(tmp_path / "streets"))
+    found = by_name(tmp_path, with_values(data=data))["data"]
+    assert found.text == f"folder in {tmp_path / 'streets'} (SEGEXP_DATA)"
+    monkeypatch.setenv("SEGEXP_DATA", str(tmp_path / "gone"))
+    found = by_name(tmp_path, with_values(data=data | {"root": str(tmp_path / "gone")}))["data"]
+    assert found.state == "fault"
+    assert f"{tmp_path / 'gone'} (SEGEXP_DATA of this host's environment): no such" in found.text
