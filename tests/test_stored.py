@@ -22,7 +22,7 @@ from segexp.evaluation.confusions import load_confusions
 from segexp.evaluation.result import result_from_dict
 from segexp.study.attributes import DEFINITION, RESULT
 from segexp.study.best import find_best, scored_otherwise_note
-from segexp.study.definition import change_faults, definition_changes, is_known
+from segexp.study.changes import change_faults, definition_changes, is_known
 from segexp.study.storage.open import open_storage
 from tests.tiny_study import Said, run
 

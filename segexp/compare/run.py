@@ -46,12 +46,9 @@ from segexp.data.warnings import warn_of_data
 from segexp.evaluation.metrics import OBJECTIVE
 from segexp.evaluation.statistics.clusters import make_clusters
 from segexp.report.trial_gallery import TRIALS_FILE
+from segexp.study.changes import Change, change_faults, changes_since, describe_change
 from segexp.study.definition import (
-    Change,
-    change_faults,
-    changes_since,
     definition,
-    describe_change,
     stored_definition,
     with_begun_halves,
 )
@@ -300,9 +297,11 @@ def _refuse_another(plan: AbPlan, dataset: Dataset, storage: BaseStorage) -> Non
         for p in plans
     }
     if of_all:
-        *faults, advice = change_faults(plan.name, of_all, revisable=False)
+        *faults, advice = change_faults(plan.name, of_all, dataset.root, revisable=False)
         raise InputError([*faults, *_changed_settings(of_arms), advice])
-    for_each = (change_faults(n, c or [], revisable=False) for n, c in of_arms.items())
+    for_each = (
+        change_faults(n, c or [], dataset.root, revisable=False) for n, c in of_arms.items()
+    )
     if faults := list(dict.fromkeys(chain.from_iterable(for_each))):
         raise InputError(faults)
     refuse_other_numbers(plan, storage)

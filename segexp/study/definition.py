@@ -1,8 +1,8 @@
 """What a study means: what its scores depend on, now and when it was begun."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from collections.abc import Mapping as Dict
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import optuna
@@ -17,8 +17,7 @@ from segexp.data.cache import Dataset
 from segexp.evaluation.result import refuse_newer
 from segexp.evaluation.sizes import at_own_size
 from segexp.labels.mapping import Mapping
-from segexp.labels.taxonomy import VOID_NAME
-from segexp.study.attributes import DEFINITION, PARTS, RESULT
+from segexp.study.attributes import DEFINITION, RESULT
 from segexp.study.constraints import as_definition
 from segexp.study.plan import StudyPlan
 from segexp.study.space import describe_parameter
@@ -40,6 +39,9 @@ _NOT_IN_DEFINITION = (
 _SCORED_AT, _AT_OWN, _RESIZED = "data.scored_at", "own", "resized"
 
 _TEST_SPLIT, _HALF = "test split", "half of val by "
+
+DATA = "data"
+"""The key of the data in a definition: its name and its digest."""
 
 
 def definition(plan: StudyPlan, dataset: Dataset) -> dict[str, Any]:
@@ -72,7 +74,7 @@ def data_definition(dataset: Dataset) -> dict[str, Any]:
     """Return the part of a definition that says which images there are, and which are held out."""
     by = dataset.heldout_by
     return {
-        "data": f"{dataset.name} {dataset.hash}",
+        DATA: f"{dataset.name} {dataset.hash}",
         "heldout": _TEST_SPLIT if by is None else _HALF + by,
     }
 
@@ -96,6 +98,13 @@ def with_begun_halves(plan: StudyPlan, stored: Dict[str, Any] | None) -> StudyPl
     return replace(plan, config=plan.config.model_copy(update={"data": data}))
 
 
+def way_to_halve(heldout: str) -> str | None:
+    """Return the option that halves val as a definition says; None where it is not halved."""
+    if not heldout.startswith(_HALF):
+        return None
+    return f"--set data.heldout_by={heldout.removeprefix(_HALF)}"
+
+
 def mapping_definitions(mappings: Iterable[Mapping]) -> dict[str, Any]:
     """Return the part of a definition that says what the mappings are, label by label."""
     return {
@@ -108,10 +117,17 @@ def mapping_definitions(mappings: Iterable[Mapping]) -> dict[str, Any]:
     }
 
 
-def with_later_settings(stored: Dict[str, Any], now: Dict[str, Any]) -> dict[str, Any]:
-    """Add to a stored definition the settings that segexp did not have when the study was begun.
+def data_of(definition: Dict[str, Any]) -> tuple[str, str]:
+    """Return the name of a study's data, which is for people, and the digest that tells it."""
+    name, _, digest = str(definition.get(DATA, "")).rpartition(" ")
+    return name, digest
 
-    Their defaults are what it did then.
+
+def as_written_now(stored: Dict[str, Any], now: Dict[str, Any]) -> dict[str, Any]:
+    """Return a stored definition as this segexp writes it here, where it means the same.
+
+    The same data may lie in a folder of another name. Settings that segexp did not have when the
+    study was begun have their defaults, which are what it did then.
     """
     defaults = flatten(Config().to_dict())
     later = {
@@ -123,128 +139,8 @@ def with_later_settings(stored: Dict[str, Any], now: Dict[str, Any]) -> dict[str
         later[_SCORED_AT] = _RESIZED
     if "heldout" in now:
         later["heldout"] = _TEST_SPLIT if now["heldout"] == _TEST_SPLIT else f"{_HALF}image"
-    return {**later, **stored}
-
-
-@dataclass(frozen=True)
-class Change:
-    """A part of a study's definition that is another one now.
-
-    Attributes:
-        key: Its key in the definition.
-        before: When the study was begun; None where it had no such part.
-        after: Now; None where it has none any more.
-    """
-
-    key: str
-    before: Any
-    after: Any
-
-    @property
-    def is_of_labels(self) -> bool:
-        """Whether it is a mapping that has other classes now."""
-        return isinstance(self.before, dict) and isinstance(self.after, dict)
-
-
-def definition_changes(stored: Dict[str, Any], now: Dict[str, Any]) -> list[Change]:
-    """Return how a study's stored definition differs from the one it would have now.
-
-    Args:
-        stored: From `definition` when it was begun.
-    """
-    stored = with_later_settings(stored, now)
-    changed = [key for key in sorted({*stored, *now}) if stored.get(key) != now.get(key)]
-    if any(key.startswith("mappings.") for key in changed):
-        changed = [key for key in changed if key != "common_space"]  # it follows from them
-    # A setting that is or was searched: the line about the space says it.
-    spaces = {key for key in changed if key.startswith("space.")}
-    changed = [k for k in changed if k in spaces or f"space.{k.rpartition('.')[2]}" not in spaces]
-    return [Change(key, stored.get(key), now.get(key)) for key in changed]
-
-
-def change_faults(name: str, changes: Sequence[Change], *, revisable: bool = True) -> list[str]:
-    """Return a sentence for each change of a study, and last what to do; nothing without changes.
-
-    Args:
-        revisable: Whether it can have a new revision: a study that has parts, or is one, cannot.
-    """
-    if not changes:
-        return []
-    revision = (
-        ", begin a new revision with --new-revision, which keeps the trials that are still valid,"
-    )
-    advice = (
-        f"study {name!r} cannot be resumed as something else: run it with what it was begun with"
-        f"{revision if revisable else ''} or begin another one with --study-name"
-    )
-    return [*(describe_change(name, change) for change in changes), advice]
-
-
-def describe_change(name: str, change: Change) -> str:
-    """Say how a study has changed since it was begun."""
-    key, before = change.key, change.before
-    if change.is_of_labels:
-        labels = _changed_labels(before["classes"], change.after["classes"])
-        mapping = key.removeprefix("mappings.")
-        return f"mapping {mapping!r} has changed since study {name!r} was begun: {labels}"
-    if key == "heldout" and str(before).startswith(_HALF):
-        before = f"{before} (--set data.heldout_by={str(before).removeprefix(_HALF)})"
-    was, is_ = (_shown(value) for value in (before, change.after))
-    return f"study {name!r} was begun with {key} = {was}, now it is {is_}"
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, dict):
-        return f"{len(value['classes'])} classes"
-    return "nothing" if value is None else str(value)
-
-
-def _changed_labels(before: list[list[str]], after: list[list[str]]) -> str:
-    """Say which labels became another class; ``[name, label, ...]`` of each class."""
-    was, is_ = (
-        {label: name for name, *labels in classes for label in labels}
-        for classes in (before, after)
-    )
-    changes = [
-        f"label {label} was in {was.get(label, VOID_NAME)}, now in {is_.get(label, VOID_NAME)}"
-        for label in dict.fromkeys([*was, *is_])
-        if was.get(label) != is_.get(label)
-    ]
-    return "; ".join(changes) or (
-        "its classes are in another order or over another taxonomy, or what follows a + changed"
-    )
-
-
-def is_known(
-    storage: BaseStorage, name: str, now: Dict[str, Any], *, revisable: bool = True
-) -> bool:
-    """Whether there is a study of this name; if there is, it means the same.
-
-    Args:
-        revisable: Whether `segexp tune` can begin a new revision of it.
-
-    Raises:
-        InputError: When it is of the other kind, or was begun as something else.
-    """
-    changes = changes_since(storage, name, now)
-    if faults := change_faults(name, changes or [], revisable=revisable):
-        raise InputError(faults)
-    return changes is not None
-
-
-def changes_since(storage: BaseStorage, name: str, now: Dict[str, Any]) -> list[Change] | None:
-    """Return how a study has changed since it was begun; None when there is none of this name.
-
-    Raises:
-        InputError: When it is of the other kind, or segexp did not make it.
-    """
-    stored = stored_definition(storage, name)
-    if stored is None:
-        return None
-    if (PARTS in stored) != (PARTS in now):
-        kind = "an A/B study" if PARTS in stored else "not an A/B study"
-        raise InputError(f"{name!r} is {kind}; take another --study-name")
-    return definition_changes(stored, now)
+    is_same_data = DATA in stored and data_of(stored)[1] == data_of(now)[1]
+    return {**later, **stored, **({DATA: now[DATA]} if is_same_data else {})}
 
 
 def stored_definition(storage: BaseStorage, name: str) -> dict[str, Any] | None:

@@ -32,9 +32,9 @@ from segexp.study.attributes import (
     RUN_KEY,
     WARNINGS,
 )
+from segexp.study.changes import is_known
 from segexp.study.config import StudyConfig
 from segexp.study.data_record import log_data
-from segexp.study.definition import is_known
 from segexp.study.plan import ListPlan, SearchPlan, StudyPlan
 from segexp.study.pruners import make_pruner
 from segexp.study.reconcile import close_records
@@ -119,7 +119,7 @@ def open_study(
     """
     base, name = plan.base, plan.base.study.name
     with locked(lock_of(base.project, name)):
-        is_new = not is_known(storage, name, now, revisable=not base.is_part)
+        is_new = not is_known(storage, name, now, dataset.root, revisable=not base.is_part)
         # Before the study: an invalid tracking URI must not leave half a study behind.
         if place is None:
             experiment = open_recorded(base.project, base.config.tracking, storage, name, say)

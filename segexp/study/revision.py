@@ -19,8 +19,9 @@ from segexp.core.config_keys import flatten, resolve_key
 from segexp.core.errors import InputError
 from segexp.evaluation.result import result_from_dict
 from segexp.study.attributes import CARRIED_FROM, COSTS, PARTS, RESULT, RUN_ID
+from segexp.study.changes import is_known
 from segexp.study.constraints import excesses
-from segexp.study.definition import is_known, stored_definition, with_later_settings
+from segexp.study.definition import as_written_now, stored_definition
 from segexp.study.plan import SearchPlan, StudyPlan
 from segexp.study.promotion import promoted
 from segexp.study.space import Choices, Parameter, contains
@@ -62,16 +63,16 @@ def choose_revision(
     names = revisions(storage, name)
     for known in reversed(names):
         stored = stored_definition(storage, known)
-        if stored is None or with_later_settings(stored, now) == now:
+        if stored is None or as_written_now(stored, now) == now:
             return Revision(_named(plan, known))
     if not names:
         return Revision(plan)
     if not new:
-        is_known(storage, names[-1], now)  # raises with the differences
+        is_known(storage, names[-1], now, plan.base.source.root)  # raises with the differences
     stored = stored_definition(storage, names[-1])
     if stored is None or PARTS in stored:
         raise InputError(f"{names[-1]!r} is an A/B study, which has no revisions")
-    stored = with_later_settings(stored, now)
+    stored = as_written_now(stored, now)
     study = optuna.load_study(study_name=names[-1], storage=storage)
     trials = study.get_trials(deepcopy=False)
     resumed = promoted(trials)

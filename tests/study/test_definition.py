@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from segexp.study.definition import change_faults, definition_changes
+from segexp.study.changes import change_faults, definition_changes
+from segexp.study.definition import as_written_now, data_of
 from tests.tiny_study import definition_of, planned
 
 
@@ -51,18 +52,6 @@ def test_rules_of_resizing_differ_where_an_image_has_another_shape(project: Path
     assert found[3]["data.resize"] == "{'factor': 0.5}"
 
 
-def test_the_same_definition_has_no_faults_and_a_lost_key_is_one() -> None:
-    stored = {"training.epochs": "2", "objective": "val/miou"}
-    assert change_faults("a", definition_changes(stored, dict(stored))) == []
-    fault, advice = change_faults("a", definition_changes(stored, {"objective": "val/miou"}))
-    assert "--study-name" in advice
-    assert "training.epochs = 2, now it is nothing" in fault
-    assert "--new-revision" in advice
-    arm = change_faults("a", definition_changes(stored, {"objective": "val/miou"}), revisable=False)
-    assert "--new-revision" not in arm[-1]
-    assert "--study-name" in arm[-1]
-
-
 def test_the_size_of_final_scores_is_in_the_definition_and_an_older_study_has_todays_default(
     project: Path,
 ) -> None:
@@ -73,3 +62,12 @@ def test_the_size_of_final_scores_is_in_the_definition_and_an_older_study_has_to
     own = definition_of(planned(project, **{"data.scored_at": "own"}))
     fault, _ = change_faults("default", definition_changes(before, own))
     assert "was begun with data.scored_at = resized, now it is own" in fault
+
+
+def test_the_digest_of_data_tells_it_and_its_name_is_for_people() -> None:
+    stored = {"data": "my old camvid 0123456789abcdef", "heldout": "test split"}
+    assert data_of(stored) == ("my old camvid", "0123456789abcdef")
+    copied = {**stored, "data": "copy 0123456789abcdef"}
+    assert as_written_now(stored, copied) == copied
+    other = {**stored, "data": "my old camvid fedcba9876543210"}
+    assert as_written_now(stored, other) == stored

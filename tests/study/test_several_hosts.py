@@ -9,22 +9,24 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import optuna
 import pytest
 from optuna.trial import TrialState, create_trial
 from PIL import Image
 
 from harness.tracking_server import free_port
+from harness.trees import camvid_like
 from segexp import tracking
 from segexp.compare.arms import parse_arms
 from segexp.compare.design import Design
 from segexp.compare.plan import plan_ab
 from segexp.compare.run import Question, run_ab
-from segexp.core.errors import WorkError
+from segexp.core.errors import InputError, WorkError
 from segexp.core.lease import lease_seconds, this_process
 from segexp.study import ask
 from segexp.study import open as open_study
-from segexp.study.attributes import BEAT, OWNER, PROMOTES, RETRY_OF, RUN_ID
+from segexp.study.attributes import BEAT, DEFINITION, OWNER, PROMOTES, RETRY_OF, RUN_ID
 from segexp.study.next_trial import run_next_trial
 from segexp.study.open import OpenStudy
 from segexp.study.recorded_place import recorded_place
@@ -202,6 +204,40 @@ def test_a_host_joins_a_study_while_the_tracking_server_is_away(
     assert two.parent.id == one.parent.id
     assert run_next_trial(two, Said())
     assert tracking.pending_records(hosts.projects[1].absolute(), uri) > 10
+
+
+def data_of(hosts: Hosts, host: int, name: str) -> dict[str, Any]:
+    """The same images on every host, in a folder of its own name."""
+    root = camvid_like(hosts.projects[host] / name, train=3, val=2, test=1)
+    return {"data.format": "folder", "data.root": str(root), "mapping": "camvid11"}
+
+
+@pytest.mark.slow
+def test_the_same_data_in_a_folder_of_another_name_is_the_same_study_and_other_data_is_refused(
+    hosts: Hosts,
+) -> None:
+    one, two = data_of(hosts, 0, "camvid"), data_of(hosts, 1, "CamVid copy")
+    begun, _ = hosts.run(0, trials=1, **one)
+    study, display = hosts.run(1, trials=2, **two)
+    assert study.user_attrs == begun.user_attrs
+    assert display.started == [1]
+    assert study.trials[1].state == TrialState.COMPLETE
+    run = hosts.client.get_run(study.trials[1].user_attrs[RUN_ID])
+    assert run.data.tags["segexp.dataset"] == "CamVid copy"
+    digest = begun.user_attrs[DEFINITION]["data"].rpartition(" ")[2]
+    assert run.data.tags["segexp.dataset_hash"] == digest
+
+    root = hosts.projects[1] / "CamVid copy"
+    mask = np.array(Image.open(root / "valannot" / "val_0.png"))
+    mask[-1, -1] = (mask[-1, -1] + 1) % 10
+    Image.fromarray(mask).save(root / "valannot" / "val_0.png")
+    with pytest.raises(InputError) as refused:
+        hosts.run(1, trials=3, **two)
+    fault, _ = refused.value.faults
+    assert f"was begun with data = camvid {digest}, now it is CamVid copy " in fault
+    assert f", read from {root} on {this_process().host}: " in fault
+    assert "--data or SEGEXP_DATA" in fault
+    assert len(hosts.run(0, trials=2, **one)[0].trials) == 2
 
 
 @pytest.mark.slow
