@@ -5,12 +5,13 @@ import time
 from collections.abc import Callable
 from collections.abc import Mapping as Dict
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from segexp.api.progress import Lines
 from segexp.api.projects import overrides_of, project_of
-from segexp.compare.arms import ab_name, parse_arms
+from segexp.compare.arms import ab_naming, parse_arms
 from segexp.compare.design import TRIALS, check_numbers, make_design
 from segexp.compare.plan import plan_ab
 from segexp.compare.run import Question, run_ab
@@ -20,9 +21,11 @@ from segexp.core.errors import InputError
 from segexp.study.best import BestTrial, find_best
 from segexp.study.config import named_study, read_study
 from segexp.study.engines import Engine, load_engine
+from segexp.study.naming import study_naming
 from segexp.study.plan import plan_study
 from segexp.study.read_space import read_space
 from segexp.study.run import run_study
+from segexp.study.same_data import name_on_same_data, on_same_data
 from segexp.study.stop import StopRule
 from segexp.study.storage.open import open_storage
 
@@ -98,14 +101,17 @@ def tune(
     if trials is not None:
         overrides["trials"] = trials
     path, definition, config = read_study(root, None if study is None else str(study), overrides)
-    definition = named_study(definition, study_name, data, overrides.get("mapping"))
+    naming = study_naming(definition.name, data, overrides.get("mapping"))
+    definition = named_study(definition, naming.name if study_name is None else study_name)
     display = Lines(say)
     with full_disk_explained(root):
         searched = read_space(str(path), definition, config)
         plan = plan_study(root, str(path), definition, config, searched, display.say)
+        storage_now = open_storage(config.storage, root, config.storage_patience)
+        plan = on_same_data(plan, naming if study_name is None else None, storage_now, display.say)
         finished, _ = run_study(
             plan,
-            open_storage(config.storage, root, config.storage_patience),
+            storage_now,
             display,
             engine=engine,
             workers=workers or None,
@@ -164,16 +170,16 @@ def ab(
     )
     base = None if study is None else str(study)
     named = parse_arms(arms)
-    names = [arm.name for arm in named]
+    naming = ab_naming(base, [arm.name for arm in named], data, matched)
     if not matched:
         overrides.setdefault("trials", TRIALS if trials is None else trials)
     with full_disk_explained(root):
-        plan = plan_ab(
+        planned = partial(
+            plan_ab,
             root,
             base,
             named,
             overrides,
-            name=study_name or ab_name(base, names, data, matched),
             design=make_design(
                 matched=matched,
                 trials=int(overrides.get("trials", TRIALS)),
@@ -182,10 +188,16 @@ def ab(
                 looks=looks,
             ),
         )
+        plan = planned(name=study_name or naming.name)
+        storage_now = open_storage(plan.config.storage, root, plan.config.storage_patience)
+        if not study_name:
+            source = plan.arms[0].base.source
+            name = name_on_same_data(naming, storage_now, root, source, display.say, has_parts=True)
+            plan = plan if name == plan.name else planned(name=name)
         result, directory = run_ab(
             plan,
             Question(margin, cluster),
-            open_storage(plan.config.storage, root, plan.config.storage_patience),
+            storage_now,
             display,
             engine=engine,
             workers=workers or None,

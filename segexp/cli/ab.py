@@ -127,12 +127,12 @@ def ab(
         matched=matched, trials=trials, candidates=candidates, configs=configs, margin=margin
     )
     refuse_answer_options(given)
-    from segexp.compare.arms import ab_name, parse_arms
+    from segexp.compare.arms import ab_naming, parse_arms
     from segexp.compare.design import TRIALS, make_design
 
     arms = parse_arms(texts)
     names = [of.name for of in arms]
-    name = ab_name(study, names, data, matched) if study_name is None else study_name
+    naming = ab_naming(study, names, data, matched) if study_name is None else None
 
     if not matched:
         overrides.setdefault("trials", TRIALS if trials is None else trials)
@@ -140,8 +140,17 @@ def ab(
     configs = configs if matched else candidates
     design = make_design(matched=matched, trials=number, configs=configs, seeds=seeds, looks=looks)
     handed_on = {option: given[option] for option in HANDED_ON if option in given}
-    options = given_options(handed_on, set_)
-    asked = Asked(root, study, overrides, arms, name, margin, cluster, options)
+    asked = Asked(
+        root,
+        study,
+        overrides,
+        arms,
+        naming.name if naming else str(study_name),
+        naming,
+        margin,
+        cluster,
+        given_options(handed_on, set_),
+    )
     if plan_only:
         words = ["segexp", "ab", *(mappings or ()), *(w for of in arm or () for w in ("--arm", of))]
         words += [word for option in asked.options for word in option]
@@ -150,7 +159,7 @@ def ab(
         return
     result, page = train_and_compare(asked, design, seeds, *engine)
     give_answer(result, page, json_=json_, require=require)
-    say(f"look next:  segexp ui {found_again(name, project, storage, storage_file)}")
+    say(f"look next:  segexp ui {found_again(result['name'], project, storage, storage_file)}")
 
 
 def _two_or_more(arms: list[str]) -> list[str]:

@@ -11,6 +11,7 @@ from segexp.core.errors import InputError
 from segexp.core.signals import interruption_leaves
 from segexp.core.wording import counted
 from segexp.study.engines import Engine
+from segexp.study.naming import Naming
 
 if TYPE_CHECKING:
     from segexp.compare.arms import Arm
@@ -20,13 +21,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Asked:
-    """What is asked about which arms."""
+    """What is asked about which arms.
+
+    Attributes:
+        naming: How the study is named, unless a person has named it.
+    """
 
     root: Path
     study: str | None
     overrides: dict[str, Any]
     arms: "list[Arm]"
     name: str
+    naming: Naming | None
     margin: float
     cluster: str
     options: tuple[tuple[str, str], ...]
@@ -38,26 +44,37 @@ def train_and_compare(
     """Train what is missing; return the answer and its page in the results folder."""
     from segexp.core.disk import full_disk_explained
 
-    root, name = asked.root, asked.name
+    root = asked.root
     with full_disk_explained(root), interruption_leaves(NOT_BEGUN), LiveDisplay() as display:
         known = _refuse_early(root, asked.study, asked.overrides, asked.arms, display)
         display.say("loading torch, optuna and mlflow ...")
         engine.prepare(at_once)
         from segexp.compare.design import Design
-        from segexp.compare.plan import plan_ab
+        from segexp.compare.plan import AbPlan, plan_ab
         from segexp.compare.run import Question, begun_as, run_ab
         from segexp.study.results_folder import REPORT_FILE, results_folder
+        from segexp.study.same_data import name_on_same_data
         from segexp.study.storage.open import load_study, open_storage
 
-        if design.mode != "matched" and known and begun_as(known.storage, root, name) == "tuned":
-            design = Design("tuned", configs=1, seeds=5 if seeds is None else seeds)
-        plan = plan_ab(root, asked.study, asked.arms, asked.overrides, name=name, design=design)
-        plan = replace(plan, options=asked.options)
+        def planned(name: str) -> AbPlan:
+            own = design
+            if own.mode != "matched" and known and begun_as(known.storage, root, name) == "tuned":
+                own = Design("tuned", configs=1, seeds=5 if seeds is None else seeds)
+            plan = plan_ab(root, asked.study, asked.arms, asked.overrides, name=name, design=own)
+            return replace(plan, options=asked.options)
+
+        plan = planned(asked.name)
         config = plan.config
         storage_now = open_storage(config.storage, root, config.storage_patience)
+        if asked.naming is not None:
+            source = plan.arms[0].base.source
+            name = name_on_same_data(
+                asked.naming, storage_now, root, source, display.say, has_parts=True
+            )
+            plan = plan if name == plan.name else planned(name)
         display.say(
-            f"A/B study {name}: {len(plan.arms)} arms, "
-            f"{_work(design, plan.arms[0].base.study.trials)}; "
+            f"A/B study {plan.name}: {len(plan.arms)} arms, "
+            f"{_work(plan.design, plan.arms[0].base.study.trials)}; "
             f"{counted(config.training.epochs, 'epoch')}; compared in "
             f"{len(plan.common.classes)} common classes, margin {asked.margin:g}"
         )
@@ -65,7 +82,7 @@ def train_and_compare(
         with interruption_leaves(GOES_ON):
             result, _ = run_ab(plan, question, storage_now, display, engine=engine, workers=at_once)
 
-    return result, results_folder(root, load_study(storage_now, name)) / REPORT_FILE
+    return result, results_folder(root, load_study(storage_now, plan.name)) / REPORT_FILE
 
 
 def show_plan(

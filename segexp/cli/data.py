@@ -63,7 +63,7 @@ def check(
     config = read_config(root, data_overrides(data, format_name, mapping), set_)
 
     from segexp.data.check import scan_source
-    from segexp.data.open import find_source
+    from segexp.data.open import digest_of, find_source
     from segexp.data.resize import describe_stretch
     from segexp.data.warnings import source_warnings
     from segexp.labels.files import find_mappings
@@ -88,7 +88,8 @@ def check(
     if faults := objective_faults(asked, counts):
         raise InputError(faults)
     counted = ", ".join(f"{count} {part}" for part, count in report.leaks.images.items())
-    say(f"images: {counted} ({report.heldout})", screen)
+    digest = digest_of(root, source)
+    say(f"images: {counted} ({report.heldout}); content {digest}", screen)
     warnings = source_warnings(source, asked, counts, report.leaks)
     for warning in warnings:
         prose(f"warning: {warning.message}", screen)
@@ -99,6 +100,7 @@ def check(
                 "data": source.name,
                 "format": source.format,
                 "taxonomy": source.taxonomy.name,
+                "hash": digest,
                 "images": dict(report.leaks.images),
                 "heldout_by": report.heldout_by,
                 "notes": list(report.notes),

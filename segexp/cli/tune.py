@@ -103,6 +103,7 @@ def tune(
     """
     from segexp.core.disk import full_disk_explained
     from segexp.study.config import named_study, read_study
+    from segexp.study.naming import study_naming
 
     started = time.monotonic()
     deadline = math.inf if timeout is None else started + seconds_given("--timeout", timeout)
@@ -112,7 +113,8 @@ def tune(
     if trials is not None:
         overrides["trials"] = trials
     path, definition, config = read_study(root, study, overrides)
-    definition = named_study(definition, study_name, data, overrides.get("mapping"))
+    naming = study_naming(definition.name, data, overrides.get("mapping"))
+    definition = named_study(definition, naming.name if study_name is None else study_name)
 
     with full_disk_explained(root), interruption_leaves(NOT_BEGUN), LiveDisplay() as display:
         display.score = _score_of(definition)
@@ -125,14 +127,16 @@ def tune(
         from segexp.study.plan import plan_study
         from segexp.study.results_folder import REPORT_FILE, results_folder
         from segexp.study.run import run_study
+        from segexp.study.same_data import on_same_data
         from segexp.study.stop import TIME_IS_UP, StopRule, ended_early
         from segexp.study.storage.open import open_storage
 
         stop = StopRule(deadline, stop_early)
         plan = plan_study(root, str(path), definition, config, searched, display.say)
         storage_now = open_storage(config.storage, root, config.storage_patience)
+        plan = on_same_data(plan, naming if study_name is None else None, storage_now, display.say)
         display.say(
-            f"study {definition.name}: {counted(definition.trials, 'trial')} of "
+            f"study {plan.base.study.name}: {counted(definition.trials, 'trial')} of "
             f"{counted(config.training.epochs, 'epoch')}; "
             f"mappings {', '.join(plan.base.mappings)}; "
             f"scores in the common space ({len(plan.base.common.classes)} classes)"
@@ -160,12 +164,8 @@ def tune(
     done = _what_was_done(ran, time.monotonic() - started)
     answer(f"{done}: {_what_there_is(best, definition.trials, cut_short, has_all)}")
     _say_best(best, definition.score)
-    console.print()
     again = found_again(best.study, project, storage, storage_file)
-    say(f"look next:  {results_folder(root, finished) / REPORT_FILE}")
-    say(f"            segexp best {again}")
-    say(f"            segexp best {again} --predict IMAGE.png")
-    say(f"            segexp ui {again}")
+    _say_what_is_next(results_folder(root, finished) / REPORT_FILE, again)
 
 
 def _score_of(definition: "StudyConfig") -> str:
@@ -198,6 +198,14 @@ def _say_best(best: "BestTrial", objective: str) -> None:
         from segexp.cli.best import front_table
 
         print_table(front_table(best))
+
+
+def _say_what_is_next(report: Path, again: str) -> None:
+    console.print()
+    say(f"look next:  {report}")
+    say(f"            segexp best {again}")
+    say(f"            segexp best {again} --predict IMAGE.png")
+    say(f"            segexp ui {again}")
 
 
 def _what_was_done(ran: "Ran", seconds: float) -> str:

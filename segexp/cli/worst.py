@@ -12,6 +12,7 @@ from segexp.cli.console import (
     plain,
     print_json,
     print_table,
+    prose,
     say,
 )
 from segexp.cli.live import LiveDisplay
@@ -110,6 +111,8 @@ def worst(
     origin = "as its trial scored them" if saved.is_stored else "scored now"
     answer(f"{found}: {split} ({len(saved.losses)} images, {origin}), space {mapping.name}")
     _show(shown, mapping.names, of_class)
+    if saved.warning:
+        prose(f"warning: {saved.warning}")
     if not shown:
         answer(f"nothing is lost{f' of {class_name}' if class_name else ''}")
     for path in pictures:

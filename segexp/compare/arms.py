@@ -10,6 +10,7 @@ from segexp.core.config_keys import config_keys, no_such_key, resolve_key
 from segexp.core.errors import InputError, collected, named, shown
 from segexp.core.files import NAME_PATTERN, name_fault
 from segexp.core.yaml import parse_yaml
+from segexp.study.naming import Naming, folder_name
 
 OF_ALL = ("data.", "tracking.", "storage", "training.seed")
 """What all arms share: the images and masks that they are scored on, the seeds, and the records."""
@@ -64,7 +65,9 @@ def parse_arms(texts: Sequence[str]) -> list[Arm]:
     return arms
 
 
-def ab_name(study: str | None, arms: Sequence[str], data: str | Path | None, matched: bool) -> str:
+def ab_naming(
+    study: str | None, arms: Sequence[str], data: str | Path | None, matched: bool
+) -> Naming:
     """Name an A/B study so that other arms, data or search spaces make another study.
 
     Args:
@@ -73,15 +76,8 @@ def ab_name(study: str | None, arms: Sequence[str], data: str | Path | None, mat
         data: The folder of another data set than the project's.
         matched: Whether nothing is searched.
     """
-    parts = ["ab"]
-    if study is not None and study != "default":
-        parts.append(Path(study).stem)
-    parts += arms
-    if data is not None:
-        parts.append(Path(data).expanduser().resolve().name)
-    if matched:
-        parts.append("matched")
-    return "-".join(dict.fromkeys(parts))
+    of_study = [] if study is None or study == "default" else [Path(study).stem]
+    return Naming(("ab", *of_study, *arms), folder_name(data), ("matched",) if matched else ())
 
 
 def with_mappings(arms: Sequence[Arm], mapping: str) -> list[Arm]:

@@ -14,7 +14,7 @@ from segexp.data.cache import Dataset
 from segexp.data.split import Split
 from segexp.evaluation.metrics import COMMON, COMMON_ARGMAX, OWN
 from segexp.evaluation.rulers import Ruler, make_ruler
-from segexp.evaluation.saved import data_for
+from segexp.evaluation.saved import data_for, other_data
 from segexp.evaluation.sizes import at_own_size, own_labels
 from segexp.labels.mapping import Mapping, common_space
 from segexp.training.bundle import Bundle, load_bundle
@@ -166,12 +166,14 @@ def seen_images(
     caching: Callable[[int, int], None],
 ) -> Iterator[str]:
     """Say which of the images training or tuning of a model has seen, as far as that is known."""
-    origin = model.bundle.origin
-    if origin.get("dataset_hash") != model.dataset.hash:
+    if model.bundle.origin.get("dataset_hash") is None:
         yield (
-            f"{model.name}: was trained on other data ({origin.get('dataset') or 'unknown'}), or "
-            "on what this data was before a change: whether it has seen these images is not known"
+            f"{model.name}: does not say what data it was trained on: whether it has seen these "
+            "images is not known"
         )
+        return
+    if other := other_data(model.bundle, model.dataset):
+        yield f"{model.name}: {other}"
         return
     data = config.data.model_copy(update={"heldout_by": "auto"})  # that is, as in its study
     as_trained = config.model_copy(update={"data": data})

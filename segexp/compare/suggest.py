@@ -14,9 +14,10 @@ from segexp.core.config import CONFIG_FILE, Config
 from segexp.core.config_keys import build_config, load_config
 from segexp.core.errors import InputError, WorkError
 from segexp.core.files import inside, name_fault
+from segexp.core.overrides import DATA_VARIABLE
 from segexp.core.yaml import MAX_BYTES, parse_yaml_mapping
 from segexp.data.layout import is_drawn
-from segexp.data.open import find_taxonomy
+from segexp.data.open import digest_of, find_source, find_taxonomy
 from segexp.evaluation.confusions import CONFUSIONS_FILE, read_confusions
 from segexp.evaluation.metrics import OWN
 from segexp.labels.files import find_mapping, load_mapping, parse_mapping
@@ -173,7 +174,7 @@ def suggest_mapping(
         return Suggestion(run_id, images, ladder, rung, (*notes, missing), None)
     words = ["segexp", "ab", mapping.name, chosen]
     try:
-        words += _data_options(project, _read_config(project, tracking_uri, run_id))
+        words += _data_options(project, tracking_uri, run_id)
     except InputError as error:
         notes.append(f"tell `segexp ab` where the model's data is: {error.faults[0]}")
     return Suggestion(run_id, images, ladder, rung, tuple(notes), shlex.join(words))
@@ -279,19 +280,41 @@ def _missing_arm(project: Path, mapping: Mapping) -> str | None:
     return None
 
 
-def _data_options(project: Path, of_run: Config) -> list[str]:
-    """Return the options that make `segexp ab` read the run's data, if config.yaml has other."""
-    own, other = load_config(project / CONFIG_FILE, {}).data, of_run.data
+def _data_options(project: Path, uri: str | None, run_id: str) -> list[str]:
+    """Return the options that make `segexp ab` read the run's data, if the project has other.
+
+    Raises:
+        InputError: When the run's configuration cannot be read, or its data is not found here.
+    """
+    own = load_config(project / CONFIG_FILE, {})
+    other = _read_config(project, uri, run_id).data
     if is_drawn(other.format):
-        return [] if own.format == other.format else ["--format", other.format]
+        return [] if own.data.format == other.format else ["--format", other.format]
     if other.root is None:
         return []
     root = (project / Path(other.root).expanduser()).resolve()
-    is_read = not is_drawn(own.format) and own.root is not None
-    if is_read and (project / Path(own.root or "").expanduser()).resolve() == root:
+    is_read = not is_drawn(own.data.format) and own.data.root is not None
+    if is_read and (project / Path(own.data.root or "").expanduser()).resolve() == root:
         return []
+    tags = tracking.tags_of_run(project, uri, run_id)
+    digest = tags.get("segexp.dataset_hash")
+    if is_read and digest and _has_data(project, own, digest):
+        return []
+    if not root.is_dir():
+        raise InputError(
+            f"{root} is not on this host; --data DIR or {DATA_VARIABLE} names the folder that has "
+            f"{tags.get('segexp.dataset', root.name)}{f' ({digest})' if digest else ''}"
+        )
     named = [] if other.format == "auto" else ["--format", other.format]
     return ["--data", str(root), *named]
+
+
+def _has_data(project: Path, config: Config, digest: str) -> bool:
+    """Whether the project's data, wherever it is on this host, has a digest."""
+    try:
+        return digest_of(project, find_source(project, config, [])) == digest
+    except InputError:
+        return False
 
 
 def _notes(ladder: Ladder, wanted: int) -> list[str]:

@@ -9,17 +9,18 @@ from dataclasses import replace
 from pathlib import Path
 
 from segexp.core.config import WORK_DIRECTORY, Config, DataConfig
-from segexp.core.errors import InputError
+from segexp.core.errors import InputError, WorkError
 from segexp.core.overrides import DATA_VARIABLE, host_data
 from segexp.core.yaml import find_yaml
 from segexp.data.cache import Dataset, open_dataset
 from segexp.data.configured import format_of, open_configured
+from segexp.data.content_hash import source_hash
 from segexp.data.division import division_of, with_splits
 from segexp.data.heldout import with_heldout
 from segexp.data.layout import implied_taxonomy, is_drawn
 from segexp.data.relabel import relabelled
 from segexp.data.resize import describe_stretch
-from segexp.data.source import Source
+from segexp.data.source import SampleFault, Source
 from segexp.data.taxonomy_choice import list_files, unknown_taxonomy
 from segexp.labels.files import read_mappings
 from segexp.labels.mapping import Mapping
@@ -183,6 +184,22 @@ def open_data(
     cache = project / WORK_DIRECTORY / "cache"
     data = config.data
     return open_dataset(source, data.image_size, cache, progress, data.heldout_by, data.resize)
+
+
+def digest_of(project: Path, source: Source) -> str:
+    """Return the digest of a data set, by which it is told; see `Dataset.hash`.
+
+    Raises:
+        InputError: When a file cannot be read.
+        WorkError: When the project's cache cannot be written.
+    """
+    cache = project / WORK_DIRECTORY / "cache"
+    try:
+        return source_hash(source, cache)[0]
+    except SampleFault as fault:
+        raise InputError(str(fault)) from None
+    except OSError as error:
+        raise WorkError(f"{cache}: the cache cannot be written: {error}") from None
 
 
 def describe_data(dataset: Dataset) -> str:

@@ -7,6 +7,7 @@ from typing import Any, get_args
 
 from segexp.core.config import Config
 from segexp.core.errors import InputError, did_you_mean
+from segexp.core.overrides import DATA_VARIABLE
 from segexp.data.cache import Dataset
 from segexp.data.open import describe_data, find_source, open_data
 from segexp.data.sequences import places_of
@@ -124,6 +125,7 @@ def evaluate_bundle(
         )
     ruler = make_ruler(bundle.mapping, target, rule, bundle.reading or AS_SOFTMAX)
     dataset, chosen = data_for(project, config, bundle, split, caching)
+    other = other_data(bundle, dataset)
     compute = choose_compute(config.training.precision)
     model = compute.place(bundle.model)
 
@@ -162,7 +164,7 @@ def evaluate_bundle(
         scores=measure(evaluation.confusion(_ASKED)),
         interval=split_interval(evaluation.confusions[_ASKED], chosen, dataset),
         table=class_table(evaluation.confusions[_ASKED], target.names),
-        warnings=tuple(data_warnings(dataset, [target])),
+        warnings=(*data_warnings(dataset, [target]), *([f"the model {other}"] if other else [])),
         calibration=_calibration(evaluation, bundle.reading),
         protocols=by_protocol,
     )
@@ -195,6 +197,18 @@ def data_for(
         raise InputError("--split test: the data has no test split; --split heldout is half of val")
     chosen = {"train": dataset.train, "val": dataset.val}.get(split, dataset.heldout)
     return dataset, chosen
+
+
+def other_data(bundle: Bundle, dataset: Dataset) -> str | None:
+    """Say that a saved model was trained on other data; None if it was not, or does not say so."""
+    name, digest = (bundle.origin.get(key) for key in ("dataset", "dataset_hash"))
+    if digest in (None, dataset.hash):
+        return None
+    return (
+        f"was trained on {name} ({digest}), and {dataset.root or dataset.name} has other data "
+        f"({dataset.hash}): whether it has seen these images is not known. --data DIR or "
+        f"{DATA_VARIABLE} names the folder on this host"
+    )
 
 
 def _calibration(evaluation: Evaluation, reading: Reading | None) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from segexp.evaluation.evaluate import evaluate_split
 from segexp.evaluation.image_losses import ImageLoss, image_losses, stored_confusions
 from segexp.evaluation.metrics import OWN
 from segexp.evaluation.rulers import make_ruler
-from segexp.evaluation.saved import data_for
+from segexp.evaluation.saved import data_for, other_data
 from segexp.evaluation.sizes import at_own_size, own_labels
 from segexp.training.bundle import Bundle, load_bundle
 from segexp.training.compute import Compute, choose_compute
@@ -29,6 +29,7 @@ class SavedLosses:
         split: The images as the model sees them; None where they were not needed.
         losses: Of each image that has pixels that are not void.
         is_stored: Whether they are as the model's trial scored them.
+        warning: That they are of other data than the model was trained on; None if they are not.
     """
 
     bundle: Bundle
@@ -36,6 +37,7 @@ class SavedLosses:
     split: Split | None
     losses: list[ImageLoss]
     is_stored: bool
+    warning: str | None = None
 
     def place_of(self, class_name: str | None) -> int | None:
         """Return the index of a class by its name; None for None."""
@@ -60,8 +62,8 @@ def saved_losses(
         split: ``train``, ``val``, ``heldout`` or ``test``.
         class_name: A class that it is to have; None for none.
         as_stored: Whether the matrices of the model's trial may be taken, where it left some.
-        needs_images: Whether the images are opened, too. If they are not those of the trial, the
-            model is scored on them.
+        needs_images: Whether the images are opened, too. If they are not those of the trial, or
+            other data, the model is scored on them.
 
     Raises:
         InputError: When bundle and data do not match, or it has no such class or split.
@@ -81,13 +83,16 @@ def saved_losses(
         return SavedLosses(bundle, compute, None, losses, is_stored=True)
     dataset, chosen = data_for(project, config, bundle, split, caching)
     compute.place(bundle.model)
-    if stored and stored.image_ids == chosen.ids:
+    other = other_data(bundle, dataset)
+    if stored and not other and stored.image_ids == chosen.ids:
         losses = image_losses(stored.image_ids, stored.by[OWN])
         return SavedLosses(bundle, compute, chosen, losses, is_stored=True)
     at_own = at_own_size(config.data.scored_at, dataset)
     labels = own_labels(dataset, chosen) if at_own else None
     matrices = _matrices(bundle, compute, chosen, labels)
-    return SavedLosses(bundle, compute, chosen, image_losses(chosen.ids, matrices), is_stored=False)
+    losses = image_losses(chosen.ids, matrices)
+    warning = other and f"the model {other}"
+    return SavedLosses(bundle, compute, chosen, losses, is_stored=False, warning=warning)
 
 
 def _matrices(

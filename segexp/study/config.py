@@ -243,25 +243,12 @@ def read_study(
     return path, without_keys(definition, fixed), config
 
 
-def named_study(
-    definition: StudyConfig, name: str | None, data: str | Path | None, mapping: str | None
-) -> StudyConfig:
-    """Name a study so that other data or another mapping makes another study.
-
-    Args:
-        name: What it is to be called; None for its file's name, with data and mapping.
+def named_study(definition: StudyConfig, name: str) -> StudyConfig:
+    """Return the study under another name than its file's.
 
     Raises:
         InputError: When the name is none that files and MLflow take.
     """
-    if name is None:
-        parts = [definition.name]
-        if data is not None:
-            parts.append(Path(data).expanduser().resolve().name)
-        if mapping is not None:
-            parts.append(mapping)
-        name = "-".join(dict.fromkeys(parts))  # `tune camvid --data .../camvid` is `camvid`
-    fault = name_fault("study name", name)
-    if fault:
+    if fault := name_fault("study name", name):
         raise InputError(f"{fault}; name it with --study-name")
     return definition.model_copy(update={"name": name})

@@ -64,7 +64,7 @@ def choose_revision(
     for known in reversed(names):
         stored = stored_definition(storage, known)
         if stored is None or as_written_now(stored, now) == now:
-            return Revision(_named(plan, known))
+            return Revision(with_name(plan, known))
     if not names:
         return Revision(plan)
     if not new:
@@ -90,14 +90,15 @@ def choose_revision(
     ]
     carried.sort(key=lambda trial: trial.params != dict(plan.baseline))  # the baseline comes first
     return Revision(
-        _named(plan, f"{name}-rev{len(names) + 1}"),
+        with_name(plan, f"{name}-rev{len(names) + 1}"),
         tuple(carried),
         len(finished) - len(carried),
         names[-1],
     )
 
 
-def _named(plan: SearchPlan, name: str) -> SearchPlan:
+def with_name(plan: SearchPlan, name: str) -> SearchPlan:
+    """Return a plan for a study of another name."""
     study = plan.base.study.model_copy(update={"name": name})
     return replace(plan, base=replace(plan.base, study=study))
 

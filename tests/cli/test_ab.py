@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.trees import camvid_like
 from tests.cli.running import Outcome, client_of, segexp, study_names, write_study
 
 SMALL = """\
@@ -223,3 +224,22 @@ def test_people_read_of_the_classes_that_no_arm_merges_before_all_others(
     order += ["untouched: mean of 5", "merged: mean of 5", "dropped: pole"]
     places = [outcome.err.index(words) for words in order]
     assert places == sorted(places)
+
+
+@pytest.mark.slow
+def test_the_same_data_in_a_folder_of_another_name_is_the_same_study(
+    project: Path, tmp_path: Path
+) -> None:
+    write_study(project, SMALL, "small")
+    root = camvid_like(tmp_path / "streets", train=3, val=2, test=2)
+    words = ["ab", "camvid11", "camvid_merged6", "--matched", "--configs", "2", "--workers", "0"]
+    begun = segexp(project, *words, "--study", "small", "--data", str(root))
+    assert begun.code == 0, begun.err
+    name = "ab-small-camvid11-camvid_merged6-streets-matched"
+    arms = [f"{name}-{arm}" for arm in ("camvid11", "camvid_merged6")]
+    assert study_names(project) == [name, *arms]
+    root.rename(tmp_path / "moved")
+    again = segexp(project, *words, "--study", "small", "--data", str(tmp_path / "moved"))
+    assert again.code == 0, again.err
+    assert study_names(project) == [name, *arms]
+    assert f"segexp ui {name}" in again.err and f"A/B study {name}: 2 arms" in again.err

@@ -67,6 +67,7 @@ def test_check_names_images_that_look_the_same_in_train_and_in_the_test_split(
     assert "images: 6 train, 3 val, 3 held-out (test split)" in outcome.err
     assert found["images"] == {"train": 6, "val": 3, "held-out": 3}
     assert found["heldout_by"] is None
+    assert outcome.err.count(f"(test split); content {found['hash']}\n") == 1
     (pair,) = found["near_duplicates"]
     value = pair.pop("difference")
     assert 0 <= value < 0.25

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import optuna
@@ -9,6 +10,7 @@ import pytest
 from optuna.trial import TrialState
 
 from harness.planted_scores import faster_is_better, plant_scores
+from harness.trees import camvid_like
 from tests.cli.running import (
     Outcome,
     client_of,
@@ -25,6 +27,14 @@ config: {optimizer: sgd, weight_decay: 10, gradient_clip: 0, schedule: constant,
   batch_size: 1, epochs: 3}
 """
 
+
+FIXED = """\
+name: tiny
+sampler: {name: random, seed: 0}
+pruner: none
+space: {learning_rate: {low: 1e-4, high: 1e-2, log: true}}
+config: {mapping: camvid11, epochs: 1}
+"""
 
 # In this process, which takes a second less; some tests below use a worker, as a person does.
 TINY = ("tune", "tiny", "--workers", "0")
@@ -412,3 +422,27 @@ def test_a_journal_file_stores_a_study_as_sqlite_does(project: Path) -> None:
     best = segexp(project, "best", "--storage", "journal:studies/log", "--json")
     assert best.code == 0
     assert '"study": "tiny"' in best.out
+
+
+def test_the_same_data_in_a_folder_of_another_name_is_the_same_study(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_study(project, FIXED)
+    root = camvid_like(tmp_path / "streets", train=3, val=2, test=1)
+    begun = segexp(project, *TINY, "--trials", "1", "--data", str(root))
+    assert begun.code == 0, begun.err
+    assert study_names(project) == ["tiny-streets"]
+    shutil.copytree(root, tmp_path / "Copy of streets")
+    there = ("--data", str(tmp_path / "Copy of streets"))
+    resumed = segexp(project, *TINY, "--trials", "2", *there)
+    assert resumed.code == 0, resumed.err
+    assert study_names(project) == ["tiny-streets"]
+    assert "study tiny-streets has its 2 trials" in resumed.out
+    line = f"study tiny-streets: was begun on the data in {tmp_path / 'Copy of streets'}"
+    assert line in " ".join(resumed.err.split())
+    monkeypatch.setenv("SEGEXP_DATA", there[1])
+    here = segexp(project, *TINY, "--trials", "2")
+    assert "study tiny-streets has its 2 trials" in here.out
+    another = segexp(project, *TINY, "--trials", "1", "--study-name", "another")
+    assert another.code == 0, another.err
+    assert study_names(project) == ["tiny-streets", "another"]

@@ -29,6 +29,18 @@ def test_what_its_trial_left_and_what_is_scored_now_are_the_same(
     assert Image.open(picture).width > 4 * 240
 
 
+def test_other_data_than_the_models_is_scored_now_with_a_warning(
+    tuned: tuple[Path, Outcome], tmp_path: Path
+) -> None:
+    words = ("--set", "data.synthetic.seed=9", "--out", str(tmp_path / "worst"))
+    shown = segexp(tuned[0], "worst", "tiny", *words)
+    assert shown.code == 0, shown.err
+    assert "heldout (3 images, scored now)" in shown.out
+    said = " ".join(shown.err.split())
+    assert "warning: the model was trained on synthetic (" in said
+    assert "), and synthetic has other data (" in said
+
+
 def test_a_class_is_gone_by_its_lost_pixels(tuned: tuple[Path, Outcome]) -> None:
     project, _ = tuned
     found = read(segexp(project, "worst", "tiny", "--class", "road", "--count", "2", "--json"))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from segexp.compare.arms import Arm, ab_name, parse_arms, with_mappings
+from segexp.compare.arms import Arm, ab_naming, parse_arms, with_mappings
 from segexp.core.errors import InputError
 
 
@@ -68,7 +68,10 @@ def test_every_fault_of_every_arm_is_told() -> None:
 
 def test_an_ab_study_is_named_by_study_arms_data_and_mode(tmp_path: Path) -> None:
     arms = ["cityscapes19", "merged10"]
-    assert ab_name(None, arms, None, False) == "ab-cityscapes19-merged10"
-    assert ab_name("studies/long.yaml", arms, None, True) == "ab-long-cityscapes19-merged10-matched"
+    assert ab_naming(None, arms, None, False).name == "ab-cityscapes19-merged10"
+    assert (
+        ab_naming("studies/long.yaml", arms, None, True).name
+        == "ab-long-cityscapes19-merged10-matched"
+    )
     for data in (tmp_path / "street", str(tmp_path / "street")):
-        assert ab_name("default", arms, data, False) == "ab-cityscapes19-merged10-street"
+        assert ab_naming("default", arms, data, False).name == "ab-cityscapes19-merged10-street"

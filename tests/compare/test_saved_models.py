@@ -55,4 +55,14 @@ def test_images_that_training_or_tuning_saw_are_counted(project: Path, config: C
 def test_of_other_data_it_is_not_known_what_a_model_saw(project: Path, config: Config) -> None:
     found = compared(project, config, "cityscapes19", "merged10")
     (warning, _) = (text for text in found.warnings if "is not known" in text)
-    assert warning.startswith("cityscapes19: was trained on other data (unknown)")
+    assert warning.startswith("cityscapes19: does not say what data it was trained on:")
+    origin = {"dataset_hash": "0123456789abcdef", "dataset": "streets"}
+    save_bundle(project / "of_streets", replace(load_bundle(project / "merged10"), origin=origin))
+    found = compared(project, config, "cityscapes19", "of_streets")
+    (_, warning) = (text for text in found.warnings if "is not known" in text)
+    data = opened(project, config)
+    assert warning.startswith(
+        f"of_streets: was trained on streets (0123456789abcdef), and {data.root or data.name} has "
+        f"other data ({data.hash}): "
+    )
+    assert "--data DIR or SEGEXP_DATA" in warning

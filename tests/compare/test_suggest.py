@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from harness.project import ROOT
+from harness.trees import camvid_like
 from segexp import tracking
 from segexp.compare.suggest import (
     DEFAULT_CLASSES,
@@ -21,6 +22,7 @@ from segexp.compare.suggest import (
 from segexp.core.config_keys import load_config
 from segexp.core.errors import InputError, WorkError
 from segexp.core.yaml import MAX_BYTES
+from segexp.data.open import digest_of, find_source
 from segexp.evaluation.confusions import CONFUSIONS_FILE, Confusions, save_confusions
 from segexp.evaluation.metrics import RULERS, score
 from segexp.labels.files import find_mapping
@@ -210,12 +212,37 @@ def test_the_study_is_of_the_runs_data(
 ):
     config = load_config(project / "config.yaml", of_project).to_dict()
     (project / "config.yaml").write_text(yaml.safe_dump(config))
+    for folder in ("my data", "there"):
+        (project / folder).mkdir()
     mapping = find_mapping(project, "categories7")
     found = suggest(project, record(experiment, mapping, confused(7, (1, 3)), data=of_run))
     command = "segexp ab categories7 categories7_suggested6" + options.format(project=project)
     assert found.study_command == command
     assert found.notes == ()
     assert f"study can show: {command}\n" in (suggested_file(project, found, False).text or "")
+
+
+def test_the_runs_data_is_told_by_its_digest_wherever_it_was(
+    project: Path, experiment: Experiment, monkeypatch: pytest.MonkeyPatch
+):
+    root = camvid_like(project / "here", train=2, val=2)
+    monkeypatch.setenv("SEGEXP_DATA", str(root))
+    config = load_config(project / "config.yaml", {})
+    digest = digest_of(project, find_source(project, config, []))
+    mapping = find_mapping(project, "camvid11")
+    of_run = {"data.format": "folder", "data.root": "/elsewhere/streets"}
+    run = record(experiment, mapping, confused(11, (1, 3)), data=of_run)
+    tracking.set_tags(run, {"segexp.dataset": "streets", "segexp.dataset_hash": digest})
+    found = suggest(project, run)
+    assert found.study_command == "segexp ab camvid11 camvid11_suggested10"
+    assert found.notes == ()
+    mask = next((root / "valannot").iterdir())
+    mask.write_bytes(mask.read_bytes() + b"\0")
+    (note,) = suggest(project, run).notes
+    assert note == (
+        "tell `segexp ab` where the model's data is: /elsewhere/streets is not on this host; "
+        f"--data DIR or SEGEXP_DATA names the folder that has streets ({digest})"
+    )
 
 
 def test_a_run_that_does_not_say_what_data_it_had_is_noted(

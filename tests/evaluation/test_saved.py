@@ -1,4 +1,5 @@
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from harness.trees import camvid_like, picture, save
 from segexp.core.config import Config
 from segexp.core.config_keys import load_config
 from segexp.core.errors import InputError
+from segexp.data.open import digest_of, find_source
 from segexp.data.resize import resize_image
 from segexp.evaluation.saved import ScoredBundle, evaluate_bundle
 from segexp.labels.files import find_mapping
@@ -350,3 +352,24 @@ def test_probabilities_are_added_as_the_bundle_says_and_a_note_says_so(
         assert scored(project, config).to_dict()["reading"] is None
     finally:
         save_bundle(project / "bundle", bundle)
+
+
+def test_a_model_of_other_data_is_scored_with_a_warning_that_has_both_digests(
+    project: Path, bundle: Bundle, root: Path, tmp_path: Path
+):
+    config = configured(project, root)
+    digest = digest_of(project, find_source(project, config, []))
+    for known, count in ((digest, 0), ("0123456789abcdef", 1)):
+        origin = {"dataset": "streets", "dataset_hash": known, "heldout_by": None}
+        save_bundle(tmp_path / known, replace(bundle, origin=origin))
+        found = scored(project, config, str(tmp_path / known)).warnings
+        assert len([text for text in found if "was trained on streets" in text]) == count
+    assert found[-1].startswith(
+        f"the model was trained on streets (0123456789abcdef), and {root} has other data ({digest})"
+    )
+    assert "--data DIR or SEGEXP_DATA" in found[-1]
+    shutil.copytree(root, tmp_path / "copy")
+    elsewhere = configured(project, tmp_path / "copy")
+    assert not any(
+        "other data" in text for text in scored(project, elsewhere, str(tmp_path / digest)).warnings
+    )
