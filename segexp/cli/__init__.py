@@ -25,6 +25,7 @@ from segexp.cli.mapping_suggest import suggest
 from segexp.cli.predict import predict
 from segexp.cli.report import report
 from segexp.cli.schema import schema
+from segexp.cli.storage_proxy import storage_proxy
 from segexp.cli.studies import studies_app
 from segexp.cli.surroundings import put_right
 from segexp.cli.sync import sync
@@ -97,6 +98,7 @@ app.command()(export)
 app.command()(worst)
 app.command()(ui)
 app.command()(sync)
+app.command("storage-proxy")(storage_proxy)
 app.command()(doctor)
 app.command()(schema)
 app.add_typer(studies_app, name="studies")

@@ -73,6 +73,10 @@ EXAMPLES = {
     "sync": """
         segexp sync
     """,
+    "storage-proxy": """
+        segexp storage-proxy --storage-file studies.url
+        segexp storage-proxy --host 10.0.0.5 --port 13000
+    """,
     "doctor": """
         segexp doctor
         segexp doctor --project streets --json

@@ -29,6 +29,7 @@ COMMANDS = [
     ["worst"],
     ["ui"],
     ["sync"],
+    ["storage-proxy"],
     ["doctor"],
     ["schema"],
     ["studies"],

@@ -24,6 +24,7 @@ from segexp.core.sqlite_file import LOCK_PATIENCE_S, open_for_reading, use_write
 from segexp.study.attributes import LISTED, PART_RUNS
 from segexp.study.storage.database_errors import reason_of
 from segexp.study.storage.journal import open_journal
+from segexp.study.storage.proxy import is_proxy, open_proxy
 from segexp.study.storage.retrying import RetryingStorage
 from segexp.study.storage.server import open_server
 from segexp.study.storage.waiting import PATIENCE, READING_PATIENCE
@@ -38,8 +39,8 @@ def open_storage(
     """Open Optuna's storage, and create it where it is not there yet.
 
     Args:
-        url: Any URL that Optuna takes, ``journal:PATH`` for a journal file, or None for
-            ``studies/optuna.db`` in the project.
+        url: Any URL that Optuna takes, ``journal:PATH`` for a journal file, ``grpc://HOST:PORT``
+            for a proxy, or None for ``studies/optuna.db`` in the project.
         project: The project directory; a relative SQLite or journal path starts there.
         patience: For how many seconds a call waits for a database that does not answer.
         is_known: Whether it was opened before by this command: then a server is waited for already
@@ -52,6 +53,8 @@ def open_storage(
     hush_optuna()
     if (journal := _journal_file(url, project)) is not None:
         return open_journal(journal)
+    if url is not None and is_proxy(url):
+        return open_proxy(url, patience, is_known=is_known)
     url, file = url or DEFAULT_STORAGE, _sqlite_file(url, project)
     if file is None:
         storage = open_server(url, patience, is_known=is_known)

@@ -5,7 +5,7 @@ must not happen twice therefore leaves a mark of its own in the rows that it wri
 transaction. The second attempt looks for the mark, under the lock that the first attempt took, so
 that it also waits for a first one that the server is still about to finish.
 
-Only `several` uses names of Optuna, too, that are not public.
+Only `proxied` and `several` use names of Optuna, too, that are not public.
 """
 
 import copy
@@ -248,15 +248,17 @@ def give_up_waiting(study: Study) -> None:
     Each call is tried once from now on, until one is answered.
     """
     backend = getattr(study._storage, "_backend", study._storage)  # behind Optuna's cache
-    if isinstance(backend, RetryingStorage):
-        backend.patience.give_up()
+    if isinstance(patience := getattr(backend, "patience", None), Patience):
+        patience.give_up()
 
 
 def replace_attribute(study: Study, key: str, expected: Any, value: Any) -> Any:
     """Set a study's attribute if it is still what was expected, and return what it is then.
 
     Of several hosts that do so at once, one does: what a database says decides between them. A
-    journal file or a storage in memory is one project's, whose lock the caller holds.
+    journal file or a storage in memory is one project's, whose lock the caller holds. Through a
+    proxy the last one does, and another may take itself for it if both write within the same
+    moment.
 
     Args:
         expected: What it is to be now; None for absent.
@@ -269,7 +271,7 @@ def replace_attribute(study: Study, key: str, expected: Any, value: Any) -> Any:
     if stands != expected:
         return stands
     study.set_user_attr(key, value)
-    return value
+    return study.user_attrs.get(key)
 
 
 def set_trial_attribute(study: Study, trial: Trial | FrozenTrial, key: str, value: Any) -> None:

@@ -16,6 +16,7 @@ from segexp.core.credentials import without_credentials
 from segexp.core.database_url import optuna_url, refuse_unescaped
 from segexp.core.errors import InputError
 from segexp.study.storage.database_errors import database_error, is_passing, reason_of
+from segexp.study.storage.proxy import is_proxy, open_proxy
 from segexp.study.storage.retrying import RetryingStorage
 from segexp.study.storage.waiting import PATIENCE, Patience
 
@@ -47,11 +48,14 @@ def _why_away(error: Exception) -> str | None:
 
 
 def ask_server(url: str) -> None:
-    """Connect to the database of a server once; nothing in it is changed.
+    """Connect to the database of a server, or to a proxy, once; nothing in it is changed.
 
     Raises:
         InputError: When it cannot be opened; a server that is cut off is waited for for 10 s.
     """
+    if is_proxy(url):
+        open_proxy(url, 0)
+        return
     with _refused_in_one_line(url) as parsed:
         create_engine(parsed, poolclass=NullPool, **_engine_options(parsed)).connect().close()
 
