@@ -156,6 +156,8 @@ def find_inputs(
     from segexp.core.files import folder_fault
     from segexp.evaluation.image_files import (
         ENDINGS,
+        PROBABILITIES_ENDING,
+        UNCERTAINTY_ENDING,
         find_images,
         find_videos,
         is_video,
@@ -166,11 +168,11 @@ def find_inputs(
     named = [path for path in paths if is_video(path)]
     endings = [
         *ENDINGS,
-        *(["_uncertainty.png"] if wanted.uncertainty else []),
-        *(["_probabilities.npz"] if wanted.probabilities else []),
+        *([UNCERTAINTY_ENDING] if wanted.uncertainty else []),
+        *([PROBABILITIES_ENDING] if wanted.probabilities else []),
     ]
     with collected(faults):
-        files = find_images([path for path in paths if path not in named], out, endings[-1])
+        files = find_images([path for path in paths if path not in named], out, endings)
     with collected(faults):
         videos = find_videos(named)
     if fault := folder_fault(out):

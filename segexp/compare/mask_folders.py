@@ -7,13 +7,19 @@ from pathlib import Path
 from segexp.core.errors import InputError, at_most
 from segexp.core.wording import counted
 from segexp.data.layouts._pairing import directory_entries
+from segexp.evaluation.image_files import (
+    COLOR_ENDING,
+    MASK_ENDING,
+    OVERLAY_ENDING,
+    UNCERTAINTY_ENDING,
+)
 
 SUFFIXES = (".png", ".npy")
 
-ENDINGS = ("_mask", "_leftImg8bit", "_gtFine_labelIds", "_gtFine_labelTrainIds")
+ENDINGS = (Path(MASK_ENDING).stem, "_leftImg8bit", "_gtFine_labelIds", "_gtFine_labelTrainIds")
 """What a mask's name may add to the image's: segexp's own ending, and those of Cityscapes."""
 
-_BESIDE = ("_color", "_overlay", "_uncertainty")
+_BESIDE = tuple(Path(e).stem for e in (COLOR_ENDING, OVERLAY_ENDING, UNCERTAINTY_ENDING))
 """Pictures that `segexp predict` writes next to ``<stem>_mask.png``."""
 
 Files = Mapping[str, Path]

@@ -21,9 +21,14 @@ ARRAY_SUFFIX = ".npy"
 SUFFIXES = (*IMAGE_SUFFIXES, ARRAY_SUFFIX)
 
 MASK_ENDING = "_mask.png"
-VIDEO_ENDING = "_overlay.mp4"
-ENDINGS = (MASK_ENDING, "_color.png", "_overlay.png")
+COLOR_ENDING = "_color.png"
+OVERLAY_ENDING = "_overlay.png"
+ENDINGS = (MASK_ENDING, COLOR_ENDING, OVERLAY_ENDING)
 """What the pictures of an image add to its name."""
+
+UNCERTAINTY_ENDING = "_uncertainty.png"
+PROBABILITIES_ENDING = "_probabilities.npz"
+VIDEO_ENDING = "_overlay.mp4"
 
 _EXPECTED = ", ".join(SUFFIXES)
 
@@ -43,7 +48,7 @@ class Frame(NamedTuple):
 
 
 def find_images(
-    paths: Sequence[Path], out_dir: Path | None = None, longest: str = "_overlay.png"
+    paths: Sequence[Path], out_dir: Path | None = None, endings: Sequence[str] = ENDINGS
 ) -> list[ImageFile]:
     """List the images among files and directories, in the order given; directories sorted.
 
@@ -52,7 +57,7 @@ def find_images(
 
     Args:
         out_dir: The output directory: not searched when it lies inside one of the directories.
-        longest: The longest ending that a file of a prediction adds to its image's name.
+        endings: What the files of a prediction add to its image's name.
 
     Raises:
         InputError: With every fault: paths that are missing or not images, directories without
@@ -89,11 +94,12 @@ def find_images(
     for file in distinct.values():
         by_stem.setdefault(file.stem, []).append(str(file.path))
     faults += [
-        f"{stem}_mask.png: would be written for {' and for '.join(same)}; predict them separately, "
-        "each into its own directory"
+        f"{stem}{MASK_ENDING}: would be written for {' and for '.join(same)}; predict them "
+        "separately, each into its own directory"
         for stem, same in by_stem.items()
         if len(same) > 1
     ]
+    longest = max(endings, key=len)
     faults += [
         f"{shown(str(file.path))}: its name is too long to name a prediction after it; rename it"
         for file in distinct.values()

@@ -10,6 +10,7 @@ from segexp.core.files import inside, write_atomic, written_beside
 from segexp.data.files.video import look_at_video
 from segexp.data.source import SampleFault
 from segexp.data.threads import work_ahead
+from segexp.evaluation.image_files import MASK_ENDING
 from segexp.evaluation.predict import MAX_PIXELS, Prediction
 from segexp.labels.mapping import Mapping
 from segexp.report.pictures import Pixels, overlay
@@ -47,7 +48,7 @@ def write_overlay_video(
     def draw(found: Prediction) -> Pixels:
         if masks is not None:
             mask = encode_class_mask(found.mask, mapping, grey=grey_masks)
-            write_atomic(inside(masks, f"{found.file.stem.name}_mask.png"), mask)
+            write_atomic(inside(masks, f"{found.file.stem.name}{MASK_ENDING}"), mask)
         every = range(len(mapping.classes))
         return overlay(found.image, found.mask, mapping.colors, mapping.names, legend=every)
 

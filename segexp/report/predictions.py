@@ -10,6 +10,7 @@ from segexp.core.errors import InputError
 from segexp.core.files import inside, write_atomic, written_beside
 from segexp.data.files.pictures import CLASS_INDICES, OURS, WRITER
 from segexp.data.threads import work_ahead
+from segexp.evaluation.image_files import ENDINGS, PROBABILITIES_ENDING, UNCERTAINTY_ENDING
 from segexp.evaluation.predict import MAX_PIXELS, Prediction
 from segexp.labels.mapping import Mapping
 from segexp.labels.taxonomy import VOID
@@ -73,11 +74,11 @@ def _write_beside(out_dir: Path, found: Prediction, names: Sequence[str]) -> Ite
     directory, name = inside(out_dir, found.file.stem.parent), found.file.stem.name
     if found.uncertainty is not None:
         meaning = "entropy of the class probabilities by its largest value, 0..1 as 0..255"
-        path = directory / f"{name}_uncertainty.png"
+        path = directory / f"{name}{UNCERTAINTY_ENDING}"
         write_atomic(path, encode_mask(found.uncertainty, None, {UNCERTAINTY: meaning}))
         yield path
     if found.probabilities is not None:
-        path = directory / f"{name}_probabilities.npz"
+        path = directory / f"{name}{PROBABILITIES_ENDING}"
         with written_beside(path) as beside, beside.open("xb") as file:
             np.savez_compressed(file, probabilities=found.probabilities, classes=np.array(names))
         yield path
@@ -113,15 +114,15 @@ def write_prediction(
     """
     directory = inside(out_dir, stem.parent)
     colors = mapping.colors
-    files = {
-        "mask": encode_class_mask(mask, mapping, grey=grey_masks),
-        "color": encode_png(colorize(mask, colors, mapping.taxonomy.void_color)),
-        "overlay": encode_png(overlay(image, mask, colors, mapping.names)),
-    }
-    paths = {kind: directory / f"{stem.name}_{kind}.png" for kind in files}
-    for kind, data in files.items():
-        write_atomic(paths[kind], data)
-    return paths["mask"], paths["color"], paths["overlay"]
+    contents = (
+        encode_class_mask(mask, mapping, grey=grey_masks),
+        encode_png(colorize(mask, colors, mapping.taxonomy.void_color)),
+        encode_png(overlay(image, mask, colors, mapping.names)),
+    )
+    index, color, over = (directory / f"{stem.name}{ending}" for ending in ENDINGS)
+    for path, content in zip((index, color, over), contents, strict=True):
+        write_atomic(path, content)
+    return index, color, over
 
 
 def encode_class_mask(mask: NDArray[np.uint8], mapping: Mapping, *, grey: bool) -> bytes:

@@ -97,7 +97,7 @@ def test_a_longer_ending_leaves_less_room_for_a_name(tmp_path: Path) -> None:
     save(tmp_path / f"{'x' * 240}.png", picture(0))
     assert len(find_images([tmp_path])) == 1
     with pytest.raises(InputError, match="its name is too long"):
-        find_images([tmp_path], None, "_probabilities.npz")
+        find_images([tmp_path], None, ("_mask.png", "_probabilities.npz", "_color.png"))
 
 
 def test_of_arrays_in_a_folder_those_of_the_shape_of_an_image_are_images(tmp_path: Path) -> None:
