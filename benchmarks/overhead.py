@@ -101,7 +101,7 @@ class Display:
     def _nothing(self, *values: Any) -> None:
         pass
 
-    caching = studied = trial_started = step = epoch = _nothing
+    caching = studied = trial_started = step = epoch = doing = _nothing
 
     def beside(self) -> "Display":
         """Return itself: there is one trial at a time."""

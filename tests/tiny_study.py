@@ -70,6 +70,9 @@ class Said:
         self.ended.append((number, state))
         self.texts.append(text)
 
+    def doing(self, what: str) -> None:
+        pass
+
     def step(self, step: Step, total_epochs: int) -> None:
         self.on_step(self.trial, step.epoch)
 

@@ -47,6 +47,9 @@ class Lines:
     def epoch(self, result: EpochResult[Evaluation], value: float, total_epochs: int) -> None:
         """Say nothing of an epoch: a study has hundreds."""
 
+    def doing(self, what: str) -> None:
+        """Say nothing of it: the end of the trial is a line."""
+
     def beside(self) -> "Lines":
         """Return itself: a line says which trial it is of."""
         return self

@@ -53,8 +53,13 @@ class Bar:
         return (self.done - self.done_before) / max(1, self.total)
 
     def times(self, now: float) -> str:
-        """Say how long it has taken, and how long the rest takes if it goes on so."""
+        """Say how long it has taken, and how long the rest takes if it goes on so.
+
+        How long it takes to score and to write what is trained is not foretold.
+        """
         taken = now - self.begun
+        if self.done >= self.total:
+            return _clock(taken)
         worked = self.done - self.done_before
         left = _clock(taken * (self.total - self.done) / worked) if worked else "-:--:--"
         return f"{_clock(taken)} ETA {left}"

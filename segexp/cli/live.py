@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from segexp.evaluation.evaluate import Evaluation
     from segexp.study.so_far import SoFar
     from segexp.training.fit import EpochResult, Step
+
+SCORING = "scoring"
 
 SPEED_SECONDS = 0.5
 """How long steps must have been watched before their speed is said; some arrive several at once."""
@@ -133,25 +135,30 @@ class LiveDisplay(AbstractContextManager["LiveDisplay"]):
         self._say_of_trial(f"{state}  {text}", style)
 
     def step(self, step: "Step", total_epochs: int) -> None:
-        """Show the running loss, at most twice a second: reading it waits for the device."""
+        """Show the running loss, at most twice a second: reading it waits for the device.
+
+        After the last step of an epoch the val images are scored: that is shown at once.
+        """
         now = time.monotonic()
         if step.step == 1:
             self._first_step = (now, step.images)
-        if not self._has_bars or now - self._shown < 0.5:
+        is_last = step.step == step.steps
+        if not self._has_bars or (now - self._shown < 0.5 and not is_last):
             return
         self._shown = now
         begun, images = self._first_step
         # The start of the first step is not known.
         is_known = step.step > 1 and now - begun >= SPEED_SECONDS
         speed = f"{(step.images - images) / (now - begun):.0f}" if is_known else "-"
+        speed = SCORING if is_last else f"{speed} images/s"
         value = f"{self.score} {'-' if math.isnan(self._value) else f'{self._value:.3f}'}"
         done = (step.epoch - 1) * step.steps + step.step
         epoch = f"epoch {step.epoch}/{total_epochs}"
         self._show_bar(
             f"{self._title} {epoch}".strip(),
             f"{self._short} {epoch}".strip(),
-            f"loss {float(step.loss):.3f}  {value}  {speed} images/s",
-            value,
+            f"loss {float(step.loss):.3f}  {value}  {speed}",
+            f"{value}  {SCORING}" if is_last else value,
             done,
             total_epochs * step.steps,
         )
@@ -165,6 +172,11 @@ class LiveDisplay(AbstractContextManager["LiveDisplay"]):
                 f"val loss {result.validation.loss:.3f}  {self.score} {value:.4f}  "
                 f"{result.images_per_s:.0f} images/s  {result.seconds:.1f} s"
             )
+
+    def doing(self, what: str) -> None:
+        """Show in the bar what a trial does when it trains no more; print nothing."""
+        if bar := self._screen.bars.get(self):
+            self._screen.bars[self] = replace(bar, detail=what, short_detail=what)
 
     def _say_of_trial(self, text: str, style: str = "") -> None:
         # With other trials a line must say which trial it is of: arms have trials of equal number.

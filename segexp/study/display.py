@@ -22,6 +22,9 @@ class Display(Protocol):
     def epoch(self, result: EpochResult[Evaluation], value: float, total_epochs: int) -> None:
         """An epoch was trained and validated; ``value`` is the objective."""
 
+    def doing(self, what: str) -> None:
+        """Show what a trial does when it trains no more: ``scoring`` or ``writing``."""
+
 
 class StudyDisplay(Display, Protocol):
     """Shows the progress of a study."""

@@ -142,6 +142,10 @@ class LiveResults:
         self.display.epoch(result, value, total_epochs)
         self.folder.write_if_due()
 
+    def doing(self, what: str) -> None:
+        """Show what a trial does when it trains no more."""
+        self.display.doing(what)
+
     def caching(self, done: int, total: int) -> None:
         """Show how many images are decoded into the cache."""
         self.display.caching(done, total)

@@ -103,6 +103,7 @@ def run_trial(
         display.epoch(result, value, epochs)
         prune(result.epoch, value, partial(checkpoints.write, trainer.learned, progress))
     assert progress.best is not None  # at least one epoch
+    display.doing("scoring")
     best, best_epoch = kept_evaluation(progress.best), progress.best_epoch
 
     trial_result = TrialResult(
@@ -143,6 +144,7 @@ def run_trial(
             "heldout": size_text(dataset, at_own=at_own),
         },
     )
+    display.doing("writing")
     trial_record.log_result(run, trial_result)
     trial_record.log_confusion(run, best, mapping, "val")
     trial_record.save_evaluations(directory, best, heldout, run)
@@ -157,8 +159,10 @@ def run_trial(
     )
     if is_kept:
         log_data(run, dataset, ("heldout",))
-        scores = trial_record.bundle_scores(trial_result)
-        scores |= trial_record.miou_ends(dataset, best, heldout)
+        scores = {
+            **trial_record.bundle_scores(trial_result),
+            **trial_record.miou_ends(dataset, best, heldout),
+        }
         _save_bundle(
             directory / "bundle", training, reading, setup, trial_result, run, scores=scores
         )

@@ -41,7 +41,7 @@ def watched(
     seen: list[str | None] = []
     with LiveDisplay(quiet=False) as display:
         for now[0], epoch, step in steps:
-            display.step(Step(epoch, step, 2, 8 * step, 0.5), total_epochs=2)
+            display.step(Step(epoch, step, 9, 8 * step, 0.5), total_epochs=2)
             bars = display._screen.bars
             seen.append(bars[display].detail.rpartition("  ")[2] if bars else None)
     return seen
@@ -103,3 +103,34 @@ def test_a_terminal_shows_how_far_the_study_is(
         display._live.refresh()
     expected = "study 12/50 · best 0.431 (trial 20)"
     assert (expected in screen.getvalue()) == console.is_terminal
+
+
+def test_a_trial_that_is_scored_or_written_says_so_in_its_bar_and_in_no_line(
+    screen: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr("segexp.cli.live.time", SimpleNamespace(monotonic=lambda: now[0]))
+    seen: list[tuple[str, str, str]] = []
+
+    def look(display: LiveDisplay) -> None:
+        for bar in display._screen.bars.values():
+            seen.append((bar.detail, bar.short_detail, bar.times(now[0])))
+
+    with LiveDisplay(quiet=False) as display:
+        for now[0], step in ((10.0, 1), (10.1, 2)):  # the last one, soon after the one before
+            display.step(Step(1, step, 2, 8 * step, 0.5), total_epochs=1)
+        look(display)
+        for now[0], what in ((12.0, "scoring"), (13.0, "writing")):
+            display.doing(what)
+            look(display)
+    assert seen == (
+        [
+            ("loss 0.500  mIoU -  scoring", "mIoU -  scoring", "0:00:00"),
+            ("scoring", "scoring", "0:00:02"),
+            ("writing", "writing", "0:00:03"),
+        ]
+        if console.is_terminal
+        else []
+    )
+    if not console.is_terminal:
+        assert screen.getvalue() == ""

@@ -27,6 +27,7 @@ def test_the_page_is_written_and_its_path_alone_is_printed(
     stored: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened: list[str] = []
+    monkeypatch.setattr("webbrowser.get", lambda: None)
     monkeypatch.setattr("webbrowser.open", opened.append)
     page = stored / "runs" / "tiny" / "report.html"
     assert segexp(stored, "report").out == f"{page}\n"

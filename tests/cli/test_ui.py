@@ -19,6 +19,7 @@ from tests.cli.running import segexp, the_fault
 def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The addresses that a browser is told to open."""
     addresses: list[str] = []
+    monkeypatch.setattr("webbrowser.get", lambda: None)
     monkeypatch.setattr("webbrowser.open", addresses.append)
     return addresses
 

@@ -63,6 +63,9 @@ class Said:
     def trial_ended(self, number: int, state: str, text: str) -> None:
         pass
 
+    def doing(self, what: str) -> None:
+        pass
+
     def step(self, step: Step, total_epochs: int) -> None:
         if self._interrupt_at is not None and len(self.started) > self._interrupt_at:
             raise Interrupted(2)

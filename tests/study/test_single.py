@@ -37,6 +37,9 @@ class Shown:
     def trial_ended(self, number: int, state: str, text: str) -> None:
         pass
 
+    def doing(self, what: str) -> None:
+        pass
+
     def step(self, step: Step, total_epochs: int) -> None:
         pass
 

@@ -47,9 +47,13 @@ class Watcher:
     steps: list[tuple[int, int]] = field(default_factory=list)
     values: list[float] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
+    done: list[str] = field(default_factory=list)
 
     def say(self, text: str) -> None:
         self.lines.append(text)
+
+    def doing(self, what: str) -> None:
+        self.done.append(what)
 
     def step(self, step: Step, total_epochs: int) -> None:
         self.steps.append((step.epoch, step.step))
@@ -147,6 +151,7 @@ def test_the_value_is_the_best_reported_objective(finished: Finished):
 
 def test_the_display_sees_every_step_and_epoch(finished: Finished):
     assert finished.display.steps == [(epoch, step) for epoch in (1, 2, 3, 4) for step in (1, 2)]
+    assert finished.display.done == ["scoring", "writing"]
     assert finished.display.values == [value for _, value in finished.reports]
 
 

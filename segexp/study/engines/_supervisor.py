@@ -33,7 +33,9 @@ STOP_SECONDS = 4
 MAX_EARLY_DEATHS = 3
 """How many workers may die before one takes a trial."""
 
-_SHOWN = ("say", "caching", "studied", "trial_started", "trial_ended", "step", "epoch")
+_SHOWN = (
+    "say", "caching", "studied", "trial_started", "trial_ended", "step", "epoch", "doing",
+)  # fmt: skip
 
 _ERRORS: dict[str, type[InputError | WorkError]] = {
     "input_error": InputError,

@@ -155,13 +155,16 @@ class _SentDisplay:
     def step(self, step: Step, total_epochs: int) -> None:
         self._stop_if_told()
         now = time.monotonic()
-        if step.step == 1 or now - self._shown > 1 / STEPS_SHOWN_PER_S:
+        if step.step in {1, step.steps} or now - self._shown > 1 / STEPS_SHOWN_PER_S:
             self._shown = now
             self._send("step", replace(step, loss=float(step.loss)), total_epochs)
 
     def epoch(self, result: EpochResult[Evaluation], value: float, total_epochs: int) -> None:
         validation = replace(result.validation, image_ids=(), confusions={}, predictions={})
         self._send("epoch", replace(result, validation=validation), value, total_epochs)
+
+    def doing(self, what: str) -> None:
+        self._send("doing", what)
 
     def beside(self) -> StudyDisplay:
         return self
