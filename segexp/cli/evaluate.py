@@ -154,7 +154,8 @@ def _show_calibration(calibration: Mapping[str, Any]) -> None:
     }
     print_table(class_table("how often it is right, by how sure it is", columns))
     prose(
-        f"ECE {calibration['ece']:.4f}: the probability of what is decided is so far from how "
-        f"often that is right, on average over pixels ({calibration['probabilities']})",
+        f"expected calibration error (ECE) {calibration['ece']:.4f}: how far the probability of "
+        "the decided class is from the share of pixels where it is right, on average over pixels "
+        f"({calibration['probabilities']})",
         results,
     )

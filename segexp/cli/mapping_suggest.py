@@ -82,8 +82,9 @@ def suggest(
 ) -> None:
     """Suggest which classes to merge, from what a trained model confuses.
 
-    Merges its classes one pair at a time, down to two, and writes the rung with N classes as a
-    mapping for `segexp ab`. Its predicted gain is the ruler effect: only an A/B study shows more.
+    Merges its classes one pair at a time, down to two. Writes the rung with N classes into
+    mappings/, for `segexp ab`, and the page mapping-ladder.html. The predicted gain is the ruler
+    effect: only an A/B study shows more.
     """
     if run is not None and study is not None:
         raise InputError("name one trained model: --run RUN or --study NAME")
@@ -113,11 +114,13 @@ def suggest(
     written = []
     if folder is not None:
         page = ladder_page(found.ladder, found.rung, found.notes, found.study_command)
+        say(f"writing {folder / PAGE} ...")
         write_named(folder / PAGE, page, f"--out {folder}")
         written.append(folder / PAGE)
     if file.text is not None and (folder is not None or may_write(path)):
         if not may_write(path) and folder is not None:  # another user's, or on a read-only disk
             path = folder / path.name
+        say(f"writing {path} ...")
         write_named(path, file.text, str(path))
         written.insert(0, path)
     if json_:

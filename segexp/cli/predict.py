@@ -63,7 +63,7 @@ def predict(
             "--uncertainty",
             help="Also write <stem>_uncertainty.png: the entropy of the probabilities, 0 where one "
             "class is certain, 255 where all are alike. `segexp evaluate` says how far "
-            "probabilities hold (ECE).",
+            "probabilities are from how often they are right (ECE).",
         ),
     ] = False,
     frame_masks: Annotated[
@@ -141,7 +141,8 @@ def predict_into(
         from segexp.evaluation.saved import described
 
         say(
-            f"probabilities: {described(bundle.reading)}; how far they hold: `segexp evaluate`, ECE"
+            f"probabilities: {described(bundle.reading)}; how far they are from how often they are "
+            "right: `segexp evaluate`, ECE"
         )
 
 

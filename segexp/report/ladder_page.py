@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 from markupsafe import Markup
 
-from segexp.core.wording import signed
+from segexp.core.wording import percent, signed
 from segexp.labels.ladder import RULER_EFFECT, Ladder, Rung
 from segexp.labels.taxonomy import VOID_NAME
 from segexp.report.page import (
@@ -43,14 +43,13 @@ def ladder_page(
         chosen: The suggested rung, with the name it was written under.
     """
     base, num = ladder.base, len(chosen.space.classes)
-    kept = chosen.bits_kept / ladder.bits_kept if ladder.bits_kept else 1.0
     opening = [
         note(f"{RULER_EFFECT} Run one: {study_command}" if study_command else RULER_EFFECT),
         cards(
             [
                 (f"{len(base.classes)} → {num}", f"classes, {base.name} → {chosen.space.name}"),
                 (f"{ladder.miou:.3f} → {chosen.miou:.3f}", "predicted mIoU (ruler effect)"),
-                (f"{kept:.0%}", "of the bits per pixel kept"),
+                (percent(*_bits(chosen, ladder)), "of the bits per pixel kept"),
             ]
         ),
         *(note(f"{text[:1].upper()}{text[1:]}.") for text in notes),
@@ -198,6 +197,14 @@ def _tree(ladder: Ladder, chosen: Rung) -> go.Figure:
         height=90 + 26 * start,
     )
     return figure
+
+
+def _bits(chosen: Rung, ladder: Ladder) -> tuple[float, float]:
+    """Return the bits per pixel that a rung keeps, and those of the model's classes.
+
+    To 12 digits, beyond which sums in another order differ.
+    """
+    return round(chosen.bits_kept, 12), round(ladder.bits_kept, 12)
 
 
 def _new_name(above: Sequence[str], rung: Rung) -> str:

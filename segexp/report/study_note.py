@@ -58,9 +58,10 @@ def study_note(view: StudyView, asked: Asked, address: Callable[[TrialRow], str]
     lines += [f"**Data.** {text(asked.data.removeprefix('data: '))}.", ""]
     lines += _spaces(view)
     lines += [
-        f"**Repeat it.** `segexp tune {name} --trials {asked.trials}` with segexp {__version__} "
-        "in a project with the `config.yaml`, `study.yaml` and `mappings/` among the artifacts; "
-        f"`segexp best {name}` shows the answer, `study.html` the rest.",
+        f"**Repeat it.** Make a project with segexp {__version__} (`segexp init DIR`), copy "
+        "`config.yaml`, `study.yaml` and `mappings/` from the artifacts over it, and run "
+        f"`segexp tune study.yaml --trials {asked.trials}` there. `segexp best {name}` shows the "
+        "answer; the rest is in `study.html`.",
         "",
     ]
     return fitted(lines, REWRITTEN)

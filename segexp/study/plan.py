@@ -127,6 +127,7 @@ def plan_study(
         required = parse_constraints(where, study.constraints)
         if required and mappings:
             constraints = of_space(where, required, common or common_space(mappings))
+            _say_merged(required, constraints, say)
     source: Source | None = None
     with collected(faults):
         source = find_source(project, config, mappings)
@@ -184,6 +185,18 @@ def _unknown_in_exclude(
 def _say_it(say: Callable[[str], None], pairs: int) -> None:
     if pairs > PAIRS_WORTH_A_WORD:
         say(f"building and running {pairs} pairs of architecture and encoder once ...")
+
+
+def _say_merged(
+    required: Sequence[Constraint], found: Sequence[Constraint], say: Callable[[str], None]
+) -> None:
+    """Say which floors are about a class that holds more than the label that was named."""
+    for before, after in zip(required, found, strict=True):
+        if before.on != after.on:
+            say(
+                f"constraints.{before.on}: the floor is on {after.on}, the class of the common "
+                f"space that holds the label {before.class_name}"
+            )
 
 
 def say_left_out(plan: SearchPlan, say: Callable[[str], None]) -> None:

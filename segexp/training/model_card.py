@@ -15,6 +15,12 @@ SPLITS = {"val": "tuning images", "heldout": "held-out images"}
 ENDS = ("_low", "_high")
 """What a score's name ends in where it is an end of that score's interval."""
 
+COMMON_SPACE = (
+    "In names with `common`, the common space: the finest label space in which each class of "
+    "several mappings falls whole into one class."
+)
+"""The words of docs/glossary.md."""
+
 DRAWN = "synthetic"
 """The name of the data that segexp draws itself."""
 
@@ -93,7 +99,7 @@ def _scores_text(scores: Mapping[str, float]) -> str:
         + "In brackets: the 95% interval for other images like these. "
         * has_interval
         + f"How far {unknown} would lead is not known of a single model; `segexp ab` gives "
-        "intervals."
+        "intervals." + f"\n\n{COMMON_SPACE}" * any("common" in name for name in names)
     )
 
 

@@ -57,9 +57,13 @@ def test_a_study_is_its_best_trial_and_what_is_shown_ends_with_the_study_to_run(
     assert "ruler effect" in done.out
     base = best["params"]["mapping"]
     count = 10 if base == "cityscapes19" else 9
-    last = done.err.strip().splitlines()[-1]
-    assert last == f"look next:  segexp ab {base} {base}_suggested{count}"
-    assert (project / "mappings" / f"{base}_suggested{count}.yaml").is_file()
+    path = project / "mappings" / f"{base}_suggested{count}.yaml"
+    assert done.err.strip().splitlines()[-3:] == [
+        f"writing {tmp_path / 'mapping-ladder.html'} ...",
+        f"writing {path} ...",
+        f"look next:  segexp ab {base} {base}_suggested{count}",
+    ]
+    assert path.is_file()
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """The page of a ladder of merges."""
 
 from dataclasses import replace
+from html import escape
 
 import numpy as np
 import pytest
@@ -34,6 +35,17 @@ def test_it_says_first_that_the_gain_is_the_ruler_and_what_would_show_more(page)
     assert "ruler effect" in page.notes[0]
     assert "segexp ab toy mine" in page.notes[0]
     assert page.notes[1] == "<i>a note."
+
+
+@pytest.mark.parametrize(("second", "shown"), [([4, 4, 0, 0, 0], ">99%"), ([0] * 5, "100%")])
+def test_all_bits_are_kept_only_where_none_is_lost(ladder, second, shown):
+    many = 10**9
+    rows = [[4, 4, 0, 0, 0], second, [0, 0, many, 2, 0], [0, 0, 2, many, 0]]
+    found = make_ladder(ladder.base, np.array(rows))
+    rung = found.rungs[0]
+    assert set(rung.merged) == {"a", "<b>b"}
+    assert (rung.bits_lost > 0) == (shown != "100%")
+    assert f">{escape(shown)}<" in ladder_page(found, rung, [], None)
 
 
 def test_every_step_is_in_the_table_with_its_honest_numbers(page, ladder):

@@ -58,7 +58,7 @@ def test_it_says_what_was_asked_of_which_data_and_how_to_repeat_it():
     assert "- mapping: a, b\n" in note
     assert "**Data.** synthetic: 40 train, 10 val, 10 held-out images." in note
     assert "Mappings: a, b. Their scores meet in the common space common-a-b (01234567)." in note
-    assert f"`segexp tune {study.study_name} --trials 30`" in note
+    assert "`segexp tune study.yaml --trials 30` there." in note
 
 
 def test_a_study_without_a_complete_trial_has_a_note_without_a_table():

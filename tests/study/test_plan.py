@@ -5,6 +5,9 @@ from pathlib import Path
 import pytest
 
 from segexp.core.errors import InputError
+from segexp.study.config import read_study
+from segexp.study.plan import plan_study
+from segexp.study.read_space import read_space
 from tests.tiny_study import definition_of, planned
 
 
@@ -20,6 +23,20 @@ def test_the_shipped_default_study_is_planned_with_its_baseline_and_common_space
     assert plan.baseline["encoder"] == "resnet18"
     assert plan.baseline["arch"] == "Unet"  # not named in the study: config.yaml's own
     assert plan.base.source.format == "synthetic"
+
+
+def test_a_floor_on_a_label_says_which_class_it_is_about_once(project: Path) -> None:
+    said: list[str] = []
+    constraints = {"constraints": {"iou/bus": ">= 0.2", "iou/road": ">= 0.3"}}
+    path, found, config = read_study(project, "default", constraints)
+    searched = read_space(str(path), found, config)
+    plan = plan_study(project, str(path), found, config, searched, said.append)
+    holder = next(c.name for c in plan.base.common.classes if "bus" in c.labels)
+    assert holder != "bus"
+    assert [line for line in said if "floor" in line] == [
+        f"constraints.iou/bus: the floor is on iou/{holder}, the class of the common space "
+        "that holds the label bus"
+    ]
 
 
 def test_one_mapping_is_its_own_common_space(project: Path) -> None:

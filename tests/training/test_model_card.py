@@ -5,6 +5,7 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
+from harness.project import ROOT
 from segexp.training.bundle import Bundle, save_bundle
 from segexp.training.model_card import model_card
 
@@ -27,6 +28,13 @@ def test_it_has_the_scores_of_both_splits_and_says_what_they_lack(bundle: Bundle
     assert "|  | tuning images | held-out images |" in text
     assert "| miou | 0.5123 | 0.4000 |" in text
     assert "| miou_common | - | - |" in text
+    glossary = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
+    words = (
+        "the finest label space in which each class of several mappings falls whole into one class"
+    )
+    assert f"| common space | {words} |" in glossary
+    assert f"the common space: {words}." in text
+    assert "the common space" not in card_of(replace(bundle, scores={"val/miou": 0.5}))
     assert "another seed or other images would lead" in text
     assert "`segexp ab` gives intervals" in text
     assert "None were recorded." in card_of(replace(bundle, scores={}))

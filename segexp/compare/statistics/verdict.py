@@ -162,7 +162,7 @@ def untouched_sentence(
     elif settled:
         end = f" {interval_text(delta, digits)} {unit}: {_end(delta, margin)}"
     else:
-        none = "no verdict, because all classes together have none"
+        none = "not judged on its own, since there is no verdict over all classes"
         end = f" {interval_text(delta, digits)} {unit}; {none}"
     return opened(about, f"{said}{end}.")
 

@@ -57,7 +57,7 @@ def test_untouched_classes_have_no_verdict_where_all_classes_have_none():
     pair = compare(a, b, class_groups=GROUPS, about="On two").to_dict()
     assert pair["verdict"] == "not enough evidence"
     assert pair["untouched_sentence"].startswith("On two, the 2 classes that no arm merges: ")
-    end = "; no verdict, because all classes together have none."
+    end = "; not judged on its own, since there is no verdict over all classes."
     assert pair["untouched_sentence"].endswith(end)
 
 

@@ -267,8 +267,8 @@ def test_the_sentence_of_the_untouched_classes_has_a_verdict_where_all_classes_h
         "The 2 classes that no arm merges: +0.012 [0.003, 0.021] in mIoU: better."
     )
     assert untouched_sentence(["road", "sky"], found, 0.01, None, settled=False) == (
-        "The 2 classes that no arm merges: +0.012 [0.003, 0.021] in mIoU; no verdict, because all "
-        "classes together have none."
+        "The 2 classes that no arm merges: +0.012 [0.003, 0.021] in mIoU; not judged on its own, "
+        "since there is no verdict over all classes."
     )
     about = "On six configurations that tuning found good in either arm"
     assert untouched_sentence(["road"], found, 0.01, about, settled=True) == (
