@@ -1,5 +1,6 @@
 """``segexp studies``: the studies of a project, and how to be rid of one."""
 
+import shlex
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
@@ -136,3 +137,7 @@ def rm(
             f"MLflow keeps {found.artifacts:,.1f} MB of deleted runs in mlruns/ until `mlflow gc` "
             "deletes them"
         )
+        if found.experiment is not None and found.experiment.uri.startswith("sqlite:"):
+            uri = found.experiment.uri
+            words = ["mlflow", "gc", "--backend-store-uri", uri, "--tracking-uri", uri]
+            say(f"look next:  {shlex.join(words)}")

@@ -6,6 +6,7 @@ import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 
 import psutil
@@ -116,13 +117,18 @@ def what_to_free(project: Path) -> str:
     )
 
 
-def megabytes(directory: Path) -> float:
-    """Return how much the files in a folder take, in millions of bytes; 0 if it is not there."""
-    total = 0
-    for folder, _, files in os.walk(directory):
+def megabytes(*directories: Path) -> float:
+    """Return how much the files in folders take together, in millions of bytes.
+
+    A folder that is not there takes nothing, and a file that has several names (hard links) takes
+    its place once.
+    """
+    sizes: dict[tuple[int, int], int] = {}
+    for folder, _, files in chain.from_iterable(map(os.walk, directories)):
         for name in files:
             try:
-                total += (Path(folder) / name).lstat().st_size
+                found = (Path(folder) / name).lstat()
             except OSError:  # it was deleted meanwhile
                 continue
-    return total / 1e6
+            sizes[found.st_dev, found.st_ino] = found.st_size
+    return sum(sizes.values()) / 1e6

@@ -73,6 +73,6 @@ def _row(project: Path, family: Family) -> Row:
         best=best.number if best else None,
         score=score_of(best) if best else None,
         last=max(times, default=None),
-        megabytes=round(sum(map(megabytes, folders)), 1),
+        megabytes=round(megabytes(*folders), 1),
         is_running=any(map(is_running, family.studies)),
     )

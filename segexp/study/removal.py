@@ -107,7 +107,7 @@ def plan_removal(project: Path, storage: BaseStorage, name: str, uri: str | None
         raise InputError(f"{name!r} was not made by segexp; remove it with `optuna delete-study`")
     _refuse_needed(family, known)
     experiment, runs = _find_runs(project, family, uri)
-    artifacts = sum(map(megabytes, artifact_folders(project, family)))
+    artifacts = megabytes(*artifact_folders(project, family))
     others = tracking.whose_others(experiment, runs) if experiment else set()
     return Removal(
         project,

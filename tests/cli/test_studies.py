@@ -51,6 +51,8 @@ def test_nothing_is_removed_that_nobody_confirmed_and_then_all_of_it_is(
     done = segexp(project, "studies", "rm", "tiny", "--yes")
     assert done.code == 0, done.err
     assert "MB of deleted runs in mlruns/ until `mlflow gc` deletes them" in done.err
+    uri = f"sqlite:///{project / 'mlflow.db'}"
+    assert f"look next:  mlflow gc --backend-store-uri {uri} --tracking-uri {uri}" in done.err
     assert not folder.exists() and not (project / "runs" / "tiny").exists()
     assert study_names(project) == []
     client = client_of(project)

@@ -15,6 +15,7 @@ from segexp.core.disk import (
     full_disk_explained,
     is_away,
     is_full,
+    megabytes,
     refuse_network_file_system,
     what_to_free,
 )
@@ -118,6 +119,17 @@ def test_an_error_that_is_its_own_cause_ends_the_search() -> None:
     first, second = ValueError("a"), ValueError("b")
     first.__cause__, second.__cause__ = second, first
     assert not is_full(first)
+
+
+def test_a_file_with_two_names_takes_its_place_once(tmp_path: Path) -> None:
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "a" / "weights").write_bytes(bytes(3_000_000))
+    (tmp_path / "b" / "weights").hardlink_to(tmp_path / "a" / "weights")
+    (tmp_path / "b" / "own").write_bytes(bytes(1_000_000))
+    folders = [tmp_path / name for name in ("a", "b", "none")]
+    assert [megabytes(folder) for folder in folders] == [3, 4, 0]
+    assert megabytes(*folders) == 4
 
 
 def test_what_can_be_freed_is_listed_with_its_size(tmp_path: Path) -> None:
