@@ -121,6 +121,22 @@ const set = (name, value) => {
 };
 const orders = ["difference", "gain", "loss", "worst-a", "worst-b", "median", "difference"];
 for (const order of orders) set("order", order);
+const mask = document.querySelector(".scene:not([hidden]) .pane[data-kind=truth] img");
+const under = mask.nextSibling;
+const point = (x, y) => {
+  const event = new PointerEvent("pointermove");
+  Object.defineProperties(event, {
+    offsetX: { value: (x + 0.5) / mask.naturalWidth * mask.clientWidth },
+    offsetY: { value: (y + 0.5) / mask.naturalHeight * mask.clientHeight },
+  });
+  mask.dispatchEvent(event);
+  say(`${under.textContent} ${under.hidden}`);
+};
+point(0, 0);
+point(2, 0);
+point(0, 3);
+mask.dispatchEvent(new PointerEvent("pointerleave"));
+say(`${under.hidden}`);
 set("class", "1");
 say(document.querySelector(".scene:not([hidden]) .said").textContent);
 set("class", "2");
@@ -144,6 +160,7 @@ say(dialog.querySelector("output").textContent)""",
         "two <b>,three,one",
         "one,three,two <b>",
         "three,one,two <b>",
+        *("road false", "car false", "void, not scored false", "true"),
         "one,three,two <b>",
         "IoU of car, first: 0.500; second: 0.750",
         "",  # no truth has sky

@@ -236,13 +236,21 @@ def _said(models: Sequence[str], wrong: Floats) -> str:
 def _numbers(
     compared: Compared, shown: Sequence[int], wrong: Floats, by_class: Floats
 ) -> dict[str, object]:
-    """Return what the script sorts by: of each image the share that is wrong, and IoUs by class."""
+    """Return what the script sorts and names by.
+
+    Of each image the share that is wrong, and IoUs by class; of each colour its classes.
+    """
+    named: dict[str, str] = {}
+    for color, name in zip(*with_none(compared.colors, compared.classes), strict=True):
+        key = ",".join(map(str, color.tolist()))
+        named[key] = f"{named[key]} or {name}" if key in named else name
 
     def plain(values: Floats) -> list[float | None]:
         return [round(float(v), 5) if np.isfinite(v) else None for v in values]
 
     return {
         "models": list(compared.models),
+        "colors": named,
         "images": [
             {"wrong": plain(wrong[:, i]), "iou": [plain(of_model[i]) for of_model in by_class]}
             for i in shown

@@ -108,7 +108,8 @@ def test_without_a_place_for_the_page_no_mapping_is_written(project: Path, tmp_p
             project, "mapping", "suggest", "--study", "tiny", "--name", "lost", "--out", str(out)
         )
         assert done.code == 2
-        (line,) = done.err.strip().splitlines()
+        said, line = done.err.strip().splitlines()
+        assert said == f"writing {out / 'mapping-ladder.html'} ..."
         assert line.startswith(f"error: --out {out}: cannot be written: ")
         assert not (project / "mappings" / "lost.yaml").exists()
 

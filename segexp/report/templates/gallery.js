@@ -1,5 +1,5 @@
 const controls = document.getElementById("gallery");
-const { models, images } = JSON.parse(document.getElementById("gallery-numbers").textContent);
+const { models, colors, images } = JSON.parse(document.getElementById("gallery-numbers").textContent);
 const scenes = [...document.querySelectorAll(".scene")];
 const pane = (scene, kind, model) =>
   scene.querySelector(`.pane[data-kind=${kind}][data-model="${model}"]`);
@@ -68,6 +68,35 @@ function arrange() {
       `${name === "" ? "wrong pixels of" : `IoU of ${title},`} ${text.join("; ")}`;
   }
   controls.querySelector("output").textContent = `${shown.length} of ${scenes.length} images`;
+}
+
+// The class under the pointer by its colour: those of some classes are hard to tell apart.
+for (const each of document.querySelectorAll(".pane[data-kind=truth], .pane[data-kind=model]")) {
+  const picture = each.querySelector("img"), name = document.createElement("span");
+  name.className = "under";
+  name.hidden = true;
+  picture.after(name);
+  let pixels = null;
+  const read = () => {
+    const { naturalWidth: width, naturalHeight: height } = picture;
+    const canvas = Object.assign(document.createElement("canvas"), { width, height });
+    const context = canvas.getContext("2d");
+    context.drawImage(picture, 0, 0);
+    return context.getImageData(0, 0, width, height);
+  };
+  picture.onpointermove = ({ offsetX, offsetY }) => {
+    pixels ??= read();
+    const { width, height, data } = pixels;
+    const place = (at, shown, own) => Math.max(0, Math.min(own - 1, Math.floor(at / shown * own)));
+    const x = place(offsetX, picture.clientWidth, width);
+    const y = place(offsetY, picture.clientHeight, height), at = 4 * (y * width + x);
+    name.textContent = colors[data.slice(at, at + 3).join()] ?? "void, not scored";
+    name.hidden = false;
+  };
+  picture.onpointerleave = () => {
+    name.hidden = true;
+    pixels = null;
+  };
 }
 
 controls.onchange = arrange;
