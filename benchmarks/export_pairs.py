@@ -16,7 +16,7 @@ import torch
 
 from harness.project import ROOT
 from segexp.core.choices import module_in
-from segexp.core.config import Resize
+from segexp.core.data_config import Resize
 from segexp.core.errors import InputError, WorkError
 from segexp.evaluation.export import export_bundle
 from segexp.labels.files import load_mapping

@@ -11,7 +11,7 @@ from PIL import Image
 
 from harness.fuzzing.mutations import damaged, pick
 from harness.trees import CAMVID, SIZE, camvid_like
-from segexp.core.config import MasksConfig
+from segexp.core.data_config import MasksConfig
 from segexp.data.check import check_source
 from segexp.data.layout import SyntheticCounts, open_source
 from segexp.data.mask_rules import with_rules

@@ -16,7 +16,7 @@ from segexp.core.errors import InputError
 from segexp.core.wording import counted
 
 if TYPE_CHECKING:
-    from segexp.core.config import DataConfig
+    from segexp.core.data_config import DataConfig
     from segexp.data.labels_found import FoundLabels
     from segexp.data.source import Sample, Source
 

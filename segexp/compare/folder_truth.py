@@ -5,7 +5,7 @@ from typing import Any
 
 from segexp.compare.mask_counts import Truth
 from segexp.compare.mask_folders import image_name, list_masks
-from segexp.core.config import DataConfig
+from segexp.core.data_config import DataConfig
 from segexp.core.errors import InputError
 from segexp.data.files.masks import read_labels
 from segexp.data.layouts._pairing import directory_entries

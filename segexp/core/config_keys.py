@@ -8,8 +8,9 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from segexp.core.config import Config, DataConfig, LayoutConfig, MasksConfig
+from segexp.core.config import Config
 from segexp.core.credentials import url_without_credentials
+from segexp.core.data_config import DataConfig, LayoutConfig, MasksConfig
 from segexp.core.errors import InputError, at_most, collected, did_you_mean, named
 from segexp.core.overrides import host_data
 from segexp.core.validation import describe_validation

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segexp.core.config import Resize
+from segexp.core.data_config import Resize
 from segexp.core.errors import InputError, WorkError
 from segexp.core.files import locked, may_write, write_atomic
 from segexp.data.cache_build import build_arrays

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from segexp.core.config import DataConfig
+from segexp.core.data_config import DataConfig
 from segexp.core.errors import InputError
 from segexp.data.described import FORMAT, open_described
 from segexp.data.layout import SyntheticCounts, is_drawn, open_source, recognise_format

@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-from segexp.core.config import LayoutConfig
+from segexp.core.data_config import LayoutConfig
 from segexp.core.errors import InputError, at_most, collected
 from segexp.core.wording import counted
 from segexp.data.layouts._any_folders import as_paired

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from segexp.core.config import DataConfig, DivisionConfig
+from segexp.core.data_config import DataConfig, DivisionConfig
 from segexp.core.errors import InputError, at_most
 from segexp.core.files import read_bounded, write_atomic
 from segexp.core.wording import counted

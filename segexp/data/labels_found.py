@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from segexp.core.config import DataConfig
+from segexp.core.data_config import DataConfig
 from segexp.core.errors import InputError
 from segexp.core.wording import counted, percent
 from segexp.data.configured import open_configured

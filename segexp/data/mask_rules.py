@@ -3,7 +3,7 @@
 from dataclasses import replace
 from functools import partial
 
-from segexp.core.config import MasksConfig
+from segexp.core.data_config import MasksConfig
 from segexp.core.errors import InputError, did_you_mean, shown
 from segexp.data.source import AS_STORED, MaskRules, Source
 from segexp.labels.raw_ids import id_ranges

@@ -10,7 +10,7 @@ from statistics import median
 
 from pydantic import BaseModel
 
-from segexp.core.config import DataConfig
+from segexp.core.data_config import DataConfig
 from segexp.core.errors import InputError
 from segexp.data.labels_found import FoundLabels, proposed_merge
 from segexp.data.source import SampleFault, Source, spread

@@ -8,7 +8,8 @@ from collections.abc import Mapping as Dict
 from dataclasses import replace
 from pathlib import Path
 
-from segexp.core.config import WORK_DIRECTORY, Config, DataConfig
+from segexp.core.config import WORK_DIRECTORY, Config
+from segexp.core.data_config import DataConfig
 from segexp.core.errors import InputError, WorkError
 from segexp.core.overrides import DATA_VARIABLE, host_data
 from segexp.core.yaml import find_yaml

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from segexp.core.config import Resize, ShortSide
+from segexp.core.data_config import Resize, ShortSide
 
 
 def resized_size(

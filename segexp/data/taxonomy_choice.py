@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-from segexp.core.config import DataConfig
+from segexp.core.data_config import DataConfig
 from segexp.core.errors import InputError
 from segexp.data.configured import list_configured
 from segexp.data.mask_rules import rules_of_files

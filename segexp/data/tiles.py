@@ -19,7 +19,7 @@ import numpy as np
 from numpy.lib import format as npy_format
 from numpy.typing import NDArray
 
-from segexp.core.config import Resize
+from segexp.core.data_config import Resize
 
 Size = tuple[int, int]
 Box = tuple[int, int, int, int]

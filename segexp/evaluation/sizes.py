@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from segexp.core.config import Factor, ScoredAt, ShortSide
+from segexp.core.data_config import Factor, ScoredAt, ShortSide
 from segexp.core.errors import InputError
 from segexp.data.cache import Dataset
 from segexp.data.resize import resized_size

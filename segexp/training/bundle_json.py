@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from segexp.core.config import MAX_PIXELS, Resize
+from segexp.core.data_config import MAX_PIXELS, Resize
 from segexp.core.errors import NEWER, InputError, at_most, named, shown
 from segexp.core.files import read_bounded
 from segexp.labels.taxonomy import VOID

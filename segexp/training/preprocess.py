@@ -8,7 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from segexp.core.config import Config, Resize
+from segexp.core.config import Config
+from segexp.core.data_config import Resize
 from segexp.core.errors import InputError, WorkError
 from segexp.data.cache import Dataset
 from segexp.training.compute import Compute

@@ -7,7 +7,7 @@ import pytest
 
 from harness.project import ROOT
 from segexp.compare.folder_truth import folder_truth
-from segexp.core.config import DataConfig, MasksConfig
+from segexp.core.data_config import DataConfig, MasksConfig
 from segexp.core.errors import InputError
 from segexp.labels.relabelling import find_relabelling
 from tests.compare.mask_example import FINE, VOID, write

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from harness.trees import CAMVID, picture, raw_mask, save
-from segexp.core.config import DivisionConfig, LayoutConfig
+from segexp.core.data_config import DivisionConfig, LayoutConfig
 from segexp.core.errors import InputError
 from segexp.data import described
 from segexp.data.described import open_described

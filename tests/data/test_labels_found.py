@@ -7,7 +7,7 @@ import pytest
 
 from harness.project import ROOT
 from harness.trees import camvid_like, picture, save
-from segexp.core.config import DataConfig, MasksConfig
+from segexp.core.data_config import DataConfig, MasksConfig
 from segexp.core.errors import InputError
 from segexp.data.labels_found import FoundLabels, find_labels, proposed_merge
 from segexp.data.layout import recognise_format

@@ -8,8 +8,9 @@ import pytest
 from PIL import Image
 
 from harness.trees import CAMVID, CITYSCAPES, camvid_like, cityscapes_like, opened, raw_mask, save
-from segexp.core.config import Config, MasksConfig
+from segexp.core.config import Config
 from segexp.core.config_keys import build_config, load_config
+from segexp.core.data_config import MasksConfig
 from segexp.core.errors import InputError
 from segexp.data.check import check_source
 from segexp.data.content_hash import source_hash

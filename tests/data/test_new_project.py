@@ -6,8 +6,8 @@ import yaml
 
 from harness.project import ROOT
 from harness.trees import camvid_like, picture, raw_mask, save
-from segexp.core.config import DataConfig
 from segexp.core.config_keys import load_config
+from segexp.core.data_config import DataConfig
 from segexp.data.labels_found import find_labels
 from segexp.data.layout import recognise_format
 from segexp.data.new_project import ProjectFiles, image_size, project_files

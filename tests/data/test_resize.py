@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segexp.core.config import Factor, Resize, ShortSide
+from segexp.core.data_config import Factor, Resize, ShortSide
 from segexp.data.resize import resize_image, resize_labels, resized_size
 
 SIDE = st.integers(1, 40)

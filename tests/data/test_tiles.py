@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from segexp.core.config import Factor
+from segexp.core.data_config import Factor
 from segexp.data.tiles import Places, TileFile, Tiling, read_part, tiles_of, tiling_for
 
 

@@ -10,7 +10,7 @@ from PIL import Image
 from torch import nn
 
 from harness.project import ROOT
-from segexp.core.config import Factor, Resize, ShortSide
+from segexp.core.data_config import Factor, Resize, ShortSide
 from segexp.core.errors import InputError
 from segexp.data.files.images import read_rgb
 from segexp.data.resize import resize_image, resized_size

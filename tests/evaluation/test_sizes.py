@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from harness.trees import camvid_like, opened, picture, raw_mask, save
-from segexp.core.config import Factor, Resize, ScoredAt, ShortSide
+from segexp.core.data_config import Factor, Resize, ScoredAt, ShortSide
 from segexp.core.errors import InputError
 from segexp.data.cache import Dataset, open_dataset
 from segexp.evaluation.sizes import at_own_size, is_resized, own_labels, size_text

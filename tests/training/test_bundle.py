@@ -10,7 +10,7 @@ import segmentation_models_pytorch as smp
 import torch
 from PIL import Image
 
-from segexp.core.config import Factor, Resize, ShortSide
+from segexp.core.data_config import Factor, Resize, ShortSide
 from segexp.core.errors import InputError
 from segexp.evaluation.image_files import find_images
 from segexp.evaluation.predict import predict_masks

@@ -9,7 +9,7 @@ import yaml
 from PIL import Image
 
 from harness.trees import CAMVID, CITYSCAPES, save
-from segexp.core.config import MasksConfig
+from segexp.core.data_config import MasksConfig
 from segexp.data.files.masks import read_labels
 from segexp.data.mask_rules import with_rules
 from segexp.data.source import SampleFault, Source

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from harness.trees import MAPPINGS, opened, pairs_of, picture, save
-from segexp.core.config import MasksConfig
+from segexp.core.data_config import MasksConfig
 from segexp.core.errors import InputError
 from segexp.data.content_hash import source_hash
 from segexp.data.layout import layout_of

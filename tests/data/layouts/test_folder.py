@@ -8,7 +8,7 @@ import yaml
 from PIL import Image
 
 from harness.trees import CAMVID, camvid_like, opened, picture, raw_mask, save
-from segexp.core.config import LayoutConfig
+from segexp.core.data_config import LayoutConfig
 from segexp.data.described import open_described
 from segexp.data.source import UNDIVIDED, SampleFault
 

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from harness.trees import opened, picture, raw_mask
-from segexp.core.config import MasksConfig
+from segexp.core.data_config import MasksConfig
 from segexp.core.errors import InputError
 from segexp.data.check import check_source
 from segexp.data.mask_rules import with_rules

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from harness.trees import opened, pairs_of, picture, save
-from segexp.core.config import MasksConfig
+from segexp.core.data_config import MasksConfig
 from segexp.data.check import check_source
 from segexp.data.mask_rules import with_rules
 from segexp.data.source import SampleFault
