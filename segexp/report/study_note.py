@@ -34,11 +34,14 @@ class Asked:
         trials: How many finished trials it is to reach.
         search: Its sampler and pruner, in words.
         data: The data in one line.
+        storage: Where Optuna keeps it, a URL without a password: it tells the study from one of the
+            same name in another storage, whose runs are in the same experiment.
     """
 
     trials: int
     search: str
     data: str
+    storage: str
 
 
 def study_note(view: StudyView, asked: Asked, address: Callable[[TrialRow], str]) -> str:
@@ -57,6 +60,11 @@ def study_note(view: StudyView, asked: Asked, address: Callable[[TrialRow], str]
     lines += [*_top(view, address), "", *_question(view, asked), ""]
     lines += [f"**Data.** {text(asked.data.removeprefix('data: '))}.", ""]
     lines += _spaces(view)
+    lines += [
+        f"**Stored** by Optuna in {text(asked.storage)}. A study of this name in another storage "
+        "has runs of its own in this experiment.",
+        "",
+    ]
     lines += [
         f"**Repeat it.** Make a project with segexp {__version__} (`segexp init DIR`), copy "
         "`config.yaml`, `study.yaml` and `mappings/` from the artifacts over it, and run "

@@ -3,6 +3,8 @@
 from dataclasses import replace
 
 from segexp import tracking
+from segexp.core.credentials import without_credentials
+from segexp.core.database_url import DEFAULT_STORAGE
 from segexp.core.run_token import is_token
 from segexp.data.open import describe_data
 from segexp.report.study_note import Asked, study_note
@@ -26,7 +28,8 @@ def write_note(opened: OpenStudy, *, is_live: bool) -> None:
     study = opened.plan.base.study
     parent = replace(opened.parent, id=opened.study.user_attrs[RUN_ID])
     search = f"{in_words(study.sampler.model_dump())}; {in_words(study.pruner.model_dump())}"
-    asked = Asked(study.trials, search, describe_data(opened.dataset))
+    storage = without_credentials(opened.plan.base.config.storage or DEFAULT_STORAGE)
+    asked = Asked(study.trials, search, describe_data(opened.dataset), storage)
 
     def address(row: TrialRow) -> str:
         known = tracking.known_id(replace(parent, id=row.run_id))

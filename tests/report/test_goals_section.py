@@ -91,7 +91,7 @@ def test_a_floor_that_no_trial_meets_is_said_with_the_nearest():
     said = "No trial meets the constraints. Trial 0 came nearest: iou/person 0.1, 0.3 below 0.4."
     assert page.notes.count(said) == 2
     assert said in "".join(opening(view))  # before anything else on the page
-    assert said in study_note(view, Asked(4, "random", "data: tiny"), lambda _: "")
+    assert said in study_note(view, Asked(4, "random", "data: tiny", ""), lambda _: "")
     assert ["iou/person", ">= 0.4", "0 of 3", "0.1"] in page.rows
     # A front of one trial, though others are cheaper: the page says why.
     assert "One that misses the constraints by less would, whatever it costs." in page.text

@@ -13,7 +13,12 @@ from segexp.study.view import view_study
 from tests.counted_work import lines_run
 from tests.report.study_example import make_study
 
-ASKED = Asked(30, "tpe seed=0; hyperband", "data: synthetic: 40 train, 10 val, 10 held-out images")
+ASKED = Asked(
+    30,
+    "tpe seed=0; hyperband",
+    "data: synthetic: 40 train, 10 val, 10 held-out images",
+    "sqlite:///studies/optuna.db",
+)
 
 
 def note_of(study, address=lambda row: f"#/runs/{row.number}"):
@@ -59,6 +64,7 @@ def test_it_says_what_was_asked_of_which_data_and_how_to_repeat_it():
     assert "**Data.** synthetic: 40 train, 10 val, 10 held-out images." in note
     assert "Mappings: a, b. Their scores meet in the common space common-a-b (01234567)." in note
     assert "`segexp tune study.yaml --trials 30` there." in note
+    assert "**Stored** by Optuna in sqlite:///studies/optuna.db. A study of this name in" in note
 
 
 def test_a_study_without_a_complete_trial_has_a_note_without_a_table():

@@ -35,6 +35,7 @@ def test_the_run_and_the_experiment_of_a_study_have_its_note(project: Path) -> N
     note = client.get_run(study.parent.id).data.tags[NOTE]
     assert note == client.get_experiment(study.experiment.id).tags[NOTE]
     assert note.startswith("### best 0.400 held-out")
+    assert "**Stored** by Optuna in sqlite:///studies/optuna.db." in note
     address = f"#/experiments/{study.experiment.id}/runs/abc?workflowType=machine_learning"
     assert f"| [1]({address}) | 0.4000 | 0.3000 |" in note
     assert "| 2 | 0.5000 | 0.4000 |" in note  # a server has not created its run yet
