@@ -63,6 +63,7 @@ def tune(
     stop_early: int | None = None,
     study_name: str | None = None,
     new_revision: bool = False,
+    mixed: bool = False,
     workers: int | None = 0,
     settings: Dict[str, Any] | None = None,
     storage: str | None = None,
@@ -80,6 +81,7 @@ def tune(
         stop_early: Begin no trial once so many in a row were no better than the best.
         study_name: By default the file's, with data and mapping.
         new_revision: Continue a study whose definition has changed as another one.
+        mixed: Join a study that was begun in another precision than this machine's.
         workers: 0 runs trials in this process; a number or None (as many as suit) in processes of
             their own: then the caller's script needs ``if __name__ == "__main__":``.
         settings: Keys of `config.yaml` or of the study, or their last parts, with other values.
@@ -117,6 +119,7 @@ def tune(
             workers=workers or None,
             stop=StopRule(time.monotonic() + timeout, stop_early),
             new_revision=new_revision,
+            mixed=mixed,
         )
     return find_best(finished)
 
@@ -134,6 +137,7 @@ def ab(
     margin: float = 0.01,
     cluster: str = "auto",
     study_name: str | None = None,
+    mixed: bool = False,
     workers: int | None = 0,
     settings: Dict[str, Any] | None = None,
     storage: str | None = None,
@@ -201,6 +205,7 @@ def ab(
             display,
             engine=engine,
             workers=workers or None,
+            mixed=mixed,
         )
     return AbAnswer(result, directory)
 

@@ -38,6 +38,7 @@ from segexp.cli.options import (
     EngineName,
     Format,
     Json,
+    Mixed,
     Project,
     Set,
     Storage,
@@ -78,6 +79,7 @@ def ab(
     data: Data = None,
     format_name: Format = None,
     study_name: StudyName = None,
+    mixed: Mixed = False,
     predictions: Predictions = None,
     mapping_of: MappingOf = None,
     truth: Truth = None,
@@ -149,6 +151,7 @@ def ab(
         naming,
         margin,
         cluster,
+        mixed,
         given_options(handed_on, set_),
     )
     if plan_only:

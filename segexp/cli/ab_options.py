@@ -171,6 +171,7 @@ _OF_TRAINING = frozenset(
         "--pilot",
         "--engine",
         "--workers",
+        "--mixed",
     }
 )
 

@@ -25,6 +25,7 @@ class Asked:
 
     Attributes:
         naming: How the study is named, unless a person has named it.
+        mixed: Whether trainings may be computed in another precision here than the study's.
     """
 
     root: Path
@@ -35,6 +36,7 @@ class Asked:
     naming: Naming | None
     margin: float
     cluster: str
+    mixed: bool
     options: tuple[tuple[str, str], ...]
 
 
@@ -80,7 +82,15 @@ def train_and_compare(
         )
         question = Question(asked.margin, asked.cluster)
         with interruption_leaves(GOES_ON):
-            result, _ = run_ab(plan, question, storage_now, display, engine=engine, workers=at_once)
+            result, _ = run_ab(
+                plan,
+                question,
+                storage_now,
+                display,
+                engine=engine,
+                workers=at_once,
+                mixed=asked.mixed,
+            )
 
     return result, results_folder(root, load_study(storage_now, plan.name)) / REPORT_FILE
 

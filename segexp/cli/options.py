@@ -109,6 +109,14 @@ StoragePatience = Annotated[
         "default `storage_patience` in config.yaml, or 10m.",
     ),
 ]
+Mixed = Annotated[
+    bool,
+    typer.Option(
+        "--mixed",
+        help="Join a study that was begun in another precision than this machine's: `precision` "
+        "auto is bf16 on one and fp32 on another. Each trial records its own.",
+    ),
+]
 GOES_ON = "everything finished so far is kept, and the same command resumes it"
 """What is said of a study that was interrupted."""
 

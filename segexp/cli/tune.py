@@ -18,6 +18,7 @@ from segexp.cli.options import (
     EngineName,
     Format,
     MappingName,
+    Mixed,
     Project,
     Set,
     Storage,
@@ -87,6 +88,7 @@ def tune(
             "that are still valid.",
         ),
     ] = False,
+    mixed: Mixed = False,
     engine_name: EngineName = None,
     workers: Workers = "auto",
     storage: Storage = None,
@@ -150,6 +152,7 @@ def tune(
                 workers=at_once,
                 stop=stop,
                 new_revision=new_revision,
+                mixed=mixed,
             )
 
     cut_short = ""

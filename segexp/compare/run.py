@@ -48,7 +48,7 @@ from segexp.evaluation.statistics.clusters import make_clusters
 from segexp.report.trial_gallery import TRIALS_FILE
 from segexp.study.changes import Change, change_faults, changes_since, describe_change
 from segexp.study.definition import (
-    definition,
+    definition_in,
     stored_definition,
     with_begun_halves,
 )
@@ -84,11 +84,13 @@ def run_ab(
     *,
     engine: Engine = here,
     workers: int | None = None,
+    mixed: bool = False,
 ) -> tuple[dict[str, Any], Path]:
     """Train what an A/B study still needs, and compare its arms.
 
     Args:
         workers: How many trials run at a time; None lets the engine choose.
+        mixed: Whether trials may be computed in another precision here than the study's.
 
     Returns:
         The content of ``ab_result.json``, and the directory of that file and ``ab.html``.
@@ -99,9 +101,9 @@ def run_ab(
         WorkError: When an arm has no run that can be compared.
     """
     begun = stored_definition(storage, plan.name)
-    plan = replace(
-        plan, arms=tuple(replace(arm, base=with_begun_halves(arm.base, begun)) for arm in plan.arms)
-    )
+    bases = [replace(with_begun_halves(arm.base, begun), is_mixed=mixed) for arm in plan.arms]
+    arms = [replace(arm, base=base) for arm, base in zip(plan.arms, bases, strict=True)]
+    plan = replace(plan, arms=tuple(arms))
     dataset = open_data(plan.project, plan.config, plan.arms[0].base.source, display.caching)
     display.say(describe_data(dataset))
     say_left_out(plan.arms[0], display.say)
@@ -110,7 +112,7 @@ def run_ab(
     clusters = make_clusters(question.cluster, dataset.heldout.ids, dataset.source.heldout_format)
     _refuse_another(plan, dataset, storage)
     with (
-        open_records(plan, dataset, storage, display.say) as (study, record, arms),
+        open_records(plan, dataset, storage, display.say) as (study, record, places),
         _live(plan, dataset, display, study) as live,
     ):
         display.say(results_line(plan.project, study))
@@ -118,7 +120,7 @@ def run_ab(
             _run_in_turn,
             dataset=dataset,
             storage=storage,
-            arms=arms,
+            arms=places,
             display=display,
             live=live,
             engine=engine,
@@ -261,7 +263,7 @@ def _run_in_turn(
 ) -> list[OpenStudy]:
     """Run the studies of the arms; the next trial is always of the least advanced arm."""
     opened = [
-        open_study(plan, dataset, storage, definition(plan.base, dataset), arm)
+        open_study(plan, dataset, storage, definition_in(storage, plan.base, dataset), arm)
         for plan, arm in zip(plans, arms, strict=True)
     ]
     with ExitStack() as stack:
@@ -293,8 +295,10 @@ def _refuse_another(plan: AbPlan, dataset: Dataset, storage: BaseStorage) -> Non
     of_all = changes_since(storage, plan.name, ab_definition(plan, dataset)) or []
     plans = of_configs(plan, plan.configs) if plan.design.mode == "matched" else plan.arms
     of_arms = {
-        p.base.study.name: changes_since(storage, p.base.study.name, definition(p.base, dataset))
-        for p in plans
+        base.study.name: changes_since(
+            storage, base.study.name, definition_in(storage, base, dataset)
+        )
+        for base in (planned.base for planned in plans)
     }
     if of_all:
         *faults, advice = change_faults(plan.name, of_all, dataset.root, revisable=False)

@@ -1,6 +1,7 @@
 """The final trainings of an A/B study, read from their files: pairs of runs across arms."""
 
 import json
+from collections import Counter
 from collections.abc import Callable, Sequence
 from collections.abc import Mapping as Dict
 from contextlib import suppress
@@ -25,7 +26,7 @@ from segexp.evaluation.confusions import (
 )
 from segexp.evaluation.metrics import COMMON, COMMON_ARGMAX, OWN
 from segexp.evaluation.result import is_scored_otherwise
-from segexp.study.attributes import RESULT, RUN_ID
+from segexp.study.attributes import PRECISION, RESULT, RUN_ID
 from segexp.study.best import complete_trials
 from segexp.study.open import OpenStudy
 from segexp.study.plan import ListPlan
@@ -132,7 +133,14 @@ def collect_runs(
         directories=tuple(directories),
         seconds=tuple(seconds),
         caveats=tuple(
-            filter(None, (*missing, _scored_before([t for trials in done for t in trials])))
+            filter(
+                None,
+                (
+                    *missing,
+                    _scored_before([t for trials in done for t in trials]),
+                    _mixed_precision(names, done),
+                ),
+            )
         ),
     )
 
@@ -182,6 +190,26 @@ def _scored_before(trials: Sequence[FrozenTrial | None]) -> str | None:
     return (
         f"{len(before)} of {len(found)} final trainings were scored by the rule sum of an earlier "
         "segexp; another --study-name trains and scores all by the current rule."
+    )
+
+
+def _mixed_precision(
+    names: Sequence[str], trials: Sequence[Sequence[FrozenTrial | None]]
+) -> str | None:
+    """Return a note if the hosts of the final trainings differed in precision, else None."""
+    counts = [
+        Counter(str(t.user_attrs[PRECISION]) for t in of_arm if t and PRECISION in t.user_attrs)
+        for of_arm in trials
+    ]
+    if len({precision for of_arm in counts for precision in of_arm}) < 2:
+        return None
+    shown = "; ".join(
+        f"{name}: {', '.join(f'{n} in {precision}' for precision, n in sorted(of_arm.items()))}"
+        for name, of_arm in zip(names, counts, strict=True)
+    )
+    return (
+        f"The final trainings were computed in mixed precision ({shown}): a part of the difference "
+        "may be that of the number formats."
     )
 
 

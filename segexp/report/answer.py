@@ -26,6 +26,8 @@ def opening(view: StudyView) -> list[Markup]:
             f"at {size}" if rule in (None, "stretch") else f"resized by {rule}, {size} seen at once"
         )
         about.append(f"Images {seen}.")
+    if view.precisions:
+        about.append(f"{mixed_text(view)}.")
     if view.is_live:
         about.append("The study is running; this page loads itself again.")
     parts = [statement(view.score_name, answer_text(view))]
@@ -34,6 +36,12 @@ def opening(view: StudyView) -> list[Markup]:
     if view.best is not None:
         parts.append(paragraph(setup_text(view, view.best)))
     return [*parts, paragraph(" ".join(about))]
+
+
+def mixed_text(view: StudyView) -> str:
+    """Say how many trials were computed in which precision, where the hosts differed."""
+    counts = [f"{counted(count, 'trial')} in {name}" for name, count in view.precisions.items()]
+    return f"Hosts of mixed precision: {' and '.join(counts)}"
 
 
 def answer_text(view: StudyView) -> str:

@@ -17,8 +17,8 @@ def results_csv(view: StudyView) -> str:
     For scripts: each column is there once, and scores have the names that MLflow's metrics have.
     The objective of a trial that did not complete is the last value that it reported. Scores are
     those on the tuning images, ``val/miou`` in the mapping's own space, ``val/miou_common`` and so
-    on, and ``heldout/`` on the held-out images. What a trial does not have is empty; a param that
-    is null is ``null``.
+    on, and ``heldout/`` on the held-out images. Where hosts differed in precision, that of each
+    trial is the last column. What a trial does not have is empty; a param that is null is ``null``.
     """
     names = param_names(view.rows)
     scores = [_scores(row) for row in view.rows]
@@ -26,13 +26,17 @@ def results_csv(view: StudyView) -> str:
     if view.objective in score_names:  # it has its column
         score_names.remove(view.objective)
     score_names.sort(key=lambda name: name.startswith("heldout/"))
-    lines: list[list[Any]] = [["trial", "state", view.objective, *names, *score_names, *_LAST]]
+    mixed = ["precision"] if view.precisions else []
+    lines: list[list[Any]] = [
+        ["trial", "state", view.objective, *names, *score_names, *_LAST, *mixed]
+    ]
     for row, of_row in zip(view.rows, scores, strict=True):
         lines.append(
             [row.number, row.state, _cell(row.value if row.state == "complete" else row.last)]
             + [_param(row.params, name) for name in names]
             + [_cell(of_row.get(name)) for name in score_names]
             + [_cell(row.best_epoch), len(row.curve), _cell(row.seconds), row.run_id]
+            + [row.precision for _ in mixed]
         )
     return _csv(lines)
 

@@ -184,6 +184,9 @@ def trials_section(view: StudyView) -> Iterator[Section]:
         for row in view.rows
     ]
     header = ["trial", "state", "objective", "best epoch", "epochs", "seconds", *names]
+    if view.precisions:
+        header.append("precision")
+        lines = [[*line, row.precision or "-"] for line, row in zip(lines, view.rows, strict=True)]
     if any(row.run_id for row in view.rows):
         header.append("MLflow run")
         lines = [[*line, _run(view, row)] for line, row in zip(lines, view.rows, strict=True)]

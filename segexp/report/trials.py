@@ -1,6 +1,7 @@
 """A study and its trials as the page shows them: plain rows."""
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -41,6 +42,7 @@ class TrialRow:
         started: When it began; None while it waits.
         ended: When it ended; None before.
         worker: The process that ran it, such as ``host 4711``, or empty.
+        precision: What it was computed in, ``bf16`` or ``fp32``, or empty.
     """
 
     number: int
@@ -58,6 +60,7 @@ class TrialRow:
     started: datetime | None = None
     ended: datetime | None = None
     worker: str = ""
+    precision: str = ""
 
     @property
     def last(self) -> float | None:
@@ -136,6 +139,12 @@ class StudyView:
     def score_name(self) -> str:
         """What is maximised, in words: ``mIoU, common space``."""
         return objective_title(self.objective)
+
+    @property
+    def precisions(self) -> dict[str, int]:
+        """How many trials were computed in each precision, if the hosts differed; else empty."""
+        counts = Counter(row.precision for row in self.rows if row.precision)
+        return dict(sorted(counts.items())) if len(counts) > 1 else {}
 
     @cached_property
     def importances(self) -> tuple[Importances, Importances]:

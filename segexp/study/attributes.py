@@ -27,6 +27,7 @@ CARRIED_FROM = "segexp.carried_from"  # trial: STUDY/NUMBER of the revision that
 FAILURE = "segexp.failure"  # trial: why it failed
 INTERRUPTED = "segexp.interrupted"  # trial: ended by a signal or a crash, or dropped; not counted
 RETRY = "retry"  # the value of INTERRUPTED of a trial that is to be retried
+PRECISION = "segexp.precision"  # trial: bf16 or fp32, what its host trained it in; its MLflow tag
 COSTS = "segexp.costs"  # trial: what it costs, by each objective that is a cost
 RESULT = "segexp.result"  # trial: its scores, see segexp.study.best
 FILES = "segexp.files"  # trial: the SHA-256 of each file that it left, by name

@@ -16,11 +16,13 @@ from segexp.labels.taxonomy import VOID_NAME
 from segexp.study.attributes import PARTS
 from segexp.study.definition import (
     DATA,
+    PRECISION,
     as_written_now,
     data_of,
     stored_definition,
     way_to_halve,
 )
+from segexp.training.compute import choose_compute
 
 
 @dataclass(frozen=True)
@@ -89,9 +91,21 @@ def describe_change(name: str, change: Change, root: Path | None = None) -> str:
         return f"mapping {mapping!r} has changed since study {name!r} was begun: {labels}"
     if key == "heldout" and (way := way_to_halve(str(before))):
         before = f"{before} ({way})"
+    if key == PRECISION:
+        return _other_precision(name, str(before), str(change.after))
     was, is_ = (_shown(value) for value in (before, change.after))
     to_do = _other_data(str(before), root) if key == DATA else ""
     return f"study {name!r} was begun with {key} = {was}, now it is {is_}{to_do}"
+
+
+def _other_precision(name: str, before: str, after: str) -> str:
+    """Say that this host trains in another number format, and the ways to join all the same."""
+    is_slow = before == "bf16" and not choose_compute("auto").bf16
+    return (
+        f"study {name!r} was begun with {PRECISION} = {before}, on {this_process().host} it comes "
+        f"to {after}: --mixed joins it in {after}, which each trial records; --set {PRECISION}="
+        f"{before} trains as it was begun{', emulated and slow here' if is_slow else ''}"
+    )
 
 
 def _other_data(before: str, root: Path | None) -> str:

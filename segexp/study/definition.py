@@ -21,6 +21,7 @@ from segexp.study.attributes import DEFINITION, RESULT
 from segexp.study.constraints import as_definition
 from segexp.study.plan import StudyPlan
 from segexp.study.space import describe_parameter
+from segexp.training.compute import choose_compute
 
 # Parts of the configuration that no score depends on.
 _NOT_IN_DEFINITION = (
@@ -40,14 +41,23 @@ _SCORED_AT, _AT_OWN, _RESIZED = "data.scored_at", "own", "resized"
 
 _TEST_SPLIT, _HALF = "test split", "half of val by "
 
+PRECISION, _AUTO = "training.precision", "auto"
+"""The key of what trials are computed in: `auto` is what it comes to on the host that begins."""
+
 DATA = "data"
 """The key of the data in a definition: its name and its digest."""
 
 
-def definition(plan: StudyPlan, dataset: Dataset) -> dict[str, Any]:
+def definition(
+    plan: StudyPlan, dataset: Dataset, joined: Dict[str, Any] | None = None
+) -> dict[str, Any]:
     """Return everything that the scores of a study's trials depend on, as plain text.
 
     A study must mean the same when it is resumed: otherwise its trials cannot be compared.
+
+    Args:
+        joined: What the study was begun with, if trials here may be in another precision than its:
+            theirs is recorded with each trial.
     """
     searched = {resolve_key(name) for name in plan.space}
     settings = {
@@ -58,6 +68,9 @@ def definition(plan: StudyPlan, dataset: Dataset) -> dict[str, Any]:
     if [*dataset.sizes] == [dataset.image_size]:  # which all rules come to
         settings["data.resize"] = "stretch"
     settings[_SCORED_AT] = _AT_OWN if at_own_size(plan.config.data.scored_at, dataset) else _RESIZED
+    settings[PRECISION] = choose_compute(plan.config.training.precision).precision
+    if joined is not None:
+        settings[PRECISION] = _begun_precision(joined)
     return {
         **data_definition(dataset),
         "objective": plan.study.score,
@@ -127,7 +140,8 @@ def as_written_now(stored: Dict[str, Any], now: Dict[str, Any]) -> dict[str, Any
     """Return a stored definition as this segexp writes it here, where it means the same.
 
     The same data may lie in a folder of another name. Settings that segexp did not have when the
-    study was begun have their defaults, which are what it did then.
+    study was begun have their defaults, which are what it did then. What `auto` precision came to
+    was not recorded at first: it is taken to be what it comes to here.
     """
     defaults = flatten(Config().to_dict())
     later = {
@@ -139,8 +153,30 @@ def as_written_now(stored: Dict[str, Any], now: Dict[str, Any]) -> dict[str, Any
         later[_SCORED_AT] = _RESIZED
     if "heldout" in now:
         later["heldout"] = _TEST_SPLIT if now["heldout"] == _TEST_SPLIT else f"{_HALF}image"
-    is_same_data = DATA in stored and data_of(stored)[1] == data_of(now)[1]
-    return {**later, **stored, **({DATA: now[DATA]} if is_same_data else {})}
+    known = {**later, **stored}
+    if DATA in known and data_of(known)[1] == data_of(now)[1]:
+        known[DATA] = now[DATA]
+    if PRECISION in known:
+        known[PRECISION] = _begun_precision(known)
+    return known
+
+
+def _begun_precision(stored: Dict[str, Any]) -> str:
+    begun = str(stored.get(PRECISION, _AUTO))
+    return choose_compute("auto").precision if begun == _AUTO else begun
+
+
+def definition_in(storage: BaseStorage, plan: StudyPlan, dataset: Dataset) -> dict[str, Any]:
+    """Return the definition of a study; if hosts of it may differ, with the precision it has."""
+    joined = stored_definition(storage, plan.study.name) if plan.is_mixed else None
+    return definition(plan, dataset, joined)
+
+
+def with_known_precision(stored: Dict[str, Any]) -> dict[str, Any] | None:
+    """Return a stored definition with what `auto` precision comes to here; None if it has that."""
+    if stored.get(PRECISION) != _AUTO:
+        return None
+    return {**stored, PRECISION: _begun_precision(stored)}
 
 
 def stored_definition(storage: BaseStorage, name: str) -> dict[str, Any] | None:

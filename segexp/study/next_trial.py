@@ -23,7 +23,7 @@ from segexp.evaluation.result import TrialResult
 from segexp.report.trials import values_text
 from segexp.study import judging
 from segexp.study.ask import ask, reason_to_drop
-from segexp.study.attributes import FAILURE, FILES, RESULT, RUN_ID, host_of
+from segexp.study.attributes import FAILURE, FILES, PRECISION, RESULT, RUN_ID, host_of
 from segexp.study.budget import forerunners, place_of
 from segexp.study.display import StudyDisplay
 from segexp.study.kept_files import prune_directories
@@ -38,7 +38,7 @@ from segexp.study.standing import values_of
 from segexp.study.stop import give_up_if_hopeless
 from segexp.study.trial import run_trial
 from segexp.study.trial_files import file_digests
-from segexp.study.trial_setup import TrialSetup, run_tags
+from segexp.study.trial_setup import TrialSetup, precision_of, run_tags
 
 _log = logging.getLogger(__name__)
 
@@ -135,6 +135,7 @@ def _train(opened: OpenStudy, trial: optuna.Trial, place: int, display: StudyDis
     run: tracking.Run | None = None
     try:
         setup = _set_up_trial(opened, trial, place, display)
+        trial.set_user_attr(PRECISION, precision_of(setup))
         with signals_held_back():
             run = _start_trial_run(opened, trial, setup)
         result = run_trial(

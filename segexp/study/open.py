@@ -32,9 +32,11 @@ from segexp.study.attributes import (
     RUN_KEY,
     WARNINGS,
 )
-from segexp.study.changes import is_known
+from segexp.study.changes import change_faults, definition_changes, is_known
 from segexp.study.config import StudyConfig
 from segexp.study.data_record import log_data
+from segexp.study.definition import PRECISION as PRECISION_KEY
+from segexp.study.definition import with_known_precision
 from segexp.study.plan import ListPlan, SearchPlan, StudyPlan
 from segexp.study.pruners import make_pruner
 from segexp.study.reconcile import close_records
@@ -147,7 +149,17 @@ def open_study(
         if study.user_attrs.get(WARNINGS) != warnings:  # this segexp may find more
             study.set_user_attr(WARNINGS, warnings)
         if is_new:
-            study.set_user_attr(DEFINITION, now)  # last: a study that has it is whole
+            # Last: a study that has it is whole. Of hosts that begin at once, one decides.
+            begun = replace_attribute(study, DEFINITION, None, dict(now))
+            changes = [
+                change
+                for change in definition_changes(begun, now)
+                if not (base.is_mixed and change.key == PRECISION_KEY)
+            ]
+            if faults := change_faults(name, changes, dataset.root):
+                raise InputError(faults)
+        elif line := _adopt_precision(study):
+            say(line)
         if place is None:
             noted = study.user_attrs.get(RUN_ID)
             parent = _open_parent_run(base, dataset, study, experiment)
@@ -160,6 +172,19 @@ def open_study(
         remember_place(study, experiment)
         close_records(study, parent)
     return OpenStudy(plan, dataset, study, experiment, parent)
+
+
+def _adopt_precision(study: optuna.Study) -> str | None:
+    """Note what `auto` precision comes to in a study that was begun before this was noted."""
+    stored = study.user_attrs[DEFINITION]
+    known = with_known_precision(stored)
+    if known is None:
+        return None
+    found = replace_attribute(study, DEFINITION, stored, known)
+    return (
+        f"study {study.study_name!r} did not say what {PRECISION_KEY} auto came to: it is taken to "
+        f"be {found[PRECISION_KEY]}, as here, from now on"
+    )
 
 
 def _put_first(

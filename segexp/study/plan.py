@@ -41,6 +41,7 @@ class StudyPlan:
         mappings: Every mapping that a trial can have, by name.
         common: The common space of these and of all that the trials are compared with.
         constraints: What is required of the trials, by classes of the common space.
+        is_mixed: Whether its trials may be computed in another precision here than elsewhere.
         is_part: Whether it is part of another study, which has the runs that its trials are
             recorded under.
     """
@@ -53,6 +54,7 @@ class StudyPlan:
     common: Mapping
     source: Source
     constraints: tuple[Constraint, ...] = ()
+    is_mixed: bool = False
     is_part: bool = False
 
 

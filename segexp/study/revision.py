@@ -18,7 +18,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from segexp.core.config_keys import flatten, resolve_key
 from segexp.core.errors import InputError
 from segexp.evaluation.result import result_from_dict
-from segexp.study.attributes import CARRIED_FROM, COSTS, PARTS, RESULT, RUN_ID
+from segexp.study.attributes import CARRIED_FROM, COSTS, PARTS, PRECISION, RESULT, RUN_ID
 from segexp.study.changes import is_known
 from segexp.study.constraints import excesses
 from segexp.study.definition import as_written_now, stored_definition
@@ -174,7 +174,11 @@ def _carry(
         distributions={name: distribution_of(plan.space[name]) for name in params},
         # Not which trial it retries or resumes: that is a number in the study before.
         user_attrs={
-            **{key: trial.user_attrs[key] for key in (RESULT, RUN_ID) if key in trial.user_attrs},
+            **{
+                key: trial.user_attrs[key]
+                for key in (RESULT, RUN_ID, PRECISION)
+                if key in trial.user_attrs
+            },
             **({COSTS: list(values[1:])} if plan.study.costs else {}),
             CARRIED_FROM: f"{study}/{trial.number}",
         },

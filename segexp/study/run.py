@@ -71,6 +71,7 @@ def run_study(
     workers: int | None = None,
     stop: StopRule = NEVER,
     new_revision: bool = False,
+    mixed: bool = False,
 ) -> tuple[optuna.Study, Ran]:
     """Run trials until the study has as many finished ones as it is to reach, or a rule says stop.
 
@@ -81,6 +82,7 @@ def run_study(
         workers: How many of them run at a time; None for as many as suit it.
         stop: When to begin no further trial.
         new_revision: Whether a study that means something else now gets a new revision.
+        mixed: Whether trials may be computed in another precision here than the study's.
 
     Returns:
         The study, and how many trials this call ran.
@@ -92,7 +94,8 @@ def run_study(
     """
     name = plan.base.study.name
     begun = revisions(storage, name)
-    base = with_begun_halves(plan.base, stored_definition(storage, begun[-1]) if begun else None)
+    stored = stored_definition(storage, begun[-1]) if begun else None
+    base = replace(with_begun_halves(plan.base, stored), is_mixed=mixed)
     plan = replace(plan, base=base)
     dataset = open_data(base.project, base.config, base.source, display.caching)
     display.say(describe_data(dataset))
@@ -100,7 +103,7 @@ def run_study(
     mappings = [*base.mappings.values()]
     is_common = metric_of(base.study.score)[1] == COMMON
     warn_of_data(dataset, mappings, [base.common] if is_common else mappings, display.say)
-    now = definition(base, dataset)
+    now = definition(base, dataset, stored if mixed else None)
     revision = choose_revision(plan, now, storage, new=new_revision)
     for line in describe_revision(revision, name):
         display.say(line)

@@ -75,7 +75,9 @@ def run_trial(
     cost = cost_of(setup.project, config, len(mapping.classes), trainer.model, trainer.compute)
     trial_record.log_cost(run, cost)
     admit(cost)
-    checkpoints = Checkpoints(directory / "checkpoints", meaning_of(setup))
+    checkpoints = Checkpoints(
+        directory / "checkpoints", meaning_of(setup), precision=trainer.compute.precision
+    )
     progress = checkpoints.restore(trainer.learned)
     if progress.history:
         display.say(f"resuming after epoch {progress.epochs}, from its checkpoint")

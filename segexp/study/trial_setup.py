@@ -12,6 +12,8 @@ from segexp.data.cache import Dataset
 from segexp.evaluation.result import CURRENT_RULES
 from segexp.evaluation.sizes import at_own_size, size_text
 from segexp.labels.mapping import Mapping
+from segexp.study.attributes import PRECISION
+from segexp.training.compute import choose_compute
 
 _FIRST_KEYS = """
 image_size normalization taxonomy heldout_by synthetic format masks layout relabel heldout
@@ -71,6 +73,11 @@ def meaning_of(setup: TrialSetup) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
+def precision_of(setup: TrialSetup) -> str:
+    """Return what this host trains a trial in, ``bf16`` or ``fp32``."""
+    return choose_compute(setup.config.training.precision).precision
+
+
 def run_tags(setup: TrialSetup) -> dict[str, str]:
     """Return the tags of the MLflow run of any trial, inside or outside a study."""
     return {
@@ -80,6 +87,7 @@ def run_tags(setup: TrialSetup) -> dict[str, str]:
         "segexp.dataset": setup.dataset.name,
         "segexp.dataset_hash": setup.dataset.hash,
         "segexp.common_space": setup.common.name,
+        PRECISION: precision_of(setup),
         "segexp.heldout_size": size_text(
             setup.dataset, at_own=at_own_size(setup.config.data.scored_at, setup.dataset)
         ),

@@ -23,6 +23,7 @@ from segexp.study.attributes import (
     DEFINITION,
     FAILURE,
     OWNER,
+    PRECISION,
     RESULT,
     RUN_ID,
     is_interrupted,
@@ -152,6 +153,7 @@ def _row(trial: FrozenTrial, is_promoted: bool) -> TrialRow:
         started=trial.datetime_start,
         ended=trial.datetime_complete,
         worker=_worker_of(trial),
+        precision=str(trial.user_attrs.get(PRECISION, "")),
     )
 
 

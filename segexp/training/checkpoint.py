@@ -124,10 +124,12 @@ class Checkpoints:
     Attributes:
         directory: Made when the first file is written.
         meaning: What is trained, on what data: a state with another meaning is not resumed.
+        precision: What it is computed in; nor is a state of another precision.
     """
 
     directory: Path
     meaning: str
+    precision: str = ""
     _written: float = field(default_factory=time.monotonic)
     _seconds_to_write: float = 0.0
     _best: dict[str, Tensor] = field(default_factory=dict)
@@ -181,6 +183,7 @@ class Checkpoints:
         header = {
             "format": FORMAT,
             "meaning": self.meaning,
+            "precision": self.precision,
             "history": [[epoch.value, dict(epoch.metrics)] for epoch in progress.history],
             "best_epoch": progress.best_epoch,
             "best_checksum": self._best_checksum,
@@ -216,7 +219,9 @@ class Checkpoints:
         """
         try:
             header, tensors = self._read()
-            if (header["format"], header["meaning"]) != (FORMAT, self.meaning):
+            computed = header.get("precision", self.precision)  # once it was not noted
+            own = (FORMAT, self.meaning, self.precision)
+            if (header["format"], header["meaning"], computed) != own:
                 return Progress()
             best = safetensors.torch.load(self.best(header["best_epoch"]).read_bytes())
             if _checksum("", best) != header["best_checksum"]:

@@ -25,12 +25,17 @@ class Compute:
     channels_last: bool
 
     @property
+    def precision(self) -> str:
+        """The number format of forward passes, ``bf16`` or ``fp32``: what ``auto`` came to."""
+        return "bf16" if self.bf16 else "fp32"
+
+    @property
     def description(self) -> str:
         """For people, such as ``cpu, bf16, channels_last``."""
         name = self.device.type
         if self.device.type == "cuda":
             name = torch.cuda.get_device_name(self.device)
-        words = [name, "bf16" if self.bf16 else "fp32"]
+        words = [name, self.precision]
         return ", ".join([*words, "channels_last"] if self.channels_last else words)
 
     def place(self, model: nn.Module) -> nn.Module:

@@ -94,3 +94,14 @@ def test_the_size_of_the_images_is_written_as_elsewhere():
     cropped = {"data.image_size": "[96, 128]", "data.resize": "none"}
     (_, about) = opening(view(None, None, **cropped))
     assert "Images resized by none, 96x128 seen at once." in about
+
+
+def test_hosts_that_differed_in_precision_are_counted():
+    best, baseline = row(1, "complete", precision="fp32"), row(0, "pruned", precision="bf16")
+    mixed = view(best, baseline)
+    assert "Hosts of mixed precision: 1 trial in bf16 and 1 trial in fp32." in str(
+        opening(mixed)[-1]
+    )
+    for precision in ("bf16", ""):
+        alike = view(replace(best, precision=precision), baseline)
+        assert "precision" not in str(opening(alike)[-1])

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from dataclasses import replace
 
 import optuna
 
@@ -41,3 +42,15 @@ def test_a_study_without_trials_is_a_header():
 
 def test_columns_are_written_beside_each_other_and_what_is_missing_is_empty():
     assert columns_csv({"a": [1, None], "b": ["x,y", 0.5]}) == 'a,b\n1,"x,y"\n,0.5\n'
+
+
+def test_the_precision_of_each_trial_is_there_where_hosts_differed():
+    view = view_study(make_study(3))
+    rows = [
+        replace(row, precision=p) for row, p in zip(view.rows, ("bf16", "fp32", ""), strict=True)
+    ]
+    mixed = results_csv(replace(view, rows=rows)).splitlines()
+    assert mixed[0].endswith(",run_id,precision")
+    assert [line.rpartition(",")[2] for line in mixed[1:]] == ["bf16", "fp32", ""]
+    alike = [replace(row, precision="bf16") for row in view.rows]
+    assert results_csv(replace(view, rows=alike)) == results_csv(view)

@@ -2,8 +2,12 @@
 
 from pathlib import Path
 
+import pytest
+
 from segexp.core.lease import this_process
 from segexp.study.changes import change_faults, definition_changes
+from segexp.study.definition import PRECISION
+from segexp.training import compute
 
 
 def test_the_same_definition_has_no_faults_and_a_lost_key_is_one() -> None:
@@ -33,3 +37,19 @@ def test_other_data_is_told_by_both_digests_its_place_and_what_to_do() -> None:
     drawn = definition_changes({"data": "synthetic 0"}, now)
     fault, _ = change_faults("a", drawn, Path("/host/copy"))
     assert fault.endswith(f"read from /host/copy on {this_process().host}")  # it has no folder
+
+
+@pytest.mark.parametrize(("before", "after"), [("bf16", "fp32"), ("fp32", "bf16")])
+def test_another_precision_is_told_with_the_host_and_the_ways_to_join(
+    monkeypatch: pytest.MonkeyPatch, before: str, after: str
+) -> None:
+    monkeypatch.setattr(compute, "_has_bf16_units", lambda device: after == "bf16")
+    changes = definition_changes({PRECISION: before}, {PRECISION: after})
+    fault, advice = change_faults("a", changes)
+    assert fault == (
+        f"study 'a' was begun with training.precision = {before}, on {this_process().host} it "
+        f"comes to {after}: --mixed joins it in {after}, which each trial records; "
+        f"--set training.precision={before} trains as it was begun"
+        f"{', emulated and slow here' if before == 'bf16' else ''}"
+    )
+    assert "begin another one with --study-name" in advice

@@ -5,8 +5,16 @@ from typing import Any
 
 import pytest
 
+from segexp.data.open import open_data
 from segexp.study.changes import change_faults, definition_changes
-from segexp.study.definition import as_written_now, data_of
+from segexp.study.definition import (
+    PRECISION,
+    as_written_now,
+    data_of,
+    definition,
+    with_known_precision,
+)
+from segexp.training import compute
 from tests.tiny_study import definition_of, planned
 
 
@@ -71,3 +79,29 @@ def test_the_digest_of_data_tells_it_and_its_name_is_for_people() -> None:
     assert as_written_now(stored, copied) == copied
     other = {**stored, "data": "my old camvid fedcba9876543210"}
     assert as_written_now(stored, other) == stored
+
+
+@pytest.mark.parametrize(("has_units", "found"), [(True, "bf16"), (False, "fp32")])
+def test_the_definition_has_what_auto_precision_comes_to(
+    project: Path, monkeypatch: pytest.MonkeyPatch, has_units: bool, found: str
+) -> None:
+    monkeypatch.setattr(compute, "_has_bf16_units", lambda device: has_units)
+    automatic = planned(project, **{"training.precision": "auto"})
+    assert definition_of(automatic)[PRECISION] == found
+    for named in ("bf16", "fp32"):
+        assert definition_of(planned(project, **{"training.precision": named}))[PRECISION] == named
+    base = automatic.base
+    data = open_data(project, base.config, base.source, lambda done, total: None)
+    assert definition(base, data, {PRECISION: "of another host"})[PRECISION] == "of another host"
+    assert definition(base, data, {PRECISION: "auto"})[PRECISION] == found
+
+
+def test_a_definition_from_before_has_what_auto_comes_to_here(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(compute, "_has_bf16_units", lambda device: False)
+    before, now = {PRECISION: "auto"}, {PRECISION: "fp32"}
+    assert as_written_now(before, now) == now == with_known_precision(before)
+    assert with_known_precision(now) is None
+    assert as_written_now(before, {PRECISION: "bf16"}) == now  # and that is another one
+    assert as_written_now({}, now) == now

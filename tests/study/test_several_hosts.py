@@ -24,14 +24,19 @@ from segexp.compare.plan import plan_ab
 from segexp.compare.run import Question, run_ab
 from segexp.core.errors import InputError, WorkError
 from segexp.core.lease import lease_seconds, this_process
+from segexp.report.study_page import study_page
 from segexp.study import ask
 from segexp.study import open as open_study
-from segexp.study.attributes import BEAT, DEFINITION, OWNER, PROMOTES, RETRY_OF, RUN_ID
+from segexp.study.attributes import BEAT, DEFINITION, OWNER, PRECISION, PROMOTES, RETRY_OF, RUN_ID
+from segexp.study.definition import PRECISION as PRECISION_KEY
 from segexp.study.next_trial import run_next_trial
 from segexp.study.open import OpenStudy
 from segexp.study.recorded_place import recorded_place
+from segexp.study.run import run_study
 from segexp.study.samplers import suggest
 from segexp.study.storage.retrying import replace_attribute
+from segexp.study.view import view_study
+from segexp.training import compute
 from tests.cli.running import segexp
 from tests.study.two_hosts import Hosts, best_of, runs_of_kind
 from tests.tiny_study import Said
@@ -238,6 +243,75 @@ def test_the_same_data_in_a_folder_of_another_name_is_the_same_study_and_other_d
     assert f", read from {root} on {this_process().host}: " in fault
     assert "--data or SEGEXP_DATA" in fault
     assert len(hosts.run(0, trials=2, **one)[0].trials) == 2
+
+
+AUTO = {"training.precision": "auto"}
+
+
+def with_units(monkeypatch: pytest.MonkeyPatch, has_units: bool) -> None:
+    """Be a host whose processor has units for bf16, or none."""
+    monkeypatch.setattr(compute, "_has_bf16_units", lambda device: has_units)
+
+
+@pytest.mark.slow
+def test_a_host_of_another_precision_is_refused_or_joins_and_each_trial_says_its_own(
+    hosts: Hosts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_units(monkeypatch, True)
+    begun, _ = hosts.run(0, trials=1, **AUTO)
+    assert begun.user_attrs[DEFINITION][PRECISION_KEY] == "bf16"
+    with_units(monkeypatch, False)
+    with pytest.raises(InputError, match=r"begun with training\.precision = bf16, on ") as refused:
+        hosts.run(1, trials=2, **AUTO)
+    assert "--mixed joins it in fp32" in refused.value.faults[0]
+    study, _ = run_study(hosts.plan(1, trials=2, **AUTO), hosts.storage(1), Said(), mixed=True)
+    assert study.user_attrs[DEFINITION] == begun.user_attrs[DEFINITION]
+    assert [trial.user_attrs[PRECISION] for trial in study.trials] == ["bf16", "fp32"]
+    runs = [hosts.client.get_run(trial.user_attrs[RUN_ID]) for trial in study.trials]
+    assert [run.data.tags["segexp.precision"] for run in runs] == ["bf16", "fp32"]
+    page = study_page(view_study(study))
+    assert "Hosts of mixed precision: 1 trial in bf16 and 1 trial in fp32." in page
+    again, display = hosts.run(1, trials=3, **{"training.precision": "bf16"})  # as it was begun
+    assert display.started == [2] and again.trials[2].user_attrs[PRECISION] == "bf16"
+
+
+@pytest.mark.slow
+def test_a_study_that_did_not_say_its_precision_says_it_from_its_next_opening_on(
+    hosts: Hosts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_units(monkeypatch, False)
+    study, _ = hosts.run(0, trials=1, **AUTO)
+    before = {**study.user_attrs[DEFINITION], PRECISION_KEY: "auto"}
+    study.set_user_attr(DEFINITION, before)  # as it was written once
+    resumed, display = hosts.run(0, trials=2, **AUTO)
+    assert len(resumed.trials) == 2
+    (line,) = (line for line in display.lines if "did not say" in line)
+    assert "it is taken to be fp32, as here, from now on" in line
+    assert resumed.user_attrs[DEFINITION] == {**before, PRECISION_KEY: "fp32"}
+    with_units(monkeypatch, True)
+    with pytest.raises(InputError, match=r"begun with training\.precision = fp32, on "):
+        hosts.run(1, trials=3, **AUTO)
+
+
+def test_of_hosts_that_begin_a_study_at_once_one_says_what_it_is(
+    hosts: Hosts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_units(monkeypatch, True)
+    looked = open_study.is_known
+
+    def while_the_other_begins(*values: Any, **options: Any) -> bool:
+        known = looked(*values, **options)
+        monkeypatch.setattr(open_study, "is_known", looked)
+        with_units(monkeypatch, False)
+        hosts.open(1, **AUTO)
+        with_units(monkeypatch, True)
+        return known
+
+    monkeypatch.setattr(open_study, "is_known", while_the_other_begins)
+    with pytest.raises(InputError, match=r"begun with training\.precision = fp32, on "):
+        hosts.open(0, **AUTO)
+    study = optuna.load_study(study_name="tiny", storage=hosts.storage(0))
+    assert study.user_attrs[DEFINITION][PRECISION_KEY] == "fp32"
 
 
 @pytest.mark.slow

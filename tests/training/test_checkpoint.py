@@ -1,6 +1,7 @@
 """What a training leaves on the disk, and whether one that was killed goes on as if it was not."""
 
 import itertools
+import json
 import resource
 import time
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from segexp.core.files import written_beside
@@ -21,7 +23,14 @@ from segexp.data.batches import make_loader
 from segexp.data.split import Split
 from segexp.evaluation.evaluate import evaluate, keep
 from segexp.labels.taxonomy import VOID
-from segexp.training.checkpoint import Checkpoints, EpochRecord, KeptValidation, Learned, Progress
+from segexp.training.checkpoint import (
+    Checkpoints,
+    EpochRecord,
+    KeptValidation,
+    Learned,
+    Progress,
+    _checksum,
+)
 from segexp.training.compute import Compute
 from segexp.training.fit import Optimization, Trainer, make_optimizer
 from segexp.training.loss import make_loss
@@ -476,6 +485,27 @@ def test_a_state_of_another_configuration_is_not_used(tmp_path: Path) -> None:
     begin_and_save(tmp_path)
     assert_not_used(tmp_path, meaning="another")
     assert_not_used(tmp_path, size=9)
+
+
+def test_a_state_of_another_precision_is_not_used_and_one_that_does_not_say_it_is(
+    tmp_path: Path,
+) -> None:
+    begin_and_save(tmp_path)
+
+    def restored(precision: str) -> Progress:
+        training = begin(tmp_path, 7)
+        training.checkpoints.precision = precision
+        return training.restore()
+
+    assert restored("fp32") == Progress()  # it was written in another one
+    with safe_open(tmp_path / "state.safetensors", framework="pt") as file:
+        header = json.loads(file.metadata()["segexp"])
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    assert header.pop("precision") == ""
+    text = json.dumps(header)  # as it was before
+    metadata = {"segexp": text, "checksum": str(_checksum(text, tensors))}
+    save_file(tensors, tmp_path / "state.safetensors", metadata)
+    assert restored("fp32").epochs == 2
 
 
 def test_a_state_whose_best_weights_are_gone_or_damaged_is_not_used(tmp_path: Path) -> None:

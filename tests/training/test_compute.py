@@ -14,6 +14,7 @@ CPUINFO = Path("/proc/cpuinfo")
 def test_precision_decides_about_bf16_whatever_the_device_can_do():
     assert not choose_compute("fp32").bf16
     assert choose_compute("bf16").bf16
+    assert [choose_compute(name).precision for name in ("fp32", "bf16")] == ["fp32", "bf16"]
 
 
 @pytest.mark.skipif(
