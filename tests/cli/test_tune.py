@@ -11,6 +11,8 @@ from optuna.trial import TrialState
 
 from harness.planted_scores import faster_is_better, plant_scores
 from harness.trees import camvid_like
+from segexp.study.attributes import PRECISION
+from segexp.training import compute
 from tests.cli.running import (
     Outcome,
     client_of,
@@ -446,3 +448,21 @@ def test_the_same_data_in_a_folder_of_another_name_is_the_same_study(
     another = segexp(project, *TINY, "--trials", "1", "--study-name", "another")
     assert another.code == 0, another.err
     assert study_names(project) == ["tiny-streets", "another"]
+
+
+def test_a_study_of_another_precision_is_joined_by_mixed_alone(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_study(project)
+    words = (*TINY, "--set", "precision=auto", "--set", "epochs=1", "--trials")
+    monkeypatch.setattr(compute, "_has_bf16_units", lambda device: True)
+    assert segexp(project, *words, "1").code == 0
+    monkeypatch.setattr(compute, "_has_bf16_units", lambda device: False)
+    refused = segexp(project, *words, "2")
+    assert refused.code == 2
+    said = " ".join(refused.err.split())
+    assert "was begun with training.precision = bf16" in said and "--mixed joins it" in said
+    joined = segexp(project, *words, "2", "--mixed")
+    assert joined.code == 0, joined.err
+    trials = study_of(project, "tiny").trials
+    assert [trial.user_attrs[PRECISION] for trial in trials] == ["bf16", "fp32"]

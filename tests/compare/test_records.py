@@ -7,9 +7,10 @@ import pytest
 from mlflow import MlflowClient
 
 from segexp.compare.run import begun_as
-from segexp.core.errors import InputError
+from segexp.core.errors import InputError, Interrupted
 from segexp.study.attributes import PART_RUNS, RUN_ID
-from tests.compare.tiny_ab import TUNED, run, study_of
+from segexp.training import compute
+from tests.compare.tiny_ab import TUNED, Said, run, study_of
 
 
 @pytest.fixture(scope="module")
@@ -110,3 +111,19 @@ def test_a_refusal_leaves_the_records_of_what_was_finished_alone(matched: Path) 
     with pytest.raises(InputError, match=r"training\.batch_size = 3, now it is 2"):
         run(matched, configs=1, overrides={"batch_size": 2})
     assert [client.get_run(run_id).info.status for run_id in runs] == ["FINISHED"] * 3
+
+
+@pytest.mark.slow
+def test_final_trainings_of_hosts_that_differ_in_precision_are_refused_or_said_to_be_mixed(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    auto = {"training.precision": "auto"}
+    monkeypatch.setattr(compute, "_has_bf16_units", lambda device: True)
+    with pytest.raises(Interrupted):
+        run(project, Said(interrupt_at=2), configs=2, overrides=auto)
+    monkeypatch.setattr(compute, "_has_bf16_units", lambda device: False)
+    with pytest.raises(InputError, match=r"begun with training\.precision = bf16, on "):
+        run(project, configs=2, overrides=auto)
+    result, _ = run(project, configs=2, overrides=auto, mixed=True)
+    (note,) = (text for text in result["caveats"] if "mixed precision" in text)
+    assert "in bf16" in note and "in fp32" in note

@@ -90,8 +90,9 @@ def plan_of(project: Path, *mappings: str, **changes: Any) -> AbPlan:
 def run(
     project: Path, display: Said | None = None, question: Question = QUESTION, **changes: Any
 ) -> tuple[dict[str, Any], Path]:
+    mixed = changes.pop("mixed", False)
     plan = plan_of(project, *changes.pop("mappings", ()), **changes)
-    return run_ab(plan, question, open_storage(None, project), display or Said())
+    return run_ab(plan, question, open_storage(None, project), display or Said(), mixed=mixed)
 
 
 def study_of(project: Path, name: str) -> optuna.Study:
