@@ -23,7 +23,7 @@ from segexp.compare.runs import FinalRuns
 from segexp.compare.shown_images import arms_galleries
 from segexp.compare.version import LOOK_FILE, write_files, write_json
 from segexp.core.config import WORK_DIRECTORY
-from segexp.core.errors import WorkError
+from segexp.core.errors import InputError, WorkError
 from segexp.core.files import locked
 from segexp.core.signals import signals_held_back
 from segexp.data.cache import Dataset
@@ -32,6 +32,7 @@ from segexp.evaluation.sizes import at_own_size
 from segexp.report.trials import value_text
 from segexp.study.abandoned import forget_supervisors, supervised
 from segexp.study.attributes import ANSWER, DEFINITION, PART_RUNS, RUN_ID, RUN_KEY
+from segexp.study.changes import change_faults, definition_changes
 from segexp.study.data_record import log_data
 from segexp.study.display import StudyDisplay
 from segexp.study.open import Place, lock_of
@@ -127,7 +128,11 @@ def _open(
             if line := new_run_instead(known.get(arm.name), run, f"arm {arm.name}"):
                 say(line)
             arms.append(Place(experiment, run))
-        study.set_user_attr(DEFINITION, now)  # last: an A/B study that has it is complete
+        # Last: an A/B study that has it is complete. Of hosts that begin at once, one decides.
+        begun = study.user_attrs.get(DEFINITION) or replace_attribute(study, DEFINITION, None, now)
+        changes = definition_changes(begun, now)
+        if faults := change_faults(plan.name, changes, dataset.root, revisable=False):
+            raise InputError(faults)
         remember_place(study, experiment)
         if ANSWER not in study.user_attrs:
             asked = question(plan.design.mode, plan.names, describe_data(dataset))

@@ -206,8 +206,8 @@ def other_data(bundle: Bundle, dataset: Dataset) -> str | None:
         return None
     return (
         f"was trained on {name} ({digest}), and {dataset.root or dataset.name} has other data "
-        f"({dataset.hash}): whether it has seen these images is not known. --data DIR or "
-        f"{DATA_VARIABLE} names the folder on this host"
+        f"({dataset.hash}): whether it has seen these images is not known; --data DIR or "
+        f"{DATA_VARIABLE} names the folder on this host that has its own"
     )
 
 

@@ -4,11 +4,13 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from segexp.core.config import Config
 from segexp.data.cache import Dataset
+from segexp.data.layout import is_drawn
 from segexp.evaluation.result import CURRENT_RULES
 from segexp.evaluation.sizes import at_own_size, size_text
 from segexp.labels.mapping import Mapping
@@ -52,7 +54,7 @@ class TrialSetup:
 def meaning_of(setup: TrialSetup) -> str:
     """Return a digest of what is trained: a checkpoint with another digest is not resumed."""
     config, defaults = setup.config.to_dict(), Config().to_dict()
-    config["data"].pop("root")  # it may have been moved
+    _forget_places(config["data"])
     config["data"]["heldout_by"] = setup.dataset.heldout_by
     content = {
         "config": [
@@ -71,6 +73,15 @@ def meaning_of(setup: TrialSetup) -> str:
         "torch": torch.__version__,
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _forget_places(data: dict[str, Any]) -> None:
+    """Leave out of ``data`` where it is and who names its layout: the digest tells the data."""
+    data.pop("root")
+    if not is_drawn(data["format"]):
+        data["format"] = "auto"
+    if data["heldout"] is not None:
+        data["heldout"] = {k: v for k, v in data["heldout"].items() if k not in ("root", "format")}
 
 
 def precision_of(setup: TrialSetup) -> str:

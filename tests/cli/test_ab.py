@@ -243,3 +243,7 @@ def test_the_same_data_in_a_folder_of_another_name_is_the_same_study(
     assert again.code == 0, again.err
     assert study_names(project) == [name, *arms]
     assert f"segexp ui {name}" in again.err and f"A/B study {name}: 2 arms" in again.err
+    (tmp_path / "moved").rename(tmp_path / "moved again")
+    third = segexp(project, *words, "--study", "small", "--data", str(tmp_path / "moved again"))
+    assert third.code == 0, third.err
+    assert study_names(project) == [name, *arms]
