@@ -24,7 +24,6 @@ from segexp.compare.shown_images import arms_galleries
 from segexp.compare.version import LOOK_FILE, write_files, write_json
 from segexp.core.config import WORK_DIRECTORY
 from segexp.core.errors import InputError, WorkError
-from segexp.core.files import locked
 from segexp.core.signals import signals_held_back
 from segexp.data.cache import Dataset
 from segexp.data.open import describe_data
@@ -35,10 +34,11 @@ from segexp.study.attributes import ANSWER, DEFINITION, PART_RUNS, RUN_ID, RUN_K
 from segexp.study.changes import change_faults, definition_changes
 from segexp.study.data_record import log_data
 from segexp.study.display import StudyDisplay
-from segexp.study.open import Place, lock_of
+from segexp.study.open import Place
 from segexp.study.recorded_place import open_recorded, remember_place
 from segexp.study.run import ended_by
 from segexp.study.storage.retrying import replace_attribute
+from segexp.study.storage.study_lock import study_lock
 from segexp.study.study_runs import (
     FOR_STUDY_RUN,
     find_run,
@@ -73,7 +73,7 @@ def _open(
     """Open or make an A/B study: an Optuna study without trials that stores the ids of its runs."""
     now = ab_definition(plan, dataset)
     # An interruption between starting a run and storing its id would leave the run open forever.
-    with signals_held_back(), locked(lock_of(plan.project, plan.name)):
+    with signals_held_back(), study_lock(storage, plan.project, plan.name):
         wanted = plan.config.tracking
         experiment = open_recorded(plan.project, wanted, storage, plan.name, say)
         study = optuna.create_study(

@@ -3,13 +3,13 @@
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 
 import optuna
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
 from segexp.core import failpoint
-from segexp.core.files import locked
 from segexp.core.lease import Owner, is_gone
 from segexp.core.signals import signals_held_back
 from segexp.study.attributes import is_interrupted
@@ -27,10 +27,10 @@ from segexp.study.reconcile import (
     next_promotion,
     queue_listed,
     queue_promotion,
-    sign,
-    sign_next,
+    signature,
 )
 from segexp.study.samplers import make_sampler, suggest
+from segexp.study.storage.begin import begin_trial
 from segexp.study.untried import Key, UntriedSampler
 
 
@@ -63,66 +63,103 @@ def reconcile(
     opened: OpenStudy,
     display: StudyDisplay,
     is_gone: Callable[[Owner, float | None], bool] = is_gone,
-) -> None:
-    """Close what processes that are gone left open; the caller holds the study's lock."""
-    abandoned = close_abandoned(opened.study, is_gone)
-    if not abandoned:
-        return
-    close_records(opened.study, opened.parent)
-    trials = opened.study.get_trials(deepcopy=False)
+) -> Sequence[FrozenTrial]:
+    """Close what processes that are gone left open; the caller holds the study's lock.
+
+    Returns:
+        The study's trials then.
+    """
+    abandoned, trials = close_abandoned(opened.study, is_gone)
+    if abandoned:
+        close_records(opened.study, opened.parent)
     for number in abandoned:
         outlook = "it is tried again" if is_interrupted(trials[number]) else "it is given up"
         display.say(f"trial {number} was left by a process that ended; {outlook}")
+    return trials
 
 
-def ask(opened: OpenStudy, display: StudyDisplay) -> optuna.Trial | None:
+@dataclass(frozen=True)
+class Taken:
+    """A trial that this process has begun.
+
+    Attributes:
+        trials: Those of the study just after, itself among them.
+    """
+
+    trial: optuna.Trial
+    trials: Sequence[FrozenTrial]
+
+    @property
+    def own(self) -> FrozenTrial:
+        """The trial as it was just after it was taken."""
+        return self.trials[self.trial.number]
+
+
+def ask(opened: OpenStudy, display: StudyDisplay) -> Taken | None:
     """Take the next trial; None when enough have ended or are under way."""
+    plan, study = opened.plan, opened.study
     while True:
-        with locked(opened.lock), signals_held_back():
-            reconcile(opened, display)
-            trial = _ask_once(opened.plan, opened.study)
-            if trial is not None:
-                return trial
-            trials = opened.study.get_trials(deepcopy=False)
+        with opened.deciding(), signals_held_back():
+            trials = reconcile(opened, display)
+            trial = _take(plan, study, trials)
+            if trial is not None and _is_finite(plan):
+                return _sampled(plan, study, trial)  # before another process takes the same
+        if trial is not None:
+            return _sampled(plan, study, trial)
         if not any(map(is_unsigned, trials)):
             return None
         # Its process has died or is about to sign it: wait to see whether it is still to be run.
         time.sleep(0.5)
 
 
-def _ask_once(plan: SearchPlan | ListPlan, study: optuna.Study) -> optuna.Trial | None:
-    trials = study.get_trials(deepcopy=False)
-    interrupted = [t.number for t in trials if is_interrupted(t)]
+def _take(
+    plan: SearchPlan | ListPlan, study: optuna.Study, trials: Sequence[FrozenTrial]
+) -> optuna.Trial | None:
+    """Begin the trial that is next, a queued one first."""
     if isinstance(study.pruner, Placing):
-        study.pruner.interrupted = interrupted
-    base = plan.base
+        study.pruner.interrupted = [t.number for t in trials if is_interrupted(t)]
     if isinstance(plan, ListPlan):
-        if not queue_listed(study, plan.listed):
+        queued = queue_listed(study, plan.listed, trials)
+        if queued is None:
             return None
-    elif not queue_promotion(study, trials) and len(taken(trials)) >= base.study.trials:
-        return None
-    study.sampler = make_sampler(base.study.sampler, base.space, 0)
-    trials = study.get_trials(deepcopy=False)  # a promotion is queued now
-    if isinstance(plan, SearchPlan) and is_exhausted(plan, trials):
-        return None
-    waiting = [t for t in trials if t.state == TrialState.WAITING]
-    sign_next(study)
-    trial = study.ask()
-    # Each trial has a sampler seeded by its own number: workers and hosts that ask at the same
-    # time, and resumed runs, would otherwise begin with the same suggestions. Optuna samples when
-    # the params are asked for.
-    place = sampling_place(trial.number, study.get_trials(deepcopy=False))
+    else:
+        queued = queue_promotion(study, trials)
+        if queued is None and len(taken(trials)) >= plan.base.study.trials:
+            return None
+        queued = trials if queued is None else queued
+        if is_exhausted(plan, queued):
+            return None
+    # What decides what it samples is given to it when its number is known.
+    study.sampler = make_sampler(plan.base.study.sampler, plan.base.space, 0)
+    trial = begin_trial(study, (t for t in queued if t.state == TrialState.WAITING), signature())
+    failpoint.passed("after_ask")
+    return trial
+
+
+def _sampled(plan: SearchPlan | ListPlan, study: optuna.Study, trial: optuna.Trial) -> Taken:
+    """Choose how a trial is sampled; in a finite space, sample it now.
+
+    Each trial has a sampler seeded by its own number: workers and hosts that ask at the same time,
+    and resumed runs, would otherwise begin with the same suggestions. Optuna samples when the
+    params are asked for.
+    """
+    base = plan.base
+    trials = study.get_trials(deepcopy=False)
+    place = sampling_place(trial.number, trials)
     study.sampler = make_sampler(base.study.sampler, base.space, place)
     if isinstance(plan, SearchPlan):
+        waiting = [t for t in trials if t.state == TrialState.WAITING]
         tried = _tried(plan, [*waiting, *taken(trials)])
         study.sampler = UntriedSampler(study.sampler, plan.points, tried, place)
-    failpoint.passed("after_ask")
-    # Again: hosts share no lock, and another one may have signed it, too.
-    with suppress(UpdateFinishedTrialError):  # closed already, as is seen when the trial begins
-        sign(trial)
-        if isinstance(plan, SearchPlan) and plan.points.keys is not None:
-            suggest(trial, base.space)  # before another process takes the same
-    return trial
+    if _is_finite(plan):
+        with suppress(UpdateFinishedTrialError):  # closed already, as is seen when it begins
+            suggest(trial, base.space)
+            trials = study.get_trials(deepcopy=False)
+    return Taken(trial, trials)
+
+
+def _is_finite(plan: SearchPlan | ListPlan) -> bool:
+    return isinstance(plan, SearchPlan) and plan.points.keys is not None
 
 
 def reason_to_drop(

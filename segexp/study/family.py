@@ -14,6 +14,7 @@ from segexp.core.files import inside, name_fault
 from segexp.study.attributes import DEFINITION, LISTED, PART_RUNS, PARTS, RUN_ID
 from segexp.study.results_folder import results_folder, results_lock
 from segexp.study.storage.open import part_studies
+from segexp.study.storage.study_lock import files_lock_of, lock_of
 
 _RUN_ID = re.compile(r"[0-9a-f]{24,32}(-pending)?")
 """MLflow's ids, and tokens in their place: a storage is not trusted with names of folders."""
@@ -96,11 +97,10 @@ def own_folders(project: Path, family: Family) -> list[Path]:
 
 def own_locks(project: Path, family: Family) -> list[Path]:
     """Return the files that are there to be locked while its studies run or are written."""
-    locks = project / WORK_DIRECTORY / "locks"
     names = [study.study_name for study in family.studies]
     if any(name_fault("study name", name) for name in names):
         return []
-    places = [locks / f"{name}.lock" for name in names]
+    places = [lock(project, name) for name in names for lock in (lock_of, files_lock_of)]
     places.append(results_lock(project, family.study))
     return [place for place in places if place.is_file()]
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from optuna.trial import FrozenTrial
 
+from segexp.core.files import locked
 from segexp.study.attributes import INTERRUPTED, RESULT, RETRY, is_interrupted
 from segexp.study.best import best_trials
 from segexp.study.budget import forerunners, taken
@@ -22,13 +23,20 @@ from segexp.study.promotion import number_before
 from segexp.study.pruners import Promoting
 
 
-def prune_directories(opened: OpenStudy) -> list[Path]:
-    """Delete what is not kept of a study's trials; the caller holds the study's lock.
+def prune_directories(opened: OpenStudy, trials: Sequence[FrozenTrial]) -> list[Path]:
+    """Delete what is not kept of a study's trials.
+
+    Args:
+        trials: Those of the study. What began or ended since they were read is kept for now.
 
     Returns:
         The directories that were deleted.
     """
-    trials = opened.study.get_trials(deepcopy=False)
+    with locked(opened.lock):
+        return _prune_directories(opened, trials)
+
+
+def _prune_directories(opened: OpenStudy, trials: Sequence[FrozenTrial]) -> list[Path]:
     best = {trial.number for trial in best_trials(trials)}
     awaited = _awaited(trials) | _may_be_resumed(opened, trials)
     deleted = []

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import optuna
 from optuna.exceptions import UpdateFinishedTrialError
@@ -17,12 +18,11 @@ from segexp.core.config_keys import with_values
 from segexp.core.credentials import without_credentials
 from segexp.core.disk import FullDiskError, full_disk_explained, is_away, is_full, what_to_free
 from segexp.core.errors import AwayError
-from segexp.core.files import locked
 from segexp.core.signals import signals_held_back
 from segexp.evaluation.result import TrialResult
 from segexp.report.trials import values_text
 from segexp.study import judging
-from segexp.study.ask import ask, reason_to_drop
+from segexp.study.ask import Taken, ask, reason_to_drop
 from segexp.study.attributes import FAILURE, FILES, PRECISION, RESULT, RUN_ID, host_of
 from segexp.study.budget import forerunners, place_of
 from segexp.study.display import StudyDisplay
@@ -36,6 +36,7 @@ from segexp.study.samplers import suggest
 from segexp.study.so_far import so_far
 from segexp.study.standing import values_of
 from segexp.study.stop import give_up_if_hopeless
+from segexp.study.storage.retrying import set_trial_attributes
 from segexp.study.trial import run_trial
 from segexp.study.trial_files import file_digests
 from segexp.study.trial_setup import TrialSetup, precision_of, run_tags
@@ -57,11 +58,11 @@ def run_next_trial(opened: OpenStudy, display: StudyDisplay) -> bool:
     """
     # What stays open because a database could not be written is closed by the next start.
     with full_disk_explained(opened.plan.base.project):
-        trial = ask(opened, display)
-        if trial is None:
+        taken = ask(opened, display)
+        if taken is None:
             return False
-        with heard_of(trial):
-            _run_one(opened, trial, display)
+        with heard_of(taken.trial):
+            _run_one(opened, taken, display)
     return True
 
 
@@ -83,13 +84,13 @@ class _Outcome:
     disk_is_full: bool = False
 
 
-def _run_one(opened: OpenStudy, trial: optuna.Trial, display: StudyDisplay) -> None:
+def _run_one(opened: OpenStudy, taken: Taken, display: StudyDisplay) -> None:
     """Run a trial to its end, and end it in Optuna first, then in MLflow."""
-    trials = opened.study.get_trials(deepcopy=False)
-    if reason := reason_to_drop(opened.plan, trials[trial.number], trials):
-        drop(opened.study, trials[trial.number], reason)
+    trial, trials = taken.trial, taken.trials
+    if reason := reason_to_drop(opened.plan, taken.own, trials):
+        drop(opened.study, taken.own, reason)
         return
-    before = number_before(trials[trial.number])
+    before = number_before(taken.own)
     if before is not None:
         what = f"tries trial {before} again"
         if trials[before].state == TrialState.PRUNED:
@@ -101,27 +102,42 @@ def _run_one(opened: OpenStudy, trial: optuna.Trial, display: StudyDisplay) -> N
             f"trial {trial.number} begins at epoch 1: no checkpoint of trial {before} is here; it "
             f"ran on {host_of(trials[before])}"
         )
-    place = place_of(trials[trial.number], trials)
     try:
-        outcome = _train(opened, trial, place, display)
+        outcome = _train(opened, trial, place_of(taken.own, trials), display)
         failpoint.passed("before_tell")
-        with locked(opened.lock), signals_held_back():
-            told = _tell(opened.plan.base.project, trial, outcome)
-            failpoint.passed("after_tell_before_run_close")
-            if outcome.run is not None:
-                close_record(told, outcome.run)
-            prune_directories(opened)
+        with signals_held_back():
+            trials = _end(opened, trial, outcome)
     except UpdateFinishedTrialError:
         text = "this process was silent for so long that it was taken for dead; it is tried again"
         display.trial_ended(trial.number, "DISCARDED", text)
         return
-    trials = opened.study.get_trials(deepcopy=False)
     display.studied(so_far(opened.study.study_name, opened.plan, trials))
     display.trial_ended(trial.number, outcome.state.name, outcome.text)
     if outcome.disk_is_full:
         raise FullDiskError(f"{outcome.text}; {what_to_free(opened.plan.base.project)}")
     if outcome.state == TrialState.FAIL:
-        give_up_if_hopeless(opened.study)
+        give_up_if_hopeless(trials)
+
+
+def _end(opened: OpenStudy, trial: optuna.Trial, outcome: _Outcome) -> Sequence[FrozenTrial]:
+    """End a trial in Optuna, then in MLflow, and delete the files that are not kept.
+
+    Returns:
+        The study's trials then.
+    """
+    if outcome.disk_is_full:
+        # The next trial would end the same way.
+        with opened.deciding():
+            close_interrupted(opened.study, _frozen(trial), outcome.text, crashed=False)
+            queue_retries(opened.study, opened.study.get_trials(deepcopy=False))
+    else:
+        _tell(opened.plan.base.project, trial, outcome)
+    failpoint.passed("after_tell_before_run_close")
+    trials = opened.study.get_trials(deepcopy=False)
+    if outcome.run is not None:
+        close_record(trials[trial.number], outcome.run)
+    prune_directories(opened, trials)
+    return trials
 
 
 def _train(opened: OpenStudy, trial: optuna.Trial, place: int, display: StudyDisplay) -> _Outcome:
@@ -167,24 +183,24 @@ def _train(opened: OpenStudy, trial: optuna.Trial, place: int, display: StudyDis
         return _Outcome(TrialState.FAIL, text, run, disk_is_full=is_full(error))
 
 
-def _tell(project: Path, trial: optuna.Trial, outcome: _Outcome) -> FrozenTrial:
-    """End a trial in Optuna; if a full disk ended it, queue a retry."""
-    if outcome.disk_is_full:
-        # The next trial would end the same way.
-        close_interrupted(trial.study, _frozen(trial), outcome.text, crashed=False)
-        queue_retries(trial.study)
-        return _frozen(trial)
+def _tell(project: Path, trial: optuna.Trial, outcome: _Outcome) -> None:
+    """End a trial in Optuna."""
+    attributes: dict[str, Any] = {}
     if outcome.result is not None:
         movable = _movable(outcome.result, project)
-        trial.set_user_attr(RESULT, movable.to_dict())
+        attributes[RESULT] = movable.to_dict()
         if movable.bundle is not None:
-            trial.set_user_attr(FILES, dict(outcome.files))
+            attributes[FILES] = dict(outcome.files)
         if outcome.run is not None and (known := tracking.known_id(outcome.run)) != outcome.run.id:
-            trial.set_user_attr(RUN_ID, known)
-        return trial.study.tell(trial, outcome.values)
-    if outcome.state == TrialState.FAIL:
-        trial.set_user_attr(FAILURE, outcome.text)
-    return trial.study.tell(trial, state=outcome.state)
+            attributes[RUN_ID] = known
+    elif outcome.state == TrialState.FAIL:
+        attributes[FAILURE] = outcome.text
+    if attributes:
+        set_trial_attributes(trial.study, trial, attributes)
+    if outcome.result is not None:
+        trial.study.tell(trial, outcome.values)
+    else:
+        trial.study.tell(trial, state=outcome.state)
 
 
 def _take_over(opened: OpenStudy, trial: optuna.Trial, trials: Sequence[FrozenTrial]) -> bool:

@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Callable, Sequence
 from collections.abc import Mapping as Dict
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,6 @@ from segexp.core import failpoint
 from segexp.core.config import WORK_DIRECTORY
 from segexp.core.config_keys import flatten
 from segexp.core.errors import InputError
-from segexp.core.files import locked
 from segexp.data.cache import Dataset
 from segexp.data.warnings import data_warnings
 from segexp.evaluation.evaluate import constant_scores
@@ -41,8 +41,9 @@ from segexp.study.plan import ListPlan, SearchPlan, StudyPlan
 from segexp.study.pruners import make_pruner
 from segexp.study.reconcile import close_records
 from segexp.study.recorded_place import open_recorded, remember_place
-from segexp.study.storage.retrying import replace_attribute
+from segexp.study.storage.retrying import replace_attribute, storage_of
 from segexp.study.storage.several import directions_of
+from segexp.study.storage.study_lock import files_lock_of, study_lock
 from segexp.study.study_runs import FOR_STUDY_RUN, find_run, new_run_instead, note_run
 
 _MAY_CHANGE = ("sampler", "pruner", "trials")
@@ -65,8 +66,13 @@ class OpenStudy:
 
     @property
     def lock(self) -> Path:
-        """The lock under which trials are taken."""
-        return lock_of(self.plan.base.project, self.plan.base.study.name)
+        """The lock of the project's processes under which files of trials are deleted."""
+        return files_lock_of(self.plan.base.project, self.plan.base.study.name)
+
+    def deciding(self) -> AbstractContextManager[None]:
+        """Hold the lock under which trials are taken and closed, of one process at a time."""
+        base = self.plan.base
+        return study_lock(storage_of(self.study), base.project, base.study.name)
 
     def directory(self, trial: int) -> Path:
         """Return where the checkpoints and the bundle of a trial are."""
@@ -120,7 +126,7 @@ def open_study(
         WorkError: When the storage or the tracking server does not answer.
     """
     base, name = plan.base, plan.base.study.name
-    with locked(lock_of(base.project, name)):
+    with study_lock(storage, base.project, name):
         is_new = not is_known(storage, name, now, dataset.root, revisable=not base.is_part)
         # Before the study: an invalid tracking URI must not leave half a study behind.
         if place is None:
@@ -264,8 +270,3 @@ def in_words(content: dict[str, Any]) -> str:
     """Write a sampler or a pruner in a line, such as ``tpe seed=0 n_startup_trials=20``."""
     name, options = content.pop("name"), content.pop("options")
     return " ".join([name, *(f"{key}={value}" for key, value in {**content, **options}.items())])
-
-
-def lock_of(project: Path, study: str) -> Path:
-    """Return the lock under which the trials of a study are taken and closed."""
-    return project / WORK_DIRECTORY / "locks" / f"{study}.lock"

@@ -41,7 +41,7 @@ from segexp.study.promotion import is_promotion, number_before, promoted
 from segexp.study.pruners import Promoting
 from segexp.study.run_names import scored_name
 from segexp.study.standing import score_of
-from segexp.study.storage.retrying import fail_trial, set_trial_attribute
+from segexp.study.storage.retrying import fail_trial, set_trial_attribute, set_trial_attributes
 
 MAX_CRASHES = 3
 """A trial in which this many processes have died fails for good."""
@@ -50,42 +50,41 @@ UNSIGNED_SECONDS = 10
 """How long a trial may run without an owner: its process may just have asked for it."""
 
 
-def queue_listed(study: optuna.Study, listed: Sequence[Mapping[str, Any]]) -> bool:
+def queue_listed(
+    study: optuna.Study, listed: Sequence[Mapping[str, Any]], trials: Sequence[FrozenTrial]
+) -> Sequence[FrozenTrial] | None:
     """Queue the first params of a list that no trial has taken, and nothing else.
 
     The list may have changed since the study was begun: a queued trial that is not on it now is
     dropped, so that it is neither run nor counted.
 
     Returns:
-        Whether there is one.
+        The study's trials then; None when all of the list are taken.
     """
-    trials = study.get_trials(deepcopy=False)
     wanted = not_taken(listed, trials)
     keys = set(map(params_key, wanted))
-    waiting = False
-    for trial in trials:
-        if trial.state != TrialState.WAITING:
-            continue
-        if params_key(params_of(trial)) in keys:
-            waiting = True
-        else:
-            drop(study, trial, "no longer wanted")
-    if wanted and not waiting:
-        study.enqueue_trial(wanted[0])
-    return bool(wanted)
+    queued = [t for t in trials if t.state == TrialState.WAITING]
+    unwanted = [t for t in queued if params_key(params_of(t)) not in keys]
+    for trial in unwanted:
+        drop(study, trial, "no longer wanted")
+    if not wanted:
+        return None
+    if len(queued) > len(unwanted):
+        return trials if not unwanted else study.get_trials(deepcopy=False)
+    study.enqueue_trial(wanted[0])
+    return study.get_trials(deepcopy=False)
 
 
 def drop(study: optuna.Study, trial: FrozenTrial, reason: str) -> None:
     """Close a trial that is not wanted; it is neither counted nor retried."""
     with _unless_finished():
-        set_trial_attribute(study, trial, INTERRUPTED, True)
-        set_trial_attribute(study, trial, FAILURE, reason)
+        set_trial_attributes(study, trial, {INTERRUPTED: True, FAILURE: reason})
         fail_trial(study, trial)
 
 
 def close_abandoned(
     study: optuna.Study, is_gone: Callable[[Owner, float | None], bool] = is_gone
-) -> list[int]:
+) -> tuple[list[int], list[FrozenTrial]]:
     """Close the running trials whose process is gone, and queue retries.
 
     A trial without an owner is closed, too, except in its first seconds.
@@ -94,7 +93,7 @@ def close_abandoned(
         is_gone: Whether an owner, last heard of at a time, is gone; as `segexp.core.lease.is_gone`.
 
     Returns:
-        The numbers of the trials that were closed.
+        The numbers of the trials that were closed, and the study's trials then.
     """
     trials = study.get_trials(deepcopy=False)
     running = [trial for trial in trials if trial.state == TrialState.RUNNING]
@@ -103,10 +102,12 @@ def close_abandoned(
         failpoint.passed("reconcile")
     for trial in abandoned:
         close_interrupted(study, trial, "interrupted: its process ended", crashed=True)
+    if abandoned:
+        trials = study.get_trials(deepcopy=False)
     # Also for a process that was killed before it came to this.
-    if abandoned or any(map(is_interrupted, trials)):
-        queue_retries(study)
-    return [trial.number for trial in abandoned]
+    if queue_retries(study, trials):
+        trials = study.get_trials(deepcopy=False)
+    return [trial.number for trial in abandoned], trials
 
 
 def close_of(study: optuna.Study, owner: Owner, reason: str, *, crashed: bool) -> list[int]:
@@ -123,7 +124,7 @@ def close_of(study: optuna.Study, owner: Owner, reason: str, *, crashed: bool) -
     own = [t for t in running if owner_from_dict(t.user_attrs.get(OWNER)) == owner]
     for trial in own:
         close_interrupted(study, trial, reason, crashed=crashed)
-    queue_retries(study)
+    queue_retries(study, study.get_trials(deepcopy=False))
     return [trial.number for trial in own]
 
 
@@ -140,46 +141,59 @@ def close_interrupted(
     is_hopeless = crashed and crashes >= MAX_CRASHES
     if is_hopeless:
         reason = f"{reason}; given up after {crashes} attempts"
+    attributes = {CRASHED: crashed, FAILURE: reason}
+    if not is_hopeless:
+        attributes[INTERRUPTED] = RETRY
     with _unless_finished():
-        set_trial_attribute(study, trial, CRASHED, crashed)
-        set_trial_attribute(study, trial, FAILURE, reason)
-        if not is_hopeless:
-            set_trial_attribute(study, trial, INTERRUPTED, RETRY)
+        set_trial_attributes(study, trial, attributes)
         fail_trial(study, trial)
     failpoint.passed("after_fail_before_retry")
 
 
-def queue_retries(study: optuna.Study) -> None:
+def queue_retries(study: optuna.Study, trials: Sequence[FrozenTrial]) -> bool:
     """Queue a retry of every interrupted trial that has none.
 
     Two hosts may both queue one at the same time; `is_second` tells which came later.
+
+    Returns:
+        Whether there was one.
     """
-    trials = study.get_trials(deepcopy=False)
+    interrupted = [t for t in trials if is_interrupted(t)]
+    if not interrupted:
+        return False
     retried = {trial.user_attrs.get(RETRY_OF) for trial in trials}
-    for trial in trials:
-        if not is_interrupted(trial) or trial.user_attrs[INTERRUPTED] != RETRY:
-            continue
-        if trial.number not in retried:
-            crashes = trial.user_attrs.get(CRASHES, 0) + trial.user_attrs.get(CRASHED, False)
-            carried = {RETRY_OF: trial.number, CRASHES: crashes}
-            if is_promotion(trial):
-                carried[PROMOTES] = trial.user_attrs[PROMOTES]
-            if params := params_of(trial):
-                study.enqueue_trial(params, user_attrs=carried)
-            else:  # it is sampled as this one would have been: see `sampling_place`
-                study.add_trial(create_trial(state=TrialState.WAITING, user_attrs=carried))
+    left = [
+        trial
+        for trial in interrupted
+        if trial.user_attrs[INTERRUPTED] == RETRY and trial.number not in retried
+    ]
+    for trial in left:
+        crashes = trial.user_attrs.get(CRASHES, 0) + trial.user_attrs.get(CRASHED, False)
+        carried = {RETRY_OF: trial.number, CRASHES: crashes}
+        if is_promotion(trial):
+            carried[PROMOTES] = trial.user_attrs[PROMOTES]
+        if params := params_of(trial):
+            study.enqueue_trial(params, user_attrs=carried)
+        else:  # it is sampled as this one would have been: see `sampling_place`
+            study.add_trial(create_trial(state=TrialState.WAITING, user_attrs=carried))
+    return bool(left)
 
 
-def queue_promotion(study: optuna.Study, trials: Sequence[FrozenTrial]) -> bool:
+def queue_promotion(
+    study: optuna.Study, trials: Sequence[FrozenTrial]
+) -> Sequence[FrozenTrial] | None:
     """Queue a trial that resumes a pruned one, unless one is queued.
 
     Returns:
-        Whether one is queued now.
+        The study's trials then; None when there is none to resume.
     """
     number = next_promotion(study, trials)
-    if number is not None and number not in promoted(trials):
-        study.enqueue_trial(trials[number].params, user_attrs={PROMOTES: number})
-    return number is not None
+    if number is None:
+        return None
+    if number in promoted(trials):
+        return trials
+    study.enqueue_trial(trials[number].params, user_attrs={PROMOTES: number})
+    return study.get_trials(deepcopy=False)
 
 
 def next_promotion(study: optuna.Study, trials: Sequence[FrozenTrial]) -> int | None:
@@ -215,23 +229,9 @@ def is_enqueued_twice(trial: FrozenTrial, trials: Sequence[FrozenTrial]) -> bool
     )
 
 
-def sign_next(study: optuna.Study) -> None:
-    """Sign the first queued trial as this process's own; queue a new one if there is none.
-
-    So a trial has an owner from its first moment on.
-    """
-    waiting = study.get_trials(deepcopy=False, states=[TrialState.WAITING])
-    if not waiting:
-        study.add_trial(create_trial(state=TrialState.WAITING, user_attrs=_signature()))
-    for trial in waiting[:1]:
-        with _unless_finished():
-            for key, value in _signature().items():
-                set_trial_attribute(study, trial, key, value)
-
-
-def sign(trial: optuna.Trial) -> None:
-    """Sign a trial that was just taken as this process's own."""
-    trial.set_user_attr(OWNER, this_process().to_dict())
+def signature() -> dict[str, Any]:
+    """Return the user attributes by which a trial is this process's own."""
+    return {BEAT: time.time(), OWNER: this_process().to_dict()}
 
 
 @contextmanager
@@ -259,10 +259,6 @@ def close_record(trial: FrozenTrial, run: tracking.Run) -> None:
         status, name = "FINISHED", scored_name(run.name, score_of(trial))
     failure = trial.user_attrs.get(FAILURE) if trial.state == TrialState.FAIL else None
     tracking.close_run(run, status, trial.state.name, failure, name)
-
-
-def _signature() -> dict[str, Any]:
-    return {BEAT: time.time(), OWNER: this_process().to_dict()}
 
 
 def _is_abandoned(trial: FrozenTrial, is_gone: Callable[[Owner, float | None], bool]) -> bool:

@@ -11,13 +11,13 @@ from segexp import tracking
 from segexp.core.config import WORK_DIRECTORY, Config
 from segexp.core.credentials import with_credentials
 from segexp.core.errors import InputError, WorkError
-from segexp.core.files import locked, may_write, name_fault
+from segexp.core.files import may_write, name_fault
 from segexp.study.abandoned import forget_supervisors
 from segexp.study.attributes import PART_RUNS
-from segexp.study.open import lock_of
 from segexp.study.reconcile import close_abandoned, close_records
 from segexp.study.recorded_place import recorded_place
 from segexp.study.storage.open import open_storage, storage_file
+from segexp.study.storage.study_lock import study_lock
 
 
 def recover_if_allowed(
@@ -58,10 +58,11 @@ def recover(
         if name_fault("study name", name):
             continue  # from a stranger's database: not to be used in a path
         study = optuna.load_study(study_name=name, storage=storage)
-        with locked(lock_of(project, name)):
-            for number in close_abandoned(study):
+        with study_lock(storage, project, name):
+            abandoned, trials = close_abandoned(study)
+            for number in abandoned:
                 say(f"trial {number} of {name} was left by a process that ended; it waits again")
-            if study.get_trials(deepcopy=False, states=[TrialState.RUNNING]):
+            if any(trial.state == TrialState.RUNNING for trial in trials):
                 continue  # of another host that may still live
             try:
                 _end_runs(project, study, uri)

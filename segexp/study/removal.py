@@ -12,7 +12,7 @@ from optuna.trial import TrialState
 from segexp import tracking
 from segexp.core.disk import megabytes
 from segexp.core.errors import InputError, WorkError, did_you_mean
-from segexp.core.files import locked, name_fault
+from segexp.core.files import name_fault
 from segexp.core.lease import is_gone, owner_from_dict
 from segexp.core.wording import counted
 from segexp.study.abandoned import is_running
@@ -25,8 +25,8 @@ from segexp.study.family import (
     own_locks,
     run_ids,
 )
-from segexp.study.open import lock_of
 from segexp.study.recorded_place import recorded_place, recorded_uri
+from segexp.study.storage.study_lock import study_lock
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ def remove(removal: Removal, storage: BaseStorage, say: Callable[[str], None]) -
         WorkError: When a run or a folder cannot be deleted.
     """
     name = removal.family.study.study_name
-    with locked(lock_of(removal.project, name)):
+    with study_lock(storage, removal.project, name):
         for study in removal.family.studies:
             _refuse_running(study)
         if removal.experiment is not None:

@@ -13,7 +13,6 @@ from optuna.trial import TrialState
 from segexp import tracking
 from segexp.core.credentials import without_credentials
 from segexp.core.errors import AwayError
-from segexp.core.files import locked
 from segexp.core.signals import signals_held_back
 from segexp.data.open import describe_data, open_data
 from segexp.data.warnings import warn_of_data
@@ -154,7 +153,7 @@ def run_to_the_end(
         while _running(studies) == running and not is_stopped(studies, stop):
             time.sleep(1)
             for opened in studies:
-                with locked(opened.lock), signals_held_back():
+                with opened.deciding(), signals_held_back():
                     reconcile(opened, display, engine.is_gone)
 
 
@@ -175,7 +174,7 @@ def under_way(
     with supervised(opened.study):
         try:
             with ended_by(partial(_close, opened)):
-                with locked(opened.lock), signals_held_back():
+                with opened.deciding(), signals_held_back():
                     reconcile(opened, display)
                 forget_supervisors(opened.study)
                 yield
@@ -213,9 +212,9 @@ def say_what_waits(experiment: tracking.Experiment, display: StudyDisplay) -> No
 
 
 def _close(opened: OpenStudy, status: tracking.Status) -> None:
-    with locked(opened.lock):
+    with opened.deciding():
         close_records(opened.study, opened.parent)
-        prune_directories(opened)
+        prune_directories(opened, opened.study.get_trials(deepcopy=False))
         if not opened.plan.base.is_part:
             gather_records(opened.study, opened.parent)
     parent = replace(opened.parent, id=opened.study.user_attrs[RUN_ID])

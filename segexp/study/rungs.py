@@ -101,7 +101,8 @@ class RungPruner(optuna.pruners.SuccessiveHalvingPruner):
         if epoch <= epochs_judged(trial, trials):
             return False
         reached = self._reached(epoch, trials)[self._field(epoch, trial)]
-        reached[first_number(trial, trials)] = trial
+        # Optuna reads the attributes of the one that it gives here anew, each time.
+        reached.setdefault(first_number(trial, trials), trial)
         return trial.intermediate_values[epoch] < self._bar(epoch, trial, reached)
 
     def promotable(self, trials: Sequence[FrozenTrial]) -> int | None:

@@ -6,11 +6,12 @@ terminators, which are deprecated since Optuna 4.9. Of these the rule here is
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from time import monotonic
 
 import optuna
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
 from segexp.core.errors import WorkError
 from segexp.study.attributes import CARRIED_FROM, FAILURE
@@ -88,13 +89,16 @@ def _no_better(trials: int) -> str:
     return f"{trials} trial{'s'[: trials > 1]} brought no better one"
 
 
-def give_up_if_hopeless(study: optuna.Study) -> None:
+def give_up_if_hopeless(trials: Sequence[FrozenTrial]) -> None:
     """End a study whose first trials all failed.
+
+    Args:
+        trials: Those of the study.
 
     Raises:
         WorkError: With their reasons.
     """
-    finished = [t for t in study.get_trials(deepcopy=False) if counts_towards_budget(t)]
+    finished = [t for t in trials if counts_towards_budget(t)]
     if len(finished) >= GIVE_UP_AFTER and all(t.state == TrialState.FAIL for t in finished):
         reasons = dict.fromkeys(str(t.user_attrs.get(FAILURE)) for t in finished)
         raise WorkError(

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from segexp.core.files import locked
 from segexp.core.lease import Owner
 from segexp.core.signals import signals_held_back
 from segexp.study.ask import trials_left
@@ -45,7 +44,7 @@ def close_trials(
     """
     closed: list[tuple[OpenStudy, int]] = []
     for opened in studies:
-        with locked(opened.lock), signals_held_back():
+        with opened.deciding(), signals_held_back():
             numbers = close_of(opened.study, owner, reason, crashed=crashed)
             if numbers:
                 close_records(opened.study, opened.parent)

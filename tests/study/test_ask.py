@@ -2,6 +2,7 @@ import time
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import optuna
 import pytest
@@ -9,6 +10,7 @@ from optuna.trial import TrialState, create_trial
 
 from segexp.core.errors import Interrupted
 from segexp.core.lease import this_process
+from segexp.study import ask
 from segexp.study.ask import is_exhausted, trials_left
 from segexp.study.attributes import BEAT, CRASHES, FAILURE, INTERRUPTED, OWNER, RETRY_OF
 from segexp.study.next_trial import run_next_trial
@@ -91,17 +93,15 @@ def test_a_trial_beyond_the_budget_that_another_host_took_first_is_dropped(
     study = opened(project, trials=1)
     asked: list[int] = []
 
-    original = study.study.ask
+    original = ask.begin_trial
 
-    # Another host, with which this one shares no lock, asks just before it.
-    def ask_second(*arguments: object, **named: object) -> optuna.Trial:
-        first = original()
-        first.set_user_attr(BEAT, time.time())
-        first.set_user_attr(OWNER, ELSEWHERE.to_dict())
-        asked.append(first.number)
-        return original()
+    # Another host, with which this one shares no lock, begins one just before it.
+    def begin_second(study: optuna.Study, queued: Any, signature: Any) -> optuna.Trial:
+        others = {BEAT: time.time(), OWNER: ELSEWHERE.to_dict()}
+        asked.append(original(study, queued, others).number)
+        return original(study, (), signature)
 
-    monkeypatch.setattr(study.study, "ask", ask_second)
+    monkeypatch.setattr(ask, "begin_trial", begin_second)
     display = Said()
     assert run_next_trial(study, display) is True
     assert (asked, display.started) == ([0], [])

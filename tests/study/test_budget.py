@@ -92,7 +92,7 @@ def test_what_counts_is_what_ended_by_itself(study: optuna.Study) -> None:
     assert [counts_towards_budget(t) for t in trials] == [True, True, True, False, False, False]
     assert [t.number for t in taken(trials)] == [0, 1, 2, 3]
     assert trials[4].user_attrs[FAILURE] == "not wanted"
-    queue_retries(study)
+    queue_retries(study, study.trials)
     assert len(study.trials) == 6
 
 

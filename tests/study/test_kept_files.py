@@ -47,7 +47,7 @@ def interrupt(study: OpenStudy, number: int) -> None:
 
 def retry(study: OpenStudy) -> int:
     """Take the trial that waits, with a checkpoint of its own."""
-    queue_retries(study.study)
+    queue_retries(study.study, study.study.trials)
     number = study.study.ask().number
     (study.directory(number) / "checkpoints").mkdir(parents=True)
     return number
@@ -70,7 +70,7 @@ def test_the_best_keeps_its_bundle_and_no_other_finished_trial_keeps_anything(
     ]
     assert numbers == [1, 2, 3, 4, 5, 6]
     assert set(left(study)) == set(numbers)
-    deleted = prune_directories(study)
+    deleted = prune_directories(study, study.study.trials)
     assert left(study) == {2: KEPT, 5: ["checkpoints"]}
     assert {path.name for path in deleted} == {
         "trial-0001",
@@ -79,9 +79,9 @@ def test_the_best_keeps_its_bundle_and_no_other_finished_trial_keeps_anything(
         "trial-0004",
         "trial-0006",
     }
-    assert prune_directories(study) == []
+    assert prune_directories(study, study.study.trials) == []
     add(study, "COMPLETE", 0.6)
-    prune_directories(study)
+    prune_directories(study, study.study.trials)
     assert left(study) == {5: ["checkpoints"], 7: KEPT}
 
 
@@ -91,7 +91,7 @@ def test_of_equal_trials_the_one_that_kept_its_bundle_keeps_it(project: Path) ->
     study.study.add_trial(
         create_trial(state=TrialState.COMPLETE, value=0.5, user_attrs={RESULT: {"bundle": None}})
     )
-    prune_directories(study)
+    prune_directories(study, study.study.trials)
     assert left(study) == {first: KEPT}
 
 
@@ -99,19 +99,19 @@ def test_a_checkpoint_waits_for_the_trial_that_tries_it_again(project: Path) -> 
     study = opened(project)
     study.study.ask()  # the baseline that waits
     number = add(study, "RUNNING")
-    assert prune_directories(study) == []
+    assert prune_directories(study, study.study.trials) == []
     interrupt(study, number)
-    assert prune_directories(study) == []  # its retry is not in line yet
-    queue_retries(study.study)
-    assert prune_directories(study) == []
+    assert prune_directories(study, study.study.trials) == []  # its retry is not in line yet
+    queue_retries(study.study, study.study.trials)
+    assert prune_directories(study, study.study.trials) == []
     again = retry(study)
-    assert prune_directories(study) == []
+    assert prune_directories(study, study.study.trials) == []
     interrupt(study, again)
     third = retry(study)
-    assert prune_directories(study) == []
+    assert prune_directories(study, study.study.trials) == []
     assert set(left(study)) == {number, again, third}
     study.study.tell(third, state=TrialState.PRUNED)
-    prune_directories(study)
+    prune_directories(study, study.study.trials)
     assert left(study) == {}
 
 
@@ -120,14 +120,14 @@ def test_what_is_not_tried_again_leaves_nothing(project: Path) -> None:
     study.study.ask()
     number = add(study, "RUNNING")
     drop(study.study, study.study.trials[number], "not wanted")
-    prune_directories(study)
+    prune_directories(study, study.study.trials)
     assert left(study) == {}
 
     number = add(study, "RUNNING")
     interrupt(study, number)
-    queue_retries(study.study)
+    queue_retries(study.study, study.study.trials)
     drop(study.study, study.study.trials[-1], "no longer wanted")
-    prune_directories(study)
+    prune_directories(study, study.study.trials)
     assert left(study) == {}
 
 
@@ -138,6 +138,6 @@ def test_final_trainings_are_all_kept_without_their_checkpoints(project: Path) -
     numbers = [add(study, "COMPLETE", value) for value in (0.3, 0.5, 0.4)]
     failed = add(study, "FAIL")
     assert left(study) == dict.fromkeys(numbers, WHOLE) | {failed: ["checkpoints"]}
-    prune_directories(study)
+    prune_directories(study, study.study.trials)
     assert left(study) == dict.fromkeys(numbers, KEPT)
-    assert prune_directories(study) == []
+    assert prune_directories(study, study.study.trials) == []

@@ -48,7 +48,7 @@ def declared_dead(study: OpenStudy, in_trial: int, in_epoch: int) -> Callable[[i
             storage = study.study._storage
             trial_id = study.study.trials[trial]._trial_id
             storage.set_trial_user_attr(trial_id, BEAT, time.time() - lease_seconds() - 1)
-            assert close_abandoned(study.study) == [trial]
+            assert close_abandoned(study.study)[0] == [trial]
 
     return on_epoch
 

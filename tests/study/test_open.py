@@ -4,7 +4,7 @@ import optuna
 from optuna.pruners import MedianPruner
 
 from segexp.study.attributes import DEFINITION
-from segexp.study.open import join_study, lock_of
+from segexp.study.open import join_study
 from segexp.study.storage.open import open_storage
 from tests.tiny_study import opened, run
 
@@ -31,7 +31,7 @@ def test_a_study_that_is_joined_has_the_trials_the_pruner_and_the_runs_of_the_on
     one.study.enqueue_trial({"learning_rate": 1e-3})
     assert [t.state for t in other.study.trials] == [t.state for t in one.study.trials]
     assert (other.lock, other.parent) == (one.lock, one.parent)
-    assert lock_of(project, "tiny") == project / ".segexp" / "locks" / "tiny.lock" == one.lock
+    assert one.lock == project / ".segexp" / "locks" / "tiny.files.lock"
 
 
 def test_the_first_trial_in_line_is_the_baseline_once_however_often_it_is_opened(

@@ -41,9 +41,9 @@ from segexp.study.reconcile import (
     is_second,
     queue_listed,
     queue_retries,
-    sign,
-    sign_next,
+    signature,
 )
+from segexp.study.storage.begin import begin_trial
 from segexp.study.storage.open import open_storage as open_project_storage
 from tests.study.left_trials import COMPLETE, DEAD, FAIL, OWN, PRUNED, begin
 
@@ -92,7 +92,7 @@ def study() -> optuna.Study:
 
 def test_a_trial_of_a_dead_process_fails_and_its_params_wait_once(study: optuna.Study) -> None:
     trial = begin(study)
-    assert close_abandoned(study) == [0]
+    assert close_abandoned(study)[0] == [0]
     closed, retry = study.trials
     assert closed.state == FAIL
     assert closed.user_attrs[INTERRUPTED] == RETRY
@@ -100,7 +100,7 @@ def test_a_trial_of_a_dead_process_fails_and_its_params_wait_once(study: optuna.
     assert not counts_towards_budget(closed)
     assert retry.state == WAITING
     assert retry.user_attrs == {RETRY_OF: 0, CRASHES: 1}
-    assert close_abandoned(study) == []
+    assert close_abandoned(study)[0] == []
     assert study.trials == [closed, retry]
     assert study.ask().suggest_float("x", 0, 1) == trial.params["x"]
 
@@ -120,7 +120,7 @@ def test_a_trial_is_abandoned_by_whoever_is_gone(
     study: optuna.Study, owner: Owner, silent: float, is_abandoned: bool
 ) -> None:
     begin(study, owner, time.time() - silent * lease_seconds())
-    assert close_abandoned(study) == ([0] if is_abandoned else [])
+    assert close_abandoned(study)[0] == ([0] if is_abandoned else [])
     assert states(study) == ([FAIL, WAITING] if is_abandoned else [RUNNING])
 
 
@@ -130,7 +130,7 @@ def test_a_trial_without_a_heartbeat_is_as_old_as_its_begin(study: optuna.Study)
         old = create_trial(state=RUNNING, user_attrs={OWNER: ELSEWHERE.to_dict()})
         old.datetime_start = datetime.now() - timedelta(seconds=seconds)
         study.add_trial(old)
-    assert close_abandoned(study) == [0]
+    assert close_abandoned(study)[0] == [0]
 
 
 def test_a_trial_without_an_owner_is_left_alone_for_its_first_seconds(study: optuna.Study) -> None:
@@ -139,7 +139,7 @@ def test_a_trial_without_an_owner_is_left_alone_for_its_first_seconds(study: opt
     old.datetime_start = datetime.now() - timedelta(seconds=11)
     study.add_trial(old)
     assert [is_unsigned(trial) for trial in study.trials] == [True, True]
-    assert close_abandoned(study) == [1]
+    assert close_abandoned(study)[0] == [1]
     assert [is_unsigned(trial) for trial in study.trials] == [True, False, False]
 
 
@@ -155,7 +155,7 @@ def test_params_that_were_in_line_wait_again_though_the_trial_never_took_them(
 def test_a_trial_that_had_no_params_yet_is_tried_again_in_its_place(study: optuna.Study) -> None:
     for attempts in range(MAX_CRASHES + 1):  # it had not begun: no crash is counted against it
         study.ask().set_user_attr(OWNER, DEAD.to_dict())
-        assert close_abandoned(study) == [attempts]
+        assert close_abandoned(study)[0] == [attempts]
         assert states(study) == [FAIL] * (attempts + 1) + [WAITING]
     trials = study.trials
     assert trials[-1].user_attrs == {RETRY_OF: MAX_CRASHES, CRASHES: 0}
@@ -197,7 +197,7 @@ def test_there_is_one_retry_whatever_steps_reconcilers_died_in(
     assert closed.user_attrs[CRASHED] is True
     assert retry.user_attrs == {RETRY_OF: 0, CRASHES: 1}
     assert retry.system_attrs["fixed_params"] == closed.params
-    assert close_abandoned(study) == []
+    assert close_abandoned(study)[0] == []
     assert study.trials == trials
 
 
@@ -233,7 +233,7 @@ def test_two_reconcilers_together_run_one_retry(study: optuna.Study, step: int) 
     assert len(retries) == (2 if step == WRITES - 1 else 1)
     seconds = [is_second(trial, study.trials) for trial in study.trials]
     assert seconds == [False, False, True][: len(seconds)]
-    queue_retries(study)
+    queue_retries(study, study.trials)
     assert len(study.trials) == 1 + len(retries)
 
 
@@ -253,7 +253,7 @@ def test_a_trial_that_ends_while_it_is_declared_dead_stays_as_it_ended(
     assert states(study) == [state]
     assert counts_towards_budget(study.trials[0])
     assert not is_interrupted(study.trials[0])
-    assert close_abandoned(study) == []
+    assert close_abandoned(study)[0] == []
     assert states(study) == [state]
 
 
@@ -268,7 +268,7 @@ def test_a_trial_in_which_process_after_process_dies_fails_for_good(study: optun
     assert all(is_interrupted(trial) for trial in interrupted)
     assert counts_towards_budget(last)
     assert last.user_attrs[FAILURE] == "interrupted: its process ended; given up after 3 attempts"
-    assert close_abandoned(study) == []
+    assert close_abandoned(study)[0] == []
     assert len(study.trials) == MAX_CRASHES
 
 
@@ -315,9 +315,7 @@ def test_a_signed_trial_is_heard_of_while_it_runs(
     monkeypatch.setenv("SEGEXP_LEASE_SECONDS", "0.5")
     storage = open_project_storage(None, project)
     study = optuna.create_study(storage=storage)
-    sign_next(study)
-    trial = study.ask()
-    sign(trial)
+    trial = begin_trial(study, (), signature())
 
     def beat() -> float:
         return float(study.trials[0].user_attrs[BEAT])
@@ -337,7 +335,7 @@ def test_a_signed_trial_is_heard_of_while_it_runs(
 def listed_study(study: optuna.Study, *lists: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Put lists in line one after the other; return what waits then."""
     for params in lists:
-        queue_listed(study, params)
+        queue_listed(study, params, study.trials)
     waiting = study.get_trials(states=[WAITING])
     return [trial.system_attrs["fixed_params"] for trial in waiting]
 
@@ -350,8 +348,8 @@ def test_one_listed_training_waits_at_a_time(study: optuna.Study) -> None:
     study.tell(begin(study, OWN), 0.5)
     assert listed_study(study, [A, B]) == [B]
     begin(study, OWN)
-    assert queue_listed(study, [A, B]) is False
-    assert queue_listed(study, [A, B, C]) is True
+    assert queue_listed(study, [A, B], study.trials) is None
+    assert queue_listed(study, [A, B, C], study.trials) is not None
 
 
 def test_what_is_no_longer_listed_is_closed_and_not_counted(study: optuna.Study) -> None:
@@ -379,7 +377,7 @@ def test_the_retry_of_what_is_no_longer_listed_is_dropped_and_not_tried_again(
     begin(study)
     close_abandoned(study)
     assert listed_study(study, [B]) == [B]
-    queue_retries(study)
+    queue_retries(study, study.trials)
     assert states(study) == [FAIL, FAIL, WAITING]
     assert listed_study(study, [B, A]) == [B]
     study.tell(begin(study, OWN), 0.5)

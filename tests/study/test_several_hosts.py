@@ -51,18 +51,18 @@ def test_hosts_that_ask_at_the_same_moment_train_different_configurations(
 ) -> None:
     one, two = (hosts.open(host, trials=9, sampler={"name": sampler, "seed": 1}) for host in (0, 1))
     run_next_trial(one, Said())  # the baseline
-    original, asked = ask.sign_next, []
+    original, asked = ask.begin_trial, []
 
-    def while_the_other_asks(study: optuna.Study) -> None:
+    def while_the_other_asks(*given: Any) -> optuna.Trial:
         if not asked:
             asked.append(None)
-            asked[0] = ask._ask_once(two.plan, two.study)
-        original(study)
+            asked[0] = ask.ask(two, Said())
+        return original(*given)
 
-    monkeypatch.setattr(ask, "sign_next", while_the_other_asks)
-    own = ask._ask_once(one.plan, one.study)
-    other = asked[0]
-    assert own is not None and own.number != other.number
+    monkeypatch.setattr(ask, "begin_trial", while_the_other_asks)
+    taken = ask.ask(one, Said())
+    assert taken is not None and taken.trial.number != asked[0].trial.number
+    own, other = taken.trial, asked[0].trial
     assert suggest(own, one.plan.base.space) != suggest(other, two.plan.base.space)
 
 

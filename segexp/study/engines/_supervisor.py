@@ -127,7 +127,7 @@ def _watch(
             if early_deaths == MAX_EARLY_DEATHS:
                 raise WorkError(f"{early_deaths} workers ended before they took a trial: {reason}")
             for opened in studies:
-                give_up_if_hopeless(opened.study)
+                give_up_if_hopeless(opened.study.get_trials(deepcopy=False))
             team.append(start(worker))
     return ran
 

@@ -12,13 +12,13 @@ import copy
 import functools
 import json
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import sqlalchemy
 from optuna.exceptions import DuplicatedStudyError, StorageInternalError
-from optuna.storages import RDBStorage
+from optuna.storages import BaseStorage, RDBStorage
 from optuna.storages._rdb import models
 from optuna.storages._rdb.storage import _create_scoped_session
 from optuna.study import Study, StudyDirection
@@ -50,7 +50,7 @@ def _outlasting(
     """Repeat a method that does the same however often it is called, until it is answered."""
 
     def outlasting(self: "RetryingStorage", /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
-        return self._until_answered(lambda is_repeated: method(self, *args, **kwargs))
+        return self.until_answered(lambda is_repeated: method(self, *args, **kwargs))
 
     functools.update_wrapper(outlasting, method)
     return outlasting
@@ -81,6 +81,11 @@ class RetryingStorage(RDBStorage):
         self.patience = Patience(name, patience)
         super().__init__(url, engine_kwargs=engine_kwargs, skip_table_creation=not makes_tables)
 
+    @property
+    def dialect(self) -> str:
+        """The kind of database, as SQLAlchemy calls it, such as ``postgresql``."""
+        return self.engine.dialect.name
+
     def create_new_study(
         self, directions: Sequence[StudyDirection], study_name: str | None = None
     ) -> int:
@@ -104,7 +109,7 @@ class RetryingStorage(RDBStorage):
                 return int(study.study_id)
 
         try:
-            return self._until_answered(attempt)
+            return self.until_answered(attempt)
         except IntegrityError:
             study_id = self.get_study_id_from_name(name)
             if self.get_study_system_attrs(study_id).get(CREATED) == json.loads(call):
@@ -137,7 +142,7 @@ class RetryingStorage(RDBStorage):
                 found.value_json = json.dumps(value)
                 return value
 
-        return self._until_answered(attempt)
+        return self.until_answered(attempt)
 
     def delete_study(self, study_id: int) -> None:
         """Delete a study, see RDBStorage."""
@@ -149,7 +154,7 @@ class RetryingStorage(RDBStorage):
                 if not is_repeated:
                     raise
 
-        self._until_answered(attempt)
+        self.until_answered(attempt)
 
     def _create_new_trial(
         self, study_id: int, template_trial: FrozenTrial | None = None
@@ -164,7 +169,10 @@ class RetryingStorage(RDBStorage):
                 models.StudyModel.find_or_raise_by_id(study_id, session, for_update=True)
                 trial = _trial_created_by(call, study_id, session) if is_repeated else None
                 if trial is None:
-                    trial = self._get_prepared_new_trial(study_id, template_trial, session)
+                    if template_trial is not None and _has_just_begun(template_trial):
+                        trial = _begun_like(template_trial, study_id, session)
+                    else:
+                        trial = self._get_prepared_new_trial(study_id, template_trial, session)
                     mark = models.TrialSystemAttributeModel(
                         trial_id=trial.trial_id, key=CREATED, value_json=call
                     )
@@ -172,7 +180,7 @@ class RetryingStorage(RDBStorage):
                     session.flush()
                 return self._build_frozen_trial_from_trial_model(trial)
 
-        return self._until_answered(attempt)
+        return self.until_answered(attempt)
 
     def set_trial_state_values(
         self, trial_id: int, state: TrialState, values: Sequence[float] | None = None
@@ -182,6 +190,34 @@ class RetryingStorage(RDBStorage):
         Of several processes that begin the same waiting trial, one gets True. RDBStorage promises
         that as well, but on SQLite, which cannot lock a row, it does not keep it.
         """
+        return self._change_trial(trial_id, state, values or (), {})
+
+    def begin_trial(self, trial_id: int, user_attrs: Mapping[str, Any]) -> bool:
+        """Let a waiting trial run, and set attributes of it, all or nothing.
+
+        Returns:
+            Whether it waited; of several processes that begin the same trial, one gets True.
+        """
+        return self._change_trial(trial_id, TrialState.RUNNING, (), user_attrs)
+
+    def set_trial_user_attrs(self, trial_id: int, user_attrs: Mapping[str, Any]) -> None:
+        """Set several attributes of a trial at once, see `set_trial_user_attr`."""
+
+        def attempt(is_repeated: bool) -> None:
+            with _create_scoped_session(self.scoped_session, True) as session:
+                trial: Any = models.TrialModel.find_or_raise_by_id(trial_id, session)
+                self.check_trial_is_updatable(trial_id, trial.state)
+                _put_user_attributes(user_attrs, trial_id, session)
+
+        self.until_answered(attempt)
+
+    def _change_trial(
+        self,
+        trial_id: int,
+        state: TrialState,
+        values: Sequence[float],
+        user_attrs: Mapping[str, Any],
+    ) -> bool:
         call = _new_call()
 
         def attempt(is_repeated: bool) -> bool:
@@ -193,11 +229,11 @@ class RetryingStorage(RDBStorage):
                 self.check_trial_is_updatable(trial_id, trial.state)
                 if state == TrialState.RUNNING and trial.state != TrialState.WAITING:
                     return False
-                for objective, value in enumerate(values or ()):
+                for objective, value in enumerate(values):
                     self._set_trial_value_without_commit(session, trial, objective, value)
-                self._set_trial_attr_without_commit(
-                    session, models.TrialSystemAttributeModel, trial_id, CHANGED, json.loads(call)
-                )
+                mark = {CHANGED: json.loads(call)}
+                _put_attributes(models.TrialSystemAttributeModel, mark, trial_id, session)
+                _put_user_attributes(user_attrs, trial_id, session)
                 trial.state = state
                 if state == TrialState.RUNNING:
                     trial.datetime_start = datetime.now()
@@ -205,7 +241,7 @@ class RetryingStorage(RDBStorage):
                     trial.datetime_complete = datetime.now()
                 return True
 
-        return self._until_answered(attempt)
+        return self.until_answered(attempt)
 
     set_study_user_attr = _outlasting(RDBStorage.set_study_user_attr)
     set_study_system_attr = _outlasting(RDBStorage.set_study_system_attr)
@@ -229,7 +265,7 @@ class RetryingStorage(RDBStorage):
     _get_trials = _outlasting(RDBStorage._get_trials)
     _get_best_trial_id = _outlasting(RDBStorage._get_best_trial_id)
 
-    def _until_answered(self, attempt: Callable[[bool], _T]) -> _T:
+    def until_answered(self, attempt: Callable[[bool], _T]) -> _T:
         """Call ``attempt`` until it gets through; its argument says whether it was tried before."""
         return self.patience.until_answered(attempt, self._why_away)
 
@@ -264,7 +300,7 @@ def replace_attribute(study: Study, key: str, expected: Any, value: Any) -> Any:
         expected: What it is to be now; None for absent.
         value: What it becomes; no other host has the same.
     """
-    backend = getattr(study._storage, "_backend", study._storage)  # behind Optuna's cache
+    backend = backend_of(study._storage)
     if isinstance(backend, RetryingStorage):
         return backend.replace_study_user_attr(study._study_id, key, expected, value)
     stands = study.user_attrs.get(key)
@@ -272,6 +308,33 @@ def replace_attribute(study: Study, key: str, expected: Any, value: Any) -> Any:
         return stands
     study.set_user_attr(key, value)
     return study.user_attrs.get(key)
+
+
+def storage_of(study: Study) -> BaseStorage:
+    """Return the storage that a study is in; Optuna has no public way to it."""
+    return study._storage
+
+
+def backend_of(storage: BaseStorage) -> BaseStorage:
+    """Return the storage behind Optuna's cache, or the storage itself."""
+    backend: BaseStorage = getattr(storage, "_backend", storage)
+    return backend
+
+
+def set_trial_attributes(
+    study: Study, trial: Trial | FrozenTrial, attributes: Mapping[str, Any]
+) -> None:
+    """Set user attributes of a trial of any process, at once where the storage can.
+
+    Raises:
+        UpdateFinishedTrialError: When the trial has ended.
+    """
+    backend = backend_of(study._storage)
+    if isinstance(backend, RetryingStorage):
+        backend.set_trial_user_attrs(trial._trial_id, attributes)
+        return
+    for key, value in attributes.items():
+        set_trial_attribute(study, trial, key, value)
 
 
 def set_trial_attribute(study: Study, trial: Trial | FrozenTrial, key: str, value: Any) -> None:
@@ -322,6 +385,52 @@ def _lock(key: Any, row: int, column: Any, session: Session) -> None:
         .values({column: column})
         .execution_options(synchronize_session=False)
     )
+
+
+def _has_just_begun(trial: FrozenTrial) -> bool:
+    """Whether a new trial is like one that is asked for, but for user attributes."""
+    others = (trial.params, trial.system_attrs, trial.intermediate_values, trial.values)
+    return trial.state == TrialState.RUNNING and not any(others)
+
+
+def _begun_like(template: FrozenTrial, study_id: int, session: Session) -> Any:
+    """Make a trial that runs; Optuna looks each of its attributes up before it sets it."""
+    trial: Any = models.TrialModel(
+        study_id=study_id,
+        number=None,
+        state=TrialState.RUNNING,
+        datetime_start=template.datetime_start,
+    )
+    session.add(trial)
+    session.flush()
+    for key, value in template.user_attrs.items():
+        session.add(
+            models.TrialUserAttributeModel(
+                trial_id=trial.trial_id, key=key, value_json=json.dumps(value)
+            )
+        )
+    trial.number = trial.count_past_trials(session)
+    return trial
+
+
+def _put_user_attributes(attributes: Mapping[str, Any], trial_id: int, session: Session) -> None:
+    _put_attributes(models.TrialUserAttributeModel, attributes, trial_id, session)
+
+
+def _put_attributes(
+    model: Any, attributes: Mapping[str, Any], trial_id: int, session: Session
+) -> None:
+    """Set attributes of a trial; Optuna looks each one up, and the trial again for each."""
+    if not attributes:
+        return
+    found = session.query(model).filter(model.trial_id == trial_id, model.key.in_(attributes))
+    known = {row.key: row for row in found}
+    for key, value in attributes.items():
+        row = known.get(key)
+        if row is None:
+            row = model(trial_id=trial_id, key=key)
+            session.add(row)
+        row.value_json = json.dumps(value)
 
 
 def _last_change(trial_id: int, session: Session) -> str | None:

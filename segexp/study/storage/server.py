@@ -114,8 +114,10 @@ def _with_installed_driver(url: URL) -> URL:
 
 
 def _engine_options(url: URL) -> dict[str, Any]:
-    # A connection that broke while a trial was training is noticed before it is used.
-    options: dict[str, Any] = {"pool_pre_ping": True}
+    # Not `pool_pre_ping`: a connection that broke meanwhile is noticed by the first call, which is
+    # repeated; asking before each call made as many statements again, and a third more with the
+    # isolation level, which psycopg2 sets anew around each.
+    options: dict[str, Any] = {}
     if url.get_backend_name() == "postgresql":
         # A trial's number is counted under a lock; a snapshot from before the lock miscounts.
         options["isolation_level"] = "READ COMMITTED"

@@ -10,7 +10,7 @@ from harness.project import ROOT
 
 THE_MODULES = {
     ROOT / "segexp" / "study" / "storage" / name
-    for name in ("proxied.py", "retrying.py", "several.py")
+    for name in ("begin.py", "proxied.py", "retrying.py", "several.py")
 }
 
 USED = {
@@ -45,7 +45,9 @@ def test_this_version_of_optuna_has_what_is_used_of_it(place: str) -> None:
 
 def test_a_study_and_its_trials_have_what_is_used_of_them() -> None:
     study = optuna.create_study()
-    lacking = [name for name in ("_storage", "_study_id") if not hasattr(study, name)]
+    lacking = [
+        name for name in ("_storage", "_study_id", "_thread_local") if not hasattr(study, name)
+    ]
     study.ask()
     lacking += ["_trial_id"] if not hasattr(study.trials[0], "_trial_id") else []
     assert not lacking, f"Optuna {optuna.__version__} has no {lacking}; 5.0.0 had them"
