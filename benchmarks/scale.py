@@ -2,6 +2,7 @@
 
 python benchmarks/scale.py                                # PostgreSQL, 1 to 64 processes, 0 and 1 s
 python benchmarks/scale.py --storage sqlite --processes 1 2 4 8 --seconds 0
+python benchmarks/scale.py --processes 1 8 --ended 10000   # in a study of many trials
 python benchmarks/scale.py --simulate 256 1024            # with the costs that were measured here
 
 A trial trains nothing: it reports three epochs, in the seconds given, and ends. All else is real:
@@ -32,6 +33,7 @@ from study import machine
 
 import harness.project  # noqa: F401 - one thread
 from harness.crash_study import lay_out
+from harness.ended_trials import ended_trials, insert_trials
 from harness.null_trials import plant_no_records, plant_null_trials
 from harness.postgres import PostgresServer, running_server
 from segexp.data.open import open_data
@@ -48,15 +50,17 @@ from tests.tiny_study import Said
 STUDY = """\
 name: scale
 sampler: {name: tpe, seed: 0}
-pruner: {name: successive_halving, options: {reduction_factor: 4}}
+pruner: {name: successive_halving, options: {reduction_factor: 4, promotion: true}}
 space:
-  learning_rate: {low: 3.0e-4, high: 1.0e-2, log: true}
+  learning_rate: {low: 1.0e-4, high: 1.0e-2, log: true}
+MORE
+config: {mapping: merged10, training.epochs: 3}
+"""
+MORE = """\
   augmentation: {low: 0.0, high: 1.0}
   schedule: [constant, cosine, poly, onecycle, step]
   loss: [cross_entropy, ce_dice, focal]
-  loss_weighting: [none, inverse_frequency, median_frequency, effective_number, enet_log]
-config: {mapping: merged10, training.epochs: 3}
-"""
+  loss_weighting: [none, inverse_frequency, median_frequency, effective_number, enet_log]"""
 
 
 @dataclass(frozen=True)
@@ -95,6 +99,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, nargs="+", default=[0.0, 1.0], help="of a trial")
     parser.add_argument("--each", type=int, default=12, help="trials of a process, on average")
     parser.add_argument("--hosts", type=int, default=4)
+    parser.add_argument("--ended", type=int, default=0, help="trials that have ended before")
     parser.add_argument("--simulate", type=int, nargs="*", default=[])
     given = parser.parse_args()
     print(f"{given.storage}, {given.hosts} project directories, on {machine()}.\n")
@@ -108,7 +113,7 @@ def main() -> None:
     with storage_server(given.storage) as server:
         for seconds in given.seconds:
             for processes in given.processes:
-                load = measure(server, processes, seconds, given.each, given.hosts)
+                load = measure(server, processes, seconds, given.each, given.hosts, given.ended)
                 loads.setdefault(seconds, []).append(load)
                 print(line(load, seconds, loads[seconds][0]), flush=True)
     for seconds in given.seconds if given.simulate else []:
@@ -153,7 +158,12 @@ def storage_server(storage: str) -> Iterator[PostgresServer | None]:
 
 
 def measure(
-    server: PostgresServer | None, processes: int, seconds: float, each: int, hosts: int
+    server: PostgresServer | None,
+    processes: int,
+    seconds: float,
+    each: int,
+    hosts: int,
+    ended: int,
 ) -> Load:
     with tempfile.TemporaryDirectory(prefix="segexp-scale-") as directory:
         count = min(hosts, processes) if server else 1
@@ -161,19 +171,28 @@ def measure(
         url = server.make_database() if server else None
         for project in projects:
             lay_out(project)
-            (project / "studies" / "scale.yaml").write_text(STUDY, encoding="utf-8")
+            # Trials that have ended before have a learning rate alone.
+            text = STUDY.replace("MORE", "" if ended else MORE)
+            (project / "studies" / "scale.yaml").write_text(text, encoding="utf-8")
         context = multiprocessing.get_context("fork")
-        alone = context.Process(target=prepare, args=(projects, url))
+        alone = context.Process(target=prepare, args=(projects, url, ended))
         alone.start()
         alone.join()
         if alone.exitcode:
             sys.exit("the study could not be opened")
-        begin = context.Barrier(processes + 1)
+        begin, total = context.Barrier(processes + 1), ended + processes * each
         places = [Path(directory) / f"times-{number}.json" for number in range(processes)]
         team = [
             context.Process(
                 target=work,
-                args=(projects[n % count], url, processes * each, seconds, begin, places[n]),
+                args=(
+                    projects[n % count],
+                    url,
+                    ended + processes * each,
+                    seconds,
+                    begin,
+                    places[n],
+                ),
             )
             for n in range(processes)
         ]
@@ -211,9 +230,10 @@ def transactions(server: PostgresServer | None) -> int:
     )
 
 
-def prepare(projects: Sequence[Path], url: str | None) -> None:
+def prepare(projects: Sequence[Path], url: str | None, ended: int) -> None:
     for project in projects:
-        open_one(project, url, 10**6)
+        study = open_one(project, url, 10**6).study
+    insert_trials(study, ended_trials(ended, 0.1))
     os._exit(0)
 
 
