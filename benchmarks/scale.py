@@ -185,14 +185,7 @@ def measure(
         team = [
             context.Process(
                 target=work,
-                args=(
-                    projects[n % count],
-                    url,
-                    ended + processes * each,
-                    seconds,
-                    begin,
-                    places[n],
-                ),
+                args=(projects[n % count], url, total, seconds, begin, places[n]),
             )
             for n in range(processes)
         ]
