@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import optuna
 from optuna.trial import TrialState
@@ -83,6 +84,16 @@ def recorded(*run_ids):
         leave(trial, 0.3)
         study.tell(trial, 0.3)
     return study
+
+
+def test_where_hosts_differed_in_precision_the_table_of_trials_has_it():
+    study = make_study(2)
+    assert "precision" not in read_page(study_page(view_study(study))).text.lower()
+    view = view_study(study)
+    rows = [replace(r, precision=p) for r, p in zip(view.rows, ("bf16", "fp32"), strict=True)]
+    page = read_page(study_page(replace(view, rows=rows)))
+    assert "Hosts of mixed precision: 1 trial in bf16 and 1 trial in fp32." in page.text
+    assert [page.row(number)[-2] for number in ("0", "1")] == ["bf16", "fp32"]
 
 
 def test_a_trial_leads_to_its_run_where_mlflow_shows_it():
