@@ -44,7 +44,7 @@ def name_on_same_data(
     *,
     has_parts: bool = False,
 ) -> str:
-    """Return the name of the study that is meant: its own, unless another has the same data.
+    """Return the name of the study that is meant: its own, unless only another has the same data.
 
     That is one which is called as this one would be if its data's folder were called as there. The
     data is read only if there is such a study.
@@ -57,15 +57,12 @@ def name_on_same_data(
     Raises:
         InputError: When several studies have the same data.
     """
-    known = optuna.get_all_study_names(storage)
-    if naming.name in known:
-        return naming.name
-    candidates = [*_candidates(naming, storage, known, has_parts=has_parts)]
-    if not candidates:
+    candidates = dict(_candidates(naming, storage, has_parts=has_parts))
+    if not candidates.keys() - {naming.name}:
         return naming.name
     digest = digest_of(project, source)
-    found = [name for name, digests in candidates if digest in digests]
-    if not found:
+    found = [name for name, digests in candidates.items() if digest in digests]
+    if not found or naming.name in found:
         return naming.name
     where = source.root or source.name
     if len(found) > 1:
@@ -81,16 +78,16 @@ def name_on_same_data(
 
 
 def _candidates(
-    naming: Naming, storage: BaseStorage, known: list[str], *, has_parts: bool
+    naming: Naming, storage: BaseStorage, *, has_parts: bool
 ) -> Iterator[tuple[str, set[str]]]:
     """Yield studies that are named in the same way, with the digests of their revisions' data."""
-    without, before = naming.with_folder(None), Naming(naming.before).name
-    for name in sorted(known):
+    own, before = {naming.name, naming.with_folder(None)}, Naming(naming.before).name
+    for name in sorted(optuna.get_all_study_names(storage)):
         if not name.startswith(before):  # a storage may have thousands of studies
             continue
         of_all = [_definition(storage, revision) for revision in revisions(storage, name)]
         folder, _ = data_of(of_all[0])
-        if (PARTS in of_all[0]) == has_parts and name in (without, naming.with_folder(folder)):
+        if (PARTS in of_all[0]) == has_parts and name in own | {naming.with_folder(folder)}:
             yield name, {data_of(of_one)[1] for of_one in of_all}
 
 

@@ -77,6 +77,18 @@ def test_the_projects_own_data_named_by_hand_is_its_own_study(project: Path, cop
     assert found(project, copy, Naming(("default",), "copy")) == ("default-copy", [])
 
 
+def test_a_study_of_the_folders_name_and_of_other_data_does_not_hide_the_one_that_is_meant(
+    project: Path, copy: Path
+) -> None:
+    digest = digest_of(project, plan_on(project, copy).base.source)
+    begin(project, "default-copy", data="copy 0123456789abcdef")  # so are folders called often
+    assert found(project, copy, Naming(("default",), "copy")) == ("default-copy", [])
+    begin(project, "default-streets", data=f"streets {digest}")
+    assert found(project, copy, Naming(("default",), "copy"))[0] == "default-streets"
+    begin(project, "default-long", data=f"streets {digest}")
+    assert found(project, copy, Naming(("default",), "long"))[0] == "default-long"  # a person's
+
+
 def test_a_later_revision_may_be_of_the_data(project: Path, copy: Path) -> None:
     digest = digest_of(project, plan_on(project, copy).base.source)
     begin(project, "default-streets", data="streets 0123456789abcdef")
