@@ -119,7 +119,8 @@ def _show_log(is_wanted: bool) -> None:
 def main() -> NoReturn:
     """Run the command line and exit with one of the documented codes.
 
-    0 done; 1 the work itself failed; 2 the input is wrong; 130 and 143 interrupted.
+    0 done; 1 the work itself failed; 2 the input is wrong; 3 stopped while other processes run the
+    rest of the study; 130 and 143 interrupted.
     """
     raise_on_signals()
     put_right()

@@ -33,11 +33,14 @@ from segexp.cli.options import (
     set_overrides,
     with_storage,
 )
+from segexp.core.errors import OTHERS_RUN
 from segexp.core.overrides import data_overrides
 from segexp.core.signals import interruption_leaves
 from segexp.core.wording import counted
 
 if TYPE_CHECKING:
+    from optuna import Study
+
     from segexp.core.config import Config
     from segexp.study.best import BestTrial
     from segexp.study.config import StudyConfig
@@ -162,6 +165,7 @@ def tune(
         cut_short = f"; {why}, and the same command{without} resumes it"
         if best_trial(finished) is None:
             answer(f"study {finished.study_name} has no complete trial yet{cut_short}")
+            _end_if_others_run(finished)
             return
     best = find_best(finished)
     done = _what_was_done(ran, time.monotonic() - started)
@@ -169,6 +173,22 @@ def tune(
     _say_best(best, definition.score)
     again = found_again(best.study, project, storage, storage_file)
     _say_what_is_next(results_folder(root, finished) / REPORT_FILE, again)
+    _end_if_others_run(finished)
+
+
+def _end_if_others_run(study: "Study") -> None:
+    """End with a code of its own where this process stopped before those that run the rest.
+
+    Raises:
+        typer.Exit: If there are any.
+    """
+    from segexp.study.attributes import host_of
+    from segexp.study.budget import running
+
+    if left := running(study.get_trials(deepcopy=False)):
+        hosts = ", ".join(sorted({host_of(trial) for trial in left}))
+        say(f"still running elsewhere: {counted(len(left), 'trial')} on {hosts}")
+        raise typer.Exit(OTHERS_RUN)
 
 
 def _score_of(definition: "StudyConfig") -> str:

@@ -23,6 +23,10 @@ NEWER = "a newer segexp wrote it; upgrade this one (pip install --upgrade segexp
 """The advice for a file or a result of a version that this segexp does not know yet."""
 
 
+OTHERS_RUN = 3
+"""The exit code of a command that stopped while other processes run the rest of its study."""
+
+
 class InputError(Exception):
     """The input is wrong: command line, YAML, data, mapping or study (exit code 2).
 

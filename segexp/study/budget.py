@@ -37,6 +37,11 @@ def taken(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
     ]
 
 
+def running(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
+    """Return the trials that a process runs now, of whatever host."""
+    return [trial for trial in trials if trial.state == TrialState.RUNNING]
+
+
 def place_of(trial: FrozenTrial, trials: Sequence[FrozenTrial]) -> int:
     """Return the place of a trial's configuration among those that count, from 1.
 

@@ -3,6 +3,8 @@
 import json
 import re
 import shutil
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import optuna
@@ -11,7 +13,9 @@ from optuna.trial import TrialState
 
 from harness.planted_scores import faster_is_better, plant_scores
 from harness.trees import camvid_like
-from segexp.study.attributes import PRECISION
+from segexp.core.errors import OTHERS_RUN
+from segexp.core.lease import this_process
+from segexp.study.attributes import BEAT, OWNER, PRECISION
 from segexp.training import compute
 from tests.cli.running import (
     Outcome,
@@ -22,6 +26,8 @@ from tests.cli.running import (
     study_of,
     write_study,
 )
+
+ELSEWHERE = replace(this_process(), host="elsewhere", boot="elsewhere")
 
 # At a learning rate of 100 the weights grow a thousandfold with every step.
 DIVERGING = """\
@@ -151,6 +157,19 @@ def test_a_study_ends_when_time_is_up_and_resumes_the_next_time(project: Path) -
         "time is up, and the same command resumes it" in outcome.out
     )
     assert "best: trial 0" in outcome.out
+
+
+def test_a_study_that_others_still_run_when_time_is_up_ends_with_a_code_of_its_own(
+    project: Path,
+) -> None:
+    write_study(project)
+    segexp(project, *TINY, "--timeout", "0.001")
+    trial = study_of(project, "tiny").ask()
+    trial.set_user_attr(OWNER, ELSEWHERE.to_dict())
+    trial.set_user_attr(BEAT, time.time())
+    outcome = segexp(project, *TINY, "--timeout", "0.001")
+    assert outcome.code == OTHERS_RUN == 3
+    assert "still running elsewhere: 1 trial on elsewhere" in outcome.err
 
 
 def test_a_study_that_stops_improving_can_be_told_to_end(project: Path) -> None:
