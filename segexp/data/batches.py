@@ -13,6 +13,7 @@ from torch.utils.data import BatchSampler, DataLoader, Dataset, Sampler
 from segexp.data.augment import padded
 from segexp.data.crops import Crops, read_crop
 from segexp.data.repeat_factors import drawn_items
+from segexp.data.shard import WHOLE, Shard
 from segexp.data.split import Split
 
 Images = NDArray[np.uint8]
@@ -117,22 +118,37 @@ class MappedImages(Dataset[tuple[Tensor, Tensor]]):
 
 
 class SameSize(Sampler[list[int]]):
-    """Batches of consecutive images of one size, in their own order."""
+    """Batches of consecutive images of one size, in their own order; a shard has whole batches."""
 
-    def __init__(self, split: Split, batch_size: int) -> None:
-        self._batches: list[list[int]] = []
+    def __init__(self, split: Split, batch_size: int, shard: Shard = WHOLE) -> None:
+        batches: list[list[int]] = []
         for index in range(len(split)):
-            last = self._batches[-1] if self._batches else []
+            last = batches[-1] if batches else []
             if last and len(last) < batch_size and split.size(last[0]) == split.size(index):
                 last.append(index)
             else:
-                self._batches.append([index])
+                batches.append([index])
+        self._batches = shard.of(batches)
 
     def __len__(self) -> int:
         return len(self._batches)
 
     def __iter__(self) -> Iterator[list[int]]:
         return iter(self._batches)
+
+
+class PartOfEach(Sampler[list[int]]):
+    """A shard's part of each batch: all shards have as many batches."""
+
+    def __init__(self, batches: BatchSampler, shard: Shard) -> None:
+        self._batches = batches
+        self._shard = shard
+
+    def __len__(self) -> int:
+        return len(self._batches)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        return (list(self._shard.of(batch)) for batch in self._batches)
 
 
 class EpochOrder(Sampler[int]):
@@ -165,6 +181,7 @@ def make_loader(
     crops: Crops | None = None,
     finish: Augment | None = None,
     factors: NDArray[np.float64] | None = None,
+    shard: Shard = WHOLE,
 ) -> Batches:
     """Return a split's batches, with the images in channels-last memory.
 
@@ -184,15 +201,18 @@ def make_loader(
         finish: Likewise.
         factors: How often each image is shown where batches are shuffled, from
             `segexp.data.repeat_factors`; None for once.
+        shard: What this process sees: its part of each batch of the same order where batches are
+            shuffled, else its part of the batches. A batch of fewer images than there are shards
+            leaves some of them without one.
     """
     images = MappedImages(split, lookup, augment=augment, seed=seed, crops=crops, finish=finish)
     shuffled = EpochOrder(images, seed, factors)
     drops = drop_last and len(split) >= batch_size
     loader = DataLoader(
         images,
-        batch_sampler=BatchSampler(shuffled, batch_size, drops)
+        batch_sampler=PartOfEach(BatchSampler(shuffled, batch_size, drops), shard)
         if shuffle
-        else SameSize(split, batch_size),
+        else SameSize(split, batch_size, shard),
         num_workers=num_workers,
         persistent_workers=num_workers > 0,
         # A copy to a GPU waits for it unless it comes from pinned memory.

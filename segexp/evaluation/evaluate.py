@@ -11,8 +11,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from segexp.data.batches import Batches, make_loader
+from segexp.data.batches import Batches, SameSize, make_loader
 from segexp.data.cache import Dataset
+from segexp.data.shard import WHOLE, Shard
 from segexp.data.split import Split
 from segexp.data.stats import count_labels
 from segexp.data.threads import work_ahead
@@ -196,11 +197,43 @@ def _decided(
     return torch.stack(masks, dim=1)
 
 
-def label_batches(split: Split) -> Batches:
-    """Return a split's batches for `evaluate`; keep them where the split is scored repeatedly."""
+def label_batches(split: Split, shard: Shard = WHOLE) -> Batches:
+    """Return a split's batches for `evaluate`; keep them where the split is scored repeatedly.
+
+    Args:
+        shard: Which of these batches; what a model gives for an image may depend on its batch.
+    """
+    batch_size = _batch_size(split)
+    return make_loader(split, IDENTITY, batch_size=batch_size, shuffle=False, seed=0, shard=shard)
+
+
+def ids_of(split: Split, shard: Shard) -> tuple[str, ...]:
+    """Return the ids of the images in a shard's `label_batches`, in their order."""
+    batches = SameSize(split, _batch_size(split), shard)
+    return tuple(split.ids[index] for batch in batches for index in batch)
+
+
+def _batch_size(split: Split) -> int:
     largest = max((math.prod(split.size(index)) for index in range(len(split))), default=1)
-    batch_size = max(1, min(16, MAX_PIXELS // largest))
-    return make_loader(split, IDENTITY, batch_size=batch_size, shuffle=False, seed=0)
+    return max(1, min(16, MAX_PIXELS // largest))
+
+
+def merged(parts: Sequence[Evaluation]) -> Evaluation:
+    """Return the evaluation of a split that was evaluated in parts, in their order.
+
+    Args:
+        parts: By the same rulers, without predictions. Of none: no images, and a loss of 0.
+    """
+    if len(parts) == 1:
+        return parts[0]
+    seen = sum(len(part.image_ids) for part in parts)
+    rulers = parts[0].confusions if parts else {}
+    return Evaluation(
+        image_ids=tuple(name for part in parts for name in part.image_ids),
+        loss=sum(part.loss * len(part.image_ids) for part in parts) / max(seen, 1),
+        confusions={by: np.concatenate([part.confusions[by] for part in parts]) for by in rulers},
+        voids={by: np.concatenate([part.voids[by] for part in parts]) for by in rulers},
+    )
 
 
 def evaluate_split(

@@ -8,6 +8,7 @@ from harness.trees import mapping
 from segexp.data.augment import FILL
 from segexp.data.batches import MappedImages, make_loader
 from segexp.data.crops import Crops
+from segexp.data.shard import Shard
 from segexp.data.split import Split
 from segexp.data.tiles import Places
 
@@ -108,6 +109,21 @@ def test_workers_that_outlive_an_epoch_give_what_no_workers_give():
 def test_a_last_batch_is_dropped_unless_it_is_the_only_one(batch_size, sizes):
     found = batches(loader(batch_size=batch_size, drop_last=True), 1)
     assert [len(images) for images, _ in found] == sizes
+
+
+def test_shards_share_out_each_shuffled_batch_in_its_order():
+    shards = [batches(loader(batch_size=4, shard=Shard(place, 2)), 3) for place in (0, 1)]
+    pairs = [*zip(*shards, strict=True)]
+    assert [[len(images) for images, _ in pair] for pair in pairs] == [[2, 2], [1, 2]]
+    joined = [(torch.cat([a, b]), torch.cat([c, d])) for (a, c), (b, d) in pairs]
+    assert same(joined, batches(loader(batch_size=4), 3))
+
+
+def test_shards_have_whole_batches_in_order_where_nothing_is_shuffled():
+    in_order = {"shuffle": False, "augment": None, "batch_size": 2}
+    shards = [batches(loader(**in_order, shard=Shard(place, 3)), 1) for place in range(3)]
+    assert [[len(images) for images, _ in shard] for shard in shards] == [[2], [2], [2, 1]]
+    assert same([batch for shard in shards for batch in shard], batches(loader(**in_order), 1))
 
 
 def test_a_read_only_memory_map_is_copied_without_a_warning(tmp_path, recwarn):

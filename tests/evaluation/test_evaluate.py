@@ -13,8 +13,17 @@ from torch import Tensor, nn
 from harness.project import ROOT
 from harness.trees import CITYSCAPES, opened, save
 from segexp.data.cache import open_dataset
+from segexp.data.shard import Shard
 from segexp.data.split import Split
-from segexp.evaluation.evaluate import Evaluation, constant_scores, evaluate, evaluate_split
+from segexp.evaluation.evaluate import (
+    Evaluation,
+    constant_scores,
+    evaluate,
+    evaluate_split,
+    ids_of,
+    label_batches,
+    merged,
+)
 from segexp.evaluation.metrics import Scores, score
 from segexp.evaluation.rulers import Ruler, decide, make_ruler
 from segexp.labels.files import load_mapping
@@ -444,3 +453,38 @@ def test_logits_that_are_not_finite_are_never_scored(value: float):
         evaluate(SometimesBroken(value), larger, split.ids, rulers, **options)
     whole = evaluate_split(SometimesBroken(0.0), split, rulers, **options)
     assert whole.confusions["0"].sum() == (split.labels != VOID).sum()
+
+
+@pytest.mark.parametrize("shards", [1, 2, 3])
+def test_the_parts_of_a_split_merge_to_what_the_whole_split_gives(
+    shards: int, monkeypatch: pytest.MonkeyPatch
+):
+    """Two images in a batch: the parts of three are one, one and a batch of one."""
+    monkeypatch.setattr("segexp.evaluation.evaluate.MAX_PIXELS", 2 * 32 * 64)
+    split, torch_model = make_split(), make_model("Unet", "mobilenet_v2", None, 19, 0.25)
+    rulers = {"own": make_ruler(FINE, FINE), "common": make_ruler(FINE, COMMON, "sum")}
+    loss = (make_loss("cross_entropy"), torch.from_numpy(FINE.lookup()))
+
+    def score(shard: Shard) -> Evaluation:
+        return evaluate(
+            torch_model,
+            label_batches(split, shard),
+            ids_of(split, shard),
+            rulers,
+            preprocessing=PREPROCESSING,
+            compute=CPU,
+            loss=loss,
+        )
+
+    whole = score(Shard())
+    found = merged([score(Shard(place, shards)) for place in range(shards)])
+    assert found.image_ids == whole.image_ids == split.ids
+    assert found.loss == pytest.approx(whole.loss, rel=1e-6)
+    for by in rulers:
+        assert np.array_equal(found.confusions[by], whole.confusions[by])
+        assert np.array_equal(found.voids[by], whole.voids[by])
+
+
+def test_of_no_parts_nothing_was_seen():
+    assert merged([]) == Evaluation((), 0.0, {})
+    assert ids_of(make_split(), Shard(0, 2)) == ()  # one batch: the other has it
