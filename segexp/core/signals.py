@@ -82,6 +82,19 @@ def interruption_leaves(what: str) -> Iterator[None]:
         raise
 
 
+def how_it_ended(code: int | None) -> str:
+    """Say how a process ended: ``was ended by SIGKILL (...)``, ``ended with exit code 1``.
+
+    Args:
+        code: As `multiprocessing` has it: of a signal, its number below 0.
+    """
+    if code is not None and code < 0:
+        name = signal.Signals(-code).name
+        why = " (the system does that when memory runs out)" if -code == signal.SIGKILL else ""
+        return f"was ended by {name}{why}"
+    return f"ended with exit code {code}"
+
+
 def _raise(number: int, frame: FrameType | None) -> NoReturn:
     global _is_interrupted  # noqa: PLW0603 - the state of the process
     _is_interrupted = True

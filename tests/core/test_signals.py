@@ -10,6 +10,7 @@ import pytest
 from segexp.core.errors import Interrupted
 from segexp.core.signals import (
     end_if_held_back,
+    how_it_ended,
     interruption_leaves,
     is_interrupted,
     raise_on_signals,
@@ -86,6 +87,19 @@ def test_in_another_thread_the_block_just_runs() -> None:
     thread.start()
     thread.join()
     assert done == ["done"]
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (3, "ended with exit code 3"),
+        (None, "ended with exit code None"),
+        (-15, "was ended by SIGTERM"),
+        (-9, "was ended by SIGKILL (the system does that when memory runs out)"),
+    ],
+)
+def test_it_is_said_how_a_process_ended(code: int | None, words: str) -> None:
+    assert how_it_ended(code) == words
 
 
 def test_an_interruption_says_what_it_leaves_if_something_had_started():

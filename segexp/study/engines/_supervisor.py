@@ -16,6 +16,7 @@ from segexp.core import failpoint
 from segexp.core.disk import FullDiskError
 from segexp.core.errors import AwayError, InputError, Interrupted, WorkError
 from segexp.core.lease import Owner
+from segexp.core.signals import how_it_ended
 from segexp.study.ask import trials_left
 from segexp.study.attributes import FAILURE, is_interrupted
 from segexp.study.display import StudyDisplay
@@ -75,7 +76,8 @@ def supervise(
         return 0
     plans = [opened.plan for opened in studies]
     seats = seat_workers(plans, workers)
-    display.say(describe_team(seats, plans[0].base.config.training.precision))
+    training = plans[0].base.config.training
+    display.say(describe_team(seats, training.precision, training.devices))
     start = partial(_start, studies, stop)
     armed = os.environ.get(failpoint.VARIABLE)
     team: list[_Worker] = []
@@ -115,7 +117,7 @@ def _watch(
                 _let_end(team)
             if worker.is_done:
                 continue
-            reason = _how_it_died(worker.process.exitcode)
+            reason = f"its worker {how_it_ended(worker.process.exitcode)}"
             closed = _close(worker, studies, reason, crashed=True)
             for opened, number in closed:
                 trial = opened.study.get_trials(deepcopy=False)[number]
@@ -226,11 +228,3 @@ def _close(
     if worker.owner is None:
         return []
     return close_trials(studies, worker.owner, reason, crashed=crashed)
-
-
-def _how_it_died(code: int | None) -> str:
-    if code is not None and code < 0:
-        name = signal.Signals(-code).name
-        why = " (the system does that when memory runs out)" if -code == signal.SIGKILL else ""
-        return f"its worker was ended by {name}{why}"
-    return f"its worker ended with exit code {code}"
