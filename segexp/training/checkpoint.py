@@ -7,7 +7,7 @@ import json
 import os
 import time
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,8 @@ from segexp.training.state_tensors import (
     below,
     optimizer_state,
     optimizer_tensors,
+    random_of,
+    random_of_others,
     random_tensors,
     set_random,
 )
@@ -100,11 +102,13 @@ class Learned:
         model: On its device already.
         optimizer: Of its parameters.
         average: Of its weights, if there is one: it is then what is scored.
+        others: The random states of the ranks from 1 on, where several train the model.
     """
 
     model: nn.Module
     optimizer: torch.optim.Optimizer
     average: nn.Module | None = None
+    others: Sequence[Mapping[str, Tensor]] = ()
 
     @property
     def scored(self) -> nn.Module:
@@ -194,6 +198,7 @@ class Checkpoints:
             **above("average.", learned.average),
             **optimizer_tensors(learned.optimizer),
             **random_tensors(),
+            **random_of_others(learned.others),
         }
         if progress.best is not None:
             header |= {f"{_BEST}{name}": value for name, value in progress.best.content.items()}
@@ -208,11 +213,14 @@ class Checkpoints:
         self._written = time.monotonic()
         self._seconds_to_write = self._written - begun
 
-    def restore(self, learned: Learned) -> Progress:
+    def restore(self, learned: Learned, rank: int = 0) -> Progress:
         """Restore the last state of a training, if there is one; else change nothing.
 
         On a CPU the resumed training equals an uninterrupted one bit for bit. On CUDA it differs as
         two runs of one seed do, because the order of summation is not fixed there.
+
+        Args:
+            rank: Of this process among those that train the model: each has a random state.
 
         Returns:
             How far the training had got.
@@ -233,6 +241,7 @@ class Checkpoints:
             if _shapes(averaged) != _shapes(above("", learned.average)):
                 return Progress()
             moments = optimizer_state(learned.optimizer, tensors)
+            random = random_of(tensors, rank)
         except (SafetensorError, OSError, LookupError, ValueError, TypeError):
             # No state, or one that is damaged or of another version: the training starts from the
             # beginning, so nothing has been changed yet.
@@ -241,7 +250,7 @@ class Checkpoints:
         if learned.average is not None:
             learned.average.load_state_dict(averaged)
         learned.optimizer.state.update(moments)
-        set_random(tensors)
+        set_random(random)
         self._best, self._best_checksum = best, header["best_checksum"]
         self._best_of_state = progress.best_epoch
         return progress

@@ -1,6 +1,6 @@
 """What a training changes, as named tensors: weights, an optimizer's moments, random states."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -57,6 +57,29 @@ def random_tensors() -> dict[str, Tensor]:
     if torch.cuda.is_available() and torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
         states["random.cuda"] = torch.cuda.get_rng_state()
     return states
+
+
+def random_of_others(others: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """Return the random states of the ranks from 1 on, as ``random.RANK.DEVICE``."""
+    return {
+        name.replace("random.", f"random.{rank}."): state
+        for rank, states in enumerate(others, start=1)
+        for name, state in states.items()
+    }
+
+
+def random_of(tensors: Mapping[str, Tensor], rank: int) -> dict[str, Tensor]:
+    """Return what `random_tensors` returned in a rank.
+
+    Raises:
+        LookupError: When it is not among the tensors.
+    """
+    prefix = f"random.{rank}." if rank else "random."
+    names = ("random.cpu", "random.cuda")
+    found = {name: tensors.get(name.replace("random.", prefix)) for name in names}
+    if found["random.cpu"] is None:
+        raise LookupError(f"no random state of rank {rank}")
+    return {name: state for name, state in found.items() if state is not None}
 
 
 def set_random(tensors: Mapping[str, Tensor]) -> None:

@@ -570,3 +570,27 @@ def test_a_state_holds_tensors_and_json_and_nothing_else(tmp_path: Path) -> None
         assert set(file.metadata()) == {"segexp", "checksum"}
         kinds = {name.partition(".")[0] for name in file.keys()}  # noqa: SIM118
     assert kinds == {"model", "optimizer", "best", "random"}
+
+
+def test_each_rank_goes_on_with_its_own_random_state(tmp_path: Path) -> None:
+    training = begin(tmp_path)
+    states = [torch.Generator().manual_seed(seed).get_state() for seed in (11, 12)]
+    learned = Learned(
+        training.model, training.optimizer, others=[{"random.cpu": state} for state in states]
+    )
+    training.checkpoints.save(learned, progress_of(1, 1), is_last=False)
+    own = torch.get_rng_state()
+    for rank, state in enumerate([own, *states]):
+        again = begin(tmp_path, 7)
+        learned = Learned(again.model, again.optimizer)
+        assert again.checkpoints.restore(learned, rank).epochs == 1
+        assert torch.equal(torch.get_rng_state(), state)
+        assert_same_state(again.model, training.model)
+
+
+def test_a_rank_whose_random_state_is_not_there_changes_nothing(tmp_path: Path) -> None:
+    begin_and_save(tmp_path)
+    training, untouched = begin(tmp_path, 7), begin(tmp_path, 7)
+    learned = Learned(training.model, training.optimizer)
+    assert training.checkpoints.restore(learned, rank=1) == Progress()
+    assert_same_state(training.model, untouched.model)
