@@ -1,4 +1,4 @@
-"""What only a GPU can show, in one run of 8 minutes at most, as one table.
+"""What only a GPU can show, in one run of 9 minutes at most, as one table.
 
 python benchmarks/gpu_check.py                          # on one GPU
 python benchmarks/gpu_check.py --checks bf16 resume     # some of the checks
@@ -23,25 +23,31 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import bare
 import bare_loop
 import optuna
+import psutil
 import torch
 import workers
 import yaml
 from one_trial import Scenes, draw_scenes, fit_scenes, scene_batches
 
+from segexp.core.config_keys import load_config
 from segexp.data.batches import Batches
-from segexp.evaluation.evaluate import keep
+from segexp.evaluation.evaluate import Evaluation, keep
 from segexp.evaluation.metrics import OWN, miou
+from segexp.study.single import run_training
 from segexp.study.storage.open import open_storage
 from segexp.training.checkpoint import Checkpoints, EpochRecord, Learned, Progress
 from segexp.training.compute import Compute, choose_compute
-from segexp.training.fit import make_optimizer
+from segexp.training.fit import EpochResult, make_optimizer
+from segexp.training.ranks import RankDiedError
 
 ROOT = Path(__file__).parents[1]
-IN_ALL = 480
+IN_ALL = 560
 """Seconds for all checks together, on a GPU."""
 
 SAME_MIOU = 0.05
@@ -268,6 +274,65 @@ def two_workers(sizes: Sizes) -> str:
     return figure
 
 
+def two_devices(sizes: Sizes) -> str:
+    """Train on two devices, compare with one, and kill the process of the second device."""
+    if sizes is ON_GPU and (count := torch.cuda.device_count()) < 2:
+        return f"skipped: needs two GPUs, and there is {count}"
+    with tempfile.TemporaryDirectory(prefix="segexp-") as directory:
+        project = workers.make_project(Path(directory) / "project")
+        values = {
+            "data.image_size": list(sizes.image),
+            "data.synthetic.train": sizes.train,
+            "data.synthetic.val": sizes.val,
+            "data.synthetic.test": sizes.val,
+            "training.epochs": max(2, sizes.epochs),
+            "training.precision": "fp32",
+        }
+        found = []
+        for devices in (1, 2):
+            values |= {"training.devices": devices}
+            found.append(first_loss(project, values))
+        killed: list[float] = []
+        try:
+            first_loss(project, values, killed)
+        except RankDiedError:
+            noticed = time.monotonic() - killed[0]
+        else:
+            raise FailedError("nobody noticed that a process was killed")
+    apart = abs(found[1] / found[0] - 1)
+    figure = f"losses of an epoch {apart:.1e} apart, a killed process noticed in {noticed:.1f} s"
+    # On a CPU a batch norm sees its own part of a batch.
+    if sizes is ON_GPU and apart > SAME_LOSS:
+        raise FailedError(figure)
+    return figure
+
+
+def first_loss(project: Path, values: dict[str, Any], killed: list[float] | None = None) -> float:
+    """Train as `segexp train` does; return the training loss of the first epoch.
+
+    Args:
+        killed: Takes when the processes of other devices were killed, after that epoch; None to
+            let them live.
+    """
+    losses: list[float] = []
+
+    def nothing(*values: object, **more: object) -> None:
+        pass
+
+    def epoch(result: EpochResult[Evaluation], *values: object) -> None:
+        losses.append(result.train_loss)
+        if killed is not None:
+            below = psutil.Process().children(recursive=True)
+            for process in [p for p in below if p.ppid() != os.getpid()]:
+                process.kill()
+            killed.append(time.monotonic())
+
+    silent = dict.fromkeys(("say", "caching", "step", "doing"), nothing)
+    display: Any = SimpleNamespace(**silent, epoch=epoch)
+    run_training(project, load_config(project / "config.yaml", values), display)
+    return losses[0]
+
+
 @contextmanager
 def drawn(sizes: Sizes) -> Iterator[Scenes]:
     with tempfile.TemporaryDirectory(prefix="segexp-") as cache:
@@ -327,6 +392,7 @@ CHECKS: dict[str, tuple[float, Callable[[Sizes], str]]] = {
     "bf16": (50, bf16),
     "resume": (40, resume),
     "two-workers": (100, two_workers),
+    "two-devices": (80, two_devices),
 }
 """Seconds at most, and what it does; in all no more than `IN_ALL`."""
 

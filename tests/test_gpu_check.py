@@ -32,7 +32,7 @@ def test_without_a_gpu_it_says_so_in_one_line() -> None:
 
 @pytest.mark.slow
 def test_every_check_but_the_peers_passes_on_a_cpu() -> None:
-    names = ["tests", "bare-loop", "batches", "bf16", "resume", "two-workers"]
+    names = ["tests", "bare-loop", "batches", "bf16", "resume", "two-workers", "two-devices"]
     code, rows, said = check("--device", "cpu", "--checks", *names)
     assert code == 0, said
     assert [row[:2] for row in rows] == [[name, "passed"] for name in names]

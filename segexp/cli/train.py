@@ -52,9 +52,11 @@ def train(
             from segexp.study.single import run_training
             from segexp.training.compute import choose_compute
 
+            devices = config.training.devices
             display.say(
                 f"{config.model.arch} {config.model.encoder}, mapping {config.mapping}, "
                 f"{choose_compute(config.training.precision).description}"
+                f"{f', {devices} devices' if devices > 1 else ''}"
             )
         run_id, result, warnings = run_training(root, config, display)
     from segexp.evaluation.metrics import OWN

@@ -112,6 +112,7 @@ class TrainingConfig(Section):
         layer_decay: Each layer of the encoder learns with this share of the next one's rate.
         freeze_encoder_epochs: How many epochs the encoder stays as it is, at first.
         accumulate: Batches whose gradients add up to one step.
+        devices: How many devices train one model together; each takes its part of a batch.
         seed: For weights, image order and augmentation.
     """
 
@@ -138,6 +139,7 @@ class TrainingConfig(Section):
     layer_decay: float = Field(1.0, gt=0, le=1)
     freeze_encoder_epochs: int = Field(0, ge=0, le=100_000)
     accumulate: int = Field(1, ge=1, le=65_536)
+    devices: int = Field(1, ge=1, le=1024)
     seed: int = Field(0, ge=0, lt=2**31)
 
 
@@ -190,6 +192,16 @@ class Config(Section):
             raise ValueError(
                 f"training.crop: {self.training.crop}; at most data.image_size, {height}x{width}: "
                 "set that to the larger one"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _batch_divides(self) -> "Config":
+        size, devices = self.training.batch_size, self.training.devices
+        if size % devices:
+            raise ValueError(
+                f"training.batch_size: {size}; a multiple of training.devices, {devices}: each "
+                "device takes an equal part of a batch"
             )
         return self
 

@@ -23,7 +23,15 @@ from segexp.evaluation.result import TrialResult
 from segexp.report.trials import values_text
 from segexp.study import judging
 from segexp.study.ask import Taken, ask, reason_to_drop
-from segexp.study.attributes import FAILURE, FILES, PRECISION, RESULT, RUN_ID, host_of
+from segexp.study.attributes import (
+    FAILURE,
+    FILES,
+    PRECISION,
+    RESULT,
+    RUN_ID,
+    host_of,
+    is_interrupted,
+)
 from segexp.study.budget import forerunners, place_of
 from segexp.study.display import StudyDisplay
 from segexp.study.kept_files import prune_directories
@@ -40,6 +48,7 @@ from segexp.study.storage.retrying import set_trial_attributes
 from segexp.study.trial import run_trial
 from segexp.study.trial_files import file_digests
 from segexp.study.trial_setup import TrialSetup, precision_of, run_tags
+from segexp.training.ranks import RankDiedError
 
 _log = logging.getLogger(__name__)
 
@@ -73,6 +82,7 @@ class _Outcome:
     Attributes:
         values: Those of the objectives, if it is complete.
         files: The digests of what it leaves, if it keeps its model.
+        crashed: Whether a process died that trained along, so that it is tried again.
     """
 
     state: TrialState
@@ -82,6 +92,7 @@ class _Outcome:
     values: Sequence[float] = ()
     files: Mapping[str, str] = field(default_factory=dict)
     disk_is_full: bool = False
+    crashed: bool = False
 
 
 def _run_one(opened: OpenStudy, taken: Taken, display: StudyDisplay) -> None:
@@ -112,7 +123,10 @@ def _run_one(opened: OpenStudy, taken: Taken, display: StudyDisplay) -> None:
         display.trial_ended(trial.number, "DISCARDED", text)
         return
     display.studied(so_far(opened.study.study_name, opened.plan, trials))
-    display.trial_ended(trial.number, outcome.state.name, outcome.text)
+    state, text = outcome.state.name, outcome.text
+    if outcome.crashed and is_interrupted(trials[trial.number]):
+        state, text = "INTERRUPTED", f"{text}; it is tried again"
+    display.trial_ended(trial.number, state, text)
     if outcome.disk_is_full:
         raise FullDiskError(f"{outcome.text}; {what_to_free(opened.plan.base.project)}")
     if outcome.state == TrialState.FAIL:
@@ -125,10 +139,10 @@ def _end(opened: OpenStudy, trial: optuna.Trial, outcome: _Outcome) -> Sequence[
     Returns:
         The study's trials then.
     """
-    if outcome.disk_is_full:
-        # The next trial would end the same way.
+    if outcome.disk_is_full or outcome.crashed:
+        # With a full disk the next trial would end the same way.
         with opened.deciding():
-            close_interrupted(opened.study, _frozen(trial), outcome.text, crashed=False)
+            close_interrupted(opened.study, _frozen(trial), outcome.text, crashed=outcome.crashed)
             queue_retries(opened.study, opened.study.get_trials(deepcopy=False))
     else:
         _tell(opened.plan.base.project, trial, outcome)
@@ -174,6 +188,8 @@ def _train(opened: OpenStudy, trial: optuna.Trial, place: int, display: StudyDis
         return _Outcome(TrialState.PRUNED, str(pruned), run)
     except (UpdateFinishedTrialError, AwayError):
         raise
+    except RankDiedError as error:
+        return _Outcome(TrialState.FAIL, str(error), run, crashed=True)
     except Exception as error:
         if is_away(error):
             raise AwayError(f"trial {trial.number}: {error}") from error

@@ -8,9 +8,11 @@ from typing import Any
 
 from segexp.core.config import WORK_DIRECTORY, Config
 from segexp.core.config_keys import with_values
+from segexp.core.errors import InputError
 from segexp.study.space import Parameter, values_of
 from segexp.training.network import arch_faults, crop_fault, encoder_faults
 from segexp.training.network_check import Pair, check_pairs
+from segexp.training.ranks import devices_fault, shares_statistics
 
 CHECKS_FILE = "models.json"
 
@@ -37,7 +39,13 @@ def impossible(
     Returns:
         Why, by arch and encoder, and the batch size or the crop if that is the reason. One image
         left over from an epoch's batches is not a reason: it is skipped.
+
+    Raises:
+        InputError: When this machine has fewer devices than one training asks for.
     """
+    devices = config.training.devices
+    if fault := devices_fault(devices):
+        raise InputError(fault)
     archs, encoders, batch_sizes, crops = (
         values_of(space, config, key)
         for key in ("model.arch", "model.encoder", "training.batch_size", "training.crop")
@@ -57,11 +65,26 @@ def impossible(
             if fault := crop_fault(arch, encoder, size, config.data.image_size):
                 found[*pair, ("training.crop", crop)] = fault
         for size in batch_sizes:
-            if verdict.alone is not None and min(size, train_images) == 1:
-                found[*pair, ("training.batch_size", size)] = (
-                    f"{verdict.alone}; a batch is one image"
-                )
+            if fault := _batch_fault(size, train_images, devices, verdict.alone):
+                found[*pair, ("training.batch_size", size)] = fault
     return found
+
+
+def _batch_fault(size: int, images: int, devices: int, alone: str | None) -> str | None:
+    """Say why batches of a size cannot be trained on.
+
+    Args:
+        alone: Why a device cannot be trained on one image; None if it can.
+    """
+    of_a_device = min(size, images) // devices
+    if size % devices:
+        return f"{devices} devices cannot take equal parts of a batch"
+    if of_a_device == 0:
+        return f"{devices} devices, and train has {images} image{'s'[: images > 1]}"
+    if alone is not None and of_a_device == 1 and not shares_statistics(devices):
+        whose = "a device's part of a batch" if devices > 1 else "a batch"
+        return f"{alone}; {whose} is one image"
+    return None
 
 
 def describe_impossible(found: Dict[tuple[tuple[str, Any], ...], str]) -> list[str]:

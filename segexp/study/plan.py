@@ -30,7 +30,7 @@ PAIRS_WORTH_A_WORD = 12
 
 
 # What `segexp.study.untried.key_of` asks for beside the params of a trial.
-_TELLS_TRAININGS_APART = ("model.arch", "training.batch_size")
+_TELLS_TRAININGS_APART = ("model.arch", "training.batch_size", "training.devices")
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from segexp.data.cache import Dataset
 from segexp.data.crops import Crops
 from segexp.data.repeat_factors import repeat_factors
 from segexp.data.stats import count_labels
-from segexp.evaluation.evaluate import Evaluation, evaluate, label_batches
+from segexp.evaluation.evaluate import Evaluation, evaluate, ids_of, label_batches, merged
 from segexp.evaluation.metrics import COMMON, COMMON_ARGMAX, OWN
 from segexp.evaluation.rulers import Ruler, make_ruler
 from segexp.labels.mapping import Mapping
@@ -30,7 +30,8 @@ from segexp.training.hierarchy import make_level, mean_of_levels
 from segexp.training.loss import Loss, make_loss, module_of
 from segexp.training.network import make_model
 from segexp.training.network_check import fails_alone
-from segexp.training.preprocess import make_preprocessing
+from segexp.training.preprocess import forward, make_preprocessing
+from segexp.training.ranks import Ranks, rest_unused, shares_statistics, with_shared_statistics
 from segexp.training.reading import Reading, fitted, reading_of
 
 
@@ -51,7 +52,12 @@ class Training:
 
 
 def prepare_training(
-    config: Config, dataset: Dataset, mapping: Mapping, common: Mapping, project: Path = Path()
+    config: Config,
+    dataset: Dataset,
+    mapping: Mapping,
+    common: Mapping,
+    project: Path = Path(),
+    rank: int = 0,
 ) -> Training:
     """Put a training together; seeds Python, NumPy and torch first.
 
@@ -60,6 +66,7 @@ def prepare_training(
         dataset: The data, at the configured size.
         common: The common space of all mappings that this one is compared with.
         project: Where a relative directory of encoder weights starts.
+        rank: Of this process among the ``training.devices`` that train the model.
 
     Raises:
         InputError: When the model cannot be built.
@@ -67,31 +74,32 @@ def prepare_training(
     """
     training = config.training
     seed_everything(training.seed)
+    ranks = Ranks(rank, training.devices)
     compute = choose_compute(training.precision)
     preprocessing = make_preprocessing(config, dataset)
-    batches = _train_batches(config, dataset, mapping)
-    model = compute.place(
-        make_model(
-            config.model.arch,
-            config.model.encoder,
-            config.model.encoder_weights,
-            len(mapping.classes),
-            config.model.decoder_width,
-            config.data.image_size,
-            project=project,
-        )
+    batches = _train_batches(config, dataset, mapping, ranks)
+    made = make_model(
+        config.model.arch,
+        config.model.encoder,
+        config.model.encoder_weights,
+        len(mapping.classes),
+        config.model.decoder_width,
+        config.data.image_size,
+        project=project,
     )
+    model = compute.place(with_shared_statistics(made, training.devices))
     loss_of, weights, reading = _loss(training, dataset, mapping, compute.device)
     table = mapping.lookup()
     average = average_of(model, training.ema) if training.ema else None
     scored = average.model if average else model
     read = partial(fitted, reading, scored, dataset.val, table, preprocessing, compute)
     rulers = partial(_rulers, mapping, common)
+    own_ids = ids_of(dataset.val, ranks.shard)
     score = partial(
         evaluate,
         scored,
-        label_batches(dataset.val),
-        dataset.val.ids,
+        label_batches(dataset.val, ranks.shard),
+        own_ids,
         preprocessing=preprocessing,
         compute=compute,
         loss=(loss_of, torch.from_numpy(table)),
@@ -99,7 +107,9 @@ def prepare_training(
     merges = any(ruler.merges for ruler in rulers(reading).values())
 
     def validate() -> Evaluation:
-        return score(rulers(read() if merges else reading))
+        by = rulers(ranks.from_first(read) if merges else reading)
+        parts = ranks.gathered(lambda: score(by) if own_ids else None)
+        return merged([part for part in parts if part is not None])
 
     optimization = Optimization(
         optimizer=training.optimizer,
@@ -113,9 +123,13 @@ def prepare_training(
         freeze_encoder_epochs=training.freeze_encoder_epochs,
         accumulate=training.accumulate,
     )
+    optimizer = make_optimizer(model, optimization)
+    if ranks.size > 1:
+        images = torch.zeros(2, 3, *config.crop_size, dtype=torch.uint8)
+        rest_unused(model, lambda copy: forward(copy, images, preprocessing, compute))
     trainer = Trainer(
         model,
-        make_optimizer(model, optimization),
+        optimizer,
         batches,
         validate,
         loss_of,
@@ -124,16 +138,19 @@ def prepare_training(
         compute,
         average,
         weights if module_of(training.loss).WEIGHTS_SHIFT_PROBABILITIES else None,
+        ranks,
     )
     return Training(trainer, read, rulers)
 
 
-def _train_batches(config: Config, dataset: Dataset, mapping: Mapping) -> Batches:
+def _train_batches(config: Config, dataset: Dataset, mapping: Mapping, ranks: Ranks) -> Batches:
     training = config.training
-    # A single image that is left over is left out where it cannot be normalised.
-    is_one_left = len(dataset.train) % training.batch_size == 1
-    drops_it = is_one_left and fails_alone(
-        config.model.arch, config.model.encoder, config.crop_size
+    # What is left over is left out where a rank would have no image of it, or a single one that
+    # cannot be normalised.
+    left = len(dataset.train) % training.batch_size
+    is_one_left = left // ranks.size == 1 and not shares_statistics(ranks.size)
+    drops_it = 0 < left < ranks.size or (
+        is_one_left and fails_alone(config.model.arch, config.model.encoder, config.crop_size)
     )
     return make_loader(
         dataset.train,
@@ -146,6 +163,7 @@ def _train_batches(config: Config, dataset: Dataset, mapping: Mapping) -> Batche
         crops=_crops(config, dataset, mapping),
         finish=make_finish(training.augmentation),
         factors=_factors(training.repeat_rare, dataset, mapping),
+        shard=ranks.shard,
     )
 
 

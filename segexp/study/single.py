@@ -16,6 +16,7 @@ from segexp.data.warnings import warn_of_data
 from segexp.evaluation.result import TrialResult
 from segexp.labels.files import find_mapping
 from segexp.study.display import StudyDisplay
+from segexp.study.engines.workers import prepare
 from segexp.study.pairs import describe_impossible, impossible, model_faults
 from segexp.study.recorded_place import ignored_variable
 from segexp.study.run import say_what_waits
@@ -40,6 +41,8 @@ def run_training(
         InputError: With every fault of configuration and data.
         WorkError: When the training itself fails.
     """
+    if config.training.devices > 1:
+        prepare()  # what its other devices' processes are forked from loads meanwhile
     mapping = find_mapping(project, config.mapping)
     if faults := model_faults([config.model.arch], [config.model.encoder]):
         raise InputError(faults)

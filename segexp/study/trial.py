@@ -1,10 +1,10 @@
 """One trial, from its configuration to its scores. Read this first.
 
 data, model, loss, optimizer (`segexp.study.prepare`) -> what the model costs to run; the checkpoint
-of an interrupted trial, if there is one -> for each epoch: train, validate, save, report, record,
-and prune if it does not pay -> scores of the best epoch, in the mapping's own space and in the
-common space -> tables, per-image confusion matrices, overlays, and the bundle if the trial is worth
-keeping
+of an interrupted trial, if there is one -> other processes, where several devices train it -> for
+each epoch: train, validate, save, report, record, and prune if it does not pay -> scores of the
+best epoch, in the mapping's own space and in the common space -> tables, per-image confusion
+matrices, overlays, and the bundle if the trial is worth keeping
 """
 
 import math
@@ -25,6 +25,7 @@ from segexp.study import trial_record
 from segexp.study.costs import cost_of
 from segexp.study.data_record import log_data
 from segexp.study.display import Display
+from segexp.study.other_ranks import other_ranks
 from segexp.study.prepare import Training, prepare_training
 from segexp.study.trial_files import OVERLAYS_DIRECTORY
 from segexp.study.trial_setup import TrialSetup, meaning_of
@@ -63,7 +64,8 @@ def run_trial(
 
     Raises:
         DivergedError: When a loss or the model is no longer finite.
-        WorkError: When the val split has no pixel to score.
+        WorkError: When the val split has no pixel to score, or another of its devices fails:
+            `segexp.training.ranks.RankDiedError` where a process has died.
     """
     started = time.perf_counter()
     config, dataset, mapping = setup.config, setup.dataset, setup.mapping
@@ -84,26 +86,26 @@ def run_trial(
         _report_again(progress, run, report, prune)
     started -= progress.seconds
     epochs = config.training.epochs
-    for result in trainer.epochs(
-        epochs, done=progress.epochs, on_step=partial(display.step, total_epochs=epochs)
-    ):
-        failpoint.passed("epoch")
-        value = objective_value(result.validation, setup.objective)
-        best_value = max((past.value for past in progress.history), default=-math.inf)
-        is_best = value > best_value
-        metrics = trial_record.epoch_metrics(result, is_best)
-        progress = Progress(
-            history=(*progress.history, EpochRecord(value, metrics)),
-            best_epoch=result.epoch if is_best else progress.best_epoch,
-            best=keep(result.validation) if is_best else progress.best,
-            seconds=time.perf_counter() - started,
-        )
-        checkpoints.save(trainer.learned, progress, result.epoch == epochs)
-        failpoint.passed("before_report")
-        report(result.epoch, value)
-        tracking.log_metrics(run, metrics, step=result.epoch)
-        display.epoch(result, value, epochs)
-        prune(result.epoch, value, partial(checkpoints.write, trainer.learned, progress))
+    with other_ranks(setup, checkpoints, progress.epochs):
+        for result in trainer.epochs(
+            epochs, done=progress.epochs, on_step=partial(display.step, total_epochs=epochs)
+        ):
+            failpoint.passed("epoch")
+            value = objective_value(result.validation, setup.objective)
+            is_best = value > progress.best_value
+            metrics = trial_record.epoch_metrics(result, is_best)
+            progress = Progress(
+                history=(*progress.history, EpochRecord(value, metrics)),
+                best_epoch=result.epoch if is_best else progress.best_epoch,
+                best=keep(result.validation) if is_best else progress.best,
+                seconds=time.perf_counter() - started,
+            )
+            checkpoints.save(trainer.learned, progress, result.epoch == epochs)
+            failpoint.passed("before_report")
+            report(result.epoch, value)
+            tracking.log_metrics(run, metrics, step=result.epoch)
+            display.epoch(result, value, epochs)
+            prune(result.epoch, value, partial(checkpoints.write, trainer.learned, progress))
     assert progress.best is not None  # at least one epoch
     display.doing("scoring")
     best, best_epoch = kept_evaluation(progress.best), progress.best_epoch

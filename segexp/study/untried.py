@@ -64,11 +64,12 @@ def _key(items: tuple[tuple[str, Any], ...], train_images: int | None) -> Key:
     _, arch = key.get("arch", ("", None))
     if "decoder_width" in key and arch in ARCHS:
         key["decoder_width"] = _channels(arch, params["decoder_width"])
-    # Whether one image that is left over is a batch is not known here.
+    # Whether one image that is left over, for a device, is a batch is not known here.
     if "batch_size" in key and train_images is not None and train_images > 1:
         size = min(params["batch_size"], train_images)
         key["batch_size"] = ("int", size)
-        if "warmup_epochs" in key and train_images % size != 1:
+        left = train_images % size
+        if "warmup_epochs" in key and (left == 0 or left >= 2 * params.get("devices", 1)):
             steps = math.ceil(train_images / size)
             key["warmup_epochs"] = ("steps", round(params["warmup_epochs"] * steps))
     return tuple(sorted(key.items()))

@@ -4,6 +4,7 @@ Safetensors with JSON in its header: reading it back cannot run code.
 """
 
 import json
+import math
 import os
 import time
 import zlib
@@ -92,6 +93,11 @@ class Progress:
     def epochs(self) -> int:
         """How many epochs are done."""
         return len(self.history)
+
+    @property
+    def best_value(self) -> float:
+        """The best objective so far; minus infinity before the first."""
+        return max((epoch.value for epoch in self.history), default=-math.inf)
 
 
 @dataclass(frozen=True, eq=False)

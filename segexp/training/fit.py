@@ -21,6 +21,7 @@ from segexp.training.loss import Loss
 from segexp.training.optimizers import OPTIMIZERS
 from segexp.training.parameter_groups import parameter_groups
 from segexp.training.preprocess import NonFiniteLogitsError, Preprocessing, forward, is_finite
+from segexp.training.ranks import ALONE, Ranks
 from segexp.training.schedules import learning_rate_factor
 
 
@@ -57,7 +58,9 @@ class Optimization:
 class Step:
     """Where training is, for a progress display.
 
-    ``loss`` is a scalar that stays on its device until it is read.
+    ``loss`` is a scalar that stays on its device until it is read. Of a training in several ranks
+    it is the share of this one, times their number, and ``images`` are as many as if each had seen
+    as many as this one.
     """
 
     epoch: int
@@ -116,6 +119,7 @@ class Trainer(Generic[V]):
         preprocessing: Normalises each batch on the device.
         average: Follows the model's weights, if there is one.
         pixel_weights: Of the classes, (C,), where the loss weights pixels by them.
+        ranks: Who trains; `epochs` then runs in each of them, with its part of the data.
     """
 
     model: nn.Module
@@ -128,6 +132,7 @@ class Trainer(Generic[V]):
     compute: Compute
     average: Average | None = None
     pixel_weights: Tensor | None = None
+    ranks: Ranks = ALONE
 
     @property
     def scored(self) -> nn.Module:
@@ -137,7 +142,8 @@ class Trainer(Generic[V]):
     @property
     def learned(self) -> Learned:
         """What a checkpoint keeps."""
-        return Learned(self.model, self.optimizer, self.average.model if self.average else None)
+        average = self.average.model if self.average else None
+        return Learned(self.model, self.optimizer, average, self.ranks.random)
 
     def epochs(
         self, count: int, *, done: int = 0, on_step: Callable[[Step], None] = lambda step: None
@@ -174,6 +180,7 @@ class Trainer(Generic[V]):
                     f"NaN or infinite numbers in {len(broken)} of the model's tensors, such as "
                     f"{broken[0]}, in epoch {epoch} at a learning rate of {learning_rate:.3g}"
                 )
+            self.ranks.note_random()
             yield EpochResult(
                 epoch=epoch,
                 train_loss=train_loss,
@@ -195,6 +202,7 @@ class Trainer(Generic[V]):
         seen = 0
         learning_rate = optimization.learning_rate
         with self._encoder_at_rest(epoch):
+            network = self.ranks.parallel(self.model)
             for number, parts in enumerate(in_steps(self.batches, optimization.accumulate)):
                 step = (epoch - 1) * steps + number
                 learning_rate = optimization.learning_rate * learning_rate_factor(
@@ -202,7 +210,7 @@ class Trainer(Generic[V]):
                 )
                 for group in self.optimizer.param_groups:
                     group["lr"] = learning_rate * group["lr_scale"]
-                loss = self._gradients(parts)
+                loss = self._gradients(network, parts)
                 if optimization.gradient_clip:
                     nn.utils.clip_grad_norm_(self.model.parameters(), optimization.gradient_clip)
                 self.optimizer.step()
@@ -210,24 +218,33 @@ class Trainer(Generic[V]):
                     self.average.update(step)
                 loss_sum += loss
                 seen += sum(len(images) for images, _ in parts)
-                on_step(Step(epoch, number + 1, steps, seen, loss))
-        return float(loss_sum) / steps, learning_rate, seen
+                on_step(Step(epoch, number + 1, steps, seen * self.ranks.size, loss))
+            self.ranks.even_out(self.model, self.average.model if self.average else None)
+        loss = self.ranks.summed(loss_sum) / self.ranks.size
+        return float(loss) / steps, learning_rate, int(self.ranks.summed(torch.tensor(seen)))
 
     def _encoder_at_rest(self, epoch: int) -> AbstractContextManager[None]:
         if epoch > self.optimization.freeze_encoder_epochs:
             return nullcontext()
         return frozen(self.model.get_submodule("encoder"))
 
-    def _gradients(self, parts: Sequence[Batch]) -> Tensor:
-        """Put the gradients of a step's loss into the model; return the loss, on its device."""
+    def _gradients(self, network: nn.Module, parts: Sequence[Batch]) -> Tensor:
+        """Put the gradients of a step's loss into the model; return the loss, on its device.
+
+        Args:
+            network: The model, as `Ranks.parallel` returns it.
+        """
         self.optimizer.zero_grad(set_to_none=True)
         total = torch.zeros((), device=self.compute.device)
         targets = [target.to(self.compute.device, non_blocking=True) for _, target in parts]
-        of_parts = shares(targets, self.pixel_weights)
+        of_parts = shares(targets, self.pixel_weights, self.ranks)
+        left = len(parts)
         for (images, _), target, share in zip(parts, targets, of_parts, strict=True):
-            logits = forward(self.model, images, self.preprocessing, self.compute)
-            loss = self.loss_of(logits, target) * share
-            loss.backward()  # type: ignore[no-untyped-call]
+            left -= 1
+            with self.ranks.adding_up(network) if left else nullcontext():
+                logits = forward(network, images, self.preprocessing, self.compute)
+                loss = self.loss_of(logits, target) * share
+                loss.backward()  # type: ignore[no-untyped-call]
             total += loss.detach()
         return total
 

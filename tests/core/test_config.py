@@ -11,6 +11,7 @@ from segexp.core.config_keys import (
     resolve_key,
     with_values,
 )
+from segexp.core.errors import InputError
 from tests.core.config_faults import faults_of
 
 
@@ -100,6 +101,14 @@ def test_a_value_that_does_not_fit_its_key_is_refused(key, value):
     (fault,) = faults_of({}, {key: value})
     shown = repr(value) if len(repr(value)) <= 80 else f"{value!r:.80}..."
     assert fault.startswith(f"{resolve_key(key)}: {shown}: ")
+
+
+def test_a_batch_is_a_multiple_of_the_devices():
+    both = {"training.devices": 4, "training.batch_size": 8}
+    assert with_values(Config(), both).training.devices == 4
+    fault = "training.batch_size: 6; a multiple of training.devices, 4: each device takes an equal"
+    with pytest.raises(InputError, match=fault):
+        with_values(Config(), both | {"training.batch_size": 6})
 
 
 def test_a_crop_is_written_as_text_and_is_no_larger_than_what_the_network_sees():

@@ -1,5 +1,10 @@
 from pathlib import Path
 
+import pytest
+import torch
+import yaml
+
+from segexp.core.errors import InputError
 from segexp.study.pairs import model_faults
 from segexp.training.network import crop_fault
 from tests.tiny_study import planned
@@ -69,3 +74,47 @@ def test_crops_that_are_too_small_for_an_architecture_are_told() -> None:
     fault = crop_fault("PAN", "resnet18", (128, 96), (256, 256))
     assert fault == "training.crop [128, 96]: PAN needs at least 128 on each side"
     assert crop_fault("DPT", "tu-vit_tiny_patch16_224", (64, 64), (256, 256)) is None
+
+
+def on_devices(project: Path, devices: int, batch_size: int) -> None:
+    """Have the project's trainings run on several devices."""
+    file = project / "config.yaml"
+    config = yaml.safe_load(file.read_text(encoding="utf-8"))
+    config["training"] |= {"devices": devices, "batch_size": batch_size}
+    file.write_text(yaml.safe_dump(config), encoding="utf-8")
+
+
+def test_on_several_devices_each_has_more_than_one_image_of_a_batch_where_it_must(
+    project: Path,
+) -> None:
+    on_devices(project, 2, 4)
+    two = TWO | {"space.batch_size": [2, 4]}
+    plan = planned(project, **two, **{"data.image_size": [32, 32]})
+    assert {"arch": "Unet", "encoder": "resnet18", "batch_size": 2} in plan.forbidden
+    assert "a device's part of a batch is one image" in plan.left_out[0]
+    larger = planned(project, **two)  # 32x64
+    assert larger.forbidden == ()
+
+
+def test_a_batch_size_of_a_range_that_devices_cannot_divide_leaves_the_space(
+    project: Path,
+) -> None:
+    on_devices(project, 2, 4)
+    plan = planned(project, **TWO | {"space.batch_size": {"low": 2, "high": 6}})
+    assert {key["batch_size"] for key in plan.forbidden} == {3, 5}
+    assert plan.left_out[0].endswith("2 devices cannot take equal parts of a batch")
+    on_devices(project, 3, 3)
+    with pytest.raises(InputError, match=r"4; a multiple of training\.devices, 3"):
+        planned(project, **TWO | {"space.batch_size": [3, 4]})
+
+
+def test_fewer_images_or_devices_than_a_training_asks_for_are_refused(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many = {"devices": 8, "batch_size": 8, "mapping": "merged10"}
+    with pytest.raises(InputError, match="8 devices, and train has 6 images"):
+        planned(project, **many)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
+    with pytest.raises(InputError, match="this machine has 3 CUDA devices: set it to 3 or less"):
+        planned(project, **many)

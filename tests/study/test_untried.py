@@ -149,6 +149,13 @@ def test_a_warm_up_lasts_whole_steps() -> None:
     assert key(0.3, 12) == key(0.5, 12) != key(0.2, 12)
     # Whether the last one of 17 images is a batch is not known: 2 steps or 3.
     assert key(0.1, 17) != key(0.2, 17)
+    # Nor are, on two devices, the last three of 11: a device would have one of them.
+    by_two = [
+        key_of({"batch_size": 8, "warmup_epochs": warmup, "devices": 2}, 11)
+        for warmup in (0.1, 0.2)
+    ]
+    assert by_two[0] != by_two[1]
+    assert key(0.1, 11) == key(0.2, 11)
 
 
 def test_what_is_not_searched_tells_params_apart_too() -> None:

@@ -1,8 +1,11 @@
+from dataclasses import dataclass
+
 import pytest
 import torch
 
 from segexp.training.accumulation import in_steps, shares
 from segexp.training.loss import make_loss
+from segexp.training.ranks import Ranks
 
 
 def test_a_step_takes_its_batches_and_the_last_one_what_is_left():
@@ -25,6 +28,29 @@ def test_shares_by_hand():
     assert shares([first], weights) == [1.0]
     void = torch.full_like(first, 255)
     assert [float(share) for share in shares([void, void], weights)] == [0.0, 0.0]
+
+
+@dataclass(eq=False)
+class TwoRanks(Ranks):
+    """The other one has as much of the batch as a test says."""
+
+    size: int = 2
+    other: float = 0.0
+
+    def summed(self, value: torch.Tensor) -> torch.Tensor:
+        return value + self.other
+
+
+def test_shares_of_several_ranks_are_of_all_their_parts_and_add_up_to_as_many():
+    """1 of 4 and 2 of 4 pixels are valid here, 5 elsewhere: 1/8 and 2/8 of two."""
+    first = torch.tensor([[1, 255], [255, 255]], dtype=torch.uint8)
+    second = torch.tensor([[0, 0], [255, 255]], dtype=torch.uint8)
+    assert [float(x) for x in shares([first, second], None, TwoRanks(other=5.0))] == [0.25, 0.5]
+    assert [float(x) for x in shares([first], None, TwoRanks(other=3.0))] == [0.5]
+    weights = torch.tensor([1.0, 6.0])
+    assert [float(x) for x in shares([first], weights, TwoRanks(other=2.0))] == [1.5]
+    void = torch.full_like(first, 255)
+    assert [float(x) for x in shares([void], None, TwoRanks())] == [0.0]
 
 
 @pytest.mark.parametrize("weights", [None, torch.tensor([0.2, 1.0, 4.0])])

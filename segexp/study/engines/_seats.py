@@ -31,7 +31,7 @@ class Seat:
 
     Attributes:
         threads: Of torch; 0 for its own choice.
-        gpu: The index of its CUDA device; None where there is none.
+        gpu: The index of its CUDA device, or of the first of several; None where there is none.
     """
 
     threads: int
@@ -43,23 +43,26 @@ def seat_workers(plans: Sequence[SearchPlan | ListPlan], workers: int | None) ->
 
     Args:
         plans: Of the studies that take turns.
-        workers: How many; None for one per GPU. Without a GPU: as many as cores and memory allow,
-            but no more than can be sampled before others end: a fifth of a study's trials, at
-            least four.
+        workers: How many; None for as many as have GPUs, `training.devices` each. Without a GPU:
+            as many as cores and memory allow, but no more than can be sampled before others end: a
+            fifth of a study's trials, at least four.
     """
+    devices = plans[0].base.config.training.devices
     gpus = torch.cuda.device_count()
     cores = joblib.cpu_count()
     if workers is None:
         device = choose_compute(plans[0].base.config.training.precision).device.type
-        workers = _most_on_cpu(plans, cores) if device == "cpu" else max(1, gpus)
+        workers = _most_on_cpu(plans, cores) if device == "cpu" else max(1, gpus // devices)
     # OMP_NUM_THREADS may ask for fewer.
     threads = min(max(1, cores // workers), torch.get_num_threads()) if workers > 1 else 0
-    return [Seat(threads, place % gpus if gpus else None) for place in range(workers)]
+    return [Seat(threads, place * devices % gpus if gpus else None) for place in range(workers)]
 
 
-def describe_team(seats: Sequence[Seat], precision: str) -> str:
+def describe_team(seats: Sequence[Seat], precision: str, devices: int = 1) -> str:
     """Say who computes, such as ``2 workers of 1 thread on cpu, bf16, channels_last``."""
     compute = choose_compute(precision).description
+    if devices > 1:
+        compute += f", {devices} devices each"
     if len(seats) < 2:
         return f"1 worker on {compute}"
     threads = seats[0].threads
@@ -71,13 +74,15 @@ def _most_on_cpu(plans: Sequence[SearchPlan | ListPlan], cores: int) -> int:
         len(p.listed) if isinstance(p, ListPlan) else max(4, p.base.study.trials // 5)
         for p in plans
     )
-    in_memory = int(_SHARE_OF_MEMORY * _memory() / _bytes_of_worker(plans[0].base.config))
-    return max(1, min(cores, at_once, in_memory))
+    config = plans[0].base.config
+    in_memory = int(_SHARE_OF_MEMORY * _memory() / _bytes_of_worker(config))
+    return max(1, min(cores // config.training.devices, at_once, in_memory))
 
 
 def _bytes_of_worker(config: Config) -> int:
     height, width = config.crop_size
-    return _BYTES + config.training.batch_size * height * width * _BYTES_PER_PIXEL
+    training = config.training
+    return training.devices * _BYTES + training.batch_size * height * width * _BYTES_PER_PIXEL
 
 
 def _memory() -> int:

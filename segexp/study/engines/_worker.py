@@ -149,7 +149,7 @@ class _SentDisplay:
         self._send("trial_started", number, place, total, dict(params))
 
     def trial_ended(self, number: int, state: str, text: str) -> None:
-        self.failed = state == "FAIL"
+        self.failed = state in {"FAIL", "INTERRUPTED"}
         self._send("trial_ended", number, state, text)
 
     def step(self, step: Step, total_epochs: int) -> None:

@@ -14,6 +14,10 @@ model trained with it mean, which `segexp.training.reading` turns into probabili
 - ``WEIGHTS_SHIFT_PROBABILITIES``: class weights weight pixels by their true class, so the model's
   probabilities contain them.
 
+Where a batch is in parts, accumulated or on several devices, a loss is computed of each part, and
+the parts are averaged by their valid pixels. A mean over pixels is that of the whole batch then; a
+loss that looks at a whole batch is another one, and its module says what.
+
 A fitted temperature takes back a power of the probabilities, so neither has to say it.
 
 `segexp.training.loss.make_loss` makes a loss of a module. Importing this package loads no torch.

@@ -4,7 +4,8 @@ A pixel at distance d from the nearest one of another class weighs 1 + 10 exp(-d
 paper's weights, of distances as a king moves in chess, up to 3 s. The paper has s = 5 for cells of
 some 50 pixels; here it is 2, as poles and signs are a few pixels wide, and their border is all they
 have. Void is no class: it makes no border. The boundary loss of Kervadec et al. 2019 is another
-one: it needs distance maps of every class of every mask, and a schedule that mixes it in.
+one: it needs distance maps of every class of every mask, and a schedule that mixes it in. Of a
+batch in parts each has a mean by its own weights.
 """
 
 import math

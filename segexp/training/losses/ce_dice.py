@@ -2,7 +2,7 @@
 
 The Dice part is 1 - Dice of each class over the whole batch, 0 for a class that is not in the
 batch's masks, averaged over all classes. Weights act on both parts; on Dice as smp's
-``class_weights`` do (a weighted mean over classes).
+``class_weights`` do (a weighted mean over classes). Of a batch in parts each has a Dice of its own.
 """
 
 import torch.nn.functional as F

@@ -2,7 +2,7 @@
 
 Salehi et al. 2017 found 0.3 for false positives and 0.7 for false negatives best, for small
 structures. Where `ce_dice` balances the two, this finds more of what is small, and more that is
-not there. Weights act as in `ce_dice`.
+not there. Weights act as in `ce_dice`. Of a batch in parts each has a Tversky loss of its own.
 """
 
 import torch.nn.functional as F

@@ -1,6 +1,7 @@
 """smp's Lovasz-Softmax with ``per_image=False`` (Berman et al. 2018).
 
-Mean over the classes in the batch's masks; with weights, a weighted mean over them.
+Mean over the classes in the batch's masks; with weights, a weighted mean over them. Of a batch in
+parts each is sorted alone, and has the classes of its own masks.
 """
 
 import numpy as np

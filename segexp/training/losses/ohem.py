@@ -4,7 +4,7 @@ A pixel is hard where the probability of its class is under 0.7, as in mmsegment
 OHEMPixelSampler; where fewer than a sixteenth of the valid pixels are, the hardest sixteenth is
 taken, as BiSeNet's authors do (mmsegmentation asks for a number of pixels, which would change its
 meaning with the image size). The mean is over these pixels, with class weights as cross-entropy has
-them.
+them. Of a batch in parts each has its own hardest pixels.
 """
 
 import torch

@@ -72,6 +72,18 @@ def test_there_is_one_worker_to_each_gpu(machine, project: Path):
     assert seat_workers(plans, None) == [Seat(0, gpu=0)]
 
 
+def test_a_worker_has_as_many_devices_as_a_training_asks_for(machine, project: Path):
+    two = [plan_of(project, trials=50, devices=2, batch_size=4)]
+    machine(cores=16, gpus=5)
+    assert seat_workers(two, None) == [Seat(8, gpu=0), Seat(8, gpu=2)]
+    assert seat_workers(two, 3) == [Seat(5, gpu=0), Seat(5, gpu=2), Seat(5, gpu=4)]
+    machine(cores=8)
+    assert len(seat_workers(two, None)) == 4
+    # 0.8 x 8 GB: 2 GB each, and a batch.
+    machine(cores=8, gigabytes=8.0)
+    assert len(seat_workers(two, None)) == 3
+
+
 def test_a_wanted_number_is_taken_and_threads_add_up_to_the_cores(
     machine, project: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -89,6 +101,7 @@ def test_the_team_is_described():
     assert describe_team([Seat(1)] * 2, "fp32") == f"2 workers of 1 thread on {way}"
     assert describe_team([Seat(4)] * 3, "fp32") == f"3 workers of 4 threads on {way}"
     assert describe_team([Seat(0)], "fp32") == f"1 worker on {way}"
+    assert describe_team([Seat(0)], "fp32", 2) == f"1 worker on {way}, 2 devices each"
 
 
 def test_a_study_starts_no_more_workers_than_it_has_trials_left(project: Path):
