@@ -54,6 +54,8 @@ NOT_RUN = {
     "segexp predict default.onnx photos --out predicted": EXTRAS,
     "segexp predict MODEL.onnx IMAGES...": EXTRAS,
     "segexp tune --storage postgresql://...": "needs PostgreSQL",
+    "segexp tune --trials 500 --storage postgresql://ann@db/studies "
+    "--set tracking.uri=http://mlflow:5000": "needs PostgreSQL and an MLflow server",
     "segexp compare fine": "needs a trial that beat the baseline; tests/cli/test_compare.py",
     "python benchmarks/cost.py": MINUTES,
     "python benchmarks/collapse_rules.py": MINUTES,
