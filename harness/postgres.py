@@ -88,6 +88,22 @@ class PostgresServer:
         self.execute(f"CREATE DATABASE {name}")
         return self.url(name)
 
+    def drop_database(self, url: str) -> str:
+        """Drop a database with all connections to it; return what is then said of it."""
+        database = url.rpartition("/")[2]
+        self.execute(f"DROP DATABASE {database} WITH (FORCE)")
+        return f'database "{database}" does not exist'
+
+    def connection_id(self, connection: Any) -> int:
+        """Return by which number the server knows a connection of the driver."""
+        return int(connection.get_backend_pid())
+
+    def end_connection(self, number: int) -> None:
+        """End one connection, and wait until it has ended."""
+        self.execute(f"SELECT pg_terminate_backend({number})")
+        while self.execute(f"SELECT 1 FROM pg_stat_activity WHERE pid = {number}"):
+            pass
+
     @contextmanager
     def away(self, url: str) -> Iterator[None]:
         """End the connections to a database, and refuse new ones, while the block runs."""

@@ -12,6 +12,17 @@ from sqlalchemy.exc import (
 
 from segexp.core.errors import first_line
 
+# https://mariadb.com/docs/server/reference/error-codes, and the client's own from 2000 on.
+_MYSQL_PASSING = frozenset(
+    {
+        *(1040, 1203, 1226),  # too many connections, of all, of a user, in an hour
+        *(1205, 1213, 1020, 1412),  # a lock's timeout, a deadlock, a row or a table that changed
+        *(1053, 1077, 1927, 1317, 3024),  # shutting down, killed, interrupted
+        *(1290, 1836),  # read-only: another one takes over
+        *(2002, 2003, 2006, 2013, 2014, 2055, 4031),  # no connection, or lost
+    }
+)
+
 
 def is_wrong_call(error: DBAPIError) -> bool:
     """Whether what was asked of a database is wrong, rather than the database unwell."""
@@ -27,12 +38,20 @@ def is_passing(error: DBAPIError) -> bool:
     sqlite_code = getattr(original, "sqlite_errorcode", None)
     if sqlite_code is not None:  # https://www.sqlite.org/rescode.html: the low byte is the kind
         return sqlite_code & 0xFF in (5, 6)  # SQLITE_BUSY, SQLITE_LOCKED
+    if (code := _mysql_code(original)) is not None:
+        return code in _MYSQL_PASSING
     if not isinstance(error, (OperationalError, InterfaceError)):
         return False
     # https://www.postgresql.org/docs/current/errcodes-appendix.html. Without one it is the
     # connection that could not be made.
     state = getattr(original, "sqlstate", None) or getattr(original, "pgcode", None)
     return state is None or state.startswith(("08", "40", "53300", "57P"))
+
+
+def _mysql_code(original: object) -> int | None:
+    """Return the number of an error of MySQL's or MariaDB's drivers; None of any other."""
+    code = next(iter(getattr(original, "args", ())), None)
+    return code if isinstance(code, int) else None
 
 
 def database_error(error: BaseException | None) -> DBAPIError | None:

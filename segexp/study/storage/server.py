@@ -16,6 +16,7 @@ from segexp.core.credentials import without_credentials
 from segexp.core.database_url import optuna_url, refuse_unescaped
 from segexp.core.errors import InputError
 from segexp.study.storage.database_errors import database_error, is_passing, reason_of
+from segexp.study.storage.mysql import widen_columns
 from segexp.study.storage.proxy import is_proxy, open_proxy
 from segexp.study.storage.retrying import RetryingStorage
 from segexp.study.storage.waiting import PATIENCE, Patience
@@ -70,8 +71,9 @@ def _refused_in_one_line(url: str) -> Iterator[URL]:
     except (ArgumentError, NoSuchModuleError, ImportError, ValueError) as error:
         raise InputError(
             f"storage: {name!r} cannot be opened ({without_credentials(reason_of(error))}); "
-            "expected an Optuna URL such as sqlite:///studies/optuna.db, postgresql://... (with "
-            "its driver, such as `pip install psycopg2-binary`) or journal:studies/optuna.log"
+            "expected an Optuna URL such as sqlite:///studies/optuna.db, postgresql://... or "
+            "mysql://... (with its driver: `pip install 'segexp[postgresql]'` or "
+            "'segexp[mysql]'), grpc://HOST:PORT or journal:studies/optuna.log"
         ) from None
     # RuntimeError: the tables are of another version of Optuna, and Optuna says what to do.
     except (SQLAlchemyError, StorageInternalError, RuntimeError) as error:
@@ -88,23 +90,35 @@ def _make_tables(url: str, name: str, options: dict[str, Any], patience: float) 
     """
     for _ in range(9):
         try:
-            return RetryingStorage(url, name, options, patience)
+            return _make_once(url, name, options, patience)
         except (SQLAlchemyError, StorageInternalError) as error:
             cause = database_error(error)
             said = str(cause.orig) if cause else ""
-            is_made_by_another = "exists" in said or "duplicate" in said
+            is_made_by_another = "exists" in said or "duplicate" in said.lower()
             if not (is_made_by_another or (cause and cause.connection_invalidated)):
                 raise
         time.sleep(random.uniform(0.1, 0.5))
-    return RetryingStorage(url, name, options, patience)
+    return _make_once(url, name, options, patience)
+
+
+def _make_once(url: str, name: str, options: dict[str, Any], patience: float) -> RetryingStorage:
+    storage = RetryingStorage(url, name, options, patience)
+    if storage.engine.dialect.name == "mysql":
+        widen_columns(storage.engine)
+    return storage
+
+
+_DRIVERS = {"postgresql": ("psycopg2", "psycopg"), "mysql": ("pymysql", "mysqldb")}
 
 
 def _with_installed_driver(url: URL) -> URL:
-    """Name the driver of a ``postgresql://`` URL; SQLAlchemy 2.0 and 2.1 differ in the default."""
-    if url.drivername != "postgresql":
-        return url
-    for driver in ("psycopg2", "psycopg"):
-        named = url.set(drivername=f"postgresql+{driver}")
+    """Name the driver of a ``postgresql://`` or ``mysql://`` URL: one that is installed.
+
+    MariaDB is a MySQL to Optuna.
+    """
+    url = url.set(drivername=url.drivername.replace("mariadb", "mysql", 1))
+    for driver in _DRIVERS.get(url.drivername, ()):
+        named = url.set(drivername=f"{url.drivername}+{driver}")
         try:
             named.get_dialect().import_dbapi()
         except ImportError:
@@ -118,7 +132,7 @@ def _engine_options(url: URL) -> dict[str, Any]:
     # repeated; asking before each call made as many statements again, and a third more with the
     # isolation level, which psycopg2 sets anew around each.
     options: dict[str, Any] = {}
-    if url.get_backend_name() == "postgresql":
+    if url.get_backend_name() in _DRIVERS:
         # A trial's number is counted under a lock; a snapshot from before the lock miscounts.
         options["isolation_level"] = "READ COMMITTED"
     if url.drivername in ("postgresql+psycopg2", "postgresql+psycopg"):
@@ -130,5 +144,9 @@ def _engine_options(url: URL) -> dict[str, Any]:
             "keepalives_interval": 10,
             "keepalives_count": 3,
         }
+        options["connect_args"] = {k: v for k, v in wanted.items() if k not in url.query}
+    if url.get_driver_name() == "pymysql":
+        # The same; a lock is waited for by 50 s (innodb_lock_wait_timeout).
+        wanted = {"connect_timeout": 10, "read_timeout": 90, "write_timeout": 90}
         options["connect_args"] = {k: v for k, v in wanted.items() if k not in url.query}
     return options

@@ -51,6 +51,28 @@ def test_outages_and_deadlocks_of_postgresql_pass(state: str | None, passes: boo
     assert is_passing(raised(OperationalError, of_postgresql(state))) == passes
 
 
+# https://mariadb.com/docs/server/reference/error-codes
+@pytest.mark.parametrize(
+    ("code", "passes"),
+    [
+        (1040, True),  # too many connections
+        (1205, True),  # lock wait timeout
+        (1213, True),  # deadlock
+        (1927, True),  # connection was killed
+        (2003, True),  # no connection was made
+        (2006, True),  # server has gone away
+        (2013, True),  # lost connection during a query
+        (1045, False),  # access denied
+        (1049, False),  # unknown database
+        (1021, False),  # disk full
+        (1114, False),  # the table is full
+    ],
+)
+def test_outages_and_deadlocks_of_mariadb_pass(code: int, passes: bool) -> None:
+    original = SimpleNamespace(args=(code, "said by MariaDB"))
+    assert is_passing(raised(OperationalError, original)) == passes
+
+
 def test_what_was_asked_may_be_wrong_unless_the_connection_was_lost_over_it() -> None:
     assert is_wrong_call(raised(IntegrityError, of_postgresql("23505")))
     assert not is_wrong_call(raised(OperationalError, of_postgresql("08006")))

@@ -11,8 +11,8 @@ import pytest
 from optuna.storages import JournalStorage
 from optuna.trial import FrozenTrial
 
+from harness.databases import mariadb_server, postgres_server  # noqa: F401
 from harness.load import run_together
-from harness.postgres import postgres_server, postgres_url  # noqa: F401
 from segexp.core.errors import InputError
 from segexp.study.attributes import LISTED, PART_RUNS
 from segexp.study.storage.open import load_study, open_storage
@@ -82,11 +82,13 @@ def test_what_cannot_be_opened_is_refused_with_its_place(
     assert len(caught.value.faults) == 1
 
 
-@pytest.fixture(params=["sqlite", "journal", "postgresql"])
+@pytest.fixture(
+    params=["sqlite", "journal", "postgres", pytest.param("mariadb", marks=pytest.mark.slow)]
+)
 def empty_storage(request: pytest.FixtureRequest) -> str:
     """The URL of a storage of each kind where there is nothing yet."""
-    if request.param == "postgresql":
-        return str(request.getfixturevalue("postgres_url"))
+    if request.param in ("postgres", "mariadb"):
+        return str(request.getfixturevalue(f"{request.param}_server").make_database())
     return {"sqlite": "sqlite:///studies/a.db", "journal": "journal:studies/a.log"}[request.param]
 
 

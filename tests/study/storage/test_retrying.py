@@ -16,7 +16,14 @@ from optuna.storages import RDBStorage
 from optuna.trial import TrialState
 from sqlalchemy.engine.default import DefaultDialect
 
-from harness.postgres import PostgresServer, postgres_server, postgres_url  # noqa: F401
+from harness.databases import (  # noqa: F401
+    DatabaseServer,
+    database_server,
+    database_url,
+    mariadb_server,
+    postgres_server,
+)
+from harness.mariadb import MariadbServer
 from segexp.core.errors import AwayError
 from segexp.study.storage.open import open_storage
 from segexp.study.storage.retrying import RetryingStorage
@@ -30,7 +37,7 @@ class Breaker:
     before its answer arrives; at a ``statement`` in the middle of a transaction.
     """
 
-    def __init__(self, server: PostgresServer, place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, server: DatabaseServer, place: str, monkeypatch: pytest.MonkeyPatch) -> None:
         self.server = server
         self.passages = 0
         self.at: int | None = None
@@ -65,28 +72,27 @@ class Breaker:
         return self.passages == self.at
 
     def _terminate(self, connection: Any) -> None:
-        pid = connection.get_backend_pid()
-        self.server.execute(f"SELECT pg_terminate_backend({pid})")
-        while self.server.execute(f"SELECT 1 FROM pg_stat_activity WHERE pid = {pid}"):
-            pass
+        self.server.end_connection(self.server.connection_id(connection))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("place", ["before", "after", "statement"])
 def test_a_connection_that_ends_at_any_moment_loses_and_doubles_nothing(
-    postgres_server: PostgresServer,  # noqa: F811
-    postgres_url: str,  # noqa: F811
+    database_server: DatabaseServer,  # noqa: F811
+    database_url: str,  # noqa: F811
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     place: str,
 ) -> None:
-    storage, plain = open_storage(postgres_url, tmp_path), RDBStorage(postgres_url)
-    breaker = Breaker(postgres_server, place, monkeypatch)
+    storage, plain = open_storage(database_url, tmp_path), RDBStorage(database_url)
+    breaker = Breaker(database_server, place, monkeypatch)
     small_study(storage, "undisturbed")
     passages = breaker.passages
     assert passages > 20
     # A transaction has many statements, and to die at one is much as to die at the next.
     step = 11 if place == "statement" else 1
+    if isinstance(database_server, MariadbServer):
+        step *= 3  # it is slower, and PostgreSQL is tried at each
     tried = range(1, passages + 1, step)
     for passage in tried:
         breaker.arm(passage)
@@ -94,23 +100,24 @@ def test_a_connection_that_ends_at_any_moment_loses_and_doubles_nothing(
         assert breaker.passages >= passage  # so it did break
         breaker.arm(None)
         check_small_study(plain, f"broken-{passage}")
-    assert len(optuna.get_all_study_names(postgres_url)) == len(tried) + 1
+    assert len(optuna.get_all_study_names(database_url)) == len(tried) + 1
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("place", ["before", "after", "statement"])
 def test_a_connection_that_ends_while_the_tables_are_made_leaves_a_whole_database(
-    postgres_server: PostgresServer,  # noqa: F811
+    database_server: DatabaseServer,  # noqa: F811
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     place: str,
 ) -> None:
-    breaker = Breaker(postgres_server, place, monkeypatch)
-    open_storage(postgres_server.make_database(), tmp_path)
+    breaker = Breaker(database_server, place, monkeypatch)
+    open_storage(database_server.make_database(), tmp_path)
     passages = breaker.passages
     # Most statements are of the one transaction that makes the tables; some of them will do.
-    for passage in {1, passages // 2, *range(max(2, passages - 3), passages + 1)}:
-        url = postgres_server.make_database()
+    last = 0 if isinstance(database_server, MariadbServer) else 3
+    for passage in {1, passages // 2, *range(max(2, passages - last), passages + 1)}:
+        url = database_server.make_database()
         breaker.arm(passage)
         small_study(open_storage(url, tmp_path), "a")
         breaker.arm(None)
@@ -118,38 +125,38 @@ def test_a_connection_that_ends_while_the_tables_are_made_leaves_a_whole_databas
 
 
 def test_a_trial_finished_by_another_process_is_not_taken_for_ones_own(
-    postgres_server: PostgresServer,  # noqa: F811
-    postgres_url: str,  # noqa: F811
+    database_server: DatabaseServer,  # noqa: F811
+    database_url: str,  # noqa: F811
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    storage = open_storage(postgres_url, tmp_path)
+    storage = open_storage(database_url, tmp_path)
     study = optuna.create_study(storage=storage)
     trial_id = study.ask()._trial_id
-    breaker = Breaker(postgres_server, "before", monkeypatch)
-    other = open_storage(postgres_url, tmp_path)
+    breaker = Breaker(database_server, "before", monkeypatch)
+    other = open_storage(database_url, tmp_path)
     _after_the_break(breaker, lambda: other.set_trial_state_values(trial_id, TrialState.FAIL))
     with pytest.raises(UpdateFinishedTrialError):
         storage.set_trial_state_values(trial_id, TrialState.FAIL)
 
 
 def test_who_began_a_waiting_trial_is_known_after_a_broken_commit(
-    postgres_server: PostgresServer,  # noqa: F811
-    postgres_url: str,  # noqa: F811
+    database_server: DatabaseServer,  # noqa: F811
+    database_url: str,  # noqa: F811
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    storage, other = (open_storage(postgres_url, tmp_path) for _ in range(2))
+    storage, other = (open_storage(database_url, tmp_path) for _ in range(2))
     study = optuna.create_study(storage=storage)
     for number in range(2):
         study.enqueue_trial({"x": number})
     first, second = (t._trial_id for t in study.get_trials())
     with monkeypatch.context() as patch:
-        Breaker(postgres_server, "after", patch).arm(1)
+        Breaker(database_server, "after", patch).arm(1)
         assert storage.set_trial_state_values(first, TrialState.RUNNING)
     assert not other.set_trial_state_values(first, TrialState.RUNNING)
     with monkeypatch.context() as patch:
-        breaker = Breaker(postgres_server, "before", patch)
+        breaker = Breaker(database_server, "before", patch)
         # The commit fails, and the other process is faster than the second attempt.
         _after_the_break(breaker, lambda: other.set_trial_state_values(second, TrialState.RUNNING))
         assert not storage.set_trial_state_values(second, TrialState.RUNNING)
@@ -169,14 +176,14 @@ def _after_the_break(breaker: Breaker, do: Callable[[], Any]) -> None:
 
 
 def test_a_study_made_before_the_connection_broke_is_ones_own_and_others_are_not(
-    postgres_server: PostgresServer,  # noqa: F811
-    postgres_url: str,  # noqa: F811
+    database_server: DatabaseServer,  # noqa: F811
+    database_url: str,  # noqa: F811
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    storage = open_storage(postgres_url, tmp_path)
+    storage = open_storage(database_url, tmp_path)
     with monkeypatch.context() as patch:
-        Breaker(postgres_server, "after", patch).arm(1)
+        Breaker(database_server, "after", patch).arm(1)
         study = optuna.create_study(storage=storage, study_name="a", load_if_exists=False)
     assert study.study_name == "a"
     with pytest.raises(DuplicatedStudyError):
@@ -184,17 +191,16 @@ def test_a_study_made_before_the_connection_broke_is_ones_own_and_others_are_not
 
 
 def test_a_server_that_stays_away_is_one_line_without_a_password(
-    postgres_server: PostgresServer,  # noqa: F811
-    postgres_url: str,  # noqa: F811
+    database_server: DatabaseServer,  # noqa: F811
+    database_url: str,  # noqa: F811
 ) -> None:
-    storage = RetryingStorage(postgres_url, "the database", {}, patience=0.3)
+    storage = RetryingStorage(database_url, "the database", {}, patience=0.3)
     study = optuna.create_study(storage=storage)
-    database = postgres_url.rpartition("/")[2]
-    postgres_server.execute(f"DROP DATABASE {database} WITH (FORCE)")
+    said = database_server.drop_database(database_url)
     with pytest.raises(AwayError) as caught:
         study.ask()
-    assert str(caught.value).startswith("storage: the database: no answer for 0 s: ")
-    assert f'database "{database}" does not exist' in str(caught.value)
+    assert str(caught.value).startswith("storage: the database: ")
+    assert said in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
@@ -253,15 +259,17 @@ def test_a_full_disk_is_reported_without_delay_and_the_database_is_whole(
     assert kept.user_attrs == {str(n): "x" * 1000 for n in range(len(kept.user_attrs))}
 
 
-@pytest.mark.parametrize("server", ["sqlite", "postgresql"])
+@pytest.mark.parametrize(
+    "server", ["sqlite", "postgres", pytest.param("mariadb", marks=pytest.mark.slow)]
+)
 def test_of_threads_that_begin_the_same_waiting_trial_one_gets_it(
     server: str, sqlite_file: Path, request: pytest.FixtureRequest
 ) -> None:
     if server == "sqlite":
         storage: RDBStorage = sqlite_storage(sqlite_file, patience=60)
     else:
-        url = request.getfixturevalue("postgres_url")
-        storage = RetryingStorage(url, "postgresql", {"pool_size": 8})
+        url = request.getfixturevalue(f"{server}_server").make_database()
+        storage = RetryingStorage(url, server, {"pool_size": 8})
     study = optuna.create_study(storage=storage)
     for number in range(20):
         study.enqueue_trial({"x": number})

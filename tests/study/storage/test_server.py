@@ -6,7 +6,15 @@ from pathlib import Path
 import optuna
 import pytest
 
-from harness.postgres import PostgresServer, postgres_server, postgres_url  # noqa: F401
+from harness.databases import (  # noqa: F401
+    DatabaseServer,
+    database_server,
+    database_url,
+    mariadb_server,
+    postgres_server,
+)
+from harness.mariadb import MariadbServer
+from harness.postgres import PostgresServer, postgres_url  # noqa: F401
 from segexp.core.errors import InputError
 from segexp.study.storage.open import open_storage
 
@@ -41,15 +49,44 @@ def test_a_server_that_is_not_there_is_refused_with_the_reason() -> None:
     assert "Connection refused" in message
 
 
-def test_a_database_that_is_not_there_is_refused(postgres_server: PostgresServer) -> None:  # noqa: F811
-    url = postgres_server.url("absent").replace("postgres@", "postgres:secret@")
-    assert 'database "absent" does not exist' in refusal(url)
+def test_a_database_that_is_not_there_is_refused(database_server: DatabaseServer) -> None:  # noqa: F811
+    url = database_server.make_database()
+    said = database_server.drop_database(url)
+    with_password = url.replace("postgres@", "postgres:secret@")
+    assert said in refusal(with_password)
 
 
-def test_a_url_without_a_driver_takes_one_that_is_installed(postgres_url: str) -> None:  # noqa: F811
-    plain = postgres_url.replace("postgresql+psycopg2:", "postgresql:")
+@pytest.mark.slow
+def test_a_password_that_is_refused_by_mariadb_is_not_shown(
+    mariadb_server: MariadbServer,  # noqa: F811
+) -> None:
+    url = mariadb_server.make_database().replace("root@", "root:secret@")
+    assert "Access denied for user 'root'@'127.0.0.1'" in refusal(url)
+
+
+def test_a_url_without_a_driver_takes_one_that_is_installed(database_url: str) -> None:  # noqa: F811
+    dialect, _, rest = database_url.partition("+")
+    plain = f"{dialect}:{rest.partition(':')[2]}"
     optuna.create_study(storage=open_storage(plain, Path()), study_name="a")
-    assert optuna.get_all_study_names(postgres_url) == ["a"]
+    assert optuna.get_all_study_names(database_url) == ["a"]
+
+
+@pytest.mark.slow
+def test_a_mariadb_url_is_that_of_a_mysql_to_optuna(mariadb_server: MariadbServer) -> None:  # noqa: F811
+    url = mariadb_server.make_database()
+    named = url.replace("mysql+pymysql", "mariadb")
+    optuna.create_study(storage=open_storage(named, Path()), study_name="a")
+    assert optuna.get_all_study_names(url) == ["a"]
+
+
+@pytest.mark.slow
+def test_numbers_are_unique_also_where_mariadb_takes_snapshots_early(
+    mariadb_server: MariadbServer,  # noqa: F811
+) -> None:
+    storage = open_storage(mariadb_server.make_database(), Path())
+    with storage._backend.engine.connect() as connection:  # type: ignore[attr-defined]
+        shown = connection.exec_driver_sql("SELECT @@tx_isolation").scalar_one()
+    assert shown == "READ-COMMITTED"
 
 
 def test_numbers_are_unique_also_on_a_server_that_takes_snapshots_early(
