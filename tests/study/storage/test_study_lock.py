@@ -9,7 +9,13 @@ import optuna
 import pytest
 from optuna.storages import BaseStorage
 
-from harness.postgres import PostgresServer, postgres_server, postgres_url  # noqa: F401
+from harness.databases import (  # noqa: F401
+    database_server,
+    database_url,
+    mariadb_server,
+    postgres_server,
+)
+from harness.postgres import PostgresServer, postgres_url  # noqa: F401
 from segexp.study.storage import study_lock as module
 from segexp.study.storage.open import open_storage
 from segexp.study.storage.study_lock import files_lock_of, lock_of, study_lock
@@ -50,9 +56,9 @@ def test_processes_of_a_project_hold_it_one_after_the_other(tmp_path: Path) -> N
 
 def test_hosts_hold_it_one_after_the_other_where_a_server_is_their_storage(
     tmp_path: Path,
-    postgres_url: str,  # noqa: F811
+    database_url: str,  # noqa: F811
 ) -> None:
-    one, two = (open_storage(postgres_url, tmp_path / host) for host in ("one", "two"))
+    one, two = (open_storage(database_url, tmp_path / host) for host in ("one", "two"))
     with ExitStack() as stack:
         with study_lock(one, tmp_path / "one", "a"):
             has_it = stack.enter_context(waiting(two, tmp_path / "two", "a"))
@@ -80,12 +86,12 @@ def test_a_host_that_is_cut_off_loses_it_to_the_next(
 
 def test_a_host_that_is_frozen_is_not_waited_for_forever(
     tmp_path: Path,
-    postgres_url: str,  # noqa: F811
+    database_url: str,  # noqa: F811
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(module, "PATIENCE_S", 0.5)
     monkeypatch.setattr(module, "_TURN_S", 0.2)
-    one, two = (open_storage(postgres_url, tmp_path / host) for host in ("one", "two"))
+    one, two = (open_storage(database_url, tmp_path / host) for host in ("one", "two"))
     with (
         study_lock(one, tmp_path / "one", "a"),
         waiting(two, tmp_path / "two", "a") as has_it,
