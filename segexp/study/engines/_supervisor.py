@@ -1,38 +1,31 @@
-"""The supervisor starts a study's workers, shows what they do, and replaces those that die."""
+"""The supervisor shows what a study's workers do, closes what they leave, and says when to stop."""
 
 import logging
-import multiprocessing
-import os
 import signal
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from functools import partial
-from multiprocessing.connection import Connection, wait
-from multiprocessing.process import BaseProcess
+from multiprocessing.connection import wait
 
-from segexp.core import failpoint
 from segexp.core.disk import FullDiskError
 from segexp.core.errors import AwayError, InputError, Interrupted, WorkError
-from segexp.core.lease import Owner
-from segexp.core.signals import how_it_ended
 from segexp.study.ask import trials_left
 from segexp.study.attributes import FAILURE, is_interrupted
 from segexp.study.display import StudyDisplay
-from segexp.study.engines._seats import Seat, describe_team, seat_workers
-from segexp.study.engines._worker import LAST_TRIAL, Task, work
-from segexp.study.engines.workers import prepare, process_context
+from segexp.study.engines._launcher import Launcher, Worker
+from segexp.study.engines._sent_display import LAST_TRIAL
+from segexp.study.engines._worker import DONE, PAUSE, SPENT, STOPPED, Task
 from segexp.study.open import OpenStudy
 from segexp.study.stop import StopRule, give_up_if_hopeless
 from segexp.study.storage.retrying import give_up_waiting
 from segexp.study.turns import close_trials, is_stopped
+from segexp.training.compute import choose_compute
 
 STOP_SECONDS = 4
 """How long a worker that is told to stop may take to its next step before it is killed."""
 
-MAX_EARLY_DEATHS = 3
-"""How many workers may die before one takes a trial."""
+_LOOK_SECONDS = 2
+"""How often rules and trials are looked at while no worker is there."""
 
 _SHOWN = (
     "say", "caching", "studied", "trial_started", "trial_ended", "step", "epoch", "doing",
@@ -46,45 +39,23 @@ _ERRORS: dict[str, type[InputError | WorkError]] = {
 }
 
 
-@dataclass
-class _Worker:
-    """A worker process.
-
-    Attributes:
-        connection: Brings what happens there; takes the number of the signal to stop for, or
-            `LAST_TRIAL`.
-        owner: How it signs its trials; None until it has said so.
-        is_stopped: Whether it has because a rule said so.
-    """
-
-    process: BaseProcess
-    seat: Seat
-    connection: Connection
-    display: StudyDisplay
-    owner: Owner | None = None
-    trials: int = 0
-    is_done: bool = False
-    is_stopped: bool = False
-
-
 def supervise(
-    studies: Sequence[OpenStudy], display: StudyDisplay, workers: int | None, stop: StopRule
+    studies: Sequence[OpenStudy], display: StudyDisplay, launcher: Launcher, stop: StopRule
 ) -> int:
-    """Run trials in worker processes; see `segexp.study.engines.workers`."""
-    left = sum(trials_left(opened.plan, opened.study) for opened in studies)
-    if left == 0 or is_stopped(studies, stop):
+    """Run trials in workers; see `segexp.study.engines.Engine.run_trials`."""
+    if _has_none(studies, stop):
         return 0
-    plans = [opened.plan for opened in studies]
-    seats = seat_workers(plans, workers)
-    training = plans[0].base.config.training
-    display.say(describe_team(seats, training.precision, training.devices))
-    start = partial(_start, studies, stop)
-    armed = os.environ.get(failpoint.VARIABLE)
-    team: list[_Worker] = []
+    task = Task(
+        studies=tuple((s.plan, s.experiment, s.parent) for s in studies),
+        data_hash=studies[0].dataset.hash,
+        precision=choose_compute(studies[0].plan.base.config.training.precision).precision,
+        stop=stop,
+    )
+    team: list[Worker] = []
     try:
-        for seat in seats[:left]:
-            team.append(start(seat, display.beside() if team else display, armed))
-        return _watch(team, studies, lambda dead: start(dead.seat, dead.display, None))
+        for worker in launcher.start(task, _left(studies), display):
+            team.append(worker)  # one by one: those that were started are ended whatever happens
+        return _watch(team, studies, launcher, stop)
     except Interrupted as interruption:
         display.say("stopping after the current batch; another Ctrl-C stops at once")
         _stop(team, interruption.signal_number)
@@ -96,88 +67,98 @@ def supervise(
         _stop(team, signal.SIGTERM)
         raise
     finally:
-        _kill(team, studies)
+        for worker in team:
+            launcher.end(worker)
+            # The first error matters more; if the storage is away, the next start closes the trial.
+            with suppress(Exception):
+                _close(worker, studies, PAUSE, crashed=False)
+
+
+def _left(studies: Sequence[OpenStudy]) -> int:
+    return sum(trials_left(opened.plan, opened.study) for opened in studies)
 
 
 def _watch(
-    team: list[_Worker], studies: Sequence[OpenStudy], start: Callable[[_Worker], _Worker]
+    team: list[Worker], studies: Sequence[OpenStudy], launcher: Launcher, stop: StopRule
 ) -> int:
-    """Show what the workers do until all have ended; replace those that die."""
-    ran = early_deaths = 0
-    while team:
-        wait([w.process.sentinel for w in team] + [w.connection for w in team])
+    """Show what the workers do until all have ended and none is to come; replace those that die."""
+    ran = 0
+    is_settled = False  # nothing has been left since a worker found no trial to take
+    while True:
+        team += launcher.newcomers(again=not is_settled)
+        if not team and (is_settled or not launcher.is_open() or _has_none(studies, stop)):
+            return ran
+        wait([w.connection for w in team] + launcher.signs(team), None if team else _LOOK_SECONDS)
         for worker in list(team):
-            has_ended = not worker.process.is_alive()  # before the messages: none comes after
-            _listen(worker)
-            if not has_ended:
+            has_ended = worker.process is not None and worker.has_ended()
+            try:  # after that: no message comes later
+                _listen(worker)
+            except (InputError, WorkError) as error:
+                launcher.after_error(worker, error)
+                worker.left = str(error)
+            if not has_ended and (worker.process is not None or not worker.has_ended()):
                 continue
             team.remove(worker)
             ran += worker.trials
             if worker.is_stopped:
                 _let_end(team)
             if worker.is_done:
+                is_settled = True
+                launcher.keep(worker)
                 continue
-            reason = f"its worker {how_it_ended(worker.process.exitcode)}"
-            closed = _close(worker, studies, reason, crashed=True)
-            for opened, number in closed:
-                trial = opened.study.get_trials(deepcopy=False)[number]
-                state, text = "FAIL", trial.user_attrs[FAILURE]
-                if is_interrupted(trial):
-                    state, text = "INTERRUPTED", f"{text}; it is tried again"
-                worker.display.trial_ended(number, state, text)
-            early_deaths = 0 if closed or worker.trials else early_deaths + 1
-            if early_deaths == MAX_EARLY_DEATHS:
-                raise WorkError(f"{early_deaths} workers ended before they took a trial: {reason}")
+            reason = worker.left or launcher.cause_of_death(worker)
+            closed = _close(worker, studies, reason, crashed=not worker.left)
+            _show_closed(worker, closed, reason)
+            is_settled = is_settled and not closed and worker.trial is None
+            took_a_trial = bool(closed or worker.trials)
             for opened in studies:
                 give_up_if_hopeless(opened.study.get_trials(deepcopy=False))
-            team.append(start(worker))
-    return ran
+            another = launcher.after(worker, reason, took_a_trial=took_a_trial)
+            team += [another] if another else []
 
 
-def _listen(worker: _Worker) -> None:
+def _has_none(studies: Sequence[OpenStudy], stop: StopRule) -> bool:
+    return _left(studies) == 0 or is_stopped(studies, stop)
+
+
+def _show_closed(worker: Worker, closed: Sequence[tuple[OpenStudy, int]], reason: str) -> None:
+    for opened, number in closed:
+        trial = opened.study.get_trials(deepcopy=False)[number]
+        state, text = "FAIL", trial.user_attrs[FAILURE]
+        if is_interrupted(trial):
+            state, text = "INTERRUPTED", f"{text}; it is tried again"
+        worker.display.trial_ended(number, state, text)
+    if worker.trial is not None and not closed:  # it has closed it itself
+        worker.display.trial_ended(worker.trial, "INTERRUPTED", f"{reason}; it is tried again")
+
+
+def _listen(worker: Worker) -> None:
     try:
         while worker.connection.poll():
             name, values = worker.connection.recv()
             if name in _SHOWN:
-                worker.trials += name == "trial_ended"
+                if name == "trial_started":
+                    worker.trial = values[0]
+                elif name == "trial_ended":
+                    worker.trials, worker.trial = worker.trials + 1, None
                 getattr(worker.display, name)(*values)
             elif name == "owner":
                 (worker.owner,) = values
-            elif name in {"done", "stopped"}:
-                worker.is_done, worker.is_stopped = True, name == "stopped"
+            elif name in {DONE, STOPPED}:
+                worker.is_done, worker.is_stopped = True, name == STOPPED
+            elif name == "left":
+                (worker.left,) = values
             elif name == "log":
                 (record,) = values
                 if (log := logging.getLogger(record.name)).isEnabledFor(record.levelno):
                     log.handle(record)
-            elif name != "spent":
+            elif name != SPENT:
                 raise _ERRORS[name](*values)
     except (EOFError, OSError):
-        return  # it has ended
+        worker.is_cut = True
 
 
-def _start(
-    studies: Sequence[OpenStudy],
-    stop: StopRule,
-    seat: Seat,
-    display: StudyDisplay,
-    armed: str | None,
-) -> _Worker:
-    here, there = multiprocessing.Pipe()
-    task = Task(
-        studies=tuple((s.plan, s.experiment, s.parent) for s in studies),
-        seat=seat,
-        stop=stop,
-        environment={k: v for k, v in os.environ.items() if k.startswith("SEGEXP_")},
-        failpoint=armed,
-    )
-    prepare()
-    process = process_context().Process(target=work, args=(there, task), name="segexp-worker")
-    process.start()
-    there.close()  # so that its end is seen here
-    return _Worker(process, seat, here, display)
-
-
-def _let_end(team: Iterable[_Worker]) -> None:
+def _let_end(team: Iterable[Worker]) -> None:
     """Tell workers to begin no other trial.
 
     Otherwise a worker whose trial is the best so far would go on alone.
@@ -187,43 +168,32 @@ def _let_end(team: Iterable[_Worker]) -> None:
             worker.connection.send(LAST_TRIAL)
 
 
-def _stop(team: Iterable[_Worker], number: int) -> None:
+def _stop(team: Iterable[Worker], number: int) -> None:
     """Tell workers to stop, and wait for a while until they have."""
     deadline = time.monotonic() + STOP_SECONDS
     waiting = list(team)
     for worker in waiting:
-        try:
+        with suppress(OSError):
             worker.connection.send(number)
-        except OSError:
-            continue
     while waiting and time.monotonic() < deadline:
-        wait([w.process.sentinel for w in waiting], timeout=0.2)
+        wait([w.process.sentinel if w.process else w.connection for w in waiting], timeout=0.2)
         for worker in waiting:
             _forget(worker)
-        waiting = [w for w in waiting if w.process.is_alive()]
+        waiting = [worker for worker in waiting if not worker.has_ended()]
 
 
-def _forget(worker: _Worker) -> None:
+def _forget(worker: Worker) -> None:
     """Read and drop what a worker sends: with a full pipe it would wait forever."""
     try:
         while worker.connection.poll():
-            worker.connection.recv()
+            name, _ = worker.connection.recv()
+            worker.is_cut |= name == "left"
     except (EOFError, OSError):
-        return
-
-
-def _kill(team: Iterable[_Worker], studies: Sequence[OpenStudy]) -> None:
-    for worker in team:
-        if worker.process.is_alive():
-            worker.process.kill()
-        worker.process.join()
-        # The first error matters more; if the storage is away, the next start closes the trial.
-        with suppress(Exception):
-            _close(worker, studies, "interrupted by a signal", crashed=False)
+        worker.is_cut = True
 
 
 def _close(
-    worker: _Worker, studies: Sequence[OpenStudy], reason: str, *, crashed: bool
+    worker: Worker, studies: Sequence[OpenStudy], reason: str, *, crashed: bool
 ) -> list[tuple[OpenStudy, int]]:
     if worker.owner is None:
         return []

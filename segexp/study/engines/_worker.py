@@ -1,16 +1,11 @@
-"""A worker: a process that runs trials, so that a crash does not end the study."""
+"""A worker: runs trials for a supervisor, so that a crash does not end the study."""
 
-import logging
 import os
 import signal
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from logging.handlers import QueueHandler
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from types import FrameType, SimpleNamespace
-from typing import Any
 
 import torch
 
@@ -19,22 +14,23 @@ from segexp.core import failpoint
 from segexp.core.disk import FullDiskError
 from segexp.core.errors import AwayError, InputError, Interrupted, WorkError
 from segexp.core.lease import this_process
+from segexp.data.cache import Dataset
 from segexp.data.open import open_data
-from segexp.evaluation.evaluate import Evaluation
-from segexp.study.display import StudyDisplay
 from segexp.study.engines._seats import Seat
+from segexp.study.engines._sent_display import SentDisplay, send_log
 from segexp.study.open import OpenStudy, join_study
-from segexp.study.plan import ListPlan, SearchPlan
-from segexp.study.so_far import SoFar
+from segexp.study.plan import ListPlan, SearchPlan, StudyPlan
 from segexp.study.stop import StopRule
 from segexp.study.storage.open import open_storage
 from segexp.study.turns import close_trials, is_stopped, run_next
-from segexp.training.fit import EpochResult, Step
+from segexp.training.compute import choose_compute
 
-STEPS_SHOWN_PER_S = 2
+PAUSE = "interrupted by a signal"
+"""Why a trial ended that a signal ended: it is tried again."""
 
-LAST_TRIAL = 0
-"""What a supervisor sends for: begin no other trial. The number of a signal ends the trial, too."""
+DONE, STOPPED, SPENT = "done", "stopped", "spent"
+"""What a worker says last: it found no trial, a rule said stop, or its device is not to be trusted.
+"""
 
 
 @dataclass(frozen=True)
@@ -44,67 +40,99 @@ class Task:
     Attributes:
         studies: Plans of the studies that take turns, each with its experiment and the run that
             its trials are below.
+        data_hash: The digest of the data that they train on.
+        precision: What the configured one came to where the study was begun.
+    """
+
+    studies: tuple[tuple[SearchPlan | ListPlan, tracking.Experiment, tracking.Run], ...]
+    data_hash: str
+    precision: str
+    stop: StopRule
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a worker process on this machine is given beside its task.
+
+    Attributes:
         environment: Variables that differ from what the process was started with.
         failpoint: Where the process is to die; see `segexp.core.failpoint`.
     """
 
-    studies: tuple[tuple[SearchPlan | ListPlan, tracking.Experiment, tracking.Run], ...]
     seat: Seat
-    stop: StopRule
     environment: Mapping[str, str]
     failpoint: str | None
 
 
-def work(connection: Connection, task: Task) -> None:
+def work(connection: Connection, task: Task, surroundings: Surroundings) -> None:
     """Run trials until none is left, and send what happens; the body of a worker process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the supervisor says when to stop
-    os.environ.update(task.environment)
-    display = _SentDisplay(connection)
-    _send_log(display)
+    os.environ.update(surroundings.environment)
+    display = SentDisplay(connection)
+    send_log(display)
     signal.signal(signal.SIGTERM, display.note_signal)
-    failpoint.choose(task.failpoint)
-    if task.seat.threads:
-        torch.set_num_threads(task.seat.threads)
-    if task.seat.gpu is not None:
-        torch.cuda.set_device(task.seat.gpu)
+    failpoint.choose(surroundings.failpoint)
+    seat = surroundings.seat
+    if seat.threads:
+        torch.set_num_threads(seat.threads)
+    if seat.gpu is not None:
+        torch.cuda.set_device(seat.gpu)
+    run_task(display, task)
+
+
+def run_task(
+    display: SentDisplay, task: Task, finish: Callable[[], None] = lambda: None
+) -> Exception | Interrupted | None:
+    """Run trials until none is left; what ends it earlier is sent, too.
+
+    Args:
+        finish: Called when no trial is left to take, before the supervisor is told.
+
+    Returns:
+        What ended it; None when another task may follow.
+    """
     opened: list[OpenStudy] = []
+    ended: Exception | Interrupted | None = None
     try:
-        connection.send(("owner", (this_process(),)))
+        display.send("owner", this_process())
         opened += _open(task)
-        while display.may_begin():
-            if is_stopped(opened, task.stop):
-                connection.send(("stopped", ()))
-                return
-            if not run_next(opened, display):
-                break
-            if display.failed and torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
-                # After a device error every later call in this process may fail.
-                connection.send(("spent", ()))
-                return
-        connection.send(("done", ()))
-    except Interrupted:
-        _close(opened, "interrupted by a signal")
+        last = _run_trials(display, opened, task.stop)
+        finish()
+        display.send(last)
+        if last == SPENT:
+            ended = WorkError("a trial failed, and a process may not use its GPU again after that")
+    except Interrupted as interruption:
+        _close(opened, PAUSE)
+        ended = interruption
     except InputError as error:
-        _send_last(connection, "input_error", error.faults)
+        display.send_last("input_error", error.faults)
+        ended = error
     except FullDiskError as error:
         _close(opened, "the disk is full")
-        _send_last(connection, "full_disk_error", str(error))
+        display.send_last("full_disk_error", str(error))
+        ended = error
     except AwayError as error:
         _close(opened, "the storage was away")
-        _send_last(connection, "away_error", str(error))
+        display.send_last("away_error", str(error))
+        ended = error
     except Exception as error:
         _close(opened, "its process failed")
         text = str(error) if isinstance(error, WorkError) else f"{type(error).__name__}: {error}"
-        _send_last(connection, "work_error", text)
+        display.send_last("work_error", text)
+        ended = WorkError(text)
+    return ended
 
 
-def _send_log(display: "_SentDisplay") -> None:
-    """Have what this process logs sent: the supervisor knows what a person wants to see of it."""
-    queue: Any = SimpleNamespace(put_nowait=display.log)
-    log = logging.getLogger("segexp")
-    log.addHandler(QueueHandler(queue))
-    log.setLevel(logging.DEBUG)
-    log.propagate = False
+def _run_trials(display: SentDisplay, opened: Sequence[OpenStudy], stop: StopRule) -> str:
+    """Run trials; return why no other one is begun."""
+    while display.may_begin():
+        if is_stopped(opened, stop):
+            return STOPPED
+        if not run_next(opened, display):
+            break
+        if display.failed and torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+            return SPENT  # after a device error every later call in this process may fail
+    return DONE
 
 
 def _close(opened: Sequence[OpenStudy], reason: str) -> None:
@@ -113,88 +141,31 @@ def _close(opened: Sequence[OpenStudy], reason: str) -> None:
         close_trials(opened, this_process(), reason, crashed=False)
 
 
-def _send_last(connection: Connection, name: str, value: Any) -> None:
-    with suppress(OSError):  # the supervisor is gone
-        connection.send((name, (value,)))
-
-
-class _SentDisplay:
-    """Shows a study in the supervisor's process, and asks whether to stop."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self._signal = 0
-        self._is_last = False
-        self._shown = 0.0
-        self.failed = False
-
-    def note_signal(self, number: int, frame: FrameType | None) -> None:
-        """Stop at the next step."""
-        self._signal = number
-
-    def say(self, text: str) -> None:
-        self._send("say", text)
-
-    def log(self, record: logging.LogRecord) -> None:
-        """Send what was logged."""
-        self._send("log", record)
-
-    def caching(self, done: int, total: int) -> None:
-        self._send("caching", done, total)
-
-    def studied(self, so_far: SoFar) -> None:
-        self._send("studied", so_far)
-
-    def trial_started(self, number: int, place: int, total: int, params: Mapping[str, Any]) -> None:
-        self._send("trial_started", number, place, total, dict(params))
-
-    def trial_ended(self, number: int, state: str, text: str) -> None:
-        self.failed = state in {"FAIL", "INTERRUPTED"}
-        self._send("trial_ended", number, state, text)
-
-    def step(self, step: Step, total_epochs: int) -> None:
-        self._stop_if_told()
-        now = time.monotonic()
-        if step.step in {1, step.steps} or now - self._shown > 1 / STEPS_SHOWN_PER_S:
-            self._shown = now
-            self._send("step", replace(step, loss=float(step.loss)), total_epochs)
-
-    def epoch(self, result: EpochResult[Evaluation], value: float, total_epochs: int) -> None:
-        validation = replace(result.validation, image_ids=(), confusions={}, predictions={})
-        self._send("epoch", replace(result, validation=validation), value, total_epochs)
-
-    def doing(self, what: str) -> None:
-        self._send("doing", what)
-
-    def beside(self) -> StudyDisplay:
-        return self
-
-    def may_begin(self) -> bool:
-        """Whether the supervisor lets another trial begin."""
-        self._stop_if_told()
-        return not self._is_last
-
-    def _stop_if_told(self) -> None:
-        try:
-            if self._connection.poll():
-                told = self._connection.recv()
-                self._is_last |= told == LAST_TRIAL
-                self._signal = self._signal or told
-        except (EOFError, OSError):
-            self._signal = signal.SIGTERM  # the supervisor is gone
-        if self._signal:
-            raise Interrupted(self._signal)
-
-    def _send(self, name: str, *values: Any) -> None:
-        try:
-            self._connection.send((name, values))
-        except OSError:
-            raise Interrupted(signal.SIGTERM) from None
-
-
 def _open(task: Task) -> list[OpenStudy]:
     plan = task.studies[0][0].base  # they share project, data and storage
     dataset = open_data(plan.project, plan.config, plan.source, lambda done, total: None)
+    _refuse_other_data(dataset, task.data_hash)
+    _refuse_other_precision(plan, task.precision)
     config = plan.config
     storage = open_storage(config.storage, plan.project, config.storage_patience, is_known=True)
     return [join_study(p, dataset, storage, experiment, run) for p, experiment, run in task.studies]
+
+
+def _refuse_other_data(dataset: Dataset, wanted: str) -> None:
+    if dataset.hash != wanted:
+        where = "" if dataset.root is None else f"{dataset.root}: "
+        raise InputError(
+            f"{where}not the data of the study: its digest is {dataset.hash[:12]} here and "
+            f"{wanted[:12]} there; copy the same files to this host, or name the folder that has "
+            "them with --data DIR or SEGEXP_DATA"
+        )
+
+
+def _refuse_other_precision(plan: StudyPlan, wanted: str) -> None:
+    own = choose_compute(plan.config.training.precision).precision
+    if own != wanted and not plan.is_mixed:
+        raise InputError(
+            f"training.precision: {plan.config.training.precision}: {own} on this host, {wanted} "
+            "in the study; begin the study with --mixed, or with --set training.precision=bf16 or "
+            "fp32, which then holds on every host"
+        )

@@ -16,6 +16,7 @@ from segexp.core.errors import InputError
 from segexp.core.lease import is_gone
 
 if TYPE_CHECKING:
+    from segexp.core.config import Config
     from segexp.study.display import StudyDisplay
     from segexp.study.open import OpenStudy
     from segexp.study.stop import StopRule
@@ -39,7 +40,7 @@ def process_context() -> SpawnContext | ForkServerContext:
     return context
 
 
-def prepare(workers: int | None = None) -> None:
+def prepare(workers: int | None = None, config: "Config | None" = None) -> None:
     """Start the process that workers are forked from; see `segexp.study.engines.Engine`."""
     if workers == 0:
         raise InputError("--workers 0: the engine 'workers' needs one or more; take --engine here")
@@ -79,6 +80,7 @@ def run_trials(
     Raises:
         WorkError: Also when workers die before they take a trial.
     """
-    from segexp.study.engines._supervisor import supervise  # noqa: PLC0415 - loads torch
+    from segexp.study.engines._processes import Processes  # noqa: PLC0415 - loads torch
+    from segexp.study.engines._supervisor import supervise  # noqa: PLC0415
 
-    return supervise(studies, display, workers, stop)
+    return supervise(studies, display, Processes(workers), stop)

@@ -23,12 +23,14 @@ from segexp.core.errors import AwayError, Interrupted, WorkError
 from segexp.core.lease import lease_seconds
 from segexp.study.abandoned import left_behind
 from segexp.study.attributes import CRASHES, FAILURE, OWNER, RETRY_OF
+from segexp.study.engines._launcher import Worker
+from segexp.study.engines._processes import MAX_EARLY_DEATHS, Processes
 from segexp.study.engines._seats import Seat
-from segexp.study.engines._supervisor import MAX_EARLY_DEATHS, _watch, _Worker
-from segexp.study.engines._worker import LAST_TRIAL, _send_log, _SentDisplay
+from segexp.study.engines._sent_display import LAST_TRIAL, SentDisplay, send_log
+from segexp.study.engines._supervisor import _watch
 from segexp.study.engines.workers import prepare, process_context
 from segexp.study.reconcile import close_abandoned
-from segexp.study.stop import StopRule
+from segexp.study.stop import NEVER, StopRule
 from segexp.study.storage.open import open_storage
 from segexp.training.compute import choose_compute
 from tests.tiny_study import Said, client_of, finished, record_of, records_of, run, states
@@ -302,8 +304,8 @@ def test_if_one_worker_stops_the_others_are_told() -> None:
         process = process_context().Process(target=body, args=(there,))
         process.start()
         there.close()
-        team.append(_Worker(process, Seat(1), here, said))
-    assert _watch(list(team), [], lambda dead: pytest.fail(str(dead))) == 0
+        team.append(Worker(here, said, process, Seat(1)))
+    assert _watch(list(team), [], Processes(1), NEVER) == 0
     assert [worker.process.exitcode for worker in team] == [0, 0]
 
 
@@ -317,7 +319,7 @@ def test_a_traceback_that_a_worker_logs_is_shown_here_where_it_is_wanted(
             process = process_context().Process(target=logs, args=(there,))
             process.start()
             there.close()
-            assert _watch([_Worker(process, Seat(1), here, Said())], [], lambda dead: dead) == 0
+            assert _watch([Worker(here, Said(), process)], [], Processes(1), NEVER) == 0
         lines = [record.getMessage().splitlines() for record in caplog.records]
         assert [line for line, *_ in lines] == shown
         assert all(rest[-1] == "ZeroDivisionError: division by zero" for _, *rest in lines)
@@ -325,7 +327,7 @@ def test_a_traceback_that_a_worker_logs_is_shown_here_where_it_is_wanted(
 
 def logs(connection: Connection) -> None:
     """As a worker does whose trial fails."""
-    _send_log(_SentDisplay(connection))
+    send_log(SentDisplay(connection))
     try:
         _ = 1 / 0
     except ZeroDivisionError:
