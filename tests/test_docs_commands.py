@@ -56,6 +56,9 @@ NOT_RUN = {
     "segexp tune --storage postgresql://...": "needs PostgreSQL",
     "segexp tune --trials 500 --storage postgresql://ann@db/studies "
     "--set tracking.uri=http://mlflow:5000": "needs PostgreSQL and an MLflow server",
+    "segexp tune --trials 500 --engine remote --listen 10.0.0.5:8765 --storage "
+    "postgresql://ann@db/studies --set tracking.uri=http://mlflow:5000": "needs PostgreSQL",
+    "SEGEXP_WORKER_TOKEN=... segexp worker --connect 10.0.0.5:8765": "needs a study that listens",
     "segexp compare fine": "needs a trial that beat the baseline; tests/cli/test_compare.py",
     "python benchmarks/cost.py": MINUTES,
     "python benchmarks/collapse_rules.py": MINUTES,

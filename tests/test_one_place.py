@@ -301,7 +301,7 @@ from threading import Thread
 from segexp.core.lease import is_gone
 
 
-def prepare(workers):
+def prepare(workers, config):
     pass
 
 
@@ -326,7 +326,9 @@ def test_an_engine_is_a_file(project: Path, tmp_path: Path) -> None:
     code = f"import segexp.study.engines as e\ne.__path__.append({str(more)!r})\n"
     write_study(project, STUDY.format(sampler="random", pruner="none"))
     rc, err = run_with(code, project, tmp_path, "tune", "--help")
-    assert "What runs trials: here, threads, workers." in " ".join(err.replace("│", "").split())
+    assert "What runs trials: here, remote, threads, workers." in " ".join(
+        err.replace("│", "").split()
+    )
     rc, err = run_with(code, project, tmp_path, "tune", "tiny", "--engine", "treads")
     assert (rc, "did you mean 'threads'?" in err) == (2, True)
     rc, err = run_with(code, project, tmp_path, "tune", "tiny", "--engine", "threads")

@@ -215,5 +215,5 @@ def _engine(workers: int | None) -> Engine:
     if workers is not None and not (isinstance(workers, int) and workers >= 0):
         raise InputError(f"workers={workers!r}: a whole number from 0, or None for as many as suit")
     engine = load_engine("here" if workers == 0 else "workers")
-    engine.prepare(workers or None)
+    engine.prepare(workers or None, None)
     return engine

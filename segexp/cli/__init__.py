@@ -32,6 +32,7 @@ from segexp.cli.sync import sync
 from segexp.cli.train import train
 from segexp.cli.tune import tune
 from segexp.cli.ui import ui
+from segexp.cli.worker import worker
 from segexp.cli.worst import worst
 from segexp.core import failpoint
 from segexp.core.credentials import without_credentials
@@ -97,6 +98,7 @@ app.command()(predict)
 app.command()(export)
 app.command()(worst)
 app.command()(ui)
+app.command()(worker)
 app.command()(sync)
 app.command("storage-proxy")(storage_proxy)
 app.command()(doctor)

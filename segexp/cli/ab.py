@@ -38,6 +38,7 @@ from segexp.cli.options import (
     EngineName,
     Format,
     Json,
+    Listen,
     Mixed,
     Project,
     Set,
@@ -87,6 +88,7 @@ def ab(
     json_: Json = False,
     engine_name: EngineName = None,
     workers: Workers = "auto",
+    listen: Listen = None,
     storage: Storage = None,
     storage_file: StorageFile = None,
     storage_patience: StoragePatience = None,
@@ -122,7 +124,7 @@ def ab(
         give_answer(*compared, json_=json_, require=require)
         return
     texts = _two_or_more([*(mappings or ()), *(arm or ())])
-    root, engine = open_project(project), engine_of(engine_name, workers)
+    root, engine = open_project(project), engine_of(engine_name, workers, listen=listen)
     overrides = {**data_overrides(data, format_name, None), **set_overrides(set_)}
     overrides = with_storage(overrides, storage, storage_file, storage_patience)
     check_numbers(

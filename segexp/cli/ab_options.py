@@ -146,6 +146,7 @@ HANDED_ON = (
     "--cluster",
     "--engine",
     "--workers",
+    "--listen",
     "--storage",
     "--storage-file",
     "--storage-patience",
@@ -172,6 +173,7 @@ _OF_TRAINING = frozenset(
         "--engine",
         "--workers",
         "--mixed",
+        "--listen",
     }
 )
 

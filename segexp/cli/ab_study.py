@@ -50,7 +50,7 @@ def train_and_compare(
     with full_disk_explained(root), interruption_leaves(NOT_BEGUN), LiveDisplay() as display:
         known = _refuse_early(root, asked.study, asked.overrides, asked.arms, display)
         display.say("loading torch, optuna and mlflow ...")
-        engine.prepare(at_once)
+        engine.prepare(at_once, known)
         from segexp.compare.design import Design
         from segexp.compare.plan import AbPlan, plan_ab
         from segexp.compare.run import Question, begun_as, run_ab

@@ -70,6 +70,10 @@ EXAMPLES = {
         segexp ui
         segexp ui default --port 5001 --no-open
     """,
+    "worker": """
+        segexp worker --connect 127.0.0.1:8765
+        segexp worker --connect 10.0.0.5:8765 --token-file ~/token --data ~/camvid
+    """,
     "sync": """
         segexp sync
     """,

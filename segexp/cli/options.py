@@ -143,6 +143,15 @@ EngineName = Annotated[
         "--workers 0.",
     ),
 ]
+Listen = Annotated[
+    str | None,
+    typer.Option(
+        "--listen",
+        metavar="HOST:PORT",
+        help="With --engine remote: where workers connect to; by default 127.0.0.1:8765, to which "
+        "only this host can.",
+    ),
+]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object to standard output.")]
 
@@ -348,16 +357,21 @@ def worker_count(workers: str) -> int | None:
     raise InputError(f"--workers {workers}: auto, or a number from 0 to {MAX_WORKERS}")
 
 
-def engine_of(name: str | None, workers: str) -> tuple[Engine, int | None]:
+def engine_of(name: str | None, workers: str, **options: object) -> tuple[Engine, int | None]:
     """Return what ``--engine`` and ``--workers`` say: the engine, and how many trials at a time.
 
+    Args:
+        options: Of the engine, None where one was not given.
+
     Raises:
-        InputError: When there is no such engine, or ``--workers`` is not a number of processes.
+        InputError: When there is no such engine, it has no such option, or ``--workers`` is not a
+            number of processes.
     """
     count = worker_count(workers)
     name = name or ("here" if count == 0 else "workers")
     check_choice("--engine", name, engine_names())
-    return load_engine(name), count
+    given = {option: value for option, value in options.items() if value is not None}
+    return load_engine(name, given), count
 
 
 def seconds_given(option: str, text: str) -> float:

@@ -17,6 +17,7 @@ from segexp.cli.options import (
     Debug,
     EngineName,
     Format,
+    Listen,
     MappingName,
     Mixed,
     Project,
@@ -94,6 +95,7 @@ def tune(
     mixed: Mixed = False,
     engine_name: EngineName = None,
     workers: Workers = "auto",
+    listen: Listen = None,
     storage: Storage = None,
     storage_file: StorageFile = None,
     storage_patience: StoragePatience = None,
@@ -112,7 +114,7 @@ def tune(
 
     started = time.monotonic()
     deadline = math.inf if timeout is None else started + seconds_given("--timeout", timeout)
-    root, (engine, at_once) = open_project(project), engine_of(engine_name, workers)
+    root, (engine, at_once) = open_project(project), engine_of(engine_name, workers, listen=listen)
     overrides = {**data_overrides(data, format_name, mapping), **set_overrides(set_)}
     overrides = with_storage(overrides, storage, storage_file, storage_patience)
     if trials is not None:
@@ -126,7 +128,7 @@ def tune(
         display.end_by(deadline)
         searched = _refuse_early(root, str(path), definition, config, display)
         display.say("loading torch, optuna and mlflow ...")
-        engine.prepare(at_once)
+        engine.prepare(at_once, config)
         from segexp.study.ask import is_exhausted
         from segexp.study.best import best_trial, find_best
         from segexp.study.plan import plan_study

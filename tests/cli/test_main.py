@@ -28,6 +28,7 @@ COMMANDS = [
     ["predict"],
     ["worst"],
     ["ui"],
+    ["worker"],
     ["sync"],
     ["storage-proxy"],
     ["doctor"],

@@ -9,6 +9,7 @@ from segexp.core.lease import is_gone, this_process
 from segexp.core.signals import signals_held_back
 
 if TYPE_CHECKING:
+    from segexp.core.config import Config
     from segexp.study.display import StudyDisplay
     from segexp.study.open import OpenStudy
     from segexp.study.stop import StopRule
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["is_gone", "prepare", "run_trials"]
 
 
-def prepare(workers: int | None) -> None:
+def prepare(workers: int | None, config: "Config | None" = None) -> None:
     """Refuse to run more than one trial at a time."""
     if workers:
         raise InputError(

@@ -1,0 +1,42 @@
+"""``segexp worker``: what is refused before it connects."""
+
+from pathlib import Path
+
+import pytest
+
+from harness.tracking_server import free_port
+from tests.cli.running import segexp
+
+
+def test_without_a_token_it_says_where_one_comes_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SEGEXP_WORKER_TOKEN", raising=False)
+    done = segexp(tmp_path, "worker", "--connect", "127.0.0.1:1")
+    assert done.code == 2
+    assert "no token: set SEGEXP_WORKER_TOKEN to the one that the study printed" in done.err
+
+
+def test_what_is_wrong_here_is_refused_before_torch_is_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SEGEXP_WORKER_TOKEN", "a token of some length")
+    for options, said in {
+        ("--connect", "host"): "--connect 'host': expected HOST:PORT",
+        ("--connect", "h:1", "--data", "none"): "--data none: no such folder",
+        ("--connect", "h:1", "--token-file", "none"): "--token-file none: cannot be read",
+    }.items():
+        done = segexp(tmp_path, "worker", *options)
+        assert (done.code, said in done.err) == (2, True), done.err
+        assert "loading torch" not in done.err
+
+
+@pytest.mark.slow
+def test_where_no_study_listens_it_ends_with_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SEGEXP_WORKER_TOKEN", "a token of some length")
+    done = segexp(tmp_path, "worker", "--connect", f"127.0.0.1:{free_port()}")
+    assert done.code == 1
+    assert "no study listens there: Connection refused" in done.err
+    assert "a token of some length" not in done.err
