@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from segexp.cli.console import print_json, results_beside, say
 from segexp.cli.live import LiveDisplay
 from segexp.cli.options import GOES_ON, NOT_BEGUN, refuse_unreachable
-from segexp.core.errors import InputError
+from segexp.core.errors import InputError, WorkError
 from segexp.core.signals import interruption_leaves
 from segexp.core.wording import counted
 from segexp.study.engines import Engine
@@ -105,6 +105,7 @@ def show_plan(
     names = [arm.name for arm in asked.arms]
     if faults := design_faults(design, trials, len(names)):
         raise InputError(faults)
+    _fetch_pilot(asked, pilot or asked.name)
     known = find_pilot(asked.root, pilot, asked.name, names, design.mode, command)
     found = outlooks(known, names, design, trials, asked.margin)
     if json_:
@@ -112,6 +113,26 @@ def show_plan(
     for outlook in found:
         for line in outlook_lines(outlook, design, trials):
             say(line, results_beside(json_))
+
+
+def _fetch_pilot(asked: Asked, name: str) -> None:
+    """Fetch the answer of an A/B study that answered elsewhere, if there is none here."""
+    from segexp.compare.pilot import has_result
+
+    if has_result(asked.root, name):
+        return
+    from segexp.compare.answer_files import fetch_answer_if_possible
+    from segexp.study.config import read_study
+    from segexp.study.recorded_place import recorded_uri
+    from segexp.study.storage.open import load_study, read_storage
+
+    try:
+        _, _, config = read_study(asked.root, asked.study, asked.overrides)
+        study = load_study(read_storage(config.storage, asked.root), name)
+    except (InputError, WorkError):  # what is asked for is refused with what there is
+        return
+    uri = recorded_uri(asked.root, study.user_attrs, config.tracking.uri)
+    fetch_answer_if_possible(asked.root, uri, study, say)
 
 
 def _refuse_early(

@@ -94,6 +94,7 @@ def suggest(
     from segexp.core.files import may_write
     from segexp.labels.files import find_mapping
     from segexp.report.ladder_page import ladder_page
+    from segexp.study.recorded_bundle import trial_of_run
 
     uri = config.tracking.uri
     if run is None:
@@ -106,6 +107,8 @@ def suggest(
         name=name,
         keep=[word.strip() for word in (keep or "").split(",") if word.strip()],
         within=find_mapping(root, within) if within else None,
+        left_by=trial_of_run(root, config, uri, run),
+        say=say,
     )
     file = suggested_file(root, found, force)
     folder = folder_for(out, PAGE)

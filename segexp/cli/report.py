@@ -51,18 +51,22 @@ def report(
 
     uri = recorded_uri(root, chosen.user_attrs, config.tracking.uri)
     if part_studies(chosen):
+        from segexp.compare.answer_files import fetch_answer_if_possible
         from segexp.compare.answer_folder import write_answer_folder
         from segexp.compare.arm_trials import arms_trials_page
 
+        fetch_answer_if_possible(root, uri, chosen, say)
         trials = arms_trials_page(root, uri, opened, chosen)
         page = write_answer_folder(root, chosen, trials)
     else:
         from segexp.report.trial_gallery import TRIALS_FILE
+        from segexp.study.best_files import fetch_best_files
         from segexp.study.results_folder import draw_trials, write_files, write_results
 
         drawn = draw_trials(root, uri, chosen)
         if drawn is not None:
             write_files(root, chosen, {TRIALS_FILE: drawn})
+        fetch_best_files(root, uri, chosen, say)
         page = write_results(root, chosen, is_live=is_running(chosen))
     typer.echo(page)
     if open_:

@@ -74,7 +74,7 @@ def find_pilot(
         InputError: When there is no such result; it names those that are there.
     """
     asked = name if pilot is None else pilot
-    if Path(asked).is_file() or _results(project, asked):
+    if has_result(project, asked):
         return read_pilot(project, asked)
     start = (
         f"--plan: needs an A/B study of these arms with a result, and {name} has none"
@@ -91,6 +91,11 @@ def find_pilot(
         f"{start}; a small one will do: run `{command}{of_search} --study-name pilot`, then "
         f"`{command} --plan --pilot pilot`"
     )
+
+
+def has_result(project: Path, pilot: str) -> bool:
+    """Whether the result of a pilot is here; see `read_pilot`."""
+    return Path(pilot).is_file() or bool(_results(project, pilot))
 
 
 def _pilots(project: Path, arms: Sequence[str], mode: Mode) -> list[str]:

@@ -162,8 +162,12 @@ def write_answer(
     runs: FinalRuns,
     record: tracking.Run,
     display: StudyDisplay,
-) -> Path:
-    """Write the result and its page, and record both with the tables in the A/B study's run."""
+) -> list[Path]:
+    """Write the result and its page, and record both with the tables in the A/B study's run.
+
+    Returns:
+        The files that were recorded, the result first.
+    """
     directory = _directory(plan, record)
     result["protocols"] = run_protocols(
         runs,
@@ -184,7 +188,8 @@ def write_answer(
         )
     except WorkError as error:  # the answer does not need the images
         display.say(f"no images on the page: {error}")
-    for path in write_files(directory, result, ab_page(result, scenes), galleries):
+    written = write_files(directory, result, ab_page(result, scenes), galleries)
+    for path in written:
         tracking.log_file(record, path)
     for name, columns in answer_tables(result).items():
         tracking.log_table(record, columns, name)
@@ -215,7 +220,7 @@ def write_answer(
     tracking.log_metrics(record, metrics)
     tracking.set_tags(record, tags)
     tracking.rename_run(record, answered_name(plan.name, result))
-    return directory
+    return written
 
 
 def _named_runs(runs: FinalRuns) -> dict[int, str]:

@@ -18,6 +18,7 @@ import optuna
 from optuna.storages import BaseStorage
 
 from segexp import tracking
+from segexp.compare.answer_files import note_answer_files
 from segexp.compare.answer_folder import write_answer_folder
 from segexp.compare.arm_trials import arms_trials_page
 from segexp.compare.candidates import Candidate, best_first, choose_candidates
@@ -153,10 +154,12 @@ def run_ab(
             display.say(_not_settled(look, looks))
         changed = other_margin(study, question.margin)
         result["caveats"] = [*filter(None, [changed]), *warnings, *result["caveats"]]
-        directory = write_answer(plan, dataset, result, runs, record, display)
+        written = write_answer(plan, dataset, result, runs, record, display)
+        directory = written[0].parent
         trials = arms_trials_page(plan.project, finals[0].experiment.uri, storage, study)
         write_atomic(directory / TRIALS_FILE, trials)
         tracking.log_file(record, directory / TRIALS_FILE)
+        note_answer_files(study, [*written, directory / TRIALS_FILE])
         try:
             write_answer_folder(plan.project, study, trials)
         except OSError as error:

@@ -1,13 +1,14 @@
 """Mappings suggested by a trained model: from its recorded confusions to a mapping file."""
 
 import shlex
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from optuna.trial import FrozenTrial
 
 from segexp import tracking
 from segexp.core.config import CONFIG_FILE, Config
@@ -27,6 +28,7 @@ from segexp.labels.writing import mapping_yaml
 from segexp.study.best import find_best
 from segexp.study.recorded_place import recorded_uri
 from segexp.study.storage.open import load_study, read_storage
+from segexp.study.trial_files import directory_of, fetch_files
 
 SPLIT = "val"
 """The images that tuning saw. A mapping chosen on the held-out images could not be judged on them.
@@ -131,6 +133,8 @@ def suggest_mapping(
     name: str | None,
     keep: Collection[str] = (),
     within: Mapping | None = None,
+    left_by: FrozenTrial | None = None,
+    say: Callable[[str], None] = lambda line: None,
 ) -> Suggestion:
     """Make the ladder of a recorded model and choose one of its rungs.
 
@@ -142,13 +146,15 @@ def suggest_mapping(
         name: The name of the suggested mapping; None for ``<mapping>_suggested<classes>``.
         keep: Classes that are never merged.
         within: Only classes that fall into the same class of this mapping are merged.
+        left_by: The run's trial, if it is known what files that left.
+        say: Called with a line for the person who waits.
 
     Raises:
         InputError: When the run has no confusions, an option does not fit its mapping, or the
             project's mapping of that name has another taxonomy.
         WorkError: When a file of the run is damaged.
     """
-    mapping, confusion, images = _read_run(project, tracking_uri, run_id)
+    mapping, confusion, images = _read_run(project, tracking_uri, run_id, left_by, say)
     missing = _missing_arm(project, mapping)
     ladder = make_ladder(mapping, confusion, keep, within)
     most = len(mapping.classes) - 1
@@ -217,11 +223,19 @@ def suggested_file(project: Path, suggestion: Suggestion, force: bool) -> Sugges
 
 
 def _read_run(
-    project: Path, uri: str | None, run_id: str
+    project: Path,
+    uri: str | None,
+    run_id: str,
+    left_by: FrozenTrial | None,
+    say: Callable[[str], None],
 ) -> tuple[Mapping, NDArray[np.int64], int]:
     """Return the mapping of a run, its confusion matrix over SPLIT, and the number of images."""
     try:
-        matrices = tracking.read_artifact(project, uri, run_id, CONFUSIONS_FILE)
+        if left_by is None:
+            matrices = tracking.read_artifact(project, uri, run_id, CONFUSIONS_FILE)
+        else:
+            fetch_files(project, uri, left_by, CONFUSIONS_FILE, say)
+            matrices = (directory_of(project, left_by) / CONFUSIONS_FILE).read_bytes()
     except InputError as error:
         if CONFUSIONS_FILE not in str(error):
             raise

@@ -17,6 +17,7 @@ SUPERSEDED = "segexp.superseded"  # study: parent runs of hosts that came second
 RUN_KEY = "segexp.run_key"  # study: what its MLflow run is tagged with, noted before it is made
 TRACKING = "segexp.tracking"  # study: the tracking URI and the experiment of its MLflow runs
 ANSWER = "segexp.ab_answer"  # study of parts: the numbers and the look with which it answered
+ANSWER_FILES = "segexp.ab_files"  # the same: the SHA-256 of each file of the answer, by name
 OWNER = "segexp.owner"  # trial: the process that runs it
 BEAT = "segexp.beat"  # trial: when that process was last heard of
 CRASHES = "segexp.crashes"  # trial: how many processes died in the trials that it retries

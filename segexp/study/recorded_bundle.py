@@ -11,6 +11,7 @@ from segexp import tracking
 from segexp.core.config import WORK_DIRECTORY, Config
 from segexp.core.errors import InputError, WorkError, did_you_mean
 from segexp.core.files import write_atomic
+from segexp.evaluation.confusions import CONFUSIONS_FILE
 from segexp.study.attributes import FILES, RUN_ID
 from segexp.study.best import BestTrial, find_best
 from segexp.study.recorded_place import recorded_uri
@@ -69,10 +70,24 @@ def bundle_of_best(
     Raises:
         WorkError: When the trial keeps no model, or `fetch_files` raises it.
     """
-    if found.result.bundle is not None and not (project / found.result.bundle).is_dir():
+    if found.result.bundle is not None:
         trial = study.get_trials(deepcopy=False)[found.number]
-        fetch_files(project, recorded_uri(project, study.user_attrs, uri), trial, "bundle/", say)
+        _fetch(project, recorded_uri(project, study.user_attrs, uri), trial, say)
     return found.bundle(project)
+
+
+def _fetch(project: Path, uri: str | None, trial: FrozenTrial, say: Callable[[str], None]) -> None:
+    """Fetch the bundle of a trial, and its confusion matrices, which lie beside it.
+
+    Raises:
+        WorkError: When `fetch_files` raises it for the bundle: a model predicts without the rest.
+    """
+    fetch_files(project, uri, trial, "bundle/", say)
+    if CONFUSIONS_FILE in trial.user_attrs.get(FILES, {}):
+        try:
+            fetch_files(project, uri, trial, CONFUSIONS_FILE, say)
+        except WorkError as error:
+            say(str(error))
 
 
 def bundles_of_study(
@@ -103,6 +118,17 @@ def bundles_of_study(
     ]
 
 
+def trial_of_run(project: Path, config: Config, uri: str | None, run_id: str) -> FrozenTrial | None:
+    """Return the trial of an MLflow run, if it left files whose digests are known.
+
+    Raises:
+        InputError: When the tracking store has no such run.
+        WorkError: When the store does not answer.
+    """
+    tags = tracking.tags_of_run(project, uri, run_id)
+    return _trial_of(_study_of(project, config, tags.get("segexp.study")), run_id)
+
+
 def _bundle_of_run(project: Path, config: Config, run_id: str, say: Callable[[str], None]) -> Path:
     uri = config.tracking.uri
     tags = tracking.tags_of_run(project, uri, run_id)
@@ -111,7 +137,7 @@ def _bundle_of_run(project: Path, config: Config, run_id: str, say: Callable[[st
         return bundle_of_best(project, study, find_best(study), uri, say)
     trial = _trial_of(study, run_id)
     if trial is not None:  # its digests are known
-        fetch_files(project, uri, trial, "bundle/", say)
+        _fetch(project, uri, trial, say)
         return directory_of(project, trial) / "bundle"
     directory = project / WORK_DIRECTORY / "fetched" / run_id / "bundle"
     for name in (WEIGHTS_FILE, JSON_FILE):

@@ -3,6 +3,7 @@
 Another host is another project directory here, and where it matters another host name.
 """
 
+import json
 import threading
 import time
 from collections.abc import Callable
@@ -187,6 +188,25 @@ def test_best_says_where_another_hosts_bundle_is_and_predicts_with_mlflows_copy(
     assert (hosts.projects[1] / "street_mask.png").is_file()
 
 
+@pytest.mark.slow
+def test_a_third_place_has_what_the_trial_left_from_two_urls(hosts: Hosts) -> None:
+    best_of(hosts, 0)
+    third = hosts.projects[1]
+    there = ["--set", f"storage={hosts.url}", "--set", f"tracking.uri={hosts.uri}"]
+    suggested = segexp(third, "mapping", "suggest", "--study", "tiny", "--classes", "5", *there)
+    assert suggested.code == 0, suggested.err
+    assert "reading confusions.npz from the artifacts of MLflow run" in suggested.err
+    again = segexp(third, "mapping", "suggest", "--study", "tiny", "--classes", "5", *there)
+    assert again.code == 0 and "reading confusions.npz" not in again.err
+    shown = segexp(third, "worst", "tiny", "--split", "val", "--json", *there)
+    assert shown.code == 0, shown.err
+    assert "reading bundle/README.md, bundle/bundle.json, bundle/model.safetensors" in " ".join(
+        shown.err.split()
+    )
+    here = segexp(hosts.projects[0], "worst", "tiny", "--split", "val", "--json", *there)
+    assert json.loads(shown.out) == json.loads(here.out)
+
+
 def test_a_host_joins_a_study_while_the_tracking_server_is_away(
     hosts: Hosts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -317,7 +337,14 @@ def test_of_hosts_that_begin_a_study_at_once_one_says_what_it_is(
 @pytest.mark.slow
 def test_ab_answers_on_every_host_whoever_trained(hosts: Hosts) -> None:
     answers, displays = [], [Said(), Said()]
+    there = ["--set", f"storage={hosts.url}", "--set", f"tracking.uri={hosts.uri}"]
     for host, display in enumerate(displays):
+        if answers:
+            page = segexp(hosts.projects[host], "report", "ab", *there)
+            assert page.code == 0, page.err
+            assert "A/B study 'ab' answered elsewhere: reading" in page.err
+            result = hosts.projects[host] / "runs" / "ab" / "ab_result.json"
+            assert json.loads(result.read_text(encoding="utf-8")) == answers[0]
         hosts.plan(host)  # writes the study's file
         plan = plan_ab(
             hosts.projects[host],
