@@ -30,7 +30,12 @@ from segexp.study.prepare import Training, prepare_training
 from segexp.study.trial_files import OVERLAYS_DIRECTORY
 from segexp.study.trial_setup import TrialSetup, meaning_of
 from segexp.training.bundle import Bundle, save_bundle
-from segexp.training.checkpoint import Checkpoints, EpochRecord, Progress
+from segexp.training.checkpoint import (
+    Checkpoints,
+    EpochRecord,
+    Progress,
+    written_when_interrupted,
+)
 from segexp.training.cost import Cost
 from segexp.training.reading import AS_SOFTMAX, Reading
 
@@ -67,6 +72,34 @@ def run_trial(
         WorkError: When the val split has no pixel to score, or another of its devices fails:
             `segexp.training.ranks.RankDiedError` where a process has died.
     """
+    checkpoints = Checkpoints(directory / "checkpoints", meaning_of(setup))
+    with written_when_interrupted(checkpoints):
+        return _run(
+            setup,
+            run,
+            directory,
+            checkpoints,
+            report=report,
+            prune=prune,
+            is_worth_keeping=is_worth_keeping,
+            display=display,
+            admit=admit,
+        )
+
+
+def _run(
+    setup: TrialSetup,
+    run: tracking.Run,
+    directory: Path,
+    checkpoints: Checkpoints,
+    *,
+    report: Callable[[int, float], None],
+    prune: Prune,
+    is_worth_keeping: Callable[[TrialResult], bool],
+    display: Display,
+    admit: Callable[[Cost], None],
+) -> TrialResult:
+    """Do what `run_trial` does, but for what an interruption needs."""
     started = time.perf_counter()
     config, dataset, mapping = setup.config, setup.dataset, setup.mapping
     tracking.log_yaml(run, mapping.to_dict(), "mapping.yaml")
@@ -77,9 +110,7 @@ def run_trial(
     cost = cost_of(setup.project, config, len(mapping.classes), trainer.model, trainer.compute)
     trial_record.log_cost(run, cost)
     admit(cost)
-    checkpoints = Checkpoints(
-        directory / "checkpoints", meaning_of(setup), precision=trainer.compute.precision
-    )
+    checkpoints.precision = trainer.compute.precision
     progress = checkpoints.restore(trainer.learned)
     if progress.history:
         display.say(f"resuming after epoch {progress.epochs}, from its checkpoint")

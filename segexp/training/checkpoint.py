@@ -8,7 +8,8 @@ import math
 import os
 import time
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,9 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from segexp.core import failpoint
+from segexp.core.errors import Interrupted
 from segexp.core.files import written_beside
+from segexp.core.signals import signals_held_back
 from segexp.training.state_tensors import (
     above,
     below,
@@ -129,7 +132,9 @@ class Checkpoints:
     ``best-EEEE.safetensors`` holds the weights of epoch EEEE, ``state.safetensors`` all that
     resuming needs. The state names its best epoch, whose weights stay until a newer state is
     written: a crash between the two leaves a matching pair. Checksums detect damaged files. The
-    best weights are useless without a state, so they stay in memory until one is written.
+    best weights are useless without a state, so they stay in memory until one is written. So does
+    the state of the last epoch: a training that is told to end writes it, see
+    `written_when_interrupted`.
 
     Attributes:
         directory: Made when the first file is written.
@@ -145,6 +150,8 @@ class Checkpoints:
     _best: dict[str, Tensor] = field(default_factory=dict)
     _best_checksum: int = 0
     _best_of_state: int = 0
+    _buffers: dict[str, Tensor] = field(default_factory=dict)
+    _unwritten: Progress | None = None
 
     def best(self, epoch: int) -> Path:
         """Return the file of the weights of an epoch that was the best when a state was written."""
@@ -159,17 +166,23 @@ class Checkpoints:
 
         Args:
             progress: This epoch is its last one.
-            is_last: Whether this is the last epoch, which needs no state.
+            is_last: Whether this is the last epoch, which needs no state in a file.
 
         Raises:
             OSError: When the disk is full; the older files stay intact.
         """
-        if progress.best_epoch == progress.epochs:
-            self._keep(learned.scored)
-        elapsed = time.monotonic() - self._written
-        to_write = self._seconds_to_write or _bytes_of(learned) / BYTES_PER_S
-        if not is_last and elapsed >= _seconds_between(to_write):
-            self.write(learned, progress)
+        # A second signal does not wait: what is copied in part is then not written.
+        self._unwritten = None
+        with signals_held_back():
+            if progress.best_epoch == progress.epochs:
+                self._keep(learned.scored)
+            elapsed = time.monotonic() - self._written
+            to_write = self._seconds_to_write or _bytes_of(learned) / BYTES_PER_S
+            if not is_last and elapsed >= _seconds_between(to_write):
+                self.write(learned, progress)
+            else:
+                self._keep_state(learned)
+                self._unwritten = progress
 
     def _keep(self, model: nn.Module) -> None:
         """Copy the weights, on their own device and in their own memory format."""
@@ -179,12 +192,32 @@ class Checkpoints:
         for name, value in self._best.items():
             value.copy_(state[name])
 
+    def _keep_state(self, learned: Learned) -> None:
+        """Copy into memory what a state needs and the next step changes."""
+        for name, value in _state_tensors(learned).items():
+            kept = self._buffers.get(name)
+            if kept is None:  # an optimizer has none before its first step
+                kept = self._buffers[name] = torch.empty_like(value, device="cpu")
+            kept.copy_(value.detach())
+
     def write(self, learned: Learned, progress: Progress) -> None:
         """Write a state, with the weights of the best epoch that `save` was given.
 
         Raises:
             OSError: When the disk is full; the older files stay intact.
         """
+        self._write(_state_tensors(learned), progress)
+
+    def write_unwritten(self) -> None:
+        """Write the state of the last epoch that `save` was given, unless a file has it.
+
+        Raises:
+            OSError: When the disk is full; the older files stay intact.
+        """
+        if self._unwritten is not None:
+            self._write(self._buffers, self._unwritten)
+
+    def _write(self, state: Mapping[str, Tensor], progress: Progress) -> None:
         begun = time.monotonic()
         if progress.best_epoch != self._best_of_state:
             best = _plain(self._best)
@@ -199,13 +232,7 @@ class Checkpoints:
             "best_checksum": self._best_checksum,
             "seconds": progress.seconds,
         }
-        tensors = {
-            **above("model.", learned.model),
-            **above("average.", learned.average),
-            **optimizer_tensors(learned.optimizer),
-            **random_tensors(),
-            **random_of_others(learned.others),
-        }
+        tensors = dict(state)
         if progress.best is not None:
             header |= {f"{_BEST}{name}": value for name, value in progress.best.content.items()}
             for number, array in enumerate(progress.best.arrays):
@@ -215,6 +242,7 @@ class Checkpoints:
         metadata = {"segexp": text, "checksum": str(_checksum(text, plain))}
         _save(self.directory / STATE_FILE, plain, metadata)
         self._best_of_state = progress.best_epoch
+        self._unwritten = None
         self._delete_all_but(progress.best_epoch)
         self._written = time.monotonic()
         self._seconds_to_write = self._written - begun
@@ -282,6 +310,30 @@ class Checkpoints:
         for path in self.directory.glob("best-*.safetensors"):
             if path != self.best(epoch):
                 path.unlink(missing_ok=True)
+
+
+@contextmanager
+def written_when_interrupted(checkpoints: Checkpoints) -> Iterator[None]:
+    """Write the state of the last epoch when a signal ends the block: it is resumed from there.
+
+    Slurm and spot machines end a process so, some seconds before they kill it.
+    """
+    try:
+        yield
+    except Interrupted:
+        with suppress(OSError):  # a full disk: an older state may be there
+            checkpoints.write_unwritten()
+        raise
+
+
+def _state_tensors(learned: Learned) -> dict[str, Tensor]:
+    return {
+        **above("model.", learned.model),
+        **above("average.", learned.average),
+        **optimizer_tensors(learned.optimizer),
+        **random_tensors(),
+        **random_of_others(learned.others),
+    }
 
 
 def _plain(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -16,7 +16,7 @@ from PIL import Image
 from harness.trees import npy_like
 from segexp import tracking
 from segexp.core.config_keys import load_config, with_values
-from segexp.core.errors import WorkError
+from segexp.core.errors import Interrupted, WorkError
 from segexp.data.open import find_source, open_data
 from segexp.evaluation.confusions import CONFUSIONS_FILE, load_confusions, load_predictions
 from segexp.evaluation.evaluate import Evaluation, evaluate_split
@@ -509,6 +509,45 @@ def test_a_killed_trial_resumes_and_ends_like_one_that_was_not(
             for run_id in (run.id, finished.run.id)
         ]
         assert histories[0] == histories[1], name
+
+
+@dataclass
+class Interrupting(Watcher):
+    """A display that is told to stop in a step, as SIGTERM tells a worker."""
+
+    at: tuple[int, int] = (0, 0)
+
+    def step(self, step: Step, total_epochs: int) -> None:
+        super().step(step, total_epochs)
+        if self.steps[-1] == self.at:
+            raise Interrupted(15)
+
+
+@pytest.mark.slow
+def test_a_trial_that_a_signal_ends_loses_the_epoch_that_it_is_in_and_no_other(
+    finished: Finished, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("SEGEXP_CHECKPOINT_SECONDS", "1000")  # no state while it trains
+    displays = [Interrupting(at=(4, 1)), Watcher()]
+
+    def go_on(display: Watcher) -> TrialResult:
+        return run_trial(
+            finished.setup,
+            start(finished.project, finished.setup),
+            tmp_path,
+            report=lambda epoch, value: None,
+            prune=lambda epoch, value, write: None,
+            is_worth_keeping=lambda result: True,
+            display=display,
+        )
+
+    with pytest.raises(Interrupted):
+        go_on(displays[0])
+    result = go_on(displays[1])
+    assert displays[1].steps == [(4, 1), (4, 2)]
+    assert replace(result, seconds=0, bundle=None) == replace(
+        finished.result, seconds=0, bundle=None
+    )
 
 
 def test_a_checkpoint_of_another_configuration_is_not_gone_on_from(

@@ -1,5 +1,6 @@
 """What a training leaves on the disk, and whether one that was killed goes on as if it was not."""
 
+import copy
 import itertools
 import json
 import resource
@@ -17,6 +18,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from segexp.core.errors import Interrupted
 from segexp.core.files import written_beside
 from segexp.data.augment import make_augmentation
 from segexp.data.batches import make_loader
@@ -30,6 +32,7 @@ from segexp.training.checkpoint import (
     Learned,
     Progress,
     _checksum,
+    written_when_interrupted,
 )
 from segexp.training.compute import Compute
 from segexp.training.fit import Optimization, Trainer, make_optimizer
@@ -470,6 +473,46 @@ def test_before_the_first_state_its_size_says_how_long_it_takes(
 def test_after_the_last_epoch_nothing_is_written(tmp_path: Path) -> None:
     training = begin(tmp_path)
     training.save(1, 1, is_last=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("is_last", [False, True])
+def test_a_signal_in_the_middle_of_an_epoch_leaves_the_state_of_the_one_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_last: bool
+) -> None:
+    monkeypatch.setenv("SEGEXP_CHECKPOINT_SECONDS", "1000")
+    training = begin_and_save(tmp_path, epochs=2, best_epoch=1)
+    step(training.model, training.optimizer)
+    training.save(3, 1, is_last=is_last)
+    weights, moments = copy.deepcopy(training.model), copy.deepcopy(training.optimizer.state_dict())
+    random = torch.get_rng_state()
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(Interrupted), written_when_interrupted(training.checkpoints):
+        step(training.model, training.optimizer)
+        torch.rand(1)
+        raise Interrupted(15)
+    resumed = begin(tmp_path, seed=7)
+    progress = resumed.restore()
+    assert (progress.history, progress.best_epoch) == (progress_of(3, 1).history, 1)
+    assert torch.equal(torch.get_rng_state(), random)
+    assert_same_state(resumed.model, weights)
+    for number, values in moments["state"].items():
+        restored = resumed.optimizer.state_dict()["state"][number]
+        assert torch.equal(restored["momentum_buffer"], values["momentum_buffer"])
+
+
+def test_a_state_that_is_half_copied_is_never_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SEGEXP_CHECKPOINT_SECONDS", "1000")
+    training = begin_and_save(tmp_path, epochs=2)
+
+    def interrupted(model: nn.Module) -> None:
+        raise Interrupted(2)
+
+    monkeypatch.setattr(training.checkpoints, "_keep", interrupted)
+    with pytest.raises(Interrupted), written_when_interrupted(training.checkpoints):
+        training.save(3, 3)
     assert list(tmp_path.iterdir()) == []
 
 
