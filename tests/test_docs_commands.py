@@ -58,6 +58,8 @@ NOT_RUN = {
     "--set tracking.uri=http://mlflow:5000": "needs PostgreSQL and an MLflow server",
     "segexp tune --trials 500 --engine remote --listen 10.0.0.5:8765 --storage "
     "postgresql://ann@db/studies --set tracking.uri=http://mlflow:5000": "needs PostgreSQL",
+    "segexp tune --trials 500 --engine ray --storage postgresql://ann@db/studies "
+    "--set tracking.uri=http://mlflow:5000": "needs PostgreSQL",
     "SEGEXP_WORKER_TOKEN=... segexp worker --connect 10.0.0.5:8765": "needs a study that listens",
     "segexp compare fine": "needs a trial that beat the baseline; tests/cli/test_compare.py",
     "python benchmarks/cost.py": MINUTES,

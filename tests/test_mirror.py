@@ -33,6 +33,8 @@ IN_NEIGHBOURS = {
     "labels/warning": "labels/test_checks.py",
     "study/display": "cli/test_live.py",
     "report/loss_pictures": "cli/test_worst.py",
+    "study/engines/_actors": "study/engines/test_ray.py",
+    "study/engines/_ray_actor": "study/engines/test_ray.py",
     "study/engines/_arrivals": "study/engines/test_remote.py",
     "study/engines/_joined": "study/engines/test_remote.py",
     "study/engines/_launcher": "study/engines/test_supervisor.py",

@@ -326,7 +326,7 @@ def test_an_engine_is_a_file(project: Path, tmp_path: Path) -> None:
     code = f"import segexp.study.engines as e\ne.__path__.append({str(more)!r})\n"
     write_study(project, STUDY.format(sampler="random", pruner="none"))
     rc, err = run_with(code, project, tmp_path, "tune", "--help")
-    assert "What runs trials: here, remote, threads, workers." in " ".join(
+    assert "What runs trials: here, ray, remote, threads, workers." in " ".join(
         err.replace("│", "").split()
     )
     rc, err = run_with(code, project, tmp_path, "tune", "tiny", "--engine", "treads")

@@ -40,7 +40,9 @@ from segexp.cli.options import (
     Json,
     Listen,
     Mixed,
+    PerGpu,
     Project,
+    RayAddress,
     Set,
     Storage,
     StorageFile,
@@ -89,6 +91,8 @@ def ab(
     engine_name: EngineName = None,
     workers: Workers = "auto",
     listen: Listen = None,
+    address: RayAddress = None,
+    per_gpu: PerGpu = None,
     storage: Storage = None,
     storage_file: StorageFile = None,
     storage_patience: StoragePatience = None,
@@ -124,7 +128,10 @@ def ab(
         give_answer(*compared, json_=json_, require=require)
         return
     texts = _two_or_more([*(mappings or ()), *(arm or ())])
-    root, engine = open_project(project), engine_of(engine_name, workers, listen=listen)
+    root, engine = (
+        open_project(project),
+        engine_of(engine_name, workers, listen=listen, address=address, per_gpu=per_gpu),
+    )
     overrides = {**data_overrides(data, format_name, None), **set_overrides(set_)}
     overrides = with_storage(overrides, storage, storage_file, storage_patience)
     check_numbers(

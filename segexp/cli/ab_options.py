@@ -147,6 +147,8 @@ HANDED_ON = (
     "--engine",
     "--workers",
     "--listen",
+    "--address",
+    "--per-gpu",
     "--storage",
     "--storage-file",
     "--storage-patience",
@@ -174,6 +176,8 @@ _OF_TRAINING = frozenset(
         "--workers",
         "--mixed",
         "--listen",
+        "--address",
+        "--per-gpu",
     }
 )
 

@@ -152,6 +152,21 @@ Listen = Annotated[
         "only this host can.",
     ),
 ]
+RayAddress = Annotated[
+    str | None,
+    typer.Option(
+        "--address",
+        metavar="ADDRESS",
+        help="With --engine ray: a running cluster, such as auto or HOST:6379; by default Ray is "
+        "started on this machine, where only this machine can reach it.",
+    ),
+]
+PerGpu = Annotated[
+    int | None,
+    typer.Option(
+        "--per-gpu", min=1, max=64, metavar="N", help="With --engine ray: trials that share a GPU."
+    ),
+]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object to standard output.")]
 

@@ -20,7 +20,9 @@ from segexp.cli.options import (
     Listen,
     MappingName,
     Mixed,
+    PerGpu,
     Project,
+    RayAddress,
     Set,
     Storage,
     StorageFile,
@@ -96,6 +98,8 @@ def tune(
     engine_name: EngineName = None,
     workers: Workers = "auto",
     listen: Listen = None,
+    address: RayAddress = None,
+    per_gpu: PerGpu = None,
     storage: Storage = None,
     storage_file: StorageFile = None,
     storage_patience: StoragePatience = None,
@@ -114,7 +118,10 @@ def tune(
 
     started = time.monotonic()
     deadline = math.inf if timeout is None else started + seconds_given("--timeout", timeout)
-    root, (engine, at_once) = open_project(project), engine_of(engine_name, workers, listen=listen)
+    root, (engine, at_once) = (
+        open_project(project),
+        engine_of(engine_name, workers, listen=listen, address=address, per_gpu=per_gpu),
+    )
     overrides = {**data_overrides(data, format_name, mapping), **set_overrides(set_)}
     overrides = with_storage(overrides, storage, storage_file, storage_patience)
     if trials is not None:

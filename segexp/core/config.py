@@ -168,6 +168,19 @@ Seconds = Annotated[
 ]
 
 
+class EngineConfig(Section):
+    """What a trial has of a cluster, where the engine is Ray.
+
+    Attributes:
+        num_cpus: Cores, and so many threads of torch.
+        num_gpus: GPUs, or a share of one; null for one where there are any, or the share that
+            ``--per-gpu`` says.
+    """
+
+    num_cpus: float = Field(1.0, gt=0, le=4096)
+    num_gpus: float | None = Field(None, ge=0, le=64)
+
+
 class Config(Section):
     """Everything in `config.yaml`.
 
@@ -182,6 +195,7 @@ class Config(Section):
     model: ModelConfig = ModelConfig()
     training: TrainingConfig = TrainingConfig()
     tracking: TrackingConfig = TrackingConfig()
+    engine: EngineConfig = EngineConfig()
     storage: Url | None = None
     storage_patience: Seconds = 600.0
 

@@ -26,6 +26,7 @@ from segexp.training.compute import choose_compute
 # Parts of the configuration that no score depends on.
 _NOT_IN_DEFINITION = (
     "tracking.",
+    "engine.",
     "storage",
     "data.root",
     "data.format",
