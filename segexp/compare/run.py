@@ -59,7 +59,7 @@ from segexp.study.live_results import LiveResults
 from segexp.study.open import OpenStudy, Place, open_study
 from segexp.study.plan import ListPlan, SearchPlan, say_left_out
 from segexp.study.results_folder import results_folder, results_line
-from segexp.study.run import run_to_the_end, say_what_waits, under_way
+from segexp.study.run import run_to_the_end, settle, under_way
 from segexp.study.storage.open import open_storage, storage_file
 
 
@@ -165,7 +165,7 @@ def run_ab(
         except OSError as error:
             display.say(f"{results_folder(plan.project, study)} cannot be written: {error}")
         note_answer(Place(finals[0].experiment, record), result)
-    say_what_waits(finals[0].experiment, display)
+    settle(finals, display)
     return result, directory
 
 

@@ -115,7 +115,7 @@ def run_study(
     with under_way(opened, display, folder):
         live = LiveResults(display, folder)
         ran = run_to_the_end([opened], live, engine, workers=workers, stop=stop)
-    say_what_waits(opened.experiment, display)
+    settle([opened], display)
     # Other processes may have run some of them.
     new = min(ran, _count(opened.study) - before)
     return opened.study, Ran(new, ran - new)
@@ -199,6 +199,18 @@ def ended_by(end: Callable[[tracking.Status], None]) -> Iterator[None]:
         raise
     with signals_held_back():
         end("FINISHED")
+
+
+def settle(studies: Sequence[OpenStudy], display: StudyDisplay) -> None:
+    """Wait a little for a tracking server to have all records, and close what it has only now.
+
+    Where a process was killed while the server was away, the runs that it began waited, too: they
+    were not there when their trials were closed.
+    """
+    say_what_waits(studies[0].experiment, display)
+    for opened in studies:
+        with opened.deciding():
+            close_records(opened.study, opened.parent)
 
 
 def say_what_waits(experiment: tracking.Experiment, display: StudyDisplay) -> None:

@@ -13,8 +13,10 @@ from mlflow import MlflowClient
 from optuna.distributions import FloatDistribution
 from optuna.trial import TrialState, create_trial
 
+from segexp import tracking
 from segexp.core.errors import Interrupted, WorkError
 from segexp.core.lease import is_gone
+from segexp.study import run as run_module
 from segexp.study.attributes import PROMOTES, RESULT, RUN_ID
 from segexp.study.engines.workers import process_context
 from segexp.study.open import OpenStudy
@@ -170,3 +172,20 @@ def test_a_cache_that_cannot_be_written_leaves_no_study_behind(project: Path) ->
     with pytest.raises(WorkError, match="cache cannot be written"):
         run_study(plan, storage, Said())
     assert optuna.get_all_study_names(storage) == []
+
+
+def test_a_run_that_a_server_has_only_at_the_end_is_closed_with_the_state_of_its_trial(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late: list[tracking.Run] = []
+
+    def arriving(experiment: tracking.Experiment, display: object) -> None:
+        (parent,) = experiment.client.search_runs([experiment.id], "tags.segexp.kind = 'study'")
+        tags = {"segexp.kind": "trial", "segexp.study": "tiny", "segexp.trial": "0"}
+        own = tracking.Run(project, experiment.uri, experiment.id, parent.info.run_id)
+        late.append(tracking.start_run(experiment, "killed", tags, {}, own))
+
+    monkeypatch.setattr(run_module, "say_what_waits", arriving)
+    run(project, trials=1)
+    found = late[0].client.get_run(late[0].find_id())
+    assert (found.info.status, found.data.tags["segexp.state"]) == ("FINISHED", "COMPLETE")
