@@ -112,12 +112,19 @@ def check_invariants(study: Study, faults: Faults) -> list[FrozenTrial]:
         Its trials.
     """
     trials = read_trials(study)
-    _check_trials(study, trials, faults)
-    _check_retries(trials, faults)
-    _check_records(study, trials, faults)
+    check_records(study, trials, read_runs(study.project / "mlflow.db", study.name), faults)
     _check_databases(study, faults)
     _check_files(study, trials, faults)
     return trials
+
+
+def check_records(
+    study: Study, trials: Sequence[FrozenTrial], runs: Sequence[Run], faults: Faults
+) -> None:
+    """Note everything that is wrong with the trials of a study, and with their runs."""
+    _check_trials(study, trials, faults)
+    _check_retries(trials, faults)
+    _check_runs(trials, runs, faults)
 
 
 def same_trials(trials: Sequence[FrozenTrial], reference: Sequence[FrozenTrial]) -> list[str]:
@@ -194,8 +201,7 @@ def _check_retries(trials: Sequence[FrozenTrial], faults: Faults) -> None:
         faults.other.append(f"retries of trials that are not there: {list(retries)}")
 
 
-def _check_records(study: Study, trials: Sequence[FrozenTrial], faults: Faults) -> None:
-    runs = read_runs(study.project, study.name)
+def _check_runs(trials: Sequence[FrozenTrial], runs: Sequence[Run], faults: Faults) -> None:
     faults.running_mlflow += [
         f"{run.tags['segexp.kind']} {run.tags.get('segexp.trial', '')} {run.id}"
         for run in runs
@@ -217,7 +223,8 @@ def _check_records(study: Study, trials: Sequence[FrozenTrial], faults: Faults) 
         known = trial.user_attrs.get(RUN_ID)
         if len(own) > 1:
             faults.doubled.append(f"trial {trial.number} has {len(own)} runs")
-        if known is not None and known not in [run.id for run in own]:
+        # Where the server was away, a run is known by what it is tagged with until it is made.
+        if known not in (None, *(i for r in own for i in (r.id, r.tags.get("segexp.record")))):
             faults.lost.append(f"trial {trial.number} has no run {known}")
         for run in own:
             _check_record(trial, run, faults)
@@ -284,11 +291,11 @@ def _check_files(study: Study, trials: Sequence[FrozenTrial], faults: Faults) ->
                 faults.other.append(f"{directory / name} has {sorted(files)}")
 
 
-def read_runs(project: Path, study: str) -> list[Run]:
-    """Return the runs of a study and of its trials, as they are in MLflow's database."""
+def read_runs(database: Path, study: str) -> list[Run]:
+    """Return the runs of a study and of its trials, as they are in MLflow's SQLite file."""
     tags: dict[str, dict[str, str]] = defaultdict(dict)
     steps: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
-    with closing(sqlite3.connect(project / "mlflow.db")) as connection:
+    with closing(sqlite3.connect(database)) as connection:
         runs = connection.execute(
             "SELECT run_uuid, status FROM runs WHERE lifecycle_stage = 'active'"
         ).fetchall()

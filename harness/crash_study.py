@@ -46,6 +46,14 @@ pruner: {name: successive_halving, options: {reduction_factor: 2, promotion: tru
 space: {learning_rate: [1.0e-4, 1.0e-3, 1.0e-2, 3.0e-2, 100.0], augmentation: [0.0, 0.5, 1.0]}
 config: {mapping: merged10, training.epochs: 3, training.augmentation: 0.0}
 """,
+    # Of several hosts, which are never to train the same params.
+    "hosts": """\
+name: hosts
+sampler: {name: random, seed: 1}
+pruner: {name: successive_halving, options: {reduction_factor: 2, promotion: true}}
+space: {learning_rate: {low: 1.0e-4, high: 1.0e-1, log: true}, augmentation: {low: 0, high: 1}}
+config: {mapping: merged10, training.epochs: 3}
+""",
     # As many trials a second as there can be.
     "crowd": """\
 name: crowd
