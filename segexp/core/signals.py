@@ -1,15 +1,21 @@
 """SIGINT and SIGTERM: what they raise, and when they have to wait."""
 
 import signal
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from segexp.core.errors import Interrupted
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+_SENT_AGAIN_AFTER = 0.05  # seconds: whatever discards what is raised has returned by then
+
+# What Python does with what it discards; the last one, if a library puts its own in.
+_discarded: list[Callable[[Any], object]] = [sys.__unraisablehook__]
 
 # The signals that arrived in each block that holds them back, and whether one was raised.
 _held_back: list[list[int]] = []
@@ -17,11 +23,18 @@ _is_interrupted = False
 
 
 def raise_on_signals() -> None:
-    """Make SIGINT and SIGTERM raise `Interrupted` from now on."""
+    """Make SIGINT and SIGTERM raise `Interrupted` from now on.
+
+    Python discards what is raised while it runs the callback of a weak reference or a `__del__`, as
+    it may at any moment. The signal is sent again then, a moment later.
+    """
     global _is_interrupted  # noqa: PLW0603 - the state of the process
     _is_interrupted = False
     for number in _SIGNALS:
         signal.signal(number, _raise)
+    if sys.unraisablehook is not _send_again:
+        _discarded.append(sys.unraisablehook)
+        sys.unraisablehook = _send_again
 
 
 def is_interrupted() -> bool:
@@ -93,6 +106,19 @@ def how_it_ended(code: int | None) -> str:
         why = " (the system does that when memory runs out)" if -code == signal.SIGKILL else ""
         return f"was ended by {name}{why}"
     return f"ended with exit code {code}"
+
+
+def _send_again(discarded: Any) -> None:
+    """Send the signal again whose exception Python discards, and leave the rest as it was."""
+    if not isinstance(discarded.exc_value, Interrupted):
+        _discarded[-1](discarded)
+        return
+    main, number = threading.main_thread().ident, discarded.exc_value.signal_number
+    assert main is not None
+    # Not from here, where what it raises would be discarded, too.
+    timer = threading.Timer(_SENT_AGAIN_AFTER, signal.pthread_kill, (main, number))
+    timer.daemon = True
+    timer.start()
 
 
 def _raise(number: int, frame: FrameType | None) -> NoReturn:

@@ -1,9 +1,12 @@
 """Signals that wait until two records are written as one."""
 
 import signal
+import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from typing import Any
 
 import pytest
 
@@ -34,6 +37,48 @@ def test_a_signal_raises_with_its_number(number: signal.Signals) -> None:
     with pytest.raises(Interrupted) as caught:
         signal.raise_signal(number)
     assert caught.value.signal_number == number
+
+
+class Mourned:
+    """Whose end calls what a test wants to happen."""
+
+    def __init__(self, then: Callable[[], object]) -> None:
+        self.then = then
+
+    def __del__(self) -> None:
+        self.then()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_that_arrives_where_python_discards_exceptions_is_not_lost(
+    number: signal.Signals,
+) -> None:
+    arrived = []
+
+    def arrive() -> None:
+        arrived.append(number)
+        signal.raise_signal(number)
+
+    with pytest.raises(Interrupted) as caught:
+        Mourned(arrive)  # is gone at once, and what is raised in its end is discarded
+        while True:
+            time.sleep(0.01)
+    assert (arrived, caught.value.signal_number) == ([number], number)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_what_else_python_discards_goes_where_it_went(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Any] = []
+    monkeypatch.setattr(sys, "unraisablehook", seen.append)
+    raise_on_signals()
+
+    def fail() -> None:
+        raise ValueError("of its own")
+
+    Mourned(fail)
+    assert [str(one.exc_value) for one in seen] == ["of its own"]
 
 
 def test_a_held_back_signal_arrives_after_the_block() -> None:
