@@ -31,6 +31,7 @@ RETRY = "retry"  # the value of INTERRUPTED of a trial that is to be retried
 PRECISION = "segexp.precision"  # trial: bf16 or fp32, what its host trained it in; its MLflow tag
 COSTS = "segexp.costs"  # trial: what it costs, by each objective that is a cost
 RESULT = "segexp.result"  # trial: its scores, see segexp.study.best
+STATES = "segexp.state."  # study, with a trial's number: the digests of its state in MLflow
 FILES = "segexp.files"  # trial: the SHA-256 of each file that it left, by name
 
 

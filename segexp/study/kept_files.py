@@ -8,7 +8,7 @@
 """
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from optuna.trial import FrozenTrial
@@ -21,6 +21,7 @@ from segexp.study.open import OpenStudy
 from segexp.study.plan import ListPlan
 from segexp.study.promotion import number_before
 from segexp.study.pruners import Promoting
+from segexp.study.shared_states import forget_states
 
 
 def prune_directories(opened: OpenStudy, trials: Sequence[FrozenTrial]) -> list[Path]:
@@ -32,13 +33,17 @@ def prune_directories(opened: OpenStudy, trials: Sequence[FrozenTrial]) -> list[
     Returns:
         The directories that were deleted.
     """
-    with locked(opened.lock):
-        return _prune_directories(opened, trials)
-
-
-def _prune_directories(opened: OpenStudy, trials: Sequence[FrozenTrial]) -> list[Path]:
-    best = {trial.number for trial in best_trials(trials)}
     awaited = _awaited(trials) | _may_be_resumed(opened, trials)
+    project, uri = opened.plan.base.project, opened.experiment.uri
+    forget_states(project, uri, opened.study, trials, awaited)
+    with locked(opened.lock):
+        return _prune_directories(opened, trials, awaited)
+
+
+def _prune_directories(
+    opened: OpenStudy, trials: Sequence[FrozenTrial], awaited: Collection[int]
+) -> list[Path]:
+    best = {trial.number for trial in best_trials(trials)}
     deleted = []
     for directory in sorted(opened.directory(0).parent.glob("trial-*")):
         number = directory.name.removeprefix("trial-")

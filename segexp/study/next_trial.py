@@ -17,7 +17,7 @@ from segexp.core import failpoint
 from segexp.core.config_keys import with_values
 from segexp.core.credentials import without_credentials
 from segexp.core.disk import FullDiskError, full_disk_explained, is_away, is_full, what_to_free
-from segexp.core.errors import AwayError
+from segexp.core.errors import AwayError, Interrupted
 from segexp.core.signals import signals_held_back
 from segexp.evaluation.result import TrialResult
 from segexp.report.trials import values_text
@@ -41,6 +41,7 @@ from segexp.study.promotion import number_before
 from segexp.study.reconcile import close_interrupted, close_record, drop, heard_of, queue_retries
 from segexp.study.run_names import trial_name
 from segexp.study.samplers import suggest
+from segexp.study.shared_states import fetch_state, share_state
 from segexp.study.so_far import so_far
 from segexp.study.standing import values_of
 from segexp.study.stop import give_up_if_hopeless
@@ -51,6 +52,9 @@ from segexp.study.trial_setup import TrialSetup, precision_of, run_tags
 from segexp.training.ranks import RankDiedError
 
 _log = logging.getLogger(__name__)
+
+SHARING_SECONDS = 2.0
+"""How long a trial that a signal ends waits for a tracking server to take its state."""
 
 
 def run_next_trial(opened: OpenStudy, display: StudyDisplay) -> bool:
@@ -108,10 +112,9 @@ def _run_one(opened: OpenStudy, taken: Taken, display: StudyDisplay) -> None:
             epochs = trials[before].last_step
             what = f"resumes trial {before}, which is now among the best after epoch {epochs}"
         display.say(f"trial {trial.number} {what}")
-    if not _take_over(opened, trial, trials) and before is not None:
+    if (why := _take_over(opened, trial, trials)) and before is not None:
         display.say(
-            f"trial {trial.number} begins at epoch 1: no checkpoint of trial {before} is here; it "
-            f"ran on {host_of(trials[before])}"
+            f"trial {trial.number} begins at epoch 1: {why}; it ran on {host_of(trials[before])}"
         )
     try:
         outcome = _train(opened, trial, place_of(taken.own, trials), display)
@@ -151,6 +154,8 @@ def _end(opened: OpenStudy, trial: optuna.Trial, outcome: _Outcome) -> Sequence[
     if outcome.run is not None:
         close_record(trials[trial.number], outcome.run)
     prune_directories(opened, trials)
+    if outcome.run is not None and outcome.state == TrialState.PRUNED:  # if it may be resumed
+        share_state(opened.study, trial, outcome.run, opened.directory(trial.number))
     return trials
 
 
@@ -186,6 +191,11 @@ def _train(opened: OpenStudy, trial: optuna.Trial, place: int, display: StudyDis
         return _Outcome(TrialState.COMPLETE, text, run, result, values, files)
     except optuna.TrialPruned as pruned:
         return _Outcome(TrialState.PRUNED, str(pruned), run)
+    except Interrupted:
+        if run is not None:
+            share_state(opened.study, trial, run, opened.directory(trial.number))
+            tracking.drain(run.project, run.uri, SHARING_SECONDS)
+        raise
     except (UpdateFinishedTrialError, AwayError):
         raise
     except RankDiedError as error:
@@ -219,11 +229,13 @@ def _tell(project: Path, trial: optuna.Trial, outcome: _Outcome) -> None:
         trial.study.tell(trial, state=outcome.state)
 
 
-def _take_over(opened: OpenStudy, trial: optuna.Trial, trials: Sequence[FrozenTrial]) -> bool:
+def _take_over(opened: OpenStudy, trial: optuna.Trial, trials: Sequence[FrozenTrial]) -> str | None:
     """Move the checkpoints of the trials that this one retries or resumes to its own directory.
 
+    Those of another host are fetched, if it sent them.
+
     Returns:
-        Whether there are any, or none is missing because no epoch was reported.
+        Why there are none; None if there are, or no epoch was reported.
     """
     own = opened.directory(trial.number) / "checkpoints"
     for forerunner in forerunners(trials[trial.number], trials):
@@ -233,7 +245,11 @@ def _take_over(opened: OpenStudy, trial: optuna.Trial, trials: Sequence[FrozenTr
             (directory / "checkpoints").rename(own)
         shutil.rmtree(directory, ignore_errors=True)
     past = forerunners(trials[trial.number], trials)
-    return own.is_dir() or not any(t.intermediate_values for t in past)
+    done = [t for t in past if t.intermediate_values]
+    if own.is_dir() or not done:
+        return None
+    project, uri = opened.plan.base.project, opened.experiment.uri
+    return fetch_state(project, uri, opened.study, done[0], own)
 
 
 def _frozen(trial: optuna.Trial) -> FrozenTrial:

@@ -25,6 +25,7 @@ os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"
 from segexp.core.run_token import is_token
 from segexp.tracking.artifacts import (
     ask_store,
+    delete_folder,
     experiment_of_run,
     read_artifact,
     read_folder,
@@ -93,6 +94,7 @@ __all__ = [
     "close_run",
     "config_params",
     "delete_experiment",
+    "delete_folder",
     "delete_runs",
     "delete_texts",
     "discard_run",

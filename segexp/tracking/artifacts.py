@@ -7,6 +7,7 @@ from urllib.parse import parse_qsl
 from mlflow import MlflowClient
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
+from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -80,6 +81,26 @@ def read_folder(project: Path, uri: str | None, run_id: str, folder: str) -> dic
     except (MlflowException, SQLAlchemyError, OSError) as error:
         raise WorkError(
             f"{folder} of run {run_id}: cannot be read: {without_credentials(first_line(error))}"
+        ) from None
+
+
+def delete_folder(project: Path, uri: str | None, run_id: str, folder: str) -> None:
+    """Delete a folder among a run's artifacts.
+
+    Raises:
+        InputError: When the tracking store has no such run, or the run no such folder (yet).
+        WorkError: When the store does not answer, or deletes nothing.
+    """
+    uri = uri or DEFAULT_TRACKING
+    try:
+        client, run = _find_run(project, uri, run_id)
+        if not client.list_artifacts(run.info.run_id, folder):
+            raise InputError(f"run {run.info.run_id} has no artifacts in {folder!r}")
+        store = get_artifact_repository(run.info.artifact_uri, client.tracking_uri)
+        store.delete_artifacts(folder)  # type: ignore[no-untyped-call]
+    except (MlflowException, SQLAlchemyError, OSError) as error:
+        raise WorkError(
+            f"{folder} of run {run_id}: cannot be deleted: {without_credentials(first_line(error))}"
         ) from None
 
 

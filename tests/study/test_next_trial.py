@@ -221,7 +221,7 @@ def test_a_storage_that_is_away_for_too_long_is_no_failure_of_the_trial(
             run_next_trial(study, display)
         assert display.ended == []
     assert states(study.study) == ["RUNNING"]  # its process is to end now
-    assert close_abandoned(study.study, lambda owner, beat: True) == [0]
+    assert close_abandoned(study.study, lambda owner, beat: True)[0] == [0]
     run_all(study)
     assert finished(study.study) == ["COMPLETE", "COMPLETE"]
     assert study.study.trials[1].user_attrs[RETRY_OF] == 0
