@@ -1,10 +1,11 @@
 """A trial of a dead host is gone on from on another one, from what MLflow has of it."""
 
 import pytest
+from optuna.trial import TrialState, create_trial
 
 from segexp.core.errors import Interrupted
 from segexp.study import shared_states
-from segexp.study.attributes import RUN_ID, STATES
+from segexp.study.attributes import PROMOTES, RUN_ID, STATES
 from segexp.study.engines.here import run_trials
 from segexp.study.next_trial import run_next_trial
 from segexp.study.stop import NEVER
@@ -59,6 +60,37 @@ def test_a_state_that_was_changed_is_not_loaded_and_it_is_said_why(
     (line,) = (line for line in display.lines if "begins at epoch 1" in line)
     assert "checkpoints/state.safetensors among the artifacts" in line
     assert "is not what trial 0 left" in line
+
+
+@pytest.mark.slow
+def test_a_promotion_goes_on_at_the_rung_on_another_host(
+    hosts: Hosts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared_states, "is_shared", lambda uri: True)
+    options = {"reduction_factor": 2, "promotion": True}
+    pruner = {"name": "successive_halving", "options": options}
+    shared = {"trials": 4, "pruner": pruner, "training.epochs": 2}
+    one = hosts.open(0, **shared)
+    baseline = one.study.ask()
+    baseline.report(0.9, 1)
+    one.study.tell(baseline, 0.9)
+    assert run_next_trial(one, Said())
+    stopped = one.study.trials[1]
+    assert (stopped.state, stopped.last_step) == (TrialState.PRUNED, 1)
+    assert "checkpoints/state.safetensors" in names_in(hosts, stopped.user_attrs[RUN_ID])
+    for rate in (0.002, 0.003):  # others do worse at the rung
+        one.study.add_trial(
+            create_trial(
+                state=TrialState.PRUNED,
+                params={"learning_rate": rate},
+                distributions=stopped.distributions,
+                intermediate_values={1: 0.0},
+            )
+        )
+    display = Said()
+    assert run_next_trial(hosts.open(1, **shared), display)
+    assert one.study.trials[4].user_attrs[PROMOTES] == 1
+    assert display.epochs == [(4, 2)]
 
 
 def test_a_database_of_one_host_gets_no_copy(hosts: Hosts) -> None:
