@@ -31,6 +31,9 @@ from segexp.report.drawing import (
 )
 from segexp.report.pictures import webp_of
 
+_CODE = re.compile(r"`([^`\n]+)`")
+"""Code in a sentence, as the command line writes it."""
+
 _LINK_OUT = re.compile(r'<a href="(?!#)')
 """A link that leaves the page."""
 
@@ -118,12 +121,12 @@ def render_page(
 
 
 def paragraph(text: str) -> Markup:
-    """Return a paragraph of plain text."""
+    """Return a paragraph of plain text, where what stands between backticks is code."""
     return markup("paragraph", text)
 
 
 def note(text: str) -> Markup:
-    """Return a highlighted paragraph."""
+    """Return a highlighted `paragraph`."""
     return markup("note", text)
 
 
@@ -229,7 +232,15 @@ def _template(name: str) -> Template:
         undefined=StrictUndefined,
         trim_blocks=True,
     )
+    environment.filters["with_code"] = _with_code
     return environment.get_template(name)
+
+
+def _with_code(text: str | Markup) -> Markup:
+    """Escape a sentence, and mark the code in it, which stands between backticks."""
+    if isinstance(text, Markup):
+        return text
+    return Markup(_CODE.sub(r"<code>\1</code>", escape(text)))
 
 
 def _script(name: str) -> Markup:

@@ -16,6 +16,7 @@ from segexp.report.page import (
     figure_text,
     image,
     markup,
+    next_box,
     note,
     paragraph,
     render_page,
@@ -23,6 +24,7 @@ from segexp.report.page import (
     subheading,
     swatch,
     table,
+    verdict,
 )
 from segexp.report.pictures import encode_png
 from tests.report.parsed import Page, plotly_count, read_page
@@ -84,6 +86,21 @@ def test_all_text_is_escaped():
     assert page.text.count(EVIL) == 18
     assert page.labels == ["Sections", f"Figure, {EVIL}, {EVIL}: {EVIL}"]
     assert page.pictures[0][1] == EVIL
+
+
+def test_what_stands_between_backticks_in_a_sentence_is_code():
+    said = "`segexp ui` and `a < b` run; ` alone is a backtick"
+    code = "<code>segexp ui</code> and <code>a &lt; b</code> run; ` alone is a backtick"
+    for part in (
+        paragraph(said),
+        note(said),
+        statement("label", said),
+        verdict("better", "better", "label", said),
+        next_box([said], ""),
+    ):
+        assert f">{code}</p>" in part
+    assert "<code>&lt;script&gt;" in paragraph(f"`{EVIL}`")
+    assert paragraph(swatch((0, 0, 0), "`a`")).count("`") == 2
 
 
 def test_a_script_that_slipped_through_unescaped_is_not_allowed():

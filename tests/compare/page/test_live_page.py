@@ -58,4 +58,4 @@ def test_matched_arms_have_no_searches() -> None:
 def test_a_study_that_was_ended_says_how_to_go_on_and_is_not_loaded_again() -> None:
     ended = replace(SEARCHING, is_live=False)
     assert '<meta http-equiv="refresh"' not in live_page(ended)
-    assert "The same `segexp ab` command goes on." in words_of(ended)
+    assert "The same segexp ab command goes on." in words_of(ended)
