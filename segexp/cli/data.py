@@ -198,7 +198,7 @@ def synth(
     with LiveDisplay() as display:
         taxonomy = find_taxonomy(root, "cityscapes19")
         write = write_png_layout if png else write_npy_layout
-        write(directory, synthetic_counts(config.data), taxonomy, display.caching)
+        write(directory, synthetic_counts(config.data), taxonomy, display.drawing)
     there = shlex.quote(str(directory))
     labelled = f" --set data.taxonomy={taxonomy.name}" if png else ""
     say(f"wrote synthetic scenes to {directory}; use them with --data {there}{labelled}")

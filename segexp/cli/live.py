@@ -100,8 +100,14 @@ class LiveDisplay(AbstractContextManager["LiveDisplay"]):
 
     def caching(self, done: int, total: int) -> None:
         """Show how many images are decoded into the cache."""
-        counted = f"{done}/{total} images"
-        self._show_bar("reading data", "reading data", counted, counted, done, total)
+        self._counted("reading data", f"{done}/{total} images", done, total)
+
+    def drawing(self, done: int, total: int) -> None:
+        """Show how many synthetic scenes are drawn and written."""
+        self._counted("drawing scenes", f"{done}/{total}", done, total)
+
+    def _counted(self, what: str, counted: str, done: int, total: int) -> None:
+        self._show_bar(what, what, counted, counted, done, total)
         if done == total:
             self._end_bar()
 

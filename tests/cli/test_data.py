@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from segexp.cli.live import LiveDisplay
 from tests.cli.running import segexp
 from tests.report.parsed import read_page
 
@@ -34,6 +35,16 @@ def test_synth_says_how_its_pictures_are_used(project: Path) -> None:
     words = ("--data", "pictures", "--set", "data.taxonomy=cityscapes19")
     assert " ".join(outcome.err.split()).endswith(f"use them with {' '.join(words)}")
     assert "no faults" in segexp(project, "data", "check", *words).out
+
+
+def test_scenes_that_are_drawn_are_not_said_to_be_read(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[tuple[object, ...]] = []
+    monkeypatch.setattr(LiveDisplay, "_show_bar", lambda display, *bar: shown.append(bar))
+    assert segexp(project, "data", "synth", "scenes").code == 0
+    assert {title for title, *_ in shown} == {"drawing scenes"}
+    assert shown[-1][2] == "12/12"
 
 
 def test_check_lists_all_faults_and_tune_refuses_the_same_data(project: Path, scenes: Path) -> None:
