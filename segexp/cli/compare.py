@@ -1,7 +1,7 @@
 """``segexp compare``."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -181,16 +181,25 @@ def _show(content: Mapping[str, Any]) -> None:
         f"{content['split']} ({content['images']} images), {content['size']}, "
         f"{len(content['common_space'])} common classes"
     )
-    for title, texts, (header, rows) in (
-        ("mIoU in the common space", 3, score_rows(content["models"])),
-        ("per class", 1, class_rows(content["models"])),
-    ):
-        table = number_table(title, header, texts)
-        for row in rows:
-            table.add_row(*(escape(plain(cell)) for cell in row))
-        print_table(table)
+    first, *others = content["models"]
+    for model in content["models"]:
+        answer(f"{model['name']}: {model['mapping']}, {model['arch']} with {model['encoder']}")
+    header, rows = score_rows(content["models"])
+    numbers = [[name, *cells] for name, _mapping, _network, *cells in (header, *rows)]
+    _print_rows("mIoU in the common space", numbers)
+    for other in others:
+        class_header, classes = class_rows([first, other])
+        _print_rows("per class", [class_header, *classes])
     prose(LUCK, results)
     for caveat in content["caveats"]:
         prose(f"caveat: {caveat}")
     for warning in content["warnings"]:
         prose(f"warning: {warning}")
+
+
+def _print_rows(title: str, rows: Sequence[Sequence[str]]) -> None:
+    header, *cells = rows
+    table = number_table(title, header)
+    for row in cells:
+        table.add_row(*(escape(plain(cell)) for cell in row))
+    print_table(table)

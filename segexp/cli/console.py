@@ -156,9 +156,9 @@ def is_too_wide(table: Table, screen: Console) -> bool:
 def print_table(table: Table, screen: Console = results) -> None:
     """Print a `number_table`.
 
-    Where the screen is narrow, the texts take several lines, the names in the first column before
-    all others, and so do headers; a number never does. Where not even that is enough, the lines
-    are longer than the screen.
+    Where the screen is narrow, texts and headers take several lines; a number never does. Words
+    are kept whole if they can be, else those of the first column are broken, then those of headers,
+    then those of other texts. Where not even that is enough, the lines are longer than the screen.
     """
     width = screen.width
     if (natural := _natural_width(table, screen)) > width:
@@ -166,8 +166,10 @@ def print_table(table: Table, screen: Console = results) -> None:
             _longest([*_lines(column.header), *_cell_lines(column)]) for column in table.columns
         ]
         beside = natural - sum(widths)
-        for breaking in (1, len(widths)):  # names give way first, then other texts
-            lowest = [_lowest(each, place < breaking) for place, each in enumerate(table.columns)]
+        for breaking, word in _BREAKINGS:
+            lowest = [
+                _lowest(each, place < breaking, word) for place, each in enumerate(table.columns)
+            ]
             if sum(lowest) + beside <= width:
                 break
         width = table.width = max(width, sum(lowest) + beside)
@@ -179,8 +181,11 @@ def print_table(table: Table, screen: Console = results) -> None:
     screen.print(table, crop=False)
 
 
-_NAME, _HEADER_WORD = 8, 12
-"""The narrowest column of texts; the longest word of a header that is kept whole."""
+_NAME, _HEADER_WORD, _ANY = 8, 12, 10_000
+"""The narrowest column of texts; the longest word of a header that is always kept whole; all."""
+
+_BREAKINGS = ((0, _ANY), (1, _ANY), (1, _HEADER_WORD), (_ANY, _HEADER_WORD))
+"""How many columns of texts may have broken words, and the longest word of headers kept whole."""
 
 
 def _natural_width(table: Table, screen: Console) -> int:
@@ -188,10 +193,10 @@ def _natural_width(table: Table, screen: Console) -> int:
     return screen.measure(table, options=wide).maximum
 
 
-def _lowest(column: Column, may_break: bool) -> int:
+def _lowest(column: Column, may_break: bool, header_word: int) -> int:
     """Return the fewest characters of a line in a column; words of texts may have to be broken."""
     cells = _cell_lines(column)
-    header = min(_longest(_words(_lines(column.header))), _HEADER_WORD)
+    header = min(_longest(_words(_lines(column.header))), header_word)
     if column.no_wrap:
         return max(header, _longest(cells))
     fewest = max(header, _longest(_words(cells)))

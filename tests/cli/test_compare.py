@@ -102,7 +102,7 @@ def test_all_references_that_name_nothing_are_told_at_once(tuned: tuple[Path, Ou
 def test_names_give_way_and_numbers_stay_whole_where_the_screen_is_narrow(
     screen: io.StringIO, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    of = {"mapping": "merged10", "arch": "Unet", "encoder": "resnet34"}
+    of = {"mapping": "merged10", "arch": "Unet", "encoder": "tu-mobilenetv3_small_100"}
     first = {**of, "name": "runs/a-very-long-name/best/bundle", "miou_common": 0.38}
     second = {
         **of,
@@ -127,7 +127,33 @@ def test_names_give_way_and_numbers_stay_whole_where_the_screen_is_narrow(
         "[0.375, 0.388]",
         "[-0.012, +0.034]",
         "[-0.020, +0.030]",
-        "mapping",
+        "runs/a-very-long-name/best/bundle: merged10, Unet with tu-mobilenetv3_small_100\n",
     ):
         assert whole in shown
     assert any(line[:1] == ["road"] and "0.388" in line for line in lines)
+
+
+def test_at_80_columns_words_are_whole_and_each_further_model_has_its_own_classes(
+    screen: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    road = {"class": "traffic light", "a": 0.4, "b": 0.41, "delta": 0.01, "interval": [-0.02, 0.03]}
+    of = {"mapping": "cityscapes19", "arch": "unet", "encoder": "e", "miou_common": 0.4}
+    of |= {"interval": [0.375, 0.388]}
+    against = {"delta": 0.01, "delta_interval": [-0.012, 0.034], "level": 0.05}
+    names = ["quick, trial 3", "quick-merged10, trial 13", "other, trial 4"]
+    models = [
+        {**of, "name": name, "per_class": [road], **(against if place else {})}
+        for place, name in enumerate(names)
+    ]
+    content = {"data": "d", "split": "heldout", "images": 9, "size": "s", "common_space": ["road"]}
+    monkeypatch.setattr(results, "width", 80)
+    _show({**content, "models": models, "caveats": [], "warnings": []})
+    shown = screen.getvalue().partition("The intervals are")[0]
+    assert max(map(len, shown.splitlines())) <= 80
+    assert shown.count("per class") == 2
+    words = shown.split()
+    for word in ("cityscapes19,", "quick-merged10,", "difference", "traffic", "light"):
+        assert word in words
+    assert words.count("[-0.020,") == words.count("+0.030]") == 2
+    headers = shown.partition("per class")[2].partition("traffic")[0].splitlines()
+    assert sum(bool(line.strip()) for line in headers) <= 4  # with the rule below them

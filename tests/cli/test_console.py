@@ -148,6 +148,25 @@ def test_numbers_and_intervals_stay_whole_where_they_are_wider_than_the_screen(s
     assert "0.375 [0.375, 0.388] +0.013 <0.001" in " ".join(screen.getvalue().split())
 
 
+def test_words_are_whole_where_the_screen_has_room_for_them_and_else_names_are_broken(
+    screen, monkeypatch
+):
+    def shown(width: int) -> list[str]:
+        monkeypatch.setattr(results, "width", width)
+        table = number_table("", ["class", "camvid-encoders-merged10, trial 3", "95% interval"])
+        table.add_row("two-wheelers and riders", "0.375", "[0.375, 0.388]")
+        screen.seek(0)
+        screen.truncate()
+        print_table(table)
+        return screen.getvalue().split()
+
+    assert {"two-wheelers", "camvid-encoders-merged10,"} < set(shown(57))
+    narrower = shown(52)  # a name in the first column gives way before a header
+    assert "two-wheelers" not in narrower and "camvid-encoders-merged10," in narrower
+    narrow = shown(40)
+    assert "camvid-encoders-merged10," not in narrow and "0.388]" in narrow
+
+
 @pytest.mark.parametrize(
     ("warnings", "said"), [([], ""), (["a"], "1 warning about"), (["a", "b"], "2 warnings about")]
 )
