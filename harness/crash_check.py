@@ -282,7 +282,8 @@ def _check_files(study: Study, trials: Sequence[FrozenTrial], faults: Faults) ->
         complete = [t for t in trials if t.state == TrialState.COMPLETE]
         best = max((t.value for t in complete if t.value is not None), default=None)
         kept = {f"trial-{t.number:04d}" for t in complete if t.value == best}
-        found = {path.name for path in directory.iterdir()}
+        # `pictures` are small copies for trials.html, of the trials' overlays.
+        found = {path.name for path in directory.iterdir()} - {"pictures"}
         if not found <= kept or len(found) != 1:
             faults.other.append(f"{directory} has {sorted(found)}, and is to have {sorted(kept)}")
         for name in found & kept:
