@@ -1,6 +1,6 @@
 """The kind of a file that cannot be read, from its first bytes, and what to do about it."""
 
-_AGAIN = "download or copy it again"
+AGAIN = "download or copy it again"
 
 _KINDS = (
     (b"\x89PNG\r\n\x1a\n", "is a PNG"),
@@ -27,7 +27,7 @@ def not_the_file(data: bytes) -> str | None:
         data: Its first bytes, a hundred or more where there are so many.
     """
     if not data:
-        return f"is empty: {_AGAIN}"
+        return f"is empty: {AGAIN}"
     if data.startswith(b"version https://git-lfs"):
         return "is a Git LFS pointer, not the file itself: `git lfs pull` fetches it"
     if _opening(data).startswith(_PAGES):
@@ -35,10 +35,10 @@ def not_the_file(data: bytes) -> str | None:
     if data.startswith(_LINE_ENDS):
         return (
             "is a PNG that a conversion of line ends has broken: write `*.png binary` into "
-            f".gitattributes, and {_AGAIN}"
+            f".gitattributes, and {AGAIN}"
         )
     if data.startswith(b"\xef\xbf\xbd"):
-        return f"was saved as text, which breaks it: {_AGAIN}, in binary mode"
+        return f"was saved as text, which breaks it: {AGAIN}, in binary mode"
     return None
 
 

@@ -18,7 +18,7 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
-from segexp.core.beginning import beginning
+from segexp.core.beginning import AGAIN, beginning
 from segexp.core.errors import InputError
 from segexp.core.files import read_bounded
 from segexp.data.files.exif import UPRIGHT, orientation_of
@@ -69,6 +69,9 @@ _MAGIC = {
     b"MM\0*": "TIFF",
     b"GIF8": "GIF",
 }
+_HEADER_BYTES = {"PNG": 33, "JPEG": 6, "WebP": 20, "BMP": 26, "TIFF": 8, "GIF": 13}
+"""What a file of each kind has before anything of its picture."""
+
 _LOSSLESS_TIFF = (1, 2, 3, 4, 5, 8, 32773, 32946, 34925, 50000)
 """Compressions of TIFF that keep every number: none, CCITT, LZW, deflate, PackBits, LZMA, Zstd."""
 # In a JPEG's pixel data 0xff is followed by 0, by a restart marker, or by what ends them.
@@ -138,6 +141,8 @@ def decode_picture(path: Path, data: bytes) -> Picture:
     if len(data) > MAX_PICTURE_BYTES:
         raise SampleFault(f"{path}: {len(data)} bytes; at most {MAX_PICTURE_BYTES} are read")
     with damage_as_fault(path):
+        if len(data) < _HEADER_BYTES[kind]:
+            raise ValueError(f"it ends at byte {len(data)}, inside its header")
         return _read_png(path, data) if kind == "PNG" else _read_other(path, data, kind)
 
 
@@ -301,6 +306,6 @@ def damage_as_fault(path: Path) -> Iterator[None]:
         raise
     except Exception as error:  # decoders meet damaged bytes with nearly any exception
         detail = " ".join(str(error).split()) or type(error).__name__
-        raise SampleFault(
-            f"{path}: damaged or truncated: {detail}; download or copy it again"
-        ) from None
+        if isinstance(error, struct.error) or isinstance(error.__cause__, struct.error):
+            detail = "a part of it is missing"  # in place of the sizes of buffers
+        raise SampleFault(f"{path}: damaged or truncated: {detail}; {AGAIN}") from None

@@ -253,5 +253,26 @@ def test_other_content_is_refused(tmp_path, content, what):
     assert what in refused(tmp_path / "x.png")
 
 
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".bmp", ".tif"])
+def test_a_file_that_ends_inside_its_header_says_so(tmp_path, suffix):
+    data = save(tmp_path / f"x{suffix}", picture(1, (8, 8))).read_bytes()
+    length = {".png": 16, ".jpg": 3, ".webp": 12, ".bmp": 14, ".tif": 4}[suffix]
+    (tmp_path / "x.png").write_bytes(data[:length])
+    said = refused(tmp_path / "x.png")
+    assert f"damaged or truncated: it ends at byte {length}, inside its header; download" in said
+
+
+@pytest.mark.parametrize("suffix", [".png", ".bmp", ".tif", ".webp", ".jpg"])
+@pytest.mark.filterwarnings("ignore:::PIL")
+def test_no_cut_of_a_file_is_told_in_words_of_a_decoder_s_buffers(tmp_path, suffix):
+    data = save(tmp_path / f"x{suffix}", picture(1, (2, 2))).read_bytes()
+    for length in range(len(data) - 2):
+        (tmp_path / "x.png").write_bytes(data[:length])
+        try:
+            assert "unpack" not in refused(tmp_path / "x.png")
+        except pytest.fail.Exception:
+            pass  # whole but for its end
+
+
 def test_a_missing_file_is_named(tmp_path):
     assert "No such file" in refused(tmp_path / "x.png")
