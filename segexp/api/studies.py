@@ -104,7 +104,7 @@ def tune(
         overrides["trials"] = trials
     path, definition, config = read_study(root, None if study is None else str(study), overrides)
     naming = study_naming(definition.name, data, overrides.get("mapping"))
-    definition = named_study(definition, naming.name if study_name is None else study_name)
+    definition = named_study(definition, study_name, naming)
     display = Lines(say)
     with full_disk_explained(root):
         searched = read_space(str(path), definition, config)

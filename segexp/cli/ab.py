@@ -60,6 +60,7 @@ from segexp.cli.options import (
 from segexp.compare.design import check_numbers
 from segexp.compare.statistics.gate import REQUIREMENTS
 from segexp.core.errors import InputError
+from segexp.core.files import name_fault
 from segexp.core.overrides import data_overrides
 
 
@@ -110,6 +111,8 @@ def ab(
     """
     if require is not None:
         check_choice("--require", require, REQUIREMENTS)
+    if study_name is not None and (fault := name_fault("study name", study_name)):
+        raise InputError(fault)
     given = given_in(context)
     if is_of_masks(given):
         refuse_training_options(given, margin)

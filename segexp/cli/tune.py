@@ -128,7 +128,7 @@ def tune(
         overrides["trials"] = trials
     path, definition, config = read_study(root, study, overrides)
     naming = study_naming(definition.name, data, overrides.get("mapping"))
-    definition = named_study(definition, naming.name if study_name is None else study_name)
+    definition = named_study(definition, study_name, naming)
 
     with full_disk_explained(root), interruption_leaves(NOT_BEGUN), LiveDisplay() as display:
         display.score = _score_of(definition)

@@ -24,6 +24,7 @@ from segexp.core.validation import describe_validation
 from segexp.core.yaml import find_yaml, read_yaml_mapping
 from segexp.evaluation.metrics import OBJECTIVE
 from segexp.labels.files import find_mapping
+from segexp.study.naming import Naming
 
 _SCORES = Offered("segexp.evaluation.metrics:objectives")
 _COSTS = Offered("segexp.evaluation.metrics:COSTS")
@@ -243,12 +244,13 @@ def read_study(
     return path, without_keys(definition, fixed), config
 
 
-def named_study(definition: StudyConfig, name: str) -> StudyConfig:
-    """Return the study under another name than its file's.
+def named_study(definition: StudyConfig, given: str | None, naming: Naming) -> StudyConfig:
+    """Return the study under the name that was given, or else by its naming.
 
     Raises:
         InputError: When the name is none that files and MLflow take.
     """
+    name = naming.name if given is None else given
     if fault := name_fault("study name", name):
-        raise InputError(f"{fault}; name it with --study-name")
+        raise InputError(fault if given is not None else f"{fault}; name it with --study-name")
     return definition.model_copy(update={"name": name})

@@ -228,7 +228,7 @@ def test_the_name_of_a_study_says_its_data_and_mapping(project: Path) -> None:
         (["tiny", "--set", "sampler=grid"], ["space.learning_rate", "choices or a step"]),
         (["tiny", "--set", "training.epochs"], ["--set training.epochs", "key=value"]),
         (["tiny", "--set", "training.epochs=[1"], ["--set training.epochs"]),
-        (["tiny", "--study-name", "a/b"], ["study name 'a/b'", "--study-name"]),
+        (["tiny", "--study-name", "a/b"], ["study name 'a/b': use 1 to 100"]),
         (["tiny", "--data", "nowhere"], ["nowhere", "no such folder"]),
         (
             ["tiny", "--storage", "postgre://x"],
