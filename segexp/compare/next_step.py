@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from segexp.compare.design import TRIALS
+from segexp.compare.design import CANDIDATES, MATCHED_CONFIGS, TRIALS
 from segexp.compare.statistics.sample_size import FEWEST_FOR_SPREAD
+from segexp.compare.statistics.verdict import FEW_RUNS
 
 _OF_A_SEARCH = ("--data", "--format", "--set", "--storage", "--storage-file", "--project")
 """Options of an A/B study that `segexp tune` has, too."""
@@ -16,6 +17,21 @@ FIXED = (
     "The numbers of this study are fixed by its answer: to ask with more, start another study "
     "(--study-name); --plan says what it needs."
 )
+
+FIXED_FEW = (
+    "The numbers of this study are fixed by its answer: to ask with more, start another study "
+    "(--study-name), such as the one below with {count} {unit} in each arm."
+)
+"""Where there are too few configurations, or seeds, for ``--plan``."""
+
+
+@dataclass(frozen=True)
+class _More:
+    """What another study has more of: its numbers as options, and the most telling one in words."""
+
+    options: Sequence[str]
+    count: int
+    unit: str
 
 
 @dataclass(frozen=True)
@@ -40,8 +56,11 @@ def next_step(result: Mapping[str, Any]) -> NextStep | None:
     needed = [named_if_several(p, pairs) + p["needed"]["text"] for p in pairs if p["needed"]]
     if needed:
         rest = "" if "options" in result else " Give the other options of this study again, too."
-        again = [] if is_masks else [f"{FIXED}{rest}"]
-        return NextStep([*needed, *again], "" if is_masks else _ask_again(result))
+        if is_masks:
+            return NextStep(needed, "")
+        more = _more(result)
+        fixed = FIXED_FEW.format(count=more.count, unit=more.unit) if more else FIXED
+        return NextStep([*needed, f"{fixed}{rest}"], _ask_again(result, more))
     if len(pairs) > 1 or is_masks:
         return None
     return _of_settled(result)
@@ -52,20 +71,37 @@ def named_if_several(pair: Mapping[str, Any], pairs: Sequence[Mapping[str, Any]]
     return f"{pair['b']} against {pair['a']}: " if len(pairs) > 1 else ""
 
 
-def _ask_again(result: Mapping[str, Any]) -> str:
-    """Return the command that says what to ask with, or that asks where too few runs tell it."""
+def _ask_again(result: Mapping[str, Any], more: _More | None) -> str:
+    """Return the command that says what to ask with, or that asks with more."""
     words = ["segexp", "ab", *(word for arm in result["arms"] for word in _arm_words(arm))]
-    runs = min(pair.get("run_groups", pair["runs"]) for pair in result["pairs"])
-    is_matched = result["mode"] == "matched"
-    if runs >= FEWEST_FOR_SPREAD:
+    if more is None:
         words += ["--plan", "--pilot", result["name"]]
-    elif is_matched:
-        words += ["--study-name", f"{result['name']}-more"]
     else:
-        words += ["--trials", str(TRIALS), "--study-name", f"{result['name']}-more"]
-    left_out = ("--cluster",) if "--plan" in words else ()
+        words += [*more.options, "--study-name", f"{result['name']}-more"]
+    left_out = ("--cluster",) if more is None else more.options
     words += [word for pair in _options(result) if pair[0] not in left_out for word in pair]
-    return shlex.join([*words, *(["--matched"] if is_matched else [])])
+    return shlex.join([*words, *(["--matched"] if result["mode"] == "matched" else [])])
+
+
+def _more(result: Mapping[str, Any]) -> _More | None:
+    """Return what a study needs more of that has too few runs to plan from; None if it has enough.
+
+    Never fewer configurations than the study was to have: trainings may have failed.
+    """
+    if min(pair.get("run_groups", pair["runs"]) for pair in result["pairs"]) >= FEWEST_FOR_SPREAD:
+        return None
+    design = result.get("design", {})
+    configs = design.get("configs", 0)
+    if result["mode"] != "matched":
+        candidates = max(CANDIDATES, configs)
+        trials = max(TRIALS, design.get("trials") or 0)  # at least those that name so many
+        options = ["--trials", str(trials), "--candidates", str(candidates)]
+        options += ["--seeds", "1"] if result["mode"] == "tuned" else []  # were its only runs
+        return _More(options, candidates, "configurations")
+    if configs == 1:  # the question is about this configuration
+        return _More(["--configs", "1", "--seeds", str(FEW_RUNS)], FEW_RUNS, "seeds")
+    configs = max(MATCHED_CONFIGS, configs)
+    return _More(["--configs", str(configs)], configs, "configurations")
 
 
 def _options(result: Mapping[str, Any]) -> Sequence[Sequence[str]]:

@@ -4,6 +4,7 @@ import shlex
 import pytest
 
 from segexp.compare.arms import parse_arms
+from segexp.compare.design import design_faults, make_design
 from segexp.compare.next_step import FIXED, next_step
 from segexp.compare.page.numbers import with_arm_names
 from tests.compare.page.ab_page_example import MATCHED, SHARED, THREE, TWO
@@ -38,15 +39,49 @@ def test_a_configuration_is_asked_about_again_as_it_was_given():
     assert arm.settings == {"mapping": "merged10", "training.augmentation": 0.1}
 
 
-def test_too_few_runs_to_plan_from_are_asked_again_with_more():
-    step = next_step(named(SHARED, needed=NEEDED, run_groups=2))
-    assert step.command == (
-        "segexp ab cityscapes19 merged10 --trials 20 --study-name cityscapes19-merged10-more"
-    )
-    matched = next_step(named(MATCHED, needed=NEEDED, run_groups=2))
-    assert matched.command == (
-        "segexp ab cityscapes19 merged10 --study-name cityscapes19-merged10-more --matched"
-    )
+ARMS = "segexp ab cityscapes19 merged10"
+MORE = "--study-name cityscapes19-merged10-more"
+FEW = {"needed": {**NEEDED, "text": "2 configurations do not tell."}, "run_groups": 2}
+
+
+def with_design(result, **numbers):
+    return result | {"design": result["design"] | numbers}
+
+
+def test_too_few_configurations_to_plan_from_are_asked_again_with_more_of_them():
+    step = next_step(named(with_design(SHARED, trials=7, configs=2), **FEW))
+    assert step.command == f"{ARMS} --trials 20 --candidates 6 {MORE}"
+    assert list(step.texts) == [
+        "2 configurations do not tell.",
+        "The numbers of this study are fixed by its answer: to ask with more, start another study "
+        "(--study-name), such as the one below with 6 configurations in each arm. "
+        "Give the other options of this study again, too.",
+    ]
+    matched = next_step(named(with_design(MATCHED, configs=2), **FEW))
+    assert matched.command == f"{ARMS} --configs 24 {MORE} --matched"
+    assert "with 24 configurations in each arm." in matched.texts[1]
+
+
+@pytest.mark.parametrize(("trials", "configs", "asked"), [(30, 2, (30, 6)), (40, 12, (40, 12))])
+def test_another_study_has_no_fewer_trials_or_candidates_than_the_one_before(
+    trials, configs, asked
+):
+    step = next_step(named(with_design(SHARED, trials=trials, configs=configs), **FEW))
+    assert step.command == f"{ARMS} --trials {asked[0]} --candidates {asked[1]} {MORE}"
+    assert design_faults(make_design(trials=asked[0], configs=asked[1]), asked[0], 2) == []
+
+
+def test_one_configuration_that_few_seeds_were_trained_of_is_asked_about_with_more_seeds():
+    result = with_design(MATCHED, configs=1) | {"options": [["--seeds", "2"], ["--margin", "0.02"]]}
+    step = next_step(named(result, **FEW))
+    assert step.command == f"{ARMS} --configs 1 --seeds 5 {MORE} --margin 0.02 --matched"
+    assert step.texts[1].endswith("with 5 seeds in each arm.")
+
+
+def test_seeds_of_an_older_study_of_two_winners_become_candidates():
+    result = with_design(TWO, configs=1, trials=20) | {"options": [["--seeds", "2"]]}
+    step = next_step(named(result, **FEW))
+    assert step.command == f"{ARMS} --trials 20 --candidates 6 --seeds 1 {MORE}"
 
 
 def test_the_options_of_the_study_go_into_the_command_that_asks_again_or_goes_on():
@@ -62,12 +97,9 @@ def test_the_options_of_the_study_go_into_the_command_that_asks_again_or_goes_on
     rest = "--storage sqlite:///a.db --set epochs=2"
     result = SHARED | {"options": options}
     more = next_step(named(result, needed=NEEDED, run_groups=2))
-    assert more.texts[1] == FIXED
-    assert more.command == (
-        "segexp ab cityscapes19 merged10 --trials 20 --study-name cityscapes19-merged10-more "
-        f"{of} --cluster city {rest}"
-    )
+    assert more.command == (f"{ARMS} --trials 20 --candidates 6 {MORE} {of} --cluster city {rest}")
     plan = next_step(named(result, needed=NEEDED))  # which compares nothing yet
+    assert plan.texts[1] == FIXED
     assert plan.command.endswith(f" --plan --pilot cityscapes19-merged10 {of} {rest}")
     assert next_step(named(TWO | {"options": options})).command == (
         "segexp tune fast --mapping merged10 --study-name merged10 --data 'the data' "
