@@ -27,6 +27,7 @@ from segexp.compare.page.numbers import (
     signed,
     with_arm_names,
 )
+from segexp.compare.page.sentences import answer_sentences
 from segexp.compare.statistics.gate import unmet_requirement
 from segexp.compare.version import RESULT_FILE
 from segexp.core.errors import WorkError
@@ -91,7 +92,7 @@ def show_answer(result: dict[str, Any], screen: Console) -> None:
 
 def _show_pair(pair: dict[str, Any], caveats: list[str], screen: Console) -> None:
     say("", screen)
-    for sentence in filter(None, (pair.get("untouched_sentence"), pair["sentence"])):
+    for sentence in answer_sentences(pair):
         prose(sentence, screen, "bold")
     if pair.get("detectable") is not None:
         found = detectable_text(pair["detectable"])

@@ -12,6 +12,7 @@ from segexp.compare.page.numbers import (
     signed,
     with_arm_names,
 )
+from segexp.compare.page.sentences import answer_sentences
 from segexp.report.markdown import fitted, table, text
 
 REWRITTEN = "*segexp writes this text again whenever the study is answered.*"
@@ -27,7 +28,7 @@ def ab_note(result: Mapping[str, Any]) -> str:
     pairs, arms = named["pairs"], named["arms"]
     lines: list[str] = []
     for pair in pairs:
-        for sentence in filter(None, (pair.get("untouched_sentence"), pair["sentence"])):
+        for sentence in answer_sentences(pair):
             lines += [f"### {text(sentence)}", ""]
     for pair in pairs:
         lines += [*_parts(pair), ""]

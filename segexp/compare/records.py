@@ -15,6 +15,7 @@ from segexp.compare.ab_note import ab_note, question
 from segexp.compare.answer_tables import answer_tables
 from segexp.compare.described_arms import draw_scenes
 from segexp.compare.page.ab_page import ab_page
+from segexp.compare.page.sentences import answer_sentences
 from segexp.compare.plan import AbPlan, ab_definition
 from segexp.compare.result import heldout_images
 from segexp.compare.run_names import answered_name
@@ -201,9 +202,7 @@ def write_answer(
         metrics |= {f"delta/{name}": pair["delta"], f"low/{name}": low, f"high/{name}": high}
         tags |= {
             f"segexp.verdict.{name}": pair["verdict"],
-            f"segexp.answer.{name}": " ".join(
-                filter(None, (pair["untouched_sentence"], pair["sentence"]))
-            ),
+            f"segexp.answer.{name}": " ".join(answer_sentences(pair)),
         }
         if pair["detectable"] is not None:
             metrics[f"detectable/{name}"] = pair["detectable"]

@@ -216,12 +216,15 @@ def test_bad_input_is_refused_in_one_line_and_nothing_starts(
     assert sorted(names) == ["Default", "template"]
 
 
-def test_people_read_of_the_classes_that_no_arm_merges_before_all_others(
+def test_people_read_the_answer_before_that_of_the_classes_that_no_arm_merges(
     compared: tuple[Path, Outcome],
 ) -> None:
     _, outcome = compared
     (pair,) = json.loads(outcome.out)["pairs"]
-    order = [pair["untouched_sentence"], pair["sentence"]]
+    about = pair["about"]
+    assert about == "On two configurations that tuning found good in either arm"
+    untouched = pair["untouched_sentence"].removeprefix(f"{about}, the ")
+    order = [pair["sentence"], f"The {untouched}"]
     order += ["untouched: mean of 5", "merged: mean of 5", "dropped: pole"]
     places = [outcome.err.index(words) for words in order]
     assert places == sorted(places)

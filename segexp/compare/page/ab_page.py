@@ -22,6 +22,7 @@ from segexp.compare.page.numbers import (
     with_arm_names,
 )
 from segexp.compare.page.pictures import ArmScene
+from segexp.compare.page.sentences import answer_sentences
 from segexp.compare.page.view import CLUSTERS, AbView, pair_title
 from segexp.report.page import Section, cards, next_box, note, paragraph, render_page, verdict
 
@@ -77,7 +78,7 @@ def _answer(view: AbView) -> list[Markup]:
             pair["verdict"],
             _KINDS[pair["verdict"]],
             pair_title(pair),
-            " ".join(filter(None, (pair.get("untouched_sentence"), pair["sentence"]))),
+            " ".join(answer_sentences(pair)),
         )
         for pair in view.pairs
     ]

@@ -100,7 +100,7 @@ def test_classes_that_no_arm_merges_come_first_with_their_mean_and_what_is_dropp
     assert page.row(merged)[2] == "-"
     assert page.row(merged)[5:] == ["-", "-"]
     assert page.row("caravan") == ["caravan", "van", "0.250", "-", "-"]
-    assert f"{pair['untouched_sentence']} {pair['sentence']}" in page.texts
+    assert f"{pair['sentence']} {pair['untouched_sentence']}" in page.texts
 
 
 def test_intervals_of_several_pairs_are_named_by_their_confidence():
