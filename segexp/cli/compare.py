@@ -174,7 +174,12 @@ def _folder_name(models: list[str]) -> str:
 
 
 def _show(content: Mapping[str, Any]) -> None:
-    from segexp.compare.page.models_page import LUCK, class_rows, score_rows
+    from segexp.compare.page.models_page import (
+        LUCK,
+        class_rows,
+        further_caveats,
+        score_rows,
+    )
 
     answer(content["data"])
     answer(
@@ -187,11 +192,11 @@ def _show(content: Mapping[str, Any]) -> None:
     header, rows = score_rows(content["models"])
     numbers = [[name, *cells] for name, _mapping, _network, *cells in (header, *rows)]
     _print_rows("mIoU in the common space", numbers)
+    prose(LUCK, results)
     for other in others:
         class_header, classes = class_rows([first, other])
         _print_rows("per class", [class_header, *classes])
-    prose(LUCK, results)
-    for caveat in content["caveats"]:
+    for caveat in further_caveats(content):
         prose(f"caveat: {caveat}")
     for warning in content["warnings"]:
         prose(f"warning: {warning}")

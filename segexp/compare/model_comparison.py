@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from segexp.compare.page.models_page import LUCK
 from segexp.compare.saved_models import (
     SavedModel,
     in_all,
@@ -39,13 +40,6 @@ from segexp.training.compute import Compute, choose_compute
 
 MARGIN = 0.01
 """Of the verdicts that are made on the way; they are not shown."""
-
-
-_ONE_TRAINING = (
-    "Each model is one training: the interval of a difference is over the images alone. It does "
-    "not include how other trainings would have come out."
-)
-"""What an A/B study says of arms with one run."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,10 +71,10 @@ class ModelComparison:
 
     @property
     def caveats(self) -> tuple[str, ...]:
-        """The limits of the differences, a sentence or two each."""
+        """The limits of the differences, a sentence or two each, as of arms with one run."""
         caveats = dict.fromkeys(caveat for pair in self.pairs for caveat in pair.caveats)
         of_arms = few_runs_caveat(1, "runs")
-        return tuple(_ONE_TRAINING if caveat == of_arms else caveat for caveat in caveats)
+        return tuple(LUCK if caveat == of_arms else caveat for caveat in caveats)
 
 
 def compare_models(

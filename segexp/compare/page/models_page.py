@@ -15,9 +15,10 @@ Model: TypeAlias = Mapping[str, Any]
 """A model as `comparison_to_dict` describes it."""
 
 LUCK = (
-    "The intervals are for other images like these: images are the only luck in them. Another "
-    "training of the same models, another seed or another search may differ by more."
+    "Each model is one training: the intervals are over the images alone, and two trainings of the "
+    "same settings with other seeds may differ by more."
 )
+"""The first limit of every difference between saved models: it stands directly below them."""
 
 
 def models_page(content: Mapping[str, Any], shown: Compared) -> Files:
@@ -31,10 +32,15 @@ def models_page(content: Mapping[str, Any], shown: Compared) -> Files:
         ),
         _table(score_rows(content["models"]), texts=3),
         paragraph(LUCK),
-        *map(note, [*content["warnings"], *content["caveats"]]),
+        *map(note, [*content["warnings"], *further_caveats(content)]),
         _table(class_rows(content["models"])),
     ]
     return gallery_page(f"{' and '.join(names)}, compared", opening, shown)
+
+
+def further_caveats(content: Mapping[str, Any]) -> list[str]:
+    """Return the limits of a comparison that are not said below the differences."""
+    return [caveat for caveat in content["caveats"] if caveat != LUCK]
 
 
 def score_rows(models: Sequence[Model]) -> tuple[list[str], list[list[str]]]:
