@@ -18,6 +18,7 @@ from segexp.core.config_keys import with_values
 from segexp.core.credentials import without_credentials
 from segexp.core.disk import FullDiskError, full_disk_explained, is_away, is_full, what_to_free
 from segexp.core.errors import AwayError, Interrupted
+from segexp.core.lease import is_here, owner_from_dict
 from segexp.core.signals import signals_held_back
 from segexp.evaluation.result import TrialResult
 from segexp.report.trials import values_text
@@ -26,6 +27,7 @@ from segexp.study.ask import Taken, ask, reason_to_drop
 from segexp.study.attributes import (
     FAILURE,
     FILES,
+    OWNER,
     PRECISION,
     RESULT,
     RUN_ID,
@@ -113,9 +115,7 @@ def _run_one(opened: OpenStudy, taken: Taken, display: StudyDisplay) -> None:
             what = f"resumes trial {before}, which is now among the best after epoch {epochs}"
         display.say(f"trial {trial.number} {what}")
     if (why := _take_over(opened, trial, trials)) and before is not None:
-        display.say(
-            f"trial {trial.number} begins at epoch 1: {why}; it ran on {host_of(trials[before])}"
-        )
+        display.say(f"trial {trial.number} begins at epoch 1: {why}; it {_where(trials[before])}")
     try:
         outcome = _train(opened, trial, place_of(taken.own, trials), display)
         failpoint.passed("before_tell")
@@ -250,6 +250,17 @@ def _take_over(opened: OpenStudy, trial: optuna.Trial, trials: Sequence[FrozenTr
         return None
     project, uri = opened.plan.base.project, opened.experiment.uri
     return fetch_state(project, uri, opened.study, done[0], own)
+
+
+def _where(before: FrozenTrial) -> str:
+    """Say where a trial ran whose checkpoints are not here."""
+    owner = owner_from_dict(before.user_attrs.get(OWNER))
+    if owner is not None and is_here(owner):  # a machine may have several projects of one storage
+        return (
+            "ran on this machine, and was ended before its first epoch was saved, or was run in "
+            "another project directory"
+        )
+    return f"ran on {host_of(before)}"
 
 
 def _frozen(trial: optuna.Trial) -> FrozenTrial:

@@ -24,7 +24,7 @@ from segexp.compare.design import Design
 from segexp.compare.plan import plan_ab
 from segexp.compare.run import Question, run_ab
 from segexp.core.errors import InputError, WorkError
-from segexp.core.lease import lease_seconds, this_process
+from segexp.core.lease import Owner, lease_seconds, this_process
 from segexp.report.study_page import study_page
 from segexp.study import ask
 from segexp.study import open as open_study
@@ -138,7 +138,20 @@ def test_tune_waits_for_the_last_trial_of_a_host_that_lives(hosts: Hosts) -> Non
     assert [t.state.name for t in study.trials] == ["COMPLETE", "COMPLETE"]
 
 
-def test_a_promotion_of_another_hosts_trial_says_that_it_begins_again(hosts: Hosts) -> None:
+@pytest.mark.parametrize(
+    ("owner", "where"),
+    [
+        (ELSEWHERE, "ran on elsewhere"),
+        (
+            this_process(),
+            "ran on this machine, and was ended before its first epoch was saved, or was run in "
+            "another project directory",
+        ),
+    ],
+)
+def test_a_promotion_of_a_trial_whose_checkpoint_is_not_here_says_that_it_begins_again(
+    hosts: Hosts, owner: Owner, where: str
+) -> None:
     options = {"reduction_factor": 2, "promotion": True}
     one = hosts.open(
         0,
@@ -159,16 +172,14 @@ def test_a_promotion_of_another_hosts_trial_says_that_it_begins_again(hosts: Hos
                     "learning_rate": optuna.distributions.FloatDistribution(1e-4, 1e-2, log=True)
                 },
                 intermediate_values={1: value},
-                user_attrs={OWNER: ELSEWHERE.to_dict()},
+                user_attrs={OWNER: owner.to_dict()},
             )
         )
     display = Said()
     assert run_next_trial(one, display)
     assert one.study.trials[4].user_attrs[PROMOTES] == 1
-    assert (
-        "trial 4 begins at epoch 1: no checkpoint of trial 1 is here; it ran on elsewhere"
-        in display.lines
-    )
+    said = f"trial 4 begins at epoch 1: no checkpoint of trial 1 is here; it {where}"
+    assert said in display.lines
     assert (4, 1) in display.epochs
 
 
