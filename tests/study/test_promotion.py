@@ -79,7 +79,7 @@ def test_a_pruned_trial_later_among_the_best_resumes_from_its_checkpoint(
             f"after epoch {done}"
         ) in display.lines
     assert find_best(study).number == 4
-    directories = {p.name for p in opened(project, **PROMOTION).directory(0).parent.iterdir()}
+    directories = {p.name for p in opened(project, **PROMOTION).directory(0).parent.glob("trial-*")}
     assert directories == {"trial-0004"}
 
 
