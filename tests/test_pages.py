@@ -15,7 +15,7 @@ from segexp.labels.mapping import common_space
 
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
-COMMAND = re.compile(r"\bsegexp ([a-z]+)(?: ([a-z]+))?")
+COMMAND = re.compile(r"\bsegexp ([a-z]+(?:-[a-z]+)*)(?: ([a-z]+))?")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -11,6 +11,7 @@ import pytest
 
 from segexp.core.config import Config
 from segexp.core.errors import InputError, WorkError
+from segexp.study.attributes import is_interrupted
 from segexp.study.engines import load_engine
 from segexp.study.engines._joined import join
 from segexp.study.engines._sent_task import Own
@@ -138,9 +139,12 @@ def test_a_trial_whose_connection_is_gone_is_tried_again_by_who_comes_then(
     (ended,) = first.ended
     assert isinstance(ended, WorkError)
     assert "is gone; what was under way here is tried again" in str(ended)
-    assert states(study) == ["FAIL", "COMPLETE", "COMPLETE"]
-    assert display.ended == [(0, "INTERRUPTED"), (1, "COMPLETE"), (2, "COMPLETE")]
-    assert study.trials[1].params == study.trials[0].params
+    # On a busy machine the first host may take the retry before it sees that its link is gone.
+    *interrupted, last, other = study.trials
+    assert interrupted and all(map(is_interrupted, interrupted))
+    assert [t.state.name for t in (last, other)] == ["COMPLETE", "COMPLETE"]
+    assert display.ended[0] == (0, "INTERRUPTED")
+    assert study.trials[0].params in (last.params, other.params)
 
 
 def test_a_host_with_other_data_is_refused_there_and_the_study_waits_for_another(
