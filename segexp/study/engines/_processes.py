@@ -38,6 +38,7 @@ class Processes:
         training = plans[0].base.config.training
         display.say(describe_team(seats, training.precision, training.devices))
         armed = os.environ.get(failpoint.VARIABLE)
+        failpoint.choose(None)  # it is a worker that dies, and not who starts another one
         for place, seat in enumerate(seats[:left]):
             yield self._start(seat, display.beside() if place else display, armed)
 

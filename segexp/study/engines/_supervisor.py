@@ -9,8 +9,9 @@ from multiprocessing.connection import wait
 
 from segexp.core.disk import FullDiskError
 from segexp.core.errors import AwayError, InputError, Interrupted, WorkError
+from segexp.core.lease import owner_from_dict
 from segexp.study.ask import trials_left
-from segexp.study.attributes import FAILURE, is_interrupted
+from segexp.study.attributes import FAILURE, OWNER, is_interrupted
 from segexp.study.display import StudyDisplay
 from segexp.study.engines._launcher import Launcher, Worker
 from segexp.study.engines._sent_display import LAST_TRIAL
@@ -108,7 +109,7 @@ def _watch(
                 continue
             reason = worker.left or launcher.cause_of_death(worker)
             closed = _close(worker, studies, reason, crashed=not worker.left)
-            _show_closed(worker, closed, reason)
+            _show_closed(studies, worker, closed, reason)
             is_settled = is_settled and not closed and worker.trial is None
             took_a_trial = bool(closed or worker.trials)
             for opened in studies:
@@ -121,15 +122,30 @@ def _has_none(studies: Sequence[OpenStudy], stop: StopRule) -> bool:
     return _left(studies) == 0 or is_stopped(studies, stop)
 
 
-def _show_closed(worker: Worker, closed: Sequence[tuple[OpenStudy, int]], reason: str) -> None:
+def _show_closed(
+    studies: Sequence[OpenStudy],
+    worker: Worker,
+    closed: Sequence[tuple[OpenStudy, int]],
+    reason: str,
+) -> None:
     for opened, number in closed:
         trial = opened.study.get_trials(deepcopy=False)[number]
         state, text = "FAIL", trial.user_attrs[FAILURE]
         if is_interrupted(trial):
             state, text = "INTERRUPTED", f"{text}; it is tried again"
         worker.display.trial_ended(number, state, text)
-    if worker.trial is not None and not closed:  # it has closed it itself
+    if closed or worker.trial is None:
+        return
+    # It has closed it itself, or died after it had ended it: then there is nothing more to say.
+    if any(_has_interrupted(worker, worker.trial, opened) for opened in studies):
         worker.display.trial_ended(worker.trial, "INTERRUPTED", f"{reason}; it is tried again")
+
+
+def _has_interrupted(worker: Worker, number: int, opened: OpenStudy) -> bool:
+    trial = next((t for t in opened.study.get_trials(deepcopy=False) if t.number == number), None)
+    if trial is None or not is_interrupted(trial):
+        return False
+    return owner_from_dict(trial.user_attrs.get(OWNER)) == worker.owner
 
 
 def _listen(worker: Worker) -> None:
