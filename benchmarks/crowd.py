@@ -19,7 +19,7 @@ from kills import storages
 from harness.crash_check import read_trials
 from harness.crash_crowd import run_together
 from harness.crash_study import STORAGES, Study, warm
-from harness.postgres import NotInstalledError
+from harness.server_directory import NotInstalledError
 
 
 def main() -> None:

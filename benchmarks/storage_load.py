@@ -15,7 +15,8 @@ from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 from harness.load import run_together
-from harness.postgres import NotInstalledError, running_server
+from harness.postgres import running_server
+from harness.server_directory import NotInstalledError
 
 
 def main() -> None:

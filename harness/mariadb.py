@@ -4,11 +4,9 @@ Tests that use it are skipped where MariaDB (Debian: mariadb-server-core) or PyM
 installed.
 """
 
-import os
 import shutil
 import signal
 import subprocess
-import tempfile
 import time
 import uuid
 from collections.abc import Iterator
@@ -19,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from harness.postgres import NotInstalledError
+from harness.server_directory import NotInstalledError, server_directory
 from harness.tracking_server import free_port
 
 
@@ -138,27 +136,19 @@ def running_server() -> Iterator[MariadbServer]:
         raise NotInstalledError("PyMySQL is not installed") from None
     _program("mariadbd")
     install, _ = _program("mariadb-install-db"), _program("my_print_defaults")
-    directory = Path(tempfile.mkdtemp(prefix="segexp-mariadb-"))
-    as_user: dict[str, Any] = {}
-    if os.getuid() == 0:  # it refuses to run as root
-        as_user = {"user": "nobody", "group": "nogroup", "extra_groups": []}
-        try:
-            shutil.chown(directory, "nobody", "nogroup")
-        except LookupError:
-            raise NotInstalledError("there is no user nobody to run MariaDB as") from None
-    server = MariadbServer(free_port(), {"cwd": directory, "stdin": subprocess.DEVNULL, **as_user})
-    try:
+    with server_directory("MariaDB") as options:
+        server = MariadbServer(free_port(), options)
         subprocess.run(
             [
                 install,
                 "--no-defaults",
-                f"--datadir={directory}/data",
+                f"--datadir={options['cwd']}/data",
                 "--auth-root-authentication-method=normal",
                 "--skip-test-db",
             ],
             check=True,
             capture_output=True,
-            **server.options,
+            **options,
         )
         server.start()
         try:
@@ -167,8 +157,6 @@ def running_server() -> Iterator[MariadbServer]:
             if server.process is not None:  # it would tidy up what is deleted now
                 server.process.kill()
                 server.process.wait()
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

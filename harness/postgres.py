@@ -4,12 +4,9 @@ A test module takes both with `from postgres import postgres_server, postgres_ur
 Tests that use them are skipped where PostgreSQL or a driver is not installed.
 """
 
-import os
 import shutil
 import signal
-import socket
 import subprocess
-import tempfile
 import time
 import uuid
 from collections.abc import Iterator
@@ -20,11 +17,10 @@ from typing import Any
 
 import pytest
 
+from harness.server_directory import NotInstalledError, server_directory
+from harness.tracking_server import free_port
+
 INITDB_OPTIONS = ("--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C")
-
-
-class NotInstalledError(Exception):
-    """PostgreSQL, its driver, or a user that it agrees to run as is missing."""
 
 
 @dataclass
@@ -126,31 +122,20 @@ def running_server() -> Iterator[PostgresServer]:
     except ImportError:
         raise NotInstalledError("psycopg2 is not installed") from None
     initdb = _program("initdb")
-    # PostgreSQL refuses to run as root, so its directory must not be inside one of root's own.
-    directory = Path(tempfile.mkdtemp(prefix="segexp-postgres-"))
-    as_user: dict[str, Any] = {}
-    if os.getuid() == 0:
-        as_user = {"user": "nobody", "group": "nogroup", "extra_groups": []}
-        try:
-            shutil.chown(directory, "nobody", "nogroup")
-        except LookupError:
-            raise NotInstalledError("there is no user nobody to run PostgreSQL as") from None
-    options = {"cwd": directory, "stdin": subprocess.DEVNULL, **as_user}
-    try:
+    with server_directory("PostgreSQL") as options:
+        data = options["cwd"] / "data"
         subprocess.run(
-            [initdb, "--pgdata", directory / "data", "--username=postgres", *INITDB_OPTIONS],
+            [initdb, "--pgdata", data, "--username=postgres", *INITDB_OPTIONS],
             check=True,
             capture_output=True,
             **options,
         )
-        server = PostgresServer(_free_port(), options)
+        server = PostgresServer(free_port(), options)
         server.start()
         try:
             yield server
         finally:
             server.stop()
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
@@ -176,12 +161,6 @@ def _program(name: str) -> str:
     if found is None and not places:
         raise NotInstalledError(f"PostgreSQL's {name} is not installed")
     return found or str(places[-1])
-
-
-def _free_port() -> int:
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        return int(listening.getsockname()[1])
 
 
 def _wait_until_it_answers(

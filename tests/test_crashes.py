@@ -24,7 +24,8 @@ from harness.crash_check import (
 from harness.crash_crowd import run_together
 from harness.crash_kills import Ground, kill_at_random
 from harness.crash_study import STORAGES, Running, Study, Warm, lay_out, make_template, warm
-from harness.postgres import NotInstalledError, running_server
+from harness.postgres import running_server
+from harness.server_directory import NotInstalledError
 from segexp.core import failpoint
 
 KILLED = -signal.SIGKILL

@@ -167,8 +167,8 @@ def reason_to_drop(
 ) -> str | None:
     """Say why a trial that was just taken is not to be run; None where it is.
 
-    Processes of a project take trials under a lock. Hosts that share a storage have no lock in
-    common: between them the trials' numbers decide.
+    Trials are taken under a lock, see `segexp.study.storage.study_lock`. Between hosts that have
+    none in common the trials' numbers decide.
     """
     if is_second(own, trials):
         return f"another trial takes over trial {number_before(own)}"

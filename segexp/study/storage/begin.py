@@ -11,7 +11,7 @@ import optuna
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from segexp.study.storage.retrying import RetryingStorage, backend_of
+from segexp.study.storage.retrying import RetryingStorage, backend_of, set_trial_attributes
 
 
 def begin_trial(
@@ -40,6 +40,5 @@ def _claim(study: optuna.Study, trial: FrozenTrial, signature: Mapping[str, Any]
         return backend.begin_trial(trial._trial_id, signature)
     if study._storage.get_trial(trial._trial_id).state != TrialState.WAITING:
         return False  # another one's, whose signature stays
-    for key, value in signature.items():
-        study._storage.set_trial_user_attr(trial._trial_id, key, value)
+    set_trial_attributes(study, trial, signature)
     return study._storage.set_trial_state_values(trial._trial_id, TrialState.RUNNING)

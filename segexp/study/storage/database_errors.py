@@ -44,8 +44,14 @@ def is_passing(error: DBAPIError) -> bool:
         return False
     # https://www.postgresql.org/docs/current/errcodes-appendix.html. Without one it is the
     # connection that could not be made.
-    state = getattr(original, "sqlstate", None) or getattr(original, "pgcode", None)
+    state = sql_state(error)
     return state is None or state.startswith(("08", "40", "53300", "57P"))
+
+
+def sql_state(error: DBAPIError) -> str | None:
+    """Return the SQLSTATE that a driver of PostgreSQL gives; None of any other, or without one."""
+    original = error.orig
+    return getattr(original, "sqlstate", None) or getattr(original, "pgcode", None)
 
 
 def _mysql_code(original: object) -> int | None:

@@ -5,7 +5,7 @@ must not happen twice therefore leaves a mark of its own in the rows that it wri
 transaction. The second attempt looks for the mark, under the lock that the first attempt took, so
 that it also waits for a first one that the server is still about to finish.
 
-Only `proxied` and `several` use names of Optuna, too, that are not public.
+Only `begin`, `proxied` and `several` use names of Optuna, too, that are not public.
 """
 
 import copy
@@ -283,8 +283,8 @@ def give_up_waiting(study: Study) -> None:
 
     Each call is tried once from now on, until one is answered.
     """
-    backend = getattr(study._storage, "_backend", study._storage)  # behind Optuna's cache
-    if isinstance(patience := getattr(backend, "patience", None), Patience):
+    patience = getattr(backend_of(study._storage), "patience", None)
+    if isinstance(patience, Patience):
         patience.give_up()
 
 

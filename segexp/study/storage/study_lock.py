@@ -19,6 +19,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from segexp.core.config import WORK_DIRECTORY
 from segexp.core.files import locked
+from segexp.study.storage.database_errors import sql_state
 from segexp.study.storage.retrying import RetryingStorage, backend_of
 
 PATIENCE_S = 30.0
@@ -66,26 +67,23 @@ def study_lock(storage: BaseStorage, project: Path, name: str) -> Iterator[None]
 def _acquire(backend: RetryingStorage, name: str) -> Connection | None:
     """Return the connection that holds the lock; None when it was not to be had."""
     lock = _LOCKS[backend.dialect]
-    deadline = time.monotonic() + PATIENCE_S
-    while time.monotonic() < deadline:
 
-        def attempt(is_repeated: bool) -> Connection | None:
-            connection = None
+    def attempt(is_repeated: bool) -> Connection | None:
+        try:
+            connection = backend.engine.connect()
             try:
-                connection = backend.engine.connect()
                 if lock(connection, name):
                     return connection
-            except SQLAlchemyError as error:
-                if connection is not None:
-                    _discard(connection)
-                raise StorageInternalError from error
             except BaseException:
-                if connection is not None:
-                    _discard(connection)
+                _discard(connection)
                 raise
             connection.close()
-            return None
+        except SQLAlchemyError as error:
+            raise StorageInternalError from error  # as what Optuna asks of a database fails
+        return None
 
+    deadline = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline:
         if (connection := backend.until_answered(attempt)) is not None:
             return connection
     return None
@@ -98,9 +96,7 @@ def _lock_in_postgresql(connection: Connection, name: str) -> bool:
         connection.execute(text(f"SET LOCAL lock_timeout = {int(1000 * _TURN_S)}"))
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _key(name)})
     except DBAPIError as error:
-        original = error.orig
-        state = getattr(original, "sqlstate", None) or getattr(original, "pgcode", None)
-        if state != _NOT_AVAILABLE:
+        if sql_state(error) != _NOT_AVAILABLE:
             raise
         connection.rollback()
         return False
