@@ -35,6 +35,20 @@ config: {mapping: merged10, training.epochs: 1}
 """
 
 
+ALL_MEANS: dict[str, object] = {
+    "ema": 0.7,
+    "encoder_lr_factor": 0.5,
+    "layer_decay": 0.8,
+    "freeze_encoder_epochs": 1,
+    "accumulate": 2,
+    "repeat_rare": 0.9,
+    "label_smoothing": 0.1,
+    "loss": "ohem",
+    "loss_weighting": "median_frequency",
+}
+"""What a training can have beside the defaults, all together."""
+
+
 @dataclass
 class Said:
     """A display that remembers, and calls what a test wants to happen meanwhile.

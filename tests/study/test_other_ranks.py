@@ -27,20 +27,10 @@ from segexp.study.trial_setup import TrialSetup
 from segexp.training.bundle import load_bundle
 from segexp.training.compute import choose_compute
 from segexp.training.fit import DivergedError, EpochResult, Step
-from tests.tiny_study import Said, run, states, statuses
+from tests.tiny_study import ALL_MEANS, Said, run, states, statuses
 
-ALL_MEANS: dict[str, object] = {
-    "encoder": "efficientnet-b0",  # drops paths at random, and has parameters that nothing uses
-    "ema": 0.7,
-    "encoder_lr_factor": 0.5,
-    "layer_decay": 0.8,
-    "freeze_encoder_epochs": 1,
-    "accumulate": 2,
-    "repeat_rare": 0.9,
-    "label_smoothing": 0.1,
-    "loss": "ohem",
-    "loss_weighting": "median_frequency",
-}
+DROPPING = {"encoder": "efficientnet-b0"}
+"""Drops paths at random, and has parameters that nothing uses."""
 
 
 class KilledError(BaseException):
@@ -131,7 +121,7 @@ def test_a_trial_on_two_devices_resumes_to_the_bit_and_scores_as_one_device_scor
 ):
     """Killed after the epoch in which the encoder rests; each rank drops other paths."""
     monkeypatch.setenv("SEGEXP_CHECKPOINT_SECONDS", "0")
-    setup = set_up(project, epochs=2, **ALL_MEANS)
+    setup = set_up(project, epochs=2, **DROPPING, **ALL_MEANS)
 
     def killed(epoch: int, value: float) -> None:
         raise KilledError

@@ -36,6 +36,7 @@ from segexp.training.compute import choose_compute
 from segexp.training.cost import Cost
 from segexp.training.fit import DivergedError, EpochResult, Step
 from segexp.training.model_card import CARD_FILE
+from tests.tiny_study import ALL_MEANS
 
 COLUMNS = ["class", "iou", "precision", "recall", "f1", "pixels", "images", "predicted"]
 
@@ -403,19 +404,6 @@ def test_a_trial_on_every_device_is_scored_as_its_bundle_is_on_the_cpu(
 
 class KilledError(BaseException):
     """Ends a trial as a kill would at that moment: nobody else hears of it."""
-
-
-ALL_MEANS: dict[str, object] = {
-    "ema": 0.7,
-    "encoder_lr_factor": 0.5,
-    "layer_decay": 0.8,
-    "freeze_encoder_epochs": 1,
-    "accumulate": 2,
-    "repeat_rare": 0.9,
-    "label_smoothing": 0.1,
-    "loss": "ohem",
-    "loss_weighting": "median_frequency",
-}
 
 
 @pytest.mark.slow
