@@ -1,6 +1,8 @@
-"""Reads back the files among a run's artifacts."""
+"""Reads back the files among a run's artifacts, and deletes them."""
 
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import parse_qsl
 
@@ -37,9 +39,9 @@ def read_artifact(project: Path, uri: str | None, run_id: str, name: str) -> byt
         WorkError: When the store does not answer, or the file is gone from the disk.
     """
     uri = uri or DEFAULT_TRACKING
-    try:
+    with _failing(f"{name} of run {run_id}: cannot be read"):
         client, run = _find_run(project, uri, run_id)
-        place = artifacts_now(project, run.info.artifact_uri) if uri.startswith("sqlite:") else None
+        place = _place_here(project, uri, run)
         if place is not None:
             if (place / name).is_file():
                 return (place / name).read_bytes()
@@ -47,10 +49,6 @@ def read_artifact(project: Path, uri: str | None, run_id: str, name: str) -> byt
             with tempfile.TemporaryDirectory() as directory:
                 path = client.download_artifacts(run.info.run_id, name, directory)
                 return Path(path).read_bytes()
-    except (MlflowException, SQLAlchemyError, OSError) as error:
-        raise WorkError(
-            f"{name} of run {run_id}: cannot be read: {without_credentials(first_line(error))}"
-        ) from None
     tags = run.data.tags
     kind, state = tags.get("segexp.kind", "run"), tags.get("segexp.state", "open")
     raise InputError(f"run {run.info.run_id} (a {kind}, {state}) has no artifact {name!r}")
@@ -69,19 +67,15 @@ def read_folder(project: Path, uri: str | None, run_id: str, folder: str) -> dic
         WorkError: When the store does not answer, or a file is gone from the disk.
     """
     uri = uri or DEFAULT_TRACKING
-    try:
+    with _failing(f"{folder} of run {run_id}: cannot be read"):
         client, run = _find_run(project, uri, run_id)
-        place = artifacts_now(project, run.info.artifact_uri) if uri.startswith("sqlite:") else None
+        place = _place_here(project, uri, run)
         if place is not None:
             return _files_below(place / folder)
         if not client.list_artifacts(run.info.run_id, folder):
             return {}
         with tempfile.TemporaryDirectory() as directory:
             return _files_below(Path(client.download_artifacts(run.info.run_id, folder, directory)))
-    except (MlflowException, SQLAlchemyError, OSError) as error:
-        raise WorkError(
-            f"{folder} of run {run_id}: cannot be read: {without_credentials(first_line(error))}"
-        ) from None
 
 
 def delete_folder(project: Path, uri: str | None, run_id: str, folder: str) -> None:
@@ -92,16 +86,26 @@ def delete_folder(project: Path, uri: str | None, run_id: str, folder: str) -> N
         WorkError: When the store does not answer, or deletes nothing.
     """
     uri = uri or DEFAULT_TRACKING
-    try:
+    with _failing(f"{folder} of run {run_id}: cannot be deleted"):
         client, run = _find_run(project, uri, run_id)
         if not client.list_artifacts(run.info.run_id, folder):
             raise InputError(f"run {run.info.run_id} has no artifacts in {folder!r}")
         store = get_artifact_repository(run.info.artifact_uri, client.tracking_uri)
         store.delete_artifacts(folder)  # type: ignore[no-untyped-call]
+
+
+@contextmanager
+def _failing(what: str) -> Iterator[None]:
+    """Raise whatever a tracking store or the disk raises as a `WorkError` that begins with this."""
+    try:
+        yield
     except (MlflowException, SQLAlchemyError, OSError) as error:
-        raise WorkError(
-            f"{folder} of run {run_id}: cannot be deleted: {without_credentials(first_line(error))}"
-        ) from None
+        raise WorkError(f"{what}: {without_credentials(first_line(error))}") from None
+
+
+def _place_here(project: Path, uri: str, run: Run) -> Path | None:
+    """Return the folder of a run's artifacts, where MLflow keeps them in the project."""
+    return artifacts_now(project, run.info.artifact_uri) if uri.startswith("sqlite:") else None
 
 
 def _files_below(directory: Path) -> dict[str, bytes]:
@@ -116,12 +120,8 @@ def tags_of_run(project: Path, uri: str | None, run_id: str) -> dict[str, str]:
         InputError: When the tracking store has no such run.
         WorkError: When the store does not answer.
     """
-    try:
+    with _failing(f"run {run_id}: cannot be read"):
         return dict(_find_run(project, uri or DEFAULT_TRACKING, run_id)[1].data.tags)
-    except (MlflowException, SQLAlchemyError, OSError) as error:
-        raise WorkError(
-            f"run {run_id}: cannot be read: {without_credentials(first_line(error))}"
-        ) from None
 
 
 def experiment_of_run(project: Path, uri: str | None, run_id: str | None) -> str | None:
