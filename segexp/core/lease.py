@@ -81,6 +81,14 @@ def note_deafness(seconds: float) -> None:
         _deaf_until = time.time()
 
 
+def was_missed(last_beat: float | None) -> bool:
+    """Whether the storage of heartbeats was away after a beat, as far as this process knows.
+
+    Then it may be the reason why nothing was heard since.
+    """
+    return last_beat is not None and last_beat < _deaf_until
+
+
 def is_gone(owner: Owner, last_beat: float | None) -> bool:
     """Whether a process has ended, or has been silent for longer than a lease.
 

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 
 import optuna
 from optuna.exceptions import UpdateFinishedTrialError
@@ -15,6 +16,7 @@ from segexp.core.signals import signals_held_back
 from segexp.study.attributes import is_interrupted
 from segexp.study.budget import is_unsigned, not_taken, params_of, sampling_place, taken
 from segexp.study.display import StudyDisplay
+from segexp.study.gave_up import forget_giving_up
 from segexp.study.open import OpenStudy
 from segexp.study.plan import ListPlan, SearchPlan
 from segexp.study.promotion import is_promotion, number_before
@@ -69,7 +71,8 @@ def reconcile(
     Returns:
         The study's trials then.
     """
-    abandoned, trials = close_abandoned(opened.study, is_gone)
+    has_given_up = partial(forget_giving_up, opened.plan.base.project)
+    abandoned, trials = close_abandoned(opened.study, is_gone, has_given_up)
     if abandoned:
         close_records(opened.study, opened.parent)
     for number in abandoned:

@@ -55,7 +55,7 @@ from segexp.training.ranks import RankDiedError
 
 _log = logging.getLogger(__name__)
 
-SHARING_SECONDS = 2.0
+SHARING_SECONDS = 5.0
 """How long a trial that a signal ends waits for a tracking server to take its state."""
 
 

@@ -23,7 +23,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from segexp import tracking
 from segexp.core import failpoint
-from segexp.core.lease import Owner, beating, is_gone, owner_from_dict, this_process
+from segexp.core.lease import Owner, beating, is_gone, owner_from_dict, this_process, was_missed
 from segexp.study.attributes import (
     BEAT,
     CRASHED,
@@ -83,7 +83,9 @@ def drop(study: optuna.Study, trial: FrozenTrial, reason: str) -> None:
 
 
 def close_abandoned(
-    study: optuna.Study, is_gone: Callable[[Owner, float | None], bool] = is_gone
+    study: optuna.Study,
+    is_gone: Callable[[Owner, float | None], bool] = is_gone,
+    has_given_up: Callable[[Owner], bool] = lambda owner: False,
 ) -> tuple[list[int], list[FrozenTrial]]:
     """Close the running trials whose process is gone, and queue retries.
 
@@ -91,6 +93,8 @@ def close_abandoned(
 
     Args:
         is_gone: Whether an owner, last heard of at a time, is gone; as `segexp.core.lease.is_gone`.
+        has_given_up: Whether an owner left its trial because the storage was away. That is no
+            crash; nor is a silence in which the storage was away.
 
     Returns:
         The numbers of the trials that were closed, and the study's trials then.
@@ -101,7 +105,10 @@ def close_abandoned(
     if abandoned:
         failpoint.passed("reconcile")
     for trial in abandoned:
-        close_interrupted(study, trial, "interrupted: its process ended", crashed=True)
+        owner = owner_from_dict(trial.user_attrs.get(OWNER))
+        is_outage = owner is not None and (has_given_up(owner) or was_missed(_last_beat(trial)))
+        reason = "the storage was away" if is_outage else "its process ended"
+        close_interrupted(study, trial, f"interrupted: {reason}", crashed=not is_outage)
     if abandoned:
         trials = study.get_trials(deepcopy=False)
     # Also for a process that was killed before it came to this.
@@ -266,8 +273,14 @@ def _is_abandoned(trial: FrozenTrial, is_gone: Callable[[Owner, float | None], b
     begun = trial.datetime_start
     if owner is None:
         return begun is None or datetime.now() - begun > timedelta(seconds=UNSIGNED_SECONDS)
-    beat = trial.user_attrs.get(BEAT)
-    return is_gone(owner, beat if beat is not None or begun is None else begun.timestamp())
+    return is_gone(owner, _last_beat(trial))
+
+
+def _last_beat(trial: FrozenTrial) -> float | None:
+    """Return when a trial was last heard of, in seconds since 1970; None when never."""
+    beat: float | None = trial.user_attrs.get(BEAT)
+    begun = trial.datetime_start
+    return beat if beat is not None or begun is None else begun.timestamp()
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """Studies whose process died: closed in Optuna and in MLflow."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import optuna
@@ -14,6 +15,7 @@ from segexp.core.errors import InputError, WorkError
 from segexp.core.files import may_write, name_fault
 from segexp.study.abandoned import forget_supervisors
 from segexp.study.attributes import PART_RUNS
+from segexp.study.gave_up import forget_giving_up
 from segexp.study.reconcile import close_abandoned, close_records
 from segexp.study.recorded_place import recorded_place
 from segexp.study.storage.open import open_storage, storage_file
@@ -59,7 +61,8 @@ def recover(
             continue  # from a stranger's database: not to be used in a path
         study = optuna.load_study(study_name=name, storage=storage)
         with study_lock(storage, project, name):
-            abandoned, trials = close_abandoned(study)
+            has_given_up = partial(forget_giving_up, project)
+            abandoned, trials = close_abandoned(study, has_given_up=has_given_up)
             for number in abandoned:
                 say(f"trial {number} of {name} was left by a process that ended; it waits again")
             if any(trial.state == TrialState.RUNNING for trial in trials):

@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 
+from segexp.core.errors import AwayError
 from segexp.core.lease import Owner
 from segexp.core.signals import signals_held_back
 from segexp.study.ask import trials_left
 from segexp.study.display import StudyDisplay
+from segexp.study.gave_up import note_giving_up
 from segexp.study.next_trial import run_next_trial
 from segexp.study.open import OpenStudy
 from segexp.study.reconcile import close_of, close_records
@@ -41,12 +43,20 @@ def close_trials(
 
     Returns:
         The study and the number of each.
+
+    Raises:
+        AwayError: When the storage does not answer; whoever closes them then counts no crash.
     """
     closed: list[tuple[OpenStudy, int]] = []
-    for opened in studies:
-        with opened.deciding(), signals_held_back():
-            numbers = close_of(opened.study, owner, reason, crashed=crashed)
-            if numbers:
-                close_records(opened.study, opened.parent)
-        closed += [(opened, number) for number in numbers]
+    try:
+        for opened in studies:
+            with opened.deciding(), signals_held_back():
+                numbers = close_of(opened.study, owner, reason, crashed=crashed)
+                if numbers:
+                    close_records(opened.study, opened.parent)
+            closed += [(opened, number) for number in numbers]
+    except AwayError:
+        if not crashed:
+            note_giving_up(studies[0].plan.base.project, owner)
+        raise
     return closed

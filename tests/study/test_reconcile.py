@@ -105,6 +105,33 @@ def test_a_trial_of_a_dead_process_fails_and_its_params_wait_once(study: optuna.
     assert study.ask().suggest_float("x", 0, 1) == trial.params["x"]
 
 
+def test_a_process_that_gave_up_on_the_storage_has_not_crashed_however_often(
+    study: optuna.Study,
+) -> None:
+    begin(study)
+    for _ in range(MAX_CRASHES + 1):
+        number = len(study.trials) - 1
+        assert close_abandoned(study, has_given_up=lambda owner: owner == DEAD)[0] == [number]
+        closed, retry = study.trials[number:]
+        assert closed.user_attrs[FAILURE] == "interrupted: the storage was away"
+        assert retry.user_attrs == {RETRY_OF: number, CRASHES: 0}
+        again = study.ask()
+        again.suggest_float("x", 0, 1)
+        again.set_user_attr(OWNER, DEAD.to_dict())
+
+
+def test_a_silence_in_which_the_storage_was_away_is_no_crash(
+    study: optuna.Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("segexp.core.lease._deaf_until", time.time())
+    begin(study, DEAD, time.time() - 60)
+    close_abandoned(study)
+    assert study.trials[1].user_attrs[CRASHES] == 0
+    begin(study, DEAD, time.time() + 60)  # heard of since
+    close_abandoned(study)
+    assert study.trials[-1].user_attrs[CRASHES] == 1
+
+
 @pytest.mark.parametrize(
     ("owner", "silent", "is_abandoned"),
     [

@@ -22,8 +22,12 @@ from segexp.study.storage.retrying import give_up_waiting
 from segexp.study.turns import close_trials, is_stopped
 from segexp.training.compute import choose_compute
 
-STOP_SECONDS = 4
-"""How long a worker that is told to stop may take to its next step before it is killed."""
+STOP_SECONDS = 20
+"""How long a worker that is told to stop may take to its next step before it is killed.
+
+With what closing takes it is less than the 30 s that Slurm, Kubernetes and spot machines give. Who
+sits before it need not wait: another Ctrl-C stops at once.
+"""
 
 _LOOK_SECONDS = 2
 """How often rules and trials are looked at while no worker is there."""

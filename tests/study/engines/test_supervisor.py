@@ -394,3 +394,5 @@ def test_an_outage_of_the_storage_is_waited_out_and_one_that_lasts_ends_the_stud
     assert finished(study) == ["COMPLETE", "COMPLETE"]
     assert states(study) == ["FAIL", "COMPLETE", "COMPLETE"]  # number 1 tries number 0 again
     assert study.trials[1].user_attrs[RETRY_OF] == 0
+    assert study.trials[1].user_attrs[CRASHES] == 0
+    assert study.trials[0].user_attrs[FAILURE] == "interrupted: the storage was away"
