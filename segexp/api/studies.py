@@ -103,14 +103,14 @@ def tune(
     if trials is not None:
         overrides["trials"] = trials
     path, definition, config = read_study(root, None if study is None else str(study), overrides)
-    naming = study_naming(definition.name, data, overrides.get("mapping"))
-    definition = named_study(definition, study_name, naming)
+    by_file = study_naming(definition.name, data, overrides.get("mapping"))
+    definition, naming = named_study(definition, study_name, by_file)
     display = Lines(say)
     with full_disk_explained(root):
         searched = read_space(str(path), definition, config)
         plan = plan_study(root, str(path), definition, config, searched, display.say)
         storage_now = open_storage(config.storage, root, config.storage_patience)
-        plan = on_same_data(plan, naming if study_name is None else None, storage_now, display.say)
+        plan = on_same_data(plan, naming, storage_now, display.say)
         finished, _ = run_study(
             plan,
             storage_now,
@@ -118,6 +118,7 @@ def tune(
             engine=engine,
             workers=workers or None,
             stop=StopRule(time.monotonic() + timeout, stop_early),
+            naming=naming,
             new_revision=new_revision,
             mixed=mixed,
         )
@@ -205,6 +206,7 @@ def ab(
             display,
             engine=engine,
             workers=workers or None,
+            naming=None if study_name else naming,
             mixed=mixed,
         )
     return AbAnswer(result, directory)

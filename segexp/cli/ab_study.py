@@ -89,10 +89,11 @@ def train_and_compare(
                 display,
                 engine=engine,
                 workers=at_once,
+                naming=asked.naming,
                 mixed=asked.mixed,
             )
 
-    return result, results_folder(root, load_study(storage_now, plan.name)) / REPORT_FILE
+    return result, results_folder(root, load_study(storage_now, result["name"])) / REPORT_FILE
 
 
 def show_plan(

@@ -127,8 +127,8 @@ def tune(
     if trials is not None:
         overrides["trials"] = trials
     path, definition, config = read_study(root, study, overrides)
-    naming = study_naming(definition.name, data, overrides.get("mapping"))
-    definition = named_study(definition, study_name, naming)
+    by_file = study_naming(definition.name, data, overrides.get("mapping"))
+    definition, naming = named_study(definition, study_name, by_file)
 
     with full_disk_explained(root), interruption_leaves(NOT_BEGUN), LiveDisplay() as display:
         display.score = _score_of(definition)
@@ -148,7 +148,7 @@ def tune(
         stop = StopRule(deadline, stop_early)
         plan = plan_study(root, str(path), definition, config, searched, display.say)
         storage_now = open_storage(config.storage, root, config.storage_patience)
-        plan = on_same_data(plan, naming if study_name is None else None, storage_now, display.say)
+        plan = on_same_data(plan, naming, storage_now, display.say)
         display.say(
             f"study {plan.base.study.name}: {counted(definition.trials, 'trial')} of "
             f"{counted(config.training.epochs, 'epoch')}; "
@@ -163,6 +163,7 @@ def tune(
                 engine=engine,
                 workers=at_once,
                 stop=stop,
+                naming=naming,
                 new_revision=new_revision,
                 mixed=mixed,
             )

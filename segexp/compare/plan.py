@@ -29,6 +29,7 @@ from segexp.study.config import Sampler, read_study
 from segexp.study.definition import data_definition, mapping_definitions
 from segexp.study.plan import SearchPlan, plan_study
 from segexp.study.read_space import read_space
+from segexp.study.revision import with_name
 from segexp.study.samplers import sample_params
 from segexp.study.space import Parameter, contains
 from segexp.study.untried import Points
@@ -153,6 +154,12 @@ def plan_ab(
         points, first = _points_of_all(planned), _baseline(planned)
         chosen = tuple(sample_params(points, first, design.configs, seed))
     return AbPlan(project, name, design, tuple(named), tuple(planned), common, chosen)
+
+
+def with_ab_name(plan: AbPlan, name: str) -> AbPlan:
+    """Return a plan for an A/B study of another name."""
+    arms = [with_name(arm, f"{name}-{of}") for arm, of in zip(plan.arms, plan.names, strict=True)]
+    return replace(plan, name=name, arms=tuple(arms))
 
 
 def _plan_arm(

@@ -34,7 +34,7 @@ from segexp.compare.looks import (
     planned_looks,
     refuse_other_numbers,
 )
-from segexp.compare.plan import AbPlan, ab_definition
+from segexp.compare.plan import AbPlan, ab_definition, with_ab_name
 from segexp.compare.records import note_answer, open_records, write_answer, write_look
 from segexp.compare.result import ab_result
 from segexp.compare.runs import TooFewRunsError, collect_runs
@@ -56,10 +56,12 @@ from segexp.study.definition import (
 from segexp.study.display import StudyDisplay
 from segexp.study.engines import Engine, here
 from segexp.study.live_results import LiveResults
+from segexp.study.naming import Naming
 from segexp.study.open import OpenStudy, Place, open_study
 from segexp.study.plan import ListPlan, SearchPlan, say_left_out
 from segexp.study.results_folder import results_folder, results_line
 from segexp.study.run import run_to_the_end, settle, under_way
+from segexp.study.same_data import beginning, name_on_same_data
 from segexp.study.storage.open import open_storage, storage_file
 
 
@@ -85,12 +87,14 @@ def run_ab(
     *,
     engine: Engine = here,
     workers: int | None = None,
+    naming: Naming | None = None,
     mixed: bool = False,
 ) -> tuple[dict[str, Any], Path]:
     """Train what an A/B study still needs, and compare its arms.
 
     Args:
         workers: How many trials run at a time; None lets the engine choose.
+        naming: How the study is named; None where a person has named it.
         mixed: Whether trials may be computed in another precision here than the study's.
 
     Returns:
@@ -111,9 +115,8 @@ def run_ab(
     spaces = {m.space.name: m.space for m in plan.mappings}
     warnings = warn_of_data(dataset, [*spaces.values()], [plan.common], display.say)
     clusters = make_clusters(question.cluster, dataset.heldout.ids, dataset.source.heldout_format)
-    _refuse_another(plan, dataset, storage)
     with (
-        open_records(plan, dataset, storage, display.say) as (study, record, places),
+        _begun(plan, dataset, storage, display, naming) as (plan, (study, record, places)),
         _live(plan, dataset, display, study) as live,
     ):
         display.say(results_line(plan.project, study))
@@ -167,6 +170,29 @@ def run_ab(
         note_answer(Place(finals[0].experiment, record), result)
     settle(finals, display)
     return result, directory
+
+
+@contextmanager
+def _begun(
+    plan: AbPlan,
+    dataset: Dataset,
+    storage: BaseStorage,
+    display: StudyDisplay,
+    naming: Naming | None,
+) -> Iterator[tuple[AbPlan, tuple[optuna.Study, tracking.Run, list[Place]]]]:
+    """Yield the plan under the name that the study has, with its records; see `open_records`."""
+    with ExitStack() as records:
+        with ExitStack() as held:
+            if naming is not None and stored_definition(storage, plan.name) is None:
+                held.enter_context(beginning(naming, storage, plan.project))
+                source = plan.arms[0].base.source
+                name = name_on_same_data(
+                    naming, storage, plan.project, source, display.say, has_parts=True
+                )
+                plan = with_ab_name(plan, name)
+            _refuse_another(plan, dataset, storage)
+            opened = records.enter_context(open_records(plan, dataset, storage, display.say))
+        yield plan, opened
 
 
 @contextmanager

@@ -244,8 +244,13 @@ def read_study(
     return path, without_keys(definition, fixed), config
 
 
-def named_study(definition: StudyConfig, given: str | None, naming: Naming) -> StudyConfig:
+def named_study(
+    definition: StudyConfig, given: str | None, naming: Naming
+) -> tuple[StudyConfig, Naming | None]:
     """Return the study under the name that was given, or else by its naming.
+
+    Returns:
+        The study, and its naming; None where the name was given.
 
     Raises:
         InputError: When the name is none that files and MLflow take.
@@ -253,4 +258,4 @@ def named_study(definition: StudyConfig, given: str | None, naming: Naming) -> S
     name = naming.name if given is None else given
     if fault := name_fault("study name", name):
         raise InputError(fault if given is not None else f"{fault}; name it with --study-name")
-    return definition.model_copy(update={"name": name})
+    return definition.model_copy(update={"name": name}), naming if given is None else None

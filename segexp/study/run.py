@@ -2,9 +2,10 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import optuna
 from optuna.storages import BaseStorage
@@ -30,12 +31,14 @@ from segexp.study.display import StudyDisplay
 from segexp.study.engines import Engine, here
 from segexp.study.kept_files import prune_directories
 from segexp.study.live_results import LiveResults, ResultsFolder
+from segexp.study.naming import Naming
 from segexp.study.open import OpenStudy, open_study
 from segexp.study.plan import SearchPlan, say_left_out
 from segexp.study.reconcile import close_records
 from segexp.study.results_folder import draw_trials, results_line, write_files, write_view
 from segexp.study.revision import choose_revision, describe_revision
 from segexp.study.run_names import study_name
+from segexp.study.same_data import beginning, on_same_data
 from segexp.study.so_far import so_far
 from segexp.study.stop import NEVER, StopRule
 from segexp.study.storage.open import revisions
@@ -69,6 +72,7 @@ def run_study(
     engine: Engine = here,
     workers: int | None = None,
     stop: StopRule = NEVER,
+    naming: Naming | None = None,
     new_revision: bool = False,
     mixed: bool = False,
 ) -> tuple[optuna.Study, Ran]:
@@ -80,6 +84,7 @@ def run_study(
     Args:
         workers: How many of them run at a time; None for as many as suit it.
         stop: When to begin no further trial.
+        naming: How the study is named; None where a person has named it.
         new_revision: Whether a study that means something else now gets a new revision.
         mixed: Whether trials may be computed in another precision here than the study's.
 
@@ -91,9 +96,7 @@ def run_study(
             something else.
         WorkError: When the first trials all fail, or the disk is full.
     """
-    name = plan.base.study.name
-    begun = revisions(storage, name)
-    stored = stored_definition(storage, begun[-1]) if begun else None
+    stored = _newest_definition(plan, storage)
     base = replace(with_begun_halves(plan.base, stored), is_mixed=mixed)
     plan = replace(plan, base=base)
     dataset = open_data(base.project, base.config, base.source, display.caching)
@@ -102,13 +105,18 @@ def run_study(
     mappings = [*base.mappings.values()]
     is_common = metric_of(base.study.score)[1] == COMMON
     warn_of_data(dataset, mappings, [base.common] if is_common else mappings, display.say)
-    now = definition(base, dataset, stored if mixed else None)
-    revision = choose_revision(plan, now, storage, new=new_revision)
-    for line in describe_revision(revision, name):
-        display.say(line)
-    opened = open_study(
-        revision.plan, dataset, storage, now, carried=revision.carried, say=display.say
-    )
+    with ExitStack() as held:
+        if naming is not None and stored is None:
+            held.enter_context(beginning(naming, storage, base.project))
+            plan = on_same_data(plan, naming, storage, display.say)
+            stored = _newest_definition(plan, storage)
+        now = definition(base, dataset, stored if mixed else None)
+        revision = choose_revision(plan, now, storage, new=new_revision)
+        for line in describe_revision(revision, plan.base.study.name):
+            display.say(line)
+        opened = open_study(
+            revision.plan, dataset, storage, now, carried=revision.carried, say=display.say
+        )
     before = _count(opened.study)
     folder = ResultsFolder(opened, display.say)
     display.say(results_line(base.project, opened.study))
@@ -119,6 +127,12 @@ def run_study(
     # Other processes may have run some of them.
     new = min(ran, _count(opened.study) - before)
     return opened.study, Ran(new, ran - new)
+
+
+def _newest_definition(plan: SearchPlan, storage: BaseStorage) -> dict[str, Any] | None:
+    """Return what the newest revision of a study means; None if there is none."""
+    begun = revisions(storage, plan.base.study.name)
+    return stored_definition(storage, begun[-1]) if begun else None
 
 
 def _count(study: optuna.Study) -> int:

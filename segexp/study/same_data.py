@@ -5,6 +5,7 @@ folder of another name: it is the same study.
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import optuna
@@ -19,6 +20,7 @@ from segexp.study.naming import Naming
 from segexp.study.plan import SearchPlan
 from segexp.study.revision import with_name
 from segexp.study.storage.open import revisions
+from segexp.study.storage.study_lock import study_lock
 
 
 def on_same_data(
@@ -75,6 +77,16 @@ def name_on_same_data(
         "--study-name begins another study"
     )
     return found[0]
+
+
+@contextmanager
+def beginning(naming: Naming, storage: BaseStorage, project: Path) -> Iterator[None]:
+    """Hold the lock under which a study is begun that is named after its data's folder.
+
+    Hosts that begin at once then find each other's study, see `name_on_same_data`.
+    """
+    with study_lock(storage, project, f"{Naming(naming.before).name}.begin"):
+        yield
 
 
 def _candidates(

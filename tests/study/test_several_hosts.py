@@ -7,6 +7,7 @@ import json
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,6 +17,7 @@ import pytest
 from optuna.trial import TrialState, create_trial
 from PIL import Image
 
+from harness.postgres import PostgresServer, postgres_server, postgres_url  # noqa: F401
 from harness.tracking_server import free_port
 from harness.trees import camvid_like
 from segexp import tracking
@@ -30,9 +32,11 @@ from segexp.study import ask
 from segexp.study import open as open_study
 from segexp.study.attributes import BEAT, DEFINITION, OWNER, PRECISION, PROMOTES, RETRY_OF, RUN_ID
 from segexp.study.definition import PRECISION as PRECISION_KEY
+from segexp.study.naming import Naming
 from segexp.study.next_trial import run_next_trial
 from segexp.study.open import OpenStudy
 from segexp.study.recorded_place import recorded_place
+from segexp.study.revision import with_name
 from segexp.study.run import run_study
 from segexp.study.samplers import suggest
 from segexp.study.storage.retrying import replace_attribute
@@ -274,6 +278,36 @@ def test_the_same_data_in_a_folder_of_another_name_is_the_same_study_and_other_d
     assert f", read from {root} on {this_process().host}: " in fault
     assert "--data or SEGEXP_DATA" in fault
     assert len(hosts.run(0, trials=2, **one)[0].trials) == 2
+
+
+@pytest.mark.slow
+def test_hosts_that_begin_at_once_on_folders_of_other_names_begin_one_study(
+    hosts: Hosts,
+    postgres_url: str,  # noqa: F811
+) -> None:
+    hosts.url = postgres_url  # whose server has a lock for both
+    folders = [data_of(hosts, 0, "camvid"), data_of(hosts, 1, "CamVid copy")]
+    namings = [Naming(("tiny",), "camvid"), Naming(("tiny",), "CamVid copy")]
+    # Both have looked for a study, and found none.
+    plans = [
+        with_name(hosts.plan(host, trials=2, **folders[host]), namings[host].name)
+        for host in range(2)
+    ]
+    displays = [Said(), Said()]
+
+    def begin(host: int) -> optuna.Study:
+        storage = hosts.storage(host)
+        return run_study(plans[host], storage, displays[host], naming=namings[host])[0]
+
+    with ThreadPoolExecutor() as pool:
+        studies = list(pool.map(begin, range(2)))
+    names = {study.study_name for study in studies}
+    assert len(names) == 1 and names < {"tiny-camvid", "tiny-CamVid-copy"}
+    assert optuna.get_all_study_names(hosts.storage(0)) == [*names]
+    assert [t.state for t in studies[0].trials] == [TrialState.COMPLETE] * 2
+    joined = [line for said in displays for line in said.lines if "was begun on the data" in line]
+    assert len(joined) == 1
+    assert len(runs_of_kind(hosts, "study")) == 1
 
 
 AUTO = {"training.precision": "auto"}

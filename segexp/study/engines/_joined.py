@@ -1,9 +1,7 @@
 """A worker that has connected to a study of another host."""
 
 import os
-import signal
 import socket
-import threading
 from collections.abc import Callable
 from functools import partial
 from multiprocessing.connection import Connection
@@ -13,7 +11,12 @@ from segexp.core.credentials import without_credentials
 from segexp.core.errors import InputError, Interrupted, WorkError
 from segexp.study.engines._gate import WELCOME, greeting
 from segexp.study.engines._link import Address, call, show_address
-from segexp.study.engines._sent_display import LAST_TRIAL, SentDisplay, send_log
+from segexp.study.engines._sent_display import (
+    LAST_TRIAL,
+    SentDisplay,
+    noting_signals,
+    sending_log,
+)
 from segexp.study.engines._sent_task import Own, unpack
 from segexp.study.engines._worker import Task, run_task
 from segexp.study.plan import StudyPlan
@@ -39,13 +42,10 @@ def join(address: Address, token: str, own: Own, say: Callable[[str], None]) -> 
     with call(address, token) as connection:
         _say_hello(connection, name)
         display = SentDisplay(connection)
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                signal.signal(number, display.note_signal)
-        send_log(display)
         say(f"joined the study at {show_address(address)} as {name}")
         try:
-            _run_tasks(connection, display, own, say)
+            with noting_signals(display), sending_log(display):
+                _run_tasks(connection, display, own, say)
         except Interrupted as interruption:
             if display.is_cut:
                 raise WorkError(_gone(address)) from None

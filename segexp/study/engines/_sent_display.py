@@ -2,9 +2,10 @@
 
 import logging
 import signal
+import threading
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from logging.handlers import QueueHandler
 from multiprocessing.connection import Connection
@@ -129,10 +130,37 @@ class SentDisplay:
             raise Interrupted(signal.SIGTERM) from None
 
 
-def send_log(display: "SentDisplay") -> None:
-    """Have what this process logs sent: the supervisor knows what a person wants to see of it."""
+@contextmanager
+def sending_log(display: "SentDisplay") -> Iterator[None]:
+    """Have what the block logs sent: the supervisor knows what a person wants to see of it."""
     queue: Any = SimpleNamespace(put_nowait=display.log)
+    handler = QueueHandler(queue)
     log = logging.getLogger("segexp")
-    log.addHandler(QueueHandler(queue))
+    before = log.level, log.propagate
+    log.addHandler(handler)
     log.setLevel(logging.DEBUG)
     log.propagate = False
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(before[0])
+        log.propagate = before[1]
+
+
+@contextmanager
+def noting_signals(display: "SentDisplay") -> Iterator[None]:
+    """Have SIGINT and SIGTERM stop the block at its next step.
+
+    Does nothing outside the main thread, where Python delivers no signals.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, display.note_signal) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

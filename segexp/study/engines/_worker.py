@@ -17,7 +17,7 @@ from segexp.core.lease import this_process
 from segexp.data.cache import Dataset
 from segexp.data.open import open_data
 from segexp.study.engines._seats import Seat
-from segexp.study.engines._sent_display import SentDisplay, send_log
+from segexp.study.engines._sent_display import SentDisplay, sending_log
 from segexp.study.open import OpenStudy, join_study
 from segexp.study.plan import ListPlan, SearchPlan, StudyPlan
 from segexp.study.stop import StopRule
@@ -69,7 +69,6 @@ def work(connection: Connection, task: Task, surroundings: Surroundings) -> None
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the supervisor says when to stop
     os.environ.update(surroundings.environment)
     display = SentDisplay(connection)
-    send_log(display)
     signal.signal(signal.SIGTERM, display.note_signal)
     failpoint.choose(surroundings.failpoint)
     seat = surroundings.seat
@@ -77,7 +76,8 @@ def work(connection: Connection, task: Task, surroundings: Surroundings) -> None
         torch.set_num_threads(seat.threads)
     if seat.gpu is not None:
         torch.cuda.set_device(seat.gpu)
-    run_task(display, task)
+    with sending_log(display):
+        run_task(display, task)
 
 
 def run_task(

@@ -1,5 +1,6 @@
 """What a worker sends to its supervisor, and how it is told to stop."""
 
+import logging
 import multiprocessing
 import signal
 from collections.abc import Iterator
@@ -12,7 +13,12 @@ import torch
 
 from segexp.core.errors import Interrupted
 from segexp.evaluation.evaluate import Evaluation
-from segexp.study.engines._sent_display import LAST_TRIAL, SentDisplay
+from segexp.study.engines._sent_display import (
+    LAST_TRIAL,
+    SentDisplay,
+    noting_signals,
+    sending_log,
+)
 from segexp.training.fit import EpochResult, Step
 
 STEP = Step(1, 1, 4, 3, torch.tensor(0.5))
@@ -122,3 +128,31 @@ def test_without_a_supervisor_it_stops(ends: tuple[Connection, Connection], what
     with pytest.raises(Interrupted) as caught:
         call()
     assert caught.value.signal_number == signal.SIGTERM
+
+
+def test_the_log_is_sent_while_the_block_runs_and_no_longer(
+    ends: tuple[Connection, Connection], caplog: pytest.LogCaptureFixture
+) -> None:
+    """A process may go on after it was a worker; its connection has ended then."""
+    here, there = ends
+    log = logging.getLogger("segexp.study")
+    with sending_log(SentDisplay(there)):
+        log.debug("within")
+    there.close()
+    log.warning("after")
+    ((name, (record,)),) = [here.recv()]
+    assert (name, record.getMessage()) == ("log", "within")
+    assert caplog.messages == ["after"]
+
+
+def test_signals_stop_the_next_step_of_the_block_and_are_as_before_after_it(
+    ends: tuple[Connection, Connection],
+) -> None:
+    display = SentDisplay(ends[1])
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    with noting_signals(display):
+        signal.raise_signal(signal.SIGTERM)
+        with pytest.raises(Interrupted) as stopped:
+            display.step(STEP, 2)
+    assert stopped.value.signal_number == signal.SIGTERM
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before

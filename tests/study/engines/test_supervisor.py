@@ -26,7 +26,7 @@ from segexp.study.attributes import CRASHES, FAILURE, OWNER, RETRY_OF
 from segexp.study.engines._launcher import Worker
 from segexp.study.engines._processes import MAX_EARLY_DEATHS, Processes
 from segexp.study.engines._seats import Seat
-from segexp.study.engines._sent_display import LAST_TRIAL, SentDisplay, send_log
+from segexp.study.engines._sent_display import LAST_TRIAL, SentDisplay, sending_log
 from segexp.study.engines._supervisor import _watch
 from segexp.study.engines.workers import prepare, process_context
 from segexp.study.reconcile import close_abandoned
@@ -327,11 +327,11 @@ def test_a_traceback_that_a_worker_logs_is_shown_here_where_it_is_wanted(
 
 def logs(connection: Connection) -> None:
     """As a worker does whose trial fails."""
-    send_log(SentDisplay(connection))
     try:
         _ = 1 / 0
     except ZeroDivisionError:
-        logging.getLogger("segexp.study.next_trial").debug("trial %d failed", 3, exc_info=True)
+        with sending_log(SentDisplay(connection)):
+            logging.getLogger("segexp.study.next_trial").debug("trial %d failed", 3, exc_info=True)
     connection.send(("done", ()))
 
 
