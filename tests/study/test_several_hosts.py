@@ -27,6 +27,8 @@ from segexp.compare.plan import plan_ab
 from segexp.compare.run import Question, run_ab
 from segexp.core.errors import InputError, WorkError
 from segexp.core.lease import Owner, lease_seconds, this_process
+from segexp.data.cache import Dataset
+from segexp.data.open import open_data
 from segexp.report.study_page import study_page
 from segexp.study import ask
 from segexp.study import open as open_study
@@ -284,6 +286,7 @@ def test_the_same_data_in_a_folder_of_another_name_is_the_same_study_and_other_d
 def test_hosts_that_begin_at_once_on_folders_of_other_names_begin_one_study(
     hosts: Hosts,
     postgres_url: str,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     hosts.url = postgres_url  # whose server has a lock for both
     folders = [data_of(hosts, 0, "camvid"), data_of(hosts, 1, "CamVid copy")]
@@ -294,6 +297,14 @@ def test_hosts_that_begin_at_once_on_folders_of_other_names_begin_one_study(
         for host in range(2)
     ]
     displays = [Said(), Said()]
+    opened = threading.Barrier(2)
+
+    def open_together(*values: Any) -> Dataset:
+        dataset = open_data(*values)
+        opened.wait(60)
+        return dataset
+
+    monkeypatch.setattr("segexp.study.run.open_data", open_together)
 
     def begin(host: int) -> optuna.Study:
         storage = hosts.storage(host)
