@@ -12,7 +12,8 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from sqlalchemy.orm import Session
 
 from segexp.study.attributes import PROMOTES, RESULT
-from segexp.study.storage.retrying import RetryingStorage, backend_of, storage_of
+from segexp.study.storage.access import backend_of, storage_of
+from segexp.study.storage.retrying import RetryingStorage
 
 LEARNING_RATE = FloatDistribution(1e-4, 1e-2, log=True)
 

@@ -38,7 +38,7 @@ from segexp.study.display import StudyDisplay
 from segexp.study.open import Place
 from segexp.study.recorded_place import open_recorded, remember_place
 from segexp.study.run import ended_by
-from segexp.study.storage.retrying import replace_attribute
+from segexp.study.storage.access import replace_attribute
 from segexp.study.storage.study_lock import study_lock
 from segexp.study.study_runs import (
     FOR_STUDY_RUN,

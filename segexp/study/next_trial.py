@@ -47,7 +47,7 @@ from segexp.study.shared_states import fetch_state, share_state
 from segexp.study.so_far import so_far
 from segexp.study.standing import values_of
 from segexp.study.stop import give_up_if_hopeless
-from segexp.study.storage.retrying import set_trial_attributes
+from segexp.study.storage.access import set_trial_attributes
 from segexp.study.trial import run_trial
 from segexp.study.trial_files import file_digests
 from segexp.study.trial_setup import TrialSetup, precision_of, run_tags

@@ -41,7 +41,7 @@ from segexp.study.plan import ListPlan, SearchPlan, StudyPlan
 from segexp.study.pruners import make_pruner
 from segexp.study.reconcile import close_records
 from segexp.study.recorded_place import open_recorded, remember_place
-from segexp.study.storage.retrying import replace_attribute, storage_of
+from segexp.study.storage.access import replace_attribute, storage_of
 from segexp.study.storage.several import directions_of
 from segexp.study.storage.study_lock import files_lock_of, study_lock
 from segexp.study.study_runs import FOR_STUDY_RUN, find_run, new_run_instead, note_run

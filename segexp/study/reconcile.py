@@ -41,7 +41,7 @@ from segexp.study.promotion import is_promotion, number_before, promoted
 from segexp.study.pruners import Promoting
 from segexp.study.run_names import scored_name
 from segexp.study.standing import score_of
-from segexp.study.storage.retrying import fail_trial, set_trial_attribute, set_trial_attributes
+from segexp.study.storage.access import fail_trial, set_trial_attribute, set_trial_attributes
 
 MAX_CRASHES = 3
 """A trial in which this many processes have died fails for good."""

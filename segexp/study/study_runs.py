@@ -10,7 +10,7 @@ import optuna
 
 from segexp import tracking
 from segexp.study.attributes import PART_RUNS, RUN_ID, RUN_KEY, SUPERSEDED
-from segexp.study.storage.retrying import replace_attribute
+from segexp.study.storage.access import replace_attribute
 
 FOR_STUDY_RUN = 10.0
 """How many seconds a study waits for a tracking server that has just answered to make its run."""

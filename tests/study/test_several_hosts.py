@@ -41,7 +41,7 @@ from segexp.study.recorded_place import recorded_place
 from segexp.study.revision import with_name
 from segexp.study.run import run_study
 from segexp.study.samplers import suggest
-from segexp.study.storage.retrying import replace_attribute
+from segexp.study.storage.access import replace_attribute
 from segexp.study.view import view_study
 from segexp.training import compute
 from tests.cli.running import segexp

@@ -18,7 +18,7 @@ from segexp.study.engines._sent_display import LAST_TRIAL
 from segexp.study.engines._worker import DONE, PAUSE, SPENT, STOPPED, Task
 from segexp.study.open import OpenStudy
 from segexp.study.stop import StopRule, give_up_if_hopeless
-from segexp.study.storage.retrying import give_up_waiting
+from segexp.study.storage.access import give_up_waiting
 from segexp.study.turns import close_trials, is_stopped
 from segexp.training.compute import choose_compute
 

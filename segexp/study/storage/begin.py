@@ -11,7 +11,8 @@ import optuna
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from segexp.study.storage.retrying import RetryingStorage, backend_of, set_trial_attributes
+from segexp.study.storage.access import backend_of, set_trial_attributes
+from segexp.study.storage.retrying import RetryingStorage
 
 
 def begin_trial(

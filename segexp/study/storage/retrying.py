@@ -5,7 +5,7 @@ must not happen twice therefore leaves a mark of its own in the rows that it wri
 transaction. The second attempt looks for the mark, under the lock that the first attempt took, so
 that it also waits for a first one that the server is still about to finish.
 
-Only `begin`, `proxied` and `several` use names of Optuna, too, that are not public.
+Only `access`, `begin`, `proxied` and `several` use names of Optuna, too, that are not public.
 """
 
 import copy
@@ -18,11 +18,11 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import sqlalchemy
 from optuna.exceptions import DuplicatedStudyError, StorageInternalError
-from optuna.storages import BaseStorage, RDBStorage
+from optuna.storages import RDBStorage
 from optuna.storages._rdb import models
 from optuna.storages._rdb.storage import _create_scoped_session
-from optuna.study import Study, StudyDirection
-from optuna.trial import FrozenTrial, Trial, TrialState
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -276,83 +276,6 @@ class RetryingStorage(RDBStorage):
         if not is_passing(cause):
             raise AwayError(f"storage: {self.patience.name}: {reason_of(cause)}") from error
         return reason_of(cause)
-
-
-def give_up_waiting(study: Study) -> None:
-    """Do not wait for a study's storage: another process has done so in vain.
-
-    Each call is tried once from now on, until one is answered.
-    """
-    patience = getattr(backend_of(study._storage), "patience", None)
-    if isinstance(patience, Patience):
-        patience.give_up()
-
-
-def replace_attribute(study: Study, key: str, expected: Any, value: Any) -> Any:
-    """Set a study's attribute if it is still what was expected, and return what it is then.
-
-    Of several hosts that do so at once, one does: what a database says decides between them. A
-    journal file or a storage in memory is one project's, whose lock the caller holds. Through a
-    proxy the last one does, and another may take itself for it if both write within the same
-    moment.
-
-    Args:
-        expected: What it is to be now; None for absent.
-        value: What it becomes; no other host has the same.
-    """
-    backend = backend_of(study._storage)
-    if isinstance(backend, RetryingStorage):
-        return backend.replace_study_user_attr(study._study_id, key, expected, value)
-    stands = study.user_attrs.get(key)
-    if stands != expected:
-        return stands
-    study.set_user_attr(key, value)
-    return study.user_attrs.get(key)
-
-
-def storage_of(study: Study) -> BaseStorage:
-    """Return the storage that a study is in; Optuna has no public way to it."""
-    return study._storage
-
-
-def backend_of(storage: BaseStorage) -> BaseStorage:
-    """Return the storage behind Optuna's cache, or the storage itself."""
-    backend: BaseStorage = getattr(storage, "_backend", storage)
-    return backend
-
-
-def set_trial_attributes(
-    study: Study, trial: Trial | FrozenTrial, attributes: Mapping[str, Any]
-) -> None:
-    """Set user attributes of a trial of any process, at once where the storage can.
-
-    Raises:
-        UpdateFinishedTrialError: When the trial has ended.
-    """
-    backend = backend_of(study._storage)
-    if isinstance(backend, RetryingStorage):
-        backend.set_trial_user_attrs(trial._trial_id, attributes)
-        return
-    for key, value in attributes.items():
-        set_trial_attribute(study, trial, key, value)
-
-
-def set_trial_attribute(study: Study, trial: Trial | FrozenTrial, key: str, value: Any) -> None:
-    """Set a user attribute of a trial of any process; Optuna has no public way to it.
-
-    Raises:
-        UpdateFinishedTrialError: When the trial has ended.
-    """
-    study._storage.set_trial_user_attr(trial._trial_id, key, value)
-
-
-def fail_trial(study: Study, trial: FrozenTrial) -> None:
-    """End a trial of any process as failed.
-
-    Raises:
-        UpdateFinishedTrialError: When it has ended already.
-    """
-    study._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
 
 
 def _new_call() -> str:

@@ -19,8 +19,9 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from segexp.core.config import WORK_DIRECTORY
 from segexp.core.files import locked
+from segexp.study.storage.access import backend_of
 from segexp.study.storage.database_errors import sql_state
-from segexp.study.storage.retrying import RetryingStorage, backend_of
+from segexp.study.storage.retrying import RetryingStorage
 
 PATIENCE_S = 30.0
 """After so long the lock is gone without: who holds it is frozen or cut off, and a study must not

@@ -13,8 +13,8 @@ from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
 from segexp.core.errors import AwayError
+from segexp.study.storage.access import give_up_waiting, replace_attribute
 from segexp.study.storage.open import hush_optuna
-from segexp.study.storage.retrying import give_up_waiting, replace_attribute
 from tests.study.storage.small_study import check_small_study, small_study
 
 grpc = pytest.importorskip("grpc")
