@@ -1,15 +1,18 @@
 """How many trials a second one study bears, on one storage with ever more processes, as Markdown.
 
 python benchmarks/scale.py                                # PostgreSQL, 1 to 64 processes, 0 and 1 s
+python benchmarks/scale.py --storage proxy                # the same behind Optuna's gRPC proxy
 python benchmarks/scale.py --storage sqlite --processes 1 2 4 8 --seconds 0
 python benchmarks/scale.py --processes 1 8 --ended 10000   # in a study of many trials
-python benchmarks/scale.py --simulate 256 1024            # with the costs that were measured here
+python benchmarks/scale.py --simulate 8 256 1024          # with the costs that were measured here
 
 A trial trains nothing: it reports three epochs, in the seconds given, and ends. All else is real:
 sampling (TPE), the study's lock, the pruner, what Optuna's storage is told. MLflow is left out, as
 its records are sent by another thread. The processes are of `--hosts` project directories.
-The database server runs on the same cores as the processes, and so does this script: what is
-printed for more processes than cores is a bound from below.
+Each process runs one more trial before the common start. The database server runs on the same cores
+as the processes, and so does this script: what is printed for more processes than cores is a bound
+from below. Processor time is that of the processes, and of all else that ran meanwhile, which is the
+server on a machine that is otherwise idle.
 """
 
 import argparse
@@ -18,17 +21,20 @@ import json
 import multiprocessing
 import os
 import random
+import socket
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import Any
 
+import psutil
 from study import machine
 
 import harness.project  # noqa: F401 - one thread
@@ -36,6 +42,7 @@ from harness.crash_study import lay_out
 from harness.ended_trials import ended_trials, insert_trials
 from harness.null_trials import plant_no_records, plant_null_trials
 from harness.postgres import PostgresServer, running_server
+from harness.tracking_server import free_port
 from segexp.data.open import open_data
 from segexp.study import next_trial
 from segexp.study.config import read_study
@@ -74,6 +81,8 @@ class Load:
         wall: From the common start to the last end, in seconds.
         connections: The most that the server had at a time; 0 where there is no server.
         transactions: Of the server, a trial; 0 where there is no server.
+        own: Processor time of the processes, a trial, in seconds.
+        other: The same of all else on this machine.
     """
 
     processes: int
@@ -83,6 +92,8 @@ class Load:
     wall: float
     connections: int = 0
     transactions: float = 0.0
+    own: float = 0.0
+    other: float = 0.0
 
     @property
     def rate(self) -> float:
@@ -94,10 +105,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--storage", choices=["postgresql", "sqlite"], default="postgresql")
+    parser.add_argument(
+        "--storage", choices=["postgresql", "proxy", "sqlite"], default="postgresql"
+    )
     parser.add_argument("--processes", type=int, nargs="+", default=[1, 2, 4, 8, 16, 32, 64])
     parser.add_argument("--seconds", type=float, nargs="+", default=[0.0, 1.0], help="of a trial")
-    parser.add_argument("--each", type=int, default=12, help="trials of a process, on average")
+    parser.add_argument("--trials", type=int, default=384, help="of all processes together")
     parser.add_argument("--hosts", type=int, default=4)
     parser.add_argument("--ended", type=int, default=0, help="trials that have ended before")
     parser.add_argument("--simulate", type=int, nargs="*", default=[])
@@ -105,23 +118,23 @@ def main() -> None:
     print(f"{given.storage}, {given.hosts} project directories, on {machine()}.\n")
     print(
         "| trial, s | processes | trials/s | of one, times | ask p50, p99, ms | tell p50, p99, ms "
-        "| lock held, ms | lock held, of the time | connections | transactions a trial |\n|"
-        + "---|"
-        * 10
+        "| lock held, ms | lock held, of the time | connections | transactions a trial "
+        "| processor ms a trial: processes, else |\n|" + "---|" * 11
     )
     loads: dict[float, list[Load]] = {}
     with storage_server(given.storage) as server:
         for seconds in given.seconds:
             for processes in given.processes:
-                load = measure(server, processes, seconds, given.each, given.hosts, given.ended)
+                load = measure(server, processes, seconds, given)
                 loads.setdefault(seconds, []).append(load)
                 print(line(load, seconds, loads[seconds][0]), flush=True)
     for seconds in given.seconds if given.simulate else []:
         print(f"\nSimulated from the costs of one process, trials of {seconds:g} s:\n")
-        print("| workers | trials/s | ask p99, ms |\n|---|---|---|")
+        print("| workers | trials/s | of one, times | ask p99, ms |\n|---|---|---|---|")
         for workers in given.simulate:
             rate, p99 = simulate(loads[seconds][0], workers, max(seconds, 1e-3))
-            print(f"| {workers:,} | {rate:.1f} | {1000 * p99:.0f} |")
+            times = rate / loads[seconds][0].rate
+            print(f"| {workers:,} | {rate:.1f} | {times:.1f} | {1000 * p99:.0f} |")
 
 
 def line(load: Load, seconds: float, first: Load) -> str:
@@ -136,6 +149,7 @@ def line(load: Load, seconds: float, first: Load) -> str:
         f"{sum(load.held) / load.wall:.2f}",
         str(load.connections or "-"),
         f"{load.transactions:.0f}" if load.transactions else "-",
+        f"{1000 * load.own:.0f}, {1000 * load.other:.0f}",
     ]
     return f"| {' | '.join(cells)} |"
 
@@ -157,18 +171,40 @@ def storage_server(storage: str) -> Iterator[PostgresServer | None]:
         yield server
 
 
+@contextmanager
+def proxy_before(url: str) -> Iterator[str]:
+    """Yield the URL of a proxy that answers for a storage."""
+    port = free_port()
+    words = [sys.executable, "-m", "segexp", "storage-proxy", "--port", str(port)]
+    environment = {**os.environ, "SEGEXP_STORAGE": url}
+    quiet = subprocess.DEVNULL
+    with subprocess.Popen(words, env=environment, stdout=quiet, stderr=quiet) as process:
+        try:
+            deadline = time.monotonic() + 60
+            while not is_listening(port):
+                if process.poll() is not None or time.monotonic() > deadline:
+                    sys.exit("the proxy does not listen")
+                time.sleep(0.1)
+            yield f"grpc://127.0.0.1:{port}"
+        finally:
+            process.terminate()
+
+
+def is_listening(port: int) -> bool:
+    with socket.socket() as connection:
+        return connection.connect_ex(("127.0.0.1", port)) == 0
+
+
 def measure(
-    server: PostgresServer | None,
-    processes: int,
-    seconds: float,
-    each: int,
-    hosts: int,
-    ended: int,
+    server: PostgresServer | None, processes: int, seconds: float, given: argparse.Namespace
 ) -> Load:
-    with tempfile.TemporaryDirectory(prefix="segexp-scale-") as directory:
+    hosts, ended = given.hosts, given.ended
+    with ExitStack() as stack, tempfile.TemporaryDirectory(prefix="segexp-scale-") as directory:
         count = min(hosts, processes) if server else 1
         projects = [Path(directory) / f"host{number}" for number in range(count)]
         url = server.make_database() if server else None
+        if url and given.storage == "proxy":
+            url = stack.enter_context(proxy_before(url))
         for project in projects:
             lay_out(project)
             # Trials that have ended before have a learning rate alone.
@@ -180,7 +216,8 @@ def measure(
         alone.join()
         if alone.exitcode:
             sys.exit("the study could not be opened")
-        begin, total = context.Barrier(processes + 1), ended + processes * each
+        # Each process warms up by one trial, and waits for the others.
+        begin, total = context.Barrier(processes + 1), ended + processes + given.trials
         places = [Path(directory) / f"times-{number}.json" for number in range(processes)]
         team = [
             context.Process(
@@ -192,16 +229,33 @@ def measure(
         for process in team:
             process.start()
         begin.wait()
-        before, began = transactions(server), time.time()
+        before, began, busy = transactions(server), time.time(), busy_seconds()
         most = watch(server, team)
+        busy = busy_seconds() - busy
         if any(process.exitcode for process in team):
             sys.exit(f"exit codes {[process.exitcode for process in team]}")
         done = [json.loads(place.read_text(encoding="utf-8")) for place in places]
         ask, tell, held = (
             [t for one in done for t in one[name]] for name in ("ask", "tell", "held")
         )
-        made = (transactions(server) - before) / len(ask)
-        return Load(processes, ask, tell, held, max(one["end"] for one in done) - began, most, made)
+        own = sum(one["busy"] for one in done)
+        return Load(
+            processes,
+            ask,
+            tell,
+            held,
+            wall=max(one["end"] for one in done) - began,
+            connections=most,
+            transactions=(transactions(server) - before) / len(ask),
+            own=own / len(ask),
+            other=(busy - own) / len(ask),
+        )
+
+
+def busy_seconds() -> float:
+    """Processor time of all that ever ran on this machine."""
+    spent = psutil.cpu_times()
+    return float(spent.user + spent.system)
 
 
 def watch(server: PostgresServer | None, team: Sequence[Any]) -> int:
@@ -258,12 +312,17 @@ def work(
         times["held"].append(time.perf_counter() - began)
 
     setattr(OpenStudy, "deciding", timed_lock)  # noqa: B010 - a frozen dataclass's method
+    run_next_trial(opened, Said())
+    for of_one in times.values():
+        of_one.clear()
     begin.wait()
+    before = time.process_time()
     while run_next_trial(opened, Said()):
         pass
     for name in ("ask", "held"):
         del times[name][-1:]  # of the trial that was not there any more
-    place.write_text(json.dumps({**times, "end": time.time()}), encoding="utf-8")
+    spent = {"end": time.time(), "busy": time.process_time() - before}
+    place.write_text(json.dumps({**times, **spent}), encoding="utf-8")
     os._exit(0)
 
 
