@@ -11,8 +11,8 @@ sampling (TPE), the study's lock, the pruner, what Optuna's storage is told. MLf
 its records are sent by another thread. The processes are of `--hosts` project directories.
 Each process runs one more trial before the common start. The database server runs on the same cores
 as the processes, and so does this script: what is printed for more processes than cores is a bound
-from below. Processor time is that of the processes, and of all else that ran meanwhile, which is the
-server on a machine that is otherwise idle.
+from below. Processor time is that of the processes, and of all else that ran meanwhile, which is
+the server on a machine that is otherwise idle.
 """
 
 import argparse
@@ -280,7 +280,8 @@ def transactions(server: PostgresServer | None) -> int:
 def prepare(projects: Sequence[Path], url: str | None, ended: int) -> None:
     for project in projects:
         study = open_one(project, url, 10**6).study
-    insert_trials(study, ended_trials(ended, 0.1))
+    if ended:
+        insert_trials(study, ended_trials(ended, 0.1))
     os._exit(0)
 
 
