@@ -2,6 +2,7 @@
 
 python benchmarks/study_overhead.py                 # 50 trials of the default study's space
 python benchmarks/study_overhead.py --trials 10 --repeats 3
+python benchmarks/study_overhead.py --workers 8 --trials 16 --epochs 27
 
 segexp's side is a whole `segexp tune` with one worker, from its start to its page: random search
 without pruning, so that every trial trains all of its epochs. The other side is a process that
@@ -9,6 +10,9 @@ trains and validates the same configurations for as many epochs on the same imag
 nothing else: no Optuna, no MLflow, no checkpoints, pictures, bundles or held-out images. The sides
 take turns; they end with an error where they do not reach the same scores. With a few short trials
 most of the time is the start.
+
+With several workers there is no other side: their time is what is between the first trial's start
+and the last one's end of each.
 """
 
 import argparse
@@ -27,6 +31,7 @@ from mlflow import MlflowClient
 from optuna.trial import FrozenTrial
 from study import forget_studies, machine, segexp, write_random_study
 
+from segexp.study.attributes import OWNER
 from segexp.study.engines.workers import HUGE_PAGES, TUNABLES
 from segexp.study.storage.open import open_storage
 
@@ -41,8 +46,12 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=50)
     parser.add_argument("--epochs", type=int, default=9)
     parser.add_argument("--repeats", type=int, default=1)
+    parser.add_argument("--workers", type=int, default=1)
     given = parser.parse_args()
     print(f"{given.trials} trials of {given.epochs} epochs on {machine()}.\n")
+    if given.workers > 1:
+        show_workers(given.trials, given.epochs, given.workers)
+        return
     rows = [measure(given.trials, given.epochs) for _ in range(given.repeats)]
     print("| part of a study | seconds | of its wall time |\n|---|---|---|")
     for part in rows[0]:
@@ -61,18 +70,48 @@ def median(shares: Sequence[float]) -> str:
     return f"{statistics.median(shares):.1%}"
 
 
+def show_workers(trials: int, epochs: int, workers: int) -> None:
+    """Run a study by several workers, and print what their time was spent on."""
+    with tempfile.TemporaryDirectory(prefix="segexp-study-overhead-") as directory:
+        project = Path(directory) / "project"
+        run_study(project, trials, epochs, workers)
+        ran = trials_of(project)
+        steps = steps_of(project)
+    times: dict[int, list[tuple[float, float]]] = {}
+    for trial in ran:
+        assert trial.datetime_start is not None
+        assert trial.datetime_complete is not None
+        of_one = times.setdefault(trial.user_attrs[OWNER]["pid"], [])
+        of_one.append((trial.datetime_start.timestamp(), trial.datetime_complete.timestamp()))
+    whole = sum(max(e for _, e in of_one) - min(b for b, _ in of_one) for of_one in times.values())
+    inside = sum(end - start for of_one in times.values() for start, end in of_one)
+    print(f"| part of the time of {len(times)} workers | seconds | share |\n|---|---|---|")
+    for part, seconds in (
+        ("steps: training and validation", steps),
+        ("trials, beside their steps", inside - steps),
+        ("between trials", whole - inside),
+    ):
+        print(f"| {part} | {seconds:.1f} | {seconds / whole:.1%} |")
+    print(f"\n{(whole - steps) / len(ran):.2f} s a trial beside its steps")
+
+
+def run_study(project: Path, trials: int, epochs: int, workers: int) -> tuple[float, float]:
+    """Lay a project out and run a study in it; return when it began, and its seconds."""
+    segexp("init", str(project))
+    write_random_study(project, STUDY)
+    tune = ["tune", STUDY, "--workers", str(workers), "--project", str(project)]
+    segexp(*tune, "--trials", "1", "--set", "epochs=1")  # reads the images
+    forget_studies(project)
+    begun = time.time()
+    segexp(*tune, "--trials", str(trials), "--set", f"epochs={epochs}")
+    return begun, time.time() - begun
+
+
 def measure(trials: int, epochs: int) -> dict[str, float]:
     """Run a study and what it is measured against; return seconds by part of the study."""
     with tempfile.TemporaryDirectory(prefix="segexp-study-overhead-") as directory:
         project = Path(directory) / "project"
-        segexp("init", str(project))
-        write_random_study(project, STUDY)
-        tune = ["tune", STUDY, "--workers", "1", "--project", str(project)]
-        segexp(*tune, "--trials", "1", "--set", "epochs=1")  # reads the images
-        forget_studies(project)
-        begun = time.time()
-        segexp(*tune, "--trials", str(trials), "--set", f"epochs={epochs}")
-        wall = time.time() - begun
+        begun, wall = run_study(project, trials, epochs, 1)
         ran = trials_of(project)
         if len(ran) != trials:
             sys.exit(f"{len(ran)} trials ran, not {trials}")
