@@ -180,8 +180,8 @@ def _show(found: "BestTrial", root: Path, study: "Study", uri: str | None) -> No
         "held-out: images that it never saw.",
         results,
     )
-    if result.size_note:
-        prose(result.size_note, results)
+    for said in filter(None, (result.interval_note, result.size_note)):
+        prose(said, results)
     split, scores = ("held-out", result.heldout) if result.heldout else ("tuning", result.val)
     print_table(class_table(f"per class, {split} images", dict(scores.tables[OWN])))
     for warning in found.warnings:

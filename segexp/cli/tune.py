@@ -226,6 +226,8 @@ def _say_best(best: "BestTrial", objective: str) -> None:
         score = result.heldout.of(*metric_of(objective))
         size = f", at {result.sizes['heldout']}" if result.size_note else ""
         answer(f"held-out {title}: {score:.4f}{size}")
+    if result.interval_note:
+        prose(result.interval_note, results)
     recall_warnings(best.warnings)
     if best.costs:
         from segexp.cli.best import front_table

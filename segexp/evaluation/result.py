@@ -1,7 +1,7 @@
 """The result of a trial: plain numbers for Optuna's storage and for JSON."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
@@ -78,6 +78,8 @@ class TrialResult:
         cost: What `segexp.training.cost.Cost` holds; None where an earlier segexp ran the trial.
         lower_iou: By class of the common space, the lower end of the interval of its IoU on the
             val split; of the classes of which a study requires it.
+        heldout_interval: The ends of the 95% interval of the objective on the held-out images, for
+            other images like these; None where the objective is no mIoU or there is no such score.
         sizes: At which size ``val`` and ``heldout`` are, for people; empty in older results, where
             both are as the images were resized.
     """
@@ -90,7 +92,19 @@ class TrialResult:
     bundle: str | None = None
     cost: Mapping[str, Any] | None = None
     lower_iou: Mapping[str, float] | None = None
+    heldout_interval: Sequence[float] | None = None
     sizes: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def interval_note(self) -> str | None:
+        """Say between what the held-out score would be on other images, if that is known."""
+        if self.heldout_interval is None:
+            return None
+        low, high = self.heldout_interval
+        return (
+            f"on other images like the held-out ones this model would score {low:.3f} to "
+            f"{high:.3f} (95% interval); another seed may differ more"
+        )
 
     @property
     def size_note(self) -> str | None:

@@ -35,6 +35,8 @@ def opening(view: StudyView) -> list[Markup]:
         parts.append(note(missed))
     if view.best is not None:
         parts.append(paragraph(setup_text(view, view.best)))
+        if said := interval_text(view.best):
+            parts.append(paragraph(said))
     return [*parts, paragraph(" ".join(about))]
 
 
@@ -62,6 +64,12 @@ def answer_text(view: StudyView) -> str:
     gain = score - base
     shown = signed(gain)
     return f"{text}, {shown} {'against' if shown.startswith('-') else 'over'} the baseline"
+
+
+def interval_text(row: TrialRow) -> str:
+    """Say how far other images would move a trial's held-out score; empty where that is unknown."""
+    said = row.result and row.result.interval_note
+    return f"{said[:1].upper()}{said[1:]}." if said else ""
 
 
 def missed_text(view: StudyView) -> str:

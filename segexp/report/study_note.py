@@ -6,7 +6,7 @@ from heapq import nlargest
 
 from segexp import __version__
 from segexp.evaluation.metrics import COSTS
-from segexp.report.answer import answer_text, counts_text, missed_text, setup_text
+from segexp.report.answer import answer_text, counts_text, interval_text, missed_text, setup_text
 from segexp.report.markdown import cell, fitted, link, table, text
 from segexp.report.trials import (
     StudyView,
@@ -56,6 +56,8 @@ def study_note(view: StudyView, asked: Asked, address: Callable[[TrialRow], str]
         lines += [text(missed), ""]
     if view.best is not None:
         lines += [text(setup_text(view, view.best)), ""]
+        if said := interval_text(view.best):
+            lines += [text(said), ""]
     lines += [f"{text(counts_text(view.rows))}; ranked by {view.score_name}.", ""]
     lines += [*_top(view, address), "", *_question(view, asked), ""]
     lines += [f"**Data.** {text(asked.data.removeprefix('data: '))}.", ""]

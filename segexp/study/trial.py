@@ -173,6 +173,7 @@ def _run(
         trial_result,
         seconds=time.perf_counter() - started,
         heldout=trial_record.split_scores(heldout, mapping, setup.common) if heldout else None,
+        heldout_interval=trial_record.heldout_interval(dataset, heldout, setup.objective),
         bundle=str(directory / "bundle") if is_kept else None,
         sizes={
             "val": size_text(dataset, at_own=False),

@@ -23,7 +23,7 @@ from segexp.evaluation.confusions import (
 )
 from segexp.evaluation.counting import confusion_matrices
 from segexp.evaluation.evaluate import Evaluation
-from segexp.evaluation.metrics import COMMON, OWN, RULERS, flat, miou
+from segexp.evaluation.metrics import COMMON, OWN, RULERS, flat, metric_of, miou
 from segexp.evaluation.result import SplitScores, TrialResult
 from segexp.evaluation.rulers import Ruler, decide
 from segexp.evaluation.statistics.clusters import make_clusters
@@ -125,6 +125,20 @@ def miou_ends(dataset: Dataset, val: Evaluation, heldout: Evaluation | None) -> 
             name = "heldout" if split is dataset.heldout else "val"
             ends |= {f"{name}/miou_{end}": found[end] for end in ("low", "high")}
     return ends
+
+
+def heldout_interval(
+    dataset: Dataset, heldout: Evaluation | None, objective: str
+) -> tuple[float, float] | None:
+    """Return the ends of the objective's 95% interval over the held-out images.
+
+    None where it is no mIoU, or there are fewer than two images.
+    """
+    metric, ruler = metric_of(objective)
+    if heldout is None or metric != miou.__name__:
+        return None
+    found = split_interval(heldout.confusions[ruler], dataset.heldout, dataset)
+    return (found["low"], found["high"]) if found else None
 
 
 def log_cost(run: Run, cost: Cost) -> None:

@@ -1,13 +1,20 @@
 """The top of a study's page: the answer, and counts that add up."""
 
+import json
 from dataclasses import replace
 from typing import Any
 
 import optuna
 import pytest
 
-from segexp.evaluation.result import TrialResult
-from segexp.report.answer import answer_text, counts_text, opening, setup_text
+from segexp.evaluation.result import TrialResult, result_from_dict
+from segexp.report.answer import (
+    answer_text,
+    counts_text,
+    interval_text,
+    opening,
+    setup_text,
+)
 from segexp.report.trials import StudyView, TrialRow
 from tests.report.study_example import scores
 
@@ -68,6 +75,19 @@ def test_no_trial_is_no_trial():
 def test_the_answer_is_the_heldout_score_and_what_it_gains(best, baseline, said):
     found = view(scored(1, *best), scored(0, *baseline) if baseline else None)
     assert answer_text(found) == said
+
+
+def test_how_far_other_images_would_move_the_score_is_said_where_it_is_known():
+    unknown = scored(1, 0.5, 0.478)
+    assert interval_text(unknown) == ""
+    known = replace(unknown, result=replace(unknown.result, heldout_interval=(0.4518, 0.5032)))
+    assert interval_text(known) == (
+        "On other images like the held-out ones this model would score 0.452 to 0.503 (95% "
+        "interval); another seed may differ more."
+    )
+    assert interval_text(known) in "".join(opening(view(known, None)))
+    again = result_from_dict(json.loads(json.dumps(known.result.to_dict())))
+    assert again.interval_note == known.result.interval_note
 
 
 def test_a_baseline_that_is_best_is_said_to_be_unbeaten():

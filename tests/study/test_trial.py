@@ -317,6 +317,8 @@ def test_the_common_scores_are_those_of_the_reloaded_model_in_the_common_space(f
     assert heldout.of("miou", "common") == pytest.approx(summed.miou, abs=1e-9)
     assert heldout.of("miou", "common_argmax") == pytest.approx(by_argmax.miou, abs=1e-9)
     assert heldout.of("classes_in_mean", "common") == summed.classes_in_mean
+    low, high = finished.result.heldout_interval
+    assert low <= summed.miou <= high and low < high
 
 
 def test_the_bundle_says_where_it_comes_from(finished: Finished):
