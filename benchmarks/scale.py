@@ -63,6 +63,7 @@ space:
 MORE
 config: {mapping: merged10, training.epochs: 3}
 """
+SIMULATED_SECONDS = (0, 1, 10, 60)
 MORE = """\
   augmentation: {low: 0.0, high: 1.0}
   schedule: [constant, cosine, poly, onecycle, step]
@@ -101,6 +102,23 @@ class Load:
         return len(self.ask) / self.wall
 
 
+@dataclass(frozen=True)
+class Work:
+    """What each process does.
+
+    Attributes:
+        url: Of the storage; None for the project's own.
+        trials: How many the study is to have.
+        seconds: How long one takes.
+        most: How many the process runs, at most.
+    """
+
+    url: str | None
+    trials: int
+    seconds: float
+    most: int
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -128,13 +146,21 @@ def main() -> None:
                 load = measure(server, processes, seconds, given)
                 loads.setdefault(seconds, []).append(load)
                 print(line(load, seconds, loads[seconds][0]), flush=True)
-    for seconds in given.seconds if given.simulate else []:
-        print(f"\nSimulated from the costs of one process, trials of {seconds:g} s:\n")
-        print("| workers | trials/s | of one, times | ask p99, ms |\n|---|---|---|---|")
-        for workers in given.simulate:
-            rate, p99 = simulate(loads[seconds][0], workers, max(seconds, 1e-3))
-            times = rate / loads[seconds][0].rate
-            print(f"| {workers:,} | {rate:.1f} | {times:.1f} | {1000 * p99:.0f} |")
+    one = loads[given.seconds[0]][0]
+    if given.simulate and one.processes == 1 and given.seconds[0] == 0:
+        show_simulated(one, given.simulate)
+
+
+def show_simulated(one: Load, of_workers: Sequence[int]) -> None:
+    """Print what many workers would do whose trials cost what those of one process did."""
+    print("\nSimulated from the costs of one process:\n")
+    print("| trial, s | workers | trials/s | of one, times | ask p99, ms |\n|---|---|---|---|---|")
+    for seconds in SIMULATED_SECONDS:
+        alone, _ = simulate(one, 1, seconds)
+        for workers in of_workers:
+            rate, p99 = simulate(one, workers, seconds)
+            times = rate / alone
+            print(f"| {seconds:g} | {workers:,} | {rate:.1f} | {times:.1f} | {1000 * p99:.0f} |")
 
 
 def line(load: Load, seconds: float, first: Load) -> str:
@@ -217,12 +243,19 @@ def measure(
         if alone.exitcode:
             sys.exit("the study could not be opened")
         # Each process warms up by one trial, and waits for the others.
-        begin, total = context.Barrier(processes + 1), ended + processes + given.trials
+        begin = context.Barrier(processes + 1)
+        work_of_one = Work(
+            url,
+            ended + processes + given.trials,
+            seconds,
+            # Of 10,000 trials hundreds are to be resumed, which count towards no budget.
+            given.trials // processes if ended else given.trials,
+        )
         places = [Path(directory) / f"times-{number}.json" for number in range(processes)]
         team = [
             context.Process(
                 target=work,
-                args=(projects[n % count], url, total, seconds, begin, places[n]),
+                args=(projects[n % count], work_of_one, begin, places[n]),
             )
             for n in range(processes)
         ]
@@ -230,7 +263,7 @@ def measure(
             process.start()
         begin.wait()
         before, began, busy = transactions(server), time.time(), busy_seconds()
-        most = watch(server, team)
+        connections = watch(server, team)
         busy = busy_seconds() - busy
         if any(process.exitcode for process in team):
             sys.exit(f"exit codes {[process.exitcode for process in team]}")
@@ -245,7 +278,7 @@ def measure(
             tell,
             held,
             wall=max(one["end"] for one in done) - began,
-            connections=most,
+            connections=connections,
             transactions=(transactions(server) - before) / len(ask),
             own=own / len(ask),
             other=(busy - own) / len(ask),
@@ -295,11 +328,9 @@ def open_one(project: Path, url: str | None, trials: int) -> OpenStudy:
     return open_study(plan, data, storage, definition(plan.base, data), plant_no_records())
 
 
-def work(
-    project: Path, url: str | None, trials: int, seconds: float, begin: Barrier, place: Path
-) -> None:
-    opened = open_one(project, url, trials)
-    plant_null_trials(seconds=seconds)
+def work(project: Path, given: Work, begin: Barrier, place: Path) -> None:
+    opened = open_one(project, given.url, given.trials)
+    plant_null_trials(seconds=given.seconds)
     times: dict[str, Any] = {"ask": [], "tell": [], "held": []}
     timed(next_trial, "ask", times["ask"])
     timed(next_trial, "_end", times["tell"])
@@ -318,10 +349,10 @@ def work(
         of_one.clear()
     begin.wait()
     before = time.process_time()
-    while run_next_trial(opened, Said()):
+    while len(times["tell"]) < given.most and run_next_trial(opened, Said()):
         pass
     for name in ("ask", "held"):
-        del times[name][-1:]  # of the trial that was not there any more
+        del times[name][len(times["tell"]) :]  # of the trial that was not there any more
     spent = {"end": time.time(), "busy": time.process_time() - before}
     place.write_text(json.dumps({**times, **spent}), encoding="utf-8")
     os._exit(0)
@@ -348,7 +379,8 @@ def simulate(one: Load, workers: int, seconds: float, trials: int = 20_000) -> t
     """
     draw = random.Random(0)
     outside = [max(0.0, ask - held) for ask, held in zip(one.ask, one.held, strict=True)]
-    ready = [(draw.uniform(0, seconds), n) for n in range(workers)]  # (when it asks, which)
+    other = one.wall / len(one.ask) - statistics.mean(one.ask) - statistics.mean(one.tell)
+    ready = [(draw.uniform(0, seconds + other), n) for n in range(workers)]  # (when it asks, which)
     heapq.heapify(ready)
     free, asks, end = 0.0, [], 0.0
     for _ in range(trials):
@@ -357,7 +389,7 @@ def simulate(one: Load, workers: int, seconds: float, trials: int = 20_000) -> t
         free = begun + draw.choice(one.held)
         taken = free + draw.choice(outside)
         asks.append(taken - asked)
-        end = taken + seconds + draw.choice(one.tell)
+        end = taken + seconds + other + draw.choice(one.tell)
         heapq.heappush(ready, (end, worker))
     return trials / end, quantile(asks, 0.99)
 

@@ -16,8 +16,7 @@ from matplotlib.figure import Figure
 
 RUN = re.compile(r"(postgresql|proxy|sqlite), \d+ project directories")
 MEASURED = re.compile(r"\| ([\d.]+) \| (\d+) \| ([\d.]+) \| [\d.]+ \| \d+, \d+ \|")
-SIMULATION = re.compile(r"Simulated .* trials of ([\d.]+) s")
-SIMULATED = re.compile(r"\| ([\d,]+) \| ([\d.]+) \| [\d.]+ \| \d+ \|$")
+SIMULATED = re.compile(r"\| ([\d.]+) \| ([\d,]+) \| ([\d.]+) \| [\d.]+ \| \d+ \|$")
 COLOURS = {"postgresql": "#0072b2", "proxy": "#d55e00", "sqlite": "#009e73"}
 NAMES = {"postgresql": "PostgreSQL", "proxy": "PostgreSQL behind the proxy", "sqlite": "SQLite"}
 
@@ -40,17 +39,15 @@ def main() -> None:
 
 def read(text: str, lines: Lines) -> None:
     """Add the figures of a printed run to the lines."""
-    storage, seconds = "", 0.0
+    storage = ""
     for line in text.splitlines():
         if found := RUN.match(line):
             storage = found[1]
-        elif found := SIMULATION.match(line):
-            seconds = float(found[1])
         elif found := MEASURED.match(line):
             lines[storage, float(found[1]), False].append((int(found[2]), float(found[3])))
         elif found := SIMULATED.match(line):
-            workers = int(found[1].replace(",", ""))
-            lines[storage, seconds, True].append((workers, float(found[2])))
+            workers = int(found[2].replace(",", ""))
+            lines[storage, float(found[1]), True].append((workers, float(found[3])))
 
 
 def draw(lines: Lines, path: Path) -> None:
