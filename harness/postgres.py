@@ -25,7 +25,7 @@ INITDB_OPTIONS = ("--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C")
 
 @dataclass
 class PostgresServer:
-    """A server that listens on 127.0.0.1 alone.
+    """A server that listens on one address alone.
 
     Attributes:
         options: Of `subprocess`: the directory that its data is in, and the user that it runs as.
@@ -33,15 +33,16 @@ class PostgresServer:
 
     port: int
     options: dict[str, Any]
+    address: str = "127.0.0.1"
     process: "subprocess.Popen[bytes] | None" = None
 
     def url(self, database: str) -> str:
-        return f"postgresql+psycopg2://postgres@127.0.0.1:{self.port}/{database}"
+        return f"postgresql+psycopg2://postgres@{self.address}:{self.port}/{database}"
 
     def start(self) -> None:
         settings = {
             "port": self.port,
-            "listen_addresses": "127.0.0.1",
+            "listen_addresses": self.address,
             "unix_socket_directories": "",
             "max_connections": 200,
             "fsync": "off",  # the tests end connections, not the machine
@@ -68,7 +69,7 @@ class PostgresServer:
         import psycopg2
 
         connection = psycopg2.connect(
-            host="127.0.0.1", port=self.port, user="postgres", dbname=database
+            host=self.address, port=self.port, user="postgres", dbname=database
         )
         try:
             connection.autocommit = True
@@ -115,8 +116,12 @@ class PostgresServer:
 
 
 @contextmanager
-def running_server() -> Iterator[PostgresServer]:
-    """Run a server with its data in a temporary directory while the block runs."""
+def running_server(address: str = "127.0.0.1") -> Iterator[PostgresServer]:
+    """Run a server with its data in a temporary directory while the block runs.
+
+    Args:
+        address: Where it listens, and lets in everybody of the same network.
+    """
     try:
         import psycopg2  # noqa: F401
     except ImportError:
@@ -130,7 +135,9 @@ def running_server() -> Iterator[PostgresServer]:
             capture_output=True,
             **options,
         )
-        server = PostgresServer(free_port(), options)
+        with (data / "pg_hba.conf").open("a", encoding="utf-8") as rules:
+            rules.write("host all all samenet trust\n")
+        server = PostgresServer(free_port(), options, address)
         server.start()
         try:
             yield server

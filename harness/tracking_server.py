@@ -32,13 +32,13 @@ def free_port() -> int:
         return int(unused.getsockname()[1])
 
 
-def start_mlflow(directory: Path, port: int) -> subprocess.Popen[bytes]:
-    """Start MLflow's server with one worker on 127.0.0.1, its records in a directory.
+def start_mlflow(directory: Path, port: int, address: str = "127.0.0.1") -> subprocess.Popen[bytes]:
+    """Start MLflow's server with one worker on an address, its records in a directory.
 
     This is what `mlflow server` starts, without the 6 s that its command line takes to be imported.
     """
     words = [sys.executable, "-m", "uvicorn", "mlflow.server.fastapi_app:app", "--workers", "1"]
-    words += ["--host", "127.0.0.1", "--port", str(port)]
+    words += ["--host", address, "--port", str(port)]
     settings = {
         "FILE_STORE": f"sqlite:///{directory}/server.db",
         "ARTIFACT_ROOT": "mlflow-artifacts:/",
@@ -53,13 +53,13 @@ def start_mlflow(directory: Path, port: int) -> subprocess.Popen[bytes]:
         )
 
 
-def wait_until_ready(port: int) -> None:
+def wait_until_ready(port: int, address: str = "127.0.0.1") -> None:
     """Wait until a server answers."""
     deadline = time.monotonic() + READY_WITHIN
     while time.monotonic() < deadline:
         with (
             suppress(OSError),
-            urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=2) as answer,
+            urllib.request.urlopen(f"http://{address}:{port}/health", timeout=2) as answer,
         ):
             if answer.status == 200:
                 return
