@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from optuna.exceptions import StorageInternalError
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
@@ -103,12 +103,42 @@ def _make_tables(url: str, name: str, options: dict[str, Any], patience: float) 
 
 def _make_once(url: str, name: str, options: dict[str, Any], patience: float) -> RetryingStorage:
     storage = RetryingStorage(url, name, options, patience)
-    if storage.engine.dialect.name == "mysql":
+    if storage.dialect == "mysql":
         widen_columns(storage.engine)
+    if storage.dialect == "postgresql":
+        event.listen(storage.engine, "connect", _tell_postgresql)
+        storage.engine.dispose()  # those that made the tables were not told
     return storage
 
 
+IDLE_SECONDS = 30
+"""How long a server of PostgreSQL keeps a transaction in which nothing is asked.
+
+A host that is frozen or cut off in one holds rows that all others need, and the server would notice
+that it is gone after 2 hours. One that comes back repeats its call."""
+
+SILENCE_SECONDS = 60
+"""After how long a connection ends whose other side is gone, on either side."""
+
 _DRIVERS = {"postgresql": ("psycopg2", "psycopg"), "mysql": ("pymysql", "mysqldb")}
+
+
+def _tell_postgresql(connection: Any, record: Any) -> None:
+    """Have the server end a connection whose host is gone, as this side ends one whose server is.
+
+    Not by `options` in the URL, which connection poolers refuse.
+    https://www.postgresql.org/docs/current/runtime-config-connection.html
+    """
+    settings = {
+        "idle_in_transaction_session_timeout": 1000 * IDLE_SECONDS,
+        "tcp_keepalives_idle": SILENCE_SECONDS // 2,
+        "tcp_keepalives_interval": SILENCE_SECONDS // 6,
+        "tcp_keepalives_count": 3,
+        "tcp_user_timeout": 1000 * SILENCE_SECONDS,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute("".join(f"SET {name} = {value};" for name, value in settings.items()))
+    connection.commit()
 
 
 def _with_installed_driver(url: URL) -> URL:
@@ -143,6 +173,7 @@ def _engine_options(url: URL) -> dict[str, Any]:
             "keepalives_idle": 30,
             "keepalives_interval": 10,
             "keepalives_count": 3,
+            "tcp_user_timeout": 1000 * SILENCE_SECONDS,  # keepalives stop while data is on its way
         }
         options["connect_args"] = {k: v for k, v in wanted.items() if k not in url.query}
     if url.get_driver_name() == "pymysql":

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import optuna
 import pytest
+from sqlalchemy.exc import DBAPIError
 
 from harness.databases import (  # noqa: F401
     DatabaseServer,
@@ -16,6 +17,8 @@ from harness.databases import (  # noqa: F401
 from harness.mariadb import MariadbServer
 from harness.postgres import PostgresServer, postgres_url  # noqa: F401
 from segexp.core.errors import InputError
+from segexp.study.storage import server
+from segexp.study.storage.database_errors import is_passing
 from segexp.study.storage.open import open_storage
 
 
@@ -109,3 +112,34 @@ def test_options_in_the_url_win_over_ours(postgres_url: str) -> None:  # noqa: F
         parameters = connection.connection.driver_connection.get_dsn_parameters()
     assert parameters["keepalives_idle"] == "7"
     assert parameters["connect_timeout"] == "10"
+    assert parameters["tcp_user_timeout"] == "60000"
+
+
+def test_a_host_that_is_frozen_in_a_transaction_holds_its_rows_for_a_while_only(
+    postgres_url: str,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(server, "IDLE_SECONDS", 1)
+    frozen = open_storage(postgres_url, Path())
+    optuna.create_study(storage=frozen, study_name="one")
+    # One that waits in vain is to fail here, and not to wait forever.
+    other = open_storage(f"{postgres_url}?options=-c%20lock_timeout%3D20s", Path())
+    row = "SELECT 1 FROM studies WHERE study_name = 'one' FOR UPDATE"
+    with frozen._backend.engine.connect() as connection:  # type: ignore[attr-defined]
+        connection.exec_driver_sql(row)
+        optuna.load_study(storage=other, study_name="one").ask()
+        with pytest.raises(DBAPIError) as lost:
+            connection.exec_driver_sql(row)
+    assert is_passing(lost.value)
+    optuna.load_study(storage=frozen, study_name="one").ask()
+    assert [t.number for t in other.get_all_trials(other.get_study_id_from_name("one"))] == [0, 1]
+
+
+def test_the_server_notices_that_a_host_is_gone(postgres_url: str) -> None:  # noqa: F811
+    storage = open_storage(postgres_url, Path())
+    with storage._backend.engine.connect() as connection:  # type: ignore[attr-defined]
+        idle, timeout = (
+            connection.exec_driver_sql(f"SHOW {name}").scalar_one()
+            for name in ("tcp_keepalives_idle", "tcp_user_timeout")
+        )
+    assert (idle, timeout) == ("30", "60000")  # where it is not told, 7200 and 0
