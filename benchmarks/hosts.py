@@ -44,7 +44,7 @@ from segexp.study.attributes import INTERRUPTED, RETRY_OF, host_of
 from segexp.study.budget import counts_towards_budget
 
 ELSEWHERE = "elsewhere"
-AB = ["ab", "merged10", "categories7", "--trials", "7", "--candidates", "2", "--workers", "0"]
+AB = ["ab", "merged10", "categories7", "--study", "crowd", "--trials", "7", "--candidates", "2"]
 
 
 def main() -> None:
@@ -137,12 +137,12 @@ def run_ab(place: Place, hosts: int) -> list[str]:
     names = [f"host-{number}" for number in range(hosts)]
     for name in (*names, ELSEWHERE):
         lay_out_host(place.directory / name, place.url, place.uri)
-    all_hosts = [place.host(name, AB) for name in names]
+    all_hosts = [place.host(name, [*AB, "--workers", "0"]) for name in names]
     begun = time.monotonic()
     codes = run_hosts(all_hosts, place.url, 0, kill=False)
     seconds = time.monotonic() - begun
     before = count_trials(place)
-    code = place.host(ELSEWHERE).run(*AB, "--margin", "0.02")
+    code = place.host(ELSEWHERE).run(*AB, "--workers", "0", "--margin", "0.02")
     after = count_trials(place)
     names_of = ("host-0", ELSEWHERE)
     answers = [answer_of(place.directory / name) for name in names_of]

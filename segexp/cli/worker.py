@@ -12,6 +12,7 @@ from segexp.cli.console import say
 from segexp.cli.options import Data, Debug, Storage, StorageFile, with_storage
 from segexp.core.errors import InputError
 from segexp.core.overrides import host_data
+from segexp.core.signals import interruption_leaves
 
 
 def worker(
@@ -87,4 +88,5 @@ def worker(
 
     own_data = host_data() if data is None else data
     root = None if own_data is None else Path(own_data).expanduser().resolve()
-    join(address, token, Own(directory.resolve(), root, own_storage), say)
+    with interruption_leaves("what was under way here is tried again"):
+        join(address, token, Own(directory.resolve(), root, own_storage), say)

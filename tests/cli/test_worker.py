@@ -1,10 +1,13 @@
-"""``segexp worker``: what is refused before it connects."""
+"""``segexp worker``: what is refused before it connects, and what it says at its end."""
 
+import signal
 from pathlib import Path
 
 import pytest
 
 from harness.tracking_server import free_port
+from segexp.core.errors import Interrupted
+from segexp.study.engines import _joined
 from tests.cli.running import segexp
 
 
@@ -40,3 +43,16 @@ def test_where_no_study_listens_it_ends_with_one(
     assert done.code == 1
     assert "no study listens there: Connection refused" in done.err
     assert "a token of some length" not in done.err
+
+
+def test_one_that_is_told_to_end_says_what_becomes_of_its_trial(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*values: object) -> None:
+        raise Interrupted(signal.SIGTERM)
+
+    monkeypatch.setattr(_joined, "join", interrupted)
+    monkeypatch.setenv("SEGEXP_WORKER_TOKEN", "a token of some length")
+    done = segexp(tmp_path, "worker", "--connect", "127.0.0.1:1")
+    assert done.code == 143
+    assert "interrupted; what was under way here is tried again" in done.err
