@@ -35,6 +35,8 @@ IN_NEIGHBOURS = {
     "report/loss_pictures": "cli/test_worst.py",
     "study/engines/_actors": "study/engines/test_ray.py",
     "study/engines/_ray_actor": "study/engines/test_ray.py",
+    "study/engines/_ray_driver": "study/engines/test_ray.py",
+    "study/engines/_ray_process": "study/engines/test_ray.py",
     "study/engines/_arrivals": "study/engines/test_remote.py",
     "study/engines/_joined": "study/engines/test_remote.py",
     "study/engines/_launcher": "study/engines/test_supervisor.py",

@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from segexp.core.config import Config
-from segexp.core.errors import InputError
+from segexp.core.errors import InputError, WorkError
 from segexp.study.attributes import CRASHES, OWNER, RETRY_OF
 from segexp.study.engines import load_engine
 from segexp.study.run import run_study
@@ -31,12 +31,8 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture
-def _ray_ends(environment: None, tmp_path: Path) -> Iterator[None]:
+def _own_cache(environment: None, tmp_path: Path) -> None:
     os.environ["XDG_CACHE_HOME"] = str(tmp_path / "cache")
-    yield
-    import ray
-
-    ray.shutdown()
 
 
 def run_on_ray(project: Path, display: Said, workers: int, **overrides: object) -> optuna.Study:
@@ -53,7 +49,7 @@ def run_on_ray(project: Path, display: Said, workers: int, **overrides: object) 
 @needs_ray
 @pytest.mark.slow
 def test_ray_gives_the_same_trials_and_a_killed_actors_trial_is_tried_again(
-    project: Path, _ray_ends: None
+    project: Path, _own_cache: None
 ) -> None:
     killed: list[int] = []
     addresses: set[str] = set()
@@ -79,6 +75,32 @@ def test_ray_gives_the_same_trials_and_a_killed_actors_trial_is_tried_again(
     here, _ = run(project, workers=0, trials=3, epochs=4, name="here")
     done = [t for t in study.trials if t.state.name == "COMPLETE"]
     assert [(t.params, t.value) for t in done] == [(t.params, t.value) for t in here.trials]
+
+
+@needs_ray
+@pytest.mark.slow
+def test_a_cluster_that_is_gone_ends_the_command_and_not_the_process_and_the_next_one_goes_on(
+    project: Path, _own_cache: None
+) -> None:
+    os.environ |= {"RAY_gcs_rpc_server_reconnect_timeout_s": "5"}  # it is 60
+
+    def kill(trial: int, epoch: int) -> None:
+        if (trial, epoch) == (1, 1):
+            for process in psutil.Process().children(recursive=True):
+                if process.name() in {"gcs_server", "raylet"}:
+                    for part in [*process.children(), process]:
+                        part.kill()
+
+    display = Said(on_epoch=kill)
+    with pytest.raises(WorkError, match=r"this machine: the cluster is gone: .* the same command"):
+        run_on_ray(project, display, workers=1, trials=3, epochs=4)
+    study = study_of(project)
+    assert states(study)[:2] == ["COMPLETE", "FAIL"]
+    assert "RUNNING" not in states(study)
+    study = run_on_ray(project, Said(), workers=1, trials=3, epochs=4)
+    assert states(study) == ["COMPLETE", "FAIL", "COMPLETE", "COMPLETE"]
+    assert study.trials[2].user_attrs[RETRY_OF] == 1
+    assert statuses(project, study) == ["FINISHED", "KILLED", "FINISHED", "FINISHED"]
 
 
 def study_of(project: Path) -> optuna.Study:
