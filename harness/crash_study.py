@@ -54,6 +54,14 @@ pruner: {name: successive_halving, options: {reduction_factor: 2, promotion: tru
 space: {learning_rate: {low: 1.0e-4, high: 1.0e-1, log: true}, augmentation: {low: 0, high: 1}}
 config: {mapping: merged10, training.epochs: 3}
 """,
+    # Of trials that take seconds: what befalls the cluster that they run on befalls a trial.
+    "long": """\
+name: long
+sampler: {name: random, seed: 1}
+pruner: none
+space: {learning_rate: {low: 1.0e-4, high: 1.0e-1, log: true}, augmentation: {low: 0, high: 1}}
+config: {mapping: merged10, training.epochs: 20}
+""",
     # As many trials a second as there can be.
     "crowd": """\
 name: crowd
