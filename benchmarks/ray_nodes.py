@@ -48,15 +48,19 @@ def run(event: str, trials: int) -> bool:
     print(f"logs in {directory}", file=sys.stderr, flush=True)
     port = free_port()
     server = start_mlflow(directory, port)
-    token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
-    nodes = [Node(number, directory, token) for number in range(2)]
+    environment = {
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN": secrets.token_hex(32),
+        "RAY_TMPDIR": str(directory),  # another cluster on this machine is none of ours
+    }
+    nodes = [Node(number, directory, environment) for number in range(2)]
     try:
         with running_server() as postgres:
             url = postgres.make_database()
             lay_out(directory / "project")
             write_config(directory / "project", url, f"http://127.0.0.1:{port}")
             wait_until_ready(port)
-            on_ray = OnRay(directory, url, trials, nodes, token)
+            on_ray = OnRay(directory, url, trials, nodes, environment)
             on_ray.start_cluster()
             on_ray.go(event)
             return report(event, on_ray)

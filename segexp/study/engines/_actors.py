@@ -64,10 +64,11 @@ class Actors:
         room = room_for(self._resources, cluster.resources)
         self._room = min(room if self._wanted is None else self._wanted, max(left, 1))
         self._first = min(self._room, cluster.nodes)
-        display.say(
-            f"{self._room} actors of {in_words(self._resources)}; the first of a node takes 10 to "
-            "40 s to load torch, optuna and mlflow"
-        )
+        if self._room > self._there:
+            display.say(
+                f"{self._room} actors of {in_words(self._resources)}; the first of a node takes 10 "
+                "to 40 s to load torch, optuna and mlflow"
+            )
         self._begin(self._first)
         yield from self._arrivals.start(task, left, display)
 
