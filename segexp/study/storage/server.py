@@ -103,16 +103,20 @@ def _make_tables(url: str, name: str, options: dict[str, Any], patience: float) 
 
 def _make_once(url: str, name: str, options: dict[str, Any], patience: float) -> RetryingStorage:
     storage = RetryingStorage(url, name, options, patience)
-    if storage.dialect == "mysql":
-        widen_columns(storage.engine)
-    if storage.dialect == "postgresql":
-        event.listen(storage.engine, "connect", _tell_postgresql)
-        storage.engine.dispose()  # those that made the tables were not told
+    engine = storage.engine
+    if engine.dialect.name == "mysql":
+        widen_columns(engine)
+    tell = _tell_postgresql if engine.dialect.name == "postgresql" else None
+    if getattr(engine.dialect, "is_mariadb", False):
+        tell = _tell_mariadb
+    if tell is not None:
+        event.listen(engine, "connect", tell)
+        engine.dispose()  # those that made the tables were not told
     return storage
 
 
 IDLE_SECONDS = 30
-"""How long a server of PostgreSQL keeps a transaction in which nothing is asked.
+"""How long PostgreSQL and MariaDB keep a transaction in which nothing is asked.
 
 A host that is frozen or cut off in one holds rows that all others need, and the server would notice
 that it is gone after 2 hours. One that comes back repeats its call."""
@@ -139,6 +143,13 @@ def _tell_postgresql(connection: Any, record: Any) -> None:
     with connection.cursor() as cursor:
         cursor.execute("".join(f"SET {name} = {value};" for name, value in settings.items()))
     connection.commit()
+
+
+def _tell_mariadb(connection: Any, record: Any) -> None:
+    # MySQL has nothing like it. https://mariadb.com/docs/server/ha-and-performance/optimization-
+    # and-tuning/system-variables/server-system-variables#idle_transaction_timeout
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET SESSION idle_transaction_timeout = {IDLE_SECONDS}")
 
 
 def _with_installed_driver(url: URL) -> URL:

@@ -116,14 +116,17 @@ def test_options_in_the_url_win_over_ours(postgres_url: str) -> None:  # noqa: F
 
 
 def test_a_host_that_is_frozen_in_a_transaction_holds_its_rows_for_a_while_only(
-    postgres_url: str,  # noqa: F811
+    database_url: str,  # noqa: F811
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(server, "IDLE_SECONDS", 1)
-    frozen = open_storage(postgres_url, Path())
+    frozen = open_storage(database_url, Path())
     optuna.create_study(storage=frozen, study_name="one")
     # One that waits in vain is to fail here, and not to wait forever.
-    other = open_storage(f"{postgres_url}?options=-c%20lock_timeout%3D20s", Path())
+    wait = "options=-c%20lock_timeout%3D20s"
+    if "mysql" in database_url:
+        wait = "init_command=SET%20innodb_lock_wait_timeout%3D20"
+    other = open_storage(f"{database_url}?{wait}", Path(), patience=1)
     row = "SELECT 1 FROM studies WHERE study_name = 'one' FOR UPDATE"
     with frozen._backend.engine.connect() as connection:  # type: ignore[attr-defined]
         connection.exec_driver_sql(row)
