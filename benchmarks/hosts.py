@@ -168,7 +168,7 @@ def answer_of(project: Path) -> tuple[float, float]:
     """Return the difference and the margin of the answer that a project has."""
     (path,) = project.glob("runs/*/ab_result.json")
     result = json.loads(path.read_text(encoding="utf-8"))
-    return float(result["pairs"][0]["difference"]), float(result["margin"])
+    return float(result["pairs"][0]["delta"]), float(result["margin"])
 
 
 def report(

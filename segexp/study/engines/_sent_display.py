@@ -35,6 +35,7 @@ class SentDisplay:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._one_at_a_time = threading.RLock()  # the heartbeat's thread logs, too
         self._signal = 0
         self._is_last = False
         self._shown = 0.0
@@ -54,8 +55,12 @@ class SentDisplay:
         self._send("say", text)
 
     def log(self, record: logging.LogRecord) -> None:
-        """Send what was logged."""
-        self._send("log", record)
+        """Send what was logged; where the supervisor is gone the next step says so."""
+        try:
+            self._write("log", record)
+        except OSError:  # any code may log, in any thread, and expects nothing to be raised
+            self.is_cut = True
+            self._signal = self._signal or signal.SIGTERM
 
     def caching(self, done: int, total: int) -> None:
         self._send("caching", done, total)
@@ -108,7 +113,7 @@ class SentDisplay:
     def send_last(self, name: str, *values: Any) -> None:
         """Send why this worker ends, to whoever is still there to read it."""
         with suppress(OSError):
-            self._connection.send((name, values))
+            self._write(name, *values)
 
     def _stop_if_told(self) -> None:
         try:
@@ -124,10 +129,14 @@ class SentDisplay:
 
     def _send(self, name: str, *values: Any) -> None:
         try:
-            self._connection.send((name, values))
+            self._write(name, *values)
         except OSError:
             self.is_cut = True
             raise Interrupted(signal.SIGTERM) from None
+
+    def _write(self, name: str, *values: Any) -> None:
+        with self._one_at_a_time:
+            self._connection.send((name, values))
 
 
 @contextmanager

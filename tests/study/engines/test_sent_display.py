@@ -3,6 +3,7 @@
 import logging
 import multiprocessing
 import signal
+import threading
 from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from typing import Any
@@ -143,6 +144,32 @@ def test_the_log_is_sent_while_the_block_runs_and_no_longer(
     ((name, (record,)),) = [here.recv()]
     assert (name, record.getMessage()) == ("log", "within")
     assert caplog.messages == ["after"]
+
+
+def test_what_is_logged_without_a_supervisor_raises_nothing_and_the_next_step_stops(
+    ends: tuple[Connection, Connection],
+) -> None:
+    """A heartbeat logs in its own thread, and goes on."""
+    here, there = ends
+    here.close()
+    display = SentDisplay(there)
+    with sending_log(display):
+        logging.getLogger("segexp.study").warning("the storage answers again")
+    with pytest.raises(Interrupted):
+        display.step(STEP, 2)
+    assert display.is_cut
+
+
+def test_threads_do_not_write_into_each_others_messages(
+    ends: tuple[Connection, Connection],
+) -> None:
+    here, there = ends
+    display = SentDisplay(there)
+    texts = [letter * 1_000_000 for letter in "abcd"]  # more than a socket takes at once
+    threads = [threading.Thread(target=display.say, args=(text,), daemon=True) for text in texts]
+    for thread in threads:
+        thread.start()
+    assert sorted(here.recv()[1][0] for _ in texts) == texts
 
 
 def test_signals_stop_the_next_step_of_the_block_and_are_as_before_after_it(
