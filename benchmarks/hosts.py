@@ -35,7 +35,7 @@ from optuna.trial import FrozenTrial
 from harness.crash_check import Faults, check_records, is_counted, read_runs
 from harness.crash_study import Study
 from harness.disturbance import Disturbance, check_cut_off
-from harness.hosts import Host, lay_out_host
+from harness.hosts import Host, lay_out_host, lay_out_reader
 from harness.left_by_hosts import COLUMNS, count_trials, read_trials, what_is_left
 from harness.network import enter_private_network, lay_out_network
 from harness.place import READER, Place, read_elsewhere, servers
@@ -143,6 +143,8 @@ def run_ab(place: Place, hosts: int) -> list[str]:
     seconds = time.monotonic() - begun
     before = count_trials(place)
     code = place.host(ELSEWHERE).run(*AB, "--workers", "0", "--margin", "0.02")
+    lay_out_reader(place.directory / READER, place.url, place.uri)
+    shown = place.host(READER).run("report", "ab-crowd-merged10-categories7")
     after = count_trials(place)
     names_of = ("host-0", ELSEWHERE)
     answers = [answer_of(place.directory / name) for name in names_of]
@@ -152,13 +154,14 @@ def run_ab(place: Place, hosts: int) -> list[str]:
         "trials of each study": ", ".join(f"{name} {n}" for name, n in sorted(before.items())),
         "seconds": round(seconds),
         "exit code elsewhere, with a margin of 0.02": code,
-        "trials begun by that": sum(after.values()) - sum(before.values()),
+        "exit code of segexp report, where there are only the two URLs": shown,
+        "trials begun by both": sum(after.values()) - sum(before.values()),
         "difference, here and elsewhere": " ".join(f"{a[0]:+.4f}" for a in answers),
         "margin, here and elsewhere": " ".join(str(a[1]) for a in answers),
     }
     for name, value in rows.items():
         print(f"| {name} | {value} |")
-    faults = [f"exit codes {codes} {code}"] if any([*codes, code]) else []
+    faults = [f"exit codes {codes} {code} {shown}"] if any([*codes, code, shown]) else []
     faults += [f"trials {before}, then {after}"] if before != after else []
     faults += [f"answers {answers}"] if answers[0][0] != answers[1][0] else []
     return faults
