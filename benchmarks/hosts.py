@@ -191,6 +191,7 @@ def report(
         told = [(t.state, t.values, t.params, t.intermediate_values) for t in (seen, now[number])]
         if told[0] != told[1]:
             faults.lost.append(f"trial {number} was {told[0]} and is {told[1]}")
+    faults.other += [f"a host ended with {code}" for code in disturbance.codes]
     check_cut_off(disturbance.cut_off, trials, faults)
     own = [trial for trial in trials if counts_towards_budget(trial)]
     params = Counter(tuple(sorted(trial.params.items())) for trial in own)
@@ -233,7 +234,7 @@ def count_running(directory: Path) -> int:
 
 
 def lay_out_hosts(place: Place, hosts: int, trials: int, sampler: str) -> list[Host]:
-    words = ["tune", "hosts", "--trials", str(trials), "--workers", "0"]
+    words = ["tune", "hosts", "--trials", str(trials), "--workers", "0", "--debug"]
     found = [place.host(f"host-{number}", words) for number in range(hosts)]
     for host in found:
         lay_out_host(host.project, place.url, place.uri, sampler)

@@ -88,7 +88,10 @@ def forget_states(
     for key, digests in study.user_attrs.items():
         if not key.startswith(STATES) or not digests:
             continue
-        trial = trials[int(key.removeprefix(STATES))]
+        number = int(key.removeprefix(STATES))
+        if number >= len(trials):  # of another host, begun since the trials were read
+            continue
+        trial = trials[number]
         if not trial.state.is_finished() or trial.number in awaited:
             continue
         with suppress(InputError, WorkError):

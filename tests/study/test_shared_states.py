@@ -1,5 +1,8 @@
 """A trial of a dead host is gone on from on another one, from what MLflow has of it."""
 
+from pathlib import Path
+
+import optuna
 import pytest
 from optuna.trial import TrialState, create_trial
 
@@ -96,3 +99,14 @@ def test_a_promotion_goes_on_at_the_rung_on_another_host(
 def test_a_database_of_one_host_gets_no_copy(hosts: Hosts) -> None:
     assert not shared_states.is_shared(hosts.uri)
     assert shared_states.is_shared("http://127.0.0.1:5000")
+
+
+def test_the_copy_of_a_trial_that_began_since_the_trials_were_read_is_left_alone(
+    tmp_path: Path,
+) -> None:
+    study = optuna.create_study()
+    study.add_trial(create_trial(value=0.5))
+    before = study.trials
+    study.set_user_attr(f"{STATES}1", {"state.safetensors": "its digest"})
+    shared_states.forget_states(tmp_path, "http://127.0.0.1:1", study, before, awaited=())
+    assert study.user_attrs[f"{STATES}1"] == {"state.safetensors": "its digest"}
