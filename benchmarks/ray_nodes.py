@@ -1,7 +1,7 @@
 """Run studies on a Ray cluster of two nodes, kill a node in a trial, and print what is left.
 
 python benchmarks/ray_nodes.py                 # undisturbed; a node killed; the head's node killed
-python benchmarks/ray_nodes.py --events head --trials 16
+python benchmarks/ray_nodes.py --events head --trials 30    # longer than Ray waits for its head
 
 A node has a host name and an address of its own, in a network namespace without a way out. The
 second node comes back 5 s after it was killed; the head's 5 s after `segexp tune` has ended, and
