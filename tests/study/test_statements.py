@@ -10,7 +10,7 @@ import pytest
 from optuna.storages import BaseStorage, RDBStorage
 from sqlalchemy import event
 
-from harness.ended_trials import ended_trials
+from harness.ended_trials import ended_trials, insert_trials
 from harness.null_trials import EPOCHS, plant_no_records, plant_null_trials
 from segexp.data.open import open_data
 from segexp.study.definition import definition
@@ -94,16 +94,16 @@ def test_a_trial_asks_the_storage_little_more_often_than_optuna(
 
 
 @pytest.mark.slow
-def test_a_trial_asks_the_storage_as_often_after_hundreds_of_others(
+def test_a_trial_asks_the_storage_as_often_after_ten_thousand_others(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     options = {"name": "successive_halving", "options": {"reduction_factor": 3}}
-    plan = plan_of(project, trials=10_000, sampler="tpe", pruner=options)
+    plan = plan_of(project, trials=20_000, sampler="tpe", pruner=options)
     study = with_null_trials(plan, monkeypatch)
     study.study.add_trials(ended_trials(20, 0.0))  # the sampler draws its first ones at random
     of_a_trial(study)  # the baseline
     few = [of_a_trial(study) for _ in range(4)]
-    study.study.add_trials(ended_trials(300, 0.0))
+    insert_trials(study.study, ended_trials(10_000, 0.0))
     of_a_trial(study)  # each of the others is read once
     many = [of_a_trial(study) for _ in range(4)]
     # A trial that is pruned after its first epoch asks less often.
