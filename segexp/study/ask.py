@@ -102,9 +102,12 @@ def ask(opened: OpenStudy, display: StudyDisplay) -> Taken | None:
     """Take the next trial; None when enough have ended or are under way."""
     plan, study = opened.plan, opened.study
     while True:
+        promotion = None
+        if isinstance(plan, SearchPlan):
+            promotion = next_promotion(study, study.get_trials(deepcopy=False))
         with opened.deciding(), signals_held_back():
             trials = reconcile(opened, display)
-            trial = _take(plan, study, trials)
+            trial = _take(plan, study, trials, promotion)
             if trial is not None and _is_finite(plan):
                 return _sampled(plan, study, trial)  # before another process takes the same
         if trial is not None:
@@ -116,9 +119,12 @@ def ask(opened: OpenStudy, display: StudyDisplay) -> Taken | None:
 
 
 def _take(
-    plan: SearchPlan | ListPlan, study: optuna.Study, trials: Sequence[FrozenTrial]
+    plan: SearchPlan | ListPlan,
+    study: optuna.Study,
+    trials: Sequence[FrozenTrial],
+    promotion: int | None,
 ) -> optuna.Trial | None:
-    """Begin the trial that is next, a queued one first."""
+    """Begin the trial that is next, a queued one first, then one that resumes a pruned one."""
     if isinstance(study.pruner, Placing):
         study.pruner.interrupted = [t.number for t in trials if is_interrupted(t)]
     if isinstance(plan, ListPlan):
@@ -126,9 +132,12 @@ def _take(
         if queued is None:
             return None
     else:
-        queued = queue_promotion(study, trials)
+        queued = queue_promotion(study, trials, promotion)
         if queued is None and len(taken(trials)) >= plan.base.study.trials:
-            return None
+            # Only one that is resumed may be left: now it matters whether there is one.
+            queued = queue_promotion(study, trials, next_promotion(study, trials))
+            if queued is None:
+                return None
         queued = trials if queued is None else queued
         if is_exhausted(plan, queued):
             return None

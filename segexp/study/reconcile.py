@@ -187,29 +187,39 @@ def queue_retries(study: optuna.Study, trials: Sequence[FrozenTrial]) -> bool:
 
 
 def queue_promotion(
-    study: optuna.Study, trials: Sequence[FrozenTrial]
+    study: optuna.Study, trials: Sequence[FrozenTrial], chosen: int | None
 ) -> Sequence[FrozenTrial] | None:
     """Queue a trial that resumes a pruned one, unless one is queued.
+
+    Args:
+        chosen: The number of `next_promotion`, of the trials as they were a moment before: in a
+            study of thousands to choose takes longer than all else that is done under its lock.
 
     Returns:
         The study's trials then; None when there is none to resume.
     """
-    number = next_promotion(study, trials)
-    if number is None:
-        return None
-    if number in promoted(trials):
+    if _queued_promotion(trials) is not None:
         return trials
-    study.enqueue_trial(trials[number].params, user_attrs={PROMOTES: number})
+    if chosen is None or chosen in promoted(trials):
+        return None
+    study.enqueue_trial(trials[chosen].params, user_attrs={PROMOTES: chosen})
     return study.get_trials(deepcopy=False)
 
 
 def next_promotion(study: optuna.Study, trials: Sequence[FrozenTrial]) -> int | None:
     """Return the number of the pruned trial that is resumed next, queued already or not."""
+    queued = _queued_promotion(trials)
+    if queued is not None or not isinstance(study.pruner, Promoting):
+        return queued
+    return study.pruner.promotable(trials)
+
+
+def _queued_promotion(trials: Sequence[FrozenTrial]) -> int | None:
     for trial in trials:
         if trial.state == TrialState.WAITING and is_promotion(trial):
             number: int = trial.user_attrs[PROMOTES]
             return number
-    return study.pruner.promotable(trials) if isinstance(study.pruner, Promoting) else None
+    return None
 
 
 def is_second(trial: FrozenTrial, trials: Sequence[FrozenTrial]) -> bool:

@@ -1,5 +1,6 @@
 """Pruned trials that go on later, in real studies."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +10,14 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from harness.planted_scores import in_order, plant_scores
 from segexp.core.errors import Interrupted
+from segexp.study import ask as asking
 from segexp.study.ask import trials_left
 from segexp.study.attributes import FAILURE, INTERRUPTED, PROMOTES, RETRY, RETRY_OF
 from segexp.study.best import find_best
 from segexp.study.budget import taken
 from segexp.study.next_trial import run_next_trial
 from segexp.study.promotion import epochs_judged, first_number, number_before, promoted
-from segexp.study.reconcile import queue_promotion
+from segexp.study.reconcile import next_promotion, queue_promotion
 from segexp.study.view import view_study
 from tests.tiny_study import Said, opened, raising, records_of, run, states
 
@@ -145,11 +147,43 @@ def study_with_one_to_go_on(project: Path) -> Any:
     return study
 
 
+def queue(study: optuna.Study) -> Any:
+    trials = study.get_trials(deepcopy=False)
+    return queue_promotion(study, trials, next_promotion(study, trials))
+
+
+def test_a_promotion_that_another_process_was_faster_with_is_not_queued_again(
+    project: Path,
+) -> None:
+    study = study_with_one_to_go_on(project).study
+    chosen = next_promotion(study, study.trials)
+    assert chosen == 1
+    study.enqueue_trial(study.trials[1].params, user_attrs={PROMOTES: 1})
+    study.ask()  # by the other one
+    assert queue_promotion(study, study.trials, chosen) is None
+    assert len(promotions(study)) == 1
+
+
+def test_where_only_promotions_are_left_one_is_taken_that_was_not_there_a_moment_before(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = study_with_one_to_go_on(project)
+    four = study.plan.base.study.model_copy(update={"trials": 4})  # all of them are there
+    plan = replace(study.plan, base=replace(study.plan.base, study=four))
+    study = replace(study, plan=plan)
+    looked = iter([None])  # nothing, before the lock was held
+    chosen = next_promotion
+    monkeypatch.setattr(asking, "next_promotion", lambda *values: next(looked, chosen(*values)))
+    taken = asking.ask(study, Said())
+    assert taken is not None
+    assert taken.own.user_attrs[PROMOTES] == 1
+
+
 def test_a_promotion_comes_before_a_new_trial_and_is_put_in_line_once(project: Path) -> None:
     study = study_with_one_to_go_on(project)
     assert trials_left(study.plan, study.study) == 3
-    assert queue_promotion(study.study, study.study.trials)
-    assert queue_promotion(study.study, study.study.trials)
+    assert queue(study.study)
+    assert queue(study.study)
     (waiting,) = promotions(study.study)
     assert (waiting.state, waiting.user_attrs[PROMOTES]) == (TrialState.WAITING, 1)
     assert trials_left(study.plan, study.study) == 3
@@ -158,7 +192,7 @@ def test_a_promotion_comes_before_a_new_trial_and_is_put_in_line_once(project: P
 @pytest.mark.slow
 def test_a_promotion_that_another_host_put_in_line_as_well_is_run_once(project: Path) -> None:
     study = study_with_one_to_go_on(project)
-    queue_promotion(study.study, study.study.trials)
+    queue(study.study)
     params = {"learning_rate": 0.001}
     study.study.enqueue_trial(params, user_attrs={PROMOTES: 1})
     first, second = promotions(study.study)
