@@ -14,7 +14,7 @@ from segexp.core.files import inside, name_fault
 from segexp.study.attributes import DEFINITION, LISTED, PART_RUNS, PARTS, RUN_ID
 from segexp.study.results_folder import results_folder, results_lock
 from segexp.study.storage.open import part_studies
-from segexp.study.storage.study_lock import files_lock_of, lock_of
+from segexp.study.storage.study_lock import begin_of, files_lock_of, lock_of
 
 _RUN_ID = re.compile(r"[0-9a-f]{24,32}(-pending)?")
 """MLflow's ids, and tokens in their place: a storage is not trusted with names of folders."""
@@ -101,6 +101,12 @@ def own_locks(project: Path, family: Family) -> list[Path]:
     if any(name_fault("study name", name) for name in names):
         return []
     places = [lock(project, name) for name in names for lock in (lock_of, files_lock_of)]
+    # Another study of the file that it was named after makes its own again.
+    begun = lock_of(project, begin_of("*"))
+    for place in begun.parent.glob(begun.name):
+        first = place.name.removesuffix(begun.name.removeprefix("*"))
+        if names[0] == first or names[0].startswith(f"{first}-"):
+            places.append(place)
     places.append(results_lock(project, family.study))
     return [place for place in places if place.is_file()]
 

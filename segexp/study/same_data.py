@@ -20,7 +20,7 @@ from segexp.study.naming import Naming
 from segexp.study.plan import SearchPlan
 from segexp.study.revision import with_name
 from segexp.study.storage.open import revisions
-from segexp.study.storage.study_lock import study_lock
+from segexp.study.storage.study_lock import begin_of, study_lock
 
 
 def on_same_data(
@@ -85,7 +85,7 @@ def beginning(naming: Naming, storage: BaseStorage, project: Path) -> Iterator[N
 
     Hosts that begin at once then find each other's study, see `name_on_same_data`.
     """
-    with study_lock(storage, project, f"{Naming(naming.before).name}.begin"):
+    with study_lock(storage, project, begin_of(Naming(naming.before).name)):
         yield
 
 

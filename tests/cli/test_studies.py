@@ -43,7 +43,7 @@ def test_nothing_is_removed_that_nobody_confirmed_and_then_all_of_it_is(
         "3 runs of experiment tiny, and the experiment, which has no other",
         folder.name,
         "runs/tiny/",
-        "3 locks below .segexp/locks/",
+        "4 locks below .segexp/locks/",
     ):
         assert place in asked.out
     assert folder.is_dir() and study_names(project) == ["tiny"]

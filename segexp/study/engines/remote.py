@@ -89,9 +89,10 @@ class Remote:
         command = f"segexp worker --connect {show_address(gate.address)}"
         if self._new_token is None:
             return f"workers join with the same {TOKEN_VARIABLE}, each: {command}"
-        # Once, and nowhere else.
+        # Once, and nowhere else. Not as a variable's value, which no message may show.
         token, self._new_token = self._new_token, ""
-        return f"workers join with: {TOKEN_VARIABLE}={token} {command}"
+        shown = f"the token that they ask for, shown only here: {token}" if token else "their token"
+        return f"workers join with: {command}; {shown} (or it is in their {TOKEN_VARIABLE})"
 
 
 def with_options(listen: str | None = None) -> Remote:

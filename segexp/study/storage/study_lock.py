@@ -37,6 +37,11 @@ def lock_of(project: Path, study: str) -> Path:
     return project / WORK_DIRECTORY / "locks" / f"{study}.lock"
 
 
+def begin_of(name: str) -> str:
+    """Return what is locked while a study is begun whose name begins like this."""
+    return f"{name}.begin"
+
+
 def files_lock_of(project: Path, study: str) -> Path:
     """Return the lock under which a project's processes delete files of a study's trials."""
     return lock_of(project, f"{study}.files")

@@ -10,6 +10,7 @@ import optuna
 import pytest
 
 from segexp.core.config import Config
+from segexp.core.credentials import without_credentials
 from segexp.core.errors import InputError, WorkError
 from segexp.study.attributes import is_interrupted
 from segexp.study.engines import load_engine
@@ -209,8 +210,10 @@ def test_a_token_of_its_own_is_said_once(
     said = engine._how_to_join(engine._gate)
     port = engine._gate.address[1]
     assert said == (
-        f"workers join with: SEGEXP_WORKER_TOKEN={token} segexp worker --connect 127.0.0.1:{port}"
+        f"workers join with: segexp worker --connect 127.0.0.1:{port}; the token that they ask "
+        f"for, shown only here: {token} (or it is in their SEGEXP_WORKER_TOKEN)"
     )
+    assert without_credentials(said) == said  # as all that is shown is filtered
     assert token not in engine._how_to_join(engine._gate)
     with suppress(OSError):
         engine._gate._listening.close()
