@@ -60,7 +60,9 @@ NOT_RUN = {
     "postgresql://ann@db/studies --set tracking.uri=http://mlflow:5000": "needs PostgreSQL",
     "segexp tune --trials 500 --engine ray --storage postgresql://ann@db/studies "
     "--set tracking.uri=http://mlflow:5000": "needs PostgreSQL",
-    "SEGEXP_WORKER_TOKEN=... segexp worker --connect 10.0.0.5:8765": "needs a study that listens",
+    "segexp worker --connect 10.0.0.5:8765": "needs a study that listens",
+    "python benchmarks/scale.py --simulate 8 64 256 1024": MINUTES,
+    "python benchmarks/scale.py --storage proxy": MINUTES,
     "segexp compare fine": "needs a trial that beat the baseline; tests/cli/test_compare.py",
     "python benchmarks/cost.py": MINUTES,
     "python benchmarks/collapse_rules.py": MINUTES,

@@ -64,9 +64,11 @@ def name_on_same_data(
         return naming.name
     digest = digest_of(project, source)
     found = [name for name, digests in candidates.items() if digest in digests]
+    where = source.root or source.name
+    if not found and naming.name not in candidates:
+        say(f"study {naming.name} is new: {', '.join(candidates)} has other data than {where}")
     if not found or naming.name in found:
         return naming.name
-    where = source.root or source.name
     if len(found) > 1:
         raise InputError(
             f"{where} has the data ({digest}) of the studies {', '.join(found)}: name one of them, "

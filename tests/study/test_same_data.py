@@ -69,6 +69,13 @@ def test_the_study_of_the_same_data_is_meant_whatever_its_folder_is_called(
     assert renamed.base.study.name == "default-streets" and len(said_of_plan) == 1
 
 
+def test_a_study_that_is_new_because_its_data_differ_says_so(project: Path, copy: Path) -> None:
+    begin(project, "default-streets", data="streets 0123456789abcdef")
+    name, said = found(project, copy, Naming(("default",), "copy"))
+    assert name == "default-copy"
+    assert said == [f"study default-copy is new: default-streets has other data than {copy}"]
+
+
 def test_the_projects_own_data_named_by_hand_is_its_own_study(project: Path, copy: Path) -> None:
     digest = digest_of(project, plan_on(project, copy).base.source)
     begin(project, "default", data=f"streets {digest}")

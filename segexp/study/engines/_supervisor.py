@@ -62,7 +62,9 @@ def supervise(
             team.append(worker)  # one by one: those that were started are ended whatever happens
         return _watch(team, studies, launcher, stop)
     except Interrupted as interruption:
-        display.say("stopping after the current batch; another Ctrl-C stops at once")
+        is_person = interruption.signal_number == signal.SIGINT
+        again = "; another Ctrl-C stops at once" if is_person else ""
+        display.say(f"stopping after the current batch{again}")
         _stop(team, interruption.signal_number)
         raise
     except BaseException as error:
