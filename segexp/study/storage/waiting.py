@@ -95,8 +95,11 @@ class Patience:
         return min(self.seconds, _AT_THE_END) if is_interrupted() else self.seconds
 
     def _spent(self, waited: float, reason: str) -> AwayError:
+        # At least the time that was given, of which the last pause is not waited out, or which
+        # another process of this command has waited.
+        how_long = time_text(max(round(waited), self._limit()))
         return AwayError(
-            f"storage: {self.name}: no answer for {time_text(round(waited))}: "
+            f"storage: {self.name}: no answer for {how_long}: "
             f"{without_credentials(reason)}; the same command goes on once it answers"
         )
 

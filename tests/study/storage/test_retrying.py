@@ -230,7 +230,7 @@ def test_a_sqlite_file_that_stays_locked_is_one_line(
     with pytest.raises(AwayError) as caught:
         locked_study[0].ask()
     assert str(caught.value) == (
-        f"storage: {sqlite_file}: no answer for 0 s: database is locked; "
+        f"storage: {sqlite_file}: no answer for 0.3 s: database is locked; "
         "the same command goes on once it answers"
     )
 

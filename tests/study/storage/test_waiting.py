@@ -100,6 +100,14 @@ def test_once_the_time_has_passed_each_call_is_tried_once_until_one_is_answered(
     assert patience.until_answered(away_until(clock, clock.now + 20), why_away) == "answered"
 
 
+@pytest.mark.parametrize(("given", "said"), [(5, "5 s"), (0.5, "0.5 s"), (600, "10 min")])
+def test_the_time_that_was_given_is_said_once_it_is_spent(
+    clock: Clock, given: float, said: str
+) -> None:
+    with pytest.raises(AwayError, match=f"^storage: db: no answer for {said}: connection"):
+        Patience("db", given).until_answered(away_until(clock, clock.now + 700), why_away)
+
+
 def test_what_another_process_has_waited_for_in_vain_is_not_waited_for(clock: Clock) -> None:
     patience, begun = Patience("db", 600), clock.now
     patience.give_up()
