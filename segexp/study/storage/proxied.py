@@ -14,6 +14,7 @@ import copy
 import functools
 import os
 import uuid
+import warnings
 from collections.abc import Callable, Container, Sequence
 from datetime import datetime
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -21,7 +22,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # it writes of each lost connection by itself
 
 import grpc
-from optuna.exceptions import DuplicatedStudyError
+from optuna.exceptions import DuplicatedStudyError, ExperimentalWarning
 from optuna.storages import GrpcStorageProxy
 from optuna.storages._grpc.auto_generated import api_pb2_grpc
 from optuna.storages._grpc.client import GrpcClientCache
@@ -86,7 +87,9 @@ class ProxiedStorage(GrpcStorageProxy):
 
     def __init__(self, host: str, port: int, patience: float) -> None:
         self.patience = Patience(f"grpc://{host}:{port}", patience)
-        super().__init__(host=host, port=port)
+        with warnings.catch_warnings():  # that it is experimental, of which no user can do anything
+            warnings.filterwarnings("ignore", "GrpcStorageProxy", ExperimentalWarning)
+            super().__init__(host=host, port=port)
 
     def _setup(self) -> None:
         channel = grpc.insecure_channel(f"{self._host}:{self._port}", options=_OPTIONS)

@@ -1,13 +1,14 @@
 """A gRPC proxy whose answers are lost: each call takes effect exactly once."""
 
 import pickle
+import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import optuna
 import pytest
-from optuna.exceptions import DuplicatedStudyError, UpdateFinishedTrialError
+from optuna.exceptions import DuplicatedStudyError, ExperimentalWarning, UpdateFinishedTrialError
 from optuna.storages import InMemoryStorage
 from optuna.study import StudyDirection
 from optuna.trial import TrialState
@@ -82,6 +83,14 @@ def proxied(cut: Cut, behind: InMemoryStorage) -> Iterator[ProxiedStorage]:
         yield storage
         storage.close()
         server.stop(None).wait()
+
+
+def test_nobody_is_told_that_optunas_client_is_experimental() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        ProxiedStorage("127.0.0.1", 1, patience=0).close()
+        with pytest.raises(ExperimentalWarning):  # of anything else it is still shown
+            warnings.warn("Another one is", ExperimentalWarning, stacklevel=1)
 
 
 @pytest.mark.parametrize("place", ["before", "after"])
@@ -165,7 +174,7 @@ def test_a_proxy_that_stays_away_is_one_line_and_one_that_knows_nothing_is_not_w
     monkeypatch.setattr(behind, "get_study_user_attrs", away)
     with pytest.raises(AwayError) as caught:
         study.user_attrs  # noqa: B018
-    assert f"storage: grpc://127.0.0.1:{proxied._port}: no answer for 0 s: UNKNOWN" in str(
+    assert f"storage: grpc://127.0.0.1:{proxied._port}: no answer for 30 s: UNKNOWN" in str(
         caught.value
     )
     assert "the database is away" in str(caught.value)
