@@ -98,12 +98,14 @@ def _address(url: str) -> tuple[str, int]:
     expected = f"expected {SCHEME}HOST:PORT, such as {SCHEME}127.0.0.1:{DEFAULT_PORT}"
     try:
         parts = urlsplit(url)
-        host, port = parts.hostname, parts.port or DEFAULT_PORT
+        host, port = parts.hostname, parts.port
     except ValueError:
-        host, port = None, 0
+        host, port = None, None
     shown = without_credentials(url)
     if not host or parts.path.strip("/") or parts.query or parts.fragment:
         raise InputError(f"storage: {shown!r} is no proxy's address; {expected}")
     if parts.username is not None or parts.password is not None:
         raise InputError(f"storage: {shown!r}: a proxy knows no users and no passwords; {expected}")
+    if not port:
+        raise InputError(f"storage: {shown!r} has no port; {expected}, the proxy's default")
     return (f"[{host}]" if ":" in host else host), port

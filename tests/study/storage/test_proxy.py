@@ -27,6 +27,13 @@ def test_what_is_no_address_is_told_what_is(url: str) -> None:
     assert "expected grpc://HOST:PORT, such as grpc://127.0.0.1:13000" in refusal(url)
 
 
+@pytest.mark.parametrize(
+    "url", ["grpc://127.0.0.1", "grpc://host:", "grpc://[::1]", "grpc://host:0"]
+)
+def test_an_address_without_a_port_is_refused_before_anyone_is_asked(url: str) -> None:
+    assert "has no port; expected grpc://HOST:PORT, such as grpc://127.0.0.1:13000" in refusal(url)
+
+
 def test_a_proxy_takes_no_password() -> None:
     assert "knows no users and no passwords" in refusal("grpc://ann:secret@127.0.0.1:13000")
 
