@@ -89,6 +89,11 @@ def url_without_credentials(url: str) -> str:
     return f"{HIDDEN}@{without_credentials(url.rpartition('@')[2])}"
 
 
+def is_path(url: str) -> bool:
+    """Whether it is a path in which an @ is a sign as any other, as in ``sqlite:///a@b.db``."""
+    return _FILES.match(url) is not None
+
+
 def url_fault(url: str) -> str | None:
     """Say why what was given as one URL may show a password to whoever reads it; None when not.
 
@@ -96,7 +101,7 @@ def url_fault(url: str) -> str | None:
     what is written wrongly they quote as a whole.
     """
     before, at, host = url.rpartition("@")
-    if _FILES.match(url) or not (at or "://" in url):
+    if is_path(url) or not (at or "://" in url):
         return None
     try:
         urlsplit(host if "://" in host else f"//{host}")

@@ -7,7 +7,7 @@ from pathlib import Path
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from segexp.core.credentials import without_credentials
+from segexp.core.credentials import is_path, without_credentials
 from segexp.core.errors import InputError
 
 # Beside the project's config.yaml, unless it says otherwise.
@@ -15,6 +15,9 @@ DEFAULT_STORAGE = "sqlite:///studies/optuna.db"
 DEFAULT_TRACKING = "sqlite:///mlflow.db"
 
 _PORTS = {"postgresql": 5432, "mysql": 3306, "mariadb": 3306, "mssql": 1433, "oracle": 1521}
+# An @ behind the one that ends the password, as in ann:secret@host/a?application_name=ann@here.
+_AT_IN_SETTING = re.compile(r"[^@?]*@[^@?]*\?\w+=[^/]*")
+
 _THIS_MACHINE = ("", "localhost", "127.0.0.1", "::1")
 
 
@@ -49,17 +52,21 @@ def optuna_url(url: URL) -> str:
 
 
 def refuse_unescaped(what: str, url: str) -> None:
-    """Refuse a database URL with an @ in its password: drivers name the rest of it as the host.
+    """Refuse a database URL with an @ in its password.
+
+    SQLAlchemy ends a password at its first @: drivers name the rest of it as the host or the port.
 
     Raises:
         InputError: When there is one.
     """
-    parsed = _parse(url)
-    if parsed is not None and "@" in (parsed.host or ""):
-        raise InputError(
-            f"{what}: {without_credentials(url)!r}: the password in it has an @; write it as %40, "
-            "and other signs likewise (/ as %2F)"
-        )
+    rest = url.partition("://")[2]
+    password = rest.rpartition("@")[0].partition(":")[2]
+    if "@" not in password or is_path(url) or _AT_IN_SETTING.fullmatch(rest):
+        return
+    raise InputError(
+        f"{what}: {without_credentials(url)!r}: the password in it has an @; write it as %40, "
+        "and other signs likewise (/ as %2F)"
+    )
 
 
 def refuse_shared_database(storage: str | None, tracking_uri: str | None, project: Path) -> None:

@@ -9,15 +9,38 @@ from segexp.core.database_url import refuse_shared_database, refuse_unescaped, s
 from segexp.core.errors import InputError
 
 
-def test_an_at_sign_in_a_password_is_refused_before_a_driver_shows_the_rest_of_it() -> None:
-    for url in ("mysql://ann:se%40cret@host/a", "postgresql://ann@host/a", "journal:a@b.log"):
-        refuse_unescaped("storage", url)
+@pytest.mark.parametrize(
+    "password",
+    [
+        *("se@cret", "se@cr/et", "se@cr#et", "se@cr?et", "se@cret:word", "s/e#c?r:e@t", "@secret"),
+        *("p@se/cr#et:%1", "secret@", "se?c=r@et"),
+    ],
+)
+@pytest.mark.parametrize("address", ["host/a", "127.0.0.1:5432/studies", "[::1]:5432/a?x=1"])
+def test_an_at_sign_in_a_password_is_refused_before_a_driver_shows_the_rest_of_it(
+    password: str, address: str
+) -> None:
     with pytest.raises(InputError) as caught:
-        refuse_unescaped("storage", "postgresql://ann:se@cret@host/a")
+        refuse_unescaped("storage", f"postgresql://ann:{password}@{address}")
     assert str(caught.value) == (
-        "storage: 'postgresql://ann@host/a': the password in it has an @; write it as %40, and "
+        f"storage: 'postgresql://ann@{address}': the password in it has an @; write it as %40, and "
         "other signs likewise (/ as %2F)"
     )
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("mysql://ann:se%40cret@host/a", "postgresql://ann@host/a", "journal:a@b.log"),
+        # SQLAlchemy takes these as they are meant; Azure's users are ann@host.
+        "postgresql://ann:s/e#c?r:et@host:5432/a",
+        "postgresql://ann@azure:secret@host/a",
+        "postgresql://ann:secret@host/a?application_name=ann@here",
+        *("sqlite:////home/ann:x@y@z/a.db", "journal:///home/ann:x@y@z.log"),
+    ],
+)
+def test_an_at_sign_elsewhere_is_taken(url: str) -> None:
+    refuse_unescaped("storage", url)
 
 
 @pytest.mark.parametrize(
