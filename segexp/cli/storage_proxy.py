@@ -1,6 +1,8 @@
 """``segexp storage-proxy``."""
 
-from typing import Annotated
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,9 +13,15 @@ from segexp.cli.options import (
     Set,
     Storage,
     StorageFile,
-    configured_project,
+    open_project,
+    read_config,
+    set_overrides,
+    with_storage,
 )
-from segexp.core.errors import Interrupted
+from segexp.core.errors import InputError, Interrupted, NoProjectError
+
+if TYPE_CHECKING:
+    from segexp.core.config import Config
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -37,9 +45,10 @@ def storage_proxy(
     """Answer for a storage by gRPC, so that many workers need one connection to its database.
 
     They name it as `--storage grpc://HOST:PORT`, without a password: only this command has the
-    database's. It may be restarted at any time; whoever asks meanwhile waits. Ctrl-C ends it.
+    database's. It may be restarted at any time; whoever asks meanwhile waits. Ctrl-C ends it. It
+    needs no project where --storage, --storage-file or SEGEXP_STORAGE names the database.
     """
-    root, config = configured_project(project, storage, storage_file, set_)
+    root, config = _where(project, with_storage({}, storage, storage_file), set_)
 
     from segexp.core.credentials import without_credentials
     from segexp.core.database_url import DEFAULT_STORAGE
@@ -62,3 +71,25 @@ def storage_proxy(
         serve(opened, host, port)
     except Interrupted as error:
         raise typer.Exit(128 + error.signal_number) from None
+
+
+def _where(
+    project: Path | None, overrides: Mapping[str, Any], set_: list[str] | None
+) -> tuple[Path, "Config"]:
+    """Return the project and its configuration, or without one the current directory.
+
+    Raises:
+        InputError: When there is no project, and no option names the storage.
+    """
+    try:
+        root = open_project(project)
+    except NoProjectError as error:
+        named = {**overrides, **set_overrides(set_)}
+        if named.get("storage") is None:
+            raise InputError(
+                f"{error}; without one, name the database with --storage URL"
+            ) from None
+        from segexp.core.config_keys import build_config
+
+        return Path.cwd(), build_config("config.yaml", {}, named)
+    return root, read_config(root, overrides, set_)

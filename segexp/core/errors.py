@@ -41,6 +41,10 @@ class InputError(Exception):
         super().__init__("\n".join(self.faults))
 
 
+class NoProjectError(InputError):
+    """There is no project where one was looked for; some commands need none."""
+
+
 class WorkError(Exception):
     """The input is right, but the work itself failed (exit code 1): one line that says why."""
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from segexp.core.config import CONFIG_FILE, Config
-from segexp.core.errors import InputError
+from segexp.core.errors import InputError, NoProjectError
 from segexp.core.yaml import read_yaml_mapping
 
 
@@ -19,7 +19,7 @@ def find_project(start: Path, passed_over: Callable[[Path], None] = lambda path:
         passed_over: Called with each file that is another program's, where there is a project.
 
     Raises:
-        InputError: When there is none.
+        NoProjectError: When there is none.
     """
     start = start.resolve()
     others: list[Path] = []
@@ -32,7 +32,7 @@ def find_project(start: Path, passed_over: Callable[[Path], None] = lambda path:
                 return directory
             others.append(path)
     found = "".join(f" ({path} is another program's)" for path in others)
-    raise InputError(
+    raise NoProjectError(
         f"no {CONFIG_FILE} in {start} or above it{found}; make a project with `segexp init DIR`, "
         "or name one with --project DIR"
     )

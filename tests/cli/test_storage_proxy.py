@@ -10,9 +10,11 @@ from pathlib import Path
 
 import optuna
 import pytest
+from optuna.storages import BaseStorage
 
 from harness.project import ROOT
 from harness.tracking_server import free_port
+from segexp.study.storage.open import open_storage
 from tests.cli.running import segexp, the_fault
 from tests.tiny_study import Said, finished, run, states
 
@@ -20,17 +22,19 @@ pytest.importorskip("grpc")
 
 
 class Proxy:
-    """A process of the command, before the project's own database."""
+    """A process of the command, before the project's own database unless ``words`` say another."""
 
-    def __init__(self, project: Path) -> None:
+    def __init__(self, project: Path, *words: str) -> None:
         self.project = project
+        self.words = words
         self.port = free_port()
         self.url = f"grpc://127.0.0.1:{self.port}"
         self.start()
 
     def start(self) -> None:
+        command = [sys.executable, "-m", "segexp", "storage-proxy", "--port", str(self.port)]
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "segexp", "storage-proxy", "--port", str(self.port)],
+            [*command, *self.words],
             cwd=self.project,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -46,8 +50,8 @@ class Proxy:
 
 
 @contextmanager
-def a_proxy(project: Path) -> Iterator[Proxy]:
-    proxy = Proxy(project)
+def a_proxy(project: Path, *words: str) -> Iterator[Proxy]:
+    proxy = Proxy(project, *words)
     try:
         yield proxy
     finally:
@@ -75,6 +79,47 @@ def test_a_study_outlasts_proxies_that_are_killed_and_counts_exactly(project: Pa
     trials = optuna.load_study(study_name="tiny", storage=database).trials
     assert [t.state.name for t in trials] == ["COMPLETE"] * 4
     assert len({t.params["learning_rate"] for t in trials}) == 4
+
+
+@pytest.mark.slow
+def test_a_proxy_whose_database_is_named_needs_no_project(tmp_path: Path) -> None:
+    with a_proxy(tmp_path, "--storage", "sqlite:///a.db") as proxy:
+        optuna.create_study(storage=open_storage(proxy.url, tmp_path), study_name="one")
+    assert optuna.get_all_study_names(f"sqlite:///{tmp_path}/a.db") == ["one"]
+
+
+@pytest.mark.parametrize("way", ["option", "file", "environment", "set"])
+def test_each_way_to_name_the_database_does_without_a_project(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    served: list[BaseStorage] = []
+    module = "segexp.study.storage.proxy"
+    monkeypatch.setattr(f"{module}.serve", lambda storage, host, port: served.append(storage))
+    url, words = "sqlite:///a.db", []
+    if way == "option":
+        words = ["--storage", url]
+    elif way == "file":
+        (tmp_path / "url").write_text(url)
+        words = ["--storage-file", "url"]
+    elif way == "environment":
+        monkeypatch.setenv("SEGEXP_STORAGE", url)
+    else:
+        words = ["--set", f"storage={url}"]
+    # Another program's is not read.
+    (tmp_path / "config.yaml").write_text("storage: 5\ndatabase: {}\n")
+    outcome = segexp(tmp_path, "storage-proxy", *words)
+    assert outcome.code == 0, outcome.err
+    optuna.create_study(storage=served[0], study_name="one")
+    assert optuna.get_all_study_names(f"sqlite:///{tmp_path}/a.db") == ["one"]
+
+
+def test_without_a_project_and_a_database_it_is_said_how_to_name_either(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SEGEXP_STORAGE", raising=False)
+    fault = the_fault(segexp(tmp_path, "storage-proxy"))
+    assert "make a project with `segexp init DIR`" in fault
+    assert fault.endswith("without one, name the database with --storage URL")
 
 
 def test_a_proxy_before_a_proxy_or_a_journal_is_refused(project: Path) -> None:
