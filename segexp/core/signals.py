@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Protocol
 
 from segexp.core.errors import Interrupted
 
@@ -20,6 +20,26 @@ _discarded: list[Callable[[Any], object]] = [sys.__unraisablehook__]
 # The signals that arrived in each block that holds them back, and whether one was raised.
 _held_back: list[list[int]] = []
 _is_interrupted = False
+
+
+class Stopper(Protocol):
+    """Says whether the work of a thread is to stop, where signals are only noted.
+
+    Attributes:
+        is_stopping: Whether it has raised `Interrupted`: what closes the work may still wait.
+    """
+
+    is_stopping: bool
+
+    def stop_if_told(self) -> None:
+        """Raise `Interrupted` if it is to stop."""
+
+
+class _OfThread(threading.local):
+    stopper: Stopper | None = None
+
+
+_of_thread = _OfThread()
 
 
 def raise_on_signals() -> None:
@@ -38,19 +58,33 @@ def raise_on_signals() -> None:
 
 
 def is_interrupted() -> bool:
-    """Whether a signal has raised `Interrupted` here: what is left to do should not take long."""
-    return _is_interrupted
+    """Whether the work here was interrupted: what is left to do should not take long."""
+    stopper = _of_thread.stopper
+    return _is_interrupted or (stopper is not None and stopper.is_stopping)
 
 
-def end_if_held_back() -> None:
-    """Raise a signal that is held back; for a block that waits for what may not come.
+def end_if_told() -> None:
+    """Raise `Interrupted` if a signal is held back, or noted; for what may wait in vain.
 
-    Does nothing outside the main thread.
+    Once it was raised, what closes the work may wait.
     """
     if threading.current_thread() is threading.main_thread():
         for arrived in _held_back:
             if arrived:
                 _raise(arrived[0], None)
+    stopper = _of_thread.stopper
+    if stopper is not None and not stopper.is_stopping:
+        stopper.stop_if_told()
+
+
+@contextmanager
+def waits_ended_by(stopper: Stopper) -> Iterator[None]:
+    """Have what waits in this thread during the block ask whether to stop, by `end_if_told`."""
+    before, _of_thread.stopper = _of_thread.stopper, stopper
+    try:
+        yield
+    finally:
+        _of_thread.stopper = before
 
 
 @contextmanager

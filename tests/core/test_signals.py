@@ -12,12 +12,13 @@ import pytest
 
 from segexp.core.errors import Interrupted
 from segexp.core.signals import (
-    end_if_held_back,
+    end_if_told,
     how_it_ended,
     interruption_leaves,
     is_interrupted,
     raise_on_signals,
     signals_held_back,
+    waits_ended_by,
 )
 
 
@@ -159,13 +160,44 @@ def test_an_interruption_says_what_it_leaves_if_something_had_started():
 def test_a_block_that_waits_in_vain_raises_what_it_holds_back() -> None:
     done = []
     with pytest.raises(Interrupted) as caught, signals_held_back(), signals_held_back():
-        end_if_held_back()
+        end_if_told()
         done.append("nothing has arrived")
         signal.raise_signal(signal.SIGTERM)
         assert not is_interrupted()
-        end_if_held_back()
+        end_if_told()
         done.append("not reached")
     assert done == ["nothing has arrived"]
     assert caught.value.signal_number == signal.SIGTERM
     assert is_interrupted()
-    end_if_held_back()  # nothing is held back any more
+    end_if_told()  # nothing is held back any more
+
+
+class NotesSignals:
+    """As a worker does it."""
+
+    def __init__(self) -> None:
+        self.noted = 0
+        self.is_stopping = False
+
+    def stop_if_told(self) -> None:
+        if self.noted:
+            self.is_stopping = True
+            raise Interrupted(self.noted)
+
+
+def test_what_waits_in_vain_raises_what_was_noted_once_and_in_its_own_thread() -> None:
+    stopper, seen = NotesSignals(), []
+    with waits_ended_by(stopper):
+        end_if_told()
+        assert not is_interrupted()
+        stopper.noted = signal.SIGTERM
+        thread = threading.Thread(target=lambda: seen.append((end_if_told(), is_interrupted())))
+        thread.start()
+        thread.join()
+        with pytest.raises(Interrupted) as caught:
+            end_if_told()
+        assert is_interrupted()
+        end_if_told()  # what closes the work may wait
+    assert caught.value.signal_number == signal.SIGTERM
+    assert seen == [(None, False)]
+    assert not is_interrupted()

@@ -31,6 +31,7 @@ class SentDisplay:
         failed: Whether the last trial has.
         is_told: Whether the supervisor has said to stop.
         is_cut: Whether the supervisor is gone.
+        is_stopping: Whether it has raised `Interrupted`.
     """
 
     def __init__(self, connection: Connection) -> None:
@@ -42,6 +43,7 @@ class SentDisplay:
         self.failed = False
         self.is_told = False
         self.is_cut = False
+        self.is_stopping = False
 
     def begin_task(self) -> None:
         """Forget that the trial of an earlier task was the last one."""
@@ -76,7 +78,7 @@ class SentDisplay:
         self._send("trial_ended", number, state, text)
 
     def step(self, step: Step, total_epochs: int) -> None:
-        self._stop_if_told()
+        self.stop_if_told()
         now = time.monotonic()
         if step.step in {1, step.steps} or now - self._shown > 1 / STEPS_SHOWN_PER_S:
             self._shown = now
@@ -94,12 +96,13 @@ class SentDisplay:
 
     def may_begin(self) -> bool:
         """Whether the supervisor lets another trial begin."""
-        self._stop_if_told()
+        self.stop_if_told()
         return not self._is_last
 
     def stop_if_signalled(self) -> None:
         """Raise `Interrupted` for a signal that arrived."""
         if self._signal:
+            self.is_stopping = True
             raise Interrupted(self._signal)
 
     def send(self, name: str, *values: Any) -> None:
@@ -115,7 +118,8 @@ class SentDisplay:
         with suppress(OSError):
             self._write(name, *values)
 
-    def _stop_if_told(self) -> None:
+    def stop_if_told(self) -> None:
+        """Raise `Interrupted` for a signal that arrived here or there, or without a supervisor."""
         try:
             if self._connection.poll():
                 told = self._connection.recv()
@@ -131,7 +135,7 @@ class SentDisplay:
         try:
             self._write(name, *values)
         except OSError:
-            self.is_cut = True
+            self.is_cut = self.is_stopping = True
             raise Interrupted(signal.SIGTERM) from None
 
     def _write(self, name: str, *values: Any) -> None:

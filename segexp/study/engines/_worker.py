@@ -14,6 +14,7 @@ from segexp.core import failpoint
 from segexp.core.disk import FullDiskError
 from segexp.core.errors import AwayError, InputError, Interrupted, WorkError
 from segexp.core.lease import this_process
+from segexp.core.signals import waits_ended_by
 from segexp.data.cache import Dataset
 from segexp.data.open import open_data
 from segexp.study.engines._seats import Seat
@@ -91,6 +92,13 @@ def run_task(
     Returns:
         What ended it; None when another task may follow.
     """
+    with waits_ended_by(display):
+        return _run_task(display, task, finish)
+
+
+def _run_task(
+    display: SentDisplay, task: Task, finish: Callable[[], None]
+) -> Exception | Interrupted | None:
     opened: list[OpenStudy] = []
     ended: Exception | Interrupted | None = None
     try:
@@ -137,7 +145,7 @@ def _run_trials(display: SentDisplay, opened: Sequence[OpenStudy], stop: StopRul
 
 def _close(opened: Sequence[OpenStudy], reason: str) -> None:
     # If the storage is away or the disk is full, the next start closes it.
-    with suppress(Exception):
+    with suppress(Exception, Interrupted):  # this worker ends anyhow
         close_trials(opened, this_process(), reason, crashed=False)
 
 

@@ -1,5 +1,7 @@
 """What a database raised: whether it may pass, and what to say of it."""
 
+import re
+
 from sqlalchemy.exc import (
     DataError,
     DBAPIError,
@@ -21,6 +23,14 @@ _MYSQL_PASSING = frozenset(
         *(1290, 1836),  # read-only: another one takes over
         *(2002, 2003, 2006, 2013, 2014, 2055, 4031),  # no connection, or lost
     }
+)
+
+# Of a connection that is not made PostgreSQL's drivers give no SQLSTATE, only what libpq and the
+# server say. A server that says it in another language than English is waited for.
+_REFUSED_BY_POSTGRESQL = re.compile(
+    r"no password supplied|authentication failed|no pg_hba\.conf entry|pg_hba\.conf rejects"
+    r"|(?:role|database) .* does not exist|is not permitted to log in"
+    r"|permission denied for database"
 )
 
 
@@ -46,6 +56,15 @@ def is_passing(error: DBAPIError) -> bool:
     # connection that could not be made.
     state = sql_state(error)
     return state is None or state.startswith(("08", "40", "53300", "57P"))
+
+
+def is_refused(error: DBAPIError) -> bool:
+    """Whether a server of PostgreSQL answers that it lets nobody in with such a user and password.
+
+    For a server that is opened. Of one that was open, `is_passing` takes it for an outage: then it
+    may be about to come back.
+    """
+    return sql_state(error) is None and bool(_REFUSED_BY_POSTGRESQL.search(str(error.orig)))
 
 
 def sql_state(error: DBAPIError) -> str | None:

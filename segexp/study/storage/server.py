@@ -15,7 +15,12 @@ from sqlalchemy.pool import NullPool
 from segexp.core.credentials import without_credentials
 from segexp.core.database_url import optuna_url, refuse_unescaped
 from segexp.core.errors import InputError
-from segexp.study.storage.database_errors import database_error, is_passing, reason_of
+from segexp.study.storage.database_errors import (
+    database_error,
+    is_passing,
+    is_refused,
+    reason_of,
+)
 from segexp.study.storage.mysql import widen_columns
 from segexp.study.storage.proxy import is_proxy, open_proxy
 from segexp.study.storage.retrying import RetryingStorage
@@ -27,7 +32,8 @@ def open_server(url: str, patience: float = PATIENCE, *, is_known: bool = False)
 
     Args:
         patience: For how many seconds its calls wait for an answer.
-        is_known: Whether it answered before: then it is waited for already here.
+        is_known: Whether it answered before: then it is waited for already here, unless it
+            refuses the user or the password, which may be another host's.
 
     Raises:
         InputError: When it cannot be opened; without the password.
@@ -45,7 +51,9 @@ def open_server(url: str, patience: float = PATIENCE, *, is_known: bool = False)
 
 def _why_away(error: Exception) -> str | None:
     cause = database_error(error)
-    return reason_of(cause) if cause and is_passing(cause) else None
+    if cause is None or is_refused(cause) or not is_passing(cause):
+        return None
+    return reason_of(cause)
 
 
 def ask_server(url: str) -> None:

@@ -10,7 +10,7 @@ from typing import TypeVar
 from segexp.core.credentials import without_credentials
 from segexp.core.errors import AwayError
 from segexp.core.lease import note_deafness
-from segexp.core.signals import end_if_held_back, is_interrupted
+from segexp.core.signals import end_if_told, is_interrupted
 from segexp.core.wording import time_text
 
 PATIENCE = 600.0
@@ -59,7 +59,7 @@ class Patience:
 
         Raises:
             AwayError: When the time has passed.
-            Interrupted: When a signal is held back meanwhile: what waits for it may not come.
+            Interrupted: When a signal is held back or noted meanwhile: the answer may not come.
         """
         began: float | None = None
         pause = 0.0
@@ -83,7 +83,7 @@ class Patience:
             else:
                 self._answered()
                 return result
-            end_if_held_back()
+            end_if_told()
             time.sleep(pause * random.uniform(0.5, 1))
             pause = min(max(2 * pause, 0.1), _LONGEST_PAUSE)
 

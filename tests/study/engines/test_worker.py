@@ -2,11 +2,15 @@
 
 import multiprocessing
 import pickle
+import signal
+import socket
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from harness.project import PRECISION
-from segexp.core.errors import InputError
+from segexp.core.errors import InputError, Interrupted
 from segexp.study.definition import definition
 from segexp.study.engines._sent_display import SentDisplay
 from segexp.study.engines._worker import Task, run_task
@@ -58,3 +62,30 @@ def test_a_host_whose_precision_is_another_is_refused_unless_the_study_is_mixed(
             if refused:
                 assert f"{PRECISION} on this host, fp16 in the study; begin" in str(ended)
     assert states(study.study) == ["COMPLETE"]
+
+
+@pytest.mark.parametrize("told_by", ["signal", "supervisor"])
+def test_a_worker_whose_storage_is_away_when_it_opens_it_stops_when_it_is_told(
+    project: Path, told_by: str
+) -> None:
+    pytest.importorskip("psycopg2")
+    study = opened(project, trials=1)
+    plan = study.plan
+    here, there = multiprocessing.Pipe()
+    with here, there, socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and not listening: nobody answers there
+        away = f"postgresql://ann@127.0.0.1:{taken.getsockname()[1]}/studies"
+        changes = {"storage": away, "storage_patience": 5.0}
+        config = plan.base.config.model_copy(update=changes)
+        plan = replace(plan, base=replace(plan.base, config=config))
+        parts = ((plan, study.experiment, study.parent),)
+        display = SentDisplay(there)
+        if told_by == "signal":
+            display.note_signal(signal.SIGTERM, None)
+        else:
+            here.send(int(signal.SIGTERM))
+        ended = run_task(display, Task(parts, study.dataset.hash, PRECISION, NEVER))
+        assert isinstance(ended, Interrupted)
+        assert [here.recv()[0] for _ in range(1)] == ["owner"]
+        assert not here.poll()
+    assert display.is_told == (told_by == "supervisor")

@@ -7,9 +7,16 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, Program
 from segexp.study.storage.database_errors import (
     database_error,
     is_passing,
+    is_refused,
     is_wrong_call,
     reason_of,
 )
+
+
+class OriginalError(Exception):
+    """Of a driver of PostgreSQL, without a SQLSTATE."""
+
+    pgcode = None
 
 
 def raised(kind: type[DBAPIError], original: object, lost: bool = False) -> DBAPIError:
@@ -88,3 +95,26 @@ def test_the_reason_is_the_databases_in_one_line_without_the_statement() -> None
     assert reason_of(complaint) == "said by SQLite"
     assert database_error(ValueError("a")) is None
     assert reason_of(ValueError("first\nsecond")) == "first"
+
+
+# What libpq and servers of PostgreSQL 15 say of a connection that is not made.
+@pytest.mark.parametrize(
+    ("said", "is_answer"),
+    [
+        ("fe_sendauth: no password supplied", True),
+        ('FATAL:  password authentication failed for user "bob"', True),
+        ('FATAL:  no pg_hba.conf entry for host "10.0.0.7", user "bob", no encryption', True),
+        ('FATAL:  role "bob" does not exist', True),
+        ('FATAL:  database "studies" does not exist', True),
+        ("Connection refused", False),
+        ("FATAL:  the database system is starting up", False),
+        ("FATAL:  sorry, too many clients already", False),
+        ("timeout expired", False),
+        ('could not translate host name "db" to address: Name or service not known', False),
+    ],
+)
+def test_who_is_not_let_in_is_told_from_a_server_that_is_away(said: str, is_answer: bool) -> None:
+    said = f'connection to server at "10.0.0.5", port 5432 failed: {said}'
+    error = raised(OperationalError, OriginalError(said))
+    assert is_refused(error) == is_answer
+    assert is_passing(error)  # of a server that was open before

@@ -16,7 +16,7 @@ from harness.databases import (  # noqa: F401
 )
 from harness.mariadb import MariadbServer
 from harness.postgres import PostgresServer, postgres_url  # noqa: F401
-from segexp.core.errors import InputError
+from segexp.core.errors import AwayError, InputError
 from segexp.study.storage import server
 from segexp.study.storage.database_errors import is_passing
 from segexp.study.storage.open import open_storage
@@ -146,3 +146,15 @@ def test_the_server_notices_that_a_host_is_gone(postgres_url: str) -> None:  # n
             for name in ("tcp_keepalives_idle", "tcp_user_timeout")
         )
     assert (idle, timeout) == ("30", "60000")  # where it is not told, 7200 and 0
+
+
+def test_a_server_that_is_known_is_waited_for_unless_it_lets_this_user_not_in(
+    postgres_url: str,  # noqa: F811
+) -> None:
+    with pytest.raises(InputError, match=r'cannot be opened: .* role "ann" does not exist'):
+        open_storage(postgres_url.replace("postgres@", "ann@"), Path(), 1, is_known=True)
+    with socket.socket() as taken:  # bound and not listening
+        taken.bind(("127.0.0.1", 0))
+        away = f"postgresql+psycopg2://ann@127.0.0.1:{taken.getsockname()[1]}/x"
+        with pytest.raises(AwayError, match="Connection refused"):
+            open_storage(away, Path(), 1, is_known=True)
