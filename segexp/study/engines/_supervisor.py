@@ -172,6 +172,8 @@ def _listen(worker: Worker) -> None:
                 (worker.left,) = values
             elif name == "log":
                 (record,) = values
+                if worker.name:  # of another host: it is that host's, not this one's
+                    record.msg = f"{worker.name}: {record.msg}"
                 if (log := logging.getLogger(record.name)).isEnabledFor(record.levelno):
                     log.handle(record)
             elif name != SPENT:

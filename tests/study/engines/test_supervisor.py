@@ -325,6 +325,16 @@ def test_a_traceback_that_a_worker_logs_is_shown_here_where_it_is_wanted(
         assert all(rest[-1] == "ZeroDivisionError: division by zero" for _, *rest in lines)
 
 
+def test_what_a_worker_of_another_host_logs_has_its_name(caplog: pytest.LogCaptureFixture) -> None:
+    for name in ("", "nc-w3:9433"):
+        here, there = multiprocessing.Pipe()
+        record = logging.LogRecord("segexp", logging.WARNING, "", 0, "storage db: 100%", None, None)
+        SentDisplay(there).log(record)
+        there.send(("done", ()))
+        assert _watch([Worker(here, Said(), name=name)], [], Processes(1), NEVER) == 0
+    assert caplog.messages == ["storage db: 100%", "nc-w3:9433: storage db: 100%"]
+
+
 def logs(connection: Connection) -> None:
     """As a worker does whose trial fails."""
     try:
