@@ -38,6 +38,8 @@ class Arrivals:
     def newcomers(self, *, again: bool) -> list[Worker]:
         """Give the task to the workers that came since."""
         come = self._gate.guests()
+        for refusal in self._gate.refusals():
+            self._display.say(refusal)
         for guest in come:
             self._display.say(f"worker {guest.name} has joined")
         waiting = [*come, *(self._idle if again else [])]

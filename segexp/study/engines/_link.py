@@ -126,14 +126,24 @@ def call(address: Address, token: str) -> Connection:
 
 
 def let_in(found: socket.socket, token: str) -> Connection | None:
-    """Return the connection of who called, if he has the token; nothing he sends is read before."""
+    """Return the connection of who called; nothing he sends is read before he has the token.
+
+    Returns:
+        None for who says nothing that a worker would.
+
+    Raises:
+        AuthenticationError: When he has another token.
+    """
     _notice_silence(found)
     with _ended_in_time(found):
         connection = Connection(found.detach())
         try:
             deliver_challenge(connection, token.encode())
             answer_challenge(connection, token.encode())
-        except (AuthenticationError, OSError, EOFError, AssertionError):
+        except AuthenticationError:
+            connection.close()
+            raise
+        except (OSError, EOFError, AssertionError):
             connection.close()
             return None
     return connection

@@ -54,7 +54,36 @@ def test_a_worker_of_another_version_is_told_which_to_install(
         caller.send_bytes(said)
         expected = f"the study runs segexp {segexp.__version__}, this host has 9.9: install that"
         assert caller.recv_bytes().decode().startswith(expected)
+    assert gate.bell.poll(60)
     assert gate.guests() == []
+    assert gate.refusals() == [
+        "a worker from 127.0.0.1 was turned away: it has segexp 9.9, "
+        f"this study runs {segexp.__version__}"
+    ]
+
+
+def test_who_has_another_token_is_told_of_once_and_of_many_only_some(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("segexp.study.engines._gate._AT_ONCE", 1)  # one after the other
+    monkeypatch.setattr("segexp.study.engines._gate._MOST_REFUSALS", 2)
+    gate = Gate(("127.0.0.1", 0), TOKEN, "--listen")
+    for _ in range(2):
+        with pytest.raises(InputError, match="the token is not that study's"):
+            call(gate.address, "another token of some length")
+    own = segexp.__version__.encode()
+    for version in (b"9.9", b"9.8"):
+        with call(gate.address, TOKEN) as caller:
+            caller.send_bytes(greeting("one:1").replace(own, version))
+            caller.recv_bytes()
+    with call(gate.address, TOKEN) as caller:
+        caller.send_bytes(greeting("two:2"))
+        came(gate, 1)[0].connection.close()
+    assert gate.refusals() == [
+        "a worker from 127.0.0.1 was turned away: wrong token",
+        "a worker from 127.0.0.1 was turned away: it has segexp 9.9, "
+        f"this study runs {segexp.__version__}",
+    ]
 
 
 @pytest.mark.parametrize("said", [b"no json", b"[]", b"{}", b"x" * 5000])

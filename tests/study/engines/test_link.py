@@ -4,6 +4,7 @@ import pickle
 import socket
 import threading
 from collections.abc import Iterator
+from multiprocessing import AuthenticationError
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from segexp.study.engines._link import (
     token_of_file,
 )
 
+Found = list[Connection | AuthenticationError | None]
 TOKEN = "a token of some length"
 
 
@@ -35,10 +37,13 @@ def address_of(server: socket.socket) -> Address:
     return ("127.0.0.1", server.getsockname()[1])
 
 
-def asked(server: socket.socket, token: str, found: list[Connection | None]) -> threading.Thread:
+def asked(server: socket.socket, token: str, found: Found) -> threading.Thread:
     def ask() -> None:
         caller, _ = server.accept()
-        found.append(let_in(caller, token))
+        try:
+            found.append(let_in(caller, token))
+        except AuthenticationError as error:
+            found.append(error)
 
     thread = threading.Thread(target=ask)
     thread.start()
@@ -46,24 +51,24 @@ def asked(server: socket.socket, token: str, found: list[Connection | None]) -> 
 
 
 def test_who_has_the_token_comes_in_and_both_sides_know(listening: socket.socket) -> None:
-    found: list[Connection | None] = []
+    found: Found = []
     thread = asked(listening, TOKEN, found)
     with call(address_of(listening), TOKEN) as own:
         thread.join()
         (other,) = found
-        assert other is not None
+        assert isinstance(other, Connection)
         with other:
             other.send(("hello", 1))
             assert own.recv() == ("hello", 1)
 
 
 def test_who_has_another_token_is_refused_on_both_sides(listening: socket.socket) -> None:
-    found: list[Connection | None] = []
+    found: Found = []
     thread = asked(listening, TOKEN, found)
     with pytest.raises(InputError, match=r"the token is not that study's; set SEGEXP_WORKER_TOKEN"):
         call(address_of(listening), TOKEN + "?")
     thread.join()
-    assert found == [None]
+    assert isinstance(found[0], AuthenticationError)
 
 
 class Planted:
@@ -79,13 +84,13 @@ class Planted:
 def test_nothing_is_unpickled_of_who_has_not_shown_the_token(
     listening: socket.socket, tmp_path: Path
 ) -> None:
-    found: list[Connection | None] = []
+    found: Found = []
     thread = asked(listening, TOKEN, found)
     with Connection(socket.create_connection(address_of(listening)).detach()) as own:
         own.recv_bytes()  # the challenge
         own.send_bytes(pickle.dumps(Planted(tmp_path / "planted")))
         thread.join()
-    assert found == [None]
+    assert isinstance(found[0], AuthenticationError)
     assert not (tmp_path / "planted").exists()
     pickle.loads(pickle.dumps(Planted(tmp_path / "planted")))
     assert (tmp_path / "planted").exists()
@@ -96,7 +101,7 @@ def test_who_says_nothing_or_something_else_is_sent_away(
 ) -> None:
     monkeypatch.setattr(link, "HANDSHAKE_SECONDS", 0.3)
     for said in (b"", b"\x00", b"GET / HTTP/1.1\r\n\r\n"):
-        found: list[Connection | None] = []
+        found: Found = []
         thread = asked(listening, TOKEN, found)
         with socket.create_connection(address_of(listening)) as silent:
             silent.sendall(said)
@@ -117,7 +122,7 @@ def test_a_worker_is_told_when_what_listens_there_is_no_study(
 
 
 def test_the_system_asks_whether_a_silent_host_is_there(listening: socket.socket) -> None:
-    found: list[Connection | None] = []
+    found: Found = []
     thread = asked(listening, TOKEN, found)
     with call(address_of(listening), TOKEN) as own:
         thread.join()
