@@ -11,7 +11,7 @@ import typer
 from segexp.cli.console import say
 from segexp.cli.options import Data, Debug, Storage, StorageFile, with_storage
 from segexp.core.errors import InputError
-from segexp.core.overrides import host_data
+from segexp.core.overrides import DATA_VARIABLE, host_data
 from segexp.core.signals import interruption_leaves
 
 
@@ -73,8 +73,7 @@ def worker(
             "name a file that has it with --token-file FILE"
         )
     os.environ.pop(TOKEN_VARIABLE, None)  # no process that is started here needs it
-    if data is not None and not data.expanduser().is_dir():
-        raise InputError(f"--data {data}: no such folder")
+    root = _own_data(data)
     own_storage = with_storage({}, storage, storage_file).get("storage")
     try:
         directory.mkdir(parents=True, exist_ok=True)
@@ -86,7 +85,21 @@ def worker(
     from segexp.study.engines._joined import join
     from segexp.study.engines._sent_task import Own
 
-    own_data = host_data() if data is None else data
-    root = None if own_data is None else Path(own_data).expanduser().resolve()
     with interruption_leaves("what was under way here is tried again"):
         join(address, token, Own(directory.resolve(), root, own_storage), say)
+
+
+def _own_data(data: Path | None) -> Path | None:
+    """Return this host's folder of the data; None where neither option nor environment has one.
+
+    Raises:
+        InputError: When there is no such folder.
+    """
+    own_data = host_data() if data is None else data
+    if own_data is None:
+        return None
+    root = Path(own_data).expanduser().resolve()
+    if not root.is_dir():
+        name = DATA_VARIABLE if data is None else "--data"
+        raise InputError(f"{name} {own_data}: no such folder")
+    return root

@@ -32,6 +32,12 @@ def test_what_is_wrong_here_is_refused_before_torch_is_loaded(
         done = segexp(tmp_path, "worker", *options)
         assert (done.code, said in done.err) == (2, True), done.err
         assert "loading torch" not in done.err
+    monkeypatch.setenv("SEGEXP_WORKER_TOKEN", "a token of some length")  # it was taken out
+    monkeypatch.setenv("SEGEXP_DATA", "none")
+    done = segexp(tmp_path, "worker", "--connect", "h:1")
+    assert done.code == 2
+    assert f"SEGEXP_DATA {tmp_path / 'none'}: no such folder" in done.err
+    assert "loading torch" not in done.err
 
 
 @pytest.mark.slow
