@@ -93,3 +93,41 @@ def reason_of(error: BaseException) -> str:
     """Return what the database said, or else the error, in one line and without the statement."""
     cause = database_error(error)
     return first_line(cause.orig or cause) if cause else first_line(error)
+
+
+_NAME_A_PASSWORD = "name it in the URL of SEGEXP_STORAGE or --storage-file"  # no command line
+
+
+def next_step(error: BaseException) -> str:
+    """Return what to do where a server lets a user in nowhere or not far enough, else ``""``."""
+    cause = database_error(error)
+    step = None
+    if cause is not None:
+        step = _step_of_postgresql(cause) or _step_of_mysql(cause)
+    return f"; {step}" if step else ""
+
+
+def _step_of_postgresql(error: DBAPIError) -> str | None:
+    said = reason_of(error)
+    if "no password supplied" in said:
+        return f"put the password into ~/.pgpass or PGPASSWORD, or {_NAME_A_PASSWORD}"
+    if sql_state(error) != "42501":  # insufficient_privilege
+        return None
+    if found := re.search(r"permission denied for schema (\S+)", said):
+        return (
+            "the user needs the right to make Optuna's tables, which from PostgreSQL 15 on only "
+            f"the owner of a database has: GRANT CREATE ON SCHEMA {found[1]} TO USER"
+        )
+    return (
+        "the user needs rights on Optuna's tables: GRANT SELECT, INSERT, UPDATE, DELETE ON ALL "
+        "TABLES IN SCHEMA public TO USER; GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO USER"
+    )
+
+
+def _step_of_mysql(error: DBAPIError) -> str | None:
+    code = _mysql_code(error.orig)
+    if code == 1045 and "using password: NO" in reason_of(error):
+        return f"it wants a password: {_NAME_A_PASSWORD}"
+    if code in (1044, 1142):  # of a database, of a table
+        return "the user needs rights on Optuna's tables: GRANT ALL ON DATABASE.* TO USER"
+    return None

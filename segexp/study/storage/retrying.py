@@ -31,6 +31,7 @@ from segexp.study.storage.database_errors import (
     database_error,
     is_passing,
     is_wrong_call,
+    next_step,
     reason_of,
 )
 from segexp.study.storage.waiting import PATIENCE, Patience
@@ -271,10 +272,11 @@ class RetryingStorage(RDBStorage):
 
     def _why_away(self, error: Exception) -> str | None:
         cause = database_error(error) if isinstance(error, StorageInternalError) else None
-        if cause is None or is_wrong_call(cause):
+        if cause is None or (is_wrong_call(cause) and not next_step(cause)):
             return None
         if not is_passing(cause):
-            raise AwayError(f"storage: {self.patience.name}: {reason_of(cause)}") from error
+            reason = f"{reason_of(cause)}{next_step(cause)}"
+            raise AwayError(f"storage: {self.patience.name}: {reason}") from error
         return reason_of(cause)
 
 

@@ -1,11 +1,13 @@
 """Optuna's storage on a database server."""
 
 import random
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import sqlalchemy.dialects
 from optuna.exceptions import StorageInternalError
 from sqlalchemy import create_engine, event
 from sqlalchemy.engine import URL, make_url
@@ -14,11 +16,12 @@ from sqlalchemy.pool import NullPool
 
 from segexp.core.credentials import without_credentials
 from segexp.core.database_url import optuna_url, refuse_unescaped
-from segexp.core.errors import InputError
+from segexp.core.errors import InputError, did_you_mean
 from segexp.study.storage.database_errors import (
     database_error,
     is_passing,
     is_refused,
+    next_step,
     reason_of,
 )
 from segexp.study.storage.mysql import widen_columns
@@ -77,8 +80,9 @@ def _refused_in_one_line(url: str) -> Iterator[URL]:
     try:
         yield _with_installed_driver(make_url(url))
     except (ArgumentError, NoSuchModuleError, ImportError, ValueError) as error:
+        reason = _unknown_scheme(url) or without_credentials(reason_of(error))
         raise InputError(
-            f"storage: {name!r} cannot be opened ({without_credentials(reason_of(error))}); "
+            f"storage: {name!r} cannot be opened ({reason}); "
             "expected an Optuna URL such as sqlite:///studies/optuna.db, postgresql://... or "
             "mysql://... (with its driver: `pip install 'segexp[postgresql]'` or "
             "'segexp[mysql]'), grpc://HOST:PORT or journal:studies/optuna.log"
@@ -87,7 +91,25 @@ def _refused_in_one_line(url: str) -> Iterator[URL]:
     except (SQLAlchemyError, StorageInternalError, RuntimeError) as error:
         raise InputError(
             f"storage: {name!r} cannot be opened: {without_credentials(reason_of(error))}"
+            f"{next_step(error)}"
         ) from None
+
+
+_SCHEMES = ("sqlite", "postgresql", "mysql", "mariadb", "grpc", "journal")
+
+
+def _unknown_scheme(url: str) -> str | None:
+    """Say of a URL's scheme that there is none of its name, and which one is meant."""
+    scheme = url.partition(":")[0]
+    dialect, plus, driver = scheme.partition("+")
+    # SQLAlchemy's others, and those that a package adds, were looked for by who asks here.
+    if dialect in (*_SCHEMES, *sqlalchemy.dialects.__all__) or not re.fullmatch(
+        r"[\w.-]+", dialect
+    ):
+        return None
+    if dialect.lower() == "postgres":  # libpq's other name, of which hosting services' URLs have
+        return f"there is no {scheme}://; write it as postgresql{plus}{driver}://"
+    return f"there is no {scheme}://{did_you_mean(dialect, _SCHEMES)}"
 
 
 def _make_tables(url: str, name: str, options: dict[str, Any], patience: float) -> RetryingStorage:

@@ -9,6 +9,7 @@ from segexp.study.storage.database_errors import (
     is_passing,
     is_refused,
     is_wrong_call,
+    next_step,
     reason_of,
 )
 
@@ -118,3 +119,37 @@ def test_who_is_not_let_in_is_told_from_a_server_that_is_away(said: str, is_answ
     error = raised(OperationalError, OriginalError(said))
     assert is_refused(error) == is_answer
     assert is_passing(error)  # of a server that was open before
+
+
+# As libpq and servers of MariaDB say it.
+@pytest.mark.parametrize(
+    ("original", "step"),
+    [
+        (
+            sqlite3.Error('connection to "h", port 5432 failed: fe_sendauth: no password supplied'),
+            "; put the password into ~/.pgpass or PGPASSWORD, or name it in the URL",
+        ),
+        (
+            sqlite3.Error(1045, "Access denied for user 'ann'@'h' (using password: NO)"),
+            "; it wants a password: name it in the URL",
+        ),
+        (sqlite3.Error(1045, "Access denied for user 'ann'@'h' (using password: YES)"), None),
+        (
+            sqlite3.Error(1044, "Access denied for user 'ann'@'h' to database 'a'"),
+            "; the user needs rights on Optuna's tables: GRANT ALL ON DATABASE.* TO USER",
+        ),
+        (
+            sqlite3.Error(1142, "SELECT command denied to user 'ann'@'h' for table `a`.`studies`"),
+            "; the user needs rights on Optuna's tables: GRANT ALL ON DATABASE.* TO USER",
+        ),
+        (sqlite3.Error(2003, "Can't connect to MySQL server on 'h'"), None),
+        (sqlite3.Error("connection to server failed: Connection refused"), None),
+    ],
+)
+def test_a_user_who_is_not_let_in_is_told_what_to_do(original: Exception, step: str | None) -> None:
+    told = next_step(raised(OperationalError, original))
+    assert told.startswith(step) if step else told == ""
+
+
+def test_nothing_is_advised_of_what_no_database_said() -> None:
+    assert next_step(RuntimeError("no password supplied")) == ""

@@ -38,6 +38,56 @@ def test_a_url_of_no_database_is_refused_with_what_is_expected() -> None:
 
 
 @pytest.mark.parametrize(
+    ("scheme", "said"),
+    [
+        ("postgres", "(there is no postgres://; write it as postgresql://)"),
+        ("postgres+psycopg2", "(there is no postgres+psycopg2://; write it as postgresql+psycopg2"),
+        ("postgresq", "(there is no postgresq:// (did you mean 'postgresql'?)); expected"),
+        ("POSTGRESQL", "(there is no POSTGRESQL:// (did you mean 'postgresql'?)); expected"),
+        ("grcp", "(there is no grcp:// (did you mean 'grpc'?)); expected"),
+        ("mongodb", "(there is no mongodb://); expected"),
+        ("postgresql+nosuch", "Can't load plugin: sqlalchemy.dialects:postgresql.nosuch"),
+    ],
+)
+def test_a_scheme_that_there_is_not_is_told_which_there_are(scheme: str, said: str) -> None:
+    message = refusal(f"{scheme}://ann:secret@localhost/x")
+    assert said in message
+    assert "sqlite:///studies/optuna.db, postgresql://... or mysql://..." in message
+
+
+def test_a_user_who_may_do_nothing_is_told_what_to_be_granted(
+    postgres_server: PostgresServer,  # noqa: F811
+    postgres_url: str,  # noqa: F811
+) -> None:
+    database = postgres_url.rpartition("/")[2]
+    user = f"ann_{database}"
+    postgres_server.execute(f"CREATE ROLE {user} LOGIN")
+    url = postgres_url.replace("postgres@", f"{user}@")
+
+    def follow(message: str) -> None:
+        steps = message[message.index("GRANT") :].replace("USER", user)
+        postgres_server.execute(steps, database)
+
+    message = refusal(url)
+    assert "permission denied for schema public" in message
+    open_storage(postgres_url, Path())
+    message = refusal(url)
+    assert "permission denied for table" in message
+    # Who may only read is told when something is written.
+    postgres_server.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {user}", database)
+    with pytest.raises(AwayError) as caught:
+        optuna.create_study(storage=open_storage(url, Path()), study_name="a")
+    assert message[message.index("permission") :].partition("; ")[2] in str(caught.value)
+    follow(message)
+    optuna.create_study(storage=open_storage(url, Path()), study_name="a").ask()
+    # And where there are none.
+    postgres_server.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public", database)
+    postgres_server.execute(f"GRANT USAGE ON SCHEMA public TO {user}", database)
+    follow(refusal(url))
+    optuna.create_study(storage=open_storage(url, Path()), study_name="a").ask()
+
+
+@pytest.mark.parametrize(
     "url", ["postgresql://ann:secret@localhost:port/x", "redis://:secret@localhost/0"]
 )
 def test_a_url_that_cannot_be_read_is_refused(url: str) -> None:
