@@ -113,8 +113,17 @@ def url_fault(url: str) -> str | None:
         return (
             "is not a URL; expected SCHEME://, such as postgresql://USER@HOST/NAME or http://HOST"
         )
+    return _unescaped(before)
+
+
+def _unescaped(before: str) -> str | None:
+    """Say what in a URL before its last @ is to be percent-encoded; None when nothing is."""
     if re.search(r"\s", before):
         return "has a blank before its @; write it as %20 where it is part of a password"
+    # Of these a host ends at the first of / ? #, and what is before it would be asked for. A number
+    # behind the : is a port, and the @ then in a path.
+    if re.match(r"https?://[^\[:/?#]*:(?!\d+[/?#])[^/?#]*[/?#]", before, re.IGNORECASE):
+        return "has a /, ? or # in its password; write it as %2F, %3F or %23, and an @ as %40"
     return None
 
 

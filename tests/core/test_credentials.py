@@ -214,6 +214,13 @@ def test_two_urls_are_of_one_place_when_their_credentials_alone_differ() -> None
         ("http://ann:secret@[::1", "***@[::1", "without its ]"),
         ("http://[::1", "http://[::1", "without its ]"),
         ("http://ann:s[cret@[::1]:5000/a", "http://[::1]:5000/a", None),
+        ("http://ann:se@cr/et@host:5000", "***@host:5000", "%2F"),
+        ("HTTPS://ann:se#cret@host/a", "***@host/a", "%23"),
+        ("http://ann:se?cret@host", "***@host", "%3F"),
+        ("http://ann:se@cret@host:5000/a", "http://host:5000/a", None),  # as it is meant
+        ("http://host:5000/a@b", "http://host:5000/a@b", None),
+        ("http://[::1]:5000/a@b", "http://[::1]:5000/a@b", None),
+        ("https://host/@team", "https://host/@team", None),
     ],
 )
 def test_what_was_given_as_a_url_is_shown_without_all_before_its_host(
