@@ -176,7 +176,7 @@ def test_a_changed_mapping_is_refused_with_the_difference(
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (("cityscapes19", "merged10", "--study-name", "kämvid klein"), "not ending in '.'\n"),
+        (("cityscapes19", "merged10", "--study-name", "kämvid klein"), "not ending in '.'"),
         (("merged10",), "merged10 alone; name two or more"),
         (("cityscapes19", "merged11"), "did you mean 'merged10'?"),
         (("cityscapes19", "camvid11"), "different taxonomies cannot be compared"),
