@@ -26,6 +26,9 @@ PATIENCE = 120
 DEMAND = 10
 """How long `segexp` may take to end after a signal, in seconds."""
 
+GRACE = 30
+"""The same after SIGTERM where a worker hangs: what Slurm and Kubernetes give."""
+
 
 class Running:
     """A ``segexp`` command in a session of its own, as a terminal has one."""
@@ -178,7 +181,7 @@ def test_a_worker_that_hangs_does_not_hold_up_the_end(project: Path) -> None:
         command.process.send_signal(signal.SIGTERM)
         code, seconds = command.end()
     assert code == 143, command.said
-    assert seconds < DEMAND
+    assert seconds < GRACE
     assert "Traceback" not in command.said
     assert not hung.is_running()
     assert states_of(project) == ["FAIL", "FAIL", "WAITING", "WAITING"]

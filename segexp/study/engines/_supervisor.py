@@ -22,11 +22,11 @@ from segexp.study.storage.access import give_up_waiting
 from segexp.study.turns import close_trials, is_stopped
 from segexp.training.compute import choose_compute
 
-STOP_SECONDS = 20
+STOP_SECONDS = {signal.SIGINT: 4, signal.SIGTERM: 20}
 """How long a worker that is told to stop may take to its next step before it is killed.
 
-With what closing takes it is less than the 30 s that Slurm, Kubernetes and spot machines give. Who
-sits before it need not wait: another Ctrl-C stops at once.
+A person waits at Ctrl-C. Of the 30 s that Slurm, Kubernetes and spot machines give, closing takes
+some.
 """
 
 _LOOK_SECONDS = 2
@@ -194,7 +194,7 @@ def _let_end(team: Iterable[Worker]) -> None:
 
 def _stop(team: Iterable[Worker], number: int) -> None:
     """Tell workers to stop, and wait for a while until they have."""
-    deadline = time.monotonic() + STOP_SECONDS
+    deadline = time.monotonic() + STOP_SECONDS[signal.Signals(number)]
     waiting = list(team)
     for worker in waiting:
         with suppress(OSError):

@@ -27,7 +27,7 @@ from segexp.study.engines._launcher import Worker
 from segexp.study.engines._processes import MAX_EARLY_DEATHS, Processes
 from segexp.study.engines._seats import Seat
 from segexp.study.engines._sent_display import LAST_TRIAL, SentDisplay, sending_log
-from segexp.study.engines._supervisor import _watch
+from segexp.study.engines._supervisor import STOP_SECONDS, _watch
 from segexp.study.engines.workers import prepare, process_context
 from segexp.study.reconcile import close_abandoned
 from segexp.study.stop import NEVER, StopRule
@@ -244,7 +244,7 @@ def test_told_to_stop_the_workers_close_what_they_have_open(
 def test_a_worker_that_does_not_stop_is_killed_and_its_trial_is_in_line(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("segexp.study.engines._supervisor.STOP_SECONDS", 0.5)
+    monkeypatch.setitem(STOP_SECONDS, signal.SIGINT, 0.5)
 
     def hang(trial: int, epoch: int) -> None:
         worker_of(project, trial).suspend()  # as one that waits for a device for ever
