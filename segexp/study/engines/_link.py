@@ -83,7 +83,9 @@ def read_address(text: str, option: str) -> Address:
     host, colon, port = text.strip().rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
     if not (colon and host and port.isascii() and port.isdecimal() and int(port) < 65536):
-        raise InputError(f"{option} {text!r}: expected HOST:PORT, such as 127.0.0.1:8765")
+        raise InputError(
+            f"{option} {text!r}: expected HOST:PORT, such as 127.0.0.1:8765, a port up to 65535"
+        )
     return host, int(port)
 
 

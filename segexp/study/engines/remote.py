@@ -97,4 +97,6 @@ class Remote:
 
 def with_options(listen: str | None = None) -> Remote:
     """Return the engine; see `segexp.study.engines.load_engine`."""
-    return Remote(listen or LISTEN)
+    listen = listen or LISTEN
+    read_address(listen, "--listen")  # refused before anything is loaded
+    return Remote(listen)

@@ -219,6 +219,12 @@ def test_a_token_of_its_own_is_said_once(
         engine._gate._listening.close()
 
 
+@pytest.mark.parametrize("listen", ["127.0.0.1", ":8765", "127.0.0.1:99999"])
+def test_where_to_listen_is_checked_before_anything_is_loaded(listen: str) -> None:
+    with pytest.raises(InputError, match=r"^--listen '.*': expected HOST:PORT, .* up to 65535$"):
+        load_engine("remote", {"listen": listen})
+
+
 def test_an_option_of_another_engine_is_refused() -> None:
     with pytest.raises(InputError, match=r"^--listen: the engine 'here' has no such option; it is"):
         load_engine("here", {"listen": "127.0.0.1:0"})
