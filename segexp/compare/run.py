@@ -61,7 +61,7 @@ from segexp.study.open import OpenStudy, Place, open_study
 from segexp.study.plan import ListPlan, SearchPlan, say_left_out
 from segexp.study.results_folder import results_folder, results_line
 from segexp.study.run import run_to_the_end, settle, under_way
-from segexp.study.same_data import beginning, name_on_same_data
+from segexp.study.same_data import beginning
 from segexp.study.storage.open import open_storage, storage_file
 
 
@@ -184,12 +184,11 @@ def _begun(
     with ExitStack() as records:
         with ExitStack() as held:
             if naming is not None and stored_definition(storage, plan.name) is None:
-                held.enter_context(beginning(naming, storage, plan.project))
                 source = plan.arms[0].base.source
-                name = name_on_same_data(
+                begun = beginning(
                     naming, storage, plan.project, source, display.say, has_parts=True
                 )
-                plan = with_ab_name(plan, name)
+                plan = with_ab_name(plan, held.enter_context(begun))
             _refuse_another(plan, dataset, storage)
             opened = records.enter_context(open_records(plan, dataset, storage, display.say))
         yield plan, opened

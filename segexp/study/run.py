@@ -36,9 +36,9 @@ from segexp.study.open import OpenStudy, open_study
 from segexp.study.plan import SearchPlan, say_left_out
 from segexp.study.reconcile import close_records
 from segexp.study.results_folder import draw_trials, results_line, write_files, write_view
-from segexp.study.revision import choose_revision, describe_revision
+from segexp.study.revision import choose_revision, describe_revision, with_name
 from segexp.study.run_names import study_name
-from segexp.study.same_data import beginning, on_same_data
+from segexp.study.same_data import beginning
 from segexp.study.so_far import so_far
 from segexp.study.stop import NEVER, StopRule
 from segexp.study.storage.open import revisions
@@ -107,8 +107,8 @@ def run_study(
     warn_of_data(dataset, mappings, [base.common] if is_common else mappings, display.say)
     with ExitStack() as held:
         if naming is not None and stored is None:
-            held.enter_context(beginning(naming, storage, base.project))
-            plan = on_same_data(plan, naming, storage, display.say)
+            begun = beginning(naming, storage, base.project, base.source, display.say)
+            plan = with_name(plan, held.enter_context(begun))
             stored = _newest_definition(plan, storage)
         now = definition(base, dataset, stored if mixed else None)
         revision = choose_revision(plan, now, storage, new=new_revision)

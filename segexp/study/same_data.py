@@ -64,11 +64,9 @@ def name_on_same_data(
         return naming.name
     digest = digest_of(project, source)
     found = [name for name, digests in candidates.items() if digest in digests]
-    where = source.root or source.name
-    if not found and naming.name not in candidates:
-        say(f"study {naming.name} is new: {', '.join(candidates)} has other data than {where}")
     if not found or naming.name in found:
         return naming.name
+    where = source.root or source.name
     if len(found) > 1:
         raise InputError(
             f"{where} has the data ({digest}) of the studies {', '.join(found)}: name one of them, "
@@ -82,13 +80,33 @@ def name_on_same_data(
 
 
 @contextmanager
-def beginning(naming: Naming, storage: BaseStorage, project: Path) -> Iterator[None]:
+def beginning(
+    naming: Naming,
+    storage: BaseStorage,
+    project: Path,
+    source: Source,
+    say: Callable[[str], None],
+    *,
+    has_parts: bool = False,
+) -> Iterator[str]:
     """Hold the lock under which a study is begun that is named after its data's folder.
 
-    Hosts that begin at once then find each other's study, see `name_on_same_data`.
+    Hosts that begin at once then find each other's study. It is said where others of the same file
+    have other data.
+
+    Args:
+        naming: As for `name_on_same_data`, which has found none.
+
+    Yields:
+        The study's name, now that nobody else begins one.
     """
     with study_lock(storage, project, begin_of(Naming(naming.before).name)):
-        yield
+        name = name_on_same_data(naming, storage, project, source, say, has_parts=has_parts)
+        others = [other for other, _ in _candidates(naming, storage, has_parts=has_parts)]
+        if others and name == naming.name and name not in others:
+            where = source.root or source.name
+            say(f"study {name} is new: {', '.join(others)} has other data than {where}")
+        yield name
 
 
 def _candidates(

@@ -13,7 +13,7 @@ from segexp.data import open as opening
 from segexp.data.open import digest_of
 from segexp.study.attributes import DEFINITION
 from segexp.study.naming import Naming
-from segexp.study.same_data import name_on_same_data, on_same_data
+from segexp.study.same_data import beginning, name_on_same_data, on_same_data
 from segexp.study.storage.open import open_storage
 from tests.tiny_study import planned
 
@@ -71,8 +71,11 @@ def test_the_study_of_the_same_data_is_meant_whatever_its_folder_is_called(
 
 def test_a_study_that_is_new_because_its_data_differ_says_so(project: Path, copy: Path) -> None:
     begin(project, "default-streets", data="streets 0123456789abcdef")
-    name, said = found(project, copy, Naming(("default",), "copy"))
-    assert name == "default-copy"
+    naming, said = Naming(("default",), "copy"), list[str]()
+    assert found(project, copy, naming) == ("default-copy", [])  # it is not begun yet
+    source, storage = plan_on(project, copy).base.source, open_storage(None, project)
+    with beginning(naming, storage, project, source, said.append) as name:
+        assert name == "default-copy"
     assert said == [f"study default-copy is new: default-streets has other data than {copy}"]
 
 
