@@ -58,6 +58,7 @@ def worker(
     from segexp.core.files import may_write
     from segexp.study.engines._link import (
         TOKEN_VARIABLE,
+        call,
         read_address,
         token_of_environment,
         token_of_file,
@@ -81,6 +82,7 @@ def worker(
         raise InputError(f"--directory {directory}: {error.strerror}") from None
     if not may_write(directory):
         raise InputError(f"--directory {directory}: cannot be written")
+    call(address, token).close()  # a wrong port or token is said before torch is loaded
     say("loading torch, optuna and mlflow ...")
     from segexp.study.engines._joined import join
     from segexp.study.engines._sent_task import Own
