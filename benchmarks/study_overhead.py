@@ -2,7 +2,7 @@
 
 python benchmarks/study_overhead.py                 # 50 trials of the default study's space
 python benchmarks/study_overhead.py --trials 10 --repeats 3
-python benchmarks/study_overhead.py --workers 8 --trials 16 --epochs 27
+python benchmarks/study_overhead.py --workers 8 --trials 24 --epochs 10 --data CAMVID
 
 segexp's side is a whole `segexp tune` with one worker, from its start to its page: random search
 without pruning, so that every trial trains all of its epochs. The other side is a process that
@@ -47,11 +47,14 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=9)
     parser.add_argument("--repeats", type=int, default=1)
     parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--data", help="a data set to train on, with several workers")
     given = parser.parse_args()
     print(f"{given.trials} trials of {given.epochs} epochs on {machine()}.\n")
     if given.workers > 1:
-        show_workers(given.trials, given.epochs, given.workers)
+        show_workers(given.trials, given.epochs, given.workers, given.data)
         return
+    if given.data is not None:
+        parser.error("--data is for several --workers")
     rows = [measure(given.trials, given.epochs) for _ in range(given.repeats)]
     print("| part of a study | seconds | of its wall time |\n|---|---|---|")
     for part in rows[0]:
@@ -70,11 +73,11 @@ def median(shares: Sequence[float]) -> str:
     return f"{statistics.median(shares):.1%}"
 
 
-def show_workers(trials: int, epochs: int, workers: int) -> None:
+def show_workers(trials: int, epochs: int, workers: int, data: str | None) -> None:
     """Run a study by several workers, and print what their time was spent on."""
     with tempfile.TemporaryDirectory(prefix="segexp-study-overhead-") as directory:
         project = Path(directory) / "project"
-        run_study(project, trials, epochs, workers)
+        run_study(project, trials, epochs, workers, data)
         ran = trials_of(project)
         steps = steps_of(project)
     times: dict[int, list[tuple[float, float]]] = {}
@@ -95,9 +98,11 @@ def show_workers(trials: int, epochs: int, workers: int) -> None:
     print(f"\n{(whole - steps) / len(ran):.2f} s a trial beside its steps")
 
 
-def run_study(project: Path, trials: int, epochs: int, workers: int) -> tuple[float, float]:
+def run_study(
+    project: Path, trials: int, epochs: int, workers: int, data: str | None = None
+) -> tuple[float, float]:
     """Lay a project out and run a study in it; return when it began, and its seconds."""
-    segexp("init", str(project))
+    segexp("init", str(project), *(() if data is None else ("--data", data)))
     write_random_study(project, STUDY)
     tune = ["tune", STUDY, "--workers", str(workers), "--project", str(project)]
     segexp(*tune, "--trials", "1", "--set", "epochs=1")  # reads the images

@@ -32,7 +32,7 @@ def cost_of(
 ) -> Cost:
     """Return the cost of a model, which is measured if this project has no figure for its like.
 
-    One process measures at a time: see `segexp.training.cost` for what else may run meanwhile.
+    Processes that measure the same model at once all take the figure that is written first.
 
     Args:
         model: Built by the configuration, for ``num_classes``, on its device.
@@ -41,11 +41,12 @@ def cost_of(
     key = _key(config, num_classes, compute)
     with suppress(KeyError, TypeError):
         return Cost(**_read(file)[key])
+    # Without the lock: other measurements disturb no more than the other trials that train.
+    cost = _measured.get(key) or measure_cost(model, config.data.image_size, compute)
     with locked(project / WORK_DIRECTORY / "locks" / "costs.lock"):
-        known = _read(file)  # another process may have measured it
+        known = _read(file)
         with suppress(KeyError, TypeError):
-            return Cost(**known[key])
-        cost = _measured.get(key) or measure_cost(model, config.data.image_size, compute)
+            cost = Cost(**known[key])
         _measured[key] = cost
         # It can be measured again; a full disk is reported elsewhere.
         with suppress(OSError), written_beside(file) as beside:

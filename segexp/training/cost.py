@@ -13,6 +13,9 @@ from segexp.training.compute import Compute
 from segexp.training.network import REFUSALS
 
 WARM_UP, PASSES = 2, 5
+ROUND_SECONDS = 0.1
+"""A round of passes that take longer has fewer of them: there is less chance in each."""
+
 FEWEST_ROUNDS, MOST_ROUNDS = 4, 8
 AGREEMENT = 0.02
 """The two fastest rounds differ by no more than this when enough have been run."""
@@ -85,7 +88,8 @@ def measure_latency(
     On a CPU it is the time of one thread on its core: what other processes take does not count, and
     workers with different numbers of threads measure the same. On a GPU it is the time between two
     events there. Other work makes a pass longer even so, through caches and memory, and never
-    shorter: the fastest pass counts. Passes are timed in rounds until the two fastest rounds agree.
+    shorter: the fastest pass counts. Passes are timed in rounds of five, or of a tenth of a second
+    where five take longer, until the two fastest rounds agree.
 
     Args:
         model: In evaluation mode, on its device.
@@ -105,11 +109,12 @@ def measure_latency(
         rounds: list[float] = []
         with compute.autocast():
             for _ in range(WARM_UP):
-                model(image)
+                seconds = timed(lambda: model(image))
+            passes = min(PASSES, max(1, round(ROUND_SECONDS / max(seconds, 1e-9))))
             while len(rounds) < FEWEST_ROUNDS or (
                 len(rounds) < MOST_ROUNDS and not _agree(sorted(rounds))
             ):
-                rounds.append(min(timed(lambda: model(image)) for _ in range(PASSES)))
+                rounds.append(min(timed(lambda: model(image)) for _ in range(passes)))
     finally:
         torch.set_num_threads(threads)
     return 1e3 * min(rounds), f"{compute.description}{', 1 thread' if is_cpu else ''}"
