@@ -11,15 +11,20 @@ from typing import Any
 
 from segexp.api.progress import Lines
 from segexp.api.projects import overrides_of, project_of
-from segexp.compare.arms import ab_naming, parse_arms
-from segexp.compare.design import TRIALS, check_numbers, make_design
-from segexp.compare.plan import plan_ab
-from segexp.compare.run import Question, run_ab
+from segexp.compare.arms import ab_naming, parse_arms, with_mappings
+from segexp.compare.asked_again import Wanted, answer_from_records
+from segexp.compare.design import TRIALS, Question, check_numbers, make_design
+from segexp.compare.looks import numbers_of
+from segexp.compare.plan import arms_definition, plan_ab
+from segexp.compare.run import run_ab
+from segexp.compare.trainable import can_train
 from segexp.compare.version import PAGE_FILE
+from segexp.core.config import CONFIG_FILE
+from segexp.core.config_keys import load_config
 from segexp.core.disk import full_disk_explained
 from segexp.core.errors import InputError
 from segexp.study.best import BestTrial, find_best
-from segexp.study.config import named_study, read_study
+from segexp.study.config import is_study_key, named_study, read_study
 from segexp.study.engines import Engine, load_engine
 from segexp.study.naming import study_naming
 from segexp.study.plan import plan_study
@@ -178,21 +183,31 @@ def ab(
     naming = ab_naming(base, [arm.name for arm in named], data, matched)
     if not matched:
         overrides.setdefault("trials", TRIALS if trials is None else trials)
+    number = int(overrides.get("trials", TRIALS))
+    design = make_design(
+        matched=matched,
+        trials=number,
+        configs=configs if matched else candidates,
+        seeds=seeds,
+        looks=looks,
+    )
+    question = Question(margin, cluster)
     with full_disk_explained(root):
-        planned = partial(
-            plan_ab,
-            root,
-            base,
-            named,
-            overrides,
-            design=make_design(
-                matched=matched,
-                trials=int(overrides.get("trials", TRIALS)),
-                configs=configs if matched else candidates,
-                seeds=seeds,
-                looks=looks,
-            ),
+        config = load_config(
+            root / CONFIG_FILE, {k: v for k, v in overrides.items() if not is_study_key(k)}
         )
+        of_arms = with_mappings(named, config.mapping)
+        if not can_train(root, config, [str(arm.settings["mapping"]) for arm in of_arms]):
+            wanted = Wanted(
+                study_name or naming.name,
+                None if study_name else naming,
+                arms_definition(design.mode, of_arms),
+                numbers_of(design, None if matched else number),
+                question,
+            )
+            if (again := answer_from_records(root, config, wanted, display.say)) is not None:
+                return AbAnswer(*again)
+        planned = partial(plan_ab, root, base, named, overrides, design=design)
         plan = planned(name=study_name or naming.name)
         storage_now = open_storage(plan.config.storage, root, plan.config.storage_patience)
         if not study_name:
@@ -201,7 +216,7 @@ def ab(
             plan = plan if name == plan.name else planned(name=name)
         result, directory = run_ab(
             plan,
-            Question(margin, cluster),
+            question,
             storage_now,
             display,
             engine=engine,

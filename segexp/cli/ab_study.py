@@ -48,12 +48,14 @@ def train_and_compare(
 
     root = asked.root
     with full_disk_explained(root), interruption_leaves(NOT_BEGUN), LiveDisplay() as display:
+        if (again := _asked_again(asked, design, display)) is not None:
+            return again
         known = _refuse_early(root, asked.study, asked.overrides, asked.arms, display)
         display.say("loading torch, optuna and mlflow ...")
         engine.prepare(at_once, known)
-        from segexp.compare.design import Design
+        from segexp.compare.design import Design, Question
         from segexp.compare.plan import AbPlan, plan_ab
-        from segexp.compare.run import Question, begun_as, run_ab
+        from segexp.compare.run import begun_as, run_ab
         from segexp.study.results_folder import REPORT_FILE, results_folder
         from segexp.study.same_data import name_on_same_data
         from segexp.study.storage.open import load_study, open_storage
@@ -94,6 +96,50 @@ def train_and_compare(
             )
 
     return result, results_folder(root, load_study(storage_now, result["name"])) / REPORT_FILE
+
+
+def _asked_again(
+    asked: Asked, design: "Design", display: LiveDisplay
+) -> tuple[dict[str, Any], Path] | None:
+    """Ask a study that has answered from its records, where its mappings or data are not here.
+
+    Returns:
+        The answer and its page; None where this is a place to train in, or there is no answer yet.
+    """
+    from segexp.compare.arms import with_mappings
+    from segexp.compare.trainable import can_train
+    from segexp.core.config import CONFIG_FILE
+    from segexp.core.config_keys import load_config
+    from segexp.study.config import is_study_key
+
+    of_config = {k: v for k, v in asked.overrides.items() if not is_study_key(k)}
+    config = load_config(asked.root / CONFIG_FILE, of_config)
+    named = with_mappings(asked.arms, config.mapping)
+    if can_train(asked.root, config, [str(arm.settings["mapping"]) for arm in named]):
+        return None
+    from segexp.study.storage.open import has_storage, load_study, read_storage
+
+    if not has_storage(config.storage, asked.root):
+        return None
+    display.say("loading torch, optuna and mlflow ...")
+    from segexp.compare.asked_again import Wanted, answer_from_records
+    from segexp.compare.design import Question
+    from segexp.compare.looks import numbers_of
+    from segexp.compare.plan import arms_definition
+    from segexp.study.results_folder import REPORT_FILE, results_folder
+
+    wanted = Wanted(
+        asked.name,
+        asked.naming,
+        arms_definition(design.mode, named),
+        numbers_of(design, None if design.mode == "matched" else asked.overrides["trials"]),
+        Question(asked.margin, asked.cluster),
+    )
+    found = answer_from_records(asked.root, config, wanted, display.say)
+    if found is None:
+        return None
+    study = load_study(read_storage(config.storage, asked.root), found[0]["name"])
+    return found[0], results_folder(asked.root, study) / REPORT_FILE
 
 
 def show_plan(

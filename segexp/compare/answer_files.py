@@ -5,8 +5,7 @@ from pathlib import Path
 
 import optuna
 
-from segexp.compare.version import RESULT_FILE
-from segexp.core.config import WORK_DIRECTORY
+from segexp.compare.version import RESULT_FILE, answer_directory
 from segexp.core.errors import WorkError
 from segexp.core.files import inside
 from segexp.study.attributes import ANSWER_FILES, RUN_ID
@@ -31,7 +30,7 @@ def fetch_answer(
     """
     known: dict[str, str] = study.user_attrs.get(ANSWER_FILES, {})
     run_id = str(study.user_attrs.get(RUN_ID))
-    directory = project / WORK_DIRECTORY / "ab" / f"{study.study_name}-{run_id[:8]}"
+    directory = answer_directory(project, study.study_name, run_id)
     missing = [name for name in known if not _is_here(inside(directory, name), known[name])]
     if not missing:
         return

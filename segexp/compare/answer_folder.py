@@ -6,7 +6,7 @@ from pathlib import Path
 import optuna
 
 from segexp.compare.answer_tables import answer_tables
-from segexp.compare.version import PAGE_FILE, RESULT_FILE
+from segexp.compare.version import PAGE_FILE, RESULT_FILE, answer_directory
 from segexp.core.config import WORK_DIRECTORY
 from segexp.core.errors import WorkError
 from segexp.report.results_csv import columns_csv
@@ -34,8 +34,8 @@ def write_answer_folder(project: Path, study: optuna.Study, trials: str) -> Path
             f"A/B study {name!r} has no answer here yet: repeat its `segexp ab` command"
         )
     # Another storage may have a study of this name; the run tells the two apart.
-    of_run = f"{name}-{str(study.user_attrs.get(RUN_ID))[:8]}"
-    directory = max(own, key=lambda d: (d.name == of_run, (d / RESULT_FILE).stat().st_mtime))
+    of_run = answer_directory(project, name, str(study.user_attrs.get(RUN_ID)))
+    directory = max(own, key=lambda d: (d == of_run, (d / RESULT_FILE).stat().st_mtime))
     result = (directory / RESULT_FILE).read_text(encoding="utf-8")
     galleries = sorted(directory.glob("gallery*.html"))  # an earlier segexp drew none
     pictures = sorted(directory.glob("gallery*/*.webp"))

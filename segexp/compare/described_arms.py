@@ -31,10 +31,15 @@ def described_arm(
         "native": scores_of_runs(arm.own),
         "common": scores_of_runs(arm.common),
         "common_argmax": scores_of_runs(arm.common_argmax),
-        "interval_common": [none_if_nan(found.low), none_if_nan(found.high)],
+        "interval_common": described_interval(found),
         "iou_native": class_ious(arm.own, mapping),
         "iou_common": class_ious(arm.common, common),
     }
+
+
+def described_interval(found: Estimate) -> list[float | None]:
+    """Return the ends of the interval of an arm's score; None where it has none."""
+    return [none_if_nan(found.low), none_if_nan(found.high)]
 
 
 def draw_scenes(arms: Sequence[ArmRuns], common: Mapping, shown: ShownImages) -> list[ArmScene]:

@@ -49,6 +49,20 @@ class Design:
         return [ceil(self.configs * look / self.looks) for look in range(1, self.looks + 1)]
 
 
+@dataclass(frozen=True)
+class Question:
+    """What is asked about the trained runs; asking differently needs no new training.
+
+    Attributes:
+        margin: A difference of mIoU that would not matter, above 0.
+        cluster: How the images are grouped for resampling: see
+            `segexp.evaluation.statistics.clusters`.
+    """
+
+    margin: float
+    cluster: str
+
+
 def make_design(
     *,
     matched: bool = False,

@@ -72,6 +72,11 @@ def answered(study: optuna.Study) -> Look | None:
     return Look(**{**stored["look"], "fractions": tuple(stored["look"]["fractions"])})
 
 
+def is_settled(result: Mapping[str, Any]) -> bool:
+    """Whether every pair of arms has a verdict other than "not enough evidence"."""
+    return all(pair["verdict"] != "not enough evidence" for pair in result["pairs"])
+
+
 def note_look(
     study: optuna.Study, plan: AbPlan, look: Look, margin: float, *, is_answer: bool
 ) -> None:
@@ -105,14 +110,27 @@ def refuse_other_numbers(plan: AbPlan, storage: BaseStorage) -> None:
     except KeyError:
         return
     stored: Mapping[str, Any] | None = study.user_attrs.get(ANSWER) or _of_older_answer(plan)
-    if stored is None:
-        return
-    flags = {**_FLAGS, "configs": "--candidates" if plan.design.mode == "shared" else "--configs"}
+    if stored is not None:
+        refuse_numbers(plan.name, stored, _numbers(plan))
+
+
+def refuse_numbers(name: str, stored: Mapping[str, Any], now: Mapping[str, int]) -> None:
+    """Refuse numbers with which an A/B study has not compared its arms.
+
+    Args:
+        name: The study's.
+        stored: What is stored under `segexp.study.attributes.ANSWER`.
+        now: From `numbers_of`.
+
+    Raises:
+        InputError: With every number that differs.
+    """
+    flags = {**_FLAGS, "configs": "--candidates" if "trials" in now else "--configs"}
     faults = [
-        f"{flags[name]}: A/B study {plan.name!r} has compared its arms with {stored[name]}, "
+        f"{flags[key]}: A/B study {name!r} has compared its arms with {stored[key]}, "
         f"now it is {value}"
-        for name, value in _numbers(plan).items()
-        if stored.get(name, value) != value
+        for key, value in now.items()
+        if stored.get(key, value) != value
     ]
     if faults:
         raise InputError(
@@ -135,7 +153,16 @@ def _of_older_answer(plan: AbPlan) -> dict[str, int] | None:
     return {"configs": result["arms"][0].get("configs", 1), "seeds": len(result.get("seeds", ()))}
 
 
-def _numbers(plan: AbPlan) -> dict[str, int]:
-    design = plan.design
-    searched = {} if design.mode == "matched" else {"trials": plan.arms[0].base.study.trials}
+def numbers_of(design: Design, trials: int | None) -> dict[str, int]:
+    """Return the numbers of an A/B study, which are fixed once it has compared its arms.
+
+    Args:
+        trials: Those of each arm's search; None for matched arms, which do not search.
+    """
+    searched = {} if trials is None else {"trials": trials}
     return {**searched, "configs": design.configs, "seeds": design.seeds, "looks": design.looks}
+
+
+def _numbers(plan: AbPlan) -> dict[str, int]:
+    is_matched = plan.design.mode == "matched"
+    return numbers_of(plan.design, None if is_matched else plan.arms[0].base.study.trials)

@@ -16,7 +16,7 @@ from zlib import crc32
 import numpy as np
 
 from segexp.compare.arms import Arm, with_mappings
-from segexp.compare.design import TRIALS, Design, design_faults
+from segexp.compare.design import TRIALS, Design, Mode, design_faults
 from segexp.core.config import Config
 from segexp.core.config_keys import flatten, resolve_key
 from segexp.core.errors import InputError, collected
@@ -237,11 +237,18 @@ def ab_definition(plan: AbPlan, dataset: Dataset) -> dict[str, Any]:
     What a single training depends on is in the definitions of the arms' studies.
     """
     return {
-        "arms": ", ".join(plan.names),
-        "mode": plan.design.mode,
-        **{f"arms.{arm.name}": _in_words(arm) for arm in plan.named if arm.own},
+        **arms_definition(plan.design.mode, plan.named),
         **data_definition(dataset),
         **mapping_definitions(plan.mappings),
+    }
+
+
+def arms_definition(mode: Mode, named: Sequence[Arm]) -> dict[str, Any]:
+    """Return the part of a definition that says which arms there are, and how they are compared."""
+    return {
+        "arms": ", ".join(arm.name for arm in named),
+        "mode": mode,
+        **{f"arms.{arm.name}": _in_words(arm) for arm in named if arm.own},
     }
 
 

@@ -1,7 +1,7 @@
 """What an A/B study leaves: its runs in MLflow, and the files of its answer."""
 
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +12,7 @@ from optuna.storages import BaseStorage
 
 from segexp import tracking
 from segexp.compare.ab_note import ab_note, question
+from segexp.compare.answer_scenes import write_scenes
 from segexp.compare.answer_tables import answer_tables
 from segexp.compare.described_arms import draw_scenes
 from segexp.compare.page.ab_page import ab_page
@@ -22,8 +23,7 @@ from segexp.compare.run_names import answered_name
 from segexp.compare.run_protocols import run_protocols
 from segexp.compare.runs import FinalRuns
 from segexp.compare.shown_images import arms_galleries
-from segexp.compare.version import LOOK_FILE, write_files, write_json
-from segexp.core.config import WORK_DIRECTORY
+from segexp.compare.version import LOOK_FILE, answer_directory, write_files, write_json
 from segexp.core.errors import InputError, WorkError
 from segexp.core.signals import signals_held_back
 from segexp.data.cache import Dataset
@@ -141,13 +141,9 @@ def _open(
     return study, record, arms
 
 
-def _directory(plan: AbPlan, record: tracking.Run) -> Path:
-    return plan.project / WORK_DIRECTORY / "ab" / f"{plan.name}-{record.id[:8]}"
-
-
 def write_look(plan: AbPlan, record: tracking.Run, result: dict[str, Any]) -> None:
     """Write what an early look found: `--plan` uses its spread to say what the rest will need."""
-    write_json(_directory(plan, record) / LOOK_FILE, result)
+    write_json(answer_directory(plan.project, plan.name, record.id) / LOOK_FILE, result)
 
 
 def note_answer(record: Place, result: Mapping[str, Any]) -> None:
@@ -164,12 +160,11 @@ def write_answer(
     record: tracking.Run,
     display: StudyDisplay,
 ) -> list[Path]:
-    """Write the result and its page, and record both with the tables in the A/B study's run.
+    """Draw what an answer shows of the images, and record it with that.
 
     Returns:
         The files that were recorded, the result first.
     """
-    directory = _directory(plan, record)
     result["protocols"] = run_protocols(
         runs,
         plan.mappings,
@@ -189,7 +184,19 @@ def write_answer(
         )
     except WorkError as error:  # the answer does not need the images
         display.say(f"no images on the page: {error}")
+    directory = answer_directory(plan.project, plan.name, record.id)
     written = write_files(directory, result, ab_page(result, scenes), galleries)
+    written.append(write_scenes(directory, scenes))
+    record_answer(record, result, written)
+    return written
+
+
+def record_answer(record: tracking.Run, result: dict[str, Any], written: Sequence[Path]) -> None:
+    """Record an answer in the A/B study's run: its files, tables, differences and verdicts.
+
+    Args:
+        written: Its files, the result first.
+    """
     for path in written:
         tracking.log_file(record, path)
     for name, columns in answer_tables(result).items():
@@ -206,20 +213,18 @@ def write_answer(
         }
         if pair["detectable"] is not None:
             metrics[f"detectable/{name}"] = pair["detectable"]
+    design = result["design"]
     tags |= {
         "segexp.margin": f"{result['margin']:g}",
-        "segexp.seeds": str(plan.design.seeds),
-        "segexp.configurations": str(plan.design.configs),
-        "segexp.looks": str(plan.design.looks),
+        "segexp.seeds": str(design["seeds"]),
+        "segexp.configurations": str(design["configs"]),
+        "segexp.looks": str(design["looks"]),
         "segexp.images": str(result["images"]),
-        **(
-            {"segexp.trials": str(result["design"]["trials"])} if result["design"]["trials"] else {}
-        ),
+        **({"segexp.trials": str(design["trials"])} if design["trials"] else {}),
     }
     tracking.log_metrics(record, metrics)
     tracking.set_tags(record, tags)
-    tracking.rename_run(record, answered_name(plan.name, result))
-    return written
+    tracking.rename_run(record, answered_name(result["name"], result))
 
 
 def _named_runs(runs: FinalRuns) -> dict[int, str]:

@@ -123,6 +123,7 @@ def ab_result(
         "scored_at": size_text(dataset, at_own=at_own),
         "heldout_from": dataset.heldout_from,
         "heldout_of": dataset.report.heldout_of,
+        "heldout_format": dataset.source.heldout_format,  # what the images' names say depends on it
         "images": len(dataset.heldout),
         "clusters": {"kind": clusters.kind, "count": len(clusters.names)},
         "seeds": seeds,

@@ -8,7 +8,7 @@ every arm -> per-image confusion matrices on images that tuning never saw -> the
 from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Mapping as Dict
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -22,13 +22,14 @@ from segexp.compare.answer_files import note_answer_files
 from segexp.compare.answer_folder import write_answer_folder
 from segexp.compare.arm_trials import arms_trials_page
 from segexp.compare.candidates import Candidate, best_first, choose_candidates
-from segexp.compare.design import FEWEST, Mode
+from segexp.compare.design import FEWEST, Mode, Question
 from segexp.compare.finals import of_candidates, of_configs, of_winner
 from segexp.compare.live_folder import LiveFolder
 from segexp.compare.looks import (
     Look,
     answered,
     in_order_of_training,
+    is_settled,
     note_look,
     other_margin,
     planned_looks,
@@ -62,21 +63,7 @@ from segexp.study.plan import ListPlan, SearchPlan, say_left_out
 from segexp.study.results_folder import results_folder, results_line
 from segexp.study.run import run_to_the_end, settle, under_way
 from segexp.study.same_data import beginning
-from segexp.study.storage.open import open_storage, storage_file
-
-
-@dataclass(frozen=True)
-class Question:
-    """What is asked about the trained runs; asking differently needs no new training.
-
-    Attributes:
-        margin: A difference of mIoU that would not matter, above 0.
-        cluster: How the images are grouped for resampling: see
-            `segexp.evaluation.statistics.clusters`.
-    """
-
-    margin: float
-    cluster: str
+from segexp.study.storage.open import has_storage, open_storage
 
 
 def run_ab(
@@ -210,11 +197,6 @@ def _live(
             live.write(is_live=False)
 
 
-def is_settled(result: Dict[str, Any]) -> bool:
-    """Whether every pair of arms has a verdict other than "not enough evidence"."""
-    return all(pair["verdict"] != "not enough evidence" for pair in result["pairs"])
-
-
 def _not_settled(look: Look, looks: Sequence[Look]) -> str:
     return (
         f"look {look.number} of {len(looks)}, at {look.configs} of {looks[-1].configs} "
@@ -310,8 +292,7 @@ def begun_as(url: str | None, project: Path, name: str) -> Mode | None:
     Raises:
         InputError: When the storage cannot be opened, or a newer segexp ran the study.
     """
-    file = storage_file(url, project)
-    if file is not None and not file.is_file():
+    if not has_storage(url, project):
         return None
     stored = stored_definition(open_storage(url, project), name)
     mode: Mode | None = None if stored is None else stored.get("mode")

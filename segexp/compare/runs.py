@@ -95,7 +95,7 @@ def collect_runs(
     missing = tuple(
         _missing(name, listed, trials) for name, trials in zip(names, done, strict=True)
     )
-    groups, unit = _groups([listed[r] for r in whole])
+    groups, unit = groups_of([listed[r] for r in whole])
     if len(np.unique(groups)) < 2:
         raise TooFewRunsError(
             "comparing the arms needs two independent runs that are complete in every arm, but "
@@ -108,18 +108,10 @@ def collect_runs(
     for name, opened, trials in zip(names, finals, done, strict=True):
         chosen = [trial for r in whole if (trial := trials[r]) is not None]
         places = tuple(directory_of(opened.plan.base.project, trial) for trial in chosen)
-        kept = [_heldout(*_where(opened), trial, say) for trial in chosen]
+        arms.append(arm_runs(name, [heldout_of(*_where(opened), trial, say) for trial in chosen]))
         for trial in chosen:
             with suppress(WorkError):  # reported where they are needed
                 fetch_files(*_where(opened), trial, PREDICTIONS_FILE, say)
-        arms.append(
-            ArmRuns(
-                name=name,
-                own=np.stack([k.by[OWN] for k in kept]),
-                common=np.stack([k.by[COMMON] for k in kept]),
-                common_argmax=np.stack([k.by[COMMON_ARGMAX] for k in kept]),
-            )
-        )
         run_ids.append(tuple(str(trial.user_attrs.get(RUN_ID)) for trial in chosen))
         directories.append(places)
         seconds.append(tuple(map(seconds_of, chosen)))
@@ -213,12 +205,17 @@ def _mixed_precision(
     )
 
 
-def _groups(listed: Sequence[Dict[str, Any]]) -> tuple[NDArray[np.int64], str]:
+def groups_of(listed: Sequence[Dict[str, Any]]) -> tuple[NDArray[np.int64], str]:
     """Number the configurations of the runs; with one configuration each run is its own group.
 
-    Numbered by their params, not in the order of naming: draws go to the groups by number, and
-    another order of the arms names the same candidates in another order.
+    Args:
+        listed: The params of each of the R runs, including ``seed``.
+
+    Returns:
+        The group of each run, shape (R,), and what a group is: ``seeds`` or ``configurations``.
     """
+    # By their params, not in the order of naming: draws go to the groups by number, and another
+    # order of the arms names the same candidates in another order.
     keys = [json.dumps(config_of(params), sort_keys=True) for params in listed]
     different = sorted(set(keys))
     if len(different) < 2:
@@ -231,9 +228,14 @@ def config_of(params: Dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in params.items() if name != "seed"}
 
 
-def _heldout(
+def heldout_of(
     project: Path, uri: str | None, trial: FrozenTrial, say: Callable[[str], None]
 ) -> Confusions:
+    """Read what the model of a final training did on each held-out image.
+
+    Raises:
+        WorkError: When its file is missing here and in MLflow, or is not what the training left.
+    """
     fetch_files(project, uri, trial, CONFUSIONS_FILE, say)
     try:
         directory = directory_of(project, trial)
@@ -242,3 +244,11 @@ def _heldout(
         raise WorkError(
             f"{error}; MLflow has a copy in the artifacts of run {trial.user_attrs.get(RUN_ID)}"
         ) from None
+
+
+def arm_runs(name: str, runs: Sequence[Confusions]) -> ArmRuns:
+    """Put the runs of an arm together; all have the same held-out images."""
+    own, common, by_argmax = (
+        np.stack([run.by[ruler] for run in runs]) for ruler in (OWN, COMMON, COMMON_ARGMAX)
+    )
+    return ArmRuns(name, own, common, by_argmax)

@@ -5,9 +5,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from segexp.core.config import WORK_DIRECTORY
 from segexp.core.files import write_atomic
 
 RESULT_FILE, PAGE_FILE = "ab_result.json", "ab.html"
+
+SCENES_FILE = "ab_scenes.json"
+"""The pictures of the page: see `segexp.compare.answer_scenes`."""
 
 LOOK_FILE = "ab_look.json"
 """The result of an early look that did not settle the question, in the form of `RESULT_FILE`."""
@@ -17,6 +21,15 @@ VERSION = 4
 are their mappings'. Version 2 has neither candidates nor looks: its tuned arms
 compare the winners of two searches. Version 1 is not recorded in the file; its intervals are wrong
 if it has as many clusters of images as groups of runs: both used the same random numbers."""
+
+
+def answer_directory(project: Path, name: str, run_id: str) -> Path:
+    """Return where an A/B study that was trained has its answer in a project.
+
+    Args:
+        run_id: The study's run in MLflow: another storage may have a study of this name.
+    """
+    return project / WORK_DIRECTORY / "ab" / f"{name}-{run_id[:8]}"
 
 
 def write_files(

@@ -29,7 +29,7 @@ from segexp.report.drawing import (
     packed_plotly,
     plotly_digest,
 )
-from segexp.report.pictures import webp_of
+from segexp.report.pictures import is_webp, webp_of
 
 _CODE = re.compile(r"`([^`\n]+)`")
 """Code in a sentence, as the command line writes it."""
@@ -149,16 +149,16 @@ def next_box(texts: Sequence[str], command: str) -> Markup:
     return markup("next_box", texts, command)
 
 
-def image(png: bytes, alt: str, caption: str = "") -> Markup:
+def image(picture: bytes, alt: str, caption: str = "") -> Markup:
     """Return a picture that is embedded in the page, as WebP.
 
     Args:
-        png: One that cannot be read stays as it is.
+        picture: PNG or WebP; a PNG that cannot be read stays as it is.
         alt: What it shows, for readers who cannot see it.
         caption: One line above it, or empty.
     """
-    webp = webp_of(png)
-    kind, content = ("png", png) if webp is None else ("webp", webp)
+    webp = picture if is_webp(picture) else webp_of(picture)
+    kind, content = ("png", picture) if webp is None else ("webp", webp)
     return markup("image", kind, base64.b64encode(content).decode(), alt, caption)
 
 

@@ -52,6 +52,11 @@ def webp_of(png: bytes) -> bytes | None:
     return cv2.imencode(".webp", stored, [cv2.IMWRITE_WEBP_QUALITY, 90])[1].tobytes()
 
 
+def is_webp(picture: bytes) -> bool:
+    """Whether an encoded picture is a WebP file, by its first bytes."""
+    return picture[:4] == b"RIFF" and picture[8:12] == b"WEBP"
+
+
 def at_most_wide(pixels: Pixels, width: int) -> Pixels:
     """Return an RGB picture shrunk to ``width`` pixels if it is wider, else as it is."""
     height, own = pixels.shape[:2]

@@ -13,9 +13,7 @@ from torch import nn
 from segexp.core.errors import InputError, collected
 from segexp.core.files import write_atomic
 from segexp.core.leftovers import folder_beside
-from segexp.labels.files import parse_mapping
 from segexp.labels.mapping import Mapping
-from segexp.labels.taxonomy import parse_taxonomy
 from segexp.training.bundle_files import JSON_FILE, WEIGHTS_FILE, is_directory
 from segexp.training.bundle_json import (
     FORMAT_VERSION,
@@ -24,6 +22,7 @@ from segexp.training.bundle_json import (
     PreprocessingContent,
     ReadingContent,
     Weights,
+    mapping_in,
     read_content,
     to_json,
 )
@@ -136,7 +135,7 @@ def load_bundle(directory: Path) -> Bundle:
     content = read_content(directory)
     where, weights = directory / JSON_FILE, directory / WEIGHTS_FILE
     architecture = content.architecture
-    mapping, faults = _mapping_of(content, where)
+    mapping, faults = mapping_in(content, where)
     damage = weights_faults(weights, content.weights)
     faults += damage
     unbuildable = check_model(architecture.arch, architecture.encoder) or check_image_size(
@@ -163,27 +162,10 @@ def described_bundle(content: Content, where: Path, model: nn.Module) -> Bundle:
     Raises:
         InputError: With every fault of its mapping, taxonomy and reading.
     """
-    mapping, faults = _mapping_of(content, where)
+    mapping, faults = mapping_in(content, where)
     if faults:
         raise InputError(faults)
     return _bundle_of(content, mapping, model)
-
-
-def _mapping_of(content: Content, where: Path) -> tuple[Mapping, list[str]]:
-    """Return the mapping of a bundle, and what is wrong with it or does not fit it."""
-    taxonomy, faults = parse_taxonomy(f"{where}: taxonomy", content.taxonomy)
-    mapping, mapping_faults = parse_mapping(f"{where}: mapping", content.mapping, taxonomy)
-    if not faults:  # of a broken taxonomy every label would be unknown
-        faults = mapping_faults
-    classes = content.architecture.num_classes
-    if not faults and classes != len(mapping.classes):
-        faults.append(
-            f"{where}: architecture.num_classes: {classes}, but the mapping {mapping.name} has "
-            f"{len(mapping.classes)} classes"
-        )
-    if content.reading is not None:
-        faults += [f"{where}: {f}" for f in content.reading.faults(classes)]
-    return mapping, faults
 
 
 def _bundle_of(content: Content, mapping: Mapping, model: nn.Module) -> Bundle:

@@ -11,7 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from segexp.core.data_config import MAX_PIXELS, Resize
 from segexp.core.errors import NEWER, InputError, at_most, named, shown
 from segexp.core.files import read_bounded
-from segexp.labels.taxonomy import VOID
+from segexp.labels.files import parse_mapping
+from segexp.labels.mapping import Mapping
+from segexp.labels.taxonomy import VOID, parse_taxonomy
 from segexp.training.bundle_files import JSON_FILE, check_files
 from segexp.training.class_weights import WEIGHTINGS
 from segexp.training.preprocess import SMALLEST_DEVIATION
@@ -183,6 +185,27 @@ def parse_content(path: Path, data: bytes) -> Content:
         ]
         told, more = at_most(faults, str(path))
         raise InputError([*told, *more]) from None
+
+
+def mapping_in(content: Content, where: Path) -> tuple[Mapping, list[str]]:
+    """Return the mapping of a bundle, and what is wrong with it or does not fit it.
+
+    Args:
+        where: What contained it, for messages.
+    """
+    taxonomy, faults = parse_taxonomy(f"{where}: taxonomy", content.taxonomy)
+    mapping, mapping_faults = parse_mapping(f"{where}: mapping", content.mapping, taxonomy)
+    if not faults:  # of a broken taxonomy every label would be unknown
+        faults = mapping_faults
+    classes = content.architecture.num_classes
+    if not faults and classes != len(mapping.classes):
+        faults.append(
+            f"{where}: architecture.num_classes: {classes}, but the mapping {mapping.name} has "
+            f"{len(mapping.classes)} classes"
+        )
+    if content.reading is not None:
+        faults += [f"{where}: {f}" for f in content.reading.faults(classes)]
+    return mapping, faults
 
 
 def to_json(content: Content) -> bytes:

@@ -100,6 +100,29 @@ def test_asked_again_with_another_margin_nothing_is_trained(compared: tuple[Path
     assert "first compared with a margin of 0.01, now it is 0.99" in outcome.err
 
 
+def test_where_there_are_only_the_two_urls_another_margin_is_answered_from_the_records(
+    compared: tuple[Path, Outcome], tmp_path: Path
+) -> None:
+    project, before = compared
+    (tmp_path / "config.yaml").write_text(
+        f"storage: sqlite:///{project}/studies/optuna.db\n"
+        f"tracking: {{uri: 'sqlite:///{project}/mlflow.db'}}\n",
+        encoding="utf-8",
+    )
+    words = (*ARMS, "--trials", "7", "--margin", "0.97")
+    outcome = segexp(tmp_path, *words, "--json", "--require", "not-worse")
+    assert outcome.code == 0, outcome.err
+    pair, first = (json.loads(o.out)["pairs"][0] for o in (outcome, before))
+    assert (pair["verdict"], pair["delta"]) == ("equivalent", first["delta"])
+    assert "its mappings or its data are not here, its records are" in outcome.err
+    page = tmp_path / "runs" / "ab-small-cityscapes19-merged10" / "report.html"
+    assert f"page: {page}" in outcome.err
+    assert "data:image/webp" in page.read_text(encoding="utf-8")
+    other = segexp(tmp_path, "ab", "cityscapes19", "camvid11", "--study", "small")
+    assert (other.code, other.out) == (2, "")
+    assert "no study 'small'" in other.err
+
+
 @pytest.mark.slow
 def test_an_answer_that_misses_the_requirement_ends_with_exit_code_1_and_is_written(
     compared: tuple[Path, Outcome],

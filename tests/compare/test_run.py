@@ -15,9 +15,8 @@ from optuna.trial import TrialState
 from sklearn.metrics import jaccard_score
 
 from harness.trees import picture, save
-from segexp.compare.design import Design
+from segexp.compare.design import Design, Question
 from segexp.compare.pilot import outlooks, read_pilot
-from segexp.compare.run import Question
 from segexp.core.errors import InputError, Interrupted, WorkError
 from segexp.core.lease import lease_seconds
 from segexp.data.open import find_source, open_data

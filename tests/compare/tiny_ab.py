@@ -8,9 +8,9 @@ import optuna
 import yaml
 
 from segexp.compare.arms import parse_arms
-from segexp.compare.design import Design
+from segexp.compare.design import Design, Question
 from segexp.compare.plan import AbPlan, plan_ab
-from segexp.compare.run import Question, run_ab
+from segexp.compare.run import run_ab
 from segexp.core.errors import Interrupted
 from segexp.evaluation.evaluate import Evaluation
 from segexp.study.so_far import SoFar

@@ -22,9 +22,9 @@ from harness.tracking_server import free_port
 from harness.trees import camvid_like
 from segexp import tracking
 from segexp.compare.arms import parse_arms
-from segexp.compare.design import Design
+from segexp.compare.design import Design, Question
 from segexp.compare.plan import plan_ab
-from segexp.compare.run import Question, run_ab
+from segexp.compare.run import run_ab
 from segexp.core.errors import InputError, WorkError
 from segexp.core.lease import Owner, lease_seconds, this_process
 from segexp.data.cache import Dataset

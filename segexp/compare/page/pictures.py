@@ -48,7 +48,7 @@ class ArmScene:
     Attributes:
         difference: Its mIoU in the common space, last arm minus first, mean over the runs.
         scores: Its mIoU in the common space by arm, in the order of the arms, mean over the runs.
-        picture: What `arm_comparison` draws, as PNG.
+        picture: What `arm_comparison` draws, as PNG or WebP.
     """
 
     image_id: str

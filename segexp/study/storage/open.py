@@ -93,6 +93,12 @@ def storage_file(url: str | None, project: Path) -> Path | None:
     return _journal_file(url, project) or _sqlite_file(url, project)
 
 
+def has_storage(url: str | None, project: Path) -> bool:
+    """Whether there is a storage to look into: its file is there, or it is that of a server."""
+    file = storage_file(url, project)
+    return file is None or file.is_file()
+
+
 def hush_optuna() -> None:
     """Leave out Optuna's own account of each trial, and its warnings of what is experimental.
 

@@ -1,0 +1,283 @@
+"""An A/B study that has answered, asked again where its mappings or its data are not.
+
+Another margin, or another grouping of the images, changes what is said of the trained runs and not
+the runs. Their confusion matrices and mappings are those of this project, or are read from MLflow's
+artifacts, by digest; the pictures are those of the answer before.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from collections.abc import Mapping as Dict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.storages import BaseStorage
+from optuna.trial import FrozenTrial
+
+from segexp import tracking
+from segexp.compare.answer_files import fetch_answer, note_answer_files
+from segexp.compare.answer_folder import write_answer_folder
+from segexp.compare.answer_scenes import read_scenes, write_scenes
+from segexp.compare.described_arms import described_interval, described_space
+from segexp.compare.design import Question
+from segexp.compare.looks import answered, is_settled, other_margin, refuse_numbers
+from segexp.compare.page.ab_page import ab_page
+from segexp.compare.records import note_answer, record_answer
+from segexp.compare.result import RESAMPLES
+from segexp.compare.runs import arm_runs, groups_of, heldout_of
+from segexp.compare.statistics.arms import common_scores, compare_arms
+from segexp.compare.statistics.groups import class_groups
+from segexp.compare.version import RESULT_FILE, VERSION, answer_directory, write_files
+from segexp.core.config import Config
+from segexp.core.errors import InputError, WorkError
+from segexp.evaluation.confusions import Confusions
+from segexp.evaluation.statistics.clusters import make_clusters
+from segexp.labels.mapping import Mapping, common_space
+from segexp.report.trial_gallery import TRIALS_FILE
+from segexp.study.attributes import ANSWER, ANSWER_FILES, DEFINITION, FILES, RUN_ID, host_of
+from segexp.study.best import complete_trials
+from segexp.study.family import named_parts
+from segexp.study.naming import Naming
+from segexp.study.open import Place
+from segexp.study.recorded_place import open_recorded
+from segexp.study.run import ended_by
+from segexp.study.storage.open import has_storage, open_storage
+from segexp.study.trial_files import directory_of, read_checked
+from segexp.training.bundle_files import JSON_FILE
+from segexp.training.bundle_json import mapping_in, parse_content
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which A/B study is meant, and what is asked of it.
+
+    Attributes:
+        name: Its name, as far as that is known where its data is not.
+        naming: How it is named; None where a person has named it.
+        arms: From `segexp.compare.plan.arms_definition`.
+        numbers: From `segexp.compare.looks.numbers_of`.
+    """
+
+    name: str
+    naming: Naming | None
+    arms: Dict[str, Any]
+    numbers: Dict[str, int]
+    question: Question
+
+
+def answer_from_records(
+    project: Path, config: Config, wanted: Wanted, say: Callable[[str], None]
+) -> tuple[dict[str, Any], Path] | None:
+    """Answer an A/B study that has answered before, without its mappings and its data.
+
+    Args:
+        config: Its ``storage`` and ``tracking`` are used.
+
+    Returns:
+        The content of ``ab_result.json``, and the directory of that file and ``ab.html``; None
+        where no such study has answered.
+
+    Raises:
+        InputError: When several studies have answered or its numbers are others, or what
+            `ask_again` raises.
+        WorkError: What `ask_again` raises.
+    """
+    if not has_storage(config.storage, project):
+        return None
+    storage = open_storage(config.storage, project, config.storage_patience)
+    study = find_answered(storage, wanted)
+    if study is None:
+        return None
+    say(f"A/B study {study.study_name}: its mappings or its data are not here, its records are")
+    refuse_numbers(study.study_name, study.user_attrs[ANSWER], wanted.numbers)
+    return ask_again(project, config, storage, study, wanted.question, say)
+
+
+def find_answered(storage: BaseStorage, wanted: Wanted) -> optuna.Study | None:
+    """Find the A/B study that is meant, on whatever data, if it has answered.
+
+    Raises:
+        InputError: When several of these arms have answered, none of them of this name.
+    """
+    name, naming = wanted.name, wanted.naming
+    before = name if naming is None else Naming(naming.before).name
+    found = {
+        other: study
+        for other in optuna.get_all_study_names(storage)
+        if other == name or (naming is not None and other.startswith(before))
+        if answered(study := optuna.load_study(study_name=other, storage=storage)) is not None
+        and _has_arms(study, wanted.arms)
+    }
+    if name in found or len(found) < 2:
+        return found.get(name) or next(iter(found.values()), None)
+    raise InputError(
+        f"the A/B studies {', '.join(sorted(found))} of these arms have answered: name one of them "
+        "with --study-name"
+    )
+
+
+def _has_arms(study: optuna.Study, arms: Dict[str, Any]) -> bool:
+    begun = study.user_attrs.get(DEFINITION, {})
+    # What an earlier segexp began as `tuned` is resumed as that by the command for `shared` arms.
+    is_tuned = begun.get("mode") == "tuned" and arms["mode"] == "shared"
+    return all(begun.get(k) == v for k, v in arms.items() if k != "mode" or not is_tuned)
+
+
+def ask_again(
+    project: Path,
+    config: Config,
+    storage: BaseStorage,
+    study: optuna.Study,
+    question: Question,
+    say: Callable[[str], None],
+) -> tuple[dict[str, Any], Path]:
+    """Answer an A/B study again from what it has left: train nothing, and record the answer.
+
+    Args:
+        study: One that has answered.
+
+    Returns:
+        The content of ``ab_result.json``, and the directory of that file and ``ab.html``.
+
+    Raises:
+        InputError: When the images cannot be clustered as asked.
+        WorkError: When a file is neither here nor in MLflow, or is not what was left, or an earlier
+            segexp gave the answer.
+    """
+    name = study.study_name
+    experiment = open_recorded(project, config.tracking, storage, name, say)
+    record = tracking.attach_run(experiment, study.user_attrs.get(RUN_ID))
+    if record is None:
+        raise WorkError(
+            f"the MLflow run {study.user_attrs.get(RUN_ID)} of A/B study {name!r} is gone or was "
+            "deleted: ask again where its data is, which makes another"
+        )
+    with ended_by(lambda status: tracking.end_run(record, status)):
+        fetch_answer(project, experiment.uri, study, say)
+        directory = answer_directory(project, name, str(study.user_attrs[RUN_ID]))
+        before = _read_answer(directory / RESULT_FILE, name)
+        trials = _trained(storage, study, before)
+        result = _judged(project, experiment.uri, trials, before, question, say)
+        changed, then = (other_margin(study, of["margin"]) for of in (result, before))
+        kept = (caveat for caveat in before["caveats"] if caveat != then)
+        result["caveats"] = [*filter(None, [changed]), *kept]
+        scenes = read_scenes(directory)
+        written = write_files(directory, result, ab_page(result, scenes), {})
+        written.append(write_scenes(directory, scenes))
+        record_answer(record, result, written)
+        files = dict.fromkeys([*(path.name for path in written), *study.user_attrs[ANSWER_FILES]])
+        note_answer_files(study, [directory / file for file in files])
+        drawn = (directory / TRIALS_FILE).read_text(encoding="utf-8")
+        write_answer_folder(project, study, drawn)
+        note_answer(Place(experiment, record), result)
+    if not is_settled(result) and result["look"]["number"] < result["design"]["looks"]:
+        say(
+            f"look {result['look']['number']} of {result['design']['looks']} does not settle it by "
+            "this margin: the rest is trained where the data is"
+        )
+    return result, directory
+
+
+def _read_answer(path: Path, name: str) -> dict[str, Any]:
+    found = path.read_text(encoding="utf-8") if path.is_file() else "{}"
+    result: dict[str, Any] = json.loads(found)
+    if result.get("version") != VERSION or "heldout_format" not in result:
+        raise WorkError(
+            f"A/B study {name!r} was answered by an earlier segexp, which did not record all that "
+            "asking again elsewhere needs: repeat the command once where its data is"
+        )
+    return result
+
+
+def _trained(
+    storage: BaseStorage, study: optuna.Study, before: Dict[str, Any]
+) -> list[list[FrozenTrial]]:
+    """Return the final trainings that an answer compared, by arm."""
+    trials = {
+        trial.user_attrs.get(RUN_ID): trial
+        for _, part in named_parts(storage, study)
+        for trial in complete_trials(part)
+    }
+    missing = [i for arm in before["arms"] for i in arm["run_ids"] if i not in trials]
+    if missing:
+        raise WorkError(
+            f"A/B study {study.study_name!r} has no trial of MLflow run {missing[0]} any more: ask "
+            "again where its data is"
+        )
+    return [[trials[run_id] for run_id in arm["run_ids"]] for arm in before["arms"]]
+
+
+def _judged(
+    project: Path,
+    uri: str | None,
+    of_arms: Sequence[Sequence[FrozenTrial]],
+    before: dict[str, Any],
+    question: Question,
+    say: Callable[[str], None],
+) -> dict[str, Any]:
+    """Compare the runs of an answer again, and return the answer with what that changes."""
+    mappings = [_mapping_of(project, uri, of_arm[0]) for of_arm in of_arms]
+    common = common_space(mappings)
+    if described_space(common)["classes"] != before["common_space"]["classes"]:
+        raise WorkError(
+            f"the mappings of the trained models do not have the common space of A/B study "
+            f"{before['name']!r}: ask again where its data is"
+        )
+    kept: list[list[Confusions]] = [
+        [heldout_of(project, uri, trial, say) for trial in of_arm] for of_arm in of_arms
+    ]
+    arms = [arm_runs(arm["name"], of_arm) for arm, of_arm in zip(before["arms"], kept, strict=True)]
+    ids = kept[0][0].image_ids
+    clusters = make_clusters(question.cluster, ids, before["heldout_format"])
+    groups, unit = groups_of(before["runs"])
+    pairs = compare_arms(
+        arms,
+        common.names,
+        groups,
+        clusters,
+        question.margin,
+        unit=unit,
+        class_groups=class_groups(mappings, common),
+        about=before["pairs"][0]["about"],
+        looks=before["look"]["fractions"],
+        resamples=RESAMPLES,
+    )
+    scores = common_scores(arms, groups, clusters, resamples=RESAMPLES)
+    return {
+        **before,
+        "clusters": {"kind": clusters.kind, "count": len(clusters.names)},
+        "margin": question.margin,
+        "resamples": RESAMPLES,
+        "arms": [
+            {**arm, "interval_common": described_interval(score)}
+            for arm, score in zip(before["arms"], scores, strict=True)
+        ],
+        "pairs": [
+            {**old, **pair.to_dict()} for old, pair in zip(before["pairs"], pairs, strict=True)
+        ],
+    }
+
+
+def _mapping_of(project: Path, uri: str | None, trial: FrozenTrial) -> Mapping:
+    """Read the mapping of a final training from its saved model, here or in MLflow."""
+    name = f"bundle/{JSON_FILE}"
+    path = directory_of(project, trial) / name
+    content = (
+        path.read_bytes()
+        if path.is_file()
+        else read_checked(
+            project,
+            uri,
+            str(trial.user_attrs[RUN_ID]),
+            name,
+            digest=trial.user_attrs.get(FILES, {}).get(name),
+            left_by=f"trial {trial.number}",
+            host=host_of(trial),
+        )
+    )
+    mapping, faults = mapping_in(parse_content(path, content), path)
+    if faults:
+        raise InputError(faults)
+    return mapping

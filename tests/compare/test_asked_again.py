@@ -1,0 +1,143 @@
+"""An answer that is asked for again from its records alone: the two URLs and nothing else."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+from mlflow import MlflowClient
+
+from segexp.compare.arms import parse_arms
+from segexp.compare.asked_again import Wanted, answer_from_records, find_answered
+from segexp.compare.design import Question
+from segexp.compare.looks import numbers_of
+from segexp.compare.plan import arms_definition
+from segexp.core.config import CONFIG_FILE, WORK_DIRECTORY
+from segexp.core.config_keys import load_config
+from segexp.core.errors import InputError, WorkError
+from segexp.study.attributes import ANSWER, ANSWER_FILES, DEFINITION, RUN_ID
+from segexp.study.naming import Naming
+from tests.compare.tiny_ab import plan_of, run, study_of
+
+ARMS = ("cityscapes19", "merged10")
+WIDER = Question(margin=0.9, cluster="none")
+
+
+@pytest.fixture(scope="module")
+def answered(
+    tmp_path_factory: pytest.TempPathFactory, lay_out_project: Callable[[Path], Path]
+) -> Path:
+    """A project with an A/B study that has answered by a margin of 0.01. Only ask it again."""
+    project = lay_out_project(tmp_path_factory.mktemp("answered") / "project")
+    run(project, configs=2, seeds=1)
+    return project
+
+
+def elsewhere(place: Path, project: Path) -> Path:
+    place.mkdir()
+    (place / CONFIG_FILE).write_text(
+        f"storage: sqlite:///{project}/studies/optuna.db\n"
+        f"tracking: {{uri: 'sqlite:///{project}/mlflow.db'}}\n",
+        encoding="utf-8",
+    )
+    return place
+
+
+def wanted(project: Path, question: Question = WIDER, **changes: Any) -> Wanted:
+    design = plan_of(project, configs=2, seeds=1).design
+    asked = {
+        "name": "ab",
+        "naming": None,
+        "arms": arms_definition(design.mode, parse_arms(ARMS)),
+        "numbers": numbers_of(design, None),
+        "question": question,
+    }
+    return Wanted(**{**asked, **changes})
+
+
+def ask(
+    place: Path, which: Wanted, said: list[str] | None = None
+) -> tuple[dict[str, Any], Path] | None:
+    config = load_config(place / CONFIG_FILE, {})
+    return answer_from_records(place, config, which, [].append if said is None else said.append)
+
+
+def test_another_margin_gives_the_answer_that_the_place_of_the_data_gives(
+    answered: Path, tmp_path: Path
+) -> None:
+    place, said = elsewhere(tmp_path / "third", answered), list[str]()
+    found = ask(place, wanted(answered), said)
+    assert found is not None
+    result, directory = found
+    at_home, home = run(answered, question=WIDER, configs=2, seeds=1)
+    assert result == at_home
+    assert result["margin"] == 0.9
+    assert result["caveats"][0].startswith("The arms were first compared with a margin of 0.01")
+    page = (directory / "ab.html").read_text(encoding="utf-8")
+    assert page == (home / "ab.html").read_text(encoding="utf-8")
+    assert "data:image/webp" in page
+    assert (place / "runs" / "ab" / "gallery.html").is_file()
+    assert not (place / WORK_DIRECTORY / "cache").exists()
+    # What it says is in MLflow, too, and the file that a fourth place reads is noted.
+    client = MlflowClient(tracking_uri=f"sqlite:///{answered}/mlflow.db")
+    record = client.get_run(study_of(answered, "ab").user_attrs[RUN_ID])
+    assert (record.data.tags["segexp.margin"], record.info.status) == ("0.9", "FINISHED")
+    fourth = ask(elsewhere(tmp_path / "fourth", answered), wanted(answered))
+    assert fourth is not None
+    assert fourth[0] == result
+
+
+def test_what_was_fetched_is_read_once(answered: Path, tmp_path: Path) -> None:
+    place = elsewhere(tmp_path / "third", answered)
+    first, again = list[str](), list[str]()
+    ask(place, wanted(answered), first)
+    ask(place, wanted(answered, Question(0.8, "auto")), again)
+    assert sum("confusions.npz" in line for line in first) == 4
+    assert not any("confusions.npz" in line for line in again)
+
+
+def test_a_study_that_nobody_named_is_found_by_its_arms_whatever_its_data_is_called(
+    answered: Path, tmp_path: Path
+) -> None:
+    storage = optuna.storages.RDBStorage(f"sqlite:///{answered}/studies/optuna.db")
+    naming = Naming(("ab",), folder="streets")
+    meant = wanted(answered, name=naming.name, naming=naming)
+    found = find_answered(storage, meant)
+    assert found is not None
+    assert found.study_name == "ab"
+    others = arms_definition("matched", parse_arms(["merged10", "cityscapes19"]))
+    assert find_answered(storage, replace(meant, arms=others)) is None
+    assert find_answered(storage, replace(meant, naming=None)) is None
+    second = optuna.create_study(storage=storage, study_name="ab-alleys")
+    for key in (DEFINITION, ANSWER):
+        second.set_user_attr(key, found.user_attrs[key])
+    try:
+        with pytest.raises(InputError, match="studies ab, ab-alleys of these arms have answered"):
+            find_answered(storage, meant)
+        assert ask(elsewhere(tmp_path / "third", answered), wanted(answered)) is not None
+    finally:
+        optuna.delete_study(storage=storage, study_name="ab-alleys")
+
+
+def test_other_numbers_are_refused_as_where_the_data_is(answered: Path, tmp_path: Path) -> None:
+    place = elsewhere(tmp_path / "third", answered)
+    with pytest.raises(InputError, match="--configs: A/B study 'ab' has compared its arms with 2"):
+        ask(place, wanted(answered, numbers={"configs": 3, "seeds": 1, "looks": 1}))
+
+
+def test_an_answer_without_what_it_needs_says_where_to_ask(answered: Path, tmp_path: Path) -> None:
+    place = elsewhere(tmp_path / "third", answered)
+    ask(place, wanted(answered))
+    study = study_of(answered, "ab")
+    (directory,) = (place / WORK_DIRECTORY / "ab").iterdir()
+    result = directory / "ab_result.json"
+    result.write_text('{"version": 3}', encoding="utf-8")
+    known = study.user_attrs[ANSWER_FILES]
+    study.set_user_attr(ANSWER_FILES, {})
+    try:
+        with pytest.raises(WorkError, match=r"by an earlier segexp.* once where its data is"):
+            ask(place, wanted(answered))
+    finally:
+        study.set_user_attr(ANSWER_FILES, known)
