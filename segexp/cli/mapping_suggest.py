@@ -24,7 +24,7 @@ from segexp.core.errors import InputError
 from segexp.core.wording import signed
 
 if TYPE_CHECKING:
-    from segexp.compare.suggest import Suggestion
+    from segexp.compare.suggest import SuggestedFile, Suggestion
 
 PAGE = "mapping-ladder.html"
 
@@ -91,7 +91,6 @@ def suggest(
     root, config = configured_project(project, storage, storage_file, set_)
 
     from segexp.compare.suggest import best_run, suggest_mapping, suggested_file
-    from segexp.core.files import may_write
     from segexp.labels.files import find_mapping
     from segexp.report.ladder_page import ladder_page
     from segexp.study.recorded_bundle import trial_of_run
@@ -120,12 +119,9 @@ def suggest(
         say(f"writing {folder / PAGE} ...")
         write_named(folder / PAGE, page, f"--out {folder}")
         written.append(folder / PAGE)
-    if file.text is not None and (folder is not None or may_write(path)):
-        if not may_write(path) and folder is not None:  # another user's, or on a read-only disk
-            path = folder / path.name
-        say(f"writing {path} ...")
-        write_named(path, file.text, str(path))
-        written.insert(0, path)
+    own = _write_mapping(file, folder)
+    path = own[0] if own else path
+    written = [*own, *written]
     if json_:
         files = {
             "path": str(path) if is_kept or path in written else None,
@@ -152,6 +148,27 @@ def suggest(
         say(f"            {command}")
     else:
         say(f"look next:  {command}")
+
+
+def _write_mapping(file: "SuggestedFile", folder: Path | None) -> list[Path]:
+    """Write a suggested mapping, and its taxonomy where the project lacks it; return the files.
+
+    Args:
+        folder: Where they go if the project cannot be written, as another user's or on a read-only
+            disk; None for nowhere.
+    """
+    from segexp.core.files import may_write
+
+    is_home = may_write(file.path)
+    if file.text is None or not (is_home or folder):
+        return []
+    files = [(file.path, file.text), *([file.taxonomy] if file.taxonomy else [])]
+    if not is_home and folder is not None:
+        files = [(folder / path.name, text) for path, text in files]
+    say(f"writing {files[0][0]} ...")
+    for path, text in files:
+        write_named(path, text, str(path))
+    return [path for path, _ in files]
 
 
 def _show(found: "Suggestion") -> None:

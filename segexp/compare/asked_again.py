@@ -34,19 +34,17 @@ from segexp.core.config import Config
 from segexp.core.errors import InputError, WorkError
 from segexp.evaluation.confusions import Confusions
 from segexp.evaluation.statistics.clusters import make_clusters
-from segexp.labels.mapping import Mapping, common_space
+from segexp.labels.mapping import common_space
 from segexp.report.trial_gallery import TRIALS_FILE
-from segexp.study.attributes import ANSWER, ANSWER_FILES, DEFINITION, FILES, RUN_ID, host_of
+from segexp.study.attributes import ANSWER, ANSWER_FILES, DEFINITION, RUN_ID
 from segexp.study.best import complete_trials
 from segexp.study.family import named_parts
 from segexp.study.naming import Naming
 from segexp.study.open import Place
+from segexp.study.recorded_mapping import mapping_of_trial
 from segexp.study.recorded_place import open_recorded
 from segexp.study.run import ended_by
 from segexp.study.storage.open import has_storage, open_storage
-from segexp.study.trial_files import directory_of, read_checked
-from segexp.training.bundle_files import JSON_FILE
-from segexp.training.bundle_json import mapping_in, parse_content
 
 
 @dataclass(frozen=True)
@@ -218,7 +216,7 @@ def _judged(
     say: Callable[[str], None],
 ) -> dict[str, Any]:
     """Compare the runs of an answer again, and return the answer with what that changes."""
-    mappings = [_mapping_of(project, uri, of_arm[0]) for of_arm in of_arms]
+    mappings = [mapping_of_trial(project, uri, of_arm[0]) for of_arm in of_arms]
     common = common_space(mappings)
     if described_space(common)["classes"] != before["common_space"]["classes"]:
         raise WorkError(
@@ -258,26 +256,3 @@ def _judged(
             {**old, **pair.to_dict()} for old, pair in zip(before["pairs"], pairs, strict=True)
         ],
     }
-
-
-def _mapping_of(project: Path, uri: str | None, trial: FrozenTrial) -> Mapping:
-    """Read the mapping of a final training from its saved model, here or in MLflow."""
-    name = f"bundle/{JSON_FILE}"
-    path = directory_of(project, trial) / name
-    content = (
-        path.read_bytes()
-        if path.is_file()
-        else read_checked(
-            project,
-            uri,
-            str(trial.user_attrs[RUN_ID]),
-            name,
-            digest=trial.user_attrs.get(FILES, {}).get(name),
-            left_by=f"trial {trial.number}",
-            host=host_of(trial),
-        )
-    )
-    mapping, faults = mapping_in(parse_content(path, content), path)
-    if faults:
-        raise InputError(faults)
-    return mapping

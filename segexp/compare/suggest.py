@@ -18,14 +18,16 @@ from segexp.core.files import inside, name_fault
 from segexp.core.overrides import DATA_VARIABLE
 from segexp.core.yaml import MAX_BYTES, parse_yaml_mapping
 from segexp.data.layout import is_drawn
-from segexp.data.open import digest_of, find_source, find_taxonomy
+from segexp.data.open import digest_of, find_source, find_taxonomy, has_taxonomy
 from segexp.evaluation.confusions import CONFUSIONS_FILE, read_confusions
 from segexp.evaluation.metrics import OWN
 from segexp.labels.files import find_mapping, load_mapping, parse_mapping
 from segexp.labels.ladder import RULER_EFFECT, Ladder, Rung, make_ladder
 from segexp.labels.mapping import Mapping
-from segexp.labels.writing import mapping_yaml
+from segexp.labels.taxonomy import Taxonomy
+from segexp.labels.writing import mapping_yaml, taxonomy_yaml
 from segexp.study.best import find_best
+from segexp.study.recorded_mapping import mapping_of_trial
 from segexp.study.recorded_place import recorded_uri
 from segexp.study.storage.open import load_study, read_storage
 from segexp.study.trial_files import directory_of, fetch_files
@@ -98,10 +100,12 @@ class SuggestedFile:
     Attributes:
         text: What to write; None if the file already has the same label space: it is kept, with the
             colours and comments that a person may have added.
+        taxonomy: The file of its taxonomy, and what to write to it; None if the project has it.
     """
 
     path: Path
     text: str | None
+    taxonomy: tuple[Path, str] | None = None
 
 
 def best_run(
@@ -219,7 +223,10 @@ def suggested_file(project: Path, suggestion: Suggestion, force: bool) -> Sugges
             f"{path}: would have {size} bytes, but a mapping file may have at most {MAX_BYTES}; "
             f"shorten the label names of {space.taxonomy.name}"
         )
-    return SuggestedFile(path, text)
+    if has_taxonomy(project, space.taxonomy.name):
+        return SuggestedFile(path, text)
+    home = inside(project, Path("mappings") / "taxonomies" / f"{space.taxonomy.name}.yaml")
+    return SuggestedFile(path, text, (home, taxonomy_yaml(space.taxonomy)))
 
 
 def _read_run(
@@ -252,12 +259,20 @@ def _read_run(
     for key in ("name", "taxonomy"):
         if not isinstance(content.get(key), str):
             raise WorkError(f"{where}: {key}: {content.get(key)!r}; expected a name")
-    mapping, faults = parse_mapping(where, content, find_taxonomy(project, content["taxonomy"]))
+    taxonomy = _taxonomy(project, uri, content["taxonomy"], left_by)
+    mapping, faults = parse_mapping(where, content, taxonomy)
     if faults:
         raise InputError(faults)
     if len(own) != len(mapping.classes):
         raise WorkError(f"{where}: {len(mapping.classes)} classes, its confusions {len(own)}")
     return mapping, own, len(splits[SPLIT].image_ids)
+
+
+def _taxonomy(project: Path, uri: str | None, name: str, left_by: FrozenTrial | None) -> Taxonomy:
+    """Return the project's taxonomy of a name, or that of the model where the project has none."""
+    if left_by is None or has_taxonomy(project, name):
+        return find_taxonomy(project, name)
+    return mapping_of_trial(project, uri, left_by).taxonomy
 
 
 def _read_yaml(

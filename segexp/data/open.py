@@ -72,7 +72,13 @@ def _labelled(
     named = config.data.taxonomy or implied
     if named is None:  # never guess what the masks mean
         raise InputError(unknown_taxonomy(project, list_files(layout, root, config.data)))
-    own = _own_taxonomy(project, named, layout, is_implied=config.data.taxonomy is None)
+    # Where there are no mapping files, a saved model has brought its taxonomy with it.
+    brought = [m.taxonomy for m in mappings if m.taxonomy.name == named]
+    own = (
+        brought[0]
+        if brought and not has_taxonomy(project, named)
+        else _own_taxonomy(project, named, layout, is_implied=config.data.taxonomy is None)
+    )
     relabel = config.data.relabel
     relabelling = None if relabel is None else find_relabelling(project, relabel)
     taxonomy = own if relabelling is None else relabelling.after
@@ -225,6 +231,12 @@ def _listed(sizes: Dict[tuple[int, int], int]) -> str:
     (height, width), *others = sizes
     more = f" and {len(others)} other size{'s'[: len(others) > 1]}" if others else ""
     return f"{height}x{width}{more}"
+
+
+def has_taxonomy(project: Path, name: str) -> bool:
+    """Whether a project has the file of a taxonomy."""
+    # In this way: a file system may refuse to look for the name of a file that is not there.
+    return name in {path.stem for path in (project / "mappings" / "taxonomies").glob("*.yaml")}
 
 
 def find_taxonomy(project: Path, name: str) -> Taxonomy:

@@ -57,12 +57,17 @@ def recorded_uri(
 ) -> str | None:
     """Return the tracking URI by which a study's records are found.
 
-    The configured one if it names the same place, since it has the credentials.
+    The configured one if it names the same place, since it has the credentials; or if the study is
+    recorded in a file of its project, and this is another one.
     """
     place = recorded_place(attributes)
-    if place is None or (configured is not None and _is_same(project, configured, place.uri)):
+    if place is None:
         return configured
-    return place.uri
+    if configured is None:
+        return place.uri
+    own = sqlite_file(place.uri or DEFAULT_TRACKING, project)
+    is_elsewhere = own is not None and own.is_relative_to(project) and not own.is_file()
+    return configured if is_elsewhere or _is_same(project, configured, place.uri) else place.uri
 
 
 def remember_place(study: optuna.Study, experiment: tracking.Experiment) -> None:

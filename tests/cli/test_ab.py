@@ -7,7 +7,14 @@ from pathlib import Path
 import pytest
 
 from harness.trees import camvid_like
-from tests.cli.running import Outcome, client_of, segexp, study_names, write_study
+from tests.cli.running import (
+    Outcome,
+    client_of,
+    segexp,
+    study_names,
+    with_two_urls,
+    write_study,
+)
 
 SMALL = """\
 name: small
@@ -104,11 +111,7 @@ def test_where_there_are_only_the_two_urls_another_margin_is_answered_from_the_r
     compared: tuple[Path, Outcome], tmp_path: Path
 ) -> None:
     project, before = compared
-    (tmp_path / "config.yaml").write_text(
-        f"storage: sqlite:///{project}/studies/optuna.db\n"
-        f"tracking: {{uri: 'sqlite:///{project}/mlflow.db'}}\n",
-        encoding="utf-8",
-    )
+    with_two_urls(tmp_path, project)
     words = (*ARMS, "--trials", "7", "--margin", "0.97")
     outcome = segexp(tmp_path, *words, "--json", "--require", "not-worse")
     assert outcome.code == 0, outcome.err

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.cli.running import Outcome, segexp, study_of
+from harness.project import PRECISION
+from tests.cli.running import Outcome, segexp, study_of, with_two_urls
 
 
 def bundle_of(project: Path) -> str:
@@ -31,6 +32,22 @@ def test_its_own_space_repeats_the_scores_of_the_trial(tuned: tuple[Path, Outcom
         assert found["space"] == found["mapping"] == "cityscapes19"
         assert found["miou"] == pytest.approx(scores[f"{name}/miou"], abs=1e-12)
         assert found["images"] == 3
+
+
+def test_where_there_are_only_the_two_urls_the_model_brings_its_taxonomy(
+    tuned: tuple[Path, Outcome], tmp_path: Path
+) -> None:
+    project, _ = tuned
+    at_home = segexp(project, "evaluate", "tiny", "--json")
+    place = with_two_urls(tmp_path, project)
+    drawn = {"data.synthetic.train": 6, "data.synthetic.val": 3, "data.synthetic.test": 3}
+    same = {**drawn, "data.image_size": "[32,64]", "training.precision": PRECISION}
+    options = [word for key, value in same.items() for word in ("--set", f"{key}={value}")]
+    elsewhere = segexp(place, "evaluate", "tiny", "--json", *options)
+    assert elsewhere.code == 0, elsewhere.err
+    here, there = (json.loads(outcome.out) for outcome in (elsewhere, at_home))
+    assert (here["miou"], here["table"]) == (there["miou"], there["table"])
+    assert here["warnings"] == there["warnings"]  # it is the data that the model was trained on
 
 
 def test_the_test_split_is_the_held_out_one(tuned: tuple[Path, Outcome]) -> None:

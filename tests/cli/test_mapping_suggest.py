@@ -13,7 +13,7 @@ from segexp.evaluation.confusions import load_confusions
 from segexp.evaluation.metrics import score
 from segexp.labels.files import find_mapping
 from segexp.labels.mapping import collapse_confusion, collapse_lookup
-from tests.cli.running import Outcome, client_of, runs_of, segexp
+from tests.cli.running import Outcome, client_of, runs_of, segexp, with_two_urls
 
 
 @pytest.fixture(scope="module")
@@ -143,3 +143,17 @@ def test_merged_names_are_shown_whole_in_narrow_terminals(
     assert shown == "".join(
         a + "+" + b for a, b in (r["merged"] for r in content["rungs"])
     ).replace(" ", "")
+
+
+def test_where_there_are_only_the_two_urls_a_mapping_is_written_with_its_taxonomy(
+    project: Path, tmp_path: Path
+):
+    place = with_two_urls(tmp_path / "third", project)
+    done = segexp(place, "mapping", "suggest", "--study", "tiny", "--classes", "5", "--json")
+    assert done.code == 0, done.err
+    suggested = json.loads(done.out)["suggested"]
+    found = find_mapping(place, suggested["name"])
+    assert found.hash == suggested["hash"]
+    assert found.taxonomy == find_mapping(project, "merged10").taxonomy
+    again = segexp(place, "mapping", "suggest", "--study", "tiny", "--classes", "5", "--json")
+    assert (again.code, json.loads(again.out)["kept"]) == (0, True)

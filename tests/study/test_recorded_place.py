@@ -8,6 +8,7 @@ from mlflow import MlflowClient
 from harness.project import copy_database
 from segexp.core.errors import InputError
 from segexp.study.attributes import RUN_ID, TRACKING
+from segexp.study.recorded_place import recorded_uri
 from segexp.study.run import run_study
 from segexp.study.storage.open import open_storage
 from tests.tiny_study import Said, client_of, plan_of, record_of, run
@@ -172,3 +173,14 @@ def test_a_variable_that_names_the_same_place_is_not_mentioned(
     said = Said()
     run(project, said, trials=1)
     assert not [line for line in said.lines if "MLFLOW_TRACKING_URI" in line]
+
+
+def test_records_in_a_file_of_another_project_are_where_the_configuration_says(tmp_path: Path):
+    configured = "sqlite:////projects/streets/mlflow.db"
+    in_own_file = {TRACKING: [None, "streets", "1"]}
+    assert recorded_uri(tmp_path, in_own_file, configured) == configured
+    assert recorded_uri(tmp_path, in_own_file, None) is None
+    on_a_server = {TRACKING: ["http://mlflow:5000", "streets", "1"]}
+    assert recorded_uri(tmp_path, on_a_server, configured) == "http://mlflow:5000"
+    (tmp_path / "mlflow.db").touch()
+    assert recorded_uri(tmp_path, in_own_file, configured) is None  # in this very project
