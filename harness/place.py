@@ -70,7 +70,7 @@ def servers(*, is_cabled: bool) -> Iterator[Place]:
 
 
 def read_elsewhere(place: Place) -> list[str]:
-    """Predict with the best model, and write the page, where there are only the two URLs."""
+    """Use a study where there are only the two URLs: predict, score, suggest, write the page."""
     lay_out_reader(place.directory / READER, place.url, place.uri)
     reader = place.host(READER)
     pixels = np.random.default_rng(0).integers(0, 256, (48, 80, 3), dtype=np.uint8)
@@ -78,6 +78,8 @@ def read_elsewhere(place: Place) -> list[str]:
     codes = [
         reader.run("best", "hosts", "--predict", "street.png"),
         reader.run("report", "hosts"),
+        reader.run("evaluate", "hosts", "--set", "data.synthetic.train=2"),
+        reader.run("mapping", "suggest", "--study", "hosts", "--classes", "3"),
     ]
     faults = [f"elsewhere: exit codes {codes}"] if any(codes) else []
     try:

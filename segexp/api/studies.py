@@ -201,7 +201,7 @@ def ab(
             wanted = Wanted(
                 study_name or naming.name,
                 None if study_name else naming,
-                arms_definition(design.mode, of_arms),
+                arms_definition(design.mode, named),
                 numbers_of(design, None if matched else number),
                 question,
             )

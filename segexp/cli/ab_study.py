@@ -131,7 +131,7 @@ def _asked_again(
     wanted = Wanted(
         asked.name,
         asked.naming,
-        arms_definition(design.mode, named),
+        arms_definition(design.mode, asked.arms),
         numbers_of(design, None if design.mode == "matched" else asked.overrides["trials"]),
         Question(asked.margin, asked.cluster),
     )

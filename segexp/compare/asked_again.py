@@ -54,7 +54,7 @@ class Wanted:
     Attributes:
         name: Its name, as far as that is known where its data is not.
         naming: How it is named; None where a person has named it.
-        arms: From `segexp.compare.plan.arms_definition`.
+        arms: From `segexp.compare.plan.arms_definition`, of the arms as they were named.
         numbers: From `segexp.compare.looks.numbers_of`.
     """
 
@@ -117,10 +117,17 @@ def find_answered(storage: BaseStorage, wanted: Wanted) -> optuna.Study | None:
 
 
 def _has_arms(study: optuna.Study, arms: Dict[str, Any]) -> bool:
-    begun = study.user_attrs.get(DEFINITION, {})
+    begun: Dict[str, Any] = study.user_attrs.get(DEFINITION, {})
     # What an earlier segexp began as `tuned` is resumed as that by the command for `shared` arms.
-    is_tuned = begun.get("mode") == "tuned" and arms["mode"] == "shared"
-    return all(begun.get(k) == v for k, v in arms.items() if k != "mode" or not is_tuned)
+    modes = {"shared": ("shared", "tuned")}.get(arms["mode"], (arms["mode"],))
+    if begun.get("mode") not in modes or begun.get("arms") != arms["arms"]:
+        return False
+    # What an arm does not name is that of its project's configuration, such as the mapping.
+    return all(
+        {*str(settings).split(", ")} <= {*str(begun.get(key)).split(", ")}
+        for key, settings in arms.items()
+        if key not in ("mode", "arms")
+    )
 
 
 def ask_again(

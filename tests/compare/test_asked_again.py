@@ -9,7 +9,7 @@ import optuna
 import pytest
 from mlflow import MlflowClient
 
-from segexp.compare.arms import parse_arms
+from segexp.compare.arms import parse_arms, with_mappings
 from segexp.compare.asked_again import Wanted, answer_from_records, find_answered
 from segexp.compare.design import Question
 from segexp.compare.looks import numbers_of
@@ -141,3 +141,19 @@ def test_an_answer_without_what_it_needs_says_where_to_ask(answered: Path, tmp_p
             ask(place, wanted(answered))
     finally:
         study.set_user_attr(ANSWER_FILES, known)
+
+
+def test_an_arm_that_names_no_mapping_has_that_of_the_project_in_which_it_was_trained() -> None:
+    storage = optuna.storages.InMemoryStorage()
+    study = optuna.create_study(storage=storage, study_name="ab")
+    look = {"number": 1, "configs": 2, "fractions": [1.0]}
+    study.set_user_attr(ANSWER, {"look": look, "is_answer": True})
+    arms = parse_arms(["merged10", "slow: {learning_rate: 0.0001}"])
+    begun = arms_definition("matched", with_mappings(arms, "camvid11"))
+    study.set_user_attr(DEFINITION, {**begun, "data": "streets 0123"})
+    meant = Wanted("ab", None, arms_definition("matched", arms), {}, WIDER)
+    assert find_answered(storage, meant) is not None
+    other = parse_arms(["merged10", "slow: {learning_rate: 0.001}"])
+    assert find_answered(storage, replace(meant, arms=arms_definition("matched", other))) is None
+    searched = arms_definition("shared", arms)
+    assert find_answered(storage, replace(meant, arms=searched)) is None
