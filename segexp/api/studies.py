@@ -11,11 +11,11 @@ from typing import Any
 
 from segexp.api.progress import Lines
 from segexp.api.projects import overrides_of, project_of
-from segexp.compare.arms import ab_naming, parse_arms, with_mappings
-from segexp.compare.asked_again import Wanted, answer_from_records
-from segexp.compare.design import TRIALS, Question, check_numbers, make_design
-from segexp.compare.looks import numbers_of
-from segexp.compare.plan import arms_definition, plan_ab
+from segexp.compare.answered import Wanted, find_answered
+from segexp.compare.arms import ab_naming, arms_definition, parse_arms, with_mappings
+from segexp.compare.asked_again import ask_again
+from segexp.compare.design import TRIALS, Question, check_numbers, make_design, numbers_of
+from segexp.compare.plan import plan_ab
 from segexp.compare.run import run_ab
 from segexp.compare.trainable import can_train
 from segexp.compare.version import PAGE_FILE
@@ -32,7 +32,7 @@ from segexp.study.read_space import read_space
 from segexp.study.run import run_study
 from segexp.study.same_data import name_on_same_data, on_same_data
 from segexp.study.stop import StopRule
-from segexp.study.storage.open import open_storage
+from segexp.study.storage.open import has_storage, open_storage, read_storage
 
 
 @dataclass(frozen=True)
@@ -197,7 +197,8 @@ def ab(
             root / CONFIG_FILE, {k: v for k, v in overrides.items() if not is_study_key(k)}
         )
         of_arms = with_mappings(named, config.mapping)
-        if not can_train(root, config, [str(arm.settings["mapping"]) for arm in of_arms]):
+        mappings = [str(arm.settings["mapping"]) for arm in of_arms]
+        if not can_train(root, config, mappings) and has_storage(config.storage, root):
             wanted = Wanted(
                 study_name or naming.name,
                 None if study_name else naming,
@@ -205,8 +206,10 @@ def ab(
                 numbers_of(design, None if matched else number),
                 question,
             )
-            if (again := answer_from_records(root, config, wanted, display.say)) is not None:
-                return AbAnswer(*again)
+            answered = find_answered(read_storage(config.storage, root), wanted)
+            if answered is not None:
+                name = answered.study_name
+                return AbAnswer(*ask_again(root, config, name, wanted, display.say))
         planned = partial(plan_ab, root, base, named, overrides, design=design)
         plan = planned(name=study_name or naming.name)
         storage_now = open_storage(plan.config.storage, root, plan.config.storage_patience)

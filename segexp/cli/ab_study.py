@@ -110,6 +110,7 @@ def _asked_again(
     from segexp.compare.trainable import can_train
     from segexp.core.config import CONFIG_FILE
     from segexp.core.config_keys import load_config
+    from segexp.core.database_url import DEFAULT_STORAGE, sqlite_file
     from segexp.study.config import is_study_key
 
     of_config = {k: v for k, v in asked.overrides.items() if not is_study_key(k)}
@@ -117,16 +118,13 @@ def _asked_again(
     named = with_mappings(asked.arms, config.mapping)
     if can_train(asked.root, config, [str(arm.settings["mapping"]) for arm in named]):
         return None
-    from segexp.study.storage.open import has_storage, load_study, read_storage
-
-    if not has_storage(config.storage, asked.root):
+    file = sqlite_file(config.storage or DEFAULT_STORAGE, asked.root)
+    if file is not None and not file.is_file():
         return None
-    display.say("loading torch, optuna and mlflow ...")
-    from segexp.compare.asked_again import Wanted, answer_from_records
-    from segexp.compare.design import Question
-    from segexp.compare.looks import numbers_of
-    from segexp.compare.plan import arms_definition
-    from segexp.study.results_folder import REPORT_FILE, results_folder
+    from segexp.compare.answered import Wanted, find_answered
+    from segexp.compare.arms import arms_definition
+    from segexp.compare.design import Question, numbers_of
+    from segexp.study.storage.open import has_storage, read_storage
 
     wanted = Wanted(
         asked.name,
@@ -135,11 +133,17 @@ def _asked_again(
         numbers_of(design, None if design.mode == "matched" else asked.overrides["trials"]),
         Question(asked.margin, asked.cluster),
     )
-    found = answer_from_records(asked.root, config, wanted, display.say)
-    if found is None:
+    if not has_storage(config.storage, asked.root):
         return None
-    study = load_study(read_storage(config.storage, asked.root), found[0]["name"])
-    return found[0], results_folder(asked.root, study) / REPORT_FILE
+    study = find_answered(read_storage(config.storage, asked.root), wanted)
+    if study is None:
+        return None
+    display.say("loading torch, optuna and mlflow ...")
+    from segexp.compare.asked_again import ask_again
+    from segexp.study.results_folder import REPORT_FILE, results_folder
+
+    result, _ = ask_again(asked.root, config, study.study_name, wanted, display.say)
+    return result, results_folder(asked.root, study) / REPORT_FILE
 
 
 def show_plan(

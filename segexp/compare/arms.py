@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from segexp.compare.design import Mode
 from segexp.core.config_keys import config_keys, no_such_key, resolve_key
 from segexp.core.errors import InputError, collected, named, shown
 from segexp.core.files import NAME_PATTERN, name_fault
@@ -83,6 +84,19 @@ def ab_naming(
 def with_mappings(arms: Sequence[Arm], mapping: str) -> list[Arm]:
     """Give configurations that name no mapping that of the project."""
     return [replace(arm, settings={"mapping": mapping, **arm.settings}) for arm in arms]
+
+
+def arms_definition(mode: Mode, named: Sequence[Arm]) -> dict[str, Any]:
+    """Return the part of a definition that says which arms there are, and how they are compared."""
+    return {
+        "arms": ", ".join(arm.name for arm in named),
+        "mode": mode,
+        **{f"arms.{arm.name}": _in_words(arm) for arm in named if arm.own},
+    }
+
+
+def _in_words(arm: Arm) -> str:
+    return ", ".join(f"{key}={value}" for key, value in sorted(arm.settings.items()))
 
 
 def _parse(text: str) -> Arm:

@@ -8,7 +8,6 @@ artifacts, by digest; the pictures are those of the answer before.
 import json
 from collections.abc import Callable, Sequence
 from collections.abc import Mapping as Dict
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +19,10 @@ from segexp import tracking
 from segexp.compare.answer_files import fetch_answer, note_answer_files
 from segexp.compare.answer_folder import write_answer_folder
 from segexp.compare.answer_scenes import read_scenes, write_scenes
+from segexp.compare.answered import Wanted
 from segexp.compare.described_arms import described_interval, described_space
 from segexp.compare.design import Question
-from segexp.compare.looks import answered, is_settled, other_margin, refuse_numbers
+from segexp.compare.looks import is_settled, other_margin, refuse_numbers
 from segexp.compare.page.ab_page import ab_page
 from segexp.compare.records import note_answer, record_answer
 from segexp.compare.result import RESAMPLES
@@ -31,127 +31,43 @@ from segexp.compare.statistics.arms import common_scores, compare_arms
 from segexp.compare.statistics.groups import class_groups
 from segexp.compare.version import RESULT_FILE, VERSION, answer_directory, write_files
 from segexp.core.config import Config
-from segexp.core.errors import InputError, WorkError
+from segexp.core.errors import WorkError
 from segexp.evaluation.confusions import Confusions
 from segexp.evaluation.statistics.clusters import make_clusters
 from segexp.labels.mapping import common_space
 from segexp.report.trial_gallery import TRIALS_FILE
-from segexp.study.attributes import ANSWER, ANSWER_FILES, DEFINITION, RUN_ID
+from segexp.study.attributes import ANSWER, ANSWER_FILES, RUN_ID
 from segexp.study.best import complete_trials
 from segexp.study.family import named_parts
-from segexp.study.naming import Naming
 from segexp.study.open import Place
 from segexp.study.recorded_mapping import mapping_of_trial
 from segexp.study.recorded_place import open_recorded
 from segexp.study.run import ended_by
-from segexp.study.storage.open import has_storage, open_storage
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """Which A/B study is meant, and what is asked of it.
-
-    Attributes:
-        name: Its name, as far as that is known where its data is not.
-        naming: How it is named; None where a person has named it.
-        arms: From `segexp.compare.plan.arms_definition`, of the arms as they were named.
-        numbers: From `segexp.compare.looks.numbers_of`.
-    """
-
-    name: str
-    naming: Naming | None
-    arms: Dict[str, Any]
-    numbers: Dict[str, int]
-    question: Question
-
-
-def answer_from_records(
-    project: Path, config: Config, wanted: Wanted, say: Callable[[str], None]
-) -> tuple[dict[str, Any], Path] | None:
-    """Answer an A/B study that has answered before, without its mappings and its data.
-
-    Args:
-        config: Its ``storage`` and ``tracking`` are used.
-
-    Returns:
-        The content of ``ab_result.json``, and the directory of that file and ``ab.html``; None
-        where no such study has answered.
-
-    Raises:
-        InputError: When several studies have answered or its numbers are others, or what
-            `ask_again` raises.
-        WorkError: What `ask_again` raises.
-    """
-    if not has_storage(config.storage, project):
-        return None
-    storage = open_storage(config.storage, project, config.storage_patience)
-    study = find_answered(storage, wanted)
-    if study is None:
-        return None
-    say(f"A/B study {study.study_name}: its mappings or its data are not here, its records are")
-    refuse_numbers(study.study_name, study.user_attrs[ANSWER], wanted.numbers)
-    return ask_again(project, config, storage, study, wanted.question, say)
-
-
-def find_answered(storage: BaseStorage, wanted: Wanted) -> optuna.Study | None:
-    """Find the A/B study that is meant, on whatever data, if it has answered.
-
-    Raises:
-        InputError: When several of these arms have answered, none of them of this name.
-    """
-    name, naming = wanted.name, wanted.naming
-    before = name if naming is None else Naming(naming.before).name
-    found = {
-        other: study
-        for other in optuna.get_all_study_names(storage)
-        if other == name or (naming is not None and other.startswith(before))
-        if answered(study := optuna.load_study(study_name=other, storage=storage)) is not None
-        and _has_arms(study, wanted.arms)
-    }
-    if name in found or len(found) < 2:
-        return found.get(name) or next(iter(found.values()), None)
-    raise InputError(
-        f"the A/B studies {', '.join(sorted(found))} of these arms have answered: name one of them "
-        "with --study-name"
-    )
-
-
-def _has_arms(study: optuna.Study, arms: Dict[str, Any]) -> bool:
-    begun: Dict[str, Any] = study.user_attrs.get(DEFINITION, {})
-    # What an earlier segexp began as `tuned` is resumed as that by the command for `shared` arms.
-    modes = {"shared": ("shared", "tuned")}.get(arms["mode"], (arms["mode"],))
-    if begun.get("mode") not in modes or begun.get("arms") != arms["arms"]:
-        return False
-    # What an arm does not name is that of its project's configuration, such as the mapping.
-    return all(
-        {*str(settings).split(", ")} <= {*str(begun.get(key)).split(", ")}
-        for key, settings in arms.items()
-        if key not in ("mode", "arms")
-    )
+from segexp.study.storage.open import open_storage
 
 
 def ask_again(
-    project: Path,
-    config: Config,
-    storage: BaseStorage,
-    study: optuna.Study,
-    question: Question,
-    say: Callable[[str], None],
+    project: Path, config: Config, name: str, wanted: Wanted, say: Callable[[str], None]
 ) -> tuple[dict[str, Any], Path]:
     """Answer an A/B study again from what it has left: train nothing, and record the answer.
 
     Args:
-        study: One that has answered.
+        config: Its ``storage`` and ``tracking`` are used.
+        name: The study's, which has answered: see `segexp.compare.answered.find_answered`.
+        wanted: Its numbers, which must be those of the study, and what is asked.
 
     Returns:
         The content of ``ab_result.json``, and the directory of that file and ``ab.html``.
 
     Raises:
-        InputError: When the images cannot be clustered as asked.
+        InputError: When the numbers are others, or the images cannot be clustered as asked.
         WorkError: When a file is neither here nor in MLflow, or is not what was left, or an earlier
             segexp gave the answer.
     """
-    name = study.study_name
+    storage = open_storage(config.storage, project, config.storage_patience)
+    study = optuna.load_study(study_name=name, storage=storage)
+    say(f"A/B study {name}: its mappings or its data are not here, its records are")
+    refuse_numbers(name, study.user_attrs[ANSWER], wanted.numbers)
     experiment = open_recorded(project, config.tracking, storage, name, say)
     record = tracking.attach_run(experiment, study.user_attrs.get(RUN_ID))
     if record is None:
@@ -164,7 +80,7 @@ def ask_again(
         directory = answer_directory(project, name, str(study.user_attrs[RUN_ID]))
         before = _read_answer(directory / RESULT_FILE, name)
         trials = _trained(storage, study, before)
-        result = _judged(project, experiment.uri, trials, before, question, say)
+        result = _judged(project, experiment.uri, trials, before, wanted.question, say)
         changed, then = (other_margin(study, of["margin"]) for of in (result, before))
         kept = (caveat for caveat in before["caveats"] if caveat != then)
         result["caveats"] = [*filter(None, [changed]), *kept]

@@ -117,6 +117,16 @@ def check_numbers(
         raise InputError(faults)
 
 
+def numbers_of(design: Design, trials: int | None) -> dict[str, int]:
+    """Return the numbers of an A/B study, which are fixed once it has compared its arms.
+
+    Args:
+        trials: Those of each arm's search; None for matched arms, which do not search.
+    """
+    searched = {} if trials is None else {"trials": trials}
+    return {**searched, "configs": design.configs, "seeds": design.seeds, "looks": design.looks}
+
+
 def design_faults(design: Design, trials: int, arms: int) -> list[str]:
     """List what is wrong with the numbers of a design."""
     faults = []

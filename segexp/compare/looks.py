@@ -14,7 +14,7 @@ import optuna
 from optuna.storages import BaseStorage
 
 from segexp.compare.candidates import Candidate
-from segexp.compare.design import Design
+from segexp.compare.design import Design, numbers_of
 from segexp.compare.pilot import read_pilot
 from segexp.compare.plan import AbPlan
 from segexp.core.errors import InputError
@@ -120,7 +120,7 @@ def refuse_numbers(name: str, stored: Mapping[str, Any], now: Mapping[str, int])
     Args:
         name: The study's.
         stored: What is stored under `segexp.study.attributes.ANSWER`.
-        now: From `numbers_of`.
+        now: From `segexp.compare.design.numbers_of`.
 
     Raises:
         InputError: With every number that differs.
@@ -151,16 +151,6 @@ def _of_older_answer(plan: AbPlan) -> dict[str, int] | None:
     if "look" in result:
         return None
     return {"configs": result["arms"][0].get("configs", 1), "seeds": len(result.get("seeds", ()))}
-
-
-def numbers_of(design: Design, trials: int | None) -> dict[str, int]:
-    """Return the numbers of an A/B study, which are fixed once it has compared its arms.
-
-    Args:
-        trials: Those of each arm's search; None for matched arms, which do not search.
-    """
-    searched = {} if trials is None else {"trials": trials}
-    return {**searched, "configs": design.configs, "seeds": design.seeds, "looks": design.looks}
 
 
 def _numbers(plan: AbPlan) -> dict[str, int]:

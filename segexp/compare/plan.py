@@ -15,8 +15,8 @@ from zlib import crc32
 
 import numpy as np
 
-from segexp.compare.arms import Arm, with_mappings
-from segexp.compare.design import TRIALS, Design, Mode, design_faults
+from segexp.compare.arms import Arm, arms_definition, with_mappings
+from segexp.compare.design import TRIALS, Design, design_faults
 from segexp.core.config import Config
 from segexp.core.config_keys import flatten, resolve_key
 from segexp.core.errors import InputError, collected
@@ -241,19 +241,6 @@ def ab_definition(plan: AbPlan, dataset: Dataset) -> dict[str, Any]:
         **data_definition(dataset),
         **mapping_definitions(plan.mappings),
     }
-
-
-def arms_definition(mode: Mode, named: Sequence[Arm]) -> dict[str, Any]:
-    """Return the part of a definition that says which arms there are, and how they are compared."""
-    return {
-        "arms": ", ".join(arm.name for arm in named),
-        "mode": mode,
-        **{f"arms.{arm.name}": _in_words(arm) for arm in named if arm.own},
-    }
-
-
-def _in_words(arm: Arm) -> str:
-    return ", ".join(f"{key}={value}" for key, value in sorted(arm.settings.items()))
 
 
 def _argument_faults(name: str, arms: Sequence[Arm], overrides: Dict[str, Any]) -> list[str]:

@@ -1,24 +1,22 @@
 """An answer that is asked for again from its records alone: the two URLs and nothing else."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import optuna
 import pytest
 from mlflow import MlflowClient
 
-from segexp.compare.arms import parse_arms, with_mappings
-from segexp.compare.asked_again import Wanted, answer_from_records, find_answered
+from segexp.compare.answered import Wanted
+from segexp.compare.arms import parse_arms
+from segexp.compare.asked_again import ask_again
 from segexp.compare.design import Question
 from segexp.compare.looks import numbers_of
 from segexp.compare.plan import arms_definition
 from segexp.core.config import CONFIG_FILE, WORK_DIRECTORY
 from segexp.core.config_keys import load_config
 from segexp.core.errors import InputError, WorkError
-from segexp.study.attributes import ANSWER, ANSWER_FILES, DEFINITION, RUN_ID
-from segexp.study.naming import Naming
+from segexp.study.attributes import ANSWER_FILES, RUN_ID
 from tests.compare.tiny_ab import plan_of, run, study_of
 
 ARMS = ("cityscapes19", "merged10")
@@ -57,20 +55,17 @@ def wanted(project: Path, question: Question = WIDER, **changes: Any) -> Wanted:
     return Wanted(**{**asked, **changes})
 
 
-def ask(
-    place: Path, which: Wanted, said: list[str] | None = None
-) -> tuple[dict[str, Any], Path] | None:
+def ask(place: Path, which: Wanted, said: list[str] | None = None) -> tuple[dict[str, Any], Path]:
     config = load_config(place / CONFIG_FILE, {})
-    return answer_from_records(place, config, which, [].append if said is None else said.append)
+    say: Callable[[str], None] = [].append if said is None else said.append
+    return ask_again(place, config, "ab", which, say)
 
 
 def test_another_margin_gives_the_answer_that_the_place_of_the_data_gives(
     answered: Path, tmp_path: Path
 ) -> None:
     place, said = elsewhere(tmp_path / "third", answered), list[str]()
-    found = ask(place, wanted(answered), said)
-    assert found is not None
-    result, directory = found
+    result, directory = ask(place, wanted(answered), said)
     at_home, home = run(answered, question=WIDER, configs=2, seeds=1)
     assert result == at_home
     assert result["margin"] == 0.9
@@ -85,7 +80,6 @@ def test_another_margin_gives_the_answer_that_the_place_of_the_data_gives(
     record = client.get_run(study_of(answered, "ab").user_attrs[RUN_ID])
     assert (record.data.tags["segexp.margin"], record.info.status) == ("0.9", "FINISHED")
     fourth = ask(elsewhere(tmp_path / "fourth", answered), wanted(answered))
-    assert fourth is not None
     assert fourth[0] == result
 
 
@@ -96,29 +90,6 @@ def test_what_was_fetched_is_read_once(answered: Path, tmp_path: Path) -> None:
     ask(place, wanted(answered, Question(0.8, "auto")), again)
     assert sum("confusions.npz" in line for line in first) == 4
     assert not any("confusions.npz" in line for line in again)
-
-
-def test_a_study_that_nobody_named_is_found_by_its_arms_whatever_its_data_is_called(
-    answered: Path, tmp_path: Path
-) -> None:
-    storage = optuna.storages.RDBStorage(f"sqlite:///{answered}/studies/optuna.db")
-    naming = Naming(("ab",), folder="streets")
-    meant = wanted(answered, name=naming.name, naming=naming)
-    found = find_answered(storage, meant)
-    assert found is not None
-    assert found.study_name == "ab"
-    others = arms_definition("matched", parse_arms(["merged10", "cityscapes19"]))
-    assert find_answered(storage, replace(meant, arms=others)) is None
-    assert find_answered(storage, replace(meant, naming=None)) is None
-    second = optuna.create_study(storage=storage, study_name="ab-alleys")
-    for key in (DEFINITION, ANSWER):
-        second.set_user_attr(key, found.user_attrs[key])
-    try:
-        with pytest.raises(InputError, match="studies ab, ab-alleys of these arms have answered"):
-            find_answered(storage, meant)
-        assert ask(elsewhere(tmp_path / "third", answered), wanted(answered)) is not None
-    finally:
-        optuna.delete_study(storage=storage, study_name="ab-alleys")
 
 
 def test_other_numbers_are_refused_as_where_the_data_is(answered: Path, tmp_path: Path) -> None:
@@ -141,19 +112,3 @@ def test_an_answer_without_what_it_needs_says_where_to_ask(answered: Path, tmp_p
             ask(place, wanted(answered))
     finally:
         study.set_user_attr(ANSWER_FILES, known)
-
-
-def test_an_arm_that_names_no_mapping_has_that_of_the_project_in_which_it_was_trained() -> None:
-    storage = optuna.storages.InMemoryStorage()
-    study = optuna.create_study(storage=storage, study_name="ab")
-    look = {"number": 1, "configs": 2, "fractions": [1.0]}
-    study.set_user_attr(ANSWER, {"look": look, "is_answer": True})
-    arms = parse_arms(["merged10", "slow: {learning_rate: 0.0001}"])
-    begun = arms_definition("matched", with_mappings(arms, "camvid11"))
-    study.set_user_attr(DEFINITION, {**begun, "data": "streets 0123"})
-    meant = Wanted("ab", None, arms_definition("matched", arms), {}, WIDER)
-    assert find_answered(storage, meant) is not None
-    other = parse_arms(["merged10", "slow: {learning_rate: 0.001}"])
-    assert find_answered(storage, replace(meant, arms=arms_definition("matched", other))) is None
-    searched = arms_definition("shared", arms)
-    assert find_answered(storage, replace(meant, arms=searched)) is None
