@@ -114,7 +114,10 @@ def _asked_again(
     from segexp.study.config import is_study_key
 
     of_config = {k: v for k, v in asked.overrides.items() if not is_study_key(k)}
-    config = load_config(asked.root / CONFIG_FILE, of_config)
+    try:
+        config = load_config(asked.root / CONFIG_FILE, of_config)
+    except InputError:  # reported with all other faults
+        return None
     named = with_mappings(asked.arms, config.mapping)
     if can_train(asked.root, config, [str(arm.settings["mapping"]) for arm in named]):
         return None

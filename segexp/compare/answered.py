@@ -58,9 +58,7 @@ def _is_meant(study: optuna.Study, arms: Dict[str, Any]) -> bool:
     if not study.user_attrs.get(ANSWER, {}).get("is_answer"):
         return False
     begun: Dict[str, Any] = study.user_attrs.get(DEFINITION, {})
-    # What an earlier segexp began as `tuned` is resumed as that by the command for `shared` arms.
-    modes = {"shared": ("shared", "tuned")}.get(arms["mode"], (arms["mode"],))
-    if begun.get("mode") not in modes or begun.get("arms") != arms["arms"]:
+    if any(begun.get(key) != arms[key] for key in ("mode", "arms")):
         return False
     # What an arm does not name is that of its project's configuration, such as the mapping.
     return all(

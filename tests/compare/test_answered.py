@@ -45,13 +45,6 @@ def test_a_study_is_found_by_its_name_and_arms_though_the_projects_mapping_is_no
     assert found(storage, wanted(mode="shared")) is None
 
 
-def test_the_command_for_shared_arms_is_that_of_a_study_of_the_earlier_design() -> None:
-    storage = InMemoryStorage()
-    begin(storage, "ab", ARMS, "tuned")
-    assert found(storage, wanted(mode="shared")) == "ab"
-    assert found(storage, wanted(mode="matched")) is None
-
-
 def test_a_study_without_an_answer_is_not_asked() -> None:
     storage = InMemoryStorage()
     begin(storage, "ab", ARMS, "matched", is_answer=False)
