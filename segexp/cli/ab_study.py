@@ -107,27 +107,29 @@ def _asked_again(
         The answer and its page; None where this is a place to train in, or there is no answer yet.
     """
     from segexp.compare.arms import with_mappings
-    from segexp.compare.trainable import can_train
+    from segexp.compare.trainable import can_train, names_data, speaks_of_data
     from segexp.core.config import CONFIG_FILE
-    from segexp.core.config_keys import load_config
+    from segexp.core.config_keys import load_config, resolve_key
     from segexp.core.database_url import DEFAULT_STORAGE, sqlite_file
     from segexp.study.config import is_study_key
 
+    root = asked.root
     of_config = {k: v for k, v in asked.overrides.items() if not is_study_key(k)}
+    keys = [resolve_key(key) or key for key in of_config]
     try:
-        config = load_config(asked.root / CONFIG_FILE, of_config)
+        config = load_config(root / CONFIG_FILE, of_config)
     except InputError:  # reported with all other faults
         return None
     named = with_mappings(asked.arms, config.mapping)
-    if can_train(asked.root, config, [str(arm.settings["mapping"]) for arm in named]):
+    if names_data(keys) or can_train(root, config, [str(a.settings["mapping"]) for a in named]):
         return None
-    file = sqlite_file(config.storage or DEFAULT_STORAGE, asked.root)
-    if file is not None and not file.is_file():
+    file = sqlite_file(config.storage or DEFAULT_STORAGE, root)
+    if config.storage is None and file is not None and not file.is_file():
         return None
-    from segexp.compare.answered import Wanted, find_answered
+    from segexp.compare.answered import Wanted, find_answered, settings_of
     from segexp.compare.arms import arms_definition
     from segexp.compare.design import Question, numbers_of
-    from segexp.study.storage.open import has_storage, read_storage
+    from segexp.study.storage.open import read_storage
 
     wanted = Wanted(
         asked.name,
@@ -135,18 +137,24 @@ def _asked_again(
         arms_definition(design.mode, asked.arms),
         numbers_of(design, None if design.mode == "matched" else asked.overrides["trials"]),
         Question(asked.margin, asked.cluster),
+        settings_of(config, keys),
+        asked.options,
     )
-    if not has_storage(config.storage, asked.root):
-        return None
-    study = find_answered(read_storage(config.storage, asked.root), wanted)
+    study = find_answered(read_storage(config.storage, root), wanted)
+    if study is None and speaks_of_data(root):
+        return None  # what is wrong with the data is said by what would train
     if study is None:
-        return None
+        raise InputError(
+            f"no A/B study {asked.name!r} of {', '.join(arm.name for arm in asked.arms)} "
+            f"({design.mode}) has answered in the storage, and {root / CONFIG_FILE} names no data "
+            "to begin one: `segexp studies` lists those that there are; take one with --study-name"
+        )
     display.say("loading torch, optuna and mlflow ...")
     from segexp.compare.asked_again import ask_again
     from segexp.study.results_folder import REPORT_FILE, results_folder
 
-    result, _ = ask_again(asked.root, config, study.study_name, wanted, display.say)
-    return result, results_folder(asked.root, study) / REPORT_FILE
+    result, _ = ask_again(root, config, study.study_name, wanted, display.say)
+    return result, results_folder(root, study) / REPORT_FILE
 
 
 def show_plan(

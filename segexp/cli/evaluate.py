@@ -81,15 +81,12 @@ def evaluate(
     overrides = data_overrides(data, format_name, None)
     root, config = configured_project(project, set_=set_, overrides=overrides)
 
-    from segexp.data.open import find_layout, find_source
+    from segexp.data.open import refuse_source
     from segexp.training.views import parse_views
 
     faults: list[str] = []  # all before torch is loaded
     with collected(faults):
-        if (root / "mappings").is_dir():
-            find_source(root, config, [])
-        else:  # the model has its own taxonomy
-            find_layout(root, config)
+        refuse_source(root, config)
     with collected(faults):
         views = parse_views(tta)
     if faults:

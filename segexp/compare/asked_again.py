@@ -31,18 +31,19 @@ from segexp.compare.statistics.arms import common_scores, compare_arms
 from segexp.compare.statistics.groups import class_groups
 from segexp.compare.version import RESULT_FILE, VERSION, answer_directory, write_files
 from segexp.core.config import Config
-from segexp.core.errors import WorkError
+from segexp.core.errors import InputError, WorkError
 from segexp.evaluation.confusions import Confusions
 from segexp.evaluation.statistics.clusters import make_clusters
 from segexp.labels.mapping import common_space
 from segexp.report.trial_gallery import TRIALS_FILE
-from segexp.study.attributes import ANSWER, ANSWER_FILES, RUN_ID
+from segexp.study.attributes import ANSWER, ANSWER_FILES, DEFINITION, RUN_ID
 from segexp.study.best import complete_trials
 from segexp.study.family import named_parts
 from segexp.study.open import Place
 from segexp.study.recorded_mapping import mapping_of_trial
 from segexp.study.recorded_place import open_recorded
-from segexp.study.run import ended_by
+from segexp.study.results_folder import results_folder
+from segexp.study.run import say_what_waits
 from segexp.study.storage.open import open_storage
 
 
@@ -60,7 +61,7 @@ def ask_again(
         The content of ``ab_result.json``, and the directory of that file and ``ab.html``.
 
     Raises:
-        InputError: When the numbers are others, or the images cannot be clustered as asked.
+        InputError: When numbers or settings are others, or images cannot be clustered as asked.
         WorkError: When a file is neither here nor in MLflow, or is not what was left, or an earlier
             segexp gave the answer.
     """
@@ -68,37 +69,56 @@ def ask_again(
     study = optuna.load_study(study_name=name, storage=storage)
     say(f"A/B study {name}: its mappings or its data are not here, its records are")
     refuse_numbers(name, study.user_attrs[ANSWER], wanted.numbers)
+    _refuse_settings(storage, study, wanted.settings)
     experiment = open_recorded(project, config.tracking, storage, name, say)
-    record = tracking.attach_run(experiment, study.user_attrs.get(RUN_ID))
+    record = tracking.existing_run(experiment, study.user_attrs.get(RUN_ID))
     if record is None:
         raise WorkError(
             f"the MLflow run {study.user_attrs.get(RUN_ID)} of A/B study {name!r} is gone or was "
             "deleted: ask again where its data is, which makes another"
         )
-    with ended_by(lambda status: tracking.end_run(record, status)):
-        fetch_answer(project, experiment.uri, study, say)
-        directory = answer_directory(project, name, str(study.user_attrs[RUN_ID]))
-        before = _read_answer(directory / RESULT_FILE, name)
-        trials = _trained(storage, study, before)
-        result = _judged(project, experiment.uri, trials, before, wanted.question, say)
-        changed, then = (other_margin(study, of["margin"]) for of in (result, before))
-        kept = (caveat for caveat in before["caveats"] if caveat != then)
-        result["caveats"] = [*filter(None, [changed]), *kept]
-        scenes = read_scenes(directory)
-        written = write_files(directory, result, ab_page(result, scenes), {})
-        written.append(write_scenes(directory, scenes))
-        record_answer(record, result, written)
-        files = dict.fromkeys([*(path.name for path in written), *study.user_attrs[ANSWER_FILES]])
-        note_answer_files(study, [directory / file for file in files])
-        drawn = (directory / TRIALS_FILE).read_text(encoding="utf-8")
-        write_answer_folder(project, study, drawn)
-        note_answer(Place(experiment, record), result)
+    fetch_answer(project, experiment.uri, study, say)
+    directory = answer_directory(project, name, str(study.user_attrs[RUN_ID]))
+    before = _read_answer(directory / RESULT_FILE, name)
+    trials = _trained(storage, study, before)
+    result = _judged(project, experiment.uri, trials, before, wanted.question, say)
+    changed, then = (other_margin(study, of["margin"]) for of in (result, before))
+    kept = (caveat for caveat in before["caveats"] if caveat != then)
+    result["caveats"] = [*filter(None, [changed]), *kept]
+    result["options"] = [list(option) for option in wanted.options]
+    scenes = read_scenes(directory)
+    written = write_files(directory, result, ab_page(result, scenes), {})
+    written.append(write_scenes(directory, scenes))
+    record_answer(record, result, written)
+    note_answer(Place(experiment, record), result)
+    say_what_waits(experiment, say)  # before others are told what to read
+    files = dict.fromkeys([*(path.name for path in written), *study.user_attrs[ANSWER_FILES]])
+    note_answer_files(study, [directory / file for file in files])
+    try:
+        write_answer_folder(project, study, (directory / TRIALS_FILE).read_text(encoding="utf-8"))
+    except OSError as error:
+        say(f"{results_folder(project, study)} cannot be written: {error}")
     if not is_settled(result) and result["look"]["number"] < result["design"]["looks"]:
         say(
             f"look {result['look']['number']} of {result['design']['looks']} does not settle it by "
             "this margin: the rest is trained where the data is"
         )
     return result, directory
+
+
+def _refuse_settings(storage: BaseStorage, study: optuna.Study, settings: Dict[str, str]) -> None:
+    """Refuse settings that no arm was begun with."""
+    parts = [part.user_attrs.get(DEFINITION, {}) for _, part in named_parts(storage, study)]
+    faults = []
+    for key, now in settings.items():
+        begun = dict.fromkeys(str(part.get(key, "searched")) for part in parts)
+        if now not in begun:
+            faults.append(
+                f"study {study.study_name!r} was begun with {key} = {', '.join(begun)}, now it is "
+                f"{now}"
+            )
+    if faults:
+        raise InputError([*faults, "leave out what differs, or train another where its data is"])
 
 
 def _read_answer(path: Path, name: str) -> dict[str, Any]:

@@ -63,6 +63,19 @@ def find_source(
     return with_heldout(source, other)
 
 
+def refuse_source(project: Path, config: Config) -> None:
+    """Refuse the configured data set as a saved model would be scored on it, before that is read.
+
+    Raises:
+        InputError: As `find_source` does; a taxonomy that the project lacks comes with the model.
+    """
+    layout, root = find_layout(project, config)
+    named = config.data.taxonomy or implied_taxonomy(layout, root)
+    has_some = (project / "mappings" / "taxonomies").is_dir()
+    if has_taxonomy(project, named) if named is not None else has_some:
+        find_source(project, config, [])
+
+
 def _labelled(
     project: Path, config: Config, mappings: Sequence[Mapping], named_by: str | None
 ) -> Source:
@@ -71,7 +84,13 @@ def _labelled(
     implied = implied_taxonomy(layout, root)
     named = config.data.taxonomy or implied
     if named is None:  # never guess what the masks mean
-        raise InputError(unknown_taxonomy(project, list_files(layout, root, config.data)))
+        faults = unknown_taxonomy(project, list_files(layout, root, config.data))
+        if named_by is None and mappings:
+            faults.append(
+                "if they hold the labels that the model was trained on: --set "
+                f"data.taxonomy={mappings[0].taxonomy.name}"
+            )
+        raise InputError(faults)
     # Where there are no mapping files, a saved model has brought its taxonomy with it.
     brought = [m.taxonomy for m in mappings if m.taxonomy.name == named]
     own = (

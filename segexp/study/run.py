@@ -221,17 +221,17 @@ def settle(studies: Sequence[OpenStudy], display: StudyDisplay) -> None:
     Where a process was killed while the server was away, the runs that it began waited, too: they
     were not there when their trials were closed.
     """
-    say_what_waits(studies[0].experiment, display)
+    say_what_waits(studies[0].experiment, display.say)
     for opened in studies:
         with opened.deciding():
             close_records(opened.study, opened.parent)
 
 
-def say_what_waits(experiment: tracking.Experiment, display: StudyDisplay) -> None:
+def say_what_waits(experiment: tracking.Experiment, say: Callable[[str], None]) -> None:
     """Wait a little for a tracking server to have all records, and say so if it does not."""
     left = tracking.drain(experiment.project, experiment.uri, SYNC_SECONDS)
     if left:
-        display.say(
+        say(
             f"{without_credentials(experiment.uri)} does not answer: {left} records wait in "
             ".segexp/spool; `segexp sync` sends them"
         )

@@ -93,7 +93,7 @@ def run_training(
     finally:
         shutil.rmtree(directory / "checkpoints", ignore_errors=True)
         (directory / OWNER_FILE).unlink(missing_ok=True)
-    say_what_waits(experiment, display)
+    say_what_waits(experiment, display.say)
     return run.id, result, warnings
 
 

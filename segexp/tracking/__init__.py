@@ -35,6 +35,7 @@ from segexp.tracking.client import address_of, is_server
 from segexp.tracking.find_runs import (
     adopt,
     attach_run,
+    existing_run,
     find_running,
     find_tagged,
     look_up_id,
@@ -100,6 +101,7 @@ __all__ = [
     "discard_run",
     "drain",
     "end_run",
+    "existing_run",
     "experiment_of_run",
     "find_running",
     "find_tagged",

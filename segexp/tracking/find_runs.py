@@ -24,17 +24,22 @@ _FOR_SPOOL, _FOR_ANSWER = 0.25, 0.5
 _FOR_ADOPTION = 5.0  # once a study, and only if hosts made more than one run for it
 
 
-def attach_run(experiment: Experiment, run_id: str | None) -> Run | None:
-    """Return an existing run, set to RUNNING again; None when it is gone or was deleted.
+def existing_run(experiment: Experiment, run_id: str | None) -> Run | None:
+    """Return an existing run, whatever its status; None when it is gone or was deleted.
 
     A server that does not answer in time is assumed to have it.
     """
     if run_id is None:
         return None
     run = Run(experiment.project, experiment.uri, experiment.id, run_id)
-    if not _is_there(run):
-        return None
-    record(run, Operation("status", run.id, {"status": "RUNNING", "end_time": None}))
+    return run if _is_there(run) else None
+
+
+def attach_run(experiment: Experiment, run_id: str | None) -> Run | None:
+    """Return an existing run, set to RUNNING again; see `existing_run`."""
+    run = existing_run(experiment, run_id)
+    if run is not None:
+        record(run, Operation("status", run.id, {"status": "RUNNING", "end_time": None}))
     return run
 
 

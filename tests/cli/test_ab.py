@@ -121,9 +121,16 @@ def test_where_there_are_only_the_two_urls_another_margin_is_answered_from_the_r
     page = tmp_path / "runs" / "ab-small-cityscapes19-merged10" / "report.html"
     assert f"page: {page}" in outcome.err
     assert "data:image/webp" in page.read_text(encoding="utf-8")
-    other = segexp(tmp_path, "ab", "cityscapes19", "camvid11", "--study", "small")
-    assert (other.code, other.out) == (2, "")
-    assert "no study 'small'" in other.err
+    # The next command says what was asked here, not what was asked before.
+    assert json.loads(outcome.out)["options"] == [["--study", "small"], ["--margin", "0.97"]]
+    for more, code, fault in (
+        (("--study-name", "other"), 2, "no A/B study 'other' of cityscapes19, merged10 (shared)"),
+        (("--data", str(tmp_path)), 2, "no study 'small'"),  # other data needs to be trained on
+        (("--set", "epochs=30"), 2, "was begun with training.epochs = 1, now it is 30"),
+    ):
+        refused = segexp(tmp_path, *words, *more)
+        assert (refused.code, refused.out) == (code, "")
+        assert fault in refused.err
 
 
 @pytest.mark.slow

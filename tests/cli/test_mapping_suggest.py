@@ -157,3 +157,6 @@ def test_where_there_are_only_the_two_urls_a_mapping_is_written_with_its_taxonom
     assert found.taxonomy == find_mapping(project, "merged10").taxonomy
     again = segexp(place, "mapping", "suggest", "--study", "tiny", "--classes", "5", "--json")
     assert (again.code, json.loads(again.out)["kept"]) == (0, True)
+    # That it has a mapping file now changes nothing of what works without any.
+    scored = segexp(place, "evaluate", "tiny", "--json", "--set", "data.synthetic.test=2")
+    assert scored.code == 0, scored.err

@@ -51,6 +51,7 @@ def wanted(project: Path, question: Question = WIDER, **changes: Any) -> Wanted:
         "arms": arms_definition(design.mode, parse_arms(ARMS)),
         "numbers": numbers_of(design, None),
         "question": question,
+        "settings": {},
     }
     return Wanted(**{**asked, **changes})
 
@@ -96,6 +97,36 @@ def test_other_numbers_are_refused_as_where_the_data_is(answered: Path, tmp_path
     place = elsewhere(tmp_path / "third", answered)
     with pytest.raises(InputError, match="--configs: A/B study 'ab' has compared its arms with 2"):
         ask(place, wanted(answered, numbers={"configs": 3, "seeds": 1, "looks": 1}))
+
+
+def test_other_settings_are_refused_as_where_the_data_is(answered: Path, tmp_path: Path) -> None:
+    place = elsewhere(tmp_path / "third", answered)
+    ask(place, wanted(answered, settings={"training.epochs": "1"}))
+    with pytest.raises(InputError) as refused:
+        ask(place, wanted(answered, settings={"training.epochs": "30", "model.encoder": "mit_b0"}))
+    epochs, encoder, _ = refused.value.faults
+    assert epochs == "study 'ab' was begun with training.epochs = 1, now it is 30"
+    assert encoder.endswith("was begun with model.encoder = mobilenet_v2, now it is mit_b0")
+
+
+def test_what_is_refused_leaves_the_record_of_the_answer_as_it_is(
+    answered: Path, tmp_path: Path
+) -> None:
+    place = elsewhere(tmp_path / "third", answered)
+    with pytest.raises(InputError, match="--cluster"):
+        ask(place, wanted(answered, Question(0.01, "city")))
+    client = MlflowClient(tracking_uri=f"sqlite:///{answered}/mlflow.db")
+    assert client.get_run(study_of(answered, "ab").user_attrs[RUN_ID]).info.status == "FINISHED"
+
+
+def test_an_answer_is_given_where_its_results_folder_cannot_be_written(
+    answered: Path, tmp_path: Path
+) -> None:
+    place, said = elsewhere(tmp_path / "third", answered), list[str]()
+    (place / "runs").touch()
+    result, _ = ask(place, wanted(answered), said)
+    assert result["margin"] == 0.9
+    assert any("cannot be written" in line for line in said)
 
 
 def test_an_answer_without_what_it_needs_says_where_to_ask(answered: Path, tmp_path: Path) -> None:

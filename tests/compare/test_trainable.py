@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from segexp.compare.trainable import can_train
+from segexp.compare.trainable import can_train, names_data
 from segexp.core.config import Config
 
 
@@ -30,3 +30,15 @@ def test_arms_are_trained_where_the_folder_of_the_data_is(project: Path) -> None
     assert can_train(project, streets, ["merged10"])
     nowhere = Config.model_validate({"data": {"root": None, "format": "folder"}})
     assert not can_train(project, nowhere, ["merged10"])
+
+
+def test_scenes_are_drawn_only_where_the_project_speaks_of_its_data(project: Path) -> None:
+    assert can_train(project, Config(), ["merged10"])
+    (project / "config.yaml").write_text("storage: null\n", encoding="utf-8")
+    assert not can_train(project, Config(), ["merged10"])
+
+
+def test_data_is_named_by_keys_that_say_which_images_there_are() -> None:
+    assert names_data(["training.epochs", "data.root"])
+    assert names_data(["data.synthetic.train"])
+    assert not names_data(["data.image_size", "data.resize", "tracking.uri"])
