@@ -19,6 +19,9 @@ COLORS = {
     "running": ORANGE,
 }
 
+SHORTEST = timedelta(seconds=10)
+"""What the axis spans at least: labels with milliseconds lie on one another."""
+
 
 def timeline_section(view: StudyView) -> Iterator[Section]:
     """The trials as bars over time, a line for each that ran at the same time on a host."""
@@ -79,10 +82,16 @@ def _figure(lanes: Sequence[tuple[TrialRow, str]], now: datetime) -> go.Figure:
             hovertemplate=f"trial %{{customdata[0]}}, {state}: %{{customdata[2]}} s on "
             "%{customdata[1]}<extra></extra>",
         )
+    first = min(_began(row) for row, _ in lanes)
+    last = max(row.ended or now for row, _ in lanes)
     figure.update_layout(
         barmode="overlay",
         height=120 + 34 * len({lane for _, lane in lanes}),
-        xaxis={"type": "date", "nticks": 5},
+        xaxis={
+            "type": "date",
+            "nticks": 4,  # times of day are wide
+            "range": [first.isoformat(), max(last, first + SHORTEST).isoformat()],
+        },
         yaxis={"type": "category", "categoryorder": "category descending"},
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom"},
         margin={"l": 60, "r": 20, "t": 40, "b": 48},

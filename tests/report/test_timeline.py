@@ -1,5 +1,6 @@
 """When trials ran: a line for each that ran at the same time."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from segexp.report.timeline import in_lanes, timeline_section
@@ -32,3 +33,12 @@ def test_every_trial_is_a_bar_of_its_state():
     (section,) = timeline_section(view_study(make_study(10)))
     bars = {trace.name: len(trace.x) for trace in section.parts[1].data}
     assert bars == {"complete": 6, "pruned": 2, "failed": 2}
+
+
+def test_the_axis_has_ten_seconds_at_least_and_else_all_of_the_study():
+    view = view_study(make_study(10))
+    for lasted, spans in ((3, 10), (90, 90)):
+        rows = (at(0, "complete", 0, 1), at(1, "complete", 1, lasted))
+        (section,) = timeline_section(replace(view, rows=rows))
+        begin, end = map(datetime.fromisoformat, section.parts[1].layout.xaxis.range)
+        assert (end - begin).total_seconds() == spans
