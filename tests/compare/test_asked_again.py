@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from mlflow import MlflowClient
 
+from segexp.compare import asked_again
 from segexp.compare.answered import Wanted
 from segexp.compare.arms import parse_arms
 from segexp.compare.asked_again import ask_again
@@ -117,6 +118,19 @@ def test_what_is_refused_leaves_the_record_of_the_answer_as_it_is(
         ask(place, wanted(answered, Question(0.01, "city")))
     client = MlflowClient(tracking_uri=f"sqlite:///{answered}/mlflow.db")
     assert client.get_run(study_of(answered, "ab").user_attrs[RUN_ID]).info.status == "FINISHED"
+
+
+def test_the_records_are_waited_for_before_others_are_told_what_to_read(
+    answered: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def files() -> object:
+        return study_of(answered, "ab").user_attrs[ANSWER_FILES]
+
+    before, seen = files(), list[object]()
+    monkeypatch.setattr(asked_again, "say_what_waits", lambda *_: seen.append(files()))
+    ask(elsewhere(tmp_path / "third", answered), wanted(answered, Question(0.7, "auto")))
+    assert seen == [before]
+    assert files() != before
 
 
 def test_an_answer_is_given_where_its_results_folder_cannot_be_written(
