@@ -4,7 +4,7 @@ A folder's name is in the names of studies, for people. Another host may have th
 folder of another name: it is the same study.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -60,6 +60,17 @@ def name_on_same_data(
         InputError: When several studies have the same data.
     """
     candidates = dict(_candidates(naming, storage, has_parts=has_parts))
+    return _chosen(naming, candidates, project, source, say)
+
+
+def _chosen(
+    naming: Naming,
+    candidates: Mapping[str, set[str]],
+    project: Path,
+    source: Source,
+    say: Callable[[str], None],
+) -> str:
+    """Do what `name_on_same_data` does, once the studies that may be meant have been read."""
     if not candidates.keys() - {naming.name}:
         return naming.name
     digest = digest_of(project, source)
@@ -101,8 +112,8 @@ def beginning(
         The study's name, now that nobody else begins one.
     """
     with study_lock(storage, project, begin_of(Naming(naming.before).name)):
-        name = name_on_same_data(naming, storage, project, source, say, has_parts=has_parts)
-        others = [other for other, _ in _candidates(naming, storage, has_parts=has_parts)]
+        others = dict(_candidates(naming, storage, has_parts=has_parts))
+        name = _chosen(naming, others, project, source, say)
         if others and name == naming.name and name not in others:
             where = source.root or source.name
             say(f"study {name} is new: {', '.join(others)} has other data than {where}")
