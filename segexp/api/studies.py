@@ -11,20 +11,18 @@ from typing import Any
 
 from segexp.api.progress import Lines
 from segexp.api.projects import overrides_of, project_of
-from segexp.compare.answered import Wanted, find_answered, settings_of
-from segexp.compare.arms import ab_naming, arms_definition, parse_arms, with_mappings
+from segexp.compare.answered import Wanted, find_answered
+from segexp.compare.arms import ab_naming, arms_definition, parse_arms
 from segexp.compare.asked_again import ask_again
 from segexp.compare.design import TRIALS, Question, check_numbers, make_design, numbers_of
 from segexp.compare.plan import plan_ab
 from segexp.compare.run import run_ab
-from segexp.compare.trainable import can_train, names_data
+from segexp.compare.trainable import settings_elsewhere
 from segexp.compare.version import PAGE_FILE
-from segexp.core.config import CONFIG_FILE
-from segexp.core.config_keys import load_config, resolve_key
 from segexp.core.disk import full_disk_explained
 from segexp.core.errors import InputError
 from segexp.study.best import BestTrial, find_best
-from segexp.study.config import is_study_key, named_study, read_study
+from segexp.study.config import named_study, read_study
 from segexp.study.engines import Engine, load_engine
 from segexp.study.naming import study_naming
 from segexp.study.plan import plan_study
@@ -193,19 +191,16 @@ def ab(
     )
     question = Question(margin, cluster)
     with full_disk_explained(root):
-        of_config = {k: v for k, v in overrides.items() if not is_study_key(k)}
-        keys = [resolve_key(key) or key for key in of_config]
-        config = load_config(root / CONFIG_FILE, of_config)
-        mappings = [str(a.settings["mapping"]) for a in with_mappings(named, config.mapping)]
-        is_here = names_data(keys) or can_train(root, config, mappings)
-        if not is_here and has_storage(config.storage, root):
+        found = settings_elsewhere(root, overrides, named)
+        if found is not None and has_storage(found[0].storage, root):
+            config, settings = found
             wanted = Wanted(
                 study_name or naming.name,
                 None if study_name else naming,
                 arms_definition(design.mode, named),
                 numbers_of(design, None if matched else number),
                 question,
-                settings_of(config, keys),
+                settings,
             )
             answered = find_answered(read_storage(config.storage, root), wanted)
             if answered is not None:

@@ -106,27 +106,22 @@ def _asked_again(
     Returns:
         The answer and its page; None where this is a place to train in, or there is no answer yet.
     """
-    from segexp.compare.arms import with_mappings
-    from segexp.compare.trainable import can_train, names_data, speaks_of_data
+    from segexp.compare.trainable import settings_elsewhere, speaks_of_data
     from segexp.core.config import CONFIG_FILE
-    from segexp.core.config_keys import load_config, resolve_key
     from segexp.core.database_url import DEFAULT_STORAGE, sqlite_file
-    from segexp.study.config import is_study_key
 
     root = asked.root
-    of_config = {k: v for k, v in asked.overrides.items() if not is_study_key(k)}
-    keys = [resolve_key(key) or key for key in of_config]
     try:
-        config = load_config(root / CONFIG_FILE, of_config)
+        found = settings_elsewhere(root, asked.overrides, asked.arms)
     except InputError:  # reported with all other faults
         return None
-    named = with_mappings(asked.arms, config.mapping)
-    if names_data(keys) or can_train(root, config, [str(a.settings["mapping"]) for a in named]):
+    if found is None:
         return None
+    config, settings = found
     file = sqlite_file(config.storage or DEFAULT_STORAGE, root)
     if config.storage is None and file is not None and not file.is_file():
         return None
-    from segexp.compare.answered import Wanted, find_answered, settings_of
+    from segexp.compare.answered import Wanted, find_answered
     from segexp.compare.arms import arms_definition
     from segexp.compare.design import Question, numbers_of
     from segexp.study.storage.open import read_storage
@@ -137,7 +132,7 @@ def _asked_again(
         arms_definition(design.mode, asked.arms),
         numbers_of(design, None if design.mode == "matched" else asked.overrides["trials"]),
         Question(asked.margin, asked.cluster),
-        settings_of(config, keys),
+        settings,
         asked.options,
     )
     study = find_answered(read_storage(config.storage, root), wanted)

@@ -1,6 +1,5 @@
 """Which A/B study has answered before that is asked again. Torch is not loaded for it."""
 
-from collections.abc import Iterable
 from collections.abc import Mapping as Dict
 from dataclasses import dataclass
 from typing import Any
@@ -9,13 +8,9 @@ import optuna
 from optuna.storages import BaseStorage
 
 from segexp.compare.design import Question
-from segexp.core.config import Config
-from segexp.core.config_keys import flatten
 from segexp.core.errors import InputError
 from segexp.study.attributes import ANSWER, DEFINITION
 from segexp.study.naming import Naming
-
-_OF_NO_SCORE = ("tracking.", "engine.", "storage", "mapping")
 
 
 @dataclass(frozen=True)
@@ -27,7 +22,7 @@ class Wanted:
         naming: How it is named; None where a person has named it.
         arms: From `segexp.compare.arms.arms_definition`, of the arms as they were named.
         numbers: From `segexp.compare.design.numbers_of`.
-        settings: From `settings_of`.
+        settings: From `segexp.compare.trainable.settings_elsewhere`.
         options: As of `segexp.compare.plan.AbPlan`.
     """
 
@@ -38,18 +33,6 @@ class Wanted:
     question: Question
     settings: Dict[str, str]
     options: tuple[tuple[str, str], ...] = ()
-
-
-def settings_of(config: Config, keys: Iterable[str]) -> dict[str, str]:
-    """Return what scores depend on of the keys that a command sets, as a study's definition has it.
-
-    Args:
-        config: With what the command sets.
-        keys: Whole keys.
-    """
-    flat = flatten(config.to_dict())
-    found = {k: str(flat[k]) for k in keys if k in flat and not k.startswith(_OF_NO_SCORE)}
-    return {k: value for k, value in found.items() if value != "auto"}
 
 
 def find_answered(storage: BaseStorage, wanted: Wanted) -> optuna.Study | None:

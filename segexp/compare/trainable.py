@@ -1,22 +1,45 @@
 """Whether arms can be trained in this place. Numpy only: it is asked before torch is loaded."""
 
 from collections.abc import Iterable, Sequence
+from collections.abc import Mapping as Dict
 from pathlib import Path
+from typing import Any
 
+from segexp.compare.arms import Arm, with_mappings
 from segexp.core.config import CONFIG_FILE, Config
+from segexp.core.config_keys import NO_SETTINGS, WHICH_DATA, flatten, load_config, resolve_key
 from segexp.core.yaml import read_yaml_mapping
 from segexp.data.layout import is_drawn
+from segexp.study.config import is_study_key
 
-WHICH_DATA = (
-    "data.root",
-    "data.format",
-    "data.layout",
-    "data.synthetic.",
-    "data.relabel",
-    "data.masks",
-    "data.heldout",
-)
-"""How the keys begin that say which images and masks there are."""
+
+def settings_elsewhere(
+    project: Path, overrides: Dict[str, Any], arms: Sequence[Arm]
+) -> tuple[Config, dict[str, str]] | None:
+    """Return with what a command asks where arms cannot be trained; None where they can.
+
+    They can, too, where the command says which data is meant: what is wrong with that is said by
+    what trains.
+
+    Args:
+        overrides: Keys of config and study that the command sets.
+
+    Returns:
+        The configuration, and of the keys that the command sets those that scores depend on, as a
+        study's definition has them.
+
+    Raises:
+        InputError: When the configuration is invalid.
+    """
+    of_config = {k: v for k, v in overrides.items() if not is_study_key(k)}
+    keys = [resolve_key(key) or key for key in of_config]
+    config = load_config(project / CONFIG_FILE, of_config)
+    mappings = [str(arm.settings["mapping"]) for arm in with_mappings(arms, config.mapping)]
+    if names_data(keys) or can_train(project, config, mappings):
+        return None
+    flat = flatten(config.to_dict())
+    own = [k for k in keys if k in flat and k != "mapping" and not k.startswith(NO_SETTINGS)]
+    return config, {k: str(flat[k]) for k in own if flat[k] != "auto"}
 
 
 def can_train(project: Path, config: Config, mappings: Sequence[str]) -> bool:

@@ -16,6 +16,21 @@ from segexp.core.overrides import host_data
 from segexp.core.validation import describe_validation
 from segexp.core.yaml import parse_yaml, read_yaml_mapping
 
+WHICH_DATA = (
+    "data.root",
+    "data.format",
+    "data.synthetic.",
+    "data.layout",
+    "data.relabel",
+    "data.masks",
+    "data.heldout",
+)
+"""How the keys begin that say which images and masks there are. A study's definition has the hash
+that they come to; of ``heldout_by`` it has how val was halved."""
+
+NO_SETTINGS = ("tracking.", "engine.", "storage", *WHICH_DATA)
+"""How the keys begin that no score depends on but by the data's hash."""
+
 
 @cache
 def config_keys(model: type[BaseModel] = Config, prefix: str = "") -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
 from segexp.core.config import Config
-from segexp.core.config_keys import flatten, resolve_key
+from segexp.core.config_keys import NO_SETTINGS, flatten, resolve_key
 from segexp.core.errors import InputError, WorkError
 from segexp.data.cache import Dataset
 from segexp.evaluation.result import refuse_newer
@@ -22,21 +22,6 @@ from segexp.study.constraints import as_definition
 from segexp.study.plan import StudyPlan
 from segexp.study.space import describe_parameter
 from segexp.training.compute import choose_compute
-
-# Parts of the configuration that no score depends on.
-_NOT_IN_DEFINITION = (
-    "tracking.",
-    "engine.",
-    "storage",
-    "data.root",
-    "data.format",
-    "data.synthetic.",
-    "data.layout",
-    "data.relabel",
-    "data.masks",  # the hash of `data` has what it came to
-    "data.heldout",  # the hash has which images; of `heldout_by`, `heldout` says what it came to
-)
-
 
 _SCORED_AT, _AT_OWN, _RESIZED = "data.scored_at", "own", "resized"
 
@@ -64,7 +49,7 @@ def definition(
     settings = {
         key: str(value)
         for key, value in flatten(plan.config.to_dict()).items()
-        if key not in searched and key != "mapping" and not key.startswith(_NOT_IN_DEFINITION)
+        if key not in searched and key != "mapping" and not key.startswith(NO_SETTINGS)
     }
     if [*dataset.sizes] == [dataset.image_size]:  # which all rules come to
         settings["data.resize"] = "stretch"

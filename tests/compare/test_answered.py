@@ -5,10 +5,9 @@ import optuna
 import pytest
 from optuna.storages import BaseStorage, InMemoryStorage
 
-from segexp.compare.answered import Wanted, find_answered, settings_of
+from segexp.compare.answered import Wanted, find_answered
 from segexp.compare.arms import arms_definition, parse_arms, with_mappings
 from segexp.compare.design import Mode, Question
-from segexp.core.config import Config
 from segexp.core.errors import InputError
 from segexp.study.attributes import ANSWER, DEFINITION
 from segexp.study.naming import Naming
@@ -34,12 +33,6 @@ def begin(
 def found(storage: BaseStorage, which: Wanted) -> str | None:
     study = find_answered(storage, which)
     return None if study is None else study.study_name
-
-
-def test_the_settings_that_scores_depend_on_are_compared_as_definitions_have_them() -> None:
-    config = Config.model_validate({"data": {"image_size": [64, 96]}, "training": {"epochs": 3}})
-    keys = ["training.epochs", "data.image_size", "tracking.uri", "mapping", "training.precision"]
-    assert settings_of(config, keys) == {"training.epochs": "3", "data.image_size": "[64, 96]"}
 
 
 def test_a_study_is_found_by_its_name_and_arms_though_the_projects_mapping_is_not_here() -> None:
