@@ -1,6 +1,7 @@
 """The results folder of an A/B study: its page, and its numbers as JSON and CSV."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import optuna
@@ -12,7 +13,17 @@ from segexp.core.errors import WorkError
 from segexp.report.results_csv import columns_csv
 from segexp.report.trial_gallery import TRIALS_FILE
 from segexp.study.attributes import RUN_ID
-from segexp.study.results_folder import REPORT_FILE, write_files
+from segexp.study.results_folder import REPORT_FILE, results_folder, write_files
+
+
+def write_answer_folder_if_possible(
+    project: Path, study: optuna.Study, trials: str, say: Callable[[str], None]
+) -> None:
+    """Do what `write_answer_folder` does; if it cannot be written, say so."""
+    try:
+        write_answer_folder(project, study, trials)
+    except OSError as error:
+        say(f"{results_folder(project, study)} cannot be written: {error}")
 
 
 def write_answer_folder(project: Path, study: optuna.Study, trials: str) -> Path:

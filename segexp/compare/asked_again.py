@@ -17,7 +17,7 @@ from optuna.trial import FrozenTrial
 
 from segexp import tracking
 from segexp.compare.answer_files import fetch_answer, note_answer_files
-from segexp.compare.answer_folder import write_answer_folder
+from segexp.compare.answer_folder import write_answer_folder_if_possible
 from segexp.compare.answer_scenes import read_scenes, write_scenes
 from segexp.compare.answered import Wanted
 from segexp.compare.described_arms import described_interval, described_space
@@ -42,7 +42,6 @@ from segexp.study.family import named_parts
 from segexp.study.open import Place
 from segexp.study.recorded_mapping import mapping_of_trial
 from segexp.study.recorded_place import open_recorded
-from segexp.study.results_folder import results_folder
 from segexp.study.run import say_what_waits
 from segexp.study.storage.open import open_storage
 
@@ -94,10 +93,8 @@ def ask_again(
     say_what_waits(experiment, say)  # before others are told what to read
     files = dict.fromkeys([*(path.name for path in written), *study.user_attrs[ANSWER_FILES]])
     note_answer_files(study, [directory / file for file in files])
-    try:
-        write_answer_folder(project, study, (directory / TRIALS_FILE).read_text(encoding="utf-8"))
-    except OSError as error:
-        say(f"{results_folder(project, study)} cannot be written: {error}")
+    drawn = (directory / TRIALS_FILE).read_text(encoding="utf-8")
+    write_answer_folder_if_possible(project, study, drawn, say)
     if not is_settled(result) and result["look"]["number"] < result["design"]["looks"]:
         say(
             f"look {result['look']['number']} of {result['design']['looks']} does not settle it by "

@@ -19,7 +19,7 @@ from optuna.storages import BaseStorage
 
 from segexp import tracking
 from segexp.compare.answer_files import note_answer_files
-from segexp.compare.answer_folder import write_answer_folder
+from segexp.compare.answer_folder import write_answer_folder_if_possible
 from segexp.compare.arm_trials import arms_trials_page
 from segexp.compare.candidates import Candidate, best_first, choose_candidates
 from segexp.compare.design import FEWEST, Mode, Question
@@ -60,7 +60,7 @@ from segexp.study.live_results import LiveResults
 from segexp.study.naming import Naming
 from segexp.study.open import OpenStudy, Place, open_study
 from segexp.study.plan import ListPlan, SearchPlan, say_left_out
-from segexp.study.results_folder import results_folder, results_line
+from segexp.study.results_folder import results_line
 from segexp.study.run import run_to_the_end, settle, under_way
 from segexp.study.same_data import beginning
 from segexp.study.storage.open import has_storage, open_storage
@@ -150,10 +150,7 @@ def run_ab(
         write_atomic(directory / TRIALS_FILE, trials)
         tracking.log_file(record, directory / TRIALS_FILE)
         note_answer_files(study, [*written, directory / TRIALS_FILE])
-        try:
-            write_answer_folder(plan.project, study, trials)
-        except OSError as error:
-            display.say(f"{results_folder(plan.project, study)} cannot be written: {error}")
+        write_answer_folder_if_possible(plan.project, study, trials, display.say)
         note_answer(Place(finals[0].experiment, record), result)
     settle(finals, display)
     return result, directory
