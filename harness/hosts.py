@@ -103,6 +103,14 @@ def lay_out_host(project: Path, storage: str, tracking: str, sampler: str = "ran
     (project / "config.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
 
 
+def lay_out_reader_of(place: Path, project: Path) -> Path:
+    """Make a directory that has the two URLs of a project whose databases are files of its own."""
+    lay_out_reader(
+        place, f"sqlite:///{project}/studies/optuna.db", f"sqlite:///{project}/mlflow.db"
+    )
+    return place
+
+
 def lay_out_reader(project: Path, storage: str, tracking: str) -> None:
     """Make a directory that has a `config.yaml` with the two URLs, and nothing else."""
     project.mkdir()

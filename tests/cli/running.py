@@ -82,17 +82,6 @@ def write_study(project: Path, text: str = TINY_STUDY, name: str = "tiny") -> Pa
     return path
 
 
-def with_two_urls(place: Path, project: Path) -> Path:
-    """Lay out a directory that has where a project's studies and records are, and nothing else."""
-    place.mkdir(exist_ok=True)
-    (place / "config.yaml").write_text(
-        f"storage: sqlite:///{project}/studies/optuna.db\n"
-        f"tracking: {{uri: 'sqlite:///{project}/mlflow.db'}}\n",
-        encoding="utf-8",
-    )
-    return place
-
-
 def study_of(project: Path, name: str) -> optuna.Study:
     return optuna.load_study(study_name=name, storage=f"sqlite:///{project}/studies/optuna.db")
 

@@ -6,15 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from harness.hosts import lay_out_reader_of
 from harness.trees import camvid_like
-from tests.cli.running import (
-    Outcome,
-    client_of,
-    segexp,
-    study_names,
-    with_two_urls,
-    write_study,
-)
+from tests.cli.running import Outcome, client_of, segexp, study_names, write_study
 
 SMALL = """\
 name: small
@@ -111,14 +105,14 @@ def test_where_there_are_only_the_two_urls_another_margin_is_answered_from_the_r
     compared: tuple[Path, Outcome], tmp_path: Path
 ) -> None:
     project, before = compared
-    with_two_urls(tmp_path, project)
+    place = lay_out_reader_of(tmp_path / "third", project)
     words = (*ARMS, "--trials", "7", "--margin", "0.97")
-    outcome = segexp(tmp_path, *words, "--json", "--require", "not-worse")
+    outcome = segexp(place, *words, "--json", "--require", "not-worse")
     assert outcome.code == 0, outcome.err
     pair, first = (json.loads(o.out)["pairs"][0] for o in (outcome, before))
     assert (pair["verdict"], pair["delta"]) == ("equivalent", first["delta"])
     assert "its mappings or its data are not here, its records are" in outcome.err
-    page = tmp_path / "runs" / "ab-small-cityscapes19-merged10" / "report.html"
+    page = place / "runs" / "ab-small-cityscapes19-merged10" / "report.html"
     assert f"page: {page}" in outcome.err
     assert "data:image/webp" in page.read_text(encoding="utf-8")
     # The next command says what was asked here, not what was asked before.
@@ -128,7 +122,7 @@ def test_where_there_are_only_the_two_urls_another_margin_is_answered_from_the_r
         (("--data", str(tmp_path)), 2, "no study 'small'"),  # other data needs to be trained on
         (("--set", "epochs=30"), 2, "was begun with training.epochs = 1, now it is 30"),
     ):
-        refused = segexp(tmp_path, *words, *more)
+        refused = segexp(place, *words, *more)
         assert (refused.code, refused.out) == (code, "")
         assert fault in refused.err
 

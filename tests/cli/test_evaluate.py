@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from harness.hosts import lay_out_reader_of
 from harness.project import PRECISION
-from tests.cli.running import Outcome, segexp, study_of, with_two_urls
+from tests.cli.running import Outcome, segexp, study_of
 
 
 def bundle_of(project: Path) -> str:
@@ -39,7 +40,7 @@ def test_where_there_are_only_the_two_urls_the_model_brings_its_taxonomy(
 ) -> None:
     project, _ = tuned
     at_home = segexp(project, "evaluate", "tiny", "--json")
-    place = with_two_urls(tmp_path, project)
+    place = lay_out_reader_of(tmp_path / "third", project)
     drawn = {"data.synthetic.train": 6, "data.synthetic.val": 3, "data.synthetic.test": 3}
     same = {**drawn, "data.image_size": "[32,64]", "training.precision": PRECISION}
     options = [word for key, value in same.items() for word in ("--set", f"{key}={value}")]

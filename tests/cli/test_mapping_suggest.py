@@ -7,13 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from harness.hosts import lay_out_reader_of
 from harness.project import copy_database
 from segexp.cli.console import results
 from segexp.evaluation.confusions import load_confusions
 from segexp.evaluation.metrics import score
 from segexp.labels.files import find_mapping
 from segexp.labels.mapping import collapse_confusion, collapse_lookup
-from tests.cli.running import Outcome, client_of, runs_of, segexp, with_two_urls
+from tests.cli.running import Outcome, client_of, runs_of, segexp
 
 
 @pytest.fixture(scope="module")
@@ -148,7 +149,7 @@ def test_merged_names_are_shown_whole_in_narrow_terminals(
 def test_where_there_are_only_the_two_urls_a_mapping_is_written_with_its_taxonomy(
     project: Path, tmp_path: Path
 ):
-    place = with_two_urls(tmp_path / "third", project)
+    place = lay_out_reader_of(tmp_path / "third", project)
     done = segexp(place, "mapping", "suggest", "--study", "tiny", "--classes", "5", "--json")
     assert done.code == 0, done.err
     suggested = json.loads(done.out)["suggested"]

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from mlflow import MlflowClient
 
+from harness.hosts import lay_out_reader_of
 from segexp.compare import asked_again
 from segexp.compare.answered import Wanted
 from segexp.compare.arms import parse_arms
@@ -34,16 +35,6 @@ def answered(
     return project
 
 
-def elsewhere(place: Path, project: Path) -> Path:
-    place.mkdir()
-    (place / CONFIG_FILE).write_text(
-        f"storage: sqlite:///{project}/studies/optuna.db\n"
-        f"tracking: {{uri: 'sqlite:///{project}/mlflow.db'}}\n",
-        encoding="utf-8",
-    )
-    return place
-
-
 def wanted(project: Path, question: Question = WIDER, **changes: Any) -> Wanted:
     design = plan_of(project, configs=2, seeds=1).design
     asked = {
@@ -66,7 +57,7 @@ def ask(place: Path, which: Wanted, said: list[str] | None = None) -> tuple[dict
 def test_another_margin_gives_the_answer_that_the_place_of_the_data_gives(
     answered: Path, tmp_path: Path
 ) -> None:
-    place, said = elsewhere(tmp_path / "third", answered), list[str]()
+    place, said = lay_out_reader_of(tmp_path / "third", answered), list[str]()
     result, directory = ask(place, wanted(answered), said)
     at_home, home = run(answered, question=WIDER, configs=2, seeds=1)
     assert result == at_home
@@ -81,12 +72,12 @@ def test_another_margin_gives_the_answer_that_the_place_of_the_data_gives(
     client = MlflowClient(tracking_uri=f"sqlite:///{answered}/mlflow.db")
     record = client.get_run(study_of(answered, "ab").user_attrs[RUN_ID])
     assert (record.data.tags["segexp.margin"], record.info.status) == ("0.9", "FINISHED")
-    fourth = ask(elsewhere(tmp_path / "fourth", answered), wanted(answered))
+    fourth = ask(lay_out_reader_of(tmp_path / "fourth", answered), wanted(answered))
     assert fourth[0] == result
 
 
 def test_what_was_fetched_is_read_once(answered: Path, tmp_path: Path) -> None:
-    place = elsewhere(tmp_path / "third", answered)
+    place = lay_out_reader_of(tmp_path / "third", answered)
     first, again = list[str](), list[str]()
     ask(place, wanted(answered), first)
     ask(place, wanted(answered, Question(0.8, "auto")), again)
@@ -95,13 +86,13 @@ def test_what_was_fetched_is_read_once(answered: Path, tmp_path: Path) -> None:
 
 
 def test_other_numbers_are_refused_as_where_the_data_is(answered: Path, tmp_path: Path) -> None:
-    place = elsewhere(tmp_path / "third", answered)
+    place = lay_out_reader_of(tmp_path / "third", answered)
     with pytest.raises(InputError, match="--configs: A/B study 'ab' has compared its arms with 2"):
         ask(place, wanted(answered, numbers={"configs": 3, "seeds": 1, "looks": 1}))
 
 
 def test_other_settings_are_refused_as_where_the_data_is(answered: Path, tmp_path: Path) -> None:
-    place = elsewhere(tmp_path / "third", answered)
+    place = lay_out_reader_of(tmp_path / "third", answered)
     ask(place, wanted(answered, settings={"training.epochs": "1"}))
     with pytest.raises(InputError) as refused:
         ask(place, wanted(answered, settings={"training.epochs": "30", "model.encoder": "mit_b0"}))
@@ -113,7 +104,7 @@ def test_other_settings_are_refused_as_where_the_data_is(answered: Path, tmp_pat
 def test_what_is_refused_leaves_the_record_of_the_answer_as_it_is(
     answered: Path, tmp_path: Path
 ) -> None:
-    place = elsewhere(tmp_path / "third", answered)
+    place = lay_out_reader_of(tmp_path / "third", answered)
     with pytest.raises(InputError, match="--cluster"):
         ask(place, wanted(answered, Question(0.01, "city")))
     client = MlflowClient(tracking_uri=f"sqlite:///{answered}/mlflow.db")
@@ -128,7 +119,7 @@ def test_the_records_are_waited_for_before_others_are_told_what_to_read(
 
     before, seen = files(), list[object]()
     monkeypatch.setattr(asked_again, "say_what_waits", lambda *_: seen.append(files()))
-    ask(elsewhere(tmp_path / "third", answered), wanted(answered, Question(0.7, "auto")))
+    ask(lay_out_reader_of(tmp_path / "third", answered), wanted(answered, Question(0.7, "auto")))
     assert seen == [before]
     assert files() != before
 
@@ -136,7 +127,7 @@ def test_the_records_are_waited_for_before_others_are_told_what_to_read(
 def test_an_answer_is_given_where_its_results_folder_cannot_be_written(
     answered: Path, tmp_path: Path
 ) -> None:
-    place, said = elsewhere(tmp_path / "third", answered), list[str]()
+    place, said = lay_out_reader_of(tmp_path / "third", answered), list[str]()
     (place / "runs").touch()
     result, _ = ask(place, wanted(answered), said)
     assert result["margin"] == 0.9
@@ -144,7 +135,7 @@ def test_an_answer_is_given_where_its_results_folder_cannot_be_written(
 
 
 def test_an_answer_without_what_it_needs_says_where_to_ask(answered: Path, tmp_path: Path) -> None:
-    place = elsewhere(tmp_path / "third", answered)
+    place = lay_out_reader_of(tmp_path / "third", answered)
     ask(place, wanted(answered))
     study = study_of(answered, "ab")
     (directory,) = (place / WORK_DIRECTORY / "ab").iterdir()
